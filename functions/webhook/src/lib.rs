@@ -1,1 +1,13 @@
-//! Placeholder.
+//! What is said, where it goes, and when to try again.
+//!
+//! [`notification`], [`delivery`] and [`directory`] hold the rules of the convention and decide without any I/O; time and
+//! chance are arguments. [`aws`] and [`peer`] translate between those decisions and the network.
+
+pub mod address;
+pub mod delivery;
+pub mod directory;
+pub mod edge;
+mod fields;
+pub mod notification;
+
+pub use fields::FieldError;

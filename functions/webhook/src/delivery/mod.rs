@@ -1,0 +1,14 @@
+//! How a notification is attempted, what came of it, and when to try again: decided without any I/O.
+
+mod attempt;
+mod outcome;
+mod progress;
+mod schedule;
+
+pub use attempt::AttemptNumber;
+pub use outcome::{Answer, Failure, FailureClass, Finding, Outcome};
+pub use progress::{Progress, Resolution, Status, resolve};
+pub use schedule::{
+    AFTER_FIRST_FAILURE, AFTER_SECOND_FAILURE, BODY_LIMIT, EXCHANGE_DEADLINE, FIRST_ATTEMPT_WITHIN,
+    HEADER_LIMIT, LEASE, Next, delay_seconds, is_late, next,
+};

@@ -1,0 +1,68 @@
+//! When to try, and for how long.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::attempt::AttemptNumber;
+
+/// The first attempt starts this long after the event at the latest (webhook guides, "Política de retentativa").
+pub const FIRST_ATTEMPT_WITHIN: SignedDuration = SignedDuration::from_millis(1_500);
+/// The second attempt starts this long after the first failed (same).
+pub const AFTER_FIRST_FAILURE: SignedDuration = SignedDuration::from_secs(10);
+/// The third attempt starts this long after the second failed (same).
+pub const AFTER_SECOND_FAILURE: SignedDuration = SignedDuration::from_secs(60);
+/// The whole exchange, body included, must end within this (non-functional requirements, row "Webhook": 15 s).
+pub const EXCHANGE_DEADLINE: std::time::Duration = std::time::Duration::from_secs(15);
+/// How long an attempt under way is left alone: the exchange, and five seconds to write what came of it.
+pub const LEASE: SignedDuration = SignedDuration::from_secs(20);
+/// The most of an answer's body that is read, in bytes; what it says is of no interest.
+pub const BODY_LIMIT: usize = 64 * 1024;
+/// The most of an answer's head that is read, in bytes.
+pub const HEADER_LIMIT: usize = 64 * 1024;
+
+/// What follows a failed attempt.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Next {
+    /// Another attempt, not before this instant.
+    Attempt(AttemptNumber, Timestamp),
+    /// Nothing: that was the third.
+    Exhausted,
+}
+
+/// Decides what follows an attempt that failed at `ended`.
+///
+/// The schedule is fixed: no status is exempt from it, and `Retry-After` does not move it, as no text says so.
+pub fn next(failed: AttemptNumber, ended: Timestamp) -> Next {
+    let delay = if failed == AttemptNumber::FIRST { AFTER_FIRST_FAILURE } else { AFTER_SECOND_FAILURE };
+    match failed.next() {
+        Some(attempt) => Next::Attempt(attempt, ended.saturating_add(delay).unwrap_or(Timestamp::MAX)),
+        None => Next::Exhausted,
+    }
+}
+
+/// Returns the whole seconds of delay after which a message arrives no earlier than `due`.
+pub fn delay_seconds(now: Timestamp, due: Timestamp) -> u32 {
+    let wait = u64::try_from(due.duration_since(now).as_millis()).unwrap_or(0);
+    u32::try_from(wait.div_ceil(1000)).unwrap_or(u32::MAX)
+}
+
+/// Says whether a first attempt that starts now is later than the convention allows.
+pub fn is_late(event: Timestamp, started: Timestamp) -> bool {
+    started.duration_since(event) > FIRST_ATTEMPT_WITHIN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delayed_message_is_never_early() {
+        let ended: Timestamp = "2026-03-10T12:00:00.4Z".parse().unwrap();
+        let Next::Attempt(_, due) = next(AttemptNumber::FIRST, ended) else {
+            panic!("there is a second attempt")
+        };
+        assert_eq!(delay_seconds(ended, due), 10);
+        assert_eq!(delay_seconds("2026-03-10T12:00:00.405Z".parse().unwrap(), due), 10);
+        assert_eq!(delay_seconds("2026-03-10T12:00:09.5Z".parse().unwrap(), due), 1);
+        assert_eq!(delay_seconds("2026-03-10T12:01:00Z".parse().unwrap(), due), 0);
+    }
+}

@@ -1,0 +1,117 @@
+//! What a DCR or DCM call decides: whether a client is notified, and where.
+
+use serde::{Deserialize, Serialize};
+
+use super::base_uri::{BaseUri, BaseUriError};
+use crate::address::AddressPolicy;
+
+/// The `webhook_uris` that the software statement carries (`software_api_webhook_uris`).
+#[derive(Clone, Copy, Debug)]
+pub enum StatementUris<'a> {
+    /// No statement came with the call: the caller compared them itself.
+    NotPresented,
+    /// A verified statement, with the claim or without it.
+    Presented(Option<&'a [String]>),
+}
+
+/// Where a client is notified.
+#[derive(Debug, Eq, PartialEq)]
+pub enum Target {
+    /// Nowhere: the client does not want notifications.
+    Disabled,
+    /// At this base URI.
+    Enabled(BaseUri),
+}
+
+/// Something about a registration that its owner should look at; it is accepted all the same.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Warning {
+    /// More than one base URI; the first is used, as no text says which.
+    MultipleWebhookUris,
+    /// The base already holds `/open-banking/webhook`, which is appended to it once more.
+    BaseContainsWebhookPath,
+}
+
+impl Warning {
+    /// Returns the warning's stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::MultipleWebhookUris => "multiple_webhook_uris",
+            Self::BaseContainsWebhookPath => "base_contains_webhook_path",
+        }
+    }
+
+    /// Returns the warning in a sentence.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::MultipleWebhookUris => "More than one URI is registered; notifications go to the first.",
+            Self::BaseContainsWebhookPath => {
+                "The base URI already holds /open-banking/webhook; that path is appended to it once more."
+            }
+        }
+    }
+}
+
+/// Why a registration is refused; the registration before it stays in force.
+#[derive(Debug, Eq, PartialEq)]
+pub enum Refusal {
+    /// `webhook_uris` and the software statement do not agree (DCR-BR 2.1.0, section 7.1, item 16).
+    DiffersFromStatement,
+    /// The URI at this position cannot be used.
+    Uri(usize, BaseUriError),
+}
+
+/// The OAuth error code of every refusal (DCR-DCM swagger).
+pub const INVALID_WEBHOOK_URIS: &str = "invalid_webhook_uris";
+
+/// The description that DCR-BR 2.1.0, section 7.1, fixes for [`Refusal::DiffersFromStatement`].
+pub const DIFFERS_FROM_STATEMENT: &str = "The content of the webhook_uris field differs from what was registered \
+    in the software_statement observed through the JWS field's software_api_webhook_uris.";
+
+/// Decides where a client is notified from the metadata and the statement of a DCR or DCM call.
+///
+/// The two are compared as sets of exact strings. Metadata without `webhook_uris` disables notifications, without
+/// falling back to the statement (DCR-BR 2.1.0, section 7.1, item 17).
+pub fn target(
+    statement: StatementUris<'_>,
+    metadata: Option<&[String]>,
+    policy: AddressPolicy,
+) -> Result<(Target, Vec<Warning>), Vec<Refusal>> {
+    let Some(uris) = metadata else { return Ok((Target::Disabled, Vec::new())) };
+    let order = match statement {
+        StatementUris::NotPresented => uris,
+        StatementUris::Presented(claim) => {
+            let claim = claim.unwrap_or_default();
+            let within = |some: &[String], all: &[String]| some.iter().all(|uri| all.contains(uri));
+            if !within(uris, claim) || !within(claim, uris) {
+                return Err(vec![Refusal::DiffersFromStatement]);
+            }
+            claim
+        }
+    };
+    let mut parsed = Vec::with_capacity(order.len());
+    let mut refusals = Vec::new();
+    for (index, uri) in order.iter().enumerate() {
+        match BaseUri::parse(uri, policy) {
+            Ok(base) => parsed.push(base),
+            Err(error) => refusals.push(Refusal::Uri(index, error)),
+        }
+    }
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
+    let mut warnings = Vec::new();
+    if parsed.iter().any(|base| Some(base) != parsed.first()) {
+        warnings.push(Warning::MultipleWebhookUris);
+    }
+    Ok(match parsed.into_iter().next() {
+        None => (Target::Disabled, warnings),
+        Some(base) => {
+            if base.contains_webhook_path() {
+                warnings.push(Warning::BaseContainsWebhookPath);
+            }
+            (Target::Enabled(base), warnings)
+        }
+    })
+}

@@ -1,0 +1,133 @@
+//! Reading one JSON object field by field, so that every error is reported at once.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// What is wrong with one field.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct FieldError {
+    /// Where: a JSON pointer (RFC 6901) from the root of what was parsed.
+    pub pointer: String,
+    /// What: a stable code.
+    pub code: &'static str,
+    /// What, in a sentence that says what is expected.
+    pub detail: String,
+}
+
+/// Long enough for any identifier of the convention, short enough for a ledger row.
+pub(crate) const LONGEST_TEXT: usize = 256;
+/// Long enough for names and for what SQS takes as a message group.
+pub(crate) const LONGEST_NAME: usize = 128;
+
+/// Reads the fields of one object and collects what is wrong with them.
+pub(crate) struct Fields<'a> {
+    object: &'a Map<String, Value>,
+    pointer: &'a str,
+    known: &'static [&'static str],
+    errors: Vec<FieldError>,
+}
+
+impl<'a> Fields<'a> {
+    /// Starts to read an object that stands at `pointer` and may have the `known` fields only.
+    pub(crate) fn of(
+        value: &'a Value,
+        pointer: &'a str,
+        known: &'static [&'static str],
+    ) -> Result<Self, Vec<FieldError>> {
+        let Value::Object(object) = value else {
+            let detail = "Expected a JSON object.".to_owned();
+            return Err(vec![FieldError { pointer: pointer.to_owned(), code: "wrong_type", detail }]);
+        };
+        let mut fields = Self { object, pointer, known, errors: Vec::new() };
+        fields.refuse_unknown();
+        Ok(fields)
+    }
+
+    /// Returns what was found wrong.
+    pub(crate) fn into_errors(self) -> Vec<FieldError> {
+        self.errors
+    }
+
+    pub(crate) fn refuse(&mut self, field: &str, code: &'static str, detail: impl Into<String>) {
+        // RFC 6901: "~" and "/" are escaped inside a reference token.
+        let token = field.replace('~', "~0").replace('/', "~1");
+        let pointer = format!("{}/{token}", self.pointer);
+        self.errors.push(FieldError { pointer, code, detail: detail.into() });
+    }
+
+    fn refuse_unknown(&mut self) {
+        for name in self.object.keys().filter(|name| !self.known.contains(&name.as_str())) {
+            let shown: String = name.chars().take(LONGEST_NAME).collect();
+            self.refuse(
+                &shown,
+                "unknown_field",
+                format!("Unknown field. Known are: {}.", self.known.join(", ")),
+            );
+        }
+    }
+
+    /// Returns the field unless it is absent or null.
+    pub(crate) fn value(&self, field: &str) -> Option<&Value> {
+        self.object.get(field).filter(|value| !value.is_null())
+    }
+
+    pub(crate) fn text(&mut self, field: &str, longest: usize) -> Option<String> {
+        let text = match self.value(field)? {
+            Value::String(text) => text.clone(),
+            _ => {
+                self.refuse(field, "wrong_type", "Expected a string.");
+                return None;
+            }
+        };
+        if text.is_empty() || text.len() > longest {
+            self.refuse(field, "wrong_length", format!("Expected 1 to {longest} characters."));
+            return None;
+        }
+        Some(text)
+    }
+
+    pub(crate) fn required_text(&mut self, field: &str, longest: usize) -> Option<String> {
+        if self.value(field).is_none() {
+            self.refuse(field, "missing", "This field is required.");
+        }
+        self.text(field, longest)
+    }
+
+    pub(crate) fn parsed<T, E: std::fmt::Display>(
+        &mut self,
+        field: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = self.required_text(field, LONGEST_TEXT)?;
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.refuse(field, "invalid", error.to_string());
+                None
+            }
+        }
+    }
+
+    pub(crate) fn boolean(&mut self, field: &str) -> Option<bool> {
+        let value = self.value(field)?.as_bool();
+        if value.is_none() {
+            self.refuse(field, "wrong_type", "Expected true or false.");
+        }
+        value
+    }
+
+    /// Reads a list of at most `most` texts; `None` when it is absent.
+    pub(crate) fn texts(&mut self, field: &str, most: usize) -> Option<Vec<String>> {
+        let value = self.value(field)?;
+        let texts: Option<Vec<String>> = value
+            .as_array()
+            .and_then(|items| items.iter().map(|item| item.as_str().map(str::to_owned)).collect());
+        match texts {
+            Some(texts) if texts.len() <= most => Some(texts),
+            _ => {
+                self.refuse(field, "invalid", format!("Expected a list of at most {most} strings."));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The state change: what the bank's systems post, parsed with every error at once.
+
+use serde_json::{Map, Value};
+
+use super::endpoint::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, Endpoint, PARTIALLY_ACCEPTED, Reached};
+use super::id::{ClientId, ResourceId};
+use super::time::EventInstant;
+use super::version::ApiVersion;
+use crate::fields::{FieldError, Fields, LONGEST_NAME, LONGEST_TEXT};
+
+/// Something that changed at the account holder and may have to be notified.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StateChange {
+    /// The client that owns the resource; only its receiver is told.
+    pub client_id: ClientId,
+    /// What changed.
+    pub subject: Subject,
+    /// The state before, where known.
+    pub from: Option<String>,
+    /// The state reached, or kept when only data changed.
+    pub to: String,
+    /// Whether the resource was `PARTIALLY_ACCEPTED` at some time before.
+    pub passed_through_partially_accepted: Option<bool>,
+    /// The fields that were edited in one act.
+    pub changed_fields: Vec<String>,
+    /// Who caused it.
+    pub actor: Option<Actor>,
+    /// The brand of the account holder, where it has several.
+    pub brand: Option<String>,
+    /// When it happened.
+    pub event_instant: EventInstant,
+    /// The caller's own identifier of the business event.
+    pub event_id: Option<String>,
+}
+
+/// What a state change is about.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Subject {
+    /// A resource that has an endpoint in the convention.
+    Resource(Resource),
+    /// A resource of an API for which the convention has no endpoint.
+    ApiWithoutWebhook,
+}
+
+/// A resource that has an endpoint in the convention.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Resource {
+    /// The endpoint that notifies it.
+    pub endpoint: Endpoint,
+    /// The API version it was created through.
+    pub api_version: ApiVersion,
+    /// Its identifier.
+    pub id: ResourceId,
+}
+
+/// Who caused a state change.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Actor {
+    /// The account holder ("detentora").
+    AccountHolder,
+    /// The payment initiator ("iniciadora").
+    Initiator,
+    /// The customer ("usuário").
+    Customer,
+}
+
+impl Actor {
+    const ALL: [Self; 3] = [Self::AccountHolder, Self::Initiator, Self::Customer];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::AccountHolder => "DETENTORA",
+            Self::Initiator => "INICIADORA",
+            Self::Customer => "USUARIO",
+        }
+    }
+}
+
+const FIELDS: &[&str] = &[
+    "actor",
+    "api",
+    "api_version",
+    "brand",
+    "cause",
+    "changed_fields",
+    "client_id",
+    "event_id",
+    "event_instant",
+    "from",
+    "passed_through_partially_accepted",
+    "product",
+    "resource",
+    "resource_id",
+    "to",
+];
+const MOST_CHANGED_FIELDS: usize = 50;
+
+impl StateChange {
+    /// Parses a state change from JSON; `pointer` is where it stands in the whole document.
+    ///
+    /// Every error of every field is reported, so that the caller mends them in one go.
+    pub fn from_json(value: &Value, pointer: &str) -> Result<Self, Vec<FieldError>> {
+        let mut fields = Fields::of(value, pointer, FIELDS)?;
+        let client_id = fields.parsed("client_id", str::parse::<ClientId>);
+        let event_instant = fields.parsed("event_instant", str::parse::<EventInstant>);
+        let from = fields.text("from", LONGEST_TEXT);
+        let to = fields.required_text("to", LONGEST_TEXT);
+        let passed_through_partially_accepted = fields.boolean("passed_through_partially_accepted");
+        let changed_fields = fields.texts("changed_fields", MOST_CHANGED_FIELDS).unwrap_or_default();
+        let actor = actor(&mut fields);
+        let brand = fields.text("brand", LONGEST_NAME);
+        let event_id = fields.text("event_id", LONGEST_NAME);
+        // Informative: accepted so that a caller may post what it has, and used by no rule.
+        fields.text("cause", LONGEST_TEXT);
+        fields.text("product", LONGEST_TEXT);
+        let subject = subject(&mut fields);
+        if let (Some(Subject::Resource(resource)), Some(to)) = (&subject, &to) {
+            check_states(&mut fields, resource, from.as_deref(), to, passed_through_partially_accepted);
+        }
+        match (client_id, event_instant, to, subject, fields.into_errors()) {
+            (Some(client_id), Some(event_instant), Some(to), Some(subject), errors) if errors.is_empty() => {
+                Ok(Self {
+                    client_id,
+                    subject,
+                    from,
+                    to,
+                    passed_through_partially_accepted,
+                    changed_fields,
+                    actor,
+                    brand,
+                    event_instant,
+                    event_id,
+                })
+            }
+            (.., errors) => Err(errors),
+        }
+    }
+
+    /// Writes the state change as JSON that [`Self::from_json`] reads back; `None` for an API without webhook.
+    pub fn to_json(&self) -> Option<Value> {
+        let Subject::Resource(resource) = &self.subject else { return None };
+        let row = resource.endpoint.row();
+        let mut object = Map::new();
+        let mut put = |name: &str, value: Value| {
+            if !value.is_null() {
+                object.insert(name.to_owned(), value);
+            }
+        };
+        put("client_id", self.client_id.as_str().into());
+        put("api", row.api.into());
+        put("resource", row.resource.into());
+        put("resource_id", resource.id.as_str().into());
+        put("api_version", resource.api_version.to_string().into());
+        put("from", self.from.clone().into());
+        put("to", self.to.clone().into());
+        put("passed_through_partially_accepted", self.passed_through_partially_accepted.into());
+        if !self.changed_fields.is_empty() {
+            put("changed_fields", self.changed_fields.clone().into());
+        }
+        put("actor", self.actor.map(Actor::as_str).into());
+        put("brand", self.brand.clone().into());
+        put("event_instant", self.event_instant.to_string().into());
+        put("event_id", self.event_id.clone().into());
+        Some(Value::Object(object))
+    }
+}
+
+fn actor(fields: &mut Fields<'_>) -> Option<Actor> {
+    let text = fields.text("actor", LONGEST_NAME)?;
+    let actor = Actor::ALL.into_iter().find(|actor| actor.as_str() == text);
+    if actor.is_none() {
+        fields.refuse("actor", "invalid", "Expected DETENTORA, INICIADORA or USUARIO.");
+    }
+    actor
+}
+
+fn subject(fields: &mut Fields<'_>) -> Option<Subject> {
+    let api = fields.required_text("api", LONGEST_NAME);
+    let resource = fields.required_text("resource", LONGEST_NAME);
+    let api_version = fields.parsed("api_version", str::parse::<ApiVersion>);
+    let id = fields.required_text("resource_id", LONGEST_TEXT);
+    let (api, resource, id) = (api?, resource?, id?);
+    if APIS_WITHOUT_WEBHOOK.contains(&api.as_str()) {
+        return Some(Subject::ApiWithoutWebhook);
+    }
+    let Some(endpoint) = Endpoint::of(&api, &resource) else {
+        refuse_resource(fields, &api);
+        return None;
+    };
+    match ResourceId::parse(&id, endpoint.row().id_syntax) {
+        Ok(id) => Some(Subject::Resource(Resource { endpoint, api_version: api_version?, id })),
+        Err(error) => {
+            fields.refuse("resource_id", "invalid", error.to_string());
+            None
+        }
+    }
+}
+
+fn refuse_resource(fields: &mut Fields<'_>, api: &str) {
+    let resources: Vec<_> = ENDPOINTS.iter().filter(|row| row.api == api).map(|row| row.resource).collect();
+    if resources.is_empty() {
+        let known = "payments, automatic-payments, enrollments";
+        let detail =
+            format!("Unknown API. With a webhook: {known}; without: {}.", APIS_WITHOUT_WEBHOOK.join(", "));
+        fields.refuse("api", "invalid", detail);
+    } else {
+        let detail = format!("Unknown resource of this API. Known are: {}.", resources.join(", "));
+        fields.refuse("resource", "invalid", detail);
+    }
+}
+
+fn check_states(
+    fields: &mut Fields<'_>,
+    resource: &Resource,
+    from: Option<&str>,
+    to: &str,
+    passed: Option<bool>,
+) {
+    let row = resource.endpoint.row();
+    for (field, name) in [("from", from), ("to", Some(to))] {
+        let Some(name) = name else { continue };
+        if row.state(name, resource.api_version).is_none() {
+            let states: Vec<_> = row.states_of(resource.api_version).map(|state| state.name).collect();
+            let version = resource.api_version;
+            let detail =
+                format!("Not a state of this resource in {} {version}: {}.", row.api, states.join(", "));
+            fields.refuse(field, "unknown_state", detail);
+        }
+    }
+    let depends = row
+        .state(to, resource.api_version)
+        .is_some_and(|state| matches!(state.reached, Reached::NotifiedAfterPartialAcceptance(_)));
+    if depends && from.is_none() && passed.is_none() {
+        let detail = format!(
+            "Required here: whether {to} must be notified depends on {PARTIALLY_ACCEPTED} before it. Give \
+             from, or passed_through_partially_accepted."
+        );
+        fields.refuse("from", "missing", detail);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_error_is_reported_at_once() {
+        let value = json!({
+            "client_id": "not allowed", "api": "payments", "resource": "pix_payment", "resource_id": "-x",
+            "api_version": "v0", "to": 7, "event_instant": "yesterday", "extra/field": true
+        });
+        let errors = StateChange::from_json(&value, "/changes/3").unwrap_err();
+        let mut pointers: Vec<_> = errors.iter().map(|error| error.pointer.as_str()).collect();
+        pointers.sort_unstable();
+        let expected = ["api_version", "client_id", "event_instant", "extra~1field", "resource_id", "to"];
+        assert_eq!(pointers, expected.map(|field| format!("/changes/3/{field}")));
+    }
+
+    #[test]
+    fn what_is_queued_is_read_back_the_same() {
+        let value = json!({
+            "client_id": "c-1", "api": "enrollments", "resource": "enrollment", "resource_id": "urn:b:1",
+            "api_version": "v2", "from": "AUTHORISED", "to": "AUTHORISED", "changed_fields": ["dailyLimit"],
+            "actor": "DETENTORA", "brand": "B", "event_instant": "2026-03-10T12:00:00.25-03:00", "event_id": "e-1"
+        });
+        let change = StateChange::from_json(&value, "").unwrap();
+        assert_eq!(StateChange::from_json(&change.to_json().unwrap(), "").unwrap(), change);
+    }
+}

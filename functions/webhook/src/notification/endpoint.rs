@@ -1,0 +1,281 @@
+//! The endpoints of the convention and what triggers each of them, as data.
+//!
+//! Everything that tells one endpoint from another is in [`ENDPOINTS`]: a sixth endpoint is a row here and a
+//! variant of [`Endpoint`].
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use super::id::IdSyntax;
+use super::version::{ApiVersion, WebhookVersion};
+
+/// An endpoint of the receiver (webhook OAS 1.3.0, `paths`).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Endpoint {
+    /// E1: a payment consent.
+    PaymentConsent,
+    /// E2: a Pix payment.
+    PixPayment,
+    /// E3: an enrollment, for payments without redirection.
+    Enrollment,
+    /// E4: a consent for automatic payments.
+    RecurringConsent,
+    /// E5: an automatic payment.
+    RecurringPayment,
+}
+
+impl Endpoint {
+    /// Returns what is particular to this endpoint.
+    pub fn row(self) -> &'static EndpointRow {
+        ENDPOINTS.iter().find(|row| row.endpoint == self).expect("every endpoint has its row")
+    }
+
+    /// Finds the endpoint by its code, `E1` to `E5`.
+    pub fn from_code(code: &str) -> Option<Self> {
+        ENDPOINTS.iter().find(|row| row.code == code).map(|row| row.endpoint)
+    }
+
+    /// Finds the endpoint that notifies a resource of an API.
+    pub fn of(api: &str, resource: &str) -> Option<Self> {
+        ENDPOINTS.iter().find(|row| row.api == api && row.resource == resource).map(|row| row.endpoint)
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.row().code)
+    }
+}
+
+/// What tells one endpoint from another.
+#[derive(Debug)]
+pub struct EndpointRow {
+    /// Which endpoint the row is about.
+    pub endpoint: Endpoint,
+    /// Its short name, `E1` to `E5`.
+    pub code: &'static str,
+    /// The API of the resource, which is also the first segment of the path.
+    pub api: &'static str,
+    /// The resource, as a state change names it.
+    pub resource: &'static str,
+    /// The path between the API version and the identifier.
+    pub path: &'static str,
+    /// The name of the identifier in the webhook OAS.
+    pub id_name: &'static str,
+    /// How the identifier is written.
+    pub id_syntax: IdSyntax,
+    /// The first webhook profile with this endpoint.
+    pub since: WebhookVersion,
+    /// The first webhook profile whose body carries `eventType` here.
+    pub event_type_since: Option<WebhookVersion>,
+    /// The first webhook profile that wants `x-authorization-server-id` here.
+    pub authorization_server_id_since: Option<WebhookVersion>,
+    /// The states of the resource, in the order of its life.
+    pub states: &'static [StateRow],
+    /// Which edits of data are notified, if any.
+    pub edits: Option<EditRow>,
+}
+
+impl EndpointRow {
+    /// Finds a state by name among those that a version of the API has.
+    pub fn state(&self, name: &str, version: ApiVersion) -> Option<&'static StateRow> {
+        self.states_of(version).find(|state| state.name == name)
+    }
+
+    /// Returns the states that a version of the API has.
+    pub fn states_of(&self, version: ApiVersion) -> impl Iterator<Item = &'static StateRow> {
+        self.states.iter().filter(move |state| state.api_versions.contains(&version.number()))
+    }
+}
+
+/// A state, and whether reaching it is notified.
+#[derive(Debug)]
+pub struct StateRow {
+    /// The state as the API's OAS writes it.
+    pub name: &'static str,
+    /// The versions of the resource's API that have the state.
+    pub api_versions: RangeInclusive<u8>,
+    /// Whether reaching it is notified.
+    pub reached: Reached,
+}
+
+/// Whether reaching a state is notified.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Reached {
+    /// It is not a trigger.
+    Silent,
+    /// It must be notified from this webhook profile on.
+    Notified(WebhookVersion),
+    /// From this profile on it must be notified when `PARTIALLY_ACCEPTED` came before; it may be otherwise.
+    NotifiedAfterPartialAcceptance(WebhookVersion),
+}
+
+/// Which edits of data are notified as `DATA_CHANGED`.
+#[derive(Debug)]
+pub struct EditRow {
+    /// The first webhook profile that knows edits.
+    pub since: WebhookVersion,
+    /// The fields whose edit is notified; all of them where the convention names none.
+    pub fields: Option<&'static [&'static str]>,
+    /// The state the resource must be in, where the convention says so.
+    pub only_in: Option<&'static str>,
+}
+
+use Reached::{Notified, NotifiedAfterPartialAcceptance, Silent};
+use WebhookVersion::{V1_0_0, V1_1_0, V1_2_0, V1_3_0};
+
+/// The state that `AUTHORISED` must have come through to be notified without choice.
+pub(super) const PARTIALLY_ACCEPTED: &str = "PARTIALLY_ACCEPTED";
+
+const ANY: RangeInclusive<u8> = 1..=99;
+/// Multiple approval is a state of the payment up to payments v3, of its consent from v4 on (Informa #472).
+const UP_TO_V3: RangeInclusive<u8> = 2..=3;
+const FROM_V4: RangeInclusive<u8> = 4..=99;
+
+const fn state(name: &'static str, reached: Reached) -> StateRow {
+    StateRow { name, api_versions: ANY, reached }
+}
+
+/// The five endpoints, in the order of the webhook OAS 1.3.0.
+///
+/// Paths: webhook OAS 1.3.0, `paths`. States: OAS of payments 5.0.0, automatic payments 2.2.0, enrollments 2.3.0.
+/// Triggers: developer portal, webhook guides v1.0.0 to v1.3.0.
+pub const ENDPOINTS: &[EndpointRow] = &[
+    EndpointRow {
+        endpoint: Endpoint::PaymentConsent,
+        code: "E1",
+        api: "payments",
+        resource: "consent",
+        path: "consents",
+        id_name: "consentId",
+        id_syntax: IdSyntax::Urn,
+        since: V1_0_0,
+        event_type_since: None,
+        authorization_server_id_since: None,
+        states: &[
+            state("AWAITING_AUTHORISATION", Silent),
+            StateRow { name: PARTIALLY_ACCEPTED, api_versions: FROM_V4, reached: Silent },
+            state("AUTHORISED", NotifiedAfterPartialAcceptance(V1_2_0)),
+            state("CONSUMED", Notified(V1_0_0)),
+            state("REJECTED", Notified(V1_0_0)),
+        ],
+        edits: None,
+    },
+    EndpointRow {
+        endpoint: Endpoint::PixPayment,
+        code: "E2",
+        api: "payments",
+        resource: "pix_payment",
+        path: "pix/payments",
+        id_name: "paymentId",
+        id_syntax: IdSyntax::Plain,
+        since: V1_0_0,
+        event_type_since: None,
+        authorization_server_id_since: None,
+        states: &[
+            state("RCVD", Silent),
+            // Which list applies follows the resource's API version: a payment born under v2 or v3 may still
+            // reach PATC whatever webhook profile its receiver is on.
+            StateRow { name: "PATC", api_versions: UP_TO_V3, reached: Notified(V1_0_0) },
+            state("ACCP", Silent),
+            state("ACPD", Silent),
+            state("PDNG", Notified(V1_0_0)),
+            state("SCHD", Notified(V1_0_0)),
+            state("ACSC", Notified(V1_0_0)),
+            state("CANC", Notified(V1_0_0)),
+            state("RJCT", Notified(V1_0_0)),
+        ],
+        edits: None,
+    },
+    EndpointRow {
+        endpoint: Endpoint::Enrollment,
+        code: "E3",
+        api: "enrollments",
+        resource: "enrollment",
+        path: "enrollments",
+        id_name: "enrollmentId",
+        id_syntax: IdSyntax::UrnOrPlain,
+        since: V1_1_0,
+        event_type_since: Some(V1_3_0),
+        authorization_server_id_since: Some(V1_3_0),
+        states: &[
+            state("AWAITING_RISK_SIGNALS", Silent),
+            state("AWAITING_ACCOUNT_HOLDER_VALIDATION", Silent),
+            state("AWAITING_ENROLLMENT", Silent),
+            state("AUTHORISED", Silent),
+            state("REJECTED", Notified(V1_1_0)),
+            state("REVOKED", Notified(V1_1_0)),
+        ],
+        edits: Some(EditRow {
+            since: V1_3_0,
+            fields: Some(&["expirationDateTime", "transactionLimit", "dailyLimit"]),
+            only_in: Some("AUTHORISED"),
+        }),
+    },
+    EndpointRow {
+        endpoint: Endpoint::RecurringConsent,
+        code: "E4",
+        api: "automatic-payments",
+        resource: "recurring_consent",
+        path: "recurring-consents",
+        id_name: "recurringConsentId",
+        id_syntax: IdSyntax::Urn,
+        since: V1_2_0,
+        event_type_since: Some(V1_3_0),
+        authorization_server_id_since: None,
+        states: &[
+            state("AWAITING_AUTHORISATION", Silent),
+            state(PARTIALLY_ACCEPTED, Silent),
+            state("AUTHORISED", NotifiedAfterPartialAcceptance(V1_2_0)),
+            state("CONSUMED", Notified(V1_2_0)),
+            state("REJECTED", Notified(V1_2_0)),
+            state("REVOKED", Notified(V1_2_0)),
+        ],
+        edits: Some(EditRow { since: V1_3_0, fields: None, only_in: None }),
+    },
+    EndpointRow {
+        endpoint: Endpoint::RecurringPayment,
+        code: "E5",
+        api: "automatic-payments",
+        resource: "recurring_payment",
+        path: "pix/recurring-payments",
+        id_name: "recurringPaymentId",
+        id_syntax: IdSyntax::Plain,
+        since: V1_2_0,
+        event_type_since: None,
+        authorization_server_id_since: None,
+        states: &[
+            state("RCVD", Silent),
+            state("ACCP", Silent),
+            state("ACPD", Silent),
+            state("PDNG", Notified(V1_2_0)),
+            state("SCHD", Notified(V1_2_0)),
+            state("ACSC", Notified(V1_2_0)),
+            state("CANC", Notified(V1_2_0)),
+            state("RJCT", Notified(V1_2_0)),
+        ],
+        edits: None,
+    },
+];
+
+/// The API families of Open Finance Brasil for which the convention has no endpoint.
+///
+/// A state change of one of them is no mistake of the caller, there is only nobody to tell.
+pub const APIS_WITHOUT_WEBHOOK: &[&str] = &[
+    "accounts",
+    "bank-fixed-incomes",
+    "consents",
+    "credit-cards-accounts",
+    "credit-fixed-incomes",
+    "credit-portability",
+    "customers",
+    "exchanges",
+    "financings",
+    "funds",
+    "invoice-financings",
+    "loans",
+    "resources",
+    "treasure-titles",
+    "unarranged-accounts-overdraft",
+    "variable-incomes",
+];

@@ -1,0 +1,19 @@
+//! What is said, and of what: the rules of the convention, without any I/O.
+
+mod change;
+mod endpoint;
+mod id;
+mod name;
+mod plan;
+mod time;
+mod trigger;
+mod version;
+
+pub use change::{Actor, Resource, StateChange, Subject};
+pub use endpoint::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, EditRow, Endpoint, EndpointRow, Reached, StateRow};
+pub use id::{ClientId, IdSyntax, ParseClientIdError, ParseResourceIdError, ResourceId, is_plain, is_urn};
+pub use name::{InteractionId, NotificationId, Partition};
+pub use plan::{AuthorisationServers, MissingAuthorisationServerId, Notification, Plan, compose_url, plan};
+pub use time::{EventInstant, ParseEventInstantError, is_canonical, matches_published_pattern};
+pub use trigger::{EventType, Rule, Trigger, trigger};
+pub use version::{ApiVersion, ParseApiVersionError, ParseWebhookVersionError, WebhookVersion};

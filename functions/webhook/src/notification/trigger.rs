@@ -1,0 +1,156 @@
+//! Which state changes are notified.
+
+use super::change::{Actor, Resource, StateChange, Subject};
+use super::endpoint::{EditRow, PARTIALLY_ACCEPTED, Reached};
+use super::version::WebhookVersion;
+
+/// What kind of change a notification tells of (webhook OAS 1.3.0, `EventType`).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum EventType {
+    /// The state changed.
+    StateChanged,
+    /// Data changed, the state did not.
+    DataChanged,
+}
+
+impl EventType {
+    /// Returns the value of `data.eventType`. A guide writes `STATUS_CHANGED` once; the OAS holds.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::StateChanged => "STATE_CHANGED",
+            Self::DataChanged => "DATA_CHANGED",
+        }
+    }
+}
+
+/// Whether the convention wants a state change notified.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Trigger {
+    /// It must be notified.
+    Required(EventType),
+    /// The sender may choose ("facultada").
+    Optional(EventType),
+    /// It is not to be notified, by this rule.
+    None(Rule),
+}
+
+/// The rule by which a state change is not notified.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Rule {
+    /// The API has no endpoint in the convention.
+    ApiWithoutWebhook,
+    /// The endpoint or its trigger is newer than the receiver's webhook profile.
+    NewerThanProfile,
+    /// The state reached is not a trigger.
+    StateIsNoTrigger,
+    /// Neither the state nor data changed.
+    NothingChanged,
+    /// Data was edited by the initiator, who knows.
+    EditedByInitiator,
+    /// The resource has no edit that is notified.
+    EditIsNoTrigger,
+    /// The edit was made in a state in which edits are not notified.
+    EditInThisStateIsNoTrigger,
+    /// The convention leaves this one to the sender, and the receiver's settings do not ask for it.
+    OptionalNotWanted,
+    /// The event is older than the client's registration for notifications.
+    BeforeRegistration,
+}
+
+impl Rule {
+    /// Returns the rule's stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::ApiWithoutWebhook => "api_without_webhook",
+            Self::NewerThanProfile => "newer_than_profile",
+            Self::StateIsNoTrigger => "state_is_no_trigger",
+            Self::NothingChanged => "nothing_changed",
+            Self::EditedByInitiator => "edited_by_initiator",
+            Self::EditIsNoTrigger => "edit_is_no_trigger",
+            Self::EditInThisStateIsNoTrigger => "edit_in_this_state_is_no_trigger",
+            Self::OptionalNotWanted => "optional_not_wanted",
+            Self::BeforeRegistration => "before_registration",
+        }
+    }
+
+    /// Returns the rule in a sentence.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::ApiWithoutWebhook => "The convention has no webhook for this API.",
+            Self::NewerThanProfile => "The receiver's webhook version does not know this trigger.",
+            Self::StateIsNoTrigger => "Reaching this state is not a trigger.",
+            Self::NothingChanged => "Neither the state nor any data changed.",
+            Self::EditedByInitiator => {
+                "The initiator made the edit itself; only edits at the account holder count."
+            }
+            Self::EditIsNoTrigger => "Edits of these fields of this resource are not a trigger.",
+            Self::EditInThisStateIsNoTrigger => {
+                "Edits are a trigger only while the enrollment is AUTHORISED."
+            }
+            Self::OptionalNotWanted => {
+                "AUTHORISED without PARTIALLY_ACCEPTED before it is optional, and notify_optional is off."
+            }
+            Self::BeforeRegistration => {
+                "The event is older than the client's registration for notifications."
+            }
+        }
+    }
+}
+
+/// Decides whether a state change is to be notified to a receiver on a webhook profile.
+pub fn trigger(change: &StateChange, profile: WebhookVersion) -> Trigger {
+    let resource = match &change.subject {
+        Subject::Resource(resource) => resource,
+        Subject::ApiWithoutWebhook => return Trigger::None(Rule::ApiWithoutWebhook),
+    };
+    if profile < resource.endpoint.row().since {
+        return Trigger::None(Rule::NewerThanProfile);
+    }
+    let transition = change.from.as_ref().is_none_or(|from| *from != change.to);
+    let edited = !change.changed_fields.is_empty();
+    match (transition, edited) {
+        (false, false) => Trigger::None(Rule::NothingChanged),
+        // Without the previous state, named fields say that it is the data that changed.
+        (true, true) if change.from.is_none() => edit(change, resource, profile),
+        (false, true) => edit(change, resource, profile),
+        (true, _) => reached(change, resource, profile),
+    }
+}
+
+fn reached(change: &StateChange, resource: &Resource, profile: WebhookVersion) -> Trigger {
+    let Some(state) = resource.endpoint.row().state(&change.to, resource.api_version) else {
+        return Trigger::None(Rule::StateIsNoTrigger);
+    };
+    let passed_partial_acceptance = change.passed_through_partially_accepted == Some(true)
+        || change.from.as_deref() == Some(PARTIALLY_ACCEPTED);
+    match state.reached {
+        Reached::Silent => Trigger::None(Rule::StateIsNoTrigger),
+        Reached::Notified(since) | Reached::NotifiedAfterPartialAcceptance(since) if profile < since => {
+            Trigger::None(Rule::NewerThanProfile)
+        }
+        Reached::NotifiedAfterPartialAcceptance(_) if !passed_partial_acceptance => {
+            Trigger::Optional(EventType::StateChanged)
+        }
+        Reached::Notified(_) | Reached::NotifiedAfterPartialAcceptance(_) => {
+            Trigger::Required(EventType::StateChanged)
+        }
+    }
+}
+
+fn edit(change: &StateChange, resource: &Resource, profile: WebhookVersion) -> Trigger {
+    let Some(EditRow { since, fields, only_in }) = &resource.endpoint.row().edits else {
+        return Trigger::None(Rule::EditIsNoTrigger);
+    };
+    let listed = |field: &String| fields.is_none_or(|fields| fields.contains(&field.as_str()));
+    if profile < *since {
+        Trigger::None(Rule::NewerThanProfile)
+    } else if change.actor == Some(Actor::Initiator) {
+        Trigger::None(Rule::EditedByInitiator)
+    } else if only_in.is_some_and(|state| state != change.to) {
+        Trigger::None(Rule::EditInThisStateIsNoTrigger)
+    } else if change.changed_fields.iter().any(listed) {
+        Trigger::Required(EventType::DataChanged)
+    } else {
+        Trigger::None(Rule::EditIsNoTrigger)
+    }
+}
