@@ -1,1 +1,74 @@
-//! Placeholder.
+//! Sends notifications: every message of a batch at once, each in a task of its own.
+
+mod deliver;
+mod sender;
+
+use std::sync::Arc;
+
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use webhook::aws::{Ledger, Queues, Receivers};
+use webhook::edge::{Chance, Clock};
+use webhook::notification::AuthorisationServers;
+use webhook::telemetry::Chain;
+
+pub use deliver::Fault;
+pub use sender::{Sender, SenderError};
+
+/// The function behind the queue of notifications.
+pub struct Dispatch {
+    /// What happened to each notification.
+    pub ledger: Ledger,
+    /// Who is notified where.
+    pub receivers: Receivers,
+    /// Where later attempts and undelivered notifications go.
+    pub queues: Queues,
+    /// Our authorisation servers.
+    pub servers: AuthorisationServers,
+    /// Our side of mutual TLS.
+    pub sender: Sender,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where interaction ids come from.
+    pub chance: Chance,
+}
+
+impl Dispatch {
+    /// Works through a batch and names the messages that are to be kept.
+    ///
+    /// Always succeeds: an error would return the whole batch and make Lambda slow down for everybody. A panic keeps the
+    /// one message it happened in.
+    pub async fn handle(self: &Arc<Self>, event: SqsEvent) -> SqsBatchResponse {
+        let tasks: Vec<_> = event
+            .records
+            .into_iter()
+            .map(|SqsMessage { message_id, body, .. }| {
+                let dispatch = Arc::clone(self);
+                let body = body.unwrap_or_default();
+                (message_id.unwrap_or_default(), tokio::spawn(async move { dispatch.deliver(&body).await }))
+            })
+            .collect();
+        let mut kept = SqsBatchResponse::default();
+        for (message_id, task) in tasks {
+            match task.await {
+                Ok(Ok(())) => continue,
+                Ok(Err(Fault::InProgress)) => {
+                    tracing::info!(
+                        message_id,
+                        "The message is kept: another process is at its notification."
+                    );
+                }
+                Ok(Err(fault)) => {
+                    let code = fault.code();
+                    tracing::error!(message_id, code, error = %Chain(&fault), "The message is kept: the fault is ours.");
+                }
+                Err(panic) => {
+                    tracing::error!(message_id, code = "panic", error = %panic, "The message is kept.")
+                }
+            }
+            let mut failure = BatchItemFailure::default();
+            failure.item_identifier = message_id;
+            kept.batch_item_failures.push(failure);
+        }
+        kept
+    }
+}

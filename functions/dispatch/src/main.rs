@@ -1,2 +1,57 @@
-//! Placeholder.
-fn main() {}
+//! The Lambda function `dispatch`.
+
+use std::sync::Arc;
+
+use aws_lambda_events::sqs::SqsEvent;
+use dispatch::{Dispatch, Sender};
+use jiff::SignedDuration;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use webhook::aws::{Ledger, Queues, Receivers, Secrets, dynamodb, sdk_config, secrets_manager, sqs};
+use webhook::config::{Settings, environment};
+use webhook::edge::{Chance, Clock};
+use webhook::notification::AuthorisationServers;
+use webhook::telemetry::Chain;
+
+/// Five years, as sharing records are kept.
+const RETENTION_DAYS: i64 = 5 * 365;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let settings = Settings::new(&environment);
+    let sdk = sdk_config().await;
+    let clock = Clock::system();
+    let policy = settings.address_policy()?;
+    let retention = settings.parsed_or("ARAUTO_LEDGER_RETENTION_DAYS", RETENTION_DAYS)?;
+    let secrets = (settings.required("ARAUTO_IDENTITY_SECRET")?, settings.required("ARAUTO_TRUST_SECRET")?);
+    let dispatch = Arc::new(Dispatch {
+        ledger: Ledger::new(
+            dynamodb(&sdk),
+            settings.required("ARAUTO_LEDGER_TABLE")?,
+            SignedDuration::from_hours(24 * retention),
+        ),
+        receivers: Receivers::new(
+            dynamodb(&sdk),
+            settings.required("ARAUTO_RECEIVERS_TABLE")?,
+            policy,
+            clock.clone(),
+        ),
+        queues: Queues::new(
+            sqs(&sdk),
+            settings.required("ARAUTO_NOTIFICATIONS_QUEUE_URL")?,
+            Some(settings.required("ARAUTO_UNDELIVERED_QUEUE_URL")?),
+        ),
+        servers: settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?,
+        sender: Sender::new(Secrets::new(secrets_manager(&sdk)), secrets, policy, clock.clone()),
+        clock,
+        chance: Chance::system(),
+    });
+    // Before the first message, so that none waits for it. A secret that is not there yet stops nobody from starting.
+    if let Err(error) = dispatch.sender.client().await {
+        tracing::warn!(code = error.code(), error = %Chain(&error), "The identity cannot be used yet.");
+    }
+    run(service_fn(|event: LambdaEvent<SqsEvent>| async {
+        Ok::<_, Error>(dispatch.handle(event.payload).await)
+    }))
+    .await
+}

@@ -1,2 +1,32 @@
-//! Placeholder.
-fn main() {}
+//! The Lambda function `intake`.
+
+use intake::Intake;
+use lambda_http::{Error, run, service_fn, tracing};
+use webhook::aws::{Queues, Receivers, sdk_config};
+use webhook::config::{Settings, environment};
+use webhook::edge::Clock;
+use webhook::notification::AuthorisationServers;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let settings = Settings::new(&environment);
+    let sdk = sdk_config().await;
+    let clock = Clock::system();
+    let intake = Intake {
+        receivers: Receivers::new(
+            webhook::aws::dynamodb(&sdk),
+            settings.required("ARAUTO_RECEIVERS_TABLE")?,
+            settings.address_policy()?,
+            clock.clone(),
+        ),
+        queues: Queues::new(
+            webhook::aws::sqs(&sdk),
+            settings.required("ARAUTO_NOTIFICATIONS_QUEUE_URL")?,
+            None,
+        ),
+        servers: settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?,
+        clock,
+    };
+    run(service_fn(|request| async { Ok::<_, Error>(intake.handle(request).await) })).await
+}

@@ -4,10 +4,15 @@
 //! chance are arguments. [`aws`] and [`peer`] translate between those decisions and the network.
 
 pub mod address;
+pub mod answer;
+pub mod aws;
+pub mod config;
 pub mod delivery;
 pub mod directory;
 pub mod edge;
 mod fields;
 pub mod notification;
+pub mod peer;
+pub mod telemetry;
 
 pub use fields::FieldError;

@@ -1,11 +1,13 @@
 //! How a notification is attempted, what came of it, and when to try again: decided without any I/O.
 
 mod attempt;
+mod message;
 mod outcome;
 mod progress;
 mod schedule;
 
 pub use attempt::AttemptNumber;
+pub use message::{AttemptMessage, ParseMessageError};
 pub use outcome::{Answer, Failure, FailureClass, Finding, Outcome};
 pub use progress::{Progress, Resolution, Status, resolve};
 pub use schedule::{

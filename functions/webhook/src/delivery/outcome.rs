@@ -11,7 +11,7 @@ pub struct Answer {
     pub status: u16,
     /// `x-webhook-interaction-id` of the answer.
     pub interaction_id: Option<String>,
-    /// Whether the body was longer than what is read of it.
+    /// Whether the body was left unread past a limit of size or time.
     pub body_cut: bool,
 }
 
@@ -47,7 +47,7 @@ impl Outcome {
                 Some(_) => {}
             }
             if answer.body_cut {
-                findings.push(Finding::BodyTooLong);
+                findings.push(Finding::BodyCut);
             }
             return Self::Delivered { status, findings };
         }
@@ -86,8 +86,8 @@ pub enum Finding {
     MismatchedResponseInteractionId,
     /// The receiver did not ask for a client certificate.
     ReceiverWithoutMtls,
-    /// A body longer than what is read of it; it should be empty.
-    BodyTooLong,
+    /// A body that was not read to its end: too long, or too slow. It should be empty.
+    BodyCut,
 }
 
 impl Finding {
@@ -97,7 +97,7 @@ impl Finding {
             Self::MissingResponseInteractionId => "missing_response_interaction_id",
             Self::MismatchedResponseInteractionId => "mismatched_response_interaction_id",
             Self::ReceiverWithoutMtls => "receiver_without_mtls",
-            Self::BodyTooLong => "body_too_long",
+            Self::BodyCut => "body_cut",
         }
     }
 }

@@ -100,6 +100,9 @@ pub struct ParseNotificationIdError;
 pub struct InteractionId(Uuid);
 
 impl InteractionId {
+    /// The name of no attempt (the nil UUID).
+    pub(crate) const NONE: Self = Self(Uuid::nil());
+
     /// Names a new attempt at a notification of this partition.
     pub fn new(partition: Partition, chance: &Chance) -> Self {
         // RFC 9562, section 5.4: 48 bits, version, 12 bits, variant, 62 bits.

@@ -1,0 +1,102 @@
+//! What directory reads and answers.
+
+use lambda_http::{Request, RequestExt, Response};
+use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Serialize};
+use webhook::FieldError;
+use webhook::answer::{Problem, json};
+use webhook::directory::{
+    DIFFERS_FROM_STATEMENT, INVALID_WEBHOOK_URIS, Refusal, Registration, Settings, Warning,
+};
+use webhook::notification::ClientId;
+
+/// Finds the client a request is about.
+pub(crate) fn client_id(request: &Request) -> Result<ClientId, Problem> {
+    let path = request.uri().path();
+    let parameters = request.path_parameters();
+    let text = match parameters.first("clientId") {
+        Some(text) => text.to_owned(),
+        None => path
+            .strip_prefix("/v1/clients/")
+            .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
+            .ok_or_else(|| Problem::not_found("There is only /v1/clients/{clientId} here."))?,
+    };
+    text.parse().map_err(|error| Problem::malformed(format!("The path's client id is wrong: {error}.")))
+}
+
+/// A registration as it is answered.
+#[derive(Serialize)]
+struct Registered<'a> {
+    client_id: &'a ClientId,
+    webhook: &'static str,
+    base_uri: Option<&'a str>,
+    webhook_uris: &'a [String],
+    #[serde(flatten)]
+    settings: &'a Settings,
+    registered_at: String,
+    notifies_since: Option<String>,
+    warnings: Vec<Described>,
+}
+
+#[derive(Serialize)]
+struct Described {
+    code: &'static str,
+    detail: &'static str,
+}
+
+/// Answers with a registration.
+pub(crate) fn registered(registration: &Registration) -> Response<String> {
+    let describe = |warning: &Warning| Described { code: warning.code(), detail: warning.sentence() };
+    let answer = Registered {
+        client_id: &registration.client_id,
+        webhook: if registration.base_uri.is_some() { "enabled" } else { "disabled" },
+        base_uri: registration.base_uri.as_deref(),
+        webhook_uris: &registration.webhook_uris,
+        settings: &registration.settings,
+        registered_at: registration.registered_at.to_string(),
+        notifies_since: registration.notifies_since.map(|since| since.to_string()),
+        warnings: registration.warnings.iter().map(describe).collect(),
+    };
+    json(200, &answer)
+}
+
+/// Says which rules the URIs of a registration break, in the terms of the DCR profile.
+pub(crate) fn refused_uris(refusals: Vec<Refusal>) -> Problem {
+    let differs = refusals.contains(&Refusal::DiffersFromStatement);
+    let describe = |refusal| match refusal {
+        Refusal::DiffersFromStatement => FieldError {
+            pointer: "/webhook_uris".to_owned(),
+            code: "differs_from_statement",
+            detail: DIFFERS_FROM_STATEMENT.to_owned(),
+        },
+        Refusal::Uri(index, error) => FieldError {
+            pointer: format!("/webhook_uris/{index}"),
+            code: error.code(),
+            detail: format!("Refused: {error}."),
+        },
+    };
+    Problem {
+        error: Some(INVALID_WEBHOOK_URIS),
+        error_description: differs.then_some(DIFFERS_FROM_STATEMENT),
+        ..Problem::invalid(refusals.into_iter().map(describe).collect())
+    }
+}
+
+/// Answers that a client is not registered any more.
+pub(crate) fn removed() -> Response<String> {
+    Response::builder().status(204).body(String::new()).expect("the status is valid")
+}
+
+/// Answers the schedule.
+pub(crate) fn nothing() -> Response<String> {
+    Response::new("null".to_owned())
+}
+
+/// Says whether an event of the schedule asks for a look over the receivers.
+pub(crate) fn is_review(event: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Task {
+        task: String,
+    }
+    serde_json::from_slice(event).is_ok_and(|Task { task }| task == "review_receivers")
+}

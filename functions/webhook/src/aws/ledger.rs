@@ -1,0 +1,283 @@
+//! The ledger: one row a notification, written twice for one that is delivered at the first attempt.
+//!
+//! An attempt begins with one conditional write and ends with another, so that two processes with the same message, or one
+//! that stops between any two steps, never make a fourth request. Row keys are names that lead to their partition, see
+//! [`NotificationId`] and [`InteractionId`]: a ticket's interaction id, a resource and a notification id each lead
+//! to their rows with one query and no index.
+//!
+//! [`NotificationId`]: crate::notification::NotificationId
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{BoxError, SdkError};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use jiff::{SignedDuration, Timestamp};
+use thiserror::Error;
+
+use crate::delivery::{AttemptMessage, AttemptNumber, LEASE, Progress, Status};
+use crate::notification::InteractionId;
+
+/// Writes what happens to notifications.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    client: Client,
+    table: String,
+    retention: SignedDuration,
+}
+
+/// What came of beginning an attempt.
+#[derive(Debug)]
+pub enum Begin {
+    /// It is ours to make.
+    Begun,
+    /// The ledger says otherwise.
+    Conflict(Progress),
+}
+
+/// One attempt, as the ledger keeps it.
+#[derive(Clone, Debug)]
+pub struct AttemptRecord {
+    /// Which attempt.
+    pub attempt: AttemptNumber,
+    /// Its name.
+    pub interaction_id: InteractionId,
+    /// When it started.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// Where it went.
+    pub base_uri: String,
+    /// The outcome's stable code.
+    pub outcome: Option<&'static str>,
+    /// The HTTP status, where there was an answer.
+    pub status: Option<u16>,
+    /// The address connected to.
+    pub peer: Option<SocketAddr>,
+    /// TLS version and cipher suite.
+    pub tls: Option<String>,
+}
+
+impl Ledger {
+    /// Uses this table; rows expire after `retention`.
+    pub fn new(client: Client, table: String, retention: SignedDuration) -> Self {
+        Self { client, table, retention }
+    }
+
+    /// Begins an attempt: succeeds for exactly one caller, and only if the attempt before it failed.
+    pub async fn begin(
+        &self,
+        message: &AttemptMessage,
+        record: &AttemptRecord,
+    ) -> Result<Begin, LedgerError> {
+        let resource = &message.resource;
+        let row = resource.endpoint.row();
+        let lease = record.started.saturating_add(LEASE).unwrap_or(Timestamp::MAX);
+        let update = self
+            .update(message)
+            .update_expression(format!(
+                "SET #status = :attempting, attempt = :attempt, interaction_id = :id, lease_until = :lease, {} = :record, \
+                 client_id = :client, endpoint = :endpoint, resource_id = :resource, api_version = :version, \
+                 event_instant = :event, accepted_at = :accepted, expires_at = :expires",
+                record.attribute()
+            ))
+            .condition_expression(
+                "attribute_not_exists(notification) OR (#status = :waiting AND attempt = :previous)",
+            )
+            .expression_attribute_values(":attempting", status(Status::Attempting))
+            .expression_attribute_values(":waiting", status(Status::Waiting))
+            .expression_attribute_values(":attempt", number(i64::from(record.attempt.get())))
+            .expression_attribute_values(":previous", number(i64::from(record.attempt.get()) - 1))
+            .expression_attribute_values(":id", text(record.interaction_id))
+            .expression_attribute_values(":lease", millis(lease))
+            .expression_attribute_values(":record", record.to_attribute())
+            .expression_attribute_values(":client", text(&message.change.client_id))
+            .expression_attribute_values(":endpoint", text(row.code))
+            .expression_attribute_values(":resource", text(&resource.id))
+            .expression_attribute_values(":version", text(resource.api_version))
+            .expression_attribute_values(":event", text(message.change.event_instant))
+            .expression_attribute_values(":accepted", millis(message.accepted_at))
+            .expression_attribute_values(":expires", self.expires(record.started))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match update.send().await.map_err(SdkError::into_service_error) {
+            Ok(_) => Ok(Begin::Begun),
+            Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                let row = failed.item.ok_or(LedgerError::Unreadable)?;
+                progress(&row).map(Begin::Conflict).ok_or(LedgerError::Unreadable)
+            }
+            Err(error) => Err(LedgerError::service("begin an attempt", error.into())),
+        }
+    }
+
+    /// Records that an attempt was accepted, whatever has happened to the row since it began.
+    pub async fn delivered(
+        &self,
+        message: &AttemptMessage,
+        record: &AttemptRecord,
+    ) -> Result<(), LedgerError> {
+        let update = self
+            .update(message)
+            .update_expression(format!("SET #status = :status, {} = :record", record.attribute()))
+            .condition_expression(format!("{}.interaction_id = :id", record.attribute()))
+            .expression_attribute_values(":status", status(Status::Delivered))
+            .expression_attribute_values(":record", record.to_attribute())
+            .expression_attribute_values(":id", text(record.interaction_id));
+        finished("record a delivery", update).await
+    }
+
+    /// Records that an attempt failed; `status` says whether another one waits.
+    pub async fn failed(
+        &self,
+        message: &AttemptMessage,
+        record: &AttemptRecord,
+        new: Status,
+    ) -> Result<(), LedgerError> {
+        let update = self
+            .update(message)
+            .update_expression(format!("SET #status = :status, {} = :record", record.attribute()))
+            .condition_expression("#status = :attempting AND interaction_id = :id")
+            .expression_attribute_values(":status", status(new))
+            .expression_attribute_values(":attempting", status(Status::Attempting))
+            .expression_attribute_values(":record", record.to_attribute())
+            .expression_attribute_values(":id", text(record.interaction_id));
+        finished("record a failure", update).await
+    }
+
+    /// Records that a notification ends without a further attempt, as its receiver is gone or not to be told.
+    pub async fn cancelled(
+        &self,
+        message: &AttemptMessage,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
+        let update = self
+            .update(message)
+            .update_expression(
+                "SET #status = :status, reason = :reason, client_id = :client, resource_id = :resource, \
+                 endpoint = :endpoint, event_instant = :event, expires_at = :expires",
+            )
+            .condition_expression(
+                "attribute_not_exists(notification) OR #status = :waiting OR (#status = :attempting AND lease_until < :now)",
+            )
+            .expression_attribute_values(":status", status(Status::Cancelled))
+            .expression_attribute_values(":waiting", status(Status::Waiting))
+            .expression_attribute_values(":attempting", status(Status::Attempting))
+            .expression_attribute_values(":now", millis(now))
+            .expression_attribute_values(":reason", text(reason))
+            .expression_attribute_values(":client", text(&message.change.client_id))
+            .expression_attribute_values(":resource", text(&message.resource.id))
+            .expression_attribute_values(":endpoint", text(message.resource.endpoint))
+            .expression_attribute_values(":event", text(message.change.event_instant))
+            .expression_attribute_values(":expires", self.expires(now));
+        finished("record a cancellation", update).await
+    }
+
+    fn update(&self, message: &AttemptMessage) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("partition", text(message.notification.partition()))
+            .key("notification", text(&message.notification))
+            // "status" is a reserved word of DynamoDB.
+            .expression_attribute_names("#status", "status")
+    }
+
+    fn expires(&self, now: Timestamp) -> AttributeValue {
+        number(now.saturating_add(self.retention).unwrap_or(Timestamp::MAX).as_second())
+    }
+}
+
+/// Makes a write that ends something. That the row has moved on is no error: whoever moved it has written more.
+async fn finished(doing: &'static str, update: UpdateItemFluentBuilder) -> Result<(), LedgerError> {
+    match update.send().await.map_err(SdkError::into_service_error) {
+        Ok(_) => Ok(()),
+        Err(UpdateItemError::ConditionalCheckFailedException(_)) => {
+            tracing::warn!(doing, "The ledger row had moved on before the write that ends the attempt.");
+            Ok(())
+        }
+        Err(error) => Err(LedgerError::service(doing, error.into())),
+    }
+}
+
+fn progress(row: &HashMap<String, AttributeValue>) -> Option<Progress> {
+    let text = |name| row.get(name)?.as_s().ok();
+    let number = |name| row.get(name)?.as_n().ok()?.parse::<i64>().ok();
+    let status = text("status")?.parse().ok()?;
+    if status == Status::Cancelled {
+        // A notification that was cancelled before its first attempt has no attempt to speak of.
+        let interaction_id =
+            text("interaction_id").and_then(|id| id.parse().ok()).unwrap_or(InteractionId::NONE);
+        let attempt = AttemptNumber::FIRST;
+        return Some(Progress { status, attempt, interaction_id, lease_until: Timestamp::MIN });
+    }
+    Some(Progress {
+        status,
+        attempt: AttemptNumber::try_from(u64::try_from(number("attempt")?).ok()?).ok()?,
+        interaction_id: text("interaction_id")?.parse().ok()?,
+        lease_until: Timestamp::from_millisecond(number("lease_until")?).ok()?,
+    })
+}
+
+impl AttemptRecord {
+    fn attribute(&self) -> String {
+        format!("attempt_{}", self.attempt)
+    }
+
+    fn to_attribute(&self) -> AttributeValue {
+        let mut map = HashMap::from([
+            ("interaction_id".to_owned(), text(self.interaction_id)),
+            ("started_at".to_owned(), millis(self.started)),
+            ("base_uri".to_owned(), text(&self.base_uri)),
+        ]);
+        let optional = [
+            ("ended_at", self.ended.map(millis)),
+            ("outcome", self.outcome.map(text)),
+            ("status", self.status.map(|status| number(i64::from(status)))),
+            ("peer", self.peer.map(text)),
+            ("tls", self.tls.as_ref().map(text)),
+        ];
+        map.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        AttributeValue::M(map)
+    }
+}
+
+fn text(value: impl ToString) -> AttributeValue {
+    AttributeValue::S(value.to_string())
+}
+
+fn number(value: i64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+fn status(status: Status) -> AttributeValue {
+    text(status.as_str())
+}
+
+fn millis(at: Timestamp) -> AttributeValue {
+    number(at.as_millisecond())
+}
+
+/// The ledger cannot be read or written.
+#[derive(Debug, Error)]
+pub enum LedgerError {
+    /// The service refused or did not answer.
+    #[error("failed to {doing} in the ledger")]
+    Service {
+        /// What was being done.
+        doing: &'static str,
+        /// What the service said.
+        source: BoxError,
+    },
+    /// The row is not one that this version wrote.
+    #[error("the notification's row in the ledger cannot be read")]
+    Unreadable,
+}
+
+impl LedgerError {
+    fn service(doing: &'static str, source: BoxError) -> Self {
+        Self::Service { doing, source }
+    }
+}

@@ -1,0 +1,13 @@
+//! Adapters over the AWS SDK. Seamed at its HTTP layer: tests give the SDK another endpoint, not another trait.
+
+mod clients;
+mod ledger;
+mod queue;
+mod receivers;
+mod secrets;
+
+pub use clients::{dynamodb, sdk_config, secrets_manager, sqs};
+pub use ledger::{AttemptRecord, Begin, Ledger, LedgerError};
+pub use queue::{Queues, SendError};
+pub use receivers::{Receivers, ReceiversError};
+pub use secrets::{SecretError, Secrets};

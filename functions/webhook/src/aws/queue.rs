@@ -1,0 +1,123 @@
+//! The two queues: notifications to attempt, and those that stay undelivered.
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::BoxError;
+use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
+use thiserror::Error;
+
+use crate::delivery::AttemptMessage;
+
+/// The most messages of one `SendMessageBatch`.
+const BATCH: usize = 10;
+/// Cuts the sentence that goes along with an undelivered message.
+const LONGEST_DETAIL: usize = 500;
+
+/// Sends to both queues.
+#[derive(Clone, Debug)]
+pub struct Queues {
+    client: Client,
+    notifications: String,
+    undelivered: String,
+}
+
+impl Queues {
+    /// Uses these queues, by URL. Intake, which buries nothing, gives no second one.
+    pub fn new(client: Client, notifications: String, undelivered: Option<String>) -> Self {
+        Self { client, notifications, undelivered: undelivered.unwrap_or_default() }
+    }
+
+    /// Queues messages, ten a call, and says of each whether it was taken.
+    pub async fn send_all(&self, messages: &[AttemptMessage]) -> Vec<Result<(), SendError>> {
+        let mut results = Vec::with_capacity(messages.len());
+        for batch in messages.chunks(BATCH) {
+            results.extend(self.send_batch(batch).await);
+        }
+        results
+    }
+
+    async fn send_batch(&self, messages: &[AttemptMessage]) -> Vec<Result<(), SendError>> {
+        let entries = messages.iter().enumerate().map(|(index, message)| {
+            SendMessageBatchRequestEntry::builder()
+                .id(index.to_string())
+                .message_body(message.to_json())
+                .message_group_id(message.change.client_id.as_str())
+                .build()
+                .expect("id and body are set")
+        });
+        let request = self.client.send_message_batch().queue_url(&self.notifications);
+        match request.set_entries(Some(entries.collect())).send().await {
+            Ok(answer) => (0..messages.len())
+                .map(|index| {
+                    // What is not named as taken is not taken.
+                    let taken = answer.successful().iter().any(|entry| entry.id() == index.to_string());
+                    if taken { Ok(()) } else { Err(SendError::Refused) }
+                })
+                .collect(),
+            Err(error) => {
+                let source: BoxError = error.into_source().unwrap_or_else(Into::into);
+                let source = std::sync::Arc::<dyn std::error::Error + Send + Sync>::from(source);
+                messages.iter().map(|_| Err(SendError::Service { source: source.clone() })).collect()
+            }
+        }
+    }
+
+    /// Queues the message of a later attempt, to arrive after a delay in seconds.
+    ///
+    /// The client is the message group: SQS serves quiet groups before one that floods the queue (fair queues).
+    pub async fn send_later(&self, message: &AttemptMessage, delay_s: u32) -> Result<(), SendError> {
+        self.client
+            .send_message()
+            .queue_url(&self.notifications)
+            .message_body(message.to_json())
+            .message_group_id(message.change.client_id.as_str())
+            .delay_seconds(i32::try_from(delay_s).unwrap_or(i32::MAX).min(900))
+            .send()
+            .await
+            .map_err(|error| SendError::service(error.into_source().unwrap_or_else(Into::into)))?;
+        Ok(())
+    }
+
+    /// Lays a message down as undelivered, with the reason beside it.
+    pub async fn bury(&self, body: &str, reason: &str, detail: &str) -> Result<(), SendError> {
+        let attribute = |text: &str| {
+            let printable = |c: &char| !c.is_control();
+            let text: String = text.chars().filter(printable).take(LONGEST_DETAIL).collect();
+            let text = if text.is_empty() { "-".to_owned() } else { text };
+            MessageAttributeValue::builder()
+                .data_type("String")
+                .string_value(text)
+                .build()
+                .expect("the type is set")
+        };
+        self.client
+            .send_message()
+            .queue_url(&self.undelivered)
+            .message_body(body)
+            .message_attributes("reason", attribute(reason))
+            .message_attributes("detail", attribute(detail))
+            .send()
+            .await
+            .map_err(|error| SendError::service(error.into_source().unwrap_or_else(Into::into)))?;
+        Ok(())
+    }
+}
+
+/// A message that was not queued.
+#[derive(Clone, Debug, Error)]
+pub enum SendError {
+    /// The service took other messages of the call and not this one.
+    #[error("the queue refused the message")]
+    Refused,
+    /// The service refused the call or did not answer.
+    #[error("failed to send to the queue")]
+    Service {
+        /// What the service said.
+        source: std::sync::Arc<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl SendError {
+    fn service(source: BoxError) -> Self {
+        Self::Service { source: source.into() }
+    }
+}

@@ -1,0 +1,166 @@
+//! The receivers table: one row a registered client.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::{SignedDuration, Timestamp};
+use thiserror::Error;
+use tokio::sync::Mutex;
+
+use crate::address::AddressPolicy;
+use crate::directory::{Receiver, Registration};
+use crate::edge::Clock;
+use crate::notification::ClientId;
+
+/// How long a copy of a receiver is used.
+///
+/// A removal must be honoured within 30 s of its answer (guarantee G5); the five seconds in between are for the write that
+/// begins an attempt.
+const COPY_LIVES: SignedDuration = SignedDuration::from_secs(25);
+const KEY: &str = "client_id";
+const DOCUMENT: &str = "registration";
+
+/// A copy of one receiver. Locked while it is read, so that a batch for one receiver reads it once.
+type Slot = Arc<Mutex<Option<(Receiver, Timestamp)>>>;
+
+/// Reads and writes registrations.
+#[derive(Debug)]
+pub struct Receivers {
+    client: Client,
+    table: String,
+    policy: AddressPolicy,
+    clock: Clock,
+    copies: std::sync::Mutex<HashMap<ClientId, Slot>>,
+}
+
+impl Receivers {
+    /// Uses this table.
+    pub fn new(client: Client, table: String, policy: AddressPolicy, clock: Clock) -> Self {
+        Self { client, table, policy, clock, copies: std::sync::Mutex::default() }
+    }
+
+    /// Finds a client's receiver, from a copy if it is young enough. Absence is never remembered, so a registration counts
+    /// at once.
+    pub async fn find(&self, client_id: &ClientId) -> Result<Option<Receiver>, ReceiversError> {
+        let slot = Arc::clone(
+            self.copies.lock().unwrap_or_else(PoisonError::into_inner).entry(client_id.clone()).or_default(),
+        );
+        let mut copy = slot.lock().await;
+        let asked_at = self.clock.now();
+        if let Some((receiver, read_at)) = copy.as_ref() {
+            let age = asked_at.duration_since(*read_at);
+            if !age.is_negative() && age < COPY_LIVES {
+                return Ok(Some(receiver.clone()));
+            }
+        }
+        let receiver =
+            self.registration(client_id).await?.and_then(|registration| registration.receiver(self.policy));
+        *copy = receiver.clone().map(|receiver| (receiver, asked_at));
+        if receiver.is_none() {
+            self.copies.lock().unwrap_or_else(PoisonError::into_inner).remove(client_id);
+        }
+        Ok(receiver)
+    }
+
+    /// Reads a client's registration as it is now.
+    pub async fn registration(&self, client_id: &ClientId) -> Result<Option<Registration>, ReceiversError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(KEY, text(client_id.as_str()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| {
+                self.failed("read a registration from", error.into_source().unwrap_or_else(Into::into))
+            })?;
+        answer.item.map(|item| self.parse(&item)).transpose()
+    }
+
+    /// Puts a registration in the place of the client's earlier one.
+    pub async fn put(&self, registration: &Registration) -> Result<(), ReceiversError> {
+        let document = serde_json::to_string(registration).expect("a registration serialises");
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .item(KEY, text(registration.client_id.as_str()))
+            .item(DOCUMENT, AttributeValue::S(document))
+            .send()
+            .await
+            .map_err(|error| {
+                self.failed("write a registration to", error.into_source().unwrap_or_else(Into::into))
+            })?;
+        Ok(())
+    }
+
+    /// Deletes a client's registration, whether or not there was one.
+    pub async fn delete(&self, client_id: &ClientId) -> Result<(), ReceiversError> {
+        self.client
+            .delete_item()
+            .table_name(&self.table)
+            .key(KEY, text(client_id.as_str()))
+            .send()
+            .await
+            .map_err(|error| {
+                self.failed("delete a registration from", error.into_source().unwrap_or_else(Into::into))
+            })?;
+        Ok(())
+    }
+
+    /// Reads every registration; rows that cannot be read come as errors beside the others.
+    pub async fn all(&self) -> Result<Vec<Result<Registration, ReceiversError>>, ReceiversError> {
+        let mut pages = self.client.scan().table_name(&self.table).into_paginator().items().send();
+        let mut all = Vec::new();
+        while let Some(item) = pages.next().await {
+            let item =
+                item.map_err(|error| self.failed("list", error.into_source().unwrap_or_else(Into::into)))?;
+            all.push(self.parse(&item));
+        }
+        Ok(all)
+    }
+
+    fn parse(&self, item: &HashMap<String, AttributeValue>) -> Result<Registration, ReceiversError> {
+        let text = |name| item.get(name).and_then(|value: &AttributeValue| value.as_s().ok());
+        text(DOCUMENT).and_then(|document| serde_json::from_str(document).ok()).ok_or_else(|| {
+            ReceiversError::Unreadable {
+                table: self.table.clone(),
+                client_id: text(KEY).cloned().unwrap_or_default(),
+            }
+        })
+    }
+
+    fn failed(&self, doing: &'static str, source: BoxError) -> ReceiversError {
+        ReceiversError::Service { doing, table: self.table.clone(), source }
+    }
+}
+
+fn text(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}
+
+/// A registration that cannot be read or written.
+#[derive(Debug, Error)]
+pub enum ReceiversError {
+    /// The service refused or did not answer.
+    #[error("failed to {doing} the table {table}")]
+    Service {
+        /// What was being done.
+        doing: &'static str,
+        /// The table.
+        table: String,
+        /// What the service said.
+        source: BoxError,
+    },
+    /// The row is not one that this version wrote.
+    #[error("the registration of {client_id:?} in the table {table} cannot be read")]
+    Unreadable {
+        /// The table.
+        table: String,
+        /// The client.
+        client_id: String,
+    },
+}

@@ -1,0 +1,45 @@
+//! Secrets Manager, read only.
+
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::error::BoxError;
+use thiserror::Error;
+
+/// Reads secrets.
+#[derive(Clone, Debug)]
+pub struct Secrets {
+    client: Client,
+}
+
+impl Secrets {
+    /// Reads secrets with this client.
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Returns the present text of a secret.
+    pub async fn text(&self, arn: &str) -> Result<String, SecretError> {
+        let answer = self.client.get_secret_value().secret_id(arn).send().await.map_err(|error| {
+            SecretError::Read { arn: arn.to_owned(), source: error.into_source().unwrap_or_else(Into::into) }
+        })?;
+        answer.secret_string.ok_or_else(|| SecretError::NotText { arn: arn.to_owned() })
+    }
+}
+
+/// A secret that cannot be read.
+#[derive(Debug, Error)]
+pub enum SecretError {
+    /// The service refused or did not answer.
+    #[error("failed to read the secret {arn}")]
+    Read {
+        /// The secret.
+        arn: String,
+        /// What the service said.
+        source: BoxError,
+    },
+    /// The secret has no text.
+    #[error("the secret {arn} holds bytes, not text")]
+    NotText {
+        /// The secret.
+        arn: String,
+    },
+}

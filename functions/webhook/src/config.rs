@@ -1,0 +1,67 @@
+//! Settings, read once at the start from a look-up that is the environment in production and a map in tests.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::address::AddressPolicy;
+
+/// Reads settings by name.
+pub struct Settings<'a>(&'a dyn Fn(&str) -> Option<String>);
+
+impl<'a> Settings<'a> {
+    /// Reads settings from a look-up.
+    pub fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self(lookup)
+    }
+
+    /// Returns a setting that must be there.
+    pub fn required(&self, name: &'static str) -> Result<String, SettingError> {
+        self.text(name).ok_or(SettingError::Missing { name })
+    }
+
+    /// Parses a setting; one that is absent or empty takes the default.
+    pub fn parsed_or<T>(&self, name: &'static str, default: T) -> Result<T, SettingError>
+    where
+        T: FromStr<Err: Display>,
+    {
+        let Some(text) = self.text(name) else { return Ok(default) };
+        text.parse().map_err(|error: T::Err| SettingError::Invalid { name, reason: error.to_string() })
+    }
+
+    /// Returns which addresses receivers may have: `ARAUTO_ALLOW_LOOPBACK_RECEIVERS` opens this machine.
+    pub fn address_policy(&self) -> Result<AddressPolicy, SettingError> {
+        let loopback = self.parsed_or("ARAUTO_ALLOW_LOOPBACK_RECEIVERS", false)?;
+        Ok(if loopback { AddressPolicy::PublicAndLoopback } else { AddressPolicy::Public })
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        (self.0)(name).filter(|text| !text.is_empty())
+    }
+}
+
+/// Looks a setting up in the environment of the process.
+pub fn environment(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "the edge: everything else takes Settings")]
+    std::env::var(name).ok()
+}
+
+/// A setting that cannot be used; says which.
+#[derive(Debug, Error, Eq, PartialEq)]
+pub enum SettingError {
+    /// It is not there.
+    #[error("the environment variable {name} is not set")]
+    Missing {
+        /// The variable.
+        name: &'static str,
+    },
+    /// It cannot be read.
+    #[error("the environment variable {name} cannot be used: {reason}")]
+    Invalid {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+}

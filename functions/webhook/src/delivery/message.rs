@@ -1,0 +1,138 @@
+//! The message that asks for one attempt, as it travels through the queue.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use super::attempt::AttemptNumber;
+use crate::fields::FieldError;
+use crate::notification::{NotificationId, ParseNotificationIdError, Resource, StateChange, Subject};
+
+/// A request for one attempt at a notification.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttemptMessage {
+    /// The notification.
+    pub notification: NotificationId,
+    /// Which attempt.
+    pub attempt: AttemptNumber,
+    /// When intake accepted the state change.
+    pub accepted_at: Timestamp,
+    /// The instant before which the attempt must not start.
+    pub not_before: Option<Timestamp>,
+    /// What changed.
+    pub change: StateChange,
+    /// The resource it changed: [`StateChange::subject`], known to have an endpoint.
+    pub resource: Resource,
+}
+
+/// The version of the wire form; a change that old readers cannot read raises it.
+const SCHEMA: u64 = 1;
+
+impl AttemptMessage {
+    /// Asks for the first attempt at what a state change becomes; `None` for an API without webhook.
+    pub fn first(change: StateChange, accepted_at: Timestamp) -> Option<Self> {
+        let Subject::Resource(resource) = change.subject.clone() else { return None };
+        let notification = NotificationId::of(&change, &resource);
+        let attempt = AttemptNumber::FIRST;
+        Some(Self { notification, attempt, accepted_at, not_before: None, change, resource })
+    }
+
+    /// Asks for a later attempt at the same notification.
+    pub fn again(&self, attempt: AttemptNumber, not_before: Timestamp) -> Self {
+        Self { attempt, not_before: Some(not_before), ..self.clone() }
+    }
+
+    /// Writes the message as JSON.
+    pub fn to_json(&self) -> String {
+        json!({
+            "schema": SCHEMA,
+            "notification_id": self.notification.as_str(),
+            "attempt": self.attempt.get(),
+            "accepted_at": self.accepted_at.to_string(),
+            "not_before": self.not_before.map(|at| at.to_string()),
+            "change": self.change.to_json(),
+        })
+        .to_string()
+    }
+
+    /// Reads a message.
+    pub fn from_json(text: &str) -> Result<Self, ParseMessageError> {
+        let value: Value =
+            serde_json::from_str(text).map_err(|error| ParseMessageError::NotJson(error.to_string()))?;
+        let part = |name: &'static str| value.get(name).filter(|part| !part.is_null());
+        let text = |name| part(name).and_then(Value::as_str);
+        let instant =
+            |name| text(name).map(str::parse).transpose().map_err(|_| ParseMessageError::Field(name));
+        if part("schema").and_then(Value::as_u64) != Some(SCHEMA) {
+            return Err(ParseMessageError::Field("schema"));
+        }
+        let notification: NotificationId = text("notification_id").unwrap_or_default().parse()?;
+        let attempt =
+            part("attempt").and_then(Value::as_u64).and_then(|number| AttemptNumber::try_from(number).ok());
+        let change = part("change").ok_or(ParseMessageError::Field("change"))?;
+        let change = StateChange::from_json(change, "/change").map_err(ParseMessageError::Change)?;
+        let Subject::Resource(resource) = change.subject.clone() else {
+            return Err(ParseMessageError::Field("change"));
+        };
+        Ok(Self {
+            notification,
+            attempt: attempt.ok_or(ParseMessageError::Field("attempt"))?,
+            accepted_at: instant("accepted_at")?.ok_or(ParseMessageError::Field("accepted_at"))?,
+            not_before: instant("not_before")?,
+            change,
+            resource,
+        })
+    }
+}
+
+/// Why a message cannot be read. Says where, and quotes nothing of the message.
+#[derive(Debug, Error, PartialEq)]
+pub enum ParseMessageError {
+    /// It is no JSON.
+    #[error("the message is not JSON: {0}")]
+    NotJson(String),
+    /// A field is missing or cannot be read.
+    #[error("the message's field {0:?} is missing or cannot be read")]
+    Field(&'static str),
+    /// The notification id cannot be read.
+    #[error("the message's notification_id cannot be read")]
+    Notification(#[from] ParseNotificationIdError),
+    /// The state change cannot be read.
+    #[error("the message's state change is invalid at {}", .0.iter().map(|error| error.pointer.as_str()).collect::<Vec<_>>().join(", "))]
+    Change(Vec<FieldError>),
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn message() -> AttemptMessage {
+        let change = json!({
+            "client_id": "c-1", "api": "payments", "resource": "pix_payment", "resource_id": "p-1", "api_version": "v4",
+            "from": "RCVD", "to": "ACSC", "event_instant": "2026-03-10T12:00:00.123456789Z"
+        });
+        let change = StateChange::from_json(&change, "").unwrap();
+        AttemptMessage::first(change, "2026-03-10T12:00:00.2Z".parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_message_is_read_back_the_same() {
+        let first = message();
+        let again = first.again(AttemptNumber::try_from(3).unwrap(), "2026-03-10T12:01:11Z".parse().unwrap());
+        for message in [first, again] {
+            assert_eq!(AttemptMessage::from_json(&message.to_json()).unwrap(), message);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic(text in any::<String>(), cut in 0usize..400) {
+            prop_assert!(AttemptMessage::from_json(&text).is_err());
+            let json = message().to_json();
+            let cut: String = json.chars().take(cut.min(json.len() - 1)).collect();
+            prop_assert!(AttemptMessage::from_json(&cut).is_err());
+        }
+    }
+}

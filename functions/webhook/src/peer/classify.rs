@@ -1,0 +1,98 @@
+//! From an error of the network to the outcome it is.
+
+use std::error::Error;
+use std::io;
+
+use rustls::{AlertDescription, CertificateError, PeerIncompatible};
+
+use super::connect::ConnectError;
+use crate::delivery::Failure;
+
+/// Says what an error of connecting is.
+pub(super) fn connecting(error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Failure::ConnectionRefused,
+        io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            Failure::ConnectTimeout
+        }
+        _ => Failure::ConnectionReset,
+    }
+}
+
+/// Says what an error of the handshake is; `asked` tells whether the receiver had asked for our certificate.
+pub(super) fn handshake(error: &io::Error, asked: bool) -> Failure {
+    match tls_error(error) {
+        Some(error) => tls(error, asked),
+        None => Failure::TlsHandshake,
+    }
+}
+
+/// Says what an error of an exchange is.
+pub(super) fn exchange(error: &(dyn Error + 'static)) -> Failure {
+    let mut source = Some(error);
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<ConnectError>() {
+            return error.failure;
+        }
+        // In TLS 1.3 a receiver refuses our certificate after the handshake looks complete to us.
+        if let Some(error) = error.downcast_ref::<io::Error>().and_then(tls_error) {
+            return tls(error, true);
+        }
+        if let Some(error) = error.downcast_ref::<hyper::Error>()
+            && error.is_parse()
+        {
+            return Failure::InvalidResponse;
+        }
+        source = error.source();
+    }
+    Failure::ConnectionReset
+}
+
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+fn tls(error: &rustls::Error, asked: bool) -> Failure {
+    use CertificateError as C;
+    match error {
+        rustls::Error::InvalidCertificate(error) => match error {
+            C::UnknownIssuer => Failure::UnknownCa,
+            C::NotValidForName | C::NotValidForNameContext { .. } => Failure::HostnameMismatch,
+            C::Expired | C::ExpiredContext { .. } => Failure::CertificateExpired,
+            C::NotValidYet | C::NotValidYetContext { .. } => Failure::CertificateNotYetValid,
+            C::Revoked => Failure::CertificateRevoked,
+            _ => Failure::CertificateInvalid,
+        },
+        rustls::Error::PeerIncompatible(error) => match error {
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig => Failure::ProtocolVersion,
+            PeerIncompatible::NoCipherSuitesInCommon => Failure::NoCommonSuite,
+            _ => Failure::TlsHandshake,
+        },
+        rustls::Error::AlertReceived(alert) => alert_received(*alert, asked),
+        _ => Failure::TlsHandshake,
+    }
+}
+
+fn alert_received(alert: AlertDescription, asked: bool) -> Failure {
+    use AlertDescription as A;
+    match alert {
+        A::ProtocolVersion => Failure::ProtocolVersion,
+        A::InsufficientSecurity => Failure::NoCommonSuite,
+        // Both "no cipher suite" and "your certificate will not do" go by this name in TLS 1.2; the former is said before a
+        // certificate is asked for.
+        A::HandshakeFailure if !asked => Failure::NoCommonSuite,
+        A::HandshakeFailure
+        | A::AccessDenied
+        | A::BadCertificate
+        | A::CertificateExpired
+        | A::CertificateRequired
+        | A::CertificateRevoked
+        | A::CertificateUnknown
+        | A::DecryptError
+        | A::NoCertificate
+        | A::UnknownCA
+        | A::UnsupportedCertificate => Failure::ClientCertificateRefused,
+        _ => Failure::TlsHandshake,
+    }
+}

@@ -1,0 +1,105 @@
+//! One exchange: POST a notification, read what matters of the answer.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::timeout;
+
+use super::classify;
+use super::connect::{Connector, Handshake};
+use super::identity::{Identity, TrustAnchors};
+use crate::address::AddressPolicy;
+use crate::delivery::{Answer, BODY_LIMIT, EXCHANGE_DEADLINE, Failure, HEADER_LIMIT};
+use crate::notification::{InteractionId, Notification};
+
+/// A connection idle for longer is not used again: many servers close theirs after five seconds, and one that closes under
+/// a request leaves us not knowing whether it arrived. The same clock tells a freeze of the environment.
+const IDLE: Duration = Duration::from_secs(4);
+/// How long an answer's body may take once its status is known. It should be empty, and it changes nothing.
+const BODY_BUDGET: Duration = Duration::from_secs(1);
+
+/// Sends notifications to receivers. Cannot be made without an identity.
+#[derive(Clone)]
+pub struct Client {
+    http: HttpClient<Connector, Full<Bytes>>,
+}
+
+/// What an attempt showed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Exchange {
+    /// What the receiver answered, or why it did not.
+    pub answer: Result<Answer, Failure>,
+    /// The connection used, where there was an answer on it.
+    pub handshake: Option<Handshake>,
+}
+
+impl Client {
+    /// Makes a client that presents `identity`, trusts `trust` and connects to what `policy` allows.
+    pub fn new(
+        identity: &Identity,
+        trust: &TrustAnchors,
+        policy: AddressPolicy,
+    ) -> Result<Self, rustls::Error> {
+        let connector = Connector::new(identity, trust, policy)?;
+        let http = HttpClient::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            // Sends again only what hyper knows was never sent: a reused connection that was closed already.
+            .retry_canceled_requests(true)
+            .http1_max_buf_size(HEADER_LIMIT)
+            .build(connector);
+        Ok(Self { http })
+    }
+
+    /// POSTs a notification once, within the deadline of the convention. Follows no redirection.
+    pub async fn post(&self, notification: &Notification, id: InteractionId) -> Exchange {
+        let mut request = Request::builder().method(Notification::METHOD).uri(&notification.url);
+        for (name, value) in notification.headers_of_attempt(id) {
+            request = request.header(name, value);
+        }
+        let failed = |failure| Exchange { answer: Err(failure), handshake: None };
+        let Ok(request) = request.body(Full::new(Bytes::from(notification.body.clone()))) else {
+            return failed(Failure::InvalidUrl);
+        };
+        match timeout(EXCHANGE_DEADLINE, self.exchange(request)).await {
+            Ok(Ok(exchange)) => exchange,
+            Ok(Err(failure)) => failed(failure),
+            Err(_) => failed(Failure::Timeout),
+        }
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Exchange, Failure> {
+        let response = self.http.request(request).await.map_err(|error| classify::exchange(&error))?;
+        let handshake = response.extensions().get::<Handshake>().cloned();
+        let status = response.status().as_u16();
+        let interaction_id = echoed_id(response.headers());
+        let body_cut = !timeout(BODY_BUDGET, read_to_end(response)).await.unwrap_or(false);
+        Ok(Exchange { answer: Ok(Answer { status, interaction_id, body_cut }), handshake })
+    }
+}
+
+fn echoed_id(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get("x-webhook-interaction-id")?;
+    // A value of odd bytes is no id of ours; what it is goes into no log.
+    Some(value.to_str().unwrap_or_default().to_owned())
+}
+
+/// Reads a body to its end so that the connection can be used again; `false` if it is too long or breaks.
+async fn read_to_end(response: Response<Incoming>) -> bool {
+    let mut body = response.into_body();
+    let mut read = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return false };
+        read += frame.data_ref().map_or(0, Bytes::len);
+        if read > BODY_LIMIT {
+            return false;
+        }
+    }
+    true
+}

@@ -1,0 +1,265 @@
+//! One connection: resolve, check every address, connect to a checked one, TLS under the registered name.
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use rustls::client::ResolvesClientCert;
+use rustls::client::Resumption;
+use rustls::pki_types::ServerName;
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, SignatureScheme};
+use thiserror::Error;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tower_service::Service;
+
+use super::classify;
+use super::identity::{Identity, TrustAnchors, provider};
+use crate::address::AddressPolicy;
+use crate::delivery::Failure;
+use crate::directory::BaseUri;
+
+/// How long a name may take to resolve. Lambda has no resolver cache of its own.
+const DNS_BUDGET: Duration = Duration::from_secs(5);
+/// How long one address may take to accept a connection; two of them fit into the exchange.
+const CONNECT_BUDGET: Duration = Duration::from_secs(5);
+
+/// What is known of a connection once its handshake is done.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Handshake {
+    /// The address connected to.
+    pub peer: SocketAddr,
+    /// TLS version and cipher suite, for example `TLSv1_3 TLS13_AES_128_GCM_SHA256`.
+    pub tls: String,
+    /// Whether the receiver asked for our certificate.
+    pub certificate_requested: bool,
+}
+
+/// A connection that was not made: nothing was sent to the receiver's application.
+#[derive(Debug, Error)]
+#[error("no connection to the receiver: {failure}")]
+pub(super) struct ConnectError {
+    /// What the attempt's outcome is.
+    pub(super) failure: Failure,
+    source: Option<io::Error>,
+}
+
+impl ConnectError {
+    fn new(failure: Failure) -> Self {
+        Self { failure, source: None }
+    }
+
+    fn because(failure: Failure, source: io::Error) -> Self {
+        Self { failure, source: Some(source) }
+    }
+}
+
+/// Makes connections to receivers.
+#[derive(Clone)]
+pub(super) struct Connector {
+    config: Arc<ClientConfig>,
+    policy: AddressPolicy,
+}
+
+impl Connector {
+    pub(super) fn new(
+        identity: &Identity,
+        trust: &TrustAnchors,
+        policy: AddressPolicy,
+    ) -> Result<Self, rustls::Error> {
+        let mut config = ClientConfig::builder_with_provider(Arc::new(provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+            .with_root_certificates(Arc::clone(&trust.0))
+            .with_client_cert_resolver(Arc::new(Always(Arc::clone(&identity.0))));
+        // FAPI-BR 2.2.1, section 6.4: session resumption is off. Renegotiation rustls does not have.
+        config.resumption = Resumption::disabled();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self { config: Arc::new(config), policy })
+    }
+
+    async fn connect(self, uri: Uri) -> Result<PeerStream, ConnectError> {
+        let host = bare_host(&uri).ok_or_else(|| ConnectError::new(Failure::InvalidUrl))?;
+        let name =
+            ServerName::try_from(host.to_owned()).map_err(|_| ConnectError::new(Failure::InvalidUrl))?;
+        let addresses = resolve(host, uri.port_u16().unwrap_or(443), self.policy).await?;
+        let (tcp, peer) = connect_to_any(&addresses).await?;
+        // A small request should leave at once; a socket that cannot be told so still works.
+        tcp.set_nodelay(true).unwrap_or_default();
+        self.handshake(tcp, peer, name).await
+    }
+
+    async fn handshake(
+        &self,
+        tcp: TcpStream,
+        peer: SocketAddr,
+        name: ServerName<'static>,
+    ) -> Result<PeerStream, ConnectError> {
+        let asked = Arc::new(AtomicBool::new(false));
+        let mut config = ClientConfig::clone(&self.config);
+        let resolver = Arc::clone(&self.config.client_auth_cert_resolver);
+        config.client_auth_cert_resolver = Arc::new(Watched { resolver, asked: Arc::clone(&asked) });
+        let stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.map_err(|error| {
+            ConnectError::because(classify::handshake(&error, asked.load(Ordering::Relaxed)), error)
+        })?;
+        let (_, connection) = stream.get_ref();
+        let version = connection.protocol_version().map(|version| format!("{version:?}")).unwrap_or_default();
+        let suite = connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
+        let tls = format!("{version} {}", suite.unwrap_or_default());
+        let handshake = Handshake { peer, tls, certificate_requested: asked.load(Ordering::Relaxed) };
+        Ok(PeerStream { stream: TokioIo::new(stream), handshake })
+    }
+}
+
+/// Resolves a host and refuses it whole if any of its addresses is not allowed: a name that points inside at times is as good
+/// as one that always does.
+async fn resolve(host: &str, port: u16, policy: AddressPolicy) -> Result<Vec<SocketAddr>, ConnectError> {
+    let addresses: Vec<SocketAddr> = match host.parse::<IpAddr>() {
+        Ok(address) => vec![SocketAddr::new(address, port)],
+        Err(_) => timeout(DNS_BUDGET, tokio::net::lookup_host((host, port)))
+            .await
+            .map_err(|_| ConnectError::new(Failure::DnsError))?
+            .map_err(|error| ConnectError::because(Failure::DnsError, error))?
+            .collect(),
+    };
+    if addresses.is_empty() {
+        return Err(ConnectError::new(Failure::DnsError));
+    }
+    check_addresses(&addresses, policy).map_err(ConnectError::new)?;
+    Ok(addresses)
+}
+
+/// Says whether a receiver's host would be connected to as it resolves now.
+pub async fn check_host(base: &BaseUri, policy: AddressPolicy) -> Result<(), Failure> {
+    let uri: Uri = base.as_str().parse().map_err(|_| Failure::InvalidUrl)?;
+    let host = bare_host(&uri).ok_or(Failure::InvalidUrl)?;
+    resolve(host, uri.port_u16().unwrap_or(443), policy).await.map(drop).map_err(|error| error.failure)
+}
+
+/// Returns the host of a URI, an IPv6 address without its brackets.
+fn bare_host(uri: &Uri) -> Option<&str> {
+    uri.host().map(|host| host.trim_start_matches('[').trim_end_matches(']'))
+}
+
+/// Says whether all of a host's addresses may be connected to (guarantee G7).
+pub fn check_addresses(addresses: &[SocketAddr], policy: AddressPolicy) -> Result<(), Failure> {
+    let blocked = addresses.iter().any(|address| policy.refusal(address.ip()).is_some());
+    if blocked { Err(Failure::BlockedAddress) } else { Ok(()) }
+}
+
+async fn connect_to_any(addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), ConnectError> {
+    let mut last = ConnectError::new(Failure::DnsError);
+    for address in addresses {
+        match timeout(CONNECT_BUDGET, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok((stream, *address)),
+            Ok(Err(error)) => last = ConnectError::because(classify::connecting(&error), error),
+            Err(_) => last = ConnectError::new(Failure::ConnectTimeout),
+        }
+    }
+    Err(last)
+}
+
+impl Service<Uri> for Connector {
+    type Response = PeerStream;
+    type Error = ConnectError;
+    type Future = Pin<Box<dyn Future<Output = Result<PeerStream, ConnectError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        Box::pin(self.clone().connect(uri))
+    }
+}
+
+/// Presents our certificate whatever authorities the receiver names: some name none, some the wrong ones.
+#[derive(Debug)]
+struct Always(Arc<CertifiedKey>);
+
+impl ResolvesClientCert for Always {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+/// Notes that a certificate was asked for.
+#[derive(Debug)]
+struct Watched {
+    resolver: Arc<dyn ResolvesClientCert>,
+    asked: Arc<AtomicBool>,
+}
+
+impl ResolvesClientCert for Watched {
+    fn resolve(&self, hints: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.asked.store(true, Ordering::Relaxed);
+        self.resolver.resolve(hints, schemes)
+    }
+
+    fn has_certs(&self) -> bool {
+        self.resolver.has_certs()
+    }
+}
+
+/// A connection to a receiver, with what its handshake showed.
+pub(super) struct PeerStream {
+    stream: TokioIo<TlsStream<TcpStream>>,
+    handshake: Handshake,
+}
+
+impl Connection for PeerStream {
+    fn connected(&self) -> Connected {
+        Connected::new().extra(self.handshake.clone())
+    }
+}
+
+impl Read for PeerStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl Write for PeerStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+}

@@ -1,0 +1,103 @@
+//! Our certificate and key, and whom we trust.
+
+use std::sync::Arc;
+
+use rustls::RootCertStore;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::{Error as PemError, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use serde::Deserialize;
+use thiserror::Error;
+
+/// Our certificate chain and the key that signs for it: the client side of mutual TLS (BRCAC).
+#[derive(Clone)]
+pub struct Identity(pub(super) Arc<CertifiedKey>);
+
+/// The secret as it is kept. No `Debug`: it holds a key.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    certificate_chain: String,
+    private_key: String,
+}
+
+impl Identity {
+    /// Reads an identity from its secret: JSON with `certificate_chain` (PEM, leaf first, intermediates after it) and
+    /// `private_key` (PEM).
+    ///
+    /// Errors never quote the secret.
+    pub fn from_json(text: &str) -> Result<Self, IdentityError> {
+        let Document { certificate_chain, private_key } =
+            serde_json::from_str(text).map_err(|_| IdentityError::NotDocument)?;
+        Self::from_pem(&certificate_chain, &private_key)
+    }
+
+    /// Reads an identity from PEM texts.
+    pub fn from_pem(certificate_chain: &str, private_key: &str) -> Result<Self, IdentityError> {
+        let chain: Vec<CertificateDer<'static>> =
+            CertificateDer::pem_slice_iter(certificate_chain.as_bytes())
+                .collect::<Result<_, PemError>>()
+                .map_err(|_| IdentityError::Chain)?;
+        if chain.is_empty() {
+            return Err(IdentityError::Chain);
+        }
+        let key = PrivateKeyDer::from_pem_slice(private_key.as_bytes()).map_err(|_| IdentityError::Key)?;
+        let provider = provider();
+        let certified = CertifiedKey::from_der(chain, key, &provider).map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => IdentityError::Mismatch,
+            _ => IdentityError::Key,
+        })?;
+        Ok(Self(Arc::new(certified)))
+    }
+}
+
+/// The authorities whose certificates we accept from receivers.
+#[derive(Clone, Debug)]
+pub struct TrustAnchors(pub(super) Arc<RootCertStore>);
+
+impl TrustAnchors {
+    /// Reads authorities from a PEM bundle. All of them must be usable: a bundle that is half read trusts half.
+    pub fn from_pem(bundle: &str) -> Result<Self, IdentityError> {
+        let mut store = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(bundle.as_bytes()) {
+            let certificate = certificate.map_err(|_| IdentityError::Anchors)?;
+            store.add(certificate).map_err(|_| IdentityError::Anchors)?;
+        }
+        if store.is_empty() { Err(IdentityError::Anchors) } else { Ok(Self(Arc::new(store))) }
+    }
+}
+
+/// Returns the cipher suites and signatures we speak.
+///
+/// FAPI-BR 2.2.1, section 6.4: with TLS 1.2 the two ECDHE-RSA GCM suites; with TLS 1.3 its own.
+pub(super) fn provider() -> CryptoProvider {
+    use rustls::CipherSuite::{TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384};
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    provider.cipher_suites.retain(|suite| {
+        suite.tls13().is_some()
+            || [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384]
+                .contains(&suite.suite())
+    });
+    provider
+}
+
+/// An identity or trust store that cannot be used.
+#[derive(Debug, Error)]
+pub enum IdentityError {
+    /// The secret is not the JSON document it should be.
+    #[error("the identity is not JSON with certificate_chain and private_key, both PEM text")]
+    NotDocument,
+    /// There is no readable certificate.
+    #[error("the identity's certificate_chain holds no readable PEM certificate")]
+    Chain,
+    /// There is no readable key.
+    #[error("the identity's private_key is no readable PEM private key")]
+    Key,
+    /// The key is another certificate's.
+    #[error("the identity's private_key does not belong to its certificate")]
+    Mismatch,
+    /// There is no readable authority, or one that is not.
+    #[error("the trust anchors are no PEM bundle of certificates")]
+    Anchors,
+}

@@ -1,0 +1,13 @@
+//! The receiver's side of the network: one POST over mutual TLS.
+//!
+//! hyper and rustls directly, not through a general HTTP client: the limits of guarantee G6 (size of a head on HTTP/1.1),
+//! the checked address of G7 and the facts of each handshake are not within reach otherwise.
+
+mod classify;
+mod client;
+mod connect;
+mod identity;
+
+pub use client::{Client, Exchange};
+pub use connect::{Handshake, check_addresses, check_host};
+pub use identity::{Identity, IdentityError, TrustAnchors};

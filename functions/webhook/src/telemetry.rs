@@ -1,0 +1,21 @@
+//! What is logged of an error.
+
+use std::error::Error;
+use std::fmt;
+
+/// Shows an error with everything that caused it, outermost first.
+///
+/// Errors here describe their own layer only, so a log line needs the chain.
+pub struct Chain<'a>(pub &'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
