@@ -47,7 +47,8 @@ impl Directory {
         let document = read_json(content_type, request.body())?;
         let asked = RegistrationRequest::from_json(&document, "").map_err(Problem::invalid)?;
         let uris = asked.webhook_uris.as_deref();
-        let decided = target(StatementUris::NotPresented, uris, self.policy).map_err(wire::refused_uris)?;
+        let decided = target(StatementUris::NotPresented, uris, self.policy)
+            .map_err(|refusals| wire::refused_uris(&refusals))?;
         let previous = self.receivers.registration(&client_id).await.map_err(unavailable)?;
         let registration = Registration::new(client_id, asked, decided, previous.as_ref(), self.clock.now());
         self.receivers.put(&registration).await.map_err(unavailable)?;
@@ -81,6 +82,7 @@ impl Directory {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what map_err calls")]
 fn unavailable(error: ReceiversError) -> Problem {
     tracing::error!(error = %Chain(&error), "The receivers table does not work.");
     Problem::unavailable("The registration could not be read or written. Send the call again.")

@@ -3,7 +3,6 @@
 use lambda_http::{Request, RequestExt, Response};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
-use webhook::FieldError;
 use webhook::answer::{Problem, json};
 use webhook::directory::{
     DIFFERS_FROM_STATEMENT, INVALID_WEBHOOK_URIS, Refusal, Registration, Settings, Warning,
@@ -26,7 +25,7 @@ pub(crate) fn client_id(request: &Request) -> Result<ClientId, Problem> {
 
 /// A registration as it is answered.
 #[derive(Serialize)]
-struct Registered<'a> {
+struct RegistrationAnswer<'a> {
     client_id: &'a ClientId,
     webhook: &'static str,
     base_uri: Option<&'a str>,
@@ -47,7 +46,7 @@ struct Described {
 /// Answers with a registration.
 pub(crate) fn registered(registration: &Registration) -> Response<String> {
     let describe = |warning: &Warning| Described { code: warning.code(), detail: warning.sentence() };
-    let answer = Registered {
+    let answer = RegistrationAnswer {
         client_id: &registration.client_id,
         webhook: if registration.base_uri.is_some() { "enabled" } else { "disabled" },
         base_uri: registration.base_uri.as_deref(),
@@ -61,24 +60,12 @@ pub(crate) fn registered(registration: &Registration) -> Response<String> {
 }
 
 /// Says which rules the URIs of a registration break, in the terms of the DCR profile.
-pub(crate) fn refused_uris(refusals: Vec<Refusal>) -> Problem {
+pub(crate) fn refused_uris(refusals: &[Refusal]) -> Problem {
     let differs = refusals.contains(&Refusal::DiffersFromStatement);
-    let describe = |refusal| match refusal {
-        Refusal::DiffersFromStatement => FieldError {
-            pointer: "/webhook_uris".to_owned(),
-            code: "differs_from_statement",
-            detail: DIFFERS_FROM_STATEMENT.to_owned(),
-        },
-        Refusal::Uri(index, error) => FieldError {
-            pointer: format!("/webhook_uris/{index}"),
-            code: error.code(),
-            detail: format!("Refused: {error}."),
-        },
-    };
     Problem {
         error: Some(INVALID_WEBHOOK_URIS),
         error_description: differs.then_some(DIFFERS_FROM_STATEMENT),
-        ..Problem::invalid(refusals.into_iter().map(describe).collect())
+        ..Problem::invalid(refusals.iter().map(|refusal| refusal.field_error("/webhook_uris")).collect())
     }
 }
 

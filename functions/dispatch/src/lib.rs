@@ -62,7 +62,7 @@ impl Dispatch {
                     tracing::error!(message_id, code, error = %Chain(&fault), "The message is kept: the fault is ours.");
                 }
                 Err(panic) => {
-                    tracing::error!(message_id, code = "panic", error = %panic, "The message is kept.")
+                    tracing::error!(message_id, code = "panic", error = %panic, "The message is kept.");
                 }
             }
             let mut failure = BatchItemFailure::default();

@@ -47,7 +47,7 @@ fn refusal_v4(address: Ipv4Addr) -> Option<&'static str> {
     })
 }
 
-/// Only global unicast, 2000::/3, is public; inside it the IANA registry's tunnels and examples are not.
+/// Only global unicast, `2000::/3`, is public; inside it the IANA registry's tunnels and examples are not.
 fn refusal_v6(address: Ipv6Addr) -> Option<&'static str> {
     const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
     if let Some(v4) = address.to_ipv4_mapped() {

@@ -72,13 +72,11 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn text(&mut self, field: &str, longest: usize) -> Option<String> {
-        let text = match self.value(field)? {
-            Value::String(text) => text.clone(),
-            _ => {
-                self.refuse(field, "wrong_type", "Expected a string.");
-                return None;
-            }
+        let Value::String(text) = self.value(field)? else {
+            self.refuse(field, "wrong_type", "Expected a string.");
+            return None;
         };
+        let text = text.clone();
         if text.is_empty() || text.len() > longest {
             self.refuse(field, "wrong_length", format!("Expected 1 to {longest} characters."));
             return None;

@@ -244,6 +244,7 @@ impl AttemptRecord {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "values and references alike")]
 fn text(value: impl ToString) -> AttributeValue {
     AttributeValue::S(value.to_string())
 }

@@ -38,6 +38,7 @@ impl AttemptMessage {
     }
 
     /// Asks for a later attempt at the same notification.
+    #[must_use]
     pub fn again(&self, attempt: AttemptNumber, not_before: Timestamp) -> Self {
         Self { attempt, not_before: Some(not_before), ..self.clone() }
     }

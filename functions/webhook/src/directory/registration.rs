@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::base_uri::{BaseUri, BaseUriError};
 use crate::address::AddressPolicy;
+use crate::fields::FieldError;
 
 /// The `webhook_uris` that the software statement carries (`software_api_webhook_uris`).
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +61,24 @@ pub enum Refusal {
     DiffersFromStatement,
     /// The URI at this position cannot be used.
     Uri(usize, BaseUriError),
+}
+
+impl Refusal {
+    /// Describes the refusal; `pointer` is where the URIs stand in the document.
+    pub fn field_error(&self, pointer: &str) -> FieldError {
+        match self {
+            Self::DiffersFromStatement => FieldError {
+                pointer: pointer.to_owned(),
+                code: "differs_from_statement",
+                detail: DIFFERS_FROM_STATEMENT.to_owned(),
+            },
+            Self::Uri(index, error) => FieldError {
+                pointer: format!("{pointer}/{index}"),
+                code: error.code(),
+                detail: format!("Refused: {error}."),
+            },
+        }
+    }
 }
 
 /// The OAuth error code of every refusal (DCR-DCM swagger).

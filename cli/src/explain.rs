@@ -1,0 +1,290 @@
+//! `arauto explain`: what would be sent for a state change, or why nothing would.
+//!
+//! It parses and plans with the functions that intake and dispatch run, so that it cannot say anything else than they do.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use webhook::FieldError;
+use webhook::address::AddressPolicy;
+use webhook::directory::{Receiver, Registration, RegistrationRequest, StatementUris, target};
+use webhook::edge::Chance;
+use webhook::notification::{
+    AuthorisationServers, InteractionId, MissingAuthorisationServerId, Notification, Plan, StateChange, plan,
+};
+
+/// Say what would be sent for state changes, or why nothing would
+///
+/// Reads JSON, one a line: a state change as POST /v1/state-changes takes it, or
+/// {"change": {…}, "receiver": {…}} where receiver is what PUT /v1/clients/{clientId} takes.
+/// It asks nobody: no network, no account.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  echo '{\"change\":{\"client_id\":\"itp-1\",\"api\":\"payments\",\"resource\":\"pix_payment\",\
+    \"resource_id\":\"p-1\",\"api_version\":\"v4\",\"from\":\"RCVD\",\"to\":\"ACSC\",\
+    \"event_instant\":\"2026-03-10T12:00:00-03:00\"},\
+    \"receiver\":{\"webhook_uris\":[\"https://itp.com/kong3\"]}}' | arauto explain\n\n\
+    Exit codes: 0 every line was explained; 1 a line is invalid or our configuration lacks something; 2 wrong usage."
+)]
+pub struct ExplainArgs {
+    /// Where the lines are; - is standard input
+    #[arg(default_value = "-")]
+    file: PathBuf,
+    /// The receiver of lines that name none: a file with what PUT /v1/clients/{clientId} takes
+    #[arg(long, value_name = "FILE")]
+    receiver: Option<PathBuf>,
+    /// Our authorisation servers: an id, or brand=id,brand=id
+    #[arg(long, value_name = "IDS", default_value = "", value_parser = parse_servers)]
+    authorisation_servers: Servers,
+    /// Also explain receivers on this machine, as the local stack has them
+    #[arg(long)]
+    allow_loopback_receivers: bool,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+type Servers = AuthorisationServers;
+
+fn parse_servers(text: &str) -> Result<Servers, String> {
+    text.parse::<Servers>().map_err(|error| error.to_string())
+}
+
+/// What would become of one state change.
+#[derive(Debug, Serialize)]
+pub struct Explanation {
+    line: usize,
+    decision: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    required: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notification_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+}
+
+/// What lines are explained against.
+#[derive(Debug, Default)]
+pub struct Explainer {
+    /// The receiver of lines that name none.
+    pub receiver: Option<Value>,
+    /// Our authorisation servers.
+    pub servers: AuthorisationServers,
+    /// Which addresses receivers may have.
+    pub policy: AddressPolicy,
+}
+
+impl Explainer {
+    /// Explains one line.
+    pub fn explain(&self, line: usize, text: &str) -> Explanation {
+        let document: Value = match serde_json::from_str(text) {
+            Ok(document) => document,
+            Err(error) => {
+                let detail = format!("The line is not JSON: {error}.");
+                let error = FieldError { pointer: String::new(), code: "not_json", detail };
+                return invalid(line, vec![error]);
+            }
+        };
+        let wrapped = document.get("change").is_some();
+        let (change, pointer) = if wrapped { (&document["change"], "/change") } else { (&document, "") };
+        let change = match StateChange::from_json(change, pointer) {
+            Ok(change) => change,
+            Err(errors) => return invalid(line, errors),
+        };
+        let named = document.get("receiver").filter(|_| wrapped);
+        match named.or(self.receiver.as_ref()).map(|receiver| self.receiver(receiver, &change)).transpose() {
+            Ok(receiver) => {
+                let (receiver, warnings) = receiver.unwrap_or_default();
+                Explanation { warnings, ..explained(line, plan(&change, receiver.as_ref(), &self.servers)) }
+            }
+            Err(errors) => invalid(line, errors),
+        }
+    }
+
+    /// Makes the receiver that a registration of these metadata would be.
+    fn receiver(
+        &self,
+        value: &Value,
+        change: &StateChange,
+    ) -> Result<(Option<Receiver>, Vec<&'static str>), Vec<FieldError>> {
+        let request = RegistrationRequest::from_json(value, "/receiver")?;
+        let decided = target(StatementUris::NotPresented, request.webhook_uris.as_deref(), self.policy);
+        let decided = decided.map_err(|refusals| {
+            refusals.iter().map(|refusal| refusal.field_error("/receiver/webhook_uris")).collect::<Vec<_>>()
+        })?;
+        let warnings = decided.1.iter().map(|warning| warning.code()).collect();
+        // Registered at the event, so that the age of the registration decides nothing.
+        let since = change.event_instant.timestamp();
+        let registration = Registration::new(change.client_id.clone(), request, decided, None, since);
+        Ok((registration.receiver(self.policy), warnings))
+    }
+}
+
+fn explained(line: usize, plan: Plan) -> Explanation {
+    let base = Explanation { line, decision: "", ..Explanation::EMPTY };
+    match plan {
+        Plan::Notify(notification) => notified(line, &notification),
+        Plan::NotNotifiable(rule) => Explanation {
+            decision: "not_notifiable",
+            rule: Some(rule.code()),
+            detail: Some(rule.sentence().to_owned()),
+            ..base
+        },
+        Plan::NoReceiver => Explanation {
+            decision: "no_receiver",
+            detail: Some("The client is not registered for notifications.".to_owned()),
+            ..base
+        },
+        Plan::Misconfigured(missing) => Explanation {
+            decision: "misconfigured",
+            rule: Some(MissingAuthorisationServerId::CODE),
+            detail: Some(format!("Our own fault: {missing}. Give --authorisation-servers.")),
+            ..base
+        },
+    }
+}
+
+fn notified(line: usize, notification: &Notification) -> Explanation {
+    let id = InteractionId::new(notification.id.partition(), &Chance::system());
+    let headers = notification.headers_of_attempt(id);
+    Explanation {
+        line,
+        decision: "notify",
+        required: Some(notification.required),
+        endpoint: Some(notification.resource.endpoint.row().code),
+        notification_id: Some(notification.id.to_string()),
+        method: Some(Notification::METHOD),
+        url: Some(notification.url.clone()),
+        headers: Some(headers.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect()),
+        body: serde_json::from_str(&notification.body).ok(),
+        ..Explanation::EMPTY
+    }
+}
+
+fn invalid(line: usize, errors: Vec<FieldError>) -> Explanation {
+    Explanation { line, decision: "invalid", errors, ..Explanation::EMPTY }
+}
+
+impl Explanation {
+    const EMPTY: Self = Self {
+        line: 0,
+        decision: "",
+        required: None,
+        endpoint: None,
+        notification_id: None,
+        method: None,
+        url: None,
+        headers: None,
+        body: None,
+        rule: None,
+        detail: None,
+        warnings: Vec::new(),
+        errors: Vec::new(),
+    };
+
+    /// Says whether there is something for the caller or for us to mend.
+    pub fn is_fault(&self) -> bool {
+        matches!(self.decision, "invalid" | "misconfigured")
+    }
+
+    fn write_for_people(&self, out: &mut impl Write) -> io::Result<()> {
+        let required = match self.required {
+            Some(true) => " (required)",
+            Some(false) => " (optional, and the receiver asks for it)",
+            None => "",
+        };
+        let endpoint = self.endpoint.map(|code| format!(" {code}")).unwrap_or_default();
+        writeln!(out, "line {}: {}{endpoint}{required}", self.line, self.decision)?;
+        if let (Some(method), Some(url)) = (self.method, &self.url) {
+            writeln!(out, "  {method} {url}")?;
+        }
+        for (name, value) in self.headers.iter().flatten() {
+            let fresh = if name == "x-webhook-interaction-id" { "   (another for each attempt)" } else { "" };
+            writeln!(out, "  {name}: {}{fresh}", value.as_str().unwrap_or_default())?;
+        }
+        if let Some(body) = &self.body {
+            writeln!(out, "  {body}")?;
+        }
+        match (self.rule, &self.detail) {
+            (Some(rule), Some(detail)) => writeln!(out, "  {rule}: {detail}")?,
+            (None, Some(detail)) => writeln!(out, "  {detail}")?,
+            _ => {}
+        }
+        for warning in &self.warnings {
+            writeln!(out, "  warning: {warning}")?;
+        }
+        for FieldError { pointer, code, detail } in &self.errors {
+            let pointer = if pointer.is_empty() { "/" } else { pointer };
+            writeln!(out, "  {pointer}: {code}: {detail}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs the command; `false` if a line is invalid or our configuration lacks something.
+pub fn run(args: &ExplainArgs) -> anyhow::Result<bool> {
+    let explainer = Explainer {
+        receiver: args.receiver.as_deref().map(read_receiver).transpose()?,
+        servers: args.authorisation_servers.clone(),
+        policy: if args.allow_loopback_receivers {
+            AddressPolicy::PublicAndLoopback
+        } else {
+            AddressPolicy::Public
+        },
+    };
+    let mut out = io::stdout().lock();
+    let (mut lines, mut good) = (0, true);
+    for (index, line) in open(&args.file)?.lines().enumerate() {
+        let line =
+            line.with_context(|| format!("failed to read line {} of {}", index + 1, args.file.display()))?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        lines += 1;
+        let explanation = explainer.explain(index + 1, &line);
+        good &= !explanation.is_fault();
+        if args.json {
+            writeln!(out, "{}", serde_json::to_string(&explanation)?)?;
+        } else {
+            explanation.write_for_people(&mut out)?;
+        }
+    }
+    if lines == 0 {
+        bail!("there is no state change in {}: give one JSON object a line", args.file.display());
+    }
+    Ok(good)
+}
+
+fn open(file: &std::path::Path) -> anyhow::Result<Box<dyn BufRead>> {
+    if file.as_os_str() == "-" {
+        return Ok(Box::new(BufReader::new(io::stdin())));
+    }
+    let opened = File::open(file).with_context(|| format!("failed to open {}", file.display()))?;
+    Ok(Box::new(BufReader::new(opened)))
+}
+
+fn read_receiver(file: &std::path::Path) -> anyhow::Result<Value> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("failed to read {}", file.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))
+}

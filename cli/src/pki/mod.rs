@@ -1,0 +1,12 @@
+//! Certificates for tests, made at run time and shaped like those of ICP-Brasil.
+//!
+//! Two separate authorities, as in the field: one issues the sender's client certificate (a BRCAC), the other the
+//! receiver's server certificate. Neither authority's own key ever leaves memory; nothing here is ever committed.
+
+mod authority;
+mod folder;
+mod subject;
+
+pub use self::authority::{Authority, Identity, Validity};
+pub use self::folder::{PkiFiles, TestPki};
+pub use self::subject::ClientSubject;

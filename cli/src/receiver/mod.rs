@@ -1,0 +1,27 @@
+//! A receiver to test senders against: a twin of what a payment initiator runs.
+//!
+//! It demands a client certificate, keeps everything it received, notes what the published contract has against it, and
+//! answers as it is told to, badly included.
+
+mod admin;
+mod answer;
+mod command;
+mod contract;
+mod event;
+mod finding;
+mod journal;
+mod prefix;
+mod serve;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod twin;
+
+pub use self::answer::{Answer, AnswerFor, Answers, Sequence};
+pub use self::command::{ReceiverArgs, run};
+pub use self::contract::{Endpoint, WebhookVersion};
+pub use self::event::{Body, ClientCertificate, Header, Received, Tls};
+pub use self::finding::{Code, Finding};
+pub use self::journal::{Connections, Refusal};
+pub use self::prefix::Prefix;
+pub use self::twin::{Settings, Twin};
