@@ -1,5 +1,10 @@
 //! The `arauto` command as a library: what the tests and the demo use in process.
 
+pub mod call;
 pub mod explain;
+pub mod identity;
+pub mod local;
 pub mod pki;
 pub mod receiver;
+pub mod signed;
+pub mod stack;

@@ -1,10 +1,14 @@
 //! The `arauto` command.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use arauto::call::CallArgs;
 use arauto::explain::ExplainArgs;
+use arauto::identity::IdentityArgs;
+use arauto::local::{DemoArgs, DownArgs, UpArgs};
 use arauto::receiver::ReceiverArgs;
+use arauto::{call, explain, identity, local, receiver};
 use clap::{Parser, Subcommand};
 
 /// Arauto tells payment initiators of Open Finance Brasil what changed, over mutual TLS
@@ -17,22 +21,38 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Demo(DemoArgs),
+    Up(UpArgs),
+    Down(DownArgs),
     Explain(ExplainArgs),
+    Call(CallArgs),
     Receiver(ReceiverArgs),
+    Identity(IdentityArgs),
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Explain(args) => arauto::explain::run(&args),
-        Command::Receiver(args) => arauto::receiver::run(args).await.map(|()| true),
+        Command::Demo(args) => local::run_demo(args).await,
+        Command::Up(args) => local::run_up(args).await.map(|()| true),
+        Command::Down(args) => local::run_down(args).await.map(|()| true),
+        Command::Explain(args) => explain::run(&args),
+        Command::Call(args) => call::run(args).await,
+        Command::Receiver(args) => receiver::run(args).await.map(|()| true),
+        Command::Identity(args) => identity::run(args).await.map(|()| true),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
+        // Whoever reads our output has seen enough, as `head` does.
+        Err(error) if error.downcast_ref().is_some_and(is_broken_pipe) => ExitCode::SUCCESS,
         Err(error) => {
-            writeln!(std::io::stderr().lock(), "arauto: {error:#}").ok();
+            writeln!(io::stderr().lock(), "arauto: {error:#}").ok();
             ExitCode::FAILURE
         }
     }
+}
+
+fn is_broken_pipe(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
 }

@@ -1,0 +1,92 @@
+//! The bank: it has an identity, registers receivers and posts state changes.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, ensure};
+use http::Method;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use webhook::notification::{ENDPOINTS, Endpoint};
+
+use crate::identity;
+use crate::signed::ApiAnswer;
+use crate::stack::{Options, Stack};
+
+/// The bank's authorisation server.
+pub const AUTHORISATION_SERVER_ID: &str = "123e4567-e89b-12d3-a456-426614174000";
+
+/// Options of a local stack whose receivers are on this machine.
+pub fn options(state_dir: impl Into<PathBuf>) -> Options {
+    Options::new(state_dir)
+        .parameter("AllowLoopbackReceivers", "true")
+        .parameter("AuthorisationServers", AUTHORISATION_SERVER_ID)
+}
+
+/// What the bank does with a stack.
+#[derive(Clone, Copy, Debug)]
+pub struct Bank<'a>(pub &'a Stack);
+
+impl Bank<'_> {
+    /// Stores the bank's identity, and the authorities it trusts.
+    pub async fn put_identity(&self, chain_pem: &str, key_pem: &str, trust_pem: &str) -> Result<()> {
+        let sdk = self.0.sdk_config();
+        identity::put(&sdk, self.0.output("IdentitySecretArn")?, chain_pem, key_pem).await?;
+        identity::put_trust(&sdk, self.0.output("TrustSecretArn")?, trust_pem).await
+    }
+
+    /// Registers a client, as the authorization server does after a DCR or DCM call.
+    pub async fn register(&self, client_id: &str, metadata: &Value) -> Result<Value> {
+        let path = format!("/v1/clients/{client_id}");
+        let answer = self.0.call_api(Method::PUT, &path, JSON, metadata.to_string().into_bytes()).await?;
+        ensure!(answer.status == 200, "the client {client_id} was not registered: {}", answer.text());
+        serde_json::from_slice(&answer.body).context("the answer to a registration is no JSON")
+    }
+
+    /// Posts state changes and returns the answer, whatever it is.
+    pub async fn post(&self, document: &Value) -> Result<ApiAnswer> {
+        self.0.call_api(Method::POST, "/v1/state-changes", JSON, document.to_string().into_bytes()).await
+    }
+
+    /// Posts state changes, all of which must be accepted.
+    pub async fn notify(&self, changes: &[Value]) -> Result<()> {
+        let answer = self.post(&json!({ "changes": changes })).await?;
+        let verdicts: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let accepted = |verdict: &Value| verdict["verdict"] == "accepted";
+        let all = verdicts["verdicts"].as_array().is_some_and(|list| list.iter().all(accepted));
+        ensure!(answer.status == 202 && all, "a state change was not accepted: {}", answer.text());
+        Ok(())
+    }
+}
+
+const JSON: &str = "application/json";
+
+/// A state change that must be notified at this endpoint, happening now, of a resource that `tag` makes its own.
+pub fn change(endpoint: Endpoint, client_id: &str, tag: &str, now: Timestamp) -> Value {
+    let (api_version, from, to) = match endpoint {
+        Endpoint::PaymentConsent => ("v4", "AUTHORISED", "CONSUMED"),
+        Endpoint::PixPayment => ("v4", "ACPD", "ACSC"),
+        Endpoint::Enrollment => ("v2", "AUTHORISED", "REVOKED"),
+        Endpoint::RecurringConsent => ("v2", "AUTHORISED", "REVOKED"),
+        Endpoint::RecurringPayment => ("v2", "RCVD", "SCHD"),
+    };
+    let row = endpoint.row();
+    let resource_id = match endpoint {
+        Endpoint::PaymentConsent | Endpoint::RecurringConsent => format!("urn:bancoex:{tag}"),
+        Endpoint::Enrollment | Endpoint::PixPayment | Endpoint::RecurringPayment => tag.to_owned(),
+    };
+    json!({
+        "client_id": client_id,
+        "api": row.api,
+        "resource": row.resource,
+        "resource_id": resource_id,
+        "api_version": api_version,
+        "from": from,
+        "to": to,
+        "event_instant": now.to_string(),
+    })
+}
+
+/// One state change for each endpoint of the convention.
+pub fn changes_of_all_kinds(client_id: &str, tag: &str, now: Timestamp) -> Vec<Value> {
+    ENDPOINTS.iter().map(|row| change(row.endpoint, client_id, tag, now)).collect()
+}

@@ -1,0 +1,9 @@
+//! The local stack with a bank before it and a receiver behind it: what `arauto demo`, `arauto up` and the tests share.
+
+mod bank;
+mod demo;
+mod up;
+
+pub use bank::{AUTHORISATION_SERVER_ID, Bank, change, changes_of_all_kinds, options};
+pub use demo::{DemoArgs, run as run_demo};
+pub use up::{DownArgs, UpArgs, run_down, run_up};

@@ -1,0 +1,99 @@
+//! Deploys a template to MiniStack the way `sam deploy` does: packages and template to S3, then a stack from them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use http::Method;
+use tokio::time::{Instant, sleep};
+
+use super::REGION;
+use super::cloudformation::CloudFormation;
+use super::template::Template;
+use crate::signed::{Caller, http_client};
+
+/// The bucket for packages and template, as `sam deploy --resolve-s3` makes one.
+const BUCKET: &str = "arauto-code";
+
+/// The name of the stack.
+const STACK: &str = "arauto";
+
+/// The template takes about half a second; the rest is for a machine that compiles meanwhile.
+const WITHIN: Duration = Duration::from_mins(2);
+
+/// Between two looks at a stack that is being made.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Deploys and returns the outputs; `packages` are by the name of the binary.
+pub(super) async fn deploy(
+    endpoint: &str,
+    template: &Template,
+    packages: &BTreeMap<String, PathBuf>,
+    parameters: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>> {
+    let bucket = Bucket::make(endpoint).await?;
+    for (binary, package) in packages {
+        bucket.put_file(&key(binary), package).await?;
+    }
+    let text = template.packaged(|binary| format!("s3://{BUCKET}/{}", key(binary)));
+    let template_url = bucket.put("template.yaml", text.into_bytes()).await?;
+
+    let cloudformation = CloudFormation::new(caller("cloudformation")?, endpoint);
+    cloudformation.create_stack(STACK, &template_url, parameters).await?;
+    let deadline = Instant::now() + WITHIN;
+    loop {
+        let stack = cloudformation.describe(STACK).await?;
+        match stack.status.as_str() {
+            "CREATE_COMPLETE" => return Ok(stack.outputs),
+            "CREATE_IN_PROGRESS" if Instant::now() < deadline => sleep(POLL).await,
+            status => {
+                let reasons = cloudformation.failures(STACK).await?;
+                let reasons =
+                    if reasons.is_empty() { "(no reason given)".to_owned() } else { reasons.join("\n") };
+                bail!(
+                    "the template was not deployed, its stack is {status}. What failed, first things first:\n{reasons}"
+                )
+            }
+        }
+    }
+}
+
+fn key(binary: &str) -> String {
+    format!("{binary}.zip")
+}
+
+fn caller(service: &str) -> Result<Caller> {
+    Ok(Caller::new(http_client(None)?, super::running::credentials(), REGION, service))
+}
+
+struct Bucket {
+    caller: Caller,
+    url: String,
+}
+
+impl Bucket {
+    async fn make(endpoint: &str) -> Result<Self> {
+        let bucket = Self { caller: caller("s3")?, url: format!("{endpoint}/{BUCKET}") };
+        bucket.send(bucket.url.clone(), Vec::new()).await.context("cannot make the bucket for the code")?;
+        Ok(bucket)
+    }
+
+    async fn put_file(&self, key: &str, path: &Path) -> Result<String> {
+        let body = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        self.put(key, body).await
+    }
+
+    async fn put(&self, key: &str, body: Vec<u8>) -> Result<String> {
+        let url = format!("{}/{key}", self.url);
+        self.send(url.clone(), body).await.with_context(|| format!("cannot upload {key}"))?;
+        Ok(url)
+    }
+
+    async fn send(&self, url: String, body: Vec<u8>) -> Result<()> {
+        let answer = self.caller.call_unsigned(Method::PUT, &url, "application/octet-stream", body).await?;
+        ensure!(answer.status == 200, "{url} answered {}: {}", answer.status, answer.text());
+        Ok(())
+    }
+}

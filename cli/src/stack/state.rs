@@ -1,0 +1,56 @@
+//! What a stack that outlives its command leaves behind for the next command.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use super::process::Process;
+
+/// The file's content.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct State {
+    pub(super) ministack: Process,
+    pub(super) port: u16,
+    pub(super) outputs: BTreeMap<String, String>,
+}
+
+impl State {
+    /// What the folder's last stack left; nothing if there was none or the file cannot be understood.
+    pub(super) fn read(state_dir: &Path) -> Result<Option<Self>> {
+        let path = path(state_dir);
+        match fs::read(&path) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+    }
+
+    /// Written whole or not at all.
+    pub(super) fn write(&self, state_dir: &Path) -> Result<()> {
+        let path = path(state_dir);
+        let partial = path.with_extension("partial");
+        let text = serde_json::to_string_pretty(self).context("cannot write the state as JSON")?;
+        fs::write(&partial, text + "\n")
+            .and_then(|()| fs::rename(&partial, &path))
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Forgets it; no error if there is nothing to forget.
+    pub(super) fn remove(state_dir: &Path) -> Result<()> {
+        let path = path(state_dir);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot remove {}", path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn path(state_dir: &Path) -> PathBuf {
+    state_dir.join("stack.json")
+}
