@@ -8,12 +8,13 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use webhook::FieldError;
 use webhook::address::AddressPolicy;
 use webhook::directory::{Receiver, Registration, RegistrationRequest, StatementUris, target};
-use webhook::edge::Chance;
+use webhook::edge::{Chance, Clock};
 use webhook::notification::{
     AuthorisationServers, InteractionId, MissingAuthorisationServerId, Notification, Plan, StateChange, plan,
 };
@@ -85,7 +86,7 @@ pub struct Explanation {
 }
 
 /// What lines are explained against.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Explainer {
     /// The receiver of lines that name none.
     pub receiver: Option<Value>,
@@ -93,6 +94,8 @@ pub struct Explainer {
     pub servers: AuthorisationServers,
     /// Which addresses receivers may have.
     pub policy: AddressPolicy,
+    /// What time it is.
+    pub now: Timestamp,
 }
 
 impl Explainer {
@@ -108,7 +111,7 @@ impl Explainer {
         };
         let wrapped = document.get("change").is_some();
         let (change, pointer) = if wrapped { (&document["change"], "/change") } else { (&document, "") };
-        let change = match StateChange::from_json(change, pointer) {
+        let change = match StateChange::posted(change, pointer, self.now) {
             Ok(change) => change,
             Err(errors) => return invalid(line, errors),
         };
@@ -247,6 +250,7 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<bool> {
     let explainer = Explainer {
         receiver: args.receiver.as_deref().map(read_receiver).transpose()?,
         servers: args.authorisation_servers.clone(),
+        now: Clock::system().now(),
         policy: if args.allow_loopback_receivers {
             AddressPolicy::PublicAndLoopback
         } else {

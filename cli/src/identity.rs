@@ -4,12 +4,9 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
 use serde_json::json;
 use webhook::aws::{sdk_config, secrets_manager};
 use webhook::edge::Clock;
@@ -63,8 +60,12 @@ struct PutArgs {
 pub async fn run(args: IdentityArgs) -> Result<()> {
     let IdentityCommand::Put(args) = args.command;
     let (chain, key) = (read(&args.certificate_chain)?, read(&args.private_key)?);
-    let expires = check(&chain, &key, Clock::system().now())?;
+    let identity = Identity::from_pem(&chain, &key)?;
+    identity.check_validity(Clock::system().now())?;
+    let expires = identity.valid_until();
     let trust = args.trust_anchors.as_deref().map(read).transpose()?;
+    // Before anything is stored: a command that fails changes nothing.
+    trust.as_deref().map(TrustAnchors::from_pem).transpose()?;
     let sdk = sdk_config().await;
     put(&sdk, &args.identity_secret, &chain, &key).await?;
     if let (Some(secret), Some(bundle)) = (&args.trust_secret, &trust) {
@@ -82,19 +83,6 @@ pub async fn run(args: IdentityArgs) -> Result<()> {
         writeln!(out, "The identity is stored; its certificate expires at {expires}.{trust}")?;
     }
     Ok(())
-}
-
-/// Checks that certificate and key go together and are valid now; returns when the certificate expires.
-pub fn check(chain: &str, key: &str, now: Timestamp) -> Result<Timestamp> {
-    Identity::from_pem(chain, key)?;
-    let leaf = CertificateDer::from_pem_slice(chain.as_bytes()).context("the certificate cannot be read")?;
-    let (_, leaf) = x509_parser::parse_x509_certificate(&leaf).context("the certificate cannot be read")?;
-    let validity = leaf.validity();
-    let from = Timestamp::from_second(validity.not_before.timestamp())?;
-    let until = Timestamp::from_second(validity.not_after.timestamp())?;
-    ensure!(from <= now, "the certificate is not valid before {from}: put it then");
-    ensure!(now < until, "the certificate expired at {until}: get a new one");
-    Ok(until)
 }
 
 /// Puts an identity into its secret.

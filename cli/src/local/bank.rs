@@ -65,8 +65,7 @@ pub fn change(endpoint: Endpoint, client_id: &str, tag: &str, now: Timestamp) ->
     let (api_version, from, to) = match endpoint {
         Endpoint::PaymentConsent => ("v4", "AUTHORISED", "CONSUMED"),
         Endpoint::PixPayment => ("v4", "ACPD", "ACSC"),
-        Endpoint::Enrollment => ("v2", "AUTHORISED", "REVOKED"),
-        Endpoint::RecurringConsent => ("v2", "AUTHORISED", "REVOKED"),
+        Endpoint::Enrollment | Endpoint::RecurringConsent => ("v2", "AUTHORISED", "REVOKED"),
         Endpoint::RecurringPayment => ("v2", "RCVD", "SCHD"),
     };
     let row = endpoint.row();

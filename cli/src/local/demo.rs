@@ -33,7 +33,7 @@ pub struct DemoArgs {
 const REFUSED_ONCE: &str = "/pix/payments/=503,202";
 const CLIENT: &str = "itp-demo";
 /// The retry comes after ten seconds; the rest is for a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One notification as it arrived.
 #[derive(Debug, Serialize)]

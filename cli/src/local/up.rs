@@ -150,12 +150,9 @@ fn print(args: &UpArgs, stack: &Stack, at: &Whereabouts) -> io::Result<()> {
          receiver         {base_uri}, registered as {client_id}\n  \
          what it got      {received}, and as JSON lines in {log}\n  \
          certificates     {pki}\n\n\
-         Send it a notification:\n\n  \
-         cat > change.json <<END\n  \
-         {{\"client_id\": \"{client_id}\", \"api\": \"payments\", \"resource\": \"pix_payment\", \"resource_id\": \"p-1\",\n   \
-         \"api_version\": \"v4\", \"from\": \"RCVD\", \"to\": \"ACSC\", \"event_instant\": \"$(date -u +%FT%TZ)\"}}\n  \
-         END\n  \
-         target/debug/arauto call POST /v1/state-changes change.json\n  \
+         Send it a notification:\n\n\
+         echo '{{\"client_id\":\"{client_id}\",\"api\":\"payments\",\"resource\":\"pix_payment\",\"resource_id\":\"p-1\",\"api_version\":\"v4\",\
+         \"from\":\"RCVD\",\"to\":\"ACSC\",\"event_instant\":\"'$(date -u +%FT%TZ)'\"}}' | target/debug/arauto call POST /v1/state-changes -\n\
          curl -s {received}\n\n\
          Stop it:  make down",
         stack.endpoint()

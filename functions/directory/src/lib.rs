@@ -1,7 +1,7 @@
 //! Keeps who is notified where: registrations come from DCR and DCM calls, the schedule looks them over.
 
 mod review;
-mod wire;
+pub mod wire;
 
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt, Response};
@@ -24,14 +24,16 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Answers one request, or does what the schedule asks for. Never fails: what goes wrong is an answer.
-    pub async fn handle(&self, request: Request) -> Response<String> {
+    /// Answers one request, or does what the schedule asks for.
+    ///
+    /// Fails only for the schedule, which tries again; what goes wrong with a request is an answer.
+    pub async fn handle(&self, request: Request) -> Result<Response<String>, ReceiversError> {
         if matches!(request.request_context_ref(), Some(RequestContext::PassThrough)) {
             return self.scheduled(request.body()).await;
         }
         let client_id = match wire::client_id(&request) {
             Ok(client_id) => client_id,
-            Err(problem) => return problem.into(),
+            Err(problem) => return Ok(problem.into()),
         };
         let answer = match request.method().as_str() {
             "PUT" => self.register(client_id, &request).await,
@@ -39,13 +41,13 @@ impl Directory {
             "DELETE" => self.remove(&client_id).await,
             _ => Err(Problem::method_not_allowed()),
         };
-        answer.unwrap_or_else(Into::into)
+        Ok(answer.unwrap_or_else(Into::into))
     }
 
     async fn register(&self, client_id: ClientId, request: &Request) -> Result<Response<String>, Problem> {
         let content_type = request.headers().get("content-type").and_then(|value| value.to_str().ok());
         let document = read_json(content_type, request.body())?;
-        let asked = RegistrationRequest::from_json(&document, "").map_err(Problem::invalid)?;
+        let asked = RegistrationRequest::from_json(&document, "").map_err(wire::refused_fields)?;
         let uris = asked.webhook_uris.as_deref();
         let decided = target(StatementUris::NotPresented, uris, self.policy)
             .map_err(|refusals| wire::refused_uris(&refusals))?;
@@ -70,15 +72,13 @@ impl Directory {
         Ok(wire::removed())
     }
 
-    async fn scheduled(&self, event: &[u8]) -> Response<String> {
+    async fn scheduled(&self, event: &[u8]) -> Result<Response<String>, ReceiversError> {
         if wire::is_review(event) {
-            if let Err(error) = review::review(&self.receivers, self.policy).await {
-                tracing::error!(error = %Chain(&error), "The receivers could not be looked over.");
-            }
+            review::review(&self.receivers, self.policy).await?;
         } else {
             tracing::error!("An event that is neither a request nor a task of the schedule was ignored.");
         }
-        wire::nothing()
+        Ok(wire::nothing())
     }
 }
 

@@ -5,6 +5,7 @@ use lambda_http::{Error, run, service_fn, tracing};
 use webhook::aws::{Receivers, dynamodb, sdk_config};
 use webhook::config::{Settings, environment};
 use webhook::edge::Clock;
+use webhook::telemetry::Chain;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -15,5 +16,11 @@ async fn main() -> Result<(), Error> {
     let table = settings.required("ARAUTO_RECEIVERS_TABLE")?;
     let receivers = Receivers::new(dynamodb(&sdk), table, policy, clock.clone());
     let directory = Directory { receivers, policy, clock };
-    run(service_fn(|request| async { Ok::<_, Error>(directory.handle(request).await) })).await
+    run(service_fn(|request| async {
+        directory.handle(request).await.map_err(|error| {
+            tracing::error!(error = %Chain(&error), "The receivers could not be looked over.");
+            Error::from(error)
+        })
+    }))
+    .await
 }

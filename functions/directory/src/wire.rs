@@ -3,6 +3,7 @@
 use lambda_http::{Request, RequestExt, Response};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
+use webhook::FieldError;
 use webhook::answer::{Problem, json};
 use webhook::directory::{
     DIFFERS_FROM_STATEMENT, INVALID_WEBHOOK_URIS, Refusal, Registration, Settings, Warning,
@@ -44,7 +45,7 @@ struct Described {
 }
 
 /// Answers with a registration.
-pub(crate) fn registered(registration: &Registration) -> Response<String> {
+pub fn registered(registration: &Registration) -> Response<String> {
     let describe = |warning: &Warning| Described { code: warning.code(), detail: warning.sentence() };
     let answer = RegistrationAnswer {
         client_id: &registration.client_id,
@@ -59,8 +60,14 @@ pub(crate) fn registered(registration: &Registration) -> Response<String> {
     json(200, &answer)
 }
 
+/// Says which fields of a registration cannot be read.
+pub(crate) fn refused_fields(errors: Vec<FieldError>) -> Problem {
+    let of_uris = errors.iter().any(|error| error.pointer.starts_with("/webhook_uris"));
+    Problem { error: of_uris.then_some(INVALID_WEBHOOK_URIS), ..Problem::invalid(errors) }
+}
+
 /// Says which rules the URIs of a registration break, in the terms of the DCR profile.
-pub(crate) fn refused_uris(refusals: &[Refusal]) -> Problem {
+pub fn refused_uris(refusals: &[Refusal]) -> Problem {
     let differs = refusals.contains(&Refusal::DiffersFromStatement);
     Problem {
         error: Some(INVALID_WEBHOOK_URIS),
@@ -70,7 +77,7 @@ pub(crate) fn refused_uris(refusals: &[Refusal]) -> Problem {
 }
 
 /// Answers that a client is not registered any more.
-pub(crate) fn removed() -> Response<String> {
+pub fn removed() -> Response<String> {
     Response::builder().status(204).body(String::new()).expect("the status is valid")
 }
 

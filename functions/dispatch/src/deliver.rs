@@ -1,15 +1,18 @@
 //! One message, from its text to what the ledger says of it.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
-use webhook::aws::{AttemptRecord, Begin, LedgerError, ReceiversError, SendError};
+use tokio::time::timeout;
+use webhook::aws::{AttemptRecord, Begin, Cancel, LedgerError, ReceiversError, SendError};
 use webhook::delivery::{
-    AttemptMessage, AttemptNumber, Failure, Finding, LEASE, Next, Outcome, Progress, Resolution, Status,
-    delay_seconds, is_late, next, resolve,
+    AttemptMessage, AttemptNumber, Failure, Next, Outcome, Resolution, Status, delay_seconds, is_late, next,
+    resolve,
 };
 use webhook::directory::Receiver;
 use webhook::notification::{InteractionId, MissingAuthorisationServerId, Notification, Plan, plan};
-use webhook::peer::Exchange;
+use webhook::peer::Client;
 
 use crate::Dispatch;
 use crate::sender::SenderError;
@@ -17,9 +20,15 @@ use crate::sender::SenderError;
 /// A message that comes earlier than it should by no more than this waits here; one that comes earlier still is sent on.
 const WORTH_WAITING: SignedDuration = SignedDuration::from_secs(2);
 
+/// How long finding the receiver and the identity may take, both at once; part of the sum behind the function's timeout.
+const PREPARE: Duration = Duration::from_secs(4);
+
 /// Why a message is kept. Never the receiver's fault, and never at the cost of an attempt.
 #[derive(Debug, Error)]
 pub enum Fault {
+    /// What an attempt needs did not answer in time.
+    #[error("the receivers table or the identity did not answer within {PREPARE:?}")]
+    Slow,
     /// Another process is making this attempt.
     #[error("another process is at it")]
     InProgress,
@@ -44,6 +53,7 @@ impl Fault {
     /// Returns the fault's stable code.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Slow => "prepare_timeout",
             Self::InProgress => "in_progress",
             Self::Ledger(_) => "ledger_unavailable",
             Self::Receivers(_) => "receivers_unavailable",
@@ -67,14 +77,29 @@ impl Dispatch {
         if self.waits(&message).await? {
             return Ok(());
         }
-        let receiver = self.receivers.find(&message.change.client_id).await?;
+        // Both at once and under one limit: a table or secret that does not answer keeps this message, not the batch.
+        let prepared =
+            timeout(PREPARE, async { tokio::join!(self.receiver(&message), self.sender.client()) }).await;
+        let (receiver, client) = prepared.map_err(|_| Fault::Slow)?;
+        let receiver = receiver?;
         match (plan(&message.change, receiver.as_ref(), &self.servers), receiver) {
+            // Before the attempt begins: an identity that cannot be used must not consume it.
             (Plan::Notify(notification), Some(receiver)) => {
-                self.attempt(&message, &notification, &receiver).await
+                self.attempt(&message, &notification, &receiver, &client?).await
             }
             (Plan::Misconfigured(missing), _) => Err(missing.into()),
             (Plan::NotNotifiable(rule), _) => self.cancel(&message, rule.code()).await,
             (Plan::NoReceiver | Plan::Notify(_), _) => self.cancel(&message, "no_receiver").await,
+        }
+    }
+
+    /// Finds the message's receiver; for a later attempt as it is now, as it may have been removed or moved meanwhile.
+    async fn receiver(&self, message: &AttemptMessage) -> Result<Option<Receiver>, ReceiversError> {
+        let client_id = &message.change.client_id;
+        if message.attempt == AttemptNumber::FIRST {
+            self.receivers.find(client_id).await
+        } else {
+            self.receivers.find_now(client_id).await
         }
     }
 
@@ -94,7 +119,9 @@ impl Dispatch {
     }
 
     async fn cancel(&self, message: &AttemptMessage, reason: &'static str) -> Result<(), Fault> {
-        self.ledger.cancelled(message, reason, self.clock.now()).await?;
+        if self.ledger.cancelled(message, reason, self.clock.now()).await? == Cancel::InProgress {
+            return Err(Fault::InProgress);
+        }
         tracing::info!(
             notification_id = %message.notification,
             client_id = %message.change.client_id,
@@ -110,17 +137,25 @@ impl Dispatch {
         message: &AttemptMessage,
         notification: &Notification,
         receiver: &Receiver,
+        client: &Client,
     ) -> Result<(), Fault> {
-        // Before the attempt begins: an identity that cannot be used must not consume it.
-        let client = self.sender.client().await?;
         let id = InteractionId::new(message.notification.partition(), &self.chance);
-        let mut record = new_record(message.attempt, id, self.clock.now());
-        receiver.base_uri.as_str().clone_into(&mut record.base_uri);
+        let mut record = AttemptRecord {
+            attempt: message.attempt,
+            interaction_id: id,
+            started: self.clock.now(),
+            ended: None,
+            base_uri: receiver.base_uri.to_string(),
+            outcome: None,
+            status: None,
+            peer: None,
+            tls: None,
+        };
         if !self.begin(message, &record).await? {
             return Ok(());
         }
         let exchange = client.post(notification, id).await;
-        let outcome = outcome(&exchange, id, receiver);
+        let outcome = exchange.outcome(id, &receiver.settings);
         let ended = self.clock.now();
         record.ended = Some(ended);
         record.outcome = Some(outcome.code());
@@ -132,31 +167,28 @@ impl Dispatch {
         log(message, &record, &outcome, ended);
         match outcome {
             Outcome::Delivered { .. } => Ok(self.ledger.delivered(message, &record).await?),
-            Outcome::Failed(failure) => self.fail(message, &record, failure, ended).await,
+            Outcome::Failed(failure) => {
+                let status = self.go_on(message, record.attempt, failure, ended).await?;
+                Ok(self.ledger.failed(message, &record, status).await?)
+            }
         }
     }
 
     /// Begins an attempt; `false` if the message is done with without one.
     async fn begin(&self, message: &AttemptMessage, record: &AttemptRecord) -> Result<bool, Fault> {
-        let Begin::Conflict(progress) = self.ledger.begin(message, record).await? else { return Ok(true) };
-        match self.resolve(message, &progress, record.started).await? {
-            // The attempt before this one was lost and is recorded now; this one may begin.
-            Some(()) => match self.ledger.begin(message, record).await? {
-                Begin::Begun => Ok(true),
-                Begin::Conflict(_) => Err(Fault::InProgress),
-            },
-            None => Ok(false),
-        }
-    }
-
-    /// Does what a message out of turn asks for; `Some` if its attempt may begin after all.
-    async fn resolve(
-        &self,
-        message: &AttemptMessage,
-        progress: &Progress,
-        now: Timestamp,
-    ) -> Result<Option<()>, Fault> {
-        match resolve(progress, message.attempt, now) {
+        let progress = match self.ledger.begin(message, record).await? {
+            Begin::Begun => return Ok(true),
+            Begin::Conflict(progress) => progress,
+            Begin::Forgotten => {
+                tracing::warn!(
+                    notification_id = %message.notification,
+                    attempt = message.attempt.get(),
+                    "A message whose notification the ledger has forgotten is dropped."
+                );
+                return Ok(false);
+            }
+        };
+        match resolve(&progress, message.attempt, record.started) {
             Resolution::Done => {
                 tracing::info!(
                     notification_id = %message.notification,
@@ -164,43 +196,47 @@ impl Dispatch {
                     status = progress.status.as_str(),
                     "A copy of a message is dropped."
                 );
-                Ok(None)
+                Ok(false)
             }
             Resolution::InProgress => Err(Fault::InProgress),
             Resolution::Interrupted { attempt, interaction_id, ended } => {
-                let started = ended.saturating_sub(LEASE).unwrap_or(Timestamp::MIN);
-                let mut record = new_record(attempt, interaction_id, started);
-                record.ended = Some(ended);
-                record.outcome = Some(Failure::Interrupted.code());
                 tracing::warn!(
                     notification_id = %message.notification,
                     interaction_id = %interaction_id,
                     attempt = attempt.get(),
                     "An attempt was interrupted; whether it arrived is not known."
                 );
+                let lost = (attempt, interaction_id);
                 if attempt == message.attempt {
-                    self.fail(message, &record, Failure::Interrupted, ended).await?;
-                    return Ok(None);
+                    let status = self.go_on(message, attempt, Failure::Interrupted, ended).await?;
+                    self.ledger.interrupted(message, lost, ended, status).await?;
+                    return Ok(false);
                 }
-                self.ledger.failed(message, &record, Status::Waiting).await?;
-                Ok(Some(()))
+                // This message is what follows the lost attempt, so it may begin once that is recorded.
+                self.ledger.interrupted(message, lost, ended, Status::Waiting).await?;
+                match self.ledger.begin(message, record).await? {
+                    Begin::Begun => Ok(true),
+                    Begin::Conflict(_) | Begin::Forgotten => Err(Fault::InProgress),
+                }
             }
         }
     }
 
-    /// Queues what follows a failure, then records it: a stop in between repeats a step and loses none.
-    async fn fail(
+    /// Queues what follows a failure and says where that leaves the notification.
+    ///
+    /// Comes before the failure is recorded: a stop in between repeats a step and loses none.
+    async fn go_on(
         &self,
         message: &AttemptMessage,
-        record: &AttemptRecord,
+        failed: AttemptNumber,
         failure: Failure,
         ended: Timestamp,
-    ) -> Result<(), Fault> {
-        let status = match next(record.attempt, ended) {
+    ) -> Result<Status, Fault> {
+        match next(failed, ended) {
             Next::Attempt(attempt, due) => {
                 let delay = delay_seconds(self.clock.now(), due);
                 self.queues.send_later(&message.again(attempt, due), delay).await?;
-                Status::Waiting
+                Ok(Status::Waiting)
             }
             Next::Exhausted => {
                 let detail = format!("Three attempts failed; the last: {failure}.");
@@ -211,47 +247,20 @@ impl Dispatch {
                     outcome = failure.code(),
                     "The notification stays undelivered after three attempts."
                 );
-                Status::Undelivered
+                Ok(Status::Undelivered)
             }
-        };
-        Ok(self.ledger.failed(message, record, status).await?)
+        }
     }
-}
-
-fn new_record(attempt: AttemptNumber, interaction_id: InteractionId, started: Timestamp) -> AttemptRecord {
-    AttemptRecord {
-        attempt,
-        interaction_id,
-        started,
-        ended: None,
-        base_uri: String::new(),
-        outcome: None,
-        status: None,
-        peer: None,
-        tls: None,
-    }
-}
-
-fn outcome(exchange: &Exchange, id: InteractionId, receiver: &Receiver) -> Outcome {
-    let mut outcome = match &exchange.answer {
-        Ok(answer) => Outcome::of(answer, &id.to_string(), &receiver.settings),
-        Err(failure) => Outcome::Failed(*failure),
-    };
-    let without_mtls = exchange.handshake.as_ref().is_some_and(|handshake| !handshake.certificate_requested);
-    if let Outcome::Delivered { findings, .. } = &mut outcome
-        && without_mtls
-    {
-        findings.push(Finding::ReceiverWithoutMtls);
-    }
-    outcome
 }
 
 /// Writes the one line of an attempt: identifiers and codes, nothing of the body.
 fn log(message: &AttemptMessage, record: &AttemptRecord, outcome: &Outcome, ended: Timestamp) {
     let event = message.change.event_instant.timestamp();
-    let findings = match outcome {
-        Outcome::Delivered { findings, .. } => findings.iter().map(|finding| finding.code()).collect(),
-        Outcome::Failed(_) => Vec::new(),
+    let (findings, fault) = match outcome {
+        Outcome::Delivered { findings, .. } => {
+            (findings.iter().map(|finding| finding.code()).collect(), None)
+        }
+        Outcome::Failed(failure) => (Vec::new(), Some(failure.class().as_str())),
     };
     let first = message.attempt == AttemptNumber::FIRST;
     tracing::info!(
@@ -261,6 +270,7 @@ fn log(message: &AttemptMessage, record: &AttemptRecord, outcome: &Outcome, ende
         endpoint = %message.resource.endpoint,
         attempt = record.attempt.get(),
         outcome = outcome.code(),
+        fault,
         status = record.status,
         duration_ms = millis(ended.duration_since(record.started)),
         since_event_ms = millis(record.started.duration_since(event)),

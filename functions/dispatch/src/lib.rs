@@ -25,7 +25,7 @@ pub struct Dispatch {
     /// Our authorisation servers.
     pub servers: AuthorisationServers,
     /// Our side of mutual TLS.
-    pub sender: Sender,
+    pub sender: Arc<Sender>,
     /// What time it is.
     pub clock: Clock,
     /// Where interaction ids come from.

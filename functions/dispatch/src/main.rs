@@ -42,7 +42,7 @@ async fn main() -> Result<(), Error> {
             Some(settings.required("ARAUTO_UNDELIVERED_QUEUE_URL")?),
         ),
         servers: settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?,
-        sender: Sender::new(Secrets::new(secrets_manager(&sdk)), secrets, policy, clock.clone()),
+        sender: Arc::new(Sender::new(Secrets::new(secrets_manager(&sdk)), secrets, policy, clock.clone())),
         clock,
         chance: Chance::system(),
     });

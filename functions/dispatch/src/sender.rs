@@ -1,6 +1,6 @@
 //! Our side of mutual TLS, loaded from Secrets Manager and loaded again while warm, so that a rotation needs no deploy.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
@@ -28,6 +28,7 @@ pub struct Sender {
 #[derive(Clone)]
 struct Loaded {
     client: Client,
+    identity: Identity,
     fingerprint: u64,
     looked_at: Timestamp,
 }
@@ -44,53 +45,65 @@ impl Sender {
         Self { secrets, identity_secret, trust_secret, policy, clock, loaded, loading }
     }
 
-    /// Returns the client, loading the identity if there is none yet or if it is time to look again.
+    /// Returns the client, loading the identity if there is none that can be used.
     ///
-    /// Whoever finds it is time looks; the others go on with what there is. An identity that cannot be loaded leaves the one
-    /// before it in use.
-    pub async fn client(&self) -> Result<Client, SenderError> {
-        let present = self.loaded();
+    /// When it is time to look at the secrets again, that happens beside: nobody waits for it, and an identity that cannot be
+    /// loaded leaves the one before it in use.
+    pub async fn client(self: &Arc<Self>) -> Result<Client, SenderError> {
         let now = self.clock.now();
-        let age = |loaded: &Loaded| now.duration_since(loaded.looked_at);
-        match present {
-            Some(loaded) if !age(&loaded).is_negative() && age(&loaded) < LIVES => Ok(loaded.client),
-            Some(loaded) => {
-                let Ok(_guard) = self.loading.try_lock() else { return Ok(loaded.client) };
-                match self.load(Some(&loaded)).await {
-                    Ok(client) => Ok(client),
-                    Err(error) => {
-                        tracing::error!(code = error.code(), error = %Chain(&error),
-                            "The identity could not be loaded again; the one before it stays in use.");
-                        self.store(Loaded { looked_at: now, ..loaded.clone() });
-                        Ok(loaded.client)
-                    }
-                }
+        if let Some(loaded) = self.usable(now) {
+            let age = now.duration_since(loaded.looked_at);
+            if age.is_negative() || age >= LIVES {
+                let sender = Arc::clone(self);
+                tokio::spawn(async move { sender.look_again().await });
             }
-            None => {
-                let _guard = self.loading.lock().await;
-                // Another task may have loaded it while this one waited.
-                match self.loaded() {
-                    Some(loaded) => Ok(loaded.client),
-                    None => self.load(None).await,
-                }
+            return Ok(loaded.client);
+        }
+        let _guard = self.loading.lock().await;
+        // Another task may have loaded it while this one waited.
+        match self.usable(now) {
+            Some(loaded) => Ok(loaded.client),
+            None => Box::pin(self.load()).await,
+        }
+    }
+
+    async fn look_again(&self) {
+        // Whoever holds the lock is looking already.
+        let Ok(_guard) = self.loading.try_lock() else { return };
+        if let Err(error) = self.load().await {
+            tracing::error!(
+                code = error.code(),
+                error = %Chain(&error),
+                "The identity could not be loaded again; the one before it stays in use."
+            );
+            if let Some(loaded) = self.loaded() {
+                self.store(Loaded { looked_at: self.clock.now(), ..loaded });
             }
         }
     }
 
-    async fn load(&self, present: Option<&Loaded>) -> Result<Client, SenderError> {
+    async fn load(&self) -> Result<Client, SenderError> {
         let (identity, trust) = tokio::try_join!(
             self.secrets.text(&self.identity_secret),
             self.secrets.text(&self.trust_secret)
         )?;
-        let fingerprint = fingerprint(&identity, &trust);
-        let client = match present {
-            // The same secret keeps the same connections.
-            Some(loaded) if loaded.fingerprint == fingerprint => loaded.client.clone(),
-            _ => Client::new(&Identity::from_json(&identity)?, &TrustAnchors::from_pem(&trust)?, self.policy)
+        let (fingerprint, now) = (fingerprint(&identity, &trust), self.clock.now());
+        let identity = Identity::from_json(&identity)?;
+        identity.check_validity(now)?;
+        let client = match self.loaded() {
+            // The same secrets keep the same connections.
+            Some(loaded) if loaded.fingerprint == fingerprint => loaded.client,
+            _ => Client::new(&identity, &TrustAnchors::from_pem(&trust)?, self.policy)
                 .map_err(SenderError::Tls)?,
         };
-        self.store(Loaded { client: client.clone(), fingerprint, looked_at: self.clock.now() });
+        self.store(Loaded { client: client.clone(), identity, fingerprint, looked_at: now });
         Ok(client)
+    }
+
+    /// Returns what is loaded if its certificate is valid now. An expired one would only collect refusals, each of which
+    /// would be booked on the receiver.
+    fn usable(&self, now: Timestamp) -> Option<Loaded> {
+        self.loaded().filter(|loaded| loaded.identity.check_validity(now).is_ok())
     }
 
     fn loaded(&self) -> Option<Loaded> {
@@ -129,6 +142,8 @@ impl SenderError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Secret(_) => "identity_unreadable",
+            Self::Identity(IdentityError::Expired(_)) => "identity_expired",
+            Self::Identity(IdentityError::NotYetValid(_)) => "identity_not_yet_valid",
             Self::Identity(_) | Self::Tls(_) => "identity_unusable",
         }
     }

@@ -3,12 +3,18 @@
 mod verdict;
 mod wire;
 
+use std::collections::{HashMap, HashSet};
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
 use lambda_http::{Request, Response};
+use webhook::FieldError;
 use webhook::answer::read_json;
 use webhook::aws::{Queues, Receivers};
 use webhook::delivery::AttemptMessage;
+use webhook::directory::Receiver;
 use webhook::edge::Clock;
-use webhook::notification::{AuthorisationServers, Plan, StateChange, plan};
+use webhook::notification::{AuthorisationServers, ClientId, Plan, StateChange, plan};
 
 use webhook::telemetry::Chain;
 
@@ -43,61 +49,71 @@ impl Intake {
     /// Decides on every change, queues those to be notified, and says what became of each.
     async fn judge_all(&self, changes: Vec<wire::Change<'_>>) -> Vec<Judged> {
         let now = self.clock.now();
-        let mut judged = Vec::with_capacity(changes.len());
+        let parsed: Vec<_> =
+            changes.iter().map(|change| StateChange::posted(change.value, &change.pointer, now)).collect();
+        let receivers = self.receivers_of(parsed.iter().flatten()).await;
         let mut messages: Vec<AttemptMessage> = Vec::new();
-        for change in changes {
-            let (verdict, message) = match wire::parse(&change, now) {
-                Ok(change) => self.judge(change, &messages).await,
-                Err(errors) => (Verdict::Invalid(errors), None),
-            };
-            let queued = message.map(|message| {
-                messages.push(message);
-                messages.len() - 1
+        let mut verdicts = Vec::with_capacity(parsed.len());
+        for (parsed, change) in parsed.into_iter().zip(&changes) {
+            verdicts.push(match parsed {
+                Ok(parsed) => self.judge(parsed, &change.pointer, &receivers, &mut messages, now),
+                Err(errors) => Verdict::Invalid(errors),
             });
-            judged.push((verdict, queued));
         }
         let sent = self.queues.send_all(&messages).await;
         if let Some(error) = sent.iter().find_map(|sent| sent.as_ref().err()) {
             tracing::error!(error = %Chain(error), "Some notifications could not be queued; the caller was told so.");
         }
-        let judged = judged.into_iter().enumerate();
-        judged
-            .map(|(index, (verdict, queued))| {
-                match queued.map(|position| (&messages[position], &sent[position])) {
-                    Some((message, Ok(()))) => Judged::queued(index, message),
-                    Some((_, Err(_))) => Judged::new(index, Verdict::Unavailable),
-                    None => Judged::new(index, verdict),
-                }
-            })
+        let taken: Vec<_> = sent.iter().map(Result::is_ok).collect();
+        verdicts
+            .into_iter()
+            .enumerate()
+            .map(|(index, verdict)| Judged::new(index, verdict, &messages, &taken))
             .collect()
     }
 
-    async fn judge(
+    /// Looks every client up once, all at the same time; a client is missing if its receiver could not be read.
+    async fn receivers_of(
+        &self,
+        changes: impl Iterator<Item = &StateChange>,
+    ) -> HashMap<ClientId, Option<Receiver>> {
+        let clients: HashSet<_> = changes.map(|change| &change.client_id).collect();
+        let found = join_all(clients.into_iter().map(async |client_id| {
+            let receiver = self.receivers.find(client_id).await;
+            if let Err(error) = &receiver {
+                tracing::error!(%client_id, error = %Chain(error), "A receiver could not be read.");
+            }
+            Some((client_id.clone(), receiver.ok()?))
+        }));
+        found.await.into_iter().flatten().collect()
+    }
+
+    fn judge(
         &self,
         change: StateChange,
-        earlier: &[AttemptMessage],
-    ) -> (Verdict, Option<AttemptMessage>) {
-        let receiver = match self.receivers.find(&change.client_id).await {
-            Ok(receiver) => receiver,
-            Err(error) => {
-                tracing::error!(client_id = %change.client_id, error = %Chain(&error), "A receiver could not be read.");
-                return (Verdict::Unavailable, None);
-            }
-        };
+        pointer: &str,
+        receivers: &HashMap<ClientId, Option<Receiver>>,
+        messages: &mut Vec<AttemptMessage>,
+        now: Timestamp,
+    ) -> Verdict {
+        if change.brand.as_ref().is_some_and(|brand| !self.servers.knows(brand)) {
+            let detail = "Not one of the brands that this stack was given.".to_owned();
+            let pointer = format!("{pointer}/brand");
+            return Verdict::Invalid(vec![FieldError { pointer, code: "unknown_brand", detail }]);
+        }
+        let Some(receiver) = receivers.get(&change.client_id) else { return Verdict::Unavailable };
         match plan(&change, receiver.as_ref(), &self.servers) {
-            Plan::NotNotifiable(rule) => (Verdict::NotNotifiable(rule), None),
-            Plan::NoReceiver => (Verdict::NoReceiver, None),
+            Plan::NotNotifiable(rule) => Verdict::NotNotifiable(rule),
+            Plan::NoReceiver => Verdict::NoReceiver,
             // Accepted all the same: dispatch keeps it, without spending an attempt, until our configuration is mended.
             Plan::Notify(_) | Plan::Misconfigured(_) => {
-                let Some(message) = AttemptMessage::first(change, self.clock.now()) else {
-                    return (Verdict::NoReceiver, None);
-                };
-                let known = earlier.iter().any(|other| other.notification == message.notification);
-                if known {
-                    (Verdict::Duplicate(message.notification), None)
-                } else {
-                    (Verdict::Accepted, Some(message))
+                let Some(message) = AttemptMessage::first(change, now) else { return Verdict::NoReceiver };
+                let same = |other: &AttemptMessage| other.notification == message.notification;
+                if let Some(of) = messages.iter().position(same) {
+                    return Verdict::Duplicate { of };
                 }
+                messages.push(message);
+                Verdict::Queued { at: messages.len() - 1 }
             }
         }
     }

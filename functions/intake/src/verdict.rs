@@ -4,22 +4,28 @@ use lambda_http::http::StatusCode;
 use serde::Serialize;
 use webhook::FieldError;
 use webhook::delivery::AttemptMessage;
-use webhook::notification::{NotificationId, Rule};
+use webhook::notification::Rule;
 
 /// What became of one state change.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// It is queued to be notified.
-    Accepted,
+    /// It is to be queued, as this message of the request.
+    Queued {
+        /// The position of its message.
+        at: usize,
+    },
     /// It is a copy of another change of the same request.
-    Duplicate(NotificationId),
+    Duplicate {
+        /// The position of the message that stands for both.
+        of: usize,
+    },
     /// It is not to be notified, by this rule.
     NotNotifiable(Rule),
     /// Its client is not registered for notifications.
     NoReceiver,
     /// It cannot be read.
     Invalid(Vec<FieldError>),
-    /// It could not be queued, and is to be sent again.
+    /// Whether it is to be notified could not be found out; it is to be sent again.
     Unavailable,
 }
 
@@ -39,8 +45,8 @@ pub(crate) struct Judged {
 }
 
 impl Judged {
-    /// Says what became of the change at this position.
-    pub(crate) fn new(index: usize, verdict: Verdict) -> Self {
+    /// Says what became of the change at this position, given the messages of the request and which of them were taken.
+    pub(crate) fn new(index: usize, verdict: Verdict, messages: &[AttemptMessage], taken: &[bool]) -> Self {
         let base = |verdict, detail| Self {
             index,
             verdict,
@@ -49,11 +55,16 @@ impl Judged {
             detail,
             errors: Vec::new(),
         };
+        let named = |verdict, message: &AttemptMessage| Self {
+            notification_id: Some(message.notification.to_string()),
+            ..base(verdict, None)
+        };
         match verdict {
-            Verdict::Accepted => base("accepted", None),
-            Verdict::Duplicate(id) => {
-                Self { notification_id: Some(id.to_string()), ..base("duplicate", None) }
+            Verdict::Queued { at } | Verdict::Duplicate { of: at } if !taken[at] => {
+                Self::new(index, Verdict::Unavailable, messages, taken)
             }
+            Verdict::Queued { at } => named("accepted", &messages[at]),
+            Verdict::Duplicate { of } => named("duplicate", &messages[of]),
             Verdict::NotNotifiable(rule) => {
                 Self { rule: Some(rule.code()), ..base("not_notifiable", Some(rule.sentence())) }
             }
@@ -65,12 +76,6 @@ impl Judged {
                 base("unavailable", Some("It could not be queued. Send it again; a copy does no harm."))
             }
         }
-    }
-
-    /// Says that the change at this position is queued.
-    pub(crate) fn queued(index: usize, message: &AttemptMessage) -> Self {
-        let notification_id = Some(message.notification.to_string());
-        Self { notification_id, ..Self::new(index, Verdict::Accepted) }
     }
 
     fn is(&self, verdict: &str) -> bool {
@@ -97,21 +102,49 @@ pub(crate) fn status(all: &[Judged]) -> StatusCode {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+    use webhook::notification::StateChange;
+
     use super::*;
 
+    fn message() -> AttemptMessage {
+        let change = json!({
+            "client_id": "c-1", "api": "payments", "resource": "pix_payment", "resource_id": "p-1", "api_version": "v4",
+            "from": "RCVD", "to": "ACSC", "event_instant": "2026-03-10T12:00:00Z"
+        });
+        let change = StateChange::from_json(&change, "").unwrap();
+        AttemptMessage::first(change, "2026-03-10T12:00:01Z".parse().unwrap()).unwrap()
+    }
+
+    /// Judges verdicts over one message, which the queue took or did not.
+    fn judged(verdicts: Vec<Verdict>, taken: bool) -> Vec<Judged> {
+        let message = [message()];
+        let judge = |(index, verdict)| Judged::new(index, verdict, &message, &[taken]);
+        verdicts.into_iter().enumerate().map(judge).collect()
+    }
+
     fn status_of(verdicts: Vec<Verdict>) -> u16 {
-        let judged: Vec<_> =
-            verdicts.into_iter().enumerate().map(|(i, verdict)| Judged::new(i, verdict)).collect();
-        status(&judged).as_u16()
+        status(&judged(verdicts, true)).as_u16()
     }
 
     #[test]
     fn one_bad_change_does_not_refuse_the_others() {
-        assert_eq!(status_of(vec![Verdict::Accepted, Verdict::NoReceiver]), 202);
-        assert_eq!(status_of(vec![Verdict::Accepted, Verdict::Invalid(Vec::new())]), 207);
-        assert_eq!(status_of(vec![Verdict::Accepted, Verdict::Unavailable]), 207);
+        let queued = || Verdict::Queued { at: 0 };
+        assert_eq!(status_of(vec![queued(), Verdict::NoReceiver]), 202);
+        assert_eq!(status_of(vec![queued(), Verdict::Invalid(Vec::new())]), 207);
+        assert_eq!(status_of(vec![queued(), Verdict::Unavailable]), 207);
         assert_eq!(status_of(vec![Verdict::Invalid(Vec::new()), Verdict::Unavailable]), 207);
         assert_eq!(status_of(vec![Verdict::Invalid(Vec::new())]), 400);
         assert_eq!(status_of(vec![Verdict::Unavailable, Verdict::Unavailable]), 503);
+    }
+
+    #[test]
+    fn a_copy_of_what_could_not_be_queued_is_to_be_sent_again_too() {
+        let copies = || vec![Verdict::Queued { at: 0 }, Verdict::Duplicate { of: 0 }];
+        let verdicts =
+            |taken| judged(copies(), taken).into_iter().map(|judged| judged.verdict).collect::<Vec<_>>();
+        assert_eq!(verdicts(true), ["accepted", "duplicate"]);
+        assert_eq!(verdicts(false), ["unavailable", "unavailable"]);
+        assert_eq!(status(&judged(copies(), false)).as_u16(), 503);
     }
 }

@@ -1,24 +1,20 @@
 //! What intake reads and answers.
 
-use jiff::{SignedDuration, Timestamp};
 use lambda_http::http::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
-use webhook::FieldError;
 use webhook::answer::{Problem, json, problem};
-use webhook::notification::StateChange;
+use webhook::{FieldError, refuse_unknown_fields};
 
 use crate::verdict::{Judged, status};
 
 /// The most changes of one request.
 const MOST_CHANGES: usize = 100;
-/// How far ahead of ours the clock of the bank's systems may run. A receiver refuses what has not happened yet.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// A change and where it stands in the request.
 pub(crate) struct Change<'a> {
-    value: &'a Value,
-    pointer: String,
+    pub(crate) value: &'a Value,
+    pub(crate) pointer: String,
 }
 
 /// Finds the changes of a request: one object, or `{"changes": […]}`.
@@ -26,42 +22,22 @@ pub(crate) fn changes(document: &Value) -> Result<Vec<Change<'_>>, Problem> {
     let Some(list) = document.get("changes") else {
         return Ok(vec![Change { value: document, pointer: String::new() }]);
     };
-    let refused = |pointer: &str, code, detail: String| {
-        Problem::invalid(vec![FieldError { pointer: pointer.to_owned(), code, detail }])
-    };
-    if let Some(name) = document.as_object().and_then(|object| object.keys().find(|name| *name != "changes"))
-    {
-        let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
-        return Err(refused(
-            &pointer,
-            "unknown_field",
-            "Unknown field. Beside changes there is none.".to_owned(),
-        ));
-    }
+    refuse_unknown_fields(document, "", &["changes"]).map_err(Problem::invalid)?;
     match list.as_array() {
         Some(list) if (1..=MOST_CHANGES).contains(&list.len()) => Ok(list
             .iter()
             .enumerate()
             .map(|(index, value)| Change { value, pointer: format!("/changes/{index}") })
             .collect()),
-        _ => Err(refused(
-            "/changes",
-            "invalid",
-            format!("Expected a list of 1 to {MOST_CHANGES} state changes."),
-        )),
+        _ => {
+            let detail = format!("Expected a list of 1 to {MOST_CHANGES} state changes.");
+            Err(Problem::invalid(vec![FieldError {
+                pointer: "/changes".to_owned(),
+                code: "invalid",
+                detail,
+            }]))
+        }
     }
-}
-
-/// Parses one change. An event that has not happened yet is an error too.
-pub(crate) fn parse(change: &Change<'_>, now: Timestamp) -> Result<StateChange, Vec<FieldError>> {
-    let parsed = StateChange::from_json(change.value, &change.pointer)?;
-    if parsed.event_instant.timestamp().duration_since(now) > CLOCK_SKEW {
-        let pointer = format!("{}/event_instant", change.pointer);
-        let detail =
-            format!("The event is more than {CLOCK_SKEW:#} in the future: check the clock that wrote it.");
-        return Err(vec![FieldError { pointer, code: "in_the_future", detail }]);
-    }
-    Ok(parsed)
 }
 
 /// Answers with what became of each change.

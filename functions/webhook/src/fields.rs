@@ -19,6 +19,16 @@ pub(crate) const LONGEST_TEXT: usize = 256;
 /// Long enough for names and for what SQS takes as a message group.
 pub(crate) const LONGEST_NAME: usize = 128;
 
+/// Refuses the fields of an object that are not among the `known`.
+pub fn refuse_unknown_fields(
+    value: &Value,
+    pointer: &str,
+    known: &'static [&'static str],
+) -> Result<(), Vec<FieldError>> {
+    let errors = Fields::of(value, pointer, known)?.into_errors();
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
 /// Reads the fields of one object and collects what is wrong with them.
 pub(crate) struct Fields<'a> {
     object: &'a Map<String, Value>,

@@ -15,4 +15,4 @@ pub mod notification;
 pub mod peer;
 pub mod telemetry;
 
-pub use fields::FieldError;
+pub use fields::{FieldError, refuse_unknown_fields};

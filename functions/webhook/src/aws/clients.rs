@@ -11,9 +11,9 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 /// A service that takes longer than this to connect is asked again.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// One try of a call. The services used here answer in milliseconds.
-const TRY_TIMEOUT: Duration = Duration::from_secs(2);
-/// A whole call with its tries: three of them fit into what a function has left beside an exchange of 15 s.
-const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+const TRY_TIMEOUT: Duration = Duration::from_secs(1);
+/// A whole call with its tries. The timeouts of the functions in `template.yaml` are sums of it.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Loads the configuration that all clients share, from the environment that Lambda sets.
 pub async fn sdk_config() -> SdkConfig {

@@ -18,7 +18,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
-use crate::delivery::{AttemptMessage, AttemptNumber, LEASE, Progress, Status};
+use crate::delivery::{AttemptMessage, AttemptNumber, Failure, LEASE, Progress, Status};
 use crate::notification::InteractionId;
 
 /// Writes what happens to notifications.
@@ -36,6 +36,17 @@ pub enum Begin {
     Begun,
     /// The ledger says otherwise.
     Conflict(Progress),
+    /// The ledger has forgotten the notification: its row expired, long after its attempts.
+    Forgotten,
+}
+
+/// What came of cancelling a notification.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Cancel {
+    /// It has ended, by this or before.
+    Ended,
+    /// An attempt is under way.
+    InProgress,
 }
 
 /// One attempt, as the ledger keeps it.
@@ -76,6 +87,12 @@ impl Ledger {
         let resource = &message.resource;
         let row = resource.endpoint.row();
         let lease = record.started.saturating_add(LEASE).unwrap_or(Timestamp::MAX);
+        // Only a first attempt makes the row: a message that is moved back after its row expired must not begin again.
+        let condition = if record.attempt == AttemptNumber::FIRST {
+            "attribute_not_exists(notification) OR (#status = :waiting AND attempt = :previous)"
+        } else {
+            "#status = :waiting AND attempt = :previous"
+        };
         let update = self
             .update(message)
             .update_expression(format!(
@@ -84,9 +101,7 @@ impl Ledger {
                  event_instant = :event, accepted_at = :accepted, expires_at = :expires",
                 record.attribute()
             ))
-            .condition_expression(
-                "attribute_not_exists(notification) OR (#status = :waiting AND attempt = :previous)",
-            )
+            .condition_expression(condition)
             .expression_attribute_values(":attempting", status(Status::Attempting))
             .expression_attribute_values(":waiting", status(Status::Waiting))
             .expression_attribute_values(":attempt", number(i64::from(record.attempt.get())))
@@ -105,8 +120,12 @@ impl Ledger {
         match update.send().await.map_err(SdkError::into_service_error) {
             Ok(_) => Ok(Begin::Begun),
             Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                let row = failed.item.ok_or(LedgerError::Unreadable)?;
-                progress(&row).map(Begin::Conflict).ok_or(LedgerError::Unreadable)
+                let Some(row) = failed.item else { return Ok(Begin::Forgotten) };
+                let progress = progress(&row).ok_or(LedgerError::Unreadable)?;
+                // The SDK repeats a call whose answer was lost; what then stands in its way is its own write.
+                let ours =
+                    progress.status == Status::Attempting && progress.interaction_id == record.interaction_id;
+                Ok(if ours { Begin::Begun } else { Begin::Conflict(progress) })
             }
             Err(error) => Err(LedgerError::service("begin an attempt", error.into())),
         }
@@ -146,13 +165,36 @@ impl Ledger {
         finished("record a failure", update).await
     }
 
+    /// Records that an attempt was interrupted, and leaves what its process wrote of it.
+    pub async fn interrupted(
+        &self,
+        message: &AttemptMessage,
+        (attempt, interaction_id): (AttemptNumber, InteractionId),
+        ended: Timestamp,
+        new: Status,
+    ) -> Result<(), LedgerError> {
+        let update = self
+            .update(message)
+            .update_expression(format!(
+                "SET #status = :status, {0}.ended_at = :ended, {0}.outcome = :outcome",
+                attribute(attempt)
+            ))
+            .condition_expression("#status = :attempting AND interaction_id = :id")
+            .expression_attribute_values(":status", status(new))
+            .expression_attribute_values(":attempting", status(Status::Attempting))
+            .expression_attribute_values(":ended", millis(ended))
+            .expression_attribute_values(":outcome", text(Failure::Interrupted.code()))
+            .expression_attribute_values(":id", text(interaction_id));
+        finished("record an interruption", update).await
+    }
+
     /// Records that a notification ends without a further attempt, as its receiver is gone or not to be told.
     pub async fn cancelled(
         &self,
         message: &AttemptMessage,
         reason: &str,
         now: Timestamp,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<Cancel, LedgerError> {
         let update = self
             .update(message)
             .update_expression(
@@ -171,8 +213,16 @@ impl Ledger {
             .expression_attribute_values(":resource", text(&message.resource.id))
             .expression_attribute_values(":endpoint", text(message.resource.endpoint))
             .expression_attribute_values(":event", text(message.change.event_instant))
-            .expression_attribute_values(":expires", self.expires(now));
-        finished("record a cancellation", update).await
+            .expression_attribute_values(":expires", self.expires(now))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match update.send().await.map_err(SdkError::into_service_error) {
+            Ok(_) => Ok(Cancel::Ended),
+            Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                let progress = failed.item.as_ref().and_then(progress).ok_or(LedgerError::Unreadable)?;
+                Ok(if progress.status == Status::Attempting { Cancel::InProgress } else { Cancel::Ended })
+            }
+            Err(error) => Err(LedgerError::service("record a cancellation", error.into())),
+        }
     }
 
     fn update(&self, message: &AttemptMessage) -> UpdateItemFluentBuilder {
@@ -221,9 +271,13 @@ fn progress(row: &HashMap<String, AttributeValue>) -> Option<Progress> {
     })
 }
 
+fn attribute(attempt: AttemptNumber) -> String {
+    format!("attempt_{attempt}")
+}
+
 impl AttemptRecord {
     fn attribute(&self) -> String {
-        format!("attempt_{}", self.attempt)
+        attribute(self.attempt)
     }
 
     fn to_attribute(&self) -> AttributeValue {

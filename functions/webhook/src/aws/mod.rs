@@ -6,8 +6,8 @@ mod queue;
 mod receivers;
 mod secrets;
 
-pub use clients::{dynamodb, sdk_config, secrets_manager, sqs};
-pub use ledger::{AttemptRecord, Begin, Ledger, LedgerError};
+pub use clients::{CALL_TIMEOUT, dynamodb, sdk_config, secrets_manager, sqs};
+pub use ledger::{AttemptRecord, Begin, Cancel, Ledger, LedgerError};
 pub use queue::{Queues, SendError};
-pub use receivers::{Receivers, ReceiversError};
+pub use receivers::{RECEIVER_COPY_LIVES, Receivers, ReceiversError};
 pub use secrets::{SecretError, Secrets};

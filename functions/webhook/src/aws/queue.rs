@@ -3,6 +3,7 @@
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::BoxError;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
+use futures_util::future::join_all;
 use thiserror::Error;
 
 use crate::delivery::AttemptMessage;
@@ -26,13 +27,10 @@ impl Queues {
         Self { client, notifications, undelivered: undelivered.unwrap_or_default() }
     }
 
-    /// Queues messages, ten a call, and says of each whether it was taken.
+    /// Queues messages, ten a call and all calls at once, and says of each whether it was taken.
     pub async fn send_all(&self, messages: &[AttemptMessage]) -> Vec<Result<(), SendError>> {
-        let mut results = Vec::with_capacity(messages.len());
-        for batch in messages.chunks(BATCH) {
-            results.extend(self.send_batch(batch).await);
-        }
-        results
+        let batches = messages.chunks(BATCH).map(|batch| self.send_batch(batch));
+        join_all(batches).await.into_iter().flatten().collect()
     }
 
     async fn send_batch(&self, messages: &[AttemptMessage]) -> Vec<Result<(), SendError>> {

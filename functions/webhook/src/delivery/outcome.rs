@@ -117,6 +117,19 @@ pub enum FailureClass {
     Ours,
 }
 
+impl FailureClass {
+    /// Returns the class as logs write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Receiver => "receiver",
+            Self::Network => "network",
+            Self::Tls => "tls",
+            Self::Directory => "directory",
+            Self::Ours => "ours",
+        }
+    }
+}
+
 /// Why an attempt failed. Each of them consumes one of the three attempts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Failure {

@@ -12,8 +12,9 @@ pub const AFTER_FIRST_FAILURE: SignedDuration = SignedDuration::from_secs(10);
 pub const AFTER_SECOND_FAILURE: SignedDuration = SignedDuration::from_secs(60);
 /// The whole exchange, body included, must end within this (non-functional requirements, row "Webhook": 15 s).
 pub const EXCHANGE_DEADLINE: std::time::Duration = std::time::Duration::from_secs(15);
-/// How long an attempt under way is left alone: the exchange, and five seconds to write what came of it.
-pub const LEASE: SignedDuration = SignedDuration::from_secs(20);
+/// How long an attempt under way is left alone: as long as its function may run, so that a lease that is over proves its
+/// process dead.
+pub const LEASE: SignedDuration = SignedDuration::from_secs(40);
 /// The most of an answer's body that is read, in bytes; what it says is of no interest.
 pub const BODY_LIMIT: usize = 64 * 1024;
 /// The most of an answer's head that is read, in bytes.

@@ -30,6 +30,11 @@ impl BaseUri {
         Ok(Self(text.to_owned()))
     }
 
+    /// Parses a base URI that is kept already, perhaps from a time when a final slash was let through: one is dropped.
+    pub fn parse_kept(text: &str, policy: AddressPolicy) -> Result<Self, BaseUriError> {
+        Self::parse(text.strip_suffix('/').unwrap_or(text), policy)
+    }
+
     /// Returns the base URI as it was registered.
     pub fn as_str(&self) -> &str {
         &self.0

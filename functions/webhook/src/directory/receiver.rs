@@ -12,6 +12,8 @@ use crate::notification::{ClientId, WebhookVersion};
 
 /// How a receiver is notified, where the convention leaves a choice.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+// Rows outlive releases: one written before a setting was added takes its default.
+#[serde(default)]
 pub struct Settings {
     /// The webhook profile.
     pub webhook_version: WebhookVersion,
@@ -116,6 +118,7 @@ pub struct Registration {
     /// Since when the client has been notified without a break.
     pub notifies_since: Option<Timestamp>,
     /// What its owner should look at.
+    #[serde(default)]
     pub warnings: Vec<Warning>,
 }
 
@@ -148,7 +151,7 @@ impl Registration {
 
     /// Returns the receiver, unless notifications are disabled or the base URI is not allowed any more.
     pub fn receiver(&self, policy: AddressPolicy) -> Option<Receiver> {
-        let base_uri = BaseUri::parse(self.base_uri.as_deref()?, policy).ok()?;
+        let base_uri = BaseUri::parse_kept(self.base_uri.as_deref()?, policy).ok()?;
         Some(Receiver {
             client_id: self.client_id.clone(),
             base_uri,

@@ -1,5 +1,6 @@
 //! The state change: what the bank's systems post, parsed with every error at once.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use super::endpoint::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, Endpoint, PARTIALLY_ACCEPTED, Reached};
@@ -93,16 +94,36 @@ const FIELDS: &[&str] = &[
     "resource_id",
     "to",
 ];
+/// How far ahead of ours the clock of the bank's systems may run. A receiver refuses what has not happened yet.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 const MOST_CHANGED_FIELDS: usize = 50;
 
 impl StateChange {
-    /// Parses a state change from JSON; `pointer` is where it stands in the whole document.
+    /// Parses a state change that is posted now; `pointer` is where it stands in the whole document.
     ///
-    /// Every error of every field is reported, so that the caller mends them in one go.
+    /// Every error of every field is reported, so that the caller mends them in one go. An event that has not happened yet is
+    /// one of them.
+    pub fn posted(value: &Value, pointer: &str, now: Timestamp) -> Result<Self, Vec<FieldError>> {
+        Self::parse(value, pointer, Some(now))
+    }
+
+    /// Parses a state change as [`Self::posted`] does, whenever it happens.
     pub fn from_json(value: &Value, pointer: &str) -> Result<Self, Vec<FieldError>> {
+        Self::parse(value, pointer, None)
+    }
+
+    fn parse(value: &Value, pointer: &str, now: Option<Timestamp>) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::of(value, pointer, FIELDS)?;
         let client_id = fields.parsed("client_id", str::parse::<ClientId>);
         let event_instant = fields.parsed("event_instant", str::parse::<EventInstant>);
+        if let (Some(instant), Some(now)) = (event_instant, now)
+            && instant.timestamp().duration_since(now) > CLOCK_SKEW
+        {
+            let detail = format!(
+                "The event is more than {CLOCK_SKEW:#} in the future: check the clock that wrote it."
+            );
+            fields.refuse("event_instant", "in_the_future", detail);
+        }
         let from = fields.text("from", LONGEST_TEXT);
         let to = fields.required_text("to", LONGEST_TEXT);
         let passed_through_partially_accepted = fields.boolean("passed_through_partially_accepted");

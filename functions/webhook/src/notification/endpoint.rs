@@ -129,7 +129,7 @@ pub(super) const PARTIALLY_ACCEPTED: &str = "PARTIALLY_ACCEPTED";
 
 const ANY: RangeInclusive<u8> = 1..=99;
 /// Multiple approval is a state of the payment up to payments v3, of its consent from v4 on (Informa #472).
-const UP_TO_V3: RangeInclusive<u8> = 2..=3;
+const V2_AND_V3: RangeInclusive<u8> = 2..=3;
 const FROM_V4: RangeInclusive<u8> = 4..=99;
 
 const fn state(name: &'static str, reached: Reached) -> StateRow {
@@ -176,7 +176,7 @@ pub const ENDPOINTS: &[EndpointRow] = &[
             state("RCVD", Silent),
             // Which list applies follows the resource's API version: a payment born under v2 or v3 may still
             // reach PATC whatever webhook profile its receiver is on.
-            StateRow { name: "PATC", api_versions: UP_TO_V3, reached: Notified(V1_0_0) },
+            StateRow { name: "PATC", api_versions: V2_AND_V3, reached: Notified(V1_0_0) },
             state("ACCP", Silent),
             state("ACPD", Silent),
             state("PDNG", Notified(V1_0_0)),

@@ -69,11 +69,7 @@ pub struct ResourceId(String);
 impl ResourceId {
     /// Parses an identifier of the given syntax.
     pub fn parse(text: &str, syntax: IdSyntax) -> Result<Self, ParseResourceIdError> {
-        if syntax.admits(text) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(ParseResourceIdError { value: shown(text), syntax })
-        }
+        if syntax.admits(text) { Ok(Self(text.to_owned())) } else { Err(ParseResourceIdError(syntax)) }
     }
 
     /// Returns the identifier as it was given, not encoded.
@@ -88,13 +84,10 @@ impl fmt::Display for ResourceId {
     }
 }
 
-/// A text that is no identifier of its kind.
+/// A text that is no identifier of its kind. Not quoted: a wrong field may hold what no log may (guarantee G8).
 #[derive(Debug, Error, Eq, PartialEq)]
-#[error("{value:?} is not an identifier of this resource: expected {syntax}")]
-pub struct ParseResourceIdError {
-    value: String,
-    syntax: IdSyntax,
-}
+#[error("not an identifier of this resource: expected {0}")]
+pub struct ParseResourceIdError(IdSyntax);
 
 /// A registered client of the authorization server: who is to be notified.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
@@ -117,7 +110,7 @@ impl FromStr for ClientId {
         if (1..=128).contains(&text.len()) && text.bytes().all(known) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(ParseClientIdError(shown(text)))
+            Err(ParseClientIdError)
         }
     }
 }
@@ -144,18 +137,8 @@ impl fmt::Display for ClientId {
 
 /// A text that is no client id.
 #[derive(Debug, Error, Eq, PartialEq)]
-#[error("{0:?} is not a client id: expected 1 to 128 letters, digits or any of . _ ~ : @ -")]
-pub struct ParseClientIdError(String);
-
-/// Cuts a refused value to what an error message can carry.
-fn shown(text: &str) -> String {
-    const LONGEST: usize = 80;
-    if text.chars().count() <= LONGEST {
-        text.to_owned()
-    } else {
-        text.chars().take(LONGEST).chain("…".chars()).collect()
-    }
-}
+#[error("not a client id: expected 1 to 128 letters, digits or any of . _ ~ : @ -")]
+pub struct ParseClientIdError;
 
 #[cfg(test)]
 mod tests {
@@ -168,8 +151,8 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_value_is_quoted_but_not_at_any_length() {
-        let error = ResourceId::parse(&"x".repeat(1000), IdSyntax::Plain).unwrap_err().to_string();
-        assert!(error.len() < 300 && error.contains('…'), "{error}");
+    fn a_refused_value_is_not_quoted() {
+        let error = ResourceId::parse("111.444.777-35", IdSyntax::Urn).unwrap_err().to_string();
+        assert!(!error.contains("111"), "{error}");
     }
 }

@@ -40,8 +40,8 @@ pub struct NotificationId(String);
 impl NotificationId {
     /// Names the notification of a state change.
     ///
-    /// Copies are told by the caller's `event_id` where it gives one, else by client, resource, state, instant and
-    /// edited fields. The instant counts at full precision, as a state can be reached twice (PDNG, SCHD, PDNG).
+    /// Copies are told by the state and the caller's `event_id` where it gives one, else by state, instant and edited
+    /// fields; always of one client and one resource. The instant counts at full precision, as a state can be reached twice (PDNG, SCHD, PDNG).
     pub fn of(change: &StateChange, resource: &Resource) -> Self {
         let partition = Partition::of(resource);
         let client = change.client_id.as_str();
@@ -49,7 +49,7 @@ impl NotificationId {
         let mut fields = change.changed_fields.clone();
         fields.sort_unstable();
         let event = match &change.event_id {
-            Some(event_id) => hash(&["event_id", client, event_id]),
+            Some(event_id) => hash(&["event_id", client, event_id, &change.to]),
             None => hash(&["change", client, &change.to, &instant, &fields.join("\n")]),
         };
         // The partition takes 15 of 32 digits; 17 are left for the event.

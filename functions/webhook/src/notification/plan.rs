@@ -152,11 +152,17 @@ fn headers(
 pub struct AuthorisationServers(Vec<(Option<String>, String)>);
 
 impl AuthorisationServers {
-    /// Returns the id of a brand's authorisation server; the first is the default brand's.
+    /// Says whether a brand is one of ours. While none is configured, any may be.
+    pub fn knows(&self, brand: &str) -> bool {
+        self.0.is_empty() || self.of_brand(Some(brand)).is_ok()
+    }
+
+    /// Returns the id of a brand's authorisation server; the first is the default brand's, and one without a name is every
+    /// brand's.
     pub fn of_brand(&self, brand: Option<&str>) -> Result<&str, MissingAuthorisationServerId> {
         let found = match brand {
             None => self.0.first(),
-            Some(_) => self.0.iter().find(|(name, _)| name.as_deref() == brand),
+            Some(brand) => self.0.iter().find(|(name, _)| name.as_deref().is_none_or(|name| name == brand)),
         };
         found.map(|(_, id)| id.as_str()).ok_or_else(|| MissingAuthorisationServerId(brand.map(str::to_owned)))
     }

@@ -106,14 +106,16 @@ pub fn trigger(change: &StateChange, profile: WebhookVersion) -> Trigger {
     if profile < resource.endpoint.row().since {
         return Trigger::None(Rule::NewerThanProfile);
     }
-    let transition = change.from.as_ref().is_none_or(|from| *from != change.to);
     let edited = !change.changed_fields.is_empty();
-    match (transition, edited) {
-        (false, false) => Trigger::None(Rule::NothingChanged),
-        // Without the previous state, named fields say that it is the data that changed.
-        (true, true) if change.from.is_none() => edit(change, resource, profile),
-        (false, true) => edit(change, resource, profile),
-        (true, _) => reached(change, resource, profile),
+    match &change.from {
+        Some(from) if *from == change.to && edited => edit(change, resource, profile),
+        Some(from) if *from == change.to => Trigger::None(Rule::NothingChanged),
+        // Without the state before, a trigger state counts as reached; else the named fields speak.
+        None if edited => match reached(change, resource, profile) {
+            required @ Trigger::Required(_) => required,
+            Trigger::Optional(_) | Trigger::None(_) => edit(change, resource, profile),
+        },
+        _ => reached(change, resource, profile),
     }
 }
 

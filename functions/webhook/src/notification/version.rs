@@ -28,7 +28,7 @@ impl FromStr for ApiVersion {
         let digits = text.strip_prefix('v').filter(|digits| !digits.starts_with(['0', '+']));
         match digits.map(str::parse) {
             Some(Ok(number @ 1..=99)) => Ok(Self(number)),
-            _ => Err(ParseApiVersionError(text.to_owned())),
+            _ => Err(ParseApiVersionError),
         }
     }
 }
@@ -55,8 +55,8 @@ impl fmt::Display for ApiVersion {
 
 /// A text that is no API version.
 #[derive(Debug, Error, Eq, PartialEq)]
-#[error("{0:?} is not an API version: expected v1 to v99, without minor version or leading zero")]
-pub struct ParseApiVersionError(String);
+#[error("not an API version: expected v1 to v99, without minor version or leading zero")]
+pub struct ParseApiVersionError;
 
 /// The webhook profile a receiver is notified in. All of them share the path version `v1`.
 ///
@@ -94,10 +94,7 @@ impl FromStr for WebhookVersion {
     type Err = ParseWebhookVersionError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|version| version.as_str() == text)
-            .ok_or_else(|| ParseWebhookVersionError(text.to_owned()))
+        Self::ALL.into_iter().find(|version| version.as_str() == text).ok_or(ParseWebhookVersionError)
     }
 }
 
@@ -123,5 +120,5 @@ impl fmt::Display for WebhookVersion {
 
 /// A text that is no webhook profile.
 #[derive(Debug, Error, Eq, PartialEq)]
-#[error("{0:?} is not a webhook version: expected 1.0.0, 1.1.0, 1.2.0 or 1.3.0")]
-pub struct ParseWebhookVersionError(String);
+#[error("not a webhook version: expected 1.0.0, 1.1.0, 1.2.0 or 1.3.0")]
+pub struct ParseWebhookVersionError;

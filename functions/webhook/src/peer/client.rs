@@ -8,13 +8,14 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::classify;
 use super::connect::{Connector, Handshake};
 use super::identity::{Identity, TrustAnchors};
 use crate::address::AddressPolicy;
-use crate::delivery::{Answer, BODY_LIMIT, EXCHANGE_DEADLINE, Failure, HEADER_LIMIT};
+use crate::delivery::{Answer, BODY_LIMIT, EXCHANGE_DEADLINE, Failure, Finding, HEADER_LIMIT, Outcome};
+use crate::directory::Settings;
 use crate::notification::{InteractionId, Notification};
 
 /// A connection idle for longer is not used again: many servers close theirs after five seconds, and one that closes under
@@ -36,6 +37,23 @@ pub struct Exchange {
     pub answer: Result<Answer, Failure>,
     /// The connection used, where there was an answer on it.
     pub handshake: Option<Handshake>,
+}
+
+impl Exchange {
+    /// Decides what came of an attempt at a receiver with these settings.
+    pub fn outcome(&self, sent: InteractionId, settings: &Settings) -> Outcome {
+        let mut outcome = match &self.answer {
+            Ok(answer) => Outcome::of(answer, &sent.to_string(), settings),
+            Err(failure) => Outcome::Failed(*failure),
+        };
+        let without_mtls = self.handshake.as_ref().is_some_and(|handshake| !handshake.certificate_requested);
+        if let Outcome::Delivered { findings, .. } = &mut outcome
+            && without_mtls
+        {
+            findings.push(Finding::ReceiverWithoutMtls);
+        }
+        outcome
+    }
 }
 
 impl Client {
@@ -67,20 +85,19 @@ impl Client {
         let Ok(request) = request.body(Full::new(Bytes::from(notification.body.clone()))) else {
             return failed(Failure::InvalidUrl);
         };
-        match timeout(EXCHANGE_DEADLINE, self.exchange(request)).await {
-            Ok(Ok(exchange)) => exchange,
-            Ok(Err(failure)) => failed(failure),
-            Err(_) => failed(Failure::Timeout),
-        }
-    }
-
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Exchange, Failure> {
-        let response = self.http.request(request).await.map_err(|error| classify::exchange(&error))?;
+        let deadline = Instant::now() + EXCHANGE_DEADLINE;
+        let response = match timeout_at(deadline, self.http.request(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return failed(classify::exchange(&error)),
+            Err(_) => return failed(Failure::Timeout),
+        };
         let handshake = response.extensions().get::<Handshake>().cloned();
         let status = response.status().as_u16();
         let interaction_id = echoed_id(response.headers());
-        let body_cut = !timeout(BODY_BUDGET, read_to_end(response)).await.unwrap_or(false);
-        Ok(Exchange { answer: Ok(Answer { status, interaction_id, body_cut }), handshake })
+        // The status is known: a body that stalls does not undo it, it only costs the connection.
+        let until = deadline.min(Instant::now() + BODY_BUDGET);
+        let body_cut = !timeout_at(until, read_to_end(response)).await.unwrap_or(false);
+        Exchange { answer: Ok(Answer { status, interaction_id, body_cut }), handshake }
     }
 }
 

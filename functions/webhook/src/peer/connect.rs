@@ -28,7 +28,7 @@ use tower_service::Service;
 use super::classify;
 use super::identity::{Identity, TrustAnchors, provider};
 use crate::address::AddressPolicy;
-use crate::delivery::Failure;
+use crate::delivery::{EXCHANGE_DEADLINE, Failure};
 use crate::directory::BaseUri;
 
 /// How long a name may take to resolve. Lambda has no resolver cache of its own.
@@ -82,7 +82,7 @@ impl Connector {
         let mut config = ClientConfig::builder_with_provider(Arc::new(provider()))
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
             .with_root_certificates(Arc::clone(&trust.0))
-            .with_client_cert_resolver(Arc::new(Always(Arc::clone(&identity.0))));
+            .with_client_cert_resolver(Arc::new(Always(Arc::clone(&identity.certified))));
         // FAPI-BR 2.2.1, section 6.4: session resumption is off. Renegotiation rustls does not have.
         config.resumption = Resumption::disabled();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -97,7 +97,10 @@ impl Connector {
         let (tcp, peer) = connect_to_any(&addresses).await?;
         // A small request should leave at once; a socket that cannot be told so still works.
         tcp.set_nodelay(true).unwrap_or_default();
-        self.handshake(tcp, peer, name).await
+        // hyper may finish a connection that nobody waits for any more, so the limit of the exchange is repeated here.
+        timeout(EXCHANGE_DEADLINE, self.handshake(tcp, peer, name))
+            .await
+            .unwrap_or_else(|_| Err(ConnectError::new(Failure::Timeout)))
     }
 
     async fn handshake(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
@@ -12,7 +13,11 @@ use thiserror::Error;
 
 /// Our certificate chain and the key that signs for it: the client side of mutual TLS (BRCAC).
 #[derive(Clone)]
-pub struct Identity(pub(super) Arc<CertifiedKey>);
+pub struct Identity {
+    pub(super) certified: Arc<CertifiedKey>,
+    valid_from: Timestamp,
+    valid_until: Timestamp,
+}
 
 /// The secret as it is kept. No `Debug`: it holds a key.
 #[derive(Deserialize)]
@@ -42,14 +47,39 @@ impl Identity {
         if chain.is_empty() {
             return Err(IdentityError::Chain);
         }
+        let (valid_from, valid_until) = validity(&chain[0]).ok_or(IdentityError::Chain)?;
         let key = PrivateKeyDer::from_pem_slice(private_key.as_bytes()).map_err(|_| IdentityError::Key)?;
         let provider = provider();
         let certified = CertifiedKey::from_der(chain, key, &provider).map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => IdentityError::Mismatch,
             _ => IdentityError::Key,
         })?;
-        Ok(Self(Arc::new(certified)))
+        Ok(Self { certified: Arc::new(certified), valid_from, valid_until })
     }
+
+    /// Returns the last instant at which receivers accept the certificate.
+    pub fn valid_until(&self) -> Timestamp {
+        self.valid_until
+    }
+
+    /// Says whether receivers accept the certificate at this instant, as far as its dates go.
+    pub fn check_validity(&self, now: Timestamp) -> Result<(), IdentityError> {
+        if now < self.valid_from {
+            Err(IdentityError::NotYetValid(self.valid_from))
+        } else if now > self.valid_until {
+            Err(IdentityError::Expired(self.valid_until))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Reads from when to when a certificate is valid.
+fn validity(certificate: &CertificateDer<'_>) -> Option<(Timestamp, Timestamp)> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    let instant = |time: x509_parser::time::ASN1Time| Timestamp::from_second(time.timestamp()).ok();
+    let validity = certificate.validity();
+    Some((instant(validity.not_before)?, instant(validity.not_after)?))
 }
 
 /// The authorities whose certificates we accept from receivers.
@@ -97,6 +127,12 @@ pub enum IdentityError {
     /// The key is another certificate's.
     #[error("the identity's private_key does not belong to its certificate")]
     Mismatch,
+    /// The certificate is not valid yet.
+    #[error("the identity's certificate is not valid before {0}")]
+    NotYetValid(Timestamp),
+    /// The certificate is not valid any more.
+    #[error("the identity's certificate expired at {0}")]
+    Expired(Timestamp),
     /// There is no readable authority, or one that is not.
     #[error("the trust anchors are no PEM bundle of certificates")]
     Anchors,
