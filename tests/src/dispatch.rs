@@ -1,0 +1,53 @@
+//! Dispatch in this process, on the AWS of the local stack: for what cannot be provoked from outside.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::Result;
+use arauto::local::AUTHORISATION_SERVER_ID;
+use arauto::stack::Stack;
+use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
+use dispatch::{Dispatch, Sender};
+use jiff::SignedDuration;
+use webhook::address::AddressPolicy;
+use webhook::aws::{Ledger, Queues, Receivers, Secrets, dynamodb, secrets_manager, sqs};
+use webhook::delivery::AttemptMessage;
+use webhook::edge::{Chance, Clock};
+
+/// Hands dispatch a batch in which one message panics, and returns the messages it keeps.
+pub async fn with_a_panic(stack: &Stack, messages: &[AttemptMessage]) -> Result<Vec<String>> {
+    let drawn = AtomicUsize::new(0);
+    let chance = Chance::from_fn(move || {
+        assert!(drawn.fetch_add(1, Ordering::Relaxed) != 0, "this is the panic that the test provokes");
+        Chance::system().bits()
+    });
+    let dispatch = Arc::new(on_stack(stack, chance)?);
+    let mut event = SqsEvent::default();
+    for (index, message) in messages.iter().enumerate() {
+        let mut record = SqsMessage::default();
+        record.message_id = Some(format!("message-{index}"));
+        record.body = Some(message.to_json());
+        event.records.push(record);
+    }
+    let answer = dispatch.handle(event).await;
+    Ok(answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect())
+}
+
+fn on_stack(stack: &Stack, chance: Chance) -> Result<Dispatch> {
+    let (sdk, clock, policy) = (stack.sdk_config(), Clock::system(), AddressPolicy::PublicAndLoopback);
+    let output = |name: &str| stack.output(name).map(str::to_owned);
+    let secrets = (output("IdentitySecretArn")?, output("TrustSecretArn")?);
+    Ok(Dispatch {
+        ledger: Ledger::new(dynamodb(&sdk), output("LedgerTableName")?, SignedDuration::from_hours(24)),
+        receivers: Receivers::new(dynamodb(&sdk), output("ReceiversTableName")?, policy, clock.clone()),
+        queues: Queues::new(
+            sqs(&sdk),
+            output("NotificationsQueueUrl")?,
+            Some(output("UndeliveredQueueUrl")?),
+        ),
+        servers: AUTHORISATION_SERVER_ID.parse()?,
+        sender: Arc::new(Sender::new(Secrets::new(secrets_manager(&sdk)), secrets, policy, clock.clone())),
+        clock,
+        chance,
+    })
+}

@@ -1,0 +1,126 @@
+//! nginx that demands our client certificate.
+
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use arauto::pki::TestPki;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
+
+/// The command that installs nginx.
+pub const INSTALL: &str = "apt-get install --no-install-recommends nginx-light";
+
+/// Finds nginx, which Debian keeps out of the `PATH` of most users.
+pub fn find() -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "where programs are is no setting of ours")]
+    let path = std::env::var("PATH").unwrap_or_default();
+    let folders =
+        std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")]);
+    folders.map(|folder| folder.join("nginx")).find(|file| file.is_file())
+}
+
+/// A running nginx; it ends with the value.
+pub struct Nginx {
+    child: Child,
+    folder: TempDir,
+    port: u16,
+}
+
+impl Nginx {
+    /// Starts nginx. It answers 202 with the id it got, or passes requests on to `upstream`.
+    pub async fn start(program: &Path, pki: &TestPki, prefix: &str, upstream: Option<u16>) -> Result<Self> {
+        let folder = tempfile::tempdir().context("no temporary folder")?;
+        pki.write_to(folder.path())?;
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let config = folder.path().join("nginx.conf");
+        std::fs::write(&config, configuration(folder.path(), port, prefix, upstream)?)?;
+        let mut child = Command::new(program)
+            .args(["-e", "stderr", "-p"])
+            .arg(folder.path())
+            .arg("-c")
+            .arg(&config)
+            .stdin(Stdio::null())
+            .stderr(std::fs::File::create(folder.path().join("error.log"))?)
+            .spawn()
+            .context("failed to start nginx")?;
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err() {
+            if child.try_wait()?.is_some() || Instant::now() > deadline {
+                bail!("nginx did not start: {}", std::fs::read_to_string(folder.path().join("error.log"))?);
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok(Self { child, folder, port })
+    }
+
+    /// The base URI to register.
+    pub fn base_uri(&self, prefix: &str) -> String {
+        format!("https://localhost:{}{prefix}", self.port)
+    }
+
+    /// What nginx logged of each request, once there are `count` of them.
+    pub async fn requests(&self, count: usize, patience: Duration) -> Result<Vec<Value>> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let text = std::fs::read_to_string(self.folder.path().join("access.log")).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            if lines.len() >= count {
+                return lines.into_iter().map(|line| Ok(serde_json::from_str(line)?)).collect();
+            }
+            if Instant::now() > deadline {
+                let errors = std::fs::read_to_string(self.folder.path().join("error.log"))?;
+                bail!("nginx got {} of {count} requests: {text}\n{errors}", lines.len());
+            }
+            sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        self.child.kill().unwrap_or_default();
+        self.child.wait().map(drop).unwrap_or_default();
+    }
+}
+
+fn configuration(folder: &Path, port: u16, prefix: &str, upstream: Option<u16>) -> Result<String> {
+    let folder = folder.display();
+    let mut text = format!(
+        "daemon off; master_process off; pid {folder}/nginx.pid;\n\
+         events {{}}\n\
+         http {{\n\
+         log_format judge escape=json '{{\"uri\":\"$request_uri\",\"method\":\"$request_method\",\"status\":\"$status\",\
+         \"verified\":\"$ssl_client_verify\",\"subject\":\"$ssl_client_s_dn\",\"tls\":\"$ssl_protocol\",\
+         \"cipher\":\"$ssl_cipher\",\"resumed\":\"$ssl_session_reused\",\"id\":\"$http_x_webhook_interaction_id\",\
+         \"body\":\"$request_body\",\"upstream\":\"$upstream_status\"}}';\n\
+         access_log {folder}/access.log judge;\n"
+    );
+    for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
+        writeln!(text, "{kind}_temp_path {folder}/{kind};")?;
+    }
+    write!(
+        text,
+        "server {{\n\
+         listen 127.0.0.1:{port} ssl;\n\
+         ssl_certificate {folder}/receiver-chain.pem; ssl_certificate_key {folder}/receiver-key.pem;\n\
+         ssl_client_certificate {folder}/sender-root.pem; ssl_verify_client on; ssl_verify_depth 3;\n"
+    )?;
+    match upstream {
+        None => writeln!(
+            text,
+            "location / {{ add_header x-webhook-interaction-id $http_x_webhook_interaction_id; return 202; }}"
+        )?,
+        Some(upstream) => writeln!(
+            text,
+            "location {prefix}/open-banking/webhook/v1/ {{ proxy_pass http://127.0.0.1:{upstream}/; }}"
+        )?,
+    }
+    text.push_str("}\n}\n");
+    Ok(text)
+}

@@ -1,0 +1,108 @@
+//! One trial of each vector, and the summary after them.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
+
+use super::judge::{Family, judge};
+use super::scenarios::{self, Scenario};
+use super::{Judgement, Vector, VectorFile};
+
+/// A file that cannot be judged at all ends the run with this.
+const NOTHING_TO_JUDGE: u8 = 2;
+const SOME_FAILED: u8 = 101;
+
+/// What is to be done with a vector.
+enum Task {
+    Judge(fn(&Vector) -> Judgement),
+    Fail(String),
+    Skip(String),
+}
+
+/// A vector that is not judged, and why.
+struct Skipped {
+    id: String,
+    reason: String,
+}
+
+/// Runs the trials that the arguments of the command line choose.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let file = match VectorFile::read() {
+        Ok(file) => file,
+        Err(error) => {
+            let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
+            report(&mut io::stderr(), &format!("vectors: {error}{}", source.unwrap_or_default()));
+            return ExitCode::from(NOTHING_TO_JUDGE);
+        }
+    };
+    let (trials, skipped) = trials(file);
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if !arguments.list {
+        summarise(&conclusion, &skipped);
+    }
+    if conclusion.has_failed() { ExitCode::from(SOME_FAILED) } else { ExitCode::SUCCESS }
+}
+
+fn trials(file: VectorFile) -> (Vec<Trial>, Vec<Skipped>) {
+    let mut skipped = Vec::new();
+    let own = file.own;
+    let trials = file.vectors.into_iter().map(|vector| match vector {
+        Ok(vector) => trial(vector, own, &mut skipped),
+        Err((id, error)) => {
+            let message = format!("the vector cannot be read: {error}");
+            Trial::test(id, move || Err(Failed::from(message))).with_kind("unreadable")
+        }
+    });
+    (trials.collect(), skipped)
+}
+
+fn trial(vector: Vector, own: bool, skipped: &mut Vec<Skipped>) -> Trial {
+    let task = task(&vector, own);
+    let (id, category) = (vector.id.clone(), vector.category.clone());
+    if let Task::Skip(reason) = &task {
+        skipped.push(Skipped { id: id.clone(), reason: reason.clone() });
+    }
+    let ignored = matches!(task, Task::Skip(_));
+    let run = move || {
+        let judgement = match task {
+            Task::Judge(judge) => judge(&vector),
+            Task::Fail(reason) => Err(reason),
+            Task::Skip(reason) => Err(format!("skipped: {reason}")),
+        };
+        judgement.map_err(|came| Failed::from(format!("{}: {}\n{came}", vector.id, vector.title)))
+    };
+    Trial::test(id, run).with_kind(category).with_ignored_flag(ignored)
+}
+
+/// Decides what is to be done with a vector; `own` says whether it is from the project's own file.
+fn task(vector: &Vector, own: bool) -> Task {
+    match Family::of(&vector.category) {
+        Some(Family::Data(_)) => Task::Judge(judge),
+        Some(Family::Scenario) if !own => {
+            Task::Skip("is a scenario of another file than the project's".to_owned())
+        }
+        Some(Family::Scenario) => match scenarios::of(&vector.id) {
+            Scenario::Played(play) => Task::Judge(play),
+            Scenario::Needs(what) => Task::Skip(format!("needs {what}")),
+        },
+        Some(Family::Foreign) => Task::Skip("is of Open Insurance".to_owned()),
+        None => Task::Fail(format!("unknown category {:?}", vector.category)),
+    }
+}
+
+fn summarise(conclusion: &Conclusion, skipped: &[Skipped]) {
+    let mut lines = Vec::new();
+    if conclusion.num_ignored > 0 {
+        lines.extend(skipped.iter().map(|Skipped { id, reason }| format!("skipped {id}: {reason}")));
+    }
+    let Conclusion { num_passed, num_failed, num_ignored, .. } = conclusion;
+    lines.push(format!("vectors: {num_passed} passed, {num_failed} failed, {num_ignored} skipped"));
+    report(&mut io::stdout(), &lines.join("\n"));
+}
+
+/// Writes to whoever started the test; nobody there is no failure of the product.
+fn report(to: &mut impl Write, text: &str) {
+    writeln!(to, "{text}").unwrap_or_default();
+}

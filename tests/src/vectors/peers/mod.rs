@@ -1,0 +1,88 @@
+//! Receivers on sockets of this machine, and exchanges with them by the product's own client.
+
+mod openssl;
+mod pki;
+mod server;
+
+use std::future::Future;
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use webhook::address::AddressPolicy;
+use webhook::directory::Settings;
+use webhook::edge::Chance;
+use webhook::notification::{Endpoint, InteractionId, Notification, WebhookVersion};
+use webhook::peer::{Client, Exchange};
+
+use super::example;
+
+pub(super) use openssl::{OpenSsl, is_installed};
+pub(super) use pki::{Signer, pki};
+pub(super) use server::{Offer, Reply, Seen, Server};
+
+/// Runs a future to its end, and stops whatever it has started.
+pub(super) fn block_on<F: Future>(future: F) -> Result<F::Output, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Ok(runtime.map_err(|error| format!("no runtime: {error}"))?.block_on(future))
+}
+
+/// Returns the product's client with the identity of this process.
+pub(super) fn client() -> Result<Client, String> {
+    Client::new(&pki().identity(), &pki().anchors(), AddressPolicy::PublicAndLoopback)
+        .map_err(|error| format!("no client: {error}"))
+}
+
+/// Returns a notification for the receiver at this address.
+pub(super) fn notification(address: SocketAddr) -> Result<Box<Notification>, String> {
+    let settings = Settings::default();
+    let receiver =
+        example::receiver_with(&format!("https://{address}"), AddressPolicy::PublicAndLoopback, settings)?;
+    let profile = WebhookVersion::default();
+    let change = example::Change::notified(Endpoint::PixPayment, example::api_version(), profile)?.valid()?;
+    example::notification(&change, &receiver)
+}
+
+/// Posts one notification to the receiver at this address; returns what it was named, too.
+pub(super) async fn post(client: &Client, address: SocketAddr) -> Result<(Exchange, String), String> {
+    let notification = notification(address)?;
+    let id = InteractionId::new(notification.id.partition(), &Chance::system());
+    Ok((client.post(&notification, id).await, id.to_string()))
+}
+
+/// Posts one notification to a new receiver; returns what it was named and what the receiver saw.
+pub(super) async fn exchange(offer: Offer) -> Result<(Exchange, String, Vec<Seen>), String> {
+    let server = Server::start(offer).await?;
+    let (exchange, id) = post(&client()?, server.address).await?;
+    Ok((exchange, id, server.seen()))
+}
+
+/// Returns after how many milliseconds a healthy receiver sees its request, posted behind as many to one that hangs.
+pub(super) async fn start_beside_hanging(hanging: usize, offer: Offer) -> Result<u64, String> {
+    let dead = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
+    let address = dead.local_addr().map_err(|error| error.to_string())?;
+    let mut tasks = JoinSet::new();
+    // Accepts every connection and says nothing on any of them.
+    tasks.spawn(async move {
+        let mut held = Vec::new();
+        while let Ok(connection) = dead.accept().await {
+            held.push(connection);
+        }
+    });
+    let healthy = Server::start(offer).await?;
+    let client = client()?;
+    let started = Instant::now();
+    for _ in 0..hanging {
+        let client = client.clone();
+        tasks.spawn(async move { drop(post(&client, address).await) });
+    }
+    // Behind the others, as its message would be.
+    let behind = tokio::spawn(async move { post(&client, healthy.address).await.map(|_| healthy.seen()) });
+    let seen = behind.await.map_err(|error| error.to_string())??;
+    let first = seen.first().ok_or("the healthy receiver saw nothing")?;
+    if tasks.len() <= hanging {
+        return Err("the dead receiver does not hang".to_owned());
+    }
+    u64::try_from(first.at.duration_since(started).as_millis()).map_err(|error| error.to_string())
+}

@@ -1,0 +1,42 @@
+//! What can be found out afterwards, as far as pure code and sockets decide it.
+
+use serde_json::json;
+use webhook::delivery::is_late;
+
+use super::Scenario::{self, Needs, Played};
+use super::compare;
+use crate::vectors::peers::{Offer, Server, block_on, client, post};
+use crate::vectors::{Judgement, Vector, example};
+
+pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
+    ("OBS-001", Needs("the local stack")),
+    ("OBS-002", Needs("the local stack")),
+    ("OBS-003", Needs("the local stack")),
+    ("OBS-004", Played(attempts_are_told_to_nobody_but_the_receiver)),
+    ("OBS-005", Played(a_late_first_attempt_breaks_the_service_level)),
+];
+
+fn attempts_are_told_to_nobody_but_the_receiver(vector: &Vector) -> Judgement {
+    let attempts = vector.input["attempts"].as_u64().ok_or("input.attempts is no number")?;
+    let seen = block_on(async {
+        let (client, server) = (client()?, Server::start(Offer::default()).await?);
+        for _ in 0..attempts {
+            post(&client, server.address).await?.0.answer.map_err(|failure| failure.to_string())?;
+        }
+        Ok::<_, String>(server.seen())
+    })??;
+    if seen.len() as u64 != attempts {
+        return Err(format!("the receiver saw {} requests of {attempts}", seen.len()));
+    }
+    let others = seen.iter().filter(|seen| !seen.path.starts_with("/open-banking/webhook/v1/")).count();
+    compare(vector, &json!({ "pcm_reports": others }))
+}
+
+fn a_late_first_attempt_breaks_the_service_level(vector: &Vector) -> Judgement {
+    let instant = |field: &str| {
+        let millis = vector.input[field].as_i64().ok_or_else(|| format!("input.{field} is no number"))?;
+        Ok::<_, String>(example::at(millis))
+    };
+    let late = is_late(instant("event_at_ms")?, instant("attempt_1_start_ms")?);
+    compare(vector, &json!({ "sla_met": !late }))
+}

@@ -1,0 +1,156 @@
+//! TLS on real sockets: the product's client against receivers that do right or wrong.
+
+use rustls::{CipherSuite, SupportedProtocolVersion};
+use serde_json::{Value, json};
+use webhook::delivery::{Answer, Outcome};
+use webhook::directory::Settings;
+use webhook::peer::Exchange;
+
+use super::Scenario::{self, Needs, Played};
+use super::compare;
+use crate::vectors::peers::{Offer, OpenSsl, Seen, Server, Signer, block_on, client, exchange, post};
+use crate::vectors::{Judgement, Vector};
+
+pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
+    ("TLS-001", Played(a_client_certificate_is_sent_with_its_intermediates)),
+    ("TLS-002", Played(a_receiver_that_does_not_ask_is_notified_and_reported)),
+    ("TLS-003", Played(an_unknown_authority_is_refused_before_anything_is_sent)),
+    ("TLS-004", Played(a_certificate_for_another_name_is_refused)),
+    ("TLS-005", Played(an_expired_certificate_is_refused)),
+    ("TLS-006", Needs("revocation lists")),
+    ("TLS-007", Needs("revocation lists")),
+    ("TLS-008", Needs("revocation lists")),
+    ("TLS-009", Played(tls_1_1_is_refused)),
+    ("TLS-010", Played(the_suite_of_the_vector_is_spoken)),
+    ("TLS-011", Played(the_suite_of_the_vector_is_spoken)),
+    ("TLS-012", Played(a_cbc_suite_is_refused)),
+    ("TLS-013", Played(the_version_of_the_vector_is_spoken)),
+    ("TLS-014", Needs("a name for a receiver that wants renegotiation")),
+    ("TLS-015", Played(a_session_is_not_resumed)),
+    ("TLS-016", Needs("the alarm on our own certificate")),
+    ("TLS-017", Needs("an identity a brand")),
+];
+
+/// Those that a receiver has to play which rustls cannot be.
+pub(super) const WITH_OPENSSL: &[&str] = &["TLS-009", "TLS-012"];
+
+/// Says in the words of the vectors what came of an exchange.
+fn told(exchange: &Exchange, id: &str, seen: &[Seen]) -> Value {
+    let outcome = id.parse().map(|id| exchange.outcome(id, &Settings::default()));
+    let findings = match outcome {
+        Ok(Outcome::Delivered { findings, .. }) => findings,
+        _ => Vec::new(),
+    };
+    match (&exchange.answer, &exchange.handshake) {
+        (Ok(Answer { status, .. }), Some(_)) => {
+            let finding = findings.first().map(|finding| finding.code());
+            json!({ "handshake": "ok", "finding": finding, "send": *status == 202 && seen.len() == 1 })
+        }
+        (Ok(_), None) => json!({ "handshake": "unknown" }),
+        (Err(failure), _) => {
+            json!({ "attempt": "failed", "reason": failure.code(), "http_request_sent": !seen.is_empty() })
+        }
+    }
+}
+
+/// Posts to a receiver and compares what came of it.
+fn play(vector: &Vector, offer: Offer) -> Judgement {
+    let (exchange, id, seen) = block_on(exchange(offer))??;
+    compare(vector, &told(&exchange, &id, &seen))
+}
+
+fn a_client_certificate_is_sent_with_its_intermediates(vector: &Vector) -> Judgement {
+    let (exchange, id, seen) = block_on(exchange(Offer { asks: true, ..Offer::default() }))??;
+    let mut came = told(&exchange, &id, &seen);
+    // Its chain is the leaf and one intermediate.
+    let chain = match seen.first().map(|seen| seen.certificates) {
+        Some(2) => "BRCAC leaf + intermediates".to_owned(),
+        other => format!("{other:?} certificates"),
+    };
+    came["client_chain"] = chain.into();
+    compare(vector, &came)
+}
+
+fn a_receiver_that_does_not_ask_is_notified_and_reported(vector: &Vector) -> Judgement {
+    play(vector, Offer { asks: false, ..Offer::default() })
+}
+
+fn an_unknown_authority_is_refused_before_anything_is_sent(vector: &Vector) -> Judgement {
+    play(vector, Offer { signer: Signer::Stranger, ..Offer::default() })
+}
+
+fn a_certificate_for_another_name_is_refused(vector: &Vector) -> Judgement {
+    play(vector, Offer { name: "other.example", ..Offer::default() })
+}
+
+fn an_expired_certificate_is_refused(vector: &Vector) -> Judgement {
+    play(vector, Offer { expired: true, ..Offer::default() })
+}
+
+fn tls_1_1_is_refused(vector: &Vector) -> Judgement {
+    play_openssl(vector, &["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"])
+}
+
+fn a_cbc_suite_is_refused(vector: &Vector) -> Judgement {
+    play_openssl(vector, &["-tls1_2", "-cipher", "ECDHE-RSA-AES128-SHA256"])
+}
+
+fn play_openssl(vector: &Vector, options: &[&str]) -> Judgement {
+    let exchange = block_on(async {
+        let server = OpenSsl::start(options).await?;
+        post(&client()?, server.address).await
+    });
+    let (exchange, id) = exchange??;
+    compare(vector, &told(&exchange, &id, &[]))
+}
+
+fn the_suite_of_the_vector_is_spoken(vector: &Vector) -> Judgement {
+    let name = vector.input["suite"].as_str().unwrap_or_default();
+    let known = [
+        CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+    ];
+    let suite = known.into_iter().find(|suite| format!("{suite:?}") == name);
+    let suite = suite.ok_or_else(|| format!("no receiver speaks {name:?} only"))?;
+    spoken(vector, Some(suite), name)
+}
+
+fn the_version_of_the_vector_is_spoken(vector: &Vector) -> Judgement {
+    spoken(vector, None, "")
+}
+
+/// Posts to a receiver of one version and perhaps one suite, and checks that those were spoken.
+fn spoken(vector: &Vector, suite: Option<CipherSuite>, name: &str) -> Judgement {
+    let (version, spelt): (&'static SupportedProtocolVersion, _) = match vector.input["version"].as_str() {
+        Some("1.2") => (&rustls::version::TLS12, "TLSv1_2"),
+        Some("1.3") => (&rustls::version::TLS13, "TLSv1_3"),
+        other => return Err(format!("no receiver speaks TLS {other:?}")),
+    };
+    let offer = Offer { version: Some(version), suite, ..Offer::default() };
+    let (exchange, id, seen) = block_on(exchange(offer))??;
+    let tls = exchange.handshake.as_ref().map(|handshake| handshake.tls.clone()).unwrap_or_default();
+    if !tls.starts_with(spelt) || !tls.ends_with(name) {
+        return Err(format!("handshake: expected {spelt} {name}, came {tls}, {:?}", exchange.answer));
+    }
+    compare(vector, &told(&exchange, &id, &seen))
+}
+
+fn a_session_is_not_resumed(vector: &Vector) -> Judgement {
+    // Receivers of rustls offer tickets in TLS 1.3, and a session to resume in TLS 1.2.
+    let mut resumed = false;
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let offer = Offer { version: Some(version), closes: true, ..Offer::default() };
+        let seen = block_on(async {
+            let (client, server) = (client()?, Server::start(offer).await?);
+            for _ in 0..2 {
+                post(&client, server.address).await?.0.answer.map_err(|failure| failure.to_string())?;
+            }
+            Ok::<_, String>(server.seen())
+        })??;
+        if seen.len() != 2 {
+            return Err(format!("the receiver saw {} requests of 2", seen.len()));
+        }
+        resumed |= seen.iter().any(|seen| seen.resumed);
+    }
+    compare(vector, &json!({ "resumption_used": resumed }))
+}

@@ -1,0 +1,232 @@
+//! The system under test: the real functions on the local stack, and the certificates of both sides.
+
+use std::future::Future;
+use std::io::Write as _;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use arauto::local::{Bank, change, options};
+use arauto::pki::{ClientSubject, TestPki};
+use arauto::receiver::{Answers, Prefix, Received, Settings, Twin};
+use arauto::signed::ApiAnswer;
+use arauto::stack::{Progress, Stack};
+use aws_sdk_dynamodb::types::AttributeValue;
+use http::Method;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::time::{Instant, sleep};
+use webhook::edge::{Chance, Clock};
+use webhook::notification::{Endpoint, NotificationId};
+
+use crate::contract::Contract;
+
+/// How much of the functions' logs is shown after a failure, in bytes.
+const LOGS_SHOWN: usize = 20_000;
+/// The path of a receiver's base URI in these tests.
+pub const PREFIX: &str = "/kong3";
+
+/// One stack for all tests of a run; each has a client and a receiver of its own.
+pub struct World {
+    /// The local stack.
+    pub stack: Stack,
+    /// The certificates.
+    pub pki: TestPki,
+    /// The contract that every answer is held against.
+    pub contract: Contract,
+    runtime: Runtime,
+    _folder: TempDir,
+}
+
+impl World {
+    /// Deploys the stack.
+    pub fn start(progress: Progress) -> Result<Self> {
+        let runtime = Runtime::new().context("no runtime")?;
+        let folder = tempfile::tempdir().context("no temporary folder")?;
+        let pki = TestPki::new(&ClientSubject::default(), now())?;
+        let stack = runtime.block_on(async {
+            let mut options = options(folder.path());
+            options.progress = progress;
+            let stack = Stack::start(&options).await?;
+            let (sender, trust) = (&pki.sender, pki.receiver_authority.root_pem());
+            Bank(&stack).put_identity(&sender.chain_pem, &sender.key_pem, trust).await?;
+            Ok::<_, anyhow::Error>(stack)
+        })?;
+        Ok(Self { stack, pki, contract: Contract::read()?, runtime, _folder: folder })
+    }
+
+    /// Runs one test. On failure the functions' logs are long; the last lines are shown.
+    pub fn run(&self, test: impl Future<Output = Result<()>>) -> Result<(), String> {
+        self.runtime.block_on(test).map_err(|error| format!("{error:#}"))
+    }
+
+    /// Shows what the functions wrote, for whoever looks into a failure.
+    pub fn show_logs(&self) {
+        let logs =
+            self.runtime.block_on(self.stack.function_logs()).unwrap_or_else(|error| format!("{error:#}"));
+        let from = logs.len().saturating_sub(LOGS_SHOWN);
+        let from = (from..logs.len()).find(|at| logs.is_char_boundary(*at)).unwrap_or(0);
+        let (_, end) = logs.split_at(from);
+        writeln!(std::io::stderr(), "the end of what the functions wrote:\n{end}").ok();
+    }
+
+    /// Stops the stack.
+    pub fn stop(self) -> Result<()> {
+        self.runtime.block_on(self.stack.stop())
+    }
+
+    /// The bank.
+    pub fn bank(&self) -> Bank<'_> {
+        Bank(&self.stack)
+    }
+
+    /// Starts a receiver that answers so, and registers it for a client of its own.
+    pub async fn receiver(&self, answers: &str) -> Result<(String, Twin)> {
+        let settings = Settings {
+            prefix: PREFIX.parse::<Prefix>().map_err(anyhow::Error::msg)?,
+            answers: answers.parse::<Answers>().map_err(anyhow::Error::msg)?,
+            ..Settings::new(self.pki.receiver.clone(), self.pki.sender_authority.root_pem())
+        };
+        let twin = Twin::start(settings).await?;
+        let client = tag("itp");
+        self.bank().register(&client, &json!({ "webhook_uris": [twin.base_uri()] })).await?;
+        Ok((client, twin))
+    }
+
+    /// Calls the API and holds the answer against the contract; `route` is the path as the contract writes it.
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        route: &str,
+        content_type: &str,
+        body: &str,
+    ) -> Result<ApiAnswer> {
+        let answer =
+            self.stack.call_api(method.clone(), path, content_type, body.as_bytes().to_vec()).await?;
+        self.contract.check(&method.as_str().to_lowercase(), route, &answer)?;
+        Ok(answer)
+    }
+
+    /// Posts state changes, holds the answer against the contract, and returns status and body.
+    pub async fn post(&self, document: &Value) -> Result<(u16, Value)> {
+        let text = document.to_string();
+        let answer = self
+            .call(Method::POST, "/v1/state-changes", "/v1/state-changes", "application/json", &text)
+            .await?;
+        Ok((answer.status, serde_json::from_slice(&answer.body)?))
+    }
+
+    /// Posts one state change, which must be accepted, and returns the name of its notification.
+    pub async fn notify(&self, change: &Value) -> Result<NotificationId> {
+        let (status, answer) = self.post(change).await?;
+        ensure!(status == 202 && answer["verdicts"][0]["verdict"] == "accepted", "not accepted: {answer}");
+        Ok(answer["verdicts"][0]["notification_id"].as_str().unwrap_or_default().parse()?)
+    }
+
+    /// Waits until the ledger says that a notification has ended so, and returns its row.
+    pub async fn ended(&self, id: &NotificationId, status: &str, patience: Duration) -> Result<Row> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let row = self.row(id).await?;
+            match &row {
+                Some(row) if row.text("status") == status => return Ok(Row(row.0.clone())),
+                _ if Instant::now() > deadline => bail!("the ledger says {row:?}, not {status}"),
+                _ => sleep(Duration::from_millis(200)).await,
+            }
+        }
+    }
+
+    async fn row(&self, id: &NotificationId) -> Result<Option<Row>> {
+        let client = aws_sdk_dynamodb::Client::new(&self.stack.sdk_config());
+        let answer = client
+            .get_item()
+            .table_name(self.stack.output("LedgerTableName")?)
+            .key("partition", AttributeValue::S(id.partition().to_string()))
+            .key("notification", AttributeValue::S(id.to_string()))
+            .send()
+            .await?;
+        Ok(answer.item.map(Row))
+    }
+
+    /// Looks for a message of the undelivered queue whose body contains a text; returns body and reason.
+    pub async fn undelivered(&self, containing: &str, patience: Duration) -> Result<(String, String)> {
+        let client = aws_sdk_sqs::Client::new(&self.stack.sdk_config());
+        let queue = self.stack.output("UndeliveredQueueUrl")?;
+        let deadline = Instant::now() + patience;
+        loop {
+            let receive =
+                client.receive_message().queue_url(queue).max_number_of_messages(10).visibility_timeout(0);
+            let answer = receive.message_attribute_names("All").send().await?;
+            let found = answer
+                .messages()
+                .iter()
+                .find(|message| message.body().is_some_and(|b| b.contains(containing)));
+            if let Some(message) = found {
+                let reason = message.message_attributes().and_then(|attributes| attributes.get("reason"));
+                let reason = reason.and_then(|reason| reason.string_value()).unwrap_or_default();
+                return Ok((message.body().unwrap_or_default().to_owned(), reason.to_owned()));
+            }
+            ensure!(Instant::now() < deadline, "nothing with {containing:?} is in the undelivered queue");
+            sleep(Duration::from_millis(300)).await;
+        }
+    }
+
+    /// Puts texts into the queue of notifications, as one batch.
+    pub async fn enqueue(&self, bodies: &[String]) -> Result<()> {
+        let client = aws_sdk_sqs::Client::new(&self.stack.sdk_config());
+        let mut request = client.send_message_batch().queue_url(self.stack.output("NotificationsQueueUrl")?);
+        for (index, body) in bodies.iter().enumerate() {
+            let entry = aws_sdk_sqs::types::SendMessageBatchRequestEntry::builder();
+            request = request.entries(entry.id(index.to_string()).message_body(body).build()?);
+        }
+        let answer = request.send().await?;
+        ensure!(answer.failed().is_empty(), "the queue refused a message");
+        Ok(())
+    }
+}
+
+/// A row of the ledger.
+#[derive(Debug)]
+pub struct Row(std::collections::HashMap<String, AttributeValue>);
+
+impl Row {
+    /// A text or number of the row; nothing where there is none.
+    pub fn text(&self, name: &str) -> &str {
+        text_of(self.0.get(name))
+    }
+
+    /// A text or number of one attempt.
+    pub fn attempt(&self, number: u8, name: &str) -> &str {
+        let attempt = self.0.get(&format!("attempt_{number}")).and_then(|value| value.as_m().ok());
+        text_of(attempt.and_then(|attempt| attempt.get(name)))
+    }
+}
+
+fn text_of(value: Option<&AttributeValue>) -> &str {
+    match value {
+        Some(AttributeValue::S(text) | AttributeValue::N(text)) => text,
+        _ => "",
+    }
+}
+
+/// A state change that must be notified, happening now, of a resource of its own.
+pub fn new_change(endpoint: Endpoint, client: &str) -> Value {
+    change(endpoint, client, &tag("r"), now())
+}
+
+/// A text that no other test has.
+pub fn tag(prefix: &str) -> String {
+    format!("{prefix}-{:016x}", Chance::system().bits())
+}
+
+/// What time it is.
+pub fn now() -> Timestamp {
+    Clock::system().now()
+}
+
+/// The milliseconds from one request's arrival to another's.
+pub fn between(earlier: &Received, later: &Received) -> i128 {
+    later.received_at.duration_since(earlier.received_at).as_millis()
+}

@@ -1,0 +1,507 @@
+//! The real functions on the local stack, seen from outside: by the receiver, by the caller of the API, by whoever reads the
+//! ledger and the undelivered queue.
+//!
+//! Every test has a client and a receiver of its own, so all of them run at once and their waits pass side by side.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use arauto::local::{AUTHORISATION_SERVER_ID, changes_of_all_kinds};
+use arauto::receiver::{Body, Received};
+use arauto::stack::Progress;
+use http::Method;
+use libtest_mimic::{Arguments, Trial};
+use serde_json::{Value, json};
+use tests::judges::{INSTALL_NGINX, INSTALL_PRISM, Nginx, Prism, find_nginx, find_prism};
+use tests::world::{PREFIX, World, between, new_change, now, tag};
+use webhook::delivery::AttemptMessage;
+use webhook::notification::{ENDPOINTS, Endpoint, StateChange};
+
+/// For what should come at once, on a machine that compiles meanwhile.
+const SOON: Duration = Duration::from_secs(20);
+/// For the second attempt, ten seconds after the first failed.
+const SECOND: Duration = Duration::from_secs(40);
+/// For the third, sixty seconds after that.
+const THIRD: Duration = Duration::from_secs(110);
+/// How much later than asked for a retry may come here. On AWS it is 1.5 s; the emulator polls on a busy machine.
+const LATENESS_MS: i128 = 10_000;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // The tests wait, they do not compute.
+    arguments.test_threads.get_or_insert(64);
+    let judges =
+        [("nginx", find_nginx().is_some(), INSTALL_NGINX), ("Prism", find_prism().is_some(), INSTALL_PRISM)];
+    let world = Arc::new(std::sync::OnceLock::new());
+    let trials = trials(&world, judges.iter().all(|(_, found, _)| *found));
+    let listing = arguments.list || arguments.ignored;
+    if !listing {
+        match World::start(Progress::stderr()) {
+            Ok(started) => world.set(started).map_err(|_| ()).expect("set once"),
+            Err(error) => {
+                writeln!(std::io::stderr(), "the local stack did not start: {error:#}").ok();
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    let failed = conclusion.num_failed > 0;
+    if failed && let Some(world) = world.get() {
+        world.show_logs();
+    }
+    let stopped =
+        Arc::into_inner(world).and_then(std::sync::OnceLock::into_inner).map_or(Ok(()), World::stop);
+    if let Err(error) = &stopped {
+        writeln!(std::io::stderr(), "the local stack did not stop: {error:#}").ok();
+    }
+    let skipped = conclusion.num_ignored > 0 && !listing;
+    if skipped {
+        let mut out = std::io::stdout().lock();
+        writeln!(
+            out,
+            "skipped: {} tests that need what is not installed here. Install it with:",
+            conclusion.num_ignored
+        )
+        .ok();
+        for (name, _, install) in judges.iter().filter(|(_, found, _)| !found) {
+            writeln!(out, "  {name}: {install}").ok();
+        }
+    }
+    if failed || stopped.is_err() || (skipped && tests::contract::nothing_may_be_skipped()) {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+type Shared = Arc<std::sync::OnceLock<World>>;
+
+fn trials(world: &Shared, judged: bool) -> Vec<Trial> {
+    macro_rules! trials {
+        ($($test:ident),* $(,)?) => { vec![$(trial(stringify!($test), world, |world| Box::pin($test(world)))),*] };
+    }
+    let mut all = trials![
+        each_of_the_five_endpoints_is_notified_as_published,
+        a_refused_notification_is_tried_again_after_10_and_after_60_seconds,
+        three_failures_end_in_the_undelivered_queue_and_no_fourth_request_comes,
+        copies_of_one_change_are_notified_once,
+        a_receiver_that_hangs_holds_nobody_else_up,
+        a_receiver_removed_while_a_retry_waits_is_not_called_again,
+        a_receiver_that_moved_while_a_retry_waits_is_called_at_its_new_address,
+        an_unreadable_message_is_laid_down_with_its_reason_and_stops_nobody,
+        a_panic_keeps_its_own_message_only,
+        a_success_that_is_not_202_counts_where_the_receiver_says_so,
+        a_redirect_is_a_failure_and_is_not_followed,
+        a_profile_of_1_2_0_is_notified_without_what_1_3_0_adds,
+        a_registration_is_shown_replaced_and_removed,
+        a_registration_is_refused_with_every_rule_it_breaks,
+        a_state_change_is_refused_with_every_error_it_has,
+        one_bad_change_does_not_refuse_the_others,
+        what_is_not_notified_says_by_which_rule,
+        an_unsigned_request_is_refused,
+    ];
+    all.extend(
+        trials![nginx_takes_our_certificate, prism_finds_nothing_wrong_with_any_endpoint]
+            .into_iter()
+            .map(|trial| trial.with_ignored_flag(!judged)),
+    );
+    all
+}
+
+type Test<'a> = std::pin::Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
+
+fn trial(name: &str, world: &Shared, test: impl for<'a> Fn(&'a World) -> Test<'a> + Send + 'static) -> Trial {
+    let world = Arc::downgrade(world);
+    Trial::test(name, move || {
+        let world = world.upgrade().ok_or("the stack is gone")?;
+        let world = world.get().ok_or("the stack is not up")?;
+        Ok(world.run(test(world))?)
+    })
+}
+
+async fn each_of_the_five_endpoints_is_notified_as_published(world: &World) -> Result<()> {
+    let (client, twin) = world.receiver("202").await?;
+    world.bank().notify(&changes_of_all_kinds(&client, &tag("r"), now())).await?;
+    let received = twin.wait_for(ENDPOINTS.len(), SOON).await?;
+    let endpoints: BTreeSet<_> =
+        received.iter().filter_map(|request| Some(request.endpoint?.as_str())).collect();
+    ensure!(endpoints.len() == ENDPOINTS.len(), "only {endpoints:?} were notified");
+    for request in &received {
+        ensure!(request.findings.is_empty(), "the contract has something against {request}");
+        ensure!(
+            request.method == "POST" && request.header("content-type") == Some("application/json"),
+            "{request}"
+        );
+        let is_enrollment = request.endpoint.is_some_and(|endpoint| endpoint.as_str() == "E3");
+        let id = request.authorization_server_id.as_deref();
+        ensure!(
+            id == is_enrollment.then_some(AUTHORISATION_SERVER_ID),
+            "x-authorization-server-id {id:?} at {request}"
+        );
+        let certificate =
+            request.client_certificate.as_ref().context("no client certificate was presented")?;
+        ensure!(certificate.subject.contains("organizationIdentifier=OFBBR-"), "{}", certificate.subject);
+        ensure!(!request.tls.resumed, "a session was resumed");
+    }
+    Ok(())
+}
+
+async fn a_refused_notification_is_tried_again_after_10_and_after_60_seconds(world: &World) -> Result<()> {
+    let (client, twin) = world.receiver("503,500,202").await?;
+    let id = world.notify(&new_change(Endpoint::PixPayment, &client)).await?;
+    let received = twin.wait_for(3, THIRD).await?;
+    for (earlier, later, asked) in [(0, 1, 10_000), (1, 2, 60_000)] {
+        let waited = between(&received[earlier], &received[later]);
+        ensure!((asked..asked + LATENESS_MS).contains(&waited), "{waited} ms instead of {asked}");
+    }
+    ensure!(distinct_ids(&received) == 3, "an interaction id was used twice");
+    ensure!(
+        received.iter().all(|request| request.path == received[0].path && request.body == received[0].body),
+        "changed"
+    );
+    let row = world.ended(&id, "delivered", SOON).await?;
+    for (attempt, outcome, request) in [(1, "server_error", 0), (2, "server_error", 1), (3, "delivered", 2)] {
+        ensure!(row.attempt(attempt, "outcome") == outcome, "attempt {attempt}: {row:?}");
+        let sent = received[request].interaction_id.as_deref();
+        ensure!(Some(row.attempt(attempt, "interaction_id")) == sent, "attempt {attempt}: {row:?}");
+    }
+    Ok(())
+}
+
+async fn three_failures_end_in_the_undelivered_queue_and_no_fourth_request_comes(
+    world: &World,
+) -> Result<()> {
+    let (client, twin) = world.receiver("503").await?;
+    let change = new_change(Endpoint::PaymentConsent, &client);
+    let id = world.notify(&change).await?;
+    twin.wait_for(3, THIRD).await?;
+    let row = world.ended(&id, "undelivered", SOON).await?;
+    ensure!(row.attempt(3, "status") == "503", "{row:?}");
+    let (body, reason) = world.undelivered(id.as_str(), SOON).await?;
+    ensure!(reason == "server_error", "the reason is {reason}");
+    let resource_id = change["resource_id"].as_str().unwrap_or_default();
+    ensure!(body.contains(resource_id), "the change is not in {body}");
+    // The bank posts it again, and a copy of each message comes: none of them makes a fourth request.
+    world.notify(&change).await?;
+    world.enqueue(&[body]).await?;
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    ensure!(twin.count() == 3, "a fourth request came");
+    Ok(())
+}
+
+async fn copies_of_one_change_are_notified_once(world: &World) -> Result<()> {
+    let (client, twin) = world.receiver("delay:1s:202").await?;
+    let change = new_change(Endpoint::RecurringPayment, &client);
+    let (status, answer) = world.post(&json!({ "changes": [change, change] })).await?;
+    ensure!(status == 202, "{answer}");
+    let verdicts = [&answer["verdicts"][0], &answer["verdicts"][1]];
+    ensure!(verdicts[0]["verdict"] == "accepted" && verdicts[1]["verdict"] == "duplicate", "{answer}");
+    ensure!(verdicts[0]["notification_id"] == verdicts[1]["notification_id"], "{answer}");
+    // While the first is under way, and after it.
+    let id = world.notify(&change).await?;
+    world.ended(&id, "delivered", SOON).await?;
+    let mut written_otherwise = change.clone();
+    let instant: webhook::notification::EventInstant =
+        change["event_instant"].as_str().unwrap_or_default().parse()?;
+    written_otherwise["event_instant"] = json!(instant.to_string().replace('Z', "+00:00"));
+    ensure!(world.notify(&written_otherwise).await? == id, "another name for the same event");
+    let message = AttemptMessage::first(parse(&change)?, now()).context("a message")?.to_json();
+    world.enqueue(&[message.clone(), message]).await?;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    ensure!(twin.count() == 1, "{} requests came", twin.count());
+    Ok(())
+}
+
+async fn a_receiver_that_hangs_holds_nobody_else_up(world: &World) -> Result<()> {
+    let (hanging, silent) = world.receiver("hang").await?;
+    let (healthy, twin) = world.receiver("202").await?;
+    let mut changes: Vec<_> = (0..9).map(|_| new_change(Endpoint::PixPayment, &hanging)).collect();
+    changes.push(new_change(Endpoint::PixPayment, &healthy));
+    world.bank().notify(&changes).await?;
+    silent.wait_for(9, SOON).await?;
+    let received = twin.wait_for(1, Duration::from_secs(10)).await?;
+    // The silent receiver still holds its nine requests for 15 s from their start.
+    let first = &silent.received()[0];
+    ensure!(between(first, &received[0]) < 10_000, "the healthy receiver waited for the silent one");
+    Ok(())
+}
+
+async fn a_receiver_removed_while_a_retry_waits_is_not_called_again(world: &World) -> Result<()> {
+    let (client, twin) = world.receiver("503").await?;
+    let id = world.notify(&new_change(Endpoint::PixPayment, &client)).await?;
+    twin.wait_for(1, SOON).await?;
+    let path = format!("/v1/clients/{client}");
+    let answer = world.call(Method::DELETE, &path, CLIENT_ROUTE, JSON, "").await?;
+    ensure!(answer.status == 204, "{}", answer.text());
+    let row = world.ended(&id, "cancelled", SECOND).await?;
+    ensure!(row.text("reason") == "no_receiver" && row.attempt(1, "outcome") == "server_error", "{row:?}");
+    ensure!(twin.count() == 1, "a removed receiver was called");
+    Ok(())
+}
+
+async fn a_receiver_that_moved_while_a_retry_waits_is_called_at_its_new_address(world: &World) -> Result<()> {
+    let (client, old) = world.receiver("503").await?;
+    let (_, new) = world.receiver("202").await?;
+    world.notify(&new_change(Endpoint::PixPayment, &client)).await?;
+    old.wait_for(1, SOON).await?;
+    world.bank().register(&client, &json!({ "webhook_uris": [new.base_uri()] })).await?;
+    new.wait_for(1, SECOND).await?;
+    ensure!(old.count() == 1, "the old address was called again");
+    Ok(())
+}
+
+async fn an_unreadable_message_is_laid_down_with_its_reason_and_stops_nobody(world: &World) -> Result<()> {
+    let (client, twin) = world.receiver("202").await?;
+    let broken = tag("broken");
+    let change = parse(&new_change(Endpoint::PixPayment, &client))?;
+    let message = AttemptMessage::first(change, now()).context("a message")?.to_json();
+    world.enqueue(&[format!("{{\"schema\": \"{broken}\"}}"), message]).await?;
+    twin.wait_for(1, SOON).await?;
+    let (_, reason) = world.undelivered(&broken, SOON).await?;
+    ensure!(reason == "unreadable_message", "the reason is {reason}");
+    Ok(())
+}
+
+async fn a_panic_keeps_its_own_message_only(world: &World) -> Result<()> {
+    let (client, twin) = world.receiver("202").await?;
+    let messages: Vec<_> = (0..3)
+        .map(|_| {
+            AttemptMessage::first(parse(&new_change(Endpoint::PixPayment, &client))?, now())
+                .context("a message")
+        })
+        .collect::<Result<_>>()?;
+    let kept = tests::dispatch::with_a_panic(&world.stack, &messages).await?;
+    ensure!(kept.len() == 1, "kept: {kept:?}");
+    twin.wait_for(2, SOON).await?;
+    Ok(())
+}
+
+async fn a_success_that_is_not_202_counts_where_the_receiver_says_so(world: &World) -> Result<()> {
+    let (client, twin) = world.receiver("204").await?;
+    let metadata = json!({ "webhook_uris": [twin.base_uri()], "success_statuses": [202, 204] });
+    world.bank().register(&client, &metadata).await?;
+    let id = world.notify(&new_change(Endpoint::PixPayment, &client)).await?;
+    let row = world.ended(&id, "delivered", SOON).await?;
+    ensure!(row.attempt(1, "status") == "204", "{row:?}");
+    Ok(())
+}
+
+async fn a_redirect_is_a_failure_and_is_not_followed(world: &World) -> Result<()> {
+    let (_, target) = world.receiver("202").await?;
+    let (client, twin) = world.receiver(&format!("redirect:{},202", target.base_uri())).await?;
+    let id = world.notify(&new_change(Endpoint::PixPayment, &client)).await?;
+    twin.wait_for(2, SECOND).await?;
+    let row = world.ended(&id, "delivered", SOON).await?;
+    ensure!(row.attempt(1, "outcome") == "redirect" && row.attempt(1, "status") == "302", "{row:?}");
+    ensure!(target.count() == 0, "the redirection was followed");
+    Ok(())
+}
+
+async fn a_profile_of_1_2_0_is_notified_without_what_1_3_0_adds(world: &World) -> Result<()> {
+    let (client, twin) = world.receiver("202").await?;
+    let metadata = json!({ "webhook_uris": [twin.base_uri()], "webhook_version": "1.2.0" });
+    world.bank().register(&client, &metadata).await?;
+    world.notify(&new_change(Endpoint::Enrollment, &client)).await?;
+    let received = twin.wait_for(1, SOON).await?;
+    ensure!(received[0].authorization_server_id.is_none(), "{}", received[0]);
+    let Body::Json(body) = &received[0].body else { anyhow::bail!("no JSON body") };
+    ensure!(body["data"].as_object().is_some_and(|data| data.keys().eq(["timestamp"])), "{body}");
+    Ok(())
+}
+
+async fn a_registration_is_shown_replaced_and_removed(world: &World) -> Result<()> {
+    let client = tag("itp");
+    let path = format!("/v1/clients/{client}");
+    let put = |metadata: Value| {
+        let path = path.clone();
+        async move { world.call(Method::PUT, &path, CLIENT_ROUTE, JSON, &metadata.to_string()).await }
+    };
+    let missing = world.call(Method::GET, &path, CLIENT_ROUTE, JSON, "").await?;
+    ensure!(missing.status == 404, "{}", missing.text());
+    let uris = ["https://localhost:1/a", "https://localhost:1/b"];
+    let made: Value = serde_json::from_slice(&put(json!({ "webhook_uris": uris })).await?.body)?;
+    ensure!(made["webhook"] == "enabled" && made["base_uri"] == uris[0], "{made}");
+    ensure!(
+        made["warnings"][0]["code"] == "multiple_webhook_uris" && made["webhook_version"] == "1.3.0",
+        "{made}"
+    );
+    let shown = world.call(Method::GET, &path, CLIENT_ROUTE, JSON, "").await?;
+    ensure!(serde_json::from_slice::<Value>(&shown.body)? == made, "{}", shown.text());
+    let moved: Value = serde_json::from_slice(&put(json!({ "webhook_uris": [uris[1]] })).await?.body)?;
+    ensure!(moved["notifies_since"] == made["notifies_since"], "a change of address is no break: {moved}");
+    let disabled: Value = serde_json::from_slice(&put(json!({})).await?.body)?;
+    ensure!(disabled["webhook"] == "disabled" && disabled["base_uri"].is_null(), "{disabled}");
+    for _ in 0..2 {
+        let removed = world.call(Method::DELETE, &path, CLIENT_ROUTE, JSON, "").await?;
+        ensure!(removed.status == 204, "{}", removed.text());
+    }
+    let gone = world.call(Method::GET, &path, CLIENT_ROUTE, JSON, "").await?;
+    ensure!(gone.status == 404, "{}", gone.text());
+    Ok(())
+}
+
+async fn a_registration_is_refused_with_every_rule_it_breaks(world: &World) -> Result<()> {
+    let client = tag("itp");
+    let path = format!("/v1/clients/{client}");
+    let put = |content_type: &'static str, body: String| {
+        let path = path.clone();
+        async move { world.call(Method::PUT, &path, CLIENT_ROUTE, content_type, &body).await }
+    };
+    world.bank().register(&client, &json!({ "webhook_uris": ["https://localhost:1/a"] })).await?;
+    let uris = json!({ "webhook_uris": ["http://itp.com", "https://user:pw@itp.com", "https://10.0.0.5/x"] });
+    let refused: Value = serde_json::from_slice(&put(JSON, uris.to_string()).await?.body)?;
+    ensure!(refused["error"] == "invalid_webhook_uris", "{refused}");
+    let codes: Vec<_> =
+        refused["errors"].as_array().into_iter().flatten().map(|error| &error["code"]).collect();
+    ensure!(codes == ["not_published_pattern", "userinfo", "address_not_public"], "{refused}");
+    let fields = json!({ "webhook_version": "1.4.0", "success_statuses": [500], "uris": [] });
+    let refused: Value = serde_json::from_slice(&put(JSON, fields.to_string()).await?.body)?;
+    ensure!(refused["errors"].as_array().is_some_and(|errors| errors.len() == 3), "{refused}");
+    ensure!(put(JSON, "{".to_owned()).await?.status == 400, "broken JSON");
+    ensure!(put("text/plain", "{}".to_owned()).await?.status == 415, "another content type");
+    ensure!(put(JSON, format!("\"{}\"", "x".repeat(256 * 1024))).await?.status == 413, "a body too large");
+    let odd = world.call(Method::GET, "/v1/clients/a%20b", CLIENT_ROUTE, JSON, "").await?;
+    ensure!(odd.status == 400, "{}", odd.text());
+    let kept = world.call(Method::GET, &path, CLIENT_ROUTE, JSON, "").await?;
+    ensure!(
+        kept.text().contains("https://localhost:1/a"),
+        "a refused registration changed the one before: {}",
+        kept.text()
+    );
+    Ok(())
+}
+
+async fn a_state_change_is_refused_with_every_error_it_has(world: &World) -> Result<()> {
+    let change = json!({
+        "client_id": "a b", "api": "payments", "resource": "pix_payment", "resource_id": "-", "api_version": "v0",
+        "to": "NOPE", "event_instant": "2099-01-01T00:00:00Z", "amount": "10.00"
+    });
+    let (status, answer) = world.post(&change).await?;
+    let pointers: Vec<_> = answer["errors"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|error| error["pointer"].as_str())
+        .collect();
+    ensure!(status == 400, "{answer}");
+    ensure!(pointers == ["/amount", "/client_id", "/api_version", "/resource_id"], "{answer}");
+    let (client, _twin) = world.receiver("202").await?;
+    let mut future = new_change(Endpoint::PixPayment, &client);
+    future["event_instant"] = json!("2099-01-01T00:00:00Z");
+    future["to"] = json!("PATC");
+    let (_, answer) = world.post(&json!({ "changes": [future] })).await?;
+    ensure!(answer["errors"][0]["pointer"] == "/changes/0/to", "PATC does not exist in v4: {answer}");
+    let post = |content_type: &'static str, body: String| async move {
+        let answer =
+            world.call(Method::POST, "/v1/state-changes", "/v1/state-changes", content_type, &body).await?;
+        Ok::<_, anyhow::Error>(answer.status)
+    };
+    ensure!(post(JSON, "[".to_owned()).await? == 400, "broken JSON");
+    ensure!(post(JSON, "[]".to_owned()).await? == 400, "a list");
+    ensure!(post(JSON, "{\"changes\":[]}".to_owned()).await? == 400, "no change");
+    ensure!(post("application/xml", "{}".to_owned()).await? == 415, "another content type");
+    ensure!(post(JSON, format!("\"{}\"", "x".repeat(256 * 1024))).await? == 413, "a body too large");
+    Ok(())
+}
+
+async fn one_bad_change_does_not_refuse_the_others(world: &World) -> Result<()> {
+    let (client, twin) = world.receiver("202").await?;
+    let good = new_change(Endpoint::PixPayment, &client);
+    let mut bad = good.clone();
+    bad["api_version"] = json!("4");
+    let (status, answer) = world.post(&json!({ "changes": [bad, good] })).await?;
+    ensure!(status == 207, "{answer}");
+    ensure!(answer["verdicts"][0]["errors"][0]["pointer"] == "/changes/0/api_version", "{answer}");
+    ensure!(answer["verdicts"][1]["verdict"] == "accepted", "{answer}");
+    twin.wait_for(1, SOON).await?;
+    Ok(())
+}
+
+async fn what_is_not_notified_says_by_which_rule(world: &World) -> Result<()> {
+    let (client, twin) = world.receiver("202").await?;
+    let with = |changes: Value| {
+        let mut change = new_change(Endpoint::PixPayment, &client);
+        if let (Some(all), Some(some)) = (change.as_object_mut(), changes.as_object()) {
+            all.extend(some.clone());
+        }
+        change
+    };
+    let changes = [
+        with(json!({ "to": "ACCP" })),
+        with(json!({ "client_id": tag("nobody") })),
+        with(json!({ "api": "consents", "resource": "consent" })),
+        with(json!({ "event_instant": "2020-01-01T00:00:00Z" })),
+    ];
+    let (status, answer) = world.post(&json!({ "changes": changes })).await?;
+    ensure!(status == 202, "{answer}");
+    let said: Vec<_> =
+        answer["verdicts"].as_array().into_iter().flatten().map(|v| (&v["verdict"], &v["rule"])).collect();
+    let null = Value::Null;
+    let rules = [
+        json!("state_is_no_trigger"),
+        null.clone(),
+        json!("api_without_webhook"),
+        json!("before_registration"),
+    ];
+    let (not_notifiable, no_receiver) = (json!("not_notifiable"), json!("no_receiver"));
+    let verdicts = [&not_notifiable, &no_receiver, &not_notifiable, &not_notifiable];
+    ensure!(said == verdicts.into_iter().zip(&rules).collect::<Vec<_>>(), "{answer}");
+    ensure!(twin.count() == 0, "something was notified");
+    Ok(())
+}
+
+async fn an_unsigned_request_is_refused(world: &World) -> Result<()> {
+    for (method, path) in [(Method::POST, "/v1/state-changes"), (Method::GET, "/v1/clients/x")] {
+        let answer = world.stack.call_api_unsigned(method, path, JSON, b"{}".to_vec()).await?;
+        ensure!(answer.status == 403, "{path}: {}", answer.status);
+    }
+    Ok(())
+}
+
+async fn nginx_takes_our_certificate(world: &World) -> Result<()> {
+    let program = find_nginx().context("nginx is gone")?;
+    let nginx = Nginx::start(&program, &world.pki, PREFIX, None).await?;
+    let client = tag("itp");
+    world.bank().register(&client, &json!({ "webhook_uris": [nginx.base_uri(PREFIX)] })).await?;
+    let id = world.notify(&new_change(Endpoint::PaymentConsent, &client)).await?;
+    let requests = nginx.requests(1, SOON).await?;
+    let request = &requests[0];
+    ensure!(request["verified"] == "SUCCESS" && request["status"] == "202", "{request}");
+    ensure!(request["subject"].as_str().is_some_and(|subject| subject.contains("OFBBR-")), "{request}");
+    ensure!(request["resumed"] == ".", "a session was resumed: {request}");
+    let row = world.ended(&id, "delivered", SOON).await?;
+    ensure!(row.attempt(1, "interaction_id") == request["id"], "{request} {row:?}");
+    Ok(())
+}
+
+async fn prism_finds_nothing_wrong_with_any_endpoint(world: &World) -> Result<()> {
+    let (nginx, prism) = (find_nginx().context("nginx is gone")?, find_prism().context("Prism is gone")?);
+    let prism = Prism::start(&prism, "tests/openapi/webhook-1.3.0.yml").await?;
+    let nginx = Nginx::start(&nginx, &world.pki, PREFIX, Some(prism.port)).await?;
+    let client = tag("itp");
+    world.bank().register(&client, &json!({ "webhook_uris": [nginx.base_uri(PREFIX)] })).await?;
+    world.bank().notify(&changes_of_all_kinds(&client, &tag("r"), now())).await?;
+    let requests = nginx.requests(ENDPOINTS.len(), SOON).await?;
+    for request in &requests {
+        ensure!(request["upstream"] == "202" && request["status"] == "202", "Prism refused {request}");
+    }
+    let paths: BTreeSet<_> = requests.iter().filter_map(|request| request["uri"].as_str()).collect();
+    ensure!(paths.len() == ENDPOINTS.len(), "{paths:?}");
+    Ok(())
+}
+
+const JSON: &str = "application/json";
+const CLIENT_ROUTE: &str = "/v1/clients/{clientId}";
+
+fn parse(change: &Value) -> Result<StateChange> {
+    StateChange::from_json(change, "").map_err(|errors| anyhow::anyhow!("{errors:?}"))
+}
+
+fn distinct_ids(received: &[Received]) -> usize {
+    received.iter().filter_map(|request| request.interaction_id.as_deref()).collect::<BTreeSet<_>>().len()
+}
