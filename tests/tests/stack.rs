@@ -389,7 +389,10 @@ async fn a_state_change_is_refused_with_every_error_it_has(world: &World) -> Res
         .filter_map(|error| error["pointer"].as_str())
         .collect();
     ensure!(status == 400, "{answer}");
-    ensure!(pointers == ["/amount", "/client_id", "/api_version", "/resource_id"], "{answer}");
+    ensure!(
+        pointers == ["/amount", "/client_id", "/event_instant", "/api_version", "/resource_id"],
+        "{answer}"
+    );
     let (client, _twin) = world.receiver("202").await?;
     let mut future = new_change(Endpoint::PixPayment, &client);
     future["event_instant"] = json!("2099-01-01T00:00:00Z");

@@ -19,6 +19,12 @@ pub(crate) const LONGEST_TEXT: usize = 256;
 /// Long enough for names and for what SQS takes as a message group.
 pub(crate) const LONGEST_NAME: usize = 128;
 
+/// Makes an error's fragment the sentence that a caller reads.
+pub(crate) fn sentence(fragment: &str) -> String {
+    let mut chars = fragment.chars();
+    chars.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), chars.as_str()))
+}
+
 /// Refuses the fields of an object that are not among the `known`.
 pub fn refuse_unknown_fields(
     value: &Value,
@@ -110,7 +116,7 @@ impl<'a> Fields<'a> {
         match parse(&text) {
             Ok(value) => Some(value),
             Err(error) => {
-                self.refuse(field, "invalid", error.to_string());
+                self.refuse(field, "invalid", sentence(&error.to_string()));
                 None
             }
         }

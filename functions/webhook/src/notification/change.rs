@@ -7,7 +7,7 @@ use super::endpoint::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, Endpoint, PARTIALLY_ACCEP
 use super::id::{ClientId, ResourceId};
 use super::time::EventInstant;
 use super::version::ApiVersion;
-use crate::fields::{FieldError, Fields, LONGEST_NAME, LONGEST_TEXT};
+use crate::fields::{FieldError, Fields, LONGEST_NAME, LONGEST_TEXT, sentence};
 
 /// Something that changed at the account holder and may have to be notified.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -211,7 +211,7 @@ fn subject(fields: &mut Fields<'_>) -> Option<Subject> {
     match ResourceId::parse(&id, endpoint.row().id_syntax) {
         Ok(id) => Some(Subject::Resource(Resource { endpoint, api_version: api_version?, id })),
         Err(error) => {
-            fields.refuse("resource_id", "invalid", error.to_string());
+            fields.refuse("resource_id", "invalid", sentence(&error.to_string()));
             None
         }
     }

@@ -1,0 +1,48 @@
+# The commands people run. `make` alone says which there are.
+
+# One build for everything: the functions, the command and the tests share their dependencies.
+CARGO_TARGET_DIR ?= target
+ARAUTO = $(CARGO_TARGET_DIR)/debug/arauto
+
+.PHONY: help demo up down test test-tools check fmt deploy-check clean
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(ARAUTO) ## Deploy template.yaml on this machine and watch it notify a receiver
+	$(ARAUTO) demo
+
+up: $(ARAUTO) ## Start the local stack and keep it
+	$(ARAUTO) up
+
+down: $(ARAUTO) ## Stop what `make up` keeps
+	$(ARAUTO) down
+
+test: ## Run every test (Rust and Python; nginx and Prism where they are installed)
+	cargo test --locked --workspace
+
+test-tools: ## Install nginx and Prism, the receivers of others that some tests need (Debian, as root)
+	apt-get update -qq
+	apt-get install -y --no-install-recommends nginx-light openssl
+	npm install --no-package-lock --no-fund --no-audit --prefix .arauto/node @stoplight/prism-cli@5.14.2
+
+check: ## Format, lints and documentation, as CI runs them
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	@if cargo deny --version > /dev/null 2>&1; then cargo deny --offline check licenses bans sources; \
+	else echo "skipped: cargo deny is not installed (cargo install --locked cargo-deny)"; fi
+
+fmt: ## Format the code
+	cargo fmt --all
+
+deploy-check: ## Lint and build template.yaml with SAM, and deploy it to the local stack with sam deploy
+	infra/deploy-check
+
+clean: down ## Stop the local stack and remove what the commands made, but for cargo's builds
+	rm -rf .arauto .aws-sam
+
+.PHONY: $(ARAUTO)
+$(ARAUTO):
+	@echo "building (several minutes the first time)"
+	@cargo build --locked --workspace --bins
