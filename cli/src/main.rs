@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use arauto::call::CallArgs;
 use arauto::explain::ExplainArgs;
 use arauto::identity::IdentityArgs;
-use arauto::local::{DemoArgs, DownArgs, UpArgs};
+use arauto::local::{DemoArgs, DownArgs, EnvArgs, UpArgs};
 use arauto::receiver::ReceiverArgs;
 use arauto::{call, explain, identity, local, receiver};
 use clap::{Parser, Subcommand};
@@ -24,6 +24,7 @@ enum Command {
     Demo(DemoArgs),
     Up(UpArgs),
     Down(DownArgs),
+    Env(EnvArgs),
     Explain(ExplainArgs),
     Call(CallArgs),
     Receiver(ReceiverArgs),
@@ -36,6 +37,7 @@ async fn main() -> ExitCode {
         Command::Demo(args) => local::run_demo(args).await,
         Command::Up(args) => local::run_up(args).await.map(|()| true),
         Command::Down(args) => local::run_down(args).await.map(|()| true),
+        Command::Env(args) => local::run_env(args).await.map(|()| true),
         Command::Explain(args) => explain::run(&args),
         Command::Call(args) => call::run(args).await,
         Command::Receiver(args) => receiver::run(args).await.map(|()| true),

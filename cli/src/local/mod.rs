@@ -2,8 +2,10 @@
 
 mod bank;
 mod demo;
+mod env;
 mod up;
 
 pub use bank::{AUTHORISATION_SERVER_ID, Bank, change, changes_of_all_kinds, options};
 pub use demo::{DemoArgs, run as run_demo};
+pub use env::{EnvArgs, run_env};
 pub use up::{DownArgs, UpArgs, run_down, run_up};
