@@ -53,6 +53,8 @@ const RECEIVER_WITHIN: Duration = Duration::from_secs(20);
 
 /// Runs `arauto up`.
 pub async fn run_up(args: UpArgs) -> Result<()> {
+    // Asked before anything is built, as the build may put another file in this one's place.
+    let program = std::env::current_exe().context("this command has no file")?;
     let state_dir = Checkout::find()?.scratch();
     let file = state_dir.join("up.json");
     if let Some(stack) = Stack::find(&state_dir).await? {
@@ -68,8 +70,9 @@ pub async fn run_up(args: UpArgs) -> Result<()> {
             PkiFiles::open_or_create(&folder, Clock::system().now())
         })
         .await?;
-    let whereabouts =
-        progress.step("receiver started", None, start_receiver(&stack, &state_dir, &folder)).await?;
+    let whereabouts = progress
+        .step("receiver started", None, start_receiver(&stack, &program, &state_dir, &folder))
+        .await?;
     let bank = Bank(&stack);
     let read = |path: &Path| {
         std::fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))
@@ -94,11 +97,11 @@ pub async fn run_down(args: DownArgs) -> Result<()> {
     Ok(writeln!(io::stdout().lock(), "{text}")?)
 }
 
-async fn start_receiver(stack: &Stack, state_dir: &Path, pki: &Path) -> Result<Whereabouts> {
+async fn start_receiver(stack: &Stack, program: &Path, state_dir: &Path, pki: &Path) -> Result<Whereabouts> {
     let (listen, admin) = (free_address()?, free_address()?);
     let log = state_dir.join("receiver.log");
     let output = File::create(&log).with_context(|| format!("failed to write {}", log.display()))?;
-    let mut command = Command::new(std::env::current_exe().context("this command has no file")?);
+    let mut command = Command::new(program);
     command
         .args(["receiver", "--json", "--prefix", "/kong3", "--listen", &listen.to_string()])
         .args(["--admin", &admin.to_string(), "--pki"])

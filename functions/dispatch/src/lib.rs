@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use webhook::aws::{Ledger, Queues, Receivers};
+use webhook::delivery::AttemptMessage;
 use webhook::edge::{Chance, Clock};
 use webhook::notification::AuthorisationServers;
 use webhook::telemetry::Chain;
@@ -43,24 +44,16 @@ impl Dispatch {
             .into_iter()
             .map(|SqsMessage { message_id, body, .. }| {
                 let dispatch = Arc::clone(self);
-                let body = body.unwrap_or_default();
-                (message_id.unwrap_or_default(), tokio::spawn(async move { dispatch.deliver(&body).await }))
+                let (message_id, body) = (message_id.unwrap_or_default(), body.unwrap_or_default());
+                let id = message_id.clone();
+                (message_id, tokio::spawn(async move { dispatch.work_through(&id, &body).await }))
             })
             .collect();
         let mut kept = SqsBatchResponse::default();
         for (message_id, task) in tasks {
             match task.await {
-                Ok(Ok(())) => continue,
-                Ok(Err(Fault::InProgress)) => {
-                    tracing::info!(
-                        message_id,
-                        "The message is kept: another process is at its notification."
-                    );
-                }
-                Ok(Err(fault)) => {
-                    let code = fault.code();
-                    tracing::error!(message_id, code, error = %Chain(&fault), "The message is kept: the fault is ours.");
-                }
+                Ok(true) => continue,
+                Ok(false) => {}
                 Err(panic) => {
                     tracing::error!(message_id, code = "panic", error = %panic, "The message is kept.");
                 }
@@ -70,5 +63,32 @@ impl Dispatch {
             kept.batch_item_failures.push(failure);
         }
         kept
+    }
+
+    /// Works through one message; `false` if it is to be kept.
+    async fn work_through(&self, message_id: &str, body: &str) -> bool {
+        let Err(fault) = self.deliver(body).await else { return true };
+        // Read once more, as this is rare: the line must lead to the notification, not only to the message of SQS.
+        let message = AttemptMessage::from_json(body).ok();
+        let notification_id = message.as_ref().map(|message| message.notification.as_str());
+        let client_id = message.as_ref().map(|message| message.change.client_id.as_str());
+        if matches!(fault, Fault::InProgress) {
+            tracing::info!(
+                message_id,
+                notification_id,
+                client_id,
+                "The message is kept: another process is at its notification."
+            );
+        } else {
+            tracing::error!(
+                message_id,
+                notification_id,
+                client_id,
+                code = fault.code(),
+                error = %Chain(&fault),
+                "The message is kept: the fault is ours."
+            );
+        }
+        false
     }
 }

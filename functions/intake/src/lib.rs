@@ -41,7 +41,11 @@ impl Intake {
             Err(problem) => return problem.into(),
         };
         match wire::changes(&document) {
-            Ok(changes) => wire::answer(&self.judge_all(changes).await),
+            Ok(changes) => {
+                let judged = self.judge_all(changes).await;
+                verdict::log(&judged);
+                wire::answer(&judged)
+            }
             Err(problem) => problem.into(),
         }
     }

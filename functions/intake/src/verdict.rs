@@ -83,6 +83,20 @@ impl Judged {
     }
 }
 
+/// Writes the one line of a request: how many changes got which verdict.
+pub(crate) fn log(all: &[Judged]) {
+    let count = |verdict| all.iter().filter(|judged| judged.is(verdict)).count();
+    tracing::info!(
+        accepted = count("accepted"),
+        duplicate = count("duplicate"),
+        not_notifiable = count("not_notifiable"),
+        no_receiver = count("no_receiver"),
+        invalid = count("invalid"),
+        unavailable = count("unavailable"),
+        "State changes were judged."
+    );
+}
+
 /// Decides the status that stands over all verdicts of a request.
 ///
 /// 202 when nothing is left to do; 400 when no change can be read; 503 when none could be queued; 207 when some of the caller's

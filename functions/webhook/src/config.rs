@@ -1,6 +1,6 @@
 //! Settings, read once at the start from a look-up that is the environment in production and a map in tests.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use thiserror::Error;
@@ -48,7 +48,7 @@ pub fn environment(name: &str) -> Option<String> {
 }
 
 /// A setting that cannot be used; says which.
-#[derive(Debug, Error, Eq, PartialEq)]
+#[derive(Error, Eq, PartialEq)]
 pub enum SettingError {
     /// It is not there.
     #[error("the environment variable {name} is not set")]
@@ -64,4 +64,11 @@ pub enum SettingError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+/// The sentence, as a function that does not start shows its error by `Debug`.
+impl fmt::Debug for SettingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Display::fmt(self, f)
+    }
 }

@@ -19,6 +19,11 @@ pub(crate) const LONGEST_TEXT: usize = 256;
 /// Long enough for names and for what SQS takes as a message group.
 pub(crate) const LONGEST_NAME: usize = 128;
 
+/// Says whether a character can go through the queue: SQS refuses a whole batch for one that XML 1.0 does not have.
+fn is_sendable(c: char) -> bool {
+    !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}')
+}
+
 /// Makes an error's fragment the sentence that a caller reads.
 pub(crate) fn sentence(fragment: &str) -> String {
     let mut chars = fragment.chars();
@@ -94,7 +99,15 @@ impl<'a> Fields<'a> {
         };
         let text = text.clone();
         if text.is_empty() || text.len() > longest {
-            self.refuse(field, "wrong_length", format!("Expected 1 to {longest} characters."));
+            self.refuse(field, "wrong_length", format!("Expected 1 to {longest} bytes."));
+            return None;
+        }
+        if !text.chars().all(is_sendable) {
+            self.refuse(
+                field,
+                "invalid_characters",
+                "Control characters and U+FFFE, U+FFFF are not allowed.",
+            );
             return None;
         }
         Some(text)
@@ -130,18 +143,18 @@ impl<'a> Fields<'a> {
         value
     }
 
-    /// Reads a list of at most `most` texts; `None` when it is absent.
-    pub(crate) fn texts(&mut self, field: &str, most: usize) -> Option<Vec<String>> {
+    /// Reads a list of at most `most` texts of at most `longest` bytes; `None` when it is absent.
+    pub(crate) fn texts(&mut self, field: &str, most: usize, longest: usize) -> Option<Vec<String>> {
         let value = self.value(field)?;
-        let texts: Option<Vec<String>> = value
-            .as_array()
-            .and_then(|items| items.iter().map(|item| item.as_str().map(str::to_owned)).collect());
-        match texts {
-            Some(texts) if texts.len() <= most => Some(texts),
-            _ => {
-                self.refuse(field, "invalid", format!("Expected a list of at most {most} strings."));
-                None
-            }
+        let fits = |text: &&str| (1..=longest).contains(&text.len()) && text.chars().all(is_sendable);
+        let texts: Option<Vec<String>> =
+            value.as_array().filter(|items| items.len() <= most).and_then(|items| {
+                items.iter().map(|item| item.as_str().filter(fits).map(str::to_owned)).collect()
+            });
+        if texts.is_none() {
+            let detail = format!("Expected a list of at most {most} strings of 1 to {longest} bytes.");
+            self.refuse(field, "invalid", detail);
         }
+        texts
     }
 }

@@ -67,12 +67,14 @@ const FIELDS: &[&str] = &[
 ];
 /// No participant has more than a handful; the limit bounds the stored row.
 const MOST_URIS: usize = 10;
+/// Longer than any URI that is accepted, so that one of 300 characters is told its own rule.
+const LONGEST_URI: usize = 2048;
 
 impl RegistrationRequest {
     /// Parses a registration call, reporting every error at once.
     pub fn from_json(value: &Value, pointer: &str) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::of(value, pointer, FIELDS)?;
-        let webhook_uris = fields.texts("webhook_uris", MOST_URIS);
+        let webhook_uris = fields.texts("webhook_uris", MOST_URIS, LONGEST_URI);
         let mut settings = Settings::default();
         if fields.value("webhook_version").is_some()
             && let Some(version) = fields.parsed("webhook_version", str::parse)

@@ -127,7 +127,8 @@ impl StateChange {
         let from = fields.text("from", LONGEST_TEXT);
         let to = fields.required_text("to", LONGEST_TEXT);
         let passed_through_partially_accepted = fields.boolean("passed_through_partially_accepted");
-        let changed_fields = fields.texts("changed_fields", MOST_CHANGED_FIELDS).unwrap_or_default();
+        let changed_fields =
+            fields.texts("changed_fields", MOST_CHANGED_FIELDS, LONGEST_NAME).unwrap_or_default();
         let actor = actor(&mut fields);
         let brand = fields.text("brand", LONGEST_NAME);
         let event_id = fields.text("event_id", LONGEST_NAME);
@@ -220,7 +221,10 @@ fn subject(fields: &mut Fields<'_>) -> Option<Subject> {
 fn refuse_resource(fields: &mut Fields<'_>, api: &str) {
     let resources: Vec<_> = ENDPOINTS.iter().filter(|row| row.api == api).map(|row| row.resource).collect();
     if resources.is_empty() {
-        let known = "payments, automatic-payments, enrollments";
+        let mut known: Vec<_> = ENDPOINTS.iter().map(|row| row.api).collect();
+        known.sort_unstable();
+        known.dedup();
+        let known = known.join(", ");
         let detail =
             format!("Unknown API. With a webhook: {known}; without: {}.", APIS_WITHOUT_WEBHOOK.join(", "));
         fields.refuse("api", "invalid", detail);
@@ -277,6 +281,23 @@ mod tests {
         pointers.sort_unstable();
         let expected = ["api_version", "client_id", "event_instant", "extra~1field", "resource_id", "to"];
         assert_eq!(pointers, expected.map(|field| format!("/changes/3/{field}")));
+    }
+
+    #[test]
+    fn what_the_queue_would_refuse_is_refused_at_the_door() {
+        let with = |field: &str, bad: Value| {
+            let mut value = json!({
+                "client_id": "c-1", "api": "payments", "resource": "pix_payment", "resource_id": "p-1",
+                "api_version": "v4", "from": "RCVD", "to": "ACSC", "event_instant": "2026-03-10T12:00:00Z"
+            });
+            value[field] = bad;
+            StateChange::from_json(&value, "").unwrap_err()[0].pointer.clone()
+        };
+        assert_eq!(with("event_id", json!("a\u{ffff}")), "/event_id");
+        assert_eq!(with("brand", json!("a\nb")), "/brand");
+        assert_eq!(with("changed_fields", json!(["a\u{fffe}"])), "/changed_fields");
+        assert_eq!(with("changed_fields", json!(["x".repeat(129)])), "/changed_fields");
+        assert_eq!(with("changed_fields", json!(vec!["x"; 51])), "/changed_fields");
     }
 
     #[test]
