@@ -1,0 +1,171 @@
+//! The expressions of DynamoDB that the ledger writes: `SET`, `AND`, `OR`, `=`, `<`, `attribute_not_exists`. Any other is a
+//! failure of the test, not a guess.
+
+use serde_json::Value;
+
+pub(super) struct Expressions<'a> {
+    input: &'a Value,
+}
+
+impl<'a> Expressions<'a> {
+    pub(super) fn of(input: &'a Value) -> Self {
+        Self { input }
+    }
+
+    /// Names a placeholder that no expression uses, which the service refuses.
+    pub(super) fn unused(&self) -> Option<&'a str> {
+        let tokens = [self.text("ConditionExpression"), self.text("UpdateExpression")].map(tokens).concat();
+        let used = |name: &str| tokens.iter().any(|token| token.split('.').any(|part| part == name));
+        ["ExpressionAttributeNames", "ExpressionAttributeValues"]
+            .iter()
+            .flat_map(|kind| self.input[kind].as_object().into_iter().flatten())
+            .map(|(name, _)| name.as_str())
+            .find(|name| !used(name))
+    }
+
+    /// Says whether the condition holds of a row; there is always one.
+    pub(super) fn condition_holds(&self, row: Option<&Value>) -> bool {
+        let tokens = tokens(self.text("ConditionExpression"));
+        let mut condition = Condition { tokens: tokens.iter().map(String::as_str).collect(), at: 0 };
+        let holds = condition.any(&|token| self.value(token, row));
+        assert_eq!(condition.at, tokens.len(), "the condition goes on: {tokens:?}");
+        holds
+    }
+
+    /// Sets what is to be set; fails with a path into a map that is not there.
+    pub(super) fn apply(&self, row: &mut Value) -> Result<(), String> {
+        let expression = self.text("UpdateExpression");
+        let assignments = expression.strip_prefix("SET ").expect("an update sets");
+        for assignment in assignments.split(", ") {
+            let (path, value) = assignment.split_once(" = ").expect("an assignment has two sides");
+            let path = self.path(path);
+            let value = self.value(value, None).expect("what is assigned is given").clone();
+            match path.split_once('.') {
+                None => row[path.as_str()] = value,
+                Some((map, name)) => {
+                    let map =
+                        row.get_mut(map).and_then(|map| map.get_mut("M")).ok_or_else(|| path.clone())?;
+                    map[name] = value;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn text(&self, name: &str) -> &'a str {
+        self.input[name].as_str().expect("an update has a condition and sets something")
+    }
+
+    fn path(&self, path: &str) -> String {
+        let given =
+            |part: &str| self.input["ExpressionAttributeNames"][part].as_str().expect("a name is given");
+        let name = |part: &str| if part.starts_with('#') { given(part).to_owned() } else { part.to_owned() };
+        path.split('.').map(name).collect::<Vec<_>>().join(".")
+    }
+
+    fn value<'b>(&'b self, token: &str, row: Option<&'b Value>) -> Option<&'b Value> {
+        if token.starts_with(':') {
+            return Some(self.input["ExpressionAttributeValues"].get(token).expect("a value is given"));
+        }
+        let path = self.path(token);
+        let (first, rest) = path.split_once('.').map_or((path.as_str(), None), |(a, b)| (a, Some(b)));
+        let value = row?.get(first)?;
+        match rest {
+            None => Some(value),
+            Some(name) => value.get("M")?.get(name),
+        }
+    }
+}
+
+struct Condition<'a> {
+    tokens: Vec<&'a str>,
+    at: usize,
+}
+
+type Lookup<'a> = dyn Fn(&str) -> Option<&'a Value> + 'a;
+
+impl Condition<'_> {
+    fn any(&mut self, look_up: &Lookup<'_>) -> bool {
+        let mut holds = self.all(look_up);
+        while self.takes("OR") {
+            holds |= self.all(look_up);
+        }
+        holds
+    }
+
+    fn all(&mut self, look_up: &Lookup<'_>) -> bool {
+        let mut holds = self.one(look_up);
+        while self.takes("AND") {
+            holds &= self.one(look_up);
+        }
+        holds
+    }
+
+    fn one(&mut self, look_up: &Lookup<'_>) -> bool {
+        if self.takes("(") {
+            let holds = self.any(look_up);
+            assert!(self.takes(")"), "a parenthesis stays open: {:?}", self.tokens);
+            return holds;
+        }
+        if self.takes("attribute_not_exists") {
+            assert!(self.takes("("), "a function has an argument: {:?}", self.tokens);
+            let absent = look_up(self.next()).is_none();
+            assert!(self.takes(")"), "a function has one argument: {:?}", self.tokens);
+            return absent;
+        }
+        let left = look_up(self.next());
+        let operator = self.next().to_owned();
+        let right = look_up(self.next());
+        let (Some(left), Some(right)) = (left, right) else { return false };
+        match operator.as_str() {
+            "=" => left == right,
+            "<" => number(left) < number(right),
+            other => panic!("the ledger compares with {other}"),
+        }
+    }
+
+    fn takes(&mut self, token: &str) -> bool {
+        let present = self.tokens.get(self.at) == Some(&token);
+        self.at += usize::from(present);
+        present
+    }
+
+    fn next(&mut self) -> &str {
+        self.at += 1;
+        self.tokens.get(self.at - 1).expect("the condition ends early")
+    }
+}
+
+fn number(value: &Value) -> i64 {
+    value["N"].as_str().and_then(|number| number.parse().ok()).expect("numbers are compared by size")
+}
+
+fn tokens(text: &str) -> Vec<String> {
+    let apart = text.replace('(', " ( ").replace(')', " ) ").replace(',', " , ");
+    apart.split_whitespace().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn holds(condition: &str, row: &Value) -> bool {
+        let input = json!({
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": { "#status": "status" },
+            "ExpressionAttributeValues": { ":waiting": { "S": "waiting" }, ":now": { "N": "10" } },
+        });
+        Expressions::of(&input).condition_holds(Some(row))
+    }
+
+    #[test]
+    fn and_binds_closer_than_or_and_an_absent_attribute_equals_nothing() {
+        let row = json!({ "status": { "S": "waiting" }, "lease": { "N": "9" }, "map": { "M": { "a": { "N": "10" } } } });
+        assert!(holds("#status = :waiting OR gone = :now AND gone = :now", &row));
+        assert!(!holds("(#status = :waiting OR gone = :now) AND gone = :now", &row));
+        assert!(holds("attribute_not_exists(gone) AND lease < :now AND map.a = :now", &row));
+        assert!(!holds("attribute_not_exists(lease) OR map.a < :now", &row));
+    }
+}

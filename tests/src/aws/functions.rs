@@ -1,0 +1,196 @@
+//! The three functions in this process, on the stand-in for AWS and on a clock that the test moves.
+
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use arauto::local::AUTHORISATION_SERVER_ID;
+use arauto::pki::{ClientSubject, Identity, TestPki};
+use arauto::signed::ApiAnswer;
+use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
+use directory::Directory;
+use dispatch::{Dispatch, Sender};
+use http::Method;
+use intake::Intake;
+use jiff::{SignedDuration, Timestamp};
+use lambda_http::{Body, Request};
+use serde_json::{Value, json};
+use webhook::address::AddressPolicy;
+use webhook::aws::{Ledger, Queues, Receivers, Secrets, dynamodb, secrets_manager, sqs};
+use webhook::directory::{Registration, RegistrationRequest, StatementUris, target};
+use webhook::edge::{Chance, Clock};
+use webhook::notification::ClientId;
+
+use super::{Aws, LEDGER, NOTIFICATIONS, RECEIVERS, UNDELIVERED};
+
+/// Making RSA keys takes most of a test's time, so all tests share theirs.
+pub static PKI: LazyLock<TestPki> = LazyLock::new(|| {
+    TestPki::new(&ClientSubject::default(), Clock::system().now()).expect("certificates can be made")
+});
+
+const POLICY: AddressPolicy = AddressPolicy::PublicAndLoopback;
+const IDENTITY_SECRET: &str = "identity";
+const TRUST_SECRET: &str = "trust";
+
+/// The hands of a clock. It starts at the machine's time, as certificates go by that, and then stands still.
+#[derive(Clone, Debug)]
+pub struct Hands(Arc<Mutex<Timestamp>>);
+
+impl Hands {
+    /// Returns what time it is.
+    pub fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Moves the hands on.
+    pub fn advance(&self, by: SignedDuration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += by;
+    }
+
+    /// Returns hands of another clock, so much ahead.
+    #[must_use]
+    pub fn ahead(&self, by: SignedDuration) -> Self {
+        Self(Arc::new(Mutex::new(self.now() + by)))
+    }
+
+    fn clock(&self) -> Clock {
+        let hands = self.clone();
+        Clock::from_fn(move || hands.now())
+    }
+}
+
+/// The functions of one account.
+#[derive(Debug)]
+pub struct Functions {
+    /// The account.
+    pub aws: Aws,
+    /// What time it is.
+    pub hands: Hands,
+    /// Our authorisation servers, as the parameter of the template names them.
+    pub servers: &'static str,
+}
+
+impl Default for Functions {
+    fn default() -> Self {
+        let hands = Hands(Arc::new(Mutex::new(Clock::system().now())));
+        Self { aws: Aws::default(), hands, servers: AUTHORISATION_SERVER_ID }
+    }
+}
+
+impl Functions {
+    /// Stores the bank's identity, and the authority it trusts.
+    pub fn put_identity(&self, identity: &Identity) {
+        let document = json!({ "certificate_chain": identity.chain_pem, "private_key": identity.key_pem });
+        self.put_identity_text(&document.to_string());
+    }
+
+    /// Stores a text where the bank's identity should be.
+    pub fn put_identity_text(&self, text: &str) {
+        self.aws.put_secret(IDENTITY_SECRET, text);
+        self.aws.put_secret(TRUST_SECRET, PKI.receiver_authority.root_pem());
+    }
+
+    /// Registers a client as the directory function does.
+    pub async fn register(&self, client: &str, base_uri: &str) {
+        let metadata = json!({ "webhook_uris": [base_uri] });
+        let request = RegistrationRequest::from_json(&metadata, "").expect("a registration");
+        let decided = target(StatementUris::NotPresented, request.webhook_uris.as_deref(), POLICY);
+        let decided = decided.expect("a base URI");
+        let registration = Registration::new(client_id(client), request, decided, None, self.hands.now());
+        let receivers = self.receivers(&self.hands).await;
+        receivers.put(&registration).await.expect("the stand-in stores it");
+    }
+
+    /// Removes a client as the directory function does.
+    pub async fn remove(&self, client: &str) {
+        let receivers = self.receivers(&self.hands).await;
+        receivers.delete(&client_id(client)).await.expect("the stand-in deletes it");
+    }
+
+    /// Starts intake.
+    pub async fn intake(&self) -> Intake {
+        Intake {
+            receivers: self.receivers(&self.hands).await,
+            queues: Queues::new(sqs(&self.aws.sdk_config().await), NOTIFICATIONS.to_owned(), None),
+            servers: self.servers.parse().expect("authorisation servers"),
+            clock: self.hands.clock(),
+        }
+    }
+
+    /// Starts directory.
+    pub async fn directory(&self) -> Directory {
+        Directory { receivers: self.receivers(&self.hands).await, policy: POLICY, clock: self.hands.clock() }
+    }
+
+    /// Starts dispatch, in an environment of its own that has this clock. Its identity is not loaded yet.
+    pub async fn dispatch(&self, hands: &Hands) -> Arc<Dispatch> {
+        let sdk = self.aws.sdk_config().await;
+        let secrets = (IDENTITY_SECRET.to_owned(), TRUST_SECRET.to_owned());
+        let clock = hands.clock();
+        let sender = Sender::new(Secrets::new(secrets_manager(&sdk)), secrets, POLICY, clock.clone());
+        Arc::new(Dispatch {
+            ledger: Ledger::new(dynamodb(&sdk), LEDGER.to_owned(), SignedDuration::from_hours(24)),
+            receivers: self.receivers(hands).await,
+            queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), Some(UNDELIVERED.to_owned())),
+            servers: self.servers.parse().expect("authorisation servers"),
+            sender: Arc::new(sender),
+            clock,
+            chance: Chance::system(),
+        })
+    }
+
+    async fn receivers(&self, hands: &Hands) -> Receivers {
+        let client = dynamodb(&self.aws.sdk_config().await);
+        Receivers::new(client, RECEIVERS.to_owned(), POLICY, hands.clock())
+    }
+}
+
+fn client_id(text: &str) -> ClientId {
+    text.parse().expect("a client id")
+}
+
+/// Hands dispatch a batch and returns the positions of the messages that it keeps.
+pub async fn kept(dispatch: &Arc<Dispatch>, bodies: &[String]) -> Vec<usize> {
+    let mut event = SqsEvent::default();
+    for (index, body) in bodies.iter().enumerate() {
+        let mut record = SqsMessage::default();
+        record.message_id = Some(index.to_string());
+        record.body = Some(body.clone());
+        event.records.push(record);
+    }
+    let answer = dispatch.handle(event).await;
+    let kept = answer.batch_item_failures.into_iter();
+    kept.map(|failure| failure.item_identifier.parse().expect("a position")).collect()
+}
+
+/// Posts a text to intake.
+pub async fn post(intake: &Intake, content_type: &str, body: &str) -> ApiAnswer {
+    answer(intake.handle(request(&Method::POST, "/v1/state-changes", content_type, body)).await)
+}
+
+/// Posts state changes to intake and returns the status and each verdict.
+pub async fn verdicts(intake: &Intake, document: &Value) -> (u16, Vec<String>) {
+    let answer = post(intake, "application/json", &document.to_string()).await;
+    let body: Value = serde_json::from_slice(&answer.body).expect("answers are JSON");
+    let verdicts = body["verdicts"].as_array().into_iter().flatten();
+    let verdict = |judged: &Value| judged["verdict"].as_str().unwrap_or_default().to_owned();
+    (answer.status, verdicts.map(verdict).collect())
+}
+
+/// Calls directory about a client.
+pub async fn call(directory: &Directory, method: Method, client: &str, body: &str) -> ApiAnswer {
+    let request = request(&method, &format!("/v1/clients/{client}"), "application/json", body);
+    answer(directory.handle(request).await.expect("a request is always answered"))
+}
+
+fn request(method: &Method, path: &str, content_type: &str, body: &str) -> Request {
+    http::Request::builder()
+        .method(method)
+        .uri(path)
+        .header("content-type", content_type)
+        .body(Body::from(body.to_owned()))
+        .expect("method, path and header are valid")
+}
+
+fn answer(response: http::Response<String>) -> ApiAnswer {
+    let (head, body) = response.into_parts();
+    ApiAnswer { status: head.status.as_u16(), headers: head.headers, body: body.into_bytes() }
+}

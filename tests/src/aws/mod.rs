@@ -1,0 +1,349 @@
+//! A stand-in for SQS, DynamoDB and Secrets Manager behind the HTTP seam of the SDK: it keeps rows and messages, counts what
+//! it is asked, and fails as it is told to.
+//!
+//! The clients before it are the real ones, with the retries and timeouts of [`webhook::aws::sdk_config`].
+
+mod expression;
+mod functions;
+mod table;
+
+use std::collections::{HashMap, VecDeque};
+use std::future::pending;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_config::{Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+pub use self::functions::{Functions, Hands, PKI, call, kept, post, verdicts};
+use self::table::Table;
+
+/// The table of receivers.
+pub const RECEIVERS: &str = "receivers";
+/// The table of notifications.
+pub const LEDGER: &str = "ledger";
+/// The queue of notifications, by URL.
+pub const NOTIFICATIONS: &str = "https://sqs.sa-east-1.amazonaws.com/123456789012/notifications";
+/// The queue of notifications given up, by URL.
+pub const UNDELIVERED: &str = "https://sqs.sa-east-1.amazonaws.com/123456789012/undelivered";
+
+/// Loaded once, since on a machine that names no region the SDK looks for one in places that may not answer.
+static CONFIG: OnceCell<SdkConfig> = OnceCell::const_new();
+
+/// AWS as the functions see it. Copies are the same one.
+#[derive(Clone, Debug, Default)]
+pub struct Aws(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    calls: Vec<Call>,
+    faults: Vec<Rule>,
+    refused_messages: Option<String>,
+    tables: HashMap<&'static str, Table>,
+    queues: HashMap<String, VecDeque<Message>>,
+    secrets: HashMap<String, String>,
+}
+
+/// One request that came, each of the SDK's tries counted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// What is asked, for example `UpdateItem`.
+    pub operation: String,
+    /// The request's body.
+    pub input: Value,
+}
+
+/// A message that a queue took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// Its text.
+    pub body: String,
+    /// After how many seconds it is to arrive.
+    pub delay_s: u64,
+    /// Its group.
+    pub group: Option<String>,
+    /// Its attribute `reason`, which undelivered messages have.
+    pub reason: Option<String>,
+}
+
+/// How a request fails.
+#[derive(Clone, Copy, Debug)]
+pub enum Fault {
+    /// Answered with this status and this type of error; nothing is done.
+    Refused(u16, &'static str),
+    /// No connection; nothing is done.
+    Unreachable,
+    /// It is done, and the connection breaks before the answer.
+    AnswerLost,
+    /// Nothing is done and no answer ever comes.
+    Silent,
+}
+
+impl Fault {
+    /// What a service answers that wants to be asked less; the SDK tries again.
+    pub const THROTTLED: Self = Self::Refused(400, "ThrottlingException");
+    /// What IAM answers; the SDK does not try again.
+    pub const DENIED: Self = Self::Refused(400, "AccessDeniedException");
+}
+
+struct Rule {
+    operation: &'static str,
+    holds: Box<dyn Fn(&Value) -> bool + Send>,
+    fault: Fault,
+    once: bool,
+}
+
+impl std::fmt::Debug for Rule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {:?}", self.operation, self.fault)
+    }
+}
+
+impl Aws {
+    /// Returns what clients are made of: the configuration of the functions, with this stand-in for a network.
+    pub async fn sdk_config(&self) -> SdkConfig {
+        let connector = SharedHttpConnector::new(self.clone());
+        let credentials = Credentials::new("AKIDTESTS", "of-nothing", None, None, "tests");
+        CONFIG
+            .get_or_init(webhook::aws::sdk_config)
+            .await
+            .to_builder()
+            .region(Region::from_static("sa-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(http_client_fn(move |_, _| connector.clone()))
+            .build()
+    }
+
+    /// Fails every request for an operation from now on.
+    pub fn fails(&self, operation: &'static str, fault: Fault) {
+        self.fails_where(operation, |_| true, fault);
+    }
+
+    /// Fails the next request for an operation.
+    pub fn fails_once(&self, operation: &'static str, fault: Fault) {
+        self.state().faults.push(Rule { operation, holds: Box::new(|_| true), fault, once: true });
+    }
+
+    /// Fails the requests for an operation of which something holds.
+    pub fn fails_where(
+        &self,
+        operation: &'static str,
+        holds: impl Fn(&Value) -> bool + Send + 'static,
+        fault: Fault,
+    ) {
+        self.state().faults.push(Rule { operation, holds: Box::new(holds), fault, once: false });
+    }
+
+    /// Refuses the entries of a batch whose body contains this text, and takes the others.
+    pub fn refuses_messages_with(&self, text: &str) {
+        self.state().refused_messages = Some(text.to_owned());
+    }
+
+    /// Works again.
+    pub fn recovers(&self) {
+        let mut state = self.state();
+        state.faults.clear();
+        state.refused_messages = None;
+    }
+
+    /// Stores a secret.
+    pub fn put_secret(&self, name: &str, text: &str) {
+        self.state().secrets.insert(name.to_owned(), text.to_owned());
+    }
+
+    /// The requests since the start or the last [`Aws::forget_calls`], oldest first.
+    pub fn calls(&self) -> Vec<Call> {
+        self.state().calls.clone()
+    }
+
+    /// How many requests there were for each operation, by name; `UpdateItem 20` reads as it is written.
+    pub fn counted(&self) -> Vec<String> {
+        let mut counts = std::collections::BTreeMap::new();
+        for call in &self.state().calls {
+            *counts.entry(call.operation.clone()).or_insert(0) += 1;
+        }
+        counts.into_iter().map(|(operation, count)| format!("{operation} {count}")).collect()
+    }
+
+    /// Starts to count anew.
+    pub fn forget_calls(&self) {
+        self.state().calls.clear();
+    }
+
+    /// A notification's row of the ledger, if there is one.
+    pub fn ledger_row(&self, notification: &str) -> Option<Row> {
+        let state = self.state();
+        let mut rows = state.tables[LEDGER].rows();
+        rows.find(|row| row["notification"]["S"] == notification).cloned().map(Row)
+    }
+
+    /// Deletes a notification's row of the ledger, as its expiry does.
+    pub fn forget_row(&self, notification: &str) {
+        let mut state = self.state();
+        let table = state.tables.get_mut(LEDGER).expect("the table is there from the start");
+        table.retain(|row| row["notification"]["S"] != notification);
+    }
+
+    /// Takes all messages out of a queue.
+    pub fn take_messages(&self, queue: &str) -> Vec<Message> {
+        self.state().queues.remove(queue).unwrap_or_default().into()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A row of the ledger.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row(Value);
+
+impl Row {
+    /// A text or number of the row; nothing where there is none.
+    pub fn text(&self, name: &str) -> &str {
+        text_of(&self.0[name])
+    }
+
+    /// A text or number of one attempt; nothing where there is none.
+    pub fn attempt(&self, number: u8, name: &str) -> &str {
+        text_of(&self.0[format!("attempt_{number}")]["M"][name])
+    }
+}
+
+fn text_of(value: &Value) -> &str {
+    value["S"].as_str().or_else(|| value["N"].as_str()).unwrap_or_default()
+}
+
+impl HttpConnector for Aws {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let broken = || ConnectorError::io(io::Error::from(io::ErrorKind::ConnectionReset).into());
+        let mut state = self.state();
+        let call = Call::read(&request);
+        let fault = state.fault(&call);
+        state.calls.push(call.clone());
+        match fault {
+            None => HttpConnectorFuture::ready(Ok(state.answer(&call))),
+            Some(Fault::Refused(status, kind)) => {
+                HttpConnectorFuture::ready(Ok(respond(status, &json!({ "__type": kind }))))
+            }
+            Some(Fault::Unreachable) => HttpConnectorFuture::ready(Err(broken())),
+            Some(Fault::AnswerLost) => {
+                state.answer(&call);
+                HttpConnectorFuture::ready(Err(broken()))
+            }
+            Some(Fault::Silent) => HttpConnectorFuture::new(pending()),
+        }
+    }
+}
+
+impl Call {
+    fn read(request: &HttpRequest) -> Self {
+        let target = request.headers().get("x-amz-target").expect("the services here speak AWS JSON");
+        let (_, operation) = target.split_once('.').expect("a target names service and operation");
+        let body = request.body().bytes().expect("requests are not streamed");
+        Self {
+            operation: operation.to_owned(),
+            input: serde_json::from_slice(body).expect("AWS JSON is JSON"),
+        }
+    }
+}
+
+fn respond(status: u16, body: &Value) -> HttpResponse {
+    let status = StatusCode::try_from(status).expect("a status");
+    let mut response = HttpResponse::new(status, SdkBody::from(body.to_string()));
+    response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+    response
+}
+
+impl Default for State {
+    fn default() -> Self {
+        let tables = HashMap::from([
+            (RECEIVERS, Table::new(&["client_id"])),
+            (LEDGER, Table::new(&["partition", "notification"])),
+        ]);
+        Self {
+            calls: Vec::new(),
+            faults: Vec::new(),
+            refused_messages: None,
+            tables,
+            queues: HashMap::new(),
+            secrets: HashMap::new(),
+        }
+    }
+}
+
+impl State {
+    fn fault(&mut self, call: &Call) -> Option<Fault> {
+        let applies = |rule: &Rule| rule.operation == call.operation && (rule.holds)(&call.input);
+        let at = self.faults.iter().position(applies)?;
+        let fault = self.faults[at].fault;
+        if self.faults[at].once {
+            self.faults.remove(at);
+        }
+        Some(fault)
+    }
+
+    fn answer(&mut self, Call { operation, input }: &Call) -> HttpResponse {
+        let (status, body) = match operation.as_str() {
+            "GetSecretValue" => {
+                let name = input["SecretId"].as_str().unwrap_or_default();
+                match self.secrets.get(name) {
+                    Some(text) => (200, json!({ "ARN": name, "Name": name, "SecretString": text })),
+                    None => (400, json!({ "__type": "ResourceNotFoundException" })),
+                }
+            }
+            "SendMessage" => (200, self.send(input)),
+            "SendMessageBatch" => (200, self.send_batch(input)),
+            _ => {
+                let name = input["TableName"].as_str().unwrap_or_default();
+                match self.tables.get_mut(name) {
+                    Some(table) => table.answer(operation, input),
+                    None => (400, json!({ "__type": "ResourceNotFoundException" })),
+                }
+            }
+        };
+        respond(status, &body)
+    }
+
+    fn send(&mut self, input: &Value) -> Value {
+        let queue = input["QueueUrl"].as_str().expect("a message goes to a queue");
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let message = Message {
+            body: text(&input["MessageBody"]).expect("a message has a body"),
+            delay_s: input["DelaySeconds"].as_u64().unwrap_or_default(),
+            group: text(&input["MessageGroupId"]),
+            reason: text(&input["MessageAttributes"]["reason"]["StringValue"]),
+        };
+        self.queues.entry(queue.to_owned()).or_default().push_back(message);
+        json!({ "MessageId": "00000000-0000-4000-8000-000000000001", "MD5OfMessageBody": "" })
+    }
+
+    fn send_batch(&mut self, input: &Value) -> Value {
+        let (mut taken, mut failed) = (Vec::new(), Vec::new());
+        for entry in input["Entries"].as_array().into_iter().flatten() {
+            let mut message = entry.clone();
+            message["QueueUrl"] = input["QueueUrl"].clone();
+            let refused = self
+                .refused_messages
+                .as_deref()
+                .is_some_and(|text| entry["MessageBody"].as_str().is_some_and(|body| body.contains(text)));
+            if refused {
+                failed.push(json!({ "Id": entry["Id"], "SenderFault": false, "Code": "InternalError" }));
+            } else {
+                self.send(&message);
+                taken.push(json!({ "Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "" }));
+            }
+        }
+        json!({ "Successful": taken, "Failed": failed })
+    }
+}

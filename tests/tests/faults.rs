@@ -1,0 +1,682 @@
+//! What the functions do when AWS does not: each in this process, with the real clients of the SDK, on a stand-in for SQS,
+//! DynamoDB and Secrets Manager.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod intake {
+    use std::time::Duration;
+
+    use arauto::local::change;
+    use http::Method;
+    use serde_json::{Value, json};
+    use tests::aws::{Fault, Functions, NOTIFICATIONS, call, post, verdicts};
+    use tests::contract::Contract;
+    use tokio::time::Instant;
+    use webhook::aws::CALL_TIMEOUT;
+    use webhook::notification::Endpoint;
+
+    const BASE: &str = "https://itp.example.com/kong3";
+    const JSON: &str = "application/json";
+    /// The timeout of intake in the template.
+    const TIMEOUT: Duration = Duration::from_secs(10);
+
+    async fn registered(clients: impl IntoIterator<Item = String>) -> Functions {
+        let functions = Functions::default();
+        for client in clients {
+            functions.register(&client, BASE).await;
+        }
+        functions.aws.forget_calls();
+        functions
+    }
+
+    fn payment(functions: &Functions, client: &str, resource: &str) -> Value {
+        change(Endpoint::PixPayment, client, resource, functions.hands.now())
+    }
+
+    fn clients(count: usize) -> impl Iterator<Item = String> {
+        (0..count).map(|number| format!("itp-{number}"))
+    }
+
+    #[tokio::test]
+    async fn what_the_queue_refused_is_unavailable_and_the_rest_is_accepted() {
+        let functions = registered(clients(1)).await;
+        let intake = functions.intake().await;
+        let changes: Vec<_> =
+            ["good-1", "bad-1", "bad-1", "good-2"].map(|id| payment(&functions, "itp-0", id)).into();
+        let document = json!({ "changes": changes });
+
+        functions.aws.refuses_messages_with("bad-1");
+        let answer = verdicts(&intake, &document).await;
+        let expected = ["accepted", "unavailable", "unavailable", "accepted"].map(str::to_owned);
+        assert_eq!(answer, (207, expected.to_vec()));
+        assert_eq!(functions.aws.take_messages(NOTIFICATIONS).len(), 2);
+
+        functions.aws.recovers();
+        let answer = verdicts(&intake, &document).await;
+        let expected = ["accepted", "accepted", "duplicate", "accepted"].map(str::to_owned);
+        assert_eq!(answer, (202, expected.to_vec()));
+        assert_eq!(functions.aws.take_messages(NOTIFICATIONS).len(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_queue_that_is_down_is_told_to_the_caller_in_time() {
+        for fault in [Fault::Unreachable, Fault::Silent, Fault::THROTTLED, Fault::DENIED] {
+            let functions = registered(clients(1)).await;
+            let intake = functions.intake().await;
+            functions.aws.fails("SendMessageBatch", fault);
+            let changes: Vec<_> =
+                (0..100).map(|number| payment(&functions, "itp-0", &format!("p-{number}"))).collect();
+
+            let started = Instant::now();
+            let answer = post(&intake, JSON, &json!({ "changes": changes }).to_string()).await;
+            let took = started.elapsed();
+            assert!(took <= CALL_TIMEOUT, "{fault:?}: {took:?}");
+
+            assert_eq!(answer.status, 503, "{fault:?}");
+            assert_eq!(answer.headers["content-type"], "application/problem+json");
+            assert_eq!(answer.headers["retry-after"], "5");
+            Contract::read().unwrap().check("post", "/v1/state-changes", &answer).unwrap();
+            let body: Value = serde_json::from_slice(&answer.body).unwrap();
+            let verdicts = body["verdicts"].as_array().unwrap();
+            assert_eq!(verdicts.len(), 100);
+            assert!(verdicts.iter().all(|judged| judged["verdict"] == "unavailable"), "{body}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn with_nothing_of_aws_answering_intake_still_answers_before_its_timeout() {
+        let functions = registered(clients(2)).await;
+        let intake = functions.intake().await;
+        functions.aws.fails_where(
+            "GetItem",
+            |input| input["Key"]["client_id"]["S"] == "itp-0",
+            Fault::Silent,
+        );
+        functions.aws.fails("SendMessageBatch", Fault::Silent);
+        let changes = ["itp-0", "itp-1"].map(|client| payment(&functions, client, "p-1"));
+
+        let started = Instant::now();
+        let answer = verdicts(&intake, &json!({ "changes": changes })).await;
+        let took = started.elapsed();
+        assert!(2 * CALL_TIMEOUT <= took && took < TIMEOUT, "{took:?}");
+        assert_eq!(answer, (503, vec!["unavailable".to_owned(); 2]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_whose_receiver_cannot_be_read_is_unavailable_and_the_others_are_queued() {
+        let functions = registered(clients(2)).await;
+        let intake = functions.intake().await;
+        let of_first = |input: &Value| input["Key"]["client_id"]["S"] == "itp-0";
+        functions.aws.fails_where("GetItem", of_first, Fault::THROTTLED);
+        let changes = ["itp-0", "itp-1"].map(|client| payment(&functions, client, "p-1"));
+        let answer = verdicts(&intake, &json!({ "changes": changes })).await;
+        assert_eq!(answer, (207, vec!["unavailable".to_owned(), "accepted".to_owned()]));
+
+        functions.aws.fails("GetItem", Fault::Unreachable);
+        let answer = verdicts(&functions.intake().await, &json!({ "changes": changes })).await;
+        assert_eq!(answer, (503, vec!["unavailable".to_owned(); 2]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn directory_says_that_its_table_is_down() {
+        let contract = Contract::read().unwrap();
+        let cases = [
+            ("GetItem", Method::PUT, "put"),
+            ("PutItem", Method::PUT, "put"),
+            ("GetItem", Method::GET, "get"),
+            ("DeleteItem", Method::DELETE, "delete"),
+        ];
+        for fault in [Fault::Unreachable, Fault::Silent, Fault::THROTTLED] {
+            for (operation, method, name) in &cases {
+                let functions = registered(clients(1)).await;
+                functions.aws.fails(operation, fault);
+                let directory = functions.directory().await;
+                let body = json!({ "webhook_uris": [BASE] }).to_string();
+                let answer = call(&directory, method.clone(), "itp-0", &body).await;
+                assert_eq!(answer.status, 503, "{method} with {operation} {fault:?}");
+                contract.check(name, "/v1/clients/{clientId}", &answer).unwrap();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_too_large_or_not_json_is_refused_before_anything_is_asked() {
+        let functions = registered(clients(1)).await;
+        let intake = functions.intake().await;
+        let contract = Contract::read().unwrap();
+        let longest = 256 * 1024;
+        for (content_type, length, status) in [
+            (JSON, longest, 400),
+            (JSON, longest + 1, 413),
+            ("Application/JSON; charset=utf-8", longest, 400),
+            ("text/plain", 2, 415),
+            ("application/jsonp", 2, 415),
+            ("application/problem+json", 2, 415),
+        ] {
+            let answer = post(&intake, content_type, &" ".repeat(length)).await;
+            assert_eq!(answer.status, status, "{length} bytes of {content_type}");
+            contract.check("post", "/v1/state-changes", &answer).unwrap();
+        }
+        assert_eq!(functions.aws.calls(), []);
+    }
+
+    #[tokio::test]
+    async fn a_hundred_changes_of_a_hundred_clients_are_a_hundred_reads_and_ten_sends() {
+        let functions = registered(clients(100)).await;
+        let intake = functions.intake().await;
+        let changes: Vec<_> = clients(100).map(|client| payment(&functions, &client, "p-1")).collect();
+        let answer = verdicts(&intake, &json!({ "changes": changes })).await;
+        assert_eq!(answer, (202, vec!["accepted".to_owned(); 100]));
+        assert_eq!(functions.aws.counted(), ["GetItem 100", "SendMessageBatch 10"]);
+        assert_eq!(functions.aws.take_messages(NOTIFICATIONS).len(), 100);
+    }
+
+    #[tokio::test]
+    async fn a_hundred_changes_of_one_client_are_one_read_and_ten_sends_in_its_group() {
+        let functions = registered(clients(1)).await;
+        let intake = functions.intake().await;
+        let changes: Vec<_> =
+            (0..100).map(|number| payment(&functions, "itp-0", &format!("p-{number}"))).collect();
+        let answer = verdicts(&intake, &json!({ "changes": changes })).await;
+        assert_eq!(answer, (202, vec!["accepted".to_owned(); 100]));
+        assert_eq!(functions.aws.counted(), ["GetItem 1", "SendMessageBatch 10"]);
+        let messages = functions.aws.take_messages(NOTIFICATIONS);
+        assert!(messages.iter().all(|message| message.group.as_deref() == Some("itp-0")));
+    }
+}
+
+mod dispatch {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use ::dispatch::Dispatch;
+    use arauto::local::change;
+    use arauto::pki::{ClientSubject, Identity, Validity};
+    use arauto::receiver::{Settings, Twin};
+    use jiff::SignedDuration;
+    use serde_json::{Value, json};
+    use tests::aws::{Call, Fault, Functions, Message, NOTIFICATIONS, PKI, Row, UNDELIVERED, kept};
+    use tokio::time::Instant;
+    use webhook::aws::{CALL_TIMEOUT, RECEIVER_COPY_LIVES};
+    use webhook::delivery::{AttemptMessage, AttemptNumber, LEASE};
+    use webhook::notification::{Endpoint, StateChange};
+
+    const CLIENT: &str = "itp-1";
+    const PATIENCE: Duration = Duration::from_secs(20);
+    const NOTHING: [usize; 0] = [];
+    /// How long finding the receiver and the identity may take.
+    const PREPARE: Duration = Duration::from_secs(4);
+    /// When the queue hands a message out again.
+    const VISIBILITY: SignedDuration = SignedDuration::from_secs(240);
+
+    /// A receiver, an identity, and dispatch ready to send.
+    struct Bench {
+        functions: Functions,
+        twin: Twin,
+        dispatch: Arc<Dispatch>,
+    }
+
+    impl Bench {
+        async fn new(answers: &str) -> Self {
+            let functions = Functions::default();
+            functions.put_identity(&PKI.sender);
+            Self::with(functions, answers).await
+        }
+
+        async fn with(functions: Functions, answers: &str) -> Self {
+            let settings = Settings {
+                answers: answers.parse().unwrap(),
+                ..Settings::new(PKI.receiver.clone(), PKI.sender_authority.root_pem())
+            };
+            let twin = Twin::start(settings).await.unwrap();
+            functions.register(CLIENT, &twin.base_uri()).await;
+            let dispatch = functions.dispatch(&functions.hands).await;
+            // As `main` does, before the first message.
+            dispatch.sender.client().await.ok();
+            functions.aws.forget_calls();
+            Self { functions, twin, dispatch }
+        }
+
+        fn message(&self, endpoint: Endpoint, resource: &str) -> AttemptMessage {
+            let now = self.functions.hands.now();
+            let change = StateChange::from_json(&change(endpoint, CLIENT, resource, now), "").unwrap();
+            AttemptMessage::first(change, now).unwrap()
+        }
+
+        fn payment(&self) -> AttemptMessage {
+            self.message(Endpoint::PixPayment, "p-1")
+        }
+
+        async fn kept(&self, message: &AttemptMessage) -> Vec<usize> {
+            kept(&self.dispatch, &[message.to_json()]).await
+        }
+
+        fn row(&self, message: &AttemptMessage) -> Row {
+            self.functions.aws.ledger_row(message.notification.as_str()).expect("the ledger has a row")
+        }
+
+        /// Takes the one message that waits in the queue, and lets its delay pass.
+        fn next_message(&self) -> (AttemptMessage, Message) {
+            let mut messages = self.functions.aws.take_messages(NOTIFICATIONS);
+            assert_eq!(messages.len(), 1, "{messages:?}");
+            let message = messages.remove(0);
+            self.functions.hands.advance(SignedDuration::from_secs(message.delay_s.try_into().unwrap()));
+            (AttemptMessage::from_json(&message.body).unwrap(), message)
+        }
+
+        /// Lets the receiver fail so many attempts, and returns the message of the next one.
+        async fn after_failures(&self, failures: u8) -> AttemptMessage {
+            let mut message = self.payment();
+            for _ in 0..failures {
+                assert_eq!(self.kept(&message).await, NOTHING);
+                (message, _) = self.next_message();
+            }
+            message
+        }
+    }
+
+    /// Says whether an update gives a notification this status.
+    fn writes(status: &'static str) -> impl Fn(&Value) -> bool + Send + 'static {
+        move |input| input["ExpressionAttributeValues"][":status"]["S"] == status
+    }
+
+    fn begins(input: &Value) -> bool {
+        input["ExpressionAttributeValues"].get(":lease").is_some()
+    }
+
+    #[tokio::test]
+    async fn a_batch_delivered_at_once_costs_two_writes_a_notification_and_one_read_in_all() {
+        let bench = Bench::new("202").await;
+        let batch = |name: &str| -> Vec<String> {
+            (0..10)
+                .map(|number| bench.message(Endpoint::PixPayment, &format!("{name}-{number}")).to_json())
+                .collect()
+        };
+        assert_eq!(kept(&bench.dispatch, &batch("a")).await, NOTHING);
+        assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "UpdateItem 20"]);
+
+        bench.functions.hands.advance(RECEIVER_COPY_LIVES - SignedDuration::from_millis(1));
+        bench.functions.aws.forget_calls();
+        assert_eq!(kept(&bench.dispatch, &batch("b")).await, NOTHING);
+        assert_eq!(bench.functions.aws.counted(), ["UpdateItem 20"]);
+
+        bench.functions.hands.advance(SignedDuration::from_millis(1));
+        bench.functions.aws.forget_calls();
+        assert_eq!(kept(&bench.dispatch, &batch("c")).await, NOTHING);
+        assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "UpdateItem 20"]);
+        assert_eq!(bench.twin.count(), 30);
+    }
+
+    #[tokio::test]
+    async fn a_begin_whose_answer_was_lost_is_recognised_as_ours() {
+        let bench = Bench::new("202").await;
+        let message = bench.payment();
+        bench.functions.aws.fails_once("UpdateItem", Fault::AnswerLost);
+        assert_eq!(bench.kept(&message).await, NOTHING);
+        assert_eq!(bench.twin.count(), 1);
+        assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "UpdateItem 3"]);
+        let row = bench.row(&message);
+        assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "1"));
+        assert_eq!((row.attempt(1, "outcome"), row.attempt(1, "status")), ("delivered", "202"));
+        let received = bench.twin.received();
+        assert_eq!(received[0].interaction_id.as_deref(), Some(row.attempt(1, "interaction_id")));
+    }
+
+    #[tokio::test]
+    async fn so_is_the_begin_of_a_later_attempt() {
+        let bench = Bench::new("503,202").await;
+        let second = bench.after_failures(1).await;
+        bench.functions.aws.fails_once("UpdateItem", Fault::AnswerLost);
+        assert_eq!(bench.kept(&second).await, NOTHING);
+        let row = bench.row(&second);
+        assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "2"));
+        assert_eq!((row.attempt(1, "outcome"), row.attempt(2, "outcome")), ("server_error", "delivered"));
+        assert_eq!(bench.twin.count(), 2);
+    }
+
+    #[tokio::test]
+    async fn an_outcome_whose_answer_was_lost_is_recorded_once() {
+        for (answer, status) in [("202", "delivered"), ("503", "waiting")] {
+            let bench = Bench::new(answer).await;
+            let message = bench.payment();
+            let lost = std::sync::atomic::AtomicBool::new(false);
+            let first = move |input: &Value| {
+                writes(status)(input) && !lost.swap(true, std::sync::atomic::Ordering::Relaxed)
+            };
+            bench.functions.aws.fails_where("UpdateItem", first, Fault::AnswerLost);
+            assert_eq!(bench.kept(&message).await, NOTHING, "{status}");
+            assert_eq!(bench.row(&message).text("status"), status);
+            assert_eq!(bench.twin.count(), 1);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_ledger_nothing_is_posted() {
+        for fault in [Fault::THROTTLED, Fault::Unreachable, Fault::Silent, Fault::DENIED] {
+            let bench = Bench::new("202").await;
+            bench.functions.aws.fails("UpdateItem", fault);
+            let started = Instant::now();
+            assert_eq!(bench.kept(&bench.payment()).await, [0], "{fault:?}");
+            let took = started.elapsed();
+            assert!(took <= CALL_TIMEOUT, "{fault:?}: {took:?}");
+            assert_eq!(bench.twin.connections().accepted, 0, "{fault:?}");
+            assert_eq!(bench.functions.aws.take_messages(NOTIFICATIONS), []);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_usable_identity_no_attempt_begins() {
+        let json = |chain: &Identity, key: &Identity| {
+            json!({ "certificate_chain": chain.chain_pem, "private_key": key.key_pem }).to_string()
+        };
+        let now = Functions::default().hands.now();
+        let days = |days: i64| now + SignedDuration::from_hours(24 * days);
+        let of_days = |from, until| {
+            let validity = Validity { not_before: days(from), not_after: days(until) };
+            let identity = PKI.sender_authority.client_with(&ClientSubject::default(), validity).unwrap();
+            json(&identity, &identity)
+        };
+        let cases = [
+            (None, "identity_unreadable"),
+            (Some("no JSON".to_owned()), "identity_unusable"),
+            (Some(json(&PKI.sender, &PKI.receiver)), "identity_unusable"),
+            (Some(of_days(-2, -1)), "identity_expired"),
+            (Some(of_days(1, 2)), "identity_not_yet_valid"),
+        ];
+        for (secret, code) in cases {
+            let functions = Functions::default();
+            match &secret {
+                Some(text) => functions.put_identity_text(text),
+                None => functions.aws.fails("GetSecretValue", Fault::DENIED),
+            }
+            let bench = Bench::with(functions, "202").await;
+            let message = bench.payment();
+            assert_eq!(bench.kept(&message).await, [0], "{code}");
+            let fault = bench.dispatch.sender.client().await.err().map(|error| error.code());
+            assert_eq!(fault, Some(code));
+            assert_eq!(bench.functions.aws.ledger_row(message.notification.as_str()), None, "{code}");
+            let update = |call: &Call| call.operation == "UpdateItem";
+            assert!(!bench.functions.aws.calls().iter().any(update), "{code}");
+            assert_eq!(bench.twin.connections().accepted, 0, "{code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_message_kept_for_want_of_an_identity_is_delivered_once_there_is_one() {
+        let functions = Functions::default();
+        functions.put_identity_text("no JSON");
+        let bench = Bench::with(functions, "202").await;
+        let message = bench.payment();
+        assert_eq!(bench.kept(&message).await, [0]);
+        bench.functions.put_identity(&PKI.sender);
+        assert_eq!(bench.kept(&message).await, NOTHING);
+        let row = bench.row(&message);
+        assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "1"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_table_or_secret_that_never_answers_keeps_the_batch_and_does_not_hold_it() {
+        for operation in ["GetItem", "GetSecretValue"] {
+            let functions = Functions::default();
+            functions.put_identity(&PKI.sender);
+            functions.aws.fails(operation, Fault::Silent);
+            let bench = Bench::with(functions, "202").await;
+            let batch: Vec<_> = (0..10)
+                .map(|number| bench.message(Endpoint::PixPayment, &format!("p-{number}")).to_json())
+                .collect();
+            let started = Instant::now();
+            assert_eq!(kept(&bench.dispatch, &batch).await, (0..10).collect::<Vec<_>>(), "{operation}");
+            let took = started.elapsed();
+            assert!(PREPARE <= took && took < PREPARE + Duration::from_millis(100), "{operation}: {took:?}");
+            assert_eq!(bench.twin.connections().accepted, 0, "{operation}");
+            let asked = bench.functions.aws.calls();
+            assert!(asked.iter().all(|call| call.operation.starts_with("Get")), "{operation}: {asked:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_our_authorisation_server_id_an_enrollment_waits_and_a_payment_does_not() {
+        let functions = Functions { servers: "", ..Functions::default() };
+        functions.put_identity(&PKI.sender);
+        let bench = Bench::with(functions, "202").await;
+        let enrollment = bench.message(Endpoint::Enrollment, "e-1");
+        assert_eq!(kept(&bench.dispatch, &[enrollment.to_json(), bench.payment().to_json()]).await, [0]);
+        assert_eq!(bench.functions.aws.ledger_row(enrollment.notification.as_str()), None);
+        assert_eq!(bench.row(&bench.payment()).text("status"), "delivered");
+        assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "UpdateItem 2"]);
+        assert_eq!(bench.twin.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_attempt_whose_outcome_could_not_be_written_counts_as_interrupted_after_its_lease() {
+        let bench = Bench::new("202").await;
+        let message = bench.payment();
+        bench.functions.aws.fails_where("UpdateItem", writes("delivered"), Fault::DENIED);
+        assert_eq!(bench.kept(&message).await, [0]);
+        assert_eq!(bench.twin.count(), 1);
+        bench.functions.aws.recovers();
+
+        bench.functions.hands.advance(LEASE - SignedDuration::from_millis(1));
+        assert_eq!(bench.kept(&message).await, [0]);
+        assert_eq!(bench.row(&message).text("status"), "attempting");
+
+        bench.functions.hands.advance(VISIBILITY - LEASE + SignedDuration::from_millis(1));
+        assert_eq!(bench.kept(&message).await, NOTHING);
+        let row = bench.row(&message);
+        assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("waiting", "interrupted"));
+        let (second, queued) = bench.next_message();
+        assert_eq!((second.attempt.get(), queued.delay_s), (2, 0));
+        assert_eq!(bench.twin.count(), 1);
+
+        assert_eq!(bench.kept(&second).await, NOTHING);
+        let row = bench.row(&message);
+        assert_eq!((row.text("status"), row.attempt(2, "outcome")), ("delivered", "delivered"));
+        assert_eq!(bench.twin.count(), 2);
+    }
+
+    #[tokio::test]
+    async fn right_after_its_lease_an_interrupted_attempt_is_followed_ten_seconds_later() {
+        let bench = Bench::new("202").await;
+        let message = bench.payment();
+        bench.functions.aws.fails_where("UpdateItem", writes("delivered"), Fault::DENIED);
+        assert_eq!(bench.kept(&message).await, [0]);
+        bench.functions.aws.recovers();
+        bench.functions.hands.advance(LEASE);
+        assert_eq!(bench.kept(&message).await, NOTHING);
+        let (second, queued) = bench.next_message();
+        assert_eq!((second.attempt.get(), queued.delay_s), (2, 10));
+    }
+
+    #[tokio::test]
+    async fn a_failure_whose_next_attempt_could_not_be_queued_is_not_recorded() {
+        let bench = Bench::new("503").await;
+        let message = bench.payment();
+        bench.functions.aws.fails("SendMessage", Fault::DENIED);
+        assert_eq!(bench.kept(&message).await, [0]);
+        let row = bench.row(&message);
+        assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("attempting", ""));
+
+        bench.functions.aws.recovers();
+        bench.functions.hands.advance(VISIBILITY);
+        assert_eq!(bench.kept(&message).await, NOTHING);
+        let row = bench.row(&message);
+        assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("waiting", "interrupted"));
+        assert_eq!(bench.next_message().0.attempt.get(), 2);
+        assert_eq!(bench.twin.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_failure_that_could_not_be_recorded_is_settled_by_the_attempt_after_it() {
+        let bench = Bench::new("503,202").await;
+        let message = bench.payment();
+        bench.functions.aws.fails_where("UpdateItem", writes("waiting"), Fault::DENIED);
+        assert_eq!(bench.kept(&message).await, [0]);
+        let (second, _) = bench.next_message();
+        bench.functions.aws.recovers();
+
+        // The row still says that attempt 1 is under way, so attempt 2 waits for its lease.
+        assert_eq!(bench.kept(&second).await, [0]);
+        bench.functions.hands.advance(VISIBILITY);
+        assert_eq!(bench.kept(&second).await, NOTHING);
+        let row = bench.row(&message);
+        assert_eq!((row.attempt(1, "outcome"), row.attempt(2, "outcome")), ("interrupted", "delivered"));
+        assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "2"));
+
+        assert_eq!(bench.kept(&message).await, NOTHING);
+        assert_eq!(bench.functions.aws.take_messages(NOTIFICATIONS), []);
+        assert_eq!(bench.twin.count(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_comes_two_seconds_early_waits() {
+        let bench = Bench::new("202").await;
+        bench.functions.remove(CLIENT).await;
+        let due = bench.functions.hands.now() + SignedDuration::from_secs(2);
+        let message = bench.payment().again(AttemptNumber::try_from(2).unwrap(), due);
+        let started = Instant::now();
+        let (ended, ()) = tokio::join!(bench.kept(&message), async {
+            tokio::time::sleep(Duration::from_millis(1_999)).await;
+            let asked = bench.functions.aws.calls();
+            assert!(asked.iter().all(|call| call.operation == "DeleteItem"), "{asked:?}");
+        });
+        assert_eq!(ended, NOTHING);
+        assert_eq!(started.elapsed().as_secs(), 2);
+        assert_eq!(bench.row(&message).text("status"), "cancelled");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_comes_earlier_still_is_sent_on_with_the_rest_of_its_delay() {
+        let bench = Bench::new("202").await;
+        let due = bench.functions.hands.now() + SignedDuration::from_millis(2_001);
+        let message = bench.payment().again(AttemptNumber::try_from(2).unwrap(), due);
+        let started = Instant::now();
+        assert_eq!(bench.kept(&message).await, NOTHING);
+        assert_eq!(started.elapsed(), Duration::ZERO);
+        assert_eq!(bench.functions.aws.counted(), ["SendMessage 1"]);
+        let (sent_on, queued) = bench.next_message();
+        assert_eq!((sent_on, queued.delay_s), (message, 3));
+    }
+
+    #[tokio::test]
+    async fn a_notification_is_buried_before_the_ledger_says_that_it_is_undelivered() {
+        let bench = Bench::new("503").await;
+        let third = bench.after_failures(2).await;
+        bench.functions.aws.forget_calls();
+        assert_eq!(bench.kept(&third).await, NOTHING);
+        assert_eq!(bench.row(&third).text("status"), "undelivered");
+        let calls = bench.functions.aws.calls();
+        let at = |found: &dyn Fn(&Call) -> bool| calls.iter().position(found).expect("it is called");
+        let buried = at(&|call| call.operation == "SendMessage" && call.input["QueueUrl"] == UNDELIVERED);
+        let recorded = at(&|call| writes("undelivered")(&call.input));
+        assert!(buried < recorded);
+        let undelivered = bench.functions.aws.take_messages(UNDELIVERED);
+        assert_eq!(undelivered.len(), 1);
+        assert_eq!(undelivered[0].reason.as_deref(), Some("server_error"));
+        assert_eq!(bench.functions.aws.take_messages(NOTIFICATIONS), []);
+        assert_eq!(bench.twin.count(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_third_attempt_that_was_interrupted_is_buried_too() {
+        let bench = Bench::new("503").await;
+        let third = bench.after_failures(2).await;
+        bench.functions.aws.fails("SendMessage", Fault::DENIED);
+        assert_eq!(bench.kept(&third).await, [0]);
+        assert_eq!(bench.row(&third).text("status"), "attempting");
+
+        bench.functions.aws.recovers();
+        bench.functions.hands.advance(VISIBILITY);
+        assert_eq!(bench.kept(&third).await, NOTHING);
+        let row = bench.row(&third);
+        assert_eq!((row.text("status"), row.attempt(3, "outcome")), ("undelivered", "interrupted"));
+        let undelivered = bench.functions.aws.take_messages(UNDELIVERED);
+        assert_eq!(undelivered.len(), 1);
+        assert_eq!(undelivered[0].reason.as_deref(), Some("interrupted"));
+        assert_eq!(bench.twin.count(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_buried_message_that_is_moved_back_is_not_attempted_a_fourth_time() {
+        let bench = Bench::new("503").await;
+        let third = bench.after_failures(2).await;
+        assert_eq!(bench.kept(&third).await, NOTHING);
+        let buried = bench.functions.aws.take_messages(UNDELIVERED).remove(0);
+        assert_eq!(kept(&bench.dispatch, &[buried.body]).await, NOTHING);
+        assert_eq!(bench.twin.count(), 3);
+        assert_eq!(bench.row(&third).text("status"), "undelivered");
+    }
+
+    #[tokio::test]
+    async fn a_success_counts_although_another_process_has_given_the_attempt_up() {
+        let bench = Bench::new("delay:1s:202,202").await;
+        let message = bench.payment();
+        let later = bench.functions.dispatch(&bench.functions.hands.ahead(VISIBILITY)).await;
+        let (slow, ()) = tokio::join!(bench.kept(&message), async {
+            bench.twin.wait_for(1, PATIENCE).await.unwrap();
+            assert_eq!(kept(&later, &[message.to_json()]).await, NOTHING);
+            let row = bench.row(&message);
+            assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("waiting", "interrupted"));
+        });
+        assert_eq!(slow, NOTHING);
+        let row = bench.row(&message);
+        assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("delivered", "delivered"));
+
+        let (second, _) = bench.next_message();
+        assert_eq!(kept(&later, &[second.to_json()]).await, NOTHING);
+        assert_eq!(bench.twin.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_copy_of_a_message_whose_notification_is_delivered_is_dropped() {
+        let bench = Bench::new("202").await;
+        let message = bench.payment();
+        assert_eq!(bench.kept(&message).await, NOTHING);
+        let row = bench.row(&message);
+        assert_eq!(bench.kept(&message).await, NOTHING);
+        assert_eq!(bench.row(&message), row);
+        assert_eq!(bench.twin.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_late_second_attempt_whose_notification_the_ledger_has_forgotten_is_dropped() {
+        let bench = Bench::new("503").await;
+        let second = bench.after_failures(1).await;
+        bench.functions.aws.forget_row(second.notification.as_str());
+        assert_eq!(bench.kept(&second).await, NOTHING);
+        assert_eq!(bench.functions.aws.ledger_row(second.notification.as_str()), None);
+        assert_eq!(bench.twin.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_cancellation_waits_for_the_attempt_under_way() {
+        let bench = Bench::new("delay:1s:503").await;
+        let message = bench.payment();
+        let other = bench.functions.dispatch(&bench.functions.hands).await;
+        let (attempted, ()) = tokio::join!(bench.kept(&message), async {
+            bench.twin.wait_for(1, PATIENCE).await.unwrap();
+            bench.functions.remove(CLIENT).await;
+            assert_eq!(kept(&other, &[message.to_json()]).await, [0]);
+            assert_eq!(bench.row(&message).text("status"), "attempting");
+        });
+        assert_eq!(attempted, NOTHING);
+        assert_eq!(bench.row(&message).text("status"), "waiting");
+
+        let (second, _) = bench.next_message();
+        assert_eq!(bench.kept(&second).await, NOTHING);
+        let row = bench.row(&message);
+        assert_eq!((row.text("status"), row.text("reason")), ("cancelled", "no_receiver"));
+        assert_eq!(bench.twin.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn of_two_processes_with_one_message_one_posts() {
+        let bench = Bench::new("delay:500ms:202").await;
+        let message = bench.payment();
+        let other = bench.functions.dispatch(&bench.functions.hands).await;
+        let bodies = [message.to_json()];
+        let (one, two) = tokio::join!(bench.kept(&message), kept(&other, &bodies));
+        assert_eq!([one, two].concat(), [0]);
+        let begun = bench.functions.aws.calls().into_iter().filter(|call| begins(&call.input)).count();
+        assert_eq!((begun, bench.twin.count()), (2, 1));
+    }
+}
