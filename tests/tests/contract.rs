@@ -1,0 +1,425 @@
+//! `infra/api.yaml` against the template and the code, and the template against the code.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::read_to_string;
+use std::time::Duration;
+
+use arauto::local::changes_of_all_kinds;
+use jiff::Timestamp;
+use regex_lite::Regex;
+use serde_json::{Value, json};
+use tests::aws::{Functions, post};
+use tests::contract::{Contract, file};
+use webhook::aws::CALL_TIMEOUT;
+use webhook::delivery::{EXCHANGE_DEADLINE, LEASE};
+use webhook::directory::RegistrationRequest;
+use webhook::notification::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, StateChange};
+
+const STATE_CHANGES: (&str, &str) = ("post", "/v1/state-changes");
+const CLIENTS: (&str, &str) = ("put", "/v1/clients/{clientId}");
+
+/// The resources of `template.yaml`. What a tag of CloudFormation stands for is not looked into: `!Ref X` reads as `X`.
+fn resources() -> BTreeMap<String, Value> {
+    let text = read_to_string(file("template.yaml").unwrap()).unwrap();
+    let tag = Regex::new(r"(?m)([:\[,-] )![A-Za-z]+ ").unwrap();
+    let template: Value = serde_saphyr::from_str(&tag.replace_all(&text, "$1")).unwrap();
+    template["Resources"].as_object().unwrap().clone().into_iter().collect()
+}
+
+fn of_type(kind: &str) -> BTreeMap<String, Value> {
+    resources().into_iter().filter(|(_, resource)| resource["Type"] == kind).collect()
+}
+
+fn seconds(resource: &str, property: &str) -> Duration {
+    let resources = resources();
+    Duration::from_secs(resources[resource]["Properties"][property].as_u64().unwrap())
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+#[test]
+fn the_contract_and_the_template_have_the_same_routes_and_each_asks_for_a_signature() {
+    let routes = of_type("AWS::ApiGatewayV2::Route");
+    for (name, route) in &routes {
+        assert_eq!(route["Properties"]["AuthorizationType"], "AWS_IAM", "{name}");
+    }
+    let keys: BTreeSet<_> =
+        routes.values().map(|route| text(&route["Properties"]["RouteKey"]).to_owned()).collect();
+    assert_eq!(keys.len(), routes.len());
+    assert_eq!(keys, Contract::read().unwrap().routes());
+}
+
+#[test]
+fn each_route_and_nothing_else_may_invoke_the_function_behind_it() {
+    let integrations = of_type("AWS::ApiGatewayV2::Integration");
+    let expected: BTreeSet<_> = of_type("AWS::ApiGatewayV2::Route")
+        .values()
+        .map(|route| {
+            let target = text(&route["Properties"]["Target"]);
+            let integration = target.trim_start_matches("integrations/${").trim_end_matches('}');
+            let function = text(&integrations[integration]["Properties"]["IntegrationUri"]).to_owned();
+            let key = text(&route["Properties"]["RouteKey"]).replace(' ', "").replace("{clientId}", "*");
+            (function, key)
+        })
+        .collect();
+    let permitted: BTreeSet<_> = of_type("AWS::Lambda::Permission")
+        .values()
+        .map(|permission| {
+            let properties = &permission["Properties"];
+            assert_eq!(properties["Action"], "lambda:InvokeFunction");
+            assert_eq!(properties["Principal"], "apigateway.amazonaws.com");
+            let (api, key) = text(&properties["SourceArn"]).split_once("/*/").unwrap();
+            assert!(api.ends_with(":${NotifierApi}"), "{api}");
+            (text(&properties["FunctionName"]).to_owned(), key.to_owned())
+        })
+        .collect();
+    assert_eq!(permitted, expected);
+}
+
+#[test]
+fn each_setting_that_a_function_reads_is_set_and_none_more() {
+    let name = Regex::new("ARAUTO_[A-Z_]+").unwrap();
+    let functions = of_type("AWS::Serverless::Function");
+    assert_eq!(functions.len(), 3);
+    for (function, resource) in functions {
+        let binary = text(&resource["Metadata"]["BuildProperties"]["Binary"]);
+        let source = read_to_string(file(&format!("functions/{binary}/src/main.rs")).unwrap()).unwrap();
+        let mut read: BTreeSet<_> = name.find_iter(&source).map(|found| found.as_str().to_owned()).collect();
+        if source.contains(".address_policy()") {
+            let source = read_to_string(file("functions/webhook/src/config.rs").unwrap()).unwrap();
+            read.extend(name.find_iter(&source).map(|found| found.as_str().to_owned()));
+        }
+        let variables = resource["Properties"]["Environment"]["Variables"].as_object().unwrap();
+        assert_eq!(variables.keys().cloned().collect::<BTreeSet<_>>(), read, "{function}");
+    }
+}
+
+#[test]
+fn a_function_has_time_for_all_that_it_may_have_to_wait_for() {
+    let second = Duration::from_secs(1);
+    // Early message, receiver and identity, three ledger writes, the exchange, the rest of its body, queue and ledger.
+    let dispatch = 2 * second + 4 * second + 3 * CALL_TIMEOUT + EXCHANGE_DEADLINE + second + 2 * CALL_TIMEOUT;
+    let timeout = seconds("DispatchFunction", "Timeout");
+    assert!(dispatch <= timeout, "{dispatch:?}");
+    // A lease that is over proves its process dead.
+    assert!(LEASE.unsigned_abs() >= timeout);
+    assert_eq!(seconds("NotificationsQueue", "VisibilityTimeout"), 6 * timeout);
+
+    // Reading the receivers, then queueing.
+    assert!(2 * CALL_TIMEOUT < seconds("IntakeFunction", "Timeout"));
+    // Reading the registration before, then writing the new one.
+    assert!(2 * CALL_TIMEOUT < seconds("DirectoryFunction", "Timeout"));
+}
+
+#[test]
+fn what_is_moved_to_the_undelivered_queue_outlives_its_first_queue() {
+    let retention = |queue| seconds(queue, "MessageRetentionPeriod");
+    assert!(retention("UndeliveredQueue") > retention("NotificationsQueue"));
+    let resources = resources();
+    let redrive = &resources["NotificationsQueue"]["Properties"]["RedrivePolicy"];
+    assert_eq!(redrive["deadLetterTargetArn"], "UndeliveredQueue.Arn");
+    let receives = u32::try_from(redrive["maxReceiveCount"].as_u64().unwrap()).unwrap();
+    let patience = receives * seconds("NotificationsQueue", "VisibilityTimeout");
+    assert!(patience < retention("NotificationsQueue"), "{patience:?}");
+}
+
+fn now() -> Timestamp {
+    "2026-11-22T13:15:30Z".parse().unwrap()
+}
+
+/// Judges documents by the contract and by the code.
+struct Judges {
+    contract: Contract,
+    operation: (&'static str, &'static str),
+    code: fn(&Value) -> bool,
+}
+
+impl Judges {
+    fn of_changes() -> Self {
+        let code = |value: &Value| StateChange::from_json(value, "").is_ok();
+        Self { contract: Contract::read().unwrap(), operation: STATE_CHANGES, code }
+    }
+
+    fn of_registrations() -> Self {
+        let code = |value: &Value| RegistrationRequest::from_json(value, "").is_ok();
+        Self { contract: Contract::read().unwrap(), operation: CLIENTS, code }
+    }
+
+    /// Says whether the contract takes a document, and whether the code does.
+    fn judge(&self, document: &Value) -> (bool, bool) {
+        let (method, path) = self.operation;
+        (self.contract.takes(method, path, document).unwrap(), (self.code)(document))
+    }
+
+    /// Lists the documents over which the two do not agree.
+    fn disagreements(&self, documents: impl IntoIterator<Item = Value>) -> Vec<String> {
+        documents
+            .into_iter()
+            .filter_map(|document| match self.judge(&document) {
+                (contract, code) if contract == code => None,
+                (true, _) => Some(format!("the code refuses {document}")),
+                (false, _) => Some(format!("the contract refuses {document}")),
+            })
+            .collect()
+    }
+}
+
+/// Documents that differ from this one in one field, which is missing or holds what it may or may not hold.
+fn mutations(base: &Value, fields: &[&str]) -> Vec<Value> {
+    let long = |length| Value::from("a".repeat(length));
+    let list = |length| Value::from(vec!["a"; length]);
+    let numbers = |length| Value::from(vec![202; length]);
+    let values = [
+        json!(null),
+        json!(true),
+        json!(false),
+        json!(7),
+        json!(7.5),
+        json!({}),
+        json!({ "a": "b" }),
+        json!(""),
+        json!(" "),
+        json!("a"),
+        long(128),
+        long(129),
+        long(256),
+        long(257),
+        list(0),
+        list(1),
+        list(10),
+        list(11),
+        list(50),
+        list(51),
+        json!(["a", 1]),
+        json!([null]),
+        json!([[]]),
+        numbers(1),
+        numbers(2),
+        numbers(100),
+        numbers(101),
+        json!([199]),
+        json!([200, 299]),
+        json!([300]),
+        json!([-202]),
+        json!([202.5]),
+        json!(["202"]),
+    ];
+    let mut mutations = vec![base.clone()];
+    for field in fields.iter().chain(&["unknown", "CLIENT_ID", ""]) {
+        for value in &values {
+            let mut mutation = base.clone();
+            mutation[field] = value.clone();
+            mutations.push(mutation);
+        }
+        let mut mutation = base.clone();
+        mutation.as_object_mut().unwrap().remove(*field);
+        mutations.push(mutation);
+    }
+    mutations.extend(values);
+    mutations
+}
+
+const CHANGE_FIELDS: &[&str] = &[
+    "client_id",
+    "api",
+    "resource",
+    "resource_id",
+    "api_version",
+    "from",
+    "to",
+    "event_instant",
+    "passed_through_partially_accepted",
+    "changed_fields",
+    "actor",
+    "product",
+    "cause",
+    "brand",
+    "event_id",
+];
+const REGISTRATION_FIELDS: &[&str] = &[
+    "webhook_uris",
+    "webhook_version",
+    "success_statuses",
+    "notify_optional",
+    "also_send_x_authorisation_server_id",
+];
+
+/// A state change of an API without webhook, of which nothing is asked beyond its fields, so the contract says all of it.
+fn change_without_webhook() -> Value {
+    json!({
+        "client_id": "itp-1", "api": "consents", "resource": "consent", "resource_id": "urn:bancoex:C1",
+        "api_version": "v3", "from": "AWAITING_AUTHORISATION", "to": "AUTHORISED", "actor": "USUARIO",
+        "event_instant": "2026-11-22T10:15:30.250-03:00",
+    })
+}
+
+#[test]
+fn the_examples_of_the_contract_are_taken_by_the_contract_and_by_the_code() {
+    for judges in [Judges::of_changes(), Judges::of_registrations()] {
+        let (method, path) = judges.operation;
+        let examples = judges.contract.request_examples(method, path);
+        assert_eq!(examples.len(), 2, "{path}");
+        for example in examples {
+            assert!(judges.contract.takes(method, path, &example).unwrap(), "{example}");
+            let changes = example["changes"].as_array().cloned().unwrap_or_else(|| vec![example]);
+            for change in changes {
+                assert!((judges.code)(&change), "{change}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_contract_and_the_code_take_the_same_fields_of_a_state_change() {
+    let mutations = mutations(&change_without_webhook(), CHANGE_FIELDS);
+    assert_eq!(Judges::of_changes().disagreements(mutations), [""; 0]);
+}
+
+#[test]
+fn what_the_contract_refuses_of_a_notifiable_change_the_code_refuses_too() {
+    let judges = Judges::of_changes();
+    let changes = changes_of_all_kinds("itp-1", "r-1", now());
+    for change in &changes {
+        assert_eq!(judges.judge(change), (true, true), "{change}");
+    }
+    for mutation in mutations(&changes[0], CHANGE_FIELDS) {
+        assert_ne!(judges.judge(&mutation), (false, true), "{mutation}");
+    }
+}
+
+#[test]
+fn the_contract_and_the_code_take_the_same_values_of_fields_with_a_pattern() {
+    let cases: [(&str, &[&str]); 4] = [
+        ("client_id", &["A.z_0~:@-", "a b", "a/b", "ação", "a\n", "a%20b"]),
+        (
+            "api_version",
+            &["v1", "v10", "v19", "v99", "v0", "v01", "v100", "V1", "1", "v", "v1.0", "v+1", "v1\n"],
+        ),
+        ("actor", &["DETENTORA", "INICIADORA", "USUARIO", "detentora", "OUTRO"]),
+        (
+            "event_instant",
+            &[
+                "2026-11-22T13:15:30Z",
+                "2026-11-22t13:15:30z",
+                "2026-11-22T13:15:30.123456789012Z",
+                "2026-11-22T13:15:30+23:59",
+                "2026-11-22T13:15:30-00:00",
+                "2024-02-29T00:00:00Z",
+                "2016-12-31T23:59:60Z",
+                "2026-02-29T00:00:00Z",
+                "2026-11-22T24:00:00Z",
+                "2026-11-22T13:60:00Z",
+                "2026-13-22T13:15:30Z",
+                "2026-11-22T13:15:30",
+                "2026-11-22T13:15Z",
+                "2026-11-22 13:15:30Z",
+                "2026-11-22",
+                "2026-11-22T13:15:30.Z",
+                "2026-11-22T13:15:30+0300",
+                "20261122T131530Z",
+                " 2026-11-22T13:15:30Z",
+                "yesterday",
+            ],
+        ),
+    ];
+    let documents = cases.iter().flat_map(|(field, values)| {
+        values.iter().map(move |value| {
+            let mut change = change_without_webhook();
+            change[field] = (*value).into();
+            change
+        })
+    });
+    assert_eq!(Judges::of_changes().disagreements(documents), [""; 0]);
+}
+
+#[test]
+fn the_contract_and_the_code_know_the_same_apis() {
+    let judges = Judges::of_changes();
+    let known = APIS_WITHOUT_WEBHOOK.iter().copied().chain(ENDPOINTS.iter().map(|row| row.api));
+    for api in known {
+        let mut change = change_without_webhook();
+        change["api"] = api.into();
+        assert!(judges.judge(&change).0, "{api}");
+    }
+    let document: Value =
+        serde_saphyr::from_str(&read_to_string(file("infra/api.yaml").unwrap()).unwrap()).unwrap();
+    let listed = document["components"]["schemas"]["StateChange"]["properties"]["api"]["enum"].as_array();
+    for api in listed.unwrap() {
+        let known = |name: &&str| api == name;
+        let apis = ENDPOINTS.iter().map(|row| row.api).chain(APIS_WITHOUT_WEBHOOK.iter().copied());
+        assert!(apis.clone().any(|name| known(&name)), "{api}");
+    }
+}
+
+#[test]
+fn the_contract_and_the_code_take_the_same_registrations() {
+    let full = json!({
+        "webhook_uris": ["https://itp.example.com/kong3"], "webhook_version": "1.2.0", "success_statuses": [200, 202],
+        "notify_optional": true, "also_send_x_authorisation_server_id": true,
+    });
+    let judges = Judges::of_registrations();
+    for base in [full, json!({})] {
+        assert_eq!(judges.disagreements(mutations(&base, REGISTRATION_FIELDS)), [""; 0]);
+    }
+    let versions = ["1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.4.0", "1.3", "v1.3.0", ""];
+    let documents = versions.map(|version| json!({ "webhook_version": version }));
+    assert_eq!(judges.disagreements(documents), [""; 0]);
+}
+
+#[test]
+#[ignore = "the code counts bytes where the contract and its own message count characters"]
+fn the_contract_and_the_code_count_characters_alike() {
+    for (field, most) in [("cause", 256), ("product", 256), ("brand", 128), ("event_id", 128)] {
+        let documents = [most, most + 1].map(|length| {
+            let mut change = change_without_webhook();
+            change[field] = "ç".repeat(length).into();
+            change
+        });
+        assert_eq!(Judges::of_changes().disagreements(documents), [""; 0]);
+    }
+}
+
+#[test]
+#[ignore = "the code takes offsets up to 25:59; RFC 3339, section 5.6, ends at 23:59"]
+fn an_offset_of_a_day_is_no_offset() {
+    let documents = ["+23:59", "+24:00", "-24:00", "+25:59"].map(|offset| {
+        let mut change = change_without_webhook();
+        change["event_instant"] = format!("2026-11-22T13:15:30{offset}").into();
+        change
+    });
+    assert_eq!(Judges::of_changes().disagreements(documents), [""; 0]);
+}
+
+#[tokio::test]
+async fn the_contract_and_intake_take_the_same_bodies() {
+    let functions = Functions::default();
+    let intake = functions.intake().await;
+    let contract = Contract::read().unwrap();
+    let change = change_without_webhook();
+    let (method, path) = STATE_CHANGES;
+    for (body, taken) in [
+        (change.clone(), true),
+        (json!({ "changes": [change] }), true),
+        (json!({ "changes": vec![change.clone(); 100] }), true),
+        (json!({ "changes": vec![change.clone(); 101] }), false),
+        (json!({ "changes": [] }), false),
+        (json!({ "changes": null }), false),
+        (json!({ "changes": change }), false),
+        (json!({ "changes": [null] }), false),
+        (json!({ "changes": [change], "more": 1 }), false),
+        (json!({ "changes": [{ "changes": [change] }] }), false),
+        (json!([change]), false),
+        (json!({}), false),
+        (json!(null), false),
+        (json!("a"), false),
+    ] {
+        let answer = post(&intake, "application/json", &body.to_string()).await;
+        assert_eq!(answer.status, if taken { 202 } else { 400 }, "{body}");
+        contract.check(method, path, &answer).unwrap();
+        assert_eq!(contract.takes(method, path, &body).unwrap(), taken, "{body}");
+    }
+}
