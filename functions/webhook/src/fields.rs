@@ -98,8 +98,8 @@ impl<'a> Fields<'a> {
             return None;
         };
         let text = text.clone();
-        if text.is_empty() || text.len() > longest {
-            self.refuse(field, "wrong_length", format!("Expected 1 to {longest} bytes."));
+        if text.is_empty() || text.chars().count() > longest {
+            self.refuse(field, "wrong_length", format!("Expected 1 to {longest} characters."));
             return None;
         }
         if !text.chars().all(is_sendable) {
@@ -143,16 +143,17 @@ impl<'a> Fields<'a> {
         value
     }
 
-    /// Reads a list of at most `most` texts of at most `longest` bytes; `None` when it is absent.
+    /// Reads a list of at most `most` texts of at most `longest` characters; `None` when it is absent.
     pub(crate) fn texts(&mut self, field: &str, most: usize, longest: usize) -> Option<Vec<String>> {
         let value = self.value(field)?;
-        let fits = |text: &&str| (1..=longest).contains(&text.len()) && text.chars().all(is_sendable);
+        let fits =
+            |text: &&str| (1..=longest).contains(&text.chars().count()) && text.chars().all(is_sendable);
         let texts: Option<Vec<String>> =
             value.as_array().filter(|items| items.len() <= most).and_then(|items| {
                 items.iter().map(|item| item.as_str().filter(fits).map(str::to_owned)).collect()
             });
         if texts.is_none() {
-            let detail = format!("Expected a list of at most {most} strings of 1 to {longest} bytes.");
+            let detail = format!("Expected a list of at most {most} strings of 1 to {longest} characters.");
             self.refuse(field, "invalid", detail);
         }
         texts

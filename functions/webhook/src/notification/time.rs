@@ -82,7 +82,11 @@ fn is_rfc3339(text: &str) -> bool {
     shape
         && match offset {
             [b'Z' | b'z'] => true,
-            [b'+' | b'-', h1, h2, b':', m1, m2] => [h1, h2, m1, m2].iter().all(|byte| byte.is_ascii_digit()),
+            // RFC 3339 ends at 23:59; jiff reads offsets up to 25:59.
+            [b'+' | b'-', hour @ .., b':', m1, m2] => {
+                matches!(hour, [b'0' | b'1', b'0'..=b'9'] | [b'2', b'0'..=b'3'])
+                    && [m1, m2].iter().all(|byte| byte.is_ascii_digit())
+            }
             _ => false,
         }
 }
