@@ -1,6 +1,6 @@
 //! Judges the product by the examples of the convention: a file of vectors, each with an input and what is expected of it.
 //!
-//! [`judge`] finds the family of a vector by its category and lets the product's own code answer; [`scenarios`] plays what no
+//! [`judge()`] finds the family of a vector by its category and lets the product's own code answer; [`scenarios`] plays what no
 //! data can say; [`harness`] makes one trial of each vector.
 
 mod base_uri;
