@@ -19,7 +19,9 @@ down: $(ARAUTO) ## Stop what `make up` keeps
 	$(ARAUTO) down
 
 test: ## Run every test (Rust and Python; nginx and Prism where they are installed)
+	@rm -f .arauto/skipped.txt
 	cargo test --locked --workspace
+	@if [ -f .arauto/skipped.txt ]; then cat .arauto/skipped.txt; fi
 
 test-tools: ## Install nginx and Prism, the receivers of others that some tests need (Debian, as root)
 	apt-get update -qq
@@ -30,7 +32,7 @@ check: ## Format, lints and documentation, as CI runs them
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --document-private-items
-	@if cargo deny --version > /dev/null 2>&1; then cargo deny --offline check licenses bans sources; \
+	@if cargo deny --version > /dev/null 2>&1; then cargo deny check licenses bans sources; \
 	else echo "skipped: cargo deny is not installed (cargo install --locked cargo-deny)"; fi
 
 fmt: ## Format the code
