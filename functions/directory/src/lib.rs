@@ -54,7 +54,7 @@ impl Directory {
         let previous = self.receivers.registration(&client_id).await.map_err(unavailable)?;
         let registration = Registration::new(client_id, asked, decided, previous.as_ref(), self.clock.now());
         self.receivers.put(&registration).await.map_err(unavailable)?;
-        let webhook = if registration.base_uri.is_some() { "enabled" } else { "disabled" };
+        let webhook = registration.webhook();
         tracing::info!(client_id = %registration.client_id, webhook, "A client was registered.");
         Ok(wire::registered(&registration))
     }

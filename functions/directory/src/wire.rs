@@ -49,7 +49,7 @@ pub fn registered(registration: &Registration) -> Response<String> {
     let describe = |warning: &Warning| Described { code: warning.code(), detail: warning.sentence() };
     let answer = RegistrationAnswer {
         client_id: &registration.client_id,
-        webhook: if registration.base_uri.is_some() { "enabled" } else { "disabled" },
+        webhook: registration.webhook(),
         base_uri: registration.base_uri.as_deref(),
         webhook_uris: &registration.webhook_uris,
         settings: &registration.settings,

@@ -1,5 +1,6 @@
 //! Adapters over the AWS SDK. Seamed at its HTTP layer: tests give the SDK another endpoint, not another trait.
 
+mod cause;
 mod clients;
 mod ledger;
 mod queue;

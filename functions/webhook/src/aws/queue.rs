@@ -6,6 +6,7 @@ use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use futures_util::future::join_all;
 use thiserror::Error;
 
+use super::cause::cause;
 use crate::delivery::AttemptMessage;
 
 /// The most messages of one `SendMessageBatch`.
@@ -52,7 +53,7 @@ impl Queues {
                 })
                 .collect(),
             Err(error) => {
-                let source: BoxError = error.into_source().unwrap_or_else(Into::into);
+                let source: BoxError = cause(error);
                 let source = std::sync::Arc::<dyn std::error::Error + Send + Sync>::from(source);
                 messages.iter().map(|_| Err(SendError::Service { source: source.clone() })).collect()
             }
@@ -71,7 +72,7 @@ impl Queues {
             .delay_seconds(i32::try_from(delay_s).unwrap_or(i32::MAX).min(900))
             .send()
             .await
-            .map_err(|error| SendError::service(error.into_source().unwrap_or_else(Into::into)))?;
+            .map_err(|error| SendError::service(cause(error)))?;
         Ok(())
     }
 
@@ -95,7 +96,7 @@ impl Queues {
             .message_attributes("detail", attribute(detail))
             .send()
             .await
-            .map_err(|error| SendError::service(error.into_source().unwrap_or_else(Into::into)))?;
+            .map_err(|error| SendError::service(cause(error)))?;
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use tokio::sync::Mutex;
 
+use super::cause::cause;
 use crate::address::AddressPolicy;
 use crate::directory::{Receiver, Registration};
 use crate::edge::Clock;
@@ -91,9 +92,7 @@ impl Receivers {
             .consistent_read(true)
             .send()
             .await
-            .map_err(|error| {
-                self.failed("read a registration from", error.into_source().unwrap_or_else(Into::into))
-            })?;
+            .map_err(|error| self.failed("read a registration from", cause(error)))?;
         answer.item.map(|item| self.parse(&item)).transpose()
     }
 
@@ -107,9 +106,7 @@ impl Receivers {
             .item(DOCUMENT, AttributeValue::S(document))
             .send()
             .await
-            .map_err(|error| {
-                self.failed("write a registration to", error.into_source().unwrap_or_else(Into::into))
-            })?;
+            .map_err(|error| self.failed("write a registration to", cause(error)))?;
         Ok(())
     }
 
@@ -121,9 +118,7 @@ impl Receivers {
             .key(KEY, text(client_id.as_str()))
             .send()
             .await
-            .map_err(|error| {
-                self.failed("delete a registration from", error.into_source().unwrap_or_else(Into::into))
-            })?;
+            .map_err(|error| self.failed("delete a registration from", cause(error)))?;
         Ok(())
     }
 
@@ -132,8 +127,7 @@ impl Receivers {
         let mut pages = self.client.scan().table_name(&self.table).into_paginator().items().send();
         let mut all = Vec::new();
         while let Some(item) = pages.next().await {
-            let item =
-                item.map_err(|error| self.failed("list", error.into_source().unwrap_or_else(Into::into)))?;
+            let item = item.map_err(|error| self.failed("list", cause(error)))?;
             all.push(self.parse(&item));
         }
         Ok(all)

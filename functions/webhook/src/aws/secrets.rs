@@ -4,6 +4,8 @@ use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::BoxError;
 use thiserror::Error;
 
+use super::cause::cause;
+
 /// Reads secrets.
 #[derive(Clone, Debug)]
 pub struct Secrets {
@@ -18,9 +20,13 @@ impl Secrets {
 
     /// Returns the present text of a secret.
     pub async fn text(&self, arn: &str) -> Result<String, SecretError> {
-        let answer = self.client.get_secret_value().secret_id(arn).send().await.map_err(|error| {
-            SecretError::Read { arn: arn.to_owned(), source: error.into_source().unwrap_or_else(Into::into) }
-        })?;
+        let answer = self
+            .client
+            .get_secret_value()
+            .secret_id(arn)
+            .send()
+            .await
+            .map_err(|error| SecretError::Read { arn: arn.to_owned(), source: cause(error) })?;
         answer.secret_string.ok_or_else(|| SecretError::NotText { arn: arn.to_owned() })
     }
 }

@@ -151,6 +151,11 @@ impl Registration {
         }
     }
 
+    /// Says whether the client is notified, in the word of the API: `enabled` or `disabled`.
+    pub fn webhook(&self) -> &'static str {
+        if self.base_uri.is_some() { "enabled" } else { "disabled" }
+    }
+
     /// Returns the receiver, unless notifications are disabled or the base URI is not allowed any more.
     pub fn receiver(&self, policy: AddressPolicy) -> Option<Receiver> {
         let base_uri = BaseUri::parse_kept(self.base_uri.as_deref()?, policy).ok()?;

@@ -1,0 +1,15 @@
+//! Why a call of an AWS service failed.
+
+use std::error::Error;
+use std::fmt::Debug;
+
+use aws_sdk_dynamodb::error::{BoxError, SdkError};
+
+/// Returns what the service said, without the SDK's wrapping: our errors say themselves what was being done.
+pub(super) fn cause<E, R>(error: SdkError<E, R>) -> BoxError
+where
+    E: Error + Send + Sync + 'static,
+    R: Debug + Send + Sync + 'static,
+{
+    error.into_source().unwrap_or_else(Into::into)
+}
