@@ -1,5 +1,6 @@
 //! Keeps who is notified where: registrations come from DCR and DCM calls, the schedule looks them over.
 
+pub mod fetch;
 mod review;
 pub mod wire;
 

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use crate::address::AddressPolicy;
+use crate::directory::{Environment, EnvironmentName};
+use crate::telemetry::Metrics;
 
 /// Reads settings by name.
 pub struct Settings<'a>(&'a dyn Fn(&str) -> Option<String>);
@@ -34,6 +36,23 @@ impl<'a> Settings<'a> {
     pub fn address_policy(&self) -> Result<AddressPolicy, SettingError> {
         let loopback = self.parsed_or("ARAUTO_ALLOW_LOOPBACK_RECEIVERS", false)?;
         Ok(if loopback { AddressPolicy::PublicAndLoopback } else { AddressPolicy::Public })
+    }
+
+    /// Returns which Directory of participants counts: `ARAUTO_DIRECTORY_ENVIRONMENT`, and for a local one
+    /// `ARAUTO_LOCAL_DIRECTORY_URL`.
+    pub fn directory_environment(&self) -> Result<Environment, SettingError> {
+        match self.parsed_or("ARAUTO_DIRECTORY_ENVIRONMENT", EnvironmentName::Production)? {
+            EnvironmentName::Production => Ok(Environment::production()),
+            EnvironmentName::Sandbox => Ok(Environment::sandbox()),
+            EnvironmentName::Local => {
+                self.required("ARAUTO_LOCAL_DIRECTORY_URL").map(|base| Environment::local(&base))
+            }
+        }
+    }
+
+    /// Returns a writer of this function's metrics; `AWS_LAMBDA_FUNCTION_NAME` is set by Lambda.
+    pub fn metrics(&self) -> Metrics {
+        Metrics::stdout(self.text("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default())
     }
 
     fn text(&self, name: &str) -> Option<String> {

@@ -32,6 +32,8 @@ use self::table::Table;
 pub const RECEIVERS: &str = "receivers";
 /// The table of notifications.
 pub const LEDGER: &str = "ledger";
+/// The table of what was fetched.
+pub const DIRECTORY: &str = "directory";
 /// The queue of notifications, by URL.
 pub const NOTIFICATIONS: &str = "https://sqs.sa-east-1.amazonaws.com/123456789012/notifications";
 /// The queue of notifications given up, by URL.
@@ -270,6 +272,7 @@ impl Default for State {
         let tables = HashMap::from([
             (RECEIVERS, Table::new(&["client_id"])),
             (LEDGER, Table::new(&["partition", "notification"])),
+            (DIRECTORY, Table::new(&["name"])),
         ]);
         Self {
             calls: Vec::new(),

@@ -2,12 +2,14 @@
 
 mod cause;
 mod clients;
+mod directory_table;
 mod ledger;
 mod queue;
 mod receivers;
 mod secrets;
 
 pub use clients::{CALL_TIMEOUT, dynamodb, sdk_config, secrets_manager, sqs};
+pub use directory_table::{DOCUMENT_LIMIT, DirectoryTable, DirectoryTableError, Document};
 pub use ledger::{AttemptRecord, Begin, Cancel, Ledger, LedgerError};
 pub use queue::{Queues, SendError};
 pub use receivers::{RECEIVER_COPY_LIVES, Receivers, ReceiversError};

@@ -1,0 +1,218 @@
+//! Fetching what others publish: key sets, lists, statuses. Bounded in size and time, and never from an address inside.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{ACCEPT, CACHE_CONTROL, ETAG, HeaderMap, IF_NONE_MATCH};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode, redirect};
+use thiserror::Error;
+use webhook::address::AddressPolicy;
+use webhook::peer::check_addresses;
+
+/// How long a connection may take.
+const CONNECT_BUDGET: Duration = Duration::from_secs(3);
+/// How long a whole fetch may take, its body included.
+const BUDGET: Duration = Duration::from_secs(10);
+/// The longest that an answer may claim to stay fresh: what was withdrawn must be noticed within a day.
+const LONGEST_FRESH: Duration = Duration::from_hours(24);
+
+/// Fetches documents.
+#[derive(Clone, Debug)]
+pub struct Fetcher {
+    http: Client,
+    policy: AddressPolicy,
+}
+
+/// What a fetch brought.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Fetched {
+    /// The document that is known already is still the one (304).
+    NotModified {
+        /// How long it need not be asked for again.
+        fresh_for: Option<Duration>,
+    },
+    /// A document.
+    Document {
+        /// The document.
+        bytes: Vec<u8>,
+        /// What its source calls this version.
+        etag: Option<String>,
+        /// How long it need not be asked for again.
+        fresh_for: Option<Duration>,
+    },
+}
+
+impl Fetcher {
+    /// Makes a fetcher that connects to what `policy` allows, and asks `more` of the client: a certificate, for example.
+    pub fn new(
+        policy: AddressPolicy,
+        more: impl FnOnce(ClientBuilder) -> ClientBuilder,
+    ) -> Result<Self, FetchError> {
+        // One provider in the whole process; a second call finds it installed.
+        rustls::crypto::aws_lc_rs::default_provider().install_default().unwrap_or_default();
+        let builder = Client::builder()
+            .dns_resolver(CheckedResolver(policy))
+            .redirect(redirect::Policy::none())
+            .connect_timeout(CONNECT_BUDGET)
+            .timeout(BUDGET)
+            .no_proxy()
+            .user_agent(concat!("arauto/", env!("CARGO_PKG_VERSION")));
+        let http = more(builder).build().map_err(FetchError::Client)?;
+        Ok(Self { http, policy })
+    }
+
+    /// Gets a document of at most `limit` bytes, unless it is the version that `etag` names.
+    pub async fn get(
+        &self,
+        url: &str,
+        accept: &'static str,
+        etag: Option<&str>,
+        limit: usize,
+    ) -> Result<Fetched, FetchError> {
+        let mut request = self.http.get(self.checked(url)?).header(ACCEPT, accept);
+        if let Some(etag) = etag {
+            request = request.header(IF_NONE_MATCH, etag);
+        }
+        self.send(request, limit).await
+    }
+
+    /// Starts a POST to a checked URL, for [`Fetcher::send`].
+    pub fn post(&self, url: &str) -> Result<RequestBuilder, FetchError> {
+        Ok(self.http.post(self.checked(url)?))
+    }
+
+    /// Starts a GET of a checked URL, for [`Fetcher::send`].
+    pub fn request(&self, url: &str) -> Result<RequestBuilder, FetchError> {
+        Ok(self.http.get(self.checked(url)?))
+    }
+
+    /// Sends a request and reads at most `limit` bytes of the answer.
+    pub async fn send(&self, request: RequestBuilder, limit: usize) -> Result<Fetched, FetchError> {
+        let response = request.send().await.map_err(FetchError::from_network)?;
+        let fresh_for = fresh_for(response.headers());
+        match response.status() {
+            StatusCode::NOT_MODIFIED => Ok(Fetched::NotModified { fresh_for }),
+            StatusCode::OK => {
+                let etag =
+                    response.headers().get(ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
+                let bytes = read(response, limit).await?;
+                Ok(Fetched::Document { bytes, etag, fresh_for })
+            }
+            status => Err(FetchError::Status(status.as_u16())),
+        }
+    }
+
+    /// Checks what the resolver is never asked about: a host that is an address.
+    fn checked(&self, url: &str) -> Result<reqwest::Url, FetchError> {
+        let url = reqwest::Url::parse(url).map_err(|_| FetchError::Url)?;
+        let host = url.host_str().ok_or(FetchError::Url)?.trim_matches(['[', ']']);
+        if let Ok(address) = host.parse::<IpAddr>()
+            && check_addresses(&[SocketAddr::new(address, 0)], self.policy).is_err()
+        {
+            return Err(FetchError::Blocked);
+        }
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(FetchError::Url);
+        }
+        Ok(url)
+    }
+}
+
+async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, FetchError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(FetchError::from_network)? {
+        if bytes.len() + chunk.len() > limit {
+            return Err(FetchError::TooLarge { limit });
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// Reads how long an answer stays fresh (RFC 9111, section 5.2.2).
+fn fresh_for(headers: &HeaderMap) -> Option<Duration> {
+    let directives = headers.get(CACHE_CONTROL)?.to_str().ok()?.to_ascii_lowercase();
+    let directives: Vec<_> = directives.split(',').map(str::trim).collect();
+    if directives.iter().any(|directive| matches!(*directive, "no-store" | "no-cache")) {
+        return Some(Duration::ZERO);
+    }
+    let seconds = directives.iter().find_map(|directive| directive.strip_prefix("max-age="))?.parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_FRESH))
+}
+
+/// Resolves names and refuses them whole if any address is not allowed, so that the address that was checked is the one
+/// connected to (guarantee G7).
+struct CheckedResolver(AddressPolicy);
+
+impl Resolve for CheckedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let policy = self.0;
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            check_addresses(&found, policy).map_err(|_| BlockedAddress)?;
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// A name that points inside.
+#[derive(Debug, Error)]
+#[error("an address of the host is not allowed")]
+struct BlockedAddress;
+
+/// A document that could not be fetched.
+#[derive(Debug, Error)]
+pub enum FetchError {
+    /// The client could not be made.
+    #[error("the HTTP client could not be made")]
+    Client(#[source] reqwest::Error),
+    /// The URL cannot be fetched.
+    #[error("the URL is not one that can be fetched")]
+    Url,
+    /// The host's address is not public; nothing was connected to.
+    #[error("the host's address is not allowed")]
+    Blocked,
+    /// Another status than 200 or 304.
+    #[error("the answer's status is {0}")]
+    Status(u16),
+    /// The answer is larger than allowed.
+    #[error("the answer has more than {limit} bytes")]
+    TooLarge {
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// It took too long.
+    #[error("there was no complete answer in time")]
+    Timeout,
+    /// No connection, or one that broke.
+    #[error("the connection failed")]
+    Network(#[source] reqwest::Error),
+}
+
+impl FetchError {
+    fn from_network(error: reqwest::Error) -> Self {
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            if cause.is::<BlockedAddress>() {
+                return Self::Blocked;
+            }
+            source = cause.source();
+        }
+        // Without the URL: it may carry what no log should.
+        if error.is_timeout() { Self::Timeout } else { Self::Network(error.without_url()) }
+    }
+
+    /// Returns the error's stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Client(_) => "client",
+            Self::Url => "invalid_url",
+            Self::Blocked => "blocked_address",
+            Self::Status(_) => "status",
+            Self::TooLarge { .. } => "too_large",
+            Self::Timeout => "timeout",
+            Self::Network(_) => "network",
+        }
+    }
+}
