@@ -14,7 +14,7 @@ use tests::aws::{Functions, post};
 use tests::contract::{Contract, file};
 use webhook::aws::CALL_TIMEOUT;
 use webhook::delivery::{EXCHANGE_DEADLINE, LEASE};
-use webhook::directory::RegistrationRequest;
+use webhook::directory::RegistrationCall;
 use webhook::notification::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, StateChange};
 
 const STATE_CHANGES: (&str, &str) = ("post", "/v1/state-changes");
@@ -89,9 +89,15 @@ fn each_setting_that_a_function_reads_is_set_and_none_more() {
         let binary = text(&resource["Metadata"]["BuildProperties"]["Binary"]);
         let source = read_to_string(file(&format!("functions/{binary}/src/main.rs")).unwrap()).unwrap();
         let mut read: BTreeSet<_> = name.find_iter(&source).map(|found| found.as_str().to_owned()).collect();
-        if source.contains(".address_policy()") {
-            let source = read_to_string(file("functions/webhook/src/config.rs").unwrap()).unwrap();
-            read.extend(name.find_iter(&source).map(|found| found.as_str().to_owned()));
+        // Some are read by a function of the settings that has the name of what it returns.
+        let settings = read_to_string(file("functions/webhook/src/config.rs").unwrap()).unwrap();
+        for reader in settings.split("    pub fn ").skip(1) {
+            let (called, _) = reader.split_once('(').unwrap();
+            if source.contains(&format!("settings.{called}()")) {
+                // The comment above the next function is part of what follows the name of this one.
+                let body = reader.split("\n    ///").next().unwrap();
+                read.extend(name.find_iter(body).map(|found| found.as_str().to_owned()));
+            }
         }
         let variables = resource["Properties"]["Environment"]["Variables"].as_object().unwrap();
         assert_eq!(variables.keys().cloned().collect::<BTreeSet<_>>(), read, "{function}");
@@ -145,7 +151,7 @@ impl Judges {
     }
 
     fn of_registrations() -> Self {
-        let code = |value: &Value| RegistrationRequest::from_json(value, "").is_ok();
+        let code = |value: &Value| RegistrationCall::from_json(value, now()).is_ok();
         Self { contract: Contract::read().unwrap(), operation: CLIENTS, code }
     }
 
@@ -241,6 +247,9 @@ const CHANGE_FIELDS: &[&str] = &[
     "event_id",
 ];
 const REGISTRATION_FIELDS: &[&str] = &[
+    "operation",
+    "called_at",
+    "software_statement",
     "webhook_uris",
     "webhook_version",
     "success_statuses",
@@ -358,15 +367,20 @@ fn the_contract_and_the_code_know_the_same_apis() {
 #[test]
 fn the_contract_and_the_code_take_the_same_registrations() {
     let full = json!({
-        "webhook_uris": ["https://itp.example.com/kong3"], "webhook_version": "1.2.0", "success_statuses": [200, 202],
+        "operation": "DCR", "called_at": "2026-11-22T13:15:29.5Z", "software_statement": "a.b.c", "webhook_uris": ["https://itp.example.com/kong3"], "webhook_version": "1.2.0", "success_statuses": [200, 202],
         "notify_optional": true, "also_send_x_authorisation_server_id": true,
     });
     let judges = Judges::of_registrations();
-    for base in [full, json!({})] {
+    for base in [full, json!({ "operation": "DCM" })] {
         assert_eq!(judges.disagreements(mutations(&base, REGISTRATION_FIELDS)), [""; 0]);
     }
+    let operations = ["DCR", "DCM", "dcm", "POST", ""].map(|operation| json!({ "operation": operation }));
+    assert_eq!(judges.disagreements(operations), [""; 0]);
+    let statements = [64 * 1024, 64 * 1024 + 1]
+        .map(|length| json!({ "operation": "DCM", "software_statement": "a".repeat(length) }));
+    assert_eq!(judges.disagreements(statements), [""; 0]);
     let versions = ["1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.4.0", "1.3", "v1.3.0", ""];
-    let documents = versions.map(|version| json!({ "webhook_version": version }));
+    let documents = versions.map(|version| json!({ "operation": "DCM", "webhook_version": version }));
     assert_eq!(judges.disagreements(documents), [""; 0]);
 }
 

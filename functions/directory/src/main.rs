@@ -1,8 +1,11 @@
 //! The Lambda function `directory`.
 
-use directory::Directory;
+use std::sync::Arc;
+
+use directory::fetch::Fetcher;
+use directory::{Directory, DirectoryKeys};
 use lambda_http::{Error, run, service_fn, tracing};
-use webhook::aws::{Receivers, dynamodb, sdk_config};
+use webhook::aws::{DirectoryTable, Receivers, dynamodb, sdk_config};
 use webhook::config::{Settings, environment};
 use webhook::edge::Clock;
 use webhook::telemetry::Chain;
@@ -15,7 +18,11 @@ async fn main() -> Result<(), Error> {
     let (clock, policy) = (Clock::system(), settings.address_policy()?);
     let table = settings.required("ARAUTO_RECEIVERS_TABLE")?;
     let receivers = Receivers::new(dynamodb(&sdk), table, policy, clock.clone());
-    let directory = Directory { receivers, policy, clock };
+    let kept = DirectoryTable::new(dynamodb(&sdk), settings.required("ARAUTO_DIRECTORY_TABLE")?);
+    let fetcher = Arc::new(Fetcher::new(policy, |client| client)?);
+    let environment = settings.directory_environment()?;
+    let keys = DirectoryKeys { table: kept, fetcher, environment, clock: clock.clone() };
+    let directory = Directory { receivers, keys, policy, clock };
     run(service_fn(|request| async {
         directory.handle(request).await.map_err(|error| {
             tracing::error!(error = %Chain(&error), "The receivers could not be looked over.");

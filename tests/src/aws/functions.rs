@@ -6,7 +6,8 @@ use arauto::local::AUTHORISATION_SERVER_ID;
 use arauto::pki::{ClientSubject, Identity, TestPki};
 use arauto::signed::ApiAnswer;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use directory::Directory;
+use directory::fetch::Fetcher;
+use directory::{Directory, DirectoryKeys};
 use dispatch::{Dispatch, Sender};
 use http::Method;
 use intake::Intake;
@@ -14,12 +15,12 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_http::{Body, Request};
 use serde_json::{Value, json};
 use webhook::address::AddressPolicy;
-use webhook::aws::{Ledger, Queues, Receivers, Secrets, dynamodb, secrets_manager, sqs};
-use webhook::directory::{Registration, RegistrationRequest, StatementUris, target};
+use webhook::aws::{DirectoryTable, Ledger, Queues, Receivers, Secrets, dynamodb, secrets_manager, sqs};
+use webhook::directory::{Environment, Registration, RegistrationRequest, StatementUris, target};
 use webhook::edge::{Chance, Clock};
 use webhook::notification::ClientId;
 
-use super::{Aws, LEDGER, NOTIFICATIONS, RECEIVERS, UNDELIVERED};
+use super::{Aws, DIRECTORY, LEDGER, NOTIFICATIONS, RECEIVERS, UNDELIVERED};
 
 /// Making RSA keys takes most of a test's time, so all tests share theirs.
 pub static PKI: LazyLock<TestPki> = LazyLock::new(|| {
@@ -66,12 +67,15 @@ pub struct Functions {
     pub hands: Hands,
     /// Our authorisation servers, as the parameter of the template names them.
     pub servers: &'static str,
+    /// Where the Directory of participants is; nobody listens there unless a test says so.
+    pub directory_url: String,
 }
 
 impl Default for Functions {
     fn default() -> Self {
         let hands = Hands(Arc::new(Mutex::new(Clock::system().now())));
-        Self { aws: Aws::default(), hands, servers: AUTHORISATION_SERVER_ID }
+        let directory_url = "http://127.0.0.1:9".to_owned();
+        Self { aws: Aws::default(), hands, servers: AUTHORISATION_SERVER_ID, directory_url }
     }
 }
 
@@ -96,7 +100,8 @@ impl Functions {
         let decided = decided.expect("a base URI");
         let registration = Registration::new(client_id(client), request, decided, None, self.hands.now());
         let receivers = self.receivers(&self.hands).await;
-        receivers.put(&registration).await.expect("the stand-in stores it");
+        let stored = receivers.put(&registration, None).await.expect("the stand-in stores it");
+        assert!(stored, "a client is registered once");
     }
 
     /// Removes a client as the directory function does.
@@ -117,7 +122,14 @@ impl Functions {
 
     /// Starts directory.
     pub async fn directory(&self) -> Directory {
-        Directory { receivers: self.receivers(&self.hands).await, policy: POLICY, clock: self.hands.clock() }
+        let clock = self.hands.clock();
+        let keys = DirectoryKeys {
+            table: DirectoryTable::new(dynamodb(&self.aws.sdk_config().await), DIRECTORY.to_owned()),
+            fetcher: Arc::new(Fetcher::new(POLICY, |client| client).expect("a fetcher")),
+            environment: Environment::local(&self.directory_url),
+            clock: clock.clone(),
+        };
+        Directory { receivers: self.receivers(&self.hands).await, keys, policy: POLICY, clock }
     }
 
     /// Starts dispatch, in an environment of its own that has this clock. Its identity is not loaded yet.
