@@ -9,6 +9,8 @@ use std::time::Duration;
 use arauto::local::changes_of_all_kinds;
 use jiff::Timestamp;
 use regex_lite::Regex;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use tests::aws::{Functions, post};
 use tests::contract::{Contract, file};
@@ -16,6 +18,7 @@ use webhook::aws::CALL_TIMEOUT;
 use webhook::delivery::{EXCHANGE_DEADLINE, LEASE};
 use webhook::directory::RegistrationCall;
 use webhook::notification::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, StateChange};
+use webhook::peer::TrustAnchors;
 
 const STATE_CHANGES: (&str, &str) = ("post", "/v1/state-changes");
 const CLIENTS: (&str, &str) = ("put", "/v1/clients/{clientId}");
@@ -434,4 +437,26 @@ async fn the_contract_and_intake_take_the_same_bodies() {
         contract.check(method, path, &answer).unwrap();
         assert_eq!(contract.takes(method, path, &body).unwrap(), taken, "{body}");
     }
+}
+
+#[test]
+fn each_trust_anchor_is_usable_and_is_the_one_whose_provenance_is_told() {
+    let told = read_to_string(file("infra/trust/README.md").unwrap()).unwrap();
+    let mut found = 0;
+    for environment in ["production", "sandbox"] {
+        for entry in std::fs::read_dir(file(&format!("infra/trust/{environment}")).unwrap()).unwrap() {
+            let path = entry.unwrap().path();
+            let pem = read_to_string(&path).unwrap();
+            TrustAnchors::from_pem(&pem).unwrap();
+            let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+            let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &certificate);
+            let pairs: Vec<_> = digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
+            let name = path.file_name().unwrap().to_string_lossy();
+            let (_, section) = told.split_once(&format!("#### {environment}/{name}")).unwrap();
+            let section = section.split("####").next().unwrap();
+            assert!(section.contains(&pairs.join(":")), "{name}: {}", pairs.join(":"));
+            found += 1;
+        }
+    }
+    assert!(found >= 3, "{found}");
 }
