@@ -7,12 +7,13 @@ use anyhow::Result;
 use arauto::local::AUTHORISATION_SERVER_ID;
 use arauto::stack::Stack;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use dispatch::{Dispatch, Sender};
+use dispatch::{Dispatch, FirstUses, Sender};
 use jiff::SignedDuration;
 use webhook::address::AddressPolicy;
-use webhook::aws::{Ledger, Queues, Receivers, Secrets, dynamodb, secrets_manager, sqs};
+use webhook::aws::{DirectoryTable, Ledger, Queues, Receivers, Secrets, dynamodb, secrets_manager, sqs};
 use webhook::delivery::AttemptMessage;
 use webhook::edge::{Chance, Clock};
+use webhook::telemetry::Metrics;
 
 /// Hands dispatch a batch in which one message panics, and returns the messages it keeps.
 pub async fn with_a_panic(stack: &Stack, messages: &[AttemptMessage]) -> Result<Vec<String>> {
@@ -44,6 +45,10 @@ fn on_stack(stack: &Stack, chance: Chance) -> Result<Dispatch> {
             sqs(&sdk),
             output("NotificationsQueueUrl")?,
             Some(output("UndeliveredQueueUrl")?),
+        ),
+        first_uses: FirstUses::new(
+            DirectoryTable::new(dynamodb(&sdk), output("DirectoryTableName")?),
+            Metrics::to("dispatch".to_owned(), |_| {}),
         ),
         servers: AUTHORISATION_SERVER_ID.parse()?,
         sender: Arc::new(Sender::new(Secrets::new(secrets_manager(&sdk)), secrets, policy, clock.clone())),

@@ -8,7 +8,7 @@ use arauto::signed::ApiAnswer;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use directory::fetch::Fetcher;
 use directory::{Directory, DirectoryKeys};
-use dispatch::{Dispatch, Sender};
+use dispatch::{Dispatch, FirstUses, Sender};
 use http::Method;
 use intake::Intake;
 use jiff::{SignedDuration, Timestamp};
@@ -19,6 +19,7 @@ use webhook::aws::{DirectoryTable, Ledger, Queues, Receivers, Secrets, dynamodb,
 use webhook::directory::{Environment, Registration, RegistrationRequest, StatementUris, target};
 use webhook::edge::{Chance, Clock};
 use webhook::notification::ClientId;
+use webhook::telemetry::Metrics;
 
 use super::{Aws, DIRECTORY, LEDGER, NOTIFICATIONS, RECEIVERS, UNDELIVERED};
 
@@ -58,6 +59,26 @@ impl Hands {
     }
 }
 
+/// The metrics that functions recorded, as the lines they wrote. Copies are the same one.
+#[derive(Clone, Debug, Default)]
+pub struct Measured(Arc<Mutex<Vec<Value>>>);
+
+impl Measured {
+    /// Returns the values of a metric, oldest first.
+    pub fn values(&self, name: &str) -> Vec<f64> {
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().filter_map(|line| line[name].as_f64()).collect()
+    }
+
+    fn writer(&self, function: &str) -> Metrics {
+        let lines = Arc::clone(&self.0);
+        Metrics::to(function.to_owned(), move |line| {
+            let line = serde_json::from_str(line).expect("a metric is JSON");
+            lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        })
+    }
+}
+
 /// The functions of one account.
 #[derive(Debug)]
 pub struct Functions {
@@ -67,6 +88,8 @@ pub struct Functions {
     pub hands: Hands,
     /// Our authorisation servers, as the parameter of the template names them.
     pub servers: &'static str,
+    /// What the functions measured.
+    pub metrics: Measured,
     /// Where the Directory of participants is; nobody listens there unless a test says so.
     pub directory_url: String,
 }
@@ -75,7 +98,13 @@ impl Default for Functions {
     fn default() -> Self {
         let hands = Hands(Arc::new(Mutex::new(Clock::system().now())));
         let directory_url = "http://127.0.0.1:9".to_owned();
-        Self { aws: Aws::default(), hands, servers: AUTHORISATION_SERVER_ID, directory_url }
+        Self {
+            aws: Aws::default(),
+            hands,
+            servers: AUTHORISATION_SERVER_ID,
+            metrics: Measured::default(),
+            directory_url,
+        }
     }
 }
 
@@ -142,6 +171,10 @@ impl Functions {
             ledger: Ledger::new(dynamodb(&sdk), LEDGER.to_owned(), SignedDuration::from_hours(24)),
             receivers: self.receivers(hands).await,
             queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), Some(UNDELIVERED.to_owned())),
+            first_uses: FirstUses::new(
+                DirectoryTable::new(dynamodb(&sdk), DIRECTORY.to_owned()),
+                self.metrics.writer("dispatch"),
+            ),
             servers: self.servers.parse().expect("authorisation servers"),
             sender: Arc::new(sender),
             clock,

@@ -2,6 +2,7 @@
 
 mod base_uri;
 mod environment;
+mod promise;
 mod receiver;
 mod registration;
 mod statement;
@@ -9,9 +10,9 @@ mod statement;
 pub(crate) use base_uri::is_literal_in_segment;
 pub use base_uri::{BaseUri, BaseUriError, matches_published_pattern};
 pub use environment::{Environment, EnvironmentName, UnknownEnvironment};
+pub use promise::{FirstUse, PROMISE_AT_RISK, PROMISED_WITHIN, Promise, worst_of_month};
 pub use receiver::{
-    Operation, Origin, Promise, Receiver, Registration, RegistrationCall, RegistrationRequest, Settings,
-    Suspension,
+    Operation, Origin, Receiver, Registration, RegistrationCall, RegistrationRequest, Settings, Suspension,
 };
 pub use registration::{
     DIFFERS_FROM_STATEMENT, INVALID_WEBHOOK_URIS, Refusal, StatementUris, Target, Warning, target,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::base_uri::BaseUri;
+use super::promise::Promise;
 use super::registration::{Target, Warning};
 use super::statement::{STATEMENT_LIMIT, Software};
 use crate::address::AddressPolicy;
@@ -50,15 +51,6 @@ pub struct Receiver {
     pub notifies_since: Option<Timestamp>,
     /// Which registration this is, and since when it holds. `None` when it was never registered.
     pub promise: Option<Promise>,
-}
-
-/// What the ten minutes of the convention are counted from: notifications must start within them after a DCR or DCM call.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Promise {
-    /// When the DCR or DCM call was answered.
-    pub called_at: Timestamp,
-    /// When we were told of it.
-    pub registered_at: Timestamp,
 }
 
 /// What a registration call asks for.
