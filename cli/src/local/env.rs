@@ -24,6 +24,7 @@ pub struct EnvArgs {
 
 /// Settings and the outputs of the template that they take.
 const FROM_OUTPUTS: &[(&str, &str)] = &[
+    ("ARAUTO_DIRECTORY_IDENTITY_SECRET", "DirectoryIdentitySecretArn"),
     ("ARAUTO_DIRECTORY_TABLE", "DirectoryTableName"),
     ("ARAUTO_IDENTITY_SECRET", "IdentitySecretArn"),
     ("ARAUTO_LEDGER_TABLE", "LedgerTableName"),

@@ -9,7 +9,7 @@ use webhook::directory::{Environment, Keys, KeysError, Statement, StatementError
 use webhook::edge::Clock;
 use webhook::telemetry::Chain;
 
-use crate::fetch::{FetchError, Fetched, Fetcher};
+use crate::fetch::{FetchError, Fetcher, renew};
 
 /// The name of the key set in the directory table.
 const NAME: &str = "jwks";
@@ -19,8 +19,6 @@ const CLAIM: &str = "jwks-claim";
 const LIMIT: usize = 256 * 1024;
 /// An unknown key is looked for at most this often, so that a flood of forged statements is not one on the Directory.
 const AT_MOST_EVERY: SignedDuration = SignedDuration::from_mins(1);
-/// How long a key set is used without asking where the Directory does not say; the schedule comes by as often.
-const FRESH_FOR: SignedDuration = SignedDuration::from_mins(5);
 /// The last good key set stays however long the Directory is away.
 const LIVES: SignedDuration = SignedDuration::from_hours(24 * 365 * 10);
 
@@ -112,29 +110,16 @@ impl DirectoryKeys {
     }
 
     async fn fetch(&self, known: Option<(Document, Keys)>) -> Result<Keys, KeysMissing> {
-        let etag = known.as_ref().and_then(|(document, _)| document.etag.as_deref());
+        let known = known.map(|(document, _)| document);
+        let etag = known.as_ref().and_then(|document| document.etag.as_deref());
         let fetched = self.fetcher.get(&self.environment.jwks_url, "application/json", etag, LIMIT).await?;
-        let now = self.clock.now();
-        let (document, keys) = match (fetched, known) {
-            (Fetched::NotModified { fresh_for }, Some((document, keys))) => {
-                (Document { fetched_at: now, fresh_until: until(now, fresh_for), ..document }, keys)
-            }
-            // Not modified since we never asked: no answer to our question.
-            (Fetched::NotModified { .. }, None) => return Err(FetchError::Status(304).into()),
-            (Fetched::Document { bytes, etag, fresh_for }, _) => {
-                let keys = Keys::from_json(&bytes)?;
-                (Document { bytes, fetched_at: now, fresh_until: until(now, fresh_for), etag }, keys)
-            }
-        };
+        let document = renew(known, fetched, self.clock.now(), |bytes| {
+            Keys::from_json(&bytes).map(|_| bytes).map_err(KeysMissing::from)
+        })?;
+        let keys = Keys::from_json(&document.bytes)?;
         self.table.put(NAME, &document, LIVES).await?;
         Ok(keys)
     }
-}
-
-/// Returns until when what was fetched now need not be asked for again.
-fn until(now: Timestamp, fresh_for: Option<std::time::Duration>) -> Timestamp {
-    let fresh_for = fresh_for.and_then(|fresh_for| fresh_for.try_into().ok()).unwrap_or(FRESH_FOR);
-    now.saturating_add(fresh_for).unwrap_or(Timestamp::MAX)
 }
 
 /// Writes down that the schedule could not fetch the keys.

@@ -2,7 +2,11 @@
 
 pub mod fetch;
 pub mod keys;
+mod participants;
+mod promise;
+mod reconciler;
 mod review;
+mod software;
 pub mod wire;
 
 use jiff::Timestamp;
@@ -20,6 +24,9 @@ use webhook::telemetry::Chain;
 
 pub use keys::DirectoryKeys;
 use keys::Unverified;
+pub use participants::ParticipantsList;
+pub use reconciler::Reconciler;
+pub use software::SoftwareStatements;
 
 /// How often a registration is decided anew when others write the same one meanwhile.
 const WRITES: usize = 3;
@@ -30,6 +37,8 @@ pub struct Directory {
     pub receivers: Receivers,
     /// The keys that software statements are verified with.
     pub keys: DirectoryKeys,
+    /// What compares the registrations with the Directory.
+    pub reconciler: Reconciler,
     /// Which addresses receivers may have.
     pub policy: AddressPolicy,
     /// What time it is.
@@ -101,14 +110,29 @@ impl Directory {
 
     async fn scheduled(&self, event: &[u8]) -> Result<Response<String>, ReceiversError> {
         if wire::is_review(event) {
-            if let Err(error) = self.keys.refresh().await {
-                keys::report(&error);
-            }
-            review::review(&self.receivers, self.policy).await?;
+            self.review().await?;
         } else {
             tracing::error!("An event that is neither a request nor a task of the schedule was ignored.");
         }
         Ok(wire::nothing())
+    }
+}
+
+impl Directory {
+    /// Does what the schedule is for: everything that is known of others is looked at again, each for itself.
+    async fn review(&self) -> Result<(), ReceiversError> {
+        let registrations = review::registrations(&self.receivers).await?;
+        let ((), (), reconciled) = tokio::join!(
+            async {
+                if let Err(error) = self.keys.refresh().await {
+                    keys::report(&error);
+                }
+            },
+            review::hosts(&registrations, self.policy),
+            self.reconciler.run(&self.receivers, &registrations),
+        );
+        promise::report(&self.keys.table, self.clock.now()).await;
+        reconciled
     }
 }
 

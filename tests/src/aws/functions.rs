@@ -7,7 +7,7 @@ use arauto::pki::{ClientSubject, Identity, TestPki};
 use arauto::signed::ApiAnswer;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use directory::fetch::Fetcher;
-use directory::{Directory, DirectoryKeys};
+use directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
 use dispatch::{Dispatch, FirstUses, Sender};
 use http::Method;
 use intake::Intake;
@@ -31,6 +31,8 @@ pub static PKI: LazyLock<TestPki> = LazyLock::new(|| {
 const POLICY: AddressPolicy = AddressPolicy::PublicAndLoopback;
 const IDENTITY_SECRET: &str = "identity";
 const TRUST_SECRET: &str = "trust";
+/// The secret of our software in the Directory; empty unless a test says so.
+pub const DIRECTORY_IDENTITY_SECRET: &str = "directory-identity";
 
 /// The hands of a clock. It starts at the machine's time, as certificates go by that, and then stands still.
 #[derive(Clone, Debug)]
@@ -151,14 +153,33 @@ impl Functions {
 
     /// Starts directory.
     pub async fn directory(&self) -> Directory {
-        let clock = self.hands.clock();
-        let keys = DirectoryKeys {
-            table: DirectoryTable::new(dynamodb(&self.aws.sdk_config().await), DIRECTORY.to_owned()),
-            fetcher: Arc::new(Fetcher::new(POLICY, |client| client).expect("a fetcher")),
-            environment: Environment::local(&self.directory_url),
+        let sdk = self.aws.sdk_config().await;
+        let (clock, environment) = (self.hands.clock(), Environment::local(&self.directory_url));
+        let table = DirectoryTable::new(dynamodb(&sdk), DIRECTORY.to_owned());
+        let fetcher = Arc::new(Fetcher::new(POLICY, |client| client).expect("a fetcher"));
+        let reconciler = Reconciler {
+            participants: ParticipantsList {
+                table: table.clone(),
+                fetcher: Arc::clone(&fetcher),
+                url: environment.participants_url.clone(),
+                clock: clock.clone(),
+            },
+            software: SoftwareStatements {
+                table: table.clone(),
+                secrets: Secrets::new(secrets_manager(&sdk)),
+                identity_secret: DIRECTORY_IDENTITY_SECRET.to_owned(),
+                environment: environment.clone(),
+                policy: POLICY,
+                clock: clock.clone(),
+                session: tokio::sync::Mutex::default(),
+            },
+            servers: self.servers.parse().expect("authorisation servers"),
+            most_percent: 20,
+            metrics: self.metrics.writer("directory"),
             clock: clock.clone(),
         };
-        Directory { receivers: self.receivers(&self.hands).await, keys, policy: POLICY, clock }
+        let keys = DirectoryKeys { table, fetcher, environment, clock: clock.clone() };
+        Directory { receivers: self.receivers(&self.hands).await, keys, reconciler, policy: POLICY, clock }
     }
 
     /// Starts dispatch, in an environment of its own that has this clock. Its identity is not loaded yet.

@@ -25,7 +25,7 @@ const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
 const ALGORITHM: &str = "PS256";
 
 /// The software that a statement speaks for.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Software {
     /// Claim `software_id`: the software statement's id in the Directory.
     pub software_id: String,
