@@ -12,11 +12,14 @@ use dispatch::{Dispatch, FirstUses, Sender};
 use http::Method;
 use intake::Intake;
 use jiff::{SignedDuration, Timestamp};
-use lambda_http::{Body, Request};
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt};
 use serde_json::{Value, json};
 use webhook::address::AddressPolicy;
 use webhook::aws::{DirectoryTable, Ledger, Queues, Receivers, Secrets, dynamodb, secrets_manager, sqs};
-use webhook::directory::{Environment, Registration, RegistrationRequest, StatementUris, target};
+use webhook::directory::{
+    Environment, Operation, Origin, Registration, RegistrationRequest, Software, StatementUris, target,
+};
 use webhook::edge::{Chance, Clock};
 use webhook::notification::ClientId;
 use webhook::telemetry::Metrics;
@@ -92,20 +95,23 @@ pub struct Functions {
     pub servers: &'static str,
     /// What the functions measured.
     pub metrics: Measured,
-    /// Where the Directory of participants is; nobody listens there unless a test says so.
-    pub directory_url: String,
+    /// The Directory of participants; nobody listens there unless a test says so.
+    pub environment: Environment,
+    /// How many of a hundred clients it may suspend.
+    pub most_suspended_percent: u8,
 }
 
 impl Default for Functions {
     fn default() -> Self {
         let hands = Hands(Arc::new(Mutex::new(Clock::system().now())));
-        let directory_url = "http://127.0.0.1:9".to_owned();
+        let environment = Environment::local("http://127.0.0.1:9");
         Self {
             aws: Aws::default(),
             hands,
             servers: AUTHORISATION_SERVER_ID,
             metrics: Measured::default(),
-            directory_url,
+            environment,
+            most_suspended_percent: 20,
         }
     }
 }
@@ -135,6 +141,23 @@ impl Functions {
         assert!(stored, "a client is registered once");
     }
 
+    /// Registers a client with the software of a statement.
+    pub async fn register_software(&self, client: &str, base_uri: &str, software: Software) {
+        self.register(client, base_uri).await;
+        let receivers = self.receivers(&self.hands).await;
+        let before = self.registration(client).await.expect("it is registered");
+        let origin =
+            Origin { operation: Operation::Dcr, called_at: before.registered_at, software: Some(software) };
+        let after = Registration { revision: before.revision + 1, ..before.clone() }.from_call(origin);
+        assert!(receivers.put(&after, Some(&before)).await.expect("the stand-in stores it"));
+    }
+
+    /// Reads a client's registration.
+    pub async fn registration(&self, client: &str) -> Option<Registration> {
+        let receivers = self.receivers(&self.hands).await;
+        receivers.registration(&client_id(client)).await.expect("the stand-in reads it")
+    }
+
     /// Removes a client as the directory function does.
     pub async fn remove(&self, client: &str) {
         let receivers = self.receivers(&self.hands).await;
@@ -154,7 +177,7 @@ impl Functions {
     /// Starts directory.
     pub async fn directory(&self) -> Directory {
         let sdk = self.aws.sdk_config().await;
-        let (clock, environment) = (self.hands.clock(), Environment::local(&self.directory_url));
+        let (clock, environment) = (self.hands.clock(), self.environment.clone());
         let table = DirectoryTable::new(dynamodb(&sdk), DIRECTORY.to_owned());
         let fetcher = Arc::new(Fetcher::new(POLICY, |client| client).expect("a fetcher"));
         let reconciler = Reconciler {
@@ -174,7 +197,7 @@ impl Functions {
                 session: tokio::sync::Mutex::default(),
             },
             servers: self.servers.parse().expect("authorisation servers"),
-            most_percent: 20,
+            most_percent: self.most_suspended_percent,
             metrics: self.metrics.writer("directory"),
             clock: clock.clone(),
         };
@@ -245,6 +268,13 @@ pub async fn verdicts(intake: &Intake, document: &Value) -> (u16, Vec<String>) {
 pub async fn call(directory: &Directory, method: Method, client: &str, body: &str) -> ApiAnswer {
     let request = request(&method, &format!("/v1/clients/{client}"), "application/json", body);
     answer(directory.handle(request).await.expect("a request is always answered"))
+}
+
+/// Lets directory do what the schedule asks for.
+pub async fn review(directory: &Directory) {
+    let event = Request::new(Body::from(r#"{"task":"review_receivers"}"#));
+    let answer = directory.handle(event.with_request_context(RequestContext::PassThrough)).await;
+    assert_eq!(answer.expect("a review that reads the table ends").body(), "null");
 }
 
 fn request(method: &Method, path: &str, content_type: &str, body: &str) -> Request {

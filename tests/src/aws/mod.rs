@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 pub use self::functions::{
-    DIRECTORY_IDENTITY_SECRET, Functions, Hands, Measured, PKI, call, kept, post, verdicts,
+    DIRECTORY_IDENTITY_SECRET, Functions, Hands, Measured, PKI, call, kept, post, review, verdicts,
 };
 use self::table::Table;
 
