@@ -94,15 +94,19 @@ impl World {
 
     /// Starts a receiver that answers so, and registers it for a client of its own.
     pub async fn receiver(&self, answers: &str) -> Result<(String, Twin)> {
+        let (client, twin) = (tag("itp"), self.twin(answers).await?);
+        self.register_new(&client, &[twin.base_uri()]).await?;
+        Ok((client, twin))
+    }
+
+    /// Starts a receiver that answers so.
+    pub async fn twin(&self, answers: &str) -> Result<Twin> {
         let settings = Settings {
             prefix: PREFIX.parse::<Prefix>().map_err(anyhow::Error::msg)?,
             answers: answers.parse::<Answers>().map_err(anyhow::Error::msg)?,
             ..Settings::new(self.pki.receiver.clone(), self.pki.sender_authority.root_pem())
         };
-        let twin = Twin::start(settings).await?;
-        let client = tag("itp");
-        self.register_new(&client, &[twin.base_uri()]).await?;
-        Ok((client, twin))
+        Twin::start(settings).await
     }
 
     /// Has the Directory sign a statement for a client's software, which is its own.

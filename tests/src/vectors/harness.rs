@@ -16,6 +16,7 @@ const SOME_FAILED: u8 = 101;
 /// What is to be done with a vector.
 enum Task {
     Judge(fn(&Vector) -> Judgement),
+    JudgeOnStack(fn(&Vector) -> Judgement),
     Fail(String),
     Skip(String),
 }
@@ -37,43 +38,71 @@ pub fn run() -> ExitCode {
             return ExitCode::from(NOTHING_TO_JUDGE);
         }
     };
-    let (trials, skipped) = trials(file);
-    let conclusion = libtest_mimic::run(&arguments, trials);
+    let Trials { here, on_stack, skipped } = Trials::of(file);
+    // Some of those here go by the clock, so the stack starts after them.
+    let here = libtest_mimic::run(&arguments, here);
+    // They wait, they do not compute.
+    let waiting = Arguments { test_threads: arguments.test_threads.or(Some(32)), ..arguments.clone() };
+    let on_stack = libtest_mimic::run(&waiting, on_stack);
+    let conclusion = Conclusion {
+        num_filtered_out: here.num_filtered_out + on_stack.num_filtered_out,
+        num_passed: here.num_passed + on_stack.num_passed,
+        num_failed: here.num_failed + on_stack.num_failed,
+        num_ignored: here.num_ignored + on_stack.num_ignored,
+        num_measured: here.num_measured + on_stack.num_measured,
+    };
+    let stopped = scenarios::stop();
+    if let Err(error) = &stopped {
+        report(&mut io::stderr(), &format!("vectors: the local stack did not stop: {error:#}"));
+    }
     if !arguments.list {
         summarise(&conclusion, &skipped);
     }
-    if conclusion.has_failed() { ExitCode::from(SOME_FAILED) } else { ExitCode::SUCCESS }
+    if conclusion.has_failed() || stopped.is_err() { ExitCode::from(SOME_FAILED) } else { ExitCode::SUCCESS }
 }
 
-fn trials(file: VectorFile) -> (Vec<Trial>, Vec<Skipped>) {
-    let mut skipped = Vec::new();
-    let own = file.own;
-    let trials = file.vectors.into_iter().map(|vector| match vector {
-        Ok(vector) => trial(vector, own, &mut skipped),
-        Err((id, error)) => {
-            let message = format!("the vector cannot be read: {error}");
-            Trial::test(id, move || Err(Failed::from(message))).with_kind("unreadable")
+/// The trials of a file.
+#[derive(Default)]
+struct Trials {
+    here: Vec<Trial>,
+    on_stack: Vec<Trial>,
+    skipped: Vec<Skipped>,
+}
+
+impl Trials {
+    fn of(file: VectorFile) -> Self {
+        let (own, mut trials) = (file.own, Self::default());
+        for vector in file.vectors {
+            match vector {
+                Ok(vector) => trials.add(vector, own),
+                Err((id, error)) => {
+                    let message = format!("the vector cannot be read: {error}");
+                    let trial = Trial::test(id, move || Err(Failed::from(message)));
+                    trials.here.push(trial.with_kind("unreadable"));
+                }
+            }
         }
-    });
-    (trials.collect(), skipped)
-}
-
-fn trial(vector: Vector, own: bool, skipped: &mut Vec<Skipped>) -> Trial {
-    let task = task(&vector, own);
-    let (id, category) = (vector.id.clone(), vector.category.clone());
-    if let Task::Skip(reason) = &task {
-        skipped.push(Skipped { id: id.clone(), reason: reason.clone() });
+        trials
     }
-    let ignored = matches!(task, Task::Skip(_));
-    let run = move || {
-        let judgement = match task {
-            Task::Judge(judge) => judge(&vector),
-            Task::Fail(reason) => Err(reason),
-            Task::Skip(reason) => Err(format!("skipped: {reason}")),
+
+    fn add(&mut self, vector: Vector, own: bool) {
+        let task = task(&vector, own);
+        let (id, category) = (vector.id.clone(), vector.category.clone());
+        if let Task::Skip(reason) = &task {
+            self.skipped.push(Skipped { id: id.clone(), reason: reason.clone() });
+        }
+        let ignored = matches!(task, Task::Skip(_));
+        let to = if matches!(task, Task::JudgeOnStack(_)) { &mut self.on_stack } else { &mut self.here };
+        let run = move || {
+            let judgement = match task {
+                Task::Judge(judge) | Task::JudgeOnStack(judge) => judge(&vector),
+                Task::Fail(reason) => Err(reason),
+                Task::Skip(reason) => Err(format!("skipped: {reason}")),
+            };
+            judgement.map_err(|came| Failed::from(format!("{}: {}\n{came}", vector.id, vector.title)))
         };
-        judgement.map_err(|came| Failed::from(format!("{}: {}\n{came}", vector.id, vector.title)))
-    };
-    Trial::test(id, run).with_kind(category).with_ignored_flag(ignored)
+        to.push(Trial::test(id, run).with_kind(category).with_ignored_flag(ignored));
+    }
 }
 
 /// Decides what is to be done with a vector; `own` says whether it is from the project's own file.
@@ -85,6 +114,7 @@ fn task(vector: &Vector, own: bool) -> Task {
         }
         Some(Family::Scenario) => match scenarios::of(&vector.id) {
             Scenario::Played(play) => Task::Judge(play),
+            Scenario::OnStack(play) => Task::JudgeOnStack(play),
             Scenario::Needs(what) => Task::Skip(format!("needs {what}")),
         },
         Some(Family::Foreign) => Task::Skip("is of Open Insurance".to_owned()),

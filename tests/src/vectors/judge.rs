@@ -65,7 +65,7 @@ mod tests {
         match Family::of(&vector.category).unwrap() {
             Family::Data(judge) => Some(judge(vector)),
             Family::Scenario => match scenarios::of(&vector.id) {
-                Scenario::Played(play) => Some(play(vector)),
+                Scenario::Played(play) | Scenario::OnStack(play) => Some(play(vector)),
                 Scenario::Needs(_) => None,
             },
             Family::Foreign => None,

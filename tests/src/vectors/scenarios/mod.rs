@@ -2,10 +2,13 @@
 
 mod conformance;
 mod observability;
+mod stack;
 mod synchronisation;
 mod tls;
 
 use serde_json::Value;
+
+pub use self::stack::stop;
 
 use super::compare::Comparison;
 use super::peers::is_installed;
@@ -20,6 +23,8 @@ pub type Play = fn(&Vector) -> Judgement;
 pub enum Scenario {
     /// A test.
     Played(Play),
+    /// A test on the local stack, which waits more than it computes.
+    OnStack(Play),
     /// No test here, as it needs something that is not at hand.
     Needs(&'static str),
 }

@@ -1,14 +1,18 @@
 //! Who is notified after a registration has changed, as far as pure code decides it.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use webhook::address::AddressPolicy;
 use webhook::delivery::{AttemptMessage, Next, next};
 use webhook::directory::{Receiver, Registration, RegistrationRequest, StatementUris, target};
 use webhook::notification::{Endpoint, Plan, StateChange, WebhookVersion, plan};
 
-use super::Scenario::{self, Needs, Played};
+use super::Scenario::{self, OnStack, Played};
 use super::compare;
+use super::stack::on_stack;
 use crate::vectors::{Judgement, Vector, example};
+use crate::world::new_change;
 
 const POLICY: AddressPolicy = AddressPolicy::Public;
 
@@ -18,7 +22,7 @@ pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
     ("SYNC-003", Played(an_event_is_notified_from_the_registration_on)),
     ("SYNC-004", Played(an_event_is_notified_from_the_registration_on)),
     ("SYNC-005", Played(an_event_is_notified_from_the_registration_on)),
-    ("SYNC-006", Needs("the local stack")),
+    ("SYNC-006", OnStack(a_pending_attempt_is_cancelled_when_its_receiver_is_removed)),
     ("SYNC-007", Played(a_later_attempt_goes_to_the_new_base)),
     ("SYNC-008", Played(only_the_owner_of_the_resource_is_told)),
 ];
@@ -95,6 +99,22 @@ fn told_after_registration(vector: &Vector) -> Result<Option<(String, bool)>, St
     let registration = register(&json!([example::BASE]), StatementUris::NotPresented, None, dcm)?;
     let change = change_at(second(vector, "event_at_s")?)?;
     Ok(told(&change, registration.receiver(POLICY).as_ref()))
+}
+
+fn a_pending_attempt_is_cancelled_when_its_receiver_is_removed(vector: &Vector) -> Judgement {
+    let status = vector.input["attempt_1"].as_u64().ok_or("input.attempt_1 is no status")?;
+    let removed_at = vector.input["removed_at_ms"].as_u64().ok_or("input.removed_at_ms is no number")?;
+    let told = on_stack(async |suite| {
+        let (client, twin) = suite.world.receiver(&status.to_string()).await?;
+        let id = suite.world.notify(&new_change(Endpoint::PixPayment, &client)).await?;
+        twin.wait_for(1, suite.waits.message).await?;
+        tokio::time::sleep(Duration::from_millis(removed_at)).await;
+        suite.world.register(&client, None).await?;
+        let row = suite.world.ended(&id, "cancelled", suite.waits.message).await?;
+        let second = if twin.count() == 1 { row.text("status") } else { "sent" };
+        Ok(json!({ "attempt_2": second }))
+    })?;
+    compare(vector, &told)
 }
 
 fn a_later_attempt_goes_to_the_new_base(vector: &Vector) -> Judgement {

@@ -1,0 +1,49 @@
+//! The webhook modules of the conformance suite, replayed on the local stack.
+//!
+//! Each module does what the suite's module of that name does, as its wiki and its published steps tell: the initiator
+//! registers, the bank's resources change state, and the receiver judges what comes. Sources: the plans `dcr-dcm-pagto_test-plan-v4`
+//! and `-v5`, `automatic-payments-webhook_test-plan_v2-2`, `automatic-pix-payments-webhook_test-plan_v2-2` and
+//! `no-redirect-payments-webhook_test-plan_v2-2`; the steps of `dcr_api_dcm-pagto-webhook_test-module-v4`.
+
+mod automatic;
+mod enrollments;
+mod payments;
+mod suite;
+
+use anyhow::Result;
+
+pub use self::suite::{Play, Suite, Told, Waits};
+
+/// A module of a plan.
+#[derive(Clone, Copy)]
+pub struct Module {
+    /// The plan's name at the suite.
+    pub plan: &'static str,
+    /// The module's name at the suite, without what it shares with its plan.
+    pub name: &'static str,
+    /// What it does; says what came, in the words of the vectors.
+    pub play: Play,
+}
+
+impl std::fmt::Debug for Module {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.plan, self.name)
+    }
+}
+
+/// All modules.
+pub fn modules() -> impl Iterator<Item = Module> {
+    payments::MODULES.iter().chain(automatic::MODULES).chain(enrollments::MODULES).copied()
+}
+
+/// Plays a module of this plan and name.
+pub async fn play(suite: &Suite<'_>, plan: &str, name: &str) -> Result<Told> {
+    let found = modules().find(|module| module.plan == plan && module.name == name);
+    let module = found.ok_or_else(|| anyhow::anyhow!("the suite's module {plan}/{name} is not replayed"))?;
+    (module.play)(suite).await
+}
+
+/// Plays the sender's clock ahead of the receiver's, which the suite has no module for but every module would notice.
+pub async fn clock_ahead(suite: &Suite<'_>, seconds: i64) -> Result<Told> {
+    payments::clock_ahead(suite, seconds).await
+}
