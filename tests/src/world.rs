@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use arauto::directory::{self, DirectoryTwin, StatementClaims};
-use arauto::local::{Bank, Operation, change, options, registration};
+use arauto::local::{Bank, change, options, registration};
 use arauto::pki::{ClientSubject, TestPki};
 use arauto::receiver::{Answers, Prefix, Received, Settings, Twin};
 use arauto::signed::ApiAnswer;
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep};
+use webhook::directory::Operation;
 use webhook::edge::{Chance, Clock};
 use webhook::notification::{Endpoint, NotificationId};
 

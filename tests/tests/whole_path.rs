@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use arauto::local::{AUTHORISATION_SERVER_ID, Operation, changes_of_all_kinds};
+use arauto::local::{AUTHORISATION_SERVER_ID, changes_of_all_kinds};
 use arauto::receiver::{Body, Received};
 use arauto::stack::Progress;
 use http::Method;
@@ -21,6 +21,7 @@ use tests::judges::{INSTALL_NGINX, INSTALL_PRISM, Nginx, Prism, Upstream, find_n
 use tests::skip;
 use tests::world::{PREFIX, World, between, new_change, now, tag};
 use webhook::delivery::AttemptMessage;
+use webhook::directory::Operation;
 use webhook::notification::{ENDPOINTS, Endpoint, StateChange};
 
 /// For what should come at once, on a machine that compiles meanwhile.

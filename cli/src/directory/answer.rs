@@ -14,15 +14,15 @@ const LARGE: u64 = 50 * 1024 * 1024;
 
 /// The syntax of answers, for messages.
 pub(super) const SYNTAX: &str = "\
-usual             what the Directory has to say
-429               this status (200 to 599), with an empty body
-html              200 with a page of HTML
-garbage           200 with bytes that are no text
-half              the usual answer, broken off in the middle
-large             200 with 50 MB of white space
-endless           200 with a body that never ends
+usual               what the Directory has to say
+429                 this status (200 to 599), with an empty body
+html                200 with a page of HTML
+garbage             200 with bytes that are no text
+half                the usual answer, broken off in the middle
+large               200 with 50 MB of white space
+endless             200 with a body that never ends
 and any of these before it
-delay:2:usual     waits first (seconds)
+delay:2:usual       waits first (seconds)
 retry-after:30:429  with the header Retry-After";
 
 /// What the Directory does with one request.

@@ -373,8 +373,8 @@ async fn a_running_directory_takes_instructions() {
         (&asked[0]["status"], &asked[1]["status"], asked.as_array().unwrap().len()),
         (&json!(503), &json!(200), 2)
     );
-    let help = get(&twin, "/twin/").await;
-    assert!(help.status == 404 && help.text().contains("PUT /twin/answer"), "{}", help.text());
+    let usage = get(&twin, "/twin/").await;
+    assert!(usage.status == 404 && usage.text().contains("PUT /twin/answer"), "{}", usage.text());
 }
 
 #[tokio::test]

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
-use clap::ValueEnum;
 use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use webhook::directory::Operation;
 use webhook::notification::{ENDPOINTS, Endpoint};
 
 use crate::identity;
@@ -70,28 +70,9 @@ impl Bank<'_> {
 
 const JSON: &str = "application/json";
 
-/// What a client asked the authorization server for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub enum Operation {
-    /// To be registered.
-    Dcr,
-    /// To have its registration changed.
-    Dcm,
-}
-
-impl Operation {
-    /// The word of the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Dcr => "DCR",
-            Self::Dcm => "DCM",
-        }
-    }
-}
-
 /// The body of a registration; without `uris` the client has declared none, and is not notified.
 pub fn registration(operation: Operation, uris: Option<&[String]>, statement: &str) -> Value {
-    let mut body = json!({ "operation": operation.as_str(), "software_statement": statement });
+    let mut body = json!({ "operation": operation, "software_statement": statement });
     if let Some(uris) = uris {
         body["webhook_uris"] = json!(uris);
     }

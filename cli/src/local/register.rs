@@ -4,8 +4,9 @@ use std::io::{self, Write as _};
 
 use anyhow::{Result, bail};
 use clap::Args;
+use webhook::directory::Operation;
 
-use super::bank::{Bank, Operation, registration};
+use super::bank::{Bank, registration};
 use super::up::find_directory;
 use crate::directory::{StatementRequest, ask_for_statement};
 use crate::stack::{Checkout, Stack};
@@ -14,7 +15,7 @@ const EXAMPLES: &str = "\
 Examples:
   arauto register itp-1 --webhook-uri https://localhost:8443/kong3
       a first registration (DCR), as the authorization server reports it
-  arauto register itp-1 --operation dcm
+  arauto register itp-1 --dcm
       the client has declared no webhook_uris any more: it is not notified
 ";
 
@@ -32,9 +33,9 @@ pub struct RegisterArgs {
     #[arg(long = "webhook-uri", value_name = "URI")]
     webhook_uris: Vec<String>,
 
-    /// Whether the client registers or changes its registration
-    #[arg(long, value_enum, default_value_t = Operation::Dcr)]
-    operation: Operation,
+    /// The client changes its registration (DCM); without, it registers for the first time (DCR)
+    #[arg(long)]
+    dcm: bool,
 
     /// Software of the statement, where it is not to be invented from the client's name
     #[arg(long, value_name = "ID")]
@@ -57,7 +58,8 @@ pub async fn run_register(args: RegisterArgs) -> Result<()> {
         software_id: args.software_id,
     };
     let statement = ask_for_statement(&find_directory().await?, &request).await?;
-    let body = registration(args.operation, uris.as_deref(), &statement);
+    let operation = if args.dcm { Operation::Dcm } else { Operation::Dcr };
+    let body = registration(operation, uris.as_deref(), &statement);
     let registered = Bank(&stack).put_client(&args.client_id, &body).await?;
     let text = if args.json { registered.to_string() } else { format!("{registered:#}") };
     Ok(writeln!(io::stdout().lock(), "{text}")?)
