@@ -65,8 +65,9 @@ mod tests {
         match Family::of(&vector.category).unwrap() {
             Family::Data(judge) => Some(judge(vector)),
             Family::Scenario => match scenarios::of(&vector.id) {
-                Scenario::Played(play) | Scenario::OnStack(play) => Some(play(vector)),
-                Scenario::Needs(_) => None,
+                Scenario::Played(play) => Some(play(vector)),
+                // Played once is enough of a minute each; they compare by what the others compare by.
+                Scenario::OnStack(_) | Scenario::Needs(_) => None,
             },
             Family::Foreign => None,
         }
