@@ -13,6 +13,7 @@ use webhook::address::AddressPolicy;
 use webhook::aws::{Ledger, Queues, Receivers, Secrets, dynamodb, secrets_manager, sqs};
 use webhook::delivery::AttemptMessage;
 use webhook::edge::{Chance, Clock};
+use webhook::telemetry::Metrics;
 
 /// Hands dispatch a batch in which one message panics, and returns the messages it keeps.
 pub async fn with_a_panic(stack: &Stack, messages: &[AttemptMessage]) -> Result<Vec<String>> {
@@ -37,6 +38,10 @@ fn on_stack(stack: &Stack, chance: Chance) -> Result<Dispatch> {
     let (sdk, clock, policy) = (stack.sdk_config(), Clock::system(), AddressPolicy::PublicAndLoopback);
     let output = |name: &str| stack.output(name).map(str::to_owned);
     let secrets = (output("IdentitySecretArn")?, output("TrustSecretArn")?);
+    let servers = AUTHORISATION_SERVER_ID.parse()?;
+    let (secrets_manager, metrics) =
+        (Secrets::new(secrets_manager(&sdk)), Metrics::to(String::new(), |_| ()));
+    let sender = Sender::new(secrets_manager, secrets, &servers, policy, clock.clone(), metrics);
     Ok(Dispatch {
         ledger: Ledger::new(dynamodb(&sdk), output("LedgerTableName")?, SignedDuration::from_hours(24)),
         receivers: Receivers::new(dynamodb(&sdk), output("ReceiversTableName")?, policy, clock.clone()),
@@ -45,8 +50,8 @@ fn on_stack(stack: &Stack, chance: Chance) -> Result<Dispatch> {
             output("NotificationsQueueUrl")?,
             Some(output("UndeliveredQueueUrl")?),
         ),
-        servers: AUTHORISATION_SERVER_ID.parse()?,
-        sender: Arc::new(Sender::new(Secrets::new(secrets_manager(&sdk)), secrets, policy, clock.clone())),
+        servers,
+        sender: Arc::new(sender),
         clock,
         chance,
     })

@@ -18,6 +18,7 @@ use webhook::aws::{Ledger, Queues, Receivers, Secrets, dynamodb, secrets_manager
 use webhook::directory::{Registration, RegistrationRequest, StatementUris, target};
 use webhook::edge::{Chance, Clock};
 use webhook::notification::ClientId;
+use webhook::telemetry::Metrics;
 
 use super::{Aws, LEDGER, NOTIFICATIONS, RECEIVERS, UNDELIVERED};
 
@@ -66,12 +67,14 @@ pub struct Functions {
     pub hands: Hands,
     /// Our authorisation servers, as the parameter of the template names them.
     pub servers: &'static str,
+    /// The metrics that the functions wrote, a line each.
+    pub metrics: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Default for Functions {
     fn default() -> Self {
         let hands = Hands(Arc::new(Mutex::new(Clock::system().now())));
-        Self { aws: Aws::default(), hands, servers: AUTHORISATION_SERVER_ID }
+        Self { aws: Aws::default(), hands, servers: AUTHORISATION_SERVER_ID, metrics: Arc::default() }
     }
 }
 
@@ -80,6 +83,14 @@ impl Functions {
     pub fn put_identity(&self, identity: &Identity) {
         let document = json!({ "certificate_chain": identity.chain_pem, "private_key": identity.key_pem });
         self.put_identity_text(&document.to_string());
+    }
+
+    /// Stores an identity for each of these authorisation servers, and the authority they trust.
+    pub fn put_identities(&self, identities: &[(&str, &Identity)]) {
+        let document = |identity: &Identity| json!({ "certificate_chain": identity.chain_pem, "private_key": identity.key_pem });
+        let map: serde_json::Map<_, _> =
+            identities.iter().map(|(id, identity)| ((*id).to_owned(), document(identity))).collect();
+        self.put_identity_text(&Value::Object(map).to_string());
     }
 
     /// Stores a text where the bank's identity should be.
@@ -125,12 +136,21 @@ impl Functions {
         let sdk = self.aws.sdk_config().await;
         let secrets = (IDENTITY_SECRET.to_owned(), TRUST_SECRET.to_owned());
         let clock = hands.clock();
-        let sender = Sender::new(Secrets::new(secrets_manager(&sdk)), secrets, POLICY, clock.clone());
+        let servers = self.servers.parse().expect("authorisation servers");
+        let metrics = Metrics::to("dispatch".to_owned(), {
+            let lines = Arc::clone(&self.metrics);
+            move |line| {
+                let line = serde_json::from_str(line).expect("metrics are JSON");
+                lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            }
+        });
+        let secrets_manager = Secrets::new(secrets_manager(&sdk));
+        let sender = Sender::new(secrets_manager, secrets, &servers, POLICY, clock.clone(), metrics);
         Arc::new(Dispatch {
             ledger: Ledger::new(dynamodb(&sdk), LEDGER.to_owned(), SignedDuration::from_hours(24)),
             receivers: self.receivers(hands).await,
             queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), Some(UNDELIVERED.to_owned())),
-            servers: self.servers.parse().expect("authorisation servers"),
+            servers,
             sender: Arc::new(sender),
             clock,
             chance: Chance::system(),
