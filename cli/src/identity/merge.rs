@@ -106,13 +106,10 @@ mod tests {
 
     #[test]
     fn an_only_identity_moves_under_its_id_once_that_is_said() {
-        let old = identity("old");
+        let old = identity("present PEM");
         let error = merged(Some(&old), Some(B), None).unwrap_err();
-        assert!(error.contains("--default-authorisation-server-id") && !error.contains("old"), "{error}");
-        assert_eq!(
-            merged(Some(&old), Some(B), Some(A)),
-            Ok(json!({ A: identity("old"), B: identity("new") }))
-        );
+        assert!(error.contains("--default-authorisation-server-id") && !error.contains("PEM"), "{error}");
+        assert_eq!(merged(Some(&old), Some(B), Some(A)), Ok(json!({ A: old, B: identity("new") })));
         assert_eq!(merged(Some(&old), Some(A), Some(A)), Ok(json!({ A: identity("new") })));
     }
 

@@ -70,7 +70,8 @@ async fn put_merged(
 async fn get_text(sdk: &SdkConfig, secret: &str) -> Result<Option<String>> {
     let got = secrets_manager(sdk).get_secret_value().secret_id(secret).send().await;
     match got.map_err(aws_sdk_secretsmanager::Error::from) {
-        Ok(answer) => Ok(answer.secret_string),
+        // MiniStack gives a secret that was made without a value an empty one.
+        Ok(answer) => Ok(answer.secret_string.filter(|text| !text.is_empty())),
         Err(aws_sdk_secretsmanager::Error::ResourceNotFoundException(_)) => Ok(None),
         Err(error) => Err(error).with_context(|| {
             format!("failed to read the secret {secret}: check its ARN, your region and your credentials")
