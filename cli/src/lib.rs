@@ -1,6 +1,7 @@
 //! The `arauto` command as a library: what the tests and the demo use in process.
 
 pub mod call;
+pub mod directory;
 pub mod explain;
 pub mod identity;
 pub mod local;

@@ -4,11 +4,12 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use arauto::call::CallArgs;
+use arauto::directory::{DirectoryArgs, StatementArgs};
 use arauto::explain::ExplainArgs;
 use arauto::identity::IdentityArgs;
-use arauto::local::{DemoArgs, DownArgs, EnvArgs, UpArgs};
+use arauto::local::{DemoArgs, DownArgs, EnvArgs, RegisterArgs, UpArgs};
 use arauto::receiver::ReceiverArgs;
-use arauto::{call, explain, identity, local, receiver};
+use arauto::{call, directory, explain, identity, local, receiver};
 use clap::{Parser, Subcommand};
 
 /// Arauto tells payment initiators of Open Finance Brasil what changed, over mutual TLS
@@ -27,7 +28,10 @@ enum Command {
     Env(EnvArgs),
     Explain(ExplainArgs),
     Call(CallArgs),
+    Register(RegisterArgs),
     Receiver(ReceiverArgs),
+    Directory(DirectoryArgs),
+    Statement(StatementArgs),
     Identity(IdentityArgs),
 }
 
@@ -40,7 +44,10 @@ async fn main() -> ExitCode {
         Command::Env(args) => local::run_env(args).await.map(|()| true),
         Command::Explain(args) => explain::run(&args),
         Command::Call(args) => call::run(args).await,
+        Command::Register(args) => local::run_register(args).await.map(|()| true),
         Command::Receiver(args) => receiver::run(args).await.map(|()| true),
+        Command::Directory(args) => directory::run(args).await.map(|()| true),
+        Command::Statement(args) => directory::run_statement(args).await.map(|()| true),
         Command::Identity(args) => identity::run(args).await.map(|()| true),
     };
     match result {

@@ -76,7 +76,7 @@ impl Caller {
         for (name, value) in signature {
             request = request.header(name, value);
         }
-        read(request, url).await
+        read_answer(request, url).await
     }
 
     /// Sends the same request without a signature.
@@ -87,7 +87,7 @@ impl Caller {
         content_type: &str,
         body: Vec<u8>,
     ) -> Result<ApiAnswer> {
-        read(self.http.request(method, url).header("content-type", content_type).body(body), url).await
+        read_answer(self.http.request(method, url).header("content-type", content_type).body(body), url).await
     }
 }
 
@@ -134,7 +134,8 @@ fn signature(
     Ok(pairs.collect())
 }
 
-async fn read(request: reqwest::RequestBuilder, url: &str) -> Result<ApiAnswer> {
+/// Sends a request and reads its answer, whatever its status.
+pub(crate) async fn read_answer(request: reqwest::RequestBuilder, url: &str) -> Result<ApiAnswer> {
     let mut answer = request.send().await.with_context(|| format!("no answer from {url}"))?;
     let status = answer.status().as_u16();
     let headers = answer.headers().clone();

@@ -7,10 +7,10 @@ use anyhow::Result;
 use arauto::local::AUTHORISATION_SERVER_ID;
 use arauto::stack::Stack;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use dispatch::{Dispatch, Sender};
+use dispatch::{Dispatch, FirstUses, Sender};
 use jiff::SignedDuration;
 use webhook::address::AddressPolicy;
-use webhook::aws::{Ledger, Queues, Receivers, Secrets, dynamodb, secrets_manager, sqs};
+use webhook::aws::{DirectoryTable, Ledger, Queues, Receivers, Secrets, dynamodb, secrets_manager, sqs};
 use webhook::delivery::AttemptMessage;
 use webhook::edge::{Chance, Clock};
 use webhook::telemetry::Metrics;
@@ -49,6 +49,10 @@ fn on_stack(stack: &Stack, chance: Chance) -> Result<Dispatch> {
             sqs(&sdk),
             output("NotificationsQueueUrl")?,
             Some(output("UndeliveredQueueUrl")?),
+        ),
+        first_uses: FirstUses::new(
+            DirectoryTable::new(dynamodb(&sdk), output("DirectoryTableName")?),
+            Metrics::to("dispatch".to_owned(), |_| {}),
         ),
         servers,
         sender: Arc::new(sender),

@@ -4,5 +4,6 @@ pub mod aws;
 pub mod contract;
 pub mod dispatch;
 pub mod judges;
+pub mod skip;
 pub mod vectors;
 pub mod world;

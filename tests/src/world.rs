@@ -5,7 +5,8 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use arauto::local::{AUTHORISATION_SERVER_ID, Bank, change, options};
+use arauto::directory::{self, DirectoryTwin, StatementClaims};
+use arauto::local::{AUTHORISATION_SERVER_ID, Bank, Operation, change, options, registration};
 use arauto::pki::{ClientSubject, TestPki};
 use arauto::receiver::{Answers, Prefix, Received, Settings, Twin};
 use arauto::signed::ApiAnswer;
@@ -39,6 +40,8 @@ pub struct World {
     pub stack: Stack,
     /// The certificates.
     pub pki: TestPki,
+    /// The Directory of participants that the stack asks.
+    pub directory: DirectoryTwin,
     /// The contract that every answer is held against.
     pub contract: Contract,
     runtime: Runtime,
@@ -53,18 +56,24 @@ impl World {
         let pki = TestPki::new(&ClientSubject::default(), now())?;
         let subject = ClientSubject { common_name: SECOND_NAME.to_owned(), ..ClientSubject::default() };
         let second = pki.sender_authority.client(&subject)?;
-        let stack = runtime.block_on(async {
+        let (directory, stack) = runtime.block_on(async {
+            let settings = directory::Settings {
+                key_pem: Some(pki.directory_key_pem.clone()),
+                ..directory::Settings::new(Clock::system(), Chance::system())
+            };
+            let directory = DirectoryTwin::start(settings).await?;
             let brands = format!("bancoex={AUTHORISATION_SERVER_ID},{SECOND_BRAND}={SECOND_SERVER}");
-            let mut options = options(folder.path()).parameter("AuthorisationServers", brands);
+            let mut options =
+                options(folder.path(), &directory.base_url()).parameter("AuthorisationServers", brands);
             options.progress = progress;
             let stack = Stack::start(&options).await?;
             let (sender, trust) = (&pki.sender, pki.receiver_authority.root_pem());
             let bank = Bank(&stack);
             bank.put_identity_of(AUTHORISATION_SERVER_ID, &sender.chain_pem, &sender.key_pem, trust).await?;
             bank.put_identity_of(SECOND_SERVER, &second.chain_pem, &second.key_pem, trust).await?;
-            Ok::<_, anyhow::Error>(stack)
+            Ok::<_, anyhow::Error>((directory, stack))
         })?;
-        Ok(Self { stack, pki, contract: Contract::read()?, runtime, _folder: folder })
+        Ok(Self { stack, pki, directory, contract: Contract::read()?, runtime, _folder: folder })
     }
 
     /// Runs one test. On failure the functions' logs are long; the last lines are shown.
@@ -82,9 +91,12 @@ impl World {
         writeln!(std::io::stderr(), "the end of what the functions wrote:\n{end}").ok();
     }
 
-    /// Stops the stack.
+    /// Stops the stack and the Directory.
     pub fn stop(self) -> Result<()> {
-        self.runtime.block_on(self.stack.stop())
+        self.runtime.block_on(async {
+            self.directory.stop().await;
+            self.stack.stop().await
+        })
     }
 
     /// The bank.
@@ -101,8 +113,49 @@ impl World {
         };
         let twin = Twin::start(settings).await?;
         let client = tag("itp");
-        self.bank().register(&client, &json!({ "webhook_uris": [twin.base_uri()] })).await?;
+        self.register_new(&client, &[twin.base_uri()]).await?;
         Ok((client, twin))
+    }
+
+    /// Has the Directory sign a statement for a client's software, which is its own.
+    pub fn statement(&self, client: &str, uris: &[String]) -> String {
+        self.directory.statement(&StatementClaims::of(client).webhook_uris(uris))
+    }
+
+    /// Writes a registration whose statement has the same URIs; `settings` is an object.
+    pub fn registration(
+        &self,
+        client: &str,
+        operation: Operation,
+        uris: Option<&[String]>,
+        settings: Value,
+    ) -> Value {
+        let mut body = registration(operation, uris, &self.statement(client, uris.unwrap_or_default()));
+        if let (Value::Object(body), Value::Object(settings)) = (&mut body, settings) {
+            body.extend(settings);
+        }
+        body
+    }
+
+    /// Registers a client for the first time (DCR).
+    pub async fn register_new(&self, client: &str, uris: &[String]) -> Result<Value> {
+        self.bank().register(client, uris, &self.statement(client, uris)).await
+    }
+
+    /// Changes the registration of a client (DCM); without URIs it is not notified any more.
+    pub async fn register(&self, client: &str, uris: Option<&[String]>) -> Result<Value> {
+        self.register_with(client, uris, json!({})).await
+    }
+
+    /// The same with settings.
+    pub async fn register_with(
+        &self,
+        client: &str,
+        uris: Option<&[String]>,
+        settings: Value,
+    ) -> Result<Value> {
+        let body = self.registration(client, Operation::Dcm, uris, settings);
+        self.bank().put_client(client, &body).await
     }
 
     /// Calls the API and holds the answer against the contract; `route` is the path as the contract writes it.

@@ -9,14 +9,16 @@ use std::time::Duration;
 use arauto::local::changes_of_all_kinds;
 use jiff::Timestamp;
 use regex_lite::Regex;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use tests::aws::{Functions, post};
 use tests::contract::{Contract, file};
 use webhook::aws::CALL_TIMEOUT;
 use webhook::delivery::{EXCHANGE_DEADLINE, LEASE};
-use webhook::directory::RegistrationRequest;
+use webhook::directory::RegistrationCall;
 use webhook::notification::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, StateChange};
-use webhook::peer::Expiry;
+use webhook::peer::{Expiry, TrustAnchors};
 
 const STATE_CHANGES: (&str, &str) = ("post", "/v1/state-changes");
 const CLIENTS: (&str, &str) = ("put", "/v1/clients/{clientId}");
@@ -90,9 +92,15 @@ fn each_setting_that_a_function_reads_is_set_and_none_more() {
         let binary = text(&resource["Metadata"]["BuildProperties"]["Binary"]);
         let source = read_to_string(file(&format!("functions/{binary}/src/main.rs")).unwrap()).unwrap();
         let mut read: BTreeSet<_> = name.find_iter(&source).map(|found| found.as_str().to_owned()).collect();
-        if source.contains(".address_policy()") {
-            let source = read_to_string(file("functions/webhook/src/config.rs").unwrap()).unwrap();
-            read.extend(name.find_iter(&source).map(|found| found.as_str().to_owned()));
+        // Some are read by a function of the settings that has the name of what it returns.
+        let settings = read_to_string(file("functions/webhook/src/config.rs").unwrap()).unwrap();
+        for reader in settings.split("    pub fn ").skip(1) {
+            let (called, _) = reader.split_once('(').unwrap();
+            if source.contains(&format!("settings.{called}()")) {
+                // The comment above the next function is part of what follows the name of this one.
+                let body = reader.split("\n    ///").next().unwrap();
+                read.extend(name.find_iter(body).map(|found| found.as_str().to_owned()));
+            }
         }
         let variables = resource["Properties"]["Environment"]["Variables"].as_object().unwrap();
         assert_eq!(variables.keys().cloned().collect::<BTreeSet<_>>(), read, "{function}");
@@ -154,7 +162,7 @@ impl Judges {
     }
 
     fn of_registrations() -> Self {
-        let code = |value: &Value| RegistrationRequest::from_json(value, "").is_ok();
+        let code = |value: &Value| RegistrationCall::from_json(value, now()).is_ok();
         Self { contract: Contract::read().unwrap(), operation: CLIENTS, code }
     }
 
@@ -250,6 +258,9 @@ const CHANGE_FIELDS: &[&str] = &[
     "event_id",
 ];
 const REGISTRATION_FIELDS: &[&str] = &[
+    "operation",
+    "called_at",
+    "software_statement",
     "webhook_uris",
     "webhook_version",
     "success_statuses",
@@ -367,15 +378,20 @@ fn the_contract_and_the_code_know_the_same_apis() {
 #[test]
 fn the_contract_and_the_code_take_the_same_registrations() {
     let full = json!({
-        "webhook_uris": ["https://itp.example.com/kong3"], "webhook_version": "1.2.0", "success_statuses": [200, 202],
+        "operation": "DCR", "called_at": "2026-11-22T13:15:29.5Z", "software_statement": "a.b.c", "webhook_uris": ["https://itp.example.com/kong3"], "webhook_version": "1.2.0", "success_statuses": [200, 202],
         "notify_optional": true, "also_send_x_authorisation_server_id": true,
     });
     let judges = Judges::of_registrations();
-    for base in [full, json!({})] {
+    for base in [full, json!({ "operation": "DCM" })] {
         assert_eq!(judges.disagreements(mutations(&base, REGISTRATION_FIELDS)), [""; 0]);
     }
+    let operations = ["DCR", "DCM", "dcm", "POST", ""].map(|operation| json!({ "operation": operation }));
+    assert_eq!(judges.disagreements(operations), [""; 0]);
+    let statements = [64 * 1024, 64 * 1024 + 1]
+        .map(|length| json!({ "operation": "DCM", "software_statement": "a".repeat(length) }));
+    assert_eq!(judges.disagreements(statements), [""; 0]);
     let versions = ["1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.4.0", "1.3", "v1.3.0", ""];
-    let documents = versions.map(|version| json!({ "webhook_version": version }));
+    let documents = versions.map(|version| json!({ "operation": "DCM", "webhook_version": version }));
     assert_eq!(judges.disagreements(documents), [""; 0]);
 }
 
@@ -429,4 +445,26 @@ async fn the_contract_and_intake_take_the_same_bodies() {
         contract.check(method, path, &answer).unwrap();
         assert_eq!(contract.takes(method, path, &body).unwrap(), taken, "{body}");
     }
+}
+
+#[test]
+fn each_trust_anchor_is_usable_and_is_the_one_whose_provenance_is_told() {
+    let told = read_to_string(file("infra/trust/README.md").unwrap()).unwrap();
+    let mut found = 0;
+    for environment in ["production", "sandbox"] {
+        for entry in std::fs::read_dir(file(&format!("infra/trust/{environment}")).unwrap()).unwrap() {
+            let path = entry.unwrap().path();
+            let pem = read_to_string(&path).unwrap();
+            TrustAnchors::from_pem(&pem).unwrap();
+            let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+            let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &certificate);
+            let pairs: Vec<_> = digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
+            let name = path.file_name().unwrap().to_string_lossy();
+            let (_, section) = told.split_once(&format!("#### {environment}/{name}")).unwrap();
+            let section = section.split("####").next().unwrap();
+            assert!(section.contains(&pairs.join(":")), "{name}: {}", pairs.join(":"));
+            found += 1;
+        }
+    }
+    assert!(found >= 3, "{found}");
 }

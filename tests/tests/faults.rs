@@ -122,7 +122,7 @@ mod intake {
         let contract = Contract::read().unwrap();
         let cases = [
             ("GetItem", Method::PUT, "put"),
-            ("PutItem", Method::PUT, "put"),
+            ("UpdateItem", Method::PUT, "put"),
             ("GetItem", Method::GET, "get"),
             ("DeleteItem", Method::DELETE, "delete"),
         ];
@@ -131,7 +131,7 @@ mod intake {
                 let functions = registered(clients(1)).await;
                 functions.aws.fails(operation, fault);
                 let directory = functions.directory().await;
-                let body = json!({ "webhook_uris": [BASE] }).to_string();
+                let body = json!({ "operation": "DCM" }).to_string();
                 let answer = call(&directory, method.clone(), "itp-0", &body).await;
                 assert_eq!(answer.status, 503, "{method} with {operation} {fault:?}");
                 contract.check(name, "/v1/clients/{clientId}", &answer).unwrap();
@@ -329,7 +329,8 @@ mod dispatch {
                 .collect()
         };
         assert_eq!(kept(&bench.dispatch, &batch("a")).await, NOTHING);
-        assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "UpdateItem 20"]);
+        // The one PutItem keeps the first use of the registration.
+        assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "PutItem 1", "UpdateItem 20"]);
 
         bench.functions.hands.advance(RECEIVER_COPY_LIVES - SignedDuration::from_millis(1));
         bench.functions.aws.forget_calls();
@@ -344,13 +345,44 @@ mod dispatch {
     }
 
     #[tokio::test]
+    async fn the_first_use_of_a_registration_is_measured_once_for_all_environments() {
+        const SECONDS: &str = "SecondsFromRegistrationToFirstAttempt";
+        let bench = Bench::new("202").await;
+        let Functions { aws, hands, metrics, .. } = &bench.functions;
+        hands.advance(SignedDuration::from_secs(7));
+        let message = bench.message(Endpoint::PixPayment, "p-1");
+        hands.advance(SignedDuration::from_secs(2));
+        // A table that does not work costs the number for now, and no notification.
+        aws.fails_once("PutItem", Fault::DENIED);
+        assert_eq!(bench.kept(&message).await, NOTHING);
+        assert_eq!(metrics.values(SECONDS), [0.0; 0]);
+
+        assert_eq!(bench.kept(&bench.message(Endpoint::PixPayment, "p-2")).await, NOTHING);
+        assert_eq!(metrics.values(SECONDS), [0.0]);
+        let other = bench.functions.dispatch(hands).await;
+        let again = bench.message(Endpoint::PixPayment, "p-3");
+        assert_eq!(kept(&other, &[again.to_json()]).await, NOTHING);
+        assert_eq!(metrics.values(SECONDS), [0.0]);
+
+        // Another registration is another promise, and an event that waited counts.
+        hands.advance(SignedDuration::from_mins(1));
+        bench.functions.remove(CLIENT).await;
+        bench.functions.register(CLIENT, &bench.twin.base_uri()).await;
+        let message = bench.message(Endpoint::PixPayment, "p-4");
+        hands.advance(SignedDuration::from_secs(400));
+        assert_eq!(bench.kept(&message).await, NOTHING);
+        assert_eq!(metrics.values(SECONDS), [0.0, 400.0]);
+        assert_eq!(bench.twin.count(), 4);
+    }
+
+    #[tokio::test]
     async fn a_begin_whose_answer_was_lost_is_recognised_as_ours() {
         let bench = Bench::new("202").await;
         let message = bench.payment();
         bench.functions.aws.fails_once("UpdateItem", Fault::AnswerLost);
         assert_eq!(bench.kept(&message).await, NOTHING);
         assert_eq!(bench.twin.count(), 1);
-        assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "UpdateItem 3"]);
+        assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "PutItem 1", "UpdateItem 3"]);
         let row = bench.row(&message);
         assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "1"));
         assert_eq!((row.attempt(1, "outcome"), row.attempt(1, "status")), ("delivered", "202"));
@@ -485,7 +517,7 @@ mod dispatch {
         assert_eq!(kept(&bench.dispatch, &batch.map(|message| message.to_json())).await, NOTHING);
         let expected = [("p-0", "a.example"), ("p-1", "a.example"), ("p-2", "b.example")];
         assert_eq!(bench.shown(), shown(&expected));
-        assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "UpdateItem 6"]);
+        assert!(!bench.functions.aws.calls().iter().any(|call| call.operation == "GetSecretValue"));
     }
 
     #[tokio::test]
@@ -577,26 +609,15 @@ mod dispatch {
 
     #[tokio::test]
     async fn each_load_measures_how_long_each_certificate_is_still_good() {
-        let measured = |bench: &Bench| -> Vec<(String, Value)> {
-            let mut lines = bench.functions.metrics.lock().unwrap();
-            let line = |line: Value| {
-                assert_eq!(line["FunctionName"], "dispatch");
-                (
-                    line["authorisation_server_id"].as_str().unwrap().to_owned(),
-                    line["CertificateDaysLeft"].clone(),
-                )
-            };
-            lines.drain(..).map(line).collect()
-        };
-        let days = |a: f64, b: f64| vec![(A.to_owned(), json!(a)), (B.to_owned(), json!(b))];
         let (soon, over) = (identity("a.example", 30), identity("b.example", -2));
         let bench = two_brands(&[(A, &soon), (B, &over)]).await;
-        assert_eq!(measured(&bench), days(30.0, -2.0));
+        let measured = || bench.functions.metrics.values("CertificateDaysLeft");
+        assert_eq!(measured(), [30.0, -2.0]);
         bench.functions.put_identities(&[(A, &soon), (B, &identity("b.example", 31))]);
         bench.look_again().await;
-        assert_eq!(measured(&bench), days(29.0, 30.0));
+        assert_eq!(measured(), [30.0, -2.0, 29.0, 30.0]);
         assert_eq!(bench.kept(&bench.payment_of("a", "p-1")).await, NOTHING);
-        assert_eq!(measured(&bench), []);
+        assert_eq!(measured().len(), 4);
     }
 
     #[tokio::test(start_paused = true)]
@@ -628,7 +649,7 @@ mod dispatch {
         assert_eq!(kept(&bench.dispatch, &[enrollment.to_json(), bench.payment().to_json()]).await, [0]);
         assert_eq!(bench.functions.aws.ledger_row(enrollment.notification.as_str()), None);
         assert_eq!(bench.row(&bench.payment()).text("status"), "delivered");
-        assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "UpdateItem 2"]);
+        assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "PutItem 1", "UpdateItem 2"]);
         assert_eq!(bench.twin.count(), 1);
     }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
+use clap::ValueEnum;
 use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -15,10 +16,12 @@ use crate::stack::{Options, Stack};
 /// The bank's authorisation server.
 pub const AUTHORISATION_SERVER_ID: &str = "123e4567-e89b-12d3-a456-426614174000";
 
-/// Options of a local stack whose receivers are on this machine.
-pub fn options(state_dir: impl Into<PathBuf>) -> Options {
+/// Options of a local stack whose receivers and Directory are on this machine.
+pub fn options(state_dir: impl Into<PathBuf>, directory_url: &str) -> Options {
     Options::new(state_dir)
         .parameter("AllowLoopbackReceivers", "true")
+        .parameter("DirectoryEnvironment", "local")
+        .parameter("LocalDirectoryUrl", directory_url)
         .parameter("AuthorisationServers", AUTHORISATION_SERVER_ID)
 }
 
@@ -47,10 +50,17 @@ impl Bank<'_> {
         identity::put_trust(&sdk, self.0.output("TrustSecretArn")?, trust_pem).await
     }
 
-    /// Registers a client, as the authorization server does after a DCR or DCM call.
-    pub async fn register(&self, client_id: &str, metadata: &Value) -> Result<Value> {
+    /// Registers a client that is notified at these URIs, as the authorization server does after a DCR call.
+    ///
+    /// The statement is one that a Directory signed for the client with the same URIs.
+    pub async fn register(&self, client_id: &str, uris: &[String], statement: &str) -> Result<Value> {
+        self.put_client(client_id, &registration(Operation::Dcr, Some(uris), statement)).await
+    }
+
+    /// Puts a registration, as [`registration`] writes it or with settings beside; it must be taken.
+    pub async fn put_client(&self, client_id: &str, registration: &Value) -> Result<Value> {
         let path = format!("/v1/clients/{client_id}");
-        let answer = self.0.call_api(Method::PUT, &path, JSON, metadata.to_string().into_bytes()).await?;
+        let answer = self.0.call_api(Method::PUT, &path, JSON, registration.to_string().into_bytes()).await?;
         ensure!(answer.status == 200, "the client {client_id} was not registered: {}", answer.text());
         serde_json::from_slice(&answer.body).context("the answer to a registration is no JSON")
     }
@@ -72,6 +82,34 @@ impl Bank<'_> {
 }
 
 const JSON: &str = "application/json";
+
+/// What a client asked the authorization server for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Operation {
+    /// To be registered.
+    Dcr,
+    /// To have its registration changed.
+    Dcm,
+}
+
+impl Operation {
+    /// The word of the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dcr => "DCR",
+            Self::Dcm => "DCM",
+        }
+    }
+}
+
+/// The body of a registration; without `uris` the client has declared none, and is not notified.
+pub fn registration(operation: Operation, uris: Option<&[String]>, statement: &str) -> Value {
+    let mut body = json!({ "operation": operation.as_str(), "software_statement": statement });
+    if let Some(uris) = uris {
+        body["webhook_uris"] = json!(uris);
+    }
+    body
+}
 
 /// A state change that must be notified at this endpoint, happening now, of a resource that `tag` makes its own.
 pub fn change(endpoint: Endpoint, client_id: &str, tag: &str, now: Timestamp) -> Value {

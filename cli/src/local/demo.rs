@@ -8,20 +8,20 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::json;
 use tokio::time::timeout;
 use webhook::edge::{Chance, Clock};
 use webhook::notification::ENDPOINTS;
 
 use super::bank::{Bank, changes_of_all_kinds, options};
+use crate::directory::{self, DirectoryTwin, StatementClaims};
 use crate::pki::{ClientSubject, TestPki};
 use crate::receiver::{Answers, Received, Settings, Twin};
 use crate::stack::{Checkout, Progress, Stack};
 
 /// Deploy template.yaml on this machine and watch it notify a receiver
 ///
-/// Starts the local stack, a receiver that demands a client certificate, and posts one state change of each kind. The receiver
-/// refuses one of them once, so that a retry is seen. Ends with a summary and leaves nothing running.
+/// Starts the local stack, a Directory of participants and a receiver that demands a client certificate. Registers the receiver
+/// with a software statement that the Directory signed, and posts one state change of each kind. The receiver refuses one of them once, so that a retry is seen. Ends with a summary and leaves nothing running.
 #[derive(Args, Clone, Debug)]
 pub struct DemoArgs {
     /// Print each notification and the summary as JSON, a line each
@@ -64,7 +64,6 @@ struct Summary {
 pub async fn run(args: DemoArgs) -> Result<bool> {
     let clock = Clock::system();
     let progress = Progress::stderr();
-    let stack = Stack::start(&options(Checkout::find()?.scratch().join("demo"))).await?;
     let made = progress.step("certificates made", None, async {
         tokio::task::spawn_blocking({
             let now = clock.now();
@@ -73,6 +72,13 @@ pub async fn run(args: DemoArgs) -> Result<bool> {
         .await?
     });
     let pki = made.await?;
+    let directory = DirectoryTwin::start(directory::Settings {
+        key_pem: Some(pki.directory_key_pem.clone()),
+        ..directory::Settings::new(clock.clone(), Chance::system())
+    })
+    .await?;
+    let state_dir = Checkout::find()?.scratch().join("demo");
+    let stack = Stack::start(&options(state_dir, &directory.base_url())).await?;
     let settings = Settings {
         prefix: "/kong3".parse().map_err(anyhow::Error::msg)?,
         answers: Answers {
@@ -84,8 +90,14 @@ pub async fn run(args: DemoArgs) -> Result<bool> {
     let twin = Twin::start(settings).await?;
     let bank = Bank(&stack);
     bank.put_identity(&pki.sender.chain_pem, &pki.sender.key_pem, pki.receiver_authority.root_pem()).await?;
-    bank.register(CLIENT, &json!({ "webhook_uris": [twin.base_uri()] })).await?;
-    progress.line(&format!("receiver {} registered as {CLIENT}", twin.base_uri()));
+    let uris = [twin.base_uri()];
+    let statement = directory.statement(&StatementClaims::of(CLIENT).webhook_uris(uris.clone()));
+    bank.register(CLIENT, &uris, &statement).await?;
+    progress.line(&format!(
+        "receiver {} registered as {CLIENT}, with a software statement signed by the Directory at {}",
+        twin.base_uri(),
+        directory.base_url()
+    ));
 
     let mut arrivals = twin.subscribe();
     let tag = format!("{:08x}", Chance::system().bits() >> 32);
@@ -108,6 +120,7 @@ pub async fn run(args: DemoArgs) -> Result<bool> {
     }
     let good = table.summary(&twin.received())?;
     twin.stop().await;
+    directory.stop().await;
     stack.stop().await?;
     progress.line("stack stopped");
     Ok(good)

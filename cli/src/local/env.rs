@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use super::bank::AUTHORISATION_SERVER_ID;
+use super::up::find_directory;
 use crate::stack::{CREDENTIAL, Checkout, REGION, Stack};
 
 /// Print the settings of the functions on the local stack, as a shell reads them
@@ -24,6 +25,7 @@ pub struct EnvArgs {
 
 /// Settings and the outputs of the template that they take.
 const FROM_OUTPUTS: &[(&str, &str)] = &[
+    ("ARAUTO_DIRECTORY_IDENTITY_SECRET", "DirectoryIdentitySecretArn"),
     ("ARAUTO_DIRECTORY_TABLE", "DirectoryTableName"),
     ("ARAUTO_IDENTITY_SECRET", "IdentitySecretArn"),
     ("ARAUTO_LEDGER_TABLE", "LedgerTableName"),
@@ -41,6 +43,8 @@ pub async fn run_env(args: EnvArgs) -> Result<()> {
     let mut settings = vec![
         ("ARAUTO_ALLOW_LOOPBACK_RECEIVERS", "true".to_owned()),
         ("ARAUTO_AUTHORISATION_SERVERS", AUTHORISATION_SERVER_ID.to_owned()),
+        ("ARAUTO_DIRECTORY_ENVIRONMENT", "local".to_owned()),
+        ("ARAUTO_LOCAL_DIRECTORY_URL", find_directory().await?),
         ("AWS_ACCESS_KEY_ID", CREDENTIAL.to_owned()),
         ("AWS_ENDPOINT_URL", stack.endpoint()),
         ("AWS_REGION", REGION.to_owned()),

@@ -3,9 +3,14 @@
 mod bank;
 mod demo;
 mod env;
+mod register;
 mod up;
 
-pub use bank::{AUTHORISATION_SERVER_ID, Bank, change, changes_of_all_kinds, options};
+pub use bank::{
+    AUTHORISATION_SERVER_ID, Bank, Operation, change, changes_of_all_kinds, options, registration,
+};
 pub use demo::{DemoArgs, run as run_demo};
 pub use env::{EnvArgs, run_env};
+pub use register::{RegisterArgs, run_register};
+pub(crate) use up::find_directory;
 pub use up::{DownArgs, UpArgs, run_down, run_up};

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -15,11 +15,12 @@ use tokio::time::{Instant, sleep};
 use webhook::edge::Clock;
 
 use super::bank::{AUTHORISATION_SERVER_ID, Bank, options};
+use crate::directory::{StatementRequest, ask_for_statement};
 use crate::pki::PkiFiles;
 use crate::signed::http_client;
 use crate::stack::{Checkout, Down, Progress, Stack, down};
 
-/// Start the local stack with a receiver, and keep both until `arauto down`
+/// Start the local stack with a Directory and a receiver, and keep all of it until `arauto down`
 ///
 /// Prints where everything is and what to call. When it is up already, prints the same again.
 #[derive(Args, Clone, Debug)]
@@ -45,44 +46,103 @@ struct Whereabouts {
     received: String,
     log: String,
     pki: String,
+    directory: String,
+    directory_log: String,
 }
 
 const CLIENT: &str = "itp-local";
-/// A receiver is up in milliseconds; the rest is for a machine that is busy.
-const RECEIVER_WITHIN: Duration = Duration::from_secs(20);
+const STATE: &str = "up.json";
+/// Both are up in milliseconds; the rest is for a machine that is busy.
+const UP_WITHIN: Duration = Duration::from_secs(20);
 
 /// Runs `arauto up`.
 pub async fn run_up(args: UpArgs) -> Result<()> {
     // Asked before anything is built, as the build may put another file in this one's place.
     let program = std::env::current_exe().context("this command has no file")?;
     let state_dir = Checkout::find()?.scratch();
-    let file = state_dir.join("up.json");
     if let Some(stack) = Stack::find(&state_dir).await? {
-        let text = std::fs::read_to_string(&file).context("a stack is up, but not one of `arauto up`")?;
-        return Ok(print(&args, &stack, &serde_json::from_str(&text)?)?);
+        return Ok(print(&args, &stack, &Whereabouts::read(&state_dir)?)?);
     }
     let progress = Progress::stderr();
-    // Whatever fails from here on, the stack is dropped, and its receiver with it.
-    let stack = Stack::start(&options(&state_dir)).await?;
     let folder = state_dir.join("pki");
+    // The stack is told where the Directory will be; until it is there, nobody else gets the port.
+    let reserved = free_port()?;
+    let directory = Beside {
+        name: "directory",
+        program: &program,
+        log: state_dir.join("directory.log"),
+        listen: reserved.local_addr()?,
+        pki: &folder,
+    };
+    // Whatever fails from here on, the stack is dropped, and with it what was started beside it.
+    let stack = Stack::start(&options(&state_dir, &directory.url())).await?;
     let pki = progress
         .step("certificates at hand", None, async {
             PkiFiles::open_or_create(&folder, Clock::system().now())
         })
         .await?;
-    let whereabouts = progress
-        .step("receiver started", None, start_receiver(&stack, &program, &state_dir, &folder))
-        .await?;
+    drop(reserved);
+    let health = format!("{}/twin/requests", directory.url());
+    progress.step("Directory started", None, directory.start(&stack, &[], &health)).await?;
+    let receiver = Beside {
+        name: "receiver",
+        program: &program,
+        log: state_dir.join("receiver.log"),
+        listen: free_port()?.local_addr()?,
+        pki: &folder,
+    };
+    let admin = free_port()?.local_addr()?.to_string();
+    let arguments = ["--prefix", "/kong3", "--admin", &admin];
+    let health = format!("http://{admin}/health");
+    progress.step("receiver started", None, receiver.start(&stack, &arguments, &health)).await?;
+    let whereabouts = Whereabouts {
+        client_id: CLIENT.to_owned(),
+        base_uri: format!("https://localhost:{}/kong3", receiver.listen.port()),
+        received: format!("http://{admin}/received"),
+        log: receiver.log.display().to_string(),
+        pki: folder.display().to_string(),
+        directory: directory.url(),
+        directory_log: directory.log.display().to_string(),
+    };
     let bank = Bank(&stack);
     let read = |path: &Path| {
         std::fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))
     };
     bank.put_identity(&read(&pki.sender_chain)?, &read(&pki.sender_key)?, &read(&pki.receiver_root)?).await?;
-    bank.register(CLIENT, &json!({ "webhook_uris": [whereabouts.base_uri] })).await?;
-    std::fs::write(&file, serde_json::to_string_pretty(&whereabouts)?)
-        .with_context(|| format!("failed to write {}", file.display()))?;
+    let uris = vec![whereabouts.base_uri.clone()];
+    let request = StatementRequest {
+        client: CLIENT.to_owned(),
+        webhook_uris: Some(uris.clone()),
+        ..StatementRequest::default()
+    };
+    let statement = ask_for_statement(&whereabouts.directory, &request).await?;
+    bank.register(CLIENT, &uris, &statement).await?;
+    whereabouts.write(&state_dir)?;
     let stack = stack.keep()?;
     Ok(print(&args, &stack, &whereabouts)?)
+}
+
+/// Where the Directory is that `arauto up` keeps.
+pub(crate) async fn find_directory() -> Result<String> {
+    let state_dir = Checkout::find()?.scratch();
+    if Stack::find(&state_dir).await?.is_none() {
+        bail!("no local stack is up: start one with `make up`");
+    }
+    Ok(Whereabouts::read(&state_dir)?.directory)
+}
+
+impl Whereabouts {
+    fn read(state_dir: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(state_dir.join(STATE))
+            .context("a stack is up, but not one of `arauto up`: stop it with `arauto down`")?;
+        serde_json::from_str(&text).context("a stack of another version is up: stop it with `arauto down`")
+    }
+
+    fn write(&self, state_dir: &Path) -> Result<()> {
+        let file = state_dir.join(STATE);
+        std::fs::write(&file, serde_json::to_string_pretty(self)?)
+            .with_context(|| format!("failed to write {}", file.display()))
+    }
 }
 
 /// Runs `arauto down`.
@@ -97,67 +157,80 @@ pub async fn run_down(args: DownArgs) -> Result<()> {
     Ok(writeln!(io::stdout().lock(), "{text}")?)
 }
 
-async fn start_receiver(stack: &Stack, program: &Path, state_dir: &Path, pki: &Path) -> Result<Whereabouts> {
-    let (listen, admin) = (free_address()?, free_address()?);
-    let log = state_dir.join("receiver.log");
-    let output = File::create(&log).with_context(|| format!("failed to write {}", log.display()))?;
-    let mut command = Command::new(program);
-    command
-        .args(["receiver", "--json", "--prefix", "/kong3", "--listen", &listen.to_string()])
-        .args(["--admin", &admin.to_string(), "--pki"])
-        .arg(pki)
-        .stdin(Stdio::null())
-        .stderr(output.try_clone()?)
-        .stdout(output);
-    let mut child = stack.spawn_beside(&mut command)?;
-    let health = format!("http://{admin}/health");
-    let http = http_client(None)?;
-    let deadline = Instant::now() + RECEIVER_WITHIN;
-    while !http.get(&health).send().await.is_ok_and(|answer| answer.status().is_success()) {
-        if child.try_wait()?.is_some() || Instant::now() > deadline {
-            bail!(
-                "the receiver did not start; it wrote:\n{}",
-                std::fs::read_to_string(&log).unwrap_or_default()
-            );
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
-    Ok(Whereabouts {
-        client_id: CLIENT.to_owned(),
-        base_uri: format!("https://localhost:{}/kong3", listen.port()),
-        received: format!("http://{admin}/received"),
-        log: log.display().to_string(),
-        pki: pki.display().to_string(),
-    })
+/// A command of ours that runs beside the stack, and ends with it.
+struct Beside<'a> {
+    name: &'static str,
+    program: &'a Path,
+    log: PathBuf,
+    listen: SocketAddr,
+    pki: &'a Path,
 }
 
-fn free_address() -> Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free on 127.0.0.1")?;
-    Ok(listener.local_addr()?)
+impl Beside<'_> {
+    /// Where it is, if it speaks plain HTTP.
+    fn url(&self) -> String {
+        format!("http://{}", self.listen)
+    }
+
+    /// Starts it, and waits until it answers at `health`.
+    async fn start(&self, stack: &Stack, arguments: &[&str], health: &str) -> Result<()> {
+        let Self { name, program, log, listen, pki } = self;
+        let output = File::create(log).with_context(|| format!("failed to write {}", log.display()))?;
+        let mut command = Command::new(program);
+        command
+            .args([*name, "--json", "--listen", &listen.to_string(), "--pki"])
+            .arg(pki)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stderr(output.try_clone()?)
+            .stdout(output);
+        let mut child = stack.spawn_beside(&mut command)?;
+        let http = http_client(None)?;
+        let deadline = Instant::now() + UP_WITHIN;
+        while !http.get(health).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            if child.try_wait()?.is_some() || Instant::now() > deadline {
+                bail!(
+                    "the {name} did not start; it wrote:\n{}",
+                    std::fs::read_to_string(log).unwrap_or_default()
+                );
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+}
+
+/// A port that is taken as long as the listener lives.
+fn free_port() -> Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free on 127.0.0.1")
 }
 
 fn print(args: &UpArgs, stack: &Stack, at: &Whereabouts) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if args.json {
         let document = json!({
-            "aws_endpoint": stack.endpoint(), "outputs": stack.outputs(), "receiver": at,
+            "aws_endpoint": stack.endpoint(), "outputs": stack.outputs(), "receiver": at, "directory": at.directory,
             "authorisation_server_id": AUTHORISATION_SERVER_ID,
         });
         return writeln!(out, "{document}");
     }
-    let Whereabouts { client_id, base_uri, received, log, pki } = at;
+    let Whereabouts { client_id, base_uri, received, log, pki, directory, directory_log } = at;
     writeln!(
         out,
         "The local stack is up.\n\n  \
          AWS              {} (access key and secret: test, region: us-east-1)\n  \
          receiver         {base_uri}, registered as {client_id}\n  \
          what it got      {received}, and as JSON lines in {log}\n  \
+         Directory        {directory}, what it was asked in {directory_log}\n  \
          certificates     {pki}\n\n\
          Send it a notification:\n\n\
          echo '{{\"client_id\":\"{client_id}\",\"api\":\"payments\",\"resource\":\"pix_payment\",\"resource_id\":\"p-1\",\"api_version\":\"v4\",\
          \"from\":\"RCVD\",\"to\":\"ACSC\",\"event_instant\":\"'$(date -u +%FT%TZ)'\"}}' | target/debug/arauto call POST /v1/state-changes -\n\
          curl -s {received}\n\n\
-         Stop it:  make down",
+         Register another client, with a software statement that the Directory signs:\n\n\
+         target/debug/arauto register itp-2 --webhook-uri {base_uri}\n\n\
+         Only sign a statement:  target/debug/arauto statement --client itp-2 --webhook-uri {base_uri}\n\
+         Stop it:                make down",
         stack.endpoint()
     )
 }

@@ -178,7 +178,8 @@ fn since_epoch(instant: Timestamp) -> Result<Duration> {
     Ok(Duration::from_secs(seconds))
 }
 
-fn new_key() -> Result<KeyPair> {
+/// Makes an RSA key of 2048 bits.
+pub(super) fn new_key() -> Result<KeyPair> {
     KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).context("failed to make an RSA key")
 }
 

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -8,13 +9,14 @@ use jiff::Timestamp;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
+use super::authority::new_key;
 use super::{Authority, ClientSubject, Identity};
 
 /// The names that the receiver's certificate is good for.
 const RECEIVER_NAMES: &[&str] = &["localhost", "127.0.0.1", "::1"];
 
-/// Both sides' certificates: the sender's client certificate and the receiver's server certificate.
-#[derive(Debug)]
+/// Both sides' certificates, the sender's client certificate and the receiver's server certificate, and the key of the
+/// Directory that both belong to.
 pub struct TestPki {
     /// Who issues client certificates to senders.
     pub sender_authority: Authority,
@@ -24,6 +26,8 @@ pub struct TestPki {
     pub receiver_authority: Authority,
     /// The receiver's server certificate and key, for `localhost` and the loopback addresses.
     pub receiver: Identity,
+    /// The key that a local Directory signs with, PKCS#8.
+    pub directory_key_pem: String,
 }
 
 /// Where the parts of a test PKI lie.
@@ -41,19 +45,22 @@ pub struct PkiFiles {
     pub receiver_chain: PathBuf,
     /// The receiver's private key.
     pub receiver_key: PathBuf,
+    /// The private key of a local Directory.
+    pub directory_key: PathBuf,
 }
 
 impl TestPki {
-    /// Makes both authorities and one certificate of each.
+    /// Makes both authorities, one certificate of each, and the Directory's key.
     pub fn new(subject: &ClientSubject, now: Timestamp) -> Result<Self> {
         let sender_authority = Authority::new("Sender", now)?;
         let sender = sender_authority.client(subject)?;
         let receiver_authority = Authority::new("Receiver", now)?;
         let receiver = receiver_authority.server(RECEIVER_NAMES)?;
-        Ok(Self { sender_authority, sender, receiver_authority, receiver })
+        let directory_key_pem = new_key()?.serialize_pem();
+        Ok(Self { sender_authority, sender, receiver_authority, receiver, directory_key_pem })
     }
 
-    /// Writes six PEM files to a folder that only its owner may read, made if need be.
+    /// Writes seven PEM files to a folder that only its owner may read, made if need be.
     ///
     /// The folder gets a `.gitignore` that covers all of it. A file that is there already is an error, not replaced.
     pub fn write_to(&self, folder: &Path) -> Result<PkiFiles> {
@@ -71,15 +78,31 @@ impl TestPki {
         write_new(&files.receiver_root, self.receiver_authority.root_pem(), 0o644)?;
         write_new(&files.receiver_chain, &self.receiver.chain_pem, 0o644)?;
         write_new(&files.receiver_key, &self.receiver.key_pem, 0o600)?;
+        write_new(&files.directory_key, &self.directory_key_pem, 0o600)?;
         Ok(files)
+    }
+}
+
+/// Without the private keys.
+impl fmt::Debug for TestPki {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sender_authority, sender, receiver_authority, receiver, .. } = self;
+        f.debug_struct("TestPki")
+            .field("sender_authority", sender_authority)
+            .field("sender", sender)
+            .field("receiver_authority", receiver_authority)
+            .field("receiver", receiver)
+            .finish_non_exhaustive()
     }
 }
 
 impl PkiFiles {
     /// Finds the test PKI of a folder, or makes it there if none of its files exists.
+    ///
+    /// A Directory's key that alone is missing is made: no certificate depends on it, and older folders have none.
     pub fn open_or_create(folder: &Path, now: Timestamp) -> Result<Self> {
         let files = Self::in_folder(folder);
-        let missing: Vec<String> = files
+        let mut missing: Vec<String> = files
             .all()
             .into_iter()
             .filter(|path| !path.exists())
@@ -87,6 +110,10 @@ impl PkiFiles {
             .collect();
         if missing.len() == files.all().len() {
             return TestPki::new(&ClientSubject::default(), now)?.write_to(folder);
+        }
+        if missing == [files.directory_key.display().to_string()] {
+            write_new(&files.directory_key, &new_key()?.serialize_pem(), 0o600)?;
+            missing.clear();
         }
         ensure!(
             missing.is_empty(),
@@ -108,10 +135,11 @@ impl PkiFiles {
             receiver_root: folder.join("receiver-root.pem"),
             receiver_chain: folder.join("receiver-chain.pem"),
             receiver_key: folder.join("receiver-key.pem"),
+            directory_key: folder.join("directory-key.pem"),
         }
     }
 
-    fn all(&self) -> [&Path; 6] {
+    fn all(&self) -> [&Path; 7] {
         [
             &self.sender_root,
             &self.sender_chain,
@@ -119,6 +147,7 @@ impl PkiFiles {
             &self.receiver_root,
             &self.receiver_chain,
             &self.receiver_key,
+            &self.directory_key,
         ]
     }
 }
@@ -162,12 +191,18 @@ mod tests {
 
         let files = PkiFiles::open_or_create(&folder, now).unwrap();
         let key = fs::read(&files.sender_key).unwrap();
-        for key in [&files.sender_key, &files.receiver_key] {
+        for key in [&files.sender_key, &files.receiver_key, &files.directory_key] {
             assert_eq!(fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
         }
         assert_eq!(fs::read_to_string(folder.join(".gitignore")).unwrap(), "*\n");
 
         assert_eq!(PkiFiles::open_or_create(&folder, now).unwrap(), files);
+        assert_eq!(fs::read(&files.sender_key).unwrap(), key);
+
+        // As in a folder of before there was a Directory.
+        fs::remove_file(&files.directory_key).unwrap();
+        assert_eq!(PkiFiles::open_or_create(&folder, now).unwrap(), files);
+        assert_eq!(fs::metadata(&files.directory_key).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read(&files.sender_key).unwrap(), key);
 
         let later: Timestamp = "2027-11-24T12:00:00Z".parse().unwrap();

@@ -3,11 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{ACCEPT, CACHE_CONTROL, ETAG, HeaderMap, IF_NONE_MATCH};
-use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode, redirect};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, redirect};
 use thiserror::Error;
 use webhook::address::AddressPolicy;
+use webhook::aws::Document;
 use webhook::peer::check_addresses;
 
 /// How long a connection may take.
@@ -70,21 +72,16 @@ impl Fetcher {
         etag: Option<&str>,
         limit: usize,
     ) -> Result<Fetched, FetchError> {
-        let mut request = self.http.get(self.checked(url)?).header(ACCEPT, accept);
+        let mut request = self.request(Method::GET, url)?.header(ACCEPT, accept);
         if let Some(etag) = etag {
             request = request.header(IF_NONE_MATCH, etag);
         }
         self.send(request, limit).await
     }
 
-    /// Starts a POST to a checked URL, for [`Fetcher::send`].
-    pub fn post(&self, url: &str) -> Result<RequestBuilder, FetchError> {
-        Ok(self.http.post(self.checked(url)?))
-    }
-
-    /// Starts a GET of a checked URL, for [`Fetcher::send`].
-    pub fn request(&self, url: &str) -> Result<RequestBuilder, FetchError> {
-        Ok(self.http.get(self.checked(url)?))
+    /// Starts a request to a checked URL, for [`Fetcher::send`].
+    pub fn request(&self, method: Method, url: &str) -> Result<RequestBuilder, FetchError> {
+        Ok(self.http.request(method, self.checked(url)?))
     }
 
     /// Sends a request and reads at most `limit` bytes of the answer.
@@ -116,6 +113,33 @@ impl Fetcher {
             return Err(FetchError::Url);
         }
         Ok(url)
+    }
+}
+
+/// How long a document is used without asking where its source does not say; the schedule comes by as often.
+const FRESH_FOR: SignedDuration = SignedDuration::from_mins(5);
+
+/// Makes the document to keep of what was fetched: the one that is known, with a new age, or a new one, of which `reduce`
+/// keeps what is needed and refuses what cannot be used.
+pub(crate) fn renew<E: From<FetchError>>(
+    known: Option<Document>,
+    fetched: Fetched,
+    now: Timestamp,
+    reduce: impl FnOnce(Vec<u8>) -> Result<Vec<u8>, E>,
+) -> Result<Document, E> {
+    let until = |fresh_for: Option<Duration>| {
+        let fresh_for = fresh_for.and_then(|fresh_for| fresh_for.try_into().ok()).unwrap_or(FRESH_FOR);
+        now.saturating_add(fresh_for).unwrap_or(Timestamp::MAX)
+    };
+    match (fetched, known) {
+        (Fetched::NotModified { fresh_for }, Some(known)) => {
+            Ok(Document { fetched_at: now, fresh_until: until(fresh_for), ..known })
+        }
+        // Not modified since we never asked: no answer to our question.
+        (Fetched::NotModified { .. }, None) => Err(FetchError::Status(304).into()),
+        (Fetched::Document { bytes, etag, fresh_for }, _) => {
+            Ok(Document { bytes: reduce(bytes)?, fetched_at: now, fresh_until: until(fresh_for), etag })
+        }
     }
 }
 

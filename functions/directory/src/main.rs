@@ -1,11 +1,19 @@
 //! The Lambda function `directory`.
 
-use directory::Directory;
+use std::sync::Arc;
+
+use directory::fetch::Fetcher;
+use directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
 use lambda_http::{Error, run, service_fn, tracing};
-use webhook::aws::{Receivers, dynamodb, sdk_config};
+use tokio::sync::Mutex;
+use webhook::aws::{DirectoryTable, Receivers, Secrets, dynamodb, sdk_config, secrets_manager};
 use webhook::config::{Settings, environment};
 use webhook::edge::Clock;
+use webhook::notification::AuthorisationServers;
 use webhook::telemetry::Chain;
+
+/// A fifth: an answer that says more is more likely to be wrong than they are.
+const MOST_SUSPENDED_PERCENT: u8 = 20;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -15,7 +23,32 @@ async fn main() -> Result<(), Error> {
     let (clock, policy) = (Clock::system(), settings.address_policy()?);
     let table = settings.required("ARAUTO_RECEIVERS_TABLE")?;
     let receivers = Receivers::new(dynamodb(&sdk), table, policy, clock.clone());
-    let directory = Directory { receivers, policy, clock };
+    let kept = DirectoryTable::new(dynamodb(&sdk), settings.required("ARAUTO_DIRECTORY_TABLE")?);
+    let fetcher = Arc::new(Fetcher::new(policy, |client| client)?);
+    let environment = settings.directory_environment()?;
+    let reconciler = Reconciler {
+        participants: ParticipantsList {
+            table: kept.clone(),
+            fetcher: Arc::clone(&fetcher),
+            url: environment.participants_url.clone(),
+            clock: clock.clone(),
+        },
+        software: SoftwareStatements {
+            table: kept.clone(),
+            secrets: Secrets::new(secrets_manager(&sdk)),
+            identity_secret: settings.required("ARAUTO_DIRECTORY_IDENTITY_SECRET")?,
+            environment: environment.clone(),
+            policy,
+            clock: clock.clone(),
+            session: Mutex::default(),
+        },
+        servers: settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?,
+        most_percent: settings.parsed_or("ARAUTO_MOST_SUSPENDED_PERCENT", MOST_SUSPENDED_PERCENT)?,
+        metrics: settings.metrics(),
+        clock: clock.clone(),
+    };
+    let keys = DirectoryKeys { table: kept, fetcher, environment, clock: clock.clone() };
+    let directory = Directory { receivers, keys, reconciler, policy, clock };
     run(service_fn(|request| async {
         directory.handle(request).await.map_err(|error| {
             tracing::error!(error = %Chain(&error), "The receivers could not be looked over.");

@@ -10,11 +10,8 @@ use webhook::telemetry::Chain;
 /// How many names are resolved at once. A name that does not resolve takes five seconds, and there are some sixty receivers.
 const AT_ONCE: usize = 32;
 
-/// Looks over every receiver.
-///
-/// A registration is checked when it is made, but rules tighten and names move. What is found is logged: the registration
-/// stays, and each attempt checks for itself.
-pub(crate) async fn review(receivers: &Receivers, policy: AddressPolicy) -> Result<(), ReceiversError> {
+/// Reads every registration; one that cannot be read is reported and left out.
+pub(crate) async fn registrations(receivers: &Receivers) -> Result<Vec<Registration>, ReceiversError> {
     let mut registrations = Vec::new();
     for registration in receivers.all().await? {
         match registration {
@@ -22,19 +19,24 @@ pub(crate) async fn review(receivers: &Receivers, policy: AddressPolicy) -> Resu
             Err(error) => tracing::error!(error = %Chain(&error), "A registration cannot be read."),
         }
     }
-    let count = registrations.len();
-    registrations.retain(|registration| registration.base_uri.is_some());
-    let enabled = registrations.len();
-    let found = stream::iter(registrations)
-        .map(|registration| look_over(registration, policy))
-        .buffer_unordered(AT_ONCE);
-    let findings = found.filter(|found| std::future::ready(*found)).count().await;
-    tracing::info!(registrations = count, enabled, findings, "The receivers were looked over.");
-    Ok(())
+    Ok(registrations)
+}
+
+/// Looks over where every receiver is.
+///
+/// A registration is checked when it is made, but rules tighten and names move. What is found is logged: the registration
+/// stays, and each attempt checks for itself.
+pub(crate) async fn hosts(registrations: &[Registration], policy: AddressPolicy) {
+    let enabled = registrations.iter().filter(|registration| registration.webhook() == "enabled");
+    let looks: Vec<_> = enabled.map(|registration| look_over(registration, policy)).collect();
+    let found: Vec<_> = stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
+    let findings = found.iter().filter(|found| **found).count();
+    let (registrations, enabled) = (registrations.len(), found.len());
+    tracing::info!(registrations, enabled, findings, "The receivers were looked over.");
 }
 
 /// Looks over one receiver; `true` if there is something to report.
-async fn look_over(registration: Registration, policy: AddressPolicy) -> bool {
+async fn look_over(registration: &Registration, policy: AddressPolicy) -> bool {
     let client_id = &registration.client_id;
     let Some(receiver) = registration.receiver(policy) else {
         tracing::warn!(%client_id, code = "base_uri_not_allowed", "A registered base URI is not allowed any more.");

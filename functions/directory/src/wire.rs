@@ -3,12 +3,13 @@
 use lambda_http::{Request, RequestExt, Response};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
-use webhook::FieldError;
 use webhook::answer::{Problem, json};
 use webhook::directory::{
-    DIFFERS_FROM_STATEMENT, INVALID_WEBHOOK_URIS, Refusal, Registration, Settings, Warning,
+    DIFFERS_FROM_STATEMENT, INVALID_WEBHOOK_URIS, Operation, Refusal, Registration, Settings, StatementError,
+    Suspension, Warning,
 };
 use webhook::notification::ClientId;
+use webhook::{FieldError, sentence};
 
 /// Finds the client a request is about.
 pub(crate) fn client_id(request: &Request) -> Result<ClientId, Problem> {
@@ -33,6 +34,11 @@ struct RegistrationAnswer<'a> {
     webhook_uris: &'a [String],
     #[serde(flatten)]
     settings: &'a Settings,
+    operation: Option<Operation>,
+    called_at: Option<String>,
+    software_id: Option<&'a str>,
+    organisation_id: Option<&'a str>,
+    suspension: Option<&'static str>,
     registered_at: String,
     notifies_since: Option<String>,
     warnings: Vec<Described>,
@@ -53,11 +59,45 @@ pub fn registered(registration: &Registration) -> Response<String> {
         base_uri: registration.base_uri.as_deref(),
         webhook_uris: &registration.webhook_uris,
         settings: &registration.settings,
+        operation: registration.origin.as_ref().map(|origin| origin.operation),
+        called_at: registration.origin.as_ref().map(|origin| origin.called_at.to_string()),
+        software_id: registration.software().map(|software| software.software_id.as_str()),
+        organisation_id: registration.software().map(|software| software.organisation_id.as_str()),
+        suspension: registration.suspension.map(Suspension::code),
         registered_at: registration.registered_at.to_string(),
         notifies_since: registration.notifies_since.map(|since| since.to_string()),
         warnings: registration.warnings.iter().map(describe).collect(),
     };
     json(200, &answer)
+}
+
+/// Says whether a registration is only to be judged: `?validate=true`.
+pub(crate) fn is_dry_run(request: &Request) -> Result<bool, Problem> {
+    match request.query_string_parameters_ref().and_then(|query| query.first("validate")) {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Problem::malformed("The query parameter validate is true or false.")),
+    }
+}
+
+/// Says why a software statement is refused, in the terms of RFC 7591.
+pub fn refused_statement(refused: StatementError) -> Problem {
+    statement_problem(refused.oauth_error(), refused.code(), sentence(&refused.to_string()))
+}
+
+/// Says that a client cannot be notified without a software statement.
+pub(crate) fn missing_statement() -> Problem {
+    let detail = "A client that is to be notified needs the software statement of its DCR or DCM call.";
+    statement_problem("invalid_software_statement", "missing", detail.to_owned())
+}
+
+fn statement_problem(error: &'static str, code: &'static str, detail: String) -> Problem {
+    let pointer = "/software_statement".to_owned();
+    Problem {
+        error: Some(error),
+        error_description: Some(detail.as_str().into()),
+        ..Problem::invalid(vec![FieldError { pointer, code, detail }])
+    }
 }
 
 /// Says which fields of a registration cannot be read.
@@ -71,7 +111,7 @@ pub fn refused_uris(refusals: &[Refusal]) -> Problem {
     let differs = refusals.contains(&Refusal::DiffersFromStatement);
     Problem {
         error: Some(INVALID_WEBHOOK_URIS),
-        error_description: differs.then_some(DIFFERS_FROM_STATEMENT),
+        error_description: differs.then(|| DIFFERS_FROM_STATEMENT.into()),
         ..Problem::invalid(refusals.iter().map(|refusal| refusal.field_error("/webhook_uris")).collect())
     }
 }

@@ -172,12 +172,15 @@ impl Dispatch {
         }
         log(message, &record, &outcome, ended);
         match outcome {
-            Outcome::Delivered { .. } => Ok(self.ledger.delivered(message, &record).await?),
+            Outcome::Delivered { .. } => self.ledger.delivered(message, &record).await?,
             Outcome::Failed(failure) => {
                 let status = self.go_on(message, record.attempt, failure, ended).await?;
-                Ok(self.ledger.failed(message, &record, status).await?)
+                self.ledger.failed(message, &record, status).await?;
             }
         }
+        let event = message.change.event_instant.timestamp();
+        self.first_uses.attempted(receiver, event, record.started).await;
+        Ok(())
     }
 
     /// Begins an attempt; `false` if the message is done with without one.

@@ -1,6 +1,7 @@
 //! Sends notifications: every message of a batch at once, each in a task of its own.
 
 mod deliver;
+mod promise;
 mod sender;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use webhook::notification::AuthorisationServers;
 use webhook::telemetry::Chain;
 
 pub use deliver::Fault;
+pub use promise::FirstUses;
 pub use sender::{Sender, SenderError};
 
 /// The function behind the queue of notifications.
@@ -25,6 +27,8 @@ pub struct Dispatch {
     pub queues: Queues,
     /// Our authorisation servers.
     pub servers: AuthorisationServers,
+    /// How soon each registration was first used.
+    pub first_uses: FirstUses,
     /// Our side of mutual TLS.
     pub sender: Arc<Sender>,
     /// What time it is.

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use aws_lambda_events::sqs::SqsEvent;
-use dispatch::{Dispatch, Sender};
+use dispatch::{Dispatch, FirstUses, Sender};
 use jiff::SignedDuration;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
-use webhook::aws::{Ledger, Queues, Receivers, Secrets, dynamodb, sdk_config, secrets_manager, sqs};
+use webhook::aws::{
+    DirectoryTable, Ledger, Queues, Receivers, Secrets, dynamodb, sdk_config, secrets_manager, sqs,
+};
 use webhook::config::{Settings, environment};
 use webhook::edge::{Chance, Clock};
 use webhook::notification::AuthorisationServers;
@@ -43,6 +45,10 @@ async fn main() -> Result<(), Error> {
             sqs(&sdk),
             settings.required("ARAUTO_NOTIFICATIONS_QUEUE_URL")?,
             Some(settings.required("ARAUTO_UNDELIVERED_QUEUE_URL")?),
+        ),
+        first_uses: FirstUses::new(
+            DirectoryTable::new(dynamodb(&sdk), settings.required("ARAUTO_DIRECTORY_TABLE")?),
+            settings.metrics(),
         ),
         servers,
         sender: Arc::new(sender),

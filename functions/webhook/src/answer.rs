@@ -4,6 +4,7 @@ use http::Response;
 use serde::Serialize;
 
 use crate::fields::FieldError;
+use crate::json::UniqueJson;
 
 /// After how many seconds a request that we could not serve should be sent again.
 const RETRY_AFTER: &str = "5";
@@ -25,7 +26,7 @@ pub struct Problem {
     pub error: Option<&'static str>,
     /// The OAuth error description, where the convention fixes one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub error_description: Option<&'static str>,
+    pub error_description: Option<Box<str>>,
     /// What is wrong with which field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
@@ -63,6 +64,11 @@ impl Problem {
         )
     }
 
+    /// A call that came after a later one (409).
+    pub fn superseded(detail: impl Into<String>) -> Self {
+        Self::new("urn:arauto:superseded", "Superseded", 409, detail)
+    }
+
     /// A body that is too large (413).
     pub fn too_large(limit: usize) -> Self {
         let detail = format!("The body may have at most {limit} bytes. Send fewer changes at once.");
@@ -94,6 +100,7 @@ pub fn read_json(content_type: Option<&str>, body: &[u8]) -> Result<serde_json::
         return Err(Problem::too_large(BODY_LIMIT));
     }
     serde_json::from_slice(body)
+        .map(|UniqueJson(document)| document)
         .map_err(|error| Problem::malformed(format!("The body is not JSON: {error}.")))
 }
 

@@ -25,7 +25,7 @@ fn is_sendable(c: char) -> bool {
 }
 
 /// Makes an error's fragment the sentence that a caller reads.
-pub(crate) fn sentence(fragment: &str) -> String {
+pub fn sentence(fragment: &str) -> String {
     let mut chars = fragment.chars();
     chars.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), chars.as_str()))
 }

@@ -11,8 +11,9 @@ pub mod delivery;
 pub mod directory;
 pub mod edge;
 mod fields;
+pub mod json;
 pub mod notification;
 pub mod peer;
 pub mod telemetry;
 
-pub use fields::{FieldError, refuse_unknown_fields};
+pub use fields::{FieldError, refuse_unknown_fields, sentence};

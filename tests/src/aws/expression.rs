@@ -1,5 +1,5 @@
-//! The expressions of DynamoDB that the ledger writes: `SET`, `AND`, `OR`, `=`, `<`, `attribute_not_exists`. Any other is a
-//! failure of the test, not a guess.
+//! The expressions of DynamoDB that the functions write: `SET`, `AND`, `OR`, `=`, `<`, `attribute_not_exists`, `begins_with`.
+//! Any other is a failure of the test, not a guess.
 
 use serde_json::Value;
 
@@ -14,7 +14,8 @@ impl<'a> Expressions<'a> {
 
     /// Names a placeholder that no expression uses, which the service refuses.
     pub(super) fn unused(&self) -> Option<&'a str> {
-        let tokens = [self.text("ConditionExpression"), self.text("UpdateExpression")].map(tokens).concat();
+        let expressions = ["ConditionExpression", "UpdateExpression"].map(|name| self.input[name].as_str());
+        let tokens = expressions.map(|text| tokens(text.unwrap_or_default())).concat();
         let used = |name: &str| tokens.iter().any(|token| token.split('.').any(|part| part == name));
         ["ExpressionAttributeNames", "ExpressionAttributeValues"]
             .iter()
@@ -25,7 +26,16 @@ impl<'a> Expressions<'a> {
 
     /// Says whether the condition holds of a row; there is always one.
     pub(super) fn condition_holds(&self, row: Option<&Value>) -> bool {
-        let tokens = tokens(self.text("ConditionExpression"));
+        self.holds("ConditionExpression", row)
+    }
+
+    /// Says whether a scan keeps a row.
+    pub(super) fn filter_holds(&self, row: &Value) -> bool {
+        self.holds("FilterExpression", Some(row))
+    }
+
+    fn holds(&self, expression: &str, row: Option<&Value>) -> bool {
+        let tokens = tokens(self.text(expression));
         let mut condition = Condition { tokens: tokens.iter().map(String::as_str).collect(), at: 0 };
         let holds = condition.any(&|token| self.value(token, row));
         assert_eq!(condition.at, tokens.len(), "the condition goes on: {tokens:?}");
@@ -113,6 +123,15 @@ impl Condition<'_> {
             assert!(self.takes(")"), "a function has one argument: {:?}", self.tokens);
             return absent;
         }
+        if self.takes("begins_with") {
+            assert!(self.takes("("), "a function has arguments: {:?}", self.tokens);
+            let text = |value: Option<&Value>| value.and_then(|value| value["S"].as_str()).map(str::to_owned);
+            let whole = text(look_up(self.next()));
+            assert!(self.takes(","), "a prefix follows: {:?}", self.tokens);
+            let prefix = text(look_up(self.next())).expect("a prefix is a text");
+            assert!(self.takes(")"), "a function has two arguments: {:?}", self.tokens);
+            return whole.is_some_and(|whole| whole.starts_with(&prefix));
+        }
         let left = look_up(self.next());
         let operator = self.next().to_owned();
         let right = look_up(self.next());
@@ -120,7 +139,7 @@ impl Condition<'_> {
         match operator.as_str() {
             "=" => left == right,
             "<" => number(left) < number(right),
-            other => panic!("the ledger compares with {other}"),
+            other => panic!("no function compares with {other}"),
         }
     }
 

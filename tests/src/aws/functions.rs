@@ -6,21 +6,25 @@ use arauto::local::AUTHORISATION_SERVER_ID;
 use arauto::pki::{ClientSubject, Identity, TestPki};
 use arauto::signed::ApiAnswer;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use directory::Directory;
-use dispatch::{Dispatch, Sender};
+use directory::fetch::Fetcher;
+use directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
+use dispatch::{Dispatch, FirstUses, Sender};
 use http::Method;
 use intake::Intake;
 use jiff::{SignedDuration, Timestamp};
-use lambda_http::{Body, Request};
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt};
 use serde_json::{Value, json};
 use webhook::address::AddressPolicy;
-use webhook::aws::{Ledger, Queues, Receivers, Secrets, dynamodb, secrets_manager, sqs};
-use webhook::directory::{Registration, RegistrationRequest, StatementUris, target};
+use webhook::aws::{DirectoryTable, Ledger, Queues, Receivers, Secrets, dynamodb, secrets_manager, sqs};
+use webhook::directory::{
+    Environment, Operation, Origin, Registration, RegistrationRequest, Software, StatementUris, target,
+};
 use webhook::edge::{Chance, Clock};
 use webhook::notification::ClientId;
 use webhook::telemetry::Metrics;
 
-use super::{Aws, LEDGER, NOTIFICATIONS, RECEIVERS, UNDELIVERED};
+use super::{Aws, DIRECTORY, LEDGER, NOTIFICATIONS, RECEIVERS, UNDELIVERED};
 
 /// Making RSA keys takes most of a test's time, so all tests share theirs.
 pub static PKI: LazyLock<TestPki> = LazyLock::new(|| {
@@ -30,6 +34,8 @@ pub static PKI: LazyLock<TestPki> = LazyLock::new(|| {
 const POLICY: AddressPolicy = AddressPolicy::PublicAndLoopback;
 const IDENTITY_SECRET: &str = "identity";
 const TRUST_SECRET: &str = "trust";
+/// The secret of our software in the Directory; empty unless a test says so.
+pub const DIRECTORY_IDENTITY_SECRET: &str = "directory-identity";
 
 /// The hands of a clock. It starts at the machine's time, as certificates go by that, and then stands still.
 #[derive(Clone, Debug)]
@@ -58,6 +64,26 @@ impl Hands {
     }
 }
 
+/// The metrics that functions recorded, as the lines they wrote. Copies are the same one.
+#[derive(Clone, Debug, Default)]
+pub struct Measured(Arc<Mutex<Vec<Value>>>);
+
+impl Measured {
+    /// Returns the values of a metric, oldest first.
+    pub fn values(&self, name: &str) -> Vec<f64> {
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().filter_map(|line| line[name].as_f64()).collect()
+    }
+
+    fn writer(&self, function: &str) -> Metrics {
+        let lines = Arc::clone(&self.0);
+        Metrics::to(function.to_owned(), move |line| {
+            let line = serde_json::from_str(line).expect("a metric is JSON");
+            lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        })
+    }
+}
+
 /// The functions of one account.
 #[derive(Debug)]
 pub struct Functions {
@@ -67,14 +93,26 @@ pub struct Functions {
     pub hands: Hands,
     /// Our authorisation servers, as the parameter of the template names them.
     pub servers: &'static str,
-    /// The metrics that the functions wrote, a line each.
-    pub metrics: Arc<Mutex<Vec<Value>>>,
+    /// What the functions measured.
+    pub metrics: Measured,
+    /// The Directory of participants; nobody listens there unless a test says so.
+    pub environment: Environment,
+    /// How many of a hundred clients it may suspend.
+    pub most_suspended_percent: u8,
 }
 
 impl Default for Functions {
     fn default() -> Self {
         let hands = Hands(Arc::new(Mutex::new(Clock::system().now())));
-        Self { aws: Aws::default(), hands, servers: AUTHORISATION_SERVER_ID, metrics: Arc::default() }
+        let environment = Environment::local("http://127.0.0.1:9");
+        Self {
+            aws: Aws::default(),
+            hands,
+            servers: AUTHORISATION_SERVER_ID,
+            metrics: Measured::default(),
+            environment,
+            most_suspended_percent: 20,
+        }
     }
 }
 
@@ -107,7 +145,25 @@ impl Functions {
         let decided = decided.expect("a base URI");
         let registration = Registration::new(client_id(client), request, decided, None, self.hands.now());
         let receivers = self.receivers(&self.hands).await;
-        receivers.put(&registration).await.expect("the stand-in stores it");
+        let stored = receivers.put(&registration, None).await.expect("the stand-in stores it");
+        assert!(stored, "a client is registered once");
+    }
+
+    /// Registers a client with the software of a statement.
+    pub async fn register_software(&self, client: &str, base_uri: &str, software: Software) {
+        self.register(client, base_uri).await;
+        let receivers = self.receivers(&self.hands).await;
+        let before = self.registration(client).await.expect("it is registered");
+        let origin =
+            Origin { operation: Operation::Dcr, called_at: before.registered_at, software: Some(software) };
+        let after = Registration { revision: before.revision + 1, ..before.clone() }.from_call(origin);
+        assert!(receivers.put(&after, Some(&before)).await.expect("the stand-in stores it"));
+    }
+
+    /// Reads a client's registration.
+    pub async fn registration(&self, client: &str) -> Option<Registration> {
+        let receivers = self.receivers(&self.hands).await;
+        receivers.registration(&client_id(client)).await.expect("the stand-in reads it")
     }
 
     /// Removes a client as the directory function does.
@@ -128,7 +184,33 @@ impl Functions {
 
     /// Starts directory.
     pub async fn directory(&self) -> Directory {
-        Directory { receivers: self.receivers(&self.hands).await, policy: POLICY, clock: self.hands.clock() }
+        let sdk = self.aws.sdk_config().await;
+        let (clock, environment) = (self.hands.clock(), self.environment.clone());
+        let table = DirectoryTable::new(dynamodb(&sdk), DIRECTORY.to_owned());
+        let fetcher = Arc::new(Fetcher::new(POLICY, |client| client).expect("a fetcher"));
+        let reconciler = Reconciler {
+            participants: ParticipantsList {
+                table: table.clone(),
+                fetcher: Arc::clone(&fetcher),
+                url: environment.participants_url.clone(),
+                clock: clock.clone(),
+            },
+            software: SoftwareStatements {
+                table: table.clone(),
+                secrets: Secrets::new(secrets_manager(&sdk)),
+                identity_secret: DIRECTORY_IDENTITY_SECRET.to_owned(),
+                environment: environment.clone(),
+                policy: POLICY,
+                clock: clock.clone(),
+                session: tokio::sync::Mutex::default(),
+            },
+            servers: self.servers.parse().expect("authorisation servers"),
+            most_percent: self.most_suspended_percent,
+            metrics: self.metrics.writer("directory"),
+            clock: clock.clone(),
+        };
+        let keys = DirectoryKeys { table, fetcher, environment, clock: clock.clone() };
+        Directory { receivers: self.receivers(&self.hands).await, keys, reconciler, policy: POLICY, clock }
     }
 
     /// Starts dispatch, in an environment of its own that has this clock. Its identity is not loaded yet.
@@ -137,19 +219,23 @@ impl Functions {
         let secrets = (IDENTITY_SECRET.to_owned(), TRUST_SECRET.to_owned());
         let clock = hands.clock();
         let servers = self.servers.parse().expect("authorisation servers");
-        let metrics = Metrics::to("dispatch".to_owned(), {
-            let lines = Arc::clone(&self.metrics);
-            move |line| {
-                let line = serde_json::from_str(line).expect("metrics are JSON");
-                lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
-            }
-        });
         let secrets_manager = Secrets::new(secrets_manager(&sdk));
-        let sender = Sender::new(secrets_manager, secrets, &servers, POLICY, clock.clone(), metrics);
+        let sender = Sender::new(
+            secrets_manager,
+            secrets,
+            &servers,
+            POLICY,
+            clock.clone(),
+            self.metrics.writer("dispatch"),
+        );
         Arc::new(Dispatch {
             ledger: Ledger::new(dynamodb(&sdk), LEDGER.to_owned(), SignedDuration::from_hours(24)),
             receivers: self.receivers(hands).await,
             queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), Some(UNDELIVERED.to_owned())),
+            first_uses: FirstUses::new(
+                DirectoryTable::new(dynamodb(&sdk), DIRECTORY.to_owned()),
+                self.metrics.writer("dispatch"),
+            ),
             servers,
             sender: Arc::new(sender),
             clock,
@@ -199,6 +285,13 @@ pub async fn verdicts(intake: &Intake, document: &Value) -> (u16, Vec<String>) {
 pub async fn call(directory: &Directory, method: Method, client: &str, body: &str) -> ApiAnswer {
     let request = request(&method, &format!("/v1/clients/{client}"), "application/json", body);
     answer(directory.handle(request).await.expect("a request is always answered"))
+}
+
+/// Lets directory do what the schedule asks for.
+pub async fn review(directory: &Directory) {
+    let event = Request::new(Body::from(r#"{"task":"review_receivers"}"#));
+    let answer = directory.handle(event.with_request_context(RequestContext::PassThrough)).await;
+    assert_eq!(answer.expect("a review that reads the table ends").body(), "null");
 }
 
 fn request(method: &Method, path: &str, content_type: &str, body: &str) -> Request {

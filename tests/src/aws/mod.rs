@@ -25,7 +25,9 @@ use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-pub use self::functions::{Functions, Hands, PKI, call, kept, post, verdicts};
+pub use self::functions::{
+    DIRECTORY_IDENTITY_SECRET, Functions, Hands, Measured, PKI, call, kept, post, review, verdicts,
+};
 use self::table::Table;
 
 /// The table of receivers.

@@ -32,20 +32,40 @@ impl Table {
                 Some(row) => (200, json!({ "Item": row })),
                 None => (200, json!({})),
             },
-            "PutItem" => {
-                let key = self.key_of(&input["Item"]);
-                self.rows.insert(key, input["Item"].clone());
-                (200, json!({}))
-            }
+            "PutItem" => self.put(input),
             "DeleteItem" => {
                 let key = self.key_of(&input["Key"]);
                 self.rows.remove(&key);
                 (200, json!({}))
             }
-            "Scan" => (200, json!({ "Items": self.rows.values().collect::<Vec<_>>() })),
+            "Scan" => self.scan(input),
             "UpdateItem" => self.update(input),
             other => panic!("{other} is used by no function"),
         }
+    }
+
+    fn put(&mut self, input: &Value) -> (u16, Value) {
+        let key = self.key_of(&input["Item"]);
+        let present = self.rows.get(&key);
+        if input.get("ConditionExpression").is_some() {
+            let expressions = Expressions::of(input);
+            if let Some(name) = expressions.unused() {
+                return invalid(&format!("{name} is used in no expression"));
+            }
+            if !expressions.condition_holds(present) {
+                return refused(input, present);
+            }
+        }
+        self.rows.insert(key, input["Item"].clone());
+        (200, json!({}))
+    }
+
+    fn scan(&self, input: &Value) -> (u16, Value) {
+        let kept = |row: &&Value| match input.get("FilterExpression") {
+            None => true,
+            Some(_) => Expressions::of(input).filter_holds(row),
+        };
+        (200, json!({ "Items": self.rows.values().filter(kept).collect::<Vec<_>>() }))
     }
 
     fn update(&mut self, input: &Value) -> (u16, Value) {
@@ -56,13 +76,7 @@ impl Table {
             return invalid(&format!("{name} is used in no expression"));
         }
         if !expressions.condition_holds(present) {
-            let mut refusal = json!({ "__type": "ConditionalCheckFailedException" });
-            if input["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
-                && let Some(row) = present
-            {
-                refusal["Item"] = row.clone();
-            }
-            return (400, refusal);
+            return refused(input, present);
         }
         let mut row = present.cloned().unwrap_or_else(|| input["Key"].clone());
         if let Err(path) = expressions.apply(&mut row) {
@@ -76,6 +90,16 @@ impl Table {
         let text = |name: &&str| item[*name]["S"].as_str().expect("keys are texts").to_owned();
         self.key.iter().map(text).collect()
     }
+}
+
+fn refused(input: &Value, present: Option<&Value>) -> (u16, Value) {
+    let mut refusal = json!({ "__type": "ConditionalCheckFailedException" });
+    if input["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
+        && let Some(row) = present
+    {
+        refusal["Item"] = row.clone();
+    }
+    (400, refusal)
 }
 
 fn invalid(message: &str) -> (u16, Value) {

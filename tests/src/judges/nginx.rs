@@ -25,6 +25,28 @@ pub fn find() -> Option<PathBuf> {
     folders.map(|folder| folder.join("nginx")).find(|file| file.is_file())
 }
 
+/// Where nginx passes requests on to, on this machine.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    port: u16,
+    /// Each with what takes its place, and the example that Prism is asked for.
+    locations: Vec<(String, &'static str, String)>,
+}
+
+impl Upstream {
+    /// Passes what comes below a location on to a port, without the location.
+    pub fn new(location: &str, port: u16) -> Self {
+        Self { port, locations: vec![(location.to_owned(), "/", String::new())] }
+    }
+
+    /// Asks Prism for the example of this name where a request comes below this location.
+    #[must_use]
+    pub fn example(mut self, location: &'static str, name: &str) -> Self {
+        self.locations.push((location.to_owned(), location, format!("example={name}")));
+        self
+    }
+}
+
 /// A running nginx; it ends with the value.
 pub struct Nginx {
     child: Child,
@@ -34,12 +56,12 @@ pub struct Nginx {
 
 impl Nginx {
     /// Starts nginx. It answers 202 with the id it got, or passes requests on to `upstream`.
-    pub async fn start(program: &Path, pki: &TestPki, prefix: &str, upstream: Option<u16>) -> Result<Self> {
+    pub async fn start(program: &Path, pki: &TestPki, upstream: Option<Upstream>) -> Result<Self> {
         let folder = tempfile::tempdir().context("no temporary folder")?;
         pki.write_to(folder.path())?;
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let config = folder.path().join("nginx.conf");
-        std::fs::write(&config, configuration(folder.path(), port, prefix, upstream)?)?;
+        std::fs::write(&config, configuration(folder.path(), port, upstream)?)?;
         let mut child = Command::new(program)
             .args(["-e", "stderr", "-p"])
             .arg(folder.path())
@@ -89,7 +111,7 @@ impl Drop for Nginx {
     }
 }
 
-fn configuration(folder: &Path, port: u16, prefix: &str, upstream: Option<u16>) -> Result<String> {
+fn configuration(folder: &Path, port: u16, upstream: Option<Upstream>) -> Result<String> {
     let folder = folder.display();
     let mut text = format!(
         "daemon off; master_process off; pid {folder}/nginx.pid;\n\
@@ -116,10 +138,14 @@ fn configuration(folder: &Path, port: u16, prefix: &str, upstream: Option<u16>) 
             text,
             "location / {{ add_header x-webhook-interaction-id $http_x_webhook_interaction_id; return 202; }}"
         )?,
-        Some(upstream) => writeln!(
-            text,
-            "location {prefix}/open-banking/webhook/v1/ {{ proxy_pass http://127.0.0.1:{upstream}/; }}"
-        )?,
+        Some(Upstream { port, locations }) => {
+            for (location, target, prefer) in locations {
+                writeln!(
+                    text,
+                    "location {location} {{ proxy_pass http://127.0.0.1:{port}{target}; proxy_set_header Prefer \"{prefer}\"; }}"
+                )?;
+            }
+        }
     }
     text.push_str("}\n}\n");
     Ok(text)

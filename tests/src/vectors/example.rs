@@ -140,7 +140,7 @@ pub(super) fn receiver_with(
     let base_uri = BaseUri::parse_kept(base, policy)
         .map_err(|error| format!("the base URI {base:?} is refused: {error}"))?;
     let client_id = "client-1".parse().expect("the example is valid");
-    Ok(Receiver { client_id, base_uri, settings, notifies_since: None })
+    Ok(Receiver { client_id, base_uri, settings, notifies_since: None, promise: None })
 }
 
 /// Returns an authorisation server for a vector that names none.

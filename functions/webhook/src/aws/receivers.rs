@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::error::{BoxError, SdkError};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
@@ -23,6 +23,7 @@ use crate::notification::ClientId;
 pub const RECEIVER_COPY_LIVES: SignedDuration = SignedDuration::from_secs(8);
 const KEY: &str = "client_id";
 const DOCUMENT: &str = "registration";
+const REVISION: &str = "revision";
 
 /// A copy of one receiver. Locked while it is read, so that a batch for one receiver reads it once.
 type Slot = Arc<Mutex<Option<(Receiver, Timestamp)>>>;
@@ -96,18 +97,39 @@ impl Receivers {
         answer.item.map(|item| self.parse(&item)).transpose()
     }
 
-    /// Puts a registration in the place of the client's earlier one.
-    pub async fn put(&self, registration: &Registration) -> Result<(), ReceiversError> {
+    /// Puts a registration in the place of the one it was made from; `false` if that is not the one in the table any more.
+    pub async fn put(
+        &self,
+        registration: &Registration,
+        previous: Option<&Registration>,
+    ) -> Result<bool, ReceiversError> {
         let document = serde_json::to_string(registration).expect("a registration serialises");
-        self.client
-            .put_item()
+        let number = |revision: u64| AttributeValue::N(revision.to_string());
+        let update = self
+            .client
+            .update_item()
             .table_name(&self.table)
-            .item(KEY, text(registration.client_id.as_str()))
-            .item(DOCUMENT, AttributeValue::S(document))
-            .send()
-            .await
-            .map_err(|error| self.failed("write a registration to", cause(error)))?;
-        Ok(())
+            .key(KEY, text(registration.client_id.as_str()))
+            .update_expression("SET #registration = :registration, #revision = :revision")
+            .expression_attribute_names("#registration", DOCUMENT)
+            .expression_attribute_names("#revision", REVISION)
+            .expression_attribute_values(":registration", AttributeValue::S(document))
+            .expression_attribute_values(":revision", number(registration.revision));
+        let update = match previous.map(|previous| previous.revision) {
+            None => update.condition_expression("attribute_not_exists(#registration)"),
+            // A row of an earlier release, which did not count.
+            Some(0) => update.condition_expression("attribute_not_exists(#revision)"),
+            Some(revision) => update
+                .condition_expression("#revision = :previous")
+                .expression_attribute_values(":previous", number(revision)),
+        };
+        match update.send().await {
+            Ok(_) => Ok(true),
+            Err(SdkError::ServiceError(refused)) if refused.err().is_conditional_check_failed_exception() => {
+                Ok(false)
+            }
+            Err(error) => Err(self.failed("write a registration to", cause(error))),
+        }
     }
 
     /// Deletes a client's registration, whether or not there was one.

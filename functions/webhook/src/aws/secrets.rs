@@ -2,6 +2,7 @@
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::BoxError;
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use thiserror::Error;
 
 use super::cause::cause;
@@ -20,13 +21,16 @@ impl Secrets {
 
     /// Returns the present text of a secret.
     pub async fn text(&self, arn: &str) -> Result<String, SecretError> {
-        let answer = self
-            .client
-            .get_secret_value()
-            .secret_id(arn)
-            .send()
-            .await
-            .map_err(|error| SecretError::Read { arn: arn.to_owned(), source: cause(error) })?;
+        let answer = self.client.get_secret_value().secret_id(arn).send().await.map_err(|error| {
+            let is_empty =
+                error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception);
+            let arn = arn.to_owned();
+            if is_empty {
+                SecretError::Empty { arn }
+            } else {
+                SecretError::Read { arn, source: cause(error) }
+            }
+        })?;
         answer.secret_string.ok_or_else(|| SecretError::NotText { arn: arn.to_owned() })
     }
 }
@@ -41,6 +45,12 @@ pub enum SecretError {
         arn: String,
         /// What the service said.
         source: BoxError,
+    },
+    /// The secret is not there, or nothing has been put into it.
+    #[error("the secret {arn} is empty")]
+    Empty {
+        /// The secret.
+        arn: String,
     },
     /// The secret has no text.
     #[error("the secret {arn} holds bytes, not text")]

@@ -2,13 +2,23 @@
 
 mod base_uri;
 mod environment;
+mod participants;
+mod promise;
 mod receiver;
+mod reconcile;
 mod registration;
+mod statement;
 
 pub(crate) use base_uri::is_literal_in_segment;
 pub use base_uri::{BaseUri, BaseUriError, matches_published_pattern};
 pub use environment::{Environment, EnvironmentName, UnknownEnvironment};
-pub use receiver::{Receiver, Registration, RegistrationRequest, Settings};
+pub use participants::{OrganisationStatus, Participants, ParticipantsError};
+pub use promise::{FirstUse, PROMISE_AT_RISK, PROMISED_WITHIN, Promise, worst_of_month};
+pub use receiver::{
+    Operation, Origin, Receiver, Registration, RegistrationCall, RegistrationRequest, Settings, Suspension,
+};
+pub use reconcile::{DirectorySays, Drift, Reconciliation, SoftwareShown, reconcile};
 pub use registration::{
     DIFFERS_FROM_STATEMENT, INVALID_WEBHOOK_URIS, Refusal, StatementUris, Target, Warning, target,
 };
+pub use statement::{Keys, KeysError, STATEMENT_LIMIT, Software, Statement, StatementError};

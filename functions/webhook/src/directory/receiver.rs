@@ -1,14 +1,16 @@
 //! The receiver: a client's base URI and settings.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::base_uri::BaseUri;
+use super::promise::Promise;
 use super::registration::{Target, Warning};
+use super::statement::{STATEMENT_LIMIT, Software};
 use crate::address::AddressPolicy;
 use crate::fields::{FieldError, Fields};
-use crate::notification::{ClientId, WebhookVersion};
+use crate::notification::{ClientId, EventInstant, WebhookVersion};
 
 /// How a receiver is notified, where the convention leaves a choice.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -47,6 +49,8 @@ pub struct Receiver {
     pub settings: Settings,
     /// Since when it is notified: older events are not for it. `None` when nobody knows.
     pub notifies_since: Option<Timestamp>,
+    /// Which registration this is, and since when it holds. `None` when it was never registered.
+    pub promise: Option<Promise>,
 }
 
 /// What a registration call asks for.
@@ -58,9 +62,44 @@ pub struct RegistrationRequest {
     pub settings: Settings,
 }
 
+/// A call of the registration API: what the authorization server passes on of a DCR or DCM call it has accepted, or is about
+/// to accept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RegistrationCall {
+    /// Which call it was.
+    pub operation: Operation,
+    /// When it was answered; absent: now.
+    pub called_at: Option<Timestamp>,
+    /// The software statement it brought, a compact JWS.
+    pub software_statement: Option<String>,
+    /// What it asks for.
+    pub request: RegistrationRequest,
+}
+
+/// A call of the authorization server's registration endpoint.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Operation {
+    /// Dynamic client registration, `POST /register` (RFC 7591).
+    #[serde(rename = "DCR")]
+    Dcr,
+    /// Dynamic client management, `PUT /register/{clientId}` (RFC 7592).
+    #[serde(rename = "DCM")]
+    Dcm,
+}
+
 const FIELDS: &[&str] = &[
     "also_send_x_authorisation_server_id",
     "notify_optional",
+    "success_statuses",
+    "webhook_uris",
+    "webhook_version",
+];
+const CALL_FIELDS: &[&str] = &[
+    "also_send_x_authorisation_server_id",
+    "called_at",
+    "notify_optional",
+    "operation",
+    "software_statement",
     "success_statuses",
     "webhook_uris",
     "webhook_version",
@@ -69,11 +108,19 @@ const FIELDS: &[&str] = &[
 const MOST_URIS: usize = 10;
 /// Longer than any URI that is accepted, so that one of 300 characters is told its own rule.
 const LONGEST_URI: usize = 2048;
+/// How far two clocks that follow NTP may differ.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
 
 impl RegistrationRequest {
-    /// Parses a registration call, reporting every error at once.
+    /// Parses what a registration asks for, reporting every error at once.
     pub fn from_json(value: &Value, pointer: &str) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::of(value, pointer, FIELDS)?;
+        let request = Self::read(&mut fields);
+        let errors = fields.into_errors();
+        if errors.is_empty() { Ok(request) } else { Err(errors) }
+    }
+
+    fn read(fields: &mut Fields<'_>) -> Self {
         let webhook_uris = fields.texts("webhook_uris", MOST_URIS, LONGEST_URI);
         let mut settings = Settings::default();
         if fields.value("webhook_version").is_some()
@@ -94,13 +141,76 @@ impl RegistrationRequest {
                 ),
             }
         }
+        Self { webhook_uris, settings }
+    }
+
+    /// Says whether the client asks to be notified.
+    pub fn is_to_be_notified(&self) -> bool {
+        self.webhook_uris.as_ref().is_some_and(|uris| !uris.is_empty())
+    }
+}
+
+impl RegistrationCall {
+    /// Parses a call, reporting every error at once; `now` is the latest instant at which it may have been answered.
+    pub fn from_json(value: &Value, now: Timestamp) -> Result<Self, Vec<FieldError>> {
+        let mut fields = Fields::of(value, "", CALL_FIELDS)?;
+        let operation = fields.parsed("operation", |text| match text {
+            "DCR" => Ok(Operation::Dcr),
+            "DCM" => Ok(Operation::Dcm),
+            _ => Err("expected DCR or DCM"),
+        });
+        let mut called_at = None;
+        if fields.value("called_at").is_some() {
+            called_at = fields.parsed("called_at", str::parse::<EventInstant>).map(EventInstant::timestamp);
+        }
+        if called_at.is_some_and(|called_at| called_at > now + CLOCK_SKEW) {
+            fields.refuse("called_at", "in_future", "Expected an instant that has passed.");
+        }
+        let software_statement = fields.text("software_statement", STATEMENT_LIMIT);
+        let request = RegistrationRequest::read(&mut fields);
         let errors = fields.into_errors();
-        if errors.is_empty() { Ok(Self { webhook_uris, settings }) } else { Err(errors) }
+        match operation {
+            Some(operation) if errors.is_empty() => {
+                Ok(Self { operation, called_at, software_statement, request })
+            }
+            _ => Err(errors),
+        }
     }
 }
 
 fn is_choice_of_success(statuses: &[u16]) -> bool {
     (1..=100).contains(&statuses.len()) && statuses.iter().all(|status| (200..300).contains(status))
+}
+
+/// The call that made a registration.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Origin {
+    /// Which call it was.
+    pub operation: Operation,
+    /// When it was answered.
+    pub called_at: Timestamp,
+    /// The software that the client was last registered for with a statement.
+    pub software: Option<Software>,
+}
+
+/// Why a registered client is not notified though it asked for it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Suspension {
+    /// The Directory does not list its organisation as active any more.
+    OrganisationNotActive,
+    /// The Directory does not list its software as active any more.
+    SoftwareNotActive,
+}
+
+impl Suspension {
+    /// Returns the suspension's stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::OrganisationNotActive => "organisation_not_active",
+            Self::SoftwareNotActive => "software_not_active",
+        }
+    }
 }
 
 /// A client as it is kept in the receivers table.
@@ -122,6 +232,15 @@ pub struct Registration {
     /// What its owner should look at.
     #[serde(default)]
     pub warnings: Vec<Warning>,
+    /// The call that made it; absent in rows older than statements.
+    #[serde(default)]
+    pub origin: Option<Origin>,
+    /// Why it is not notified at present, though it asked for it.
+    #[serde(default)]
+    pub suspension: Option<Suspension>,
+    /// How often the row has been written: two writers who read the same row do not both write.
+    #[serde(default)]
+    pub revision: u64,
 }
 
 impl Registration {
@@ -148,22 +267,51 @@ impl Registration {
             registered_at: now,
             notifies_since,
             warnings,
+            origin: None,
+            suspension: None,
+            revision: previous.map_or(0, |previous| previous.revision) + 1,
         }
     }
 
-    /// Says whether the client is notified, in the word of the API: `enabled` or `disabled`.
-    pub fn webhook(&self) -> &'static str {
-        if self.base_uri.is_some() { "enabled" } else { "disabled" }
+    /// Says which call made the registration.
+    #[must_use]
+    pub fn from_call(self, origin: Origin) -> Self {
+        Self { origin: Some(origin), ..self }
     }
 
-    /// Returns the receiver, unless notifications are disabled or the base URI is not allowed any more.
+    /// Returns the software that the client was last registered for with a statement.
+    pub fn software(&self) -> Option<&Software> {
+        self.origin.as_ref()?.software.as_ref()
+    }
+
+    /// Returns what the ten minutes of the convention are counted from.
+    pub fn promise(&self) -> Promise {
+        let registered_at = self.registered_at;
+        let called_at = self.origin.as_ref().map_or(registered_at, |origin| origin.called_at);
+        Promise { called_at, registered_at }
+    }
+
+    /// Says whether the client is notified, in the word of the API: `enabled`, `disabled` or `suspended`.
+    pub fn webhook(&self) -> &'static str {
+        match (&self.base_uri, self.suspension) {
+            (None, _) => "disabled",
+            (Some(_), None) => "enabled",
+            (Some(_), Some(_)) => "suspended",
+        }
+    }
+
+    /// Returns the receiver, unless notifications are disabled or suspended or the base URI is not allowed any more.
     pub fn receiver(&self, policy: AddressPolicy) -> Option<Receiver> {
+        if self.suspension.is_some() {
+            return None;
+        }
         let base_uri = BaseUri::parse_kept(self.base_uri.as_deref()?, policy).ok()?;
         Some(Receiver {
             client_id: self.client_id.clone(),
             base_uri,
             settings: self.settings.clone(),
             notifies_since: self.notifies_since,
+            promise: Some(self.promise()),
         })
     }
 }

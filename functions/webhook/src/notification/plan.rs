@@ -158,6 +158,11 @@ impl AuthorisationServers {
         self.0.is_empty() || self.of_brand(Some(brand)).is_ok()
     }
 
+    /// Lists the ids, the default brand's first.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(_, id)| id.as_str())
+    }
+
     /// Returns the id of a brand's authorisation server; the first is the default brand's, and one without a name is every
     /// brand's.
     pub fn of_brand(&self, brand: Option<&str>) -> Result<&str, MissingAuthorisationServerId> {

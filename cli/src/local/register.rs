@@ -1,0 +1,64 @@
+//! `arauto register`: what an authorization server does after a DCR or DCM call, on the local stack.
+
+use std::io::{self, Write as _};
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use super::bank::{Bank, Operation, registration};
+use super::up::find_directory;
+use crate::directory::{StatementRequest, ask_for_statement};
+use crate::stack::{Checkout, Stack};
+
+const EXAMPLES: &str = "\
+Examples:
+  arauto register itp-1 --webhook-uri https://localhost:8443/kong3
+      a first registration (DCR), as the authorization server reports it
+  arauto register itp-1 --operation dcm
+      the client has declared no webhook_uris any more: it is not notified
+";
+
+/// Register a client's receiver on the local stack, with a signed software statement
+///
+/// Has the local Directory sign a statement for the client and puts both to /v1/clients/{clientId} of the stack that
+/// `arauto up` keeps. For anything else, `arauto statement` signs and `arauto call` puts.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct RegisterArgs {
+    /// The client
+    client_id: String,
+
+    /// Where it is notified, in the registration and in the statement; may be repeated
+    #[arg(long = "webhook-uri", value_name = "URI")]
+    webhook_uris: Vec<String>,
+
+    /// Whether the client registers or changes its registration
+    #[arg(long, value_enum, default_value_t = Operation::Dcr)]
+    operation: Operation,
+
+    /// Software of the statement, where it is not to be invented from the client's name
+    #[arg(long, value_name = "ID")]
+    software_id: Option<String>,
+
+    /// Print the registration as one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub async fn run_register(args: RegisterArgs) -> Result<()> {
+    let Some(stack) = Stack::find(&Checkout::find()?.scratch()).await? else {
+        bail!("no local stack is up: start one with `make up`");
+    };
+    let uris = (!args.webhook_uris.is_empty()).then_some(args.webhook_uris);
+    let request = StatementRequest {
+        client: args.client_id.clone(),
+        webhook_uris: uris.clone(),
+        software_id: args.software_id,
+    };
+    let statement = ask_for_statement(&find_directory().await?, &request).await?;
+    let body = registration(args.operation, uris.as_deref(), &statement);
+    let registered = Bank(&stack).put_client(&args.client_id, &body).await?;
+    let text = if args.json { registered.to_string() } else { format!("{registered:#}") };
+    Ok(writeln!(io::stdout().lock(), "{text}")?)
+}

@@ -1,0 +1,132 @@
+//! The keys that the Directory signs software statements with, kept with their age.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use thiserror::Error;
+use webhook::aws::{DirectoryTable, DirectoryTableError, Document};
+use webhook::directory::{Environment, Keys, KeysError, Statement, StatementError};
+use webhook::edge::Clock;
+use webhook::telemetry::Chain;
+
+use crate::fetch::{FetchError, Fetcher, renew};
+
+/// The name of the key set in the directory table.
+const NAME: &str = "jwks";
+/// The name of the claim to fetch it.
+const CLAIM: &str = "jwks-claim";
+/// A key set of the Directory has a few kilobytes.
+const LIMIT: usize = 256 * 1024;
+/// An unknown key is looked for at most this often, so that a flood of forged statements is not one on the Directory.
+const AT_MOST_EVERY: SignedDuration = SignedDuration::from_mins(1);
+/// The last good key set stays however long the Directory is away.
+const LIVES: SignedDuration = SignedDuration::from_hours(24 * 365 * 10);
+
+/// Keeps the Directory's keys, and verifies statements with them.
+#[derive(Debug)]
+pub struct DirectoryKeys {
+    /// Where they are kept.
+    pub table: DirectoryTable,
+    /// How they are fetched.
+    pub fetcher: Arc<Fetcher>,
+    /// Whose they are.
+    pub environment: Environment,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// A statement that was not verified.
+#[derive(Debug, Error)]
+pub enum Unverified {
+    /// The statement is at fault.
+    #[error(transparent)]
+    Refused(#[from] StatementError),
+    /// We do not have the keys to tell.
+    #[error("the Directory's keys are missing")]
+    NoKeys(#[source] KeysMissing),
+}
+
+/// Why there are no keys, or none that are known to be the present ones.
+#[derive(Debug, Error)]
+pub enum KeysMissing {
+    /// The directory table does not work.
+    #[error("the directory table does not work")]
+    Table(#[from] DirectoryTableError),
+    /// The Directory does not answer as it should.
+    #[error("the key set could not be fetched")]
+    Fetch(#[from] FetchError),
+    /// What it answers is no key set.
+    #[error("the key set cannot be used")]
+    Keys(#[from] KeysError),
+    /// The last attempt to fetch them failed, less than a minute ago.
+    #[error("the key set could not be fetched less than a minute ago")]
+    TriedJustNow,
+}
+
+impl DirectoryKeys {
+    /// Verifies the statement of a call that was answered at `called_at`.
+    ///
+    /// A key that is not known yet is looked for at the Directory. A statement is refused for it only when the Directory has
+    /// just said that it is not one of its own.
+    pub async fn verify(&self, jws: &str, called_at: Timestamp) -> Result<Statement, Unverified> {
+        let verify = |keys: &Keys| Statement::verify(jws, keys, self.environment.issuer, called_at);
+        let known = self.known().await.map_err(Unverified::NoKeys)?;
+        match known.as_ref().map(|(_, keys)| verify(keys)) {
+            Some(Err(StatementError::UnknownKey)) | None => {}
+            Some(decided) => return Ok(decided?),
+        }
+        let fresh = self.look_again(known).await.map_err(Unverified::NoKeys)?;
+        Ok(verify(&fresh)?)
+    }
+
+    /// Fetches the keys if they are not fresh any more; for the schedule.
+    pub async fn refresh(&self) -> Result<(), KeysMissing> {
+        let known = self.known().await?;
+        if known.as_ref().is_some_and(|(document, _)| self.clock.now() < document.fresh_until) {
+            return Ok(());
+        }
+        let keys = self.fetch(known).await?;
+        tracing::info!(keys = keys.len(), "The Directory's keys were fetched.");
+        Ok(())
+    }
+
+    /// Fetches the keys unless that was done within the last minute.
+    async fn look_again(&self, known: Option<(Document, Keys)>) -> Result<Keys, KeysMissing> {
+        let now = self.clock.now();
+        if self.table.claim(CLAIM, now, AT_MOST_EVERY).await? {
+            return self.fetch(known).await;
+        }
+        // Somebody else did so; this is what came of it.
+        match self.known().await? {
+            Some((document, keys)) if now.duration_since(document.fetched_at) <= AT_MOST_EVERY => Ok(keys),
+            _ => Err(KeysMissing::TriedJustNow),
+        }
+    }
+
+    async fn known(&self) -> Result<Option<(Document, Keys)>, KeysMissing> {
+        let Some(document) = self.table.get(NAME).await? else { return Ok(None) };
+        let keys = Keys::from_json(&document.bytes)?;
+        Ok(Some((document, keys)))
+    }
+
+    async fn fetch(&self, known: Option<(Document, Keys)>) -> Result<Keys, KeysMissing> {
+        let known = known.map(|(document, _)| document);
+        let etag = known.as_ref().and_then(|document| document.etag.as_deref());
+        let fetched = self.fetcher.get(&self.environment.jwks_url, "application/json", etag, LIMIT).await?;
+        let document = renew(known, fetched, self.clock.now(), |bytes| {
+            Keys::from_json(&bytes).map(|_| bytes).map_err(KeysMissing::from)
+        })?;
+        let keys = Keys::from_json(&document.bytes)?;
+        self.table.put(NAME, &document, LIVES).await?;
+        Ok(keys)
+    }
+}
+
+/// Writes down that the schedule could not fetch the keys.
+pub(crate) fn report(error: &KeysMissing) {
+    tracing::error!(
+        code = "keys_not_fetched",
+        error = %Chain(error),
+        "The Directory's keys could not be fetched; the last good ones stay in use."
+    );
+}

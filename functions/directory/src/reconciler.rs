@@ -1,0 +1,172 @@
+//! The schedule's comparison of what the Directory says with what is registered, and what follows from it.
+
+use std::collections::{HashMap, HashSet};
+
+use futures_util::{StreamExt, stream};
+use webhook::aws::{Receivers, ReceiversError};
+use webhook::directory::{
+    DirectorySays, Participants, Registration, Software, SoftwareShown, Suspension, reconcile,
+};
+use webhook::edge::Clock;
+use webhook::notification::{AuthorisationServers, ClientId};
+use webhook::telemetry::{Chain, Metrics, Unit};
+
+use crate::participants::ParticipantsList;
+use crate::software::{SoftwareError, SoftwareStatements};
+
+/// How many software statements are asked for at once: the Directory limits who asks too fast.
+const AT_ONCE: usize = 8;
+/// How many software statements are asked for in one run; there are some sixty initiators.
+const MOST_SOFTWARE: usize = 500;
+
+/// Compares the Directory with the registrations.
+#[derive(Debug)]
+pub struct Reconciler {
+    /// The public list.
+    pub participants: ParticipantsList,
+    /// The protected API.
+    pub software: SoftwareStatements,
+    /// Our own authorisation servers.
+    pub servers: AuthorisationServers,
+    /// How many of a hundred clients an answer of the Directory may suspend.
+    pub most_percent: u8,
+    /// What is measured.
+    pub metrics: Metrics,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+impl Reconciler {
+    /// Compares, suspends and notifies again, and reports what does not fit together.
+    ///
+    /// A Directory that does not answer leaves everything as it is.
+    pub(crate) async fn run(
+        &self,
+        receivers: &Receivers,
+        registrations: &[Registration],
+    ) -> Result<(), ReceiversError> {
+        let (participants, software) = tokio::join!(self.participants(), self.software(registrations));
+        if let Some(list) = &participants {
+            self.check_our_servers(list);
+        }
+        let says = DirectorySays { participants: participants.as_ref(), software };
+        let found = reconcile(registrations, &says, self.most_percent);
+        for (client_id, drift) in &found.drifts {
+            tracing::warn!(%client_id, code = drift.code(), "A registration and the Directory do not agree.");
+        }
+        self.count("DirectoryDrifts", found.drifts.len());
+        self.count("SuspensionsRefused", found.refused);
+        if found.refused > 0 {
+            tracing::error!(
+                code = "suspensions_refused",
+                clients = found.refused,
+                most_percent = self.most_percent,
+                "The Directory's answer would suspend too many clients and was not followed."
+            );
+        }
+        let mut changed = 0;
+        for (client_id, suspension) in &found.changes {
+            let before = registrations.iter().find(|registration| registration.client_id == *client_id);
+            if let Some(before) = before {
+                changed += usize::from(self.change(receivers, before, *suspension).await?);
+            }
+        }
+        tracing::info!(
+            organisations = participants.as_ref().map(Participants::organisations),
+            software_shown = says.software.len(),
+            drifts = found.drifts.len(),
+            changed,
+            "The registrations were compared with the Directory."
+        );
+        Ok(())
+    }
+
+    async fn participants(&self) -> Option<Participants> {
+        match self.participants.current().await {
+            Ok(list) => Some(list),
+            Err(error) => {
+                tracing::error!(
+                    code = "participants_missing",
+                    error = %Chain(&error),
+                    "There is no list of participants; no organisation's status is known."
+                );
+                None
+            }
+        }
+    }
+
+    /// Asks for each software that a client is registered for.
+    async fn software(&self, registrations: &[Registration]) -> HashMap<String, SoftwareShown> {
+        let wanted = registrations.iter().filter(|registration| registration.base_uri.is_some());
+        let wanted: HashSet<&Software> =
+            wanted.filter_map(Registration::software).take(MOST_SOFTWARE).collect();
+        let questions: Vec<_> = wanted.into_iter().map(|software| self.ask(software)).collect();
+        let answers: Vec<_> = stream::iter(questions).buffer_unordered(AT_ONCE).collect().await;
+        let (mut shown, mut failed) = (HashMap::new(), None);
+        for (software, answer) in answers {
+            match answer {
+                Ok(answer) => {
+                    shown.insert(software.software_id.clone(), answer);
+                }
+                Err(error) => failed = Some(error),
+            }
+        }
+        match failed {
+            // Wanted by nobody: the API is asked only where an identity for it is stored.
+            None | Some(SoftwareError::NoIdentity) => {}
+            Some(error) => tracing::error!(
+                code = "software_not_shown",
+                error = %Chain(&error),
+                "The Directory's API could not be asked about every software; the last of the errors is shown."
+            ),
+        }
+        shown
+    }
+
+    async fn ask<'a>(&self, software: &'a Software) -> (&'a Software, Result<SoftwareShown, SoftwareError>) {
+        (software, self.software.shown(software).await)
+    }
+
+    /// Our own id goes out with every notification of an enrollment: a wrong one is found here and not by a receiver.
+    fn check_our_servers(&self, list: &Participants) {
+        for authorisation_server_id in self.servers.ids().filter(|id| !list.lists_authorisation_server(id)) {
+            tracing::warn!(
+                authorisation_server_id,
+                code = "authorisation_server_not_listed",
+                "The Directory does not list an authorisation server of ours."
+            );
+        }
+    }
+
+    /// Suspends a client or notifies it again; `false` if it was registered anew meanwhile.
+    async fn change(
+        &self,
+        receivers: &Receivers,
+        before: &Registration,
+        suspension: Option<Suspension>,
+    ) -> Result<bool, ReceiversError> {
+        let after = Registration { suspension, revision: before.revision + 1, ..before.clone() };
+        let written = receivers.put(&after, Some(before)).await?;
+        if written {
+            report(&before.client_id, suspension);
+        }
+        Ok(written)
+    }
+
+    fn count(&self, metric: &'static str, count: usize) {
+        #[expect(clippy::cast_precision_loss, reason = "no count here comes near 2^52")]
+        self.metrics.record(self.clock.now(), (metric, count as f64, Unit::Count), &[]);
+    }
+}
+
+fn report(client_id: &ClientId, suspension: Option<Suspension>) {
+    if let Some(suspension) = suspension {
+        tracing::warn!(
+            %client_id,
+            code = suspension.code(),
+            "A client is suspended: the Directory does not list it as active."
+        );
+    } else {
+        tracing::info!(%client_id, "A client is notified again: the Directory lists it as active.");
+    }
+}

@@ -1,0 +1,200 @@
+//! What the Directory's protected API shows of a software statement, over mutual TLS with a client-credentials token.
+//!
+//! Sources: OpenBanking-Brasil/specs-directory, `openapi.yaml` 1.3.7; the token endpoint, `tpp-user-guide` of specs-seguranca.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, IF_NONE_MATCH};
+use reqwest::{Certificate, Identity, Method};
+use serde::Deserialize;
+use thiserror::Error;
+use tokio::sync::Mutex;
+use webhook::address::AddressPolicy;
+use webhook::aws::{DirectoryTable, DirectoryTableError, Document, SecretError, Secrets};
+use webhook::directory::{Environment, Software, SoftwareShown};
+use webhook::edge::Clock;
+
+use crate::fetch::{FetchError, Fetched, Fetcher, renew};
+
+/// A token or a software statement has a few kilobytes.
+const LIMIT: usize = 256 * 1024;
+/// How long what is shown of a software is kept after it was last asked for.
+const LIVES: SignedDuration = SignedDuration::from_hours(24 * 30);
+/// A token is not used in its last minute: it must not end on the way.
+const TOKEN_MARGIN: SignedDuration = SignedDuration::from_mins(1);
+/// How long the identity is used before its secret is looked at again.
+const IDENTITY_LIVES: SignedDuration = SignedDuration::from_hours(1);
+
+/// Asks the Directory's API.
+#[derive(Debug)]
+pub struct SoftwareStatements {
+    /// Where answers are kept.
+    pub table: DirectoryTable,
+    /// Where the identity is.
+    pub secrets: Secrets,
+    /// The secret with it.
+    pub identity_secret: String,
+    /// Whose API it is.
+    pub environment: Environment,
+    /// Which addresses may be connected to.
+    pub policy: AddressPolicy,
+    /// What time it is.
+    pub clock: Clock,
+    /// What is known of the caller: its connection and its token.
+    pub session: Mutex<Option<Session>>,
+}
+
+/// A connection that presents the sender's certificate, and a token bound to it.
+#[derive(Clone, Debug)]
+pub struct Session {
+    fetcher: Arc<Fetcher>,
+    authorization: HeaderValue,
+    until: Timestamp,
+}
+
+/// The secret as it is kept: the sender's software in the Directory. No `Debug`: it holds a key.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Credentials {
+    certificate_chain: String,
+    private_key: String,
+    client_id: String,
+    /// Authorities of the Directory's own servers, where they are not public ones.
+    trust_anchors: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Token {
+    access_token: String,
+    expires_in: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Shown {
+    status: Option<String>,
+    api_webhook_uri: Option<Vec<String>>,
+}
+
+/// A software that the Directory could not be asked about.
+#[derive(Debug, Error)]
+pub enum SoftwareError {
+    /// No identity has been put into the secret.
+    #[error("no identity for the Directory is stored")]
+    NoIdentity,
+    /// The secret cannot be read.
+    #[error("the identity for the Directory cannot be read")]
+    Secret(#[from] SecretError),
+    /// The secret does not hold what it should.
+    #[error("the identity for the Directory is not JSON with certificate_chain, private_key and client_id")]
+    Identity,
+    /// The directory table does not work.
+    #[error("the directory table does not work")]
+    Table(#[from] DirectoryTableError),
+    /// The Directory does not answer as it should.
+    #[error("the Directory's API does not answer as it should")]
+    Fetch(#[from] FetchError),
+    /// The Directory's answer cannot be read.
+    #[error("the Directory's API answers with something else than it publishes")]
+    Answer,
+}
+
+impl SoftwareStatements {
+    /// Returns what the Directory shows of a software, asked for anew if what is kept is not fresh any more.
+    ///
+    /// That the Directory shows nothing (403, 404) is an answer too: another participant's software is not generally readable.
+    pub async fn shown(&self, software: &Software) -> Result<SoftwareShown, SoftwareError> {
+        let name = format!("software#{}", software.software_id);
+        let known = self.table.get(&name).await?;
+        if let Some(document) = &known
+            && self.clock.now() < document.fresh_until
+        {
+            return serde_json::from_slice(&document.bytes).map_err(|_| SoftwareError::Answer);
+        }
+        let document = self.ask(software, known).await?;
+        self.table.put(&name, &document, LIVES).await?;
+        serde_json::from_slice(&document.bytes).map_err(|_| SoftwareError::Answer)
+    }
+
+    async fn ask(&self, software: &Software, known: Option<Document>) -> Result<Document, SoftwareError> {
+        let Session { fetcher, authorization, .. } = self.session().await?;
+        let Software { software_id, organisation_id } = software;
+        let api = &self.environment.api_url;
+        let url = format!("{api}/organisations/{organisation_id}/softwarestatements/{software_id}");
+        let mut request = fetcher
+            .request(Method::GET, &url)?
+            .header(AUTHORIZATION, authorization)
+            .header(ACCEPT, "application/json");
+        if let Some(etag) = known.as_ref().and_then(|document| document.etag.as_deref()) {
+            request = request.header(IF_NONE_MATCH, etag);
+        }
+        let (fetched, hidden) = match fetcher.send(request, LIMIT).await {
+            Ok(fetched) => (fetched, false),
+            Err(FetchError::Status(403 | 404)) => {
+                (Fetched::Document { bytes: Vec::new(), etag: None, fresh_for: None }, true)
+            }
+            Err(FetchError::Status(401)) => {
+                // The token was withdrawn before its time; the next question gets a new one.
+                *self.session.lock().await = None;
+                return Err(FetchError::Status(401).into());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        renew(known, fetched, self.clock.now(), |bytes| {
+            let shown = if hidden { SoftwareShown::default() } else { read(&bytes)? };
+            serde_json::to_vec(&shown).map_err(|_| SoftwareError::Answer)
+        })
+    }
+
+    /// Returns the connection and its token. Held while it is made, so that all questions of a run share one.
+    async fn session(&self) -> Result<Session, SoftwareError> {
+        let mut session = self.session.lock().await;
+        if let Some(session) = session.as_ref().filter(|session| self.clock.now() < session.until) {
+            return Ok(session.clone());
+        }
+        let made = self.log_in().await?;
+        *session = Some(made.clone());
+        Ok(made)
+    }
+
+    async fn log_in(&self) -> Result<Session, SoftwareError> {
+        let text = match self.secrets.text(&self.identity_secret).await {
+            Ok(text) => text,
+            Err(SecretError::Empty { .. }) => return Err(SoftwareError::NoIdentity),
+            Err(error) => return Err(error.into()),
+        };
+        let credentials: Credentials = serde_json::from_str(&text).map_err(|_| SoftwareError::Identity)?;
+        let pem = format!("{}\n{}", credentials.certificate_chain, credentials.private_key);
+        let identity = Identity::from_pem(pem.as_bytes()).map_err(|_| SoftwareError::Identity)?;
+        let anchors = credentials.trust_anchors.as_deref().unwrap_or_default();
+        let anchors =
+            Certificate::from_pem_bundle(anchors.as_bytes()).map_err(|_| SoftwareError::Identity)?;
+        let fetcher = Fetcher::new(self.policy, |client| client.identity(identity).tls_certs_merge(anchors))?;
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("scope", "directory:software"),
+            ("client_id", &credentials.client_id),
+        ];
+        let request = fetcher.request(Method::POST, &self.environment.token_url)?.form(&form);
+        let Fetched::Document { bytes, .. } = fetcher.send(request, LIMIT).await? else {
+            return Err(SoftwareError::Answer);
+        };
+        let token: Token = serde_json::from_slice(&bytes).map_err(|_| SoftwareError::Answer)?;
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.access_token))
+            .map_err(|_| SoftwareError::Answer)?;
+        authorization.set_sensitive(true);
+        let lives = SignedDuration::from_secs(token.expires_in.unwrap_or(0).max(0)) - TOKEN_MARGIN;
+        let until = self.clock.now() + lives.clamp(SignedDuration::ZERO, IDENTITY_LIVES);
+        Ok(Session { fetcher: Arc::new(fetcher), authorization, until })
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<SoftwareShown, SoftwareError> {
+    let shown: Shown = serde_json::from_slice(bytes).map_err(|_| SoftwareError::Answer)?;
+    // `Active`, `Suspended`, `Inactive` (openapi.yaml 1.3.7).
+    Ok(SoftwareShown {
+        active: shown.status.map(|status| status == "Active"),
+        webhook_uris: shown.api_webhook_uri,
+    })
+}

@@ -1,0 +1,287 @@
+//! What the Directory says of the receivers, against what they registered.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::participants::{OrganisationStatus, Participants};
+use super::receiver::{Registration, Suspension};
+use crate::notification::ClientId;
+
+/// What the Directory shows of a software statement.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct SoftwareShown {
+    /// Whether its status is `Active`; absent where no status is shown.
+    pub active: Option<bool>,
+    /// `ApiWebhookUri`, where it is shown.
+    pub webhook_uris: Option<Vec<String>>,
+}
+
+/// What the Directory says, as far as it is known. What is not known changes nothing.
+#[derive(Debug, Default)]
+pub struct DirectorySays<'a> {
+    /// The list of participants.
+    pub participants: Option<&'a Participants>,
+    /// Software by its id.
+    pub software: HashMap<String, SoftwareShown>,
+}
+
+/// Something that does not fit together. A person should look at it; no notification depends on it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Drift {
+    /// The client was registered before statements were asked for, so nobody knows whose it is.
+    SoftwareUnknown,
+    /// The Directory does not list the client's organisation.
+    OrganisationNotListed,
+    /// The Directory lists the organisation with no status, or with two.
+    OrganisationUnclear,
+    /// The Directory's webhook URIs are not those of the registration: the client has yet to make its DCM call.
+    DirectoryUrisDiffer,
+}
+
+impl Drift {
+    /// Returns the drift's stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::SoftwareUnknown => "software_unknown",
+            Self::OrganisationNotListed => "organisation_not_listed",
+            Self::OrganisationUnclear => "organisation_unclear",
+            Self::DirectoryUrisDiffer => "directory_uris_differ",
+        }
+    }
+}
+
+/// What is to be done.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub struct Reconciliation {
+    /// Who is to be suspended, or notified again (`None`).
+    pub changes: Vec<(ClientId, Option<Suspension>)>,
+    /// What does not fit together.
+    pub drifts: Vec<(ClientId, Drift)>,
+    /// How many suspensions were refused because they were too many at once.
+    pub refused: usize,
+}
+
+/// Compares the clients that want to be notified with what the Directory says of them.
+///
+/// Only what the Directory says plainly counts: an organisation or software with a status other than `Active`. An answer by
+/// which more than `most_percent` of the clients would be suspended suspends nobody anew, since it is more likely to be wrong
+/// than they are. Those that are suspended already are counted, so that many small answers come no further than a large one.
+pub fn reconcile(
+    registrations: &[Registration],
+    says: &DirectorySays<'_>,
+    most_percent: u8,
+) -> Reconciliation {
+    let mut result = Reconciliation::default();
+    let (mut clients, mut suspended, mut suspensions) = (0, 0, Vec::new());
+    for registration in registrations.iter().filter(|registration| registration.base_uri.is_some()) {
+        let client_id = &registration.client_id;
+        let judged = judge(registration, says);
+        result.drifts.extend(judged.drifts.into_iter().map(|drift| (client_id.clone(), drift)));
+        clients += 1;
+        suspended += usize::from(match judged.standing {
+            Standing::Good => false,
+            Standing::Suspended(_) => true,
+            Standing::Unknown => registration.suspension.is_some(),
+        });
+        match (registration.suspension, judged.standing) {
+            (None, Standing::Suspended(suspension)) => {
+                suspensions.push((client_id.clone(), Some(suspension)));
+            }
+            (Some(_), Standing::Good) => result.changes.push((client_id.clone(), None)),
+            (Some(before), Standing::Suspended(now)) if before != now => {
+                result.changes.push((client_id.clone(), Some(now)));
+            }
+            _ => {}
+        }
+    }
+    if suspended * 100 > clients * usize::from(most_percent) {
+        result.refused = suspensions.len();
+    } else {
+        result.changes.append(&mut suspensions);
+    }
+    result
+}
+
+/// How the Directory sees a client.
+enum Standing {
+    /// Everything that was asked for is active.
+    Good,
+    /// Something is not.
+    Suspended(Suspension),
+    /// The Directory did not say.
+    Unknown,
+}
+
+struct Judged {
+    standing: Standing,
+    drifts: Vec<Drift>,
+}
+
+fn judge(registration: &Registration, says: &DirectorySays<'_>) -> Judged {
+    let Some(software) = registration.software() else {
+        return Judged { standing: Standing::Unknown, drifts: vec![Drift::SoftwareUnknown] };
+    };
+    let mut drifts = Vec::new();
+    let organisation = says.participants.map(|list| list.organisation(&software.organisation_id));
+    let shown = says.software.get(&software.software_id);
+    let differ = |uris: &Vec<String>| {
+        let registered = &registration.webhook_uris;
+        uris.iter().any(|uri| !registered.contains(uri)) || registered.iter().any(|uri| !uris.contains(uri))
+    };
+    if shown.and_then(|shown| shown.webhook_uris.as_ref()).is_some_and(differ) {
+        drifts.push(Drift::DirectoryUrisDiffer);
+    }
+    match organisation {
+        Some(None) => drifts.push(Drift::OrganisationNotListed),
+        Some(Some(OrganisationStatus::Unclear)) => drifts.push(Drift::OrganisationUnclear),
+        _ => {}
+    }
+    let standing = match (organisation.flatten(), shown.and_then(|shown| shown.active)) {
+        (Some(OrganisationStatus::NotActive), _) => Standing::Suspended(Suspension::OrganisationNotActive),
+        (_, Some(false)) => Standing::Suspended(Suspension::SoftwareNotActive),
+        // Who was suspended for a reason is notified again only when that very reason is said to be gone.
+        (Some(OrganisationStatus::Active), active) => match (registration.suspension, active) {
+            (Some(Suspension::SoftwareNotActive), None) => Standing::Unknown,
+            _ => Standing::Good,
+        },
+        _ => Standing::Unknown,
+    };
+    Judged { standing, drifts }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::AddressPolicy;
+    use crate::directory::{Operation, Origin, RegistrationRequest, Software, StatementUris, target};
+
+    const MOST_PERCENT: u8 = 20;
+
+    fn client(number: usize) -> ClientId {
+        format!("itp-{number}").parse().unwrap()
+    }
+
+    fn registered(number: usize) -> Registration {
+        let now = "2026-11-22T12:00:00Z".parse().unwrap();
+        let uris = Some(vec![format!("https://itp-{number}.example.com")]);
+        let decided = target(StatementUris::NotPresented, uris.as_deref(), AddressPolicy::Public).unwrap();
+        let request = RegistrationRequest { webhook_uris: uris, ..RegistrationRequest::default() };
+        let software =
+            Software { software_id: format!("ss-{number}"), organisation_id: format!("org-{number}") };
+        Registration::new(client(number), request, decided, None, now).from_call(Origin {
+            operation: Operation::Dcr,
+            called_at: now,
+            software: Some(software),
+        })
+    }
+
+    fn list(statuses: &[&str]) -> Participants {
+        let entry = |(number, status): (usize, &&str)| serde_json::json!({ "OrganisationId": format!("org-{number}"), "Status": status });
+        let entries: Vec<_> = statuses.iter().enumerate().map(entry).collect();
+        Participants::from_json(&serde_json::to_vec(&entries).unwrap()).unwrap()
+    }
+
+    fn shown(active: Option<bool>, uris: Option<&[&str]>) -> SoftwareShown {
+        let webhook_uris = uris.map(|uris| uris.iter().map(|uri| (*uri).to_owned()).collect());
+        SoftwareShown { active, webhook_uris }
+    }
+
+    #[test]
+    fn whom_the_directory_calls_inactive_is_suspended_and_notified_again_when_it_is_active() {
+        let mut all: Vec<_> = (0..5).map(registered).collect();
+        let bad = list(&["Withdrawn", "Active", "Active", "Active", "Active"]);
+        let says = DirectorySays { participants: Some(&bad), ..DirectorySays::default() };
+        let result = reconcile(&all, &says, MOST_PERCENT);
+        let suspended = Some(Suspension::OrganisationNotActive);
+        assert_eq!(
+            result,
+            Reconciliation { changes: vec![(client(0), suspended)], ..Reconciliation::default() }
+        );
+
+        all[0].suspension = suspended;
+        assert_eq!(reconcile(&all, &says, MOST_PERCENT), Reconciliation::default());
+        let good = list(&["Active"; 5]);
+        let says = DirectorySays { participants: Some(&good), ..DirectorySays::default() };
+        assert_eq!(reconcile(&all, &says, MOST_PERCENT).changes, [(client(0), None)]);
+        let unknown = DirectorySays::default();
+        assert_eq!(reconcile(&all, &unknown, MOST_PERCENT), Reconciliation::default());
+    }
+
+    #[test]
+    fn a_suspended_software_needs_its_own_word_to_be_notified_again() {
+        let mut all: Vec<_> = (0..5).map(registered).collect();
+        let active = list(&["Active"; 5]);
+        let says = |software| DirectorySays {
+            participants: Some(&active),
+            software: HashMap::from([("ss-0".to_owned(), software)]),
+        };
+        let suspended = Some(Suspension::SoftwareNotActive);
+        let result = reconcile(&all, &says(shown(Some(false), None)), MOST_PERCENT);
+        assert_eq!(result.changes, [(client(0), suspended)]);
+        all[0].suspension = suspended;
+        assert_eq!(reconcile(&all, &says(shown(None, None)), MOST_PERCENT).changes, []);
+        assert_eq!(
+            reconcile(&all, &says(shown(Some(true), None)), MOST_PERCENT).changes,
+            [(client(0), None)]
+        );
+    }
+
+    #[test]
+    fn an_answer_that_would_suspend_too_many_is_refused_whole() {
+        for (clients, withdrawn, refused) in
+            [(10, 2, 0), (10, 3, 3), (5, 1, 0), (4, 1, 1), (1, 1, 1), (100, 21, 21)]
+        {
+            let all: Vec<_> = (0..clients).map(registered).collect();
+            let statuses: Vec<_> =
+                (0..clients).map(|number| if number < withdrawn { "Withdrawn" } else { "Active" }).collect();
+            let list = list(&statuses);
+            let says = DirectorySays { participants: Some(&list), ..DirectorySays::default() };
+            let result = reconcile(&all, &says, MOST_PERCENT);
+            assert_eq!(result.refused, refused, "{withdrawn} of {clients}");
+            assert_eq!(result.changes.len(), withdrawn - refused, "{withdrawn} of {clients}");
+            assert_eq!(reconcile(&all, &says, 100).changes.len(), withdrawn);
+        }
+    }
+
+    #[test]
+    fn small_answers_come_no_further_than_a_large_one() {
+        let mut all: Vec<_> = (0..10).map(registered).collect();
+        let withdrawn = |withdrawn: usize| -> Participants {
+            let statuses: Vec<_> =
+                (0..10).map(|number| if number < withdrawn { "Withdrawn" } else { "Active" }).collect();
+            list(&statuses)
+        };
+        for (number, changed) in [(1, 1), (2, 1), (3, 0)] {
+            let list = withdrawn(number);
+            let says = DirectorySays { participants: Some(&list), ..DirectorySays::default() };
+            let result = reconcile(&all, &says, MOST_PERCENT);
+            assert_eq!(result.changes.len(), changed, "{number}");
+            for (client_id, suspension) in result.changes {
+                let registration = all.iter_mut().find(|registration| registration.client_id == client_id);
+                registration.unwrap().suspension = suspension;
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_unclear_or_differs_is_told_and_changes_nothing() {
+        let mut all: Vec<_> = (0..4).map(registered).collect();
+        all[3].origin = None;
+        let text =
+            r#"[{"OrganisationId":"org-0","Status":"Active"},{"OrganisationId":"org-1","Status":null}]"#;
+        let list = Participants::from_json(text.as_bytes()).unwrap();
+        let software = HashMap::from([
+            ("ss-0".to_owned(), shown(Some(true), Some(&["https://new.example.com"]))),
+            ("ss-1".to_owned(), shown(Some(true), Some(&["https://itp-1.example.com"]))),
+        ]);
+        let result = reconcile(&all, &DirectorySays { participants: Some(&list), software }, MOST_PERCENT);
+        let drifts = [
+            (client(0), Drift::DirectoryUrisDiffer),
+            (client(1), Drift::OrganisationUnclear),
+            (client(2), Drift::OrganisationNotListed),
+            (client(3), Drift::SoftwareUnknown),
+        ];
+        assert_eq!(result, Reconciliation { drifts: drifts.to_vec(), ..Reconciliation::default() });
+    }
+}

@@ -1,0 +1,297 @@
+//! The software statement of a DCR or DCM call: what the Directory says of a client, signed by the Directory.
+//!
+//! Sources: DCR-BR 2.1.0, sections 6.1 and 7.1; RFC 7591, section 2.3; RFC 7515 (JWS).
+
+use std::collections::HashMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, KeyAlgorithm, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::json::UniqueJson;
+
+/// The longest statement that is read, in bytes. Those of the Directory have some 5,000.
+pub const STATEMENT_LIMIT: usize = 64 * 1024;
+/// How old a statement may be at the call that brings it (DCR-BR 2.1.0, section 7.1: `iat` at most 5 minutes old).
+const OLDEST: SignedDuration = SignedDuration::from_mins(5);
+/// How far two clocks that follow NTP may differ. Not named by the profile; `iat` is in whole seconds.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
+/// The only algorithm (DCR-BR 2.1.0, section 6.1).
+const ALGORITHM: &str = "PS256";
+
+/// The software that a statement speaks for.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+pub struct Software {
+    /// Claim `software_id`: the software statement's id in the Directory.
+    pub software_id: String,
+    /// Claim `org_id`: its organisation's id in the Directory.
+    pub organisation_id: String,
+}
+
+/// What a verified statement says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Statement {
+    /// Whom it speaks for.
+    pub software: Software,
+    /// Claim `software_api_webhook_uris`, if it is there.
+    pub webhook_uris: Option<Vec<String>>,
+    /// Claim `iat`.
+    pub issued_at: Timestamp,
+}
+
+/// The keys that the Directory signs statements with.
+#[derive(Clone, Debug)]
+pub struct Keys(HashMap<String, Jwk>);
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    kid: Option<String>,
+    crit: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    iss: String,
+    iat: f64,
+    software_id: String,
+    org_id: String,
+    org_status: Option<String>,
+    software_api_webhook_uris: Option<Vec<String>>,
+}
+
+impl Keys {
+    /// Reads a key set (RFC 7517), keeping the keys that can verify a statement; others may be there.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, KeysError> {
+        let UniqueJson(document) = serde_json::from_slice(bytes).map_err(|_| KeysError::NotJson)?;
+        let listed = document.get("keys").and_then(Value::as_array).ok_or(KeysError::NoKeys)?;
+        let mut keys = HashMap::new();
+        for key in listed {
+            let Ok(key) = Jwk::deserialize(key) else { continue };
+            let common = &key.common;
+            let signs = common.public_key_use.as_ref().is_none_or(|of| *of == PublicKeyUse::Signature);
+            let is_ps256 = common.key_algorithm.is_none_or(|of| of == KeyAlgorithm::PS256);
+            let is_rsa = matches!(key.algorithm, AlgorithmParameters::RSA(_));
+            let Some(kid) = common.key_id.clone().filter(|_| signs && is_ps256 && is_rsa) else { continue };
+            if keys.insert(kid, key.clone()).is_some_and(|other| other != key) {
+                return Err(KeysError::Ambiguous);
+            }
+        }
+        if keys.is_empty() { Err(KeysError::NoKeys) } else { Ok(Self(keys)) }
+    }
+
+    /// Returns how many keys there are.
+    #[expect(clippy::len_without_is_empty, reason = "a set without keys cannot be made")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Statement {
+    /// Verifies a statement: compact JWS, PS256 only, signed by one of the Directory's keys, by this issuer, and not older
+    /// than five minutes at `called_at`, the instant of the call that brought it.
+    ///
+    /// Errors never quote the statement.
+    pub fn verify(
+        jws: &str,
+        keys: &Keys,
+        issuer: &str,
+        called_at: Timestamp,
+    ) -> Result<Self, StatementError> {
+        let key = keys.0.get(&key_id(jws)?).ok_or(StatementError::UnknownKey)?;
+        let key = DecodingKey::from_jwk(key).map_err(|_| StatementError::Signature)?;
+        let mut validation = Validation::new(Algorithm::PS256);
+        // A statement has neither an end nor an audience; its issue and issuer are judged below, with an error of their own.
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        validation.required_spec_claims.clear();
+        let token =
+            jsonwebtoken::decode::<UniqueJson>(jws, &key, &validation).map_err(|error| {
+                match error.kind() {
+                    jsonwebtoken::errors::ErrorKind::Json(_) => StatementError::Payload,
+                    _ => StatementError::Signature,
+                }
+            })?;
+        let claims = Claims::deserialize(&token.claims.0).map_err(|_| missing_claim(&token.claims.0))?;
+        if claims.iss != issuer {
+            return Err(StatementError::Issuer);
+        }
+        let issued_at = instant(claims.iat).ok_or(StatementError::Claim("iat"))?;
+        let age = called_at.duration_since(issued_at);
+        if age < -CLOCK_SKEW {
+            return Err(StatementError::IssuedInFuture);
+        }
+        if age > OLDEST {
+            return Err(StatementError::TooOld);
+        }
+        if claims.org_status.is_some_and(|status| status != "Active") {
+            return Err(StatementError::OrganisationNotActive);
+        }
+        for (name, id) in [("software_id", &claims.software_id), ("org_id", &claims.org_id)] {
+            if !is_id(id) {
+                return Err(StatementError::Claim(name));
+            }
+        }
+        Ok(Self {
+            software: Software { software_id: claims.software_id, organisation_id: claims.org_id },
+            webhook_uris: claims.software_api_webhook_uris,
+            issued_at,
+        })
+    }
+}
+
+/// Returns the key id of a statement that is well formed and says that it is signed with PS256.
+fn key_id(jws: &str) -> Result<String, StatementError> {
+    if jws.len() > STATEMENT_LIMIT {
+        return Err(StatementError::TooLarge);
+    }
+    let mut parts = jws.split('.');
+    let (Some(header), Some(payload), Some(signature), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(StatementError::NotCompact);
+    };
+    let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| StatementError::NotCompact);
+    decode(payload)?;
+    decode(signature)?;
+    let UniqueJson(header) = serde_json::from_slice(&decode(header)?).map_err(|_| StatementError::Header)?;
+    let header = Header::deserialize(header).map_err(|_| StatementError::Header)?;
+    if header.alg != ALGORITHM {
+        return Err(StatementError::Algorithm);
+    }
+    if header.crit.is_some() {
+        // RFC 7515, section 4.1.11: what is critical and not understood makes the JWS invalid.
+        return Err(StatementError::Critical);
+    }
+    header.kid.ok_or(StatementError::NoKeyId)
+}
+
+/// Says which claim keeps a payload from being read.
+fn missing_claim(payload: &Value) -> StatementError {
+    let is_text = |name: &str| payload.get(name).is_some_and(Value::is_string);
+    let texts = ["iss", "software_id", "org_id"];
+    if let Some(name) = texts.into_iter().find(|name| !is_text(name)) {
+        StatementError::Claim(name)
+    } else if !payload.get("iat").is_some_and(Value::is_number) {
+        StatementError::Claim("iat")
+    } else if payload.get("org_status").is_some_and(|status| !status.is_string() && !status.is_null()) {
+        StatementError::Claim("org_status")
+    } else {
+        StatementError::Claim("software_api_webhook_uris")
+    }
+}
+
+/// Reads a `NumericDate` (RFC 7519, section 2); a fraction is cut.
+fn instant(seconds: f64) -> Option<Timestamp> {
+    #[expect(clippy::cast_possible_truncation, reason = "out of range saturates, which no timestamp is")]
+    Timestamp::from_second(seconds as i64).ok()
+}
+
+/// Says whether a text can be an id of the Directory: they are UUIDs, and nothing longer is kept or logged.
+fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+}
+
+/// A key set that cannot be used.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum KeysError {
+    /// It is not JSON, or has a name twice.
+    #[error("the key set is not JSON")]
+    NotJson,
+    /// There is none that can verify a statement.
+    #[error("the key set holds no RSA key with a kid for signatures with PS256")]
+    NoKeys,
+    /// Two keys go by one kid.
+    #[error("the key set gives one kid to two keys")]
+    Ambiguous,
+}
+
+/// Why a statement is refused. The registration before it stays in force.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum StatementError {
+    /// It is larger than any statement of the Directory.
+    #[error("the software statement has more than {STATEMENT_LIMIT} bytes")]
+    TooLarge,
+    /// It is not three parts in base64url without padding.
+    #[error("the software statement is no compact JWS: three parts in base64url, separated by dots")]
+    NotCompact,
+    /// Its header cannot be read.
+    #[error("the software statement's header is no JSON object with alg and kid, each once")]
+    Header,
+    /// Another algorithm.
+    #[error("the software statement is not signed with {ALGORITHM}")]
+    Algorithm,
+    /// An extension that must be understood.
+    #[error("the software statement's header names critical extensions")]
+    Critical,
+    /// No key id.
+    #[error("the software statement's header has no kid")]
+    NoKeyId,
+    /// A key that the Directory does not publish.
+    #[error("the software statement is signed with a key that the Directory does not publish")]
+    UnknownKey,
+    /// A signature that is not the key's.
+    #[error("the software statement's signature is wrong")]
+    Signature,
+    /// A payload that cannot be read.
+    #[error("the software statement's payload is no JSON object with each claim once")]
+    Payload,
+    /// A claim that is missing or of the wrong type.
+    #[error("the software statement's claim {0} is missing or of the wrong type")]
+    Claim(&'static str),
+    /// Issued by another environment of the Directory, or by somebody else.
+    #[error("the software statement is not issued by this environment of the Directory")]
+    Issuer,
+    /// Issued after the call.
+    #[error("the software statement's iat lies in the future")]
+    IssuedInFuture,
+    /// Issued too long before the call.
+    #[error("the software statement's iat is more than five minutes before the call")]
+    TooOld,
+    /// The organisation may not take part at present.
+    #[error("the software statement says that its organisation is not active")]
+    OrganisationNotActive,
+    /// The client is registered for another software.
+    #[error("the software statement is of another software than the client's registration")]
+    OtherSoftware,
+}
+
+impl StatementError {
+    /// Returns the error's stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::TooLarge => "too_large",
+            Self::NotCompact => "not_compact_jws",
+            Self::Header => "invalid_header",
+            Self::Algorithm => "algorithm_not_ps256",
+            Self::Critical => "critical_extension",
+            Self::NoKeyId => "missing_kid",
+            Self::UnknownKey => "unknown_kid",
+            Self::Signature => "invalid_signature",
+            Self::Payload => "invalid_payload",
+            Self::Claim(_) => "invalid_claim",
+            Self::Issuer => "other_issuer",
+            Self::IssuedInFuture => "issued_in_future",
+            Self::TooOld => "too_old",
+            Self::OrganisationNotActive => "organisation_not_active",
+            Self::OtherSoftware => "other_software",
+        }
+    }
+
+    /// Returns the OAuth error code (RFC 7591, section 3.2.2): a statement that is genuine but not for this client or
+    /// environment is unapproved, any other is invalid.
+    pub fn oauth_error(self) -> &'static str {
+        match self {
+            Self::Issuer | Self::OrganisationNotActive | Self::OtherSoftware => {
+                "unapproved_software_statement"
+            }
+            _ => "invalid_software_statement",
+        }
+    }
+}
