@@ -38,6 +38,10 @@ fn on_stack(stack: &Stack, chance: Chance) -> Result<Dispatch> {
     let (sdk, clock, policy) = (stack.sdk_config(), Clock::system(), AddressPolicy::PublicAndLoopback);
     let output = |name: &str| stack.output(name).map(str::to_owned);
     let secrets = (output("IdentitySecretArn")?, output("TrustSecretArn")?);
+    let servers = AUTHORISATION_SERVER_ID.parse()?;
+    let (secrets_manager, metrics) =
+        (Secrets::new(secrets_manager(&sdk)), Metrics::to(String::new(), |_| ()));
+    let sender = Sender::new(secrets_manager, secrets, &servers, policy, clock.clone(), metrics);
     Ok(Dispatch {
         ledger: Ledger::new(dynamodb(&sdk), output("LedgerTableName")?, SignedDuration::from_hours(24)),
         receivers: Receivers::new(dynamodb(&sdk), output("ReceiversTableName")?, policy, clock.clone()),
@@ -50,8 +54,8 @@ fn on_stack(stack: &Stack, chance: Chance) -> Result<Dispatch> {
             DirectoryTable::new(dynamodb(&sdk), output("DirectoryTableName")?),
             Metrics::to("dispatch".to_owned(), |_| {}),
         ),
-        servers: AUTHORISATION_SERVER_ID.parse()?,
-        sender: Arc::new(Sender::new(Secrets::new(secrets_manager(&sdk)), secrets, policy, clock.clone())),
+        servers,
+        sender: Arc::new(sender),
         clock,
         chance,
     })

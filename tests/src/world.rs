@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use arauto::directory::{self, DirectoryTwin, StatementClaims};
-use arauto::local::{Bank, change, options, registration};
+use arauto::local::{AUTHORISATION_SERVER_ID, Bank, change, options, registration};
 use arauto::pki::{ClientSubject, TestPki};
 use arauto::receiver::{Answers, Prefix, Received, Settings, Twin};
 use arauto::signed::ApiAnswer;
@@ -28,6 +28,12 @@ use crate::contract::Contract;
 const LOGS_SHOWN: usize = 20_000;
 /// The path of a receiver's base URI in these tests.
 pub const PREFIX: &str = "/kong3";
+/// The bank's second brand.
+pub const SECOND_BRAND: &str = "digital";
+/// The common name of its certificate.
+pub const SECOND_NAME: &str = "webhook.digital.example";
+/// Its authorisation server.
+pub const SECOND_SERVER: &str = "9b2e4f60-5c1d-4e8a-8f37-426614174001";
 
 /// One stack for all tests of a run; each has a client and a receiver of its own.
 pub struct World {
@@ -49,17 +55,23 @@ impl World {
         let runtime = Runtime::new().context("no runtime")?;
         let folder = tempfile::tempdir().context("no temporary folder")?;
         let pki = TestPki::new(&ClientSubject::default(), now())?;
+        let subject = ClientSubject { common_name: SECOND_NAME.to_owned(), ..ClientSubject::default() };
+        let second = pki.sender_authority.client(&subject)?;
         let (directory, stack) = runtime.block_on(async {
             let settings = directory::Settings {
                 key_pem: Some(pki.directory_key_pem.clone()),
                 ..directory::Settings::new(Clock::system(), Chance::system())
             };
             let directory = DirectoryTwin::start(settings).await?;
-            let mut options = options(folder.path(), &directory.base_url());
+            let brands = format!("bancoex={AUTHORISATION_SERVER_ID},{SECOND_BRAND}={SECOND_SERVER}");
+            let mut options =
+                options(folder.path(), &directory.base_url()).parameter("AuthorisationServers", brands);
             options.progress = progress;
             let stack = Stack::start(&options).await?;
             let (sender, trust) = (&pki.sender, pki.receiver_authority.root_pem());
-            Bank(&stack).put_identity(&sender.chain_pem, &sender.key_pem, trust).await?;
+            let bank = Bank(&stack);
+            bank.put_identity_of(AUTHORISATION_SERVER_ID, &sender.chain_pem, &sender.key_pem, trust).await?;
+            bank.put_identity_of(SECOND_SERVER, &second.chain_pem, &second.key_pem, trust).await?;
             Ok::<_, anyhow::Error>((directory, stack))
         })?;
         Ok(Self { stack, pki, directory, contract: Contract::read()?, runtime, _folder: folder })

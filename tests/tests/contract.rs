@@ -18,7 +18,7 @@ use webhook::aws::CALL_TIMEOUT;
 use webhook::delivery::{EXCHANGE_DEADLINE, LEASE};
 use webhook::directory::RegistrationCall;
 use webhook::notification::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, StateChange};
-use webhook::peer::TrustAnchors;
+use webhook::peer::{Expiry, TrustAnchors};
 
 const STATE_CHANGES: (&str, &str) = ("post", "/v1/state-changes");
 const CLIENTS: (&str, &str) = ("put", "/v1/clients/{clientId}");
@@ -134,6 +134,14 @@ fn what_is_moved_to_the_undelivered_queue_outlives_its_first_queue() {
     let receives = u32::try_from(redrive["maxReceiveCount"].as_u64().unwrap()).unwrap();
     let patience = receives * seconds("NotificationsQueue", "VisibilityTimeout");
     assert!(patience < retention("NotificationsQueue"), "{patience:?}");
+}
+
+#[test]
+fn the_alarm_on_our_certificates_and_the_log_line_start_on_the_same_day() {
+    let alarm = &resources()["CertificateExpiringAlarm"]["Properties"];
+    assert_eq!(alarm["Threshold"], Expiry::ALARM_DAYS);
+    assert_eq!(alarm["ComparisonOperator"], "LessThanOrEqualToThreshold");
+    assert!(text(&alarm["AlarmDescription"]).starts_with(Expiry::CODE));
 }
 
 fn now() -> Timestamp {

@@ -232,7 +232,7 @@ mod dispatch {
             functions.register(CLIENT, &twin.base_uri()).await;
             let dispatch = functions.dispatch(&functions.hands).await;
             // As `main` does, before the first message.
-            dispatch.sender.client().await.ok();
+            dispatch.sender.prepare().await.ok();
             functions.aws.forget_calls();
             Self { functions, twin, dispatch }
         }
@@ -241,6 +241,28 @@ mod dispatch {
             let now = self.functions.hands.now();
             let change = StateChange::from_json(&change(endpoint, CLIENT, resource, now), "").unwrap();
             AttemptMessage::first(change, now).unwrap()
+        }
+
+        /// A payment of a brand's customer.
+        fn payment_of(&self, brand: &str, resource: &str) -> AttemptMessage {
+            let now = self.functions.hands.now();
+            let mut posted = change(Endpoint::PixPayment, CLIENT, resource, now);
+            posted["brand"] = json!(brand);
+            AttemptMessage::first(StateChange::from_json(&posted, "").unwrap(), now).unwrap()
+        }
+
+        /// What the receiver was shown for each resource: its id, and the common name of our certificate.
+        fn shown(&self) -> Vec<(String, String)> {
+            let received = self.twin.received().into_iter();
+            let mut shown: Vec<_> = received
+                .map(|request| {
+                    let subject = request.client_certificate.unwrap().subject;
+                    let name = subject.split("CN=").nth(1).unwrap_or_default().to_owned();
+                    (request.resource_id.unwrap_or_default(), name)
+                })
+                .collect();
+            shown.sort();
+            shown
         }
 
         fn payment(&self) -> AttemptMessage {
@@ -253,6 +275,20 @@ mod dispatch {
 
         fn row(&self, message: &AttemptMessage) -> Row {
             self.functions.aws.ledger_row(message.notification.as_str()).expect("the ledger has a row")
+        }
+
+        /// Lets the time come to look at the secrets again, and waits until that is done.
+        async fn look_again(&self) {
+            self.functions.hands.advance(SignedDuration::from_mins(15));
+            self.functions.aws.forget_calls();
+            let owner = self.dispatch.servers.default_identity_owner();
+            self.dispatch.sender.client(&owner).await.unwrap();
+            // It happens beside, in a task that waits for no socket: letting it run is enough.
+            for _ in 0..1_000 {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(self.functions.aws.counted(), ["GetSecretValue 2"]);
+            self.functions.aws.forget_calls();
         }
 
         /// Takes the one message that waits in the queue, and lets its delay pass.
@@ -424,7 +460,8 @@ mod dispatch {
             let bench = Bench::with(functions, "202").await;
             let message = bench.payment();
             assert_eq!(bench.kept(&message).await, [0], "{code}");
-            let fault = bench.dispatch.sender.client().await.err().map(|error| error.code());
+            let owner = bench.dispatch.servers.default_identity_owner();
+            let fault = bench.dispatch.sender.client(&owner).await.err().map(|error| error.code());
             assert_eq!(fault, Some(code));
             assert_eq!(bench.functions.aws.ledger_row(message.notification.as_str()), None, "{code}");
             let update = |call: &Call| call.operation == "UpdateItem";
@@ -444,6 +481,143 @@ mod dispatch {
         assert_eq!(bench.kept(&message).await, NOTHING);
         let row = bench.row(&message);
         assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "1"));
+    }
+
+    const A: &str = "11111111-aaaa-4000-8000-000000000001";
+    const B: &str = "22222222-bbbb-4000-8000-000000000002";
+
+    /// An identity whose certificate has this common name and ends after so many days.
+    fn identity(name: &str, days: i64) -> Identity {
+        let now = Functions::default().hands.now();
+        let subject = ClientSubject { common_name: name.to_owned(), ..ClientSubject::default() };
+        // A few minutes more, as what is written in whole days is rounded down.
+        let end = now + SignedDuration::from_hours(24 * days) + SignedDuration::from_mins(10);
+        let not_before = end.min(now) - SignedDuration::from_hours(24);
+        PKI.sender_authority.client_with(&subject, Validity { not_before, not_after: end }).unwrap()
+    }
+
+    /// A bank of two brands, with what its secret holds.
+    async fn two_brands(identities: &[(&str, &Identity)]) -> Bench {
+        let functions = Functions { servers: BRANDS, ..Functions::default() };
+        functions.put_identities(identities);
+        Bench::with(functions, "202").await
+    }
+
+    const BRANDS: &str = "a=11111111-aaaa-4000-8000-000000000001,b=22222222-bbbb-4000-8000-000000000002";
+
+    fn shown(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+        expected.iter().map(|(resource, name)| ((*resource).to_owned(), (*name).to_owned())).collect()
+    }
+
+    #[tokio::test]
+    async fn each_brand_is_notified_with_its_own_identity_and_no_brand_with_the_default() {
+        let bench = two_brands(&[(A, &identity("a.example", 90)), (B, &identity("b.example", 90))]).await;
+        let of_none = bench.message(Endpoint::PixPayment, "p-0");
+        let batch = [of_none, bench.payment_of("a", "p-1"), bench.payment_of("b", "p-2")];
+        assert_eq!(kept(&bench.dispatch, &batch.map(|message| message.to_json())).await, NOTHING);
+        let expected = [("p-0", "a.example"), ("p-1", "a.example"), ("p-2", "b.example")];
+        assert_eq!(bench.shown(), shown(&expected));
+        assert!(!bench.functions.aws.calls().iter().any(|call| call.operation == "GetSecretValue"));
+    }
+
+    #[tokio::test]
+    async fn a_brand_without_a_usable_identity_keeps_its_messages_and_no_others() {
+        let (a, b) = (identity("a.example", 90), identity("b.example", 90));
+        let pem = |chain: &Identity, key: &Identity| json!({ "certificate_chain": chain.chain_pem, "private_key": key.key_pem });
+        let expired = identity("b.example", -1);
+        let cases = [
+            (json!({ A: pem(&a, &a) }), "identity_missing"),
+            // One identity only is the default brand's.
+            (pem(&a, &a), "identity_missing"),
+            (json!({ A: pem(&a, &a), B: pem(&b, &a) }), "identity_unusable"),
+            (json!({ A: pem(&a, &a), B: "nothing" }), "identity_unusable"),
+            (json!({ A: pem(&a, &a), B: pem(&expired, &expired) }), "identity_expired"),
+        ];
+        for (secret, code) in cases {
+            let functions = Functions { servers: BRANDS, ..Functions::default() };
+            functions.put_identity_text(&secret.to_string());
+            let bench = Bench::with(functions, "202").await;
+            let of_b = bench.payment_of("b", "p-2");
+            let batch = [bench.payment_of("a", "p-1"), of_b.clone(), bench.payment_of("a", "p-3")];
+            assert_eq!(kept(&bench.dispatch, &batch.map(|message| message.to_json())).await, [1], "{code}");
+            assert_eq!(bench.shown(), shown(&[("p-1", "a.example"), ("p-3", "a.example")]), "{code}");
+            assert_eq!(bench.functions.aws.ledger_row(of_b.notification.as_str()), None, "{code}");
+            let owner = bench.dispatch.servers.identity_owner(Some("b")).unwrap();
+            let fault = bench.dispatch.sender.client(&owner).await.err().map(|error| error.code());
+            assert_eq!(fault, Some(code));
+
+            bench.functions.put_identities(&[(A, &a), (B, &b)]);
+            bench.functions.hands.advance(SignedDuration::from_secs(1));
+            assert_eq!(bench.kept(&of_b).await, NOTHING, "{code}");
+            assert_eq!(bench.row(&of_b).text("attempt"), "1", "{code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_batch_without_its_identity_reads_the_secret_once() {
+        let bench = two_brands(&[(A, &identity("a.example", 90))]).await;
+        bench.functions.hands.advance(SignedDuration::from_secs(1));
+        let batch: Vec<_> =
+            (0..10).map(|number| bench.payment_of("b", &format!("p-{number}")).to_json()).collect();
+        assert_eq!(kept(&bench.dispatch, &batch).await, (0..10).collect::<Vec<_>>());
+        // The identity and the trust anchors.
+        assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "GetSecretValue 2"]);
+    }
+
+    #[tokio::test]
+    async fn a_rotation_of_one_brand_keeps_the_connections_of_the_other() {
+        let (a, b) = (identity("a.example", 90), identity("b.example", 90));
+        let bench = two_brands(&[(A, &a), (B, &b)]).await;
+        assert_eq!(bench.kept(&bench.payment_of("b", "p-0")).await, NOTHING);
+        bench.functions.put_identities(&[(A, &identity("a2.example", 90)), (B, &b)]);
+        bench.look_again().await;
+        assert_eq!(bench.kept(&bench.payment_of("b", "p-1")).await, NOTHING);
+        assert_eq!(bench.twin.connections().accepted, 1);
+        assert_eq!(bench.kept(&bench.payment_of("a", "p-2")).await, NOTHING);
+        assert_eq!(bench.shown()[2], ("p-2".to_owned(), "a2.example".to_owned()));
+        assert_eq!(bench.twin.connections().accepted, 2);
+    }
+
+    #[tokio::test]
+    async fn a_rotation_that_went_wrong_leaves_the_identity_before_it_in_use() {
+        let (a, b) = (identity("a.example", 90), identity("b.example", 90));
+        let wrong = Identity { chain_pem: identity("a2.example", 90).chain_pem, key_pem: b.key_pem.clone() };
+        let bench = two_brands(&[(A, &a), (B, &b)]).await;
+        bench.functions.put_identities(&[(A, &wrong), (B, &identity("b2.example", 90))]);
+        bench.look_again().await;
+        let batch = [bench.payment_of("a", "p-1"), bench.payment_of("b", "p-2")];
+        assert_eq!(kept(&bench.dispatch, &batch.map(|message| message.to_json())).await, NOTHING);
+
+        bench.functions.put_identity_text("no JSON");
+        bench.look_again().await;
+        let batch = [bench.payment_of("a", "p-3"), bench.payment_of("b", "p-4")];
+        assert_eq!(kept(&bench.dispatch, &batch.map(|message| message.to_json())).await, NOTHING);
+        let expected =
+            [("p-1", "a.example"), ("p-2", "b2.example"), ("p-3", "a.example"), ("p-4", "b2.example")];
+        assert_eq!(bench.shown(), shown(&expected));
+    }
+
+    #[tokio::test]
+    async fn an_identity_that_is_taken_out_of_the_secret_is_not_used_any_more() {
+        let (a, b) = (identity("a.example", 90), identity("b.example", 90));
+        let bench = two_brands(&[(A, &a), (B, &b)]).await;
+        bench.functions.put_identities(&[(A, &a)]);
+        bench.look_again().await;
+        let batch = [bench.payment_of("a", "p-1").to_json(), bench.payment_of("b", "p-2").to_json()];
+        assert_eq!(kept(&bench.dispatch, &batch).await, [1]);
+    }
+
+    #[tokio::test]
+    async fn each_load_measures_how_long_each_certificate_is_still_good() {
+        let (soon, over) = (identity("a.example", 30), identity("b.example", -2));
+        let bench = two_brands(&[(A, &soon), (B, &over)]).await;
+        let measured = || bench.functions.metrics.values("CertificateDaysLeft");
+        assert_eq!(measured(), [30.0, -2.0]);
+        bench.functions.put_identities(&[(A, &soon), (B, &identity("b.example", 31))]);
+        bench.look_again().await;
+        assert_eq!(measured(), [30.0, -2.0, 29.0, 30.0]);
+        assert_eq!(bench.kept(&bench.payment_of("a", "p-1")).await, NOTHING);
+        assert_eq!(measured().len(), 4);
     }
 
     #[tokio::test(start_paused = true)]

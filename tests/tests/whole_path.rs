@@ -19,7 +19,7 @@ use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
 use tests::judges::{INSTALL_NGINX, INSTALL_PRISM, Nginx, Prism, Upstream, find_nginx, find_prism};
 use tests::skip;
-use tests::world::{PREFIX, World, between, new_change, now, tag};
+use tests::world::{PREFIX, SECOND_BRAND, SECOND_NAME, World, between, new_change, now, tag};
 use webhook::delivery::AttemptMessage;
 use webhook::directory::Operation;
 use webhook::notification::{ENDPOINTS, Endpoint, StateChange};
@@ -99,6 +99,7 @@ fn trials(world: &Shared) -> Vec<Trial> {
     }
     trials![
         each_of_the_five_endpoints_is_notified_as_published,
+        each_brand_is_notified_with_its_own_certificate,
         a_refused_notification_is_tried_again_after_10_and_after_60_seconds,
         three_failures_end_in_the_undelivered_queue_and_no_fourth_request_comes,
         copies_of_one_change_are_notified_once,
@@ -177,6 +178,25 @@ async fn each_of_the_five_endpoints_is_notified_as_published(world: &World) -> R
             request.client_certificate.as_ref().context("no client certificate was presented")?;
         ensure!(certificate.subject.contains("organizationIdentifier=OFBBR-"), "{}", certificate.subject);
         ensure!(!request.tls.resumed, "a session was resumed");
+    }
+    Ok(())
+}
+
+async fn each_brand_is_notified_with_its_own_certificate(world: &World) -> Result<()> {
+    let (client, twin) = world.receiver("202").await?;
+    let brands = [("bancoex", "webhook.bancoex.example"), (SECOND_BRAND, SECOND_NAME)];
+    let changes = brands.map(|(brand, _)| {
+        let mut change = new_change(Endpoint::PixPayment, &client);
+        change["brand"] = json!(brand);
+        change
+    });
+    world.bank().notify(&changes).await?;
+    let received = twin.wait_for(brands.len(), SOON).await?;
+    for (change, (brand, name)) in changes.iter().zip(brands) {
+        let of_brand = |request: &&Received| request.resource_id.as_deref() == change["resource_id"].as_str();
+        let request = received.iter().find(of_brand).with_context(|| format!("nothing came of {brand}"))?;
+        let certificate = request.client_certificate.as_ref().context("no certificate was presented")?;
+        ensure!(certificate.subject.ends_with(&format!("CN={name}")), "{brand}: {}", certificate.subject);
     }
     Ok(())
 }

@@ -33,7 +33,20 @@ impl Bank<'_> {
     /// Stores the bank's identity, and the authorities it trusts.
     pub async fn put_identity(&self, chain_pem: &str, key_pem: &str, trust_pem: &str) -> Result<()> {
         let sdk = self.0.sdk_config();
-        identity::put(&sdk, self.0.output("IdentitySecretArn")?, chain_pem, key_pem).await?;
+        identity::put(&sdk, self.0.output("IdentitySecretArn")?, (chain_pem, key_pem), None).await?;
+        identity::put_trust(&sdk, self.0.output("TrustSecretArn")?, trust_pem).await
+    }
+
+    /// Stores the identity of one of the bank's authorisation servers beside the others, and the authorities it trusts.
+    pub async fn put_identity_of(
+        &self,
+        server: &str,
+        chain_pem: &str,
+        key_pem: &str,
+        trust_pem: &str,
+    ) -> Result<()> {
+        let (sdk, secret) = (self.0.sdk_config(), self.0.output("IdentitySecretArn")?);
+        identity::put(&sdk, secret, (chain_pem, key_pem), Some(server)).await?;
         identity::put_trust(&sdk, self.0.output("TrustSecretArn")?, trust_pem).await
     }
 

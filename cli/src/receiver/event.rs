@@ -190,7 +190,7 @@ impl Tls {
 }
 
 /// Writes a distinguished name with the short names that the Brazilian certificate profile uses.
-fn subject_of(name: &x509_parser::x509::X509Name<'_>) -> String {
+pub(crate) fn subject_of(name: &x509_parser::x509::X509Name<'_>) -> String {
     let attributes = name.iter_attributes().map(|attribute| {
         let oid = attribute.attr_type().to_id_string();
         let short = match oid.as_str() {
@@ -213,7 +213,7 @@ fn subject_of(name: &x509_parser::x509::X509Name<'_>) -> String {
 }
 
 /// Escapes what would move a terminal's cursor.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
         if c.is_control() {
             shown.extend(c.escape_debug());

@@ -79,7 +79,7 @@ impl Dispatch {
         }
         // Both at once and under one limit: a table or secret that does not answer keeps this message, not the batch.
         let prepared =
-            timeout(PREPARE, async { tokio::join!(self.receiver(&message), self.sender.client()) }).await;
+            timeout(PREPARE, async { tokio::join!(self.receiver(&message), self.client(&message)) }).await;
         let (receiver, client) = prepared.map_err(|_| Fault::Slow)?;
         let receiver = receiver?;
         match (plan(&message.change, receiver.as_ref(), &self.servers), receiver) {
@@ -101,6 +101,12 @@ impl Dispatch {
         } else {
             self.receivers.find_now(client_id).await
         }
+    }
+
+    /// Finds the client that presents the identity of the change's brand.
+    async fn client(&self, message: &AttemptMessage) -> Result<Client, Fault> {
+        let owner = self.servers.identity_owner(message.change.brand.as_deref())?;
+        Ok(self.sender.client(&owner).await?)
     }
 
     /// Waits until the attempt is due, or sends the message on if that is too long; `true` if it did.

@@ -26,6 +26,9 @@ async fn main() -> Result<(), Error> {
     let policy = settings.address_policy()?;
     let retention = settings.parsed_or("ARAUTO_LEDGER_RETENTION_DAYS", RETENTION_DAYS)?;
     let secrets = (settings.required("ARAUTO_IDENTITY_SECRET")?, settings.required("ARAUTO_TRUST_SECRET")?);
+    let servers = settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?;
+    let secrets_manager = Secrets::new(secrets_manager(&sdk));
+    let sender = Sender::new(secrets_manager, secrets, &servers, policy, clock.clone(), settings.metrics());
     let dispatch = Arc::new(Dispatch {
         ledger: Ledger::new(
             dynamodb(&sdk),
@@ -47,14 +50,14 @@ async fn main() -> Result<(), Error> {
             DirectoryTable::new(dynamodb(&sdk), settings.required("ARAUTO_DIRECTORY_TABLE")?),
             settings.metrics(),
         ),
-        servers: settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?,
-        sender: Arc::new(Sender::new(Secrets::new(secrets_manager(&sdk)), secrets, policy, clock.clone())),
+        servers,
+        sender: Arc::new(sender),
         clock,
         chance: Chance::system(),
     });
     // Before the first message, so that none waits for it. A secret that is not there yet stops nobody from starting.
-    if let Err(error) = dispatch.sender.client().await {
-        tracing::warn!(code = error.code(), error = %Chain(&error), "The identity cannot be used yet.");
+    if let Err(error) = dispatch.sender.prepare().await {
+        tracing::warn!(code = error.code(), error = %Chain(&error), "The identities cannot be used yet.");
     }
     run(service_fn(|event: LambdaEvent<SqsEvent>| async {
         Ok::<_, Error>(dispatch.handle(event.payload).await)

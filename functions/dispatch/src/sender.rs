@@ -1,5 +1,7 @@
-//! Our side of mutual TLS, loaded from Secrets Manager and loaded again while warm, so that a rotation needs no deploy.
+//! Our side of mutual TLS: an identity for each brand, loaded from Secrets Manager and loaded again while warm, so that a
+//! rotation needs no deploy.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::{SignedDuration, Timestamp};
@@ -8,63 +10,109 @@ use tokio::sync::Mutex;
 use webhook::address::AddressPolicy;
 use webhook::aws::{SecretError, Secrets};
 use webhook::edge::Clock;
-use webhook::peer::{Client, Identity, IdentityError, TrustAnchors};
-use webhook::telemetry::Chain;
+use webhook::notification::{AuthorisationServers, IdentityOwner};
+use webhook::peer::{Client, Expiry, Identities, Identity, IdentityError, TrustAnchors};
+use webhook::telemetry::{Chain, Metrics, Unit};
 
-/// How long an identity is used before its secret is looked at again.
+/// How long identities are used before their secret is looked at again.
 const LIVES: SignedDuration = SignedDuration::from_mins(5);
+/// For so long nobody looks again for an identity that was not there: many messages may want it at a time.
+const AGAIN: SignedDuration = SignedDuration::from_secs(1);
 
-/// Makes and keeps the client that presents our identity.
+/// Makes and keeps the clients that present our identities, one for each authorisation server.
 pub struct Sender {
     secrets: Secrets,
     identity_secret: String,
     trust_secret: String,
+    default: IdentityOwner,
     policy: AddressPolicy,
     clock: Clock,
+    metrics: Metrics,
     loaded: RwLock<Option<Loaded>>,
     loading: Mutex<()>,
 }
 
 #[derive(Clone)]
 struct Loaded {
-    client: Client,
-    identity: Identity,
-    fingerprint: u64,
+    table: Arc<Table>,
     looked_at: Timestamp,
 }
 
+impl Loaded {
+    /// Compares its age. A clock that was set back tells nothing, so then it counts as old.
+    fn is_younger_than(&self, limit: SignedDuration, now: Timestamp) -> bool {
+        let age = now.duration_since(self.looked_at);
+        !age.is_negative() && age < limit
+    }
+}
+
+/// What one reading of the secrets gave.
+struct Table {
+    trust: String,
+    entries: BTreeMap<IdentityOwner, Result<Entry, SenderError>>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    identity: Identity,
+    client: Client,
+}
+
+impl Table {
+    /// Returns an owner's client if its certificate is valid now. An expired one would only collect refusals, each of which
+    /// would be booked on the receiver.
+    fn client(&self, owner: &IdentityOwner, now: Timestamp) -> Result<Client, SenderError> {
+        let entry = self.entries.get(owner).ok_or_else(|| SenderError::Missing(owner.clone()))?;
+        let Entry { identity, client } = entry.as_ref().map_err(SenderError::clone)?;
+        identity.check_validity(now)?;
+        Ok(client.clone())
+    }
+}
+
 impl Sender {
-    /// Uses the identity and the trust anchors of these two secrets.
+    /// Uses the identities and the trust anchors of these two secrets.
     pub fn new(
         secrets: Secrets,
         (identity_secret, trust_secret): (String, String),
+        servers: &AuthorisationServers,
         policy: AddressPolicy,
         clock: Clock,
+        metrics: Metrics,
     ) -> Self {
+        let default = servers.default_identity_owner();
         let (loaded, loading) = (RwLock::default(), Mutex::default());
-        Self { secrets, identity_secret, trust_secret, policy, clock, loaded, loading }
+        Self { secrets, identity_secret, trust_secret, default, policy, clock, metrics, loaded, loading }
     }
 
-    /// Returns the client, loading the identity if there is none that can be used.
+    /// Loads the identities before the first message, so that none waits for it.
+    pub async fn prepare(&self) -> Result<(), SenderError> {
+        let _guard = self.loading.lock().await;
+        self.load().await.map(drop)
+    }
+
+    /// Returns the client of an authorisation server, loading the identities if there is none that can be used.
     ///
     /// When it is time to look at the secrets again, that happens beside: nobody waits for it, and an identity that cannot be
     /// loaded leaves the one before it in use.
-    pub async fn client(self: &Arc<Self>) -> Result<Client, SenderError> {
+    pub async fn client(self: &Arc<Self>, owner: &IdentityOwner) -> Result<Client, SenderError> {
         let now = self.clock.now();
-        if let Some(loaded) = self.usable(now) {
-            let age = now.duration_since(loaded.looked_at);
-            if age.is_negative() || age >= LIVES {
+        if let Some(loaded) = self.loaded()
+            && let Ok(client) = loaded.table.client(owner, now)
+        {
+            if !loaded.is_younger_than(LIVES, now) {
                 let sender = Arc::clone(self);
                 tokio::spawn(async move { sender.look_again().await });
             }
-            return Ok(loaded.client);
+            return Ok(client);
         }
         let _guard = self.loading.lock().await;
-        // Another task may have loaded it while this one waited.
-        match self.usable(now) {
-            Some(loaded) => Ok(loaded.client),
-            None => Box::pin(self.load()).await,
-        }
+        // Another task may have looked while this one waited.
+        let now = self.clock.now();
+        let table = match self.loaded().filter(|loaded| loaded.is_younger_than(AGAIN, now)) {
+            Some(loaded) => loaded.table,
+            None => Box::pin(self.load()).await?,
+        };
+        table.client(owner, now)
     }
 
     async fn look_again(&self) {
@@ -74,64 +122,138 @@ impl Sender {
             tracing::error!(
                 code = error.code(),
                 error = %Chain(&error),
-                "The identity could not be loaded again; the one before it stays in use."
+                "The identities could not be loaded again; those before them stay in use."
             );
-            if let Some(loaded) = self.loaded() {
-                self.store(Loaded { looked_at: self.clock.now(), ..loaded });
+            if let Some(Loaded { table, .. }) = self.loaded() {
+                self.store(table);
             }
         }
     }
 
-    async fn load(&self) -> Result<Client, SenderError> {
-        let (identity, trust) = tokio::try_join!(
-            self.secrets.text(&self.identity_secret),
-            self.secrets.text(&self.trust_secret)
-        )?;
-        let (fingerprint, now) = (fingerprint(&identity, &trust), self.clock.now());
-        let identity = Identity::from_json(&identity)?;
-        identity.check_validity(now)?;
-        let client = match self.loaded() {
-            // The same secrets keep the same connections.
-            Some(loaded) if loaded.fingerprint == fingerprint => loaded.client,
-            _ => Client::new(&identity, &TrustAnchors::from_pem(&trust)?, self.policy)
-                .map_err(SenderError::Tls)?,
-        };
-        self.store(Loaded { client: client.clone(), identity, fingerprint, looked_at: now });
-        Ok(client)
+    async fn load(&self) -> Result<Arc<Table>, SenderError> {
+        let (identities, trust) =
+            tokio::try_join!(self.secrets.text(&self.identity_secret), self.secrets.text(&self.trust_secret))
+                .map_err(|error| SenderError::Secret(Arc::new(error)))?;
+        let now = self.clock.now();
+        let identities = Identities::from_json(&identities, &self.default)?;
+        let anchors = TrustAnchors::from_pem(&trust)?;
+        let before = self.loaded().map(|loaded| loaded.table);
+        let mut entries = BTreeMap::new();
+        for (owner, read) in identities {
+            let old = before.as_ref().and_then(|table| {
+                let entry = table.entries.get(&owner)?.as_ref().ok()?;
+                Some(Old { entry, same_trust: table.trust == trust })
+            });
+            let entry = self.entry(&owner, read, old, &anchors, now);
+            self.observe(&owner, &entry, now);
+            entries.insert(owner, entry);
+        }
+        Ok(self.store(Arc::new(Table { trust, entries })))
     }
 
-    /// Returns what is loaded if its certificate is valid now. An expired one would only collect refusals, each of which
-    /// would be booked on the receiver.
-    fn usable(&self, now: Timestamp) -> Option<Loaded> {
-        self.loaded().filter(|loaded| loaded.identity.check_validity(now).is_ok())
+    /// Decides which identity an owner presents from now on: the one that was read, or else the one before it.
+    fn entry(
+        &self,
+        owner: &IdentityOwner,
+        read: Result<Identity, IdentityError>,
+        old: Option<Old<'_>>,
+        anchors: &TrustAnchors,
+        now: Timestamp,
+    ) -> Result<Entry, SenderError> {
+        let fresh = read
+            .and_then(|identity| identity.check_validity(now).map(|()| identity))
+            .map_err(SenderError::from)
+            .and_then(|identity| self.present(identity, old, anchors));
+        let error = match fresh {
+            Ok(entry) => return Ok(entry),
+            Err(error) => error,
+        };
+        let still_valid = old.filter(|old| old.entry.identity.check_validity(now).is_ok());
+        tracing::error!(
+            code = error.code(),
+            authorisation_server_id = %owner,
+            error = %Chain(&error),
+            kept = still_valid.is_some(),
+            "An identity of the secret cannot be used."
+        );
+        match still_valid {
+            Some(old) => self.present(old.entry.identity.clone(), Some(old), anchors),
+            None => Err(error),
+        }
+    }
+
+    /// Makes the client of an identity. The same identity and the same trust keep the same connections.
+    fn present(
+        &self,
+        identity: Identity,
+        old: Option<Old<'_>>,
+        anchors: &TrustAnchors,
+    ) -> Result<Entry, SenderError> {
+        let client = match old {
+            Some(Old { entry, same_trust: true }) if entry.identity.is_same_as(&identity) => {
+                entry.client.clone()
+            }
+            _ => Client::new(&identity, anchors, self.policy).map_err(SenderError::Tls)?,
+        };
+        Ok(Entry { identity, client })
+    }
+
+    /// Measures how long a certificate is still good, and warns when that is little.
+    fn observe(&self, owner: &IdentityOwner, entry: &Result<Entry, SenderError>, now: Timestamp) {
+        let valid_until = match entry {
+            Ok(entry) => entry.identity.valid_until(),
+            Err(SenderError::Identity(IdentityError::Expired(valid_until))) => *valid_until,
+            Err(_) => return,
+        };
+        let expiry = Expiry::at(valid_until, now);
+        let owner = owner.to_string();
+        #[expect(clippy::cast_precision_loss, reason = "no certificate lives for 2^53 days")]
+        let days = expiry.days_left as f64;
+        let context = [("authorisation_server_id", owner.as_str())];
+        self.metrics.record(now, ("CertificateDaysLeft", days, Unit::None), &context);
+        // That one is over already has been said, and louder.
+        if entry.is_ok() && expiry.alarms() {
+            tracing::warn!(
+                code = Expiry::CODE,
+                authorisation_server_id = owner,
+                days_left = expiry.days_left,
+                expires_at = %valid_until,
+                "Our certificate expires soon."
+            );
+        }
     }
 
     fn loaded(&self) -> Option<Loaded> {
         self.loaded.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn store(&self, loaded: Loaded) {
+    /// Uses a table from now on, as one that was looked at just now.
+    fn store(&self, table: Arc<Table>) -> Arc<Table> {
+        let loaded = Loaded { table: Arc::clone(&table), looked_at: self.clock.now() };
         *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Some(loaded);
+        table
     }
 }
 
-/// Tells one pair of secrets from another within this process.
-fn fingerprint(identity: &str, trust: &str) -> u64 {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    (identity, trust).hash(&mut hasher);
-    hasher.finish()
+/// What an owner presented so far.
+#[derive(Clone, Copy)]
+struct Old<'a> {
+    entry: &'a Entry,
+    same_trust: bool,
 }
 
 /// Our identity cannot be used: our own fault, which consumes no attempt.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 pub enum SenderError {
     /// A secret cannot be read.
     #[error("the identity cannot be read")]
-    Secret(#[from] SecretError),
+    Secret(#[source] Arc<SecretError>),
     /// A secret does not hold what it should.
     #[error("the identity cannot be used")]
     Identity(#[from] IdentityError),
+    /// The secret holds no identity of this authorisation server.
+    #[error("the secret holds no identity of the authorisation server {0}")]
+    Missing(IdentityOwner),
     /// The TLS library refuses it.
     #[error("the identity cannot be used for TLS")]
     Tls(#[source] rustls::Error),
@@ -145,6 +267,7 @@ impl SenderError {
             Self::Identity(IdentityError::Expired(_)) => "identity_expired",
             Self::Identity(IdentityError::NotYetValid(_)) => "identity_not_yet_valid",
             Self::Identity(_) | Self::Tls(_) => "identity_unusable",
+            Self::Missing(_) => "identity_missing",
         }
     }
 }

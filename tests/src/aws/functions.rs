@@ -123,6 +123,14 @@ impl Functions {
         self.put_identity_text(&document.to_string());
     }
 
+    /// Stores an identity for each of these authorisation servers, and the authority they trust.
+    pub fn put_identities(&self, identities: &[(&str, &Identity)]) {
+        let document = |identity: &Identity| json!({ "certificate_chain": identity.chain_pem, "private_key": identity.key_pem });
+        let map: serde_json::Map<_, _> =
+            identities.iter().map(|(id, identity)| ((*id).to_owned(), document(identity))).collect();
+        self.put_identity_text(&Value::Object(map).to_string());
+    }
+
     /// Stores a text where the bank's identity should be.
     pub fn put_identity_text(&self, text: &str) {
         self.aws.put_secret(IDENTITY_SECRET, text);
@@ -210,7 +218,16 @@ impl Functions {
         let sdk = self.aws.sdk_config().await;
         let secrets = (IDENTITY_SECRET.to_owned(), TRUST_SECRET.to_owned());
         let clock = hands.clock();
-        let sender = Sender::new(Secrets::new(secrets_manager(&sdk)), secrets, POLICY, clock.clone());
+        let servers = self.servers.parse().expect("authorisation servers");
+        let secrets_manager = Secrets::new(secrets_manager(&sdk));
+        let sender = Sender::new(
+            secrets_manager,
+            secrets,
+            &servers,
+            POLICY,
+            clock.clone(),
+            self.metrics.writer("dispatch"),
+        );
         Arc::new(Dispatch {
             ledger: Ledger::new(dynamodb(&sdk), LEDGER.to_owned(), SignedDuration::from_hours(24)),
             receivers: self.receivers(hands).await,
@@ -219,7 +236,7 @@ impl Functions {
                 DirectoryTable::new(dynamodb(&sdk), DIRECTORY.to_owned()),
                 self.metrics.writer("dispatch"),
             ),
-            servers: self.servers.parse().expect("authorisation servers"),
+            servers,
             sender: Arc::new(sender),
             clock,
             chance: Chance::system(),

@@ -13,7 +13,9 @@ pub use change::{Actor, Resource, StateChange, Subject};
 pub use endpoint::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, EditRow, Endpoint, EndpointRow, Reached, StateRow};
 pub use id::{ClientId, IdSyntax, ParseClientIdError, ParseResourceIdError, ResourceId, is_plain, is_urn};
 pub use name::{InteractionId, NotificationId, ParseNotificationIdError, Partition};
-pub use plan::{AuthorisationServers, MissingAuthorisationServerId, Notification, Plan, compose_url, plan};
+pub use plan::{
+    AuthorisationServers, IdentityOwner, MissingAuthorisationServerId, Notification, Plan, compose_url, plan,
+};
 pub use time::{EventInstant, ParseEventInstantError, is_canonical, matches_published_pattern};
 pub use trigger::{EventType, Rule, Trigger, trigger};
 pub use version::{ApiVersion, ParseApiVersionError, ParseWebhookVersionError, WebhookVersion};

@@ -1,5 +1,6 @@
 //! From a state change and its receiver to the request: one decision for intake, dispatch and `arauto explain`.
 
+use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
@@ -171,6 +172,42 @@ impl AuthorisationServers {
         };
         found.map(|(_, id)| id.as_str()).ok_or_else(|| MissingAuthorisationServerId(brand.map(str::to_owned)))
     }
+
+    /// Returns whose identity notifies of a brand's resources. While no authorisation server is configured there is one sender
+    /// only, whatever the brand.
+    pub fn identity_owner(&self, brand: Option<&str>) -> Result<IdentityOwner, MissingAuthorisationServerId> {
+        if self.0.is_empty() {
+            return Ok(IdentityOwner(None));
+        }
+        self.of_brand(brand).map(|id| IdentityOwner(Some(id.to_ascii_lowercase())))
+    }
+
+    /// Returns whose the identity of the default brand is.
+    pub fn default_identity_owner(&self) -> IdentityOwner {
+        IdentityOwner(self.0.first().map(|(_, id)| id.to_ascii_lowercase()))
+    }
+}
+
+/// Whose an identity is: an authorisation server's, by its id in lower case, or, where none is configured, simply ours.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct IdentityOwner(Option<String>);
+
+impl IdentityOwner {
+    /// The owner that this very text names.
+    pub(crate) fn named(id: String) -> Self {
+        Self(Some(id))
+    }
+
+    /// Returns the authorisation server's id, if it is one's.
+    pub fn id(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+}
+
+impl fmt::Display for IdentityOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_deref().unwrap_or("default"))
+    }
 }
 
 impl FromStr for AuthorisationServers {
@@ -210,4 +247,38 @@ pub struct MissingAuthorisationServerId(pub Option<String>);
 impl MissingAuthorisationServerId {
     /// The fault's stable code.
     pub const CODE: &'static str = "missing_authorisation_server_id";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "11111111-aaaa-4000-8000-000000000001";
+    const B: &str = "22222222-bbbb-4000-8000-000000000002";
+
+    fn owner(servers: &str, brand: Option<&str>) -> Result<Option<String>, MissingAuthorisationServerId> {
+        let servers: AuthorisationServers = servers.parse().unwrap();
+        servers.identity_owner(brand).map(|owner| owner.id().map(str::to_owned))
+    }
+
+    #[test]
+    fn a_brand_is_notified_with_the_identity_of_its_authorisation_server() {
+        let two = format!("a={A},b={B}");
+        assert_eq!(owner(&two, Some("b")), Ok(Some(B.to_owned())));
+        assert_eq!(owner(&two, None), Ok(Some(A.to_owned())));
+        assert_eq!(owner(&two, Some("c")), Err(MissingAuthorisationServerId(Some("c".to_owned()))));
+        assert_eq!(owner(A, Some("any")), Ok(Some(A.to_owned())));
+    }
+
+    #[test]
+    fn an_id_in_capitals_owns_the_same_identity() {
+        assert_eq!(owner(&format!("b={}", B.to_uppercase()), Some("b")), Ok(Some(B.to_owned())));
+    }
+
+    #[test]
+    fn without_authorisation_servers_there_is_one_identity_for_every_brand() {
+        assert_eq!(owner("", None), Ok(None));
+        assert_eq!(owner("", Some("any")), Ok(None));
+        assert_eq!(AuthorisationServers::default().default_identity_owner().to_string(), "default");
+    }
 }

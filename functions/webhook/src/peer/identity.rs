@@ -9,6 +9,7 @@ use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use serde::Deserialize;
+use serde_json::Value;
 use thiserror::Error;
 
 /// Our certificate chain and the key that signs for it: the client side of mutual TLS (BRCAC).
@@ -19,7 +20,7 @@ pub struct Identity {
     valid_until: Timestamp,
 }
 
-/// The secret as it is kept. No `Debug`: it holds a key.
+/// One identity as the secret keeps it. No `Debug`: it holds a key.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
@@ -28,13 +29,13 @@ struct Document {
 }
 
 impl Identity {
-    /// Reads an identity from its secret: JSON with `certificate_chain` (PEM, leaf first, intermediates after it) and
-    /// `private_key` (PEM).
+    /// Reads an identity as the secret keeps it: an object with `certificate_chain` (PEM, leaf first, intermediates after it)
+    /// and `private_key` (PEM).
     ///
     /// Errors never quote the secret.
-    pub fn from_json(text: &str) -> Result<Self, IdentityError> {
+    pub(super) fn from_value(value: Value) -> Result<Self, IdentityError> {
         let Document { certificate_chain, private_key } =
-            serde_json::from_str(text).map_err(|_| IdentityError::NotDocument)?;
+            serde_json::from_value(value).map_err(|_| IdentityError::NotIdentity)?;
         Self::from_pem(&certificate_chain, &private_key)
     }
 
@@ -60,6 +61,11 @@ impl Identity {
     /// Returns the last instant at which receivers accept the certificate.
     pub fn valid_until(&self) -> Timestamp {
         self.valid_until
+    }
+
+    /// Says whether both present the same certificate, and so have the same key.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.certified.cert == other.certified.cert
     }
 
     /// Says whether receivers accept the certificate at this instant, as far as its dates go.
@@ -113,11 +119,19 @@ pub(super) fn provider() -> CryptoProvider {
 }
 
 /// An identity or trust store that cannot be used.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error, Eq, PartialEq)]
 pub enum IdentityError {
     /// The secret is not the JSON document it should be.
-    #[error("the identity is not JSON with certificate_chain and private_key, both PEM text")]
+    #[error(
+        "the secret is neither an identity in JSON nor an object of identities by authorisation server id"
+    )]
     NotDocument,
+    /// An identity is not the JSON object it should be.
+    #[error("the identity is not JSON with certificate_chain and private_key, both PEM text")]
+    NotIdentity,
+    /// An identity is not kept under an authorisation server's id.
+    #[error("the identity is not kept under an authorisation server id, a UUID in lower case")]
+    Owner,
     /// There is no readable certificate.
     #[error("the identity's certificate_chain holds no readable PEM certificate")]
     Chain,

@@ -6,8 +6,12 @@
 mod classify;
 mod client;
 mod connect;
+mod expiry;
+mod identities;
 mod identity;
 
 pub use client::{Client, Exchange};
 pub use connect::{Handshake, check_addresses, check_host};
+pub use expiry::Expiry;
+pub use identities::{Identities, IdentityDocument, is_server_id};
 pub use identity::{Identity, IdentityError, TrustAnchors};

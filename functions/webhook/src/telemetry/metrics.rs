@@ -23,6 +23,8 @@ pub enum Unit {
     Seconds,
     /// Parts of a hundred.
     Percent,
+    /// Something that CloudWatch has no word for, for example days.
+    None,
 }
 
 impl Unit {
@@ -31,6 +33,7 @@ impl Unit {
             Self::Count => "Count",
             Self::Seconds => "Seconds",
             Self::Percent => "Percent",
+            Self::None => "None",
         }
     }
 }

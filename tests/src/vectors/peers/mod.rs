@@ -14,7 +14,7 @@ use webhook::address::AddressPolicy;
 use webhook::directory::Settings;
 use webhook::edge::Chance;
 use webhook::notification::{Endpoint, InteractionId, Notification, WebhookVersion};
-use webhook::peer::{Client, Exchange};
+use webhook::peer::{Client, Exchange, Identity};
 
 use super::example;
 
@@ -30,7 +30,12 @@ pub(super) fn block_on<F: Future>(future: F) -> Result<F::Output, String> {
 
 /// Returns the product's client with the identity of this process.
 pub(super) fn client() -> Result<Client, String> {
-    Client::new(&pki().identity(), &pki().anchors(), AddressPolicy::PublicAndLoopback)
+    client_of(&pki().identity())
+}
+
+/// Returns the product's client with this identity.
+pub(super) fn client_of(identity: &Identity) -> Result<Client, String> {
+    Client::new(identity, &pki().anchors(), AddressPolicy::PublicAndLoopback)
         .map_err(|error| format!("no client: {error}"))
 }
 

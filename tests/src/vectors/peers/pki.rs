@@ -1,12 +1,15 @@
 //! Certificates for tests: an authority that is trusted, one that is not, and our identity under an intermediate.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
     IsCa, KeyPair, PKCS_RSA_SHA256, date_time_ymd,
 };
 use rustls::RootCertStore;
+use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use webhook::peer::{Identity, TrustAnchors};
 
@@ -25,9 +28,22 @@ pub(in crate::vectors) enum Signer {
 pub(in crate::vectors) struct Pki {
     root: Authority,
     stranger: Authority,
+    intermediate: Authority,
     server_key: KeyPair,
-    client_chain: String,
-    client_key: String,
+    client_key: KeyPair,
+}
+
+/// A certificate chain and its key, as the secret of our identities holds them.
+pub(in crate::vectors) struct ClientPem {
+    pub(in crate::vectors) chain: String,
+    pub(in crate::vectors) key: String,
+}
+
+impl ClientPem {
+    /// Returns the certificate itself, in DER.
+    pub(in crate::vectors) fn leaf(&self) -> Vec<u8> {
+        CertificateDer::from_pem_slice(self.chain.as_bytes()).expect("the chain is valid").to_vec()
+    }
 }
 
 /// Returns the certificates of this process.
@@ -43,16 +59,27 @@ impl Pki {
         let intermediate = Authority::signed_by(authority("Intermediate"), KeyPair::generate()?, &root)?;
         // The suites that the convention allows with TLS 1.2 authenticate with RSA.
         let (server_key, client_key) = (rsa_key()?, rsa_key()?);
-        let mut client = CertificateParams::new(vec!["detentora.example".to_owned()])?;
-        client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        let leaf = client.signed_by(&client_key, &intermediate)?;
-        let client_chain = format!("{}{}", leaf.pem(), intermediate.pem());
-        Ok(Self { root, stranger, server_key, client_chain, client_key: client_key.serialize_pem() })
+        Ok(Self { root, stranger, intermediate, server_key, client_key })
     }
 
     /// Returns our side of mutual TLS.
     pub(in crate::vectors) fn identity(&self) -> Identity {
-        Identity::from_pem(&self.client_chain, &self.client_key).expect("the identity is valid")
+        let ClientPem { chain, key } = self.client("detentora.example", None);
+        Identity::from_pem(&chain, &key).expect("the identity is valid")
+    }
+
+    /// Issues a client certificate for this name, which ends at this instant where one is given.
+    pub(in crate::vectors) fn client(&self, name: &str, end: Option<Timestamp>) -> ClientPem {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("the name is valid");
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        if let Some(end) = end {
+            let since_epoch = Duration::from_secs(end.as_second().try_into().expect("no end before 1970"));
+            params.not_after = date_time_ymd(1970, 1, 1) + since_epoch;
+        }
+        let leaf =
+            params.signed_by(&self.client_key, &self.intermediate).expect("a certificate can be issued");
+        let chain = format!("{}{}", leaf.pem(), self.intermediate.pem());
+        ClientPem { chain, key: self.client_key.serialize_pem() }
     }
 
     /// Returns whom we trust.

@@ -76,6 +76,8 @@ pub(in crate::vectors) struct Seen {
     pub(in crate::vectors) path: String,
     /// How many certificates the sender presented.
     pub(in crate::vectors) certificates: usize,
+    /// The certificate itself, in DER; empty where there was none.
+    pub(in crate::vectors) certificate: Vec<u8>,
     /// Whether the connection's session was resumed.
     pub(in crate::vectors) resumed: bool,
 }
@@ -118,11 +120,14 @@ impl Connection {
     async fn serve(self, acceptor: TlsAcceptor, stream: TcpStream) {
         let Ok(stream) = acceptor.accept(stream).await else { return };
         let (_, tls) = stream.get_ref();
-        let certificates = tls.peer_certificates().map_or(0, <[_]>::len);
+        let chain = tls.peer_certificates().unwrap_or_default();
+        let certificates = chain.len();
+        let certificate = chain.first().map(|leaf| leaf.to_vec()).unwrap_or_default();
         let resumed = tls.handshake_kind() == Some(HandshakeKind::Resumed);
         let answer = |request: Request<Incoming>| async {
             let path = request.uri().path().to_owned();
-            let seen = Seen { at: Instant::now(), path, certificates, resumed };
+            let certificate = certificate.clone();
+            let seen = Seen { at: Instant::now(), path, certificates, certificate, resumed };
             self.log.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
             let headers = request.headers().clone();
             drop(request.into_body().collect().await);

@@ -1,14 +1,19 @@
 //! TLS on real sockets: the product's client against receivers that do right or wrong.
 
+use jiff::SignedDuration;
 use rustls::{CipherSuite, SupportedProtocolVersion};
 use serde_json::{Value, json};
 use webhook::delivery::{Answer, Outcome};
 use webhook::directory::Settings;
-use webhook::peer::Exchange;
+use webhook::edge::Clock;
+use webhook::notification::AuthorisationServers;
+use webhook::peer::{Exchange, Expiry, Identities, Identity};
 
 use super::Scenario::{self, Needs, Played};
 use super::compare;
-use crate::vectors::peers::{Offer, OpenSsl, Seen, Server, Signer, block_on, client, exchange, post};
+use crate::vectors::peers::{
+    Offer, OpenSsl, Seen, Server, Signer, block_on, client, client_of, exchange, pki, post,
+};
 use crate::vectors::{Judgement, Vector};
 
 pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
@@ -27,8 +32,8 @@ pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
     ("TLS-013", Played(the_version_of_the_vector_is_spoken)),
     ("TLS-014", Needs("a name for a receiver that wants renegotiation")),
     ("TLS-015", Played(a_session_is_not_resumed)),
-    ("TLS-016", Needs("the alarm on our own certificate")),
-    ("TLS-017", Needs("an identity a brand")),
+    ("TLS-016", Played(a_certificate_near_its_end_is_used_and_alarms)),
+    ("TLS-017", Played(a_brand_is_notified_with_its_own_certificate)),
 ];
 
 /// Those that a receiver has to play which rustls cannot be.
@@ -153,4 +158,55 @@ fn a_session_is_not_resumed(vector: &Vector) -> Judgement {
         resumed |= seen.iter().any(|seen| seen.resumed);
     }
     compare(vector, &json!({ "resumption_used": resumed }))
+}
+
+/// Posts with an identity to a receiver that asks for it.
+fn exchange_as(identity: &Identity) -> Result<(Exchange, String, Vec<Seen>), String> {
+    block_on(async {
+        let server = Server::start(Offer { asks: true, ..Offer::default() }).await?;
+        let (exchange, id) = post(&client_of(identity)?, server.address).await?;
+        Ok((exchange, id, server.seen()))
+    })?
+}
+
+fn a_certificate_near_its_end_is_used_and_alarms(vector: &Vector) -> Judgement {
+    let days = vector.input["client_not_after_days"].as_i64().ok_or("client_not_after_days is no number")?;
+    // Receivers go by the time of the machine.
+    let now = Clock::system().now();
+    let pem = pki().client("detentora.example", Some(now + SignedDuration::from_hours(24 * days)));
+    let identity = Identity::from_pem(&pem.chain, &pem.key).map_err(|error| error.to_string())?;
+    identity.check_validity(now).map_err(|error| error.to_string())?;
+    let (exchange, id, seen) = exchange_as(&identity)?;
+    let mut came = told(&exchange, &id, &seen);
+    let alarms = Expiry::at(identity.valid_until(), now).alarms();
+    came["alarm"] = alarms.then_some(Expiry::CODE).into();
+    compare(vector, &came)
+}
+
+fn a_brand_is_notified_with_its_own_certificate(vector: &Vector) -> Judgement {
+    let brand = vector.input["resource_brand"].as_str().ok_or("input.resource_brand is no text")?;
+    let available: Vec<String> = serde_json::from_value(vector.input["available"].clone())
+        .map_err(|error| format!("input.available cannot be read: {error}"))?;
+    let brands: Vec<_> = (1..)
+        .zip(available)
+        .map(|(number, brand)| {
+            let pem = pki().client(&format!("{}.example", brand.to_lowercase()), None);
+            (format!("00000000-0000-4000-8000-{number:012}"), brand, pem)
+        })
+        .collect();
+    let secret: serde_json::Map<_, _> = brands
+        .iter()
+        .map(|(id, _, pem)| (id.clone(), json!({ "certificate_chain": pem.chain, "private_key": pem.key })))
+        .collect();
+    let servers: Vec<_> = brands.iter().map(|(id, brand, _)| format!("{brand}={id}")).collect();
+    let servers: AuthorisationServers = servers.join(",").parse().map_err(|error| format!("{error}"))?;
+    let secret = Value::Object(secret).to_string();
+    let identities = Identities::from_json(&secret, &servers.default_identity_owner());
+    let identities = identities.map_err(|error| error.to_string())?;
+    let owner = servers.identity_owner(Some(brand)).map_err(|error| error.to_string())?;
+    let identity = identities.of(&owner).ok_or("the brand has no identity")?;
+    let (_, _, seen) = exchange_as(identity.map_err(ToString::to_string)?)?;
+    let presented = seen.first().map(|seen| seen.certificate.clone()).ok_or("the receiver saw no request")?;
+    let whose = brands.iter().find(|(_, _, pem)| pem.leaf() == presented).map(|(_, brand, _)| brand);
+    compare(vector, &json!({ "client_certificate": whose }))
 }

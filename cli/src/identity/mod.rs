@@ -1,0 +1,94 @@
+//! `arauto identity`: our certificates and keys, one for each brand, and the authorities we trust.
+
+mod certificate;
+mod list;
+mod merge;
+mod put;
+
+use anyhow::{Context as _, Result};
+use aws_config::SdkConfig;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use uuid::Uuid;
+use webhook::aws::secrets_manager;
+use webhook::peer::TrustAnchors;
+
+/// Store our certificates, their keys and the authorities we trust, or list what is stored
+#[derive(Args, Clone, Debug)]
+pub struct IdentityArgs {
+    #[command(subcommand)]
+    command: IdentityCommand,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum IdentityCommand {
+    Put(put::PutArgs),
+    List(list::ListArgs),
+}
+
+/// Runs the command.
+pub async fn run(args: IdentityArgs) -> Result<()> {
+    match args.command {
+        IdentityCommand::Put(args) => put::run(args).await,
+        IdentityCommand::List(args) => list::run(args).await,
+    }
+}
+
+/// Puts an identity into its secret: the only one, or that of an authorisation server beside those of the others.
+pub async fn put(
+    sdk: &SdkConfig,
+    secret: &str,
+    (chain, key): (&str, &str),
+    server: Option<&str>,
+) -> Result<()> {
+    put_merged(sdk, secret, document(chain, key), server, None).await
+}
+
+/// Puts trust anchors into their secret.
+pub async fn put_trust(sdk: &SdkConfig, secret: &str, bundle: &str) -> Result<()> {
+    TrustAnchors::from_pem(bundle)?;
+    put_text(sdk, secret, bundle.to_owned()).await
+}
+
+/// One identity as the secret keeps it.
+fn document(chain: &str, key: &str) -> Value {
+    json!({ "certificate_chain": chain, "private_key": key })
+}
+
+async fn put_merged(
+    sdk: &SdkConfig,
+    secret: &str,
+    identity: Value,
+    server: Option<&str>,
+    of_present: Option<&str>,
+) -> Result<()> {
+    let present = get_text(sdk, secret).await?;
+    put_text(sdk, secret, merge::merge(present.as_deref(), identity, server, of_present)?).await
+}
+
+/// Reads a secret; nothing while it was never filled.
+async fn get_text(sdk: &SdkConfig, secret: &str) -> Result<Option<String>> {
+    let got = secrets_manager(sdk).get_secret_value().secret_id(secret).send().await;
+    match got.map_err(aws_sdk_secretsmanager::Error::from) {
+        // MiniStack gives a secret that was made without a value an empty one.
+        Ok(answer) => Ok(answer.secret_string.filter(|text| !text.is_empty())),
+        Err(aws_sdk_secretsmanager::Error::ResourceNotFoundException(_)) => Ok(None),
+        Err(error) => Err(error).with_context(|| {
+            format!("failed to read the secret {secret}: check its ARN, your region and your credentials")
+        }),
+    }
+}
+
+async fn put_text(sdk: &SdkConfig, secret: &str, text: String) -> Result<()> {
+    let put = secrets_manager(sdk).put_secret_value().secret_id(secret).secret_string(text);
+    put.send().await.map_err(aws_sdk_secretsmanager::Error::from).with_context(|| {
+        format!("failed to put the secret {secret}: check its ARN, your region and your credentials")
+    })?;
+    Ok(())
+}
+
+/// Reads the id of an authorisation server, as the secret writes it.
+fn server_id(text: &str) -> Result<String, String> {
+    let id = Uuid::try_parse(text).map_err(|_| "expected the UUID of an authorisation server".to_owned())?;
+    Ok(id.hyphenated().to_string())
+}

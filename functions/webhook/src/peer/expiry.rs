@@ -1,0 +1,60 @@
+//! How long our certificate is still good.
+
+use jiff::Timestamp;
+
+const MILLIS_OF_DAY: i128 = 86_400_000;
+
+/// How far off the end of a certificate is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Expiry {
+    /// Whole days until it; negative once it has passed.
+    pub days_left: i64,
+}
+
+impl Expiry {
+    /// With so many days left, or fewer, somebody must be told: ordering a certificate from ICP-Brasil takes its time.
+    pub const ALARM_DAYS: i64 = 30;
+    /// The alarm's stable code.
+    pub const CODE: &'static str = "client_certificate_expiring";
+
+    /// Returns how far off the end of a certificate is at this instant.
+    pub fn at(valid_until: Timestamp, now: Timestamp) -> Self {
+        let millis = valid_until.duration_since(now).as_millis();
+        // Timestamps are some twenty thousand years apart at most.
+        let days_left = i64::try_from(millis.div_euclid(MILLIS_OF_DAY)).unwrap_or(i64::MAX);
+        Self { days_left }
+    }
+
+    /// Says whether it is time for the alarm.
+    pub fn alarms(self) -> bool {
+        self.days_left <= Self::ALARM_DAYS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn the_alarm_starts_thirty_days_before_the_end() {
+        let end: Timestamp = "2027-03-31T23:59:59Z".parse().unwrap();
+        let day = SignedDuration::from_hours(24);
+        let (second, none) = (SignedDuration::from_secs(1), SignedDuration::ZERO);
+        for (before, later, days_left, alarms) in [
+            (31, none, 31, false),
+            (31, second, 30, true),
+            (30, none, 30, true),
+            (29, none, 29, true),
+            (1, none, 1, true),
+            (0, -second, 0, true),
+            (0, none, 0, true),
+            (0, SignedDuration::from_millis(1), -1, true),
+            (-2, none, -2, true),
+        ] {
+            let expiry = Expiry::at(end, end - day * before + later);
+            assert_eq!((expiry.days_left, expiry.alarms()), (days_left, alarms), "{before} days, {later}");
+        }
+    }
+}
