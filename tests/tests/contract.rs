@@ -137,6 +137,38 @@ fn what_is_moved_to_the_undelivered_queue_outlives_its_first_queue() {
 }
 
 #[test]
+fn each_alarm_watches_a_metric_that_the_function_it_names_writes_and_has_a_runbook() {
+    let runbook = read_to_string(file("infra/README.md").unwrap()).unwrap();
+    let alarms = of_type("AWS::CloudWatch::Alarm");
+    assert!(!alarms.is_empty());
+    for (name, alarm) in alarms {
+        let properties = &alarm["Properties"];
+        assert_eq!(properties["Namespace"], "Arauto", "{name}");
+        let dimensions = properties["Dimensions"].as_array().unwrap();
+        assert_eq!((dimensions.len(), text(&dimensions[0]["Name"])), (1, "FunctionName"), "{name}");
+        let function = text(&dimensions[0]["Value"]).strip_suffix("Function").unwrap().to_lowercase();
+        let metric = format!("\"{}\"", text(&properties["MetricName"]));
+        let sources = sources_of(&format!("functions/{function}/src"));
+        assert!(sources.contains(&metric), "{name}: {function} writes no {metric}");
+        assert!(runbook.contains(&format!("`{name}`")), "{name} is not in infra/README.md");
+    }
+}
+
+/// The text of all source files below a folder.
+fn sources_of(folder: &str) -> String {
+    let mut all = String::new();
+    for entry in std::fs::read_dir(file(folder).unwrap()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all += &sources_of(&format!("{folder}/{}", path.file_name().unwrap().to_str().unwrap()));
+        } else {
+            all += &read_to_string(path).unwrap();
+        }
+    }
+    all
+}
+
+#[test]
 fn the_alarm_on_our_certificates_and_the_log_line_start_on_the_same_day() {
     let alarm = &resources()["CertificateExpiringAlarm"]["Properties"];
     assert_eq!(alarm["Threshold"], Expiry::ALARM_DAYS);
