@@ -208,7 +208,7 @@ async fn with_receiver(bench: &Bench) -> (Twin, Arc<Dispatch>) {
     let twin = Twin::start(settings).await.unwrap();
     bench.functions.register("itp-1", &twin.base_uri()).await;
     let dispatch = bench.functions.dispatch(&bench.functions.hands).await;
-    dispatch.sender.client().await.unwrap();
+    dispatch.sender.prepare().await.unwrap();
     (twin, dispatch)
 }
 
@@ -240,7 +240,7 @@ async fn a_receiver_is_noted_then_checked_by_its_list_then_refused_once_it_is_re
     assert_eq!(outcome(&bench, &third, "p-3").await, "revoked");
     // The one that was warm learns it beside the first message that finds it time to look again.
     idle().await;
-    second.sender.client().await.unwrap();
+    second.sender.client(&second.servers.default_identity_owner()).await.unwrap();
     idle().await;
     assert_eq!(outcome(&bench, &second, "p-4").await, "revoked");
 }
