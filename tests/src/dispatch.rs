@@ -13,6 +13,7 @@ use webhook::address::AddressPolicy;
 use webhook::aws::{DirectoryTable, Ledger, Queues, Receivers, Secrets, dynamodb, secrets_manager, sqs};
 use webhook::delivery::AttemptMessage;
 use webhook::edge::{Chance, Clock};
+use webhook::revocation::{Revocation, RevocationStore};
 use webhook::telemetry::Metrics;
 
 /// Hands dispatch a batch in which one message panics, and returns the messages it keeps.
@@ -39,9 +40,14 @@ fn on_stack(stack: &Stack, chance: Chance) -> Result<Dispatch> {
     let output = |name: &str| stack.output(name).map(str::to_owned);
     let secrets = (output("IdentitySecretArn")?, output("TrustSecretArn")?);
     let servers = AUTHORISATION_SERVER_ID.parse()?;
+    let directory = DirectoryTable::new(dynamodb(&sdk), output("DirectoryTableName")?);
     let (secrets_manager, metrics) =
         (Secrets::new(secrets_manager(&sdk)), Metrics::to(String::new(), |_| ()));
-    let sender = Sender::new(secrets_manager, secrets, &servers, policy, clock.clone(), metrics);
+    let store = RevocationStore::new(directory.clone());
+    let window = SignedDuration::from_hours(1);
+    let revocation = Arc::new(Revocation::new(store, window, clock.clone(), metrics.clone()));
+    let sender =
+        Sender::new(secrets_manager, secrets, &servers, policy, revocation, clock.clone(), metrics.clone());
     Ok(Dispatch {
         ledger: Ledger::new(dynamodb(&sdk), output("LedgerTableName")?, SignedDuration::from_hours(24)),
         receivers: Receivers::new(dynamodb(&sdk), output("ReceiversTableName")?, policy, clock.clone()),
@@ -50,10 +56,7 @@ fn on_stack(stack: &Stack, chance: Chance) -> Result<Dispatch> {
             output("NotificationsQueueUrl")?,
             Some(output("UndeliveredQueueUrl")?),
         ),
-        first_uses: FirstUses::new(
-            DirectoryTable::new(dynamodb(&sdk), output("DirectoryTableName")?),
-            Metrics::to("dispatch".to_owned(), |_| {}),
-        ),
+        first_uses: FirstUses::new(directory, metrics),
         servers,
         sender: Arc::new(sender),
         clock,

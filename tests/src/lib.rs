@@ -1,5 +1,6 @@
 //! The system as a stranger meets it: what the suites in `tests/` share.
 
+pub mod authority;
 pub mod aws;
 pub mod conformance;
 pub mod contract;

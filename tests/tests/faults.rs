@@ -329,8 +329,8 @@ mod dispatch {
                 .collect()
         };
         assert_eq!(kept(&bench.dispatch, &batch("a")).await, NOTHING);
-        // The one PutItem keeps the first use of the registration.
-        assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "PutItem 1", "UpdateItem 20"]);
+        // The two PutItem keep the first use of the registration and the receiver's certificate chain.
+        assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "PutItem 2", "UpdateItem 20"]);
 
         bench.functions.hands.advance(RECEIVER_COPY_LIVES - SignedDuration::from_millis(1));
         bench.functions.aws.forget_calls();
@@ -353,9 +353,12 @@ mod dispatch {
         let message = bench.message(Endpoint::PixPayment, "p-1");
         hands.advance(SignedDuration::from_secs(2));
         // A table that does not work costs the number for now, and no notification.
-        aws.fails_once("PutItem", Fault::DENIED);
+        let of_first_use =
+            |input: &Value| input["Item"]["name"]["S"].as_str().is_some_and(|name| name.contains(CLIENT));
+        aws.fails_where("PutItem", of_first_use, Fault::DENIED);
         assert_eq!(bench.kept(&message).await, NOTHING);
         assert_eq!(metrics.values(SECONDS), [0.0; 0]);
+        aws.recovers();
 
         assert_eq!(bench.kept(&bench.message(Endpoint::PixPayment, "p-2")).await, NOTHING);
         assert_eq!(metrics.values(SECONDS), [0.0]);
@@ -382,7 +385,7 @@ mod dispatch {
         bench.functions.aws.fails_once("UpdateItem", Fault::AnswerLost);
         assert_eq!(bench.kept(&message).await, NOTHING);
         assert_eq!(bench.twin.count(), 1);
-        assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "PutItem 1", "UpdateItem 3"]);
+        assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "PutItem 2", "UpdateItem 3"]);
         let row = bench.row(&message);
         assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "1"));
         assert_eq!((row.attempt(1, "outcome"), row.attempt(1, "status")), ("delivered", "202"));
@@ -649,7 +652,7 @@ mod dispatch {
         assert_eq!(kept(&bench.dispatch, &[enrollment.to_json(), bench.payment().to_json()]).await, [0]);
         assert_eq!(bench.functions.aws.ledger_row(enrollment.notification.as_str()), None);
         assert_eq!(bench.row(&bench.payment()).text("status"), "delivered");
-        assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "PutItem 1", "UpdateItem 2"]);
+        assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "PutItem 2", "UpdateItem 2"]);
         assert_eq!(bench.twin.count(), 1);
     }
 

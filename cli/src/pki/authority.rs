@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, PKCS_RSA_SHA256, RsaKeySize, SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CrlDistributionPoint,
+    CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair,
+    KeyUsagePurpose, PKCS_RSA_SHA256, RevokedCertParams, RsaKeySize, SanType, date_time_ymd,
 };
 
 use super::subject::{ClientSubject, printable};
@@ -22,7 +23,29 @@ pub struct Authority {
     root_pem: String,
     intermediate_pem: String,
     intermediate: Issuer<'static, KeyPair>,
+    root: Issuer<'static, KeyPair>,
+    revocation: RevocationUrls,
     now: Timestamp,
+}
+
+/// Where an authority's certificates say that their revocation is published; nowhere by default.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct RevocationUrls {
+    /// The list of the certificates that the root issued: of the intermediate.
+    pub root_list: Option<String>,
+    /// The list of the certificates that the intermediate issued.
+    pub list: Option<String>,
+    /// The OCSP responder of the certificates that the intermediate issued.
+    pub ocsp: Option<String>,
+}
+
+/// Which of an authority's keys signs a revocation list.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ListSigner {
+    /// The root, for the intermediate's certificate.
+    Root,
+    /// The intermediate, for servers' and clients' certificates.
+    Intermediate,
 }
 
 /// A certificate with its intermediate, and the private key that belongs to it.
@@ -46,20 +69,28 @@ pub struct Validity {
 impl Authority {
     /// Makes a root and an intermediate with fresh keys, valid at `now` and for ten years.
     pub fn new(name: &str, now: Timestamp) -> Result<Self> {
+        Self::with_revocation(name, now, RevocationUrls::default())
+    }
+
+    /// The same, with certificates that say where their revocation is published.
+    pub fn with_revocation(name: &str, now: Timestamp, revocation: RevocationUrls) -> Result<Self> {
         let validity = Validity::starting(now, AUTHORITY_LIFE)?;
         let root_key = new_key()?;
         let root_params = authority_params(&format!("{name} Root CA"), 1, validity)?;
         let root = root_params.self_signed(&root_key).context("failed to sign the root certificate")?;
 
         let key = new_key()?;
-        let params = authority_params(&format!("{name} Issuing CA"), 0, validity)?;
-        let intermediate = params
-            .signed_by(&key, &Issuer::from_params(&root_params, root_key))
-            .context("failed to sign the intermediate certificate")?;
+        let mut params = authority_params(&format!("{name} Issuing CA"), 0, validity)?;
+        params.crl_distribution_points = distribution_points(revocation.root_list.as_ref());
+        let root_issuer = Issuer::new(root_params, root_key);
+        let intermediate =
+            params.signed_by(&key, &root_issuer).context("failed to sign the intermediate certificate")?;
         Ok(Self {
             root_pem: root.pem(),
             intermediate_pem: intermediate.pem(),
             intermediate: Issuer::new(params, key),
+            root: root_issuer,
+            revocation,
             now,
         })
     }
@@ -97,7 +128,46 @@ impl Authority {
         self.issue(&params)
     }
 
+    /// Makes a revocation list in DER with the serial numbers of these certificates (PEM, of each the first), made at `now`
+    /// and valid for so long.
+    pub fn revocation_list(
+        &self,
+        signer: ListSigner,
+        revoked: &[&str],
+        now: Timestamp,
+        life: SignedDuration,
+    ) -> Result<Vec<u8>> {
+        let next = now.checked_add(life).context("no list can be valid that long")?;
+        let at = |instant| Ok::<_, anyhow::Error>(date_time_ymd(1970, 1, 1) + since_epoch(instant)?);
+        let entry = |pem: &&str| -> Result<RevokedCertParams> {
+            let (_, pem) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).context("no PEM certificate")?;
+            let serial_number = pem.parse_x509().context("no certificate")?.raw_serial().to_vec().into();
+            Ok(RevokedCertParams {
+                serial_number,
+                revocation_time: at(now)?,
+                reason_code: None,
+                invalidity_date: None,
+            })
+        };
+        let params = CertificateRevocationListParams {
+            this_update: at(now)?,
+            next_update: at(next)?,
+            crl_number: u64::try_from(now.as_second()).context("no list before 1970")?.into(),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.iter().map(entry).collect::<Result<_>>()?,
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let signer = match signer {
+            ListSigner::Root => &self.root,
+            ListSigner::Intermediate => &self.intermediate,
+        };
+        Ok(params.signed_by(signer).context("failed to sign a revocation list")?.der().to_vec())
+    }
+
     fn issue(&self, params: &CertificateParams) -> Result<Identity> {
+        let mut params = params.clone();
+        params.crl_distribution_points = distribution_points(self.revocation.list.as_ref());
+        params.custom_extensions.extend(self.revocation.ocsp.as_deref().map(ocsp_responder).transpose()?);
         let key = new_key()?;
         let leaf = params.signed_by(&key, &self.intermediate).context("failed to sign a certificate")?;
         Ok(Identity {
@@ -155,6 +225,24 @@ fn leaf_params(
     params.use_authority_key_identifier_extension = true;
     set_validity(&mut params, validity)?;
     Ok(params)
+}
+
+fn distribution_points(url: Option<&String>) -> Vec<CrlDistributionPoint> {
+    url.map(|url| CrlDistributionPoint { uris: vec![url.clone()] }).into_iter().collect()
+}
+
+/// Says where the OCSP responder is: authority information access (RFC 5280, section 4.2.2.1).
+fn ocsp_responder(url: &str) -> Result<CustomExtension> {
+    const ID_AD_OCSP: [u8; 10] = [0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01];
+    let url = tagged(0x86, url.as_bytes())?;
+    let access = tagged(0x30, &tagged(0x30, &[&ID_AD_OCSP[..], &url].concat())?)?;
+    Ok(CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], access))
+}
+
+/// Writes a short value in DER.
+fn tagged(tag: u8, value: &[u8]) -> Result<Vec<u8>> {
+    let length = u8::try_from(value.len()).ok().filter(|length| *length < 128);
+    Ok([&[tag, length.context("the URL is too long")?][..], value].concat())
 }
 
 fn alternative_name(name: &str) -> Result<SanType> {

@@ -8,6 +8,6 @@ mod authority;
 mod folder;
 mod subject;
 
-pub use self::authority::{Authority, Identity, Validity};
+pub use self::authority::{Authority, Identity, ListSigner, RevocationUrls, Validity};
 pub use self::folder::{PkiFiles, TestPki};
 pub use self::subject::ClientSubject;

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use directory::fetch::Fetcher;
+use directory::revocation::Refresher;
 use directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
 use lambda_http::{Error, run, service_fn, tracing};
 use tokio::sync::Mutex;
 use webhook::aws::{DirectoryTable, Receivers, Secrets, dynamodb, sdk_config, secrets_manager};
 use webhook::config::{Settings, environment};
-use webhook::edge::Clock;
+use webhook::edge::{Chance, Clock};
 use webhook::notification::AuthorisationServers;
+use webhook::revocation::RevocationStore;
 use webhook::telemetry::Chain;
 
 /// A fifth: an answer that says more is more likely to be wrong than they are.
@@ -47,8 +49,15 @@ async fn main() -> Result<(), Error> {
         metrics: settings.metrics(),
         clock: clock.clone(),
     };
+    let revocation = Refresher {
+        store: RevocationStore::new(kept.clone()),
+        fetcher: Arc::clone(&fetcher),
+        clock: clock.clone(),
+        chance: Chance::system(),
+        metrics: settings.metrics(),
+    };
     let keys = DirectoryKeys { table: kept, fetcher, environment, clock: clock.clone() };
-    let directory = Directory { receivers, keys, reconciler, policy, clock };
+    let directory = Directory { receivers, keys, reconciler, revocation, policy, clock };
     run(service_fn(|request| async {
         directory.handle(request).await.map_err(|error| {
             tracing::error!(error = %Chain(&error), "The receivers could not be looked over.");

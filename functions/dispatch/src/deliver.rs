@@ -166,11 +166,12 @@ impl Dispatch {
         record.ended = Some(ended);
         record.outcome = Some(outcome.code());
         record.status = outcome.status();
+        let revocation = exchange.handshake.as_ref().map(|handshake| handshake.revocation.as_str());
         if let Some(handshake) = exchange.handshake {
             record.peer = Some(handshake.peer);
             record.tls = Some(handshake.tls);
         }
-        log(message, &record, &outcome, ended);
+        log(message, &record, &outcome, revocation);
         match outcome {
             Outcome::Delivered { .. } => self.ledger.delivered(message, &record).await?,
             Outcome::Failed(failure) => {
@@ -263,7 +264,12 @@ impl Dispatch {
 }
 
 /// Writes the one line of an attempt: identifiers and codes, nothing of the body.
-fn log(message: &AttemptMessage, record: &AttemptRecord, outcome: &Outcome, ended: Timestamp) {
+fn log(
+    message: &AttemptMessage,
+    record: &AttemptRecord,
+    outcome: &Outcome,
+    revocation: Option<&'static str>,
+) {
     let event = message.change.event_instant.timestamp();
     let (findings, fault) = match outcome {
         Outcome::Delivered { findings, .. } => {
@@ -281,11 +287,12 @@ fn log(message: &AttemptMessage, record: &AttemptRecord, outcome: &Outcome, ende
         outcome = outcome.code(),
         fault,
         status = record.status,
-        duration_ms = millis(ended.duration_since(record.started)),
+        duration_ms = record.ended.map(|ended| millis(ended.duration_since(record.started))),
         since_event_ms = millis(record.started.duration_since(event)),
         late = first && is_late(event, record.started),
         findings = findings.join(","),
         tls = record.tls,
+        revocation,
         "An attempt ended."
     );
 }

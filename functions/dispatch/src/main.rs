@@ -12,10 +12,13 @@ use webhook::aws::{
 use webhook::config::{Settings, environment};
 use webhook::edge::{Chance, Clock};
 use webhook::notification::AuthorisationServers;
+use webhook::revocation::{Revocation, RevocationStore};
 use webhook::telemetry::Chain;
 
 /// Five years, as sharing records are kept.
 const RETENTION_DAYS: i64 = 5 * 365;
+/// The shortest that the guideline on certificates allows.
+const WINDOW_MINUTES: i64 = 60;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -28,7 +31,23 @@ async fn main() -> Result<(), Error> {
     let secrets = (settings.required("ARAUTO_IDENTITY_SECRET")?, settings.required("ARAUTO_TRUST_SECRET")?);
     let servers = settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?;
     let secrets_manager = Secrets::new(secrets_manager(&sdk));
-    let sender = Sender::new(secrets_manager, secrets, &servers, policy, clock.clone(), settings.metrics());
+    let directory = DirectoryTable::new(dynamodb(&sdk), settings.required("ARAUTO_DIRECTORY_TABLE")?);
+    let window = settings.parsed_or("ARAUTO_REVOCATION_WINDOW_MINUTES", WINDOW_MINUTES)?;
+    let revocation = Arc::new(Revocation::new(
+        RevocationStore::new(directory.clone()),
+        SignedDuration::from_mins(window),
+        clock.clone(),
+        settings.metrics(),
+    ));
+    let sender = Sender::new(
+        secrets_manager,
+        secrets,
+        &servers,
+        policy,
+        revocation,
+        clock.clone(),
+        settings.metrics(),
+    );
     let dispatch = Arc::new(Dispatch {
         ledger: Ledger::new(
             dynamodb(&sdk),
@@ -46,10 +65,7 @@ async fn main() -> Result<(), Error> {
             settings.required("ARAUTO_NOTIFICATIONS_QUEUE_URL")?,
             Some(settings.required("ARAUTO_UNDELIVERED_QUEUE_URL")?),
         ),
-        first_uses: FirstUses::new(
-            DirectoryTable::new(dynamodb(&sdk), settings.required("ARAUTO_DIRECTORY_TABLE")?),
-            settings.metrics(),
-        ),
+        first_uses: FirstUses::new(directory, settings.metrics()),
         servers,
         sender: Arc::new(sender),
         clock,

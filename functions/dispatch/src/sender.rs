@@ -12,6 +12,7 @@ use webhook::aws::{SecretError, Secrets};
 use webhook::edge::Clock;
 use webhook::notification::{AuthorisationServers, IdentityOwner};
 use webhook::peer::{Client, Expiry, Identities, Identity, IdentityError, TrustAnchors};
+use webhook::revocation::{Revocation, RevocationUnavailable};
 use webhook::telemetry::{Chain, Metrics, Unit};
 
 /// How long identities are used before their secret is looked at again.
@@ -26,6 +27,7 @@ pub struct Sender {
     trust_secret: String,
     default: IdentityOwner,
     policy: AddressPolicy,
+    revocation: Arc<Revocation>,
     clock: Clock,
     metrics: Metrics,
     loaded: RwLock<Option<Loaded>>,
@@ -70,31 +72,55 @@ impl Table {
 }
 
 impl Sender {
-    /// Uses the identities and the trust anchors of these two secrets.
+    /// Uses the identities and the trust anchors of these two secrets, and what is known of revocation.
     pub fn new(
         secrets: Secrets,
         (identity_secret, trust_secret): (String, String),
         servers: &AuthorisationServers,
         policy: AddressPolicy,
+        revocation: Arc<Revocation>,
         clock: Clock,
         metrics: Metrics,
     ) -> Self {
         let default = servers.default_identity_owner();
         let (loaded, loading) = (RwLock::default(), Mutex::default());
-        Self { secrets, identity_secret, trust_secret, default, policy, clock, metrics, loaded, loading }
+        Self {
+            secrets,
+            identity_secret,
+            trust_secret,
+            default,
+            policy,
+            revocation,
+            clock,
+            metrics,
+            loaded,
+            loading,
+        }
     }
 
-    /// Loads the identities before the first message, so that none waits for it.
+    /// Loads the identities and what is known of revocation before the first message, so that none waits for it.
     pub async fn prepare(&self) -> Result<(), SenderError> {
-        let _guard = self.loading.lock().await;
-        self.load().await.map(drop)
+        let identities = async {
+            let _guard = self.loading.lock().await;
+            Box::pin(self.load()).await.map(drop)
+        };
+        let (known, identities) = tokio::join!(self.revocation.ready(), identities);
+        known?;
+        identities
+    }
+
+    /// Returns the client of an authorisation server, once what is known of revocation is not too old to decide by.
+    pub async fn client(self: &Arc<Self>, owner: &IdentityOwner) -> Result<Client, SenderError> {
+        let (known, client) = tokio::join!(self.revocation.ready(), self.identified(owner));
+        known?;
+        client
     }
 
     /// Returns the client of an authorisation server, loading the identities if there is none that can be used.
     ///
     /// When it is time to look at the secrets again, that happens beside: nobody waits for it, and an identity that cannot be
     /// loaded leaves the one before it in use.
-    pub async fn client(self: &Arc<Self>, owner: &IdentityOwner) -> Result<Client, SenderError> {
+    async fn identified(self: &Arc<Self>, owner: &IdentityOwner) -> Result<Client, SenderError> {
         let now = self.clock.now();
         if let Some(loaded) = self.loaded()
             && let Ok(client) = loaded.table.client(owner, now)
@@ -193,7 +219,7 @@ impl Sender {
             Some(Old { entry, same_trust: true }) if entry.identity.is_same_as(&identity) => {
                 entry.client.clone()
             }
-            _ => Client::new(&identity, anchors, self.policy).map_err(SenderError::Tls)?,
+            _ => Client::new(&identity, anchors, self.policy, &self.revocation).map_err(SenderError::Tls)?,
         };
         Ok(Entry { identity, client })
     }
@@ -242,7 +268,7 @@ struct Old<'a> {
     same_trust: bool,
 }
 
-/// Our identity cannot be used: our own fault, which consumes no attempt.
+/// Our identity cannot be used, or receivers cannot be checked: our own fault, which consumes no attempt.
 #[derive(Clone, Debug, Error)]
 pub enum SenderError {
     /// A secret cannot be read.
@@ -257,6 +283,9 @@ pub enum SenderError {
     /// The TLS library refuses it.
     #[error("the identity cannot be used for TLS")]
     Tls(#[source] rustls::Error),
+    /// What is known of revocation is too old to decide by.
+    #[error("receivers' certificates cannot be checked for revocation")]
+    Revocation(#[from] RevocationUnavailable),
 }
 
 impl SenderError {
@@ -268,6 +297,7 @@ impl SenderError {
             Self::Identity(IdentityError::NotYetValid(_)) => "identity_not_yet_valid",
             Self::Identity(_) | Self::Tls(_) => "identity_unusable",
             Self::Missing(_) => "identity_missing",
+            Self::Revocation(_) => RevocationUnavailable::CODE,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What is said, where it goes, and when to try again.
 //!
 //! [`notification`], [`delivery`] and [`directory`] hold the rules of the convention and decide without any I/O; time and
-//! chance are arguments. [`aws`] and [`peer`] translate between those decisions and the network.
+//! chance are arguments. [`aws`], [`peer`] and [`revocation`] translate between those decisions and the network.
 
 pub mod address;
 pub mod answer;
@@ -14,6 +14,7 @@ mod fields;
 pub mod json;
 pub mod notification;
 pub mod peer;
+pub mod revocation;
 pub mod telemetry;
 
 pub use fields::{FieldError, refuse_unknown_fields, sentence};

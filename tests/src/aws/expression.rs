@@ -139,6 +139,7 @@ impl Condition<'_> {
         match operator.as_str() {
             "=" => left == right,
             "<" => number(left) < number(right),
+            "<=" => number(left) <= number(right),
             other => panic!("no function compares with {other}"),
         }
     }

@@ -7,6 +7,7 @@ use arauto::pki::{ClientSubject, Identity, TestPki};
 use arauto::signed::ApiAnswer;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use directory::fetch::Fetcher;
+use directory::revocation::Refresher;
 use directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
 use dispatch::{Dispatch, FirstUses, Sender};
 use http::Method;
@@ -22,6 +23,7 @@ use webhook::directory::{
 };
 use webhook::edge::{Chance, Clock};
 use webhook::notification::ClientId;
+use webhook::revocation::{Revocation, RevocationStore};
 use webhook::telemetry::Metrics;
 
 use super::{Aws, DIRECTORY, LEDGER, NOTIFICATIONS, RECEIVERS, UNDELIVERED};
@@ -32,6 +34,8 @@ pub static PKI: LazyLock<TestPki> = LazyLock::new(|| {
 });
 
 const POLICY: AddressPolicy = AddressPolicy::PublicAndLoopback;
+/// How long it is tolerated not to know whether a receiver's certificate is revoked, unless a test says so.
+const WINDOW: SignedDuration = SignedDuration::from_hours(1);
 const IDENTITY_SECRET: &str = "identity";
 const TRUST_SECRET: &str = "trust";
 /// The secret of our software in the Directory; empty unless a test says so.
@@ -210,7 +214,40 @@ impl Functions {
             clock: clock.clone(),
         };
         let keys = DirectoryKeys { table, fetcher, environment, clock: clock.clone() };
-        Directory { receivers: self.receivers(&self.hands).await, keys, reconciler, policy: POLICY, clock }
+        let revocation = self.refresher().await;
+        Directory {
+            receivers: self.receivers(&self.hands).await,
+            keys,
+            reconciler,
+            revocation,
+            policy: POLICY,
+            clock,
+        }
+    }
+
+    /// Starts what keeps revocation lists and statuses.
+    pub async fn refresher(&self) -> Refresher {
+        Refresher {
+            store: self.revocation_store().await,
+            fetcher: Arc::new(Fetcher::new(POLICY, |client| client).expect("a fetcher")),
+            clock: self.hands.clock(),
+            chance: Chance::system(),
+            metrics: self.metrics.writer("directory"),
+        }
+    }
+
+    /// What is known of revocation, as it is kept.
+    pub async fn revocation_store(&self) -> RevocationStore {
+        RevocationStore::new(DirectoryTable::new(
+            dynamodb(&self.aws.sdk_config().await),
+            DIRECTORY.to_owned(),
+        ))
+    }
+
+    /// What dispatch knows of revocation, in an environment of its own that has this clock. Nothing is read yet.
+    pub async fn revocation(&self, hands: &Hands, window: SignedDuration) -> Arc<Revocation> {
+        let metrics = self.metrics.writer("dispatch");
+        Arc::new(Revocation::new(self.revocation_store().await, window, hands.clock(), metrics))
     }
 
     /// Starts dispatch, in an environment of its own that has this clock. Its identity is not loaded yet.
@@ -220,11 +257,13 @@ impl Functions {
         let clock = hands.clock();
         let servers = self.servers.parse().expect("authorisation servers");
         let secrets_manager = Secrets::new(secrets_manager(&sdk));
+        let revocation = self.revocation(hands, WINDOW).await;
         let sender = Sender::new(
             secrets_manager,
             secrets,
             &servers,
             POLICY,
+            revocation,
             clock.clone(),
             self.metrics.writer("dispatch"),
         );

@@ -169,6 +169,8 @@ pub enum Failure {
     CertificateNotYetValid,
     /// The receiver's certificate is revoked.
     CertificateRevoked,
+    /// Nothing current says that the receiver's certificate is not revoked, and the time for which that is tolerated is over.
+    RevocationUnknown,
     /// The receiver's certificate cannot be used for another reason.
     CertificateInvalid,
     /// The receiver offers no TLS 1.2 or newer.
@@ -177,6 +179,8 @@ pub enum Failure {
     NoCommonSuite,
     /// The receiver refused our client certificate.
     ClientCertificateRefused,
+    /// The receiver asked for a second handshake on the connection, which the norm forbids, and ended it without one.
+    RenegotiationRefused,
     /// The handshake failed for another reason.
     TlsHandshake,
     /// Our process stopped between beginning the attempt and recording what came of it.
@@ -205,10 +209,12 @@ impl Failure {
             Self::CertificateExpired => "expired",
             Self::CertificateNotYetValid => "not_yet_valid",
             Self::CertificateRevoked => "revoked",
+            Self::RevocationUnknown => "revocation_unknown",
             Self::CertificateInvalid => "certificate_invalid",
             Self::ProtocolVersion => "protocol_version",
             Self::NoCommonSuite => "no_common_suite",
             Self::ClientCertificateRefused => "client_certificate_refused",
+            Self::RenegotiationRefused => "renegotiation_refused",
             Self::TlsHandshake => "tls_handshake",
             Self::Interrupted => "interrupted",
         }
@@ -234,10 +240,12 @@ impl Failure {
             | Self::CertificateExpired
             | Self::CertificateNotYetValid
             | Self::CertificateRevoked
+            | Self::RevocationUnknown
             | Self::CertificateInvalid
             | Self::ProtocolVersion
             | Self::NoCommonSuite
             | Self::ClientCertificateRefused
+            | Self::RenegotiationRefused
             | Self::TlsHandshake => FailureClass::Tls,
             Self::Interrupted => FailureClass::Ours,
         }

@@ -6,6 +6,7 @@ use std::io;
 use rustls::{AlertDescription, CertificateError, PeerIncompatible};
 
 use super::connect::ConnectError;
+use super::renegotiation::WantsRenegotiation;
 use crate::delivery::Failure;
 
 /// Says what an error of connecting is.
@@ -34,6 +35,9 @@ pub(super) fn exchange(error: &(dyn Error + 'static)) -> Failure {
         if let Some(error) = error.downcast_ref::<ConnectError>() {
             return error.failure;
         }
+        if error.downcast_ref::<io::Error>().is_some_and(wants_renegotiation) {
+            return Failure::RenegotiationRefused;
+        }
         // In TLS 1.3 a receiver refuses our certificate after the handshake looks complete to us.
         if let Some(error) = error.downcast_ref::<io::Error>().and_then(tls_error) {
             return tls(error, true);
@@ -46,6 +50,10 @@ pub(super) fn exchange(error: &(dyn Error + 'static)) -> Failure {
         source = error.source();
     }
     Failure::ConnectionReset
+}
+
+fn wants_renegotiation(error: &io::Error) -> bool {
+    error.get_ref().and_then(|error| error.downcast_ref::<WantsRenegotiation>()).is_some()
 }
 
 fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
@@ -61,6 +69,7 @@ fn tls(error: &rustls::Error, asked: bool) -> Failure {
             C::Expired | C::ExpiredContext { .. } => Failure::CertificateExpired,
             C::NotValidYet | C::NotValidYetContext { .. } => Failure::CertificateNotYetValid,
             C::Revoked => Failure::CertificateRevoked,
+            C::UnknownRevocationStatus => Failure::RevocationUnknown,
             _ => Failure::CertificateInvalid,
         },
         rustls::Error::PeerIncompatible(error) => match error {

@@ -1,5 +1,6 @@
 //! One exchange: POST a notification, read what matters of the answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use crate::address::AddressPolicy;
 use crate::delivery::{Answer, BODY_LIMIT, EXCHANGE_DEADLINE, Failure, Finding, HEADER_LIMIT, Outcome};
 use crate::directory::Settings;
 use crate::notification::{InteractionId, Notification};
+use crate::revocation::Revocation;
 
 /// A connection idle for longer is not used again: many servers close theirs after five seconds, and one that closes under
 /// a request leaves us not knowing whether it arrived. The same clock tells a freeze of the environment.
@@ -57,13 +59,15 @@ impl Exchange {
 }
 
 impl Client {
-    /// Makes a client that presents `identity`, trusts `trust` and connects to what `policy` allows.
+    /// Makes a client that presents `identity`, trusts `trust` as far as `revocation` does not object, and connects to what
+    /// `policy` allows.
     pub fn new(
         identity: &Identity,
         trust: &TrustAnchors,
         policy: AddressPolicy,
+        revocation: &Arc<Revocation>,
     ) -> Result<Self, rustls::Error> {
-        let connector = Connector::new(identity, trust, policy)?;
+        let connector = Connector::new(identity, trust, policy, revocation)?;
         let http = HttpClient::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())

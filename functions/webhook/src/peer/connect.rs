@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::Uri;
@@ -15,6 +15,7 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use rustls::client::ResolvesClientCert;
 use rustls::client::Resumption;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, SignatureScheme};
@@ -27,9 +28,11 @@ use tower_service::Service;
 
 use super::classify;
 use super::identity::{Identity, TrustAnchors, provider};
+use super::renegotiation::{WantsRenegotiation, Watching};
 use crate::address::AddressPolicy;
 use crate::delivery::{EXCHANGE_DEADLINE, Failure};
 use crate::directory::BaseUri;
+use crate::revocation::{Mechanism, Revocation, Verification, Verifier};
 
 /// How long a name may take to resolve. Lambda has no resolver cache of its own.
 const DNS_BUDGET: Duration = Duration::from_secs(5);
@@ -45,6 +48,8 @@ pub struct Handshake {
     pub tls: String,
     /// Whether the receiver asked for our certificate.
     pub certificate_requested: bool,
+    /// By what the receiver's chain was found not to be revoked.
+    pub revocation: Mechanism,
 }
 
 /// A connection that was not made: nothing was sent to the receiver's application.
@@ -70,6 +75,7 @@ impl ConnectError {
 #[derive(Clone)]
 pub(super) struct Connector {
     config: Arc<ClientConfig>,
+    verifier: Arc<Verifier>,
     policy: AddressPolicy,
 }
 
@@ -78,15 +84,20 @@ impl Connector {
         identity: &Identity,
         trust: &TrustAnchors,
         policy: AddressPolicy,
+        revocation: &Arc<Revocation>,
     ) -> Result<Self, rustls::Error> {
-        let mut config = ClientConfig::builder_with_provider(Arc::new(provider()))
+        let (provider, trust) =
+            (Arc::new(provider()), (Arc::clone(&trust.roots), trust.certificates.clone()));
+        let verifier = Arc::new(Verifier::new(trust, Arc::clone(&provider), Arc::clone(revocation))?);
+        let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-            .with_root_certificates(Arc::clone(&trust.0))
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Verification::new(Arc::clone(&verifier))))
             .with_client_cert_resolver(Arc::new(Always(Arc::clone(&identity.certified))));
         // FAPI-BR 2.2.1, section 6.4: session resumption is off. Renegotiation rustls does not have.
         config.resumption = Resumption::disabled();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { config: Arc::new(config), policy })
+        Ok(Self { config: Arc::new(config), verifier, policy })
     }
 
     async fn connect(self, uri: Uri) -> Result<PeerStream, ConnectError> {
@@ -98,7 +109,7 @@ impl Connector {
         // A small request should leave at once; a socket that cannot be told so still works.
         tcp.set_nodelay(true).unwrap_or_default();
         // hyper may finish a connection that nobody waits for any more, so the limit of the exchange is repeated here.
-        timeout(EXCHANGE_DEADLINE, self.handshake(tcp, peer, name))
+        timeout(EXCHANGE_DEADLINE, self.handshake(tcp, peer, host, name))
             .await
             .unwrap_or_else(|_| Err(ConnectError::new(Failure::Timeout)))
     }
@@ -107,12 +118,16 @@ impl Connector {
         &self,
         tcp: TcpStream,
         peer: SocketAddr,
+        host: &str,
         name: ServerName<'static>,
     ) -> Result<PeerStream, ConnectError> {
         let asked = Arc::new(AtomicBool::new(false));
         let mut config = ClientConfig::clone(&self.config);
         let resolver = Arc::clone(&self.config.client_auth_cert_resolver);
         config.client_auth_cert_resolver = Arc::new(Watched { resolver, asked: Arc::clone(&asked) });
+        let verification = Arc::new(Verification::new(Arc::clone(&self.verifier)));
+        config.dangerous().set_certificate_verifier(Arc::clone(&verification) as Arc<dyn ServerCertVerifier>);
+        let tcp = Watching::new(tcp);
         let stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.map_err(|error| {
             ConnectError::because(classify::handshake(&error, asked.load(Ordering::Relaxed)), error)
         })?;
@@ -120,7 +135,11 @@ impl Connector {
         let version = connection.protocol_version().map(|version| format!("{version:?}")).unwrap_or_default();
         let suite = connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
         let tls = format!("{version} {}", suite.unwrap_or_default());
-        let handshake = Handshake { peer, tls, certificate_requested: asked.load(Ordering::Relaxed) };
+        // A handshake that is complete has verified a certificate.
+        let checked = verification.checked().ok_or_else(|| ConnectError::new(Failure::TlsHandshake))?;
+        self.verifier.report(host, checked);
+        let certificate_requested = asked.load(Ordering::Relaxed);
+        let handshake = Handshake { peer, tls, certificate_requested, revocation: checked.mechanism };
         Ok(PeerStream { stream: TokioIo::new(stream), handshake })
     }
 }
@@ -221,7 +240,7 @@ impl ResolvesClientCert for Watched {
 
 /// A connection to a receiver, with what its handshake showed.
 pub(super) struct PeerStream {
-    stream: TokioIo<TlsStream<TcpStream>>,
+    stream: TokioIo<TlsStream<Watching<TcpStream>>>,
     handshake: Handshake,
 }
 
@@ -237,7 +256,10 @@ impl Read for PeerStream {
         cx: &mut Context<'_>,
         buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
+        // A receiver that wanted a second handshake breaks the connection with whatever alert it thinks fit.
+        let asked = self.stream.inner().get_ref().0.wants_renegotiation();
+        Poll::Ready(read.map_err(|error| if asked { io::Error::other(WantsRenegotiation) } else { error }))
     }
 }
 

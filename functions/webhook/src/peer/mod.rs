@@ -9,6 +9,7 @@ mod connect;
 mod expiry;
 mod identities;
 mod identity;
+mod renegotiation;
 
 pub use client::{Client, Exchange};
 pub use connect::{Handshake, check_addresses, check_host};

@@ -103,7 +103,7 @@ fn failure(result: &str) -> Option<Failure> {
 }
 
 /// Every failure without an answer.
-const ALL: [Failure; 18] = [
+const ALL: [Failure; 20] = [
     Failure::Timeout,
     Failure::InvalidResponse,
     Failure::ConnectionReset,
@@ -117,9 +117,11 @@ const ALL: [Failure; 18] = [
     Failure::CertificateExpired,
     Failure::CertificateNotYetValid,
     Failure::CertificateRevoked,
+    Failure::RevocationUnknown,
     Failure::CertificateInvalid,
     Failure::ProtocolVersion,
     Failure::NoCommonSuite,
     Failure::ClientCertificateRefused,
+    Failure::RenegotiationRefused,
     Failure::TlsHandshake,
 ];

@@ -6,7 +6,9 @@ mod server;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use jiff::SignedDuration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -15,11 +17,13 @@ use webhook::directory::Settings;
 use webhook::edge::Chance;
 use webhook::notification::{Endpoint, InteractionId, Notification, WebhookVersion};
 use webhook::peer::{Client, Exchange, Identity};
+use webhook::revocation::Revocation;
 
 use super::example;
+use crate::aws::Functions;
 
 pub(super) use openssl::{OpenSsl, is_installed};
-pub(super) use pki::{Signer, pki};
+pub(super) use pki::{LIST_URL, Signer, pki};
 pub(super) use server::{Offer, Reply, Seen, Server};
 
 /// Runs a future to its end, and stops whatever it has started.
@@ -28,14 +32,25 @@ pub(super) fn block_on<F: Future>(future: F) -> Result<F::Output, String> {
     Ok(runtime.map_err(|error| format!("no runtime: {error}"))?.block_on(future))
 }
 
+/// Returns the product's client with the identity of this process, which knows of no revocation.
+pub(super) async fn client() -> Result<Client, String> {
+    client_with(&nothing_known().await)
+}
+
+/// Returns what is known of revocation before anything was asked.
+pub(super) async fn nothing_known() -> Arc<Revocation> {
+    let functions = Functions::default();
+    functions.revocation(&functions.hands, SignedDuration::from_hours(1)).await
+}
+
 /// Returns the product's client with the identity of this process.
-pub(super) fn client() -> Result<Client, String> {
-    client_of(&pki().identity())
+pub(super) fn client_with(revocation: &Arc<Revocation>) -> Result<Client, String> {
+    client_of(&pki().identity(), revocation)
 }
 
 /// Returns the product's client with this identity.
-pub(super) fn client_of(identity: &Identity) -> Result<Client, String> {
-    Client::new(identity, &pki().anchors(), AddressPolicy::PublicAndLoopback)
+pub(super) fn client_of(identity: &Identity, revocation: &Arc<Revocation>) -> Result<Client, String> {
+    Client::new(identity, &pki().anchors(), AddressPolicy::PublicAndLoopback, revocation)
         .map_err(|error| format!("no client: {error}"))
 }
 
@@ -59,7 +74,7 @@ pub(super) async fn post(client: &Client, address: SocketAddr) -> Result<(Exchan
 /// Posts one notification to a new receiver; returns what it was named and what the receiver saw.
 pub(super) async fn exchange(offer: Offer) -> Result<(Exchange, String, Vec<Seen>), String> {
     let server = Server::start(offer).await?;
-    let (exchange, id) = post(&client()?, server.address).await?;
+    let (exchange, id) = post(&client().await?, server.address).await?;
     Ok((exchange, id, server.seen()))
 }
 
@@ -76,7 +91,7 @@ pub(super) async fn start_beside_hanging(hanging: usize, offer: Offer) -> Result
         }
     });
     let healthy = Server::start(offer).await?;
-    let client = client()?;
+    let client = client().await?;
     let started = Instant::now();
     for _ in 0..hanging {
         let client = client.clone();

@@ -5,13 +5,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    IsCa, KeyPair, PKCS_RSA_SHA256, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
+    CrlDistributionPoint, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair,
+    PKCS_RSA_SHA256, RevokedCertParams, date_time_ymd,
 };
 use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use webhook::peer::{Identity, TrustAnchors};
+
+/// Where receivers' certificates say that their revocation list is; nobody listens there.
+pub(in crate::vectors) const LIST_URL: &str = "http://127.0.0.1:9/list.crl";
+const SERVER_SERIAL: u64 = 1000;
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
@@ -94,6 +99,27 @@ impl Pki {
         roots
     }
 
+    /// Lists what the trusted authority revoked: the receiver's certificate, or nothing. The list is valid for a week.
+    pub(in crate::vectors) fn revocation_list(&self, revoked: bool, now: Timestamp) -> Vec<u8> {
+        let second = |instant: Timestamp| u64::try_from(instant.as_second()).expect("it is after 1970");
+        let at = |seconds| date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
+        let entry = RevokedCertParams {
+            serial_number: SERVER_SERIAL.into(),
+            revocation_time: at(second(now)),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: at(second(now) - 3600),
+            next_update: at(second(now) + 7 * 24 * 3600),
+            crl_number: 1.into(),
+            issuing_distribution_point: None,
+            revoked_certs: if revoked { vec![entry] } else { Vec::new() },
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.root).expect("a list can be signed").der().to_vec()
+    }
+
     /// Issues a receiver's certificate, in DER and PEM.
     pub(super) fn server_certificate(
         &self,
@@ -103,6 +129,8 @@ impl Pki {
     ) -> (CertificateDer<'static>, String) {
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("the name is valid");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.serial_number = Some(SERVER_SERIAL.into());
+        params.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![LIST_URL.to_owned()] }];
         if expired {
             (params.not_before, params.not_after) = (date_time_ymd(2025, 1, 1), date_time_ymd(2026, 1, 1));
         }

@@ -19,7 +19,7 @@ pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
 fn attempts_are_told_to_nobody_but_the_receiver(vector: &Vector) -> Judgement {
     let attempts = vector.input["attempts"].as_u64().ok_or("input.attempts is no number")?;
     let seen = block_on(async {
-        let (client, server) = (client()?, Server::start(Offer::default()).await?);
+        let (client, server) = (client().await?, Server::start(Offer::default()).await?);
         for _ in 0..attempts {
             post(&client, server.address).await?.0.answer.map_err(|failure| failure.to_string())?;
         }

@@ -8,11 +8,14 @@ use webhook::directory::Settings;
 use webhook::edge::Clock;
 use webhook::notification::AuthorisationServers;
 use webhook::peer::{Exchange, Expiry, Identities, Identity};
+use webhook::revocation::{CrlEntry, Index, sha256_hex};
 
-use super::Scenario::{self, Needs, Played};
+use super::Scenario::{self, Played};
 use super::compare;
+use crate::aws::Functions;
 use crate::vectors::peers::{
-    Offer, OpenSsl, Seen, Server, Signer, block_on, client, client_of, exchange, pki, post,
+    LIST_URL, Offer, OpenSsl, Seen, Server, Signer, block_on, client, client_of, client_with, exchange,
+    nothing_known, pki, post,
 };
 use crate::vectors::{Judgement, Vector};
 
@@ -22,22 +25,22 @@ pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
     ("TLS-003", Played(an_unknown_authority_is_refused_before_anything_is_sent)),
     ("TLS-004", Played(a_certificate_for_another_name_is_refused)),
     ("TLS-005", Played(an_expired_certificate_is_refused)),
-    ("TLS-006", Needs("revocation lists")),
-    ("TLS-007", Needs("revocation lists")),
-    ("TLS-008", Needs("revocation lists")),
+    ("TLS-006", Played(a_revoked_certificate_is_refused)),
+    ("TLS-007", Played(an_old_revocation_list_is_tolerated_within_the_window)),
+    ("TLS-008", Played(an_old_revocation_list_is_tolerated_within_the_window)),
     ("TLS-009", Played(tls_1_1_is_refused)),
     ("TLS-010", Played(the_suite_of_the_vector_is_spoken)),
     ("TLS-011", Played(the_suite_of_the_vector_is_spoken)),
     ("TLS-012", Played(a_cbc_suite_is_refused)),
     ("TLS-013", Played(the_version_of_the_vector_is_spoken)),
-    ("TLS-014", Needs("a name for a receiver that wants renegotiation")),
+    ("TLS-014", Played(a_receiver_that_wants_renegotiation_is_refused_it)),
     ("TLS-015", Played(a_session_is_not_resumed)),
     ("TLS-016", Played(a_certificate_near_its_end_is_used_and_alarms)),
     ("TLS-017", Played(a_brand_is_notified_with_its_own_certificate)),
 ];
 
 /// Those that a receiver has to play which rustls cannot be.
-pub(super) const WITH_OPENSSL: &[&str] = &["TLS-009", "TLS-012"];
+pub(super) const WITH_OPENSSL: &[&str] = &["TLS-009", "TLS-012", "TLS-014"];
 
 /// Says in the words of the vectors what came of an exchange.
 fn told(exchange: &Exchange, id: &str, seen: &[Seen]) -> Value {
@@ -103,10 +106,73 @@ fn a_cbc_suite_is_refused(vector: &Vector) -> Judgement {
 fn play_openssl(vector: &Vector, options: &[&str]) -> Judgement {
     let exchange = block_on(async {
         let server = OpenSsl::start(options).await?;
-        post(&client()?, server.address).await
+        post(&client().await?, server.address).await
     });
     let (exchange, id) = exchange??;
     compare(vector, &told(&exchange, &id, &[]))
+}
+
+fn a_receiver_that_wants_renegotiation_is_refused_it(vector: &Vector) -> Judgement {
+    let exchange = block_on(async {
+        let server = OpenSsl::renegotiating().await?;
+        let (address, client) = (server.address, client().await?);
+        let (exchange, asked) = tokio::join!(post(&client, address), server.asks_again());
+        asked?;
+        exchange
+    });
+    let (exchange, id) = exchange??;
+    compare(vector, &told(&exchange, &id, &[]))
+}
+
+fn a_revoked_certificate_is_refused(vector: &Vector) -> Judgement {
+    if vector.input["crl"] != "serial listed" {
+        return Err(format!("no list says {}", vector.input["crl"]));
+    }
+    let (came, _) = block_on(with_list(true, SignedDuration::ZERO, SignedDuration::from_hours(1)))??;
+    compare(vector, &came)
+}
+
+fn an_old_revocation_list_is_tolerated_within_the_window(vector: &Vector) -> Judgement {
+    let minutes = |field: &str| vector.input[field].as_i64().map(SignedDuration::from_mins);
+    let age = minutes("cache_age_min").ok_or("no age")?;
+    let window = minutes("soft_fail_window_min").ok_or("no window")?;
+    let (mut came, fallbacks) = block_on(with_list(false, age, window))??;
+    if fallbacks == 1 {
+        came["event"] = "revocation_fallback_used".into();
+    }
+    compare(vector, &came)
+}
+
+/// Posts with a list of this age, read as dispatch reads it; returns what came of it and how many fallbacks were counted.
+async fn with_list(
+    revoked: bool,
+    age: SignedDuration,
+    window: SignedDuration,
+) -> Result<(Value, usize), String> {
+    let functions = Functions::default();
+    let (store, now) = (functions.revocation_store().await, functions.hands.now());
+    let list = pki().revocation_list(revoked, now);
+    let row = format!("crl#{}", sha256_hex(LIST_URL.as_bytes()));
+    let parts = store.put_crl(&row, &list, now - age).await.map_err(|error| error.to_string())?;
+    let entry = CrlEntry {
+        issuer: "Trusted root".to_owned(),
+        digest: sha256_hex(&list),
+        bytes: list.len(),
+        parts,
+        written_at: now - age,
+        fetched_at: now - age,
+        this_update: now - age,
+        next_update: now + SignedDuration::from_hours(7 * 24),
+        etag: None,
+    };
+    let index = Index { crls: [(row, entry)].into(), ..Index::default() };
+    store.put_index(&index, now - age).await.map_err(|error| error.to_string())?;
+    let revocation = functions.revocation(&functions.hands, window).await;
+    revocation.ready().await.map_err(|error| error.to_string())?;
+    let server = Server::start(Offer::default()).await?;
+    let (exchange, id) = post(&client_with(&revocation)?, server.address).await?;
+    let came = told(&exchange, &id, &server.seen());
+    Ok((came, functions.metrics.values("RevocationFallbacks").len()))
 }
 
 fn the_suite_of_the_vector_is_spoken(vector: &Vector) -> Judgement {
@@ -146,7 +212,7 @@ fn a_session_is_not_resumed(vector: &Vector) -> Judgement {
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         let offer = Offer { version: Some(version), closes: true, ..Offer::default() };
         let seen = block_on(async {
-            let (client, server) = (client()?, Server::start(offer).await?);
+            let (client, server) = (client().await?, Server::start(offer).await?);
             for _ in 0..2 {
                 post(&client, server.address).await?.0.answer.map_err(|failure| failure.to_string())?;
             }
@@ -164,7 +230,7 @@ fn a_session_is_not_resumed(vector: &Vector) -> Judgement {
 fn exchange_as(identity: &Identity) -> Result<(Exchange, String, Vec<Seen>), String> {
     block_on(async {
         let server = Server::start(Offer { asks: true, ..Offer::default() }).await?;
-        let (exchange, id) = post(&client_of(identity)?, server.address).await?;
+        let (exchange, id) = post(&client_of(identity, &nothing_known().await)?, server.address).await?;
         Ok((exchange, id, server.seen()))
     })?
 }

@@ -1,0 +1,363 @@
+//! Keeps what is known of the revocation of receivers' certificates: lists, and OCSP statuses as the other mechanism.
+//!
+//! Dispatch notes the chains that receivers present. The schedule asks the authorities about them and leaves what they
+//! signed in the directory table; what cannot be had, or is not to be believed, leaves the last good in place.
+
+mod crl;
+mod ocsp;
+mod signature;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
+use thiserror::Error;
+use tokio::time::{Instant, timeout_at};
+use webhook::aws::DirectoryTableError;
+use webhook::edge::{Chance, Clock};
+use webhook::revocation::{
+    CRL_LIMIT, Chain, ChainEntry, CrlEntry, CrlSource, Index, OcspEntry, RevocationStore, crl_source,
+    ocsp_url, sha256_hex,
+};
+use webhook::telemetry::{Chain as Causes, Metrics, Unit};
+
+use self::crl::CrlRefusal;
+use self::ocsp::{OcspRefusal, Question};
+use self::signature::{Link, links};
+use crate::fetch::{FetchError, Fetched, Fetcher};
+
+/// A refresh is made at most once in this time, so that two never write at once; the schedule comes every five minutes.
+const EVERY: SignedDuration = SignedDuration::from_mins(4);
+/// How long all fetches of one refresh may take; with the reads and writes around them they stay within the function's 30 s.
+const BUDGET: Duration = Duration::from_secs(15);
+/// How many authorities are asked at once.
+const AT_ONCE: usize = 16;
+/// How many chains are looked after. There are some sixty initiators.
+const CHAINS: usize = 500;
+/// How many bytes of lists are kept in all: dispatch holds them in memory.
+const LISTS_LIMIT: usize = 12 * 1024 * 1024;
+/// The largest OCSP answer; real ones have some two kilobytes.
+const OCSP_LIMIT: usize = 32 * 1024;
+/// Rows of a list that did not change are written anew after so long, or they would expire.
+const REWRITTEN: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// What a refresh works with.
+#[derive(Clone, Debug)]
+pub struct Refresher {
+    /// Where what is known is kept.
+    pub store: RevocationStore,
+    /// Who asks the authorities.
+    pub fetcher: Arc<Fetcher>,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where nonces come from.
+    pub chance: Chance,
+    /// Where findings are counted.
+    pub metrics: Metrics,
+}
+
+/// What one authority is asked for.
+enum Task {
+    List { source: CrlSource, issuers: Vec<Link>, kept: Option<CrlEntry> },
+    Status { fingerprint: String, url: String, link: Link, kept: Option<OcspEntry> },
+}
+
+/// What came of it.
+enum Done {
+    List(String, CrlEntry),
+    Status(String, OcspEntry),
+}
+
+/// What could not be had, or is not to be believed.
+#[derive(Debug, Error)]
+enum Finding {
+    #[error("it could not be fetched")]
+    Fetch(#[from] FetchError),
+    #[error("the revocation list is not believed")]
+    List(#[from] CrlRefusal),
+    #[error("the status is not believed")]
+    Status(#[from] OcspRefusal),
+    #[error("it could not be kept")]
+    Table(#[from] DirectoryTableError),
+    #[error("the lists have more than {LISTS_LIMIT} bytes in all")]
+    TooMuch,
+    #[error("the time for all of them was over")]
+    Late,
+}
+
+impl Finding {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Fetch(error) => error.code(),
+            Self::List(refusal) => refusal.code(),
+            Self::Status(refusal) => refusal.code(),
+            Self::Table(_) => "directory_unavailable",
+            Self::TooMuch => "lists_too_large",
+            Self::Late => "late",
+        }
+    }
+}
+
+/// Asks the authorities about every chain that receivers presented.
+///
+/// Fails for nobody: what goes wrong is logged and counted, and the next run is five minutes away.
+pub async fn refresh(refresher: &Refresher) {
+    if let Err(error) = refresher.refresh().await {
+        tracing::error!(
+            code = "revocation_unavailable",
+            error = %Causes(&error),
+            "What is known of revocation could not be refreshed."
+        );
+    }
+}
+
+impl Refresher {
+    async fn refresh(&self) -> Result<(), DirectoryTableError> {
+        let now = self.clock.now();
+        if !self.store.claim(now, EVERY).await? {
+            return Ok(());
+        }
+        let deadline = Instant::now() + BUDGET;
+        let (chains, before) = tokio::try_join!(self.store.chains(), self.store.index())?;
+        let before = before.unwrap_or_default();
+        let chains = in_use(chains, now);
+        let tasks = tasks(&chains, &before);
+        // What nobody uses any more is forgotten; the rest keeps what is known of it until there is better.
+        let mut index = Index::default();
+        for (fingerprint, first_seen, _) in &chains {
+            let ocsp = before.chains.get(fingerprint).and_then(|known| known.ocsp.clone());
+            index.chains.insert(fingerprint.clone(), ChainEntry { first_seen: *first_seen, ocsp });
+        }
+        for task in &tasks {
+            if let Task::List { source, kept: Some(kept), .. } = task {
+                index.crls.insert(source.row.clone(), kept.clone());
+            }
+        }
+        let (asked, mut findings) = (tasks.len(), 0);
+        let mut done = stream::iter(tasks)
+            .map(|task| {
+                let (what, host) = (task.what(), task.host());
+                timeout_at(deadline, self.ask(task, now)).map(move |done| (what, host, done))
+            })
+            .buffer_unordered(AT_ONCE);
+        while let Some((what, host, done)) = done.next().await {
+            let kept = match done.unwrap_or(Err(Finding::Late)) {
+                Ok(Done::Status(fingerprint, status)) => {
+                    if let Some(chain) = index.chains.get_mut(&fingerprint) {
+                        chain.ocsp = Some(status);
+                    }
+                    Ok(())
+                }
+                Ok(Done::List(row, list)) => keep(&mut index, row, list),
+                Err(finding) => Err(finding),
+            };
+            if let Err(finding) = kept {
+                findings += 1;
+                self.report(what, &host, &finding, now);
+            }
+        }
+        self.store.put_index(&index, now).await?;
+        tracing::info!(chains = chains.len(), asked, findings, "What is known of revocation was refreshed.");
+        Ok(())
+    }
+
+    async fn ask(&self, task: Task, now: Timestamp) -> Result<Done, Finding> {
+        match task {
+            Task::List { source, issuers, kept } => {
+                let list = self.list(&source, &issuers, kept.as_ref(), now).await?;
+                Ok(Done::List(source.row, list))
+            }
+            Task::Status { fingerprint, url, link, kept } => {
+                let status = self.status(&url, &link, kept.as_ref(), now).await?;
+                Ok(Done::Status(fingerprint, status))
+            }
+        }
+    }
+
+    /// Gets a list from the first of its addresses that has one to be believed.
+    async fn list(
+        &self,
+        source: &CrlSource,
+        issuers: &[Link],
+        kept: Option<&CrlEntry>,
+        now: Timestamp,
+    ) -> Result<CrlEntry, Finding> {
+        let mut finding = Finding::Fetch(FetchError::Url);
+        for (mirror, url) in source.urls.iter().enumerate() {
+            // Only the first address named the version that is kept, and rows have to be written now and then.
+            let known = kept.filter(|kept| mirror == 0 && now.duration_since(kept.written_at) < REWRITTEN);
+            match self.list_from(url, &source.row, issuers, kept, known, now).await {
+                Ok(list) => return Ok(list),
+                Err(error) => finding = error,
+            }
+        }
+        Err(finding)
+    }
+
+    async fn list_from(
+        &self,
+        url: &str,
+        row: &str,
+        issuers: &[Link],
+        kept: Option<&CrlEntry>,
+        known: Option<&CrlEntry>,
+        now: Timestamp,
+    ) -> Result<CrlEntry, Finding> {
+        let etag = known.and_then(|known| known.etag.as_deref());
+        let fetched = self.fetcher.get(url, "application/pkix-crl, */*;q=0.1", etag, CRL_LIMIT).await?;
+        let (list, etag) = match (fetched, known) {
+            (Fetched::Document { bytes, etag, .. }, _) => (bytes, etag),
+            // It is still the one, and that is worth no more than its own dates allow.
+            (Fetched::NotModified { .. }, Some(known)) if known.next_update > now => {
+                return Ok(CrlEntry { fetched_at: now, ..known.clone() });
+            }
+            (Fetched::NotModified { .. }, _) => return Err(CrlRefusal::Expired.into()),
+        };
+        let kept_from = kept.map(|kept| kept.this_update);
+        let believed = issuers
+            .iter()
+            .map(|link| crl::believe(&list, &link.issuer, kept_from, now))
+            .reduce(Result::or)
+            .unwrap_or(Err(CrlRefusal::OtherIssuer))?;
+        let digest = sha256_hex(&list);
+        let entry = match known.filter(|known| known.digest == digest) {
+            Some(known) => CrlEntry { fetched_at: now, etag, ..known.clone() },
+            None => CrlEntry {
+                parts: self.store.put_crl(row, &list, now).await?,
+                issuer: believed.issuer,
+                digest,
+                bytes: list.len(),
+                written_at: now,
+                fetched_at: now,
+                this_update: believed.this_update,
+                next_update: believed.next_update,
+                etag,
+            },
+        };
+        Ok(entry)
+    }
+
+    async fn status(
+        &self,
+        url: &str,
+        link: &Link,
+        kept: Option<&OcspEntry>,
+        now: Timestamp,
+    ) -> Result<OcspEntry, Finding> {
+        let nonce = [self.chance.bits().to_be_bytes(), self.chance.bits().to_be_bytes()].concat();
+        let question = Question::new(link, &nonce).ok_or(OcspRefusal::NotOcsp)?;
+        let body = question.to_der().map_err(|_| OcspRefusal::NotOcsp)?;
+        let request = self
+            .fetcher
+            .request(Method::POST, url)?
+            .header("content-type", "application/ocsp-request")
+            .body(body);
+        match self.fetcher.send(request, OCSP_LIMIT).await? {
+            Fetched::Document { bytes, .. } => {
+                Ok(question.believe(&bytes, kept.map(|kept| kept.this_update), now)?)
+            }
+            Fetched::NotModified { .. } => Err(OcspRefusal::NotOcsp.into()),
+        }
+    }
+
+    fn report(&self, what: &'static str, host: &str, finding: &Finding, now: Timestamp) {
+        let code = finding.code();
+        tracing::warn!(
+            what,
+            host,
+            code,
+            error = %Causes(finding),
+            "An authority could not be asked about revocation; what it said before is kept."
+        );
+        let context = [("what", what), ("host", host), ("code", code)];
+        self.metrics.record(now, ("RevocationFindings", 1.0, Unit::Count), &context);
+    }
+}
+
+/// Leaves out the chains that nobody accepts any more, and what is more than is looked after.
+fn in_use(mut chains: Vec<(String, Timestamp, Chain)>, now: Timestamp) -> Vec<(String, Timestamp, Chain)> {
+    chains.retain(|(.., chain)| chain.valid_until().is_some_and(|until| until > now));
+    if chains.len() > CHAINS {
+        tracing::error!(
+            code = "too_many_chains",
+            chains = chains.len(),
+            "More certificate chains are in use than revocation is checked of."
+        );
+        // The newest are those in use: a receiver that renews its certificate leaves the one before it behind.
+        chains.sort_by_key(|(_, first_seen, _)| std::cmp::Reverse(*first_seen));
+        chains.truncate(CHAINS);
+    }
+    chains
+}
+
+/// Takes a list up unless all of them would become too large.
+fn keep(index: &mut Index, row: String, list: CrlEntry) -> Result<(), Finding> {
+    let others = index.crls.iter().filter(|(other, _)| **other != row);
+    let bytes = others.map(|(_, other)| other.bytes).sum::<usize>() + list.bytes;
+    if bytes > LISTS_LIMIT {
+        return Err(Finding::TooMuch);
+    }
+    index.crls.insert(row, list);
+    Ok(())
+}
+
+/// Says what is to be asked: each list once, whoever uses it, and the status of each leaf. What was fetched longest ago
+/// comes first, so that a slow authority never keeps the same ones waiting.
+fn tasks(chains: &[(String, Timestamp, Chain)], before: &Index) -> Vec<Task> {
+    let (mut lists, mut tasks) = (BTreeMap::<CrlSource, Vec<Link>>::new(), Vec::new());
+    for (fingerprint, _, chain) in chains {
+        let links = links(chain.certificates());
+        if let Some(leaf) = links.first()
+            && let Some(url) = ocsp_url(&leaf.certificate)
+        {
+            let kept = before.chains.get(fingerprint).and_then(|known| known.ocsp.clone());
+            tasks.push(Task::Status { fingerprint: fingerprint.clone(), url, link: leaf.clone(), kept });
+        }
+        for link in links {
+            let Some(source) = crl_source(&link.certificate) else { continue };
+            let issuers = lists.entry(source).or_default();
+            if issuers.iter().all(|other| other.issuer != link.issuer) {
+                issuers.push(link);
+            }
+        }
+    }
+    let mut rows = BTreeSet::new();
+    for (source, issuers) in lists {
+        // Certificates may name the mirrors of one list in part; one of them is enough.
+        if rows.insert(source.row.clone()) {
+            let kept = before.crls.get(&source.row).cloned();
+            tasks.push(Task::List { source, issuers, kept });
+        }
+    }
+    tasks.sort_by_key(Task::fetched_at);
+    tasks
+}
+
+impl Task {
+    fn fetched_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::List { kept, .. } => kept.as_ref().map(|kept| kept.fetched_at),
+            Self::Status { kept, .. } => kept.as_ref().map(|kept| kept.fetched_at),
+        }
+    }
+
+    fn what(&self) -> &'static str {
+        match self {
+            Self::List { .. } => "crl",
+            Self::Status { .. } => "ocsp",
+        }
+    }
+
+    /// Returns the host alone: an address may carry what no log should.
+    fn host(&self) -> String {
+        let url = match self {
+            Self::List { source, .. } => source.urls.first().map(String::as_str),
+            Self::Status { url, .. } => Some(url.as_str()),
+        };
+        let host = url.and_then(|url| reqwest::Url::parse(url).ok()?.host_str().map(str::to_owned));
+        host.unwrap_or_default()
+    }
+}

@@ -1,0 +1,20 @@
+//! Whether a receiver's certificate was revoked, as "Diretrizes para validação de certificados digitais" 1.0.0 asks
+//! (IN BCB 720, items 3.28 to 3.30): revocation lists first, OCSP as the other mechanism, a cache with a stated life, and a
+//! failure to know tolerated inside a window only.
+//!
+//! Nothing here fetches. The directory function keeps lists and statuses in its table ([`store`](RevocationStore)); dispatch
+//! reads them beside its work ([`Revocation`]) and decides in the handshake ([`decide`]).
+
+mod chain;
+mod decide;
+mod index;
+mod snapshot;
+mod store;
+mod verifier;
+
+pub use chain::{Chain, CrlSource, crl_source, ocsp_url, sha256_hex};
+pub use decide::{CRL_LIVES, Checked, Evidence, Mechanism, Verdict, decide};
+pub use index::{CRL_LIMIT, ChainEntry, CrlEntry, Index, OcspEntry, OcspStatus};
+pub use snapshot::{Revocation, RevocationUnavailable};
+pub use store::RevocationStore;
+pub(crate) use verifier::{Verification, Verifier};

@@ -1,0 +1,278 @@
+//! What dispatch knows of revocation: read from the table at the start and every five minutes beside the work.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use rustls::pki_types::CertificateRevocationListDer;
+use thiserror::Error;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use super::chain::{Chain, crl_source};
+use super::decide::{Checked, Evidence, Mechanism, Verdict, decide};
+use super::index::Index;
+use super::store::RevocationStore;
+use crate::aws::DirectoryTableError;
+use crate::edge::Clock;
+use crate::telemetry::{Chain as Causes, Metrics, Unit};
+
+/// How long what was read is used before the table is looked at again.
+const LIVES: SignedDuration = SignedDuration::from_mins(5);
+/// The same where the table did not answer.
+const AGAIN: SignedDuration = SignedDuration::from_secs(30);
+/// What was read longer ago, as when the environment was frozen, is read anew before it is used.
+const TOO_OLD: SignedDuration = SignedDuration::from_mins(10);
+/// How long a message waits for that.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// What a fault of the table is called.
+const CODE: &str = "revocation_unavailable";
+
+/// Knows what is known of revocation, and decides by it.
+#[derive(Debug)]
+pub struct Revocation {
+    store: RevocationStore,
+    window: SignedDuration,
+    clock: Clock,
+    metrics: Metrics,
+    started: Timestamp,
+    state: RwLock<State>,
+    looking: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    snapshot: Arc<Snapshot>,
+    /// When the table was last asked.
+    looked_at: Option<Timestamp>,
+    /// When it last answered.
+    answered_at: Option<Timestamp>,
+    /// The chains presented to this process that were not in the index.
+    seen: HashMap<String, Seen>,
+}
+
+#[derive(Clone, Debug)]
+struct Seen {
+    first: Timestamp,
+    /// What has to be written yet.
+    unnoted: Option<Chain>,
+}
+
+/// What was read at one time.
+#[derive(Debug, Default)]
+pub(super) struct Snapshot {
+    pub(super) index: Index,
+    /// The lists, by row, each with its digest.
+    crls: BTreeMap<String, (String, CertificateRevocationListDer<'static>)>,
+    /// Rises whenever the lists change.
+    pub(super) generation: u64,
+}
+
+impl Snapshot {
+    pub(super) fn lists(&self) -> Vec<CertificateRevocationListDer<'static>> {
+        self.crls.values().map(|(_, list)| list.clone()).collect()
+    }
+
+    /// Returns when all lists of a chain were last known to be the valid ones; `None` if any is missing.
+    fn crl_good_at(&self, chain: &Chain) -> Option<Timestamp> {
+        let path = chain.path();
+        let dates = path.into_iter().map(|certificate| {
+            let row = crl_source(certificate)?.row;
+            self.crls.get(&row)?;
+            Some(self.index.crls.get(&row)?.good_at())
+        });
+        dates.collect::<Option<Vec<_>>>()?.into_iter().min()
+    }
+}
+
+/// The table has not answered for as long as a failure to know is tolerated: our own fault, which consumes no attempt.
+#[derive(Clone, Copy, Debug, Error)]
+#[error("what is known of revocation could neither be read nor written for {minutes} minutes")]
+pub struct RevocationUnavailable {
+    minutes: i64,
+}
+
+impl RevocationUnavailable {
+    /// The fault's stable code.
+    pub const CODE: &str = CODE;
+}
+
+impl Revocation {
+    /// Reads from this store; a failure to know is tolerated for as long as the window.
+    pub fn new(store: RevocationStore, window: SignedDuration, clock: Clock, metrics: Metrics) -> Self {
+        let started = clock.now();
+        Self { store, window, clock, metrics, started, state: RwLock::default(), looking: Mutex::default() }
+    }
+
+    /// Makes sure that what is known is not too old to decide by, before an attempt begins.
+    ///
+    /// Looks at the table when it is time to: beside the work, unless there is nothing yet or it is too old. A table that
+    /// does not answer stops nobody before the window is over.
+    pub async fn ready(self: &Arc<Self>) -> Result<(), RevocationUnavailable> {
+        let now = self.clock.now();
+        if self.is_due(now) {
+            let answered_at = self.read(|state| state.answered_at);
+            if answered_at.is_some_and(|at| !is_past(at, TOO_OLD, now)) {
+                let this = Arc::clone(self);
+                tokio::spawn(async move { this.look().await });
+            } else if timeout(PATIENCE, Box::pin(self.look())).await.is_err() {
+                self.update(|state| state.looked_at = Some(now));
+                tracing::error!(code = CODE, "The directory table did not answer in time about revocation.");
+            }
+        }
+        let blind = self.blind_for(now);
+        if blind > self.window { Err(RevocationUnavailable { minutes: blind.as_mins() }) } else { Ok(()) }
+    }
+
+    /// Returns for how long the table has not answered, or has not taken a chain whose window runs.
+    fn blind_for(&self, now: Timestamp) -> SignedDuration {
+        self.read(|state| {
+            let read = state.answered_at.unwrap_or(self.started);
+            let unnoted = state.seen.values().filter(|seen| seen.unnoted.is_some()).map(|seen| seen.first);
+            now.duration_since(unnoted.fold(read, Timestamp::min))
+        })
+    }
+
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.read(|state| {
+            let lives = if state.looked_at == state.answered_at { LIVES } else { AGAIN };
+            state.looked_at.is_none_or(|at| is_past(at, lives, now))
+        })
+    }
+
+    /// Reads the table, and writes what it did not take before.
+    async fn look(&self) {
+        let _guard = self.looking.lock().await;
+        let now = self.clock.now();
+        // Another task may have looked while this one waited.
+        if !self.is_due(now) {
+            return;
+        }
+        let found = self.load().await;
+        self.update(|state| {
+            state.looked_at = Some(now);
+            if let Ok(snapshot) = &found {
+                state.answered_at = Some(now);
+                state.snapshot = Arc::clone(snapshot);
+                let chains = &snapshot.index.chains;
+                state.seen.retain(|name, seen| seen.unnoted.is_some() || !chains.contains_key(name));
+            }
+        });
+        if let Err(error) = found {
+            tracing::error!(
+                code = CODE,
+                error = %Causes(&error),
+                "What is known of revocation could not be read; what was read before stays in use."
+            );
+        }
+        let unnoted = self
+            .read(|state| state.seen.values().filter_map(|seen| seen.unnoted.clone()).collect::<Vec<_>>());
+        for chain in unnoted {
+            // As first seen now: nobody could ask about it before, which is no fault of the receiver.
+            self.note(&chain, now).await;
+        }
+    }
+
+    async fn load(&self) -> Result<Arc<Snapshot>, DirectoryTableError> {
+        let before = self.snapshot();
+        let index = self.store.index().await?.unwrap_or_default();
+        let (mut crls, mut changed) = (BTreeMap::new(), false);
+        for (row, entry) in &index.crls {
+            match before.crls.get(row) {
+                Some((digest, list)) if *digest == entry.digest => {
+                    crls.insert(row.clone(), (digest.clone(), list.clone()));
+                }
+                known => {
+                    changed = true;
+                    // Rows that are being written are read next time; the list before them says more than none.
+                    let read = self.store.crl(row, entry).await?;
+                    let read =
+                        read.map(|list| (entry.digest.clone(), CertificateRevocationListDer::from(list)));
+                    if let Some(list) = read.or_else(|| known.cloned()) {
+                        crls.insert(row.clone(), list);
+                    }
+                }
+            }
+        }
+        changed |= crls.len() != before.crls.len();
+        let generation = before.generation + u64::from(changed);
+        Ok(Arc::new(Snapshot { index, crls, generation }))
+    }
+
+    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
+        self.read(|state| Arc::clone(&state.snapshot))
+    }
+
+    /// Decides whether a chain that holds may be used; `determined` says whether valid lists call none of it revoked.
+    ///
+    /// Waits for nothing: a chain that is new is noted beside.
+    pub(super) fn judge(self: &Arc<Self>, chain: &Chain, determined: bool) -> Verdict {
+        let (snapshot, now) = (self.snapshot(), self.clock.now());
+        let name = chain.fingerprint();
+        let known = snapshot.index.chains.get(&name);
+        let evidence = Evidence {
+            determined,
+            crl_good_at: snapshot.crl_good_at(chain),
+            ocsp: known.and_then(|known| known.ocsp.clone()),
+            first_seen: known.map_or_else(|| self.first_seen(name, chain, now), |known| known.first_seen),
+        };
+        decide(&evidence, now, self.window)
+    }
+
+    /// Returns when a chain that the index does not hold was first seen, and has it noted if that is now.
+    fn first_seen(self: &Arc<Self>, name: String, chain: &Chain, now: Timestamp) -> Timestamp {
+        if let Some(first) = self.read(|state| state.seen.get(&name).map(|seen| seen.first)) {
+            return first;
+        }
+        self.update(|state| state.seen.insert(name, Seen { first: now, unnoted: Some(chain.clone()) }));
+        let (this, chain) = (Arc::clone(self), chain.clone());
+        tokio::spawn(async move { this.note(&chain, now).await });
+        now
+    }
+
+    async fn note(&self, chain: &Chain, first: Timestamp) {
+        let name = chain.fingerprint();
+        match self.store.note(chain, first).await {
+            Ok(first) => self.update(|state| {
+                state.seen.insert(name, Seen { first, unnoted: None });
+            }),
+            Err(error) => tracing::error!(
+                code = CODE,
+                error = %Causes(&error),
+                "A receiver's certificate chain could not be noted for revocation checks; that is tried again."
+            ),
+        }
+    }
+
+    /// Reports that a chain was accepted by anything but current lists.
+    pub(crate) fn report(&self, host: &str, checked: Checked) {
+        if checked.mechanism == Mechanism::Crl {
+            return;
+        }
+        let mechanism = checked.mechanism.as_str();
+        tracing::warn!(
+            event = "revocation_fallback_used",
+            host,
+            mechanism,
+            age_s = checked.age.as_secs(),
+            "A receiver's certificate was accepted without a current revocation list."
+        );
+        let context = [("event", "revocation_fallback_used"), ("host", host), ("mechanism", mechanism)];
+        self.metrics.record(self.clock.now(), ("RevocationFallbacks", 1.0, Unit::Count), &context);
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+        read(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn update<T>(&self, update: impl FnOnce(&mut State) -> T) -> T {
+        update(&mut self.state.write().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Says whether an instant is further back than `limit`, or ahead, as when a clock was set.
+fn is_past(at: Timestamp, limit: SignedDuration, now: Timestamp) -> bool {
+    let age = now.duration_since(at);
+    age.is_negative() || age >= limit
+}

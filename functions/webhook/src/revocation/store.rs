@@ -1,0 +1,100 @@
+//! Lists, statuses and chains in the directory table.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
+
+use super::chain::{Chain, sha256_hex};
+use super::index::{CrlEntry, Index};
+use crate::aws::{DOCUMENT_LIMIT, DirectoryTable, DirectoryTableError, Document};
+
+/// The row of the index.
+const INDEX: &str = "revocation";
+/// What the names of chains start with.
+const CHAIN: &str = "chain#";
+/// How long rows live that are written anew long before that.
+const LIVES: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How long a chain's row outlives the chain.
+const OUTLIVES: SignedDuration = SignedDuration::from_hours(24);
+/// How many rows of a list are read at once.
+const AT_ONCE: usize = 4;
+
+/// Keeps what is known of revocation.
+#[derive(Clone, Debug)]
+pub struct RevocationStore(DirectoryTable);
+
+impl RevocationStore {
+    /// Uses this table.
+    pub fn new(table: DirectoryTable) -> Self {
+        Self(table)
+    }
+
+    /// Claims the refresh, which is not to run twice at once; `false` if it was claimed less than `every` ago.
+    pub async fn claim(&self, now: Timestamp, every: SignedDuration) -> Result<bool, DirectoryTableError> {
+        self.0.claim("revocation-refresh", now, every).await
+    }
+
+    /// Reads the index; `None` before the first refresh. One that cannot be read is none: the next refresh writes it anew.
+    pub async fn index(&self) -> Result<Option<Index>, DirectoryTableError> {
+        let document = self.0.get(INDEX).await?;
+        Ok(document.and_then(|document| serde_json::from_slice(&document.bytes).ok()))
+    }
+
+    /// Writes the index.
+    pub async fn put_index(&self, index: &Index, now: Timestamp) -> Result<(), DirectoryTableError> {
+        let bytes = serde_json::to_vec(index).unwrap_or_default();
+        self.0.put(INDEX, &document(bytes, now), LIVES).await
+    }
+
+    /// Reads a list; `None` if its rows are not those that the index speaks of, as while they are being written.
+    pub async fn crl(&self, row: &str, entry: &CrlEntry) -> Result<Option<Vec<u8>>, DirectoryTableError> {
+        let parts: Vec<_> = stream::iter(0..entry.parts)
+            .map(async |part| self.0.get(&part_name(row, part)).await)
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
+        let list: Vec<u8> = parts.into_iter().flatten().flat_map(|document| document.bytes).collect();
+        Ok((sha256_hex(&list) == entry.digest).then_some(list))
+    }
+
+    /// Writes a list, over as many rows as it needs; returns how many.
+    pub async fn put_crl(
+        &self,
+        row: &str,
+        list: &[u8],
+        now: Timestamp,
+    ) -> Result<usize, DirectoryTableError> {
+        let parts: Vec<_> = list.chunks(DOCUMENT_LIMIT).enumerate().collect();
+        for (part, bytes) in &parts {
+            self.0.put(&part_name(row, *part), &document(bytes.to_vec(), now), LIVES).await?;
+        }
+        Ok(parts.len())
+    }
+
+    /// Notes a chain unless it is noted already; returns when it was first.
+    ///
+    /// Its row lives as long as the leaf, so that no chain is new twice and none has to be renewed.
+    pub async fn note(&self, chain: &Chain, now: Timestamp) -> Result<Timestamp, DirectoryTableError> {
+        let name = format!("{CHAIN}{}", chain.fingerprint());
+        let lives = chain.valid_until().map_or(LIVES, |until| until.duration_since(now)) + OUTLIVES;
+        let noted = self.0.put_new(&name, &document(chain.to_bytes(), now), lives).await?;
+        Ok(noted.map_or(now, |noted| noted.fetched_at))
+    }
+
+    /// Reads every chain that was noted: its fingerprint, when it was first seen, and itself.
+    pub async fn chains(&self) -> Result<Vec<(String, Timestamp, Chain)>, DirectoryTableError> {
+        let rows = self.0.all(CHAIN).await?;
+        let chain = |(name, document): (String, Document)| {
+            let fingerprint = name.strip_prefix(CHAIN)?.to_owned();
+            Some((fingerprint, document.fetched_at, Chain::from_bytes(&document.bytes)?))
+        };
+        Ok(rows.into_iter().filter_map(chain).collect())
+    }
+}
+
+fn part_name(row: &str, part: usize) -> String {
+    format!("{row}#{part}")
+}
+
+fn document(bytes: Vec<u8>, now: Timestamp) -> Document {
+    Document { bytes, fetched_at: now, fresh_until: now, etag: None }
+}
