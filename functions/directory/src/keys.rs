@@ -1,9 +1,11 @@
 //! The keys that the Directory signs software statements with, kept with their age.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
+use tokio::time::{Instant, sleep};
 use webhook::aws::{DirectoryTable, DirectoryTableError, Document};
 use webhook::directory::{Environment, Keys, KeysError, Statement, StatementError};
 use webhook::edge::Clock;
@@ -19,6 +21,9 @@ const CLAIM: &str = "jwks-claim";
 const LIMIT: usize = 256 * 1024;
 /// An unknown key is looked for at most this often, so that a flood of forged statements is not one on the Directory.
 const AT_MOST_EVERY: SignedDuration = SignedDuration::from_mins(1);
+/// How long what another call fetches at the same time is waited for.
+const OTHERS_BUDGET: Duration = Duration::from_secs(3);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// The last good key set stays however long the Directory is away.
 const LIVES: SignedDuration = SignedDuration::from_hours(24 * 365 * 10);
 
@@ -96,10 +101,18 @@ impl DirectoryKeys {
         if self.table.claim(CLAIM, now, AT_MOST_EVERY).await? {
             return self.fetch(known).await;
         }
-        // Somebody else did so; this is what came of it.
-        match self.known().await? {
-            Some((document, keys)) if now.duration_since(document.fetched_at) <= AT_MOST_EVERY => Ok(keys),
-            _ => Err(KeysMissing::TriedJustNow),
+        // Somebody else did so, or is at it: many first registrations may come at once.
+        let until = Instant::now() + OTHERS_BUDGET;
+        loop {
+            if let Some((document, keys)) = self.known().await?
+                && now.duration_since(document.fetched_at) <= AT_MOST_EVERY
+            {
+                return Ok(keys);
+            }
+            if Instant::now() >= until {
+                return Err(KeysMissing::TriedJustNow);
+            }
+            sleep(LOOK_EVERY).await;
         }
     }
 
