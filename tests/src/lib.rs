@@ -6,6 +6,7 @@ pub mod conformance;
 pub mod contract;
 pub mod dispatch;
 pub mod judges;
+pub mod on_stack;
 pub mod skip;
 pub mod vectors;
 pub mod world;

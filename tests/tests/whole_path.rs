@@ -4,20 +4,18 @@
 //! Every test has a client and a receiver of its own, so all of them run at once and their waits pass side by side.
 
 use std::collections::BTreeSet;
-use std::future::Future;
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use arauto::local::{AUTHORISATION_SERVER_ID, changes_of_all_kinds};
 use arauto::receiver::{Body, Received};
-use arauto::stack::Progress;
 use http::Method;
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
 use tests::judges::{INSTALL_NGINX, INSTALL_PRISM, Nginx, Prism, Upstream, find_nginx, find_prism};
+use tests::on_stack::{self, Shared, trial};
 use tests::skip;
 use tests::world::{PREFIX, SECOND_BRAND, SECOND_NAME, World, between, new_change, now, tag};
 use webhook::delivery::AttemptMessage;
@@ -34,64 +32,23 @@ const THIRD: Duration = Duration::from_secs(110);
 const LATENESS_MS: i128 = 10_000;
 
 fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    // The tests wait, they do not compute.
-    arguments.test_threads.get_or_insert(64);
     let world = Shared::default();
     let judged = judged_trials(&world);
     let skipped: Vec<_> = judged.iter().filter_map(Judged::skipped).collect();
     let judged = judged.into_iter().map(|judged| judged.trial.with_ignored_flag(judged.missing.is_some()));
-    let trials: Vec<_> = trials(&world).into_iter().chain(judged).collect();
-    let runs = !arguments.list && trials.iter().any(|trial| is_asked_for(&arguments, trial.name()));
-    if runs {
-        match World::start(Progress::stderr()) {
-            Ok(started) => world.set(started).map_err(drop).expect("set once"),
-            Err(error) => {
-                writeln!(std::io::stderr(), "the local stack did not start: {error:#}").ok();
-                return ExitCode::FAILURE;
-            }
-        }
-    }
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    if conclusion.has_failed()
-        && let Some(world) = world.get()
-    {
-        world.show_logs();
-    }
-    let stopped = Arc::into_inner(world).and_then(OnceLock::into_inner).map_or(Ok(()), World::stop);
-    if let Err(error) = &stopped {
-        writeln!(std::io::stderr(), "the local stack did not stop: {error:#}").ok();
-    }
-    let some_skipped = runs && !skipped.is_empty();
-    let noted = if some_skipped {
-        let count = skipped.len();
-        let text = format!(
-            "skipped: {count} tests that need what is not installed here\n  {}",
-            skipped.join("\n  ")
-        );
+    let trials = trials(&world).into_iter().chain(judged).collect();
+    let ran = on_stack::run(Arguments::from_args(), world, trials);
+    let noted = if ran.some && !skipped.is_empty() {
+        let (count, names) = (skipped.len(), skipped.join("\n  "));
+        let text = format!("skipped: {count} tests that need what is not installed here\n  {names}");
         writeln!(std::io::stdout(), "{text}").ok();
         // Other tests run after these; `make test` shows it last.
         skip::note(&text)
     } else {
         Ok(())
     };
-    if conclusion.has_failed() || stopped.is_err() || noted.is_err() {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    }
+    if ran.passed && noted.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
-
-/// Says whether a test of this name is to run; a stack is worth starting only if one is.
-fn is_asked_for(arguments: &Arguments, name: &str) -> bool {
-    let exact = arguments.exact;
-    arguments
-        .filter
-        .as_deref()
-        .is_none_or(|filter| if exact { name == filter } else { name.contains(filter) })
-}
-
-type Shared = Arc<OnceLock<World>>;
 
 fn trials(world: &Shared) -> Vec<Trial> {
     macro_rules! trials {
@@ -142,17 +99,6 @@ fn judged_trials(world: &Shared) -> Vec<Judged> {
         Box::pin(prism_finds_nothing_wrong_with_any_endpoint(world))
     });
     vec![Judged { trial: by_nginx, missing: nginx }, Judged { trial: by_prism, missing: nginx.or(prism) }]
-}
-
-type Test<'a> = std::pin::Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
-
-fn trial(name: &str, world: &Shared, test: impl for<'a> Fn(&'a World) -> Test<'a> + Send + 'static) -> Trial {
-    let world = Arc::downgrade(world);
-    Trial::test(name, move || {
-        let world = world.upgrade().ok_or("the stack is gone")?;
-        let world = world.get().ok_or("the stack is not up")?;
-        Ok(world.run(test(world))?)
-    })
 }
 
 async fn each_of_the_five_endpoints_is_notified_as_published(world: &World) -> Result<()> {
