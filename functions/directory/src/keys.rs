@@ -13,10 +13,6 @@ use webhook::telemetry::Chain;
 
 use crate::fetch::{FetchError, Fetcher, renew};
 
-/// The name of the key set in the directory table.
-const NAME: &str = "jwks";
-/// The name of the claim to fetch it.
-const CLAIM: &str = "jwks-claim";
 /// A key set of the Directory has a few kilobytes.
 const LIMIT: usize = 256 * 1024;
 /// An unknown key is looked for at most this often, so that a flood of forged statements is not one on the Directory.
@@ -98,7 +94,7 @@ impl DirectoryKeys {
     /// Fetches the keys unless that was done within the last minute.
     async fn look_again(&self, known: Option<(Document, Keys)>) -> Result<Keys, KeysMissing> {
         let now = self.clock.now();
-        if self.table.claim(CLAIM, now, AT_MOST_EVERY).await? {
+        if self.table.claim(&format!("jwks-claim#{}", self.environment.name), now, AT_MOST_EVERY).await? {
             return self.fetch(known).await;
         }
         // Somebody else did so, or is at it: many first registrations may come at once.
@@ -116,10 +112,21 @@ impl DirectoryKeys {
         }
     }
 
+    /// The name of the key set in the directory table: a stack may change its environment.
+    fn name(&self) -> String {
+        format!("jwks#{}", self.environment.name)
+    }
+
     async fn known(&self) -> Result<Option<(Document, Keys)>, KeysMissing> {
-        let Some(document) = self.table.get(NAME).await? else { return Ok(None) };
-        let keys = Keys::from_json(&document.bytes)?;
-        Ok(Some((document, keys)))
+        let Some(document) = self.table.get(&self.name()).await? else { return Ok(None) };
+        match Keys::from_json(&document.bytes) {
+            Ok(keys) => Ok(Some((document, keys))),
+            Err(error) => {
+                // Another release may have kept what this one reads otherwise: fetched anew, it heals.
+                tracing::error!(code = "keys_unreadable", error = %Chain(&error), "The Directory's keys that are kept cannot be read.");
+                Ok(None)
+            }
+        }
     }
 
     async fn fetch(&self, known: Option<(Document, Keys)>) -> Result<Keys, KeysMissing> {
@@ -130,7 +137,7 @@ impl DirectoryKeys {
             Keys::from_json(&bytes).map(|_| bytes).map_err(KeysMissing::from)
         })?;
         let keys = Keys::from_json(&document.bytes)?;
-        self.table.put(NAME, &document, LIVES).await?;
+        self.table.put(&self.name(), &document, LIVES).await?;
         Ok(keys)
     }
 }

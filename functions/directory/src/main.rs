@@ -32,7 +32,7 @@ async fn main() -> Result<(), Error> {
         participants: ParticipantsList {
             table: kept.clone(),
             fetcher: Arc::clone(&fetcher),
-            url: environment.participants_url.clone(),
+            environment: environment.clone(),
             clock: clock.clone(),
         },
         software: SoftwareStatements {

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use thiserror::Error;
 use webhook::aws::{DirectoryTable, DirectoryTableError, Document};
-use webhook::directory::{Participants, ParticipantsError};
+use webhook::directory::{Environment, Participants, ParticipantsError};
 use webhook::edge::Clock;
 use webhook::telemetry::Chain;
 
 use crate::fetch::{FetchError, Fetcher, renew};
 
-/// The name of the list in the directory table.
-const NAME: &str = "participants";
 /// The production list has some 15 MB.
 const LIMIT: usize = 32 * 1024 * 1024;
 /// The last good list stays however long the Directory is away.
@@ -25,8 +23,8 @@ pub struct ParticipantsList {
     pub table: DirectoryTable,
     /// How it is fetched.
     pub fetcher: Arc<Fetcher>,
-    /// Where it is.
-    pub url: String,
+    /// Whose it is.
+    pub environment: Environment,
     /// What time it is.
     pub clock: Clock,
 }
@@ -43,41 +41,45 @@ pub enum ListMissing {
     /// What it answers is not the list.
     #[error("the list of participants cannot be used")]
     List(#[from] ParticipantsError),
-    /// What is kept was not written by this version.
-    #[error("the list of participants that is kept cannot be read")]
-    Kept(#[from] serde_json::Error),
 }
 
 impl ParticipantsList {
     /// Returns the list, fetched anew if the one that is kept is not fresh any more; the last good one if that fails.
     pub async fn current(&self) -> Result<Participants, ListMissing> {
-        let known = self.table.get(NAME).await?;
-        if let Some(document) = &known
+        // What another release kept and this one cannot read is as good as nothing: fetched anew, it heals.
+        let known = self.table.get(&self.name()).await?;
+        let known = known.and_then(|document| Some((read(&document)?, document)));
+        if let Some((list, document)) = &known
             && self.clock.now() < document.fresh_until
         {
-            return Ok(serde_json::from_slice(&document.bytes)?);
+            return Ok(list.clone());
         }
-        let fetched = match self.fetch(known.clone()).await {
-            Ok(document) => document,
-            Err(error) => match known {
-                Some(document) => {
-                    tracing::error!(
-                        code = "participants_not_fetched",
-                        error = %Chain(&error),
-                        fetched_at = %document.fetched_at,
-                        "The list of participants could not be fetched; the last good one stays in use."
-                    );
-                    document
-                }
-                None => return Err(error),
-            },
-        };
-        Ok(serde_json::from_slice(&fetched.bytes)?)
+        let (last_good, known) = known.unzip();
+        let fetched_at = known.as_ref().map(|document| document.fetched_at.to_string());
+        match (self.fetch(known).await, last_good) {
+            (Ok(list), _) => Ok(list),
+            (Err(error), Some(list)) => {
+                tracing::error!(
+                    code = "participants_not_fetched",
+                    error = %Chain(&error),
+                    fetched_at,
+                    "The list of participants could not be fetched; the last good one stays in use."
+                );
+                Ok(list)
+            }
+            (Err(error), None) => Err(error),
+        }
     }
 
-    async fn fetch(&self, known: Option<Document>) -> Result<Document, ListMissing> {
+    /// The name of the list in the directory table: a stack may change its environment.
+    fn name(&self) -> String {
+        format!("participants#{}", self.environment.name)
+    }
+
+    async fn fetch(&self, known: Option<Document>) -> Result<Participants, ListMissing> {
         let etag = known.as_ref().and_then(|document| document.etag.as_deref());
-        let fetched = self.fetcher.get(&self.url, "application/json", etag, LIMIT).await?;
+        let fetched =
+            self.fetcher.get(&self.environment.participants_url, "application/json", etag, LIMIT).await?;
         let document = renew(known, fetched, self.clock.now(), |bytes| {
             let list = Participants::from_json(&bytes)?;
             if list.odd_entries > 0 {
@@ -87,9 +89,13 @@ impl ParticipantsList {
                     "The list of participants names an organisation twice, or one without an id."
                 );
             }
-            Ok::<_, ListMissing>(serde_json::to_vec(&list)?)
+            Ok::<_, ListMissing>(serde_json::to_vec(&list).expect("a list serialises"))
         })?;
-        self.table.put(NAME, &document, LIVES).await?;
-        Ok(document)
+        self.table.put(&self.name(), &document, LIVES).await?;
+        read(&document).ok_or_else(|| ParticipantsError::NotList.into())
     }
+}
+
+fn read(document: &Document) -> Option<Participants> {
+    serde_json::from_slice(&document.bytes).ok()
 }

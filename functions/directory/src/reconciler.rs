@@ -1,8 +1,10 @@
 //! The schedule's comparison of what the Directory says with what is registered, and what follows from it.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
+use tokio::time::sleep;
 use webhook::aws::{Receivers, ReceiversError};
 use webhook::directory::{
     DirectorySays, Participants, Registration, Software, SoftwareShown, Suspension, reconcile,
@@ -16,6 +18,8 @@ use crate::software::{SoftwareError, SoftwareStatements};
 
 /// How many software statements are asked for at once: the Directory limits who asks too fast.
 const AT_ONCE: usize = 8;
+/// How long the API is asked in one run: less than half of what the function has, whatever the API does.
+const SOFTWARE_BUDGET: Duration = Duration::from_secs(25);
 /// How many software statements are asked for in one run; there are some sixty initiators.
 const MOST_SOFTWARE: usize = 500;
 
@@ -100,25 +104,40 @@ impl Reconciler {
         let wanted = registrations.iter().filter(|registration| registration.base_uri.is_some());
         let wanted: HashSet<&Software> =
             wanted.filter_map(Registration::software).take(MOST_SOFTWARE).collect();
+        let count = wanted.len();
         let questions: Vec<_> = wanted.into_iter().map(|software| self.ask(software)).collect();
-        let answers: Vec<_> = stream::iter(questions).buffer_unordered(AT_ONCE).collect().await;
+        // What was answered in time counts; the rest is asked in the next run.
+        let answers: Vec<_> = stream::iter(questions)
+            .buffer_unordered(AT_ONCE)
+            .take_until(Box::pin(sleep(SOFTWARE_BUDGET)))
+            .collect()
+            .await;
+        let unanswered = count - answers.len();
         let (mut shown, mut failed) = (HashMap::new(), None);
         for (software, answer) in answers {
             match answer {
                 Ok(answer) => {
                     shown.insert(software.software_id.clone(), answer);
                 }
-                Err(error) => failed = Some(error),
+                // The first tells why the others failed.
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
         match failed {
-            // Wanted by nobody: the API is asked only where an identity for it is stored.
-            None | Some(SoftwareError::NoIdentity) => {}
+            // The API is asked only where an identity for it is stored.
+            Some(SoftwareError::NoIdentity) => {}
             Some(error) => tracing::error!(
                 code = "software_not_shown",
                 error = %Chain(&error),
-                "The Directory's API could not be asked about every software; the last of the errors is shown."
+                unanswered,
+                "The Directory's API could not be asked about every software; the first of the errors is shown."
             ),
+            None if unanswered > 0 => tracing::error!(
+                code = "software_not_shown",
+                unanswered,
+                "The Directory's API did not answer about every software in time."
+            ),
+            None => {}
         }
         shown
     }

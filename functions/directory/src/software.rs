@@ -3,6 +3,7 @@
 //! Sources: OpenBanking-Brasil/specs-directory, `openapi.yaml` 1.3.7; the token endpoint, `tpp-user-guide` of specs-seguranca.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, IF_NONE_MATCH};
@@ -23,6 +24,10 @@ const LIMIT: usize = 256 * 1024;
 const LIVES: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// A token is not used in its last minute: it must not end on the way.
 const TOKEN_MARGIN: SignedDuration = SignedDuration::from_mins(1);
+/// A log-in that failed is not tried again for so long: all questions of a run would fail by it, one after the other.
+const LOGGED_OUT: SignedDuration = SignedDuration::from_mins(1);
+/// That the Directory shows nothing of a software seldom changes.
+const HIDDEN_FOR: Duration = Duration::from_hours(6);
 /// How long the identity is used before its secret is looked at again.
 const IDENTITY_LIVES: SignedDuration = SignedDuration::from_hours(1);
 
@@ -42,7 +47,19 @@ pub struct SoftwareStatements {
     /// What time it is.
     pub clock: Clock,
     /// What is known of the caller: its connection and its token.
-    pub session: Mutex<Option<Session>>,
+    pub session: Mutex<LogIn>,
+}
+
+/// What came of the last log-in.
+#[derive(Debug, Default)]
+pub enum LogIn {
+    /// There was none, or its session is over.
+    #[default]
+    Needed,
+    /// It failed then.
+    Failed(Timestamp),
+    /// It gave this.
+    Done(Session),
 }
 
 /// A connection that presents the sender's certificate, and a token bound to it.
@@ -89,6 +106,9 @@ pub enum SoftwareError {
     /// The secret does not hold what it should.
     #[error("the identity for the Directory is not JSON with certificate_chain, private_key and client_id")]
     Identity,
+    /// The last log-in failed, less than a minute ago.
+    #[error("the last log-in at the Directory failed less than a minute ago")]
+    LoggedOut,
     /// The directory table does not work.
     #[error("the directory table does not work")]
     Table(#[from] DirectoryTableError),
@@ -132,11 +152,11 @@ impl SoftwareStatements {
         let (fetched, hidden) = match fetcher.send(request, LIMIT).await {
             Ok(fetched) => (fetched, false),
             Err(FetchError::Status(403 | 404)) => {
-                (Fetched::Document { bytes: Vec::new(), etag: None, fresh_for: None }, true)
+                (Fetched::Document { bytes: Vec::new(), etag: None, fresh_for: Some(HIDDEN_FOR) }, true)
             }
             Err(FetchError::Status(401)) => {
                 // The token was withdrawn before its time; the next question gets a new one.
-                *self.session.lock().await = None;
+                *self.session.lock().await = LogIn::Needed;
                 return Err(FetchError::Status(401).into());
             }
             Err(error) => return Err(error.into()),
@@ -149,13 +169,18 @@ impl SoftwareStatements {
 
     /// Returns the connection and its token. Held while it is made, so that all questions of a run share one.
     async fn session(&self) -> Result<Session, SoftwareError> {
-        let mut session = self.session.lock().await;
-        if let Some(session) = session.as_ref().filter(|session| self.clock.now() < session.until) {
-            return Ok(session.clone());
+        let mut last = self.session.lock().await;
+        let now = self.clock.now();
+        match &*last {
+            LogIn::Done(session) if now < session.until => return Ok(session.clone()),
+            LogIn::Failed(at) if now.duration_since(*at) < LOGGED_OUT => {
+                return Err(SoftwareError::LoggedOut);
+            }
+            LogIn::Done(_) | LogIn::Failed(_) | LogIn::Needed => {}
         }
-        let made = self.log_in().await?;
-        *session = Some(made.clone());
-        Ok(made)
+        let made = self.log_in().await;
+        *last = made.as_ref().map_or(LogIn::Failed(now), |session| LogIn::Done(session.clone()));
+        made
     }
 
     async fn log_in(&self) -> Result<Session, SoftwareError> {

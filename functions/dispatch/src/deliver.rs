@@ -172,16 +172,21 @@ impl Dispatch {
             record.tls = Some(handshake.tls);
         }
         log(message, &record, &outcome, revocation);
-        match outcome {
-            Outcome::Delivered { .. } => self.ledger.delivered(message, &record).await?,
-            Outcome::Failed(failure) => {
-                let status = self.go_on(message, record.attempt, failure, ended).await?;
-                self.ledger.failed(message, &record, status).await?;
+        let recorded = async {
+            match outcome {
+                Outcome::Delivered { .. } => self.ledger.delivered(message, &record).await,
+                Outcome::Failed(failure) => {
+                    let status = self.go_on(message, record.attempt, failure, ended).await?;
+                    self.ledger.failed(message, &record, status).await
+                }
             }
-        }
+            .map_err(Fault::from)
+        };
         let event = message.change.event_instant.timestamp();
-        self.first_uses.attempted(receiver, event, record.started).await;
-        Ok(())
+        let first_use = self.first_uses.attempted(receiver, event, record.started);
+        // At once, as the function's timeout is the sum of what comes one after the other.
+        let (recorded, ()) = tokio::join!(recorded, first_use);
+        recorded
     }
 
     /// Begins an attempt; `false` if the message is done with without one.

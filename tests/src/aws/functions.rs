@@ -196,7 +196,7 @@ impl Functions {
             participants: ParticipantsList {
                 table: table.clone(),
                 fetcher: Arc::clone(&fetcher),
-                url: environment.participants_url.clone(),
+                environment: environment.clone(),
                 clock: clock.clone(),
             },
             software: SoftwareStatements {

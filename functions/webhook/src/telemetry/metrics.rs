@@ -21,8 +21,6 @@ pub enum Unit {
     Count,
     /// Seconds.
     Seconds,
-    /// Parts of a hundred.
-    Percent,
     /// Something that CloudWatch has no word for, for example days.
     None,
 }
@@ -32,7 +30,6 @@ impl Unit {
         match self {
             Self::Count => "Count",
             Self::Seconds => "Seconds",
-            Self::Percent => "Percent",
             Self::None => "None",
         }
     }
