@@ -5,6 +5,7 @@ pub mod keys;
 mod participants;
 mod promise;
 mod reconciler;
+mod removals;
 mod review;
 pub mod revocation;
 mod software;
@@ -15,7 +16,7 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt, Response};
 use webhook::address::AddressPolicy;
 use webhook::answer::{Problem, read_json};
-use webhook::aws::{Receivers, ReceiversError};
+use webhook::aws::{DirectoryTableError, Receivers, ReceiversError};
 use webhook::directory::{
     Origin, Registration, RegistrationCall, Statement, StatementError, StatementUris, target,
 };
@@ -78,13 +79,27 @@ impl Directory {
         let call = RegistrationCall::from_json(&document, now).map_err(wire::refused_fields)?;
         let called_at = call.called_at.unwrap_or(now);
         let statement = match &call.software_statement {
-            Some(jws) => Some(self.keys.verify(jws, called_at).await.map_err(unverified)?),
+            Some(jws) => match self.keys.verify(jws, called_at).await {
+                Ok(statement) => Some(statement),
+                // A removal must not wait for keys: it claims nothing.
+                Err(Unverified::NoKeys(missing)) if !call.request.is_to_be_notified() => {
+                    keys::report(&missing);
+                    None
+                }
+                Err(error) => return Err(unverified(error)),
+            },
             // Nothing is claimed, so nothing need be proved: a removal must not wait for a statement.
             None if !call.request.is_to_be_notified() => None,
             None => return Err(wire::missing_statement()),
         };
         for _ in 0..WRITES {
             let previous = self.receivers.registration(&client_id).await.map_err(unavailable)?;
+            if previous.is_none() {
+                let removed = removals::last(&self.keys.table, &client_id).await.map_err(not_kept)?;
+                if removed.is_some_and(|removed_at| removed_at > called_at) {
+                    return Err(Problem::superseded("The client was removed after this call."));
+                }
+            }
             let made =
                 make(&client_id, &call, called_at, statement.as_ref(), previous.as_ref(), self.policy, now)?;
             if dry_run {
@@ -108,13 +123,14 @@ impl Directory {
 
     async fn remove(&self, client_id: &ClientId) -> Result<Response<String>, Problem> {
         self.receivers.delete(client_id).await.map_err(unavailable)?;
+        removals::note(&self.keys.table, client_id, self.clock.now()).await.map_err(not_kept)?;
         tracing::info!(%client_id, "A client was removed.");
         Ok(wire::removed())
     }
 
     async fn scheduled(&self, event: &[u8]) -> Result<Response<String>, ReceiversError> {
         if wire::is_review(event) {
-            // Side by side: what the authorities are asked has half of the time that the function has.
+            // Side by side: each has its own limits, well within the time that the function has.
             tokio::join!(self.review(), revocation::refresh(&self.revocation)).0?;
         } else {
             tracing::error!("An event that is neither a request nor a task of the schedule was ignored.");
@@ -167,7 +183,15 @@ fn make(
     let decided = target(claim, call.request.webhook_uris.as_deref(), policy)
         .map_err(|refusals| wire::refused_uris(&refusals))?;
     let origin = Origin { operation: call.operation, called_at, software: software.or(known).cloned() };
-    let registration = Registration::new(client_id.clone(), call.request.clone(), decided, previous, now);
+    // A call that is passed on again is the registration that it made: the ten minutes are not counted anew.
+    let repeated = previous.filter(|previous| {
+        previous.origin.as_ref() == Some(&origin)
+            && previous.webhook_uris == call.request.webhook_uris.as_deref().unwrap_or_default()
+            && previous.settings == call.request.settings
+    });
+    let registered_at = repeated.map_or(now, |previous| previous.registered_at);
+    let registration =
+        Registration::new(client_id.clone(), call.request.clone(), decided, previous, registered_at);
     Ok(registration.from_call(origin))
 }
 
@@ -180,6 +204,12 @@ fn report(made: &Registration, previous: Option<&Registration>) {
     for warning in &made.warnings {
         tracing::warn!(%client_id, code = warning.code(), "A registration has something to look at.");
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "what map_err calls")]
+fn not_kept(error: DirectoryTableError) -> Problem {
+    tracing::error!(error = %Chain(&error), "The directory table does not work.");
+    Problem::unavailable("The order of calls could not be kept. Send the call again.")
 }
 
 fn unverified(error: Unverified) -> Problem {

@@ -15,7 +15,8 @@ pub use environment::{Environment, EnvironmentName, UnknownEnvironment};
 pub use participants::{OrganisationStatus, Participants, ParticipantsError};
 pub use promise::{FirstUse, PROMISE_AT_RISK, PROMISED_WITHIN, Promise, worst_of_month};
 pub use receiver::{
-    Operation, Origin, Receiver, Registration, RegistrationCall, RegistrationRequest, Settings, Suspension,
+    OLDEST_CALL, Operation, Origin, Receiver, Registration, RegistrationCall, RegistrationRequest, Settings,
+    Suspension,
 };
 pub use reconcile::{DirectorySays, Drift, Reconciliation, SoftwareShown, reconcile};
 pub use registration::{

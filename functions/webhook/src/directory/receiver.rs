@@ -108,6 +108,8 @@ const CALL_FIELDS: &[&str] = &[
 const MOST_URIS: usize = 10;
 /// Longer than any URI that is accepted, so that one of 300 characters is told its own rule.
 const LONGEST_URI: usize = 2048;
+/// How long after it was made a call may be passed on: a statement of that time must not be good for ever.
+pub const OLDEST_CALL: SignedDuration = SignedDuration::from_hours(24);
 /// How far two clocks that follow NTP may differ.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
 
@@ -165,6 +167,9 @@ impl RegistrationCall {
         }
         if called_at.is_some_and(|called_at| called_at > now + CLOCK_SKEW) {
             fields.refuse("called_at", "in_future", "Expected an instant that has passed.");
+        }
+        if called_at.is_some_and(|called_at| now.duration_since(called_at) > OLDEST_CALL) {
+            fields.refuse("called_at", "too_old", "Expected an instant within the last 24 hours.");
         }
         let software_statement = fields.text("software_statement", STATEMENT_LIMIT);
         let request = RegistrationRequest::read(&mut fields);
