@@ -132,11 +132,11 @@ pub(crate) fn renew<E: From<FetchError>>(
         now.saturating_add(fresh_for).unwrap_or(Timestamp::MAX)
     };
     match (fetched, known) {
-        (Fetched::NotModified { fresh_for }, Some(known)) => {
+        (Fetched::NotModified { fresh_for }, Some(known)) if known.etag.is_some() => {
             Ok(Document { fetched_at: now, fresh_until: until(fresh_for), ..known })
         }
-        // Not modified since we never asked: no answer to our question.
-        (Fetched::NotModified { .. }, None) => Err(FetchError::Status(304).into()),
+        // Not modified since a version that we did not name: no answer to our question.
+        (Fetched::NotModified { .. }, _) => Err(FetchError::Status(304).into()),
         (Fetched::Document { bytes, etag, fresh_for }, _) => {
             Ok(Document { bytes: reduce(bytes)?, fetched_at: now, fresh_until: until(fresh_for), etag })
         }
