@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use webhook::aws::{DirectoryTable, DirectoryTableError, Document};
 use webhook::directory::{Participants, ParticipantsError};
@@ -49,13 +49,14 @@ pub enum ListMissing {
 }
 
 impl ParticipantsList {
-    /// Returns the list, fetched anew if the one that is kept is not fresh any more; the last good one if that fails.
-    pub async fn current(&self) -> Result<Participants, ListMissing> {
+    /// Returns the list, fetched anew if the one that is kept is not fresh any more, and when the Directory last said that
+    /// this is it; the last good one if it says nothing.
+    pub async fn current(&self) -> Result<(Participants, Timestamp), ListMissing> {
         let known = self.table.get(NAME).await?;
         if let Some(document) = &known
             && self.clock.now() < document.fresh_until
         {
-            return Ok(serde_json::from_slice(&document.bytes)?);
+            return Ok((serde_json::from_slice(&document.bytes)?, document.fetched_at));
         }
         let fetched = match self.fetch(known.clone()).await {
             Ok(document) => document,
@@ -72,7 +73,7 @@ impl ParticipantsList {
                 None => return Err(error),
             },
         };
-        Ok(serde_json::from_slice(&fetched.bytes)?)
+        Ok((serde_json::from_slice(&fetched.bytes)?, fetched.fetched_at))
     }
 
     async fn fetch(&self, known: Option<Document>) -> Result<Document, ListMissing> {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
 use webhook::aws::{Receivers, ReceiversError};
 use webhook::directory::{
     DirectorySays, Participants, Registration, Software, SoftwareShown, Suspension, reconcile,
@@ -45,11 +46,12 @@ impl Reconciler {
         receivers: &Receivers,
         registrations: &[Registration],
     ) -> Result<(), ReceiversError> {
-        let (participants, software) = tokio::join!(self.participants(), self.software(registrations));
+        let (list, software) = tokio::join!(self.participants(), self.software(registrations));
+        let (participants, listed_at) = list.unzip();
         if let Some(list) = &participants {
             self.check_our_servers(list);
         }
-        let says = DirectorySays { participants: participants.as_ref(), software };
+        let says = DirectorySays { participants: participants.as_ref(), listed_at, software };
         let found = reconcile(registrations, &says, self.most_percent);
         for (client_id, drift) in &found.drifts {
             tracing::warn!(%client_id, code = drift.code(), "A registration and the Directory do not agree.");
@@ -81,7 +83,7 @@ impl Reconciler {
         Ok(())
     }
 
-    async fn participants(&self) -> Option<Participants> {
+    async fn participants(&self) -> Option<(Participants, Timestamp)> {
         match self.participants.current().await {
             Ok(list) => Some(list),
             Err(error) => {
