@@ -2,6 +2,7 @@
 
 pub mod authority;
 pub mod aws;
+pub mod bench;
 pub mod conformance;
 pub mod contract;
 pub mod dispatch;

@@ -252,7 +252,9 @@ impl Reply {
             Deed::Large(bytes) => (StatusCode::OK, json_type(), large(bytes)),
             Deed::Endless => (StatusCode::OK, json_type(), endless()),
         };
-        headers.extend(answer.headers);
+        for (name, value) in answer.headers {
+            headers.insert(name, value);
+        }
         let mut response = Response::new(body);
         *response.status_mut() = status;
         *response.headers_mut() = headers;

@@ -132,11 +132,11 @@ pub(crate) fn renew<E: From<FetchError>>(
         now.saturating_add(fresh_for).unwrap_or(Timestamp::MAX)
     };
     match (fetched, known) {
-        (Fetched::NotModified { fresh_for }, Some(known)) => {
+        (Fetched::NotModified { fresh_for }, Some(known)) if known.etag.is_some() => {
             Ok(Document { fetched_at: now, fresh_until: until(fresh_for), ..known })
         }
-        // Not modified since we never asked: no answer to our question.
-        (Fetched::NotModified { .. }, None) => Err(FetchError::Status(304).into()),
+        // Not modified since a version that we did not name: no answer to our question.
+        (Fetched::NotModified { .. }, _) => Err(FetchError::Status(304).into()),
         (Fetched::Document { bytes, etag, fresh_for }, _) => {
             Ok(Document { bytes: reduce(bytes)?, fetched_at: now, fresh_until: until(fresh_for), etag })
         }
@@ -156,7 +156,9 @@ async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, FetchErro
 
 /// Reads how long an answer stays fresh (RFC 9111, section 5.2.2).
 fn fresh_for(headers: &HeaderMap) -> Option<Duration> {
-    let directives = headers.get(CACHE_CONTROL)?.to_str().ok()?.to_ascii_lowercase();
+    // Several lines are one list (RFC 9110, section 5.3).
+    let lines = headers.get_all(CACHE_CONTROL).into_iter().filter_map(|line| line.to_str().ok());
+    let directives = lines.collect::<Vec<_>>().join(",").to_ascii_lowercase();
     let directives: Vec<_> = directives.split(',').map(str::trim).collect();
     if directives.iter().any(|directive| matches!(*directive, "no-store" | "no-cache")) {
         return Some(Duration::ZERO);
@@ -237,6 +239,29 @@ impl FetchError {
             Self::TooLarge { .. } => "too_large",
             Self::Timeout => "timeout",
             Self::Network(_) => "network",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_lines_of_cache_control_are_one_list() {
+        for (lines, seconds) in [
+            (&["public, max-age=900"][..], Some(900)),
+            (&["public", "MAX-AGE=900"], Some(900)),
+            (&["max-age=900", "no-cache"], Some(0)),
+            (&["max-age=soon"], None),
+            (&[], None),
+        ] {
+            let line = |line: &&'static str| (CACHE_CONTROL, line.parse().expect("a header"));
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines.iter().map(line) {
+                headers.append(name, value);
+            }
+            assert_eq!(fresh_for(&headers), seconds.map(Duration::from_secs), "{lines:?}");
         }
     }
 }

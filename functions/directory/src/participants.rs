@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use webhook::aws::{DirectoryTable, DirectoryTableError, Document};
 use webhook::directory::{Environment, Participants, ParticipantsError};
@@ -44,28 +44,29 @@ pub enum ListMissing {
 }
 
 impl ParticipantsList {
-    /// Returns the list, fetched anew if the one that is kept is not fresh any more; the last good one if that fails.
-    pub async fn current(&self) -> Result<Participants, ListMissing> {
+    /// Returns the list, fetched anew if the one that is kept is not fresh any more, and when the Directory last said that
+    /// this is it; the last good one if it says nothing.
+    pub async fn current(&self) -> Result<(Participants, Timestamp), ListMissing> {
         // What another release kept and this one cannot read is as good as nothing: fetched anew, it heals.
         let known = self.table.get(&self.name()).await?;
         let known = known.and_then(|document| Some((read(&document)?, document)));
         if let Some((list, document)) = &known
             && self.clock.now() < document.fresh_until
         {
-            return Ok(list.clone());
+            return Ok((list.clone(), document.fetched_at));
         }
         let (last_good, known) = known.unzip();
-        let fetched_at = known.as_ref().map(|document| document.fetched_at.to_string());
-        match (self.fetch(known).await, last_good) {
-            (Ok(list), _) => Ok(list),
-            (Err(error), Some(list)) => {
+        let fetched_at = known.as_ref().map(|document| document.fetched_at);
+        match (self.fetch(known).await, last_good.zip(fetched_at)) {
+            (Ok(fetched), _) => Ok(fetched),
+            (Err(error), Some((list, fetched_at))) => {
                 tracing::error!(
                     code = "participants_not_fetched",
                     error = %Chain(&error),
-                    fetched_at,
+                    %fetched_at,
                     "The list of participants could not be fetched; the last good one stays in use."
                 );
-                Ok(list)
+                Ok((list, fetched_at))
             }
             (Err(error), None) => Err(error),
         }
@@ -76,7 +77,7 @@ impl ParticipantsList {
         format!("participants#{}", self.environment.name)
     }
 
-    async fn fetch(&self, known: Option<Document>) -> Result<Participants, ListMissing> {
+    async fn fetch(&self, known: Option<Document>) -> Result<(Participants, Timestamp), ListMissing> {
         let etag = known.as_ref().and_then(|document| document.etag.as_deref());
         let fetched =
             self.fetcher.get(&self.environment.participants_url, "application/json", etag, LIMIT).await?;
@@ -92,7 +93,8 @@ impl ParticipantsList {
             Ok::<_, ListMissing>(serde_json::to_vec(&list).expect("a list serialises"))
         })?;
         self.table.put(&self.name(), &document, LIVES).await?;
-        read(&document).ok_or_else(|| ParticipantsError::NotList.into())
+        let list = read(&document).ok_or(ParticipantsError::NotList)?;
+        Ok((list, document.fetched_at))
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
 use tokio::time::sleep;
 use webhook::aws::{Receivers, ReceiversError};
 use webhook::directory::{
@@ -49,11 +50,12 @@ impl Reconciler {
         receivers: &Receivers,
         registrations: &[Registration],
     ) -> Result<(), ReceiversError> {
-        let (participants, software) = tokio::join!(self.participants(), self.software(registrations));
+        let (list, software) = tokio::join!(self.participants(), self.software(registrations));
+        let (participants, listed_at) = list.unzip();
         if let Some(list) = &participants {
             self.check_our_servers(list);
         }
-        let says = DirectorySays { participants: participants.as_ref(), software };
+        let says = DirectorySays { participants: participants.as_ref(), listed_at, software };
         let found = reconcile(registrations, &says, self.most_percent);
         for (client_id, drift) in &found.drifts {
             tracing::warn!(%client_id, code = drift.code(), "A registration and the Directory do not agree.");
@@ -85,7 +87,7 @@ impl Reconciler {
         Ok(())
     }
 
-    async fn participants(&self) -> Option<Participants> {
+    async fn participants(&self) -> Option<(Participants, Timestamp)> {
         match self.participants.current().await {
             Ok(list) => Some(list),
             Err(error) => {

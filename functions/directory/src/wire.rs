@@ -11,6 +11,11 @@ use webhook::directory::{
 use webhook::notification::ClientId;
 use webhook::{FieldError, sentence};
 
+/// Where a call has its software statement.
+const STATEMENT: &str = "/software_statement";
+/// The OAuth error code of a statement that cannot be read (RFC 7591, section 3.2.2).
+const INVALID_STATEMENT: &str = "invalid_software_statement";
+
 /// Finds the client a request is about.
 pub(crate) fn client_id(request: &Request) -> Result<ClientId, Problem> {
     let path = request.uri().path();
@@ -88,11 +93,11 @@ pub fn refused_statement(refused: StatementError) -> Problem {
 /// Says that a client cannot be notified without a software statement.
 pub(crate) fn missing_statement() -> Problem {
     let detail = "A client that is to be notified needs the software statement of its DCR or DCM call.";
-    statement_problem("invalid_software_statement", "missing", detail.to_owned())
+    statement_problem(INVALID_STATEMENT, "missing", detail.to_owned())
 }
 
 fn statement_problem(error: &'static str, code: &'static str, detail: String) -> Problem {
-    let pointer = "/software_statement".to_owned();
+    let pointer = STATEMENT.to_owned();
     Problem {
         error: Some(error),
         error_description: Some(detail.as_str().into()),
@@ -102,6 +107,10 @@ fn statement_problem(error: &'static str, code: &'static str, detail: String) ->
 
 /// Says which fields of a registration cannot be read.
 pub(crate) fn refused_fields(errors: Vec<FieldError>) -> Problem {
+    if let Some(of_statement) = errors.iter().find(|error| error.pointer == STATEMENT) {
+        let error_description = Some(of_statement.detail.as_str().into());
+        return Problem { error: Some(INVALID_STATEMENT), error_description, ..Problem::invalid(errors) };
+    }
     let of_uris = errors.iter().any(|error| error.pointer.starts_with("/webhook_uris"));
     Problem { error: of_uris.then_some(INVALID_WEBHOOK_URIS), ..Problem::invalid(errors) }
 }

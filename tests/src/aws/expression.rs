@@ -1,4 +1,4 @@
-//! The expressions of DynamoDB that the functions write: `SET`, `AND`, `OR`, `=`, `<`, `attribute_not_exists`, `begins_with`.
+//! The expressions of DynamoDB that the functions write: `SET`, `AND`, `OR`, `=`, `<`, `<=`, `attribute_not_exists`, `begins_with`.
 //! Any other is a failure of the test, not a guess.
 
 use serde_json::Value;

@@ -1,5 +1,6 @@
 //! The three functions in this process, on the stand-in for AWS and on a clock that the test moves.
 
+use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use arauto::local::AUTHORISATION_SERVER_ID;
@@ -62,7 +63,8 @@ impl Hands {
         Self(Arc::new(Mutex::new(self.now() + by)))
     }
 
-    fn clock(&self) -> Clock {
+    /// Returns a clock that shows what they show.
+    pub fn clock(&self) -> Clock {
         let hands = self.clone();
         Clock::from_fn(move || hands.now())
     }
@@ -323,13 +325,29 @@ pub async fn verdicts(intake: &Intake, document: &Value) -> (u16, Vec<String>) {
 /// Calls directory about a client.
 pub async fn call(directory: &Directory, method: Method, client: &str, body: &str) -> ApiAnswer {
     let request = request(&method, &format!("/v1/clients/{client}"), "application/json", body);
-    answer(directory.handle(request).await.expect("a request is always answered"))
+    answer(Box::pin(directory.handle(request)).await.expect("a request is always answered"))
+}
+
+/// Calls directory about a client with one query parameter.
+pub async fn call_with_query(
+    directory: &Directory,
+    method: Method,
+    client: &str,
+    (name, value): (&str, &str),
+    body: &str,
+) -> ApiAnswer {
+    let path = format!("/v1/clients/{client}?{name}={value}");
+    let request = request(&method, &path, "application/json", body);
+    let query = HashMap::from([(name.to_owned(), vec![value.to_owned()])]);
+    let request = request.with_query_string_parameters(query);
+    answer(Box::pin(directory.handle(request)).await.expect("a request is always answered"))
 }
 
 /// Lets directory do what the schedule asks for.
 pub async fn review(directory: &Directory) {
     let event = Request::new(Body::from(r#"{"task":"review_receivers"}"#));
-    let answer = directory.handle(event.with_request_context(RequestContext::PassThrough)).await;
+    let event = event.with_request_context(RequestContext::PassThrough);
+    let answer = Box::pin(directory.handle(event)).await;
     assert_eq!(answer.expect("a review that reads the table ends").body(), "null");
 }
 

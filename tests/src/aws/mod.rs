@@ -23,10 +23,11 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
+use tokio::sync::{Notify, OnceCell};
 
 pub use self::functions::{
-    DIRECTORY_IDENTITY_SECRET, Functions, Hands, Measured, PKI, call, kept, post, review, verdicts,
+    DIRECTORY_IDENTITY_SECRET, Functions, Hands, Measured, PKI, call, call_with_query, kept, post, review,
+    verdicts,
 };
 use self::table::Table;
 
@@ -52,6 +53,7 @@ pub struct Aws(Arc<Mutex<State>>);
 struct State {
     calls: Vec<Call>,
     faults: Vec<Rule>,
+    held: Vec<Held>,
     refused_messages: Option<String>,
     tables: HashMap<&'static str, Table>,
     queues: HashMap<String, VecDeque<Message>>,
@@ -113,6 +115,27 @@ impl std::fmt::Debug for Rule {
     }
 }
 
+/// One request that is held back: it has come, and is served when the test lets it go. Copies are the same one.
+#[derive(Clone, Debug)]
+pub struct Held {
+    operation: &'static str,
+    table: &'static str,
+    arrived: Arc<Notify>,
+    released: Arc<Notify>,
+}
+
+impl Held {
+    /// Waits until the request has come.
+    pub async fn arrived(&self) {
+        self.arrived.notified().await;
+    }
+
+    /// Has it served.
+    pub fn release(&self) {
+        self.released.notify_one();
+    }
+}
+
 impl Aws {
     /// Returns what clients are made of: the configuration of the functions, with this stand-in for a network.
     pub async fn sdk_config(&self) -> SdkConfig {
@@ -146,6 +169,14 @@ impl Aws {
         fault: Fault,
     ) {
         self.state().faults.push(Rule { operation, holds: Box::new(holds), fault, once: false });
+    }
+
+    /// Holds back the next request for an operation on a table, so that others come before it.
+    pub fn holds_back(&self, operation: &'static str, table: &'static str) -> Held {
+        let (arrived, released) = (Arc::default(), Arc::default());
+        let held = Held { operation, table, arrived, released };
+        self.state().held.push(held.clone());
+        held
     }
 
     /// Refuses the entries of a batch whose body contains this text, and takes the others.
@@ -189,6 +220,20 @@ impl Aws {
         let state = self.state();
         let mut rows = state.tables[LEDGER].rows();
         rows.find(|row| row["notification"]["S"] == notification).cloned().map(Row)
+    }
+
+    /// The row of a table whose only key has this value, if there is one, as it is stored.
+    pub fn row(&self, table: &str, key: &str) -> Option<Value> {
+        self.state().tables[table].find(key).cloned()
+    }
+
+    /// The requests that would write to this table, since the start or the last [`Aws::forget_calls`].
+    pub fn writes(&self, table: &str) -> Vec<Call> {
+        let mut calls = self.calls();
+        calls.retain(|call| {
+            call.input["TableName"] == table && !matches!(call.operation.as_str(), "GetItem" | "Scan")
+        });
+        calls
     }
 
     /// Deletes a notification's row of the ledger, as its expiry does.
@@ -235,6 +280,14 @@ impl HttpConnector for Aws {
         let call = Call::read(&request);
         let fault = state.fault(&call);
         state.calls.push(call.clone());
+        if let Some(held) = state.take_held(&call) {
+            let aws = self.clone();
+            return HttpConnectorFuture::new(async move {
+                held.arrived.notify_one();
+                held.released.notified().await;
+                Ok(aws.state().answer(&call))
+            });
+        }
         match fault {
             None => HttpConnectorFuture::ready(Ok(state.answer(&call))),
             Some(Fault::Refused(status, kind)) => {
@@ -279,6 +332,7 @@ impl Default for State {
         Self {
             calls: Vec::new(),
             faults: Vec::new(),
+            held: Vec::new(),
             refused_messages: None,
             tables,
             queues: HashMap::new(),
@@ -296,6 +350,12 @@ impl State {
             self.faults.remove(at);
         }
         Some(fault)
+    }
+
+    fn take_held(&mut self, call: &Call) -> Option<Held> {
+        let is_it = |held: &Held| held.operation == call.operation && call.input["TableName"] == held.table;
+        let at = self.held.iter().position(is_it)?;
+        Some(self.held.remove(at))
     }
 
     fn answer(&mut self, Call { operation, input }: &Call) -> HttpResponse {

@@ -21,6 +21,11 @@ impl Table {
         self.rows.values()
     }
 
+    /// Finds a row of a table with one key.
+    pub(super) fn find(&self, key: &str) -> Option<&Value> {
+        self.rows.get(&vec![key.to_owned()])
+    }
+
     pub(super) fn retain(&mut self, keep: impl Fn(&Value) -> bool) {
         self.rows.retain(|_, row| keep(row));
     }

@@ -126,7 +126,7 @@ impl DirectoryTable {
             .table_name(&self.table)
             .key(KEY, text(name))
             .update_expression("SET #claimed_at = :now")
-            .condition_expression("attribute_not_exists(#claimed_at) OR #claimed_at < :before")
+            .condition_expression("attribute_not_exists(#claimed_at) OR #claimed_at <= :before")
             .expression_attribute_names("#claimed_at", CLAIMED_AT)
             .expression_attribute_values(":now", second(now))
             .expression_attribute_values(":before", second(now - every))

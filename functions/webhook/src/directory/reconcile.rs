@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::participants::{OrganisationStatus, Participants};
@@ -22,6 +23,8 @@ pub struct SoftwareShown {
 pub struct DirectorySays<'a> {
     /// The list of participants.
     pub participants: Option<&'a Participants>,
+    /// When the Directory last said that this is the list; absent: just now.
+    pub listed_at: Option<Timestamp>,
     /// Software by its id.
     pub software: HashMap<String, SoftwareShown>,
 }
@@ -137,8 +140,12 @@ fn judge(registration: &Registration, says: &DirectorySays<'_>) -> Judged {
         Some(Some(OrganisationStatus::Unclear)) => drifts.push(Drift::OrganisationUnclear),
         _ => {}
     }
+    // The statement of a call is the Directory's word too: a list from before it is no news.
+    let is_news = says.listed_at.is_none_or(|listed_at| registration.promise().called_at <= listed_at);
     let standing = match (organisation.flatten(), shown.and_then(|shown| shown.active)) {
-        (Some(OrganisationStatus::NotActive), _) => Standing::Suspended(Suspension::OrganisationNotActive),
+        (Some(OrganisationStatus::NotActive), _) if is_news => {
+            Standing::Suspended(Suspension::OrganisationNotActive)
+        }
         (_, Some(false)) => Standing::Suspended(Suspension::SoftwareNotActive),
         // Who was suspended for a reason is notified again only when that very reason is said to be gone.
         (Some(OrganisationStatus::Active), active) => match (registration.suspension, active) {
@@ -152,6 +159,8 @@ fn judge(registration: &Registration, says: &DirectorySays<'_>) -> Judged {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
     use crate::address::AddressPolicy;
     use crate::directory::{Operation, Origin, RegistrationRequest, Software, StatementUris, target};
@@ -209,11 +218,24 @@ mod tests {
     }
 
     #[test]
+    fn a_list_from_before_the_statement_of_a_call_suspends_nobody() {
+        let all: Vec<_> = (0..5).map(registered).collect();
+        let called_at = all[0].promise().called_at;
+        let bad = list(&["Withdrawn", "Active", "Active", "Active", "Active"]);
+        for (listed_at, suspends) in [(-1, false), (0, true), (1, true)] {
+            let listed_at = Some(called_at + SignedDuration::from_secs(listed_at));
+            let says = DirectorySays { participants: Some(&bad), listed_at, ..DirectorySays::default() };
+            assert_eq!(!reconcile(&all, &says, MOST_PERCENT).changes.is_empty(), suspends);
+        }
+    }
+
+    #[test]
     fn a_suspended_software_needs_its_own_word_to_be_notified_again() {
         let mut all: Vec<_> = (0..5).map(registered).collect();
         let active = list(&["Active"; 5]);
         let says = |software| DirectorySays {
             participants: Some(&active),
+            listed_at: None,
             software: HashMap::from([("ss-0".to_owned(), software)]),
         };
         let suspended = Some(Suspension::SoftwareNotActive);
@@ -275,7 +297,8 @@ mod tests {
             ("ss-0".to_owned(), shown(Some(true), Some(&["https://new.example.com"]))),
             ("ss-1".to_owned(), shown(Some(true), Some(&["https://itp-1.example.com"]))),
         ]);
-        let result = reconcile(&all, &DirectorySays { participants: Some(&list), software }, MOST_PERCENT);
+        let says = DirectorySays { participants: Some(&list), listed_at: None, software };
+        let result = reconcile(&all, &says, MOST_PERCENT);
         let drifts = [
             (client(0), Drift::DirectoryUrisDiffer),
             (client(1), Drift::OrganisationUnclear),

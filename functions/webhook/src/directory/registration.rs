@@ -109,28 +109,24 @@ pub fn target(
             claim
         }
     };
-    let mut parsed = Vec::with_capacity(order.len());
+    // By their place in the metadata: that is what the caller sees.
     let mut refusals = Vec::new();
-    for (index, uri) in order.iter().enumerate() {
-        match BaseUri::parse(uri, policy) {
-            Ok(base) => parsed.push(base),
-            Err(error) => refusals.push(Refusal::Uri(index, error)),
+    for (index, uri) in uris.iter().enumerate() {
+        if let Err(error) = BaseUri::parse(uri, policy) {
+            refusals.push(Refusal::Uri(index, error));
         }
     }
     if !refusals.is_empty() {
         return Err(refusals);
     }
+    let Some(first) = order.first() else { return Ok((Target::Disabled, Vec::new())) };
+    let base = BaseUri::parse(first, policy).map_err(|error| vec![Refusal::Uri(0, error)])?;
     let mut warnings = Vec::new();
-    if parsed.iter().any(|base| Some(base) != parsed.first()) {
+    if uris.iter().any(|uri| uri != first) {
         warnings.push(Warning::MultipleWebhookUris);
     }
-    Ok(match parsed.into_iter().next() {
-        None => (Target::Disabled, warnings),
-        Some(base) => {
-            if base.contains_webhook_path() {
-                warnings.push(Warning::BaseContainsWebhookPath);
-            }
-            (Target::Enabled(base), warnings)
-        }
-    })
+    if base.contains_webhook_path() {
+        warnings.push(Warning::BaseContainsWebhookPath);
+    }
+    Ok((Target::Enabled(base), warnings))
 }

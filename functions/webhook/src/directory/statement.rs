@@ -117,6 +117,10 @@ impl Statement {
                     _ => StatementError::Signature,
                 }
             })?;
+        if !token.claims.0.is_object() {
+            // A list would be read as the claims in their order.
+            return Err(StatementError::Payload);
+        }
         let claims = Claims::deserialize(&token.claims.0).map_err(|_| missing_claim(&token.claims.0))?;
         if claims.iss != issuer {
             return Err(StatementError::Issuer);
@@ -160,6 +164,9 @@ fn key_id(jws: &str) -> Result<String, StatementError> {
     decode(payload)?;
     decode(signature)?;
     let UniqueJson(header) = serde_json::from_slice(&decode(header)?).map_err(|_| StatementError::Header)?;
+    if !header.is_object() {
+        return Err(StatementError::Header);
+    }
     let header = Header::deserialize(header).map_err(|_| StatementError::Header)?;
     if header.alg != ALGORITHM {
         return Err(StatementError::Algorithm);
@@ -168,6 +175,8 @@ fn key_id(jws: &str) -> Result<String, StatementError> {
         // RFC 7515, section 4.1.11: what is critical and not understood makes the JWS invalid.
         return Err(StatementError::Critical);
     }
+    // What the verifier cannot read is not taken for a fault of the payload below.
+    jsonwebtoken::decode_header(jws).map_err(|_| StatementError::Header)?;
     header.kid.ok_or(StatementError::NoKeyId)
 }
 

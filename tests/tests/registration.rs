@@ -1,0 +1,1002 @@
+//! Registrations: what the directory function takes as a DCR or DCM call, and what it refuses, with software statements of a
+//! Directory of its own.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tests::aws::{DIRECTORY, Fault, RECEIVERS};
+use tests::bench::{Answered, Bench, CLIENT, JWKS, URI, gives_up, with, without};
+
+/// A bench with a client that is notified, so that there is something to lose.
+async fn registered() -> Bench {
+    let bench = Bench::new().await;
+    let answered = bench.judged(&bench.brings(&bench.statement())).await;
+    assert_eq!(answered.status, 200, "{}", answered.body);
+    bench
+}
+
+fn seconds(seconds: i64) -> SignedDuration {
+    SignedDuration::from_secs(seconds)
+}
+
+mod calls {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_registration_and_a_change_are_recorded_with_what_the_statement_says() {
+        let bench = Bench::new().await;
+        for operation in ["DCR", "DCM"] {
+            bench.pass(seconds(60));
+            let called_at = bench.functions.hands.now() - seconds(2);
+            let said = json!({ "operation": operation, "called_at": called_at.to_string() });
+            let answered = bench.judged(&with(&bench.brings(&bench.statement()), said)).await;
+            let (claims, body) = (bench.claims(), &answered.body);
+            assert_eq!((answered.status, &body["webhook"]), (200, &json!("enabled")), "{body}");
+            assert_eq!(body["operation"], operation);
+            assert_eq!(body["software_id"], claims.software_id);
+            assert_eq!(body["organisation_id"], claims.org_id);
+            assert_eq!(body["called_at"], called_at.to_string());
+            assert_eq!((&body["base_uri"], &body["suspension"]), (&json!(URI), &Value::Null));
+            assert_eq!(bench.get(CLIENT).await, answered, "what is shown is what was answered");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_without_uris_ends_notifications_with_a_statement_and_without_one() {
+        for brings_statement in [true, false] {
+            let bench = registered().await;
+            let mut body = gives_up();
+            if brings_statement {
+                body["software_statement"] = json!(bench.statement());
+            }
+            let answered = bench.judged(&body).await;
+            assert_eq!((answered.status, &answered.body["webhook"]), (200, &json!("disabled")));
+            assert_eq!(answered.body["base_uri"], Value::Null);
+            // Whose client it is stays known.
+            assert_eq!(answered.body["software_id"], bench.claims().software_id);
+        }
+        let bench = Bench::new().await;
+        let answered = bench.judged(&gives_up()).await;
+        assert_eq!((answered.status, &answered.body["webhook"]), (200, &json!("disabled")));
+        assert_eq!(bench.twin.count("/"), 0, "nothing was to be proved");
+    }
+
+    #[tokio::test]
+    async fn without_uris_a_bad_statement_is_refused_all_the_same() {
+        let bench = registered().await;
+        let body = with(&gives_up(), json!({ "software_statement": "a.b.c" }));
+        assert_eq!(bench.refused(400, &body).await.error(), "invalid_software_statement");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_to_be_notified_needs_a_statement() {
+        let bench = registered().await;
+        for body in [
+            without(&bench.brings(""), "software_statement"),
+            with(&bench.brings(""), json!({ "software_statement": null })),
+        ] {
+            let answered = bench.refused(400, &body).await;
+            assert_eq!(
+                (answered.error(), answered.codes().as_str()),
+                ("invalid_software_statement", "missing")
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_question_is_answered_as_the_first_call_of_a_client_is_and_leaves_no_row() {
+        let bench = Bench::new().await;
+        let body = bench.brings(&bench.statement()).to_string();
+        let asked = bench.ask(CLIENT, "true", &body).await;
+        assert_eq!((asked.status, bench.row(CLIENT)), (200, None));
+        // The key is known now, so that a question asks nobody and writes nothing at all.
+        bench.functions.aws.forget_calls();
+        assert_eq!(bench.ask(CLIENT, "true", &body).await, asked);
+        assert_eq!(bench.functions.aws.counted(), ["GetItem 2"]);
+        assert_eq!(bench.ask(CLIENT, "false", &body).await, asked);
+        assert!(bench.row(CLIENT).is_some(), "false is a call");
+    }
+
+    #[tokio::test]
+    async fn a_question_that_is_neither_true_nor_false_is_malformed() {
+        let bench = registered().await;
+        let before = bench.row(CLIENT);
+        for value in ["maybe", "", "TRUE", "1"] {
+            let answered = bench.ask(CLIENT, value, &gives_up().to_string()).await;
+            assert_eq!((answered.status, &answered.body["type"]), (400, &json!("urn:arauto:malformed")));
+        }
+        assert_eq!(bench.row(CLIENT), before);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_says_something_twice_is_refused() {
+        let bench = registered().await;
+        let statement = bench.statement();
+        for body in [
+            format!(
+                r#"{{"operation":"DCM","webhook_uris":["{URI}"],"webhook_uris":[],"software_statement":"{statement}"}}"#
+            ),
+            r#"{"operation":"DCR","operation":"DCM"}"#.to_owned(),
+            r#"{"operation":"DCM","settings":[{"a":1,"a":2}]}"#.to_owned(),
+        ] {
+            let answered = bench.refused_text(400, &body).await;
+            assert_eq!(answered.body["type"], "urn:arauto:malformed");
+            assert!(!answered.body.to_string().contains("kong3"), "{}", answered.body);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_order_of_calls_goes_by_when_they_were_made() {
+        let bench = registered().await;
+        let first = bench.functions.hands.now();
+        bench.pass(seconds(120));
+        let at = |offset: i64| json!({ "called_at": (first + seconds(offset)).to_string() });
+        let call = |uri: &str, offset: i64| with(&bench.with_uris(CLIENT, &[uri]), at(offset));
+        let (later, earlier) = ("https://localhost:1/later", "https://localhost:1/earlier");
+        // A statement that is fresh now is not one that a call before it can have brought.
+        let call = |uri: &str, offset: i64| {
+            let issued = first + seconds(offset) - seconds(1);
+            let claims = bench.claims().webhook_uris([uri]).issued_at(issued);
+            with(&call(uri, offset), json!({ "software_statement": bench.twin.statement(&claims) }))
+        };
+        let answered = bench.judged(&call(later, 90)).await;
+        assert_eq!((answered.status, &answered.body["base_uri"]), (200, &json!(later)));
+
+        for (body, status) in [
+            (call(earlier, 30), 409),
+            (call(earlier, 89), 409),
+            (with(&gives_up(), at(30)), 409),
+            (with(&gives_up(), at(0)), 409),
+        ] {
+            let answered = bench.refused(status, &body).await;
+            assert_eq!(answered.body["type"], "urn:arauto:superseded");
+        }
+        // The same call again is the same registration.
+        let again = bench.judged(&call(later, 90)).await;
+        assert_eq!((again.status, &again.body["base_uri"]), (200, &json!(later)));
+        assert_eq!(bench.get(CLIENT).await.body["called_at"], at(90)["called_at"]);
+        let last = bench.judged(&with(&gives_up(), at(91))).await;
+        assert_eq!((last.status, &last.body["webhook"]), (200, &json!("disabled")));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_passed_on_late_is_judged_as_it_was_made() {
+        let bench = Bench::new().await;
+        let called_at = bench.functions.hands.now();
+        let body = bench.brings(&bench.statement());
+        bench.pass(SignedDuration::from_hours(7));
+        let late = with(&body, json!({ "called_at": called_at.to_string() }));
+        assert_eq!(bench.judged(&late).await.status, 200);
+        let answered = bench.refused(400, &body).await;
+        assert_eq!(answered.codes(), "too_old", "without its time it is a call of now");
+    }
+
+    #[tokio::test]
+    async fn a_call_from_the_future_is_refused() {
+        let bench = registered().await;
+        let at = |ahead: SignedDuration| {
+            let called_at = bench.functions.hands.now() + ahead;
+            with(&bench.brings(&bench.statement()), json!({ "called_at": called_at.to_string() }))
+        };
+        for ahead in [seconds(6), SignedDuration::from_hours(1)] {
+            let answered = bench.refused(400, &at(ahead)).await;
+            assert_eq!(answered.body["errors"][0]["pointer"], "/called_at");
+            assert_eq!((answered.codes().as_str(), answered.error()), ("in_future", ""));
+        }
+        assert_eq!(bench.judged(&at(seconds(5))).await.status, 200, "clocks differ");
+    }
+}
+
+mod statements {
+    use arauto::directory::{StatementClaims, hs256, unsigned};
+    use jiff::Timestamp;
+
+    use super::*;
+
+    const INVALID: &str = "invalid_software_statement";
+    const UNAPPROVED: &str = "unapproved_software_statement";
+
+    /// Brings a statement that must be refused, and of which nothing may come back.
+    async fn refused(bench: &Bench, what: &str, statement: &str) -> Answered {
+        let answered = bench.refused(400, &bench.brings(statement)).await;
+        let body = answered.body.to_string();
+        for part in statement.split('.').filter(|part| part.len() > 8) {
+            assert!(!body.contains(part), "{what} is quoted: {body}");
+        }
+        assert_eq!(answered.body["errors"][0]["pointer"], "/software_statement", "{what}: {body}");
+        assert_eq!(
+            answered.body["error_description"], answered.body["errors"][0]["detail"],
+            "{what}: {body}"
+        );
+        answered
+    }
+
+    async fn check(bench: &Bench, what: &str, statement: &str, (error, code): (&str, &str)) {
+        let answered = refused(bench, what, statement).await;
+        assert_eq!((answered.error(), answered.codes().as_str()), (error, code), "{what}");
+    }
+
+    /// Puts another letter in the middle of one of the three parts.
+    fn spoilt(statement: &str, part: usize) -> String {
+        let mut parts: Vec<_> = statement.split('.').map(str::to_owned).collect();
+        let middle = parts[part].len() / 2;
+        let letter = if parts[part].as_bytes()[middle] == b'A' { "B" } else { "A" };
+        parts[part].replace_range(middle..=middle, letter);
+        parts.join(".")
+    }
+
+    #[tokio::test]
+    async fn a_statement_whose_form_is_wrong_is_refused() {
+        let bench = registered().await;
+        let (good, signer) = (bench.statement(), bench.twin.signer());
+        let (header, payload) = (signer.header(), signer.payload(&bench.claims()).to_string());
+        let head = |members: Value| with(&header, members).to_string();
+        let other = signer.statement(&bench.claims().claim("org_name", "another"));
+        let parts: Vec<_> = good.split('.').collect();
+        let grafted = format!("{}.{}.{}", parts[0], other.split('.').nth(1).unwrap(), parts[2]);
+        let kid = signer.latest().kid().to_owned();
+        let duplicate = format!(r#"{{"alg":"PS256","alg":"PS256","kid":"{kid}"}}"#);
+        let public_key = signer.latest().public_pem().to_owned();
+        let cases = [
+            ("empty", String::new(), "wrong_length"),
+            ("oversized", "a".repeat(64 * 1024 + 1), "wrong_length"),
+            ("oversized in bytes", "é".repeat(40 * 1024), "too_large"),
+            ("as large as allowed", "a".repeat(64 * 1024), "not_compact_jws"),
+            ("two parts", parts[..2].join("."), "not_compact_jws"),
+            ("four parts", format!("{good}.{}", parts[0]), "not_compact_jws"),
+            ("padded header", format!("{}=.{}.{}", parts[0], parts[1], parts[2]), "not_compact_jws"),
+            ("padded signature", format!("{good}=="), "not_compact_jws"),
+            ("white space", format!("{good} "), "not_compact_jws"),
+            ("no JWS", "eyJhbGciOiJub25lIn0".to_owned(), "not_compact_jws"),
+            ("header that is no JSON", signer.sign_raw("header", &payload), "invalid_header"),
+            (
+                "header that is a list",
+                signer.sign_raw(&json!(["PS256", kid, null]).to_string(), &payload),
+                "invalid_header",
+            ),
+            ("header that says alg twice", signer.sign_raw(&duplicate, &payload), "invalid_header"),
+            (
+                "header that says a thing twice at depth",
+                signer.sign_raw(
+                    &head(json!({})).replace("\"typ\":", "\"x\":{\"a\":1,\"a\":1},\"typ\":"),
+                    &payload,
+                ),
+                "invalid_header",
+            ),
+            (
+                "header without alg",
+                signer.sign_raw(&without(&header, "alg").to_string(), &payload),
+                "invalid_header",
+            ),
+            (
+                "header with a typ that is no text",
+                signer.sign_raw(&head(json!({ "typ": 7 })), &payload),
+                "invalid_header",
+            ),
+            ("alg none", unsigned(&head(json!({ "alg": "none" })), &payload), "algorithm_not_ps256"),
+            (
+                "alg none with a signature",
+                signer.sign_raw(&head(json!({ "alg": "none" })), &payload),
+                "algorithm_not_ps256",
+            ),
+            (
+                "HS256",
+                hs256(&head(json!({ "alg": "HS256" })), &payload, public_key.as_bytes()),
+                "algorithm_not_ps256",
+            ),
+            (
+                "HS256 that says PS256",
+                hs256(&header.to_string(), &payload, public_key.as_bytes()),
+                "invalid_signature",
+            ),
+            ("RS256", signer.sign_raw(&head(json!({ "alg": "RS256" })), &payload), "algorithm_not_ps256"),
+            ("ps256", signer.sign_raw(&head(json!({ "alg": "ps256" })), &payload), "algorithm_not_ps256"),
+            ("no kid", signer.sign_raw(&without(&header, "kid").to_string(), &payload), "missing_kid"),
+            ("kid null", signer.sign_raw(&head(json!({ "kid": null })), &payload), "missing_kid"),
+            ("unknown kid", signer.sign_raw(&head(json!({ "kid": "another" })), &payload), "unknown_kid"),
+            (
+                "crit",
+                signer.sign_raw(&head(json!({ "crit": ["b64"], "b64": false })), &payload),
+                "critical_extension",
+            ),
+            ("empty crit", signer.sign_raw(&head(json!({ "crit": [] })), &payload), "critical_extension"),
+            ("unsigned", unsigned(&header.to_string(), &payload), "invalid_signature"),
+            ("a byte of the signature", spoilt(&good, 2), "invalid_signature"),
+            ("a byte of the payload", spoilt(&good, 1), "invalid_signature"),
+            ("another's payload", grafted, "invalid_signature"),
+            ("payload that is no JSON", signer.sign_raw(&header.to_string(), "payload"), "invalid_payload"),
+            (
+                "payload that is half",
+                signer.sign_raw(&header.to_string(), payload.split_at(payload.len() / 2).0),
+                "invalid_payload",
+            ),
+            ("payload that is a list", signer.sign_raw(&header.to_string(), "[]"), "invalid_payload"),
+            ("payload that is empty", signer.sign_raw(&header.to_string(), ""), "invalid_payload"),
+        ];
+        for (what, statement, code) in cases {
+            check(&bench, what, &statement, (INVALID, code)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_payload_that_says_something_twice_is_refused_although_it_is_signed() {
+        let bench = registered().await;
+        let signer = bench.twin.signer();
+        let (header, payload) = (signer.header().to_string(), signer.payload(&bench.claims()).to_string());
+        for twice in [
+            format!(r#""software_api_webhook_uris":["{URI}"],"#),
+            r#""software_api_webhook_uris":["https://other.example.com"],"#.to_owned(),
+            r#""software_api_webhook_ur\u0069s":[],"#.to_owned(),
+            r#""iss":"Arauto local SSA issuer","#.to_owned(),
+            r#""deep":{"down":[{"a":1,"b":2,"a":3}]},"#.to_owned(),
+        ] {
+            let statement = signer.sign_raw(&header, &payload.replacen('{', &format!("{{{twice}"), 1));
+            check(&bench, &twice, &statement, (INVALID, "invalid_payload")).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_statement_is_refused_wherever_it_is_cut_off() {
+        let bench = registered().await;
+        // Those of the Directory are longer, in claims that nobody here reads.
+        let claims = bench.claims();
+        let payload = json!({ "iss": "Arauto local SSA issuer", "iat": bench.functions.hands.now().as_second(),
+            "software_id": claims.software_id, "org_id": claims.org_id, "software_api_webhook_uris": [URI] });
+        let short = bench.twin.signer().sign(&payload);
+        assert_eq!(bench.judged(&bench.brings(&short)).await.status, 200);
+        for length in 0..short.len() {
+            let answered = refused(&bench, &format!("{length} letters"), short.split_at(length).0).await;
+            assert_eq!(answered.error(), INVALID);
+        }
+        let long = bench.statement();
+        for length in (0..long.len()).step_by(97) {
+            refused(&bench, &format!("{length} letters"), long.split_at(length).0).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_statement_whose_claims_are_wrong_is_refused() {
+        let bench = registered().await;
+        let signer = bench.twin.signer();
+        let whole = signer.payload(&bench.claims());
+        let now = bench.functions.hands.now().as_second();
+        let cases = [
+            ("no issuer", without(&whole, "iss"), (INVALID, "invalid_claim")),
+            ("no software", without(&whole, "software_id"), (INVALID, "invalid_claim")),
+            ("no organisation", without(&whole, "org_id"), (INVALID, "invalid_claim")),
+            ("no time", without(&whole, "iat"), (INVALID, "invalid_claim")),
+            ("issuer null", with(&whole, json!({ "iss": null })), (INVALID, "invalid_claim")),
+            (
+                "issuer list",
+                with(&whole, json!({ "iss": ["Arauto local SSA issuer"] })),
+                (INVALID, "invalid_claim"),
+            ),
+            ("time as text", with(&whole, json!({ "iat": now.to_string() })), (INVALID, "invalid_claim")),
+            ("time without end", with(&whole, json!({ "iat": 1e300 })), (INVALID, "invalid_claim")),
+            ("time before time", with(&whole, json!({ "iat": -1e300 })), (INVALID, "invalid_claim")),
+            ("time in milliseconds", with(&whole, json!({ "iat": now * 1_000 })), (INVALID, "invalid_claim")),
+            (
+                "software with a slash",
+                with(&whole, json!({ "software_id": "a/../b" })),
+                (INVALID, "invalid_claim"),
+            ),
+            (
+                "software of 65 letters",
+                with(&whole, json!({ "software_id": "a".repeat(65) })),
+                (INVALID, "invalid_claim"),
+            ),
+            ("empty organisation", with(&whole, json!({ "org_id": "" })), (INVALID, "invalid_claim")),
+            ("status number", with(&whole, json!({ "org_status": 1 })), (INVALID, "invalid_claim")),
+            (
+                "URIs as text",
+                with(&whole, json!({ "software_api_webhook_uris": URI })),
+                (INVALID, "invalid_claim"),
+            ),
+            (
+                "URIs as numbers",
+                with(&whole, json!({ "software_api_webhook_uris": [1] })),
+                (INVALID, "invalid_claim"),
+            ),
+            (
+                "URIs with null",
+                with(&whole, json!({ "software_api_webhook_uris": [URI, null] })),
+                (INVALID, "invalid_claim"),
+            ),
+            (
+                "URIs as object",
+                with(&whole, json!({ "software_api_webhook_uris": { "0": URI } })),
+                (INVALID, "invalid_claim"),
+            ),
+            (
+                "production",
+                with(&whole, json!({ "iss": "Open Banking Open Banking Brasil prod SSA issuer" })),
+                (UNAPPROVED, "other_issuer"),
+            ),
+            (
+                "sandbox",
+                with(&whole, json!({ "iss": "Open Banking Brasil sandbox SSA issuer" })),
+                (UNAPPROVED, "other_issuer"),
+            ),
+            (
+                "issuer with a space",
+                with(&whole, json!({ "iss": "Arauto local SSA issuer " })),
+                (UNAPPROVED, "other_issuer"),
+            ),
+            (
+                "withdrawn",
+                with(&whole, json!({ "org_status": "Withdrawn" })),
+                (UNAPPROVED, "organisation_not_active"),
+            ),
+            (
+                "active in lower case",
+                with(&whole, json!({ "org_status": "active" })),
+                (UNAPPROVED, "organisation_not_active"),
+            ),
+            (
+                "another software",
+                with(&whole, json!({ "software_id": StatementClaims::of("itp-2").software_id })),
+                (UNAPPROVED, "other_software"),
+            ),
+            (
+                "the software of another",
+                with(&whole, json!({ "org_id": StatementClaims::of("itp-2").org_id })),
+                (UNAPPROVED, "other_software"),
+            ),
+        ];
+        for (what, payload, expected) in cases {
+            check(&bench, what, &signer.sign(&payload), expected).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_statement_may_be_five_minutes_old_at_its_call_and_clocks_may_differ_by_five_seconds() {
+        let bench = registered().await;
+        for (age, code) in [
+            (seconds(300), None),
+            (seconds(301), Some("too_old")),
+            (seconds(86_400), Some("too_old")),
+            (seconds(-5), None),
+            (seconds(-6), Some("issued_in_future")),
+            (seconds(-86_400), Some("issued_in_future")),
+        ] {
+            // At a full second, as `iat` has no fraction.
+            let now = Timestamp::from_second(bench.functions.hands.now().as_second() + 60).unwrap();
+            bench.pass(now.duration_since(bench.functions.hands.now()));
+            let statement = bench.twin.statement(&bench.claims().issued_at(now - age));
+            match code {
+                None => assert_eq!(bench.judged(&bench.brings(&statement)).await.status, 200, "{age}"),
+                Some(code) => check(&bench, &age.to_string(), &statement, (INVALID, code)).await,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn claims_that_need_not_be_there_may_be_absent_or_null() {
+        let bench = registered().await;
+        let signer = bench.twin.signer();
+        let whole = signer.payload(&bench.claims());
+        for payload in [without(&whole, "org_status"), with(&whole, json!({ "org_status": null }))] {
+            assert_eq!(bench.judged(&bench.brings(&signer.sign(&payload))).await.status, 200);
+        }
+        for payload in [
+            without(&whole, "software_api_webhook_uris"),
+            with(&whole, json!({ "software_api_webhook_uris": null })),
+            with(&whole, json!({ "software_api_webhook_uris": [] })),
+        ] {
+            let statement = signer.sign(&payload);
+            let answered = bench.refused(400, &bench.brings(&statement)).await;
+            assert_eq!(answered.codes(), "differs_from_statement");
+            let none = with(&bench.brings(&statement), json!({ "webhook_uris": [] }));
+            assert_eq!(bench.judged(&none).await.body["webhook"], "disabled");
+            assert_eq!(bench.judged(&bench.brings(&bench.statement())).await.status, 200);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_was_removed_may_come_back_for_another_software() {
+        let bench = registered().await;
+        bench.functions.remove(CLIENT).await;
+        let statement = bench.twin.statement(&StatementClaims::of("itp-2").webhook_uris([URI]));
+        assert_eq!(bench.judged(&bench.brings(&statement)).await.status, 200);
+    }
+}
+
+mod uris {
+    use arauto::local::registration;
+    use webhook::directory::Operation;
+
+    use super::*;
+
+    const A: &str = "https://localhost:1/a";
+    const B: &str = "https://localhost:1/b";
+
+    fn call(bench: &Bench, metadata: &[&str], claim: &[&str]) -> Value {
+        let statement = bench.twin.statement(&bench.claims().webhook_uris(claim.iter().copied()));
+        let metadata: Vec<_> = metadata.iter().map(|uri| (*uri).to_owned()).collect();
+        registration(Operation::Dcm, Some(&metadata), &statement)
+    }
+
+    #[tokio::test]
+    async fn order_and_repetition_do_not_matter_and_the_statement_s_first_is_notified() {
+        let bench = registered().await;
+        for (metadata, claim, base_uri, warnings) in [
+            (&[A][..], &[A][..], A, ""),
+            (&[A, A], &[A], A, ""),
+            (&[A], &[A, A], A, ""),
+            (&[A, B], &[A, B], A, "multiple_webhook_uris"),
+            (&[A, B], &[B, A], B, "multiple_webhook_uris"),
+            (&[B, A, B], &[A, B, A], A, "multiple_webhook_uris"),
+        ] {
+            let answered = bench.judged(&call(&bench, metadata, claim)).await;
+            assert_eq!((answered.status, &answered.body["base_uri"]), (200, &json!(base_uri)));
+            assert_eq!(
+                (answered.warnings().as_str(), &answered.body["webhook_uris"]),
+                (warnings, &json!(metadata))
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn uris_that_are_not_the_statement_s_are_refused_in_the_words_of_the_profile() {
+        let bench = registered().await;
+        for (metadata, claim) in [
+            (&[A][..], &[B][..]),
+            (&[A, B], &[A]),
+            (&[A], &[A, B]),
+            (&[], &[A]),
+            (&[A], &[]),
+            (&["https://itp.example.com"], &["https://itp.example.com/"]),
+            (&["https://itp.example.com"], &["https://ITP.example.com"]),
+            (&["https://itp.example.com"], &["https://itp.example.com:443"]),
+            (&["https://itp.example.com/a"], &["https://itp.example.com/%61"]),
+            (&["https://itp.example.com"], &[" https://itp.example.com"]),
+        ] {
+            let answered = bench.refused(400, &call(&bench, metadata, claim)).await;
+            assert_eq!(
+                (answered.error(), answered.codes().as_str()),
+                ("invalid_webhook_uris", "differs_from_statement")
+            );
+            assert_eq!(
+                answered.body["error_description"],
+                "The content of the webhook_uris field differs from what was registered in the software_statement observed \
+                 through the JWS field's software_api_webhook_uris."
+            );
+            assert!(!answered.body.to_string().contains("itp.example"), "{}", answered.body);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_uri_that_cannot_be_notified_is_refused_although_the_directory_signed_it() {
+        let bench = registered().await;
+        let long = format!("https://itp.example.com/{}", "a".repeat(232));
+        for (uri, code) in [
+            ("https://user@itp.example.com", "userinfo"),
+            ("https://user:secret@itp.example.com/x", "userinfo"),
+            ("https://itp.example.com@localhost", "userinfo"),
+            ("https://ítp.example.com", "not_host_name"),
+            ("https://itp。example。com", "name_not_public"),
+            ("https://-itp.example.com", "not_host_name"),
+            ("https://itp.example.com:", "not_port"),
+            ("https://itp.example.com:0", "not_port"),
+            ("https://itp.example.com:65536", "not_port"),
+            ("https://itp.example.com:+443", "not_port"),
+            ("https://itp.example.com:443:443", "not_port"),
+            ("https://itp.example.com/../x", "dot_segment"),
+            ("https://itp.example.com/./x", "dot_segment"),
+            ("https://itp.example.com/%2e%2e/x", "encoded_dot_segment"),
+            ("https://itp.example.com/.%2E/x", "encoded_dot_segment"),
+            ("https://itp.example.com/a%2", "path_character"),
+            ("https://itp.example.com/a\\b", "path_character"),
+            ("https://10.0.0.5", "address_not_public"),
+            ("https://172.16.0.1/x", "address_not_public"),
+            ("https://192.168.0.1:8443", "address_not_public"),
+            ("https://169.254.169.254/latest", "address_not_public"),
+            ("https://100.64.0.1", "address_not_public"),
+            ("https://0.0.0.0", "address_not_public"),
+            ("https://[fd00:ec2::254]", "address_not_public"),
+            ("https://[fe80::1]:8443", "address_not_public"),
+            ("https://[2001:db8::1]", "address_not_public"),
+            ("https://[::ffff:10.0.0.1]", "address_not_public"),
+            ("https://[::]", "address_not_public"),
+            ("https://[fe80::1%25eth0]", "not_host_name"),
+            ("https://[::1", "not_host_name"),
+            ("https://0x7f000001", "ambiguous_address"),
+            ("https://2130706433", "ambiguous_address"),
+            ("https://127.1", "ambiguous_address"),
+            ("https://intranet", "name_not_public"),
+            ("https://itp.example.com.", "name_not_public"),
+            ("http://itp.example.com", "not_published_pattern"),
+            ("HTTPS://itp.example.com", "not_published_pattern"),
+            ("https://itp.example.com/", "not_published_pattern"),
+            ("https://itp.example.com//x", "not_published_pattern"),
+            ("https://itp.example.com/?x", "not_published_pattern"),
+            ("https://itp.example.com#x", "not_published_pattern"),
+            (" https://itp.example.com", "not_published_pattern"),
+            (&long, "too_long"),
+        ] {
+            let answered = bench.refused(400, &call(&bench, &[uri], &[uri])).await;
+            assert_eq!(
+                (answered.error(), answered.codes().as_str()),
+                ("invalid_webhook_uris", code),
+                "{uri}"
+            );
+            assert_eq!(answered.body["errors"][0]["pointer"], "/webhook_uris/0", "{uri}");
+            assert!(!answered.body.to_string().contains(uri), "{uri} is quoted: {}", answered.body);
+        }
+        for uri in [
+            "https://itp.example.com:8443/a/b",
+            "https://xn--tp-iia.example.com",
+            "https://8.8.8.8",
+            "https://[2001:4860:4860::8888]:8443/x",
+            "https://localhost:1",
+            "https://itp.example.com/a%2Fb",
+        ] {
+            let answered = bench.judged(&call(&bench, &[uri], &[uri])).await;
+            assert_eq!((answered.status, &answered.body["base_uri"]), (200, &json!(uri)));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_uri_that_is_refused_is_pointed_at_where_the_call_has_it() {
+        let bench = registered().await;
+        let (user, address) = ("https://user@itp.example.com", "https://10.0.0.5");
+        for claim in [[A, user, address], [address, A, user]] {
+            let answered = bench.refused(400, &call(&bench, &[user, A, address], &claim)).await;
+            let pointers = [0, 1].map(|index| answered.body["errors"][index]["pointer"].clone());
+            assert_eq!(pointers, ["/webhook_uris/0", "/webhook_uris/2"]);
+            assert_eq!(answered.codes(), "userinfo address_not_public");
+        }
+    }
+}
+
+mod keys {
+    use arauto::directory::{Answer, SigningKey};
+    use http::header::CACHE_CONTROL;
+    use http::{HeaderValue, StatusCode};
+
+    use super::*;
+
+    /// A statement under a header that names a key of nobody.
+    fn forged(bench: &Bench, kid: &str) -> Value {
+        let signer = bench.twin.signer();
+        let header = with(&signer.header(), json!({ "kid": kid })).to_string();
+        bench.brings(&signer.sign_raw(&header, &signer.payload(&bench.claims()).to_string()))
+    }
+
+    fn good(bench: &Bench) -> Value {
+        bench.brings(&bench.statement())
+    }
+
+    fn cached(text: &'static str) -> Answer {
+        Answer::usual().header(CACHE_CONTROL, HeaderValue::from_static(text))
+    }
+
+    /// What comes where a key set should.
+    fn no_key_sets(bench: &Bench) -> Vec<(&'static str, Answer)> {
+        let json = |body: Value| Answer::json(StatusCode::OK, &body);
+        let key = bench.twin.signer().jwks()["keys"][0].clone();
+        let other = key["n"].as_str().unwrap().replacen('a', "b", 1);
+        let twice = json!({ "keys": [key, with(&key, json!({ "n": other }))] });
+        let elliptic = json!({ "kty": "EC", "kid": "e", "use": "sig", "crv": "P-256",
+            "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" });
+        let text = bench.twin.signer().jwks().to_string();
+        let name_twice = text.replacen('{', r#"{"keys":[],"#, 1);
+        vec![
+            ("429", Answer::status(StatusCode::TOO_MANY_REQUESTS)),
+            ("500", Answer::status(StatusCode::INTERNAL_SERVER_ERROR)),
+            ("204", Answer::status(StatusCode::NO_CONTENT)),
+            ("302", Answer::status(StatusCode::FOUND)),
+            ("a page", Answer::html(StatusCode::OK)),
+            ("50 MB", Answer::large(50 * 1024 * 1024)),
+            ("no end", Answer::endless()),
+            ("half of it", Answer::half()),
+            (
+                "half of it as a whole",
+                Answer::bytes(StatusCode::OK, text.split_at(text.len() / 2).0.to_owned()),
+            ),
+            ("garbage", Answer::garbage()),
+            ("nothing", Answer::status(StatusCode::OK)),
+            ("null", json(Value::Null)),
+            ("an object", json(json!({}))),
+            ("keys null", json(json!({ "keys": null }))),
+            ("no key", json(json!({ "keys": [] }))),
+            ("a key that is null", json(json!({ "keys": [null] }))),
+            (
+                "a key of nulls",
+                json(json!({ "keys": [{ "kty": "RSA", "kid": null, "n": null, "e": null }] })),
+            ),
+            ("a key without a name", json(json!({ "keys": [without(&key, "kid")] }))),
+            ("a key for encryption", json(json!({ "keys": [with(&key, json!({ "use": "enc" }))] }))),
+            ("a key for RS256", json(json!({ "keys": [with(&key, json!({ "alg": "RS256" }))] }))),
+            ("an elliptic key", json(json!({ "keys": [elliptic] }))),
+            ("two keys of one name", json(twice)),
+            ("keys twice", Answer::bytes(StatusCode::OK, name_twice)),
+        ]
+    }
+
+    #[tokio::test]
+    async fn keys_are_fetched_by_the_first_call_and_kept_for_all_that_follow() {
+        let mut bench = Bench::new().await;
+        assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
+        assert_eq!(bench.twin.count("/"), 1);
+        bench.pass(SignedDuration::from_hours(24 * 365));
+        assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
+        // Another process finds them too.
+        bench.directory = bench.functions.directory().await;
+        assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
+        assert_eq!(bench.twin.count("/"), 1);
+        assert!(bench.kept("jwks").unwrap()["fetched_at"]["S"].is_string());
+    }
+
+    #[tokio::test]
+    async fn a_new_key_is_found_by_the_first_statement_that_names_it() {
+        let bench = registered().await;
+        bench.pass(seconds(61));
+        bench.twin.rotate_key().unwrap();
+        let old = bench.twin.signer().latest();
+        assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
+        assert_eq!(bench.twin.count(JWKS), 2);
+        // And a key that the Directory lists no more is forgotten with the set that had it.
+        bench.pass(seconds(61));
+        let withdrawn = good(&bench);
+        bench.twin.rotate_key().unwrap();
+        bench.twin.signer().retire_old_keys();
+        assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
+        assert_ne!(bench.twin.signer().latest().kid(), old.kid());
+        assert_eq!(bench.refused(400, &withdrawn).await.codes(), "unknown_kid");
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_unknown_keys_asks_the_directory_once_a_minute() {
+        let bench = registered().await;
+        bench.twin.forget_requests();
+        for (minute, wait) in [(1, 60_500), (2, 60_000), (3, 61_000), (4, 60_999)] {
+            bench.pass(SignedDuration::from_millis(wait));
+            for number in 0..20 {
+                let answered = bench.put(CLIENT, &forged(&bench, &format!("none-{number}"))).await;
+                assert_eq!(
+                    (answered.status, answered.codes().as_str()),
+                    (400, "unknown_kid"),
+                    "{}",
+                    answered.body
+                );
+                bench.pass(seconds(1));
+            }
+            assert_eq!(bench.twin.count(JWKS), minute);
+            bench.pass(seconds(-20));
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_key_nothing_is_accepted_and_nothing_that_comes_instead_is_kept() {
+        let cases = no_key_sets(&Bench::new().await);
+        for (what, answer) in cases.into_iter().chain([("304", Answer::status(StatusCode::NOT_MODIFIED))]) {
+            let bench = Bench::new().await;
+            bench.twin.answer_always(JWKS, answer);
+            for _ in 0..2 {
+                let answered = bench.put(CLIENT, &good(&bench)).await;
+                assert_eq!((answered.status, bench.row(CLIENT)), (503, None), "{what}: {}", answered.body);
+            }
+            assert_eq!(bench.twin.count(JWKS), 1, "{what}: once a minute");
+            let kept = bench.kept("jwks");
+            assert_eq!(kept, None, "{what}");
+            bench.twin.answer_as_usual();
+            bench.pass(seconds(61));
+            assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200, "{what}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_last_good_keys_stay_whatever_comes_instead_of_new_ones() {
+        let bench = Bench::new().await;
+        // Without a version there is nothing to ask by, so that half of it is not half of "the same as ever".
+        let unversioned = || Answer::json(StatusCode::OK, &bench.twin.signer().jwks());
+        bench.twin.answer_always(JWKS, unversioned());
+        assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
+        let unasked = ("304 without a question", Answer::status(StatusCode::NOT_MODIFIED));
+        for (what, answer) in no_key_sets(&bench).into_iter().chain([unasked]) {
+            let kept = bench.kept("jwks");
+            bench.pass(SignedDuration::from_hours(1));
+            bench.twin.answer_always(JWKS, answer);
+            bench.review().await;
+            let before = bench.row(CLIENT);
+            for _ in 0..2 {
+                let answered = bench.put(CLIENT, &forged(&bench, "none")).await;
+                assert_eq!((answered.status, bench.row(CLIENT)), (503, before.clone()), "{what}");
+            }
+            assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200, "{what}");
+            assert_eq!(bench.kept("jwks"), kept, "{what}");
+            bench.twin.answer_always(JWKS, unversioned());
+            bench.pass(seconds(61));
+            assert_eq!(bench.refused(400, &forged(&bench, "none")).await.codes(), "unknown_kid", "{what}");
+        }
+        let asked = bench.twin.requests(JWKS);
+        assert!(asked.iter().all(|request| request.header("if-none-match").is_none()), "{asked:?}");
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_is_gone_takes_no_key_away_and_brings_none() {
+        let bench = registered().await;
+        let Bench { twin, mut functions, .. } = Bench::new().await;
+        let gone = twin.base_url();
+        twin.stop().await;
+        functions.environment = webhook::directory::Environment::local(&gone);
+        let without_keys = functions.directory().await;
+        let body = good(&bench).to_string();
+        let answer = tests::aws::call(&without_keys, http::Method::PUT, CLIENT, &body).await;
+        assert_eq!((answer.status, &answer.headers["retry-after"]), (503, &HeaderValue::from_static("5")));
+
+        let mut bench = bench;
+        bench.functions.environment = webhook::directory::Environment::local(&gone);
+        bench.directory = bench.functions.directory().await;
+        bench.pass(SignedDuration::from_hours(24));
+        assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
+        assert_eq!(bench.refused(503, &forged(&bench, "none")).await.codes(), "");
+    }
+
+    #[tokio::test]
+    async fn the_schedule_asks_again_when_the_keys_are_no_longer_fresh_and_by_their_version() {
+        let bench = Bench::new().await;
+        bench.review().await;
+        let (mut kept, first) = (bench.kept("jwks"), bench.twin.signer().jwks());
+        for (minutes, asked, status) in [(14, 1, 200), (1, 2, 304), (14, 2, 304), (1, 3, 304)] {
+            bench.pass(SignedDuration::from_mins(minutes));
+            bench.review().await;
+            let requests = bench.twin.requests(JWKS);
+            assert_eq!((requests.len(), requests.last().unwrap().status), (asked, status));
+        }
+        let etag = kept.take().unwrap()["etag"]["S"].as_str().unwrap().to_owned();
+        let asked = bench.twin.requests(JWKS);
+        assert_eq!(asked[1].header("if-none-match"), Some(etag.as_str()));
+        assert_eq!(bench.twin.signer().jwks(), first);
+
+        bench.twin.rotate_key().unwrap();
+        bench.pass(SignedDuration::from_mins(15));
+        bench.review().await;
+        assert_eq!(bench.twin.requests(JWKS).last().unwrap().status, 200);
+        bench.twin.forget_requests();
+        assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
+        assert_eq!(bench.twin.count(JWKS), 0, "the schedule had found the new key");
+    }
+
+    #[tokio::test]
+    async fn what_the_directory_says_of_keeping_its_keys_is_followed_within_a_day() {
+        let minutes = SignedDuration::from_mins;
+        for (said, fresh_for) in [
+            ("no-cache", minutes(0)),
+            ("no-store, max-age=900", minutes(0)),
+            ("max-age=0", minutes(0)),
+            ("public, MAX-AGE=3600", minutes(60)),
+            ("max-age=31536000", minutes(24 * 60)),
+            ("max-age=soon", minutes(5)),
+            ("private", minutes(5)),
+        ] {
+            let bench = Bench::new().await;
+            bench.twin.answer_always(JWKS, cached(said));
+            bench.review().await;
+            if !fresh_for.is_zero() {
+                bench.pass(fresh_for - seconds(1));
+                bench.review().await;
+                assert_eq!(bench.twin.count(JWKS), 1, "{said}");
+                bench.pass(seconds(1));
+            }
+            bench.review().await;
+            assert_eq!(bench.twin.count(JWKS), 2, "{said}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_of_somebody_else_signs_nothing() {
+        let bench = registered().await;
+        let stranger =
+            arauto::directory::Signer::new(SigningKey::generate().unwrap(), bench.functions.hands.clock());
+        bench.pass(seconds(61));
+        let unknown = bench.brings(&stranger.statement(&bench.claims()));
+        assert_eq!(bench.refused(400, &unknown).await.codes(), "unknown_kid");
+        let payload = stranger.payload(&bench.claims()).to_string();
+        let named = stranger.sign_raw(&bench.twin.signer().header().to_string(), &payload);
+        assert_eq!(bench.refused(400, &bench.brings(&named)).await.codes(), "invalid_signature");
+    }
+}
+
+mod tables {
+    use super::*;
+
+    fn of_directory(input: &Value) -> bool {
+        input["TableName"] == DIRECTORY
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_the_table_of_keys_nothing_with_a_statement_is_accepted() {
+        for fault in [Fault::DENIED, Fault::Unreachable, Fault::THROTTLED] {
+            for operation in ["GetItem", "UpdateItem", "PutItem"] {
+                let bench = Bench::new().await;
+                bench.functions.aws.fails_where(operation, of_directory, fault);
+                // Here the Directory is asked: time that jumps would end the connection to it.
+                if operation == "PutItem" {
+                    tokio::time::resume();
+                }
+                let answered = bench.put(CLIENT, &bench.brings(&bench.statement())).await;
+                if operation == "PutItem" {
+                    tokio::time::pause();
+                }
+                assert_eq!((answered.status, bench.row(CLIENT)), (503, None), "{operation} {fault:?}");
+                assert_eq!(bench.kept("jwks"), None, "{operation} {fault:?}");
+                // What needs no proof needs no table.
+                assert_eq!(bench.put(CLIENT, &gives_up()).await.status, 200, "{operation} {fault:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_written_meanwhile_is_decided_anew() {
+        let bench = registered().await;
+        bench.pass(seconds(60));
+        let (slow, quick) = ("https://localhost:1/slow", "https://localhost:1/quick");
+        for (slow_at, quick_at, status, base_uri) in
+            [(0, -1, 200, slow), (0, 0, 200, slow), (-1, 0, 409, quick)]
+        {
+            bench.pass(seconds(60));
+            let now = bench.functions.hands.now();
+            let call = |uri, at: i64| {
+                with(
+                    &bench.with_uris(CLIENT, &[uri]),
+                    json!({ "called_at": (now + seconds(at)).to_string() }),
+                )
+            };
+            let held = bench.functions.aws.holds_back("UpdateItem", RECEIVERS);
+            let (slow, quick) = (call(slow, slow_at), call(quick, quick_at));
+            let (answered, ()) = tokio::join!(bench.put(CLIENT, &slow), async {
+                held.arrived().await;
+                assert_eq!(bench.put(CLIENT, &quick).await.status, 200);
+                held.release();
+            });
+            assert_eq!(answered.status, status, "{}", answered.body);
+            assert_eq!(bench.get(CLIENT).await.body["base_uri"], base_uri);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_removed_meanwhile_is_registered_anew() {
+        let bench = registered().await;
+        let since = bench.get(CLIENT).await.body["notifies_since"].clone();
+        bench.pass(seconds(60));
+        let body = bench.brings(&bench.statement());
+        let held = bench.functions.aws.holds_back("UpdateItem", RECEIVERS);
+        let (answered, ()) = tokio::join!(bench.put(CLIENT, &body), async {
+            held.arrived().await;
+            bench.functions.remove(CLIENT).await;
+            held.release();
+        });
+        assert_eq!(answered.status, 200);
+        assert_ne!(answered.body["notifies_since"], since, "it was not notified in between");
+    }
+
+    #[tokio::test]
+    async fn of_two_first_registrations_both_are_decided() {
+        let bench = Bench::new().await;
+        let body = bench.brings(&bench.statement());
+        let held = bench.functions.aws.holds_back("UpdateItem", RECEIVERS);
+        let (answered, ()) = tokio::join!(bench.put(CLIENT, &body), async {
+            held.arrived().await;
+            let other = bench.brings(&bench.twin.statement(&bench.claims().software_id("another")));
+            assert_eq!(bench.put(CLIENT, &other).await.status, 200);
+            held.release();
+        });
+        assert_eq!((answered.status, answered.codes().as_str()), (400, "other_software"));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_written_each_time_is_given_up() {
+        let bench = registered().await;
+        let before = bench.row(CLIENT);
+        bench.functions.aws.forget_calls();
+        let is_client = |input: &Value| input["TableName"] == RECEIVERS;
+        let refused = Fault::Refused(400, "ConditionalCheckFailedException");
+        bench.functions.aws.fails_where("UpdateItem", is_client, refused);
+        let answered = bench.put(CLIENT, &bench.brings(&bench.statement())).await;
+        assert_eq!((answered.status, bench.row(CLIENT)), (503, before));
+        assert_eq!(bench.functions.aws.writes(RECEIVERS).len(), 3);
+    }
+}
