@@ -104,7 +104,7 @@ impl Market {
 
     /// The list as it is kept, without its age.
     fn list(&self) -> Value {
-        self.bench.kept("participants").unwrap()["bytes"].clone()
+        self.bench.kept("participants#local").unwrap()["bytes"].clone()
     }
 }
 
@@ -188,7 +188,7 @@ async fn a_software_that_the_api_shows_as_not_active_is_suspended_until_it_shows
         market.after(SignedDuration::from_mins(5)).await;
         assert_eq!(market.suspended().await, not_active);
         market.bench.twin.only_show_software_of(None);
-        market.after(SignedDuration::from_mins(5)).await;
+        market.after(SignedDuration::from_mins(30)).await;
         assert_eq!(market.suspended().await, []);
     }
 }
@@ -210,7 +210,9 @@ async fn an_api_that_shows_nothing_changes_nothing() {
         market.bench.twin.remove_software(&StatementClaims::of(client).software_id);
     }
     market.bench.twin.forget_requests();
-    market.after(SignedDuration::from_mins(5)).await;
+    market.after(SignedDuration::from_mins(29)).await;
+    assert_eq!(statuses(SOFTWARE), [0; 0]);
+    market.after(SignedDuration::from_mins(1)).await;
     assert_eq!(statuses(SOFTWARE), [404; 5]);
     let answers = [
         Answer::status(StatusCode::TOO_MANY_REQUESTS),
@@ -226,7 +228,7 @@ async fn an_api_that_shows_nothing_changes_nothing() {
     for answer in answers {
         for path in [SOFTWARE, "/token"] {
             market.bench.twin.answer_always(path, answer.clone());
-            market.after(SignedDuration::from_mins(10)).await;
+            market.after(SignedDuration::from_mins(30)).await;
             assert_eq!(market.rows(), rows, "{path}: {answer:?}");
             market.bench.twin.answer_as_usual();
         }

@@ -93,7 +93,7 @@ mod calls {
         // The key is known now, so that a question asks nobody and writes nothing at all.
         bench.functions.aws.forget_calls();
         assert_eq!(bench.ask(CLIENT, "true", &body).await, asked);
-        assert_eq!(bench.functions.aws.counted(), ["GetItem 2"]);
+        assert_eq!(bench.functions.aws.counted(), ["GetItem 3"]);
         assert_eq!(bench.ask(CLIENT, "false", &body).await, asked);
         assert!(bench.row(CLIENT).is_some(), "false is a call");
     }
@@ -726,7 +726,7 @@ mod keys {
         bench.directory = bench.functions.directory().await;
         assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
         assert_eq!(bench.twin.count("/"), 1);
-        assert!(bench.kept("jwks").unwrap()["fetched_at"]["S"].is_string());
+        assert!(bench.kept("jwks#local").unwrap()["fetched_at"]["S"].is_string());
     }
 
     #[tokio::test]
@@ -779,7 +779,7 @@ mod keys {
                 assert_eq!((answered.status, bench.row(CLIENT)), (503, None), "{what}: {}", answered.body);
             }
             assert_eq!(bench.twin.count(JWKS), 1, "{what}: once a minute");
-            let kept = bench.kept("jwks");
+            let kept = bench.kept("jwks#local");
             assert_eq!(kept, None, "{what}");
             bench.twin.answer_as_usual();
             bench.pass(seconds(61));
@@ -796,7 +796,7 @@ mod keys {
         assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
         let unasked = ("304 without a question", Answer::status(StatusCode::NOT_MODIFIED));
         for (what, answer) in no_key_sets(&bench).into_iter().chain([unasked]) {
-            let kept = bench.kept("jwks");
+            let kept = bench.kept("jwks#local");
             bench.pass(SignedDuration::from_hours(1));
             bench.twin.answer_always(JWKS, answer);
             bench.review().await;
@@ -806,7 +806,7 @@ mod keys {
                 assert_eq!((answered.status, bench.row(CLIENT)), (503, before.clone()), "{what}");
             }
             assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200, "{what}");
-            assert_eq!(bench.kept("jwks"), kept, "{what}");
+            assert_eq!(bench.kept("jwks#local"), kept, "{what}");
             bench.twin.answer_always(JWKS, unversioned());
             bench.pass(seconds(61));
             assert_eq!(bench.refused(400, &forged(&bench, "none")).await.codes(), "unknown_kid", "{what}");
@@ -839,7 +839,7 @@ mod keys {
     async fn the_schedule_asks_again_when_the_keys_are_no_longer_fresh_and_by_their_version() {
         let bench = Bench::new().await;
         bench.review().await;
-        let (mut kept, first) = (bench.kept("jwks"), bench.twin.signer().jwks());
+        let (mut kept, first) = (bench.kept("jwks#local"), bench.twin.signer().jwks());
         for (minutes, asked, status) in [(14, 1, 200), (1, 2, 304), (14, 2, 304), (1, 3, 304)] {
             bench.pass(SignedDuration::from_mins(minutes));
             bench.review().await;
@@ -922,11 +922,26 @@ mod tables {
                     tokio::time::pause();
                 }
                 assert_eq!((answered.status, bench.row(CLIENT)), (503, None), "{operation} {fault:?}");
-                assert_eq!(bench.kept("jwks"), None, "{operation} {fault:?}");
+                assert_eq!(bench.kept("jwks#local"), None, "{operation} {fault:?}");
                 // What needs no proof needs no table.
                 assert_eq!(bench.put(CLIENT, &gives_up()).await.status, 200, "{operation} {fault:?}");
             }
         }
+    }
+
+    #[tokio::test]
+    async fn a_call_from_before_a_removal_does_not_bring_the_client_back() {
+        let bench = registered().await;
+        let now = || json!({ "called_at": bench.functions.hands.now().to_string() });
+        let early = with(&bench.brings(&bench.statement()), now());
+        bench.pass(seconds(10));
+        let directory = bench.functions.directory().await;
+        assert_eq!(tests::aws::call(&directory, http::Method::DELETE, CLIENT, "").await.status, 204);
+        bench.pass(seconds(10));
+        assert_eq!(bench.put(CLIENT, &early).await.status, 409);
+        assert_eq!(bench.row(CLIENT), None);
+        let late = with(&bench.brings(&bench.statement()), now());
+        assert_eq!(bench.put(CLIENT, &late).await.status, 200);
     }
 
     #[tokio::test]

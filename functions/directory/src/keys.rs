@@ -18,7 +18,7 @@ const LIMIT: usize = 256 * 1024;
 /// An unknown key is looked for at most this often, so that a flood of forged statements is not one on the Directory.
 const AT_MOST_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// How long what another call fetches at the same time is waited for.
-const OTHERS_BUDGET: Duration = Duration::from_secs(3);
+const OTHERS_BUDGET: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// The last good key set stays however long the Directory is away.
 const LIVES: SignedDuration = SignedDuration::from_hours(24 * 365 * 10);

@@ -94,7 +94,7 @@ impl Directory {
         };
         for _ in 0..WRITES {
             let previous = self.receivers.registration(&client_id).await.map_err(unavailable)?;
-            if previous.is_none() {
+            if previous.is_none() && call.request.is_to_be_notified() {
                 let removed = removals::last(&self.keys.table, &client_id).await.map_err(not_kept)?;
                 if removed.is_some_and(|removed_at| removed_at > called_at) {
                     return Err(Problem::superseded("The client was removed after this call."));

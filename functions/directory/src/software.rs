@@ -26,8 +26,8 @@ const LIVES: SignedDuration = SignedDuration::from_hours(24 * 30);
 const TOKEN_MARGIN: SignedDuration = SignedDuration::from_mins(1);
 /// A log-in that failed is not tried again for so long: all questions of a run would fail by it, one after the other.
 const LOGGED_OUT: SignedDuration = SignedDuration::from_mins(1);
-/// That the Directory shows nothing of a software seldom changes.
-const HIDDEN_FOR: Duration = Duration::from_hours(6);
+/// That the Directory shows nothing of a software seldom changes, so it is asked less often.
+const HIDDEN_FOR: Duration = Duration::from_mins(30);
 /// How long the identity is used before its secret is looked at again.
 const IDENTITY_LIVES: SignedDuration = SignedDuration::from_hours(1);
 
