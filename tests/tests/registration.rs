@@ -945,6 +945,16 @@ mod tables {
     }
 
     #[tokio::test]
+    async fn keys_that_cannot_be_read_prove_nothing_although_they_are_kept() {
+        let bench = registered().await;
+        bench.functions.aws.fails_where("GetItem", of_directory, Fault::DENIED);
+        assert_eq!(bench.refused(503, &bench.brings(&bench.statement())).await.codes(), "");
+        assert_eq!(bench.twin.count("/"), 1, "the Directory is not asked in their place");
+        bench.functions.aws.recovers();
+        assert_eq!(bench.judged(&bench.brings(&bench.statement())).await.status, 200);
+    }
+
+    #[tokio::test]
     async fn a_client_that_is_written_meanwhile_is_decided_anew() {
         let bench = registered().await;
         bench.pass(seconds(60));

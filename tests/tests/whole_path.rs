@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     let judged = judged_trials(&world);
     let skipped: Vec<_> = judged.iter().filter_map(Judged::skipped).collect();
     let judged = judged.into_iter().map(|judged| judged.trial.with_ignored_flag(judged.missing.is_some()));
-    let trials = trials(&world).into_iter().chain(judged).collect();
+    let trials = trials(&world).into_iter().chain(trials_of_changes(&world)).chain(judged).collect();
     let ran = on_stack::run(Arguments::from_args(), world, trials);
     let noted = if ran.some && !skipped.is_empty() {
         let (count, names) = (skipped.len(), skipped.join("\n  "));
@@ -61,8 +61,6 @@ fn trials(world: &Shared) -> Vec<Trial> {
         three_failures_end_in_the_undelivered_queue_and_no_fourth_request_comes,
         copies_of_one_change_are_notified_once,
         a_receiver_that_hangs_holds_nobody_else_up,
-        a_receiver_removed_while_a_retry_waits_is_not_called_again,
-        a_receiver_that_moved_while_a_retry_waits_is_called_at_its_new_address,
         an_unreadable_message_is_laid_down_with_its_reason_and_stops_nobody,
         a_panic_keeps_its_own_message_only,
         a_success_that_is_not_202_counts_where_the_receiver_says_so,
@@ -227,27 +225,86 @@ async fn a_receiver_that_hangs_holds_nobody_else_up(world: &World) -> Result<()>
     Ok(())
 }
 
-async fn a_receiver_removed_while_a_retry_waits_is_not_called_again(world: &World) -> Result<()> {
-    let (client, twin) = world.receiver("503").await?;
-    let id = world.notify(&new_change(Endpoint::PixPayment, &client)).await?;
-    twin.wait_for(1, SOON).await?;
-    let path = format!("/v1/clients/{client}");
-    let answer = world.call(Method::DELETE, &path, CLIENT_ROUTE, JSON, "").await?;
-    ensure!(answer.status == 204, "{}", answer.text());
-    let row = world.ended(&id, "cancelled", SECOND).await?;
-    ensure!(row.text("reason") == "no_receiver" && row.attempt(1, "outcome") == "server_error", "{row:?}");
-    ensure!(twin.count() == 1, "a removed receiver was called");
-    Ok(())
+/// What happens to a receiver while an attempt at it waits.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    /// The client is removed.
+    Removed,
+    /// The client changes its registration and leaves its URIs out.
+    Ended,
+    /// The client changes the host of its URI.
+    Moved,
 }
 
-async fn a_receiver_that_moved_while_a_retry_waits_is_called_at_its_new_address(world: &World) -> Result<()> {
-    let (client, old) = world.receiver("503").await?;
-    let (_, new) = world.receiver("202").await?;
-    world.notify(&new_change(Endpoint::PixPayment, &client)).await?;
-    old.wait_for(1, SOON).await?;
-    world.register(&client, Some(&[new.base_uri()])).await?;
-    new.wait_for(1, SECOND).await?;
-    ensure!(old.count() == 1, "the old address was called again");
+/// Each change, while the second attempt waits for its 10 s and while the third waits for its 60.
+fn trials_of_changes(world: &Shared) -> Vec<Trial> {
+    let cases = [
+        ("a_receiver_removed_while", Change::Removed),
+        ("a_receiver_that_leaves_its_uris_out_while", Change::Ended),
+        ("a_receiver_moved_while", Change::Moved),
+    ];
+    let attempts = [2, 3];
+    let trials = cases.into_iter().flat_map(|(name, change)| {
+        attempts.map(|waiting| {
+            let name = format!("{name}_attempt_{waiting}_waits_{}", change.consequence());
+            trial(&name, world, move |world| {
+                Box::pin(a_change_while_an_attempt_waits(world, change, waiting))
+            })
+        })
+    });
+    trials.collect()
+}
+
+impl Change {
+    fn consequence(self) -> &'static str {
+        match self {
+            Self::Removed | Self::Ended => "is_not_called_again",
+            Self::Moved => "is_called_at_its_new_address",
+        }
+    }
+}
+
+async fn a_change_while_an_attempt_waits(world: &World, change: Change, waiting: usize) -> Result<()> {
+    let refusals = vec!["503"; waiting - 1].join(",");
+    let (client, twin) = world.receiver(&format!("{refusals},202")).await?;
+    let id = world.notify(&new_change(Endpoint::PixPayment, &client)).await?;
+    twin.wait_for(waiting - 1, SECOND).await?;
+    match change {
+        Change::Removed => {
+            let path = format!("/v1/clients/{client}");
+            let answer = world.call(Method::DELETE, &path, CLIENT_ROUTE, JSON, "").await?;
+            ensure!(answer.status == 204, "{}", answer.text());
+        }
+        Change::Ended => {
+            let answer = world.register(&client, None).await?;
+            ensure!(answer["webhook"] == "disabled", "{answer}");
+        }
+        Change::Moved => {
+            world.register(&client, Some(&[twin.base_uri().replace("localhost", "127.0.0.1")])).await?;
+        }
+    }
+    let patience = if waiting == 2 { SECOND } else { THIRD };
+    match change {
+        Change::Removed | Change::Ended => {
+            let row = world.ended(&id, "cancelled", patience).await?;
+            ensure!(row.text("reason") == "no_receiver", "{row:?}");
+            let last = u8::try_from(waiting - 1)?;
+            ensure!(row.attempt(last, "outcome") == "server_error", "{row:?}");
+            ensure!(twin.count() == waiting - 1, "a receiver that is gone was called");
+        }
+        Change::Moved => {
+            twin.wait_for(waiting, patience).await?;
+            let row = world.ended(&id, "delivered", SOON).await?;
+            ensure!(row.text("attempt") == waiting.to_string(), "{row:?}");
+            let received = twin.received();
+            let hosts: Vec<_> = received.iter().map(|request| request.header("host")).collect();
+            let (last, before) = hosts.split_last().context("nothing came")?;
+            let port = twin.address().port();
+            let (old, new) = (format!("localhost:{port}"), format!("127.0.0.1:{port}"));
+            ensure!(before.iter().all(|host| *host == Some(old.as_str())), "{hosts:?}");
+            ensure!(*last == Some(new.as_str()) && hosts.len() == waiting, "{hosts:?}");
+        }
+    }
     Ok(())
 }
 
