@@ -53,7 +53,14 @@ impl Bench {
     async fn refresh(&self) -> Index {
         self.functions.hands.advance(LATER);
         directory::revocation::refresh(&self.functions.refresher().await).await;
-        self.functions.revocation_store().await.index().await.unwrap().unwrap_or_default()
+        self.functions
+            .revocation_store()
+            .await
+            .index()
+            .await
+            .unwrap()
+            .map(|(index, _)| index)
+            .unwrap_or_default()
     }
 
     fn status(&self, index: &Index) -> Option<OcspStatus> {
@@ -287,6 +294,51 @@ async fn a_table_that_does_not_answer_costs_no_attempt() {
     assert_eq!(outcome(&bench, &dispatch, "p-3").await, "kept");
     assert_eq!(twin.count(), 2);
     bench.functions.aws.recovers();
-    bench.functions.hands.advance(SignedDuration::from_mins(1));
+    bench.refresh().await;
     assert_eq!(outcome(&bench, &dispatch, "p-3").await, "delivered", "the outage was ours");
+}
+
+#[tokio::test]
+async fn a_directory_function_that_stands_still_costs_no_attempt() {
+    let Some(bench) = Bench::start().await else { return };
+    let (twin, dispatch) = with_receiver(&bench).await;
+    assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
+    bench.refresh().await;
+    // Nothing writes the index any more, though the table answers: environments that look at it, old and new, wait for it.
+    bench.functions.hands.advance(SignedDuration::from_mins(58));
+    let fresh = bench.functions.dispatch(&bench.functions.hands).await;
+    assert_eq!(outcome(&bench, &fresh, "p-2").await, "delivered");
+    bench.functions.hands.advance(SignedDuration::from_mins(3));
+    idle().await;
+    for dispatch in [&dispatch, &fresh, &bench.functions.dispatch(&bench.functions.hands).await] {
+        assert_eq!(outcome(&bench, dispatch, "p-3").await, "kept");
+    }
+    assert_eq!(twin.count(), 2);
+    bench.refresh().await;
+    assert_eq!(outcome(&bench, &dispatch, "p-3").await, "delivered");
+}
+
+#[tokio::test]
+async fn rows_that_cannot_be_read_cost_their_own_chain_alone() {
+    let Some(bench) = Bench::noted().await else { return };
+    let sdk = bench.functions.aws.sdk_config().await;
+    let client = webhook::aws::dynamodb(&sdk);
+    let broken = |name: &str| {
+        use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
+        let (name, bytes) = (AttributeValue::S(name.to_owned()), AttributeValue::B(Blob::new("broken")));
+        client.put_item().table_name("directory").item("name", name).item("bytes", bytes).send()
+    };
+    bench.authority.receiver("other").unwrap();
+    let other = bench.authority.chain("other").unwrap();
+    for name in ["revocation".to_owned(), format!("chain#{}", other.fingerprint())] {
+        broken(&name).await.unwrap();
+    }
+    let index = bench.refresh().await;
+    assert_eq!(bench.status(&index), Some(OcspStatus::Good));
+    assert_eq!(index.chains.len(), 1);
+
+    // It is mended by whoever meets the chain.
+    let (store, now) = (bench.functions.revocation_store().await, bench.functions.hands.now());
+    assert_eq!(store.note(&other, now).await.unwrap(), now);
+    assert_eq!(bench.refresh().await.chains.len(), 2);
 }

@@ -121,8 +121,14 @@ impl Refresher {
             return Ok(());
         }
         let deadline = Instant::now() + BUDGET;
-        let (chains, before) = tokio::try_join!(self.store.chains(), self.store.index())?;
-        let before = before.unwrap_or_default();
+        let ((chains, unreadable), before) = tokio::try_join!(self.store.chains(), self.before())?;
+        for error in unreadable {
+            tracing::error!(
+                code = "chain_unreadable",
+                error = %Causes(&error),
+                "A receiver's certificate chain cannot be read; it is left out until it is noted again."
+            );
+        }
         let chains = in_use(chains, now);
         let tasks = tasks(&chains, &before);
         // What nobody uses any more is forgotten; the rest keeps what is known of it until there is better.
@@ -162,6 +168,22 @@ impl Refresher {
         self.store.put_index(&index, now).await?;
         tracing::info!(chains = chains.len(), asked, findings, "What is known of revocation was refreshed.");
         Ok(())
+    }
+
+    /// Reads what the last refresh left. An index that cannot be read is written anew from nothing.
+    async fn before(&self) -> Result<Index, DirectoryTableError> {
+        match self.store.index().await {
+            Ok(index) => Ok(index.map(|(index, _)| index).unwrap_or_default()),
+            Err(error @ DirectoryTableError::Unreadable { .. }) => {
+                tracing::error!(
+                    code = "index_unreadable",
+                    error = %Causes(&error),
+                    "What was known of revocation cannot be read and is asked for anew."
+                );
+                Ok(Index::default())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn ask(&self, task: Task, now: Timestamp) -> Result<Done, Finding> {

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::chain::{Chain, crl_source};
-use super::decide::{Checked, Evidence, Mechanism, Verdict, decide};
+use super::decide::{CRL_LIVES, Checked, Evidence, Mechanism, Verdict, decide};
 use super::index::Index;
 use super::store::RevocationStore;
 use crate::aws::DirectoryTableError;
@@ -20,8 +20,10 @@ use crate::telemetry::{Chain as Causes, Metrics, Unit};
 
 /// How long what was read is used before the table is looked at again.
 const LIVES: SignedDuration = SignedDuration::from_mins(5);
-/// The same where the table did not answer.
+/// The same where the table did not answer, or not with all that there should be.
 const AGAIN: SignedDuration = SignedDuration::from_secs(30);
+/// An attempt lasts: one that begins so close to the end of the window would be decided after it.
+const LASTS: SignedDuration = SignedDuration::from_secs(30);
 /// What was read longer ago, as when the environment was frozen, is read anew before it is used.
 const TOO_OLD: SignedDuration = SignedDuration::from_mins(10);
 /// How long a message waits for that.
@@ -48,6 +50,10 @@ struct State {
     looked_at: Option<Timestamp>,
     /// When it last answered.
     answered_at: Option<Timestamp>,
+    /// When the index that is used was written; `None` if none was read yet.
+    written_at: Option<Timestamp>,
+    /// Whether a list that the index names is missing.
+    incomplete: bool,
     /// The chains presented to this process that were not in the index.
     seen: HashMap<String, Seen>,
 }
@@ -57,6 +63,13 @@ struct Seen {
     first: Timestamp,
     /// What has to be written yet.
     unnoted: Option<Chain>,
+}
+
+/// What one look at the table gave.
+struct Loaded {
+    snapshot: Arc<Snapshot>,
+    written_at: Timestamp,
+    incomplete: bool,
 }
 
 /// What was read at one time.
@@ -86,9 +99,10 @@ impl Snapshot {
     }
 }
 
-/// The table has not answered for as long as a failure to know is tolerated: our own fault, which consumes no attempt.
+/// What is known of revocation has not been renewed for as long as a failure to know is tolerated, whether the table does not
+/// answer or the directory function does not write: our own fault, which consumes no attempt.
 #[derive(Clone, Copy, Debug, Error)]
-#[error("what is known of revocation could neither be read nor written for {minutes} minutes")]
+#[error("what is known of revocation was not renewed for {minutes} minutes")]
 pub struct RevocationUnavailable {
     minutes: i64,
 }
@@ -113,7 +127,8 @@ impl Revocation {
         let now = self.clock.now();
         if self.is_due(now) {
             let answered_at = self.read(|state| state.answered_at);
-            if answered_at.is_some_and(|at| !is_past(at, TOO_OLD, now)) {
+            let answered = answered_at.is_some_and(|at| !is_past(at, TOO_OLD, now));
+            if answered && !self.is_blind(now) {
                 let this = Arc::clone(self);
                 tokio::spawn(async move { this.look().await });
             } else if timeout(PATIENCE, Box::pin(self.look())).await.is_err() {
@@ -121,14 +136,20 @@ impl Revocation {
                 tracing::error!(code = CODE, "The directory table did not answer in time about revocation.");
             }
         }
-        let blind = self.blind_for(now);
-        if blind > self.window { Err(RevocationUnavailable { minutes: blind.as_mins() }) } else { Ok(()) }
+        if self.is_blind(now) {
+            return Err(RevocationUnavailable { minutes: self.blind_for(now).as_mins() });
+        }
+        Ok(())
     }
 
-    /// Returns for how long the table has not answered, or has not taken a chain whose window runs.
+    fn is_blind(&self, now: Timestamp) -> bool {
+        self.blind_for(now) > self.window - LASTS
+    }
+
+    /// Returns for how long nothing new is known, or a chain whose window runs could not be noted.
     fn blind_for(&self, now: Timestamp) -> SignedDuration {
         self.read(|state| {
-            let read = state.answered_at.unwrap_or(self.started);
+            let read = state.written_at.unwrap_or(self.started);
             let unnoted = state.seen.values().filter(|seen| seen.unnoted.is_some()).map(|seen| seen.first);
             now.duration_since(unnoted.fold(read, Timestamp::min))
         })
@@ -136,7 +157,9 @@ impl Revocation {
 
     fn is_due(&self, now: Timestamp) -> bool {
         self.read(|state| {
-            let lives = if state.looked_at == state.answered_at { LIVES } else { AGAIN };
+            let current = state.written_at.is_some_and(|at| !is_past(at, CRL_LIVES, now));
+            let whole = state.looked_at == state.answered_at && !state.incomplete && current;
+            let lives = if whole { LIVES } else { AGAIN };
             state.looked_at.is_none_or(|at| is_past(at, lives, now))
         })
     }
@@ -152,8 +175,11 @@ impl Revocation {
         let found = self.load().await;
         self.update(|state| {
             state.looked_at = Some(now);
-            if let Ok(snapshot) = &found {
+            if found.is_ok() {
                 state.answered_at = Some(now);
+            }
+            if let Ok(Some(Loaded { snapshot, written_at, incomplete })) = &found {
+                (state.written_at, state.incomplete) = (Some(*written_at), *incomplete);
                 state.snapshot = Arc::clone(snapshot);
                 let chains = &snapshot.index.chains;
                 state.seen.retain(|name, seen| seen.unnoted.is_some() || !chains.contains_key(name));
@@ -174,9 +200,10 @@ impl Revocation {
         }
     }
 
-    async fn load(&self) -> Result<Arc<Snapshot>, DirectoryTableError> {
+    /// Reads the index and the lists that changed; `None` before the first index is written.
+    async fn load(&self) -> Result<Option<Loaded>, DirectoryTableError> {
         let before = self.snapshot();
-        let index = self.store.index().await?.unwrap_or_default();
+        let Some((index, written_at)) = self.store.index().await? else { return Ok(None) };
         let (mut crls, mut changed) = (BTreeMap::new(), false);
         for (row, entry) in &index.crls {
             match before.crls.get(row) {
@@ -197,7 +224,9 @@ impl Revocation {
         }
         changed |= crls.len() != before.crls.len();
         let generation = before.generation + u64::from(changed);
-        Ok(Arc::new(Snapshot { index, crls, generation }))
+        let incomplete = crls.len() < index.crls.len();
+        let snapshot = Arc::new(Snapshot { index, crls, generation });
+        Ok(Some(Loaded { snapshot, written_at, incomplete }))
     }
 
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {
