@@ -342,3 +342,43 @@ async fn rows_that_cannot_be_read_cost_their_own_chain_alone() {
     assert_eq!(store.note(&other, now).await.unwrap(), now);
     assert_eq!(bench.refresh().await.chains.len(), 2);
 }
+
+#[tokio::test]
+async fn an_environment_that_could_not_read_yet_refuses_nobody() {
+    let Some(bench) = Bench::start().await else { return };
+    let (_twin, dispatch) = with_receiver(&bench).await;
+    assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
+    bench.refresh().await;
+    // The receiver is known for long when an environment starts that cannot read, though it can write.
+    for _ in 0..20 {
+        bench.refresh().await;
+    }
+    let of_directory = |input: &serde_json::Value| input["TableName"] == "directory";
+    bench.functions.aws.fails_where("GetItem", of_directory, Fault::DENIED);
+    let fresh = bench.functions.dispatch(&bench.functions.hands).await;
+    for payment in ["p-2", "p-3"] {
+        assert_eq!(outcome(&bench, &fresh, payment).await, "delivered");
+        // The chain's row has answered, and the next exchange shakes hands.
+        idle().await;
+    }
+    bench.functions.hands.advance(SignedDuration::from_mins(61));
+    assert_eq!(outcome(&bench, &fresh, "p-4").await, "kept");
+    bench.functions.aws.recovers();
+    bench.refresh().await;
+    assert_eq!(outcome(&bench, &fresh, "p-4").await, "delivered");
+
+    // The same where the index can be read and a list cannot.
+    let of_list = |input: &serde_json::Value| {
+        input["Key"]["name"]["S"].as_str().is_some_and(|name| name.starts_with("crl#"))
+    };
+    bench.functions.aws.fails_where("GetItem", of_list, Fault::DENIED);
+    bench.authority.answers(Answer::Openssl, Answer::Status(503));
+    for _ in 0..20 {
+        bench.refresh().await;
+    }
+    let fresh = bench.functions.dispatch(&bench.functions.hands).await;
+    for payment in ["p-5", "p-6"] {
+        assert_eq!(outcome(&bench, &fresh, payment).await, "delivered");
+        idle().await;
+    }
+}

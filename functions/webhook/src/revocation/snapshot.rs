@@ -240,13 +240,22 @@ impl Revocation {
         let (snapshot, now) = (self.snapshot(), self.clock.now());
         let name = chain.fingerprint();
         let known = snapshot.index.chains.get(&name);
+        let first_seen = known.map_or_else(|| self.first_seen(name, chain, now), |known| known.first_seen);
         let evidence = Evidence {
             determined,
             crl_good_at: snapshot.crl_good_at(chain),
             ocsp: known.and_then(|known| known.ocsp.clone()),
-            first_seen: known.map_or_else(|| self.first_seen(name, chain, now), |known| known.first_seen),
+            first_seen: self.tolerated_from(first_seen),
         };
         decide(&evidence, now, self.window)
+    }
+
+    /// Returns from when a chain's window runs that no check was made of.
+    ///
+    /// What this environment could not read yet may say that the chain is good: until then the window starts with it.
+    fn tolerated_from(&self, first_seen: Timestamp) -> Timestamp {
+        let blind = self.read(|state| state.written_at.is_none() || state.incomplete);
+        if blind { first_seen.max(self.started) } else { first_seen }
     }
 
     /// Returns when a chain that the index does not hold was first seen, and has it noted if that is now.
