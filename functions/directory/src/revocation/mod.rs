@@ -8,7 +8,7 @@ mod ocsp;
 mod signature;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt, stream};
@@ -142,27 +142,28 @@ impl Refresher {
                 index.crls.insert(source.row.clone(), kept.clone());
             }
         }
+        let room = Room::of(&index);
         let (asked, mut findings) = (tasks.len(), 0);
         let mut done = stream::iter(tasks)
             .map(|task| {
                 let (what, host) = (task.what(), task.host());
-                timeout_at(deadline, self.ask(task, now)).map(move |done| (what, host, done))
+                timeout_at(deadline, self.ask(task, &room, now)).map(move |done| (what, host, done))
             })
             .buffer_unordered(AT_ONCE);
         while let Some((what, host, done)) = done.next().await {
-            let kept = match done.unwrap_or(Err(Finding::Late)) {
+            match done.unwrap_or(Err(Finding::Late)) {
                 Ok(Done::Status(fingerprint, status)) => {
                     if let Some(chain) = index.chains.get_mut(&fingerprint) {
                         chain.ocsp = Some(status);
                     }
-                    Ok(())
                 }
-                Ok(Done::List(row, list)) => keep(&mut index, row, list),
-                Err(finding) => Err(finding),
-            };
-            if let Err(finding) = kept {
-                findings += 1;
-                self.report(what, &host, &finding, now);
+                Ok(Done::List(row, list)) => {
+                    index.crls.insert(row, list);
+                }
+                Err(finding) => {
+                    findings += 1;
+                    self.report(what, &host, &finding, now);
+                }
             }
         }
         self.store.put_index(&index, now).await?;
@@ -186,10 +187,10 @@ impl Refresher {
         }
     }
 
-    async fn ask(&self, task: Task, now: Timestamp) -> Result<Done, Finding> {
+    async fn ask(&self, task: Task, room: &Room, now: Timestamp) -> Result<Done, Finding> {
         match task {
             Task::List { source, issuers, kept } => {
-                let list = self.list(&source, &issuers, kept.as_ref(), now).await?;
+                let list = self.list(&source, &issuers, kept.as_ref(), room, now).await?;
                 Ok(Done::List(source.row, list))
             }
             Task::Status { fingerprint, url, link, kept } => {
@@ -205,36 +206,44 @@ impl Refresher {
         source: &CrlSource,
         issuers: &[Link],
         kept: Option<&CrlEntry>,
+        room: &Room,
         now: Timestamp,
     ) -> Result<CrlEntry, Finding> {
         let mut finding = Finding::Fetch(FetchError::Url);
-        for (mirror, url) in source.urls.iter().enumerate() {
-            // Only the first address named the version that is kept, and rows have to be written now and then.
-            let known = kept.filter(|kept| mirror == 0 && now.duration_since(kept.written_at) < REWRITTEN);
-            match self.list_from(url, &source.row, issuers, kept, known, now).await {
-                Ok(list) => return Ok(list),
+        for url in &source.urls {
+            match self.list_from(url, issuers, kept, now).await {
+                Ok((list, None)) => return Ok(list),
+                Ok((list, Some(bytes))) => {
+                    // Before anything is written: what is kept stays whole whatever is refused.
+                    room.take(&source.row, bytes.len())?;
+                    let parts = self.store.put_crl(&source.row, &bytes, now).await?;
+                    return Ok(CrlEntry { parts, ..list });
+                }
                 Err(error) => finding = error,
             }
         }
         Err(finding)
     }
 
+    /// Gets a list from one of its addresses; with it come the bytes that have to be written, if any.
+
     async fn list_from(
         &self,
         url: &str,
-        row: &str,
         issuers: &[Link],
         kept: Option<&CrlEntry>,
-        known: Option<&CrlEntry>,
         now: Timestamp,
-    ) -> Result<CrlEntry, Finding> {
+    ) -> Result<(CrlEntry, Option<Vec<u8>>), Finding> {
+        // Rows have to be written now and then, and a version has its name at the address that gave it only.
+        let current = kept.filter(|kept| now.duration_since(kept.written_at) < REWRITTEN);
+        let known = current.filter(|kept| kept.url == url);
         let etag = known.and_then(|known| known.etag.as_deref());
         let fetched = self.fetcher.get(url, "application/pkix-crl, */*;q=0.1", etag, CRL_LIMIT).await?;
         let (list, etag) = match (fetched, known) {
             (Fetched::Document { bytes, etag, .. }, _) => (bytes, etag),
             // It is still the one, and that is worth no more than its own dates allow.
             (Fetched::NotModified { .. }, Some(known)) if known.next_update > now => {
-                return Ok(CrlEntry { fetched_at: now, ..known.clone() });
+                return Ok((CrlEntry { fetched_at: now, ..known.clone() }, None));
             }
             (Fetched::NotModified { .. }, _) => return Err(CrlRefusal::Expired.into()),
         };
@@ -245,21 +254,23 @@ impl Refresher {
             .reduce(Result::or)
             .unwrap_or(Err(CrlRefusal::OtherIssuer))?;
         let digest = sha256_hex(&list);
-        let entry = match known.filter(|known| known.digest == digest) {
-            Some(known) => CrlEntry { fetched_at: now, etag, ..known.clone() },
-            None => CrlEntry {
-                parts: self.store.put_crl(row, &list, now).await?,
-                issuer: believed.issuer,
-                digest,
-                bytes: list.len(),
-                written_at: now,
-                fetched_at: now,
-                this_update: believed.this_update,
-                next_update: believed.next_update,
-                etag,
-            },
+        let url = url.to_owned();
+        if let Some(same) = current.filter(|kept| kept.digest == digest) {
+            return Ok((CrlEntry { fetched_at: now, url, etag, ..same.clone() }, None));
+        }
+        let entry = CrlEntry {
+            issuer: believed.issuer,
+            digest,
+            bytes: list.len(),
+            parts: 0,
+            written_at: now,
+            fetched_at: now,
+            this_update: believed.this_update,
+            next_update: believed.next_update,
+            url,
+            etag,
         };
-        Ok(entry)
+        Ok((entry, Some(list)))
     }
 
     async fn status(
@@ -315,15 +326,24 @@ fn in_use(mut chains: Vec<(String, Timestamp, Chain)>, now: Timestamp) -> Vec<(S
     chains
 }
 
-/// Takes a list up unless all of them would become too large.
-fn keep(index: &mut Index, row: String, list: CrlEntry) -> Result<(), Finding> {
-    let others = index.crls.iter().filter(|(other, _)| **other != row);
-    let bytes = others.map(|(_, other)| other.bytes).sum::<usize>() + list.bytes;
-    if bytes > LISTS_LIMIT {
-        return Err(Finding::TooMuch);
+/// How many bytes each list has, of those that are kept and those that are about to be.
+struct Room(Mutex<BTreeMap<String, usize>>);
+
+impl Room {
+    fn of(index: &Index) -> Self {
+        Self(Mutex::new(index.crls.iter().map(|(row, list)| (row.clone(), list.bytes)).collect()))
     }
-    index.crls.insert(row, list);
-    Ok(())
+
+    /// Takes the room for a list in the place of the one before, unless all of them would become too large.
+    fn take(&self, row: &str, bytes: usize) -> Result<(), Finding> {
+        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let others: usize = lists.iter().filter(|(other, _)| *other != row).map(|(_, bytes)| bytes).sum();
+        if others + bytes > LISTS_LIMIT {
+            return Err(Finding::TooMuch);
+        }
+        lists.insert(row.to_owned(), bytes);
+        Ok(())
+    }
 }
 
 /// Says what is to be asked: each list once, whoever uses it, and the status of each leaf. What was fetched longest ago

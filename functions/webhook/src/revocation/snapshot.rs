@@ -212,7 +212,7 @@ impl Revocation {
                 }
                 known => {
                     changed = true;
-                    // Rows that are being written are read next time; the list before them says more than none.
+                    // The list before one that is not there says more than none.
                     let read = self.store.crl(row, entry).await?;
                     let read =
                         read.map(|list| (entry.digest.clone(), CertificateRevocationListDer::from(list)));

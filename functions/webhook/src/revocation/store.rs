@@ -49,10 +49,10 @@ impl RevocationStore {
         self.0.put(INDEX, &document(bytes, now), LIVES).await
     }
 
-    /// Reads a list; `None` if its rows are not those that the index speaks of, as while they are being written.
+    /// Reads a list; `None` if its rows are not there, or are not what was written.
     pub async fn crl(&self, row: &str, entry: &CrlEntry) -> Result<Option<Vec<u8>>, DirectoryTableError> {
         let parts: Vec<_> = stream::iter(0..entry.parts)
-            .map(async |part| self.0.get(&part_name(row, part)).await)
+            .map(async |part| self.0.get(&part_name(row, &entry.digest, part)).await)
             .buffered(AT_ONCE)
             .try_collect()
             .await?;
@@ -61,15 +61,19 @@ impl RevocationStore {
     }
 
     /// Writes a list, over as many rows as it needs; returns how many.
+    ///
+    /// Their names hold the list's digest, so that the list that the index speaks of stays whole until the index speaks of
+    /// the next. What it speaks of no more expires.
     pub async fn put_crl(
         &self,
         row: &str,
         list: &[u8],
         now: Timestamp,
     ) -> Result<usize, DirectoryTableError> {
+        let digest = sha256_hex(list);
         let parts: Vec<_> = list.chunks(DOCUMENT_LIMIT).enumerate().collect();
         for (part, bytes) in &parts {
-            self.0.put(&part_name(row, *part), &document(bytes.to_vec(), now), LIVES).await?;
+            self.0.put(&part_name(row, &digest, *part), &document(bytes.to_vec(), now), LIVES).await?;
         }
         Ok(parts.len())
     }
@@ -111,8 +115,8 @@ impl RevocationStore {
     }
 }
 
-fn part_name(row: &str, part: usize) -> String {
-    format!("{row}#{part}")
+fn part_name(row: &str, digest: &str, part: usize) -> String {
+    format!("{row}#{digest}#{part}")
 }
 
 fn document(bytes: Vec<u8>, now: Timestamp) -> Document {

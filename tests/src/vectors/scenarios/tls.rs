@@ -163,6 +163,7 @@ async fn with_list(
         fetched_at: now - age,
         this_update: now - age,
         next_update: now + SignedDuration::from_hours(7 * 24),
+        url: String::new(),
         etag: None,
     };
     let index = Index { crls: [(row, entry)].into(), ..Index::default() };
