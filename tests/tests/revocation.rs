@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arauto::local::change;
 use arauto::receiver::{Settings, Twin};
+use directory::revocation::Refresher;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use tests::authority::{Answer, Authority, is_installed};
@@ -385,4 +386,33 @@ async fn an_environment_that_could_not_read_yet_refuses_nobody() {
         assert_eq!(outcome(&bench, &fresh, payment).await, "delivered");
         idle().await;
     }
+}
+
+#[tokio::test]
+async fn a_responder_that_hangs_keeps_no_list_waiting_and_a_list_that_hangs_no_status() {
+    let Some(bench) = Bench::noted().await else { return };
+    let store = bench.functions.revocation_store().await;
+    for name in ["a", "b", "c", "d", "e", "f"].map(|name| format!("other-{name}")) {
+        bench.authority.receiver(&name).unwrap();
+        let chain = bench.authority.chain(&name).unwrap();
+        store.note(&chain, bench.functions.hands.now()).await.unwrap();
+    }
+    let refresh = async || {
+        bench.functions.hands.advance(LATER);
+        let budget = std::time::Duration::from_secs(2);
+        directory::revocation::refresh(&Refresher { budget, ..bench.functions.refresher().await }).await;
+        bench.functions.revocation_store().await.index().await.unwrap().unwrap().0
+    };
+    bench.authority.answers(Answer::Openssl, Answer::Never);
+    for _ in 0..2 {
+        let index = refresh().await;
+        assert_eq!(list(&index).unwrap().fetched_at, bench.functions.hands.now());
+        assert_eq!(bench.status(&index), None);
+    }
+    let asked = bench.authority.asked();
+    assert_eq!(asked.iter().filter(|path| *path == "/ocsp").count(), 2 * 4, "four of one host at once");
+    bench.authority.answers(Answer::Never, Answer::Openssl);
+    let index = refresh().await;
+    assert!(list(&index).unwrap().fetched_at < bench.functions.hands.now());
+    assert!(index.chains.values().any(|chain| chain.ocsp.is_some()));
 }

@@ -8,10 +8,11 @@ mod ocsp;
 mod signature;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt, stream};
+use futures_util::{FutureExt, Stream, StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use thiserror::Error;
@@ -31,10 +32,13 @@ use crate::fetch::{FetchError, Fetched, Fetcher};
 
 /// A refresh is made at most once in this time, so that two never write at once; the schedule comes every five minutes.
 const EVERY: SignedDuration = SignedDuration::from_mins(4);
-/// How long all fetches of one refresh may take; with the reads and writes around them they stay within the function's 30 s.
-const BUDGET: Duration = Duration::from_secs(15);
-/// How many authorities are asked at once.
-const AT_ONCE: usize = 16;
+/// How long all fetches of one refresh may take; with the reads and writes around them they stay within half of the
+/// function's 60 s.
+pub const BUDGET: Duration = Duration::from_secs(15);
+/// How many hosts are asked for lists at once, and how many lists of one. With [`CRL_LIMIT`] that bounds the memory.
+const LISTS_AT_ONCE: (usize, usize) = (8, 2);
+/// How many hosts are asked for statuses at once, and how many of one.
+const STATUSES_AT_ONCE: (usize, usize) = (16, 4);
 /// How many chains are looked after. There are some sixty initiators.
 const CHAINS: usize = 500;
 /// How many bytes of lists are kept in all: dispatch holds them in memory.
@@ -55,6 +59,8 @@ pub struct Refresher {
     pub clock: Clock,
     /// Where nonces come from.
     pub chance: Chance,
+    /// How long all fetches of one refresh may take.
+    pub budget: Duration,
     /// Where findings are counted.
     pub metrics: Metrics,
 }
@@ -120,7 +126,7 @@ impl Refresher {
         if !self.store.claim(now, EVERY).await? {
             return Ok(());
         }
-        let deadline = Instant::now() + BUDGET;
+        let deadline = Instant::now() + self.budget;
         let ((chains, unreadable), before) = tokio::try_join!(self.store.chains(), self.before())?;
         for error in unreadable {
             tracing::error!(
@@ -144,12 +150,17 @@ impl Refresher {
         }
         let room = Room::of(&index);
         let (asked, mut findings) = (tasks.len(), 0);
-        let mut done = stream::iter(tasks)
-            .map(|task| {
-                let (what, host) = (task.what(), task.host());
-                timeout_at(deadline, self.ask(task, &room, now)).map(move |done| (what, host, done))
-            })
-            .buffer_unordered(AT_ONCE);
+        let ask = |task: Task| {
+            let (what, host) = (task.what(), task.host());
+            timeout_at(deadline, self.ask(task, &room, now)).map(move |done| (what, host, done))
+        };
+        let (lists, statuses): (Vec<_>, Vec<_>) =
+            tasks.into_iter().partition(|task| matches!(task, Task::List { .. }));
+        // Side by side: a responder that hangs keeps no list waiting, nor a list's host the statuses that stand in for it.
+        let mut done = pin!(stream::select(
+            self.by_host(lists, LISTS_AT_ONCE, ask),
+            self.by_host(statuses, STATUSES_AT_ONCE, ask)
+        ));
         while let Some((what, host, done)) = done.next().await {
             match done.unwrap_or(Err(Finding::Late)) {
                 Ok(Done::Status(fingerprint, status)) => {
@@ -169,6 +180,27 @@ impl Refresher {
         self.store.put_index(&index, now).await?;
         tracing::info!(chains = chains.len(), asked, findings, "What is known of revocation was refreshed.");
         Ok(())
+    }
+
+    /// Does tasks in no order, but of one host only so many at once, and of so many hosts.
+    ///
+    /// A host that hangs keeps its own tasks waiting alone; by chance not always the same ones, as those that failed would be
+    /// first if what is oldest were.
+    fn by_host<T, F: Future<Output = T>>(
+        &self,
+        mut tasks: Vec<Task>,
+        (hosts_at_once, at_once): (usize, usize),
+        ask: impl Fn(Task) -> F + Copy,
+    ) -> impl Stream<Item = T> {
+        tasks.sort_by_cached_key(|_| self.chance.bits());
+        let mut hosts = BTreeMap::<String, Vec<Task>>::new();
+        for task in tasks {
+            hosts.entry(task.host()).or_default().push(task);
+        }
+        let mut hosts: Vec<_> = hosts.into_values().collect();
+        hosts.sort_by_cached_key(|_| self.chance.bits());
+        let host = move |tasks: Vec<Task>| stream::iter(tasks).map(ask).buffer_unordered(at_once);
+        stream::iter(hosts).map(host).flatten_unordered(hosts_at_once)
     }
 
     /// Reads what the last refresh left. An index that cannot be read is written anew from nothing.
@@ -346,8 +378,7 @@ impl Room {
     }
 }
 
-/// Says what is to be asked: each list once, whoever uses it, and the status of each leaf. What was fetched longest ago
-/// comes first, so that a slow authority never keeps the same ones waiting.
+/// Says what is to be asked: each list once, whoever uses it, and the status of each leaf.
 fn tasks(chains: &[(String, Timestamp, Chain)], before: &Index) -> Vec<Task> {
     let (mut lists, mut tasks) = (BTreeMap::<CrlSource, Vec<Link>>::new(), Vec::new());
     for (fingerprint, _, chain) in chains {
@@ -374,18 +405,10 @@ fn tasks(chains: &[(String, Timestamp, Chain)], before: &Index) -> Vec<Task> {
             tasks.push(Task::List { source, issuers, kept });
         }
     }
-    tasks.sort_by_key(Task::fetched_at);
     tasks
 }
 
 impl Task {
-    fn fetched_at(&self) -> Option<Timestamp> {
-        match self {
-            Self::List { kept, .. } => kept.as_ref().map(|kept| kept.fetched_at),
-            Self::Status { kept, .. } => kept.as_ref().map(|kept| kept.fetched_at),
-        }
-    }
-
     fn what(&self) -> &'static str {
         match self {
             Self::List { .. } => "crl",
