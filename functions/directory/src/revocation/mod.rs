@@ -41,8 +41,9 @@ const LISTS_AT_ONCE: (usize, usize) = (8, 2);
 const STATUSES_AT_ONCE: (usize, usize) = (16, 4);
 /// How many chains are looked after. There are some sixty initiators.
 const CHAINS: usize = 500;
-/// How many bytes of lists are kept in all: dispatch holds them in memory.
-const LISTS_LIMIT: usize = 12 * 1024 * 1024;
+/// How many bytes of lists are kept in all. Dispatch has 256 MB and holds them as they are and parsed twice, for its two ways
+/// of checking, and while they change the ones before besides; entries take several times their bytes when parsed.
+const LISTS_LIMIT: usize = 4 * 1024 * 1024;
 /// The largest OCSP answer; real ones have some two kilobytes.
 const OCSP_LIMIT: usize = 32 * 1024;
 /// Rows of a list that did not change are written anew after so long, or they would expire.

@@ -1,11 +1,13 @@
 //! What dispatch knows of revocation: read from the table at the start and every five minutes beside the work.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex as Sync, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use rustls::pki_types::CertificateRevocationListDer;
+use rustls::RootCertStore;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use thiserror::Error;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -14,6 +16,7 @@ use super::chain::{Chain, crl_source};
 use super::decide::{CRL_LIVES, Checked, Evidence, Mechanism, Verdict, decide};
 use super::index::Index;
 use super::store::RevocationStore;
+use super::verifier::Verifier;
 use crate::aws::DirectoryTableError;
 use crate::edge::Clock;
 use crate::telemetry::{Chain as Causes, Metrics, Unit};
@@ -40,6 +43,8 @@ pub struct Revocation {
     metrics: Metrics,
     started: Timestamp,
     state: RwLock<State>,
+    /// Those in use, one for each trust: brands share theirs, or each would hold all lists.
+    verifiers: Sync<Vec<Weak<Verifier>>>,
     looking: Mutex<()>,
 }
 
@@ -50,10 +55,6 @@ struct State {
     looked_at: Option<Timestamp>,
     /// When it last answered.
     answered_at: Option<Timestamp>,
-    /// When the index that is used was written; `None` if none was read yet.
-    written_at: Option<Timestamp>,
-    /// Whether a list that the index names is missing.
-    incomplete: bool,
     /// The chains presented to this process that were not in the index.
     seen: HashMap<String, Seen>,
 }
@@ -65,17 +66,14 @@ struct Seen {
     unnoted: Option<Chain>,
 }
 
-/// What one look at the table gave.
-struct Loaded {
-    snapshot: Arc<Snapshot>,
-    written_at: Timestamp,
-    incomplete: bool,
-}
-
 /// What was read at one time.
 #[derive(Debug, Default)]
 pub(super) struct Snapshot {
-    pub(super) index: Index,
+    index: Index,
+    /// When the index was written; `None` if none was read yet.
+    written_at: Option<Timestamp>,
+    /// Whether a list that the index names is missing.
+    incomplete: bool,
     /// The lists, by row, each with its digest.
     crls: BTreeMap<String, (String, CertificateRevocationListDer<'static>)>,
     /// Rises whenever the lists change.
@@ -116,7 +114,35 @@ impl Revocation {
     /// Reads from this store; a failure to know is tolerated for as long as the window.
     pub fn new(store: RevocationStore, window: SignedDuration, clock: Clock, metrics: Metrics) -> Self {
         let started = clock.now();
-        Self { store, window, clock, metrics, started, state: RwLock::default(), looking: Mutex::default() }
+        let (state, verifiers, looking) = (RwLock::default(), Sync::default(), Mutex::default());
+        Self { store, window, clock, metrics, started, state, verifiers, looking }
+    }
+
+    /// Returns what verifies receivers' certificates for those who trust these authorities.
+    pub(crate) fn verifier(
+        self: &Arc<Self>,
+        trust: (Arc<RootCertStore>, Vec<CertificateDer<'static>>),
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Arc<Verifier>, rustls::Error> {
+        let mut verifiers = self.verifiers.lock().unwrap_or_else(PoisonError::into_inner);
+        verifiers.retain(|verifier| verifier.strong_count() > 0);
+        if let Some(same) =
+            verifiers.iter().filter_map(Weak::upgrade).find(|verifier| verifier.trusts(&trust.1))
+        {
+            return Ok(same);
+        }
+        let verifier = Arc::new(Verifier::new(trust, provider, Arc::clone(self))?);
+        verifiers.push(Arc::downgrade(&verifier));
+        Ok(verifier)
+    }
+
+    /// Has those in use take up what was read, beside the work: no handshake waits while a list is parsed.
+    async fn renew_verifiers(&self) {
+        let verifiers = self.verifiers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for verifier in verifiers.iter().filter_map(Weak::upgrade) {
+            // It fails only by a panic, which is reported where it happens; the verifier stays as it was.
+            tokio::task::spawn_blocking(move || verifier.renew()).await.unwrap_or_default();
+        }
     }
 
     /// Makes sure that what is known is not too old to decide by, before an attempt begins.
@@ -128,10 +154,10 @@ impl Revocation {
         if self.is_due(now) {
             let answered_at = self.read(|state| state.answered_at);
             let answered = answered_at.is_some_and(|at| !is_past(at, TOO_OLD, now));
-            if answered && !self.is_blind(now) {
-                let this = Arc::clone(self);
-                tokio::spawn(async move { this.look().await });
-            } else if timeout(PATIENCE, Box::pin(self.look())).await.is_err() {
+            let this = Arc::clone(self);
+            // It ends whether it is waited for or not.
+            let looking = tokio::spawn(async move { this.look().await });
+            if (!answered || self.is_blind(now)) && timeout(PATIENCE, looking).await.is_err() {
                 self.update(|state| state.looked_at = Some(now));
                 tracing::error!(code = CODE, "The directory table did not answer in time about revocation.");
             }
@@ -149,7 +175,7 @@ impl Revocation {
     /// Returns for how long nothing new is known, or a chain whose window runs could not be noted.
     fn blind_for(&self, now: Timestamp) -> SignedDuration {
         self.read(|state| {
-            let read = state.written_at.unwrap_or(self.started);
+            let read = state.snapshot.written_at.unwrap_or(self.started);
             let unnoted = state.seen.values().filter(|seen| seen.unnoted.is_some()).map(|seen| seen.first);
             now.duration_since(unnoted.fold(read, Timestamp::min))
         })
@@ -157,8 +183,8 @@ impl Revocation {
 
     fn is_due(&self, now: Timestamp) -> bool {
         self.read(|state| {
-            let current = state.written_at.is_some_and(|at| !is_past(at, CRL_LIVES, now));
-            let whole = state.looked_at == state.answered_at && !state.incomplete && current;
+            let current = state.snapshot.written_at.is_some_and(|at| !is_past(at, CRL_LIVES, now));
+            let whole = state.looked_at == state.answered_at && !state.snapshot.incomplete && current;
             let lives = if whole { LIVES } else { AGAIN };
             state.looked_at.is_none_or(|at| is_past(at, lives, now))
         })
@@ -178,13 +204,13 @@ impl Revocation {
             if found.is_ok() {
                 state.answered_at = Some(now);
             }
-            if let Ok(Some(Loaded { snapshot, written_at, incomplete })) = &found {
-                (state.written_at, state.incomplete) = (Some(*written_at), *incomplete);
+            if let Ok(Some(snapshot)) = &found {
                 state.snapshot = Arc::clone(snapshot);
                 let chains = &snapshot.index.chains;
                 state.seen.retain(|name, seen| seen.unnoted.is_some() || !chains.contains_key(name));
             }
         });
+        self.renew_verifiers().await;
         if let Err(error) = found {
             tracing::error!(
                 code = CODE,
@@ -201,7 +227,7 @@ impl Revocation {
     }
 
     /// Reads the index and the lists that changed; `None` before the first index is written.
-    async fn load(&self) -> Result<Option<Loaded>, DirectoryTableError> {
+    async fn load(&self) -> Result<Option<Arc<Snapshot>>, DirectoryTableError> {
         let before = self.snapshot();
         let Some((index, written_at)) = self.store.index().await? else { return Ok(None) };
         let (mut crls, mut changed) = (BTreeMap::new(), false);
@@ -225,27 +251,27 @@ impl Revocation {
         changed |= crls.len() != before.crls.len();
         let generation = before.generation + u64::from(changed);
         let incomplete = crls.len() < index.crls.len();
-        let snapshot = Arc::new(Snapshot { index, crls, generation });
-        Ok(Some(Loaded { snapshot, written_at, incomplete }))
+        let written_at = Some(written_at);
+        Ok(Some(Arc::new(Snapshot { index, written_at, incomplete, crls, generation })))
     }
 
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {
         self.read(|state| Arc::clone(&state.snapshot))
     }
 
-    /// Decides whether a chain that holds may be used; `determined` says whether valid lists call none of it revoked.
+    /// Decides whether a chain that holds may be used; `determined` says whether the snapshot's valid lists call none of it
+    /// revoked.
     ///
     /// Waits for nothing: a chain that is new is noted beside.
-    pub(super) fn judge(self: &Arc<Self>, chain: &Chain, determined: bool) -> Verdict {
-        let (snapshot, now) = (self.snapshot(), self.clock.now());
-        let name = chain.fingerprint();
+    pub(super) fn judge(self: &Arc<Self>, snapshot: &Snapshot, chain: &Chain, determined: bool) -> Verdict {
+        let (name, now) = (chain.fingerprint(), self.clock.now());
         let known = snapshot.index.chains.get(&name);
         let first_seen = known.map_or_else(|| self.first_seen(name, chain, now), |known| known.first_seen);
         let evidence = Evidence {
             determined,
             crl_good_at: snapshot.crl_good_at(chain),
             ocsp: known.and_then(|known| known.ocsp.clone()),
-            first_seen: self.tolerated_from(first_seen),
+            first_seen: self.tolerated_from(first_seen, snapshot),
         };
         decide(&evidence, now, self.window)
     }
@@ -253,9 +279,12 @@ impl Revocation {
     /// Returns from when a chain's window runs that no check was made of.
     ///
     /// What this environment could not read yet may say that the chain is good: until then the window starts with it.
-    fn tolerated_from(&self, first_seen: Timestamp) -> Timestamp {
-        let blind = self.read(|state| state.written_at.is_none() || state.incomplete);
-        if blind { first_seen.max(self.started) } else { first_seen }
+    fn tolerated_from(&self, first_seen: Timestamp, snapshot: &Snapshot) -> Timestamp {
+        if snapshot.written_at.is_none() || snapshot.incomplete {
+            first_seen.max(self.started)
+        } else {
+            first_seen
+        }
     }
 
     /// Returns when a chain that the index does not hold was first seen, and has it noted if that is now.
