@@ -35,6 +35,8 @@ pub enum Answer {
     Status(u16),
     /// A status whose last byte, of the responder's certificate, is another.
     Forged,
+    /// None, for ever.
+    Never,
     /// The status of another certificate, by its name.
     StatusOf(&'static str),
 }
@@ -173,6 +175,7 @@ async fn answer(
     let body = request.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default();
     let made = match answer {
         Answer::Bytes(bytes) => Ok(bytes),
+        Answer::Never => std::future::pending().await,
         Answer::Status(status) => {
             let mut response = Response::new(Full::default());
             *response.status_mut() = status.try_into().unwrap_or_default();

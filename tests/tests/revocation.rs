@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arauto::local::change;
 use arauto::receiver::{Settings, Twin};
+use directory::revocation::Refresher;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use tests::authority::{Answer, Authority, is_installed};
@@ -53,7 +54,14 @@ impl Bench {
     async fn refresh(&self) -> Index {
         self.functions.hands.advance(LATER);
         directory::revocation::refresh(&self.functions.refresher().await).await;
-        self.functions.revocation_store().await.index().await.unwrap().unwrap_or_default()
+        self.functions
+            .revocation_store()
+            .await
+            .index()
+            .await
+            .unwrap()
+            .map(|(index, _)| index)
+            .unwrap_or_default()
     }
 
     fn status(&self, index: &Index) -> Option<OcspStatus> {
@@ -176,9 +184,13 @@ async fn a_list_over_several_rows_comes_back_whole() {
         fetched_at: now,
         this_update: now,
         next_update: now,
+        url: String::new(),
         etag: None,
     };
     assert_eq!(store.crl("crl#1", &entry).await.unwrap(), Some(long));
+    // The next one stands beside it, until the index speaks of that.
+    store.put_crl("crl#1", b"next", now).await.unwrap();
+    assert!(store.crl("crl#1", &entry).await.unwrap().is_some());
     entry.parts -= 1;
     assert_eq!(store.crl("crl#1", &entry).await.unwrap(), None);
 }
@@ -287,6 +299,120 @@ async fn a_table_that_does_not_answer_costs_no_attempt() {
     assert_eq!(outcome(&bench, &dispatch, "p-3").await, "kept");
     assert_eq!(twin.count(), 2);
     bench.functions.aws.recovers();
-    bench.functions.hands.advance(SignedDuration::from_mins(1));
+    bench.refresh().await;
     assert_eq!(outcome(&bench, &dispatch, "p-3").await, "delivered", "the outage was ours");
+}
+
+#[tokio::test]
+async fn a_directory_function_that_stands_still_costs_no_attempt() {
+    let Some(bench) = Bench::start().await else { return };
+    let (twin, dispatch) = with_receiver(&bench).await;
+    assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
+    bench.refresh().await;
+    // Nothing writes the index any more, though the table answers: environments that look at it, old and new, wait for it.
+    bench.functions.hands.advance(SignedDuration::from_mins(58));
+    let fresh = bench.functions.dispatch(&bench.functions.hands).await;
+    assert_eq!(outcome(&bench, &fresh, "p-2").await, "delivered");
+    bench.functions.hands.advance(SignedDuration::from_mins(3));
+    idle().await;
+    for dispatch in [&dispatch, &fresh, &bench.functions.dispatch(&bench.functions.hands).await] {
+        assert_eq!(outcome(&bench, dispatch, "p-3").await, "kept");
+    }
+    assert_eq!(twin.count(), 2);
+    bench.refresh().await;
+    assert_eq!(outcome(&bench, &dispatch, "p-3").await, "delivered");
+}
+
+#[tokio::test]
+async fn rows_that_cannot_be_read_cost_their_own_chain_alone() {
+    let Some(bench) = Bench::noted().await else { return };
+    let sdk = bench.functions.aws.sdk_config().await;
+    let client = webhook::aws::dynamodb(&sdk);
+    let broken = |name: &str| {
+        use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
+        let (name, bytes) = (AttributeValue::S(name.to_owned()), AttributeValue::B(Blob::new("broken")));
+        client.put_item().table_name("directory").item("name", name).item("bytes", bytes).send()
+    };
+    bench.authority.receiver("other").unwrap();
+    let other = bench.authority.chain("other").unwrap();
+    for name in ["revocation".to_owned(), format!("chain#{}", other.fingerprint())] {
+        broken(&name).await.unwrap();
+    }
+    let index = bench.refresh().await;
+    assert_eq!(bench.status(&index), Some(OcspStatus::Good));
+    assert_eq!(index.chains.len(), 1);
+
+    // It is mended by whoever meets the chain.
+    let (store, now) = (bench.functions.revocation_store().await, bench.functions.hands.now());
+    assert_eq!(store.note(&other, now).await.unwrap(), now);
+    assert_eq!(bench.refresh().await.chains.len(), 2);
+}
+
+#[tokio::test]
+async fn an_environment_that_could_not_read_yet_refuses_nobody() {
+    let Some(bench) = Bench::start().await else { return };
+    let (_twin, dispatch) = with_receiver(&bench).await;
+    assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
+    bench.refresh().await;
+    // The receiver is known for long when an environment starts that cannot read, though it can write.
+    for _ in 0..20 {
+        bench.refresh().await;
+    }
+    let of_directory = |input: &serde_json::Value| input["TableName"] == "directory";
+    bench.functions.aws.fails_where("GetItem", of_directory, Fault::DENIED);
+    let fresh = bench.functions.dispatch(&bench.functions.hands).await;
+    for payment in ["p-2", "p-3"] {
+        assert_eq!(outcome(&bench, &fresh, payment).await, "delivered");
+        // The chain's row has answered, and the next exchange shakes hands.
+        idle().await;
+    }
+    bench.functions.hands.advance(SignedDuration::from_mins(61));
+    assert_eq!(outcome(&bench, &fresh, "p-4").await, "kept");
+    bench.functions.aws.recovers();
+    bench.refresh().await;
+    assert_eq!(outcome(&bench, &fresh, "p-4").await, "delivered");
+
+    // The same where the index can be read and a list cannot.
+    let of_list = |input: &serde_json::Value| {
+        input["Key"]["name"]["S"].as_str().is_some_and(|name| name.starts_with("crl#"))
+    };
+    bench.functions.aws.fails_where("GetItem", of_list, Fault::DENIED);
+    bench.authority.answers(Answer::Openssl, Answer::Status(503));
+    for _ in 0..20 {
+        bench.refresh().await;
+    }
+    let fresh = bench.functions.dispatch(&bench.functions.hands).await;
+    for payment in ["p-5", "p-6"] {
+        assert_eq!(outcome(&bench, &fresh, payment).await, "delivered");
+        idle().await;
+    }
+}
+
+#[tokio::test]
+async fn a_responder_that_hangs_keeps_no_list_waiting_and_a_list_that_hangs_no_status() {
+    let Some(bench) = Bench::noted().await else { return };
+    let store = bench.functions.revocation_store().await;
+    for name in ["a", "b", "c", "d", "e", "f"].map(|name| format!("other-{name}")) {
+        bench.authority.receiver(&name).unwrap();
+        let chain = bench.authority.chain(&name).unwrap();
+        store.note(&chain, bench.functions.hands.now()).await.unwrap();
+    }
+    let refresh = async || {
+        bench.functions.hands.advance(LATER);
+        let budget = std::time::Duration::from_secs(2);
+        directory::revocation::refresh(&Refresher { budget, ..bench.functions.refresher().await }).await;
+        bench.functions.revocation_store().await.index().await.unwrap().unwrap().0
+    };
+    bench.authority.answers(Answer::Openssl, Answer::Never);
+    for _ in 0..2 {
+        let index = refresh().await;
+        assert_eq!(list(&index).unwrap().fetched_at, bench.functions.hands.now());
+        assert_eq!(bench.status(&index), None);
+    }
+    let asked = bench.authority.asked();
+    assert_eq!(asked.iter().filter(|path| *path == "/ocsp").count(), 2 * 4, "four of one host at once");
+    bench.authority.answers(Answer::Never, Answer::Openssl);
+    let index = refresh().await;
+    assert!(list(&index).unwrap().fetched_at < bench.functions.hands.now());
+    assert!(index.chains.values().any(|chain| chain.ocsp.is_some()));
 }

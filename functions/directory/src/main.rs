@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use directory::fetch::Fetcher;
-use directory::revocation::Refresher;
+use directory::revocation::{self, Refresher};
 use directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
 use lambda_http::{Error, run, service_fn, tracing};
 use tokio::sync::Mutex;
@@ -54,6 +54,7 @@ async fn main() -> Result<(), Error> {
         fetcher: Arc::clone(&fetcher),
         clock: clock.clone(),
         chance: Chance::system(),
+        budget: revocation::BUDGET,
         metrics: settings.metrics(),
     };
     let keys = DirectoryKeys { table: kept, fetcher, environment, clock: clock.clone() };

@@ -15,7 +15,7 @@ pub(crate) async fn report(table: &DirectoryTable, now: Timestamp) {
         }
     };
     let uses: Vec<FirstUse> =
-        kept.iter().filter_map(|(_, document)| serde_json::from_slice(&document.bytes).ok()).collect();
+        kept.iter().filter_map(|(_, read)| serde_json::from_slice(&read.as_ref().ok()?.bytes).ok()).collect();
     let Some(worst) = worst_of_month(&uses, now) else { return };
     tracing::info!(
         client_id = %worst.client_id,

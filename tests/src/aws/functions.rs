@@ -234,6 +234,7 @@ impl Functions {
             fetcher: Arc::new(Fetcher::new(POLICY, |client| client).expect("a fetcher")),
             clock: self.hands.clock(),
             chance: Chance::system(),
+            budget: directory::revocation::BUDGET,
             metrics: self.metrics.writer("directory"),
         }
     }

@@ -8,10 +8,11 @@ mod ocsp;
 mod signature;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt, stream};
+use futures_util::{FutureExt, Stream, StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use thiserror::Error;
@@ -31,14 +32,18 @@ use crate::fetch::{FetchError, Fetched, Fetcher};
 
 /// A refresh is made at most once in this time, so that two never write at once; the schedule comes every five minutes.
 const EVERY: SignedDuration = SignedDuration::from_mins(4);
-/// How long all fetches of one refresh may take; with the reads and writes around them they stay within the function's 30 s.
-const BUDGET: Duration = Duration::from_secs(15);
-/// How many authorities are asked at once.
-const AT_ONCE: usize = 16;
+/// How long all fetches of one refresh may take; with the reads and writes around them they stay within half of the
+/// function's 60 s.
+pub const BUDGET: Duration = Duration::from_secs(15);
+/// How many hosts are asked for lists at once, and how many lists of one. With [`CRL_LIMIT`] that bounds the memory.
+const LISTS_AT_ONCE: (usize, usize) = (8, 2);
+/// How many hosts are asked for statuses at once, and how many of one.
+const STATUSES_AT_ONCE: (usize, usize) = (16, 4);
 /// How many chains are looked after. There are some sixty initiators.
 const CHAINS: usize = 500;
-/// How many bytes of lists are kept in all: dispatch holds them in memory.
-const LISTS_LIMIT: usize = 12 * 1024 * 1024;
+/// How many bytes of lists are kept in all. Dispatch has 256 MB and holds them as they are and parsed twice, for its two ways
+/// of checking, and while they change the ones before besides; entries take several times their bytes when parsed.
+const LISTS_LIMIT: usize = 4 * 1024 * 1024;
 /// The largest OCSP answer; real ones have some two kilobytes.
 const OCSP_LIMIT: usize = 32 * 1024;
 /// Rows of a list that did not change are written anew after so long, or they would expire.
@@ -55,6 +60,8 @@ pub struct Refresher {
     pub clock: Clock,
     /// Where nonces come from.
     pub chance: Chance,
+    /// How long all fetches of one refresh may take.
+    pub budget: Duration,
     /// Where findings are counted.
     pub metrics: Metrics,
 }
@@ -120,9 +127,15 @@ impl Refresher {
         if !self.store.claim(now, EVERY).await? {
             return Ok(());
         }
-        let deadline = Instant::now() + BUDGET;
-        let (chains, before) = tokio::try_join!(self.store.chains(), self.store.index())?;
-        let before = before.unwrap_or_default();
+        let deadline = Instant::now() + self.budget;
+        let ((chains, unreadable), before) = tokio::try_join!(self.store.chains(), self.before())?;
+        for error in unreadable {
+            tracing::error!(
+                code = "chain_unreadable",
+                error = %Causes(&error),
+                "A receiver's certificate chain cannot be read; it is left out until it is noted again."
+            );
+        }
         let chains = in_use(chains, now);
         let tasks = tasks(&chains, &before);
         // What nobody uses any more is forgotten; the rest keeps what is known of it until there is better.
@@ -136,27 +149,33 @@ impl Refresher {
                 index.crls.insert(source.row.clone(), kept.clone());
             }
         }
+        let room = Room::of(&index);
         let (asked, mut findings) = (tasks.len(), 0);
-        let mut done = stream::iter(tasks)
-            .map(|task| {
-                let (what, host) = (task.what(), task.host());
-                timeout_at(deadline, self.ask(task, now)).map(move |done| (what, host, done))
-            })
-            .buffer_unordered(AT_ONCE);
+        let ask = |task: Task| {
+            let (what, host) = (task.what(), task.host());
+            timeout_at(deadline, self.ask(task, &room, now)).map(move |done| (what, host, done))
+        };
+        let (lists, statuses): (Vec<_>, Vec<_>) =
+            tasks.into_iter().partition(|task| matches!(task, Task::List { .. }));
+        // Side by side: a responder that hangs keeps no list waiting, nor a list's host the statuses that stand in for it.
+        let mut done = pin!(stream::select(
+            self.by_host(lists, LISTS_AT_ONCE, ask),
+            self.by_host(statuses, STATUSES_AT_ONCE, ask)
+        ));
         while let Some((what, host, done)) = done.next().await {
-            let kept = match done.unwrap_or(Err(Finding::Late)) {
+            match done.unwrap_or(Err(Finding::Late)) {
                 Ok(Done::Status(fingerprint, status)) => {
                     if let Some(chain) = index.chains.get_mut(&fingerprint) {
                         chain.ocsp = Some(status);
                     }
-                    Ok(())
                 }
-                Ok(Done::List(row, list)) => keep(&mut index, row, list),
-                Err(finding) => Err(finding),
-            };
-            if let Err(finding) = kept {
-                findings += 1;
-                self.report(what, &host, &finding, now);
+                Ok(Done::List(row, list)) => {
+                    index.crls.insert(row, list);
+                }
+                Err(finding) => {
+                    findings += 1;
+                    self.report(what, &host, &finding, now);
+                }
             }
         }
         self.store.put_index(&index, now).await?;
@@ -164,10 +183,47 @@ impl Refresher {
         Ok(())
     }
 
-    async fn ask(&self, task: Task, now: Timestamp) -> Result<Done, Finding> {
+    /// Does tasks in no order, but of one host only so many at once, and of so many hosts.
+    ///
+    /// A host that hangs keeps its own tasks waiting alone; by chance not always the same ones, as those that failed would be
+    /// first if what is oldest were.
+    fn by_host<T, F: Future<Output = T>>(
+        &self,
+        mut tasks: Vec<Task>,
+        (hosts_at_once, at_once): (usize, usize),
+        ask: impl Fn(Task) -> F + Copy,
+    ) -> impl Stream<Item = T> {
+        tasks.sort_by_cached_key(|_| self.chance.bits());
+        let mut hosts = BTreeMap::<String, Vec<Task>>::new();
+        for task in tasks {
+            hosts.entry(task.host()).or_default().push(task);
+        }
+        let mut hosts: Vec<_> = hosts.into_values().collect();
+        hosts.sort_by_cached_key(|_| self.chance.bits());
+        let host = move |tasks: Vec<Task>| stream::iter(tasks).map(ask).buffer_unordered(at_once);
+        stream::iter(hosts).map(host).flatten_unordered(hosts_at_once)
+    }
+
+    /// Reads what the last refresh left. An index that cannot be read is written anew from nothing.
+    async fn before(&self) -> Result<Index, DirectoryTableError> {
+        match self.store.index().await {
+            Ok(index) => Ok(index.map(|(index, _)| index).unwrap_or_default()),
+            Err(error @ DirectoryTableError::Unreadable { .. }) => {
+                tracing::error!(
+                    code = "index_unreadable",
+                    error = %Causes(&error),
+                    "What was known of revocation cannot be read and is asked for anew."
+                );
+                Ok(Index::default())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn ask(&self, task: Task, room: &Room, now: Timestamp) -> Result<Done, Finding> {
         match task {
             Task::List { source, issuers, kept } => {
-                let list = self.list(&source, &issuers, kept.as_ref(), now).await?;
+                let list = self.list(&source, &issuers, kept.as_ref(), room, now).await?;
                 Ok(Done::List(source.row, list))
             }
             Task::Status { fingerprint, url, link, kept } => {
@@ -183,36 +239,44 @@ impl Refresher {
         source: &CrlSource,
         issuers: &[Link],
         kept: Option<&CrlEntry>,
+        room: &Room,
         now: Timestamp,
     ) -> Result<CrlEntry, Finding> {
         let mut finding = Finding::Fetch(FetchError::Url);
-        for (mirror, url) in source.urls.iter().enumerate() {
-            // Only the first address named the version that is kept, and rows have to be written now and then.
-            let known = kept.filter(|kept| mirror == 0 && now.duration_since(kept.written_at) < REWRITTEN);
-            match self.list_from(url, &source.row, issuers, kept, known, now).await {
-                Ok(list) => return Ok(list),
+        for url in &source.urls {
+            match self.list_from(url, issuers, kept, now).await {
+                Ok((list, None)) => return Ok(list),
+                Ok((list, Some(bytes))) => {
+                    // Before anything is written: what is kept stays whole whatever is refused.
+                    room.take(&source.row, bytes.len())?;
+                    let parts = self.store.put_crl(&source.row, &bytes, now).await?;
+                    return Ok(CrlEntry { parts, ..list });
+                }
                 Err(error) => finding = error,
             }
         }
         Err(finding)
     }
 
+    /// Gets a list from one of its addresses; with it come the bytes that have to be written, if any.
+
     async fn list_from(
         &self,
         url: &str,
-        row: &str,
         issuers: &[Link],
         kept: Option<&CrlEntry>,
-        known: Option<&CrlEntry>,
         now: Timestamp,
-    ) -> Result<CrlEntry, Finding> {
+    ) -> Result<(CrlEntry, Option<Vec<u8>>), Finding> {
+        // Rows have to be written now and then, and a version has its name at the address that gave it only.
+        let current = kept.filter(|kept| now.duration_since(kept.written_at) < REWRITTEN);
+        let known = current.filter(|kept| kept.url == url);
         let etag = known.and_then(|known| known.etag.as_deref());
         let fetched = self.fetcher.get(url, "application/pkix-crl, */*;q=0.1", etag, CRL_LIMIT).await?;
         let (list, etag) = match (fetched, known) {
             (Fetched::Document { bytes, etag, .. }, _) => (bytes, etag),
             // It is still the one, and that is worth no more than its own dates allow.
             (Fetched::NotModified { .. }, Some(known)) if known.next_update > now => {
-                return Ok(CrlEntry { fetched_at: now, ..known.clone() });
+                return Ok((CrlEntry { fetched_at: now, ..known.clone() }, None));
             }
             (Fetched::NotModified { .. }, _) => return Err(CrlRefusal::Expired.into()),
         };
@@ -223,21 +287,23 @@ impl Refresher {
             .reduce(Result::or)
             .unwrap_or(Err(CrlRefusal::OtherIssuer))?;
         let digest = sha256_hex(&list);
-        let entry = match known.filter(|known| known.digest == digest) {
-            Some(known) => CrlEntry { fetched_at: now, etag, ..known.clone() },
-            None => CrlEntry {
-                parts: self.store.put_crl(row, &list, now).await?,
-                issuer: believed.issuer,
-                digest,
-                bytes: list.len(),
-                written_at: now,
-                fetched_at: now,
-                this_update: believed.this_update,
-                next_update: believed.next_update,
-                etag,
-            },
+        let url = url.to_owned();
+        if let Some(same) = current.filter(|kept| kept.digest == digest) {
+            return Ok((CrlEntry { fetched_at: now, url, etag, ..same.clone() }, None));
+        }
+        let entry = CrlEntry {
+            issuer: believed.issuer,
+            digest,
+            bytes: list.len(),
+            parts: 0,
+            written_at: now,
+            fetched_at: now,
+            this_update: believed.this_update,
+            next_update: believed.next_update,
+            url,
+            etag,
         };
-        Ok(entry)
+        Ok((entry, Some(list)))
     }
 
     async fn status(
@@ -293,19 +359,27 @@ fn in_use(mut chains: Vec<(String, Timestamp, Chain)>, now: Timestamp) -> Vec<(S
     chains
 }
 
-/// Takes a list up unless all of them would become too large.
-fn keep(index: &mut Index, row: String, list: CrlEntry) -> Result<(), Finding> {
-    let others = index.crls.iter().filter(|(other, _)| **other != row);
-    let bytes = others.map(|(_, other)| other.bytes).sum::<usize>() + list.bytes;
-    if bytes > LISTS_LIMIT {
-        return Err(Finding::TooMuch);
+/// How many bytes each list has, of those that are kept and those that are about to be.
+struct Room(Mutex<BTreeMap<String, usize>>);
+
+impl Room {
+    fn of(index: &Index) -> Self {
+        Self(Mutex::new(index.crls.iter().map(|(row, list)| (row.clone(), list.bytes)).collect()))
     }
-    index.crls.insert(row, list);
-    Ok(())
+
+    /// Takes the room for a list in the place of the one before, unless all of them would become too large.
+    fn take(&self, row: &str, bytes: usize) -> Result<(), Finding> {
+        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let others: usize = lists.iter().filter(|(other, _)| *other != row).map(|(_, bytes)| bytes).sum();
+        if others + bytes > LISTS_LIMIT {
+            return Err(Finding::TooMuch);
+        }
+        lists.insert(row.to_owned(), bytes);
+        Ok(())
+    }
 }
 
-/// Says what is to be asked: each list once, whoever uses it, and the status of each leaf. What was fetched longest ago
-/// comes first, so that a slow authority never keeps the same ones waiting.
+/// Says what is to be asked: each list once, whoever uses it, and the status of each leaf.
 fn tasks(chains: &[(String, Timestamp, Chain)], before: &Index) -> Vec<Task> {
     let (mut lists, mut tasks) = (BTreeMap::<CrlSource, Vec<Link>>::new(), Vec::new());
     for (fingerprint, _, chain) in chains {
@@ -332,18 +406,10 @@ fn tasks(chains: &[(String, Timestamp, Chain)], before: &Index) -> Vec<Task> {
             tasks.push(Task::List { source, issuers, kept });
         }
     }
-    tasks.sort_by_key(Task::fetched_at);
     tasks
 }
 
 impl Task {
-    fn fetched_at(&self) -> Option<Timestamp> {
-        match self {
-            Self::List { kept, .. } => kept.as_ref().map(|kept| kept.fetched_at),
-            Self::Status { kept, .. } => kept.as_ref().map(|kept| kept.fetched_at),
-        }
-    }
-
     fn what(&self) -> &'static str {
         match self {
             Self::List { .. } => "crl",

@@ -40,6 +40,9 @@ pub struct Document {
     pub etag: Option<String>,
 }
 
+/// A document's name, and itself if it can be read.
+pub type Read = (String, Result<Document, DirectoryTableError>);
+
 /// Reads and writes documents.
 #[derive(Clone, Debug)]
 pub struct DirectoryTable {
@@ -142,7 +145,9 @@ impl DirectoryTable {
     }
 
     /// Reads every document whose name starts so. Reads the whole table: for the schedule, not for a message.
-    pub async fn all(&self, prefix: &str) -> Result<Vec<(String, Document)>, DirectoryTableError> {
+    ///
+    /// A row that cannot be read costs none of the others; it is named by its error.
+    pub async fn all(&self, prefix: &str) -> Result<Vec<Read>, DirectoryTableError> {
         let mut pages = self
             .client
             .scan()
@@ -158,7 +163,7 @@ impl DirectoryTable {
             let row = row.map_err(|error| self.failed("list", prefix, cause(error)))?;
             let name = row.get(KEY).and_then(|name| name.as_s().ok()).cloned().unwrap_or_default();
             if row.contains_key(BYTES) {
-                let document = self.parse(&name, &row)?;
+                let document = self.parse(&name, &row);
                 all.push((name, document));
             }
         }
@@ -180,10 +185,12 @@ impl DirectoryTable {
                 etag: text(ETAG).cloned(),
             })
         };
-        document().ok_or_else(|| DirectoryTableError::Unreadable {
-            name: name.to_owned(),
-            table: self.table.clone(),
-        })
+        document().ok_or_else(|| self.unreadable(name))
+    }
+
+    /// Makes the error of a row that holds something else than it should.
+    pub(crate) fn unreadable(&self, name: &str) -> DirectoryTableError {
+        DirectoryTableError::Unreadable { name: name.to_owned(), table: self.table.clone() }
     }
 
     fn failed(&self, doing: &'static str, name: &str, source: BoxError) -> DirectoryTableError {

@@ -9,7 +9,7 @@ mod receivers;
 mod secrets;
 
 pub use clients::{CALL_TIMEOUT, dynamodb, sdk_config, secrets_manager, sqs};
-pub use directory_table::{DOCUMENT_LIMIT, DirectoryTable, DirectoryTableError, Document};
+pub use directory_table::{DOCUMENT_LIMIT, DirectoryTable, DirectoryTableError, Document, Read};
 pub use ledger::{AttemptRecord, Begin, Cancel, Ledger, LedgerError};
 pub use queue::{Queues, SendError};
 pub use receivers::{RECEIVER_COPY_LIVES, Receivers, ReceiversError};

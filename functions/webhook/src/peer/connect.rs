@@ -88,7 +88,7 @@ impl Connector {
     ) -> Result<Self, rustls::Error> {
         let (provider, trust) =
             (Arc::new(provider()), (Arc::clone(&trust.roots), trust.certificates.clone()));
-        let verifier = Arc::new(Verifier::new(trust, Arc::clone(&provider), Arc::clone(revocation))?);
+        let verifier = revocation.verifier(trust, Arc::clone(&provider))?;
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
             .dangerous()

@@ -36,7 +36,10 @@ pub struct CrlEntry {
     pub this_update: Timestamp,
     /// When its successor will have been made: until then it is valid.
     pub next_update: Timestamp,
-    /// What its source calls this version.
+    /// The address that it came from.
+    #[serde(default)]
+    pub url: String,
+    /// What that address calls this version.
     pub etag: Option<String>,
 }
 

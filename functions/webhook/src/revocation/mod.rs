@@ -16,5 +16,5 @@ pub use chain::{Chain, CrlSource, crl_source, ocsp_url, sha256_hex};
 pub use decide::{CRL_LIVES, Checked, Evidence, Mechanism, Verdict, decide};
 pub use index::{CRL_LIMIT, ChainEntry, CrlEntry, Index, OcspEntry, OcspStatus};
 pub use snapshot::{Revocation, RevocationUnavailable};
-pub use store::RevocationStore;
+pub use store::{Noted, RevocationStore};
 pub(crate) use verifier::{Verification, Verifier};

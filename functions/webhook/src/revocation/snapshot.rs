@@ -1,27 +1,32 @@
 //! What dispatch knows of revocation: read from the table at the start and every five minutes beside the work.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex as Sync, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use rustls::pki_types::CertificateRevocationListDer;
+use rustls::RootCertStore;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use thiserror::Error;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::chain::{Chain, crl_source};
-use super::decide::{Checked, Evidence, Mechanism, Verdict, decide};
+use super::decide::{CRL_LIVES, Checked, Evidence, Mechanism, Verdict, decide};
 use super::index::Index;
 use super::store::RevocationStore;
+use super::verifier::Verifier;
 use crate::aws::DirectoryTableError;
 use crate::edge::Clock;
 use crate::telemetry::{Chain as Causes, Metrics, Unit};
 
 /// How long what was read is used before the table is looked at again.
 const LIVES: SignedDuration = SignedDuration::from_mins(5);
-/// The same where the table did not answer.
+/// The same where the table did not answer, or not with all that there should be.
 const AGAIN: SignedDuration = SignedDuration::from_secs(30);
+/// An attempt lasts: one that begins so close to the end of the window would be decided after it.
+const LASTS: SignedDuration = SignedDuration::from_secs(30);
 /// What was read longer ago, as when the environment was frozen, is read anew before it is used.
 const TOO_OLD: SignedDuration = SignedDuration::from_mins(10);
 /// How long a message waits for that.
@@ -38,6 +43,8 @@ pub struct Revocation {
     metrics: Metrics,
     started: Timestamp,
     state: RwLock<State>,
+    /// Those in use, one for each trust: brands share theirs, or each would hold all lists.
+    verifiers: Sync<Vec<Weak<Verifier>>>,
     looking: Mutex<()>,
 }
 
@@ -62,7 +69,11 @@ struct Seen {
 /// What was read at one time.
 #[derive(Debug, Default)]
 pub(super) struct Snapshot {
-    pub(super) index: Index,
+    index: Index,
+    /// When the index was written; `None` if none was read yet.
+    written_at: Option<Timestamp>,
+    /// Whether a list that the index names is missing.
+    incomplete: bool,
     /// The lists, by row, each with its digest.
     crls: BTreeMap<String, (String, CertificateRevocationListDer<'static>)>,
     /// Rises whenever the lists change.
@@ -86,9 +97,10 @@ impl Snapshot {
     }
 }
 
-/// The table has not answered for as long as a failure to know is tolerated: our own fault, which consumes no attempt.
+/// What is known of revocation has not been renewed for as long as a failure to know is tolerated, whether the table does not
+/// answer or the directory function does not write: our own fault, which consumes no attempt.
 #[derive(Clone, Copy, Debug, Error)]
-#[error("what is known of revocation could neither be read nor written for {minutes} minutes")]
+#[error("what is known of revocation was not renewed for {minutes} minutes")]
 pub struct RevocationUnavailable {
     minutes: i64,
 }
@@ -102,7 +114,35 @@ impl Revocation {
     /// Reads from this store; a failure to know is tolerated for as long as the window.
     pub fn new(store: RevocationStore, window: SignedDuration, clock: Clock, metrics: Metrics) -> Self {
         let started = clock.now();
-        Self { store, window, clock, metrics, started, state: RwLock::default(), looking: Mutex::default() }
+        let (state, verifiers, looking) = (RwLock::default(), Sync::default(), Mutex::default());
+        Self { store, window, clock, metrics, started, state, verifiers, looking }
+    }
+
+    /// Returns what verifies receivers' certificates for those who trust these authorities.
+    pub(crate) fn verifier(
+        self: &Arc<Self>,
+        trust: (Arc<RootCertStore>, Vec<CertificateDer<'static>>),
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Arc<Verifier>, rustls::Error> {
+        let mut verifiers = self.verifiers.lock().unwrap_or_else(PoisonError::into_inner);
+        verifiers.retain(|verifier| verifier.strong_count() > 0);
+        if let Some(same) =
+            verifiers.iter().filter_map(Weak::upgrade).find(|verifier| verifier.trusts(&trust.1))
+        {
+            return Ok(same);
+        }
+        let verifier = Arc::new(Verifier::new(trust, provider, Arc::clone(self))?);
+        verifiers.push(Arc::downgrade(&verifier));
+        Ok(verifier)
+    }
+
+    /// Has those in use take up what was read, beside the work: no handshake waits while a list is parsed.
+    async fn renew_verifiers(&self) {
+        let verifiers = self.verifiers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for verifier in verifiers.iter().filter_map(Weak::upgrade) {
+            // It fails only by a panic, which is reported where it happens; the verifier stays as it was.
+            tokio::task::spawn_blocking(move || verifier.renew()).await.unwrap_or_default();
+        }
     }
 
     /// Makes sure that what is known is not too old to decide by, before an attempt begins.
@@ -113,22 +153,29 @@ impl Revocation {
         let now = self.clock.now();
         if self.is_due(now) {
             let answered_at = self.read(|state| state.answered_at);
-            if answered_at.is_some_and(|at| !is_past(at, TOO_OLD, now)) {
-                let this = Arc::clone(self);
-                tokio::spawn(async move { this.look().await });
-            } else if timeout(PATIENCE, Box::pin(self.look())).await.is_err() {
+            let answered = answered_at.is_some_and(|at| !is_past(at, TOO_OLD, now));
+            let this = Arc::clone(self);
+            // It ends whether it is waited for or not.
+            let looking = tokio::spawn(async move { this.look().await });
+            if (!answered || self.is_blind(now)) && timeout(PATIENCE, looking).await.is_err() {
                 self.update(|state| state.looked_at = Some(now));
                 tracing::error!(code = CODE, "The directory table did not answer in time about revocation.");
             }
         }
-        let blind = self.blind_for(now);
-        if blind > self.window { Err(RevocationUnavailable { minutes: blind.as_mins() }) } else { Ok(()) }
+        if self.is_blind(now) {
+            return Err(RevocationUnavailable { minutes: self.blind_for(now).as_mins() });
+        }
+        Ok(())
     }
 
-    /// Returns for how long the table has not answered, or has not taken a chain whose window runs.
+    fn is_blind(&self, now: Timestamp) -> bool {
+        self.blind_for(now) > self.window - LASTS
+    }
+
+    /// Returns for how long nothing new is known, or a chain whose window runs could not be noted.
     fn blind_for(&self, now: Timestamp) -> SignedDuration {
         self.read(|state| {
-            let read = state.answered_at.unwrap_or(self.started);
+            let read = state.snapshot.written_at.unwrap_or(self.started);
             let unnoted = state.seen.values().filter(|seen| seen.unnoted.is_some()).map(|seen| seen.first);
             now.duration_since(unnoted.fold(read, Timestamp::min))
         })
@@ -136,7 +183,9 @@ impl Revocation {
 
     fn is_due(&self, now: Timestamp) -> bool {
         self.read(|state| {
-            let lives = if state.looked_at == state.answered_at { LIVES } else { AGAIN };
+            let current = state.snapshot.written_at.is_some_and(|at| !is_past(at, CRL_LIVES, now));
+            let whole = state.looked_at == state.answered_at && !state.snapshot.incomplete && current;
+            let lives = if whole { LIVES } else { AGAIN };
             state.looked_at.is_none_or(|at| is_past(at, lives, now))
         })
     }
@@ -152,13 +201,16 @@ impl Revocation {
         let found = self.load().await;
         self.update(|state| {
             state.looked_at = Some(now);
-            if let Ok(snapshot) = &found {
+            if found.is_ok() {
                 state.answered_at = Some(now);
+            }
+            if let Ok(Some(snapshot)) = &found {
                 state.snapshot = Arc::clone(snapshot);
                 let chains = &snapshot.index.chains;
                 state.seen.retain(|name, seen| seen.unnoted.is_some() || !chains.contains_key(name));
             }
         });
+        self.renew_verifiers().await;
         if let Err(error) = found {
             tracing::error!(
                 code = CODE,
@@ -174,9 +226,10 @@ impl Revocation {
         }
     }
 
-    async fn load(&self) -> Result<Arc<Snapshot>, DirectoryTableError> {
+    /// Reads the index and the lists that changed; `None` before the first index is written.
+    async fn load(&self) -> Result<Option<Arc<Snapshot>>, DirectoryTableError> {
         let before = self.snapshot();
-        let index = self.store.index().await?.unwrap_or_default();
+        let Some((index, written_at)) = self.store.index().await? else { return Ok(None) };
         let (mut crls, mut changed) = (BTreeMap::new(), false);
         for (row, entry) in &index.crls {
             match before.crls.get(row) {
@@ -185,7 +238,7 @@ impl Revocation {
                 }
                 known => {
                     changed = true;
-                    // Rows that are being written are read next time; the list before them says more than none.
+                    // The list before one that is not there says more than none.
                     let read = self.store.crl(row, entry).await?;
                     let read =
                         read.map(|list| (entry.digest.clone(), CertificateRevocationListDer::from(list)));
@@ -197,27 +250,41 @@ impl Revocation {
         }
         changed |= crls.len() != before.crls.len();
         let generation = before.generation + u64::from(changed);
-        Ok(Arc::new(Snapshot { index, crls, generation }))
+        let incomplete = crls.len() < index.crls.len();
+        let written_at = Some(written_at);
+        Ok(Some(Arc::new(Snapshot { index, written_at, incomplete, crls, generation })))
     }
 
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {
         self.read(|state| Arc::clone(&state.snapshot))
     }
 
-    /// Decides whether a chain that holds may be used; `determined` says whether valid lists call none of it revoked.
+    /// Decides whether a chain that holds may be used; `determined` says whether the snapshot's valid lists call none of it
+    /// revoked.
     ///
     /// Waits for nothing: a chain that is new is noted beside.
-    pub(super) fn judge(self: &Arc<Self>, chain: &Chain, determined: bool) -> Verdict {
-        let (snapshot, now) = (self.snapshot(), self.clock.now());
-        let name = chain.fingerprint();
+    pub(super) fn judge(self: &Arc<Self>, snapshot: &Snapshot, chain: &Chain, determined: bool) -> Verdict {
+        let (name, now) = (chain.fingerprint(), self.clock.now());
         let known = snapshot.index.chains.get(&name);
+        let first_seen = known.map_or_else(|| self.first_seen(name, chain, now), |known| known.first_seen);
         let evidence = Evidence {
             determined,
             crl_good_at: snapshot.crl_good_at(chain),
             ocsp: known.and_then(|known| known.ocsp.clone()),
-            first_seen: known.map_or_else(|| self.first_seen(name, chain, now), |known| known.first_seen),
+            first_seen: self.tolerated_from(first_seen, snapshot),
         };
         decide(&evidence, now, self.window)
+    }
+
+    /// Returns from when a chain's window runs that no check was made of.
+    ///
+    /// What this environment could not read yet may say that the chain is good: until then the window starts with it.
+    fn tolerated_from(&self, first_seen: Timestamp, snapshot: &Snapshot) -> Timestamp {
+        if snapshot.written_at.is_none() || snapshot.incomplete {
+            first_seen.max(self.started)
+        } else {
+            first_seen
+        }
     }
 
     /// Returns when a chain that the index does not hold was first seen, and has it noted if that is now.

@@ -18,6 +18,9 @@ const OUTLIVES: SignedDuration = SignedDuration::from_hours(24);
 /// How many rows of a list are read at once.
 const AT_ONCE: usize = 4;
 
+/// A chain that was noted: its fingerprint, when it was first seen, and itself.
+pub type Noted = (String, Timestamp, Chain);
+
 /// Keeps what is known of revocation.
 #[derive(Clone, Debug)]
 pub struct RevocationStore(DirectoryTable);
@@ -33,10 +36,11 @@ impl RevocationStore {
         self.0.claim("revocation-refresh", now, every).await
     }
 
-    /// Reads the index; `None` before the first refresh. One that cannot be read is none: the next refresh writes it anew.
-    pub async fn index(&self) -> Result<Option<Index>, DirectoryTableError> {
-        let document = self.0.get(INDEX).await?;
-        Ok(document.and_then(|document| serde_json::from_slice(&document.bytes).ok()))
+    /// Reads the index and when it was written; `None` before the first refresh.
+    pub async fn index(&self) -> Result<Option<(Index, Timestamp)>, DirectoryTableError> {
+        let Some(document) = self.0.get(INDEX).await? else { return Ok(None) };
+        let index = serde_json::from_slice(&document.bytes).map_err(|_| self.0.unreadable(INDEX))?;
+        Ok(Some((index, document.fetched_at)))
     }
 
     /// Writes the index.
@@ -45,10 +49,10 @@ impl RevocationStore {
         self.0.put(INDEX, &document(bytes, now), LIVES).await
     }
 
-    /// Reads a list; `None` if its rows are not those that the index speaks of, as while they are being written.
+    /// Reads a list; `None` if its rows are not there, or are not what was written.
     pub async fn crl(&self, row: &str, entry: &CrlEntry) -> Result<Option<Vec<u8>>, DirectoryTableError> {
         let parts: Vec<_> = stream::iter(0..entry.parts)
-            .map(async |part| self.0.get(&part_name(row, part)).await)
+            .map(async |part| self.0.get(&part_name(row, &entry.digest, part)).await)
             .buffered(AT_ONCE)
             .try_collect()
             .await?;
@@ -57,15 +61,19 @@ impl RevocationStore {
     }
 
     /// Writes a list, over as many rows as it needs; returns how many.
+    ///
+    /// Their names hold the list's digest, so that the list that the index speaks of stays whole until the index speaks of
+    /// the next. What it speaks of no more expires.
     pub async fn put_crl(
         &self,
         row: &str,
         list: &[u8],
         now: Timestamp,
     ) -> Result<usize, DirectoryTableError> {
+        let digest = sha256_hex(list);
         let parts: Vec<_> = list.chunks(DOCUMENT_LIMIT).enumerate().collect();
         for (part, bytes) in &parts {
-            self.0.put(&part_name(row, *part), &document(bytes.to_vec(), now), LIVES).await?;
+            self.0.put(&part_name(row, &digest, *part), &document(bytes.to_vec(), now), LIVES).await?;
         }
         Ok(parts.len())
     }
@@ -76,23 +84,39 @@ impl RevocationStore {
     pub async fn note(&self, chain: &Chain, now: Timestamp) -> Result<Timestamp, DirectoryTableError> {
         let name = format!("{CHAIN}{}", chain.fingerprint());
         let lives = chain.valid_until().map_or(LIVES, |until| until.duration_since(now)) + OUTLIVES;
-        let noted = self.0.put_new(&name, &document(chain.to_bytes(), now), lives).await?;
-        Ok(noted.map_or(now, |noted| noted.fetched_at))
+        let new = document(chain.to_bytes(), now);
+        match self.0.put_new(&name, &new, lives).await {
+            Ok(None) => Ok(now),
+            Ok(Some(noted)) if Chain::from_bytes(&noted.bytes).is_some() => Ok(noted.fetched_at),
+            // Nobody could ask about what it holds, so the chain is as good as new.
+            Ok(Some(_)) | Err(DirectoryTableError::Unreadable { .. }) => {
+                self.0.put(&name, &new, lives).await?;
+                Ok(now)
+            }
+            Err(error) => Err(error),
+        }
     }
 
-    /// Reads every chain that was noted: its fingerprint, when it was first seen, and itself.
-    pub async fn chains(&self) -> Result<Vec<(String, Timestamp, Chain)>, DirectoryTableError> {
-        let rows = self.0.all(CHAIN).await?;
-        let chain = |(name, document): (String, Document)| {
-            let fingerprint = name.strip_prefix(CHAIN)?.to_owned();
-            Some((fingerprint, document.fetched_at, Chain::from_bytes(&document.bytes)?))
-        };
-        Ok(rows.into_iter().filter_map(chain).collect())
+    /// Reads every chain that was noted: its fingerprint, when it was first seen, and itself. What is wrong with the rows that
+    /// cannot be read comes beside.
+    pub async fn chains(&self) -> Result<(Vec<Noted>, Vec<DirectoryTableError>), DirectoryTableError> {
+        let (mut chains, mut unreadable) = (Vec::new(), Vec::new());
+        for (name, read) in self.0.all(CHAIN).await? {
+            let read = read.and_then(|document| {
+                let chain = Chain::from_bytes(&document.bytes).ok_or_else(|| self.0.unreadable(&name))?;
+                Ok((name.trim_start_matches(CHAIN).to_owned(), document.fetched_at, chain))
+            });
+            match read {
+                Ok(chain) => chains.push(chain),
+                Err(error) => unreadable.push(error),
+            }
+        }
+        Ok((chains, unreadable))
     }
 }
 
-fn part_name(row: &str, part: usize) -> String {
-    format!("{row}#{part}")
+fn part_name(row: &str, digest: &str, part: usize) -> String {
+    format!("{row}#{digest}#{part}")
 }
 
 fn document(bytes: Vec<u8>, now: Timestamp) -> Document {

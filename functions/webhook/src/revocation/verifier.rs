@@ -1,6 +1,6 @@
 //! The check in the handshake: rustls' own verifier with revocation lists, and what follows where they do not decide.
 
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -13,7 +13,7 @@ use super::chain::Chain;
 use super::decide::{Checked, Verdict};
 use super::snapshot::{Revocation, Snapshot};
 
-/// Verifies receivers' certificates, for all connections of a client.
+/// Verifies receivers' certificates, for all connections of all clients that trust the same authorities.
 #[derive(Debug)]
 pub(crate) struct Verifier {
     roots: Arc<RootCertStore>,
@@ -23,12 +23,13 @@ pub(crate) struct Verifier {
     plain: Arc<WebPkiServerVerifier>,
     revocation: Arc<Revocation>,
     lists: RwLock<Lists>,
+    renewing: Mutex<()>,
 }
 
 /// Verifiers with the lists of one snapshot; none where there are no lists.
 #[derive(Clone, Debug, Default)]
 struct Lists {
-    generation: u64,
+    snapshot: Arc<Snapshot>,
     /// Every certificate below the anchor must be in the scope of a list that has not expired.
     strict: Option<Arc<WebPkiServerVerifier>>,
     /// What an expired list called revoked is revoked all the same.
@@ -36,8 +37,8 @@ struct Lists {
 }
 
 impl Verifier {
-    /// Trusts these authorities, given as certificates and as what rustls makes of them.
-    pub(crate) fn new(
+    /// Trusts these authorities, given as certificates and as what rustls makes of them, and knows what is known now.
+    pub(super) fn new(
         (roots, anchors): (Arc<RootCertStore>, Vec<CertificateDer<'static>>),
         provider: Arc<CryptoProvider>,
         revocation: Arc<Revocation>,
@@ -45,7 +46,32 @@ impl Verifier {
         let plain =
             WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider)).build();
         let plain = plain.map_err(|error| Error::General(error.to_string()))?;
-        Ok(Self { roots, anchors, provider, plain, revocation, lists: RwLock::default() })
+        let (lists, renewing) = (RwLock::default(), Mutex::default());
+        let this = Self { roots, anchors, provider, plain, revocation, lists, renewing };
+        this.renew();
+        Ok(this)
+    }
+
+    /// Says whether it trusts just these authorities.
+    pub(super) fn trusts(&self, anchors: &[CertificateDer<'static>]) -> bool {
+        self.anchors == anchors
+    }
+
+    /// Takes up what is known now. Lists that changed are read, which takes a while if they are long.
+    pub(super) fn renew(&self) {
+        // One after another, so that what was known earlier never replaces what is known later.
+        let _guard = self.renewing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (before, snapshot) = (self.lists(), self.revocation.snapshot());
+        let lists = if before.snapshot.generation == snapshot.generation {
+            Lists { snapshot, ..before }
+        } else {
+            self.read_lists(&snapshot).unwrap_or_else(|error| {
+                // The directory function stores none that rustls does not read, so this takes a table that others wrote to.
+                tracing::error!(code = "crl_unreadable", %error, "The revocation lists cannot be used.");
+                Lists { snapshot, ..Lists::default() }
+            })
+        };
+        *self.lists.write().unwrap_or_else(PoisonError::into_inner) = lists;
     }
 
     /// Says by what revocation was checked, for a connection that was made.
@@ -54,24 +80,13 @@ impl Verifier {
     }
 
     fn lists(&self) -> Lists {
-        let snapshot = self.revocation.snapshot();
-        let lists = self.lists.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if lists.generation == snapshot.generation {
-            return lists;
-        }
-        let lists = self.read_lists(&snapshot).unwrap_or_else(|error| {
-            // The directory function stores none that rustls does not read, so this takes a table that others wrote to.
-            tracing::error!(code = "crl_unreadable", %error, "The revocation lists cannot be used.");
-            Lists { generation: snapshot.generation, ..Lists::default() }
-        });
-        *self.lists.write().unwrap_or_else(PoisonError::into_inner) = lists.clone();
-        lists
+        self.lists.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn read_lists(&self, snapshot: &Snapshot) -> Result<Lists, VerifierBuilderError> {
-        let (generation, crls) = (snapshot.generation, snapshot.lists());
+    fn read_lists(&self, snapshot: &Arc<Snapshot>) -> Result<Lists, VerifierBuilderError> {
+        let (snapshot, crls) = (Arc::clone(snapshot), snapshot.lists());
         if crls.is_empty() {
-            return Ok(Lists { generation, ..Lists::default() });
+            return Ok(Lists { snapshot, ..Lists::default() });
         }
         let builder = |crls: Vec<CertificateRevocationListDer<'static>>| {
             let (roots, provider) = (Arc::clone(&self.roots), Arc::clone(&self.provider));
@@ -79,7 +94,7 @@ impl Verifier {
         };
         let lenient = builder(crls.clone()).allow_unknown_revocation_status().build()?;
         let strict = builder(crls).enforce_revocation_expiration().build()?;
-        Ok(Lists { generation, strict: Some(strict), lenient: Some(lenient) })
+        Ok(Lists { snapshot, strict: Some(strict), lenient: Some(lenient) })
     }
 
     fn verify(
@@ -92,7 +107,7 @@ impl Verifier {
         let holds = |verifier: &WebPkiServerVerifier| {
             verifier.verify_server_cert(end_entity, intermediates, name, &[], now).map(drop)
         };
-        let Lists { strict, lenient, .. } = self.lists();
+        let Lists { snapshot, strict, lenient } = self.lists();
         let determined = match strict.map(|strict| holds(&strict)) {
             Some(Ok(())) => true,
             Some(Err(error)) if is_revoked(&error) => return Err(error),
@@ -110,7 +125,7 @@ impl Verifier {
         let presented = std::iter::once(end_entity).chain(intermediates);
         let presented = presented.map(|certificate| certificate.clone().into_owned()).collect();
         let chain = Chain::new(presented, &self.anchors);
-        match self.revocation.judge(&chain, determined) {
+        match self.revocation.judge(&snapshot, &chain, determined) {
             Verdict::Accepted(checked) => Ok(checked),
             Verdict::Revoked => Err(CertificateError::Revoked.into()),
             Verdict::Unknown => Err(CertificateError::UnknownRevocationStatus.into()),

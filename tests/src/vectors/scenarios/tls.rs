@@ -163,10 +163,11 @@ async fn with_list(
         fetched_at: now - age,
         this_update: now - age,
         next_update: now + SignedDuration::from_hours(7 * 24),
+        url: String::new(),
         etag: None,
     };
     let index = Index { crls: [(row, entry)].into(), ..Index::default() };
-    store.put_index(&index, now - age).await.map_err(|error| error.to_string())?;
+    store.put_index(&index, now).await.map_err(|error| error.to_string())?;
     let revocation = functions.revocation(&functions.hands, window).await;
     revocation.ready().await.map_err(|error| error.to_string())?;
     let server = Server::start(Offer::default()).await?;
