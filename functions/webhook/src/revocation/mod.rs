@@ -3,7 +3,7 @@
 //! failure to know tolerated inside a window only.
 //!
 //! Nothing here fetches. The directory function keeps lists and statuses in its table ([`store`](RevocationStore)); dispatch
-//! reads them beside its work ([`Revocation`]) and decides in the handshake ([`decide`]).
+//! reads them beside its work ([`Revocation`]) and decides in the handshake ([`decide()`]).
 
 mod chain;
 mod decide;
