@@ -260,7 +260,6 @@ impl Refresher {
     }
 
     /// Gets a list from one of its addresses; with it come the bytes that have to be written, if any.
-
     async fn list_from(
         &self,
         url: &str,
