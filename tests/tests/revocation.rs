@@ -416,3 +416,28 @@ async fn a_responder_that_hangs_keeps_no_list_waiting_and_a_list_that_hangs_no_s
     assert!(list(&index).unwrap().fetched_at < bench.functions.hands.now());
     assert!(index.chains.values().any(|chain| chain.ocsp.is_some()));
 }
+
+#[tokio::test]
+async fn a_chain_with_another_intermediate_has_its_lists_asked_for_and_is_no_newer() {
+    let Some(bench) = Bench::noted().await else { return };
+    let (store, first) = (bench.functions.revocation_store().await, bench.functions.hands.now());
+    let index = bench.refresh().await;
+    let name = bench.chain().fingerprint();
+    assert_eq!(index.chains[&name].lists, bench.chain().lists());
+
+    // One of another authority stands in for an intermediate that names another list.
+    let other = Authority::start().await.unwrap();
+    other.receiver(RECEIVER).unwrap();
+    let other = other.chain(RECEIVER).unwrap();
+    let both = [bench.chain(), other].iter().flat_map(Chain::to_bytes).collect::<Vec<_>>();
+    let changed = Chain::from_bytes(&both).unwrap();
+    assert_eq!(changed.fingerprint(), name);
+    assert_ne!(changed.lists(), bench.chain().lists());
+    for _ in 0..2 {
+        bench.functions.hands.advance(LATER);
+        assert_eq!(store.note(&changed, bench.functions.hands.now()).await.unwrap(), first);
+    }
+    let index = bench.refresh().await;
+    assert_eq!(index.chains[&name].lists, changed.lists());
+    assert_eq!(index.chains[&name].first_seen, first);
+}

@@ -140,9 +140,10 @@ impl Refresher {
         let tasks = tasks(&chains, &before);
         // What nobody uses any more is forgotten; the rest keeps what is known of it until there is better.
         let mut index = Index::default();
-        for (fingerprint, first_seen, _) in &chains {
+        for (fingerprint, first_seen, chain) in &chains {
             let ocsp = before.chains.get(fingerprint).and_then(|known| known.ocsp.clone());
-            index.chains.insert(fingerprint.clone(), ChainEntry { first_seen: *first_seen, ocsp });
+            let (first_seen, lists) = (*first_seen, chain.lists());
+            index.chains.insert(fingerprint.clone(), ChainEntry { first_seen, lists, ocsp });
         }
         for task in &tasks {
             if let Task::List { source, kept: Some(kept), .. } = task {

@@ -1,5 +1,6 @@
 //! A receiver's certificate chain as it is noted, and where its certificates say that their revocation is published.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -58,6 +59,14 @@ impl Chain {
     /// Returns the chain's name, which is its leaf's.
     pub fn fingerprint(&self) -> String {
         sha256_hex(self.leaf())
+    }
+
+    /// Returns what tells the lists that its certificates name from those of another chain with the same leaf.
+    pub fn lists(&self) -> String {
+        let sources: BTreeSet<_> =
+            self.certificates().filter_map(|certificate| crl_source(certificate)).collect();
+        let urls: Vec<_> = sources.into_iter().flat_map(|source| source.urls).collect();
+        sha256_hex(urls.join("\n").as_bytes())
     }
 
     fn leaf(&self) -> &[u8] {

@@ -55,6 +55,9 @@ impl CrlEntry {
 pub struct ChainEntry {
     /// When it was first presented.
     pub first_seen: Timestamp,
+    /// Which lists it names ([`Chain::lists`](super::Chain::lists)).
+    #[serde(default)]
+    pub lists: String,
     /// What OCSP last said of its leaf.
     pub ocsp: Option<OcspEntry>,
 }

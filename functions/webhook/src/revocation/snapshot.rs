@@ -266,7 +266,12 @@ impl Revocation {
     pub(super) fn judge(self: &Arc<Self>, snapshot: &Snapshot, chain: &Chain, determined: bool) -> Verdict {
         let (name, now) = (chain.fingerprint(), self.clock.now());
         let known = snapshot.index.chains.get(&name);
-        let first_seen = known.map_or_else(|| self.first_seen(name, chain, now), |known| known.first_seen);
+        let first_seen = match known {
+            Some(known) if known.lists == chain.lists() => known.first_seen,
+            // With other lists than are asked for it is noted again, and is no newer for that.
+            Some(known) => self.first_seen(name, chain, now).min(known.first_seen),
+            None => self.first_seen(name, chain, now),
+        };
         let evidence = Evidence {
             determined,
             crl_good_at: snapshot.crl_good_at(chain),

@@ -80,21 +80,37 @@ impl RevocationStore {
 
     /// Notes a chain unless it is noted already; returns when it was first.
     ///
+    /// A receiver may come with another intermediate for the same leaf, so that there are other lists to ask for: what it
+    /// presents now takes the place of what it did, and is not new for that.
     /// Its row lives as long as the leaf, so that no chain is new twice and none has to be renewed.
     pub async fn note(&self, chain: &Chain, now: Timestamp) -> Result<Timestamp, DirectoryTableError> {
         let name = format!("{CHAIN}{}", chain.fingerprint());
-        let lives = chain.valid_until().map_or(LIVES, |until| until.duration_since(now)) + OUTLIVES;
         let new = document(chain.to_bytes(), now);
-        match self.0.put_new(&name, &new, lives).await {
+        match self.0.put_new(&name, &new, lives(chain, now)).await {
             Ok(None) => Ok(now),
-            Ok(Some(noted)) if Chain::from_bytes(&noted.bytes).is_some() => Ok(noted.fetched_at),
-            // Nobody could ask about what it holds, so the chain is as good as new.
-            Ok(Some(_)) | Err(DirectoryTableError::Unreadable { .. }) => {
-                self.0.put(&name, &new, lives).await?;
-                Ok(now)
+            Ok(Some(noted)) => {
+                let first = noted.fetched_at;
+                match Chain::from_bytes(&noted.bytes).map(|noted| noted.lists() == chain.lists()) {
+                    Some(true) => Ok(first),
+                    // The row expires as late as before: the leaf is the same.
+                    Some(false) => self.replace(&name, chain, first).await,
+                    None => self.replace(&name, chain, now).await,
+                }
             }
+            // Nobody could ask about what it holds, so the chain is as good as new.
+            Err(DirectoryTableError::Unreadable { .. }) => self.replace(&name, chain, now).await,
             Err(error) => Err(error),
         }
+    }
+
+    async fn replace(
+        &self,
+        name: &str,
+        chain: &Chain,
+        first: Timestamp,
+    ) -> Result<Timestamp, DirectoryTableError> {
+        self.0.put(name, &document(chain.to_bytes(), first), lives(chain, first)).await?;
+        Ok(first)
     }
 
     /// Reads every chain that was noted: its fingerprint, when it was first seen, and itself. What is wrong with the rows that
@@ -113,6 +129,11 @@ impl RevocationStore {
         }
         Ok((chains, unreadable))
     }
+}
+
+/// Returns how long a chain's row lives that is first seen then.
+fn lives(chain: &Chain, first: Timestamp) -> SignedDuration {
+    chain.valid_until().map_or(LIVES, |until| until.duration_since(first)) + OUTLIVES
 }
 
 fn part_name(row: &str, digest: &str, part: usize) -> String {
