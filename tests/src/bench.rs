@@ -19,6 +19,10 @@ pub const URI: &str = "https://localhost:8443/kong3";
 pub const CLIENT: &str = "itp-1";
 /// Where the Directory has its keys.
 pub const JWKS: &str = "/openbanking.jwks";
+/// Under which name its keys are kept.
+pub const KEPT_KEYS: &str = "jwks#local";
+/// Under which name its list of participants is kept.
+pub const KEPT_LIST: &str = "participants#local";
 const ROUTE: &str = "/v1/clients/{clientId}";
 
 /// Both of them.

@@ -6,7 +6,7 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::aws::{DIRECTORY, Fault, RECEIVERS};
-use tests::bench::{Answered, Bench, CLIENT, JWKS, URI, gives_up, with, without};
+use tests::bench::{Answered, Bench, CLIENT, JWKS, KEPT_KEYS, URI, gives_up, with, without};
 
 /// A bench with a client that is notified, so that there is something to lose.
 async fn registered() -> Bench {
@@ -93,7 +93,8 @@ mod calls {
         // The key is known now, so that a question asks nobody and writes nothing at all.
         bench.functions.aws.forget_calls();
         assert_eq!(bench.ask(CLIENT, "true", &body).await, asked);
-        assert_eq!(bench.functions.aws.counted(), ["GetItem 3"]);
+        let read_only = |operation: &String| operation.starts_with("GetItem ");
+        assert!(bench.functions.aws.counted().iter().all(read_only), "{:?}", bench.functions.aws.counted());
         assert_eq!(bench.ask(CLIENT, "false", &body).await, asked);
         assert!(bench.row(CLIENT).is_some(), "false is a call");
     }
@@ -726,7 +727,7 @@ mod keys {
         bench.directory = bench.functions.directory().await;
         assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
         assert_eq!(bench.twin.count("/"), 1);
-        assert!(bench.kept("jwks#local").unwrap()["fetched_at"]["S"].is_string());
+        assert!(bench.kept(KEPT_KEYS).unwrap()["fetched_at"]["S"].is_string());
     }
 
     #[tokio::test]
@@ -774,12 +775,10 @@ mod keys {
         for (what, answer) in cases.into_iter().chain([("304", Answer::status(StatusCode::NOT_MODIFIED))]) {
             let bench = Bench::new().await;
             bench.twin.answer_always(JWKS, answer);
-            for _ in 0..2 {
-                let answered = bench.put(CLIENT, &good(&bench)).await;
-                assert_eq!((answered.status, bench.row(CLIENT)), (503, None), "{what}: {}", answered.body);
-            }
-            assert_eq!(bench.twin.count(JWKS), 1, "{what}: once a minute");
-            let kept = bench.kept("jwks#local");
+            let answered = bench.put(CLIENT, &good(&bench)).await;
+            assert_eq!((answered.status, bench.row(CLIENT)), (503, None), "{what}: {}", answered.body);
+            assert_eq!(bench.twin.count(JWKS), 1, "{what}");
+            let kept = bench.kept(KEPT_KEYS);
             assert_eq!(kept, None, "{what}");
             bench.twin.answer_as_usual();
             bench.pass(seconds(61));
@@ -796,23 +795,34 @@ mod keys {
         assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
         let unasked = ("304 without a question", Answer::status(StatusCode::NOT_MODIFIED));
         for (what, answer) in no_key_sets(&bench).into_iter().chain([unasked]) {
-            let kept = bench.kept("jwks#local");
+            let kept = bench.kept(KEPT_KEYS);
             bench.pass(SignedDuration::from_hours(1));
             bench.twin.answer_always(JWKS, answer);
             bench.review().await;
             let before = bench.row(CLIENT);
-            for _ in 0..2 {
-                let answered = bench.put(CLIENT, &forged(&bench, "none")).await;
-                assert_eq!((answered.status, bench.row(CLIENT)), (503, before.clone()), "{what}");
-            }
+            let answered = bench.put(CLIENT, &forged(&bench, "none")).await;
+            assert_eq!((answered.status, bench.row(CLIENT)), (503, before), "{what}");
             assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200, "{what}");
-            assert_eq!(bench.kept("jwks#local"), kept, "{what}");
+            assert_eq!(bench.kept(KEPT_KEYS), kept, "{what}");
             bench.twin.answer_always(JWKS, unversioned());
             bench.pass(seconds(61));
             assert_eq!(bench.refused(400, &forged(&bench, "none")).await.codes(), "unknown_kid", "{what}");
         }
         let asked = bench.twin.requests(JWKS);
         assert!(asked.iter().all(|request| request.header("if-none-match").is_none()), "{asked:?}");
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_fails_is_asked_once_a_minute_too() {
+        let bench = Bench::new().await;
+        bench.twin.answer_always(JWKS, Answer::status(StatusCode::INTERNAL_SERVER_ERROR));
+        let body = good(&bench);
+        // Those that come meanwhile wait a little for what comes of it.
+        let (one, two, three) =
+            tokio::join!(bench.put("itp-1", &body), bench.put("itp-2", &body), bench.put("itp-3", &body));
+        let answers = [one, two, three];
+        assert!(answers.iter().all(|answered| answered.status == 503), "{answers:?}");
+        assert_eq!(bench.twin.count(JWKS), 1);
     }
 
     #[tokio::test]
@@ -839,7 +849,7 @@ mod keys {
     async fn the_schedule_asks_again_when_the_keys_are_no_longer_fresh_and_by_their_version() {
         let bench = Bench::new().await;
         bench.review().await;
-        let (mut kept, first) = (bench.kept("jwks#local"), bench.twin.signer().jwks());
+        let (mut kept, first) = (bench.kept(KEPT_KEYS), bench.twin.signer().jwks());
         for (minutes, asked, status) in [(14, 1, 200), (1, 2, 304), (14, 2, 304), (1, 3, 304)] {
             bench.pass(SignedDuration::from_mins(minutes));
             bench.review().await;
@@ -922,7 +932,7 @@ mod tables {
                     tokio::time::pause();
                 }
                 assert_eq!((answered.status, bench.row(CLIENT)), (503, None), "{operation} {fault:?}");
-                assert_eq!(bench.kept("jwks#local"), None, "{operation} {fault:?}");
+                assert_eq!(bench.kept(KEPT_KEYS), None, "{operation} {fault:?}");
                 // What needs no proof needs no table.
                 assert_eq!(bench.put(CLIENT, &gives_up()).await.status, 200, "{operation} {fault:?}");
             }
