@@ -778,7 +778,7 @@ mod keys {
             let answered = bench.put(CLIENT, &good(&bench)).await;
             assert_eq!((answered.status, bench.row(CLIENT)), (503, None), "{what}: {}", answered.body);
             assert_eq!(bench.twin.count(JWKS), 1, "{what}");
-            let kept = bench.kept(KEPT_KEYS);
+            let kept = bench.kept("jwks#local");
             assert_eq!(kept, None, "{what}");
             bench.twin.answer_as_usual();
             bench.pass(seconds(61));
