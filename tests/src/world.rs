@@ -9,8 +9,9 @@ use arauto::directory::{self, DirectoryTwin, StatementClaims};
 use arauto::local::{AUTHORISATION_SERVER_ID, Bank, change, options, registration};
 use arauto::pki::{ClientSubject, TestPki};
 use arauto::receiver::{Answers, Prefix, Received, Settings, Twin};
-use arauto::signed::ApiAnswer;
-use arauto::stack::{Progress, Stack};
+use arauto::signed::{ApiAnswer, Caller, http_client};
+use arauto::stack::{CREDENTIAL, Progress, REGION, Stack};
+use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
 use http::Method;
 use jiff::Timestamp;
@@ -161,6 +162,25 @@ impl World {
     ) -> Result<Value> {
         let body = self.registration(client, Operation::Dcm, uris, settings);
         self.bank().put_client(client, &body).await
+    }
+
+    /// Lets the directory function do what the schedule asks for, and returns its answer.
+    pub async fn review(&self) -> Result<ApiAnswer> {
+        let credentials = Credentials::new(CREDENTIAL, CREDENTIAL, None, None, "tests");
+        let caller = Caller::new(http_client(None)?, credentials, REGION, "lambda");
+        let function = self.stack.output("DirectoryFunctionName")?;
+        let url = format!("{}/2015-03-31/functions/{function}/invocations", self.stack.endpoint());
+        let task = r#"{"task":"review_receivers"}"#;
+        caller.call(Method::POST, &url, "application/json", task.into()).await
+    }
+
+    /// The names of what the directory function keeps of others.
+    pub async fn kept(&self) -> Result<Vec<String>> {
+        let client = aws_sdk_dynamodb::Client::new(&self.stack.sdk_config());
+        let rows = client.scan().table_name(self.stack.output("DirectoryTableName")?).send().await?;
+        let name =
+            |row: &std::collections::HashMap<String, AttributeValue>| text_of(row.get("name")).to_owned();
+        Ok(rows.items().iter().map(name).collect())
     }
 
     /// Calls the API and holds the answer against the contract; `route` is the path as the contract writes it.

@@ -72,6 +72,7 @@ fn trials(world: &Shared) -> Vec<Trial> {
         one_bad_change_does_not_refuse_the_others,
         what_is_not_notified_says_by_which_rule,
         an_unsigned_request_is_refused,
+        the_schedule_keeps_keys_participants_and_what_is_known_of_revocation,
     ]
 }
 
@@ -524,6 +525,27 @@ async fn an_unsigned_request_is_refused(world: &World) -> Result<()> {
         let answer = world.stack.call_api_unsigned(method, path, JSON, b"{}".to_vec()).await?;
         ensure!(answer.status == 403, "{path}: {}", answer.status);
     }
+    Ok(())
+}
+
+async fn the_schedule_keeps_keys_participants_and_what_is_known_of_revocation(world: &World) -> Result<()> {
+    let (client, twin) = world.receiver("202").await?;
+    let id = world.notify(&new_change(Endpoint::PixPayment, &client)).await?;
+    world.ended(&id, "delivered", SOON).await?;
+    ensure!(twin.count() == 1, "{} requests", twin.count());
+    let answer = world.review().await?;
+    ensure!(answer.status == 200 && answer.text() == "null", "{} {}", answer.status, answer.text());
+    let kept = world.kept().await?;
+    for name in ["jwks#local", "participants#local", "revocation"] {
+        ensure!(kept.iter().any(|kept| kept == name), "{name} is not among {kept:?}");
+    }
+    for prefix in ["chain#", "first-use#"] {
+        ensure!(kept.iter().any(|kept| kept.starts_with(prefix)), "no {prefix} among {kept:?}");
+    }
+    // Nobody is suspended by a Directory that lists everybody as active.
+    let path = format!("/v1/clients/{client}");
+    let shown = world.call(Method::GET, &path, CLIENT_ROUTE, JSON, "").await?;
+    ensure!(shown.text().contains(r#""webhook":"enabled""#), "{}", shown.text());
     Ok(())
 }
 
