@@ -145,6 +145,22 @@ async fn a_client_whose_organisation_withdraws_is_not_notified_until_it_is_activ
 }
 
 #[tokio::test]
+async fn a_call_that_is_passed_on_again_ends_no_suspension() {
+    let market = Market::new().await;
+    let called_at = json!({ "called_at": market.bench.functions.hands.now().to_string() });
+    let call = with(&market.bench.with_uris("itp-0", &["https://localhost:1/itp-0/again"]), called_at);
+    assert_eq!(market.bench.put("itp-0", &call).await.body["webhook"], "enabled");
+    market.set_organisation("itp-0", "Withdrawn");
+    market.after(SignedDuration::from_mins(1)).await;
+    let withdrawn = suspended_once("itp-0", "organisation_not_active");
+    assert_eq!(market.suspended().await, withdrawn);
+    let registered_at = market.bench.get("itp-0").await.body["registered_at"].clone();
+    assert_eq!(market.bench.put("itp-0", &call).await.status, 200);
+    assert_eq!(market.suspended().await, withdrawn);
+    assert_eq!(market.bench.get("itp-0").await.body["registered_at"], registered_at);
+}
+
+#[tokio::test]
 async fn a_fresh_statement_ends_a_suspension_and_the_list_of_before_it_does_not_bring_it_back() {
     for recovered in [true, false] {
         let market = Market::new().await;

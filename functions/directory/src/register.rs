@@ -99,8 +99,10 @@ fn make(
             && previous.settings == call.request.settings
     });
     let registered_at = repeated.map_or(now, |previous| previous.registered_at);
-    let registration =
+    let mut registration =
         Registration::new(client_id.clone(), call.request.clone(), decided, previous, registered_at);
+    // Only a new statement says that the client is active again.
+    registration.suspension = repeated.and_then(|previous| previous.suspension);
     Ok(registration.from_call(origin))
 }
 
