@@ -1,5 +1,6 @@
 //! The `arauto` command as a library: what the tests and the demo use in process.
 
+mod accept;
 pub mod call;
 pub mod directory;
 pub mod explain;

@@ -22,7 +22,6 @@ use jiff::SignedDuration;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
 use tokio::time::sleep;
 use webhook::edge::{Chance, Clock};
 
@@ -31,6 +30,7 @@ use super::control;
 use super::key::base64url;
 use super::signer::Signer;
 use super::state::{Request, State};
+use crate::accept::accept;
 use crate::receiver::Header;
 
 /// The list of participants may be kept for so long (specs-directory).
@@ -39,8 +39,6 @@ const PARTICIPANTS_MAX_AGE: Duration = Duration::from_mins(15);
 const TOKEN_LIFE: Duration = Duration::from_mins(10);
 /// A token request has some hundred bytes.
 const MAX_REQUEST_BODY: usize = 64 * 1024;
-/// How long to wait after a failed `accept`, such as for want of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Between two pieces of an endless answer, so that it costs little; and before half an answer breaks off.
 const PAUSE: Duration = Duration::from_millis(10);
 /// White space, of which large answers are made.
@@ -68,18 +66,7 @@ pub(super) struct Reply {
 impl Service {
     /// Accepts connections until the task is aborted, and all connections with it.
     pub(super) async fn serve(self: Arc<Self>, listener: TcpListener) {
-        let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => {
-                        connections.spawn(Arc::clone(&self).serve_connection(stream));
-                    }
-                    Err(_) => sleep(ACCEPT_PAUSE).await,
-                },
-                Some(_) = connections.join_next() => {}
-            }
-        }
+        accept(listener, |stream, _| Arc::clone(&self).serve_connection(stream)).await;
     }
 
     async fn serve_connection(self: Arc<Self>, stream: TcpStream) {

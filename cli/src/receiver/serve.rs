@@ -21,7 +21,6 @@ use jiff::Timestamp;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -30,13 +29,12 @@ use super::answer::{Answer, Deed, Echo};
 use super::event::{Body, ClientCertificate, Header, Received, Tls};
 use super::finding::{self, Contract, Reading};
 use super::journal::{Journal, Refusal};
+use crate::accept::accept;
 
 /// A caller that has not finished its handshake by then has failed it.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The contract's bodies have under 100 bytes; this is enough to see what else came.
 const MAX_REQUEST_BODY: usize = 1024 * 1024;
-/// How long to wait after a failed `accept`, such as for want of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Between two pieces of an endless answer, so that it costs little.
 const ENDLESS_PAUSE: Duration = Duration::from_millis(10);
 const TRICKLE_PAUSE: Duration = Duration::from_secs(1);
@@ -71,18 +69,7 @@ struct Peer {
 impl Service {
     /// Accepts connections until the task is aborted, and all connections with it.
     pub(super) async fn serve(self: Arc<Self>, listener: TcpListener) {
-        let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => {
-                        connections.spawn(Arc::clone(&self).serve_connection(stream, peer));
-                    }
-                    Err(_) => sleep(ACCEPT_PAUSE).await,
-                },
-                Some(_) = connections.join_next() => {}
-            }
-        }
+        accept(listener, |stream, peer| Arc::clone(&self).serve_connection(stream, peer)).await;
     }
 
     async fn serve_connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
