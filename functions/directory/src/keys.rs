@@ -133,9 +133,8 @@ impl DirectoryKeys {
         let known = known.map(|(document, _)| document);
         let etag = known.as_ref().and_then(|document| document.etag.as_deref());
         let fetched = self.fetcher.get(&self.environment.jwks_url, "application/json", etag, LIMIT).await?;
-        let document = renew(known, fetched, self.clock.now(), |bytes| {
-            Keys::from_json(&bytes).map(|_| bytes).map_err(KeysMissing::from)
-        })?;
+        let document = renew(known, fetched, self.clock.now(), Ok::<_, KeysMissing>)?;
+        // Before it is kept: what is no key set leaves the last good one.
         let keys = Keys::from_json(&document.bytes)?;
         self.table.put(&self.name(), &document, LIVES).await?;
         Ok(keys)

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::base_uri::BaseUri;
 use super::promise::Promise;
 use super::registration::{Target, Warning};
-use super::statement::{STATEMENT_LIMIT, Software};
+use super::statement::{CLOCK_SKEW, STATEMENT_LIMIT, Software};
 use crate::address::AddressPolicy;
 use crate::fields::{FieldError, Fields};
 use crate::notification::{ClientId, EventInstant, WebhookVersion};
@@ -110,8 +110,6 @@ const MOST_URIS: usize = 10;
 const LONGEST_URI: usize = 2048;
 /// How long after it was made a call may be passed on: a statement of that time must not be good for ever.
 pub const OLDEST_CALL: SignedDuration = SignedDuration::from_hours(24);
-/// How far two clocks that follow NTP may differ.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
 
 impl RegistrationRequest {
     /// Parses what a registration asks for, reporting every error at once.

@@ -20,7 +20,7 @@ pub const STATEMENT_LIMIT: usize = 64 * 1024;
 /// How old a statement may be at the call that brings it (DCR-BR 2.1.0, section 7.1: `iat` at most 5 minutes old).
 const OLDEST: SignedDuration = SignedDuration::from_mins(5);
 /// How far two clocks that follow NTP may differ. Not named by the profile; `iat` is in whole seconds.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
+pub(super) const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
 /// The only algorithm (DCR-BR 2.1.0, section 6.1).
 const ALGORITHM: &str = "PS256";
 
@@ -40,8 +40,6 @@ pub struct Statement {
     pub software: Software,
     /// Claim `software_api_webhook_uris`, if it is there.
     pub webhook_uris: Option<Vec<String>>,
-    /// Claim `iat`.
-    pub issued_at: Timestamp,
 }
 
 /// The keys that the Directory signs statements with.
@@ -144,7 +142,6 @@ impl Statement {
         Ok(Self {
             software: Software { software_id: claims.software_id, organisation_id: claims.org_id },
             webhook_uris: claims.software_api_webhook_uris,
-            issued_at,
         })
     }
 }
