@@ -24,7 +24,7 @@ const LIMIT: usize = 256 * 1024;
 const LIVES: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// A token is not used in its last minute: it must not end on the way.
 const TOKEN_MARGIN: SignedDuration = SignedDuration::from_mins(1);
-/// A log-in that failed is not tried again for so long: all questions of a run would fail by it, one after the other.
+/// A log-in that could not be made is not tried again for so long: all questions of a run would fail by it, one after the other.
 const LOGGED_OUT: SignedDuration = SignedDuration::from_mins(1);
 /// That the Directory shows nothing of a software seldom changes, so it is asked less often.
 const HIDDEN_FOR: Duration = Duration::from_mins(30);
@@ -56,6 +56,8 @@ pub enum LogIn {
     /// There was none, or its session is over.
     #[default]
     Needed,
+    /// No identity was stored then.
+    NoIdentity(Timestamp),
     /// It failed then.
     Failed(Timestamp),
     /// It gave this.
@@ -173,13 +175,20 @@ impl SoftwareStatements {
         let now = self.clock.now();
         match &*last {
             LogIn::Done(session) if now < session.until => return Ok(session.clone()),
+            LogIn::NoIdentity(at) if now.duration_since(*at) < LOGGED_OUT => {
+                return Err(SoftwareError::NoIdentity);
+            }
             LogIn::Failed(at) if now.duration_since(*at) < LOGGED_OUT => {
                 return Err(SoftwareError::LoggedOut);
             }
-            LogIn::Done(_) | LogIn::Failed(_) | LogIn::Needed => {}
+            LogIn::Done(_) | LogIn::NoIdentity(_) | LogIn::Failed(_) | LogIn::Needed => {}
         }
         let made = self.log_in().await;
-        *last = made.as_ref().map_or(LogIn::Failed(now), |session| LogIn::Done(session.clone()));
+        *last = match &made {
+            Ok(session) => LogIn::Done(session.clone()),
+            Err(SoftwareError::NoIdentity) => LogIn::NoIdentity(now),
+            Err(_) => LogIn::Failed(now),
+        };
         made
     }
 
