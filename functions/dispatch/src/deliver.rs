@@ -7,8 +7,8 @@ use thiserror::Error;
 use tokio::time::timeout;
 use webhook::aws::{AttemptRecord, Begin, Cancel, LedgerError, ReceiversError, SendError};
 use webhook::delivery::{
-    AttemptMessage, AttemptNumber, Failure, Next, Outcome, Resolution, Status, delay_seconds, is_late, next,
-    resolve,
+    AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Failure, Next, Outcome, Resolution, Status,
+    delay_seconds, is_late, next, resolve,
 };
 use webhook::directory::Receiver;
 use webhook::notification::{InteractionId, MissingAuthorisationServerId, Notification, Plan, plan};
@@ -160,7 +160,7 @@ impl Dispatch {
         if !self.begin(message, &record).await? {
             return Ok(());
         }
-        let exchange = client.post(notification, id).await;
+        let exchange = client.post(notification, id, EXCHANGE_DEADLINE).await;
         let outcome = exchange.outcome(id, &receiver.settings);
         let ended = self.clock.now();
         record.ended = Some(ended);

@@ -71,7 +71,7 @@ impl Dispatch {
 
     /// Works through one message; `false` if it is to be kept.
     async fn work_through(&self, message_id: &str, body: &str) -> bool {
-        let Err(fault) = self.deliver(body).await else { return true };
+        let Err(fault) = Box::pin(self.deliver(body)).await else { return true };
         // Read once more, as this is rare: the line must lead to the notification, not only to the message of SQS.
         let message = AttemptMessage::from_json(body).ok();
         let notification_id = message.as_ref().map(|message| message.notification.as_str());

@@ -24,6 +24,7 @@ use webhook::directory::{
 };
 use webhook::edge::{Chance, Clock};
 use webhook::notification::ClientId;
+use webhook::peer::Network;
 use webhook::revocation::{Revocation, RevocationStore};
 use webhook::telemetry::Metrics;
 
@@ -105,6 +106,8 @@ pub struct Functions {
     pub environment: Environment,
     /// How many of a hundred clients it may suspend.
     pub most_suspended_percent: u8,
+    /// Where receivers are.
+    pub network: Network,
 }
 
 impl Default for Functions {
@@ -118,6 +121,7 @@ impl Default for Functions {
             metrics: Measured::default(),
             environment,
             most_suspended_percent: 20,
+            network: Network::system(POLICY),
         }
     }
 }
@@ -222,7 +226,7 @@ impl Functions {
             keys,
             reconciler,
             revocation,
-            policy: POLICY,
+            network: self.network.clone(),
             clock,
         }
     }
@@ -265,7 +269,7 @@ impl Functions {
             secrets_manager,
             secrets,
             &servers,
-            POLICY,
+            self.network.clone(),
             revocation,
             clock.clone(),
             self.metrics.writer("dispatch"),

@@ -118,6 +118,11 @@ impl Revocation {
         Self { store, window, clock, metrics, started, state, verifiers, looking }
     }
 
+    /// Returns the clock that windows and certificates go by.
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
     /// Returns what verifies receivers' certificates for those who trust these authorities.
     pub(crate) fn verifier(
         self: &Arc<Self>,
