@@ -110,8 +110,8 @@ fn each_setting_that_a_function_reads_is_set_and_none_more() {
 #[test]
 fn a_function_has_time_for_all_that_it_may_have_to_wait_for() {
     let second = Duration::from_secs(1);
-    // Early message, receiver and identity, three ledger writes, the exchange, the rest of its body, queue and ledger.
-    let dispatch = 2 * second + 4 * second + 3 * CALL_TIMEOUT + EXCHANGE_DEADLINE + second + 2 * CALL_TIMEOUT;
+    // Early message, receiver and identity, three ledger writes, the exchange, the rest of its body, the queue and two ledger writes.
+    let dispatch = 2 * second + 4 * second + 3 * CALL_TIMEOUT + EXCHANGE_DEADLINE + second + 3 * CALL_TIMEOUT;
     let timeout = seconds("DispatchFunction", "Timeout");
     assert!(dispatch <= timeout, "{dispatch:?}");
     // A lease that is over proves its process dead.

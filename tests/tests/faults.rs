@@ -195,10 +195,10 @@ mod dispatch {
     use arauto::receiver::{Settings, Twin};
     use jiff::SignedDuration;
     use serde_json::{Value, json};
-    use tests::aws::{Call, Fault, Functions, Message, NOTIFICATIONS, PKI, Row, UNDELIVERED, kept};
+    use tests::aws::{Call, Fault, Functions, LEDGER, Message, NOTIFICATIONS, PKI, Row, UNDELIVERED, kept};
     use tokio::time::Instant;
-    use webhook::aws::{CALL_TIMEOUT, RECEIVER_COPY_LIVES};
-    use webhook::delivery::{AttemptMessage, AttemptNumber, LEASE};
+    use webhook::aws::{CALL_TIMEOUT, RECEIVER_COPY_LIVES, UndeliveredRows, dynamodb};
+    use webhook::delivery::{AttemptMessage, AttemptNumber, Hour, LEASE};
     use webhook::notification::{Endpoint, StateChange};
 
     const CLIENT: &str = "itp-1";
@@ -778,11 +778,54 @@ mod dispatch {
         let at = |found: &dyn Fn(&Call) -> bool| calls.iter().position(found).expect("it is called");
         let buried = at(&|call| call.operation == "SendMessage" && call.input["QueueUrl"] == UNDELIVERED);
         let recorded = at(&|call| writes("undelivered")(&call.input));
-        assert!(buried < recorded);
+        let listed = at(&|call| lists(&call.input));
+        assert!(buried < listed && listed < recorded);
         let undelivered = bench.functions.aws.take_messages(UNDELIVERED);
         assert_eq!(undelivered.len(), 1);
         assert_eq!(undelivered[0].reason.as_deref(), Some("server_error"));
         assert_eq!(bench.functions.aws.take_messages(NOTIFICATIONS), []);
+        assert_eq!(bench.twin.count(), 3);
+    }
+
+    /// Says whether an update lists a notification among what its hour gave up.
+    fn lists(input: &Value) -> bool {
+        input["Key"]["partition"]["S"].as_str().is_some_and(|name| name.starts_with("undelivered#"))
+    }
+
+    #[tokio::test]
+    async fn an_undelivered_notification_is_listed_in_its_hour_with_all_that_a_replay_needs() {
+        let bench = Bench::new("500,502,503").await;
+        let third = bench.after_failures(2).await;
+        assert_eq!(bench.functions.aws.undelivered_rows(), []);
+        assert_eq!(bench.kept(&third).await, NOTHING);
+        let rows = bench.functions.aws.undelivered_rows();
+        let now = bench.functions.hands.now();
+        assert_eq!(rows.len(), 1);
+        let hour = now.strftime("undelivered#%Y-%m-%dT%H").to_string();
+        assert_eq!((rows[0].text("partition"), rows[0].text("outcome")), (hour.as_str(), "server_error"));
+        let ledger = bench.row(&third);
+        assert_eq!(rows[0].text("interaction_id"), ledger.attempt(3, "interaction_id"));
+        assert_eq!(rows[0].text("gave_up_at"), ledger.attempt(3, "ended_at"));
+        assert_eq!(rows[0].text("expires_at"), (now.as_second() + 30 * 24 * 3600).to_string());
+        let sdk = bench.functions.aws.sdk_config().await;
+        let listed = UndeliveredRows::new(dynamodb(&sdk), LEDGER.to_owned()).of_hour(Hour::of(now)).await;
+        let listed: Vec<_> = listed.unwrap().into_iter().map(Result::unwrap).collect();
+        assert_eq!(listed.iter().map(|row| &row.message).collect::<Vec<_>>(), [&third]);
+    }
+
+    #[tokio::test]
+    async fn a_listing_that_could_not_be_written_is_written_when_the_message_comes_again() {
+        let bench = Bench::new("503").await;
+        let third = bench.after_failures(2).await;
+        bench.functions.aws.fails_where("UpdateItem", lists, Fault::DENIED);
+        assert_eq!(bench.kept(&third).await, [0]);
+        assert_eq!(bench.row(&third).text("status"), "attempting");
+
+        bench.functions.aws.recovers();
+        bench.functions.hands.advance(VISIBILITY);
+        assert_eq!(bench.kept(&third).await, NOTHING);
+        assert_eq!(bench.row(&third).text("status"), "undelivered");
+        assert_eq!(bench.functions.aws.undelivered_rows().len(), 1);
         assert_eq!(bench.twin.count(), 3);
     }
 

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use webhook::aws::{AttemptRecord, Begin, Cancel, LedgerError, ReceiversError, SendError};
 use webhook::delivery::{
     AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Failure, Next, Outcome, Resolution, Status,
-    delay_seconds, is_late, next, resolve,
+    Undelivered, delay_seconds, is_late, next, resolve,
 };
 use webhook::directory::Receiver;
 use webhook::notification::{InteractionId, MissingAuthorisationServerId, Notification, Plan, plan};
@@ -85,7 +85,8 @@ impl Dispatch {
         match (plan(&message.change, receiver.as_ref(), &self.servers), receiver) {
             // Before the attempt begins: an identity that cannot be used must not consume it.
             (Plan::Notify(notification), Some(receiver)) => {
-                self.attempt(&message, &notification, &receiver, &client?).await
+                // In a box, as the task would else hold the two largest futures of a message in one.
+                Box::pin(self.attempt(&message, &notification, &receiver, &client?)).await
             }
             (Plan::Misconfigured(missing), _) => Err(missing.into()),
             (Plan::NotNotifiable(rule), _) => self.cancel(&message, rule.code()).await,
@@ -176,14 +177,19 @@ impl Dispatch {
             match outcome {
                 Outcome::Delivered { .. } => self.ledger.delivered(message, &record).await,
                 Outcome::Failed(failure) => {
-                    let status = self.go_on(message, record.attempt, failure, ended).await?;
+                    let status = self.go_on(message, (record.attempt, id), failure, ended).await?;
                     self.ledger.failed(message, &record, status).await
                 }
             }
             .map_err(Fault::from)
         };
         let event = message.change.event_instant.timestamp();
-        let first_use = self.first_uses.attempted(receiver, event, record.started);
+        let first_use = async {
+            // A replay comes when an operator sends it, which says nothing of how soon a registration is used.
+            if message.replay_of.is_none() {
+                self.first_uses.attempted(receiver, event, record.started).await;
+            }
+        };
         // At once, as the function's timeout is the sum of what comes one after the other.
         let (recorded, ()) = tokio::join!(recorded, first_use);
         recorded
@@ -223,7 +229,7 @@ impl Dispatch {
                 );
                 let lost = (attempt, interaction_id);
                 if attempt == message.attempt {
-                    let status = self.go_on(message, attempt, Failure::Interrupted, ended).await?;
+                    let status = self.go_on(message, lost, Failure::Interrupted, ended).await?;
                     self.ledger.interrupted(message, lost, ended, status).await?;
                     return Ok(false);
                 }
@@ -243,7 +249,7 @@ impl Dispatch {
     async fn go_on(
         &self,
         message: &AttemptMessage,
-        failed: AttemptNumber,
+        (failed, interaction_id): (AttemptNumber, InteractionId),
         failure: Failure,
         ended: Timestamp,
     ) -> Result<Status, Fault> {
@@ -254,17 +260,39 @@ impl Dispatch {
                 Ok(Status::Waiting)
             }
             Next::Exhausted => {
-                let detail = format!("Three attempts failed; the last: {failure}.");
-                self.queues.bury(&message.to_json(), failure.code(), &detail).await?;
-                tracing::warn!(
-                    notification_id = %message.notification,
-                    client_id = %message.change.client_id,
-                    outcome = failure.code(),
-                    "The notification stays undelivered after three attempts."
-                );
+                self.give_up(message, interaction_id, failure, ended).await?;
                 Ok(Status::Undelivered)
             }
         }
+    }
+
+    /// Lays a notification down as undelivered and lists it among what its hour gave up, in this order: what is listed can
+    /// be relied on to be in the queue.
+    async fn give_up(
+        &self,
+        message: &AttemptMessage,
+        interaction_id: InteractionId,
+        failure: Failure,
+        ended: Timestamp,
+    ) -> Result<(), Fault> {
+        let detail = format!("Three attempts failed; the last: {failure}.");
+        self.queues.bury(&message.to_json(), failure.code(), &detail).await?;
+        let undelivered = Undelivered {
+            message: message.clone(),
+            outcome: failure.code().to_owned(),
+            interaction_id,
+            gave_up_at: ended,
+            replayed_at: None,
+        };
+        self.ledger.undelivered().keep(&undelivered).await?;
+        tracing::warn!(
+            notification_id = %message.notification,
+            client_id = %message.change.client_id,
+            outcome = failure.code(),
+            replay_of = message.replay_of.as_ref().map(tracing::field::display),
+            "The notification stays undelivered after three attempts."
+        );
+        Ok(())
     }
 }
 
@@ -294,7 +322,8 @@ fn log(
         status = record.status,
         duration_ms = record.ended.map(|ended| millis(ended.duration_since(record.started))),
         since_event_ms = millis(record.started.duration_since(event)),
-        late = first && is_late(event, record.started),
+        late = first && message.replay_of.is_none() && is_late(event, record.started),
+        replay_of = message.replay_of.as_ref().map(tracing::field::display),
         findings = findings.join(","),
         tls = record.tls,
         revocation,

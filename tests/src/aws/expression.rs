@@ -14,7 +14,8 @@ impl<'a> Expressions<'a> {
 
     /// Names a placeholder that no expression uses, which the service refuses.
     pub(super) fn unused(&self) -> Option<&'a str> {
-        let expressions = ["ConditionExpression", "UpdateExpression"].map(|name| self.input[name].as_str());
+        let expressions = ["ConditionExpression", "KeyConditionExpression", "UpdateExpression"]
+            .map(|name| self.input[name].as_str());
         let tokens = expressions.map(|text| tokens(text.unwrap_or_default())).concat();
         let used = |name: &str| tokens.iter().any(|token| token.split('.').any(|part| part == name));
         ["ExpressionAttributeNames", "ExpressionAttributeValues"]
@@ -24,14 +25,22 @@ impl<'a> Expressions<'a> {
             .find(|name| !used(name))
     }
 
-    /// Says whether the condition holds of a row; there is always one.
+    /// Says whether the condition, if there is one, holds of a row.
     pub(super) fn condition_holds(&self, row: Option<&Value>) -> bool {
+        if self.input.get("ConditionExpression").is_none() {
+            return true;
+        }
         self.holds("ConditionExpression", row)
     }
 
     /// Says whether a scan keeps a row.
     pub(super) fn filter_holds(&self, row: &Value) -> bool {
         self.holds("FilterExpression", Some(row))
+    }
+
+    /// Says whether a query finds a row.
+    pub(super) fn key_is(&self, row: &Value) -> bool {
+        self.holds("KeyConditionExpression", Some(row))
     }
 
     fn holds(&self, expression: &str, row: Option<&Value>) -> bool {
@@ -63,7 +72,7 @@ impl<'a> Expressions<'a> {
     }
 
     fn text(&self, name: &str) -> &'a str {
-        self.input[name].as_str().expect("an update has a condition and sets something")
+        self.input[name].as_str().expect("the expression is given")
     }
 
     fn path(&self, path: &str) -> String {

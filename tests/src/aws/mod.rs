@@ -219,7 +219,12 @@ impl Aws {
     pub fn ledger_row(&self, notification: &str) -> Option<Row> {
         let state = self.state();
         let mut rows = state.tables[LEDGER].rows();
-        rows.find(|row| row["notification"]["S"] == notification).cloned().map(Row)
+        rows.find(|row| row["notification"]["S"] == notification && !is_of_an_hour(row)).cloned().map(Row)
+    }
+
+    /// The rows of notifications given up, oldest hour first.
+    pub fn undelivered_rows(&self) -> Vec<Row> {
+        self.state().tables[LEDGER].rows().filter(|row| is_of_an_hour(row)).cloned().map(Row).collect()
     }
 
     /// The row of a table whose only key has this value, if there is one, as it is stored.
@@ -231,7 +236,8 @@ impl Aws {
     pub fn writes(&self, table: &str) -> Vec<Call> {
         let mut calls = self.calls();
         calls.retain(|call| {
-            call.input["TableName"] == table && !matches!(call.operation.as_str(), "GetItem" | "Scan")
+            call.input["TableName"] == table
+                && !matches!(call.operation.as_str(), "GetItem" | "Query" | "Scan")
         });
         calls
     }
@@ -240,7 +246,7 @@ impl Aws {
     pub fn forget_row(&self, notification: &str) {
         let mut state = self.state();
         let table = state.tables.get_mut(LEDGER).expect("the table is there from the start");
-        table.retain(|row| row["notification"]["S"] != notification);
+        table.retain(|row| row["notification"]["S"] != notification || is_of_an_hour(row));
     }
 
     /// Takes all messages out of a queue.
@@ -267,6 +273,11 @@ impl Row {
     pub fn attempt(&self, number: u8, name: &str) -> &str {
         text_of(&self.0[format!("attempt_{number}")]["M"][name])
     }
+}
+
+/// Says whether a row of the ledger lists a notification that was given up.
+fn is_of_an_hour(row: &Value) -> bool {
+    row["partition"]["S"].as_str().is_some_and(|partition| partition.starts_with("undelivered#"))
 }
 
 fn text_of(value: &Value) -> &str {

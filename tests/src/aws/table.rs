@@ -43,6 +43,7 @@ impl Table {
                 self.rows.remove(&key);
                 (200, json!({}))
             }
+            "Query" => self.query(input),
             "Scan" => self.scan(input),
             "UpdateItem" => self.update(input),
             other => panic!("{other} is used by no function"),
@@ -71,6 +72,15 @@ impl Table {
             Some(_) => Expressions::of(input).filter_holds(row),
         };
         (200, json!({ "Items": self.rows.values().filter(kept).collect::<Vec<_>>() }))
+    }
+
+    fn query(&self, input: &Value) -> (u16, Value) {
+        let expressions = Expressions::of(input);
+        if let Some(name) = expressions.unused() {
+            return invalid(&format!("{name} is used in no expression"));
+        }
+        let found: Vec<_> = self.rows.values().filter(|row| expressions.key_is(row)).collect();
+        (200, json!({ "Items": found }))
     }
 
     fn update(&mut self, input: &Value) -> (u16, Value) {

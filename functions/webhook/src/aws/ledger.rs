@@ -18,6 +18,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
+use super::undelivered::UndeliveredRows;
 use crate::delivery::{AttemptMessage, AttemptNumber, Failure, LEASE, Progress, Status};
 use crate::notification::InteractionId;
 
@@ -78,6 +79,11 @@ impl Ledger {
         Self { client, table, retention }
     }
 
+    /// The rows of notifications given up, which lie in the same table.
+    pub fn undelivered(&self) -> UndeliveredRows {
+        UndeliveredRows::new(self.client.clone(), self.table.clone())
+    }
+
     /// Begins an attempt: succeeds for exactly one caller, and only if the attempt before it failed.
     pub async fn begin(
         &self,
@@ -98,8 +104,9 @@ impl Ledger {
             .update_expression(format!(
                 "SET #status = :attempting, attempt = :attempt, interaction_id = :id, lease_until = :lease, {} = :record, \
                  client_id = :client, endpoint = :endpoint, resource_id = :resource, api_version = :version, \
-                 event_instant = :event, accepted_at = :accepted, expires_at = :expires",
-                record.attribute()
+                 event_instant = :event, accepted_at = :accepted, expires_at = :expires{}",
+                record.attribute(),
+                replay_clause(message)
             ))
             .condition_expression(condition)
             .expression_attribute_values(":attempting", status(Status::Attempting))
@@ -117,7 +124,7 @@ impl Ledger {
             .expression_attribute_values(":accepted", millis(message.accepted_at))
             .expression_attribute_values(":expires", self.expires(record.started))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match update.send().await.map_err(SdkError::into_service_error) {
+        match with_original(update, message).send().await.map_err(SdkError::into_service_error) {
             Ok(_) => Ok(Begin::Begun),
             Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 let Some(row) = failed.item else { return Ok(Begin::Forgotten) };
@@ -197,10 +204,11 @@ impl Ledger {
     ) -> Result<Cancel, LedgerError> {
         let update = self
             .update(message)
-            .update_expression(
+            .update_expression(format!(
                 "SET #status = :status, reason = :reason, client_id = :client, resource_id = :resource, \
-                 endpoint = :endpoint, event_instant = :event, expires_at = :expires",
-            )
+                 endpoint = :endpoint, event_instant = :event, expires_at = :expires{}",
+                replay_clause(message)
+            ))
             .condition_expression(
                 "attribute_not_exists(notification) OR #status = :waiting OR (#status = :attempting AND lease_until < :now)",
             )
@@ -215,7 +223,7 @@ impl Ledger {
             .expression_attribute_values(":event", text(message.change.event_instant))
             .expression_attribute_values(":expires", self.expires(now))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match update.send().await.map_err(SdkError::into_service_error) {
+        match with_original(update, message).send().await.map_err(SdkError::into_service_error) {
             Ok(_) => Ok(Cancel::Ended),
             Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 let progress = failed.item.as_ref().and_then(progress).ok_or(LedgerError::Unreadable)?;
@@ -237,6 +245,19 @@ impl Ledger {
 
     fn expires(&self, now: Timestamp) -> AttributeValue {
         number(now.saturating_add(self.retention).unwrap_or(Timestamp::MAX).as_second())
+    }
+}
+
+/// What a write that may make the row adds where the notification is a replay.
+fn replay_clause(message: &AttemptMessage) -> &'static str {
+    message.replay_of.as_ref().map_or("", |_| ", replay_of = :replay_of")
+}
+
+/// Gives [`replay_clause`] its value.
+fn with_original(update: UpdateItemFluentBuilder, message: &AttemptMessage) -> UpdateItemFluentBuilder {
+    match &message.replay_of {
+        Some(original) => update.expression_attribute_values(":replay_of", text(original)),
+        None => update,
     }
 }
 
@@ -299,11 +320,11 @@ impl AttemptRecord {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "values and references alike")]
-fn text(value: impl ToString) -> AttributeValue {
+pub(super) fn text(value: impl ToString) -> AttributeValue {
     AttributeValue::S(value.to_string())
 }
 
-fn number(value: i64) -> AttributeValue {
+pub(super) fn number(value: i64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
@@ -311,7 +332,7 @@ fn status(status: Status) -> AttributeValue {
     text(status.as_str())
 }
 
-fn millis(at: Timestamp) -> AttributeValue {
+pub(super) fn millis(at: Timestamp) -> AttributeValue {
     number(at.as_millisecond())
 }
 
@@ -332,7 +353,7 @@ pub enum LedgerError {
 }
 
 impl LedgerError {
-    fn service(doing: &'static str, source: BoxError) -> Self {
+    pub(super) fn service(doing: &'static str, source: BoxError) -> Self {
         Self::Service { doing, source }
     }
 }

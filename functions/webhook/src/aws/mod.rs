@@ -7,6 +7,7 @@ mod ledger;
 mod queue;
 mod receivers;
 mod secrets;
+mod undelivered;
 
 pub use clients::{CALL_TIMEOUT, dynamodb, sdk_config, secrets_manager, sqs};
 pub use directory_table::{DOCUMENT_LIMIT, DirectoryTable, DirectoryTableError, Document, Read};
@@ -14,3 +15,4 @@ pub use ledger::{AttemptRecord, Begin, Cancel, Ledger, LedgerError};
 pub use queue::{Queues, SendError};
 pub use receivers::{RECEIVER_COPY_LIVES, Receivers, ReceiversError};
 pub use secrets::{SecretError, Secrets};
+pub use undelivered::UndeliveredRows;

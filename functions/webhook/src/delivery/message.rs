@@ -19,6 +19,8 @@ pub struct AttemptMessage {
     pub accepted_at: Timestamp,
     /// The instant before which the attempt must not start.
     pub not_before: Option<Timestamp>,
+    /// The undelivered notification that this one replays.
+    pub replay_of: Option<NotificationId>,
     /// What changed.
     pub change: StateChange,
     /// The resource it changed: [`StateChange::subject`], known to have an endpoint.
@@ -34,7 +36,7 @@ impl AttemptMessage {
         let Subject::Resource(resource) = change.subject.clone() else { return None };
         let notification = NotificationId::of(&change, &resource);
         let attempt = AttemptNumber::FIRST;
-        Some(Self { notification, attempt, accepted_at, not_before: None, change, resource })
+        Some(Self { notification, attempt, accepted_at, not_before: None, replay_of: None, change, resource })
     }
 
     /// Asks for a later attempt at the same notification.
@@ -43,17 +45,32 @@ impl AttemptMessage {
         Self { attempt, not_before: Some(not_before), ..self.clone() }
     }
 
+    /// Asks for the first attempt at a replay: a notification of its own, of the same change.
+    #[must_use]
+    pub fn replay(&self) -> Self {
+        Self {
+            notification: self.notification.replay(),
+            attempt: AttemptNumber::FIRST,
+            not_before: None,
+            replay_of: Some(self.notification.clone()),
+            ..self.clone()
+        }
+    }
+
     /// Writes the message as JSON.
     pub fn to_json(&self) -> String {
-        json!({
+        let mut message = json!({
             "schema": SCHEMA,
             "notification_id": self.notification.as_str(),
             "attempt": self.attempt.get(),
             "accepted_at": self.accepted_at.to_string(),
             "not_before": self.not_before.map(|at| at.to_string()),
             "change": self.change.to_json(),
-        })
-        .to_string()
+        });
+        if let Some(original) = &self.replay_of {
+            message["replay_of"] = original.as_str().into();
+        }
+        message.to_string()
     }
 
     /// Reads a message.
@@ -80,6 +97,10 @@ impl AttemptMessage {
             attempt: attempt.ok_or(ParseMessageError::Field("attempt"))?,
             accepted_at: instant("accepted_at")?.ok_or(ParseMessageError::Field("accepted_at"))?,
             not_before: instant("not_before")?,
+            replay_of: part("replay_of")
+                .map(|id| id.as_str().unwrap_or_default().parse())
+                .transpose()
+                .map_err(|_| ParseMessageError::Field("replay_of"))?,
             change,
             resource,
         })
@@ -122,8 +143,33 @@ mod tests {
     fn a_message_is_read_back_the_same() {
         let first = message();
         let again = first.again(AttemptNumber::try_from(3).unwrap(), "2026-03-10T12:01:11Z".parse().unwrap());
-        for message in [first, again] {
+        let replay = again.replay();
+        for message in [first, again, replay] {
             assert_eq!(AttemptMessage::from_json(&message.to_json()).unwrap(), message);
+        }
+    }
+
+    #[test]
+    fn a_replay_begins_anew_with_the_same_change_and_says_what_it_replays() {
+        let third =
+            message().again(AttemptNumber::try_from(3).unwrap(), "2026-03-10T12:01:11Z".parse().unwrap());
+        let replay = third.replay();
+        assert_eq!(replay.notification, third.notification.replay());
+        assert_eq!((replay.attempt, replay.not_before), (AttemptNumber::FIRST, None));
+        assert_eq!(replay.replay_of.as_ref(), Some(&third.notification));
+        assert_eq!((&replay.change, replay.accepted_at), (&third.change, third.accepted_at));
+        assert_eq!(replay, third.replay());
+    }
+
+    #[test]
+    fn a_message_that_replays_something_without_a_name_is_refused() {
+        for value in [json!(""), json!(7), json!("0123")] {
+            let mut text: Value = serde_json::from_str(&message().to_json()).unwrap();
+            text["replay_of"] = value;
+            assert_eq!(
+                AttemptMessage::from_json(&text.to_string()),
+                Err(ParseMessageError::Field("replay_of"))
+            );
         }
     }
 

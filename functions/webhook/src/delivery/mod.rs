@@ -5,6 +5,7 @@ mod message;
 mod outcome;
 mod progress;
 mod schedule;
+mod undelivered;
 
 pub use attempt::AttemptNumber;
 pub use message::{AttemptMessage, ParseMessageError};
@@ -14,3 +15,4 @@ pub use schedule::{
     AFTER_FIRST_FAILURE, AFTER_SECOND_FAILURE, BODY_LIMIT, EXCHANGE_DEADLINE, FIRST_ATTEMPT_WITHIN,
     HEADER_LIMIT, LEASE, Next, delay_seconds, is_late, next,
 };
+pub use undelivered::{Hour, UNDELIVERED_ROW_LIVES, Undelivered};

@@ -56,6 +56,14 @@ impl NotificationId {
         Self(format!("{partition}{:017x}", u128::from(u64::from_be_bytes(event))))
     }
 
+    /// Names the replay of this notification: always the same, so that a replay that is repeated is a copy and no second
+    /// one. The partition stays, so a look-up by resource finds both.
+    #[must_use]
+    pub fn replay(&self) -> Self {
+        let event = hash(&["replay", &self.0]);
+        Self(format!("{}{:017x}", self.partition(), u128::from(u64::from_be_bytes(event))))
+    }
+
     /// Returns the partition its row is in.
     pub fn partition(&self) -> Partition {
         let digits = self.0.get(..15).expect("a notification id has 32 digits");
@@ -163,5 +171,17 @@ mod tests {
     fn a_notification_id_has_32_digits_and_leads_to_its_partition() {
         let id: NotificationId = "0123456789abcde00000000000000001".parse().unwrap();
         assert_eq!(id.partition().to_string(), "0123456789abcde");
+    }
+
+    #[test]
+    fn a_replay_has_a_name_of_its_own_beside_its_original_and_a_replay_of_it_another() {
+        let id: NotificationId = "0123456789abcde00000000000000001".parse().unwrap();
+        let (replay, second) = (id.replay(), id.replay().replay());
+        assert_eq!(replay, id.replay());
+        assert!(replay != id && second != replay && second != id);
+        for name in [&replay, &second] {
+            assert_eq!(name.partition(), id.partition());
+            assert_eq!(name.as_str().parse(), Ok(name.clone()));
+        }
     }
 }
