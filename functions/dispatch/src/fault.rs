@@ -13,7 +13,7 @@ use webhook::notification::MissingAuthorisationServerId;
 use crate::sender::SenderError;
 
 /// How long finding the receiver and the identity may take, both at once; part of the sum behind the function's timeout.
-pub(crate) const PREPARE: Duration = Duration::from_secs(4);
+pub const PREPARE: Duration = Duration::from_secs(4);
 
 /// Why a message is kept. Never the receiver's fault, and never at the cost of an attempt.
 #[derive(Debug, Error)]

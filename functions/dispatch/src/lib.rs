@@ -20,13 +20,13 @@ use webhook::telemetry::{Chain, Metrics};
 
 use record::Record;
 
-pub use fault::Fault;
+pub use fault::{Fault, PREPARE};
 pub use promise::FirstUses;
 pub use sender::{Sender, SenderError};
 
 /// How long the queue is given to take in when a kept message is to come again; part of the sum behind the function's timeout.
 /// One that does not answer costs nothing but that: its own time applies.
-const HIDE_WITHIN: Duration = Duration::from_secs(2);
+pub const HIDE_WITHIN: Duration = Duration::from_secs(2);
 
 /// The function behind the queue of notifications.
 pub struct Dispatch {
