@@ -64,9 +64,10 @@ fn on_stack(stack: &Stack, chance: Chance) -> Result<Dispatch> {
             output("NotificationsQueueUrl")?,
             Some(output("UndeliveredQueueUrl")?),
         ),
-        first_uses: FirstUses::new(directory, metrics),
+        first_uses: FirstUses::new(directory, metrics.clone()),
         servers,
         sender: Arc::new(sender),
+        metrics,
         clock,
         chance,
     })

@@ -69,6 +69,7 @@ async fn main() -> Result<(), Error> {
         first_uses: FirstUses::new(directory, settings.metrics()),
         servers,
         sender: Arc::new(sender),
+        metrics: settings.metrics(),
         clock,
         chance: Chance::system(),
     });
