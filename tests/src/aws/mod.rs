@@ -28,7 +28,7 @@ use tokio::sync::{Notify, OnceCell};
 
 pub use self::functions::{
     DIRECTORY_IDENTITY_SECRET, Functions, Hands, Measured, PKI, call, call_with_query, kept, post, review,
-    verdicts,
+    shown, verdicts,
 };
 use self::queue::Queue;
 use self::table::Table;

@@ -4,6 +4,7 @@ mod attempt;
 mod message;
 mod outcome;
 mod progress;
+mod record;
 mod schedule;
 mod undelivered;
 
@@ -11,6 +12,7 @@ pub use attempt::AttemptNumber;
 pub use message::{AttemptMessage, ParseMessageError};
 pub use outcome::{Answer, Failure, FailureClass, Finding, Outcome};
 pub use progress::{Progress, Resolution, Status, resolve};
+pub use record::{AttemptShown, NotificationShown};
 pub use schedule::{
     AFTER_FIRST_FAILURE, AFTER_SECOND_FAILURE, BODY_LIMIT, EXCHANGE_DEADLINE, FIRST_ATTEMPT_WITHIN,
     HEADER_LIMIT, LEASE, Next, delay_seconds, is_late, next,
