@@ -8,5 +8,8 @@ pub mod identity;
 pub mod local;
 pub mod pki;
 pub mod receiver;
+pub mod replay;
 pub mod signed;
 pub mod stack;
+pub mod target;
+pub mod undelivered;
