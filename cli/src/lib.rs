@@ -9,6 +9,7 @@ pub mod local;
 pub mod pki;
 pub mod receiver;
 pub mod replay;
+pub mod show;
 pub mod signed;
 pub mod stack;
 pub mod target;

@@ -10,8 +10,9 @@ use arauto::identity::IdentityArgs;
 use arauto::local::{DemoArgs, DownArgs, EnvArgs, RegisterArgs, UpArgs};
 use arauto::receiver::ReceiverArgs;
 use arauto::replay::ReplayArgs;
+use arauto::show::ShowArgs;
 use arauto::undelivered::UndeliveredArgs;
-use arauto::{call, directory, explain, identity, local, receiver, replay, undelivered};
+use arauto::{call, directory, explain, identity, local, receiver, replay, show, undelivered};
 use clap::{Parser, Subcommand};
 
 /// Arauto tells payment initiators of Open Finance Brasil what changed, over mutual TLS
@@ -35,6 +36,7 @@ enum Command {
     Directory(DirectoryArgs),
     Statement(StatementArgs),
     Identity(IdentityArgs),
+    Show(ShowArgs),
     Undelivered(UndeliveredArgs),
     Replay(ReplayArgs),
 }
@@ -53,6 +55,7 @@ async fn main() -> ExitCode {
         Command::Directory(args) => directory::run(args).await.map(|()| true),
         Command::Statement(args) => directory::run_statement(args).await.map(|()| true),
         Command::Identity(args) => identity::run(args).await.map(|()| true),
+        Command::Show(args) => show::run(args).await.map(|()| true),
         Command::Undelivered(args) => undelivered::run(args).await.map(|()| true),
         Command::Replay(args) => replay::run(args).await,
     };
