@@ -9,7 +9,10 @@ use arauto::explain::ExplainArgs;
 use arauto::identity::IdentityArgs;
 use arauto::local::{DemoArgs, DownArgs, EnvArgs, RegisterArgs, UpArgs};
 use arauto::receiver::ReceiverArgs;
-use arauto::{call, directory, explain, identity, local, receiver};
+use arauto::replay::ReplayArgs;
+use arauto::show::ShowArgs;
+use arauto::undelivered::UndeliveredArgs;
+use arauto::{call, directory, explain, identity, local, receiver, replay, show, undelivered};
 use clap::{Parser, Subcommand};
 
 /// Arauto tells payment initiators of Open Finance Brasil what changed, over mutual TLS
@@ -33,6 +36,9 @@ enum Command {
     Directory(DirectoryArgs),
     Statement(StatementArgs),
     Identity(IdentityArgs),
+    Show(ShowArgs),
+    Undelivered(UndeliveredArgs),
+    Replay(ReplayArgs),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -49,6 +55,9 @@ async fn main() -> ExitCode {
         Command::Directory(args) => directory::run(args).await.map(|()| true),
         Command::Statement(args) => directory::run_statement(args).await.map(|()| true),
         Command::Identity(args) => identity::run(args).await.map(|()| true),
+        Command::Show(args) => show::run(args).await.map(|()| true),
+        Command::Undelivered(args) => undelivered::run(args).await.map(|()| true),
+        Command::Replay(args) => replay::run(args).await,
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

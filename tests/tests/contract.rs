@@ -66,7 +66,10 @@ fn each_route_and_nothing_else_may_invoke_the_function_behind_it() {
             let target = text(&route["Properties"]["Target"]);
             let integration = target.trim_start_matches("integrations/${").trim_end_matches('}');
             let function = text(&integrations[integration]["Properties"]["IntegrationUri"]).to_owned();
-            let key = text(&route["Properties"]["RouteKey"]).replace(' ', "").replace("{clientId}", "*");
+            let key = text(&route["Properties"]["RouteKey"])
+                .replace(' ', "")
+                .replace("{clientId}", "*")
+                .replace("{notificationId}", "*");
             (function, key)
         })
         .collect();

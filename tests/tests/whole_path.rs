@@ -11,7 +11,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use arauto::local::{AUTHORISATION_SERVER_ID, changes_of_all_kinds};
 use arauto::receiver::{Body, Received};
+use arauto::replay::{Plan, Replayer, Stop, sweep};
+use arauto::target::Target;
+use arauto::undelivered::{Filter, Listing, UndeliveredQueue, Window};
 use http::Method;
+use jiff::SignedDuration;
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
 use tests::judges::{INSTALL_NGINX, INSTALL_PRISM, Nginx, Prism, Upstream, find_nginx, find_prism};
@@ -21,6 +25,7 @@ use tests::skip;
 use tests::world::{PREFIX, SECOND_BRAND, SECOND_NAME, World, between, new_change, now, tag};
 use webhook::delivery::AttemptMessage;
 use webhook::directory::Operation;
+use webhook::edge::Clock;
 use webhook::notification::{ENDPOINTS, Endpoint, StateChange};
 
 /// For what should come at once, on a machine that compiles meanwhile.
@@ -60,6 +65,7 @@ fn trials(world: &Shared) -> Vec<Trial> {
         each_brand_is_notified_with_its_own_certificate,
         a_refused_notification_is_tried_again_after_10_and_after_60_seconds,
         three_failures_end_in_the_undelivered_queue_and_no_fourth_request_comes,
+        what_was_given_up_is_listed_and_replayed_once,
         copies_of_one_change_are_notified_once,
         a_receiver_that_hangs_holds_nobody_else_up,
         an_unreadable_message_is_laid_down_with_its_reason_and_stops_nobody,
@@ -188,6 +194,54 @@ async fn three_failures_end_in_the_undelivered_queue_and_no_fourth_request_comes
     world.enqueue(&[body]).await?;
     tokio::time::sleep(Duration::from_secs(15)).await;
     ensure!(twin.count() == 3, "a fourth request came");
+    Ok(())
+}
+
+async fn what_was_given_up_is_listed_and_replayed_once(world: &World) -> Result<()> {
+    let (client, twin) = world.receiver("503,503,503,202").await?;
+    let id = world.notify(&new_change(Endpoint::PixPayment, &client)).await?;
+    twin.wait_for(3, THIRD).await?;
+    world.ended(&id, "undelivered", SOON).await?;
+    world.undelivered(id.as_str(), SOON).await?;
+
+    let path = format!("/v1/notifications/{id}");
+    let answer = world.call(Method::GET, &path, "/v1/notifications/{notificationId}", JSON, "").await?;
+    let shown: Value = serde_json::from_slice(&answer.body)?;
+    ensure!(shown["status"] == "undelivered" && shown["attempts"][2]["status"] == 503, "{shown}");
+
+    let target = Target::of_stack(&world.stack)?;
+    let listing = || async {
+        let window = Window { since: now() - SignedDuration::from_mins(30), until: now() };
+        let clients = vec![client.parse()?];
+        let filter = Filter { clients, endpoints: vec![], outcomes: vec!["server_error".to_owned()], window };
+        Listing::read(&target.rows(), &filter).await
+    };
+    let listed = listing().await?;
+    ensure!(listed.notifications.len() == 1 && listed.unreadable == 0, "{listed:?}");
+    ensure!(listed.notifications[0].id() == &id && !listed.notifications[0].is_replayed(), "{listed:?}");
+    // The plan is all that a dry run makes.
+    let plan = Plan::new(listed.clone(), None, 10);
+    ensure!(plan.to_send == listed.notifications && listing().await?.notifications == listed.notifications);
+
+    let replayer = Replayer::new(&target, Clock::system(), 10);
+    let (asked, mut stop) = Stop::channel();
+    let (sent, result) = replayer.send(&plan.to_send, &mut stop, |_| ()).await;
+    result?;
+    ensure!(sent.sent == 1, "{sent:?}");
+    let row = world.ended(&id.replay(), "delivered", SOON).await?;
+    ensure!(row.text("replay_of") == id.as_str() && row.text("attempt") == "1", "{row:?}");
+
+    let again = Plan::new(listing().await?, None, 10);
+    ensure!(again.to_send.is_empty() && again.replayed.len() == 1, "{again:?}");
+    let (sent, result) = replayer.send(&plan.to_send, &mut stop, |_| ()).await;
+    result?;
+    drop(asked);
+    ensure!(sent.already == 1 && sent.sent == 0, "{sent:?}");
+    let queue = UndeliveredQueue::new(&target.sdk, target.undelivered.clone());
+    let swept = sweep(&queue, &BTreeSet::from([id.as_str()])).await?;
+    ensure!(swept.deleted >= 1, "{swept:?}");
+    ensure!(world.undelivered(id.as_str(), Duration::from_secs(2)).await.is_err(), "it is still there");
+    ensure!(twin.count() == 4, "{} requests came", twin.count());
     Ok(())
 }
 
@@ -531,7 +585,11 @@ async fn what_is_not_notified_says_by_which_rule(world: &World) -> Result<()> {
 }
 
 async fn an_unsigned_request_is_refused(world: &World) -> Result<()> {
-    for (method, path) in [(Method::POST, "/v1/state-changes"), (Method::GET, "/v1/clients/x")] {
+    for (method, path) in [
+        (Method::POST, "/v1/state-changes"),
+        (Method::GET, "/v1/clients/x"),
+        (Method::GET, "/v1/notifications/x"),
+    ] {
         let answer = world.stack.call_api_unsigned(method, path, JSON, b"{}".to_vec()).await?;
         ensure!(answer.status == 403, "{path}: {}", answer.status);
     }

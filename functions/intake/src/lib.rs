@@ -1,5 +1,6 @@
-//! Takes state changes in: parses them, decides what is to be notified, and queues it.
+//! Takes state changes in: parses them, decides what is to be notified, and queues it. Shows what became of a notification.
 
+mod shown;
 mod verdict;
 mod wire;
 
@@ -9,8 +10,8 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use lambda_http::{Request, Response};
 use webhook::FieldError;
-use webhook::answer::read_json;
-use webhook::aws::{Queues, Receivers};
+use webhook::answer::{Problem, read_json};
+use webhook::aws::{LedgerReader, Queues, Receivers};
 use webhook::delivery::AttemptMessage;
 use webhook::directory::Receiver;
 use webhook::edge::Clock;
@@ -20,10 +21,12 @@ use webhook::telemetry::Chain;
 
 use verdict::{Judged, Verdict};
 
-/// The function behind `POST /v1/state-changes`.
+/// The function behind `POST /v1/state-changes` and `GET /v1/notifications/{notificationId}`.
 pub struct Intake {
     /// Whom changes are for.
     pub receivers: Receivers,
+    /// What became of notifications.
+    pub ledger: LedgerReader,
     /// Where notifications are queued.
     pub queues: Queues,
     /// Our authorisation servers.
@@ -35,6 +38,12 @@ pub struct Intake {
 impl Intake {
     /// Answers one request. Never fails: what goes wrong is an answer.
     pub async fn handle(&self, request: Request) -> Response<String> {
+        if let Some(asked) = shown::asked(&request) {
+            return match request.method().as_str() {
+                "GET" => shown::show(&self.ledger, &asked).await.unwrap_or_else(Into::into),
+                _ => Problem::method_not_allowed().into(),
+            };
+        }
         let content_type = request.headers().get("content-type").and_then(|value| value.to_str().ok());
         let document = match read_json(content_type, request.body()) {
             Ok(document) => document,

@@ -2,7 +2,7 @@
 
 use intake::Intake;
 use lambda_http::{Error, run, service_fn, tracing};
-use webhook::aws::{Queues, Receivers, sdk_config};
+use webhook::aws::{LedgerReader, Queues, Receivers, sdk_config};
 use webhook::config::{Settings, environment};
 use webhook::edge::Clock;
 use webhook::notification::AuthorisationServers;
@@ -20,6 +20,7 @@ async fn main() -> Result<(), Error> {
             settings.address_policy()?,
             clock.clone(),
         ),
+        ledger: LedgerReader::new(webhook::aws::dynamodb(&sdk), settings.required("ARAUTO_LEDGER_TABLE")?),
         queues: Queues::new(
             webhook::aws::sqs(&sdk),
             settings.required("ARAUTO_NOTIFICATIONS_QUEUE_URL")?,

@@ -18,7 +18,9 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
 use serde_json::{Value, json};
 use webhook::address::AddressPolicy;
-use webhook::aws::{DirectoryTable, Ledger, Queues, Receivers, Secrets, dynamodb, secrets_manager, sqs};
+use webhook::aws::{
+    DirectoryTable, Ledger, LedgerReader, Queues, Receivers, Secrets, dynamodb, secrets_manager, sqs,
+};
 use webhook::directory::{
     Environment, Operation, Origin, Registration, RegistrationRequest, Software, StatementUris, target,
 };
@@ -191,9 +193,11 @@ impl Functions {
 
     /// Starts intake.
     pub async fn intake(&self) -> Intake {
+        let sdk = self.aws.sdk_config().await;
         Intake {
             receivers: self.receivers(&self.hands).await,
-            queues: Queues::new(sqs(&self.aws.sdk_config().await), NOTIFICATIONS.to_owned(), None),
+            ledger: LedgerReader::new(dynamodb(&sdk), LEDGER.to_owned()),
+            queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), None),
             servers: self.servers.parse().expect("authorisation servers"),
             clock: self.hands.clock(),
         }
@@ -336,6 +340,11 @@ pub async fn kept_with(
 /// Posts a text to intake.
 pub async fn post(intake: &Intake, content_type: &str, body: &str) -> ApiAnswer {
     answer(intake.handle(request(&Method::POST, "/v1/state-changes", content_type, body)).await)
+}
+
+/// Asks intake what became of a notification.
+pub async fn shown(intake: &Intake, id: &str) -> ApiAnswer {
+    answer(intake.handle(request(&Method::GET, &format!("/v1/notifications/{id}"), "", "")).await)
 }
 
 /// Posts state changes to intake and returns the status and each verdict.

@@ -5,9 +5,10 @@
 
 mod expression;
 mod functions;
+mod queue;
 mod table;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::future::pending;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,8 +28,9 @@ use tokio::sync::{Notify, OnceCell};
 
 pub use self::functions::{
     DIRECTORY_IDENTITY_SECRET, Functions, Hands, Measured, PKI, call, call_with_query, kept, kept_with, post,
-    review, verdicts,
+    review, shown, verdicts,
 };
+use self::queue::Queue;
 use self::table::Table;
 
 /// The table of receivers.
@@ -56,7 +58,7 @@ struct State {
     held: Vec<Held>,
     refused_messages: Option<String>,
     tables: HashMap<&'static str, Table>,
-    queues: HashMap<String, VecDeque<Message>>,
+    queues: HashMap<String, Queue>,
     secrets: HashMap<String, String>,
 }
 
@@ -260,7 +262,17 @@ impl Aws {
 
     /// Takes all messages out of a queue.
     pub fn take_messages(&self, queue: &str) -> Vec<Message> {
-        self.state().queues.remove(queue).unwrap_or_default().into()
+        self.state().queues.remove(queue).unwrap_or_default().into_messages()
+    }
+
+    /// The messages of a queue that nobody holds; they stay there.
+    pub fn visible_messages(&self, queue: &str) -> Vec<Message> {
+        self.state().queues.get(queue).map(Queue::visible).unwrap_or_default()
+    }
+
+    /// Puts a message into a queue.
+    pub fn put_message(&self, queue: &str, message: Message) {
+        self.state().queues.entry(queue.to_owned()).or_default().push(message);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -390,6 +402,13 @@ impl State {
             "SendMessage" => (200, self.send(input)),
             "SendMessageBatch" => (200, self.send_batch(input)),
             "ChangeMessageVisibility" => (200, json!({})),
+            "ReceiveMessage"
+            | "DeleteMessageBatch"
+            | "ChangeMessageVisibilityBatch"
+            | "GetQueueAttributes" => {
+                let queue = input["QueueUrl"].as_str().expect("a queue is named");
+                (200, self.queues.entry(queue.to_owned()).or_default().answer(operation, input))
+            }
             _ => {
                 let name = input["TableName"].as_str().unwrap_or_default();
                 match self.tables.get_mut(name) {
@@ -410,7 +429,7 @@ impl State {
             group: text(&input["MessageGroupId"]),
             reason: text(&input["MessageAttributes"]["reason"]["StringValue"]),
         };
-        self.queues.entry(queue.to_owned()).or_default().push_back(message);
+        self.queues.entry(queue.to_owned()).or_default().push(message);
         json!({ "MessageId": "00000000-0000-4000-8000-000000000001", "MD5OfMessageBody": "" })
     }
 

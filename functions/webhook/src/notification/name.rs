@@ -8,6 +8,7 @@ use thiserror::Error;
 use uuid::{Builder, Uuid};
 
 use super::change::{Resource, StateChange};
+use super::endpoint::Endpoint;
 use crate::edge::Chance;
 
 /// The ledger partition of a resource: 60 bits of a hash of endpoint and identifier.
@@ -20,7 +21,12 @@ pub struct Partition(u64);
 impl Partition {
     /// Returns the partition of a resource.
     pub fn of(resource: &Resource) -> Self {
-        let parts = [resource.endpoint.row().code, resource.id.as_str()];
+        Self::of_id(resource.endpoint, resource.id.as_str())
+    }
+
+    /// Returns the partition of what has this identifier at this endpoint, if anything has.
+    pub fn of_id(endpoint: Endpoint, id: &str) -> Self {
+        let parts = [endpoint.row().code, id];
         Self(u64::from_be_bytes(hash(&parts)) >> 4)
     }
 }

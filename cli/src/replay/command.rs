@@ -1,0 +1,205 @@
+//! The command: says what it would do, and does it only when it is told to.
+
+use std::collections::BTreeSet;
+use std::io::{self, IsTerminal as _, Write};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use webhook::edge::Clock;
+
+use super::plan::Plan;
+use super::send::{Replayer, Sent};
+use super::set_aside::move_back;
+use super::stop::Stop;
+use super::sweep::sweep;
+use crate::target::{Target, TargetArgs};
+use crate::undelivered::{FilterArgs, Listing, UndeliveredQueue};
+
+/// Send notifications that were given up again, each as a new notification of the same change
+///
+/// Without --yes it changes nothing: it says how many it would send, to whom, how long that takes and what it costs, and, on a
+/// terminal, asks. Each gets three attempts. Repeating is safe: what was replayed is left out, and what fails again can itself be
+/// replayed. What was sent leaves the undelivered queue. Ctrl-C stops between two batches.
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "Examples:\n  arauto replay --client itp-1 --last 6h\n  arauto replay --client itp-1 --last 6h --yes --rate 50\n  \
+    arauto replay --set-aside --yes\n\n\
+    Exit codes: 0 all was sent that was to be, or nothing was to be changed; 1 something remains: repeat it; 2 wrong usage."
+)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+pub struct ReplayArgs {
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Send it, without asking
+    #[arg(long, conflicts_with = "dry_run")]
+    yes: bool,
+    /// Say what would be sent, and do not ask
+    #[arg(long)]
+    dry_run: bool,
+    /// How many notifications a second
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    rate: u32,
+    /// Send at most so many, the oldest first
+    #[arg(long, value_name = "N")]
+    max: Option<usize>,
+    /// Move the messages that SQS set aside after faults of ours back to their queue, unchanged, and replay nothing
+    #[arg(
+        long,
+        conflicts_with_all = ["clients", "endpoints", "outcomes", "since", "until", "last"]
+    )]
+    set_aside: bool,
+    /// Print the plan and the result as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// At most so many messages of the queue are looked at to say how many were set aside.
+const MOST_LOOKED_AT: usize = 1_000;
+/// How often progress is told.
+const BEAT: Duration = Duration::from_secs(2);
+
+/// Runs the command; `false` if something remains.
+pub async fn run(args: ReplayArgs) -> Result<bool> {
+    let target = args.target.find().await?;
+    if args.set_aside { run_set_aside(&args, &target).await } else { run_replay(&args, &target).await }
+}
+
+async fn run_replay(args: &ReplayArgs, target: &Target) -> Result<bool> {
+    let clock = Clock::system();
+    let filter = args.filter.at(clock.now())?;
+    let plan = Plan::new(Listing::read(&target.rows(), &filter).await?, args.max, args.rate);
+    if !args.json {
+        plan.write(&mut io::stdout().lock())?;
+    }
+    if plan.to_send.is_empty() || !go_ahead(args, &format!("send {} notifications", plan.to_send.len()))? {
+        if args.json {
+            print(&json!({ "dry_run": true, "plan": plan.to_json() }))?;
+        }
+        return Ok(true);
+    }
+    let mut stop = Stop::on_signals()?;
+    let mut beat = Beat::new(plan.to_send.len());
+    let replayer = Replayer::new(target, clock, args.rate);
+    let (sent, result) =
+        replayer.send(&plan.to_send, &mut stop, |sent| beat.tell(sent.done() + sent.refused)).await;
+    // Also after a failure: what was sent so far was sent.
+    let after = Listing::read(&target.rows(), &filter).await;
+    let marked =
+        after.iter().flat_map(|listing| &listing.notifications).filter(|listed| listed.is_replayed());
+    let marked: BTreeSet<_> = marked.map(|listed| listed.id().as_str()).collect();
+    let queue = UndeliveredQueue::new(&target.sdk, target.undelivered.clone());
+    let swept = sweep(&queue, &marked).await;
+    if args.json {
+        let swept = swept.as_ref().ok();
+        print(
+            &json!({ "dry_run": false, "plan": plan.to_json(), "result": sent, "undelivered_queue": swept }),
+        )?;
+    } else {
+        tell(&sent, plan.to_send.len())?;
+        if let Ok(swept) = &swept {
+            writeln!(io::stdout(), "{} messages left the undelivered queue", swept.deleted)?;
+        }
+    }
+    if let Err(error) = swept {
+        complain(&format!(
+            "what was replayed still rests in the undelivered queue: {error:#}; repeating mends it\n"
+        ));
+    }
+    result.context("stopped; repeat the command to go on where it stopped")?;
+    Ok(sent.done() == plan.to_send.len())
+}
+
+async fn run_set_aside(args: &ReplayArgs, target: &Target) -> Result<bool> {
+    let queue = UndeliveredQueue::new(&target.sdk, target.undelivered.clone());
+    let found = queue.count(MOST_LOOKED_AT).await?;
+    let bound = if found.at_least { "at least " } else { "" };
+    if !args.json {
+        writeln!(io::stdout(), "{bound}{} messages were set aside after faults of ours", found.set_aside)?;
+    }
+    let nothing = found.set_aside == 0 && !found.at_least;
+    if nothing || !go_ahead(args, "move them back to the queue of notifications")? {
+        if args.json {
+            print(&json!({ "dry_run": true, "undelivered_queue": found }))?;
+        }
+        return Ok(true);
+    }
+    let mut stop = Stop::on_signals()?;
+    let mut beat = Beat::new(found.set_aside);
+    let moved = move_back(target, args.rate, args.max, &mut stop, |moved| beat.tell(moved.moved)).await?;
+    if args.json {
+        print(&json!({ "dry_run": false, "undelivered_queue": found, "result": moved }))?;
+    } else {
+        writeln!(io::stdout(), "{} messages were moved back, {} stay", moved.moved, moved.left)?;
+    }
+    Ok(moved.left == 0 || args.max == Some(moved.moved))
+}
+
+/// Says whether to do it: told by an option, or asked where somebody can answer.
+fn go_ahead(args: &ReplayArgs, what: &str) -> Result<bool> {
+    if args.yes {
+        return Ok(true);
+    }
+    if args.dry_run || args.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        complain("nothing was sent or changed; --yes does it\n");
+        return Ok(false);
+    }
+    complain(&format!("\ntype replay to {what}: "));
+    let mut line = String::new();
+    io::stdin().read_line(&mut line).context("failed to read the answer")?;
+    let agreed = line.trim() == "replay";
+    if !agreed {
+        complain("nothing was sent or changed\n");
+    }
+    Ok(agreed)
+}
+
+fn tell(sent: &Sent, of: usize) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    write!(out, "{} sent", sent.sent)?;
+    if sent.already > 0 {
+        write!(out, ", {} were in the ledger already", sent.already)?;
+    }
+    if sent.refused > 0 {
+        write!(out, ", {} were refused by the queue", sent.refused)?;
+    }
+    writeln!(out)?;
+    let remain = of - sent.done();
+    if remain > 0 {
+        let why = if sent.stopped { "stopped as asked: " } else { "" };
+        writeln!(out, "{why}{remain} remain; repeat the command to go on, nothing is sent twice")?;
+    }
+    Ok(())
+}
+
+/// Tells progress to standard error, now and then.
+struct Beat {
+    of: usize,
+    last: Instant,
+}
+
+impl Beat {
+    fn new(of: usize) -> Self {
+        Self { of, last: Instant::now() }
+    }
+
+    fn tell(&mut self, done: usize) {
+        if done >= self.of || self.last.elapsed() >= BEAT {
+            self.last = Instant::now();
+            complain(&format!("{done} of {}\n", self.of));
+        }
+    }
+}
+
+fn print(value: &Value) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{value}")
+}
+
+/// Nobody can be told when standard error is gone.
+fn complain(text: &str) {
+    io::stderr().lock().write_all(text.as_bytes()).ok();
+}

@@ -1,0 +1,18 @@
+//! `arauto replay`: sends what was given up again, as new notifications of the same changes.
+
+mod command;
+mod pace;
+mod plan;
+mod price;
+mod send;
+mod set_aside;
+mod stop;
+mod sweep;
+
+pub use command::{ReplayArgs, run};
+pub use plan::Plan;
+pub use price::{Tally, Usd};
+pub use send::{Replayer, Sent};
+pub use set_aside::{Moved, move_back};
+pub use stop::Stop;
+pub use sweep::{Swept, sweep};

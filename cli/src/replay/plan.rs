@@ -1,0 +1,158 @@
+//! What a replay would do, before it does anything.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use super::price::{LIST, Tally};
+use crate::undelivered::{Group, Listed, Listing, groups, write_groups};
+
+/// What a replay would do.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What is to be sent, in the order it was given up.
+    pub to_send: Vec<Listed>,
+    /// What was replayed before.
+    pub replayed: Vec<Listed>,
+    /// How many more there are than may be sent at once.
+    pub left_over: usize,
+    /// How many a second.
+    pub rate: u32,
+}
+
+impl Plan {
+    /// Takes what was not replayed, `most` at the most.
+    pub fn new(listing: Listing, most: Option<usize>, rate: u32) -> Self {
+        let (replayed, mut to_send): (Vec<_>, Vec<_>) =
+            listing.notifications.into_iter().partition(Listed::is_replayed);
+        let left_over = most.map_or(0, |most| to_send.len().saturating_sub(most));
+        to_send.truncate(to_send.len() - left_over);
+        Self { to_send, replayed, left_over, rate }
+    }
+
+    /// How long it takes, in seconds.
+    pub fn seconds(&self) -> u64 {
+        (self.to_send.len() as u64).div_ceil(u64::from(self.rate.max(1)))
+    }
+
+    fn groups(&self) -> Vec<Group> {
+        groups(&self.to_send)
+    }
+
+    /// Writes the plan for people.
+    pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        let count = self.to_send.len();
+        if !self.replayed.is_empty() {
+            writeln!(out, "{} of them were replayed before and are left out", self.replayed.len())?;
+        }
+        if count == 0 {
+            return writeln!(out, "nothing is to be sent");
+        }
+        let receivers = receivers(&self.to_send);
+        writeln!(
+            out,
+            "{count} to send, to {receivers} receivers, as new notifications with three attempts each\n"
+        )?;
+        write_groups(out, &self.groups())?;
+        if self.left_over > 0 {
+            writeln!(out, "\n{} more stay for the next time, as --max says", self.left_over)?;
+        }
+        let (ours, best, worst) = self.tallies();
+        let (best, worst) = (ours + best, ours + worst);
+        writeln!(out, "\n  at {} a second    {}", self.rate, duration(self.seconds()))?;
+        writeln!(
+            out,
+            "  requests to AWS   {} by this command, {} in all if each is delivered at once",
+            ours.requests(),
+            best.requests()
+        )?;
+        writeln!(
+            out,
+            "  cost ({LIST})    US$ {} if each is delivered at once, US$ {} if each receiver is silent again",
+            best.price(),
+            worst.price()
+        )
+    }
+
+    /// Writes the plan for programs.
+    pub fn to_json(&self) -> Value {
+        let (ours, best, worst) = self.tallies();
+        json!({
+            "to_send": self.to_send.len(),
+            "already_replayed": self.replayed.len(),
+            "left_over": self.left_over,
+            "groups": self.groups(),
+            "rate": self.rate,
+            "seconds": self.seconds(),
+            "requests": { "of_this_command": ours.requests(), "if_delivered_at_once": (ours + best).requests() },
+            "price_usd": {
+                "list": LIST,
+                "if_delivered_at_once": (ours + best).price().to_string(),
+                "if_silent_again": (ours + worst).price().to_string(),
+            },
+        })
+    }
+
+    fn tallies(&self) -> (Tally, Tally, Tally) {
+        let count = self.to_send.len();
+        (Tally::of_command(count), Tally::delivered_at_once(count), Tally::silent_three_times(count))
+    }
+}
+
+fn receivers(listed: &[Listed]) -> usize {
+    let clients = listed.iter().map(|listed| listed.undelivered.message.change.client_id.as_str());
+    clients.collect::<std::collections::BTreeSet<_>>().len()
+}
+
+fn duration(seconds: u64) -> String {
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds} s"),
+        (0, _) => format!("{minutes} min {seconds} s"),
+        _ => format!("{hours} h {minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::undelivered::tests::undelivered;
+
+    fn listing(count: i64, replayed: i64) -> Listing {
+        let one = |at| {
+            let mut undelivered = undelivered("itp-1", &format!("p-{at}"), "timeout", at);
+            undelivered.replayed_at = (at < replayed).then_some(Timestamp::UNIX_EPOCH);
+            Listed { undelivered, copies: Vec::new() }
+        };
+        Listing { notifications: (0..count).map(one).collect(), unreadable: 0 }
+    }
+
+    #[test]
+    fn what_was_replayed_is_left_out_and_the_oldest_go_first() {
+        let plan = Plan::new(listing(10, 3), Some(5), 2);
+        assert_eq!((plan.to_send.len(), plan.replayed.len(), plan.left_over), (5, 3, 2));
+        assert_eq!(plan.to_send[0].undelivered.gave_up_at.as_second(), 3);
+        assert_eq!(plan.seconds(), 3);
+        let everything = Plan::new(listing(10, 3), None, 2);
+        assert_eq!((everything.to_send.len(), everything.left_over), (7, 0));
+    }
+
+    #[test]
+    fn the_plan_says_how_many_to_whom_how_long_and_what_it_costs() {
+        let mut out = Vec::new();
+        Plan::new(listing(100, 0), None, 10).write(&mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        for expected in
+            ["100 to send, to 1 receivers", "itp-1", "at 10 a second    10 s", "330 by this command", LIST]
+        {
+            assert!(text.contains(expected), "{expected}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_long_time_is_said_in_hours() {
+        assert_eq!(["5 s", "1 min 5 s", "2 h 46 min"].map(str::to_owned), [5, 65, 10_000].map(duration));
+    }
+}

@@ -1,0 +1,141 @@
+//! What a replay costs at list price.
+//!
+//! All prices of this command are here. Region us-east-1, on demand, no free tier, Lambda on arm64; the list prices of AWS as
+//! of 2026-11-22 (DynamoDB: those since its cut of 2024-11-01). sa-east-1 asks about half as much again for DynamoDB and the same for SQS and
+//! Lambda.
+
+use std::fmt;
+use std::ops::Add;
+
+/// Of which region and day the prices are.
+pub(super) const LIST: &str = "list price, us-east-1, 2026-11";
+
+/// In billionths of a US dollar.
+const SQS_REQUEST: u64 = 400;
+const WRITE_UNIT: u64 = 625;
+const READ_UNIT: u64 = 125;
+const INVOCATION: u64 = 200;
+const GIGABYTE_SECOND: u64 = 13_333;
+
+/// Messages of one SQS call and of one invocation, if there are enough.
+const BATCH: usize = 10;
+/// Memory of dispatch: a quarter of a gigabyte. Times are in milliseconds.
+const GIGABYTES: (u64, u64) = (1, 4);
+const DELIVERED_MS: u64 = 200;
+const TIMED_OUT_MS: u64 = 15_000;
+
+/// Requests and what else is paid for.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Tally {
+    /// Calls of SQS.
+    pub sqs: u64,
+    /// Units of reading (4 KB) in DynamoDB.
+    pub reads: u64,
+    /// Units of writing (1 KB) in DynamoDB.
+    pub writes: u64,
+    /// Invocations of dispatch.
+    pub invocations: u64,
+    /// Their time, in milliseconds.
+    pub invoked_ms: u64,
+}
+
+impl Tally {
+    /// What the command itself asks for: look each replay up, queue it, mark its row (2 KB with its message), and take the
+    /// message out of the undelivered queue.
+    pub fn of_command(count: usize) -> Self {
+        let (all, batches) = (count as u64, batches(count));
+        Self { sqs: 3 * batches, reads: all, writes: 2 * all, ..Self::default() }
+    }
+
+    /// What dispatch adds if every replay is delivered at its first attempt.
+    pub fn delivered_at_once(count: usize) -> Self {
+        let (all, batches) = (count as u64, batches(count));
+        Self {
+            sqs: 2 * batches,
+            writes: 2 * all,
+            invocations: batches,
+            invoked_ms: batches * DELIVERED_MS,
+            ..Self::default()
+        }
+    }
+
+    /// What it adds if every receiver is silent three times for 15 s: attempts queued, laid down and listed again.
+    pub fn silent_three_times(count: usize) -> Self {
+        let (all, batches) = (count as u64, batches(count));
+        Self {
+            sqs: 6 * batches + 3 * all,
+            writes: (3 * 2 + 2) * all,
+            invocations: 3 * batches,
+            invoked_ms: 3 * batches * TIMED_OUT_MS,
+            ..Self::default()
+        }
+    }
+
+    /// Returns the number of requests to SQS and DynamoDB.
+    pub fn requests(self) -> u64 {
+        self.sqs + self.reads + self.writes
+    }
+
+    /// Returns what it costs.
+    pub fn price(self) -> Usd {
+        let (numerator, denominator) = GIGABYTES;
+        let gigabyte_ms = self.invoked_ms * numerator / denominator;
+        Usd(self.sqs * SQS_REQUEST
+            + self.reads * READ_UNIT
+            + self.writes * WRITE_UNIT
+            + self.invocations * INVOCATION
+            + gigabyte_ms * GIGABYTE_SECOND / 1_000)
+    }
+}
+
+impl Add for Tally {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            sqs: self.sqs + other.sqs,
+            reads: self.reads + other.reads,
+            writes: self.writes + other.writes,
+            invocations: self.invocations + other.invocations,
+            invoked_ms: self.invoked_ms + other.invoked_ms,
+        }
+    }
+}
+
+/// An amount, in billionths of a US dollar.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Usd(u64);
+
+impl fmt::Display for Usd {
+    /// Writes six decimals: a single notification costs millionths.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millionths = self.0.div_ceil(1_000);
+        write!(f, "{}.{:06}", millionths / 1_000_000, millionths % 1_000_000)
+    }
+}
+
+fn batches(count: usize) -> u64 {
+    count.div_ceil(BATCH) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_delivered_at_once_costs_what_the_prices_say() {
+        // 0.2 calls of SQS, two writes, a tenth of an invocation of 0.05 GB-s each.
+        let delivered = Tally::delivered_at_once(1_000_000).price();
+        assert_eq!(delivered.to_string(), "1.416665");
+        let command = Tally::of_command(1_000_000).price();
+        assert_eq!(command.to_string(), "1.495000");
+        assert!(Tally::silent_three_times(1_000_000).price() > delivered);
+    }
+
+    #[test]
+    fn part_of_a_batch_is_a_call() {
+        let tally = Tally::of_command(11) + Tally::delivered_at_once(11);
+        assert_eq!((tally.sqs, tally.reads, tally.writes, tally.invocations), (10, 11, 44, 2));
+        assert_eq!(Tally::default().price().to_string(), "0.000000");
+    }
+}

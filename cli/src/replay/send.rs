@@ -1,0 +1,106 @@
+//! The replay itself: queue, then mark, a batch at a time.
+
+use anyhow::{Context as _, Result};
+use futures_util::future::{join_all, try_join_all};
+use serde::Serialize;
+use webhook::aws::{LedgerReader, Queues, UndeliveredRows, dynamodb};
+use webhook::edge::Clock;
+
+use super::pace::Pace;
+use super::stop::Stop;
+use crate::target::Target;
+use crate::undelivered::Listed;
+
+/// Sends notifications again.
+#[derive(Debug)]
+pub struct Replayer {
+    rows: UndeliveredRows,
+    ledger: LedgerReader,
+    queues: Queues,
+    clock: Clock,
+    rate: u32,
+}
+
+/// How far a replay came.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct Sent {
+    /// How many the queue took.
+    pub sent: usize,
+    /// How many the ledger has as replayed already.
+    pub already: usize,
+    /// How many the queue refused.
+    pub refused: usize,
+    /// Whether it was asked to stop before the end.
+    pub stopped: bool,
+}
+
+impl Sent {
+    /// How many are done with.
+    pub fn done(&self) -> usize {
+        self.sent + self.already
+    }
+}
+
+impl Replayer {
+    /// Sends so many notifications a second on this stack.
+    pub fn new(target: &Target, clock: Clock, rate: u32) -> Self {
+        let ledger = LedgerReader::new(dynamodb(&target.sdk), target.ledger_table.clone());
+        Self { rows: target.rows(), ledger, queues: target.queues(), clock, rate }
+    }
+
+    /// Sends notifications again, until it is asked to stop. `progress` is told after each batch.
+    ///
+    /// A notification is marked after the queue took its replay. A process that stops in between sends it once more when it is
+    /// repeated, under the same name: that is a copy, of which the ledger makes one notification.
+    pub async fn send(
+        &self,
+        notifications: &[Listed],
+        stop: &mut Stop,
+        mut progress: impl FnMut(&Sent),
+    ) -> (Sent, Result<()>) {
+        let (mut sent, mut pace) = (Sent::default(), Pace::new(self.rate));
+        for batch in notifications.chunks(pace.batch()) {
+            if !pace.wait(batch.len(), stop).await {
+                sent.stopped = true;
+                break;
+            }
+            let result = self.send_batch(batch, &mut sent).await;
+            progress(&sent);
+            if result.is_err() {
+                return (sent, result);
+            }
+        }
+        (sent, Ok(()))
+    }
+
+    async fn send_batch(&self, batch: &[Listed], sent: &mut Sent) -> Result<()> {
+        let look_ups = batch.iter().map(async |listed| self.ledger.notification(&listed.id().replay()).await);
+        let known = try_join_all(look_ups).await.context("the ledger does not work")?;
+        let (known, new): (Vec<_>, Vec<_>) = batch.iter().zip(known).partition(|(_, known)| known.is_some());
+        let messages: Vec<_> = new.iter().map(|(listed, _)| listed.undelivered.message.replay()).collect();
+        let answers = self.queues.send_all(&messages).await;
+        let mut done: Vec<&Listed> = known.iter().map(|(listed, _)| *listed).collect();
+        sent.already += done.len();
+        let mut failed = None;
+        for ((listed, _), answer) in new.into_iter().zip(answers) {
+            match answer {
+                Ok(()) => {
+                    sent.sent += 1;
+                    done.push(listed);
+                }
+                Err(error) => {
+                    sent.refused += 1;
+                    failed = Some(error);
+                }
+            }
+        }
+        let now = self.clock.now();
+        let rows = done.into_iter().flat_map(Listed::rows);
+        let marks = join_all(rows.map(|row| self.rows.mark_replayed(row, now))).await;
+        marks
+            .into_iter()
+            .collect::<Result<(), _>>()
+            .context("what was sent could not be marked as replayed")?;
+        failed.map_or(Ok(()), |error| Err(error).context("the queue did not take everything"))
+    }
+}

@@ -1,0 +1,100 @@
+//! Messages that SQS set aside after faults of ours go back to where they were, unchanged.
+//!
+//! They are no replays: their notifications have attempts left, and go on where they were.
+
+use anyhow::{Context as _, Result};
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use serde::Serialize;
+use webhook::aws::sqs;
+
+use super::pace::Pace;
+use super::stop::Stop;
+use crate::target::Target;
+use crate::undelivered::{Held, Kind, UndeliveredQueue};
+
+/// The most messages of one run, and how long they are hidden at most.
+const MOST: usize = 10_000;
+const HELD_S: i32 = 900;
+/// How many of those seconds are left for sending.
+const SENDING_S: usize = 600;
+
+/// How far it came.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct Moved {
+    /// How many are back in the queue of notifications.
+    pub moved: usize,
+    /// How many were found and stay, as it was asked to stop or may move no more.
+    pub left: usize,
+}
+
+/// Moves messages back, `most` at the most, and deletes each once the queue took it.
+///
+/// A process that stops in between leaves a message in both queues: a copy, which does no harm.
+pub async fn move_back(
+    target: &Target,
+    rate: u32,
+    most: Option<usize>,
+    stop: &mut Stop,
+    mut progress: impl FnMut(&Moved),
+) -> Result<Moved> {
+    let queue = UndeliveredQueue::new(&target.sdk, target.undelivered.clone());
+    let held = queue.hold(MOST.min(SENDING_S * rate as usize), HELD_S).await?;
+    let (mut to_move, others): (Vec<_>, Vec<_>) =
+        held.into_iter().partition(|held| held.kind == Kind::SetAside);
+    // First: whoever looks into the queue meanwhile must find what is none of our business.
+    queue.let_go(&others).await?;
+    let left = to_move.split_off(most.unwrap_or(usize::MAX).min(to_move.len()));
+    let (mut moved, mut pace) = (Moved { moved: 0, left: left.len() }, Pace::new(rate));
+    let client = sqs(&target.sdk);
+    let mut result = Ok(());
+    let mut waiting = to_move.as_slice();
+    while !waiting.is_empty() && result.is_ok() {
+        let (batch, rest) = waiting.split_at(pace.batch().min(waiting.len()));
+        if !pace.wait(batch.len(), stop).await {
+            break;
+        }
+        result = move_batch(&client, target, &queue, batch).await;
+        if result.is_ok() {
+            moved.moved += batch.len();
+            waiting = rest;
+        }
+        progress(&moved);
+    }
+    moved.left += waiting.len();
+    queue.let_go(&left).await?;
+    queue.let_go(waiting).await?;
+    result.map(|()| moved).with_context(|| format!("{} messages were moved before this", moved.moved))
+}
+
+async fn move_batch(
+    client: &Client,
+    target: &Target,
+    queue: &UndeliveredQueue,
+    batch: &[Held],
+) -> Result<()> {
+    let entries = batch.iter().enumerate().map(|(index, held)| {
+        SendMessageBatchRequestEntry::builder()
+            .id(index.to_string())
+            .message_body(&held.body)
+            .set_message_group_id(held.group.clone())
+            .build()
+            .expect("id and body are set")
+    });
+    let request = client.send_message_batch().queue_url(&target.notifications);
+    let answer = request
+        .set_entries(Some(entries.collect()))
+        .send()
+        .await
+        .map_err(aws_sdk_sqs::Error::from)
+        .context("failed to send to the queue of notifications")?;
+    let taken: Vec<_> = batch
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| answer.successful().iter().any(|entry| entry.id() == index.to_string()))
+        .map(|(_, held)| held.clone())
+        .collect();
+    queue.delete(&taken).await?;
+    anyhow::ensure!(taken.len() == batch.len(), "the queue of notifications refused a message");
+    Ok(())
+}

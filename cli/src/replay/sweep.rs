@@ -1,0 +1,38 @@
+//! What was replayed leaves the undelivered queue, so that the alarm on it can end.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::undelivered::{Kind, UndeliveredQueue};
+
+/// The most messages that are looked at. Others are hidden from nobody and go at the next replay.
+const MOST: usize = 10_000;
+/// What is not deleted shows again after this, if it cannot be let go: longer than holding so many takes.
+const HELD_S: i32 = 300;
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct Swept {
+    /// How many messages were deleted.
+    pub deleted: usize,
+    /// How many others were let go.
+    pub left: usize,
+}
+
+/// Deletes the messages of notifications that were replayed, and lets the others go.
+pub async fn sweep(queue: &UndeliveredQueue, replayed: &BTreeSet<&str>) -> Result<Swept> {
+    if replayed.is_empty() {
+        return Ok(Swept::default());
+    }
+    let held = queue.hold(MOST, HELD_S).await?;
+    let (done, others): (Vec<_>, Vec<_>) = held.into_iter().partition(|held| {
+        // What SQS set aside is no notification given up: it may be one that is under way.
+        held.kind == Kind::GivenUp
+            && held.message().is_some_and(|message| replayed.contains(message.notification.as_str()))
+    });
+    let deleted = queue.delete(&done).await;
+    queue.let_go(&others).await?;
+    Ok(Swept { deleted: deleted?, left: others.len() })
+}

@@ -1,0 +1,116 @@
+//! `arauto show`: what the ledger says of one notification, or of all of a resource.
+
+mod text;
+
+use std::io::{self, Write as _};
+
+use anyhow::{Context as _, Result, bail};
+use clap::{ArgGroup, Args};
+use webhook::aws::{LedgerReader, dynamodb};
+use webhook::delivery::NotificationShown;
+use webhook::notification::{ENDPOINTS, Endpoint, InteractionId, NotificationId};
+
+use crate::target::LedgerArgs;
+
+/// Show what the ledger says: event, receiver, and every attempt with its times, outcome and TLS
+///
+/// Asked by the x-webhook-interaction-id that a receiver quotes in a ticket, by the resource, or by the id that the answer to the
+/// state change named. Each is one read. Without options it reads the local stack that `arauto up` keeps.
+#[derive(Args, Clone, Debug)]
+#[command(
+    group = ArgGroup::new("what").required(true),
+    after_help = "Examples:\n  arauto show --interaction-id 339c89c7-469c-46be-a882-45a01e824cda\n  \
+    arauto show --resource urn:bancoex:C1DD33123 --endpoint E1\n  \
+    arauto show --notification 339c89c7469c6be05b1f0d2a97c3e481 --json\n\n\
+    Exit codes: 0 it was found; 1 it was not, or the ledger could not be read; 2 wrong usage."
+)]
+pub struct ShowArgs {
+    /// The x-webhook-interaction-id of one of its attempts
+    #[arg(long, value_name = "ID", group = "what")]
+    interaction_id: Option<InteractionId>,
+    /// The identifier of the resource that changed: all of its notifications
+    #[arg(long, value_name = "ID", group = "what")]
+    resource: Option<String>,
+    /// The id of the notification, as the answer to its state change named it
+    #[arg(long, value_name = "ID", group = "what")]
+    notification: Option<NotificationId>,
+    /// Of a resource, its endpoint, E1 to E5; all of them are asked otherwise
+    #[arg(long, value_name = "CODE", requires = "resource", value_parser = endpoint)]
+    endpoint: Option<Endpoint>,
+    #[command(flatten)]
+    ledger: LedgerArgs,
+    /// Print each notification as the JSON that the API answers with, a line each
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub async fn run(args: ShowArgs) -> Result<()> {
+    let target = args.ledger.find().await?;
+    let reader = LedgerReader::new(dynamodb(&target.sdk), target.ledger_table.clone());
+    let found = args.look_up(&reader).await.with_context(|| {
+        format!(
+            "failed to read the ledger {}: check its name, your region and your credentials",
+            target.ledger_table
+        )
+    })?;
+    if found.is_empty() {
+        bail!("{}", args.not_found(&target.ledger_table));
+    }
+    let mut out = io::stdout().lock();
+    for shown in &found {
+        if args.json {
+            writeln!(out, "{}", serde_json::to_string(shown)?)?;
+        } else {
+            text::write(&mut out, shown)?;
+        }
+    }
+    Ok(())
+}
+
+impl ShowArgs {
+    async fn look_up(&self, reader: &LedgerReader) -> Result<Vec<NotificationShown>> {
+        if let Some(id) = &self.notification {
+            return Ok(reader.notification(id).await?.into_iter().collect());
+        }
+        if let Some(id) = self.interaction_id {
+            return Ok(reader.attempt(id).await?.into_iter().collect());
+        }
+        let id = self.resource.as_deref().unwrap_or_default();
+        let mut found = Vec::new();
+        for row in ENDPOINTS.iter().filter(|row| self.endpoint.is_none_or(|asked| asked == row.endpoint)) {
+            found.extend(reader.resource(row.endpoint, id).await?);
+        }
+        Ok(found)
+    }
+
+    /// Says what was not found and what to check.
+    fn not_found(&self, table: &str) -> String {
+        let what = if let Some(id) = &self.notification {
+            format!(
+                "no notification {id} is in the ledger {table}. A state change that was answered with it and is not here yet \
+                     waits in the queue"
+            )
+        } else if let Some(id) = self.interaction_id {
+            format!(
+                "no attempt {id} is in the ledger {table}. The id must be the one that the request carried in \
+                     x-webhook-interaction-id, all of it"
+            )
+        } else {
+            let id = self.resource.as_deref().unwrap_or_default();
+            let at = self.endpoint.map(|endpoint| format!(" at {endpoint}")).unwrap_or_default();
+            format!(
+                "no notification of {id:?}{at} is in the ledger {table}. Write the identifier as the state change has it, \
+                     upper and lower case included"
+            )
+        };
+        format!(
+            "{what}. Check that the table is that of the environment you mean, and that the event is no older than \
+                 LedgerRetentionDays"
+        )
+    }
+}
+
+fn endpoint(text: &str) -> Result<Endpoint, String> {
+    Endpoint::from_code(text).ok_or_else(|| "expected the code of an endpoint, E1 to E5".to_owned())
+}

@@ -1,0 +1,124 @@
+//! Which stack a command works on: the one it is told, or the one that `arauto up` keeps.
+
+use anyhow::{Result, bail};
+use aws_config::SdkConfig;
+use clap::Args;
+use webhook::aws::{Queues, UndeliveredRows, dynamodb, sdk_config, sqs};
+use webhook::config::environment;
+
+use crate::stack::{Checkout, Stack};
+
+/// Where the ledger is. All commands that read it take this.
+#[derive(Args, Clone, Debug, Default)]
+pub struct LedgerArgs {
+    /// The ledger: the stack's output LedgerTableName, or ARAUTO_LEDGER_TABLE
+    #[arg(long, value_name = "NAME")]
+    pub ledger_table: Option<String>,
+}
+
+/// Where the ledger and the queues are.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TargetArgs {
+    #[command(flatten)]
+    ledger: LedgerArgs,
+    /// The queue of notifications: the output NotificationsQueueUrl, or ARAUTO_NOTIFICATIONS_QUEUE_URL
+    #[arg(long, value_name = "URL")]
+    notifications_queue: Option<String>,
+    /// The undelivered queue: the output UndeliveredQueueUrl, or ARAUTO_UNDELIVERED_QUEUE_URL
+    #[arg(long, value_name = "URL")]
+    undelivered_queue: Option<String>,
+}
+
+/// The ledger of one stack.
+#[derive(Clone, Debug)]
+pub struct LedgerTarget {
+    /// How AWS is reached.
+    pub sdk: SdkConfig,
+    /// The ledger's table.
+    pub ledger_table: String,
+}
+
+/// The ledger and the queues of one stack.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// How AWS is reached.
+    pub sdk: SdkConfig,
+    /// The ledger's table.
+    pub ledger_table: String,
+    /// The queue of notifications, by URL.
+    pub notifications: String,
+    /// The queue of what was given up, by URL.
+    pub undelivered: String,
+}
+
+impl LedgerArgs {
+    /// Finds the ledger: what the option or the environment names, else that of the local stack.
+    pub async fn find(&self) -> Result<LedgerTarget> {
+        if let Some(ledger_table) = given(self.ledger_table.as_ref(), "ARAUTO_LEDGER_TABLE") {
+            return Ok(LedgerTarget { sdk: sdk_config().await, ledger_table });
+        }
+        let stack = local("--ledger-table").await?;
+        let ledger_table = stack.output("LedgerTableName")?.to_owned();
+        Ok(LedgerTarget { sdk: stack.sdk_config(), ledger_table })
+    }
+}
+
+impl TargetArgs {
+    /// Finds the ledger and the queues: what options or the environment name, all of one stack, else those of the local one.
+    pub async fn find(&self) -> Result<Target> {
+        let named = [
+            ("--ledger-table", given(self.ledger.ledger_table.as_ref(), "ARAUTO_LEDGER_TABLE")),
+            (
+                "--notifications-queue",
+                given(self.notifications_queue.as_ref(), "ARAUTO_NOTIFICATIONS_QUEUE_URL"),
+            ),
+            ("--undelivered-queue", given(self.undelivered_queue.as_ref(), "ARAUTO_UNDELIVERED_QUEUE_URL")),
+        ];
+        let missing: Vec<_> =
+            named.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| *name).collect();
+        if missing.len() == named.len() {
+            return Target::of_stack(&local(&missing.join(", ")).await?);
+        }
+        // Half of one stack and half of another would be replayed into each other.
+        let [(_, Some(ledger_table)), (_, Some(notifications)), (_, Some(undelivered))] = named else {
+            bail!("{} is missing: name all three, or none for the local stack", missing.join(", "));
+        };
+        Ok(Target { sdk: sdk_config().await, ledger_table, notifications, undelivered })
+    }
+}
+
+impl Target {
+    /// Takes what the stack's outputs name.
+    pub fn of_stack(stack: &Stack) -> Result<Self> {
+        let output = |name: &str| stack.output(name).map(str::to_owned);
+        Ok(Self {
+            sdk: stack.sdk_config(),
+            ledger_table: output("LedgerTableName")?,
+            notifications: output("NotificationsQueueUrl")?,
+            undelivered: output("UndeliveredQueueUrl")?,
+        })
+    }
+
+    /// The rows of what was given up.
+    pub fn rows(&self) -> UndeliveredRows {
+        UndeliveredRows::new(dynamodb(&self.sdk), self.ledger_table.clone())
+    }
+
+    /// The queues, to send to.
+    pub fn queues(&self) -> Queues {
+        Queues::new(sqs(&self.sdk), self.notifications.clone(), Some(self.undelivered.clone()))
+    }
+}
+
+fn given(option: Option<&String>, variable: &str) -> Option<String> {
+    option.cloned().or_else(|| environment(variable)).filter(|text| !text.is_empty())
+}
+
+async fn local(options: &str) -> Result<Stack> {
+    match Stack::find(&Checkout::find()?.scratch()).await? {
+        Some(stack) => Ok(stack),
+        None => {
+            bail!("no local stack is up: start one with `make up`, or give {options} of the stack you mean")
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! `arauto undelivered`: what was given up, by receiver, endpoint, outcome and window.
+
+mod command;
+mod filter;
+mod listing;
+mod queue;
+mod summary;
+
+#[cfg(test)]
+pub(crate) use listing::tests;
+
+pub use command::{UndeliveredArgs, run};
+pub use filter::{Filter, FilterArgs, Window};
+pub use listing::{Listed, Listing};
+pub use queue::{Held, Kind, Resting, UndeliveredQueue};
+pub use summary::{Group, groups, write_groups};

@@ -1,0 +1,228 @@
+//! The undelivered queue, looked at without taking anything away: what is received is held, then let go.
+
+use std::collections::HashSet;
+
+use anyhow::{Context as _, Result};
+use aws_config::SdkConfig;
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{
+    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message,
+    MessageSystemAttributeName, QueueAttributeName,
+};
+use futures_util::future::try_join_all;
+use serde::Serialize;
+use webhook::aws::sqs;
+use webhook::delivery::AttemptMessage;
+
+/// The most messages that SQS hands out, lets go or deletes in one call.
+const BATCH: i32 = 10;
+/// A receive that waits asks all of the service's servers, so a queue that answers nothing twice is empty.
+const WAIT_S: i32 = 1;
+const EMPTY_TWICE: usize = 2;
+/// Counting a thousand messages takes some seconds.
+const COUNTED_WITHIN_S: i32 = 60;
+/// How many calls run at once.
+const AT_ONCE: usize = 8;
+
+/// The queue of what was given up.
+#[derive(Clone, Debug)]
+pub struct UndeliveredQueue {
+    client: Client,
+    url: String,
+}
+
+/// A message that nobody else receives for the moment.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// Its text.
+    pub body: String,
+    /// Its message group, which is the receiver.
+    pub group: Option<String>,
+    /// How it came into the queue.
+    pub kind: Kind,
+    id: String,
+    receipt: String,
+}
+
+/// How a message came into the undelivered queue.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// Dispatch gave its notification up: there is a row that lists it.
+    GivenUp,
+    /// Dispatch could not read it.
+    Unreadable,
+    /// SQS moved it here, after a fault of ours had kept it too often.
+    SetAside,
+}
+
+/// What rests in the queue.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct Resting {
+    /// Messages of notifications that were given up and are listed.
+    pub given_up: usize,
+    /// Messages that cannot be read.
+    pub unreadable: usize,
+    /// Messages that SQS moved here after faults of ours.
+    pub set_aside: usize,
+    /// Whether there are more: not all of them could be looked at.
+    pub at_least: bool,
+}
+
+impl UndeliveredQueue {
+    /// Uses this queue, by URL.
+    pub fn new(sdk: &SdkConfig, url: String) -> Self {
+        Self { client: sqs(sdk), url }
+    }
+
+    /// Counts what rests in the queue, looking at so many messages at most.
+    pub async fn count(&self, most: usize) -> Result<Resting> {
+        let held = self.hold(most, COUNTED_WITHIN_S).await?;
+        let at_least = self.depth().await? > held.len();
+        self.let_go(&held).await?;
+        let of = |kind| held.iter().filter(|held| held.kind == kind).count();
+        Ok(Resting {
+            given_up: of(Kind::GivenUp),
+            unreadable: of(Kind::Unreadable),
+            set_aside: of(Kind::SetAside),
+            at_least,
+        })
+    }
+
+    /// Holds what the queue hands out, until it has no more or so many are held. What is neither let go nor deleted shows again
+    /// after so many seconds.
+    pub async fn hold(&self, most: usize, seconds: i32) -> Result<Vec<Held>> {
+        let (mut held, mut seen, mut empty) = (Vec::new(), HashSet::new(), 0);
+        while empty < EMPTY_TWICE && held.len() < most {
+            let received = self
+                .client
+                .receive_message()
+                .queue_url(&self.url)
+                .max_number_of_messages(BATCH)
+                .visibility_timeout(seconds)
+                .wait_time_seconds(WAIT_S)
+                .message_attribute_names("All")
+                .message_system_attribute_names(MessageSystemAttributeName::All)
+                .send()
+                .await
+                .map_err(aws_sdk_sqs::Error::from)
+                .context("failed to look into the undelivered queue: check its URL, your region and your credentials")?;
+            // One that comes again is one whose time ran out: all have been seen.
+            let new: Vec<_> =
+                received.messages.unwrap_or_default().into_iter().filter_map(Held::read).collect();
+            let new: Vec<_> = new.into_iter().filter(|held| seen.insert(held.id.clone())).collect();
+            empty = if new.is_empty() { empty + 1 } else { 0 };
+            held.extend(new);
+        }
+        Ok(held)
+    }
+
+    /// Lets others receive what was held, at once.
+    pub async fn let_go(&self, held: &[Held]) -> Result<()> {
+        let calls = held.chunks(BATCH.unsigned_abs() as usize).map(|batch| {
+            let entries = batch.iter().enumerate().map(|(index, held)| {
+                ChangeMessageVisibilityBatchRequestEntry::builder()
+                    .id(index.to_string())
+                    .receipt_handle(&held.receipt)
+                    .visibility_timeout(0)
+                    .build()
+                    .expect("id and receipt are set")
+            });
+            let request = self.client.change_message_visibility_batch().queue_url(&self.url);
+            request.set_entries(Some(entries.collect())).send()
+        });
+        for calls in chunks(calls) {
+            try_join_all(calls).await.map_err(aws_sdk_sqs::Error::from).context(
+                "failed to let messages of the undelivered queue go; they show again by themselves",
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Deletes messages and returns how many the queue says are gone.
+    pub async fn delete(&self, held: &[Held]) -> Result<usize> {
+        let mut gone = 0;
+        let calls = held.chunks(BATCH.unsigned_abs() as usize).map(|batch| {
+            let entries = batch.iter().enumerate().map(|(index, held)| {
+                DeleteMessageBatchRequestEntry::builder()
+                    .id(index.to_string())
+                    .receipt_handle(&held.receipt)
+                    .build()
+                    .expect("id and receipt are set")
+            });
+            let request = self.client.delete_message_batch().queue_url(&self.url);
+            request.set_entries(Some(entries.collect())).send()
+        });
+        for calls in chunks(calls) {
+            let answers = try_join_all(calls)
+                .await
+                .map_err(aws_sdk_sqs::Error::from)
+                .context("failed to delete from the undelivered queue")?;
+            gone += answers.iter().map(|answer| answer.successful().len()).sum::<usize>();
+        }
+        Ok(gone)
+    }
+
+    /// How many messages the queue believes to have, the held ones included.
+    async fn depth(&self) -> Result<usize> {
+        let names = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ];
+        let request = self.client.get_queue_attributes().queue_url(&self.url);
+        let answer = request.set_attribute_names(Some(names.to_vec())).send().await;
+        let answer =
+            answer.map_err(aws_sdk_sqs::Error::from).context("failed to ask for the queue's depth")?;
+        let number = |name| answer.attributes()?.get(name)?.parse::<usize>().ok();
+        Ok(names.iter().filter_map(number).sum())
+    }
+}
+
+impl Held {
+    fn read(message: Message) -> Option<Self> {
+        let attributes = message.message_attributes.unwrap_or_default();
+        let reason = attributes.get("reason").and_then(|reason| reason.string_value());
+        let system = message.attributes.unwrap_or_default();
+        Some(Self {
+            kind: Kind::of(reason),
+            group: system.get(&MessageSystemAttributeName::MessageGroupId).cloned(),
+            body: message.body.unwrap_or_default(),
+            id: message.message_id?,
+            receipt: message.receipt_handle?,
+        })
+    }
+
+    /// Reads the request for an attempt that the message is; nothing where it cannot be read.
+    pub fn message(&self) -> Option<AttemptMessage> {
+        AttemptMessage::from_json(&self.body).ok()
+    }
+}
+
+impl Kind {
+    fn of(reason: Option<&str>) -> Self {
+        match reason {
+            None => Self::SetAside,
+            Some("unreadable_message") => Self::Unreadable,
+            Some(_) => Self::GivenUp,
+        }
+    }
+}
+
+/// Takes a few at a time.
+fn chunks<T>(mut items: impl Iterator<Item = T>) -> impl Iterator<Item = Vec<T>> {
+    std::iter::from_fn(move || {
+        let chunk: Vec<_> = items.by_ref().take(AT_ONCE).collect();
+        (!chunk.is_empty()).then_some(chunk)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_reason_was_moved_by_sqs() {
+        assert_eq!(Kind::of(None), Kind::SetAside);
+        assert_eq!(Kind::of(Some("unreadable_message")), Kind::Unreadable);
+        assert_eq!(Kind::of(Some("timeout")), Kind::GivenUp);
+    }
+}

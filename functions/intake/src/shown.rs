@@ -1,0 +1,31 @@
+//! What became of a notification, for whoever has its id.
+
+use lambda_http::{Request, RequestExt, Response};
+use webhook::answer::{Problem, json};
+use webhook::aws::LedgerReader;
+use webhook::notification::NotificationId;
+use webhook::telemetry::Chain;
+
+const PATH: &str = "/v1/notifications/";
+
+/// Finds the text that a request asks about; nothing if it asks for something else.
+pub(crate) fn asked(request: &Request) -> Option<String> {
+    let segment = request.uri().path().strip_prefix(PATH)?;
+    let parameters = request.path_parameters();
+    Some(parameters.first("notificationId").unwrap_or(segment).to_owned())
+}
+
+/// Answers with what the ledger says of a notification.
+pub(crate) async fn show(ledger: &LedgerReader, asked: &str) -> Result<Response<String>, Problem> {
+    let id: NotificationId = asked
+        .parse()
+        .map_err(|error| Problem::malformed(format!("The path's notification id is wrong: {error}.")))?;
+    match ledger.notification(&id).await {
+        Ok(Some(shown)) => Ok(json(200, &shown)),
+        Ok(None) => Err(Problem::not_found(format!("No notification {id} has begun its first attempt."))),
+        Err(error) => {
+            tracing::error!(notification_id = %id, error = %Chain(&error), "The ledger could not be read.");
+            Err(Problem::unavailable("The ledger could not be read. Ask again."))
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The ledger, read: each look-up is one request, as names lead to their partitions.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+
+use super::cause::cause;
+use super::ledger::{LedgerError, text};
+use crate::delivery::{AttemptNumber, AttemptShown, NotificationShown, Status};
+use crate::notification::{Endpoint, InteractionId, NotificationId, Partition};
+
+type Row = HashMap<String, AttributeValue>;
+
+/// Finds what the ledger says.
+#[derive(Clone, Debug)]
+pub struct LedgerReader {
+    client: Client,
+    table: String,
+}
+
+impl LedgerReader {
+    /// Reads this table.
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// Finds a notification by its name.
+    pub async fn notification(&self, id: &NotificationId) -> Result<Option<NotificationShown>, LedgerError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("partition", text(id.partition()))
+            .key("notification", text(id))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| LedgerError::service("find a notification", cause(error)))?;
+        answer.item.map(|row| shown(&row).ok_or(LedgerError::Unreadable)).transpose()
+    }
+
+    /// Finds the notification that an attempt belongs to.
+    pub async fn attempt(&self, id: InteractionId) -> Result<Option<NotificationShown>, LedgerError> {
+        let name = id.to_string();
+        let is_it =
+            |shown: &NotificationShown| shown.attempts.iter().any(|attempt| attempt.interaction_id == name);
+        Ok(self.partition(id.partition()).await?.into_iter().find(is_it))
+    }
+
+    /// Finds the notifications of a resource, in the order of their events.
+    pub async fn resource(
+        &self,
+        endpoint: Endpoint,
+        id: &str,
+    ) -> Result<Vec<NotificationShown>, LedgerError> {
+        let mut found = self.partition(Partition::of_id(endpoint, id)).await?;
+        // Two resources may share a partition.
+        found.retain(|shown| shown.resource_id == id && shown.endpoint == endpoint.row().code);
+        let first_attempt = |shown: &NotificationShown| shown.attempts.first().map(|first| first.started_at);
+        found.sort_by_key(|shown| {
+            (shown.event_instant.parse::<Timestamp>().unwrap_or(Timestamp::MAX), first_attempt(shown))
+        });
+        Ok(found)
+    }
+
+    async fn partition(&self, partition: Partition) -> Result<Vec<NotificationShown>, LedgerError> {
+        let mut rows = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("#partition = :partition")
+            // "partition" is a reserved word of DynamoDB.
+            .expression_attribute_names("#partition", "partition")
+            .expression_attribute_values(":partition", text(partition))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send();
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().await {
+            let row = row.map_err(|error| LedgerError::service("look a partition up", cause(error)))?;
+            found.push(shown(&row).ok_or(LedgerError::Unreadable)?);
+        }
+        Ok(found)
+    }
+}
+
+/// Reads a row. Fails for one that this version cannot have written.
+fn shown(row: &Row) -> Option<NotificationShown> {
+    let status: Status = text_of(row, "status")?.parse().ok()?;
+    let attempts = (1..=u64::from(AttemptNumber::MOST)).filter_map(|number| {
+        let attempt = AttemptNumber::try_from(number).ok()?;
+        Some(attempt_of(attempt, row.get(&format!("attempt_{attempt}"))?.as_m().ok()?))
+    });
+    Some(NotificationShown {
+        notification_id: text_of(row, "notification")?,
+        status: status.as_str().to_owned(),
+        client_id: text_of(row, "client_id")?,
+        endpoint: text_of(row, "endpoint")?,
+        resource_id: text_of(row, "resource_id")?,
+        api_version: text_of(row, "api_version"),
+        event_instant: text_of(row, "event_instant")?,
+        accepted_at: instant(row, "accepted_at"),
+        reason: text_of(row, "reason"),
+        replay_of: text_of(row, "replay_of"),
+        attempts: attempts.collect::<Option<_>>()?,
+    })
+}
+
+fn attempt_of(attempt: AttemptNumber, map: &Row) -> Option<AttemptShown> {
+    Some(AttemptShown {
+        attempt: attempt.get(),
+        interaction_id: text_of(map, "interaction_id")?,
+        base_uri: text_of(map, "base_uri")?,
+        started_at: instant(map, "started_at")?,
+        ended_at: instant(map, "ended_at"),
+        outcome: text_of(map, "outcome"),
+        status: number(map, "status").and_then(|status| status.try_into().ok()),
+        peer: text_of(map, "peer"),
+        tls: text_of(map, "tls"),
+    })
+}
+
+fn text_of(row: &Row, name: &str) -> Option<String> {
+    row.get(name)?.as_s().ok().cloned()
+}
+
+fn number(row: &Row, name: &str) -> Option<i64> {
+    row.get(name)?.as_n().ok()?.parse().ok()
+}
+
+fn instant(row: &Row, name: &str) -> Option<Timestamp> {
+    Timestamp::from_millisecond(number(row, name)?).ok()
+}

@@ -1,0 +1,335 @@
+//! What is given up is listed, replayed once, and leaves the undelivered queue; also when a step fails in between. Dispatch and
+//! the command run in this process, on the stand-in for AWS.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arauto::receiver::{Settings, Twin};
+use arauto::replay::{Plan, Replayer, Sent, Stop, Swept, move_back, sweep};
+use arauto::target::Target;
+use arauto::undelivered::{Filter, Listed, Listing, UndeliveredQueue, Window};
+use dispatch::Dispatch;
+use jiff::SignedDuration;
+use serde_json::Value;
+use tests::aws::{Fault, Functions, LEDGER, Message, NOTIFICATIONS, PKI, UNDELIVERED, kept, shown as asked};
+use tests::contract::Contract;
+use webhook::aws::{LedgerReader, dynamodb};
+use webhook::delivery::AttemptMessage;
+use webhook::notification::{Endpoint, StateChange};
+
+const CLIENT: &str = "itp-1";
+/// Fast enough that no test waits.
+const RATE: u32 = 1_000;
+
+struct Bench {
+    functions: Functions,
+    twin: Twin,
+    dispatch: Arc<Dispatch>,
+    target: Target,
+    stop: Stop,
+    /// Keeps `stop` from being asked for by nobody.
+    asked: tokio::sync::watch::Sender<bool>,
+}
+
+impl Bench {
+    async fn new(answers: &str) -> Self {
+        let functions = Functions::default();
+        functions.put_identity(&PKI.sender);
+        let settings = Settings {
+            answers: answers.parse().unwrap(),
+            ..Settings::new(PKI.receiver.clone(), PKI.sender_authority.root_pem())
+        };
+        let twin = Twin::start(settings).await.unwrap();
+        functions.register(CLIENT, &twin.base_uri()).await;
+        let dispatch = functions.dispatch(&functions.hands).await;
+        dispatch.sender.prepare().await.ok();
+        let target = Target {
+            sdk: functions.aws.sdk_config().await,
+            ledger_table: LEDGER.to_owned(),
+            notifications: NOTIFICATIONS.to_owned(),
+            undelivered: UNDELIVERED.to_owned(),
+        };
+        let (asked, stop) = Stop::channel();
+        Self { functions, twin, dispatch, target, stop, asked }
+    }
+
+    fn payment(&self, resource: &str) -> AttemptMessage {
+        let now = self.functions.hands.now();
+        let change = arauto::local::change(Endpoint::PixPayment, CLIENT, resource, now);
+        AttemptMessage::first(StateChange::from_json(&change, "").unwrap(), now).unwrap()
+    }
+
+    /// Lets every message that waits have its attempt, until none waits; one that is kept comes again.
+    async fn settle(&self) {
+        loop {
+            let messages = self.functions.aws.take_messages(NOTIFICATIONS);
+            let Some(longest) = messages.iter().map(|message| message.delay_s).max() else { return };
+            self.functions.hands.advance(SignedDuration::from_secs(longest.try_into().unwrap()));
+            let bodies: Vec<_> = messages.iter().map(|message| message.body.clone()).collect();
+            for index in kept(&self.dispatch, &bodies).await {
+                self.functions.aws.put_message(NOTIFICATIONS, messages[index].clone());
+            }
+        }
+    }
+
+    /// Has notifications fail three times.
+    async fn give_up(&self, resources: &[&str]) -> Vec<AttemptMessage> {
+        let messages: Vec<_> = resources.iter().map(|resource| self.payment(resource)).collect();
+        let bodies: Vec<_> = messages.iter().map(AttemptMessage::to_json).collect();
+        assert_eq!(kept(&self.dispatch, &bodies).await, [0_usize; 0]);
+        self.settle().await;
+        messages
+    }
+
+    async fn listing(&self) -> Listing {
+        let until = self.functions.hands.now();
+        let window = Window { since: until - SignedDuration::from_hours(24), until };
+        let filter = Filter { clients: vec![], endpoints: vec![], outcomes: vec![], window };
+        Listing::read(&self.target.rows(), &filter).await.unwrap()
+    }
+
+    async fn replay(&mut self) -> (Sent, Result<(), String>) {
+        let plan = Plan::new(self.listing().await, None, RATE);
+        let replayer = Replayer::new(&self.target, self.functions.hands.clock(), RATE);
+        let (sent, result) = replayer.send(&plan.to_send, &mut self.stop, |_| ()).await;
+        (sent, result.map_err(|error| format!("{error:#}")))
+    }
+
+    async fn sweep(&self) -> Swept {
+        let listing = self.listing().await;
+        let replayed = listing.notifications.iter().filter(|listed| listed.is_replayed());
+        let replayed: BTreeSet<_> = replayed.map(|listed| listed.id().as_str()).collect();
+        let queue = UndeliveredQueue::new(&self.target.sdk, UNDELIVERED.to_owned());
+        sweep(&queue, &replayed).await.unwrap()
+    }
+}
+
+fn sent(sent: usize, already: usize) -> Sent {
+    Sent { sent, already, ..Sent::default() }
+}
+
+fn marks(input: &Value) -> bool {
+    input["UpdateExpression"].as_str().is_some_and(|expression| expression.contains("replayed_at"))
+}
+
+#[tokio::test]
+async fn a_replay_is_a_notification_of_its_own_with_the_same_body_and_is_sent_once() {
+    let mut bench = Bench::new("503,503,503,202").await;
+    let original = bench.give_up(&["p-1"]).await.remove(0);
+    assert_eq!(bench.replay().await, (sent(1, 0), Ok(())));
+    bench.settle().await;
+
+    let received = bench.twin.received();
+    assert_eq!(received.len(), 4);
+    assert_eq!((&received[3].path, &received[3].body), (&received[0].path, &received[0].body));
+    let headers =
+        |at: usize| received[at].headers.iter().map(|header| header.name.clone()).collect::<Vec<_>>();
+    assert_eq!(headers(3), headers(0));
+    let replay = original.notification.replay();
+    let reader = LedgerReader::new(dynamodb(&bench.target.sdk), LEDGER.to_owned());
+    let shown = reader.notification(&replay).await.unwrap().unwrap();
+    assert_eq!(shown.status, "delivered");
+    assert_eq!(shown.replay_of.as_deref(), Some(original.notification.as_str()));
+    let answer = asked(&bench.functions.intake().await, replay.as_str()).await;
+    Contract::read().unwrap().check("get", "/v1/notifications/{notificationId}", &answer).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&answer.body).unwrap(), serde_json::to_value(&shown).unwrap());
+    let same = reader.attempt(shown.attempts[0].interaction_id.parse().unwrap()).await.unwrap();
+    assert_eq!(same.as_ref(), Some(&shown));
+    let of_resource = reader.resource(Endpoint::PixPayment, "p-1").await.unwrap();
+    let ids: Vec<_> = of_resource.iter().map(|shown| shown.notification_id.as_str()).collect();
+    assert_eq!(ids, [original.notification.as_str(), replay.as_str()]);
+    assert_eq!(of_resource[0].attempts.len(), 3);
+
+    assert_eq!(bench.replay().await, (sent(0, 0), Ok(())));
+    bench.settle().await;
+    assert_eq!(bench.twin.count(), 4);
+    assert_eq!(bench.sweep().await, Swept { deleted: 1, left: 0 });
+    assert_eq!(bench.functions.aws.take_messages(UNDELIVERED), []);
+}
+
+#[tokio::test]
+async fn a_mark_that_was_lost_sends_the_same_name_again_and_the_receiver_hears_it_once() {
+    let mut bench = Bench::new("503,503,503,202").await;
+    bench.give_up(&["p-1"]).await;
+    bench.functions.aws.fails_where("UpdateItem", marks, Fault::DENIED);
+    let (first, result) = bench.replay().await;
+    assert_eq!(first, sent(1, 0));
+    assert!(result.unwrap_err().contains("could not be marked"));
+    bench.functions.aws.recovers();
+    // Before dispatch had its turn, so that the ledger does not know the replay yet.
+    assert_eq!(bench.replay().await, (sent(1, 0), Ok(())));
+    let names: Vec<_> =
+        bench.functions.aws.visible_messages(NOTIFICATIONS).into_iter().map(|m| m.body).collect();
+    assert_eq!(names.len(), 2);
+    assert_eq!(names[0], names[1]);
+    bench.settle().await;
+    assert_eq!(bench.twin.count(), 4);
+}
+
+#[tokio::test]
+async fn a_mark_that_was_lost_is_made_good_by_what_the_ledger_knows() {
+    let mut bench = Bench::new("503,503,503,202").await;
+    bench.give_up(&["p-1"]).await;
+    bench.functions.aws.fails_where("UpdateItem", marks, Fault::DENIED);
+    bench.replay().await.1.unwrap_err();
+    bench.functions.aws.recovers();
+    bench.settle().await;
+    assert_eq!(bench.replay().await, (sent(0, 1), Ok(())));
+    assert!(bench.listing().await.notifications[0].is_replayed());
+    assert_eq!(bench.functions.aws.take_messages(NOTIFICATIONS), []);
+    assert_eq!(bench.twin.count(), 4);
+}
+
+#[tokio::test]
+async fn what_the_queue_refuses_is_told_and_goes_the_next_time() {
+    let mut bench = Bench::new("503").await;
+    let [refused, taken] = <[_; 2]>::try_from(bench.give_up(&["p-1", "p-2"]).await).unwrap();
+    bench.functions.aws.refuses_messages_with(refused.notification.replay().as_str());
+    let (first, result) = bench.replay().await;
+    assert_eq!(first, Sent { sent: 1, refused: 1, ..Sent::default() });
+    assert!(result.unwrap_err().contains("did not take everything"));
+    let listing = bench.listing().await;
+    let replayed = listing.notifications.iter().filter(|listed| listed.is_replayed());
+    assert_eq!(replayed.map(Listed::id).collect::<Vec<_>>(), [&taken.notification]);
+    bench.functions.aws.recovers();
+    assert_eq!(bench.replay().await, (sent(1, 0), Ok(())));
+}
+
+#[tokio::test]
+async fn a_replay_that_fails_three_times_is_listed_and_can_itself_be_replayed() {
+    let mut bench = Bench::new("503").await;
+    let original = bench.give_up(&["p-1"]).await.remove(0);
+    bench.replay().await.1.unwrap();
+    bench.settle().await;
+    let listing = bench.listing().await;
+    let [first, second] = listing.notifications.as_slice() else { panic!("two are listed") };
+    assert_eq!(second.undelivered.message.replay_of.as_ref(), Some(&original.notification));
+    assert_eq!((first.is_replayed(), second.is_replayed()), (true, false));
+    assert_eq!(bench.replay().await, (sent(1, 0), Ok(())));
+    bench.settle().await;
+    assert_eq!(bench.twin.count(), 9);
+    // The queue has all three; only what was replayed leaves it.
+    assert_eq!(bench.sweep().await, Swept { deleted: 2, left: 1 });
+    let left = bench.functions.aws.visible_messages(UNDELIVERED);
+    assert_eq!(left.len(), 1);
+    let left = AttemptMessage::from_json(&left[0].body).unwrap();
+    assert_eq!(left.notification, original.notification.replay().replay());
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_gone_gets_no_replay() {
+    let mut bench = Bench::new("503").await;
+    let original = bench.give_up(&["p-1"]).await.remove(0);
+    bench.functions.remove(CLIENT).await;
+    bench.functions.hands.advance(SignedDuration::from_mins(1));
+    assert_eq!(bench.replay().await, (sent(1, 0), Ok(())));
+    bench.settle().await;
+    let row = bench.functions.aws.ledger_row(original.notification.replay().as_str()).unwrap();
+    assert_eq!((row.text("status"), row.text("reason")), ("cancelled", "no_receiver"));
+    assert_eq!(row.text("replay_of"), original.notification.as_str());
+    assert_eq!(bench.twin.count(), 3);
+}
+
+#[tokio::test]
+async fn who_asks_a_replay_to_stop_can_go_on_later() {
+    let mut bench = Bench::new("503").await;
+    let resources: Vec<_> = (0..12).map(|number| format!("p-{number}")).collect();
+    bench.give_up(&resources.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let plan = Plan::new(bench.listing().await, None, RATE);
+    let replayer = Replayer::new(&bench.target, bench.functions.hands.clock(), RATE);
+    let asked = &bench.asked;
+    let (first, result) =
+        replayer.send(&plan.to_send, &mut bench.stop, |_| asked.send_modify(|asked| *asked = true)).await;
+    result.unwrap();
+    assert_eq!(first, Sent { sent: 10, stopped: true, ..Sent::default() });
+    bench.asked.send_replace(false);
+    assert_eq!(bench.replay().await, (sent(2, 0), Ok(())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_keeps_its_rate() {
+    let bench = Bench::new("503").await;
+    let listed = |number: usize| {
+        let message = bench.payment(&format!("p-{number}"));
+        let undelivered = webhook::delivery::Undelivered {
+            message,
+            outcome: "timeout".to_owned(),
+            interaction_id: "7f1c2b1e-5a0e-4a9e-9d6b-0c8f5a3e1d22".parse().unwrap(),
+            gave_up_at: bench.functions.hands.now(),
+            replayed_at: None,
+        };
+        Listed { undelivered, copies: Vec::new() }
+    };
+    let all: Vec<_> = (0..25).map(listed).collect();
+    let replayer = Replayer::new(&bench.target, bench.functions.hands.clock(), 2);
+    let started = tokio::time::Instant::now();
+    let (sent, result) = replayer.send(&all, &mut bench.stop.clone(), |_| ()).await;
+    result.unwrap();
+    assert_eq!(sent.sent, 25);
+    // Two a second: the last of them goes after twelve seconds.
+    assert_eq!(started.elapsed().as_secs(), 12);
+}
+
+#[tokio::test]
+async fn what_sqs_set_aside_goes_back_unchanged_and_nothing_else_does() {
+    let mut bench = Bench::new("202").await;
+    let message = |body: &str, reason: Option<&str>| Message {
+        body: body.to_owned(),
+        delay_s: 0,
+        group: Some(CLIENT.to_owned()),
+        reason: reason.map(str::to_owned),
+    };
+    let payment = bench.payment("p-1").to_json();
+    let aws = bench.functions.aws.clone();
+    for message in [
+        message("given up", Some("timeout")),
+        message(&payment, None),
+        message("{", Some("unreadable_message")),
+    ] {
+        aws.put_message(UNDELIVERED, message);
+    }
+    let queue = UndeliveredQueue::new(&bench.target.sdk, UNDELIVERED.to_owned());
+    let resting = queue.count(1_000).await.unwrap();
+    assert_eq!((resting.given_up, resting.unreadable, resting.set_aside), (1, 1, 1));
+    assert!(!resting.at_least);
+    assert_eq!(aws.visible_messages(UNDELIVERED).len(), 3);
+
+    let moved = move_back(&bench.target, RATE, None, &mut bench.stop, |_| ()).await.unwrap();
+    assert_eq!((moved.moved, moved.left), (1, 0));
+    assert_eq!(aws.visible_messages(NOTIFICATIONS), [message(&payment, None)]);
+    let left: Vec<_> = aws.visible_messages(UNDELIVERED).into_iter().map(|left| left.body).collect();
+    assert_eq!(left, ["given up", "{"]);
+    bench.settle().await;
+    assert_eq!(bench.twin.count(), 1);
+}
+
+#[tokio::test]
+async fn what_could_not_be_moved_back_stays_where_it_was() {
+    let mut bench = Bench::new("202").await;
+    let aws = bench.functions.aws.clone();
+    let payment = bench.payment("p-1").to_json();
+    let message = Message { body: payment, delay_s: 0, group: None, reason: None };
+    aws.put_message(UNDELIVERED, message.clone());
+    aws.fails("SendMessageBatch", Fault::DENIED);
+    move_back(&bench.target, RATE, None, &mut bench.stop, |_| ()).await.unwrap_err();
+    assert_eq!(aws.visible_messages(UNDELIVERED), [message]);
+}
+
+#[tokio::test]
+async fn who_asks_for_a_notification_that_is_not_there_is_told_why() {
+    let bench = Bench::new("202").await;
+    let (intake, contract) = (bench.functions.intake().await, Contract::read().unwrap());
+    let unknown = bench.payment("p-1").notification.to_string();
+    let (short, capital) = (unknown.replacen(char::is_alphanumeric, "", 1), unknown.to_uppercase());
+    for (id, status) in [(unknown.as_str(), 404), (&*short, 400), (&capital, 400), ("", 400), ("a/b", 400)] {
+        let answer = asked(&intake, id).await;
+        contract.check("get", "/v1/notifications/{notificationId}", &answer).unwrap();
+        assert_eq!(answer.status, status, "{id}: {}", answer.text());
+    }
+    bench.functions.aws.fails("GetItem", Fault::DENIED);
+    let answer = asked(&intake, &unknown).await;
+    contract.check("get", "/v1/notifications/{notificationId}", &answer).unwrap();
+    assert_eq!(answer.status, 503);
+}
