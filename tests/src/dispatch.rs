@@ -7,7 +7,7 @@ use anyhow::Result;
 use arauto::local::AUTHORISATION_SERVER_ID;
 use arauto::stack::Stack;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use dispatch::{Dispatch, FirstUses, Sender};
+use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender};
 use jiff::SignedDuration;
 use webhook::address::AddressPolicy;
 use webhook::aws::{DirectoryTable, Ledger, Queues, Receivers, Secrets, dynamodb, secrets_manager, sqs};
@@ -67,6 +67,8 @@ fn on_stack(stack: &Stack, chance: Chance) -> Result<Dispatch> {
         first_uses: FirstUses::new(directory, metrics.clone()),
         servers,
         sender: Arc::new(sender),
+        crowd: Crowd::default(),
+        hangs: Hangs::default(),
         metrics,
         clock,
         chance,

@@ -15,7 +15,7 @@ use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use tests::aws::{Functions, post};
 use tests::contract::{Contract, file};
-use webhook::aws::CALL_TIMEOUT;
+use webhook::aws::{CALL_TIMEOUT, SLOW_MARK_ATTRIBUTES};
 use webhook::delivery::{EXCHANGE_DEADLINE, LEASE, LONGEST_RETURN, Reception, VISIBILITY};
 use webhook::directory::RegistrationCall;
 use webhook::notification::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, StateChange};
@@ -109,6 +109,22 @@ fn each_setting_that_a_function_reads_is_set_and_none_more() {
         let variables = resource["Properties"]["Environment"]["Variables"].as_object().unwrap();
         assert_eq!(variables.keys().cloned().collect::<BTreeSet<_>>(), read, "{function}");
     }
+}
+
+#[test]
+fn dispatch_may_write_nothing_of_a_receiver_but_the_mark_of_one_that_hangs() {
+    let role = &resources()["DispatchRole"];
+    let statements = role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"].as_array().unwrap();
+    let of_receivers = |statement: &&Value| statement["Resource"] == "ReceiversTable.Arn";
+    let mut writes =
+        statements.iter().filter(of_receivers).filter(|allowed| allowed["Action"] != "dynamodb:GetItem");
+    let write = writes.next().unwrap();
+    assert_eq!(writes.next(), None);
+    assert_eq!(write["Action"], "dynamodb:UpdateItem");
+    let attributes =
+        write["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"].as_array().unwrap();
+    let allowed: Vec<_> = attributes.iter().map(text).collect();
+    assert_eq!(allowed, [&["client_id"], &SLOW_MARK_ATTRIBUTES[..]].concat());
 }
 
 #[test]

@@ -1,22 +1,33 @@
 //! One message, from its text to what the ledger says of it.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::timeout;
-use webhook::aws::{AttemptRecord, Begin, Cancel, ReceiversError};
+use tokio::time::{Instant, timeout_at};
+use webhook::aws::{AttemptRecord, Begin, Cancel, Found};
 use webhook::delivery::{
-    AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Failure, Next, Outcome, Resolution, Status,
-    Undelivered, delay_seconds, is_late, next, resolve,
+    AttemptMessage, AttemptNumber, Failure, Next, Outcome, Resolution, Status, Undelivered, delay_seconds,
+    is_late, next, resolve,
 };
 use webhook::directory::Receiver;
 use webhook::notification::{InteractionId, Notification, Plan, plan};
 use webhook::peer::Client;
 
 use crate::Dispatch;
+use crate::crowd::Place;
 use crate::fault::{Fault, PREPARE};
 use crate::record::Record;
 
 /// A message that comes earlier than it should by no more than this waits here; one that comes earlier still is sent on.
 const WORTH_WAITING: SignedDuration = SignedDuration::from_secs(2);
+
+/// What an attempt is made with.
+struct Means {
+    client: Client,
+    within: Duration,
+    /// Held while the exchange is under way.
+    place: Place,
+}
 
 impl Dispatch {
     /// Works through one message. `Ok` means that it can be deleted.
@@ -32,16 +43,17 @@ impl Dispatch {
         if self.waits(&message).await? {
             return Ok(());
         }
-        // Both at once and under one limit: a table or secret that does not answer keeps this message, not the batch.
-        let prepared =
-            timeout(PREPARE, async { tokio::join!(self.receiver(&message), self.client(&message)) }).await;
-        let (receiver, client) = prepared.map_err(|_| Fault::Slow)?;
-        let receiver = receiver?;
-        match (plan(&message.change, receiver.as_ref(), &self.servers), receiver) {
+        let until = Instant::now() + PREPARE;
+        let prepared = timeout_at(until, self.prepare(&message)).await.map_err(|_| Fault::Slow)?;
+        let (place, found, client) = prepared?;
+        match (plan(&message.change, found.as_ref().map(|found| &found.receiver), &self.servers), found) {
             // Before the attempt begins: an identity that cannot be used must not consume it.
-            (Plan::Notify(notification), Some(receiver)) => {
+            (Plan::Notify(notification), Some(found)) => {
+                let client = client?;
+                let within = self.time_for(&found, until).await;
+                let means = Means { client, within, place };
                 // In a box, as the task would else hold the two largest futures of a message in one.
-                Box::pin(self.attempt(&message, &notification, &receiver, &client?)).await
+                Box::pin(self.attempt(&message, &notification, &found.receiver, means)).await
             }
             (Plan::Misconfigured(missing), _) => Err(missing.into()),
             (Plan::NotNotifiable(rule), _) => self.cancel(&message, rule.code()).await,
@@ -49,14 +61,18 @@ impl Dispatch {
         }
     }
 
-    /// Finds the message's receiver; for a later attempt as it is now, as it may have been removed or moved meanwhile.
-    async fn receiver(&self, message: &AttemptMessage) -> Result<Option<Receiver>, ReceiversError> {
+    /// Waits for a place among the attempts to the receiver, then finds receiver and client, both at once: a table or secret
+    /// that does not answer keeps this message, not the batch.
+    async fn prepare(
+        &self,
+        message: &AttemptMessage,
+    ) -> Result<(Place, Option<Found>, Result<Client, Fault>), Fault> {
         let client_id = &message.change.client_id;
-        if message.attempt == AttemptNumber::FIRST {
-            self.receivers.find(client_id).await
-        } else {
-            self.receivers.find_now(client_id).await
-        }
+        // First, as what is found must not grow old meanwhile (guarantee G5).
+        let place = self.crowd.place(client_id).await.ok_or(Fault::Crowded)?;
+        let receiver = self.receivers.find_for(client_id, message.attempt);
+        let (found, client) = tokio::join!(receiver, self.client(message));
+        Ok((place, found?, client))
     }
 
     /// Finds the client that presents the identity of the change's brand.
@@ -100,7 +116,7 @@ impl Dispatch {
         message: &AttemptMessage,
         notification: &Notification,
         receiver: &Receiver,
-        client: &Client,
+        Means { client, within, place }: Means,
     ) -> Result<(), Fault> {
         let id = InteractionId::new(message.notification.partition(), &self.chance);
         let mut record = AttemptRecord {
@@ -117,7 +133,8 @@ impl Dispatch {
         if !self.begin(message, &record).await? {
             return Ok(());
         }
-        let exchange = client.post(notification, id, EXCHANGE_DEADLINE).await;
+        let exchange = client.post(notification, id, within).await;
+        drop(place);
         let outcome = exchange.outcome(id, &receiver.settings);
         let ended = self.clock.now();
         record.ended = Some(ended);
@@ -128,7 +145,8 @@ impl Dispatch {
             record.peer = Some(handshake.peer);
             record.tls = Some(handshake.tls);
         }
-        log(message, &record, &outcome, revocation);
+        log(message, &record, &outcome, revocation, within);
+        let learnt = self.learn(receiver, &outcome, within);
         let recorded = async {
             match outcome {
                 Outcome::Delivered { .. } => self.ledger.delivered(message, &record).await,
@@ -147,7 +165,7 @@ impl Dispatch {
             }
         };
         // At once, as the function's timeout is the sum of what comes one after the other.
-        let (recorded, ()) = tokio::join!(recorded, first_use);
+        let (recorded, (), ()) = tokio::join!(recorded, first_use, learnt);
         recorded
     }
 
@@ -263,6 +281,7 @@ fn log(
     record: &AttemptRecord,
     outcome: &Outcome,
     revocation: Option<&'static str>,
+    within: Duration,
 ) {
     let event = message.change.event_instant.timestamp();
     let (findings, fault) = match outcome {
@@ -282,6 +301,7 @@ fn log(
         fault,
         status = record.status,
         duration_ms = record.ended.map(|ended| millis(ended.duration_since(record.started))),
+        deadline_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX),
         since_event_ms = millis(record.started.duration_since(event)),
         late = first && message.replay_of.is_none() && is_late(event, record.started),
         replay_of = message.replay_of.as_ref().map(tracing::field::display),

@@ -24,6 +24,9 @@ pub enum Fault {
     /// Another process is making this attempt, by a lease until this instant.
     #[error("another process is at it")]
     InProgress(Timestamp),
+    /// As many attempts to its receiver are under way as this environment makes at a time.
+    #[error("enough attempts to its receiver are under way")]
+    Crowded,
     /// Our clock cannot be right.
     #[error("our clock and the queue's do not agree")]
     Clock(#[from] ClockSkew),
@@ -72,6 +75,7 @@ impl Fault {
         match self {
             Self::Slow => "prepare_timeout",
             Self::InProgress(_) => "in_progress",
+            Self::Crowded => "crowded",
             Self::Clock(_) => ClockSkew::CODE,
             Self::Ledger(_) => "ledger_unavailable",
             Self::Receivers(_) => "receivers_unavailable",
@@ -85,7 +89,7 @@ impl Fault {
     /// Says whether it is a fault of ours, which alarms; else the message only comes out of turn.
     pub fn is_ours(&self) -> bool {
         match self {
-            Self::InProgress(_) => false,
+            Self::InProgress(_) | Self::Crowded => false,
             Self::Slow
             | Self::Clock(_)
             | Self::Ledger(_)
@@ -102,6 +106,7 @@ impl Fault {
         match self {
             Self::InProgress(lease_until) => returns_after_lease(*lease_until, now),
             Self::Slow
+            | Self::Crowded
             | Self::Clock(_)
             | Self::Ledger(_)
             | Self::Receivers(_)

@@ -1,7 +1,9 @@
 //! Sends notifications: every message of a batch at once, each in a task of its own.
 
+mod crowd;
 mod deliver;
 mod fault;
+mod patience;
 mod promise;
 mod record;
 mod sender;
@@ -20,7 +22,9 @@ use webhook::telemetry::{Chain, Metrics};
 
 use record::Record;
 
+pub use crowd::{Crowd, MOST_ATTEMPTS};
 pub use fault::{Fault, PREPARE};
+pub use patience::Hangs;
 pub use promise::FirstUses;
 pub use sender::{Sender, SenderError};
 
@@ -42,7 +46,11 @@ pub struct Dispatch {
     pub first_uses: FirstUses,
     /// Our side of mutual TLS.
     pub sender: Arc<Sender>,
-    /// Where faults of ours are counted.
+    /// How many attempts to each receiver are under way.
+    pub crowd: Crowd,
+    /// Which receivers let attempts run out of time.
+    pub hangs: Hangs,
+    /// Where faults of ours and receivers that hang are counted.
     pub metrics: Metrics,
     /// What time it is.
     pub clock: Clock,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_lambda_events::sqs::SqsEvent;
-use dispatch::{Dispatch, FirstUses, Sender};
+use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender};
 use jiff::SignedDuration;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use webhook::aws::{
@@ -69,6 +69,8 @@ async fn main() -> Result<(), Error> {
         first_uses: FirstUses::new(directory, settings.metrics()),
         servers,
         sender: Arc::new(sender),
+        crowd: Crowd::default(),
+        hangs: Hangs::default(),
         metrics: settings.metrics(),
         clock,
         chance: Chance::system(),

@@ -1,4 +1,5 @@
-//! The expressions of DynamoDB that the functions write: `SET`, `AND`, `OR`, `=`, `<`, `<=`, `attribute_not_exists`, `begins_with`.
+//! The expressions of DynamoDB that the functions write: `SET`, `AND`, `OR`, `=`, `<`, `<=`, `<>`,
+//! `attribute_exists`, `attribute_not_exists`, `begins_with`.
 //! Any other is a failure of the test, not a guess.
 
 use serde_json::Value;
@@ -132,6 +133,12 @@ impl Condition<'_> {
             assert!(self.takes(")"), "a function has one argument: {:?}", self.tokens);
             return absent;
         }
+        if self.takes("attribute_exists") {
+            assert!(self.takes("("), "a function has an argument: {:?}", self.tokens);
+            let present = look_up(self.next()).is_some();
+            assert!(self.takes(")"), "a function has one argument: {:?}", self.tokens);
+            return present;
+        }
         if self.takes("begins_with") {
             assert!(self.takes("("), "a function has arguments: {:?}", self.tokens);
             let text = |value: Option<&Value>| value.and_then(|value| value["S"].as_str()).map(str::to_owned);
@@ -147,6 +154,7 @@ impl Condition<'_> {
         let (Some(left), Some(right)) = (left, right) else { return false };
         match operator.as_str() {
             "=" => left == right,
+            "<>" => left != right,
             "<" => number(left) < number(right),
             "<=" => number(left) <= number(right),
             other => panic!("no function compares with {other}"),

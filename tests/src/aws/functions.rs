@@ -10,7 +10,7 @@ use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use directory::fetch::Fetcher;
 use directory::revocation::Refresher;
 use directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
-use dispatch::{Dispatch, FirstUses, Sender};
+use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender};
 use http::Method;
 use intake::Intake;
 use jiff::{SignedDuration, Timestamp};
@@ -179,6 +179,15 @@ impl Functions {
         assert!(receivers.put(&after, Some(&before)).await.expect("the stand-in stores it"));
     }
 
+    /// Has a client notified at another place.
+    pub async fn moves(&self, client: &str, base_uri: &str) {
+        let receivers = self.receivers(&self.hands).await;
+        let before = self.registration(client).await.expect("it is registered");
+        let (base_uri, revision) = (Some(base_uri.to_owned()), before.revision + 1);
+        let after = Registration { base_uri, revision, ..before.clone() };
+        assert!(receivers.put(&after, Some(&before)).await.expect("the stand-in stores it"));
+    }
+
     /// Reads a client's registration.
     pub async fn registration(&self, client: &str) -> Option<Registration> {
         let receivers = self.receivers(&self.hands).await;
@@ -295,6 +304,8 @@ impl Functions {
             ),
             servers,
             sender: Arc::new(sender),
+            crowd: Crowd::default(),
+            hangs: Hangs::default(),
             metrics: self.metrics.writer("dispatch"),
             clock,
             chance: Chance::system(),

@@ -8,6 +8,7 @@ mod ledger_reader;
 mod queue;
 mod receivers;
 mod secrets;
+mod slow_marks;
 mod undelivered;
 
 pub use clients::{CALL_TIMEOUT, dynamodb, sdk_config, secrets_manager, sqs};
@@ -15,6 +16,7 @@ pub use directory_table::{DOCUMENT_LIMIT, DirectoryTable, DirectoryTableError, D
 pub use ledger::{AttemptRecord, Begin, Cancel, Ledger, LedgerError};
 pub use ledger_reader::LedgerReader;
 pub use queue::{Queues, SendError};
-pub use receivers::{RECEIVER_COPY_LIVES, Receivers, ReceiversError};
+pub use receivers::{Found, RECEIVER_COPY_LIVES, Receivers, ReceiversError};
 pub use secrets::{SecretError, Secrets};
+pub use slow_marks::SLOW_MARK_ATTRIBUTES;
 pub use undelivered::UndeliveredRows;

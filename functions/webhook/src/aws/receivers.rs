@@ -11,7 +11,9 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 
 use super::cause::cause;
+use super::slow_marks::read_mark;
 use crate::address::AddressPolicy;
+use crate::delivery::{AttemptNumber, SlowMark};
 use crate::directory::{Receiver, Registration};
 use crate::edge::Clock;
 use crate::notification::ClientId;
@@ -21,7 +23,7 @@ use crate::notification::ClientId;
 /// No request goes out later than 30 s after the answer that removed its receiver (guarantee G5): 8 s of this, 4 s until the
 /// attempt begins, 3 s for the write that begins it, 15 s for the exchange.
 pub const RECEIVER_COPY_LIVES: SignedDuration = SignedDuration::from_secs(8);
-const KEY: &str = "client_id";
+pub(super) const KEY: &str = "client_id";
 const DOCUMENT: &str = "registration";
 const REVISION: &str = "revision";
 
@@ -31,37 +33,54 @@ type Slot = Arc<Mutex<Option<(Receiver, Timestamp)>>>;
 /// Reads and writes registrations.
 #[derive(Debug)]
 pub struct Receivers {
-    client: Client,
-    table: String,
+    pub(super) client: Client,
+    pub(super) table: String,
     policy: AddressPolicy,
     clock: Clock,
     copies: std::sync::Mutex<HashMap<ClientId, Slot>>,
+    /// The mark of each row that had one when it was read, or as this environment has written it since.
+    pub(super) marks: std::sync::Mutex<HashMap<ClientId, SlowMark>>,
+}
+
+/// A receiver as it was found for an attempt.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The receiver.
+    pub receiver: Receiver,
+    /// Whether its row was read just now; else it is a copy.
+    pub is_fresh: bool,
 }
 
 impl Receivers {
     /// Uses this table.
     pub fn new(client: Client, table: String, policy: AddressPolicy, clock: Clock) -> Self {
-        Self { client, table, policy, clock, copies: std::sync::Mutex::default() }
+        let (copies, marks) = (std::sync::Mutex::default(), std::sync::Mutex::default());
+        Self { client, table, policy, clock, copies, marks }
     }
 
     /// Finds a client's receiver, from a copy if it is young enough. Absence is never remembered, so a registration counts
     /// at once.
     pub async fn find(&self, client_id: &ClientId) -> Result<Option<Receiver>, ReceiversError> {
-        self.look_up(client_id, RECEIVER_COPY_LIVES).await
+        Ok(self.look_up(client_id, RECEIVER_COPY_LIVES).await?.map(|found| found.receiver))
     }
 
-    /// Finds a client's receiver as it is now, whatever copy there is.
+    /// Finds a client's receiver for an attempt; for a later one as it is now, whatever copy there is.
     ///
-    /// For later attempts: they are few, and a receiver that was removed or moved in between must count at once.
-    pub async fn find_now(&self, client_id: &ClientId) -> Result<Option<Receiver>, ReceiversError> {
-        self.look_up(client_id, SignedDuration::ZERO).await
+    /// Later attempts are few, and a receiver that was removed or moved in between must count at once.
+    pub async fn find_for(
+        &self,
+        client_id: &ClientId,
+        attempt: AttemptNumber,
+    ) -> Result<Option<Found>, ReceiversError> {
+        let is_first = attempt == AttemptNumber::FIRST;
+        self.look_up(client_id, if is_first { RECEIVER_COPY_LIVES } else { SignedDuration::ZERO }).await
     }
 
     async fn look_up(
         &self,
         client_id: &ClientId,
         copy_lives: SignedDuration,
-    ) -> Result<Option<Receiver>, ReceiversError> {
+    ) -> Result<Option<Found>, ReceiversError> {
         let slot = Arc::clone(
             self.copies.lock().unwrap_or_else(PoisonError::into_inner).entry(client_id.clone()).or_default(),
         );
@@ -70,21 +89,29 @@ impl Receivers {
         if let Some((receiver, read_at)) = copy.as_ref() {
             let age = asked_at.duration_since(*read_at);
             if !age.is_negative() && age < copy_lives {
-                return Ok(Some(receiver.clone()));
+                return Ok(Some(Found { receiver: receiver.clone(), is_fresh: false }));
             }
         }
-        let receiver = Box::pin(self.registration(client_id))
-            .await?
-            .and_then(|registration| registration.receiver(self.policy));
+        let row = Box::pin(self.row(client_id)).await?;
+        self.know(client_id, row.as_ref().and_then(read_mark));
+        let registration = row.map(|row| self.parse(&row)).transpose()?;
+        let receiver = registration.and_then(|registration| registration.receiver(self.policy));
         *copy = receiver.clone().map(|receiver| (receiver, asked_at));
         if receiver.is_none() {
             self.copies.lock().unwrap_or_else(PoisonError::into_inner).remove(client_id);
         }
-        Ok(receiver)
+        Ok(receiver.map(|receiver| Found { receiver, is_fresh: true }))
     }
 
     /// Reads a client's registration as it is now.
     pub async fn registration(&self, client_id: &ClientId) -> Result<Option<Registration>, ReceiversError> {
+        self.row(client_id).await?.map(|row| self.parse(&row)).transpose()
+    }
+
+    async fn row(
+        &self,
+        client_id: &ClientId,
+    ) -> Result<Option<HashMap<String, AttributeValue>>, ReceiversError> {
         let answer = self
             .client
             .get_item()
@@ -94,7 +121,7 @@ impl Receivers {
             .send()
             .await
             .map_err(|error| self.failed("read a registration from", cause(error)))?;
-        answer.item.map(|item| self.parse(&item)).transpose()
+        Ok(answer.item)
     }
 
     /// Puts a registration in the place of the one it was made from; `false` if that is not the one in the table any more.
@@ -165,12 +192,12 @@ impl Receivers {
         })
     }
 
-    fn failed(&self, doing: &'static str, source: BoxError) -> ReceiversError {
+    pub(super) fn failed(&self, doing: &'static str, source: BoxError) -> ReceiversError {
         ReceiversError::Service { doing, table: self.table.clone(), source }
     }
 }
 
-fn text(text: &str) -> AttributeValue {
+pub(super) fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 

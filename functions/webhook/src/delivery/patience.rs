@@ -1,0 +1,129 @@
+//! How much time an attempt is granted: all that the convention allows, or little while a receiver lets every attempt run out.
+//!
+//! Every attempt is made, even to a receiver that is known to hang: the convention obliges us to. What shrinks is its time, so
+//! that a receiver that hangs does not hold the concurrency that the others need. The third attempt is granted no more than
+//! the others: at a receiver that hangs each notification has one, and it would hold as much as the first two together saved.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::outcome::{Failure, Outcome};
+use super::schedule::EXCHANGE_DEADLINE;
+
+/// The time of an attempt to a receiver that hangs. Those that work answer well within it.
+pub const IMPATIENT: Duration = Duration::from_secs(3);
+/// So many attempts in a row that ran out of their full time mark a receiver. Fewer may be one connection that was lost.
+const HANGS: u32 = 3;
+/// How long a mark holds that nobody renews: then there was nothing to send, and all is open again.
+const MARK_HOLDS: SignedDuration = SignedDuration::from_secs(60);
+/// How often one attempt of all environments is granted its full time, to see whether the receiver still hangs. Longer than
+/// that time, so that there is one at once.
+const PROBE_EVERY: SignedDuration = SignedDuration::from_secs(20);
+
+/// What all environments know of a receiver that hangs.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SlowMark {
+    /// Where it was notified; at another place it starts anew.
+    pub base_uri: String,
+    /// Until when attempts are granted little time.
+    pub slow_until: Timestamp,
+    /// When one of them is to be granted its full time again.
+    pub probe_after: Timestamp,
+}
+
+impl SlowMark {
+    /// Marks a receiver, or renews the mark for the probe that begins now.
+    pub fn new(base_uri: &str, now: Timestamp) -> Self {
+        let after = |wait| now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+        let (slow_until, probe_after) = (after(MARK_HOLDS), after(PROBE_EVERY));
+        Self { base_uri: base_uri.to_owned(), slow_until, probe_after }
+    }
+
+    /// Says whether the mark is about this place and holds.
+    pub fn holds(&self, base_uri: &str, now: Timestamp) -> bool {
+        self.base_uri == base_uri && now < self.slow_until
+    }
+
+    /// Says whether one attempt is to be granted its full time.
+    pub fn wants_probe(&self, now: Timestamp) -> bool {
+        self.probe_after <= now
+    }
+}
+
+/// What an attempt says of whether its receiver hangs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Evidence {
+    /// It let the full time run out.
+    Hangs,
+    /// It answered, refused or broke off: whatever it was, it came.
+    Responds,
+    /// Nothing: little time ran out.
+    None,
+}
+
+impl Evidence {
+    /// Weighs what came of an attempt that was granted this time.
+    pub fn of(outcome: &Outcome, within: Duration) -> Self {
+        match outcome {
+            Outcome::Failed(Failure::Timeout | Failure::ConnectTimeout) if within < EXCHANGE_DEADLINE => {
+                Self::None
+            }
+            Outcome::Failed(Failure::Timeout | Failure::ConnectTimeout) => Self::Hangs,
+            Outcome::Delivered { .. } | Outcome::Failed(_) => Self::Responds,
+        }
+    }
+}
+
+/// Says whether so many attempts in a row that ran out of their full time mark a receiver.
+pub fn is_hanging(attempts: u32) -> bool {
+    attempts >= HANGS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: &str = "https://here.example";
+
+    fn second(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn a_mark_holds_for_a_minute_at_its_place_and_wants_a_probe_after_twenty_seconds() {
+        let mark = SlowMark::new(HERE, second(100));
+        assert!(mark.holds(HERE, second(159)) && !mark.holds(HERE, second(160)));
+        assert!(!mark.holds("https://there.example", second(101)));
+        assert!(!mark.wants_probe(second(119)) && mark.wants_probe(second(120)));
+    }
+
+    #[test]
+    fn a_probe_has_ended_before_the_next_one_is_due() {
+        assert!(EXCHANGE_DEADLINE < PROBE_EVERY.unsigned_abs());
+        assert!(PROBE_EVERY * 2 < MARK_HOLDS);
+    }
+
+    #[test]
+    fn only_full_time_that_ran_out_is_evidence_and_whatever_else_comes_is_the_contrary() {
+        let failed = |failure| Outcome::Failed(failure);
+        for hung in [Failure::Timeout, Failure::ConnectTimeout] {
+            assert_eq!(Evidence::of(&failed(hung), EXCHANGE_DEADLINE), Evidence::Hangs);
+            assert_eq!(Evidence::of(&failed(hung), IMPATIENT), Evidence::None);
+        }
+        let answers =
+            [Failure::ServerError(503), Failure::ConnectionRefused, Failure::UnknownCa, Failure::DnsError];
+        for within in [EXCHANGE_DEADLINE, IMPATIENT] {
+            let delivered = Outcome::Delivered { status: 202, findings: Vec::new() };
+            assert_eq!(Evidence::of(&delivered, within), Evidence::Responds);
+            for answer in answers {
+                assert_eq!(Evidence::of(&failed(answer), within), Evidence::Responds);
+            }
+        }
+    }
+
+    #[test]
+    fn three_in_a_row_mark() {
+        assert!(!is_hanging(2) && is_hanging(3) && is_hanging(4));
+    }
+}

@@ -1,0 +1,469 @@
+//! A receiver that hangs holds up nobody else (guarantee G9): its attempts are granted less time, by what all environments know,
+//! and only so many of them are under way at a time.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::future::pending;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use arauto::local::change;
+use dispatch::{Dispatch, MOST_ATTEMPTS};
+use futures_util::future::join_all;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tests::aws::{Call, Fault, Functions, NOTIFICATIONS, PKI, RECEIVERS, kept, verdicts};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+use webhook::address::AddressPolicy;
+use webhook::aws::RECEIVER_COPY_LIVES;
+use webhook::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, IMPATIENT};
+use webhook::notification::{Endpoint, StateChange};
+use webhook::peer::{Network, Transport};
+
+const CLIENT: &str = "itp-1";
+const HERE: &str = "https://localhost:8443/here";
+const THERE: &str = "https://localhost:8443/there";
+const NOTHING: [usize; 0] = [];
+
+/// How the receiver's host behaves, and what was asked of it.
+#[derive(Debug, Default)]
+struct Host {
+    /// Refuses connections, at once; else it accepts them and says nothing more.
+    refuses: AtomicBool,
+    opened: AtomicUsize,
+    open: AtomicUsize,
+    most_open: AtomicUsize,
+}
+
+/// A connection on which nothing ever comes.
+struct Silent(Arc<Host>);
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl AsyncRead for Silent {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Silent {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn network(host: &Arc<Host>) -> Network {
+    let host = Arc::clone(host);
+    let loopback = SocketAddr::from(([127, 0, 0, 1], 8443));
+    Network::new(
+        AddressPolicy::PublicAndLoopback,
+        move |_, _| async move { Ok(vec![loopback]) },
+        move |_| {
+            let host = Arc::clone(&host);
+            async move {
+                host.opened.fetch_add(1, Ordering::Relaxed);
+                if host.refuses.load(Ordering::Relaxed) {
+                    return Err(io::Error::from(io::ErrorKind::ConnectionRefused));
+                }
+                let open = host.open.fetch_add(1, Ordering::Relaxed) + 1;
+                host.most_open.fetch_max(open, Ordering::Relaxed);
+                Ok(Box::new(Silent(host)) as Box<dyn Transport>)
+            }
+        },
+    )
+}
+
+/// An account whose one receiver hangs, until it refuses.
+struct Bench {
+    functions: Functions,
+    host: Arc<Host>,
+    messages: Mutex<usize>,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let host = Arc::<Host>::default();
+        let functions = Functions { network: network(&host), ..Functions::default() };
+        functions.put_identity(&PKI.sender);
+        functions.register(CLIENT, HERE).await;
+        Self { functions, host, messages: Mutex::default() }
+    }
+
+    async fn environment(&self) -> Arc<Dispatch> {
+        let dispatch = self.functions.dispatch(&self.functions.hands).await;
+        dispatch.sender.prepare().await.unwrap();
+        dispatch
+    }
+
+    fn message(&self) -> AttemptMessage {
+        let mut messages = self.messages.lock().unwrap();
+        *messages += 1;
+        let now = self.functions.hands.now();
+        let posted = change(Endpoint::PixPayment, CLIENT, &format!("p-{messages}"), now);
+        AttemptMessage::first(StateChange::from_json(&posted, "").unwrap(), now).unwrap()
+    }
+
+    /// Makes the first attempt at another notification, and returns how long it took.
+    async fn attempt(&self, environment: &Arc<Dispatch>) -> Duration {
+        let message = self.message();
+        let started = Instant::now();
+        assert_eq!(kept(environment, &[message.to_json()]).await, NOTHING);
+        let took = started.elapsed();
+        let row = self.functions.aws.ledger_row(message.notification.as_str()).unwrap();
+        assert_eq!(row.text("status"), "waiting", "every attempt is made");
+        Duration::from_millis(u64::try_from(took.as_millis()).unwrap())
+    }
+
+    /// The same, and lets the clock of the functions go on as long.
+    async fn attempt_and_pass(&self, environment: &Arc<Dispatch>) -> Duration {
+        let took = self.attempt(environment).await;
+        self.pass(took);
+        took
+    }
+
+    fn pass(&self, time: Duration) {
+        self.functions.hands.advance(SignedDuration::try_from(time).unwrap());
+    }
+
+    /// Lets an environment find out that the receiver hangs.
+    async fn mark(&self, environment: &Arc<Dispatch>) {
+        for _ in 0..3 {
+            assert_eq!(self.attempt_and_pass(environment).await, EXCHANGE_DEADLINE);
+        }
+        assert!(self.is_marked());
+        self.functions.aws.forget_calls();
+    }
+
+    fn is_marked(&self) -> bool {
+        let row = self.functions.aws.row(RECEIVERS, CLIENT).unwrap();
+        let until: i64 = row["slow_until"]["N"].as_str().unwrap_or("0").parse().unwrap();
+        self.functions.hands.now().as_millisecond() < until
+    }
+
+    /// How often a receiver's row was to be written.
+    fn writes(&self) -> usize {
+        self.functions.aws.writes(RECEIVERS).len()
+    }
+}
+
+fn is_full(took: &Duration) -> bool {
+    assert!([EXCHANGE_DEADLINE, IMPATIENT].contains(took), "{took:?}");
+    *took == EXCHANGE_DEADLINE
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_attempts_that_run_out_shorten_those_of_all_environments() {
+    let bench = Bench::new().await;
+    let (one, other) = (bench.environment().await, bench.environment().await);
+    for _ in 0..2 {
+        assert_eq!(bench.attempt_and_pass(&one).await, EXCHANGE_DEADLINE);
+        assert!(!bench.is_marked());
+    }
+    // The other one finds out by itself as little as one attempt says.
+    assert_eq!(bench.attempt_and_pass(&other).await, EXCHANGE_DEADLINE);
+    bench.functions.aws.forget_calls();
+    assert_eq!(bench.attempt_and_pass(&one).await, EXCHANGE_DEADLINE);
+    assert!(bench.is_marked());
+    assert_eq!(bench.writes(), 1);
+    assert_eq!(bench.functions.metrics.values("ReceiversFoundHanging"), [1.0]);
+
+    bench.functions.aws.forget_calls();
+    for environment in [&one, &other] {
+        assert_eq!(bench.attempt_and_pass(environment).await, IMPATIENT);
+    }
+    assert_eq!((bench.writes(), bench.host.opened.load(Ordering::Relaxed)), (0, 6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_environment_learns_of_it_when_its_copy_of_the_receiver_has_aged() {
+    let bench = Bench::new().await;
+    let (one, other) = (bench.environment().await, bench.environment().await);
+    for _ in 0..2 {
+        bench.attempt_and_pass(&one).await;
+    }
+    // It reads the row, and the mark is made while it has its copy.
+    let (_, took) = tokio::join!(bench.attempt(&one), bench.attempt(&other));
+    assert!(is_full(&took) && bench.is_marked());
+    assert!(is_full(&bench.attempt(&other).await));
+    bench.pass(RECEIVER_COPY_LIVES.unsigned_abs());
+    assert!(!is_full(&bench.attempt(&other).await));
+}
+
+#[tokio::test(start_paused = true)]
+async fn later_attempts_are_granted_as_little_and_all_are_made() {
+    let bench = Bench::new().await;
+    let environment = bench.environment().await;
+    bench.mark(&environment).await;
+    let first = bench.message();
+    let opened = bench.host.opened.load(Ordering::Relaxed);
+    let mut body = first.to_json();
+    for number in 1..=AttemptNumber::MOST {
+        bench.functions.aws.take_messages(NOTIFICATIONS);
+        let started = Instant::now();
+        assert_eq!(kept(&environment, &[body.clone()]).await, NOTHING);
+        assert_eq!(started.elapsed().as_secs(), IMPATIENT.as_secs(), "attempt {number}");
+        let next = bench.functions.aws.take_messages(NOTIFICATIONS).pop();
+        let Some(next) = next else { continue };
+        body = next.body;
+        // Not before it is due, and the mark is not to run out meanwhile: this is not about probes.
+        let message = AttemptMessage::from_json(&body).unwrap();
+        body = message.again(message.attempt, bench.functions.hands.now()).to_json();
+    }
+    assert_eq!(bench.host.opened.load(Ordering::Relaxed) - opened, 3);
+    let row = bench.functions.aws.ledger_row(first.notification.as_str()).unwrap();
+    assert_eq!((row.text("status"), row.attempt(3, "outcome")), ("undelivered", "timeout"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_attempt_of_all_environments_sees_whether_it_still_hangs() {
+    let bench = Bench::new().await;
+    let environments = [bench.environment().await, bench.environment().await, bench.environment().await];
+    bench.mark(&environments[0]).await;
+    for round in 0..3 {
+        bench.pass(Duration::from_secs(20));
+        let took = join_all(environments.iter().map(|environment| bench.attempt(environment))).await;
+        let probes = took.iter().filter(|took| is_full(took)).count();
+        assert_eq!((probes, bench.writes()), (1, round + 1));
+    }
+    assert!(bench.is_marked());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_that_want_to_see_at_the_same_instant_one_may() {
+    let bench = Bench::new().await;
+    let (one, other) = (bench.environment().await, bench.environment().await);
+    bench.mark(&one).await;
+    bench.pass(Duration::from_secs(20));
+    let held = bench.functions.aws.holds_back("UpdateItem", RECEIVERS);
+    let (behind, before, ()) = tokio::join!(
+        bench.attempt(&one),
+        async {
+            held.arrived().await;
+            bench.attempt(&other).await
+        },
+        async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            held.release();
+        }
+    );
+    assert!(is_full(&before));
+    // A second in which its claim was held back; then it was refused.
+    assert_eq!(behind, Duration::from_secs(1) + IMPATIENT);
+    assert_eq!(bench.writes(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_responds_again_has_all_the_time_again_for_one_write() {
+    let bench = Bench::new().await;
+    let (one, other) = (bench.environment().await, bench.environment().await);
+    bench.mark(&one).await;
+    bench.host.refuses.store(true, Ordering::Relaxed);
+    let batch: Vec<_> = (0..10).map(|_| bench.message().to_json()).collect();
+    assert_eq!(kept(&one, &batch).await, NOTHING);
+    assert_eq!(bench.writes(), 1);
+    assert!(!bench.is_marked());
+
+    bench.host.refuses.store(false, Ordering::Relaxed);
+    bench.pass(RECEIVER_COPY_LIVES.unsigned_abs());
+    for environment in [&one, &other] {
+        assert!(is_full(&bench.attempt(environment).await));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_in_between_begins_the_count_anew() {
+    let bench = Bench::new().await;
+    let environment = bench.environment().await;
+    for _ in 0..3 {
+        bench.attempt_and_pass(&environment).await;
+        bench.attempt_and_pass(&environment).await;
+        bench.host.refuses.store(true, Ordering::Relaxed);
+        bench.attempt_and_pass(&environment).await;
+        bench.host.refuses.store(false, Ordering::Relaxed);
+    }
+    assert!(!bench.is_marked());
+    assert_eq!(bench.writes(), 1, "the registration alone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mark_that_nobody_renews_runs_out_and_is_made_again_by_the_first_that_hangs() {
+    let bench = Bench::new().await;
+    let environment = bench.environment().await;
+    bench.mark(&environment).await;
+    bench.pass(Duration::from_mins(1));
+    assert!(!bench.is_marked());
+    assert!(is_full(&bench.attempt_and_pass(&environment).await));
+    assert!(bench.is_marked());
+    assert!(!is_full(&bench.attempt_and_pass(&environment).await));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_has_moved_starts_with_all_the_time() {
+    let bench = Bench::new().await;
+    let environment = bench.environment().await;
+    bench.mark(&environment).await;
+    bench.functions.moves(CLIENT, THERE).await;
+    bench.pass(RECEIVER_COPY_LIVES.unsigned_abs());
+    for _ in 0..3 {
+        assert!(is_full(&bench.attempt_and_pass(&environment).await));
+    }
+    assert!(!is_full(&bench.attempt_and_pass(&environment).await));
+    let registration = bench.functions.registration(CLIENT).await.unwrap();
+    assert_eq!(registration.base_uri.as_deref(), Some(THERE));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mark_brings_no_removed_receiver_back() {
+    let bench = Bench::new().await;
+    let environment = bench.environment().await;
+    for _ in 0..2 {
+        bench.attempt_and_pass(&environment).await;
+    }
+    let (_, ()) = tokio::join!(bench.attempt(&environment), async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        bench.functions.remove(CLIENT).await;
+    });
+    assert_eq!(bench.functions.aws.row(RECEIVERS, CLIENT), None);
+    assert_eq!(
+        bench.functions.aws.writes(RECEIVERS).len(),
+        3,
+        "registered, removed, and the mark that was refused"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mark_that_cannot_be_written_costs_time_and_no_notification() {
+    for fault in [Fault::DENIED, Fault::Silent] {
+        let bench = Bench::new().await;
+        let environment = bench.environment().await;
+        bench.functions.aws.fails_where("UpdateItem", |input| input["TableName"] == RECEIVERS, fault);
+        for _ in 0..3 {
+            bench.attempt_and_pass(&environment).await;
+        }
+        assert!(!bench.is_marked());
+        assert_eq!(bench.functions.metrics.codes("OwnFaults"), [""; 0]);
+        bench.functions.aws.recovers();
+        bench.pass(RECEIVER_COPY_LIVES.unsigned_abs());
+        assert!(is_full(&bench.attempt_and_pass(&environment).await));
+        assert!(bench.is_marked(), "the next one tries again");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_hangs_for_ten_minutes_costs_a_write_every_twenty_seconds() {
+    let bench = Bench::new().await;
+    let mut environments = Vec::new();
+    for _ in 0..5 {
+        environments.push(bench.environment().await);
+    }
+    bench.functions.aws.forget_calls();
+    let started = bench.functions.hands.now();
+    let (mut attempts, mut full) = (0, 0);
+    while bench.functions.hands.now().duration_since(started) < SignedDuration::from_mins(10) {
+        let took = join_all(environments.iter().map(|environment| bench.attempt(environment))).await;
+        attempts += took.len();
+        full += took.iter().filter(|took| is_full(took)).count();
+        // As if those that take little time followed each other while the probe is under way.
+        bench.pass(IMPATIENT);
+    }
+    let (writes, most) = (bench.writes(), 5 + 10 * 60 / 20);
+    assert!((25..=most).contains(&writes), "{writes} writes for {attempts} attempts");
+    // Fifteen before the mark, then the probes.
+    assert!(full <= 15 + writes, "{full} of {attempts}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_attempts_to_one_receiver_are_under_way_and_the_rest_of_a_larger_batch_comes_again() {
+    let bench = Bench::new().await;
+    let environment = bench.environment().await;
+    bench.functions.aws.forget_calls();
+    let messages: Vec<_> = (0..30).map(|_| bench.message()).collect();
+    let bodies: Vec<_> = messages.iter().map(AttemptMessage::to_json).collect();
+    let kept = kept(&environment, &bodies).await;
+    assert_eq!(kept.len(), 30 - MOST_ATTEMPTS);
+    assert_eq!(bench.host.most_open.load(Ordering::Relaxed), MOST_ATTEMPTS);
+    for position in kept {
+        let row = bench.functions.aws.ledger_row(messages[position].notification.as_str());
+        assert_eq!(row, None, "no attempt is consumed");
+    }
+    let hidden = bench.functions.aws.hidden();
+    assert_eq!(hidden.len(), 20);
+    assert!(hidden.iter().all(|(_, seconds)| (4..=5).contains(seconds)), "{hidden:?}");
+    assert_eq!(bench.functions.metrics.codes("OwnFaults"), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_attempts_end_soon_a_larger_batch_is_worked_through() {
+    let bench = Bench::new().await;
+    bench.host.refuses.store(true, Ordering::Relaxed);
+    let environment = bench.environment().await;
+    let bodies: Vec<_> = (0..30).map(|_| bench.message().to_json()).collect();
+    assert_eq!(kept(&environment, &bodies).await, NOTHING);
+    assert_eq!(bench.host.opened.load(Ordering::Relaxed), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_is_queued_is_in_the_group_of_its_receiver() {
+    let bench = Bench::new().await;
+    bench.host.refuses.store(true, Ordering::Relaxed);
+    let (intake, environment) = (bench.functions.intake().await, bench.environment().await);
+    bench.functions.aws.forget_calls();
+    let posted: Vec<_> = (0..3)
+        .map(|number| {
+            change(Endpoint::PixPayment, CLIENT, &format!("posted-{number}"), bench.functions.hands.now())
+        })
+        .collect();
+    verdicts(&intake, &json!({ "changes": posted })).await;
+    // Two failures, and a message that comes too early.
+    let first = bench.message();
+    kept(&environment, &[first.to_json()]).await;
+    let second = first.again(AttemptNumber::try_from(2).unwrap(), bench.functions.hands.now());
+    kept(&environment, &[second.to_json()]).await;
+    let early = bench.functions.hands.now() + SignedDuration::from_secs(9);
+    kept(&environment, &[bench.message().again(AttemptNumber::FIRST, early).to_json()]).await;
+
+    let calls = bench.functions.aws.calls();
+    let to_notify =
+        |call: &&Call| call.operation.starts_with("SendMessage") && call.input["QueueUrl"] == NOTIFICATIONS;
+    let sent: Vec<&Value> = calls
+        .iter()
+        .filter(to_notify)
+        .flat_map(|call| match call.input["Entries"].as_array() {
+            Some(entries) => entries.iter().collect(),
+            None => vec![&call.input],
+        })
+        .collect();
+    assert_eq!(sent.len(), 6);
+    assert!(sent.iter().all(|message| message["MessageGroupId"] == CLIENT), "{sent:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_connection_is_what_this_bench_takes_it_for() {
+    // Else the tests above would prove nothing.
+    let nothing = tokio::time::timeout(EXCHANGE_DEADLINE, pending::<()>()).await;
+    assert!(nothing.is_err());
+    let bench = Bench::new().await;
+    let environment = bench.environment().await;
+    let message = bench.message();
+    kept(&environment, &[message.to_json()]).await;
+    let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
+    assert_eq!(row.attempt(1, "outcome"), "timeout");
+}
