@@ -8,8 +8,9 @@ use arauto::directory::{DirectoryArgs, StatementArgs};
 use arauto::explain::ExplainArgs;
 use arauto::identity::IdentityArgs;
 use arauto::local::{DemoArgs, DownArgs, EnvArgs, RegisterArgs, UpArgs};
+use arauto::outcomes::OutcomesArgs;
 use arauto::receiver::ReceiverArgs;
-use arauto::{call, directory, explain, identity, local, receiver};
+use arauto::{call, directory, explain, identity, local, outcomes, receiver};
 use clap::{Parser, Subcommand};
 
 /// Arauto tells payment initiators of Open Finance Brasil what changed, over mutual TLS
@@ -27,6 +28,7 @@ enum Command {
     Down(DownArgs),
     Env(EnvArgs),
     Explain(ExplainArgs),
+    Outcomes(OutcomesArgs),
     Call(CallArgs),
     Register(RegisterArgs),
     Receiver(ReceiverArgs),
@@ -43,6 +45,7 @@ async fn main() -> ExitCode {
         Command::Down(args) => local::run_down(args).await.map(|()| true),
         Command::Env(args) => local::run_env(args).await.map(|()| true),
         Command::Explain(args) => explain::run(&args),
+        Command::Outcomes(args) => outcomes::run(&args).map(|()| true),
         Command::Call(args) => call::run(args).await,
         Command::Register(args) => local::run_register(args).await.map(|()| true),
         Command::Receiver(args) => receiver::run(args).await.map(|()| true),

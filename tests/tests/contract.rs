@@ -125,6 +125,12 @@ fn a_function_has_time_for_all_that_it_may_have_to_wait_for() {
 }
 
 #[test]
+fn the_page_of_outcomes_is_made_of_the_table_of_codes() {
+    let page = read_to_string(file("docs/outcomes.md").unwrap()).unwrap();
+    assert!(page == arauto::outcomes::markdown(), "docs/outcomes.md is not what `make outcomes` writes");
+}
+
+#[test]
 fn what_is_moved_to_the_undelivered_queue_outlives_its_first_queue() {
     let retention = |queue| seconds(queue, "MessageRetentionPeriod");
     assert!(retention("UndeliveredQueue") > retention("NotificationsQueue"));

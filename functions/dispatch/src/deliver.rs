@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use tokio::time::timeout;
 use webhook::aws::{AttemptRecord, Begin, Cancel, LedgerError, ReceiversError, SendError};
+use webhook::codes::{Code, FailureClass};
 use webhook::delivery::{
     AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Failure, Next, Outcome, Resolution, Status,
     delay_seconds, is_late, next, resolve,
@@ -51,13 +52,13 @@ pub enum Fault {
 
 impl Fault {
     /// Returns the fault's stable code.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::Slow => "prepare_timeout",
-            Self::InProgress => "in_progress",
-            Self::Ledger(_) => "ledger_unavailable",
-            Self::Receivers(_) => "receivers_unavailable",
-            Self::Queue(_) => "queue_unavailable",
+            Self::Slow => Code::PrepareTimeout,
+            Self::InProgress => Code::InProgress,
+            Self::Ledger(_) => Code::LedgerUnavailable,
+            Self::Receivers(_) => Code::ReceiversUnavailable,
+            Self::Queue(_) => Code::QueueUnavailable,
             Self::Sender(error) => error.code(),
             Self::Configuration(_) => MissingAuthorisationServerId::CODE,
         }
@@ -70,8 +71,9 @@ impl Dispatch {
         let message = match AttemptMessage::from_json(body) {
             Ok(message) => message,
             Err(error) => {
-                tracing::error!(code = "unreadable_message", %error, "A message cannot be read and is laid down as undelivered.");
-                return Ok(self.queues.bury(body, "unreadable_message", &error.to_string()).await?);
+                let code = Code::UnreadableMessage.as_str();
+                tracing::error!(code, %error, "A message cannot be read and is laid down as undelivered.");
+                return Ok(self.queues.bury(body, code, &error.to_string()).await?);
             }
         };
         if self.waits(&message).await? {
@@ -89,7 +91,7 @@ impl Dispatch {
             }
             (Plan::Misconfigured(missing), _) => Err(missing.into()),
             (Plan::NotNotifiable(rule), _) => self.cancel(&message, rule.code()).await,
-            (Plan::NoReceiver | Plan::Notify(_), _) => self.cancel(&message, "no_receiver").await,
+            (Plan::NoReceiver | Plan::Notify(_), _) => self.cancel(&message, Code::NoReceiver.as_str()).await,
         }
     }
 
@@ -280,7 +282,7 @@ fn log(
         Outcome::Delivered { findings, .. } => {
             (findings.iter().map(|finding| finding.code()).collect(), None)
         }
-        Outcome::Failed(failure) => (Vec::new(), Some(failure.class().as_str())),
+        Outcome::Failed(failure) => (Vec::new(), failure.class().map(FailureClass::as_str)),
     };
     let first = message.attempt == AttemptNumber::FIRST;
     tracing::info!(

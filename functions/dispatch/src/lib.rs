@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use webhook::aws::{Ledger, Queues, Receivers};
+use webhook::codes::Code;
 use webhook::delivery::AttemptMessage;
 use webhook::edge::{Chance, Clock};
 use webhook::notification::AuthorisationServers;
@@ -59,7 +60,7 @@ impl Dispatch {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(panic) => {
-                    tracing::error!(message_id, code = "panic", error = %panic, "The message is kept.");
+                    tracing::error!(message_id, code = Code::Panic.as_str(), error = %panic, "The message is kept.");
                 }
             }
             let mut failure = BatchItemFailure::default();
@@ -88,7 +89,7 @@ impl Dispatch {
                 message_id,
                 notification_id,
                 client_id,
-                code = fault.code(),
+                code = fault.code().as_str(),
                 error = %Chain(&fault),
                 "The message is kept: the fault is ours."
             );

@@ -111,7 +111,7 @@ fn judge_attempts(vector: &Vector) -> Judgement {
         None => attempts(&change, &receiver, &servers, &input)?,
     };
     comparison.equal_if("sent", expected.sent.as_ref(), &!attempts.is_empty());
-    let error = fault.as_ref().map(|fault| fault.code().to_owned());
+    let error = fault.as_ref().map(|fault| fault.code().to_string());
     comparison.equal_field("error", &expected.error, error.as_ref());
     // Every fault of ours but a lost race is logged at ERROR, which is what the alarm counts.
     let alarm = fault.as_ref().is_some_and(|fault| !matches!(fault, Fault::InProgress));

@@ -8,7 +8,7 @@ mod schedule;
 
 pub use attempt::AttemptNumber;
 pub use message::{AttemptMessage, ParseMessageError};
-pub use outcome::{Answer, Failure, FailureClass, Finding, Outcome};
+pub use outcome::{Answer, Failure, Finding, Outcome};
 pub use progress::{Progress, Resolution, Status, resolve};
 pub use schedule::{
     AFTER_FIRST_FAILURE, AFTER_SECOND_FAILURE, BODY_LIMIT, EXCHANGE_DEADLINE, FIRST_ATTEMPT_WITHIN,
