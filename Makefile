@@ -4,7 +4,7 @@
 CARGO_TARGET_DIR ?= target
 ARAUTO = $(CARGO_TARGET_DIR)/debug/arauto
 
-.PHONY: help demo up down test test-tools check fmt deploy-check clean
+.PHONY: help demo up down test test-tools check fmt outcomes deploy-check clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ check: ## Format, lints and documentation, as CI runs them
 
 fmt: ## Format the code
 	cargo fmt --all
+
+outcomes: $(ARAUTO) ## Write docs/outcomes.md from the table of codes
+	$(ARAUTO) outcomes --markdown > docs/outcomes.md
 
 deploy-check: ## Lint and build template.yaml with SAM, and deploy it to the local stack with sam deploy
 	infra/deploy-check

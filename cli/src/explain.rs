@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use webhook::FieldError;
 use webhook::address::AddressPolicy;
+use webhook::codes::Code;
 use webhook::directory::{Receiver, Registration, RegistrationRequest, StatementUris, target};
 use webhook::edge::{Chance, Clock};
 use webhook::notification::{
@@ -155,13 +156,13 @@ fn explained(line: usize, plan: Plan) -> Explanation {
             ..base
         },
         Plan::NoReceiver => Explanation {
-            decision: "no_receiver",
-            detail: Some("The client is not registered for notifications.".to_owned()),
+            decision: Code::NoReceiver.as_str(),
+            detail: Some(Code::NoReceiver.row().en.to_owned()),
             ..base
         },
         Plan::Misconfigured(missing) => Explanation {
             decision: "misconfigured",
-            rule: Some(MissingAuthorisationServerId::CODE),
+            rule: Some(MissingAuthorisationServerId::CODE.as_str()),
             detail: Some(format!("Our own fault: {missing}. Give --authorisation-servers.")),
             ..base
         },

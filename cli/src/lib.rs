@@ -6,6 +6,7 @@ pub mod directory;
 pub mod explain;
 pub mod identity;
 pub mod local;
+pub mod outcomes;
 pub mod pki;
 pub mod receiver;
 pub mod replay;

@@ -8,11 +8,12 @@ use arauto::directory::{DirectoryArgs, StatementArgs};
 use arauto::explain::ExplainArgs;
 use arauto::identity::IdentityArgs;
 use arauto::local::{DemoArgs, DownArgs, EnvArgs, RegisterArgs, UpArgs};
+use arauto::outcomes::OutcomesArgs;
 use arauto::receiver::ReceiverArgs;
 use arauto::replay::ReplayArgs;
 use arauto::show::ShowArgs;
 use arauto::undelivered::UndeliveredArgs;
-use arauto::{call, directory, explain, identity, local, receiver, replay, show, undelivered};
+use arauto::{call, directory, explain, identity, local, outcomes, receiver, replay, show, undelivered};
 use clap::{Parser, Subcommand};
 
 /// Arauto tells payment initiators of Open Finance Brasil what changed, over mutual TLS
@@ -30,6 +31,7 @@ enum Command {
     Down(DownArgs),
     Env(EnvArgs),
     Explain(ExplainArgs),
+    Outcomes(OutcomesArgs),
     Call(CallArgs),
     Register(RegisterArgs),
     Receiver(ReceiverArgs),
@@ -49,6 +51,7 @@ async fn main() -> ExitCode {
         Command::Down(args) => local::run_down(args).await.map(|()| true),
         Command::Env(args) => local::run_env(args).await.map(|()| true),
         Command::Explain(args) => explain::run(&args),
+        Command::Outcomes(args) => outcomes::run(&args).map(|()| true),
         Command::Call(args) => call::run(args).await,
         Command::Register(args) => local::run_register(args).await.map(|()| true),
         Command::Receiver(args) => receiver::run(args).await.map(|()| true),

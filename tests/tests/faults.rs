@@ -465,7 +465,7 @@ mod dispatch {
             let message = bench.payment();
             assert_eq!(bench.kept(&message).await, [0], "{code}");
             let owner = bench.dispatch.servers.default_identity_owner();
-            let fault = bench.dispatch.sender.client(&owner).await.err().map(|error| error.code());
+            let fault = bench.dispatch.sender.client(&owner).await.err().map(|error| error.code().as_str());
             assert_eq!(fault, Some(code));
             assert_eq!(bench.functions.aws.ledger_row(message.notification.as_str()), None, "{code}");
             let update = |call: &Call| call.operation == "UpdateItem";
@@ -547,7 +547,7 @@ mod dispatch {
             assert_eq!(bench.shown(), shown(&[("p-1", "a.example"), ("p-3", "a.example")]), "{code}");
             assert_eq!(bench.functions.aws.ledger_row(of_b.notification.as_str()), None, "{code}");
             let owner = bench.dispatch.servers.identity_owner(Some("b")).unwrap();
-            let fault = bench.dispatch.sender.client(&owner).await.err().map(|error| error.code());
+            let fault = bench.dispatch.sender.client(&owner).await.err().map(|error| error.code().as_str());
             assert_eq!(fault, Some(code));
 
             bench.functions.put_identities(&[(A, &a), (B, &b)]);

@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arauto::local::change;
 use arauto::pki::{ClientSubject, Identity, Validity};
 use arauto::receiver::{Settings, Twin};
-use dispatch::{Dispatch, Fault as OwnFault};
+use dispatch::Dispatch;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tests::aws::{DIRECTORY, Fault, Functions, PKI, RECEIVERS, kept, kept_with};
+use webhook::codes::Code;
 use webhook::delivery::{AttemptMessage, AttemptNumber, LEASE};
 use webhook::edge::Chance;
 use webhook::notification::{Endpoint, StateChange};
@@ -60,7 +61,7 @@ impl Bench {
     fn shows(&self, message: &AttemptMessage, code: &str) {
         let Functions { aws, metrics, .. } = &self.functions;
         assert_eq!(metrics.codes(METRIC), [code]);
-        assert!(OwnFault::CODES.contains(&code), "{code} has no alarm");
+        assert!(Code::named(code).is_some_and(Code::alarms), "{code} has no alarm");
         let hidden = aws.hidden();
         let [(handle, seconds)] = hidden.as_slice() else { panic!("{code}: {hidden:?}") };
         assert!(handle == "receipt-0" && (4..=5).contains(seconds), "{code}: {hidden:?}");
@@ -175,7 +176,7 @@ async fn a_batch_whose_table_never_answers_is_kept_in_time_and_heals() {
     // The first asks the table; the second waits for that and no longer.
     let codes = bench.functions.metrics.codes(METRIC);
     assert_eq!(codes, ["receivers_unavailable", "prepare_timeout"]);
-    assert!(OwnFault::CODES.contains(&"prepare_timeout"));
+    assert!(Code::PrepareTimeout.alarms());
     tokio::time::resume();
     bench.functions.aws.recovers();
     bench.functions.hands.advance(5 * SECOND);

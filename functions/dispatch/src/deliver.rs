@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, timeout_at};
 use webhook::aws::{AttemptRecord, Begin, Cancel, Found};
+use webhook::codes::{Code, FailureClass};
 use webhook::delivery::{
     AttemptMessage, AttemptNumber, Failure, Next, Outcome, Resolution, Status, Undelivered, delay_seconds,
     is_late, next, resolve,
@@ -36,8 +37,9 @@ impl Dispatch {
         let message = match AttemptMessage::from_json(body) {
             Ok(message) => message,
             Err(error) => {
-                tracing::error!(code = "unreadable_message", %error, "A message cannot be read and is laid down as undelivered.");
-                return Ok(self.queues.bury(body, "unreadable_message", &error.to_string()).await?);
+                let code = Code::UnreadableMessage.as_str();
+                tracing::error!(code, %error, "A message cannot be read and is laid down as undelivered.");
+                return Ok(self.queues.bury(body, code, &error.to_string()).await?);
             }
         };
         if self.waits(&message).await? {
@@ -57,7 +59,7 @@ impl Dispatch {
             }
             (Plan::Misconfigured(missing), _) => Err(missing.into()),
             (Plan::NotNotifiable(rule), _) => self.cancel(&message, rule.code()).await,
-            (Plan::NoReceiver | Plan::Notify(_), _) => self.cancel(&message, "no_receiver").await,
+            (Plan::NoReceiver | Plan::Notify(_), _) => self.cancel(&message, Code::NoReceiver.as_str()).await,
         }
     }
 
@@ -288,7 +290,7 @@ fn log(
         Outcome::Delivered { findings, .. } => {
             (findings.iter().map(|finding| finding.code()).collect(), None)
         }
-        Outcome::Failed(failure) => (Vec::new(), Some(failure.class().as_str())),
+        Outcome::Failed(failure) => (Vec::new(), failure.class().map(FailureClass::as_str)),
     };
     let first = message.attempt == AttemptNumber::FIRST;
     tracing::info!(

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 use tokio::task::JoinError;
 use webhook::aws::{LedgerError, ReceiversError, SendError};
+use webhook::codes::Code;
 use webhook::delivery::{ClockSkew, Reception, returns_after_lease};
 use webhook::edge::Chance;
 use webhook::notification::MissingAuthorisationServerId;
@@ -53,52 +54,26 @@ pub enum Fault {
 impl Fault {
     /// The name of the metric that counts faults of ours by code.
     pub const METRIC: &'static str = "OwnFaults";
-    /// The codes of all faults of ours; the template has an alarm for each.
-    pub const CODES: &'static [&'static str] = &[
-        "clock_skew",
-        "identity_expired",
-        "identity_missing",
-        "identity_not_yet_valid",
-        "identity_unreadable",
-        "identity_unusable",
-        "ledger_unavailable",
-        "missing_authorisation_server_id",
-        "panic",
-        "prepare_timeout",
-        "queue_unavailable",
-        "receivers_unavailable",
-        "revocation_unavailable",
-    ];
 
     /// Returns the fault's stable code.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::Slow => "prepare_timeout",
-            Self::InProgress(_) => "in_progress",
-            Self::Crowded => "crowded",
+            Self::Slow => Code::PrepareTimeout,
+            Self::InProgress(_) => Code::InProgress,
+            Self::Crowded => Code::Crowded,
             Self::Clock(_) => ClockSkew::CODE,
-            Self::Ledger(_) => "ledger_unavailable",
-            Self::Receivers(_) => "receivers_unavailable",
-            Self::Queue(_) => "queue_unavailable",
+            Self::Ledger(_) => Code::LedgerUnavailable,
+            Self::Receivers(_) => Code::ReceiversUnavailable,
+            Self::Queue(_) => Code::QueueUnavailable,
             Self::Sender(error) => error.code(),
             Self::Configuration(_) => MissingAuthorisationServerId::CODE,
-            Self::Panic(_) => "panic",
+            Self::Panic(_) => Code::Panic,
         }
     }
 
-    /// Says whether it is a fault of ours, which alarms; else the message only comes out of turn.
-    pub fn is_ours(&self) -> bool {
-        match self {
-            Self::InProgress(_) | Self::Crowded => false,
-            Self::Slow
-            | Self::Clock(_)
-            | Self::Ledger(_)
-            | Self::Receivers(_)
-            | Self::Queue(_)
-            | Self::Sender(_)
-            | Self::Configuration(_)
-            | Self::Panic(_) => true,
-        }
+    /// Says whether it alarms; else nothing is wrong, and the message only came out of turn.
+    pub fn alarms(&self) -> bool {
+        self.code().alarms()
     }
 
     /// Returns the seconds after which the message is to come again.

@@ -91,14 +91,14 @@ impl Dispatch {
         let notification_id = message.as_ref().map(|message| message.notification.as_str());
         let client_id = message.as_ref().map(|message| message.change.client_id.as_str());
         let now = self.clock.now();
-        if fault.is_ours() {
-            self.metrics.count(now, Fault::METRIC, fault.code());
+        if fault.alarms() {
+            self.metrics.count(now, Fault::METRIC, fault.code().as_str());
             tracing::error!(
                 message_id,
                 notification_id,
                 client_id,
                 receives,
-                code = fault.code(),
+                code = fault.code().as_str(),
                 error = %Chain(fault),
                 "The message is kept: the fault is ours."
             );
@@ -108,7 +108,7 @@ impl Dispatch {
                 notification_id,
                 client_id,
                 receives,
-                code = fault.code(),
+                code = fault.code().as_str(),
                 "The message is kept: {fault}."
             );
         }

@@ -77,7 +77,7 @@ async fn main() -> Result<(), Error> {
     });
     // Before the first message, so that none waits for it. A secret that is not there yet stops nobody from starting.
     if let Err(error) = dispatch.sender.prepare().await {
-        tracing::warn!(code = error.code(), error = %Chain(&error), "The identities cannot be used yet.");
+        tracing::warn!(code = error.code().as_str(), error = %Chain(&error), "The identities cannot be used yet.");
     }
     run(service_fn(|event: LambdaEvent<SqsEvent>| async {
         Ok::<_, Error>(dispatch.handle(event.payload).await)

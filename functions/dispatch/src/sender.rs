@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use tokio::sync::Mutex;
 use webhook::aws::{SecretError, Secrets};
+use webhook::codes::Code;
 use webhook::edge::Clock;
 use webhook::notification::{AuthorisationServers, IdentityOwner};
 use webhook::peer::{Client, Expiry, Identities, Identity, IdentityError, Network, TrustAnchors};
@@ -145,7 +146,7 @@ impl Sender {
         let Ok(_guard) = self.loading.try_lock() else { return };
         if let Err(error) = self.load().await {
             tracing::error!(
-                code = error.code(),
+                code = error.code().as_str(),
                 error = %Chain(&error),
                 "The identities could not be loaded again; those before them stay in use."
             );
@@ -195,7 +196,7 @@ impl Sender {
         };
         let still_valid = old.filter(|old| old.entry.identity.check_validity(now).is_ok());
         tracing::error!(
-            code = error.code(),
+            code = error.code().as_str(),
             authorisation_server_id = %owner,
             error = %Chain(&error),
             kept = still_valid.is_some(),
@@ -290,13 +291,13 @@ pub enum SenderError {
 
 impl SenderError {
     /// Returns the fault's stable code.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::Secret(_) => "identity_unreadable",
-            Self::Identity(IdentityError::Expired(_)) => "identity_expired",
-            Self::Identity(IdentityError::NotYetValid(_)) => "identity_not_yet_valid",
-            Self::Identity(_) | Self::Tls(_) => "identity_unusable",
-            Self::Missing(_) => "identity_missing",
+            Self::Secret(_) => Code::IdentityUnreadable,
+            Self::Identity(IdentityError::Expired(_)) => Code::IdentityExpired,
+            Self::Identity(IdentityError::NotYetValid(_)) => Code::IdentityNotYetValid,
+            Self::Identity(_) | Self::Tls(_) => Code::IdentityUnusable,
+            Self::Missing(_) => Code::IdentityMissing,
             Self::Revocation(_) => RevocationUnavailable::CODE,
         }
     }

@@ -3,6 +3,7 @@
 use lambda_http::http::StatusCode;
 use serde::Serialize;
 use webhook::FieldError;
+use webhook::codes::Code;
 use webhook::delivery::AttemptMessage;
 use webhook::notification::Rule;
 
@@ -68,9 +69,7 @@ impl Judged {
             Verdict::NotNotifiable(rule) => {
                 Self { rule: Some(rule.code()), ..base("not_notifiable", Some(rule.sentence())) }
             }
-            Verdict::NoReceiver => {
-                base("no_receiver", Some("The client is not registered for notifications."))
-            }
+            Verdict::NoReceiver => base(Code::NoReceiver.as_str(), Some(Code::NoReceiver.row().en)),
             Verdict::Invalid(errors) => Self { errors, ..base("invalid", None) },
             Verdict::Unavailable => {
                 base("unavailable", Some("It could not be queued. Send it again; a copy does no harm."))
@@ -90,7 +89,7 @@ pub(crate) fn log(all: &[Judged]) {
         accepted = count("accepted"),
         duplicate = count("duplicate"),
         not_notifiable = count("not_notifiable"),
-        no_receiver = count("no_receiver"),
+        no_receiver = count(Code::NoReceiver.as_str()),
         invalid = count("invalid"),
         unavailable = count("unavailable"),
         "State changes were judged."

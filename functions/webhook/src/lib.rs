@@ -6,6 +6,7 @@
 pub mod address;
 pub mod answer;
 pub mod aws;
+pub mod codes;
 pub mod config;
 pub mod delivery;
 pub mod directory;

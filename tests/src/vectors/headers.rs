@@ -111,10 +111,10 @@ fn judge_attempts(vector: &Vector) -> Judgement {
         None => attempts(&change, &receiver, &servers, &input)?,
     };
     comparison.equal_if("sent", expected.sent.as_ref(), &!attempts.is_empty());
-    let error = fault.as_ref().map(|fault| fault.code().to_owned());
+    let error = fault.as_ref().map(|fault| fault.code().to_string());
     comparison.equal_field("error", &expected.error, error.as_ref());
     // Every fault of ours but a lost race is logged at ERROR, which is what the alarm counts.
-    let alarm = fault.as_ref().is_some_and(Fault::is_ours);
+    let alarm = fault.as_ref().is_some_and(Fault::alarms);
     comparison.equal_if("alarm", expected.alarm.as_ref(), &alarm);
     compare_headers(&mut comparison, &expected, &attempts);
     compare_series(&mut comparison, &expected, &attempts);

@@ -12,7 +12,7 @@ mod undelivered;
 
 pub use attempt::AttemptNumber;
 pub use message::{AttemptMessage, ParseMessageError};
-pub use outcome::{Answer, Failure, FailureClass, Finding, Outcome};
+pub use outcome::{Answer, Failure, Finding, Outcome};
 pub use patience::{Evidence, IMPATIENT, SlowMark, is_hanging};
 pub use progress::{Progress, Resolution, Status, resolve};
 pub use reception::{ClockSkew, FIRST_RETURN, LONGEST_RETURN, Reception, VISIBILITY, returns_after_lease};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::codes::{Code, FailureClass};
 use crate::directory::Settings;
 
 /// What a receiver answered, as far as it matters.
@@ -63,7 +64,7 @@ impl Outcome {
     /// Returns the outcome's stable code.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Delivered { .. } => "delivered",
+            Self::Delivered { .. } => Code::Delivered.as_str(),
             Self::Failed(failure) => failure.code(),
         }
     }
@@ -98,34 +99,6 @@ impl Finding {
             Self::MismatchedResponseInteractionId => "mismatched_response_interaction_id",
             Self::ReceiverWithoutMtls => "receiver_without_mtls",
             Self::BodyCut => "body_cut",
-        }
-    }
-}
-
-/// Whose doing a failure is, roughly.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum FailureClass {
-    /// The receiver answered something else than success.
-    Receiver,
-    /// No connection, or one that broke.
-    Network,
-    /// The TLS handshake failed.
-    Tls,
-    /// What the receiver registered cannot be used.
-    Directory,
-    /// We were interrupted after the attempt had begun; whether it arrived is not known.
-    Ours,
-}
-
-impl FailureClass {
-    /// Returns the class as logs write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Receiver => "receiver",
-            Self::Network => "network",
-            Self::Tls => "tls",
-            Self::Directory => "directory",
-            Self::Ours => "ours",
         }
     }
 }
@@ -188,67 +161,46 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Returns the failure's stable code.
-    pub fn code(self) -> &'static str {
+    /// Returns the failure's row of the table of codes.
+    pub fn described(self) -> Code {
         match self {
-            Self::Nonconformant2xx(_) => "nonconformant_2xx",
-            Self::Redirect(_) => "redirect",
-            Self::ClientError(_) => "client_error",
-            Self::ServerError(_) => "server_error",
-            Self::UnknownStatus(_) => "unknown_status",
-            Self::Timeout => "timeout",
-            Self::InvalidResponse => "invalid_response",
-            Self::ConnectionReset => "connection_reset",
-            Self::ConnectionRefused => "connection_refused",
-            Self::ConnectTimeout => "connect_timeout",
-            Self::DnsError => "dns_error",
-            Self::BlockedAddress => "blocked_address",
-            Self::InvalidUrl => "invalid_url",
-            Self::UnknownCa => "unknown_ca",
-            Self::HostnameMismatch => "hostname_mismatch",
-            Self::CertificateExpired => "expired",
-            Self::CertificateNotYetValid => "not_yet_valid",
-            Self::CertificateRevoked => "revoked",
-            Self::RevocationUnknown => "revocation_unknown",
-            Self::CertificateInvalid => "certificate_invalid",
-            Self::ProtocolVersion => "protocol_version",
-            Self::NoCommonSuite => "no_common_suite",
-            Self::ClientCertificateRefused => "client_certificate_refused",
-            Self::RenegotiationRefused => "renegotiation_refused",
-            Self::TlsHandshake => "tls_handshake",
-            Self::Interrupted => "interrupted",
+            Self::Nonconformant2xx(_) => Code::Nonconformant2xx,
+            Self::Redirect(_) => Code::Redirect,
+            Self::ClientError(_) => Code::ClientError,
+            Self::ServerError(_) => Code::ServerError,
+            Self::UnknownStatus(_) => Code::UnknownStatus,
+            Self::Timeout => Code::Timeout,
+            Self::InvalidResponse => Code::InvalidResponse,
+            Self::ConnectionReset => Code::ConnectionReset,
+            Self::ConnectionRefused => Code::ConnectionRefused,
+            Self::ConnectTimeout => Code::ConnectTimeout,
+            Self::DnsError => Code::DnsError,
+            Self::BlockedAddress => Code::BlockedAddress,
+            Self::InvalidUrl => Code::InvalidUrl,
+            Self::UnknownCa => Code::UnknownCa,
+            Self::HostnameMismatch => Code::HostnameMismatch,
+            Self::CertificateExpired => Code::CertificateExpired,
+            Self::CertificateNotYetValid => Code::CertificateNotYetValid,
+            Self::CertificateRevoked => Code::CertificateRevoked,
+            Self::RevocationUnknown => Code::RevocationUnknown,
+            Self::CertificateInvalid => Code::CertificateInvalid,
+            Self::ProtocolVersion => Code::ProtocolVersion,
+            Self::NoCommonSuite => Code::NoCommonSuite,
+            Self::ClientCertificateRefused => Code::ClientCertificateRefused,
+            Self::RenegotiationRefused => Code::RenegotiationRefused,
+            Self::TlsHandshake => Code::TlsHandshake,
+            Self::Interrupted => Code::Interrupted,
         }
     }
 
+    /// Returns the failure's stable code.
+    pub fn code(self) -> &'static str {
+        self.described().as_str()
+    }
+
     /// Returns whose doing the failure is.
-    pub fn class(self) -> FailureClass {
-        match self {
-            Self::Nonconformant2xx(_)
-            | Self::Redirect(_)
-            | Self::ClientError(_)
-            | Self::ServerError(_)
-            | Self::UnknownStatus(_)
-            | Self::InvalidResponse => FailureClass::Receiver,
-            Self::Timeout
-            | Self::ConnectionReset
-            | Self::ConnectionRefused
-            | Self::ConnectTimeout
-            | Self::DnsError => FailureClass::Network,
-            Self::BlockedAddress | Self::InvalidUrl => FailureClass::Directory,
-            Self::UnknownCa
-            | Self::HostnameMismatch
-            | Self::CertificateExpired
-            | Self::CertificateNotYetValid
-            | Self::CertificateRevoked
-            | Self::RevocationUnknown
-            | Self::CertificateInvalid
-            | Self::ProtocolVersion
-            | Self::NoCommonSuite
-            | Self::ClientCertificateRefused
-            | Self::RenegotiationRefused
-            | Self::TlsHandshake => FailureClass::Tls,
-            Self::Interrupted => FailureClass::Ours,
-        }
+    pub fn class(self) -> Option<FailureClass> {
+        self.described().row().class
     }
 
     /// Returns the HTTP status, where there was an answer.

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 use super::schedule::{LEASE, delay_seconds};
+use crate::codes::Code;
 
 /// How long the queue hides a message that it handed out, unless it is told otherwise (`VisibilityTimeout` in the template).
 pub const VISIBILITY: SignedDuration = SignedDuration::from_secs(240);
@@ -44,7 +45,7 @@ pub enum ClockSkew {
 
 impl ClockSkew {
     /// The fault's stable code.
-    pub const CODE: &'static str = "clock_skew";
+    pub const CODE: Code = Code::ClockSkew;
 }
 
 impl Reception {

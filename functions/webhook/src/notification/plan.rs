@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::change::{Resource, StateChange, Subject};
 use super::name::{InteractionId, NotificationId};
 use super::trigger::{EventType, Rule, Trigger, trigger};
+use crate::codes::Code;
 use crate::directory::{BaseUri, Receiver, is_literal_in_segment};
 
 /// What is to be done about a state change.
@@ -246,7 +247,7 @@ pub struct MissingAuthorisationServerId(pub Option<String>);
 
 impl MissingAuthorisationServerId {
     /// The fault's stable code.
-    pub const CODE: &'static str = "missing_authorisation_server_id";
+    pub const CODE: Code = Code::MissingAuthorisationServerId;
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::change::{Actor, Resource, StateChange, Subject};
 use super::endpoint::{EditRow, PARTIALLY_ACCEPTED, Reached};
 use super::version::WebhookVersion;
+use crate::codes::Code;
 
 /// What kind of change a notification tells of (webhook OAS 1.3.0, `EventType`).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -58,42 +59,29 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// Returns the rule's row of the table of codes.
+    pub fn described(self) -> Code {
+        match self {
+            Self::ApiWithoutWebhook => Code::ApiWithoutWebhook,
+            Self::NewerThanProfile => Code::NewerThanProfile,
+            Self::StateIsNoTrigger => Code::StateIsNoTrigger,
+            Self::NothingChanged => Code::NothingChanged,
+            Self::EditedByInitiator => Code::EditedByInitiator,
+            Self::EditIsNoTrigger => Code::EditIsNoTrigger,
+            Self::EditInThisStateIsNoTrigger => Code::EditInThisStateIsNoTrigger,
+            Self::OptionalNotWanted => Code::OptionalNotWanted,
+            Self::BeforeRegistration => Code::BeforeRegistration,
+        }
+    }
+
     /// Returns the rule's stable code.
     pub fn code(self) -> &'static str {
-        match self {
-            Self::ApiWithoutWebhook => "api_without_webhook",
-            Self::NewerThanProfile => "newer_than_profile",
-            Self::StateIsNoTrigger => "state_is_no_trigger",
-            Self::NothingChanged => "nothing_changed",
-            Self::EditedByInitiator => "edited_by_initiator",
-            Self::EditIsNoTrigger => "edit_is_no_trigger",
-            Self::EditInThisStateIsNoTrigger => "edit_in_this_state_is_no_trigger",
-            Self::OptionalNotWanted => "optional_not_wanted",
-            Self::BeforeRegistration => "before_registration",
-        }
+        self.described().as_str()
     }
 
     /// Returns the rule in a sentence.
     pub fn sentence(self) -> &'static str {
-        match self {
-            Self::ApiWithoutWebhook => "The convention has no webhook for this API.",
-            Self::NewerThanProfile => "The receiver's webhook version does not know this trigger.",
-            Self::StateIsNoTrigger => "Reaching this state is not a trigger.",
-            Self::NothingChanged => "Neither the state nor any data changed.",
-            Self::EditedByInitiator => {
-                "The initiator made the edit itself; only edits at the account holder count."
-            }
-            Self::EditIsNoTrigger => "Edits of these fields of this resource are not a trigger.",
-            Self::EditInThisStateIsNoTrigger => {
-                "Edits are a trigger only while the enrollment is AUTHORISED."
-            }
-            Self::OptionalNotWanted => {
-                "AUTHORISED without PARTIALLY_ACCEPTED before it is optional, and notify_optional is off."
-            }
-            Self::BeforeRegistration => {
-                "The event is older than the client's registration for notifications."
-            }
-        }
+        self.described().row().en
     }
 }
 

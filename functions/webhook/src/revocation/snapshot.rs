@@ -18,6 +18,7 @@ use super::index::Index;
 use super::store::RevocationStore;
 use super::verifier::Verifier;
 use crate::aws::DirectoryTableError;
+use crate::codes::Code;
 use crate::edge::Clock;
 use crate::telemetry::{Chain as Causes, Metrics, Unit};
 
@@ -32,7 +33,7 @@ const TOO_OLD: SignedDuration = SignedDuration::from_mins(10);
 /// How long a message waits for that.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// What a fault of the table is called.
-const CODE: &str = "revocation_unavailable";
+const CODE: Code = Code::RevocationUnavailable;
 
 /// Knows what is known of revocation, and decides by it.
 #[derive(Debug)]
@@ -107,7 +108,7 @@ pub struct RevocationUnavailable {
 
 impl RevocationUnavailable {
     /// The fault's stable code.
-    pub const CODE: &str = CODE;
+    pub const CODE: Code = CODE;
 }
 
 impl Revocation {
@@ -167,7 +168,10 @@ impl Revocation {
             let looking = tokio::spawn(async move { this.look().await });
             if (!answered || self.is_blind(now)) && timeout(PATIENCE, looking).await.is_err() {
                 self.update(|state| state.looked_at = Some(now));
-                tracing::error!(code = CODE, "The directory table did not answer in time about revocation.");
+                tracing::error!(
+                    code = CODE.as_str(),
+                    "The directory table did not answer in time about revocation."
+                );
             }
         }
         if self.is_blind(now) {
@@ -221,7 +225,7 @@ impl Revocation {
         self.renew_verifiers().await;
         if let Err(error) = found {
             tracing::error!(
-                code = CODE,
+                code = CODE.as_str(),
                 error = %Causes(&error),
                 "What is known of revocation could not be read; what was read before stays in use."
             );
@@ -318,7 +322,7 @@ impl Revocation {
                 state.seen.insert(name, Seen { first, unnoted: None });
             }),
             Err(error) => tracing::error!(
-                code = CODE,
+                code = CODE.as_str(),
                 error = %Causes(&error),
                 "A receiver's certificate chain could not be noted for revocation checks; that is tried again."
             ),

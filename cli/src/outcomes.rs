@@ -1,0 +1,132 @@
+//! `arauto outcomes`: what the codes of the ledger and the logs mean, to forward to whoever is to mend it.
+
+use std::io::{self, Write};
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+use webhook::codes::{Code, CodeRow, Effect, FailureClass};
+
+/// Say what an outcome's code means, in words to forward
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  arauto outcomes no_common_suite --lang pt-BR\n\n\
+    The codes are those of the ledger (outcome, reason), of the logs (outcome, code, reason) and of the undelivered queue.")]
+pub struct OutcomesArgs {
+    /// The code; every one where it is missing
+    code: Option<String>,
+    /// The language of the sentences
+    #[arg(long, default_value = "en")]
+    lang: Language,
+    /// Print JSON, with the sentences in both languages
+    #[arg(long, conflicts_with = "lang")]
+    json: bool,
+    /// Print the page docs/outcomes.md
+    #[arg(long, conflicts_with_all = ["code", "lang", "json"])]
+    markdown: bool,
+}
+
+/// A language of the sentences.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Language {
+    /// English
+    En,
+    /// Brazilian Portuguese
+    #[value(name = "pt-BR")]
+    PtBr,
+}
+
+/// Runs the command.
+pub fn run(args: &OutcomesArgs) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    if args.markdown {
+        return Ok(out.write_all(markdown().as_bytes())?);
+    }
+    let codes = match &args.code {
+        Some(name) => {
+            vec![
+                Code::named(name)
+                    .with_context(|| format!("no code is called {name}; arauto outcomes lists them"))?,
+            ]
+        }
+        None => Code::ALL.to_vec(),
+    };
+    if args.json {
+        let rows: Vec<_> = codes.iter().map(|code| to_json(code.row())).collect();
+        let value =
+            if args.code.is_some() { rows.into_iter().next().unwrap_or_default() } else { rows.into() };
+        return Ok(writeln!(out, "{value:#}")?);
+    }
+    for row in codes.iter().map(|code| code.row()) {
+        let (class, effect) = (whose(row.class), effect(row.effect));
+        let sentence = match args.lang {
+            Language::En => row.en,
+            Language::PtBr => row.pt_br,
+        };
+        writeln!(out, "{} ({class}; {effect})\n  {sentence}", row.name)?;
+    }
+    Ok(())
+}
+
+fn to_json(row: &CodeRow) -> Value {
+    json!({
+        "code": row.name,
+        "effect": row.effect.as_str(),
+        "consumes_attempt": row.effect.consumes_an_attempt(),
+        "class": row.class.map(FailureClass::as_str),
+        "en": row.en,
+        "pt-BR": row.pt_br,
+    })
+}
+
+fn whose(class: Option<FailureClass>) -> &'static str {
+    class.map_or("nobody's fault", FailureClass::as_str)
+}
+
+fn effect(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Delivered => "delivered",
+        Effect::Failed => "consumes an attempt",
+        Effect::Kept => "kept, consumes no attempt",
+        Effect::Ended => "ended, no further attempt",
+    }
+}
+
+/// Returns the page `docs/outcomes.md`.
+pub fn markdown() -> String {
+    let mut page = String::from(PREFACE);
+    let classes = [
+        (Some(FailureClass::Receiver), "What the receiver answered: `receiver`"),
+        (Some(FailureClass::Network), "The way there: `network`"),
+        (Some(FailureClass::Tls), "The TLS handshake: `tls`"),
+        (Some(FailureClass::Directory), "What is registered: `directory`"),
+        (Some(FailureClass::Ours), "Our own: `ours`"),
+        (None, "Nobody's fault"),
+    ];
+    for (class, heading) in classes {
+        page.push_str("\n## ");
+        page.push_str(heading);
+        page.push_str("\n\n| Code | Becomes of it | In English | Em português |\n|---|---|---|---|\n");
+        let rows = Code::ALL.iter().map(|code| code.row()).filter(|row| row.class == class);
+        let line = |row: &CodeRow| {
+            format!("| `{}` | {} | {} | {} |\n", row.name, row.effect.as_str(), row.en, row.pt_br)
+        };
+        page.extend(rows.map(line));
+    }
+    page
+}
+
+const PREFACE: &str = "# The outcomes
+
+Made from `functions/webhook/src/codes.rs` by `make outcomes`; a test holds the two equal.
+
+These codes are in the ledger (`outcome` of an attempt, `reason` of a cancelled notification), in the log lines (`outcome`,
+`code`, `reason`, see [the log lines](logging.md)) and in the attribute `reason` of the undelivered queue. Each sentence can be
+forwarded to the receiver as it is; that of a fault of ours says what we do about it. `arauto outcomes CODE` prints one.
+
+| Becomes of it | What that means |
+|---|---|
+| delivered | An attempt was made and accepted |
+| failed | An attempt was made and failed. It is one of the three; the next follows 10 s or 60 s later |
+| kept | No attempt was made and none is consumed. The message comes again, up to 100 times |
+| ended | Nothing is sent, or nothing more |
+";

@@ -1,0 +1,354 @@
+//! The stable codes of the ledger, the logs and the undelivered queue: one row for each way in which a message can end.
+//!
+//! `docs/outcomes.md` is made from it. Each sentence can be forwarded to the receiver as it is; that of a fault of ours says
+//! what we do about it.
+
+use std::fmt;
+
+/// Whose doing it is, roughly.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum FailureClass {
+    /// The receiver answered something else than success.
+    Receiver,
+    /// No connection, or one that broke.
+    Network,
+    /// The TLS handshake failed.
+    Tls,
+    /// What the receiver registered cannot be used, or asks for nothing to be sent.
+    Directory,
+    /// Something of ours does not work, or we were interrupted.
+    Ours,
+}
+
+impl FailureClass {
+    /// Returns the class as logs write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Receiver => "receiver",
+            Self::Network => "network",
+            Self::Tls => "tls",
+            Self::Directory => "directory",
+            Self::Ours => "ours",
+        }
+    }
+}
+
+/// What becomes of the notification.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Effect {
+    /// An attempt was made and accepted.
+    Delivered,
+    /// An attempt was made and failed; another follows, up to the third.
+    Failed,
+    /// The message is kept and comes again. No attempt was made.
+    Kept,
+    /// The message or notification ends without a further attempt.
+    Ended,
+}
+
+impl Effect {
+    /// Says whether one of the three attempts is consumed.
+    pub fn consumes_an_attempt(self) -> bool {
+        match self {
+            Self::Delivered | Self::Failed => true,
+            Self::Kept | Self::Ended => false,
+        }
+    }
+
+    /// Returns the effect as the documentation writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Kept => "kept",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// What is to be known of a code.
+#[derive(Debug)]
+pub struct CodeRow {
+    /// The code itself.
+    pub name: &'static str,
+    /// What becomes of the notification.
+    pub effect: Effect,
+    /// Whose doing it is; nobody's where nothing is wrong.
+    pub class: Option<FailureClass>,
+    /// A sentence in English.
+    pub en: &'static str,
+    /// The same in Brazilian Portuguese.
+    pub pt_br: &'static str,
+}
+
+/// Makes the enum, its list and its rows of one text, so that none of them can lack what another has.
+macro_rules! codes {
+    ($($variant:ident $name:literal $effect:ident $class:expr, $en:literal, $pt_br:literal;)*) => {
+        /// How a message ended, as a stable code.
+        #[expect(clippy::doc_markdown, reason = "the sentences are for people, who read no backticks")]
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        pub enum Code {
+            $(#[doc = $en] $variant,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// Returns what is to be known of it.
+            pub const fn row(self) -> &'static CodeRow {
+                match self {
+                    $(Self::$variant => &CodeRow {
+                        name: $name,
+                        effect: Effect::$effect,
+                        class: $class,
+                        en: $en,
+                        pt_br: $pt_br,
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+const RECEIVER: Option<FailureClass> = Some(FailureClass::Receiver);
+const NETWORK: Option<FailureClass> = Some(FailureClass::Network);
+const TLS: Option<FailureClass> = Some(FailureClass::Tls);
+const DIRECTORY: Option<FailureClass> = Some(FailureClass::Directory);
+const OURS: Option<FailureClass> = Some(FailureClass::Ours);
+const NOBODY: Option<FailureClass> = None;
+
+codes! {
+    Delivered "delivered" Delivered NOBODY,
+        "The receiver accepted the notification.",
+        "O receptor aceitou a notificação.";
+
+    // What the receiver answered.
+    Nonconformant2xx "nonconformant_2xx" Failed RECEIVER,
+        "The receiver answered with a success other than 202, the only one that the convention documents.",
+        "O receptor respondeu com um sucesso diferente de 202, o único que a convenção documenta.";
+    Redirect "redirect" Failed RECEIVER,
+        "The receiver answered with a redirection; these are never followed, so the notifications must be served at the registered URI itself.",
+        "O receptor respondeu com um redirecionamento; eles nunca são seguidos, portanto as notificações precisam ser atendidas na própria URI registrada.";
+    ClientError "client_error" Failed RECEIVER,
+        "The receiver refused the request with a status from 400 to 499; its path, certificate rules and limits should be looked at.",
+        "O receptor recusou a requisição com um status de 400 a 499; convém verificar o caminho, as regras de certificado e os limites dele.";
+    ServerError "server_error" Failed RECEIVER,
+        "The receiver answered with a status from 500 to 599: something behind its address does not work.",
+        "O receptor respondeu com um status de 500 a 599: algo por trás do endereço dele não funciona.";
+    UnknownStatus "unknown_status" Failed RECEIVER,
+        "The receiver answered with a status that is none of HTTP's final ones, which run from 200 to 599.",
+        "O receptor respondeu com um status que não é um dos finais do HTTP, que vão de 200 a 599.";
+    InvalidResponse "invalid_response" Failed RECEIVER,
+        "What the receiver answered is not HTTP/1.1.",
+        "O que o receptor respondeu não é HTTP/1.1.";
+
+    // The way there.
+    Timeout "timeout" Failed NETWORK,
+        "The receiver did not answer within 15 seconds.",
+        "O receptor não respondeu em 15 segundos.";
+    ConnectionReset "connection_reset" Failed NETWORK,
+        "The receiver closed the connection before its answer was complete.",
+        "O receptor encerrou a conexão antes de completar a resposta.";
+    ConnectionRefused "connection_refused" Failed NETWORK,
+        "Nobody listens at the receiver's address and port.",
+        "Ninguém escuta no endereço e na porta do receptor.";
+    ConnectTimeout "connect_timeout" Failed NETWORK,
+        "No connection to the receiver's address could be made in time; a firewall may be dropping it.",
+        "Não foi possível conectar ao endereço do receptor a tempo; um firewall pode estar descartando a conexão.";
+    DnsError "dns_error" Failed NETWORK,
+        "The receiver's host name has no address, or its name servers do not answer.",
+        "O nome de host do receptor não tem endereço, ou os servidores de nomes dele não respondem.";
+
+    // Where it is registered.
+    BlockedAddress "blocked_address" Failed DIRECTORY,
+        "The receiver's host name has an address that is not public; nothing was connected to.",
+        "O nome de host do receptor tem um endereço que não é público; nenhuma conexão foi feita.";
+    InvalidUrl "invalid_url" Failed DIRECTORY,
+        "The receiver's registered URI cannot be connected to.",
+        "Não é possível conectar à URI registrada do receptor.";
+
+    // The handshake.
+    UnknownCa "unknown_ca" Failed TLS,
+        "The receiver's certificate does not descend from an authority that is trusted here, or its server does not send the intermediate certificates.",
+        "O certificado do receptor não descende de uma autoridade em que confiamos, ou o servidor dele não envia os certificados intermediários.";
+    HostnameMismatch "hostname_mismatch" Failed TLS,
+        "The receiver's certificate is for another name than that of the registered URI.",
+        "O certificado do receptor é de um nome diferente do da URI registrada.";
+    CertificateExpired "expired" Failed TLS,
+        "The receiver's certificate has expired.",
+        "O certificado do receptor expirou.";
+    CertificateNotYetValid "not_yet_valid" Failed TLS,
+        "The receiver's certificate is not valid yet.",
+        "O certificado do receptor ainda não é válido.";
+    CertificateRevoked "revoked" Failed TLS,
+        "The receiver's certificate, or one above it, was revoked.",
+        "O certificado do receptor, ou um acima dele, foi revogado.";
+    RevocationUnknown "revocation_unknown" Failed TLS,
+        "Nothing current says that the receiver's certificate is not revoked; its authority's revocation list or OCSP responder does not answer.",
+        "Nada atual diz que o certificado do receptor não foi revogado; a lista de revogação ou o serviço OCSP da autoridade dele não responde.";
+    CertificateInvalid "certificate_invalid" Failed TLS,
+        "The receiver's certificate cannot be used.",
+        "O certificado do receptor não pode ser usado.";
+    ProtocolVersion "protocol_version" Failed TLS,
+        "The receiver speaks neither TLS 1.2 nor TLS 1.3, and older versions are not allowed.",
+        "O receptor não fala TLS 1.2 nem TLS 1.3, e versões anteriores não são permitidas.";
+    NoCommonSuite "no_common_suite" Failed TLS,
+        "The receiver offers none of the cipher suites that are allowed: in TLS 1.2, ECDHE-RSA with AES-GCM.",
+        "O receptor não oferece nenhuma das cifras permitidas: em TLS 1.2, ECDHE-RSA com AES-GCM.";
+    ClientCertificateRefused "client_certificate_refused" Failed TLS,
+        "The receiver refused our client certificate; it should trust the authorities of the sender's certificates, intermediates included.",
+        "O receptor recusou nosso certificado de cliente; ele precisa confiar nas autoridades dos certificados do transmissor, inclusive nas intermediárias.";
+    RenegotiationRefused "renegotiation_refused" Failed TLS,
+        "The receiver asked for a second handshake on the connection, which the norm forbids; it should ask for the client certificate in the first one.",
+        "O receptor pediu um segundo handshake na conexão, o que a norma proíbe; ele deve pedir o certificado de cliente no primeiro.";
+    TlsHandshake "tls_handshake" Failed TLS,
+        "The TLS handshake failed for another reason.",
+        "O handshake TLS falhou por outro motivo.";
+
+    // Faults of ours.
+    Interrupted "interrupted" Failed OURS,
+        "Our process stopped during the attempt, so whether it arrived is not known; the next attempt follows.",
+        "Nosso processo parou durante a tentativa, portanto não se sabe se ela chegou; a próxima tentativa se segue.";
+    InProgress "in_progress" Kept OURS,
+        "Another process of ours is making this attempt; the message waits until it is done.",
+        "Outro processo nosso está fazendo esta tentativa; a mensagem espera até que ele termine.";
+    Crowded "crowded" Kept OURS,
+        "As many attempts as we make at a time are under way to this receiver; the message waits for its turn.",
+        "Já estão em andamento tantas tentativas a este receptor quantas fazemos ao mesmo tempo; a mensagem espera a sua vez.";
+    ClockSkew "clock_skew" Kept OURS,
+        "Our clock disagrees with that of AWS; the message waits until a process with the right time takes it.",
+        "Nosso relógio diverge do relógio da AWS; a mensagem espera até que um processo com a hora certa a receba.";
+    Panic "panic" Kept OURS,
+        "A defect in our code stopped the work on this message; it is kept and tried again, and the defect is ours to mend.",
+        "Um defeito em nosso código interrompeu o trabalho nesta mensagem; ela fica guardada e é retomada, e cabe a nós corrigir o defeito.";
+    PrepareTimeout "prepare_timeout" Kept OURS,
+        "What we need before an attempt did not answer us in time; the message is kept and tried again.",
+        "Aquilo de que precisamos antes de uma tentativa não nos respondeu a tempo; a mensagem fica guardada e é retomada.";
+    LedgerUnavailable "ledger_unavailable" Kept OURS,
+        "Our record of attempts does not work at present; no attempt is made without it, and the message is kept.",
+        "Nosso registro de tentativas não funciona no momento; nenhuma tentativa é feita sem ele, e a mensagem fica guardada.";
+    ReceiversUnavailable "receivers_unavailable" Kept OURS,
+        "Our table of receivers does not work at present; the message is kept and tried again.",
+        "Nossa tabela de receptores não funciona no momento; a mensagem fica guardada e é retomada.";
+    QueueUnavailable "queue_unavailable" Kept OURS,
+        "Our queue does not take messages at present; the message before it is kept and tried again.",
+        "Nossa fila não aceita mensagens no momento; a mensagem anterior fica guardada e é retomada.";
+    IdentityUnreadable "identity_unreadable" Kept OURS,
+        "The secret with our certificate cannot be read; the message is kept until it can.",
+        "O segredo com o nosso certificado não pode ser lido; a mensagem fica guardada até que possa.";
+    IdentityMissing "identity_missing" Kept OURS,
+        "No certificate is stored for this brand of ours; the message is kept until one is.",
+        "Não há certificado guardado para esta nossa marca; a mensagem fica guardada até que haja.";
+    IdentityExpired "identity_expired" Kept OURS,
+        "Our certificate has expired; the message is kept until a new one is stored.",
+        "Nosso certificado expirou; a mensagem fica guardada até que um novo seja armazenado.";
+    IdentityNotYetValid "identity_not_yet_valid" Kept OURS,
+        "Our certificate is not valid yet; the message is kept until it is.",
+        "Nosso certificado ainda não é válido; a mensagem fica guardada até que seja.";
+    IdentityUnusable "identity_unusable" Kept OURS,
+        "Our certificate and key cannot be used together; the message is kept until they are stored anew.",
+        "Nosso certificado e nossa chave não podem ser usados juntos; a mensagem fica guardada até que sejam armazenados de novo.";
+    MissingAuthorisationServerId "missing_authorisation_server_id" Kept OURS,
+        "Our configuration names no authorisation server for this brand; the message is kept until it does.",
+        "Nossa configuração não indica um servidor de autorização para esta marca; a mensagem fica guardada até que indique.";
+    RevocationUnavailable "revocation_unavailable" Kept OURS,
+        "What we know of revoked certificates was not renewed for too long; the message is kept until it is.",
+        "O que sabemos sobre certificados revogados não é renovado há tempo demais; a mensagem fica guardada até que seja.";
+    UnreadableMessage "unreadable_message" Ended OURS,
+        "A message of our own queue cannot be read; it is laid down in the undelivered queue for a person to look at.",
+        "Uma mensagem da nossa própria fila não pode ser lida; ela é deixada na fila de não entregues para que uma pessoa a examine.";
+
+    // Reasons for which nothing is sent, or nothing more.
+    NoReceiver "no_receiver" Ended DIRECTORY,
+        "The client is not registered for notifications.",
+        "O cliente não está registrado para notificações.";
+    BeforeRegistration "before_registration" Ended DIRECTORY,
+        "The event is older than the client's registration for notifications.",
+        "O evento é anterior ao registro do cliente para notificações.";
+    NewerThanProfile "newer_than_profile" Ended DIRECTORY,
+        "The receiver's webhook version does not know this trigger.",
+        "A versão de webhook do receptor não conhece este gatilho.";
+    OptionalNotWanted "optional_not_wanted" Ended DIRECTORY,
+        "AUTHORISED without PARTIALLY_ACCEPTED before it is optional, and notify_optional is off.",
+        "AUTHORISED sem PARTIALLY_ACCEPTED antes é opcional, e notify_optional está desligado.";
+    ApiWithoutWebhook "api_without_webhook" Ended NOBODY,
+        "The convention has no webhook for this API.",
+        "A convenção não tem webhook para esta API.";
+    StateIsNoTrigger "state_is_no_trigger" Ended NOBODY,
+        "Reaching this state is not a trigger.",
+        "Chegar a este estado não é um gatilho.";
+    NothingChanged "nothing_changed" Ended NOBODY,
+        "Neither the state nor any data changed.",
+        "Nem o estado nem dado algum mudou.";
+    EditedByInitiator "edited_by_initiator" Ended NOBODY,
+        "The initiator made the edit itself; only edits at the account holder count.",
+        "A própria iniciadora fez a edição; só contam as edições feitas na detentora.";
+    EditIsNoTrigger "edit_is_no_trigger" Ended NOBODY,
+        "Edits of these fields of this resource are not a trigger.",
+        "Edições destes campos deste recurso não são um gatilho.";
+    EditInThisStateIsNoTrigger "edit_in_this_state_is_no_trigger" Ended NOBODY,
+        "Edits are a trigger only while the enrollment is AUTHORISED.",
+        "Edições são um gatilho somente enquanto o vínculo está AUTHORISED.";
+}
+
+impl Code {
+    /// Returns the code as the ledger and the logs write it.
+    pub const fn as_str(self) -> &'static str {
+        self.row().name
+    }
+
+    /// Says whether it is a fault of ours that keeps messages, each of which the template has an alarm for. A message that only
+    /// came out of turn is none.
+    pub fn alarms(self) -> bool {
+        self.row().effect == Effect::Kept && !matches!(self, Self::InProgress | Self::Crowded)
+    }
+
+    /// Finds a code by its name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == name)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_codes_have_the_same_name_or_say_the_same() {
+        let rows = || Code::ALL.iter().map(|code| code.row());
+        for column in [|row: &CodeRow| row.name, |row: &CodeRow| row.en, |row: &CodeRow| row.pt_br] {
+            assert_eq!(rows().map(column).collect::<BTreeSet<_>>().len(), Code::ALL.len());
+        }
+        assert_eq!(Code::named("timeout"), Some(Code::Timeout));
+        assert_eq!(Code::named("time"), None);
+    }
+
+    #[test]
+    fn each_code_is_a_plain_name_with_one_sentence_in_both_languages() {
+        for row in Code::ALL.iter().map(|code| code.row()) {
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+            assert!(row.name.chars().all(plain), "{}", row.name);
+            for sentence in [row.en, row.pt_br] {
+                assert!(sentence.ends_with('.') && !sentence.contains(". "), "{sentence}");
+                assert!(!sentence.contains('|'), "{sentence} breaks the table of the documentation");
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_is_kept_for_faults_of_ours_alone() {
+        for row in Code::ALL.iter().map(|code| code.row()) {
+            let ours = row.class == Some(FailureClass::Ours);
+            assert!(row.effect != Effect::Kept || ours, "{}", row.name);
+        }
+    }
+}
