@@ -6,12 +6,14 @@
 mod expression;
 mod functions;
 mod queue;
+mod sqs;
 mod table;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::pending;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -25,12 +27,14 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, OnceCell};
+use tokio::time::Instant;
 
 pub use self::functions::{
     DIRECTORY_IDENTITY_SECRET, Functions, Hands, Measured, PKI, call, call_with_query, kept, kept_with, post,
     review, shown, verdicts,
 };
 use self::queue::Queue;
+pub use self::queue::{Counts, QueueSettings, Received};
 use self::table::Table;
 
 /// The table of receivers.
@@ -51,15 +55,27 @@ static CONFIG: OnceCell<SdkConfig> = OnceCell::const_new();
 #[derive(Clone, Debug, Default)]
 pub struct Aws(Arc<Mutex<State>>);
 
-#[derive(Debug)]
 struct State {
     calls: Vec<Call>,
     faults: Vec<Rule>,
     held: Vec<Held>,
     refused_messages: Option<String>,
     tables: HashMap<&'static str, Table>,
-    queues: HashMap<String, Queue>,
+    queues: BTreeMap<String, Queue>,
     secrets: HashMap<String, String>,
+    /// Chooses among so many messages; without it the oldest comes first.
+    chance: Option<Box<dyn FnMut(usize) -> usize + Send>>,
+    /// Told of each message that is sent.
+    changed: Arc<Notify>,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State")
+            .field("faults", &self.faults)
+            .field("queues", &self.queues)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One request that came, each of the SDK's tries counted.
@@ -141,7 +157,12 @@ impl Held {
 impl Aws {
     /// Returns what clients are made of: the configuration of the functions, with this stand-in for a network.
     pub async fn sdk_config(&self) -> SdkConfig {
-        let connector = SharedHttpConnector::new(self.clone());
+        Self::sdk_config_over(self.clone()).await
+    }
+
+    /// The same with another network, which may lead here.
+    pub async fn sdk_config_over(network: impl HttpConnector + 'static) -> SdkConfig {
+        let connector = SharedHttpConnector::new(network);
         let credentials = Credentials::new("AKIDTESTS", "of-nothing", None, None, "tests");
         CONFIG
             .get_or_init(webhook::aws::sdk_config)
@@ -205,7 +226,7 @@ impl Aws {
 
     /// How many requests there were for each operation, by name; `UpdateItem 20` reads as it is written.
     pub fn counted(&self) -> Vec<String> {
-        let mut counts = std::collections::BTreeMap::new();
+        let mut counts = BTreeMap::new();
         for call in &self.state().calls {
             *counts.entry(call.operation.clone()).or_insert(0) += 1;
         }
@@ -262,17 +283,96 @@ impl Aws {
 
     /// Takes all messages out of a queue.
     pub fn take_messages(&self, queue: &str) -> Vec<Message> {
-        self.state().queues.remove(queue).unwrap_or_default().into_messages()
+        self.state().queue(queue).take_all()
     }
 
-    /// The messages of a queue that nobody holds; they stay there.
+    /// The messages of a queue that nobody holds, delayed ones too; they stay there.
     pub fn visible_messages(&self, queue: &str) -> Vec<Message> {
-        self.state().queues.get(queue).map(Queue::visible).unwrap_or_default()
+        self.state().queue(queue).not_in_flight(Instant::now())
     }
 
     /// Puts a message into a queue.
     pub fn put_message(&self, queue: &str, message: Message) {
-        self.state().queues.entry(queue.to_owned()).or_default().push(message);
+        self.state().queue(queue).send(message, Instant::now());
+    }
+
+    /// Sets a queue up.
+    pub fn set_up(&self, queue: &str, settings: QueueSettings) {
+        self.state().queue(queue).settings = settings;
+    }
+
+    /// Serves the messages of a queue in any order: this chooses among so many.
+    pub fn serves_in_any_order(&self, chance: impl FnMut(usize) -> usize + Send + 'static) {
+        self.state().chance = Some(Box::new(chance));
+    }
+
+    /// Receives from a queue as Lambda does; `None` if too many messages are in flight.
+    pub fn receive(&self, queue: &str, most: usize) -> Option<Vec<Received>> {
+        self.state().receive(queue, most, None, Instant::now())
+    }
+
+    /// Deletes a message that was received.
+    pub fn delete(&self, queue: &str, received: &Received) {
+        self.state().queue(queue).delete(&received.receipt);
+    }
+
+    /// Lets a message be received once more after a while, whatever became of it: at least once.
+    pub fn show_again(&self, queue: &str, received: &Received, after: Duration) {
+        let mut state = self.state();
+        state.queue(queue).show_again(received, Instant::now() + after);
+        state.changed.notify_one();
+    }
+
+    /// Says how many messages of a queue are in which state.
+    pub fn counts(&self, queue: &str) -> Counts {
+        self.state().queue(queue).counts(Instant::now())
+    }
+
+    /// Looks at all messages of a queue.
+    pub fn messages(&self, queue: &str) -> Vec<Message> {
+        self.state().queue(queue).all().cloned().collect()
+    }
+
+    /// Waits until a queue has a message that can be received.
+    pub async fn has_message(&self, queue: &str) {
+        loop {
+            let (next, changed) = {
+                let mut state = self.state();
+                (state.queue(queue).next_visible(), Arc::clone(&state.changed))
+            };
+            match next {
+                Some(at) if at <= Instant::now() => return,
+                // Whether it is that message's time or another came first, the queue is looked at again.
+                Some(at) => drop(tokio::time::timeout_at(at, changed.notified()).await),
+                None => changed.notified().await,
+            }
+        }
+    }
+
+    /// Does what a request asks for, now and without fault.
+    pub fn serve(&self, call: &Call) -> HttpResponse {
+        let mut state = self.state();
+        state.answer(call)
+    }
+
+    /// Puts a row into a table.
+    pub fn put_row(&self, table: &str, row: Value) {
+        self.state().tables.get_mut(table).expect("the table is there").put_row(row);
+    }
+
+    /// Gives a message that was received another text.
+    pub fn rewrite(&self, queue: &str, received: &Received, body: &str) {
+        self.state().queue(queue).rewrite(&received.receipt, body);
+    }
+
+    /// Takes out of a queue what holds this text, received or not.
+    pub fn forget_messages(&self, queue: &str, text: &str) {
+        self.state().queue(queue).forget(text);
+    }
+
+    /// Every row of the ledger.
+    pub fn ledger_rows(&self) -> Vec<Row> {
+        self.state().tables[LEDGER].rows().cloned().map(Row).collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -285,6 +385,11 @@ impl Aws {
 pub struct Row(Value);
 
 impl Row {
+    /// Says whether there is such an attempt.
+    pub fn has_attempt(&self, number: u8) -> bool {
+        self.0.get(format!("attempt_{number}")).is_some()
+    }
+
     /// A text or number of the row; nothing where there is none.
     pub fn text(&self, name: &str) -> &str {
         text_of(&self.0[name])
@@ -336,7 +441,8 @@ impl HttpConnector for Aws {
 }
 
 impl Call {
-    fn read(request: &HttpRequest) -> Self {
+    /// Reads a request of the SDK.
+    pub fn read(request: &HttpRequest) -> Self {
         let target = request.headers().get("x-amz-target").expect("the services here speak AWS JSON");
         let (_, operation) = target.split_once('.').expect("a target names service and operation");
         let body = request.body().bytes().expect("requests are not streamed");
@@ -347,7 +453,8 @@ impl Call {
     }
 }
 
-fn respond(status: u16, body: &Value) -> HttpResponse {
+/// Makes an answer of AWS.
+pub(crate) fn respond(status: u16, body: &Value) -> HttpResponse {
     let status = StatusCode::try_from(status).expect("a status");
     let mut response = HttpResponse::new(status, SdkBody::from(body.to_string()));
     response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
@@ -367,8 +474,10 @@ impl Default for State {
             held: Vec::new(),
             refused_messages: None,
             tables,
-            queues: HashMap::new(),
+            queues: BTreeMap::new(),
             secrets: HashMap::new(),
+            chance: None,
+            changed: Arc::default(),
         }
     }
 }
@@ -390,8 +499,13 @@ impl State {
         Some(self.held.remove(at))
     }
 
-    fn answer(&mut self, Call { operation, input }: &Call) -> HttpResponse {
-        let (status, body) = match operation.as_str() {
+    fn answer(&mut self, call: &Call) -> HttpResponse {
+        let (status, body) = self.answer_json(call);
+        respond(status, &body)
+    }
+
+    fn answer_json(&mut self, Call { operation, input }: &Call) -> (u16, Value) {
+        match operation.as_str() {
             "GetSecretValue" => {
                 let name = input["SecretId"].as_str().unwrap_or_default();
                 match self.secrets.get(name) {
@@ -399,56 +513,20 @@ impl State {
                     None => (400, json!({ "__type": "ResourceNotFoundException" })),
                 }
             }
-            "SendMessage" => (200, self.send(input)),
-            "SendMessageBatch" => (200, self.send_batch(input)),
-            "ChangeMessageVisibility" => (200, json!({})),
-            "ReceiveMessage"
-            | "DeleteMessageBatch"
-            | "ChangeMessageVisibilityBatch"
-            | "GetQueueAttributes" => {
-                let queue = input["QueueUrl"].as_str().expect("a queue is named");
-                (200, self.queues.entry(queue.to_owned()).or_default().answer(operation, input))
-            }
-            _ => {
+            other => {
+                if let Some(answer) = self.answer_sqs(other, input, Instant::now()) {
+                    return answer;
+                }
                 let name = input["TableName"].as_str().unwrap_or_default();
                 match self.tables.get_mut(name) {
                     Some(table) => table.answer(operation, input),
                     None => (400, json!({ "__type": "ResourceNotFoundException" })),
                 }
             }
-        };
-        respond(status, &body)
-    }
-
-    fn send(&mut self, input: &Value) -> Value {
-        let queue = input["QueueUrl"].as_str().expect("a message goes to a queue");
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let message = Message {
-            body: text(&input["MessageBody"]).expect("a message has a body"),
-            delay_s: input["DelaySeconds"].as_u64().unwrap_or_default(),
-            group: text(&input["MessageGroupId"]),
-            reason: text(&input["MessageAttributes"]["reason"]["StringValue"]),
-        };
-        self.queues.entry(queue.to_owned()).or_default().push(message);
-        json!({ "MessageId": "00000000-0000-4000-8000-000000000001", "MD5OfMessageBody": "" })
-    }
-
-    fn send_batch(&mut self, input: &Value) -> Value {
-        let (mut taken, mut failed) = (Vec::new(), Vec::new());
-        for entry in input["Entries"].as_array().into_iter().flatten() {
-            let mut message = entry.clone();
-            message["QueueUrl"] = input["QueueUrl"].clone();
-            let refused = self
-                .refused_messages
-                .as_deref()
-                .is_some_and(|text| entry["MessageBody"].as_str().is_some_and(|body| body.contains(text)));
-            if refused {
-                failed.push(json!({ "Id": entry["Id"], "SenderFault": false, "Code": "InternalError" }));
-            } else {
-                self.send(&message);
-                taken.push(json!({ "Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "" }));
-            }
         }
-        json!({ "Successful": taken, "Failed": failed })
+    }
+
+    fn queue(&mut self, url: &str) -> &mut Queue {
+        self.queues.entry(url.to_owned()).or_default()
     }
 }

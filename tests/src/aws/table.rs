@@ -26,6 +26,10 @@ impl Table {
         self.rows.get(&vec![key.to_owned()])
     }
 
+    pub(super) fn put_row(&mut self, row: Value) {
+        self.rows.insert(self.key_of(&row), row);
+    }
+
     pub(super) fn retain(&mut self, keep: impl Fn(&Value) -> bool) {
         self.rows.retain(|_, row| keep(row));
     }

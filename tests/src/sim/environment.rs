@@ -1,0 +1,217 @@
+//! The functions under test, each in an environment of its own: clients of the SDK, clock, chance and network.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use ::directory::fetch::Fetcher;
+use ::directory::revocation::{BUDGET, Refresher};
+use ::directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
+use arauto::directory::{Signer, SigningKey};
+use aws_config::SdkConfig;
+use aws_smithy_runtime::client::retries::RetryPartition;
+use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender};
+use intake::Intake;
+use jiff::SignedDuration;
+use serde_json::json;
+use webhook::address::AddressPolicy;
+use webhook::aws::{DirectoryTable, Document, Ledger, LedgerReader, Queues, Receivers, Secrets};
+use webhook::directory::Environment;
+use webhook::edge::{Chance, Clock};
+use webhook::revocation::{Index, Revocation, RevocationStore};
+use webhook::telemetry::Metrics;
+
+use super::peers::{PKI, Peers};
+use super::scenario::{Break, Storm};
+use super::seam::Seam;
+use super::world::World;
+use crate::aws::{Aws, DIRECTORY, LEDGER, NOTIFICATIONS, RECEIVERS, UNDELIVERED};
+
+/// How far a clock of Lambda is off, in milliseconds.
+pub(super) const SKEW_MS: u64 = 5;
+const IDENTITY: &str = "identity";
+const TRUST: &str = "trust";
+const SERVER: &str = "123e4567-e89b-12d3-a456-426614174000";
+/// The Directory's key, read once.
+static SIGNER_KEY: LazyLock<String> = LazyLock::new(|| PKI.0.directory_key_pem.clone());
+/// Fetches nothing in a run, and takes long to make.
+static FETCHER: LazyLock<Arc<Fetcher>> =
+    LazyLock::new(|| Arc::new(Fetcher::new(AddressPolicy::Public, |client| client).expect("a fetcher")));
+
+/// What environments are made of.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) world: World,
+    pub(super) peers: Peers,
+    pub(super) storms: Arc<[Storm]>,
+}
+
+/// One environment of a function.
+pub(super) struct Housed<T> {
+    pub(super) seam: Seam,
+    pub(super) function: Arc<T>,
+}
+
+/// The clients of one environment; they share no retries with another's.
+struct Clients {
+    dynamodb: aws_sdk_dynamodb::Client,
+    sqs: aws_sdk_sqs::Client,
+    secrets: aws_sdk_secretsmanager::Client,
+}
+
+impl Clients {
+    async fn new(seam: &Seam) -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let sdk: SdkConfig = Aws::sdk_config_over(seam.clone()).await;
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        // A bucket of retry tokens is shared by all clients of a process that have the same partition.
+        let partition = |service: &str| RetryPartition::custom(format!("{service}-{number}")).build();
+        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&sdk).retry_partition(partition("dynamodb"));
+        let sqs = aws_sdk_sqs::config::Builder::from(&sdk).retry_partition(partition("sqs"));
+        let secrets =
+            aws_sdk_secretsmanager::config::Builder::from(&sdk).retry_partition(partition("secrets"));
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+            sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
+            secrets: aws_sdk_secretsmanager::Client::from_conf(secrets.build()),
+        }
+    }
+}
+
+impl Place {
+    /// Stores the identity, the Directory's keys and what is known of revocation, which is nothing.
+    pub(super) async fn furnish(&self) {
+        let (pki, _) = &*PKI;
+        let identity =
+            json!({ "certificate_chain": pki.sender.chain_pem, "private_key": pki.sender.key_pem });
+        self.world.aws().put_secret(IDENTITY, &identity.to_string());
+        self.world.aws().put_secret(TRUST, pki.receiver_authority.root_pem());
+        let sdk = self.world.aws().sdk_config().await;
+        let table = DirectoryTable::new(aws_sdk_dynamodb::Client::new(&sdk), DIRECTORY.to_owned());
+        let now = World::instant(self.world.now());
+        let bytes = self.signer().jwks().to_string().into_bytes();
+        let fresh_until = now + SignedDuration::from_hours(24);
+        let keys = Document { bytes, fetched_at: now, fresh_until, etag: None };
+        table.put("jwks#local", &keys, SignedDuration::from_hours(24)).await.expect("the table works");
+        RevocationStore::new(table).put_index(&Index::default(), now).await.expect("the table works");
+    }
+
+    /// Who signs software statements.
+    pub(super) fn signer(&self) -> Signer {
+        let key = SigningKey::from_pem(&SIGNER_KEY).expect("a key");
+        Signer::new(key, self.world.clock(0))
+    }
+
+    fn seam(&self, name: &str, number: u64) -> (Seam, Clock) {
+        let seam = Seam::new(&self.world, name, number, &self.storms);
+        let mut dice = self.world.dice("skew", number);
+        let skew = i64::try_from(dice.below(2 * SKEW_MS + 1)).unwrap_or(0) - SKEW_MS.cast_signed();
+        (seam, self.world.clock(skew))
+    }
+
+    fn receivers(&self, clients: &Clients, clock: &Clock) -> Receivers {
+        let clock = if self.world.is_broken(Break::CopyNeverExpires) {
+            let stands_at = clock.now();
+            Clock::from_fn(move || stands_at)
+        } else {
+            clock.clone()
+        };
+        Receivers::new(clients.dynamodb.clone(), RECEIVERS.to_owned(), AddressPolicy::Public, clock)
+    }
+
+    pub(super) async fn intake(&self, number: u64) -> Housed<Intake> {
+        let (seam, clock) = self.seam("intake", number);
+        let clients = Clients::new(&seam).await;
+        let function = Intake {
+            receivers: self.receivers(&clients, &clock),
+            ledger: LedgerReader::new(clients.dynamodb.clone(), LEDGER.to_owned()),
+            queues: Queues::new(clients.sqs, NOTIFICATIONS.to_owned(), None),
+            servers: SERVER.parse().expect("a server"),
+            clock,
+        };
+        Housed { seam, function: Arc::new(function) }
+    }
+
+    pub(super) async fn dispatch(&self, number: u64) -> Housed<Dispatch> {
+        let (seam, clock) = self.seam("dispatch", number);
+        let clients = Clients::new(&seam).await;
+        let servers = SERVER.parse().expect("a server");
+        let directory = DirectoryTable::new(clients.dynamodb.clone(), DIRECTORY.to_owned());
+        let window = SignedDuration::from_hours(24);
+        let store = RevocationStore::new(directory.clone());
+        let sender = Sender::new(
+            Secrets::new(clients.secrets.clone()),
+            (IDENTITY.to_owned(), TRUST.to_owned()),
+            &servers,
+            self.peers.network(&seam.life),
+            Arc::new(Revocation::new(store, window, clock.clone(), metrics())),
+            clock.clone(),
+            metrics(),
+        );
+        let dice = Mutex::new(self.world.dice("chance", number));
+        let function = Dispatch {
+            ledger: Ledger::new(clients.dynamodb.clone(), LEDGER.to_owned(), SignedDuration::from_hours(24)),
+            receivers: self.receivers(&clients, &clock),
+            queues: Queues::new(clients.sqs, NOTIFICATIONS.to_owned(), Some(UNDELIVERED.to_owned())),
+            first_uses: FirstUses::new(directory, metrics()),
+            servers,
+            sender: Arc::new(sender),
+            crowd: Crowd::default(),
+            hangs: Hangs::default(),
+            metrics: metrics(),
+            clock,
+            chance: Chance::from_fn(move || dice.lock().unwrap_or_else(PoisonError::into_inner).bits()),
+        };
+        Housed { seam, function: Arc::new(function) }
+    }
+
+    pub(super) async fn directory(&self, number: u64) -> Housed<Directory> {
+        let (seam, clock) = self.seam("directory", number);
+        let clients = Clients::new(&seam).await;
+        let table = DirectoryTable::new(clients.dynamodb.clone(), DIRECTORY.to_owned());
+        // Nobody listens there: the schedule, which would ask, does not run.
+        let environment = Environment::local("http://127.0.0.1:9");
+        let fetcher = Arc::clone(&*FETCHER);
+        let reconciler = Reconciler {
+            participants: ParticipantsList {
+                table: table.clone(),
+                fetcher: Arc::clone(&fetcher),
+                environment: environment.clone(),
+                clock: clock.clone(),
+            },
+            software: SoftwareStatements {
+                table: table.clone(),
+                secrets: Secrets::new(clients.secrets.clone()),
+                identity_secret: "directory-identity".to_owned(),
+                environment: environment.clone(),
+                policy: AddressPolicy::Public,
+                clock: clock.clone(),
+                session: tokio::sync::Mutex::default(),
+            },
+            servers: SERVER.parse().expect("a server"),
+            most_percent: 20,
+            metrics: metrics(),
+            clock: clock.clone(),
+        };
+        let revocation = Refresher {
+            store: RevocationStore::new(table.clone()),
+            fetcher: Arc::clone(&fetcher),
+            clock: clock.clone(),
+            chance: Chance::from_fn(|| 0),
+            budget: BUDGET,
+            metrics: metrics(),
+        };
+        let function = Directory {
+            receivers: self.receivers(&clients, &clock),
+            keys: DirectoryKeys { table, fetcher, environment, clock: clock.clone() },
+            reconciler,
+            revocation,
+            network: self.peers.network(&seam.life),
+            clock,
+        };
+        Housed { seam, function: Arc::new(function) }
+    }
+}
+
+fn metrics() -> Metrics {
+    Metrics::to("simulated".to_owned(), |_| ())
+}

@@ -1,0 +1,342 @@
+//! What must hold: each function asks one thing, is named after the guarantee it is of, and writes down what broke it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::environment::SKEW_MS;
+use super::request::Request;
+use super::scenario::{Change, Scenario, base_uri};
+use super::world::{Arrival, Begun, Facts, World, epoch};
+use crate::aws::{Row, UNDELIVERED};
+
+/// Two clocks may differ so much, and ledger and timers count in milliseconds.
+const TOLERANCE: Duration = Duration::from_millis(2 * SKEW_MS + 2);
+/// How late an attempt may be, guarantee G3.
+const LATE: Duration = Duration::from_millis(1_500);
+
+/// Looks at the verdict of a change; `false` if it is to be posted again.
+pub(super) fn judged(world: &World, change: &Change, verdict: &Value) -> bool {
+    let name = verdict["verdict"].as_str().unwrap_or_default();
+    match name {
+        "accepted" | "duplicate" => {
+            if change.body.is_none() {
+                world.violated(
+                    "G4_only_what_is_to_be_notified_is",
+                    format_args!("{} is {name}", change.resource),
+                );
+            }
+            let id = verdict["notification_id"].as_str().unwrap_or_default().to_owned();
+            world.note(format_args!("{} is {name}: {id}", change.resource));
+            world.facts().accepted.insert(id, change.clone());
+            true
+        }
+        "unavailable" => false,
+        _ => {
+            world.note(format_args!("{} is {name} {}", change.resource, verdict["rule"]));
+            let known = change.body.is_none() && name == "not_notifiable";
+            let registered = name == "no_receiver" || verdict["rule"] == "before_registration";
+            if !known && !registered {
+                world.violated(
+                    "G1_every_accepted_change_ends",
+                    format_args!("{} is {verdict}", change.resource),
+                );
+            }
+            true
+        }
+    }
+}
+
+/// G2: an attempt begins once, and none begins after a delivery that was recorded.
+pub(super) fn begun(world: &World, id: &str, begun: &Begun) {
+    let facts = world.facts();
+    let same = |other: &&Begun| other.notification == begun.notification && other.attempt == begun.attempt;
+    let twice = facts.begun.values().find(same).is_some();
+    let known = facts.begun.contains_key(id);
+    let after = facts.delivered.contains_key(&begun.notification);
+    drop(facts);
+    let Begun { notification, attempt, .. } = begun;
+    if twice && !known {
+        world.violated("G2_an_attempt_begins_once", format_args!("attempt {attempt} of {notification}"));
+    }
+    if after {
+        world.violated("G2_nothing_after_a_delivery", format_args!("attempt {attempt} of {notification}"));
+    }
+    if *attempt > 3 {
+        world.violated("G2_never_a_fourth_request", format_args!("attempt {attempt} of {notification}"));
+    }
+}
+
+/// A request has arrived.
+pub(super) fn arrived(world: &World, arrival: &Arrival, request: &Request, registration: u32) {
+    let mut broken = Vec::new();
+    {
+        let facts = world.facts();
+        never_a_fourth_request(&facts, arrival, &mut broken);
+        each_request_has_a_fresh_id(&facts, arrival, &mut broken);
+        url_and_body_are_those_of_the_convention(&facts, arrival, request, registration, &mut broken);
+        no_post_to_a_base_uri_that_is_gone(&facts, arrival, registration, &mut broken);
+        nobody_waits_for_a_receiver_that_hangs(&facts, arrival, &mut broken);
+    }
+    for (invariant, detail) in broken {
+        world.violated(invariant, detail);
+    }
+}
+
+type Broken = Vec<(&'static str, String)>;
+
+/// G2, counted where it matters: at the receiver.
+fn never_a_fourth_request(facts: &Facts, arrival: &Arrival, broken: &mut Broken) {
+    let before = facts.arrivals.iter().filter(|other| other.resource == arrival.resource).count();
+    if before >= 3 {
+        broken.push(("G2_never_a_fourth_request", format!("{} for {}", before + 1, arrival.resource)));
+    }
+}
+
+/// G4: a UUID of version 4 that no request had before, and that the ledger knows.
+fn each_request_has_a_fresh_id(facts: &Facts, arrival: &Arrival, broken: &mut Broken) {
+    let id = &arrival.interaction_id;
+    let digits: Vec<_> = id.split('-').map(str::len).collect();
+    let is_v4 = digits == [8, 4, 4, 4, 12] && id.as_bytes().get(14) == Some(&b'4');
+    let is_old = facts.arrivals.iter().any(|other| other.interaction_id == *id);
+    if !is_v4 || is_old || !facts.begun.contains_key(id) {
+        broken.push(("G4_each_request_has_a_fresh_id", format!("{id:?} for {}", arrival.resource)));
+    }
+}
+
+/// G4: what is expected is written beside each change of the scenario, not computed by the code under test.
+fn url_and_body_are_those_of_the_convention(
+    facts: &Facts,
+    arrival: &Arrival,
+    request: &Request,
+    registration: u32,
+    broken: &mut Broken,
+) {
+    let expected = facts.posted.get(&arrival.resource).map(|change| {
+        let path = format!("/kong{registration}{}", change.path);
+        (change.client, path, change.body.clone().unwrap_or_default())
+    });
+    let found = (arrival.client, request.path.clone(), request.body.clone());
+    let is_right = expected.as_ref() == Some(&found) && request.method == "POST";
+    if !is_right || request.header("content-type") != "application/json" {
+        broken.push((
+            "G4_url_and_body_are_those_of_the_convention",
+            format!("{} {found:?}, not {expected:?}", request.method),
+        ));
+    }
+}
+
+/// G5: 30 s after the answer of the call that took it away.
+fn no_post_to_a_base_uri_that_is_gone(
+    facts: &Facts,
+    arrival: &Arrival,
+    registration: u32,
+    broken: &mut Broken,
+) {
+    let base_uri = base_uri(arrival.client, registration);
+    let is_allowed = facts.registered.iter().any(|registered| {
+        let in_time = registered.until.is_none_or(|until| arrival.at <= until + Duration::from_secs(30));
+        registered.base_uri == base_uri && registered.from <= arrival.at && in_time
+    });
+    if !is_allowed {
+        broken.push(("G5_no_post_to_a_base_uri_that_is_gone", format!("{base_uri} at {:?}", arrival.at)));
+    }
+}
+
+/// G9 and the first part of G3: at the receiver, 1.5 s after the event, unless something of ours failed in between.
+fn nobody_waits_for_a_receiver_that_hangs(facts: &Facts, arrival: &Arrival, broken: &mut Broken) {
+    let Some(change) = facts.posted.get(&arrival.resource) else { return };
+    let is_first = facts.begun.get(&arrival.interaction_id).is_some_and(|begun| begun.attempt == 1);
+    let took = arrival.at.saturating_sub(change.event);
+    // Younger than any late event is when it is posted.
+    let posted_at_once = change_was_posted_at_once(facts, change);
+    // A connection that was closed under a request is made anew, which may take as long as an exchange may.
+    let theirs = between(
+        facts.theirs.iter().filter(|(client, ..)| *client == arrival.client).map(|(_, at, _)| (*at, *at)),
+        change.event,
+        arrival.at,
+    );
+    if is_first && posted_at_once && took > LATE && !of_ours(facts, change.event, arrival.at) && !theirs {
+        broken.push((
+            "G9_nobody_waits_for_a_receiver_that_hangs",
+            format!("{} came {took:?} after its event", arrival.resource),
+        ));
+    }
+}
+
+fn change_was_posted_at_once(facts: &Facts, change: &Change) -> bool {
+    facts.accepted.values().any(|accepted| accepted.resource == change.resource && !change.is_late)
+}
+
+fn of_ours(facts: &Facts, from: Duration, to: Duration) -> bool {
+    between(facts.ours.iter().map(|(from, to, _)| (*from, *to)), from, to)
+}
+
+fn between(mut spans: impl Iterator<Item = (Duration, Duration)>, from: Duration, to: Duration) -> bool {
+    spans.any(|(begins, ends)| begins <= to && ends >= from)
+}
+
+/// What is asked when nothing moves any more.
+pub(super) fn at_the_end(world: &World, scenario: &Scenario) {
+    let mut broken = Vec::new();
+    {
+        let facts = world.facts();
+        for (id, change) in &facts.accepted {
+            let row = world.aws().ledger_row(id);
+            every_accepted_change_ends(&facts, id, change, row.as_ref(), &mut broken);
+            if let Some(row) = &row {
+                no_attempt_is_spent_on_a_fault_of_ours(&facts, id, change, row, &mut broken);
+                attempts_are_made_when_they_are_due(&facts, id, change, row, &mut broken);
+            }
+        }
+        the_ledger_agrees_with_the_receivers(world, &facts, &mut broken);
+        the_undelivered_queue_holds_what_was_given_up(world, &facts, &mut broken);
+    }
+    if scenario.calm && !world.facts().ours.is_empty() {
+        broken.push(("the simulator is at fault", "something of ours failed in a calm run".to_owned()));
+    }
+    for (invariant, detail) in broken {
+        world.violated(invariant, detail);
+    }
+}
+
+/// G1: delivered, undelivered or cancelled; cancelled only where the client's registration was changed.
+fn every_accepted_change_ends(
+    facts: &Facts,
+    id: &str,
+    change: &Change,
+    row: Option<&Row>,
+    broken: &mut Broken,
+) {
+    let status = row.map_or("", |row| row.text("status"));
+    let accepted =
+        facts.arrivals.iter().any(|arrival| arrival.resource == change.resource && arrival.accepts);
+    let moved = facts
+        .registered
+        .iter()
+        .any(|registered| registered.client == change.client && registered.until.is_some());
+    let is_right = match status {
+        "delivered" => accepted,
+        "undelivered" => row.is_some_and(|row| row.has_attempt(3)),
+        "cancelled" => moved,
+        _ => false,
+    };
+    if !is_right {
+        broken.push(("G1_every_accepted_change_ends", format!("{id} of {} is {status:?}", change.resource)));
+    }
+}
+
+/// G1: what was given up, all of it and nothing else; a step that is repeated may lay a copy beside it.
+fn the_undelivered_queue_holds_what_was_given_up(world: &World, facts: &Facts, broken: &mut Broken) {
+    let is_undelivered =
+        |id: &&String| world.aws().ledger_row(id).is_some_and(|row| row.text("status") == "undelivered");
+    let expected: BTreeSet<_> = facts.accepted.keys().filter(is_undelivered).cloned().collect();
+    let id_of = |body: &str| {
+        let body: Value = serde_json::from_str(body).unwrap_or_default();
+        body["notification_id"].as_str().unwrap_or_default().to_owned()
+    };
+    let found: BTreeSet<_> =
+        world.aws().messages(UNDELIVERED).iter().map(|message| id_of(&message.body)).collect();
+    if expected != found {
+        broken.push((
+            "G1_the_undelivered_queue_holds_what_was_given_up",
+            format!("{found:?}, and the ledger says {expected:?}"),
+        ));
+    }
+}
+
+/// Our faults never consume an attempt: a failure has a fault of the receiver's behind it, an interruption one of ours that
+/// came after the attempt had begun.
+fn no_attempt_is_spent_on_a_fault_of_ours(
+    facts: &Facts,
+    id: &str,
+    change: &Change,
+    row: &Row,
+    broken: &mut Broken,
+) {
+    for number in (1..=3).filter(|number| row.has_attempt(*number)) {
+        let (outcome, interaction) = (row.attempt(number, "outcome"), row.attempt(number, "interaction_id"));
+        let begun = facts.begun.get(interaction).map(|begun| begun.at);
+        let is_right = begun.is_some_and(|begun| match outcome {
+            "delivered" => {
+                facts.arrivals.iter().any(|arrival| arrival.interaction_id == interaction && arrival.accepts)
+            }
+            // The process stopped, or the ledger did not take what came of it.
+            "interrupted" => of_ours(facts, begun.saturating_sub(TOLERANCE), begun + Duration::from_secs(40)),
+            "" => row.text("status") == "delivered" || row.text("status") == "cancelled",
+            _ => facts.theirs.iter().any(|(client, at, _)| {
+                *client == change.client && *at + TOLERANCE >= begun && *at <= begun + Duration::from_secs(17)
+            }),
+        });
+        if !is_right {
+            broken.push((
+                "G2_no_attempt_is_spent_on_a_fault_of_ours",
+                format!("attempt {number} of {id} is {outcome:?}"),
+            ));
+        }
+    }
+}
+
+/// The attempts of the ledger are the requests that receivers saw, and those that never reached one.
+fn the_ledger_agrees_with_the_receivers(world: &World, facts: &Facts, broken: &mut Broken) {
+    for arrival in &facts.arrivals {
+        let Some(begun) = facts.begun.get(&arrival.interaction_id) else { continue };
+        let row = world.aws().ledger_row(&begun.notification);
+        let written = row.as_ref().map_or("", |row| row.attempt(begun.attempt, "interaction_id"));
+        let change = facts.accepted.get(&begun.notification);
+        // A request is known by its change, also where the bank was never told that it was accepted.
+        let is_same = change.is_none_or(|change| change.resource == arrival.resource);
+        let is_there = arrival.base_uri == begun.base_uri;
+        if written != arrival.interaction_id || !is_same || !is_there {
+            broken.push((
+                "G1_the_ledger_agrees_with_the_receivers",
+                format!(
+                    "{} is attempt {} of {}, and the ledger has {written:?}",
+                    arrival.interaction_id, begun.attempt, begun.notification
+                ),
+            ));
+        }
+    }
+}
+
+/// G3: the second at least 10.0 s and the third at least 60.0 s after the failure before it, each at most 1.5 s late.
+fn attempts_are_made_when_they_are_due(
+    facts: &Facts,
+    id: &str,
+    change: &Change,
+    row: &Row,
+    broken: &mut Broken,
+) {
+    let millis = |number, name: &str| {
+        let at: i64 = row.attempt(number, name).parse().ok()?;
+        u64::try_from(at - epoch().as_millisecond()).ok().map(Duration::from_millis)
+    };
+    if let (Some(started), false) = (millis(1, "started_at"), change.is_late)
+        && started > change.event + LATE
+        && !of_ours(facts, change.event, started)
+    {
+        broken.push((
+            "G3_attempts_are_made_when_they_are_due",
+            format!("attempt 1 of {id} began at {started:?}, and the event was at {:?}", change.event),
+        ));
+    }
+    for (number, wait) in [(2, 10), (3, 60)] {
+        let (Some(failed), Some(started)) = (millis(number - 1, "ended_at"), millis(number, "started_at"))
+        else {
+            continue;
+        };
+        let due = failed + Duration::from_secs(wait);
+        let is_early = started + TOLERANCE < due;
+        let was_interrupted = row.attempt(number - 1, "outcome") == "interrupted";
+        let is_late = started > due + LATE
+            && !was_interrupted
+            && !of_ours(facts, failed.saturating_sub(TOLERANCE), started);
+        if is_early || is_late {
+            broken.push((
+                "G3_attempts_are_made_when_they_are_due",
+                format!("attempt {number} of {id} began at {started:?} and was due at {due:?}"),
+            ));
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! One seed, from its first instant until nothing moves any more.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+use super::actors::Api;
+use super::environment::Place;
+use super::invariants;
+use super::lambda::Lambda;
+use super::peers::{PKI, Peers};
+use super::scenario::{Break, Scenario};
+use super::world::{Violation, World};
+use crate::aws::{Aws, Counts, NOTIFICATIONS, QueueSettings, UNDELIVERED};
+
+/// A message that is kept comes back after four minutes; whatever is not done after so many rounds will never be.
+const PATIENCE: Duration = Duration::from_hours(2);
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Report {
+    /// What did not hold, in the order it was seen.
+    pub violations: Vec<Violation>,
+    /// What happened, a line each.
+    pub history: Vec<String>,
+    /// How many notifications were accepted.
+    pub notifications: usize,
+    /// How many requests receivers got.
+    pub requests: usize,
+    /// How long it lasted in its own time.
+    pub lasted: Duration,
+}
+
+/// Makes what all runs share, so that the first is as quick as the others; not on paused time.
+pub async fn warm_up() {
+    LazyLock::force(&PKI);
+    Aws::default().sdk_config().await;
+}
+
+/// Runs a seed. The runtime has one thread and its time is paused.
+pub async fn run(seed: u64, broken: Option<Break>) -> Report {
+    // The SDK draws its back-off from this thread's generator.
+    fastrand::seed(seed);
+    let (world, start) = (World::new(seed, broken), Instant::now());
+    let scenario = Scenario::of(&world);
+    world.note(format_args!("seed {seed}: {scenario:?}"));
+    let mut order = world.dice("queue", 0);
+    world.aws().serves_in_any_order(move |of| order.index(of));
+    let redrive = Some((UNDELIVERED.to_owned(), 150));
+    world.aws().set_up(NOTIFICATIONS, QueueSettings { redrive, ..QueueSettings::default() });
+    let peers = Peers::new(&world, &scenario.receivers);
+    let place = Place { world: world.clone(), peers, storms: Arc::from(scenario.storms.clone()) };
+    place.furnish().await;
+
+    let lambda = Lambda::new(&place, &scenario);
+    let polling = tokio::spawn(lambda.clone().poll());
+    let api = Api::new(&place, &scenario);
+    let mut actors = JoinSet::new();
+    for (client, calls) in scenario.calls.iter().enumerate() {
+        actors.spawn(api.clone().pass_on(start, client, calls.clone()));
+    }
+    for (at, changes) in &scenario.posts {
+        actors.spawn(api.clone().post(start, *at, changes.clone()));
+    }
+    while let Some(ended) = actors.join_next().await {
+        ended.expect("whoever calls the API is answered in the end");
+    }
+    while lambda.running() > 0 || world.aws().counts(NOTIFICATIONS) != Counts::default() {
+        if world.now() > PATIENCE {
+            world.violated("G1_every_accepted_change_ends", "the queue does not come to rest");
+            break;
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+    polling.abort();
+    invariants::at_the_end(&world, &scenario);
+    let (history, lasted) = (world.history(), world.now());
+    let facts = world.facts();
+    Report {
+        violations: facts.violations.clone(),
+        history,
+        notifications: facts.accepted.len(),
+        requests: facts.arrivals.len(),
+        lasted,
+    }
+}

@@ -1,0 +1,177 @@
+//! One run's world: its time, its chance, its AWS, and all that happened in it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+use webhook::edge::Clock;
+
+use super::dice::Dice;
+use super::scenario::{Break, Change};
+use crate::aws::Aws;
+
+/// When every run begins; certificates are made for it.
+pub(super) fn epoch() -> Timestamp {
+    "2026-06-01T00:00:00Z".parse().expect("an instant")
+}
+
+/// The world of one run. Copies are the same one.
+#[derive(Clone)]
+pub(super) struct World(Arc<Inner>);
+
+struct Inner {
+    start: Instant,
+    dice: Dice,
+    aws: Aws,
+    broken: Option<Break>,
+    lines: Mutex<Vec<String>>,
+    facts: Mutex<Facts>,
+}
+
+/// A guarantee that did not hold.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Violation {
+    /// The invariant's name, which begins with the guarantee's.
+    pub invariant: &'static str,
+    /// What was seen.
+    pub detail: String,
+}
+
+/// What happened, as far as invariants ask for it.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// What the bank was told of its changes, by the id of their notification.
+    pub accepted: BTreeMap<String, Change>,
+    /// The changes that may arrive, by the identifier of their resource.
+    pub posted: BTreeMap<String, Change>,
+    /// Requests that receivers read to their end.
+    pub arrivals: Vec<Arrival>,
+    /// Attempts that the ledger let begin, by interaction id.
+    pub begun: BTreeMap<String, Begun>,
+    /// When the ledger first said that a notification is delivered.
+    pub delivered: BTreeMap<String, Duration>,
+    /// Where clients were registered.
+    pub registered: Vec<Registered>,
+    /// When something of ours failed, was killed or had to wait: from, to and what.
+    pub ours: Vec<(Duration, Duration, String)>,
+    /// When a receiver's side was at fault: its client, when, and what.
+    pub theirs: Vec<(usize, Duration, String)>,
+    /// What did not hold.
+    pub violations: Vec<Violation>,
+}
+
+/// A request as a receiver saw it.
+#[derive(Clone, Debug)]
+pub(super) struct Arrival {
+    /// When it had been read.
+    pub at: Duration,
+    /// The client's number.
+    pub client: usize,
+    /// The base URI it came to.
+    pub base_uri: String,
+    /// The identifier of the resource it is about.
+    pub resource: String,
+    /// Its `x-webhook-interaction-id`.
+    pub interaction_id: String,
+    /// Whether the receiver means to accept it.
+    pub accepts: bool,
+}
+
+/// An attempt that began.
+#[derive(Clone, Debug)]
+pub(super) struct Begun {
+    /// When the ledger took it.
+    pub at: Duration,
+    /// The notification.
+    pub notification: String,
+    /// Which attempt.
+    pub attempt: u8,
+    /// Where it goes.
+    pub base_uri: String,
+}
+
+/// A base URI that was registered.
+#[derive(Clone, Debug)]
+pub(super) struct Registered {
+    /// The client's number.
+    pub client: usize,
+    /// The base URI.
+    pub base_uri: String,
+    /// When the call was first made.
+    pub from: Duration,
+    /// When the call that took it away was answered.
+    pub until: Option<Duration>,
+}
+
+impl World {
+    /// Begins a run.
+    pub(super) fn new(seed: u64, broken: Option<Break>) -> Self {
+        let (lines, facts) = (Mutex::default(), Mutex::default());
+        let (start, dice, aws) = (Instant::now(), Dice::new(seed), Aws::default());
+        Self(Arc::new(Inner { start, dice, aws, broken, lines, facts }))
+    }
+
+    /// How long the run has lasted.
+    pub(super) fn now(&self) -> Duration {
+        self.0.start.elapsed()
+    }
+
+    /// The instant that so much of the run is.
+    pub(super) fn instant(at: Duration) -> Timestamp {
+        epoch() + SignedDuration::try_from(at).expect("runs are short")
+    }
+
+    /// A clock that is so many milliseconds fast.
+    pub(super) fn clock(&self, fast_ms: i64) -> Clock {
+        let (start, fast) = (self.0.start, SignedDuration::from_millis(fast_ms));
+        Clock::from_fn(move || Self::instant(start.elapsed()) + fast)
+    }
+
+    /// The dice of somebody.
+    pub(super) fn dice(&self, whose: &str, number: u64) -> Dice {
+        self.0.dice.of(whose, number)
+    }
+
+    /// AWS.
+    pub(super) fn aws(&self) -> &Aws {
+        &self.0.aws
+    }
+
+    /// Says whether the code is broken in this way.
+    pub(super) fn is_broken(&self, by: Break) -> bool {
+        self.0.broken == Some(by)
+    }
+
+    /// What happened.
+    pub(super) fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.0.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes a line of the history.
+    pub(super) fn note(&self, line: impl fmt::Display) {
+        let line = format!("{:>10.3} {line}", self.now().as_secs_f64());
+        self.0.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    }
+
+    /// Notes that something of ours went wrong, from then until now.
+    pub(super) fn ours(&self, from: Duration, what: impl fmt::Display) {
+        self.note(format_args!("OURS {what}"));
+        let to = self.now();
+        self.facts().ours.push((from, to, what.to_string()));
+    }
+
+    /// Notes that a guarantee did not hold.
+    pub(super) fn violated(&self, invariant: &'static str, detail: impl fmt::Display) {
+        self.note(format_args!("VIOLATED {invariant}: {detail}"));
+        let detail = detail.to_string();
+        self.facts().violations.push(Violation { invariant, detail });
+    }
+
+    /// The whole history.
+    pub(super) fn history(&self) -> Vec<String> {
+        self.0.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

@@ -1,0 +1,116 @@
+//! The simulator: many seeds, each the whole system for some minutes.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::scope;
+
+use tests::sim::{Break, Report, run, warm_up};
+use tokio::runtime::Builder;
+use tokio::time::Instant;
+use webhook::config::environment;
+
+/// How many seeds `make test` runs.
+const SEEDS: u64 = 200;
+/// One a core of a small machine.
+const THREADS: usize = 2;
+/// So many failing seeds say enough.
+const ENOUGH: usize = 5;
+
+/// Runs one seed on a runtime of its own, whose time is paused. A panic of the code under test is reported like a violation.
+fn simulate(seed: u64, broken: Option<Break>) -> Result<Report, String> {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(seed, broken))))
+        .map_err(|_| format!("seed {seed} panics; what is above says where"))
+}
+
+/// Makes what all runs share, once.
+fn warm() {
+    Builder::new_current_thread().enable_all().build().unwrap().block_on(warm_up());
+}
+
+/// What broke, and what happened until then.
+fn story(seed: u64, report: &Report) -> String {
+    let broken: Vec<_> = report.violations.iter().map(|v| format!("{}: {}", v.invariant, v.detail)).collect();
+    format!("seed {seed}, whose history is:\n{}\n{}", report.history.join("\n"), broken.join("\n"))
+}
+
+/// Runs seeds on two threads and returns what failed, with the seed; says now and then how far it is.
+fn sweep(seeds: std::ops::Range<u64>, says: bool) -> BTreeMap<u64, String> {
+    warm();
+    let (next, began) = (AtomicU64::new(seeds.start), Instant::now());
+    let (failed, requests) = (Mutex::new(BTreeMap::new()), AtomicU64::new(0));
+    scope(|threads| {
+        for _ in 0..THREADS {
+            threads.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end || failed.lock().unwrap().len() >= ENOUGH {
+                        return;
+                    }
+                    match simulate(seed, None) {
+                        Ok(report) if report.violations.is_empty() => {
+                            requests.fetch_add(report.requests as u64, Ordering::Relaxed);
+                        }
+                        Ok(report) => drop(failed.lock().unwrap().insert(seed, story(seed, &report))),
+                        Err(panic) => drop(failed.lock().unwrap().insert(seed, panic)),
+                    }
+                    let done = seed + 1 - seeds.start;
+                    if says && done.is_multiple_of(500) {
+                        let (seconds, requests) =
+                            (began.elapsed().as_secs(), requests.load(Ordering::Relaxed));
+                        writeln!(std::io::stderr(), "{done} seeds, {requests} requests, {seconds} s")
+                            .unwrap();
+                    }
+                }
+            });
+        }
+    });
+    failed.into_inner().unwrap()
+}
+
+fn must_be_empty(failed: &BTreeMap<u64, String>) {
+    let seeds: Vec<_> = failed.keys().map(|seed| format!("ARAUTO_SIM_SEED={seed} make sim")).collect();
+    if let Some(first) = failed.values().next() {
+        panic!("{first}\nto replay: {}", seeds.join(", "));
+    }
+}
+
+#[test]
+fn the_guarantees_hold_whatever_happens() {
+    must_be_empty(&sweep(0..SEEDS, false));
+}
+
+/// What `make sim` runs: the seeds it is told, or the one.
+#[test]
+#[ignore = "takes minutes; make sim runs it"]
+fn the_guarantees_hold_for_many_seeds() {
+    let number = |name| environment(name).and_then(|text| text.parse::<u64>().ok());
+    if let Some(seed) = number("ARAUTO_SIM_SEED") {
+        warm();
+        let report = simulate(seed, None).unwrap();
+        writeln!(std::io::stderr(), "{}", story(seed, &report)).unwrap();
+        assert!(report.violations.is_empty());
+        return;
+    }
+    must_be_empty(&sweep(0..number("ARAUTO_SIM_SEEDS").unwrap_or(10_000), true));
+}
+
+#[test]
+fn a_seed_is_the_same_run_each_time() {
+    warm();
+    for seed in 1003..1010 {
+        let [first, second] = [(), ()].map(|()| simulate(seed, None).unwrap().history);
+        if let Some(at) = first.iter().zip(&second).position(|(first, second)| first != second) {
+            let around = |history: &[String]| {
+                history.get(at.saturating_sub(20)..at + 2).unwrap_or_default().join("\n")
+            };
+            panic!("seed {seed} is twice not the same:\n{}\nand\n{}", around(&first), around(&second));
+        }
+        assert_eq!(first.len(), second.len(), "seed {seed}");
+    }
+}
