@@ -13,6 +13,7 @@ use webhook::address::AddressPolicy;
 use webhook::aws::{DirectoryTable, Ledger, Queues, Receivers, Secrets, dynamodb, secrets_manager, sqs};
 use webhook::delivery::AttemptMessage;
 use webhook::edge::{Chance, Clock};
+use webhook::peer::Network;
 use webhook::revocation::{Revocation, RevocationStore};
 use webhook::telemetry::Metrics;
 
@@ -46,8 +47,15 @@ fn on_stack(stack: &Stack, chance: Chance) -> Result<Dispatch> {
     let store = RevocationStore::new(directory.clone());
     let window = SignedDuration::from_hours(1);
     let revocation = Arc::new(Revocation::new(store, window, clock.clone(), metrics.clone()));
-    let sender =
-        Sender::new(secrets_manager, secrets, &servers, policy, revocation, clock.clone(), metrics.clone());
+    let sender = Sender::new(
+        secrets_manager,
+        secrets,
+        &servers,
+        Network::system(policy),
+        revocation,
+        clock.clone(),
+        metrics.clone(),
+    );
     Ok(Dispatch {
         ledger: Ledger::new(dynamodb(&sdk), output("LedgerTableName")?, SignedDuration::from_hours(24)),
         receivers: Receivers::new(dynamodb(&sdk), output("ReceiversTableName")?, policy, clock.clone()),
@@ -56,9 +64,10 @@ fn on_stack(stack: &Stack, chance: Chance) -> Result<Dispatch> {
             output("NotificationsQueueUrl")?,
             Some(output("UndeliveredQueueUrl")?),
         ),
-        first_uses: FirstUses::new(directory, metrics),
+        first_uses: FirstUses::new(directory, metrics.clone()),
         servers,
         sender: Arc::new(sender),
+        metrics,
         clock,
         chance,
     })

@@ -7,6 +7,8 @@ pub mod conformance;
 pub mod contract;
 pub mod dispatch;
 pub mod judges;
+pub mod kill;
+pub mod lambda;
 pub mod on_stack;
 pub mod skip;
 pub mod vectors;

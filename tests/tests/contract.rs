@@ -7,6 +7,7 @@ use std::fs::read_to_string;
 use std::time::Duration;
 
 use arauto::local::changes_of_all_kinds;
+use dispatch::{Fault, HIDE_WITHIN, PREPARE};
 use jiff::Timestamp;
 use regex_lite::Regex;
 use rustls_pki_types::CertificateDer;
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use tests::aws::{Functions, post};
 use tests::contract::{Contract, file};
 use webhook::aws::CALL_TIMEOUT;
-use webhook::delivery::{EXCHANGE_DEADLINE, LEASE};
+use webhook::delivery::{EXCHANGE_DEADLINE, LEASE, LONGEST_RETURN, Reception, VISIBILITY};
 use webhook::directory::RegistrationCall;
 use webhook::notification::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, StateChange};
 use webhook::peer::{Expiry, TrustAnchors};
@@ -113,13 +114,16 @@ fn each_setting_that_a_function_reads_is_set_and_none_more() {
 #[test]
 fn a_function_has_time_for_all_that_it_may_have_to_wait_for() {
     let second = Duration::from_secs(1);
-    // Early message, receiver and identity, three ledger writes, the exchange, the rest of its body, the queue and two ledger writes.
-    let dispatch = 2 * second + 4 * second + 3 * CALL_TIMEOUT + EXCHANGE_DEADLINE + second + 3 * CALL_TIMEOUT;
+    // Early message, receiver and identity, three ledger writes, the exchange, the rest of its body, queue and ledger; then
+    // when a kept message comes again.
+    let exchange = EXCHANGE_DEADLINE + second;
+    let dispatch = 2 * second + PREPARE + 3 * CALL_TIMEOUT + exchange + 2 * CALL_TIMEOUT + HIDE_WITHIN;
     let timeout = seconds("DispatchFunction", "Timeout");
     assert!(dispatch <= timeout, "{dispatch:?}");
     // A lease that is over proves its process dead.
     assert!(LEASE.unsigned_abs() >= timeout);
     assert_eq!(seconds("NotificationsQueue", "VisibilityTimeout"), 6 * timeout);
+    assert_eq!(6 * timeout, VISIBILITY.unsigned_abs());
 
     // Reading the receivers, then queueing.
     assert!(2 * CALL_TIMEOUT < seconds("IntakeFunction", "Timeout"));
@@ -135,25 +139,68 @@ fn what_is_moved_to_the_undelivered_queue_outlives_its_first_queue() {
     let redrive = &resources["NotificationsQueue"]["Properties"]["RedrivePolicy"];
     assert_eq!(redrive["deadLetterTargetArn"], "UndeliveredQueue.Arn");
     let receives = u32::try_from(redrive["maxReceiveCount"].as_u64().unwrap()).unwrap();
-    let patience = receives * seconds("NotificationsQueue", "VisibilityTimeout");
-    assert!(patience < retention("NotificationsQueue"), "{patience:?}");
+    let waits = |receives| {
+        let reception = Reception { sent: None, first_received: None, receives };
+        (0..=LONGEST_RETURN.as_secs()).map(move |chance| u64::from(reception.returns_after(chance)))
+    };
+    let shortest = (1..=receives).map(|receives| waits(receives).min().unwrap()).sum();
+    let longest = (1..=receives).map(|receives| waits(receives).max().unwrap()).sum();
+    let (shortest, longest) = (Duration::from_secs(shortest), Duration::from_secs(longest));
+    assert!(Duration::from_hours(24) < shortest, "{shortest:?}");
+    assert!(longest < retention("NotificationsQueue"), "{longest:?}");
+    // What infra/README.md and the template promise.
+    assert_eq!((shortest.as_secs() / 3600, longest.as_secs().div_ceil(3600)), (26, 36));
+    let untold = receives * seconds("NotificationsQueue", "VisibilityTimeout");
+    assert_eq!(untold, Duration::from_hours(10));
 }
 
 #[test]
 fn each_alarm_watches_a_metric_that_the_function_it_names_writes_and_has_a_runbook() {
     let runbook = read_to_string(file("infra/README.md").unwrap()).unwrap();
     let alarms = of_type("AWS::CloudWatch::Alarm");
-    assert!(!alarms.is_empty());
-    for (name, alarm) in alarms {
+    let mut alarmed = Vec::new();
+    for (name, alarm) in &alarms {
         let properties = &alarm["Properties"];
         assert_eq!(properties["Namespace"], "Arauto", "{name}");
         let dimensions = properties["Dimensions"].as_array().unwrap();
-        assert_eq!((dimensions.len(), text(&dimensions[0]["Name"])), (1, "FunctionName"), "{name}");
+        assert_eq!(text(&dimensions[0]["Name"]), "FunctionName", "{name}");
+        match dimensions.get(1) {
+            Some(code) => {
+                assert_eq!((dimensions.len(), text(&code["Name"])), (2, "Code"), "{name}");
+                assert_eq!(text(&properties["MetricName"]), Fault::METRIC, "{name}");
+                let code = text(&code["Value"]);
+                assert!(text(&properties["AlarmDescription"]).starts_with(&format!("{code}: ")), "{name}");
+                assert!(runbook.contains(&format!("| `{code}` |")), "{code} is not in infra/README.md");
+                alarmed.push(code.to_owned());
+            }
+            None => assert_ne!(text(&properties["MetricName"]), Fault::METRIC, "{name}"),
+        }
         let function = text(&dimensions[0]["Value"]).strip_suffix("Function").unwrap().to_lowercase();
         let metric = format!("\"{}\"", text(&properties["MetricName"]));
         let sources = sources_of(&format!("functions/{function}/src"));
         assert!(sources.contains(&metric), "{name}: {function} writes no {metric}");
         assert!(runbook.contains(&format!("`{name}`")), "{name} is not in infra/README.md");
+    }
+    alarmed.sort();
+    assert_eq!(alarmed, Fault::CODES, "each fault of ours has one alarm");
+}
+
+#[test]
+fn a_fault_that_lasts_keeps_its_alarm_on_between_two_receives() {
+    for (name, alarm) in of_type("AWS::CloudWatch::Alarm") {
+        let properties = &alarm["Properties"];
+        if properties["MetricName"] == Fault::METRIC {
+            let period = Duration::from_secs(properties["Period"].as_u64().unwrap());
+            assert!(LONGEST_RETURN < period, "{name}");
+        }
+    }
+}
+
+#[test]
+fn each_fault_of_ours_is_in_the_table_of_the_log_lines() {
+    let logging = read_to_string(file("docs/logging.md").unwrap()).unwrap();
+    for code in Fault::CODES {
+        assert!(logging.contains(&format!("`{code}`")), "{code}");
     }
 }
 

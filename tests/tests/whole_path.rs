@@ -19,6 +19,7 @@ use jiff::SignedDuration;
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
 use tests::judges::{INSTALL_NGINX, INSTALL_PRISM, Nginx, Prism, Upstream, find_nginx, find_prism};
+use tests::kill;
 use tests::on_stack::{self, Shared, trial};
 use tests::skip;
 use tests::world::{PREFIX, SECOND_BRAND, SECOND_NAME, World, between, new_change, now, tag};
@@ -69,6 +70,7 @@ fn trials(world: &Shared) -> Vec<Trial> {
         a_receiver_that_hangs_holds_nobody_else_up,
         an_unreadable_message_is_laid_down_with_its_reason_and_stops_nobody,
         a_panic_keeps_its_own_message_only,
+        a_dispatch_process_killed_between_any_two_of_its_steps_loses_nothing_and_never_asks_a_fourth_time,
         a_success_that_is_not_202_counts_where_the_receiver_says_so,
         a_redirect_is_a_failure_and_is_not_followed,
         a_profile_of_1_2_0_is_notified_without_what_1_3_0_adds,
@@ -386,6 +388,14 @@ async fn a_panic_keeps_its_own_message_only(world: &World) -> Result<()> {
     let kept = tests::dispatch::with_a_panic(&world.stack, &messages).await?;
     ensure!(kept.len() == 1, "kept: {kept:?}");
     twin.wait_for(2, SOON).await?;
+    Ok(())
+}
+
+async fn a_dispatch_process_killed_between_any_two_of_its_steps_loses_nothing_and_never_asks_a_fourth_time(
+    world: &World,
+) -> Result<()> {
+    let stops = kill::everywhere(world).await?;
+    writeln!(std::io::stderr(), "killed at each of {} points:\n  {}", stops.len(), stops.join("\n  "))?;
     Ok(())
 }
 

@@ -14,11 +14,11 @@ pub mod wire;
 
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt, Response};
-use webhook::address::AddressPolicy;
 use webhook::answer::Problem;
 use webhook::aws::{DirectoryTableError, Receivers, ReceiversError};
 use webhook::edge::Clock;
 use webhook::notification::ClientId;
+use webhook::peer::Network;
 use webhook::telemetry::Chain;
 
 pub use keys::DirectoryKeys;
@@ -37,8 +37,8 @@ pub struct Directory {
     pub reconciler: Reconciler,
     /// What keeps revocation lists and statuses.
     pub revocation: Refresher,
-    /// Which addresses receivers may have.
-    pub policy: AddressPolicy,
+    /// Where receivers' hosts are looked up, and which addresses they may have.
+    pub network: Network,
     /// What time it is.
     pub clock: Clock,
 }
@@ -97,7 +97,7 @@ impl Directory {
                     keys::report(&error);
                 }
             },
-            review::hosts(&registrations, self.policy),
+            review::hosts(&registrations, &self.network),
             self.reconciler.run(&self.receivers, &registrations),
         );
         promise::report(&self.keys.table, self.clock.now()).await;

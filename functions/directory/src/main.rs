@@ -11,6 +11,7 @@ use webhook::aws::{DirectoryTable, Receivers, Secrets, dynamodb, sdk_config, sec
 use webhook::config::{Settings, environment};
 use webhook::edge::{Chance, Clock};
 use webhook::notification::AuthorisationServers;
+use webhook::peer::Network;
 use webhook::revocation::RevocationStore;
 use webhook::telemetry::Chain;
 
@@ -58,7 +59,8 @@ async fn main() -> Result<(), Error> {
         metrics: settings.metrics(),
     };
     let keys = DirectoryKeys { table: kept, fetcher, environment, clock: clock.clone() };
-    let directory = Directory { receivers, keys, reconciler, revocation, policy, clock };
+    let directory =
+        Directory { receivers, keys, reconciler, revocation, network: Network::system(policy), clock };
     run(service_fn(|request| async {
         directory.handle(request).await.map_err(|error| {
             tracing::error!(error = %Chain(&error), "The receivers could not be looked over.");

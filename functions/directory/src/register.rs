@@ -51,8 +51,15 @@ impl Directory {
                     return Err(Problem::superseded("The client was removed after this call."));
                 }
             }
-            let made =
-                make(&client_id, &call, called_at, statement.as_ref(), previous.as_ref(), self.policy, now)?;
+            let made = make(
+                &client_id,
+                &call,
+                called_at,
+                statement.as_ref(),
+                previous.as_ref(),
+                self.network.policy(),
+                now,
+            )?;
             if dry_run {
                 return Ok(wire::registered(&made));
             }

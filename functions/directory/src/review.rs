@@ -1,10 +1,9 @@
 //! What the schedule does: look over every receiver and report what would keep it from being notified.
 
 use futures_util::{StreamExt, stream};
-use webhook::address::AddressPolicy;
 use webhook::aws::{Receivers, ReceiversError};
 use webhook::directory::Registration;
-use webhook::peer::check_host;
+use webhook::peer::{Network, check_host};
 use webhook::telemetry::Chain;
 
 /// How many names are resolved at once. A name that does not resolve takes five seconds, and there are some sixty receivers.
@@ -26,9 +25,9 @@ pub(crate) async fn registrations(receivers: &Receivers) -> Result<Vec<Registrat
 ///
 /// A registration is checked when it is made, but rules tighten and names move. What is found is logged: the registration
 /// stays, and each attempt checks for itself.
-pub(crate) async fn hosts(registrations: &[Registration], policy: AddressPolicy) {
+pub(crate) async fn hosts(registrations: &[Registration], network: &Network) {
     let enabled = registrations.iter().filter(|registration| registration.webhook() == "enabled");
-    let looks: Vec<_> = enabled.map(|registration| look_over(registration, policy)).collect();
+    let looks: Vec<_> = enabled.map(|registration| look_over(registration, network)).collect();
     let found: Vec<_> = stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
     let findings = found.iter().filter(|found| **found).count();
     let (registrations, enabled) = (registrations.len(), found.len());
@@ -36,13 +35,13 @@ pub(crate) async fn hosts(registrations: &[Registration], policy: AddressPolicy)
 }
 
 /// Looks over one receiver; `true` if there is something to report.
-async fn look_over(registration: &Registration, policy: AddressPolicy) -> bool {
+async fn look_over(registration: &Registration, network: &Network) -> bool {
     let client_id = &registration.client_id;
-    let Some(receiver) = registration.receiver(policy) else {
+    let Some(receiver) = registration.receiver(network.policy()) else {
         tracing::warn!(%client_id, code = "base_uri_not_allowed", "A registered base URI is not allowed any more.");
         return true;
     };
-    match check_host(&receiver.base_uri, policy).await {
+    match check_host(&receiver.base_uri, network).await {
         Ok(()) => false,
         Err(failure) => {
             tracing::warn!(%client_id, code = failure.code(), "A receiver's host cannot be connected to at present.");

@@ -1,72 +1,27 @@
 //! One message, from its text to what the ledger says of it.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
-use thiserror::Error;
 use tokio::time::timeout;
-use webhook::aws::{AttemptRecord, Begin, Cancel, LedgerError, ReceiversError, SendError};
+use webhook::aws::{AttemptRecord, Begin, Cancel, ReceiversError};
 use webhook::delivery::{
-    AttemptMessage, AttemptNumber, Failure, Next, Outcome, Resolution, Status, Undelivered, delay_seconds,
-    is_late, next, resolve,
+    AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Failure, Next, Outcome, Resolution, Status,
+    Undelivered, delay_seconds, is_late, next, resolve,
 };
 use webhook::directory::Receiver;
-use webhook::notification::{InteractionId, MissingAuthorisationServerId, Notification, Plan, plan};
+use webhook::notification::{InteractionId, Notification, Plan, plan};
 use webhook::peer::Client;
 
 use crate::Dispatch;
-use crate::sender::SenderError;
+use crate::fault::{Fault, PREPARE};
+use crate::record::Record;
 
 /// A message that comes earlier than it should by no more than this waits here; one that comes earlier still is sent on.
 const WORTH_WAITING: SignedDuration = SignedDuration::from_secs(2);
 
-/// How long finding the receiver and the identity may take, both at once; part of the sum behind the function's timeout.
-const PREPARE: Duration = Duration::from_secs(4);
-
-/// Why a message is kept. Never the receiver's fault, and never at the cost of an attempt.
-#[derive(Debug, Error)]
-pub enum Fault {
-    /// What an attempt needs did not answer in time.
-    #[error("the receivers table or the identity did not answer within {PREPARE:?}")]
-    Slow,
-    /// Another process is making this attempt.
-    #[error("another process is at it")]
-    InProgress,
-    /// The ledger does not work.
-    #[error("the ledger does not work")]
-    Ledger(#[from] LedgerError),
-    /// The receivers table does not work.
-    #[error("the receivers table does not work")]
-    Receivers(#[from] ReceiversError),
-    /// A queue does not work.
-    #[error("a queue does not work")]
-    Queue(#[from] SendError),
-    /// Our identity cannot be used.
-    #[error("our identity cannot be used")]
-    Sender(#[from] SenderError),
-    /// An authorisation server id is wanted and none is configured.
-    #[error("the configuration lacks something")]
-    Configuration(#[from] MissingAuthorisationServerId),
-}
-
-impl Fault {
-    /// Returns the fault's stable code.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Slow => "prepare_timeout",
-            Self::InProgress => "in_progress",
-            Self::Ledger(_) => "ledger_unavailable",
-            Self::Receivers(_) => "receivers_unavailable",
-            Self::Queue(_) => "queue_unavailable",
-            Self::Sender(error) => error.code(),
-            Self::Configuration(_) => MissingAuthorisationServerId::CODE,
-        }
-    }
-}
-
 impl Dispatch {
     /// Works through one message. `Ok` means that it can be deleted.
-    pub(crate) async fn deliver(&self, body: &str) -> Result<(), Fault> {
+    pub(crate) async fn deliver(&self, Record { body, reception, .. }: &Record) -> Result<(), Fault> {
+        reception.check_clock(self.clock.now())?;
         let message = match AttemptMessage::from_json(body) {
             Ok(message) => message,
             Err(error) => {
@@ -126,8 +81,9 @@ impl Dispatch {
     }
 
     async fn cancel(&self, message: &AttemptMessage, reason: &'static str) -> Result<(), Fault> {
-        if self.ledger.cancelled(message, reason, self.clock.now()).await? == Cancel::InProgress {
-            return Err(Fault::InProgress);
+        match self.ledger.cancelled(message, reason, self.clock.now()).await? {
+            Cancel::Ended => {}
+            Cancel::InProgress(lease_until) => return Err(Fault::InProgress(lease_until)),
         }
         tracing::info!(
             notification_id = %message.notification,
@@ -161,7 +117,7 @@ impl Dispatch {
         if !self.begin(message, &record).await? {
             return Ok(());
         }
-        let exchange = client.post(notification, id).await;
+        let exchange = client.post(notification, id, EXCHANGE_DEADLINE).await;
         let outcome = exchange.outcome(id, &receiver.settings);
         let ended = self.clock.now();
         record.ended = Some(ended);
@@ -219,7 +175,7 @@ impl Dispatch {
                 );
                 Ok(false)
             }
-            Resolution::InProgress => Err(Fault::InProgress),
+            Resolution::InProgress => Err(Fault::InProgress(progress.lease_until)),
             Resolution::Interrupted { attempt, interaction_id, ended } => {
                 tracing::warn!(
                     notification_id = %message.notification,
@@ -237,7 +193,8 @@ impl Dispatch {
                 self.ledger.interrupted(message, lost, ended, Status::Waiting).await?;
                 match self.ledger.begin(message, record).await? {
                     Begin::Begun => Ok(true),
-                    Begin::Conflict(_) | Begin::Forgotten => Err(Fault::InProgress),
+                    Begin::Conflict(progress) => Err(Fault::InProgress(progress.lease_until)),
+                    Begin::Forgotten => Err(Fault::InProgress(record.started)),
                 }
             }
         }
@@ -266,8 +223,8 @@ impl Dispatch {
         }
     }
 
-    /// Lays a notification down as undelivered and lists it among what its hour gave up, in this order: what is listed can
-    /// be relied on to be in the queue.
+    /// Lays a notification down as undelivered and lists it among what its hour gave up: at once, as the function's timeout is
+    /// the sum of what comes one after the other. Where either fails both are done again.
     async fn give_up(
         &self,
         message: &AttemptMessage,
@@ -276,7 +233,7 @@ impl Dispatch {
         ended: Timestamp,
     ) -> Result<(), Fault> {
         let detail = format!("Three attempts failed; the last: {failure}.");
-        self.queues.bury(&message.to_json(), failure.code(), &detail).await?;
+        let body = message.to_json();
         let undelivered = Undelivered {
             message: message.clone(),
             outcome: failure.code().to_owned(),
@@ -284,7 +241,11 @@ impl Dispatch {
             gave_up_at: ended,
             replayed_at: None,
         };
-        self.ledger.undelivered().keep(&undelivered).await?;
+        let rows = self.ledger.undelivered();
+        let (buried, listed) =
+            tokio::join!(self.queues.bury(&body, failure.code(), &detail), rows.keep(&undelivered));
+        buried?;
+        listed?;
         tracing::warn!(
             notification_id = %message.notification,
             client_id = %message.change.client_id,

@@ -1,21 +1,32 @@
 //! Sends notifications: every message of a batch at once, each in a task of its own.
 
 mod deliver;
+mod fault;
 mod promise;
+mod record;
 mod sender;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
+use futures_util::future::join_all;
+use tokio::time::timeout;
 use webhook::aws::{Ledger, Queues, Receivers};
 use webhook::delivery::AttemptMessage;
 use webhook::edge::{Chance, Clock};
 use webhook::notification::AuthorisationServers;
-use webhook::telemetry::Chain;
+use webhook::telemetry::{Chain, Metrics};
 
-pub use deliver::Fault;
+use record::Record;
+
+pub use fault::{Fault, PREPARE};
 pub use promise::FirstUses;
 pub use sender::{Sender, SenderError};
+
+/// How long the queue is given to take in when a kept message is to come again; part of the sum behind the function's timeout.
+/// One that does not answer costs nothing but that: its own time applies.
+pub const HIDE_WITHIN: Duration = Duration::from_secs(2);
 
 /// The function behind the queue of notifications.
 pub struct Dispatch {
@@ -31,9 +42,11 @@ pub struct Dispatch {
     pub first_uses: FirstUses,
     /// Our side of mutual TLS.
     pub sender: Arc<Sender>,
+    /// Where faults of ours are counted.
+    pub metrics: Metrics,
     /// What time it is.
     pub clock: Clock,
-    /// Where interaction ids come from.
+    /// Where interaction ids come from, and part of the time after which a kept message comes again.
     pub chance: Chance,
 }
 
@@ -43,56 +56,66 @@ impl Dispatch {
     /// Always succeeds: an error would return the whole batch and make Lambda slow down for everybody. A panic keeps the
     /// one message it happened in.
     pub async fn handle(self: &Arc<Self>, event: SqsEvent) -> SqsBatchResponse {
-        let tasks: Vec<_> = event
-            .records
-            .into_iter()
-            .map(|SqsMessage { message_id, body, .. }| {
-                let dispatch = Arc::clone(self);
-                let (message_id, body) = (message_id.unwrap_or_default(), body.unwrap_or_default());
-                let id = message_id.clone();
-                (message_id, tokio::spawn(async move { dispatch.work_through(&id, &body).await }))
-            })
-            .collect();
-        let mut kept = SqsBatchResponse::default();
-        for (message_id, task) in tasks {
-            match task.await {
-                Ok(true) => continue,
-                Ok(false) => {}
-                Err(panic) => {
-                    tracing::error!(message_id, code = "panic", error = %panic, "The message is kept.");
-                }
+        let tasks = event.records.into_iter().map(|record| {
+            let (dispatch, record) = (Arc::clone(self), Arc::new(Record::from(record)));
+            let task = tokio::spawn({
+                let record = Arc::clone(&record);
+                async move { Box::pin(dispatch.deliver(&record)).await }
+            });
+            async move {
+                let fault = task.await.unwrap_or_else(|panic| Err(Fault::Panic(panic))).err()?;
+                self.keep(&record, &fault).await;
+                let mut failure = BatchItemFailure::default();
+                failure.item_identifier.clone_from(&record.message_id);
+                Some(failure)
             }
-            let mut failure = BatchItemFailure::default();
-            failure.item_identifier = message_id;
-            kept.batch_item_failures.push(failure);
-        }
+        });
+        let mut kept = SqsBatchResponse::default();
+        kept.batch_item_failures = join_all(tasks).await.into_iter().flatten().collect();
         kept
     }
 
-    /// Works through one message; `false` if it is to be kept.
-    async fn work_through(&self, message_id: &str, body: &str) -> bool {
-        let Err(fault) = self.deliver(body).await else { return true };
+    /// Says why a message is kept, and when it is to come again.
+    async fn keep(&self, record: &Record, fault: &Fault) {
+        let (message_id, receives) = (&record.message_id, record.reception.receives);
         // Read once more, as this is rare: the line must lead to the notification, not only to the message of SQS.
-        let message = AttemptMessage::from_json(body).ok();
+        let message = AttemptMessage::from_json(&record.body).ok();
         let notification_id = message.as_ref().map(|message| message.notification.as_str());
         let client_id = message.as_ref().map(|message| message.change.client_id.as_str());
-        if matches!(fault, Fault::InProgress) {
-            tracing::info!(
-                message_id,
-                notification_id,
-                client_id,
-                "The message is kept: another process is at its notification."
-            );
-        } else {
+        let now = self.clock.now();
+        if fault.is_ours() {
+            self.metrics.count(now, Fault::METRIC, fault.code());
             tracing::error!(
                 message_id,
                 notification_id,
                 client_id,
+                receives,
                 code = fault.code(),
-                error = %Chain(&fault),
+                error = %Chain(fault),
                 "The message is kept: the fault is ours."
             );
+        } else {
+            tracing::info!(
+                message_id,
+                notification_id,
+                client_id,
+                receives,
+                code = fault.code(),
+                "The message is kept: {fault}."
+            );
         }
-        false
+        let seconds = fault.returns_after(&record.reception, now, &self.chance);
+        let hidden = timeout(HIDE_WITHIN, self.queues.hide(&record.receipt_handle, seconds)).await;
+        let error = match &hidden {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => Chain(error).to_string(),
+            Err(elapsed) => elapsed.to_string(),
+        };
+        tracing::warn!(
+            message_id,
+            code = "not_hidden",
+            error,
+            "The queue could not be told when a kept message is to come again; it does after the queue's own time."
+        );
     }
 }

@@ -12,6 +12,7 @@ use webhook::aws::{
 use webhook::config::{Settings, environment};
 use webhook::edge::{Chance, Clock};
 use webhook::notification::AuthorisationServers;
+use webhook::peer::Network;
 use webhook::revocation::{Revocation, RevocationStore};
 use webhook::telemetry::Chain;
 
@@ -43,7 +44,7 @@ async fn main() -> Result<(), Error> {
         secrets_manager,
         secrets,
         &servers,
-        policy,
+        Network::system(policy),
         revocation,
         clock.clone(),
         settings.metrics(),
@@ -68,6 +69,7 @@ async fn main() -> Result<(), Error> {
         first_uses: FirstUses::new(directory, settings.metrics()),
         servers,
         sender: Arc::new(sender),
+        metrics: settings.metrics(),
         clock,
         chance: Chance::system(),
     });

@@ -7,11 +7,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use tokio::sync::Mutex;
-use webhook::address::AddressPolicy;
 use webhook::aws::{SecretError, Secrets};
 use webhook::edge::Clock;
 use webhook::notification::{AuthorisationServers, IdentityOwner};
-use webhook::peer::{Client, Expiry, Identities, Identity, IdentityError, TrustAnchors};
+use webhook::peer::{Client, Expiry, Identities, Identity, IdentityError, Network, TrustAnchors};
 use webhook::revocation::{Revocation, RevocationUnavailable};
 use webhook::telemetry::{Chain, Metrics, Unit};
 
@@ -26,7 +25,7 @@ pub struct Sender {
     identity_secret: String,
     trust_secret: String,
     default: IdentityOwner,
-    policy: AddressPolicy,
+    network: Network,
     revocation: Arc<Revocation>,
     clock: Clock,
     metrics: Metrics,
@@ -77,7 +76,7 @@ impl Sender {
         secrets: Secrets,
         (identity_secret, trust_secret): (String, String),
         servers: &AuthorisationServers,
-        policy: AddressPolicy,
+        network: Network,
         revocation: Arc<Revocation>,
         clock: Clock,
         metrics: Metrics,
@@ -89,7 +88,7 @@ impl Sender {
             identity_secret,
             trust_secret,
             default,
-            policy,
+            network,
             revocation,
             clock,
             metrics,
@@ -219,7 +218,8 @@ impl Sender {
             Some(Old { entry, same_trust: true }) if entry.identity.is_same_as(&identity) => {
                 entry.client.clone()
             }
-            _ => Client::new(&identity, anchors, self.policy, &self.revocation).map_err(SenderError::Tls)?,
+            _ => Client::new(&identity, anchors, self.network.clone(), &self.revocation)
+                .map_err(SenderError::Tls)?,
         };
         Ok(Entry { identity, client })
     }

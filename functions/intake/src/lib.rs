@@ -4,7 +4,7 @@ mod shown;
 mod verdict;
 mod wire;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -89,8 +89,9 @@ impl Intake {
     async fn receivers_of(
         &self,
         changes: impl Iterator<Item = &StateChange>,
-    ) -> HashMap<ClientId, Option<Receiver>> {
-        let clients: HashSet<_> = changes.map(|change| &change.client_id).collect();
+    ) -> BTreeMap<ClientId, Option<Receiver>> {
+        // In the order of their names, so that the same request makes the same calls in the same order.
+        let clients: BTreeSet<_> = changes.map(|change| &change.client_id).collect();
         let found = join_all(clients.into_iter().map(async |client_id| {
             let receiver = self.receivers.find(client_id).await;
             if let Err(error) = &receiver {
@@ -105,7 +106,7 @@ impl Intake {
         &self,
         change: StateChange,
         pointer: &str,
-        receivers: &HashMap<ClientId, Option<Receiver>>,
+        receivers: &BTreeMap<ClientId, Option<Receiver>>,
         messages: &mut Vec<AttemptMessage>,
         now: Timestamp,
     ) -> Verdict {

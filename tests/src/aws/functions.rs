@@ -26,6 +26,7 @@ use webhook::directory::{
 };
 use webhook::edge::{Chance, Clock};
 use webhook::notification::ClientId;
+use webhook::peer::Network;
 use webhook::revocation::{Revocation, RevocationStore};
 use webhook::telemetry::Metrics;
 
@@ -83,6 +84,13 @@ impl Measured {
         lines.iter().filter_map(|line| line[name].as_f64()).collect()
     }
 
+    /// Returns the codes by which a metric was counted, oldest first.
+    pub fn codes(&self, name: &str) -> Vec<String> {
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counted = lines.iter().filter(|line| line.get(name).is_some());
+        counted.map(|line| line["Code"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
     fn writer(&self, function: &str) -> Metrics {
         let lines = Arc::clone(&self.0);
         Metrics::to(function.to_owned(), move |line| {
@@ -107,6 +115,8 @@ pub struct Functions {
     pub environment: Environment,
     /// How many of a hundred clients it may suspend.
     pub most_suspended_percent: u8,
+    /// Where receivers are.
+    pub network: Network,
 }
 
 impl Default for Functions {
@@ -120,6 +130,7 @@ impl Default for Functions {
             metrics: Measured::default(),
             environment,
             most_suspended_percent: 20,
+            network: Network::system(POLICY),
         }
     }
 }
@@ -226,7 +237,7 @@ impl Functions {
             keys,
             reconciler,
             revocation,
-            policy: POLICY,
+            network: self.network.clone(),
             clock,
         }
     }
@@ -269,7 +280,7 @@ impl Functions {
             secrets_manager,
             secrets,
             &servers,
-            POLICY,
+            self.network.clone(),
             revocation,
             clock.clone(),
             self.metrics.writer("dispatch"),
@@ -284,6 +295,7 @@ impl Functions {
             ),
             servers,
             sender: Arc::new(sender),
+            metrics: self.metrics.writer("dispatch"),
             clock,
             chance: Chance::system(),
         })
@@ -301,11 +313,23 @@ fn client_id(text: &str) -> ClientId {
 
 /// Hands dispatch a batch and returns the positions of the messages that it keeps.
 pub async fn kept(dispatch: &Arc<Dispatch>, bodies: &[String]) -> Vec<usize> {
+    kept_with(dispatch, bodies, &[]).await
+}
+
+/// The same with attributes that SQS gives each message.
+pub async fn kept_with(
+    dispatch: &Arc<Dispatch>,
+    bodies: &[String],
+    attributes: &[(&str, String)],
+) -> Vec<usize> {
     let mut event = SqsEvent::default();
     for (index, body) in bodies.iter().enumerate() {
         let mut record = SqsMessage::default();
         record.message_id = Some(index.to_string());
+        record.receipt_handle = Some(format!("receipt-{index}"));
         record.body = Some(body.clone());
+        let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        record.attributes.extend(attributes);
         event.records.push(record);
     }
     let answer = dispatch.handle(event).await;

@@ -27,8 +27,8 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, OnceCell};
 
 pub use self::functions::{
-    DIRECTORY_IDENTITY_SECRET, Functions, Hands, Measured, PKI, call, call_with_query, kept, post, review,
-    shown, verdicts,
+    DIRECTORY_IDENTITY_SECRET, Functions, Hands, Measured, PKI, call, call_with_query, kept, kept_with, post,
+    review, shown, verdicts,
 };
 use self::queue::Queue;
 use self::table::Table;
@@ -251,6 +251,15 @@ impl Aws {
         table.retain(|row| row["notification"]["S"] != notification || is_of_an_hour(row));
     }
 
+    /// For how many seconds each message was hidden that was kept, by its receipt handle, oldest first.
+    pub fn hidden(&self) -> Vec<(String, u64)> {
+        let mut calls = self.calls();
+        calls.retain(|call| call.operation == "ChangeMessageVisibility");
+        let seconds = |call: &Call| call.input["VisibilityTimeout"].as_u64().unwrap_or_default();
+        let handle = |call: &Call| call.input["ReceiptHandle"].as_str().unwrap_or_default().to_owned();
+        calls.iter().map(|call| (handle(call), seconds(call))).collect()
+    }
+
     /// Takes all messages out of a queue.
     pub fn take_messages(&self, queue: &str) -> Vec<Message> {
         self.state().queues.remove(queue).unwrap_or_default().into_messages()
@@ -399,6 +408,7 @@ impl State {
                 let queue = input["QueueUrl"].as_str().expect("a queue is named");
                 (200, self.queues.entry(queue.to_owned()).or_default().answer(operation, input))
             }
+            "ChangeMessageVisibility" => (200, json!({})),
             _ => {
                 let name = input["TableName"].as_str().unwrap_or_default();
                 match self.tables.get_mut(name) {

@@ -114,7 +114,7 @@ fn judge_attempts(vector: &Vector) -> Judgement {
     let error = fault.as_ref().map(|fault| fault.code().to_owned());
     comparison.equal_field("error", &expected.error, error.as_ref());
     // Every fault of ours but a lost race is logged at ERROR, which is what the alarm counts.
-    let alarm = fault.as_ref().is_some_and(|fault| !matches!(fault, Fault::InProgress));
+    let alarm = fault.as_ref().is_some_and(Fault::is_ours);
     comparison.equal_if("alarm", expected.alarm.as_ref(), &alarm);
     compare_headers(&mut comparison, &expected, &attempts);
     compare_series(&mut comparison, &expected, &attempts);

@@ -46,8 +46,8 @@ pub enum Begin {
 pub enum Cancel {
     /// It has ended, by this or before.
     Ended,
-    /// An attempt is under way.
-    InProgress,
+    /// An attempt is under way, by this lease.
+    InProgress(Timestamp),
 }
 
 /// One attempt, as the ledger keeps it.
@@ -227,7 +227,12 @@ impl Ledger {
             Ok(_) => Ok(Cancel::Ended),
             Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 let progress = failed.item.as_ref().and_then(progress).ok_or(LedgerError::Unreadable)?;
-                Ok(if progress.status == Status::Attempting { Cancel::InProgress } else { Cancel::Ended })
+                Ok(match progress.status {
+                    Status::Attempting => Cancel::InProgress(progress.lease_until),
+                    Status::Waiting | Status::Delivered | Status::Undelivered | Status::Cancelled => {
+                        Cancel::Ended
+                    }
+                })
             }
             Err(error) => Err(LedgerError::service("record a cancellation", error.into())),
         }

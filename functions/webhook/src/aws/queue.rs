@@ -76,6 +76,19 @@ impl Queues {
         Ok(())
     }
 
+    /// Hides a received message for so many seconds from now on, in place of the queue's own time.
+    pub async fn hide(&self, receipt_handle: &str, seconds: u32) -> Result<(), SendError> {
+        self.client
+            .change_message_visibility()
+            .queue_url(&self.notifications)
+            .receipt_handle(receipt_handle)
+            .visibility_timeout(i32::try_from(seconds).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(|error| SendError::service(cause(error)))?;
+        Ok(())
+    }
+
     /// Lays a message down as undelivered, with the reason beside it.
     pub async fn bury(&self, body: &str, reason: &str, detail: &str) -> Result<(), SendError> {
         let attribute = |text: &str| {

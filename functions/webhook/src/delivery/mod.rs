@@ -4,6 +4,7 @@ mod attempt;
 mod message;
 mod outcome;
 mod progress;
+mod reception;
 mod record;
 mod schedule;
 mod undelivered;
@@ -12,6 +13,7 @@ pub use attempt::AttemptNumber;
 pub use message::{AttemptMessage, ParseMessageError};
 pub use outcome::{Answer, Failure, FailureClass, Finding, Outcome};
 pub use progress::{Progress, Resolution, Status, resolve};
+pub use reception::{ClockSkew, FIRST_RETURN, LONGEST_RETURN, Reception, VISIBILITY, returns_after_lease};
 pub use record::{AttemptShown, NotificationShown};
 pub use schedule::{
     AFTER_FIRST_FAILURE, AFTER_SECOND_FAILURE, BODY_LIMIT, EXCHANGE_DEADLINE, FIRST_ATTEMPT_WITHIN,

@@ -14,8 +14,8 @@ use tokio::time::{Instant, timeout_at};
 use super::classify;
 use super::connect::{Connector, Handshake};
 use super::identity::{Identity, TrustAnchors};
-use crate::address::AddressPolicy;
-use crate::delivery::{Answer, BODY_LIMIT, EXCHANGE_DEADLINE, Failure, Finding, HEADER_LIMIT, Outcome};
+use super::network::Network;
+use crate::delivery::{Answer, BODY_LIMIT, Failure, Finding, HEADER_LIMIT, Outcome};
 use crate::directory::Settings;
 use crate::notification::{InteractionId, Notification};
 use crate::revocation::Revocation;
@@ -60,14 +60,14 @@ impl Exchange {
 
 impl Client {
     /// Makes a client that presents `identity`, trusts `trust` as far as `revocation` does not object, and connects to what
-    /// `policy` allows.
+    /// `network` allows.
     pub fn new(
         identity: &Identity,
         trust: &TrustAnchors,
-        policy: AddressPolicy,
+        network: Network,
         revocation: &Arc<Revocation>,
     ) -> Result<Self, rustls::Error> {
-        let connector = Connector::new(identity, trust, policy, revocation)?;
+        let connector = Connector::new(identity, trust, network, revocation)?;
         let http = HttpClient::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
@@ -79,8 +79,8 @@ impl Client {
         Ok(Self { http })
     }
 
-    /// POSTs a notification once, within the deadline of the convention. Follows no redirection.
-    pub async fn post(&self, notification: &Notification, id: InteractionId) -> Exchange {
+    /// POSTs a notification once, with so much time for the whole exchange. Follows no redirection.
+    pub async fn post(&self, notification: &Notification, id: InteractionId, within: Duration) -> Exchange {
         let mut request = Request::builder().method(Notification::METHOD).uri(&notification.url);
         for (name, value) in notification.headers_of_attempt(id) {
             request = request.header(name, value);
@@ -89,7 +89,7 @@ impl Client {
         let Ok(request) = request.body(Full::new(Bytes::from(notification.body.clone()))) else {
             return failed(Failure::InvalidUrl);
         };
-        let deadline = Instant::now() + EXCHANGE_DEADLINE;
+        let deadline = Instant::now() + within;
         let response = match timeout_at(deadline, self.http.request(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return failed(classify::exchange(&error)),

@@ -16,11 +16,11 @@ use hyper_util::rt::TokioIo;
 use rustls::client::ResolvesClientCert;
 use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
+use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, SignatureScheme};
 use thiserror::Error;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -28,10 +28,12 @@ use tower_service::Service;
 
 use super::classify;
 use super::identity::{Identity, TrustAnchors, provider};
+use super::network::{Network, Transport};
 use super::renegotiation::{WantsRenegotiation, Watching};
 use crate::address::AddressPolicy;
 use crate::delivery::{EXCHANGE_DEADLINE, Failure};
 use crate::directory::BaseUri;
+use crate::edge::Clock;
 use crate::revocation::{Mechanism, Revocation, Verification, Verifier};
 
 /// How long a name may take to resolve. Lambda has no resolver cache of its own.
@@ -76,20 +78,20 @@ impl ConnectError {
 pub(super) struct Connector {
     config: Arc<ClientConfig>,
     verifier: Arc<Verifier>,
-    policy: AddressPolicy,
+    network: Network,
 }
 
 impl Connector {
     pub(super) fn new(
         identity: &Identity,
         trust: &TrustAnchors,
-        policy: AddressPolicy,
+        network: Network,
         revocation: &Arc<Revocation>,
     ) -> Result<Self, rustls::Error> {
         let (provider, trust) =
             (Arc::new(provider()), (Arc::clone(&trust.roots), trust.certificates.clone()));
         let verifier = revocation.verifier(trust, Arc::clone(&provider))?;
-        let mut config = ClientConfig::builder_with_provider(provider)
+        let mut config = ClientConfig::builder_with_details(provider, Arc::new(Time(revocation.clock())))
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Verification::new(Arc::clone(&verifier))))
@@ -97,26 +99,24 @@ impl Connector {
         // FAPI-BR 2.2.1, section 6.4: session resumption is off. Renegotiation rustls does not have.
         config.resumption = Resumption::disabled();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { config: Arc::new(config), verifier, policy })
+        Ok(Self { config: Arc::new(config), verifier, network })
     }
 
     async fn connect(self, uri: Uri) -> Result<PeerStream, ConnectError> {
         let host = bare_host(&uri).ok_or_else(|| ConnectError::new(Failure::InvalidUrl))?;
         let name =
             ServerName::try_from(host.to_owned()).map_err(|_| ConnectError::new(Failure::InvalidUrl))?;
-        let addresses = resolve(host, uri.port_u16().unwrap_or(443), self.policy).await?;
-        let (tcp, peer) = connect_to_any(&addresses).await?;
-        // A small request should leave at once; a socket that cannot be told so still works.
-        tcp.set_nodelay(true).unwrap_or_default();
+        let addresses = resolve(host, uri.port_u16().unwrap_or(443), &self.network).await?;
+        let (transport, peer) = connect_to_any(&addresses, &self.network).await?;
         // hyper may finish a connection that nobody waits for any more, so the limit of the exchange is repeated here.
-        timeout(EXCHANGE_DEADLINE, self.handshake(tcp, peer, host, name))
+        timeout(EXCHANGE_DEADLINE, self.handshake(transport, peer, host, name))
             .await
             .unwrap_or_else(|_| Err(ConnectError::new(Failure::Timeout)))
     }
 
     async fn handshake(
         &self,
-        tcp: TcpStream,
+        transport: Box<dyn Transport>,
         peer: SocketAddr,
         host: &str,
         name: ServerName<'static>,
@@ -127,10 +127,11 @@ impl Connector {
         config.client_auth_cert_resolver = Arc::new(Watched { resolver, asked: Arc::clone(&asked) });
         let verification = Arc::new(Verification::new(Arc::clone(&self.verifier)));
         config.dangerous().set_certificate_verifier(Arc::clone(&verification) as Arc<dyn ServerCertVerifier>);
-        let tcp = Watching::new(tcp);
-        let stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.map_err(|error| {
-            ConnectError::because(classify::handshake(&error, asked.load(Ordering::Relaxed)), error)
-        })?;
+        let transport = Watching::new(transport);
+        let stream =
+            TlsConnector::from(Arc::new(config)).connect(name, transport).await.map_err(|error| {
+                ConnectError::because(classify::handshake(&error, asked.load(Ordering::Relaxed)), error)
+            })?;
         let (_, connection) = stream.get_ref();
         let version = connection.protocol_version().map(|version| format!("{version:?}")).unwrap_or_default();
         let suite = connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
@@ -146,27 +147,26 @@ impl Connector {
 
 /// Resolves a host and refuses it whole if any of its addresses is not allowed: a name that points inside at times is as good
 /// as one that always does.
-async fn resolve(host: &str, port: u16, policy: AddressPolicy) -> Result<Vec<SocketAddr>, ConnectError> {
+async fn resolve(host: &str, port: u16, network: &Network) -> Result<Vec<SocketAddr>, ConnectError> {
     let addresses: Vec<SocketAddr> = match host.parse::<IpAddr>() {
         Ok(address) => vec![SocketAddr::new(address, port)],
-        Err(_) => timeout(DNS_BUDGET, tokio::net::lookup_host((host, port)))
+        Err(_) => timeout(DNS_BUDGET, network.look_up(host, port))
             .await
             .map_err(|_| ConnectError::new(Failure::DnsError))?
-            .map_err(|error| ConnectError::because(Failure::DnsError, error))?
-            .collect(),
+            .map_err(|error| ConnectError::because(Failure::DnsError, error))?,
     };
     if addresses.is_empty() {
         return Err(ConnectError::new(Failure::DnsError));
     }
-    check_addresses(&addresses, policy).map_err(ConnectError::new)?;
+    check_addresses(&addresses, network.policy()).map_err(ConnectError::new)?;
     Ok(addresses)
 }
 
 /// Says whether a receiver's host would be connected to as it resolves now.
-pub async fn check_host(base: &BaseUri, policy: AddressPolicy) -> Result<(), Failure> {
+pub async fn check_host(base: &BaseUri, network: &Network) -> Result<(), Failure> {
     let uri: Uri = base.as_str().parse().map_err(|_| Failure::InvalidUrl)?;
     let host = bare_host(&uri).ok_or(Failure::InvalidUrl)?;
-    resolve(host, uri.port_u16().unwrap_or(443), policy).await.map(drop).map_err(|error| error.failure)
+    resolve(host, uri.port_u16().unwrap_or(443), network).await.map(drop).map_err(|error| error.failure)
 }
 
 /// Returns the host of a URI, an IPv6 address without its brackets.
@@ -180,11 +180,14 @@ pub fn check_addresses(addresses: &[SocketAddr], policy: AddressPolicy) -> Resul
     if blocked { Err(Failure::BlockedAddress) } else { Ok(()) }
 }
 
-async fn connect_to_any(addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), ConnectError> {
+async fn connect_to_any(
+    addresses: &[SocketAddr],
+    network: &Network,
+) -> Result<(Box<dyn Transport>, SocketAddr), ConnectError> {
     let mut last = ConnectError::new(Failure::DnsError);
     for address in addresses {
-        match timeout(CONNECT_BUDGET, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return Ok((stream, *address)),
+        match timeout(CONNECT_BUDGET, network.open(*address)).await {
+            Ok(Ok(transport)) => return Ok((transport, *address)),
             Ok(Err(error)) => last = ConnectError::because(classify::connecting(&error), error),
             Err(_) => last = ConnectError::new(Failure::ConnectTimeout),
         }
@@ -220,6 +223,17 @@ impl ResolvesClientCert for Always {
     }
 }
 
+/// Tells rustls the time by our clock, so that certificates and everything else go by the same one.
+#[derive(Debug)]
+struct Time(Clock);
+
+impl TimeProvider for Time {
+    fn current_time(&self) -> Option<UnixTime> {
+        let since_epoch = u64::try_from(self.0.now().as_second()).ok()?;
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(since_epoch)))
+    }
+}
+
 /// Notes that a certificate was asked for.
 #[derive(Debug)]
 struct Watched {
@@ -240,7 +254,7 @@ impl ResolvesClientCert for Watched {
 
 /// A connection to a receiver, with what its handshake showed.
 pub(super) struct PeerStream {
-    stream: TokioIo<TlsStream<Watching<TcpStream>>>,
+    stream: TokioIo<TlsStream<Watching<Box<dyn Transport>>>>,
     handshake: Handshake,
 }
 

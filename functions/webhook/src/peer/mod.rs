@@ -9,6 +9,7 @@ mod connect;
 mod expiry;
 mod identities;
 mod identity;
+mod network;
 mod renegotiation;
 
 pub use client::{Client, Exchange};
@@ -16,3 +17,4 @@ pub use connect::{Handshake, check_addresses, check_host};
 pub use expiry::Expiry;
 pub use identities::{Identities, IdentityDocument, is_server_id};
 pub use identity::{Identity, IdentityError, TrustAnchors};
+pub use network::{Network, Transport};

@@ -118,6 +118,11 @@ impl Revocation {
         Self { store, window, clock, metrics, started, state, verifiers, looking }
     }
 
+    /// Returns the clock that windows and certificates go by.
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
     /// Returns what verifies receivers' certificates for those who trust these authorities.
     pub(crate) fn verifier(
         self: &Arc<Self>,
@@ -140,6 +145,9 @@ impl Revocation {
     async fn renew_verifiers(&self) {
         let verifiers = self.verifiers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for verifier in verifiers.iter().filter_map(Weak::upgrade) {
+            if verifier.keeps_its_lists() {
+                continue;
+            }
             // It fails only by a panic, which is reported where it happens; the verifier stays as it was.
             tokio::task::spawn_blocking(move || verifier.renew()).await.unwrap_or_default();
         }

@@ -57,6 +57,17 @@ impl Verifier {
         self.anchors == anchors
     }
 
+    /// Takes up what is known now if the lists are those it has, which costs nothing; `false` if they have to be read.
+    pub(super) fn keeps_its_lists(&self) -> bool {
+        let Ok(_guard) = self.renewing.try_lock() else { return false };
+        let (before, snapshot) = (self.lists(), self.revocation.snapshot());
+        let same = before.snapshot.generation == snapshot.generation;
+        if same {
+            *self.lists.write().unwrap_or_else(PoisonError::into_inner) = Lists { snapshot, ..before };
+        }
+        same
+    }
+
     /// Takes up what is known now. Lists that changed are read, which takes a while if they are long.
     pub(super) fn renew(&self) {
         // One after another, so that what was known earlier never replaces what is known later.

@@ -11,8 +11,10 @@ use serde_json::{Map, Value, json};
 
 /// The namespace of every metric.
 const NAMESPACE: &str = "Arauto";
-/// The only dimension: bounded, and what an alarm of the template can name.
+/// The dimension that every metric has: bounded, and what an alarm of the template can name.
 const DIMENSION: &str = "FunctionName";
+/// The dimension of what is counted by code; the codes are few and stable.
+const CODE: &str = "Code";
 
 /// What a metric's value counts, in CloudWatch's words.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -61,6 +63,21 @@ impl Metrics {
         (name, value, unit): (&'static str, f64, Unit),
         context: &[(&'static str, &str)],
     ) {
+        self.write(now, (name, value, unit), &[DIMENSION], context);
+    }
+
+    /// Counts one occurrence of what this stable code says, apart from those of other codes.
+    pub fn count(&self, now: Timestamp, name: &'static str, code: &'static str) {
+        self.write(now, (name, 1.0, Unit::Count), &[DIMENSION, CODE], &[(CODE, code)]);
+    }
+
+    fn write(
+        &self,
+        now: Timestamp,
+        (name, value, unit): (&'static str, f64, Unit),
+        dimensions: &[&'static str],
+        beside: &[(&'static str, &str)],
+    ) {
         let mut line = Map::new();
         line.insert(
             "_aws".to_owned(),
@@ -68,14 +85,14 @@ impl Metrics {
                 "Timestamp": now.as_millisecond(),
                 "CloudWatchMetrics": [{
                     "Namespace": NAMESPACE,
-                    "Dimensions": [[DIMENSION]],
+                    "Dimensions": [dimensions],
                     "Metrics": [{ "Name": name, "Unit": unit.as_str() }],
                 }],
             }),
         );
         line.insert(DIMENSION.to_owned(), Value::from(self.function.as_str()));
         line.insert(name.to_owned(), Value::from(value));
-        for (field, text) in context {
+        for (field, text) in beside {
             line.insert((*field).to_owned(), Value::from(*text));
         }
         (self.write)(&Value::Object(line).to_string());
@@ -121,5 +138,19 @@ mod tests {
                 "client_id": "itp-1",
             })
         );
+    }
+
+    #[test]
+    fn what_is_counted_by_code_has_the_code_as_a_dimension() {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let written = Arc::clone(&lines);
+        let metrics = Metrics::to("dispatch-1".to_owned(), move |line| {
+            written.lock().unwrap().push(line.to_owned());
+        });
+        metrics.count("2026-11-22T12:00:00Z".parse().unwrap(), "OwnFaults", "panic");
+        let lines = lines.lock().unwrap();
+        let line: Value = serde_json::from_str(&lines[0]).unwrap();
+        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["FunctionName", "Code"]]));
+        assert_eq!((&line["OwnFaults"], &line["Code"]), (&json!(1.0), &json!("panic")));
     }
 }

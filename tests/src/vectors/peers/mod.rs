@@ -13,10 +13,11 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use webhook::address::AddressPolicy;
+use webhook::delivery::EXCHANGE_DEADLINE;
 use webhook::directory::Settings;
 use webhook::edge::Chance;
 use webhook::notification::{Endpoint, InteractionId, Notification, WebhookVersion};
-use webhook::peer::{Client, Exchange, Identity};
+use webhook::peer::{Client, Exchange, Identity, Network};
 use webhook::revocation::Revocation;
 
 use super::example;
@@ -50,7 +51,7 @@ pub(super) fn client_with(revocation: &Arc<Revocation>) -> Result<Client, String
 
 /// Returns the product's client with this identity.
 pub(super) fn client_of(identity: &Identity, revocation: &Arc<Revocation>) -> Result<Client, String> {
-    Client::new(identity, &pki().anchors(), AddressPolicy::PublicAndLoopback, revocation)
+    Client::new(identity, &pki().anchors(), Network::system(AddressPolicy::PublicAndLoopback), revocation)
         .map_err(|error| format!("no client: {error}"))
 }
 
@@ -68,7 +69,7 @@ pub(super) fn notification(address: SocketAddr) -> Result<Box<Notification>, Str
 pub(super) async fn post(client: &Client, address: SocketAddr) -> Result<(Exchange, String), String> {
     let notification = notification(address)?;
     let id = InteractionId::new(notification.id.partition(), &Chance::system());
-    Ok((client.post(&notification, id).await, id.to_string()))
+    Ok((client.post(&notification, id, EXCHANGE_DEADLINE).await, id.to_string()))
 }
 
 /// Posts one notification to a new receiver; returns what it was named and what the receiver saw.

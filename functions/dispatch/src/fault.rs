@@ -1,0 +1,114 @@
+//! Why a message is kept.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use thiserror::Error;
+use tokio::task::JoinError;
+use webhook::aws::{LedgerError, ReceiversError, SendError};
+use webhook::delivery::{ClockSkew, Reception, returns_after_lease};
+use webhook::edge::Chance;
+use webhook::notification::MissingAuthorisationServerId;
+
+use crate::sender::SenderError;
+
+/// How long finding the receiver and the identity may take, both at once; part of the sum behind the function's timeout.
+pub const PREPARE: Duration = Duration::from_secs(4);
+
+/// Why a message is kept. Never the receiver's fault, and never at the cost of an attempt.
+#[derive(Debug, Error)]
+pub enum Fault {
+    /// What an attempt needs did not answer in time.
+    #[error("the receivers table or the identity did not answer within {PREPARE:?}")]
+    Slow,
+    /// Another process is making this attempt, by a lease until this instant.
+    #[error("another process is at it")]
+    InProgress(Timestamp),
+    /// Our clock cannot be right.
+    #[error("our clock and the queue's do not agree")]
+    Clock(#[from] ClockSkew),
+    /// The ledger does not work.
+    #[error("the ledger does not work")]
+    Ledger(#[from] LedgerError),
+    /// The receivers table does not work.
+    #[error("the receivers table does not work")]
+    Receivers(#[from] ReceiversError),
+    /// A queue does not work.
+    #[error("a queue does not work")]
+    Queue(#[from] SendError),
+    /// Our identity cannot be used.
+    #[error("our identity cannot be used")]
+    Sender(#[from] SenderError),
+    /// An authorisation server id is wanted and none is configured.
+    #[error("the configuration lacks something")]
+    Configuration(#[from] MissingAuthorisationServerId),
+    /// A mistake of this program.
+    #[error("the task of the message panicked")]
+    Panic(#[source] JoinError),
+}
+
+impl Fault {
+    /// The name of the metric that counts faults of ours by code.
+    pub const METRIC: &'static str = "OwnFaults";
+    /// The codes of all faults of ours; the template has an alarm for each.
+    pub const CODES: &'static [&'static str] = &[
+        "clock_skew",
+        "identity_expired",
+        "identity_missing",
+        "identity_not_yet_valid",
+        "identity_unreadable",
+        "identity_unusable",
+        "ledger_unavailable",
+        "missing_authorisation_server_id",
+        "panic",
+        "prepare_timeout",
+        "queue_unavailable",
+        "receivers_unavailable",
+        "revocation_unavailable",
+    ];
+
+    /// Returns the fault's stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Slow => "prepare_timeout",
+            Self::InProgress(_) => "in_progress",
+            Self::Clock(_) => ClockSkew::CODE,
+            Self::Ledger(_) => "ledger_unavailable",
+            Self::Receivers(_) => "receivers_unavailable",
+            Self::Queue(_) => "queue_unavailable",
+            Self::Sender(error) => error.code(),
+            Self::Configuration(_) => MissingAuthorisationServerId::CODE,
+            Self::Panic(_) => "panic",
+        }
+    }
+
+    /// Says whether it is a fault of ours, which alarms; else the message only comes out of turn.
+    pub fn is_ours(&self) -> bool {
+        match self {
+            Self::InProgress(_) => false,
+            Self::Slow
+            | Self::Clock(_)
+            | Self::Ledger(_)
+            | Self::Receivers(_)
+            | Self::Queue(_)
+            | Self::Sender(_)
+            | Self::Configuration(_)
+            | Self::Panic(_) => true,
+        }
+    }
+
+    /// Returns the seconds after which the message is to come again.
+    pub(crate) fn returns_after(&self, reception: &Reception, now: Timestamp, chance: &Chance) -> u32 {
+        match self {
+            Self::InProgress(lease_until) => returns_after_lease(*lease_until, now),
+            Self::Slow
+            | Self::Clock(_)
+            | Self::Ledger(_)
+            | Self::Receivers(_)
+            | Self::Queue(_)
+            | Self::Sender(_)
+            | Self::Configuration(_)
+            | Self::Panic(_) => reception.returns_after(chance.bits()),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! How the queue handed a message over: what that says of our clock, and when a message that is kept comes again.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use thiserror::Error;
+
+use super::schedule::{LEASE, delay_seconds};
+
+/// How long the queue hides a message that it handed out, unless it is told otherwise (`VisibilityTimeout` in the template).
+pub const VISIBILITY: SignedDuration = SignedDuration::from_secs(240);
+/// A message that is kept for the first time comes again after so long: a fault that is over in seconds costs seconds.
+pub const FIRST_RETURN: Duration = Duration::from_secs(5);
+/// However often it was kept, it comes again within this: a fault that is mended at last is not waited for much longer.
+pub const LONGEST_RETURN: Duration = Duration::from_mins(15);
+/// So much of each wait is left to chance, as one part of this many, so that a thousand kept messages do not return as one.
+const CHANCE_PART: u64 = 4;
+/// After a lease's end it is no longer doubtful that the process which held it is gone.
+const AFTER_LEASE: SignedDuration = SignedDuration::from_secs(1);
+/// Clocks that follow NTP differ by less.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(2);
+
+/// How the queue handed a message over. What it did not say is not known, and decides nothing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Reception {
+    /// When the queue took it, by the queue's clock.
+    pub sent: Option<Timestamp>,
+    /// When the queue first handed it out, by the queue's clock.
+    pub first_received: Option<Timestamp>,
+    /// How often the queue has handed it out, this time included.
+    pub receives: u32,
+}
+
+/// Our clock and the queue's do not agree. Certificates' validity, leases and the schedule go by ours.
+#[derive(Clone, Copy, Debug, Error, Eq, PartialEq)]
+pub enum ClockSkew {
+    /// The message comes from our future.
+    #[error("our clock is behind: by it, the message will be sent in {} ms", .0.as_millis())]
+    Behind(SignedDuration),
+    /// The message was handed out for the first time, and that was longer ago than the queue hides it.
+    #[error("our clock is ahead, or another process has the message: by it, it was handed out {} s ago", .0.as_secs())]
+    Ahead(SignedDuration),
+}
+
+impl ClockSkew {
+    /// The fault's stable code.
+    pub const CODE: &'static str = "clock_skew";
+}
+
+impl Reception {
+    /// Says whether our clock, which shows `now`, can be that of the queue.
+    pub fn check_clock(&self, now: Timestamp) -> Result<(), ClockSkew> {
+        if let Some(ahead) = self.sent.map(|sent| sent.duration_since(now))
+            && ahead > CLOCK_SKEW
+        {
+            return Err(ClockSkew::Behind(ahead));
+        }
+        // At a later receive, the first one may be any time ago.
+        if let Some(ago) = self.first_received.map(|first| now.duration_since(first))
+            && self.receives == 1
+            && ago > VISIBILITY
+        {
+            return Err(ClockSkew::Ahead(ago));
+        }
+        Ok(())
+    }
+
+    /// Returns the seconds after which a message that a fault keeps comes again: twice as long each time.
+    pub fn returns_after(&self, chance: u64) -> u32 {
+        let doublings = self.receives.saturating_sub(1).min(LONGEST_RETURN.as_secs().ilog2());
+        let longest = (FIRST_RETURN.as_secs() << doublings).min(LONGEST_RETURN.as_secs());
+        let shorter = chance % (longest / CHANCE_PART + 1);
+        u32::try_from(longest - shorter).unwrap_or(u32::MAX)
+    }
+}
+
+/// Returns the seconds after which a message comes again whose notification another process is at until `lease_until`.
+pub fn returns_after_lease(lease_until: Timestamp, now: Timestamp) -> u32 {
+    let wait = (lease_until.duration_since(now) + AFTER_LEASE).clamp(AFTER_LEASE, LEASE + AFTER_LEASE);
+    delay_seconds(now, now + wait)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn received(receives: u32) -> Reception {
+        Reception { sent: None, first_received: None, receives }
+    }
+
+    #[test]
+    fn a_kept_message_comes_again_after_twice_the_time_until_that_is_a_quarter_of_an_hour() {
+        let waits: Vec<_> = [1, 2, 3, 8, 9, 100, u32::MAX].map(|n| received(n).returns_after(0)).into();
+        assert_eq!(waits, [5, 10, 20, 640, 900, 900, 900]);
+        assert_eq!(received(0).returns_after(0), 5);
+    }
+
+    #[test]
+    fn a_thousand_messages_kept_at_once_come_again_at_many_times() {
+        let waits: std::collections::BTreeSet<_> =
+            (0..1_000).map(|chance| received(9).returns_after(chance)).collect();
+        assert_eq!((waits.first(), waits.last(), waits.len()), (Some(&675), Some(&900), 226));
+    }
+
+    #[test]
+    fn a_message_from_our_future_shows_that_our_clock_is_behind() {
+        let reception = Reception { sent: Some(second(1_000)), ..received(1) };
+        assert_eq!(reception.check_clock(second(998)), Ok(()));
+        let early = second(998) - SignedDuration::from_millis(1);
+        assert_eq!(reception.check_clock(early), Err(ClockSkew::Behind(SignedDuration::from_millis(2_001))));
+    }
+
+    #[test]
+    fn a_first_receive_longer_ago_than_the_queue_hides_it_shows_that_our_clock_is_ahead() {
+        let first = Reception { first_received: Some(second(1_000)), ..received(1) };
+        assert_eq!(first.check_clock(second(1_240)), Ok(()));
+        assert_eq!(first.check_clock(second(1_241)), Err(ClockSkew::Ahead(SignedDuration::from_secs(241))));
+        assert_eq!(Reception { receives: 2, ..first }.check_clock(second(9_999)), Ok(()));
+    }
+
+    #[test]
+    fn what_the_queue_did_not_say_decides_nothing() {
+        assert_eq!(received(1).check_clock(second(0)), Ok(()));
+    }
+
+    #[test]
+    fn a_message_that_another_process_is_at_comes_again_when_its_lease_is_over() {
+        assert_eq!(returns_after_lease(second(130), second(100)), 31);
+        let in_part = second(130) + SignedDuration::from_millis(1);
+        assert_eq!(returns_after_lease(in_part, second(100)), 32);
+        assert_eq!(returns_after_lease(second(10), second(100)), 1);
+        assert_eq!(returns_after_lease(Timestamp::MAX, second(100)), 41);
+    }
+}

@@ -1,0 +1,84 @@
+//! Where names are looked up and connections are opened: the operating system's network, or one of a test's own.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use crate::address::AddressPolicy;
+
+/// A connection before TLS.
+pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Transport for S {}
+
+type Answer<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
+
+/// A network, and what may be connected to on it. A value, so that tests and the simulator bring their own.
+///
+/// It looks up and connects, and decides nothing: budgets, the check of addresses and TLS come on top, whatever network it is.
+#[derive(Clone)]
+pub struct Network {
+    policy: AddressPolicy,
+    look_up: Arc<dyn Fn(String, u16) -> Answer<Vec<SocketAddr>> + Send + Sync>,
+    open: Arc<dyn Fn(SocketAddr) -> Answer<Box<dyn Transport>> + Send + Sync>,
+}
+
+impl Network {
+    /// Uses the network of the machine.
+    pub fn system(policy: AddressPolicy) -> Self {
+        Self::new(
+            policy,
+            |host, port| async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) },
+            |address| async move {
+                let stream = TcpStream::connect(address).await?;
+                // A small request should leave at once; a socket that cannot be told so still works.
+                stream.set_nodelay(true).unwrap_or_default();
+                Ok(Box::new(stream) as Box<dyn Transport>)
+            },
+        )
+    }
+
+    /// Makes a network of two functions: one looks up the addresses of a host, the other opens a connection to one of them.
+    pub fn new<L, O>(
+        policy: AddressPolicy,
+        look_up: impl Fn(String, u16) -> L + Send + Sync + 'static,
+        open: impl Fn(SocketAddr) -> O + Send + Sync + 'static,
+    ) -> Self
+    where
+        L: Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'static,
+        O: Future<Output = io::Result<Box<dyn Transport>>> + Send + 'static,
+    {
+        Self {
+            policy,
+            look_up: Arc::new(move |host, port| Box::pin(look_up(host, port))),
+            open: Arc::new(move |address| Box::pin(open(address))),
+        }
+    }
+
+    /// Returns what may be connected to.
+    pub fn policy(&self) -> AddressPolicy {
+        self.policy
+    }
+
+    /// Looks up the addresses of a host.
+    pub(super) async fn look_up(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        (self.look_up)(host.to_owned(), port).await
+    }
+
+    /// Opens a connection.
+    pub(super) async fn open(&self, address: SocketAddr) -> io::Result<Box<dyn Transport>> {
+        (self.open)(address).await
+    }
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}

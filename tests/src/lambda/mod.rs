@@ -1,0 +1,10 @@
+//! A function's own binary, run by what plays Lambda: its Runtime API, its event source, its hard stops.
+
+mod process;
+mod proxy;
+mod queue;
+mod runtime_api;
+
+pub use process::{Died, Process, binary};
+pub use proxy::{Deed, Proxy, Reached};
+pub use queue::OwnQueue;

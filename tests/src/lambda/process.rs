@@ -1,0 +1,130 @@
+//! One environment: the function's binary as a process, with the variables that the stack gives it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use arauto::signed::{Caller, http_client};
+use arauto::stack::{CREDENTIAL, REGION, Stack};
+use aws_credential_types::Credentials;
+use http::Method;
+use serde_json::Value;
+use tempfile::NamedTempFile;
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use super::runtime_api::RuntimeApi;
+
+/// How long a start may take, on a machine that compiles meanwhile.
+const START: Duration = Duration::from_secs(30);
+/// How much of what a process wrote is shown after a failure, in bytes.
+const SHOWN: usize = 4_000;
+
+/// A running function; ends with the value.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    runtime_api: RuntimeApi,
+    log: NamedTempFile,
+}
+
+/// The process ended while it was at an invocation.
+#[derive(Clone, Copy, Debug)]
+pub struct Died;
+
+impl Process {
+    /// Starts a binary with these variables and nothing else from outside, and waits until it asks for something to do.
+    pub async fn start(binary: &Path, variables: &BTreeMap<String, String>) -> Result<Self> {
+        let runtime_api = RuntimeApi::start().await?;
+        let log = NamedTempFile::new().context("no file for what the process writes")?;
+        let write = || Ok::<_, anyhow::Error>(Stdio::from(log.reopen()?));
+        let child = Command::new(binary)
+            .env_clear()
+            .envs(variables)
+            .env("AWS_LAMBDA_RUNTIME_API", runtime_api.address().to_string())
+            .stdin(Stdio::null())
+            .stdout(write()?)
+            .stderr(write()?)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot start {}", binary.display()))?;
+        let process = Self { child, runtime_api, log };
+        let asked = timeout(START, process.runtime_api.asked()).await;
+        asked.with_context(|| format!("{} does not start: {}", binary.display(), process.log()))?;
+        Ok(process)
+    }
+
+    /// Hands it an event and returns what it answered, unless it ends before.
+    pub async fn invoke(&mut self, event: Value) -> Result<Result<Value, Died>> {
+        tokio::select! {
+            answer = self.runtime_api.invoke(event) => Ok(Ok(answer?)),
+            ended = self.child.wait() => {
+                ended.context("the process cannot be waited for")?;
+                Ok(Err(Died))
+            }
+        }
+    }
+
+    /// Stops it as `kill -9` does, and waits until it is gone.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.child.kill().await.context("the process cannot be killed")
+    }
+
+    /// Returns its number, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Returns the end of what it wrote.
+    pub fn log(&self) -> String {
+        let text = std::fs::read_to_string(self.log.path()).unwrap_or_default();
+        let from = text.len().saturating_sub(SHOWN);
+        let from = (from..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.split_at(from).1.to_owned()
+    }
+}
+
+/// Where cargo put a function's binary: beside the folder of the tests' own.
+pub fn binary(name: &str) -> Result<PathBuf> {
+    let test = std::env::current_exe().context("the test does not know where it is")?;
+    let folder = test.parent().and_then(Path::parent).context("the test is in no target folder")?;
+    let binary = folder.join(name);
+    ensure!(binary.is_file(), "{} is not there: run cargo build --workspace --bins", binary.display());
+    Ok(binary)
+}
+
+/// Returns the variables that a deployed function of the stack is given, and those that Lambda adds, with AWS at `endpoint`.
+pub(super) async fn variables(
+    stack: &Stack,
+    function: &str,
+    endpoint: &str,
+) -> Result<BTreeMap<String, String>> {
+    let credentials = Credentials::new(CREDENTIAL, CREDENTIAL, None, None, "tests");
+    let caller = Caller::new(http_client(None)?, credentials, REGION, "lambda");
+    let url = format!("{}/2015-03-31/functions/{function}/configuration", stack.endpoint());
+    let answer = caller.call(Method::GET, &url, "application/json", Vec::new()).await?;
+    let configuration: Value =
+        serde_json::from_slice(&answer.body).context("the configuration is no JSON")?;
+    let given = configuration["Environment"]["Variables"].as_object();
+    let given = given.with_context(|| format!("{function} has no variables: {}", answer.text()))?;
+    let mut variables: BTreeMap<_, _> = given
+        .iter()
+        .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+        .collect();
+    for (name, value) in [
+        ("AWS_ACCESS_KEY_ID", CREDENTIAL),
+        ("AWS_SECRET_ACCESS_KEY", CREDENTIAL),
+        ("AWS_REGION", REGION),
+        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_LAMBDA_FUNCTION_NAME", function),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", "tests"),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", "tests"),
+    ] {
+        variables.insert(name.to_owned(), value.to_owned());
+    }
+    Ok(variables)
+}
