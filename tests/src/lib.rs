@@ -10,6 +10,7 @@ pub mod judges;
 pub mod kill;
 pub mod lambda;
 pub mod on_stack;
+pub mod pump;
 pub mod skip;
 pub mod vectors;
 pub mod world;
