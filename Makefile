@@ -4,10 +4,10 @@
 CARGO_TARGET_DIR ?= target
 ARAUTO = $(CARGO_TARGET_DIR)/debug/arauto
 
-.PHONY: help demo up down test test-tools check fmt outcomes deploy-check clean
+.PHONY: help demo up down test test-tools check fmt outcomes deploy-check clean bench-isolation
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(ARAUTO) ## Deploy template.yaml on this machine and watch it notify a receiver
 	$(ARAUTO) demo
@@ -43,6 +43,9 @@ outcomes: $(ARAUTO) ## Write docs/outcomes.md from the table of codes
 
 deploy-check: ## Lint and build template.yaml with SAM, and deploy it to the local stack with sam deploy
 	infra/deploy-check
+
+bench-isolation: ## Measure what one receiver that hangs costs the others, on real sockets (optimised; builds for minutes)
+	cargo run --locked --release -p tests --example isolation
 
 clean: down ## Stop the local stack and remove what the commands made, but for cargo's builds
 	rm -rf .arauto .aws-sam

@@ -10,6 +10,7 @@ pub mod judges;
 pub mod kill;
 pub mod lambda;
 pub mod on_stack;
+pub mod pump;
 pub mod sim;
 pub mod skip;
 pub mod vectors;

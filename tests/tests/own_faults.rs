@@ -17,6 +17,7 @@ use webhook::codes::Code;
 use webhook::delivery::{AttemptMessage, AttemptNumber, LEASE};
 use webhook::edge::Chance;
 use webhook::notification::{Endpoint, StateChange};
+use webhook::telemetry::Chain;
 
 const CLIENT: &str = "itp-1";
 const NOTHING: [usize; 0] = [];
@@ -147,6 +148,30 @@ async fn a_service_that_fails_heals_when_it_works_again() {
         bench.is_kept(&message, code).await;
         bench.functions.aws.recovers();
         bench.is_delivered(&message, code).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_logged_of_a_table_says_whether_it_was_throttled_denied_or_out_of_reach() {
+    let cases = [
+        (Fault::THROTTLED, "ThrottlingException"),
+        (Fault::DENIED, "AccessDeniedException"),
+        (Fault::Unreachable, "connection reset"),
+        (Fault::Silent, "timeout"),
+    ];
+    for (fault, expected) in cases {
+        let bench = Bench::new().await;
+        let message = bench.message();
+        bench.functions.aws.fails("UpdateItem", fault);
+        bench.functions.aws.fails("GetItem", fault);
+        tokio::time::pause();
+        let of_ledger = bench.dispatch.ledger.cancelled(&message, "no_receiver", Timestamp::MIN).await;
+        let of_receivers = bench.dispatch.receivers.find(&message.change.client_id).await;
+        tokio::time::resume();
+        let (of_ledger, of_receivers) = (of_ledger.unwrap_err(), of_receivers.unwrap_err());
+        for logged in [Chain(&of_ledger).to_string(), Chain(&of_receivers).to_string()] {
+            assert!(logged.to_lowercase().contains(&expected.to_lowercase()), "{fault:?}: {logged}");
+        }
     }
 }
 
