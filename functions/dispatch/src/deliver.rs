@@ -185,7 +185,7 @@ impl Dispatch {
                 return Ok(false);
             }
         };
-        match resolve(&progress, message.attempt, record.started) {
+        match resolve(&progress, message.attempt, message.before_failed_at(), record.started) {
             Resolution::Done => {
                 tracing::info!(
                     notification_id = %message.notification,

@@ -19,6 +19,11 @@ impl AttemptNumber {
         (self.0 < Self::MOST).then(|| Self(self.0 + 1))
     }
 
+    /// Returns the attempt before this one, if there is one.
+    pub fn previous(self) -> Option<Self> {
+        (self > Self::FIRST).then(|| Self(self.0 - 1))
+    }
+
     /// Returns the number, 1 to 3.
     pub fn get(self) -> u8 {
         self.0

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::attempt::AttemptNumber;
+use super::schedule::failed_at;
 use crate::fields::FieldError;
 use crate::notification::{NotificationId, ParseNotificationIdError, Resource, StateChange, Subject};
 
@@ -55,6 +56,11 @@ impl AttemptMessage {
             replay_of: Some(self.notification.clone()),
             ..self.clone()
         }
+    }
+
+    /// Returns when the attempt before this one failed: the message was queued because it had.
+    pub fn before_failed_at(&self) -> Option<Timestamp> {
+        Some(failed_at(self.attempt.previous()?, self.not_before?))
     }
 
     /// Writes the message as JSON.

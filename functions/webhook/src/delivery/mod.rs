@@ -19,6 +19,6 @@ pub use reception::{ClockSkew, FIRST_RETURN, LONGEST_RETURN, Reception, VISIBILI
 pub use record::{AttemptShown, NotificationShown};
 pub use schedule::{
     AFTER_FIRST_FAILURE, AFTER_SECOND_FAILURE, BODY_LIMIT, EXCHANGE_DEADLINE, FIRST_ATTEMPT_WITHIN,
-    HEADER_LIMIT, LEASE, Next, delay_seconds, is_late, next,
+    HEADER_LIMIT, LEASE, Next, delay_seconds, failed_at, is_late, next,
 };
 pub use undelivered::{Hour, UNDELIVERED_ROW_LIVES, Undelivered};

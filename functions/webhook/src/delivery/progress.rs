@@ -80,8 +80,20 @@ pub enum Resolution {
     },
 }
 
-/// Decides what a message for `attempt` means when the ledger is at `progress`.
-pub fn resolve(progress: &Progress, attempt: AttemptNumber, now: Timestamp) -> Resolution {
+/// Decides what a message for `attempt` means when the ledger is at `progress`; `before_failed_at` is when the attempt before it
+/// failed, as whoever queued the message knew.
+pub fn resolve(
+    progress: &Progress,
+    attempt: AttemptNumber,
+    before_failed_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Resolution {
+    let interrupted = |ended| Resolution::Interrupted {
+        attempt: progress.attempt,
+        interaction_id: progress.interaction_id,
+        ended,
+    };
+    let follows = progress.attempt.next() == Some(attempt);
     match progress.status {
         Status::Delivered | Status::Undelivered | Status::Cancelled => Resolution::Done,
         // A failure is recorded only after the message of the next attempt was queued.
@@ -89,11 +101,12 @@ pub fn resolve(progress: &Progress, attempt: AttemptNumber, now: Timestamp) -> R
         // The ledger moved between our write and its answer; look again.
         Status::Waiting => Resolution::InProgress,
         Status::Attempting if attempt < progress.attempt => Resolution::Done,
-        Status::Attempting if now < progress.lease_until => Resolution::InProgress,
-        Status::Attempting => Resolution::Interrupted {
-            attempt: progress.attempt,
-            interaction_id: progress.interaction_id,
-            ended: progress.lease_until,
+        Status::Attempting => match before_failed_at {
+            // The message proves that the attempt before it failed, and when: its process stopped only before it recorded that.
+            // So its lease need not be waited for.
+            Some(ended) if follows => interrupted(ended),
+            _ if now < progress.lease_until => Resolution::InProgress,
+            _ => interrupted(progress.lease_until),
         },
     }
 }
@@ -115,7 +128,7 @@ mod tests {
     fn resolution(status: Status, at: u64, message: u64, now: i64) -> Resolution {
         let interaction_id = ID.parse().unwrap();
         let progress = Progress { status, attempt: number(at), interaction_id, lease_until: second(100) };
-        resolve(&progress, number(message), second(now))
+        resolve(&progress, number(message), None, second(now))
     }
 
     #[test]
@@ -141,6 +154,22 @@ mod tests {
             };
             assert_eq!((attempt, ended), (number(1), second(100)));
         }
+    }
+
+    #[test]
+    fn a_message_that_follows_an_attempt_proves_that_it_failed_and_waits_for_no_lease() {
+        let interaction_id = ID.parse().unwrap();
+        let (status, lease_until) = (Status::Attempting, second(100));
+        let progress = Progress { status, attempt: number(1), interaction_id, lease_until };
+        let failed = Some(second(75));
+        let Resolution::Interrupted { attempt, ended, .. } =
+            resolve(&progress, number(2), failed, second(85))
+        else {
+            panic!("interrupted")
+        };
+        assert_eq!((attempt, ended), (number(1), second(75)));
+        assert_eq!(resolve(&progress, number(1), None, second(85)), Resolution::InProgress);
+        assert_eq!(resolve(&progress, number(3), failed, second(85)), Resolution::InProgress);
     }
 
     #[test]

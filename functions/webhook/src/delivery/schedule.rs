@@ -33,11 +33,21 @@ pub enum Next {
 ///
 /// The schedule is fixed: no status is exempt from it, and `Retry-After` does not move it, as no text says so.
 pub fn next(failed: AttemptNumber, ended: Timestamp) -> Next {
-    let delay = if failed == AttemptNumber::FIRST { AFTER_FIRST_FAILURE } else { AFTER_SECOND_FAILURE };
     match failed.next() {
-        Some(attempt) => Next::Attempt(attempt, ended.saturating_add(delay).unwrap_or(Timestamp::MAX)),
+        Some(attempt) => {
+            Next::Attempt(attempt, ended.saturating_add(delay_after(failed)).unwrap_or(Timestamp::MAX))
+        }
         None => Next::Exhausted,
     }
+}
+
+/// Returns when an attempt failed after which another one is due at `due`: what [`next`] was told.
+pub fn failed_at(failed: AttemptNumber, due: Timestamp) -> Timestamp {
+    due.saturating_sub(delay_after(failed)).unwrap_or(Timestamp::MIN)
+}
+
+fn delay_after(failed: AttemptNumber) -> SignedDuration {
+    if failed == AttemptNumber::FIRST { AFTER_FIRST_FAILURE } else { AFTER_SECOND_FAILURE }
 }
 
 /// Returns the whole seconds of delay after which a message arrives no earlier than `due`.
@@ -54,6 +64,17 @@ pub fn is_late(event: Timestamp, started: Timestamp) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn when_an_attempt_failed_can_be_told_from_when_the_next_one_is_due() {
+        let ended: Timestamp = "2026-03-10T12:00:00.4Z".parse().unwrap();
+        let mut failed = AttemptNumber::FIRST;
+        while let Next::Attempt(attempt, due) = next(failed, ended) {
+            assert_eq!(failed_at(failed, due), ended);
+            failed = attempt;
+        }
+        assert_eq!(failed.next(), None);
+    }
 
     #[test]
     fn a_delayed_message_is_never_early() {

@@ -61,7 +61,7 @@ fn requests(messages: &[AttemptMessage]) -> usize {
                         Progress { status: Status::Attempting, attempt, interaction_id, lease_until };
                     ledger.insert(message.notification.clone(), progress);
                 }
-                Some(progress) => match resolve(progress, message.attempt, now) {
+                Some(progress) => match resolve(progress, message.attempt, message.before_failed_at(), now) {
                     Resolution::Done | Resolution::InProgress => {}
                     Resolution::Interrupted { .. } => requests += 1,
                 },
@@ -92,10 +92,13 @@ pub(super) fn after_a_crash(event_at_ms: i64, attempts: &[Attempt], crash_ms: i6
     let progress =
         Progress { status: Status::Attempting, attempt: message.attempt, interaction_id: sent, lease_until };
     // The queue delivers the message again: too early at first, then after the lease.
-    if resolve(&progress, message.attempt, example::at(crash_ms)) != Resolution::InProgress {
+    if resolve(&progress, message.attempt, message.before_failed_at(), example::at(crash_ms))
+        != Resolution::InProgress
+    {
         return Err("a copy does not wait for an attempt that may still be under way".to_owned());
     }
-    let Resolution::Interrupted { attempt, ended, .. } = resolve(&progress, message.attempt, lease_until)
+    let Resolution::Interrupted { attempt, ended, .. } =
+        resolve(&progress, message.attempt, message.before_failed_at(), lease_until)
     else {
         return Err("an attempt whose process stopped is not taken up again".to_owned());
     };
