@@ -4,7 +4,7 @@
 CARGO_TARGET_DIR ?= target
 ARAUTO = $(CARGO_TARGET_DIR)/debug/arauto
 
-.PHONY: help demo up down test test-tools check fmt outcomes deploy-check clean bench-isolation
+.PHONY: help demo up down test fuzz test-tools check fmt outcomes deploy-check bench-isolation clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,21 @@ test: ## Run every test (Rust and Python; nginx and Prism where they are install
 	@rm -f .arauto/skipped.txt
 	cargo test --locked --workspace
 	@if [ -f .arauto/skipped.txt ]; then cat .arauto/skipped.txt; fi
+
+# Seconds that each fuzz target runs.
+FUZZ_SECONDS ?= 60
+# Stable: libFuzzer alone needs no nightly, and the sanitizers find little in a workspace without unsafe code.
+FUZZ := RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz --sanitizer none
+
+fuzz: ## Give every parser what no caller would send, FUZZ_SECONDS=60 each
+	@cargo fuzz --version > /dev/null 2>&1 || \
+	{ echo "cargo-fuzz is not installed. Install it with: cargo install --locked cargo-fuzz"; exit 1; }
+	@for target in $$(ls tests/fuzz/corpus); do \
+		echo "=== $$target"; \
+		mkdir -p tests/fuzz/found/$$target; \
+		$(FUZZ) $$target tests/fuzz/found/$$target tests/fuzz/corpus/$$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 || exit 1; \
+	done
 
 test-tools: ## Install nginx and Prism, the receivers of others that some tests need (Debian, as root)
 	apt-get update -qq

@@ -38,7 +38,7 @@ impl LedgerReader {
             .send()
             .await
             .map_err(|error| LedgerError::service("find a notification", cause(error)))?;
-        answer.item.map(|row| shown(&row).ok_or(LedgerError::Unreadable)).transpose()
+        answer.item.map(|row| Self::shown(&row).ok_or(LedgerError::Unreadable)).transpose()
     }
 
     /// Finds the notification that an attempt belongs to.
@@ -65,6 +65,28 @@ impl LedgerReader {
         Ok(found)
     }
 
+    /// Reads a row; nothing for one that this version cannot have written.
+    pub fn shown(row: &HashMap<String, AttributeValue>) -> Option<NotificationShown> {
+        let status: Status = text_of(row, "status")?.parse().ok()?;
+        let attempts = (1..=u64::from(AttemptNumber::MOST)).filter_map(|number| {
+            let attempt = AttemptNumber::try_from(number).ok()?;
+            Some(attempt_of(attempt, row.get(&format!("attempt_{attempt}"))?.as_m().ok()?))
+        });
+        Some(NotificationShown {
+            notification_id: text_of(row, "notification")?,
+            status: status.as_str().to_owned(),
+            client_id: text_of(row, "client_id")?,
+            endpoint: text_of(row, "endpoint")?,
+            resource_id: text_of(row, "resource_id")?,
+            api_version: text_of(row, "api_version"),
+            event_instant: text_of(row, "event_instant")?,
+            accepted_at: instant(row, "accepted_at"),
+            reason: text_of(row, "reason"),
+            replay_of: text_of(row, "replay_of"),
+            attempts: attempts.collect::<Option<_>>()?,
+        })
+    }
+
     async fn partition(&self, partition: Partition) -> Result<Vec<NotificationShown>, LedgerError> {
         let mut rows = self
             .client
@@ -81,32 +103,10 @@ impl LedgerReader {
         let mut found = Vec::new();
         while let Some(row) = rows.next().await {
             let row = row.map_err(|error| LedgerError::service("look a partition up", cause(error)))?;
-            found.push(shown(&row).ok_or(LedgerError::Unreadable)?);
+            found.push(Self::shown(&row).ok_or(LedgerError::Unreadable)?);
         }
         Ok(found)
     }
-}
-
-/// Reads a row. Fails for one that this version cannot have written.
-fn shown(row: &Row) -> Option<NotificationShown> {
-    let status: Status = text_of(row, "status")?.parse().ok()?;
-    let attempts = (1..=u64::from(AttemptNumber::MOST)).filter_map(|number| {
-        let attempt = AttemptNumber::try_from(number).ok()?;
-        Some(attempt_of(attempt, row.get(&format!("attempt_{attempt}"))?.as_m().ok()?))
-    });
-    Some(NotificationShown {
-        notification_id: text_of(row, "notification")?,
-        status: status.as_str().to_owned(),
-        client_id: text_of(row, "client_id")?,
-        endpoint: text_of(row, "endpoint")?,
-        resource_id: text_of(row, "resource_id")?,
-        api_version: text_of(row, "api_version"),
-        event_instant: text_of(row, "event_instant")?,
-        accepted_at: instant(row, "accepted_at"),
-        reason: text_of(row, "reason"),
-        replay_of: text_of(row, "replay_of"),
-        attempts: attempts.collect::<Option<_>>()?,
-    })
 }
 
 fn attempt_of(attempt: AttemptNumber, map: &Row) -> Option<AttemptShown> {

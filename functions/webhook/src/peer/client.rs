@@ -8,14 +8,14 @@ use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client as HttpClient;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::time::{Instant, timeout_at};
 
 use super::classify;
 use super::connect::{Connector, Handshake};
 use super::identity::{Identity, TrustAnchors};
-use super::network::Network;
-use crate::delivery::{Answer, BODY_LIMIT, Failure, Finding, HEADER_LIMIT, Outcome};
+use super::network::{Network, Transport};
+use crate::delivery::{Answer, BODY_LIMIT, EXCHANGE_DEADLINE, Failure, Finding, HEADER_LIMIT, Outcome};
 use crate::directory::Settings;
 use crate::notification::{InteractionId, Notification};
 use crate::revocation::Revocation;
@@ -96,13 +96,42 @@ impl Client {
             Err(_) => return failed(Failure::Timeout),
         };
         let handshake = response.extensions().get::<Handshake>().cloned();
-        let status = response.status().as_u16();
-        let interaction_id = echoed_id(response.headers());
-        // The status is known: a body that stalls does not undo it, it only costs the connection.
-        let until = deadline.min(Instant::now() + BODY_BUDGET);
-        let body_cut = !timeout_at(until, read_to_end(response)).await.unwrap_or(false);
-        Exchange { answer: Ok(Answer { status, interaction_id, body_cut }), handshake }
+        Exchange { answer: Ok(read(response, deadline).await), handshake }
     }
+}
+
+/// Sends a request without a body over a connection that is there already, and reads what comes as [`Client::post`] does.
+///
+/// For tests that play the receiver byte by byte. Notifications go over TLS, which only [`Client`] speaks.
+pub async fn read_answer(connection: impl Transport + 'static) -> Result<Answer, Failure> {
+    let failed = |error: hyper::Error| classify::exchange(&error);
+    let mut http = hyper::client::conn::http1::Builder::new();
+    let (mut sender, connection) =
+        http.max_buf_size(HEADER_LIMIT).handshake(TokioIo::new(connection)).await.map_err(failed)?;
+    let exchange = async {
+        let request = Request::post("/").body(Full::<Bytes>::default()).expect("a path is a target");
+        let response = sender.send_request(request).await.map_err(failed)?;
+        Ok(read(response, Instant::now() + EXCHANGE_DEADLINE).await)
+    };
+    let driven = async {
+        // How it ends is told to the exchange.
+        connection.await.ok();
+        std::future::pending().await
+    };
+    tokio::select! {
+        answer = exchange => answer,
+        answer = driven => answer,
+    }
+}
+
+/// Reads what matters of an answer.
+async fn read(response: Response<Incoming>, deadline: Instant) -> Answer {
+    let status = response.status().as_u16();
+    let interaction_id = echoed_id(response.headers());
+    // The status is known: a body that stalls does not undo it, it only costs the connection.
+    let until = deadline.min(Instant::now() + BODY_BUDGET);
+    let body_cut = !timeout_at(until, read_to_end(response)).await.unwrap_or(false);
+    Answer { status, interaction_id, body_cut }
 }
 
 fn echoed_id(headers: &HeaderMap) -> Option<String> {

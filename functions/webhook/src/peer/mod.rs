@@ -12,7 +12,7 @@ mod identity;
 mod network;
 mod renegotiation;
 
-pub use client::{Client, Exchange};
+pub use client::{Client, Exchange, read_answer};
 pub use connect::{Handshake, check_addresses, check_host};
 pub use expiry::Expiry;
 pub use identities::{Identities, IdentityDocument, is_server_id};
