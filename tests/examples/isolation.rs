@@ -40,7 +40,8 @@ struct Play {
     /// State changes a second, of all receivers alike.
     rate: u32,
     receivers: u32,
-    /// Environments, as many as invocations at a time.
+    /// Environments, as many as invocations at a time. With all attempts at their full time, the one that hangs would hold more
+    /// than four by five state changes a second.
     environments: u32,
 }
 
@@ -51,9 +52,9 @@ impl Play {
             side_by_side: false,
             rounds: 3,
             seconds: 45,
-            rate: 10,
+            rate: 5,
             receivers: 50,
-            environments: 8,
+            environments: 4,
         };
         let mut args = args.peekable();
         while let Some(arg) = args.next() {
