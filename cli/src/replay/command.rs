@@ -16,7 +16,7 @@ use super::set_aside::move_back;
 use super::stop::Stop;
 use super::sweep::sweep;
 use crate::target::{Target, TargetArgs};
-use crate::undelivered::{FilterArgs, Listing, UndeliveredQueue};
+use crate::undelivered::{FilterArgs, Listing, UndeliveredQueue, count};
 
 /// Send notifications that were given up again, each as a new notification of the same change
 ///
@@ -76,7 +76,9 @@ async fn run_replay(args: &ReplayArgs, target: &Target) -> Result<bool> {
     if !args.json {
         plan.write(&mut io::stdout().lock())?;
     }
-    if plan.to_send.is_empty() || !go_ahead(args, &format!("send {} notifications", plan.to_send.len()))? {
+    if plan.to_send.is_empty()
+        || !go_ahead(args, &format!("send {}", count(plan.to_send.len(), "notification")))?
+    {
         if args.json {
             print(&json!({ "dry_run": true, "plan": plan.to_json() }))?;
         }
@@ -102,7 +104,7 @@ async fn run_replay(args: &ReplayArgs, target: &Target) -> Result<bool> {
     } else {
         tell(&sent, plan.to_send.len())?;
         if let Ok(swept) = &swept {
-            writeln!(io::stdout(), "{} messages left the undelivered queue", swept.deleted)?;
+            writeln!(io::stdout(), "{} deleted from the undelivered queue", count(swept.deleted, "message"))?;
         }
     }
     if let Err(error) = swept {
@@ -119,7 +121,11 @@ async fn run_set_aside(args: &ReplayArgs, target: &Target) -> Result<bool> {
     let found = queue.count(MOST_LOOKED_AT).await?;
     let bound = if found.at_least { "at least " } else { "" };
     if !args.json {
-        writeln!(io::stdout(), "{bound}{} messages were set aside after faults of ours", found.set_aside)?;
+        writeln!(
+            io::stdout(),
+            "set aside after faults of ours: {bound}{}",
+            count(found.set_aside, "message")
+        )?;
     }
     let nothing = found.set_aside == 0 && !found.at_least;
     if nothing || !go_ahead(args, "move them back to the queue of notifications")? {
@@ -134,7 +140,7 @@ async fn run_set_aside(args: &ReplayArgs, target: &Target) -> Result<bool> {
     if args.json {
         print(&json!({ "dry_run": false, "undelivered_queue": found, "result": moved }))?;
     } else {
-        writeln!(io::stdout(), "{} messages were moved back, {} stay", moved.moved, moved.left)?;
+        writeln!(io::stdout(), "{} moved back, {} left", count(moved.moved, "message"), moved.left)?;
     }
     Ok(moved.left == 0 || args.max == Some(moved.moved))
 }

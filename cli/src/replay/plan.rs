@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::price::{LIST, Tally};
-use crate::undelivered::{Group, Listed, Listing, groups, write_groups};
+use crate::undelivered::{Group, Listed, Listing, count, groups, write_groups};
 
 /// What a replay would do.
 #[derive(Clone, Debug)]
@@ -41,18 +41,15 @@ impl Plan {
 
     /// Writes the plan for people.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        let count = self.to_send.len();
+        let to_send = self.to_send.len();
         if !self.replayed.is_empty() {
-            writeln!(out, "{} of them were replayed before and are left out", self.replayed.len())?;
+            writeln!(out, "replayed before and left out: {}", self.replayed.len())?;
         }
-        if count == 0 {
+        if to_send == 0 {
             return writeln!(out, "nothing is to be sent");
         }
-        let receivers = receivers(&self.to_send);
-        writeln!(
-            out,
-            "{count} to send, to {receivers} receivers, as new notifications with three attempts each\n"
-        )?;
+        let receivers = count(receivers(&self.to_send), "receiver");
+        writeln!(out, "{to_send} to send, to {receivers}, as new notifications with three attempts each\n")?;
         write_groups(out, &self.groups())?;
         if self.left_over > 0 {
             writeln!(out, "\n{} more stay for the next time, as --max says", self.left_over)?;
@@ -62,7 +59,7 @@ impl Plan {
         writeln!(out, "\n  at {} a second    {}", self.rate, duration(self.seconds()))?;
         writeln!(
             out,
-            "  requests to AWS   {} by this command, {} in all if each is delivered at once",
+            "  requests to AWS   {} of this command, besides the listing; {} in all if each is delivered at once",
             ours.requests(),
             best.requests()
         )?;
@@ -144,9 +141,13 @@ mod tests {
         let mut out = Vec::new();
         Plan::new(listing(100, 0), None, 10).write(&mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
-        for expected in
-            ["100 to send, to 1 receivers", "itp-1", "at 10 a second    10 s", "330 by this command", LIST]
-        {
+        for expected in [
+            "100 to send, to 1 receiver, as",
+            "itp-1",
+            "at 10 a second    10 s",
+            "330 of this command, besides the listing",
+            LIST,
+        ] {
             assert!(text.contains(expected), "{expected}: {text}");
         }
     }

@@ -9,6 +9,7 @@ mod summary;
 #[cfg(test)]
 pub(crate) use listing::tests;
 
+pub(crate) use command::count;
 pub use command::{UndeliveredArgs, run};
 pub use filter::{Filter, FilterArgs, Window};
 pub use listing::{Listed, Listing};
