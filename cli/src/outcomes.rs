@@ -103,11 +103,14 @@ pub fn markdown() -> String {
         (None, "Nobody's fault"),
     ];
     for (class, heading) in classes {
-        page += &format!(
-            "\n## {heading}\n\n| Code | Becomes of it | In English | Em português |\n|---|---|---|---|\n"
-        );
+        page.extend([
+            "\n## ",
+            heading,
+            "\n\n| Code | Becomes of it | In English | Em português |\n|---|---|---|---|\n",
+        ]);
         for row in Code::ALL.iter().map(|code| code.row()).filter(|row| row.class == class) {
-            page += &format!("| `{}` | {} | {} | {} |\n", row.name, row.effect.as_str(), row.en, row.pt_br);
+            let cells = [row.effect.as_str(), row.en, row.pt_br].join(" | ");
+            page.extend(["| `", row.name, "` | ", &cells, " |\n"]);
         }
     }
     page

@@ -85,6 +85,7 @@ pub struct CodeRow {
 macro_rules! codes {
     ($($variant:ident $name:literal $effect:ident $class:expr, $en:literal, $pt_br:literal;)*) => {
         /// How a message ended, as a stable code.
+        #[expect(clippy::doc_markdown, reason = "the sentences are for people, who read no backticks")]
         #[derive(Clone, Copy, Debug, Eq, PartialEq)]
         pub enum Code {
             $(#[doc = $en] $variant,)*

@@ -68,12 +68,12 @@ async fn play(row: &Row) -> Result<(), String> {
     let (outcome, _) = sender.post(row.host).await;
     let took = started.elapsed();
     // What would come late, comes now.
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     let seen = log.seen();
     let mut wrong = String::new();
     let mut check = |holds: bool, what: String| {
         if !holds {
-            writeln!(wrong, "{what}").unwrap()
+            writeln!(wrong, "{what}").unwrap();
         }
     };
     check(outcome.code() == row.code, format!("expected {}, came {}", row.code, outcome.code()));
@@ -130,7 +130,7 @@ async fn kept() -> Result<(), String> {
             codes.push(sender.post(HOST).await.0.code());
             tokio::task::yield_now().await;
         }
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         let Seen { requests, opened, .. } = &*log.seen();
         // A second request may come on a second connection only if nothing of it came on the first.
         let wrong = requests.len() > 2 || opened.len() > 2 || codes[0] != "delivered";

@@ -69,7 +69,7 @@ fn wants_renegotiation(error: &io::Error) -> bool {
 }
 
 fn is_too_long(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|error| error.is::<AnswerTooLong>())
+    error.get_ref().and_then(|error| error.downcast_ref::<AnswerTooLong>()).is_some()
 }
 
 fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
