@@ -4,7 +4,7 @@
 CARGO_TARGET_DIR ?= target
 ARAUTO = $(CARGO_TARGET_DIR)/debug/arauto
 
-.PHONY: help demo up down test fuzz test-tools check fmt outcomes deploy-check bench-isolation clean
+.PHONY: help demo up down test corpus fuzz test-tools check fmt outcomes deploy-check bench-isolation clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ test: ## Run every test (Rust and Python; nginx and Prism where they are install
 	@rm -f .arauto/skipped.txt
 	cargo test --locked --workspace
 	@if [ -f .arauto/skipped.txt ]; then cat .arauto/skipped.txt; fi
+
+corpus: ## Run the attack corpus alone: receivers that do what they should not
+	cargo test --locked --workspace --test corpus
 
 # Seconds that each fuzz target runs.
 FUZZ_SECONDS ?= 60

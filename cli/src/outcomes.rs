@@ -103,14 +103,15 @@ pub fn markdown() -> String {
         (None, "Nobody's fault"),
     ];
     for (class, heading) in classes {
-        page.push_str("\n## ");
-        page.push_str(heading);
-        page.push_str("\n\n| Code | Becomes of it | In English | Em português |\n|---|---|---|---|\n");
-        let rows = Code::ALL.iter().map(|code| code.row()).filter(|row| row.class == class);
-        let line = |row: &CodeRow| {
-            format!("| `{}` | {} | {} | {} |\n", row.name, row.effect.as_str(), row.en, row.pt_br)
-        };
-        page.extend(rows.map(line));
+        page.extend([
+            "\n## ",
+            heading,
+            "\n\n| Code | Becomes of it | In English | Em português |\n|---|---|---|---|\n",
+        ]);
+        for row in Code::ALL.iter().map(|code| code.row()).filter(|row| row.class == class) {
+            let cells = [row.effect.as_str(), row.en, row.pt_br].join(" | ");
+            page.extend(["| `", row.name, "` | ", &cells, " |\n"]);
+        }
     }
     page
 }

@@ -142,6 +142,9 @@ codes! {
     InvalidResponse "invalid_response" Failed RECEIVER,
         "What the receiver answered is not HTTP/1.1.",
         "O que o receptor respondeu não é HTTP/1.1.";
+    AnswerTooLong "answer_too_long" Failed RECEIVER,
+        "The receiver sent more than 64 KiB of head, more than 100 header fields or interim answers without end before its status was known.",
+        "O receptor enviou mais de 64 KiB de cabeçalhos, mais de 100 campos de cabeçalho ou respostas provisórias sem fim antes de informar o status.";
 
     // The way there.
     Timeout "timeout" Failed NETWORK,
@@ -187,6 +190,9 @@ codes! {
     RevocationUnknown "revocation_unknown" Failed TLS,
         "Nothing current says that the receiver's certificate is not revoked; its authority's revocation list or OCSP responder does not answer.",
         "Nada atual diz que o certificado do receptor não foi revogado; a lista de revogação ou o serviço OCSP da autoridade dele não responde.";
+    CertificatePurpose "certificate_purpose" Failed TLS,
+        "The receiver's certificate is not one for servers: its extended key usage lacks serverAuth.",
+        "O certificado do receptor não é de servidor: falta serverAuth no uso estendido da chave.";
     CertificateInvalid "certificate_invalid" Failed TLS,
         "The receiver's certificate cannot be used.",
         "O certificado do receptor não pode ser usado.";
@@ -202,6 +208,18 @@ codes! {
     RenegotiationRefused "renegotiation_refused" Failed TLS,
         "The receiver asked for a second handshake on the connection, which the norm forbids; it should ask for the client certificate in the first one.",
         "O receptor pediu um segundo handshake na conexão, o que a norma proíbe; ele deve pedir o certificado de cliente no primeiro.";
+    NoCommonProtocol "no_common_protocol" Failed TLS,
+        "The receiver insists on another protocol than HTTP/1.1, such as HTTP/2 alone.",
+        "O receptor insiste em um protocolo diferente de HTTP/1.1, como somente HTTP/2.";
+    NameNotServed "name_not_served" Failed TLS,
+        "The receiver's server does not serve the name of the registered URI.",
+        "O servidor do receptor não atende ao nome da URI registrada.";
+    NotTls "not_tls" Failed TLS,
+        "What listens at the receiver's address and port does not speak TLS.",
+        "O que escuta no endereço e na porta do receptor não fala TLS.";
+    HandshakeClosed "handshake_closed" Failed TLS,
+        "The receiver, or something before it, closed the connection during the TLS handshake and gave no reason.",
+        "O receptor, ou algo antes dele, encerrou a conexão durante o handshake TLS sem informar o motivo.";
     TlsHandshake "tls_handshake" Failed TLS,
         "The TLS handshake failed for another reason.",
         "O handshake TLS falhou por outro motivo.";

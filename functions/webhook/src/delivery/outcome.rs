@@ -118,8 +118,10 @@ pub enum Failure {
     UnknownStatus(u16),
     /// The exchange did not end within 15 s.
     Timeout,
-    /// Something that is not HTTP, or more of it than is read.
+    /// Something that is not HTTP.
     InvalidResponse,
+    /// More than is read of an answer before its status is known.
+    AnswerTooLong,
     /// The connection broke before the answer's head was complete.
     ConnectionReset,
     /// Nobody listens.
@@ -144,6 +146,8 @@ pub enum Failure {
     CertificateRevoked,
     /// Nothing current says that the receiver's certificate is not revoked, and the time for which that is tolerated is over.
     RevocationUnknown,
+    /// The receiver's certificate is not one for servers.
+    CertificatePurpose,
     /// The receiver's certificate cannot be used for another reason.
     CertificateInvalid,
     /// The receiver offers no TLS 1.2 or newer.
@@ -154,6 +158,14 @@ pub enum Failure {
     ClientCertificateRefused,
     /// The receiver asked for a second handshake on the connection, which the norm forbids, and ended it without one.
     RenegotiationRefused,
+    /// The receiver speaks no HTTP/1.1.
+    NoCommonProtocol,
+    /// The receiver's server does not serve the registered name.
+    NameNotServed,
+    /// What listens at the receiver's port does not speak TLS.
+    NotTls,
+    /// The connection was closed before the handshake was complete, and no reason was given.
+    HandshakeClosed,
     /// The handshake failed for another reason.
     TlsHandshake,
     /// Our process stopped between beginning the attempt and recording what came of it.
@@ -171,6 +183,7 @@ impl Failure {
             Self::UnknownStatus(_) => Code::UnknownStatus,
             Self::Timeout => Code::Timeout,
             Self::InvalidResponse => Code::InvalidResponse,
+            Self::AnswerTooLong => Code::AnswerTooLong,
             Self::ConnectionReset => Code::ConnectionReset,
             Self::ConnectionRefused => Code::ConnectionRefused,
             Self::ConnectTimeout => Code::ConnectTimeout,
@@ -183,11 +196,16 @@ impl Failure {
             Self::CertificateNotYetValid => Code::CertificateNotYetValid,
             Self::CertificateRevoked => Code::CertificateRevoked,
             Self::RevocationUnknown => Code::RevocationUnknown,
+            Self::CertificatePurpose => Code::CertificatePurpose,
             Self::CertificateInvalid => Code::CertificateInvalid,
             Self::ProtocolVersion => Code::ProtocolVersion,
             Self::NoCommonSuite => Code::NoCommonSuite,
             Self::ClientCertificateRefused => Code::ClientCertificateRefused,
             Self::RenegotiationRefused => Code::RenegotiationRefused,
+            Self::NoCommonProtocol => Code::NoCommonProtocol,
+            Self::NameNotServed => Code::NameNotServed,
+            Self::NotTls => Code::NotTls,
+            Self::HandshakeClosed => Code::HandshakeClosed,
             Self::TlsHandshake => Code::TlsHandshake,
             Self::Interrupted => Code::Interrupted,
         }

@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::io;
 
-use rustls::{AlertDescription, CertificateError, PeerIncompatible};
+use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible};
 
 use super::connect::ConnectError;
-use super::renegotiation::WantsRenegotiation;
+use super::renegotiation::{AnswerTooLong, WantsRenegotiation};
 use crate::delivery::Failure;
 
 /// Says what an error of connecting is.
@@ -23,8 +23,14 @@ pub(super) fn connecting(error: &io::Error) -> Failure {
 /// Says what an error of the handshake is; `asked` tells whether the receiver had asked for our certificate.
 pub(super) fn handshake(error: &io::Error, asked: bool) -> Failure {
     match tls_error(error) {
+        Some(rustls::Error::InvalidMessage(
+            InvalidMessage::InvalidContentType
+            | InvalidMessage::MessageTooLarge
+            | InvalidMessage::UnknownProtocolVersion,
+        )) => Failure::NotTls,
         Some(error) => tls(error, asked),
-        None => Failure::TlsHandshake,
+        None if is_too_long(error) => Failure::TlsHandshake,
+        None => Failure::HandshakeClosed,
     }
 }
 
@@ -42,10 +48,16 @@ pub(super) fn exchange(error: &(dyn Error + 'static)) -> Failure {
         if let Some(error) = error.downcast_ref::<io::Error>().and_then(tls_error) {
             return tls(error, true);
         }
-        if let Some(error) = error.downcast_ref::<hyper::Error>()
-            && error.is_parse()
-        {
-            return Failure::InvalidResponse;
+        if error.downcast_ref::<io::Error>().is_some_and(is_too_long) {
+            return Failure::AnswerTooLong;
+        }
+        if let Some(error) = error.downcast_ref::<hyper::Error>() {
+            if error.is_parse_too_large() {
+                return Failure::AnswerTooLong;
+            }
+            if error.is_parse() {
+                return Failure::InvalidResponse;
+            }
         }
         source = error.source();
     }
@@ -54,6 +66,10 @@ pub(super) fn exchange(error: &(dyn Error + 'static)) -> Failure {
 
 fn wants_renegotiation(error: &io::Error) -> bool {
     error.get_ref().and_then(|error| error.downcast_ref::<WantsRenegotiation>()).is_some()
+}
+
+fn is_too_long(error: &io::Error) -> bool {
+    error.get_ref().and_then(|error| error.downcast_ref::<AnswerTooLong>()).is_some()
 }
 
 fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
@@ -68,6 +84,7 @@ fn tls(error: &rustls::Error, asked: bool) -> Failure {
             C::NotValidForName | C::NotValidForNameContext { .. } => Failure::HostnameMismatch,
             C::Expired | C::ExpiredContext { .. } => Failure::CertificateExpired,
             C::NotValidYet | C::NotValidYetContext { .. } => Failure::CertificateNotYetValid,
+            C::InvalidPurpose | C::InvalidPurposeContext { .. } => Failure::CertificatePurpose,
             C::Revoked => Failure::CertificateRevoked,
             C::UnknownRevocationStatus => Failure::RevocationUnknown,
             _ => Failure::CertificateInvalid,
@@ -86,6 +103,9 @@ fn tls(error: &rustls::Error, asked: bool) -> Failure {
 fn alert_received(alert: AlertDescription, asked: bool) -> Failure {
     use AlertDescription as A;
     match alert {
+        A::NoApplicationProtocol => Failure::NoCommonProtocol,
+        A::UnrecognisedName => Failure::NameNotServed,
+        A::CloseNotify => Failure::HandshakeClosed,
         A::ProtocolVersion => Failure::ProtocolVersion,
         A::InsufficientSecurity => Failure::NoCommonSuite,
         // Both "no cipher suite" and "your certificate will not do" go by this name in TLS 1.2; the former is said before a

@@ -21,7 +21,7 @@ use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, SignatureScheme};
 use thiserror::Error;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tower_service::Service;
@@ -38,8 +38,12 @@ use crate::revocation::{Mechanism, Revocation, Verification, Verifier};
 
 /// How long a name may take to resolve. Lambda has no resolver cache of its own.
 const DNS_BUDGET: Duration = Duration::from_secs(5);
-/// How long one address may take to accept a connection; two of them fit into the exchange.
-const CONNECT_BUDGET: Duration = Duration::from_secs(5);
+/// How long one address may take to accept a connection: a SYN and two repetitions, after 1 s and after 3 s.
+const CONNECT_BUDGET: Duration = Duration::from_secs(4);
+/// How long all addresses of a host may take together; with the name it fits into the exchange.
+const CONNECTING_BUDGET: Duration = Duration::from_secs(9);
+/// How many addresses of a host are tried. Those that refuse at once would otherwise make a port scan of one attempt.
+const MOST_ADDRESSES: usize = 8;
 
 /// What is known of a connection once its handshake is done.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -102,16 +106,20 @@ impl Connector {
         Ok(Self { config: Arc::new(config), verifier, network })
     }
 
+    /// Connects within the limit of an exchange: hyper may finish a connection that nobody waits for any more.
     async fn connect(self, uri: Uri) -> Result<PeerStream, ConnectError> {
-        let host = bare_host(&uri).ok_or_else(|| ConnectError::new(Failure::InvalidUrl))?;
+        timeout(EXCHANGE_DEADLINE, self.connection(&uri))
+            .await
+            .unwrap_or_else(|_| Err(ConnectError::new(Failure::Timeout)))
+    }
+
+    async fn connection(&self, uri: &Uri) -> Result<PeerStream, ConnectError> {
+        let host = bare_host(uri).ok_or_else(|| ConnectError::new(Failure::InvalidUrl))?;
         let name =
             ServerName::try_from(host.to_owned()).map_err(|_| ConnectError::new(Failure::InvalidUrl))?;
         let addresses = resolve(host, uri.port_u16().unwrap_or(443), &self.network).await?;
         let (transport, peer) = connect_to_any(&addresses, &self.network).await?;
-        // hyper may finish a connection that nobody waits for any more, so the limit of the exchange is repeated here.
-        timeout(EXCHANGE_DEADLINE, self.handshake(transport, peer, host, name))
-            .await
-            .unwrap_or_else(|_| Err(ConnectError::new(Failure::Timeout)))
+        self.handshake(transport, peer, host, name).await
     }
 
     async fn handshake(
@@ -185,8 +193,10 @@ async fn connect_to_any(
     network: &Network,
 ) -> Result<(Box<dyn Transport>, SocketAddr), ConnectError> {
     let mut last = ConnectError::new(Failure::DnsError);
-    for address in addresses {
-        match timeout(CONNECT_BUDGET, network.open(*address)).await {
+    let until = Instant::now() + CONNECTING_BUDGET;
+    for address in addresses.iter().take(MOST_ADDRESSES) {
+        let one = until.min(Instant::now() + CONNECT_BUDGET);
+        match timeout_at(one, network.open(*address)).await {
             Ok(Ok(transport)) => return Ok((transport, *address)),
             Ok(Err(error)) => last = ConnectError::because(classify::connecting(&error), error),
             Err(_) => last = ConnectError::new(Failure::ConnectTimeout),
@@ -279,6 +289,7 @@ impl Read for PeerStream {
 
 impl Write for PeerStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.stream.inner_mut().get_mut().0.expect_answer();
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
@@ -299,6 +310,7 @@ impl Write for PeerStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.stream.inner_mut().get_mut().0.expect_answer();
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 }

@@ -1,6 +1,6 @@
-//! Recognising a receiver that asks for a second handshake on a connection of TLS 1.2, as some do to ask for the client
-//! certificate on one path only.
+//! What the records of a connection show: how many bytes an answer takes, and whether a second handshake is asked for.
 //!
+//! A receiver may ask for one on a connection of TLS 1.2, as some do to ask for the client certificate on one path only.
 //! FAPI-BR 2.2.1, section 6.4, forbids it and rustls has none: it answers with a warning, and what then comes of the
 //! connection does not say why. The type of a record is not encrypted in TLS 1.2, and after its `Finished` a server has one
 //! handshake message left to send: `HelloRequest` (RFC 5246, section 7.4.1.1). TLS 1.3 shows no such records.
@@ -12,11 +12,16 @@ use std::task::{Context, Poll, ready};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::delivery::{BODY_LIMIT, HEADER_LIMIT};
+
 /// Record types (RFC 5246, section 6.2.1).
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const HANDSHAKE: u8 = 22;
 /// The length of a record's header: its type, two bytes of version, two of length.
 const HEADER: usize = 5;
+/// The most that is read of one answer, in bytes: its head, its body, and what TLS, chunks and interim answers add to them.
+/// hyper bounds a single head, but passes over any number of interim answers (1xx).
+const ANSWER_LIMIT: usize = HEADER_LIMIT + BODY_LIMIT;
 
 /// The receiver asked for a second handshake and then broke the connection.
 #[derive(Debug, Error)]
@@ -66,11 +71,23 @@ impl Records {
 pub(super) struct Watching<S> {
     stream: S,
     records: Records,
+    /// How many bytes came since the last request began.
+    answered: usize,
 }
+
+/// The receiver sent more than is read of an answer.
+#[derive(Debug, Error)]
+#[error("the answer is longer than {ANSWER_LIMIT} bytes")]
+pub(super) struct AnswerTooLong;
 
 impl<S> Watching<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, records: Records::default() }
+        Self { stream, records: Records::default(), answered: 0 }
+    }
+
+    /// Counts anew, as a request is being sent.
+    pub(super) fn expect_answer(&mut self) {
+        self.answered = 0;
     }
 
     /// Says whether a second handshake was asked for.
@@ -85,9 +102,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watching<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.answered >= ANSWER_LIMIT {
+            return Poll::Ready(Err(io::Error::other(AnswerTooLong)));
+        }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        self.records.take(buf.filled().get(before..).unwrap_or_default());
+        let came = buf.filled().get(before..).unwrap_or_default();
+        self.answered += came.len();
+        self.records.take(came);
         Poll::Ready(Ok(()))
     }
 }

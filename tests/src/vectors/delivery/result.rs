@@ -103,9 +103,10 @@ fn failure(result: &str) -> Option<Failure> {
 }
 
 /// Every failure without an answer.
-const ALL: [Failure; 20] = [
+const ALL: [Failure; 26] = [
     Failure::Timeout,
     Failure::InvalidResponse,
+    Failure::AnswerTooLong,
     Failure::ConnectionReset,
     Failure::ConnectionRefused,
     Failure::ConnectTimeout,
@@ -118,10 +119,15 @@ const ALL: [Failure; 20] = [
     Failure::CertificateNotYetValid,
     Failure::CertificateRevoked,
     Failure::RevocationUnknown,
+    Failure::CertificatePurpose,
     Failure::CertificateInvalid,
     Failure::ProtocolVersion,
     Failure::NoCommonSuite,
     Failure::ClientCertificateRefused,
     Failure::RenegotiationRefused,
+    Failure::NoCommonProtocol,
+    Failure::NameNotServed,
+    Failure::NotTls,
+    Failure::HandshakeClosed,
     Failure::TlsHandshake,
 ];
