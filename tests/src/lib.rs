@@ -6,6 +6,7 @@ pub mod bench;
 pub mod conformance;
 pub mod contract;
 pub mod dispatch;
+pub mod freeze;
 pub mod judges;
 pub mod kill;
 pub mod lambda;

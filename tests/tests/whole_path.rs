@@ -18,6 +18,7 @@ use http::Method;
 use jiff::SignedDuration;
 use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
+use tests::freeze;
 use tests::judges::{INSTALL_NGINX, INSTALL_PRISM, Nginx, Prism, Upstream, find_nginx, find_prism};
 use tests::kill;
 use tests::on_stack::{self, Shared, trial};
@@ -70,6 +71,7 @@ fn trials(world: &Shared) -> Vec<Trial> {
         a_receiver_that_hangs_holds_nobody_else_up,
         an_unreadable_message_is_laid_down_with_its_reason_and_stops_nobody,
         a_panic_keeps_its_own_message_only,
+        a_process_that_was_frozen_delivers_at_once_and_on_no_connection_that_is_too_old,
         a_dispatch_process_killed_between_any_two_of_its_steps_loses_nothing_and_never_asks_a_fourth_time,
         a_success_that_is_not_202_counts_where_the_receiver_says_so,
         a_redirect_is_a_failure_and_is_not_followed,
@@ -389,6 +391,12 @@ async fn a_panic_keeps_its_own_message_only(world: &World) -> Result<()> {
     ensure!(kept.len() == 1, "kept: {kept:?}");
     twin.wait_for(2, SOON).await?;
     Ok(())
+}
+
+async fn a_process_that_was_frozen_delivers_at_once_and_on_no_connection_that_is_too_old(
+    world: &World,
+) -> Result<()> {
+    freeze::delivers(world).await
 }
 
 async fn a_dispatch_process_killed_between_any_two_of_its_steps_loses_nothing_and_never_asks_a_fourth_time(

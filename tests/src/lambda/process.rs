@@ -10,10 +10,11 @@ use arauto::signed::{Caller, http_client};
 use arauto::stack::{CREDENTIAL, REGION, Stack};
 use aws_credential_types::Credentials;
 use http::Method;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 use tokio::process::{Child, Command};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::runtime_api::RuntimeApi;
 
@@ -72,9 +73,17 @@ impl Process {
         self.child.kill().await.context("the process cannot be killed")
     }
 
-    /// Returns its number, while it runs.
-    pub fn id(&self) -> Option<u32> {
-        self.child.id()
+    /// Stops it for a while, as Lambda freezes an environment between two invocations: none of its clocks but its own view of
+    /// time stands still.
+    pub async fn freeze(&self, lasts: Duration) -> Result<()> {
+        self.signal(Signal::STOP)?;
+        sleep(lasts).await;
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        kill_process(id.context("the process has ended")?, signal).context("the process gets no signals")
     }
 
     /// Returns the end of what it wrote.
