@@ -4,7 +4,7 @@
 CARGO_TARGET_DIR ?= target
 ARAUTO = $(CARGO_TARGET_DIR)/debug/arauto
 
-.PHONY: help demo up down test test-tools check fmt outcomes deploy-check clean bench-isolation
+.PHONY: help demo up down test sim test-tools check fmt outcomes deploy-check clean bench-isolation
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,11 @@ test: ## Run every test (Rust and Python; nginx and Prism where they are install
 	@rm -f .arauto/skipped.txt
 	cargo test --locked --workspace
 	@if [ -f .arauto/skipped.txt ]; then cat .arauto/skipped.txt; fi
+
+SEEDS ?= 10000
+sim: ## Simulate the system from SEEDS seeds; ARAUTO_SIM_SEED=N replays one and prints what happened
+	ARAUTO_SIM_SEEDS=$(SEEDS) cargo test --locked --profile sim -p tests --test sim -- \
+	  --ignored --exact the_guarantees_hold_for_many_seeds --nocapture
 
 test-tools: ## Install nginx and Prism, the receivers of others that some tests need (Debian, as root)
 	apt-get update -qq
