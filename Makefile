@@ -4,7 +4,7 @@
 CARGO_TARGET_DIR ?= target
 ARAUTO = $(CARGO_TARGET_DIR)/debug/arauto
 
-.PHONY: help demo up down test corpus fuzz test-tools check fmt outcomes deploy-check bench-isolation clean
+.PHONY: help demo up down test sim corpus fuzz test-tools check fmt outcomes deploy-check bench-isolation clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,12 @@ test: ## Run every test (Rust and Python; nginx and Prism where they are install
 	@rm -f .arauto/skipped.txt
 	cargo test --locked --workspace
 	@if [ -f .arauto/skipped.txt ]; then cat .arauto/skipped.txt; fi
+
+# Seeds that `make sim` plays.
+SEEDS ?= 10000
+sim: ## Simulate the system from SEEDS seeds; ARAUTO_SIM_SEED=N replays one and prints what happened
+	ARAUTO_SIM_SEEDS=$(SEEDS) cargo test --locked --profile sim -p tests --test sim -- \
+	  --ignored --exact the_guarantees_hold_for_many_seeds --nocapture
 
 corpus: ## Run the attack corpus alone: receivers that do what they should not
 	cargo test --locked --workspace --test corpus
@@ -63,7 +69,7 @@ deploy-check: ## Lint and build template.yaml with SAM, and deploy it to the loc
 	infra/deploy-check
 
 bench-isolation: ## Measure what one receiver that hangs costs the others, on real sockets (optimised; builds for minutes)
-	cargo run --locked --release -p tests --example isolation
+	cargo run --locked --profile sim -p tests --example isolation
 
 clean: down ## Stop the local stack and remove what the commands made, but for cargo's builds
 	rm -rf .arauto .aws-sam

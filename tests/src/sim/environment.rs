@@ -2,12 +2,15 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use ::directory::fetch::Fetcher;
 use ::directory::revocation::{BUDGET, Refresher};
 use ::directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
 use arauto::directory::{Signer, SigningKey};
 use aws_config::SdkConfig;
+use aws_smithy_async::time::TimeSource;
+use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime::client::retries::RetryPartition;
 use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender};
 use intake::Intake;
@@ -58,17 +61,35 @@ struct Clients {
     secrets: aws_sdk_secretsmanager::Client,
 }
 
+/// The SDK's way to ask for the time.
+#[derive(Debug)]
+struct Time(Clock);
+
+impl TimeSource for Time {
+    fn now(&self) -> SystemTime {
+        self.0.now().into()
+    }
+}
+
 impl Clients {
-    async fn new(seam: &Seam) -> Self {
+    async fn new(seam: &Seam, clock: &Clock) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let sdk: SdkConfig = Aws::sdk_config_over(seam.clone()).await;
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         // A bucket of retry tokens is shared by all clients of a process that have the same partition.
         let partition = |service: &str| RetryPartition::custom(format!("{service}-{number}")).build();
-        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&sdk).retry_partition(partition("dynamodb"));
-        let sqs = aws_sdk_sqs::config::Builder::from(&sdk).retry_partition(partition("sqs"));
-        let secrets =
-            aws_sdk_secretsmanager::config::Builder::from(&sdk).retry_partition(partition("secrets"));
+        // Nothing of a run goes by the time of the machine, or keeps what another has drawn.
+        let sdk = sdk.into_builder().time_source(Time(clock.clone())).build();
+        let identities = IdentityCache::no_cache;
+        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&sdk)
+            .identity_cache(identities())
+            .retry_partition(partition("dynamodb"));
+        let sqs = aws_sdk_sqs::config::Builder::from(&sdk)
+            .identity_cache(identities())
+            .retry_partition(partition("sqs"));
+        let secrets = aws_sdk_secretsmanager::config::Builder::from(&sdk)
+            .identity_cache(identities())
+            .retry_partition(partition("secrets"));
         Self {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
             sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
@@ -120,7 +141,7 @@ impl Place {
 
     pub(super) async fn intake(&self, number: u64) -> Housed<Intake> {
         let (seam, clock) = self.seam("intake", number);
-        let clients = Clients::new(&seam).await;
+        let clients = Clients::new(&seam, &clock).await;
         let function = Intake {
             receivers: self.receivers(&clients, &clock),
             ledger: LedgerReader::new(clients.dynamodb.clone(), LEDGER.to_owned()),
@@ -133,7 +154,7 @@ impl Place {
 
     pub(super) async fn dispatch(&self, number: u64) -> Housed<Dispatch> {
         let (seam, clock) = self.seam("dispatch", number);
-        let clients = Clients::new(&seam).await;
+        let clients = Clients::new(&seam, &clock).await;
         let servers = SERVER.parse().expect("a server");
         let directory = DirectoryTable::new(clients.dynamodb.clone(), DIRECTORY.to_owned());
         let window = SignedDuration::from_hours(24);
@@ -166,7 +187,7 @@ impl Place {
 
     pub(super) async fn directory(&self, number: u64) -> Housed<Directory> {
         let (seam, clock) = self.seam("directory", number);
-        let clients = Clients::new(&seam).await;
+        let clients = Clients::new(&seam, &clock).await;
         let table = DirectoryTable::new(clients.dynamodb.clone(), DIRECTORY.to_owned());
         // Nobody listens there: the schedule, which would ask, does not run.
         let environment = Environment::local("http://127.0.0.1:9");

@@ -327,8 +327,15 @@ fn attempts_are_made_when_they_are_due(
             continue;
         };
         let due = failed + Duration::from_secs(wait);
-        let is_early = started + TOLERANCE < due;
+        // An interrupted attempt is written down as ended with its lease; when it did end only its receiver can say.
         let was_interrupted = row.attempt(number - 1, "outcome") == "interrupted";
+        let seen = |number| {
+            let id = row.attempt(number, "interaction_id");
+            facts.arrivals.iter().find(|arrival| arrival.interaction_id == id).map(|arrival| arrival.at)
+        };
+        let came_early = matches!((seen(number - 1), seen(number)),
+            (Some(before), Some(after)) if after + TOLERANCE < before + Duration::from_secs(wait));
+        let is_early = came_early || (!was_interrupted && started + TOLERANCE < due);
         let is_late = started > due + LATE
             && !was_interrupted
             && !of_ours(facts, failed.saturating_sub(TOLERANCE), started);

@@ -160,10 +160,10 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll(context, |end, context| end.poll_flush(context))
+        self.poll(context, AsyncWrite::poll_flush)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll(context, |end, context| end.poll_shutdown(context))
+        self.poll(context, AsyncWrite::poll_shutdown)
     }
 }

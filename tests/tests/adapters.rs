@@ -1,0 +1,224 @@
+//! The adapters to AWS against the model of it and against MiniStack, by the same suite: so the model cannot lie alone.
+//!
+//! Where MiniStack is known to differ from AWS the suite asks for what both do: order among messages, fair groups and the limit
+//! in flight are the model's alone.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
+
+use arauto::stack::{Code, Options, Progress, Stack};
+use aws_config::SdkConfig;
+use aws_sdk_sqs::types::Message;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use tests::aws::{Aws, LEDGER, NOTIFICATIONS, QueueSettings, UNDELIVERED};
+use tests::world::{now, tag};
+use tokio::time::sleep;
+use webhook::aws::{AttemptRecord, Begin, Cancel, Ledger, Queues, dynamodb, sqs};
+use webhook::delivery::{AttemptMessage, AttemptNumber, Status};
+use webhook::edge::Chance;
+use webhook::notification::{InteractionId, StateChange};
+
+/// Two queues, the first with a redrive after two receives, and a table. The local stack wants a function, which nobody calls.
+const TEMPLATE: &str = "
+AWSTemplateFormatVersion: '2010-09-09'
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Idle:
+    Type: AWS::Serverless::Function
+    Metadata:
+      BuildMethod: rust-cargolambda
+      BuildProperties:
+        Binary: idle
+    Properties:
+      CodeUri: .
+      Handler: bootstrap
+      Runtime: provided.al2023
+  Undelivered: { Type: AWS::SQS::Queue }
+  Notifications:
+    Type: AWS::SQS::Queue
+    Properties:
+      VisibilityTimeout: 240
+      RedrivePolicy: { deadLetterTargetArn: !GetAtt Undelivered.Arn, maxReceiveCount: 2 }
+  Ledger:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions:
+        - { AttributeName: partition, AttributeType: S }
+        - { AttributeName: notification, AttributeType: S }
+      KeySchema:
+        - { AttributeName: partition, KeyType: HASH }
+        - { AttributeName: notification, KeyType: RANGE }
+Outputs:
+  Notifications: { Value: !Ref Notifications }
+  Undelivered: { Value: !Ref Undelivered }
+  Ledger: { Value: !Ref Ledger }
+";
+
+/// An AWS, with the names of what the suite uses.
+struct Place {
+    sdk: SdkConfig,
+    notifications: String,
+    undelivered: String,
+    ledger: String,
+}
+
+#[tokio::test]
+async fn the_model_does_what_the_adapters_expect() {
+    let aws = Aws::default();
+    let redrive = Some((UNDELIVERED.to_owned(), 2));
+    aws.set_up(NOTIFICATIONS, QueueSettings { redrive, ..QueueSettings::default() });
+    let [notifications, undelivered, ledger] = [NOTIFICATIONS, UNDELIVERED, LEDGER].map(str::to_owned);
+    suite(&Place { sdk: aws.sdk_config().await, notifications, undelivered, ledger }).await;
+}
+
+#[tokio::test]
+async fn ministack_does_what_the_adapters_expect() {
+    let folder = tempfile::tempdir().unwrap();
+    let template = folder.path().join("template.yaml");
+    fs::write(&template, TEMPLATE).unwrap();
+    let program = folder.path().join("idle");
+    fs::write(&program, "#!/bin/sh\n").unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut options = Options::new(folder.path().join("state"));
+    (options.template, options.progress) = (Some(template), Progress::quiet());
+    options.code = Code::Folder(folder.path().to_owned());
+    let stack = Stack::start(&options).await.unwrap();
+    let name = |output| stack.output(output).unwrap().to_owned();
+    let place = Place {
+        sdk: stack.sdk_config(),
+        notifications: name("Notifications"),
+        undelivered: name("Undelivered"),
+        ledger: name("Ledger"),
+    };
+    suite(&place).await;
+    stack.stop().await.unwrap();
+}
+
+async fn suite(place: &Place) {
+    an_attempt_begins_once_and_its_end_is_kept(place).await;
+    a_failed_attempt_is_followed_by_the_next_alone(place).await;
+    what_was_never_begun_is_cancelled_and_begins_no_more(place).await;
+    messages_are_sent_hidden_let_go_and_deleted(place).await;
+    a_delayed_message_comes_later(place).await;
+    what_is_received_too_often_is_moved(place).await;
+}
+
+fn message() -> AttemptMessage {
+    let change = json!({
+        "client_id": "itp-1", "api": "payments", "resource": "pix_payment", "resource_id": tag("p"), "api_version": "v4",
+        "from": "ACPD", "to": "ACSC", "event_instant": now().to_string(),
+    });
+    AttemptMessage::first(StateChange::from_json(&change, "").unwrap(), now()).unwrap()
+}
+
+fn record(message: &AttemptMessage, attempt: AttemptNumber, started: Timestamp) -> AttemptRecord {
+    AttemptRecord {
+        attempt,
+        interaction_id: InteractionId::new(message.notification.partition(), &Chance::system()),
+        started,
+        ended: None,
+        base_uri: "https://itp.example".to_owned(),
+        outcome: None,
+        status: None,
+        peer: None,
+        tls: None,
+    }
+}
+
+fn ledger(place: &Place) -> Ledger {
+    Ledger::new(dynamodb(&place.sdk), place.ledger.clone(), SignedDuration::from_hours(24))
+}
+
+async fn status_after(ledger: &Ledger, message: &AttemptMessage, record: &AttemptRecord) -> Status {
+    match ledger.begin(message, record).await.unwrap() {
+        Begin::Conflict(progress) => progress.status,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn an_attempt_begins_once_and_its_end_is_kept(place: &Place) {
+    let (ledger, message) = (ledger(place), message());
+    let [ours, theirs] = [(), ()].map(|()| record(&message, AttemptNumber::FIRST, now()));
+    assert!(matches!(ledger.begin(&message, &ours).await.unwrap(), Begin::Begun));
+    // What the SDK repeats is its own.
+    assert!(matches!(ledger.begin(&message, &ours).await.unwrap(), Begin::Begun));
+    assert_eq!(status_after(&ledger, &message, &theirs).await, Status::Attempting);
+    ledger.delivered(&message, &ours).await.unwrap();
+    assert_eq!(status_after(&ledger, &message, &theirs).await, Status::Delivered);
+}
+
+async fn a_failed_attempt_is_followed_by_the_next_alone(place: &Place) {
+    let (ledger, message) = (ledger(place), message());
+    let first = record(&message, AttemptNumber::FIRST, now());
+    let second = AttemptNumber::FIRST.next().unwrap();
+    let [second, third] = [second, second.next().unwrap()].map(|number| record(&message, number, now()));
+    assert!(matches!(ledger.begin(&message, &second).await.unwrap(), Begin::Forgotten));
+    assert!(matches!(ledger.begin(&message, &first).await.unwrap(), Begin::Begun));
+    ledger.failed(&message, &first, Status::Waiting).await.unwrap();
+    assert_eq!(status_after(&ledger, &message, &third).await, Status::Waiting);
+    assert!(matches!(ledger.begin(&message, &second).await.unwrap(), Begin::Begun));
+}
+
+async fn what_was_never_begun_is_cancelled_and_begins_no_more(place: &Place) {
+    let (ledger, message) = (ledger(place), message());
+    assert_eq!(ledger.cancelled(&message, "no_receiver", now()).await.unwrap(), Cancel::Ended);
+    let first = record(&message, AttemptNumber::FIRST, now());
+    assert_eq!(status_after(&ledger, &message, &first).await, Status::Cancelled);
+}
+
+fn queues(place: &Place) -> Queues {
+    Queues::new(sqs(&place.sdk), place.notifications.clone(), Some(place.undelivered.clone()))
+}
+
+async fn receive(place: &Place, queue: &str) -> Vec<Message> {
+    let request = sqs(&place.sdk).receive_message().queue_url(queue).max_number_of_messages(10);
+    request.message_attribute_names("All").send().await.unwrap().messages.unwrap_or_default()
+}
+
+async fn delete(place: &Place, message: &Message) {
+    let request = sqs(&place.sdk).delete_message().queue_url(&place.notifications);
+    request.receipt_handle(message.receipt_handle().unwrap()).send().await.unwrap();
+}
+
+async fn messages_are_sent_hidden_let_go_and_deleted(place: &Place) {
+    let (queues, messages) = (queues(place), (0..12).map(|_| message()).collect::<Vec<_>>());
+    assert!(queues.send_all(&messages).await.iter().all(Result::is_ok));
+    let mut received = receive(place, &place.notifications).await;
+    while received.len() < 12 {
+        received.extend(receive(place, &place.notifications).await);
+    }
+    assert!(receive(place, &place.notifications).await.is_empty(), "what is in flight is hidden");
+    for message in received.iter().skip(1) {
+        delete(place, message).await;
+    }
+    queues.hide(received[0].receipt_handle().unwrap(), 0).await.unwrap();
+    let again = receive(place, &place.notifications).await;
+    assert_eq!((again.len(), again[0].body()), (1, received[0].body()));
+    delete(place, &again[0]).await;
+}
+
+async fn a_delayed_message_comes_later(place: &Place) {
+    queues(place).send_later(&message(), 1).await.unwrap();
+    assert!(receive(place, &place.notifications).await.is_empty());
+    sleep(Duration::from_millis(1_300)).await;
+    let received = receive(place, &place.notifications).await;
+    assert_eq!(received.len(), 1);
+    delete(place, &received[0]).await;
+}
+
+async fn what_is_received_too_often_is_moved(place: &Place) {
+    let (queues, message) = (queues(place), message());
+    queues.send_later(&message, 0).await.unwrap();
+    for _ in 0..2 {
+        let received = receive(place, &place.notifications).await;
+        queues.hide(received[0].receipt_handle().unwrap(), 0).await.unwrap();
+    }
+    assert!(receive(place, &place.notifications).await.is_empty());
+    let moved = receive(place, &place.undelivered).await;
+    assert_eq!(moved[0].body(), Some(message.to_json().as_str()));
+}
