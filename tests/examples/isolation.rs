@@ -1,8 +1,9 @@
 //! Does one receiver that hangs hold up the others? Dispatch in this process, on a stand-in for AWS, and receivers on real
 //! sockets with mutual TLS.
 //!
-//! Rounds in which all receivers answer and rounds in which one hangs follow each other; what counts is the ratio of the
-//! medians from event to arrival, of the receivers that answer in both. The budget is that it grows by no more than 10 %.
+//! Rounds in which all receivers answer and rounds in which one hangs follow each other. What counts is the 99th percentile from
+//! event to arrival at the receivers that answer in both: the median over the rounds, with one that hangs to without. The budget
+//! is that it grows by no more than 10 %.
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -21,7 +22,7 @@ use webhook::delivery::AttemptMessage;
 use webhook::edge::Clock;
 use webhook::notification::{Endpoint, StateChange};
 
-/// The medians may differ by this factor.
+/// The 99th percentiles may differ by this factor.
 const BUDGET: f64 = 1.10;
 /// How long what was posted last may take to arrive.
 const REST: Duration = Duration::from_secs(5);
@@ -40,8 +41,8 @@ struct Play {
     /// State changes a second, of all receivers alike.
     rate: u32,
     receivers: u32,
-    /// Environments, as many as invocations at a time. Four are few, and yet more than one receiver of fifty holds in a round
-    /// at this rate: what the short time saves under load shows at a higher rate, which wants an optimised build.
+    /// Environments, as many as invocations at a time. At this rate the one receiver gets 0.4 events a second: with 15 s for each of
+    /// three attempts it would come to hold 18 environments, with 3 s it holds four.
     environments: u32,
 }
 
@@ -52,9 +53,9 @@ impl Play {
             side_by_side: false,
             rounds: 3,
             seconds: 45,
-            rate: 5,
+            rate: 20,
             receivers: 50,
-            environments: 4,
+            environments: 12,
         };
         let mut args = args.peekable();
         while let Some(arg) = args.next() {
@@ -114,32 +115,39 @@ async fn main() -> Result<ExitCode> {
                 "{} notifications of receivers that answer did not arrive",
                 round.missing
             );
-            all.extend(round.latencies);
+            all.push(round);
         }
     }
-    for all in [&mut healthy, &mut hanging] {
-        all.sort_by(f64::total_cmp);
-    }
-    let ratio = quantile(&hanging, 50) / quantile(&healthy, 50);
+    let ratio = median(&hanging, 99) / median(&healthy, 99);
     let kept = ratio <= BUDGET;
     if play.json {
-        let of = |all: &[f64]| json!({ "p50_ms": quantile(all, 50), "p99_ms": quantile(all, 99), "notifications": all.len() });
+        let of = |all: &[Round]| {
+            let notifications: usize = all.iter().map(|round| round.latencies.len()).sum();
+            json!({ "p50_ms": median(all, 50), "p99_ms": median(all, 99), "notifications": notifications })
+        };
         let figures = json!({
             "benchmark": "isolation", "receivers": play.receivers, "rate": play.rate, "seconds": play.seconds,
             "rounds": play.rounds, "environments": play.environments,
             "side_by_side": play.side_by_side, "all_answer": of(&healthy),
-            "one_hangs": of(&hanging), "ratio_of_medians": ratio, "budget": BUDGET, "kept": kept,
+            "one_hangs": of(&hanging), "ratio_of_p99": ratio, "budget": BUDGET, "kept": kept,
         });
         writeln!(out, "{figures}")?;
     } else {
         let verdict = if kept { "kept" } else { "missed" };
         writeln!(out, "event to arrival at the {} that answer:", play.receivers - 1)?;
         for (what, all) in [("all answer", &healthy), ("one hangs ", &hanging)] {
-            writeln!(out, "  {what}  p50 {:.2} ms  p99 {:.2} ms", quantile(all, 50), quantile(all, 99))?;
+            writeln!(out, "  {what}  p50 {:.2} ms  p99 {:.2} ms", median(all, 50), median(all, 99))?;
         }
-        writeln!(out, "ratio of medians {ratio:.3}, budget {BUDGET}: {verdict}")?;
+        writeln!(out, "ratio of the 99th percentiles {ratio:.3}, budget {BUDGET}: {verdict}")?;
     }
     Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The median over the rounds of what a percentile was in each.
+fn median(rounds: &[Round], percent: usize) -> f64 {
+    let mut each: Vec<_> = rounds.iter().map(|round| quantile(&round.latencies, percent)).collect();
+    each.sort_by(f64::total_cmp);
+    quantile(&each, 50)
 }
 
 fn describe(round: &Round) -> String {

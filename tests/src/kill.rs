@@ -13,8 +13,8 @@ use arauto::receiver::Twin;
 use futures_util::future::{join_all, try_join_all};
 use jiff::SignedDuration;
 use tokio::time::{Instant, timeout};
-use webhook::aws::{AttemptRecord, Begin, Ledger, dynamodb};
-use webhook::delivery::{AttemptMessage, AttemptNumber, Failure, Status};
+use webhook::aws::{AttemptRecord, Begin, Ledger, UndeliveredRows, dynamodb};
+use webhook::delivery::{AttemptMessage, AttemptNumber, Failure, Hour, Status};
 use webhook::edge::Chance;
 use webhook::notification::{Endpoint, InteractionId, StateChange};
 
@@ -142,6 +142,7 @@ async fn play(world: &World, scenario: Scenario, stop: &Stop) -> Result<Vec<Reac
     if scenario == Scenario::GivenUp {
         let kept = queue.undelivered().await?;
         ensure!(!kept.is_empty(), "nothing is in the undelivered queue");
+        ensure!(is_listed(world, &message).await?, "no hour lists what was given up");
     }
     Ok(points)
 }
@@ -184,6 +185,19 @@ async fn first_invocation(
             process.kill().await
         }
     }
+}
+
+/// Says whether one of the last hours lists a notification as given up.
+async fn is_listed(world: &World, message: &AttemptMessage) -> Result<bool> {
+    let table = world.stack.output("LedgerTableName")?.to_owned();
+    let rows = UndeliveredRows::new(dynamodb(&world.stack.sdk_config()), table);
+    for hour in Hour::of_window(message.accepted_at, now()) {
+        let listed = rows.of_hour(hour).await?.into_iter().flatten();
+        if listed.into_iter().any(|row| row.message.notification == message.notification) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What must hold however often a process was stopped.

@@ -244,6 +244,14 @@ fn the_undelivered_queue_holds_what_was_given_up(world: &World, facts: &Facts, b
             format!("{found:?}, and the ledger says {expected:?}"),
         ));
     }
+    let listed: BTreeSet<_> =
+        world.aws().undelivered_rows().iter().map(|row| row.text("notification").to_owned()).collect();
+    if expected != listed {
+        broken.push((
+            "G1_the_hours_list_what_was_given_up",
+            format!("{listed:?}, and the ledger says {expected:?}"),
+        ));
+    }
 }
 
 /// Our faults never consume an attempt: a failure has a fault of the receiver's behind it, an interruption one of ours that
