@@ -27,7 +27,8 @@ test: ## Run every test (Rust and Python; nginx and Prism where they are install
 SEEDS ?= 10000
 sim: ## Simulate the system from SEEDS seeds; ARAUTO_SIM_SEED=N replays one and prints what happened
 	ARAUTO_SIM_SEEDS=$(SEEDS) cargo test --locked --profile sim -p tests --test sim -- \
-	  --ignored --exact the_guarantees_hold_for_many_seeds --nocapture
+	  --ignored --exact the_guarantees_hold_for_many_seeds \
+	  one_of_fifty_receivers_that_hangs_leaves_the_others_their_p99 --nocapture
 
 corpus: ## Run the attack corpus alone: receivers that do what they should not
 	cargo test --locked --workspace --test corpus

@@ -7,8 +7,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::scope;
+use std::time::Duration;
 
-use tests::sim::{Break, Report, run, warm_up};
+use tests::sim::{Break, Crowd, Flood, Flooded, Lateness, Report, flood, one_of, run, warm_up};
 use tokio::runtime::Builder;
 use tokio::time::Instant;
 use webhook::config::environment;
@@ -151,4 +152,62 @@ fn an_attempt_spent_on_a_fault_of_ours_is_noticed() {
 #[test]
 fn a_success_that_is_not_recorded_is_noticed() {
     noticed_by(Break::SuccessNotRecorded, "G1_every_accepted_change_ends");
+}
+
+/// Runs something on a runtime of its own, whose time is paused.
+fn paused<T>(run: impl Future<Output = T>) -> T {
+    Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(run)
+}
+
+/// No first attempt is later, guarantee G9.
+const LATEST: Duration = Duration::from_millis(1_500);
+
+/// Plays fifty receivers at equal load twice, with the first that works and hangs, and returns what the others got.
+fn fifty_of_which_one_hangs(seconds: u64) -> [Lateness; 2] {
+    warm();
+    let crowd = Crowd { receivers: 50, per_second: 2, seconds };
+    let [works, hangs] = [false, true].map(|hangs| {
+        let (others, ours, violations) = paused(one_of(crowd, hangs, 1));
+        assert!(violations.is_empty(), "{violations:?}");
+        assert!(others.worst <= LATEST, "{others:?}");
+        (others, ours)
+    });
+    eprintln!("isolation: {crowd:?}; all work: {works:?}; one hangs: {hangs:?}");
+    assert_eq!(works.0.attempts, hangs.0.attempts);
+    [works.0, hangs.0]
+}
+
+fn moves_by_a_tenth_at_most(from: Duration, to: Duration) {
+    assert!(to.abs_diff(from) * 10 < from, "it moves from {from:?} to {to:?}");
+}
+
+/// Of so few attempts the cold starts at its onset are more than a hundredth, so that the middle one has to do.
+#[test]
+fn one_of_fifty_receivers_that_hangs_makes_no_first_attempt_of_the_others_late() {
+    let [works, hangs] = fifty_of_which_one_hangs(60);
+    moves_by_a_tenth_at_most(works.median, hangs.median);
+}
+
+#[test]
+#[ignore = "takes a minute; make sim runs it"]
+fn one_of_fifty_receivers_that_hangs_leaves_the_others_their_p99() {
+    if environment("ARAUTO_SIM_SEED").is_some() {
+        return;
+    }
+    let [works, hangs] = fifty_of_which_one_hangs(600);
+    moves_by_a_tenth_at_most(works.p99, hangs.p99);
+}
+
+#[test]
+#[ignore = "takes minutes without optimisation; make sim runs it"]
+fn a_flood_to_a_receiver_that_hangs_leaves_the_others_their_time() {
+    if environment("ARAUTO_SIM_SEED").is_some() {
+        return;
+    }
+    warm();
+    let of = Flood { per_second: 90, seconds: 115, others: 10, others_per_second: 10 };
+    let Flooded { onset, steady, ours, violations } = paused(flood(of, 1));
+    eprintln!("flood: {of:?}; {ours:?}; the others in its first 30 s: {onset:?}; after 100 s: {steady:?}");
+    assert!(steady.worst <= LATEST, "{steady:?}");
+    assert!(violations.is_empty(), "{violations:?}");
 }

@@ -18,12 +18,14 @@ pub struct QueueSettings {
     pub in_flight_limit: usize,
     /// After so many receives a message is moved to the queue of this URL.
     pub redrive: Option<(String, u32)>,
+    /// A group with fewer messages in flight never counts as one that floods the queue.
+    pub noisy_from: usize,
 }
 
 impl Default for QueueSettings {
     /// As `template.yaml` sets the queue of notifications, without its redrive.
     fn default() -> Self {
-        Self { visibility: Duration::from_mins(4), in_flight_limit: 120_000, redrive: None }
+        Self { visibility: Duration::from_mins(4), in_flight_limit: 120_000, redrive: None, noisy_from: 30 }
     }
 }
 
@@ -209,7 +211,7 @@ impl Queue {
                 *of_group.entry(group).or_default() += 1;
             }
         }
-        let is_noisy = |own: &usize| *own >= 30 && own * 10 > in_flight;
+        let is_noisy = |own: &usize| *own >= self.settings.noisy_from && own * 10 > in_flight;
         of_group.into_iter().filter(|(_, own)| is_noisy(own)).map(|(group, _)| group.clone()).collect()
     }
 

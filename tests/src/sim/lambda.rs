@@ -8,7 +8,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use dispatch::Dispatch;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::dice::Dice;
 use super::environment::{Housed, Place};
@@ -16,8 +16,6 @@ use super::scenario::{Break, Scenario};
 use super::world::World;
 use crate::aws::{LEDGER, NOTIFICATIONS, Received};
 
-/// `BatchSize` of `template.yaml`.
-const BATCH: usize = 10;
 /// `Timeout` of dispatch in `template.yaml`.
 const TIMEOUT: Duration = Duration::from_secs(40);
 
@@ -37,13 +35,27 @@ struct State {
     idle: Vec<Housed<Dispatch>>,
     made: u64,
     running: usize,
-    most_running: usize,
+    allowed: usize,
+    /// When one more was last allowed.
+    grew: Duration,
+    invocations: usize,
+    messages: usize,
 }
 
 impl Lambda {
     pub(super) fn new(place: &Place, scenario: &Scenario) -> Self {
         let dice = place.world.dice("lambda", 0);
-        let state = Mutex::new(State { dice, idle: Vec::new(), made: 0, running: 0, most_running: 0 });
+        let state = State {
+            dice,
+            idle: Vec::new(),
+            made: 0,
+            running: 0,
+            allowed: scenario.mapping.first,
+            grew: Duration::ZERO,
+            invocations: 0,
+            messages: 0,
+        };
+        let state = Mutex::new(state);
         Self(Arc::new(Inner { place: place.clone(), scenario: scenario.clone(), state, free: Notify::new() }))
     }
 
@@ -52,31 +64,61 @@ impl Lambda {
         self.state().running
     }
 
+    /// How many invocations there were, and with how many messages.
+    pub(super) fn invoked(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.invocations, state.messages)
+    }
+
     /// Polls the queue and invokes, for ever.
     pub(super) async fn poll(self) {
         let world = &self.0.place.world;
         loop {
             world.aws().has_message(NOTIFICATIONS).await;
-            let wait = self.state().dice.millis(2, 40);
+            let wait = self.state().dice.millis(2, self.0.scenario.mapping.poll_ms);
             sleep(wait).await;
             let from = world.now();
-            while self.state().running >= self.0.scenario.concurrency {
-                self.0.free.notified().await;
-            }
+            self.is_allowed().await;
             if world.now() > from {
                 world.ours(from, "the concurrency is used up");
             }
-            match world.aws().receive(NOTIFICATIONS, BATCH) {
+            match world.aws().receive(NOTIFICATIONS, self.0.scenario.mapping.batch) {
                 None => sleep(Duration::from_millis(100)).await,
                 Some(batch) if batch.is_empty() => {}
                 Some(batch) => {
                     {
                         let mut state = self.state();
                         state.running += 1;
-                        state.most_running = state.most_running.max(state.running);
+                        state.invocations += 1;
+                        state.messages += batch.len();
                     }
                     tokio::spawn(self.clone().invoke(batch));
                 }
+            }
+        }
+    }
+
+    /// Waits until one more invocation may run: one has ended, or the mapping allows more.
+    async fn is_allowed(&self) {
+        let (world, mapping) = (&self.0.place.world, self.0.scenario.mapping);
+        loop {
+            let grows_in = {
+                let mut state = self.state();
+                if state.running < state.allowed {
+                    return;
+                }
+                let wait = (state.grew + mapping.one_more).saturating_sub(world.now());
+                let grows = state.allowed < mapping.most;
+                if grows && wait.is_zero() {
+                    state.allowed += 1;
+                    state.grew = world.now();
+                    return;
+                }
+                grows.then_some(wait)
+            };
+            match grows_in {
+                Some(wait) => drop(timeout(wait, self.0.free.notified()).await),
+                None => self.0.free.notified().await,
             }
         }
     }

@@ -9,6 +9,7 @@ mod actors;
 mod dice;
 mod environment;
 mod invariants;
+mod isolation;
 mod lambda;
 mod life;
 mod peers;
@@ -18,6 +19,7 @@ mod scenario;
 mod seam;
 mod world;
 
+pub use self::isolation::{Crowd, Flood, Flooded, Lateness, Ours, flood, one_of};
 pub use self::run::{Report, run, warm_up};
 pub use self::scenario::Break;
 pub use self::world::Violation;

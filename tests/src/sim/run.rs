@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep};
 
 use super::actors::Api;
@@ -43,39 +43,11 @@ pub async fn warm_up() {
 pub async fn run(seed: u64, broken: Option<Break>) -> Report {
     // The SDK draws its back-off from this thread's generator.
     fastrand::seed(seed);
-    let (world, start) = (World::new(seed, broken), Instant::now());
+    let world = World::new(seed, broken);
     let scenario = Scenario::of(&world);
     world.note(format_args!("seed {seed}: {scenario:?}"));
-    let mut order = world.dice("queue", 0);
-    world.aws().serves_in_any_order(move |of| order.index(of));
-    let redrive = Some((UNDELIVERED.to_owned(), 150));
-    world.aws().set_up(NOTIFICATIONS, QueueSettings { redrive, ..QueueSettings::default() });
-    let peers = Peers::new(&world, &scenario.receivers);
-    let place = Place { world: world.clone(), peers, storms: Arc::from(scenario.storms.clone()) };
-    place.furnish().await;
-
-    let lambda = Lambda::new(&place, &scenario);
-    let polling = tokio::spawn(lambda.clone().poll());
-    let api = Api::new(&place, &scenario);
-    let mut actors = JoinSet::new();
-    for (client, calls) in scenario.calls.iter().enumerate() {
-        actors.spawn(api.clone().pass_on(start, client, calls.clone()));
-    }
-    for (at, changes) in &scenario.posts {
-        actors.spawn(api.clone().post(start, *at, changes.clone()));
-    }
-    while let Some(ended) = actors.join_next().await {
-        ended.expect("whoever calls the API is answered in the end");
-    }
-    while lambda.running() > 0 || world.aws().counts(NOTIFICATIONS) != Counts::default() {
-        if world.now() > PATIENCE {
-            world.violated("G1_every_accepted_change_ends", "the queue does not come to rest");
-            break;
-        }
-        sleep(Duration::from_secs(1)).await;
-    }
-    polling.abort();
-    invariants::at_the_end(&world, &scenario);
+    let mut play = Play::begin(&world, &scenario, QueueSettings::default()).await;
+    play.play_out(&scenario).await;
     let (history, lasted) = (world.history(), world.now());
     let facts = world.facts();
     Report {
@@ -84,5 +56,55 @@ pub async fn run(seed: u64, broken: Option<Break>) -> Report {
         notifications: facts.accepted.len(),
         requests: facts.arrivals.len(),
         lasted,
+    }
+}
+
+/// A scenario that is being played.
+pub(super) struct Play {
+    world: World,
+    pub(super) lambda: Lambda,
+    polling: JoinHandle<()>,
+    actors: JoinSet<()>,
+}
+
+impl Play {
+    /// Sets AWS up and lets everybody begin.
+    pub(super) async fn begin(world: &World, scenario: &Scenario, queue: QueueSettings) -> Self {
+        let start = Instant::now() - world.now();
+        let mut order = world.dice("queue", 0);
+        world.aws().serves_in_any_order(move |of| order.index(of));
+        let redrive = Some((UNDELIVERED.to_owned(), 150));
+        world.aws().set_up(NOTIFICATIONS, QueueSettings { redrive, ..queue });
+        let peers = Peers::new(world, &scenario.receivers);
+        let place = Place { world: world.clone(), peers, storms: Arc::from(scenario.storms.clone()) };
+        place.furnish().await;
+        let lambda = Lambda::new(&place, scenario);
+        let polling = tokio::spawn(lambda.clone().poll());
+        let api = Api::new(&place, scenario);
+        let mut actors = JoinSet::new();
+        for (client, calls) in scenario.calls.iter().enumerate() {
+            actors.spawn(api.clone().pass_on(start, client, calls.clone()));
+        }
+        for (at, changes) in &scenario.posts {
+            actors.spawn(api.clone().post(start, *at, changes.clone()));
+        }
+        Self { world: world.clone(), lambda, polling, actors }
+    }
+
+    /// Waits until nothing moves any more, and asks what must hold then.
+    pub(super) async fn play_out(&mut self, scenario: &Scenario) {
+        let world = &self.world;
+        while let Some(ended) = self.actors.join_next().await {
+            ended.expect("whoever calls the API is answered in the end");
+        }
+        while self.lambda.running() > 0 || world.aws().counts(NOTIFICATIONS) != Counts::default() {
+            if world.now() > PATIENCE {
+                world.violated("G1_every_accepted_change_ends", "the queue does not come to rest");
+                break;
+            }
+            sleep(Duration::from_secs(1)).await;
+        }
+        self.polling.abort();
+        invariants::at_the_end(world, scenario);
     }
 }

@@ -189,6 +189,29 @@ pub(super) struct Storm {
     pub per_cent: u64,
 }
 
+/// An event source mapping: how it polls its queue, and how many invocations it allows at a time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mapping {
+    /// How many messages an invocation gets at most.
+    pub batch: usize,
+    /// The longest time between two polls, in milliseconds.
+    pub poll_ms: u64,
+    /// How many invocations it allows at first.
+    pub first: usize,
+    /// How soon it allows one more while all are in use.
+    pub one_more: Duration,
+    /// How many it allows in the end.
+    pub most: usize,
+}
+
+impl Mapping {
+    /// `BatchSize` of `template.yaml`, and so many invocations from the start.
+    pub(super) fn of(concurrency: usize) -> Self {
+        let (first, most) = (concurrency, concurrency);
+        Self { batch: 10, poll_ms: 40, first, one_more: Duration::ZERO, most }
+    }
+}
+
 /// A whole run.
 #[derive(Clone, Debug)]
 pub(super) struct Scenario {
@@ -204,8 +227,8 @@ pub(super) struct Scenario {
     pub storms: Vec<Storm>,
     /// Of how many invocations in a hundred the environment dies.
     pub crashes: u64,
-    /// How many invocations there may be at a time.
-    pub concurrency: usize,
+    /// How the queue is polled.
+    pub mapping: Mapping,
     /// Of how many messages in a hundred a copy comes.
     pub copies: u64,
     /// When the last fault ends.
@@ -225,9 +248,9 @@ impl Scenario {
         let storms =
             if calm { Vec::new() } else { (0..dice.index(4)).map(|_| storm(&mut dice, end)).collect() };
         let crashes = if calm { 0 } else { dice.choose(&[0, 0, 5, 15, 30]) };
-        let concurrency = if calm { 1000 } else { dice.choose(&[1, 2, 5, 1000, 1000]) };
+        let mapping = Mapping::of(if calm { 1000 } else { dice.choose(&[1, 2, 5, 1000, 1000]) });
         let copies = dice.choose(&[0, 0, 5, 30]);
-        Self { calm, receivers, posts, calls, storms, crashes, concurrency, copies, end }
+        Self { calm, receivers, posts, calls, storms, crashes, mapping, copies, end }
     }
 }
 
@@ -334,7 +357,8 @@ const KINDS: [Kind; 8] = [
     ("payments", "pix_payment", "v4", "RCVD", "ACCP", "payments/v4/pix/payments", "s-", false),
 ];
 
-fn change(dice: &mut Dice, client: usize, number: u32, event: Duration) -> Change {
+/// Draws a state change.
+pub(super) fn change(dice: &mut Dice, client: usize, number: u32, event: Duration) -> Change {
     let (api, name, version, from, to, path, prefix, event_type) = dice.choose(&KINDS);
     let resource = format!("{prefix}{number}");
     let instant = World::instant(event);

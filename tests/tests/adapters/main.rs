@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod rows;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
@@ -14,15 +16,15 @@ use aws_config::SdkConfig;
 use aws_sdk_sqs::types::Message;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use tests::aws::{Aws, LEDGER, NOTIFICATIONS, QueueSettings, UNDELIVERED};
+use tests::aws::{Aws, DIRECTORY, LEDGER, NOTIFICATIONS, QueueSettings, RECEIVERS, UNDELIVERED};
 use tests::world::{now, tag};
 use tokio::time::sleep;
-use webhook::aws::{AttemptRecord, Begin, Cancel, Ledger, Queues, dynamodb, sqs};
+use webhook::aws::{AttemptRecord, Begin, Cancel, Ledger, Queues, dynamodb, secrets_manager, sqs};
 use webhook::delivery::{AttemptMessage, AttemptNumber, Status};
 use webhook::edge::Chance;
 use webhook::notification::{InteractionId, StateChange};
 
-/// Two queues, the first with a redrive after two receives, and a table. The local stack wants a function, which nobody calls.
+/// Two queues, the first with a redrive after two receives, three tables and a secret. The local stack wants a function, which nobody calls.
 const TEMPLATE: &str = "
 AWSTemplateFormatVersion: '2010-09-09'
 Transform: AWS::Serverless-2016-10-31
@@ -53,10 +55,26 @@ Resources:
       KeySchema:
         - { AttributeName: partition, KeyType: HASH }
         - { AttributeName: notification, KeyType: RANGE }
+  Receivers:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{ AttributeName: client_id, AttributeType: S }]
+      KeySchema: [{ AttributeName: client_id, KeyType: HASH }]
+  Directory:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{ AttributeName: name, AttributeType: S }]
+      KeySchema: [{ AttributeName: name, KeyType: HASH }]
+  Secret: { Type: AWS::SecretsManager::Secret }
 Outputs:
   Notifications: { Value: !Ref Notifications }
   Undelivered: { Value: !Ref Undelivered }
   Ledger: { Value: !Ref Ledger }
+  Receivers: { Value: !Ref Receivers }
+  Directory: { Value: !Ref Directory }
+  Secret: { Value: !Ref Secret }
 ";
 
 /// An AWS, with the names of what the suite uses.
@@ -65,15 +83,31 @@ struct Place {
     notifications: String,
     undelivered: String,
     ledger: String,
+    receivers: String,
+    directory: String,
+    /// Holds [`SECRET`].
+    secret: String,
 }
+
+/// What the secret holds.
+const SECRET: &str = "an identity, and what else there is";
 
 #[tokio::test]
 async fn the_model_does_what_the_adapters_expect() {
     let aws = Aws::default();
     let redrive = Some((UNDELIVERED.to_owned(), 2));
     aws.set_up(NOTIFICATIONS, QueueSettings { redrive, ..QueueSettings::default() });
-    let [notifications, undelivered, ledger] = [NOTIFICATIONS, UNDELIVERED, LEDGER].map(str::to_owned);
-    suite(&Place { sdk: aws.sdk_config().await, notifications, undelivered, ledger }).await;
+    aws.put_secret("secret", SECRET);
+    let place = Place {
+        sdk: aws.sdk_config().await,
+        notifications: NOTIFICATIONS.to_owned(),
+        undelivered: UNDELIVERED.to_owned(),
+        ledger: LEDGER.to_owned(),
+        receivers: RECEIVERS.to_owned(),
+        directory: DIRECTORY.to_owned(),
+        secret: "secret".to_owned(),
+    };
+    suite(&place).await;
 }
 
 #[tokio::test]
@@ -94,7 +128,12 @@ async fn ministack_does_what_the_adapters_expect() {
         notifications: name("Notifications"),
         undelivered: name("Undelivered"),
         ledger: name("Ledger"),
+        receivers: name("Receivers"),
+        directory: name("Directory"),
+        secret: name("Secret"),
     };
+    let put = secrets_manager(&place.sdk).put_secret_value().secret_id(&place.secret).secret_string(SECRET);
+    put.send().await.unwrap();
     suite(&place).await;
     stack.stop().await.unwrap();
 }
@@ -106,6 +145,7 @@ async fn suite(place: &Place) {
     messages_are_sent_hidden_let_go_and_deleted(place).await;
     a_delayed_message_comes_later(place).await;
     what_is_received_too_often_is_moved(place).await;
+    rows::suite(place).await;
 }
 
 fn message() -> AttemptMessage {

@@ -1,0 +1,204 @@
+//! What is read by one key: registrations with their marks, fetched documents, secrets.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::{SignedDuration, Timestamp};
+use tests::world::{now, tag};
+use webhook::address::AddressPolicy;
+use webhook::aws::{
+    DirectoryTable, Document, RECEIVER_COPY_LIVES, Receivers, SecretError, Secrets, dynamodb, secrets_manager,
+};
+use webhook::delivery::{AttemptNumber, SlowMark};
+use webhook::directory::{Receiver, Registration, Settings};
+use webhook::edge::Clock;
+use webhook::notification::ClientId;
+
+use super::{Place, SECRET};
+
+pub(super) async fn suite(place: &Place) {
+    a_registration_is_put_where_there_is_none_and_in_the_place_of_its_own_predecessor_alone(place).await;
+    a_copy_of_a_receiver_serves_a_first_attempt_until_it_is_old_and_a_later_one_never(place).await;
+    a_mark_is_made_claimed_and_taken_away_once_and_outlives_a_registration(place).await;
+    a_mark_never_brings_a_removed_row_back(place).await;
+    a_document_is_kept_with_its_age_and_may_be_deleted_after_its_life(place).await;
+    a_document_is_put_new_once(place).await;
+    a_piece_of_work_is_claimed_once_in_its_time(place).await;
+    a_secret_has_a_text_and_one_that_is_not_there_is_empty(place).await;
+}
+
+fn client() -> ClientId {
+    tag("itp").parse().unwrap()
+}
+
+fn registration(client_id: &ClientId, path: &str, revision: u64) -> Registration {
+    let base_uri = format!("https://itp.example/{path}");
+    Registration {
+        client_id: client_id.clone(),
+        base_uri: Some(base_uri.clone()),
+        webhook_uris: vec![base_uri],
+        settings: Settings::default(),
+        registered_at: now(),
+        notifies_since: Some(now()),
+        warnings: Vec::new(),
+        origin: None,
+        suspension: None,
+        revision,
+    }
+}
+
+/// The receivers as one environment knows them.
+fn receivers(place: &Place, clock: Clock) -> Receivers {
+    Receivers::new(dynamodb(&place.sdk), place.receivers.clone(), AddressPolicy::Public, clock)
+}
+
+async fn found(receivers: &Receivers, client_id: &ClientId) -> Receiver {
+    receivers.find(client_id).await.unwrap().unwrap()
+}
+
+async fn a_registration_is_put_where_there_is_none_and_in_the_place_of_its_own_predecessor_alone(
+    place: &Place,
+) {
+    let (receivers, client_id) = (receivers(place, Clock::system()), client());
+    let [first, second, other] =
+        [("a", 1), ("b", 2), ("c", 2)].map(|(path, revision)| registration(&client_id, path, revision));
+    assert_eq!(receivers.registration(&client_id).await.unwrap(), None);
+    assert!(!receivers.put(&second, Some(&first)).await.unwrap(), "there is none to take the place of");
+    assert!(receivers.put(&first, None).await.unwrap());
+    assert!(!receivers.put(&other, None).await.unwrap(), "there is one");
+    assert!(receivers.put(&second, Some(&first)).await.unwrap());
+    assert!(!receivers.put(&other, Some(&first)).await.unwrap(), "another has taken its place");
+    assert_eq!(receivers.registration(&client_id).await.unwrap(), Some(second));
+    for _ in 0..2 {
+        receivers.delete(&client_id).await.unwrap();
+        assert_eq!(receivers.registration(&client_id).await.unwrap(), None);
+    }
+}
+
+async fn a_copy_of_a_receiver_serves_a_first_attempt_until_it_is_old_and_a_later_one_never(place: &Place) {
+    let start = now();
+    let passed = Arc::new(AtomicI64::new(0));
+    let clock = Clock::from_fn({
+        let passed = Arc::clone(&passed);
+        move || start + SignedDuration::from_millis(passed.load(Ordering::Relaxed))
+    });
+    let (receivers, client_id) = (receivers(place, clock), client());
+    let [first, second] = [("a", 1), ("b", 2)].map(|(path, number)| registration(&client_id, path, number));
+    assert_eq!(receivers.find(&client_id).await.unwrap(), None);
+    receivers.put(&first, None).await.unwrap();
+    assert_eq!(found(&receivers, &client_id).await.base_uri.as_str(), "https://itp.example/a");
+    receivers.put(&second, Some(&first)).await.unwrap();
+    let lives = i64::try_from(RECEIVER_COPY_LIVES.as_millis()).unwrap();
+    for (after, path) in [(lives - 1, "a"), (lives, "b")] {
+        passed.store(after, Ordering::Relaxed);
+        let base_uri = found(&receivers, &client_id).await.base_uri;
+        assert_eq!(base_uri.as_str(), format!("https://itp.example/{path}"), "after {after} ms");
+    }
+    receivers.delete(&client_id).await.unwrap();
+    let later = AttemptNumber::FIRST.next().unwrap();
+    assert!(receivers.find_for(&client_id, AttemptNumber::FIRST).await.unwrap().is_some());
+    assert!(receivers.find_for(&client_id, later).await.unwrap().is_none());
+}
+
+async fn a_mark_is_made_claimed_and_taken_away_once_and_outlives_a_registration(place: &Place) {
+    let [ours, theirs] = [(), ()].map(|()| receivers(place, Clock::system()));
+    let (client_id, now) = (client(), now());
+    let first = registration(&client_id, "a", 1);
+    ours.put(&first, None).await.unwrap();
+    let receiver = found(&ours, &client_id).await;
+    let mark = SlowMark::new(receiver.base_uri.as_str(), now);
+    assert!(ours.mark_slow(&receiver, mark.clone(), now).await.unwrap());
+    assert!(!theirs.mark_slow(&receiver, mark.clone(), now).await.unwrap(), "it has one that holds");
+    let settings = Settings { notify_optional: true, ..Settings::default() };
+    let second = Registration { settings, revision: 2, ..first.clone() };
+    assert!(ours.put(&second, Some(&first)).await.unwrap(), "a mark is in the way of no registration");
+
+    let others = receivers(place, Clock::system());
+    found(&others, &client_id).await;
+    let seen = others.slow_mark(&receiver, now).unwrap();
+    assert_eq!(millis(&seen), millis(&mark), "whoever reads the row knows the mark");
+    let later = now + SignedDuration::from_secs(20);
+    assert!(ours.claim_probe(&receiver, &seen, later).await.unwrap());
+    assert!(!others.claim_probe(&receiver, &seen, later).await.unwrap(), "another has claimed it");
+
+    assert!(ours.unmark_slow(&receiver, later).await.unwrap());
+    assert!(!others.unmark_slow(&receiver, later).await.unwrap(), "another has taken it away");
+    assert!(!ours.claim_probe(&receiver, &seen, later).await.unwrap(), "there is none");
+    assert!(
+        others.mark_slow(&receiver, SlowMark::new(receiver.base_uri.as_str(), later), later).await.unwrap()
+    );
+    assert_eq!(ours.registration(&client_id).await.unwrap(), Some(second));
+}
+
+fn millis(mark: &SlowMark) -> (i64, i64) {
+    (mark.slow_until.as_millisecond(), mark.probe_after.as_millisecond())
+}
+
+async fn a_mark_never_brings_a_removed_row_back(place: &Place) {
+    let (receivers, client_id, now) = (receivers(place, Clock::system()), client(), now());
+    receivers.put(&registration(&client_id, "a", 1), None).await.unwrap();
+    let receiver = found(&receivers, &client_id).await;
+    let mark = SlowMark::new(receiver.base_uri.as_str(), now);
+    receivers.delete(&client_id).await.unwrap();
+    assert!(!receivers.mark_slow(&receiver, mark.clone(), now).await.unwrap());
+    assert!(!receivers.claim_probe(&receiver, &mark, now).await.unwrap());
+    assert!(!receivers.unmark_slow(&receiver, now).await.unwrap());
+    // A row of a mark alone would be an error.
+    assert_eq!(receivers.registration(&client_id).await.unwrap(), None);
+}
+
+fn table(place: &Place) -> DirectoryTable {
+    DirectoryTable::new(dynamodb(&place.sdk), place.directory.clone())
+}
+
+fn document(text: &str, etag: Option<&str>) -> Document {
+    let fetched_at: Timestamp = "2026-06-01T00:00:00Z".parse().unwrap();
+    let fresh_until = fetched_at + SignedDuration::from_mins(5);
+    Document { bytes: text.as_bytes().to_vec(), fetched_at, fresh_until, etag: etag.map(str::to_owned) }
+}
+
+async fn a_document_is_kept_with_its_age_and_may_be_deleted_after_its_life(place: &Place) {
+    let (table, name, hour) = (table(place), tag("jwks"), SignedDuration::from_hours(1));
+    assert_eq!(table.get(&name).await.unwrap(), None);
+    let (first, second) = (document("\u{0} one", Some("\"1\"")), document("another", None));
+    table.put(&name, &first, hour).await.unwrap();
+    assert_eq!(table.get(&name).await.unwrap(), Some(first));
+    table.put(&name, &second, hour).await.unwrap();
+    assert_eq!(table.get(&name).await.unwrap(), Some(second), "an etag does not outlive its document");
+    assert_eq!(expires_at(place, &name).await, "1780275600", "an hour after it was fetched");
+}
+
+/// The attribute by which DynamoDB deletes a row; `template.yaml` names it, and seconds since 1970 are what DynamoDB reads.
+async fn expires_at(place: &Place, name: &str) -> String {
+    let key = aws_sdk_dynamodb::types::AttributeValue::S(name.to_owned());
+    let get = dynamodb(&place.sdk).get_item().table_name(&place.directory).key("name", key);
+    let row = get.send().await.unwrap().item.unwrap();
+    row["expires_at"].as_n().unwrap().clone()
+}
+
+async fn a_document_is_put_new_once(place: &Place) {
+    let (table, name, hour) = (table(place), tag("first-use"), SignedDuration::from_hours(1));
+    let (first, second) = (document("one", Some("1")), document("another", None));
+    assert_eq!(table.put_new(&name, &first, hour).await.unwrap(), None);
+    assert_eq!(table.put_new(&name, &second, hour).await.unwrap(), Some(first.clone()));
+    assert_eq!(table.get(&name).await.unwrap(), Some(first));
+}
+
+async fn a_piece_of_work_is_claimed_once_in_its_time(place: &Place) {
+    let (table, name, minute) = (table(place), tag("work"), SignedDuration::from_mins(1));
+    let start = now();
+    for (second, is_claimed) in [(0, true), (59, false), (61, true), (62, false)] {
+        let at = start + SignedDuration::from_secs(second);
+        assert_eq!(table.claim(&name, at, minute).await.unwrap(), is_claimed, "after {second} s");
+    }
+    assert_eq!(table.get(&name).await.unwrap(), None, "a claim is no document");
+}
+
+async fn a_secret_has_a_text_and_one_that_is_not_there_is_empty(place: &Place) {
+    let secrets = Secrets::new(secrets_manager(&place.sdk));
+    assert_eq!(secrets.text(&place.secret).await.unwrap(), SECRET);
+    // MiniStack answers "" for a secret that was made and never put, where AWS says that there is none.
+    let missing = format!("{}-of-nobody", place.secret);
+    let text = secrets.text(&missing).await;
+    assert!(matches!(&text, Err(SecretError::Empty { arn }) if *arn == missing), "{text:?}");
+}
