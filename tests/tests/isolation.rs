@@ -7,7 +7,7 @@ use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -19,7 +19,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::aws::{Call, Fault, Functions, NOTIFICATIONS, PKI, RECEIVERS, kept, verdicts};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 use webhook::address::AddressPolicy;
 use webhook::aws::RECEIVER_COPY_LIVES;
 use webhook::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, IMPATIENT};
@@ -36,13 +36,23 @@ const NOTHING: [usize; 0] = [];
 struct Host {
     /// Refuses connections, at once; else it accepts them and says nothing more.
     refuses: AtomicBool,
+    /// Breaks accepted connections off so many seconds later, if any.
+    breaks_after_s: AtomicU64,
     opened: AtomicUsize,
     open: AtomicUsize,
     most_open: AtomicUsize,
 }
 
-/// A connection on which nothing ever comes.
-struct Silent(Arc<Host>);
+/// A connection on which nothing ever comes, unless it breaks off.
+struct Silent(Arc<Host>, Option<Pin<Box<Sleep>>>);
+
+impl Silent {
+    fn new(host: Arc<Host>) -> Self {
+        let breaks_after = Duration::from_secs(host.breaks_after_s.load(Ordering::Relaxed));
+        let breaks = (!breaks_after.is_zero()).then(|| Box::pin(tokio::time::sleep(breaks_after)));
+        Self(host, breaks)
+    }
+}
 
 impl Drop for Silent {
     fn drop(&mut self) {
@@ -51,8 +61,12 @@ impl Drop for Silent {
 }
 
 impl AsyncRead for Silent {
-    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Poll::Pending
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.1.as_mut().map_or(Poll::Pending, |breaks| breaks.as_mut().poll(cx)).map(Ok)
     }
 }
 
@@ -85,7 +99,7 @@ fn network(host: &Arc<Host>) -> Network {
                 }
                 let open = host.open.fetch_add(1, Ordering::Relaxed) + 1;
                 host.most_open.fetch_max(open, Ordering::Relaxed);
-                Ok(Box::new(Silent(host)) as Box<dyn Transport>)
+                Ok(Box::new(Silent::new(host)) as Box<dyn Transport>)
             }
         },
     )
@@ -190,6 +204,24 @@ async fn three_attempts_that_run_out_shorten_those_of_all_environments() {
         assert_eq!(bench.attempt_and_pass(environment).await, IMPATIENT);
     }
     assert_eq!((bench.writes(), bench.host.opened.load(Ordering::Relaxed)), (0, 6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_fails_after_ten_seconds_hangs_like_one_that_is_silent() {
+    const SLOW: Duration = Duration::from_secs(10);
+    let bench = Bench::new().await;
+    let environment = bench.environment().await;
+    bench.host.breaks_after_s.store(SLOW.as_secs(), Ordering::Relaxed);
+    for _ in 0..3 {
+        assert_eq!(bench.attempt_and_pass(&environment).await, SLOW);
+    }
+    assert!(bench.is_marked());
+    assert_eq!(bench.attempt_and_pass(&environment).await, IMPATIENT);
+    // Nor does a probe that fails as slowly clear the mark.
+    bench.pass(Duration::from_secs(20));
+    assert_eq!(bench.attempt_and_pass(&environment).await, SLOW);
+    assert!(bench.is_marked());
+    assert_eq!(bench.attempt_and_pass(&environment).await, IMPATIENT);
 }
 
 #[tokio::test(start_paused = true)]

@@ -135,7 +135,9 @@ impl Dispatch {
         if !self.begin(message, &record).await? {
             return Ok(());
         }
+        let began = Instant::now();
         let exchange = client.post(notification, id, within).await;
+        let took = began.elapsed();
         drop(place);
         let outcome = exchange.outcome(id, &receiver.settings);
         let ended = self.clock.now();
@@ -148,7 +150,7 @@ impl Dispatch {
             record.tls = Some(handshake.tls);
         }
         log(message, &record, &outcome, revocation, within);
-        let learnt = self.learn(receiver, &outcome, within);
+        let learnt = self.learn(receiver, &outcome, (within, took));
         let recorded = async {
             match outcome {
                 Outcome::Delivered { .. } => self.ledger.delivered(message, &record).await,
