@@ -18,7 +18,7 @@ use tests::aws::{Aws, LEDGER, NOTIFICATIONS, QueueSettings, UNDELIVERED};
 use tests::world::{now, tag};
 use tokio::time::sleep;
 use webhook::aws::{AttemptRecord, Begin, Cancel, Ledger, Queues, dynamodb, sqs};
-use webhook::delivery::{AttemptMessage, AttemptNumber, Status};
+use webhook::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Status};
 use webhook::edge::Chance;
 use webhook::notification::{InteractionId, StateChange};
 
@@ -121,6 +121,7 @@ fn record(message: &AttemptMessage, attempt: AttemptNumber, started: Timestamp) 
         attempt,
         interaction_id: InteractionId::new(message.notification.partition(), &Chance::system()),
         started,
+        within: EXCHANGE_DEADLINE,
         ended: None,
         base_uri: "https://itp.example".to_owned(),
         outcome: None,

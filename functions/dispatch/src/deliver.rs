@@ -125,6 +125,7 @@ impl Dispatch {
             attempt: message.attempt,
             interaction_id: id,
             started: self.clock.now(),
+            within,
             ended: None,
             base_uri: receiver.base_uri.to_string(),
             outcome: None,
@@ -149,7 +150,7 @@ impl Dispatch {
             record.peer = Some(handshake.peer);
             record.tls = Some(handshake.tls);
         }
-        log(message, &record, &outcome, revocation, within);
+        log(message, &record, &outcome, revocation);
         let learnt = self.learn(receiver, &outcome, (within, took));
         let recorded = async {
             match outcome {
@@ -285,7 +286,6 @@ fn log(
     record: &AttemptRecord,
     outcome: &Outcome,
     revocation: Option<&'static str>,
-    within: Duration,
 ) {
     let event = message.change.event_instant.timestamp();
     let (findings, fault) = match outcome {
@@ -305,7 +305,7 @@ fn log(
         fault,
         status = record.status,
         duration_ms = record.ended.map(|ended| millis(ended.duration_since(record.started))),
-        deadline_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX),
+        deadline_ms = u64::try_from(record.within.as_millis()).unwrap_or(u64::MAX),
         since_event_ms = millis(record.started.duration_since(event)),
         late = first && message.replay_of.is_none() && is_late(event, record.started),
         replay_of = message.replay_of.as_ref().map(tracing::field::display),

@@ -9,6 +9,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BoxError, SdkError};
@@ -59,6 +60,8 @@ pub struct AttemptRecord {
     pub interaction_id: InteractionId,
     /// When it started.
     pub started: Timestamp,
+    /// How long it may take.
+    pub within: Duration,
     /// When it ended.
     pub ended: Option<Timestamp>,
     /// Where it went.
@@ -310,6 +313,7 @@ impl AttemptRecord {
         let mut map = HashMap::from([
             ("interaction_id".to_owned(), text(self.interaction_id)),
             ("started_at".to_owned(), millis(self.started)),
+            ("deadline_ms".to_owned(), number(i64::try_from(self.within.as_millis()).unwrap_or(i64::MAX))),
             ("base_uri".to_owned(), text(&self.base_uri)),
         ]);
         let optional = [
