@@ -830,8 +830,27 @@ mod dispatch {
         bench.functions.hands.advance(VISIBILITY);
         assert_eq!(bench.kept(&third).await, NOTHING);
         assert_eq!(bench.row(&third).text("status"), "undelivered");
-        assert_eq!(bench.functions.aws.undelivered_rows().len(), 1);
+        let rows = bench.functions.aws.undelivered_rows();
+        assert_eq!(rows.len(), 1);
+        assert_eq!(rows[0].text("outcome"), "interrupted");
         assert_eq!(bench.twin.count(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_listing_that_is_written_again_keeps_what_was_known_of_the_last_attempt() {
+        let bench = Bench::new("503").await;
+        let third = bench.after_failures(2).await;
+        bench.functions.aws.fails_where("UpdateItem", writes("undelivered"), Fault::DENIED);
+        assert_eq!(bench.kept(&third).await, [0]);
+        let listed = bench.functions.aws.undelivered_rows();
+        assert_eq!(listed[0].text("outcome"), "server_error");
+
+        bench.functions.aws.recovers();
+        bench.functions.hands.advance(LEASE);
+        assert_eq!(bench.kept(&third).await, NOTHING);
+        assert_eq!(bench.row(&third).text("status"), "undelivered");
+        let again = bench.functions.aws.undelivered_rows();
+        assert!(again.contains(&listed[0]), "{again:?}");
     }
 
     #[tokio::test]
