@@ -3,7 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -303,6 +302,26 @@ async fn of_two_that_want_to_see_at_the_same_instant_one_may() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_claim_that_was_refused_makes_the_next_attempt_look_at_the_row() {
+    let bench = Bench::new().await;
+    let (one, other) = (bench.environment().await, bench.environment().await);
+    bench.mark(&one).await;
+    bench.pass(Duration::from_secs(20));
+    let held = bench.functions.aws.holds_back("UpdateItem", RECEIVERS);
+    let (behind, ()) = tokio::join!(bench.attempt(&one), async {
+        held.arrived().await;
+        // The other one is faster, and finds that it responds again.
+        bench.host.refuses.store(true, Ordering::Relaxed);
+        bench.attempt(&other).await;
+        bench.host.refuses.store(false, Ordering::Relaxed);
+        held.release();
+    });
+    assert_eq!(behind, IMPATIENT);
+    assert!(!bench.is_marked());
+    assert!(is_full(&bench.attempt(&one).await));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_receiver_that_responds_again_has_all_the_time_again_for_one_write() {
     let bench = Bench::new().await;
     let (one, other) = (bench.environment().await, bench.environment().await);
@@ -490,12 +509,16 @@ async fn whatever_is_queued_is_in_the_group_of_its_receiver() {
 #[tokio::test(start_paused = true)]
 async fn a_silent_connection_is_what_this_bench_takes_it_for() {
     // Else the tests above would prove nothing.
-    let nothing = tokio::time::timeout(EXCHANGE_DEADLINE, pending::<()>()).await;
-    assert!(nothing.is_err());
     let bench = Bench::new().await;
     let environment = bench.environment().await;
-    let message = bench.message();
-    kept(&environment, &[message.to_json()]).await;
-    let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
-    assert_eq!(row.attempt(1, "outcome"), "timeout");
+    for (within, marks) in [(EXCHANGE_DEADLINE, true), (IMPATIENT, false)] {
+        let message = bench.message();
+        kept(&environment, &[message.to_json()]).await;
+        let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
+        assert_eq!(row.attempt(1, "outcome"), "timeout");
+        assert_eq!(row.attempt(1, "deadline_ms"), within.as_millis().to_string());
+        if marks {
+            bench.mark(&environment).await;
+        }
+    }
 }
