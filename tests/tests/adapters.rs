@@ -167,7 +167,7 @@ async fn a_failed_attempt_is_followed_by_the_next_alone(place: &Place) {
 
 async fn what_was_never_begun_is_cancelled_and_begins_no_more(place: &Place) {
     let (ledger, message) = (ledger(place), message());
-    assert_eq!(ledger.cancelled(&message, "no_receiver", now()).await.unwrap(), Cancel::Ended);
+    assert_eq!(ledger.cancelled(&message, "no_receiver", now()).await.unwrap(), Cancel::Cancelled);
     let first = record(&message, AttemptNumber::FIRST, now());
     assert_eq!(status_after(&ledger, &message, &first).await, Status::Cancelled);
 }

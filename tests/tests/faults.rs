@@ -197,8 +197,8 @@ mod dispatch {
     use serde_json::{Value, json};
     use tests::aws::{Call, Fault, Functions, LEDGER, Message, NOTIFICATIONS, PKI, Row, UNDELIVERED, kept};
     use tokio::time::Instant;
-    use webhook::aws::{CALL_TIMEOUT, RECEIVER_COPY_LIVES, UndeliveredRows, dynamodb};
-    use webhook::delivery::{AttemptMessage, AttemptNumber, Hour, LEASE};
+    use webhook::aws::{CALL_TIMEOUT, Cancel, RECEIVER_COPY_LIVES, UndeliveredRows, dynamodb};
+    use webhook::delivery::{AttemptMessage, AttemptNumber, Hour, LEASE, Status};
     use webhook::notification::{Endpoint, StateChange};
 
     const CLIENT: &str = "itp-1";
@@ -912,6 +912,27 @@ mod dispatch {
         assert_eq!(bench.kept(&message).await, NOTHING);
         assert_eq!(bench.row(&message), row);
         assert_eq!(bench.twin.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_had_ended_before_its_receiver_was_removed_is_not_cancelled() {
+        let cases = [("202", 0, Status::Delivered), ("503", 2, Status::Undelivered)];
+        for (answers, failures, ended) in cases {
+            let bench = Bench::new(answers).await;
+            let last = bench.after_failures(failures).await;
+            assert_eq!(bench.kept(&last).await, NOTHING);
+            let row = bench.row(&last);
+            bench.functions.remove(CLIENT).await;
+            let now = bench.functions.hands.now();
+            let cancelled = bench.dispatch.ledger.cancelled(&last, "no_receiver", now).await.unwrap();
+            assert_eq!(cancelled, Cancel::EndedBefore(ended));
+            assert_eq!(bench.kept(&last).await, NOTHING);
+            assert_eq!(bench.row(&last), row);
+        }
+        let bench = Bench::new("202").await;
+        let (message, now) = (bench.payment(), bench.functions.hands.now());
+        let cancelled = bench.dispatch.ledger.cancelled(&message, "no_receiver", now).await.unwrap();
+        assert_eq!(cancelled, Cancel::Cancelled);
     }
 
     #[tokio::test]

@@ -100,7 +100,11 @@ impl Dispatch {
 
     async fn cancel(&self, message: &AttemptMessage, reason: &'static str) -> Result<(), Fault> {
         match self.ledger.cancelled(message, reason, self.clock.now()).await? {
-            Cancel::Ended => {}
+            Cancel::Cancelled => {}
+            Cancel::EndedBefore(status) => {
+                log_copy(message, status);
+                return Ok(());
+            }
             Cancel::InProgress(lease_until) => return Err(Fault::InProgress(lease_until)),
         }
         tracing::info!(
@@ -190,12 +194,7 @@ impl Dispatch {
         };
         match resolve(&progress, message.attempt, message.before_failed_at(), record.started) {
             Resolution::Done => {
-                tracing::info!(
-                    notification_id = %message.notification,
-                    attempt = message.attempt.get(),
-                    status = progress.status.as_str(),
-                    "A copy of a message is dropped."
-                );
+                log_copy(message, progress.status);
                 Ok(false)
             }
             Resolution::InProgress => Err(Fault::InProgress(progress.lease_until)),
@@ -278,6 +277,15 @@ impl Dispatch {
         );
         Ok(())
     }
+}
+
+fn log_copy(message: &AttemptMessage, status: Status) {
+    tracing::info!(
+        notification_id = %message.notification,
+        attempt = message.attempt.get(),
+        status = status.as_str(),
+        "A copy of a message is dropped."
+    );
 }
 
 /// Writes the one line of an attempt: identifiers and codes, nothing of the body.
