@@ -576,6 +576,8 @@ mod dispatch {
         assert_eq!(bench.kept(&bench.payment_of("b", "p-0")).await, NOTHING);
         bench.functions.put_identities(&[(A, &identity("a2.example", 90)), (B, &b)]);
         bench.look_again().await;
+        // Connections are kept by the same clock, and for seconds only.
+        bench.functions.hands.advance(SignedDuration::from_mins(-15));
         assert_eq!(bench.kept(&bench.payment_of("b", "p-1")).await, NOTHING);
         assert_eq!(bench.twin.connections().accepted, 1);
         assert_eq!(bench.kept(&bench.payment_of("a", "p-2")).await, NOTHING);
