@@ -14,7 +14,7 @@ use futures_util::future::{join_all, try_join_all};
 use jiff::SignedDuration;
 use tokio::time::{Instant, timeout};
 use webhook::aws::{AttemptRecord, Begin, Ledger, UndeliveredRows, dynamodb};
-use webhook::delivery::{AttemptMessage, AttemptNumber, Failure, Hour, Status};
+use webhook::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Failure, Hour, Status};
 use webhook::edge::Chance;
 use webhook::notification::{Endpoint, InteractionId, StateChange};
 
@@ -234,6 +234,7 @@ async fn third(world: &World, first: &AttemptMessage) -> Result<AttemptMessage> 
             attempt,
             interaction_id: InteractionId::new(first.notification.partition(), &Chance::system()),
             started: now(),
+            within: EXCHANGE_DEADLINE,
             ended: None,
             base_uri: "https://localhost".to_owned(),
             outcome: None,

@@ -197,8 +197,8 @@ mod dispatch {
     use serde_json::{Value, json};
     use tests::aws::{Call, Fault, Functions, LEDGER, Message, NOTIFICATIONS, PKI, Row, UNDELIVERED, kept};
     use tokio::time::Instant;
-    use webhook::aws::{CALL_TIMEOUT, RECEIVER_COPY_LIVES, UndeliveredRows, dynamodb};
-    use webhook::delivery::{AttemptMessage, AttemptNumber, Hour, LEASE};
+    use webhook::aws::{CALL_TIMEOUT, Cancel, RECEIVER_COPY_LIVES, UndeliveredRows, dynamodb};
+    use webhook::delivery::{AttemptMessage, AttemptNumber, Hour, LEASE, Status};
     use webhook::notification::{Endpoint, StateChange};
 
     const CLIENT: &str = "itp-1";
@@ -576,6 +576,8 @@ mod dispatch {
         assert_eq!(bench.kept(&bench.payment_of("b", "p-0")).await, NOTHING);
         bench.functions.put_identities(&[(A, &identity("a2.example", 90)), (B, &b)]);
         bench.look_again().await;
+        // Connections are kept by the same clock, and for seconds only.
+        bench.functions.hands.advance(SignedDuration::from_mins(-15));
         assert_eq!(bench.kept(&bench.payment_of("b", "p-1")).await, NOTHING);
         assert_eq!(bench.twin.connections().accepted, 1);
         assert_eq!(bench.kept(&bench.payment_of("a", "p-2")).await, NOTHING);
@@ -830,8 +832,27 @@ mod dispatch {
         bench.functions.hands.advance(VISIBILITY);
         assert_eq!(bench.kept(&third).await, NOTHING);
         assert_eq!(bench.row(&third).text("status"), "undelivered");
-        assert_eq!(bench.functions.aws.undelivered_rows().len(), 1);
+        let rows = bench.functions.aws.undelivered_rows();
+        assert_eq!(rows.len(), 1);
+        assert_eq!(rows[0].text("outcome"), "interrupted");
         assert_eq!(bench.twin.count(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_listing_that_is_written_again_keeps_what_was_known_of_the_last_attempt() {
+        let bench = Bench::new("503").await;
+        let third = bench.after_failures(2).await;
+        bench.functions.aws.fails_where("UpdateItem", writes("undelivered"), Fault::DENIED);
+        assert_eq!(bench.kept(&third).await, [0]);
+        let listed = bench.functions.aws.undelivered_rows();
+        assert_eq!(listed[0].text("outcome"), "server_error");
+
+        bench.functions.aws.recovers();
+        bench.functions.hands.advance(LEASE);
+        assert_eq!(bench.kept(&third).await, NOTHING);
+        assert_eq!(bench.row(&third).text("status"), "undelivered");
+        let again = bench.functions.aws.undelivered_rows();
+        assert!(again.contains(&listed[0]), "{again:?}");
     }
 
     #[tokio::test]
@@ -893,6 +914,27 @@ mod dispatch {
         assert_eq!(bench.kept(&message).await, NOTHING);
         assert_eq!(bench.row(&message), row);
         assert_eq!(bench.twin.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_had_ended_before_its_receiver_was_removed_is_not_cancelled() {
+        let cases = [("202", 0, Status::Delivered), ("503", 2, Status::Undelivered)];
+        for (answers, failures, ended) in cases {
+            let bench = Bench::new(answers).await;
+            let last = bench.after_failures(failures).await;
+            assert_eq!(bench.kept(&last).await, NOTHING);
+            let row = bench.row(&last);
+            bench.functions.remove(CLIENT).await;
+            let now = bench.functions.hands.now();
+            let cancelled = bench.dispatch.ledger.cancelled(&last, "no_receiver", now).await.unwrap();
+            assert_eq!(cancelled, Cancel::EndedBefore(ended));
+            assert_eq!(bench.kept(&last).await, NOTHING);
+            assert_eq!(bench.row(&last), row);
+        }
+        let bench = Bench::new("202").await;
+        let (message, now) = (bench.payment(), bench.functions.hands.now());
+        let cancelled = bench.dispatch.ledger.cancelled(&message, "no_receiver", now).await.unwrap();
+        assert_eq!(cancelled, Cancel::Cancelled);
     }
 
     #[tokio::test]

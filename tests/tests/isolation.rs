@@ -3,11 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -19,7 +18,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::aws::{Call, Fault, Functions, NOTIFICATIONS, PKI, RECEIVERS, kept, verdicts};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 use webhook::address::AddressPolicy;
 use webhook::aws::RECEIVER_COPY_LIVES;
 use webhook::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, IMPATIENT};
@@ -36,13 +35,23 @@ const NOTHING: [usize; 0] = [];
 struct Host {
     /// Refuses connections, at once; else it accepts them and says nothing more.
     refuses: AtomicBool,
+    /// Breaks accepted connections off so many seconds later, if any.
+    breaks_after_s: AtomicU64,
     opened: AtomicUsize,
     open: AtomicUsize,
     most_open: AtomicUsize,
 }
 
-/// A connection on which nothing ever comes.
-struct Silent(Arc<Host>);
+/// A connection on which nothing ever comes, unless it breaks off.
+struct Silent(Arc<Host>, Option<Pin<Box<Sleep>>>);
+
+impl Silent {
+    fn new(host: Arc<Host>) -> Self {
+        let breaks_after = Duration::from_secs(host.breaks_after_s.load(Ordering::Relaxed));
+        let breaks = (!breaks_after.is_zero()).then(|| Box::pin(tokio::time::sleep(breaks_after)));
+        Self(host, breaks)
+    }
+}
 
 impl Drop for Silent {
     fn drop(&mut self) {
@@ -51,8 +60,12 @@ impl Drop for Silent {
 }
 
 impl AsyncRead for Silent {
-    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Poll::Pending
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.1.as_mut().map_or(Poll::Pending, |breaks| breaks.as_mut().poll(cx)).map(Ok)
     }
 }
 
@@ -85,7 +98,7 @@ fn network(host: &Arc<Host>) -> Network {
                 }
                 let open = host.open.fetch_add(1, Ordering::Relaxed) + 1;
                 host.most_open.fetch_max(open, Ordering::Relaxed);
-                Ok(Box::new(Silent(host)) as Box<dyn Transport>)
+                Ok(Box::new(Silent::new(host)) as Box<dyn Transport>)
             }
         },
     )
@@ -193,6 +206,24 @@ async fn three_attempts_that_run_out_shorten_those_of_all_environments() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_host_that_fails_after_ten_seconds_hangs_like_one_that_is_silent() {
+    const SLOW: Duration = Duration::from_secs(10);
+    let bench = Bench::new().await;
+    let environment = bench.environment().await;
+    bench.host.breaks_after_s.store(SLOW.as_secs(), Ordering::Relaxed);
+    for _ in 0..3 {
+        assert_eq!(bench.attempt_and_pass(&environment).await, SLOW);
+    }
+    assert!(bench.is_marked());
+    assert_eq!(bench.attempt_and_pass(&environment).await, IMPATIENT);
+    // Nor does a probe that fails as slowly clear the mark.
+    bench.pass(Duration::from_secs(20));
+    assert_eq!(bench.attempt_and_pass(&environment).await, SLOW);
+    assert!(bench.is_marked());
+    assert_eq!(bench.attempt_and_pass(&environment).await, IMPATIENT);
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_environment_learns_of_it_when_its_copy_of_the_receiver_has_aged() {
     let bench = Bench::new().await;
     let (one, other) = (bench.environment().await, bench.environment().await);
@@ -268,6 +299,26 @@ async fn of_two_that_want_to_see_at_the_same_instant_one_may() {
     // A second in which its claim was held back; then it was refused.
     assert_eq!(behind, Duration::from_secs(1) + IMPATIENT);
     assert_eq!(bench.writes(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_was_refused_makes_the_next_attempt_look_at_the_row() {
+    let bench = Bench::new().await;
+    let (one, other) = (bench.environment().await, bench.environment().await);
+    bench.mark(&one).await;
+    bench.pass(Duration::from_secs(20));
+    let held = bench.functions.aws.holds_back("UpdateItem", RECEIVERS);
+    let (behind, ()) = tokio::join!(bench.attempt(&one), async {
+        held.arrived().await;
+        // The other one is faster, and finds that it responds again.
+        bench.host.refuses.store(true, Ordering::Relaxed);
+        bench.attempt(&other).await;
+        bench.host.refuses.store(false, Ordering::Relaxed);
+        held.release();
+    });
+    assert_eq!(behind, IMPATIENT);
+    assert!(!bench.is_marked());
+    assert!(is_full(&bench.attempt(&one).await));
 }
 
 #[tokio::test(start_paused = true)]
@@ -458,12 +509,13 @@ async fn whatever_is_queued_is_in_the_group_of_its_receiver() {
 #[tokio::test(start_paused = true)]
 async fn a_silent_connection_is_what_this_bench_takes_it_for() {
     // Else the tests above would prove nothing.
-    let nothing = tokio::time::timeout(EXCHANGE_DEADLINE, pending::<()>()).await;
-    assert!(nothing.is_err());
     let bench = Bench::new().await;
     let environment = bench.environment().await;
-    let message = bench.message();
-    kept(&environment, &[message.to_json()]).await;
-    let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
-    assert_eq!(row.attempt(1, "outcome"), "timeout");
+    for within in [EXCHANGE_DEADLINE, EXCHANGE_DEADLINE, EXCHANGE_DEADLINE, IMPATIENT] {
+        let message = bench.message();
+        kept(&environment, &[message.to_json()]).await;
+        let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
+        assert_eq!(row.attempt(1, "outcome"), "timeout");
+        assert_eq!(row.attempt(1, "deadline_ms"), within.as_millis().to_string());
+    }
 }

@@ -52,7 +52,9 @@ fn write_attempt(out: &mut impl Write, attempt: &AttemptShown) -> io::Result<()>
     match attempt.ended_at {
         Some(ended) => {
             let took = ended.duration_since(attempt.started_at).as_millis();
-            writeln!(out, "    started   {}, took {took} ms", attempt.started_at)?;
+            let granted =
+                attempt.deadline_ms.map(|granted| format!(" of {granted} granted")).unwrap_or_default();
+            writeln!(out, "    started   {}, took {took} ms{granted}", attempt.started_at)?;
         }
         None => writeln!(out, "    started   {}, no end is recorded", attempt.started_at)?,
     }
@@ -96,6 +98,7 @@ mod tests {
             interaction_id: "339c89c7-469c-46be-a882-45a01e824cda".to_owned(),
             base_uri: "https://itp.example.com/kong3".to_owned(),
             started_at: "2026-11-22T10:15:30.4Z".parse().unwrap(),
+            deadline_ms: Some(15_000),
             ended_at: "2026-11-22T10:15:30.441Z".parse().ok(),
             outcome: Some("server_error".to_owned()),
             status: Some(503),
@@ -123,7 +126,7 @@ mod tests {
   accepted    2026-11-22T10:15:30.3Z
   attempt 1   server_error (HTTP 503)
     id        339c89c7-469c-46be-a882-45a01e824cda
-    started   2026-11-22T10:15:30.4Z, took 41 ms
+    started   2026-11-22T10:15:30.4Z, took 41 ms of 15000 granted
     to        https://itp.example.com/kong3
     address   203.0.113.7:443
     TLS       TLSv1_3 TLS13_AES_256_GCM_SHA384

@@ -100,7 +100,11 @@ impl Dispatch {
 
     async fn cancel(&self, message: &AttemptMessage, reason: &'static str) -> Result<(), Fault> {
         match self.ledger.cancelled(message, reason, self.clock.now()).await? {
-            Cancel::Ended => {}
+            Cancel::Cancelled => {}
+            Cancel::EndedBefore(status) => {
+                log_copy(message, status);
+                return Ok(());
+            }
             Cancel::InProgress(lease_until) => return Err(Fault::InProgress(lease_until)),
         }
         tracing::info!(
@@ -125,6 +129,7 @@ impl Dispatch {
             attempt: message.attempt,
             interaction_id: id,
             started: self.clock.now(),
+            within,
             ended: None,
             base_uri: receiver.base_uri.to_string(),
             outcome: None,
@@ -135,7 +140,9 @@ impl Dispatch {
         if !self.begin(message, &record).await? {
             return Ok(());
         }
+        let began = Instant::now();
         let exchange = client.post(notification, id, within).await;
+        let took = began.elapsed();
         drop(place);
         let outcome = exchange.outcome(id, &receiver.settings);
         let ended = self.clock.now();
@@ -147,8 +154,8 @@ impl Dispatch {
             record.peer = Some(handshake.peer);
             record.tls = Some(handshake.tls);
         }
-        log(message, &record, &outcome, revocation, within);
-        let learnt = self.learn(receiver, &outcome, within);
+        log(message, &record, &outcome, revocation);
+        let learnt = self.learn(receiver, &outcome, (within, took));
         let recorded = async {
             match outcome {
                 Outcome::Delivered { .. } => self.ledger.delivered(message, &record).await,
@@ -187,12 +194,7 @@ impl Dispatch {
         };
         match resolve(&progress, message.attempt, message.before_failed_at(), record.started) {
             Resolution::Done => {
-                tracing::info!(
-                    notification_id = %message.notification,
-                    attempt = message.attempt.get(),
-                    status = progress.status.as_str(),
-                    "A copy of a message is dropped."
-                );
+                log_copy(message, progress.status);
                 Ok(false)
             }
             Resolution::InProgress => Err(Fault::InProgress(progress.lease_until)),
@@ -277,13 +279,21 @@ impl Dispatch {
     }
 }
 
+fn log_copy(message: &AttemptMessage, status: Status) {
+    tracing::info!(
+        notification_id = %message.notification,
+        attempt = message.attempt.get(),
+        status = status.as_str(),
+        "A copy of a message is dropped."
+    );
+}
+
 /// Writes the one line of an attempt: identifiers and codes, nothing of the body.
 fn log(
     message: &AttemptMessage,
     record: &AttemptRecord,
     outcome: &Outcome,
     revocation: Option<&'static str>,
-    within: Duration,
 ) {
     let event = message.change.event_instant.timestamp();
     let (findings, fault) = match outcome {
@@ -303,7 +313,7 @@ fn log(
         fault,
         status = record.status,
         duration_ms = record.ended.map(|ended| millis(ended.duration_since(record.started))),
-        deadline_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX),
+        deadline_ms = u64::try_from(record.within.as_millis()).unwrap_or(u64::MAX),
         since_event_ms = millis(record.started.duration_since(event)),
         late = first && message.replay_of.is_none() && is_late(event, record.started),
         replay_of = message.replay_of.as_ref().map(tracing::field::display),

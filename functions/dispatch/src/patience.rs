@@ -16,7 +16,7 @@ use crate::Dispatch;
 /// The metric that counts the marks this makes.
 const METRIC: &str = "ReceiversFoundHanging";
 
-/// The attempts that ran out of their full time, in a row, of each receiver that this environment saw hang.
+/// The attempts that hung, in a row, of each receiver that this environment saw hang.
 #[derive(Debug, Default)]
 pub struct Hangs(Mutex<HashMap<ClientId, (BaseUri, u32)>>);
 
@@ -62,10 +62,16 @@ impl Dispatch {
         }
     }
 
-    /// Learns from what came of an attempt, and tells all environments if that changes what they know.
-    pub(crate) async fn learn(&self, receiver: &Receiver, outcome: &Outcome, within: Duration) {
+    /// Learns from what came of an attempt that was granted so much time and took this much, and tells all environments if that
+    /// changes what they know.
+    pub(crate) async fn learn(
+        &self,
+        receiver: &Receiver,
+        outcome: &Outcome,
+        (within, took): (Duration, Duration),
+    ) {
         let now = self.clock.now();
-        match Evidence::of(outcome, within) {
+        match Evidence::of(outcome, within, took) {
             Evidence::None => {}
             Evidence::Hangs => {
                 let hanging = is_hanging(self.hangs.one_more(receiver));

@@ -148,8 +148,8 @@ codes! {
 
     // The way there.
     Timeout "timeout" Failed NETWORK,
-        "The receiver did not answer within 15 seconds.",
-        "O receptor não respondeu em 15 segundos.";
+        "The receiver did not answer within the time granted to it: 15 seconds, or 3 while it lets every attempt run out.",
+        "O receptor não respondeu no tempo que lhe é concedido: 15 segundos, ou 3 enquanto ele deixa esgotar o tempo de todas as tentativas.";
     ConnectionReset "connection_reset" Failed NETWORK,
         "The receiver closed the connection before its answer was complete.",
         "O receptor encerrou a conexão antes de completar a resposta.";

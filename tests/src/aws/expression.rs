@@ -1,5 +1,5 @@
 //! The expressions of DynamoDB that the functions write: `SET`, `AND`, `OR`, `=`, `<`, `<=`, `<>`,
-//! `attribute_exists`, `attribute_not_exists`, `begins_with`.
+//! `attribute_exists`, `attribute_not_exists`, `begins_with`, and in an assignment `if_not_exists` of its own path.
 //! Any other is a failure of the test, not a guess.
 
 use serde_json::Value;
@@ -56,8 +56,19 @@ impl<'a> Expressions<'a> {
     pub(super) fn apply(&self, row: &mut Value) -> Result<(), String> {
         let expression = self.text("UpdateExpression");
         let assignments = expression.strip_prefix("SET ").expect("an update sets");
-        for assignment in assignments.split(", ") {
+        // A comma inside an argument list stands before the value, and no assignment begins with one.
+        for assignment in assignments.replace(", :", ",:").split(", ") {
             let (path, value) = assignment.split_once(" = ").expect("an assignment has two sides");
+            let default = value.strip_prefix("if_not_exists(").map(|arguments| {
+                let arguments = arguments.strip_suffix(')').and_then(|arguments| arguments.split_once(','));
+                let (of, default) = arguments.expect("if_not_exists has two arguments");
+                assert_eq!(of, path, "only a path's own value is kept");
+                default
+            });
+            if default.is_some() && self.value(path, Some(row)).is_some() {
+                continue;
+            }
+            let value = default.unwrap_or(value);
             let path = self.path(path);
             let value = self.value(value, None).expect("what is assigned is given").clone();
             match path.split_once('.') {
@@ -195,6 +206,19 @@ mod tests {
             "ExpressionAttributeValues": { ":waiting": { "S": "waiting" }, ":now": { "N": "10" } },
         });
         Expressions::of(&input).condition_holds(Some(row))
+    }
+
+    #[test]
+    fn what_is_set_if_it_does_not_exist_leaves_what_does() {
+        let input = json!({
+            "UpdateExpression": "SET a = if_not_exists(a, :new), map.b = if_not_exists(map.b, :new), \
+                                 map.c = if_not_exists(map.c, :new), d = :new",
+            "ExpressionAttributeValues": { ":new": { "N": "2" } },
+        });
+        let mut row = json!({ "a": { "N": "1" }, "map": { "M": { "b": { "N": "1" } } } });
+        Expressions::of(&input).apply(&mut row).unwrap();
+        let (old, new) = (json!({ "N": "1" }), json!({ "N": "2" }));
+        assert_eq!(row, json!({ "a": old, "map": { "M": { "b": old, "c": new } }, "d": new }));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use tests::aws::{Aws, DIRECTORY, LEDGER, NOTIFICATIONS, QueueSettings, RECEIVERS
 use tests::world::{now, tag};
 use tokio::time::sleep;
 use webhook::aws::{AttemptRecord, Begin, Cancel, Ledger, Queues, dynamodb, secrets_manager, sqs};
-use webhook::delivery::{AttemptMessage, AttemptNumber, Status};
+use webhook::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Status};
 use webhook::edge::Chance;
 use webhook::notification::{InteractionId, StateChange};
 
@@ -161,6 +161,7 @@ fn record(message: &AttemptMessage, attempt: AttemptNumber, started: Timestamp) 
         attempt,
         interaction_id: InteractionId::new(message.notification.partition(), &Chance::system()),
         started,
+        within: EXCHANGE_DEADLINE,
         ended: None,
         base_uri: "https://itp.example".to_owned(),
         outcome: None,
@@ -206,7 +207,7 @@ async fn a_failed_attempt_is_followed_by_the_next_alone(place: &Place) {
 
 async fn what_was_never_begun_is_cancelled_and_begins_no_more(place: &Place) {
     let (ledger, message) = (ledger(place), message());
-    assert_eq!(ledger.cancelled(&message, "no_receiver", now()).await.unwrap(), Cancel::Ended);
+    assert_eq!(ledger.cancelled(&message, "no_receiver", now()).await.unwrap(), Cancel::Cancelled);
     let first = record(&message, AttemptNumber::FIRST, now());
     assert_eq!(status_after(&ledger, &message, &first).await, Status::Cancelled);
 }

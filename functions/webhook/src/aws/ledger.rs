@@ -9,6 +9,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BoxError, SdkError};
@@ -44,8 +45,10 @@ pub enum Begin {
 /// What came of cancelling a notification.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Cancel {
-    /// It has ended, by this or before.
-    Ended,
+    /// It has ended, by this.
+    Cancelled,
+    /// It had ended before.
+    EndedBefore(Status),
     /// An attempt is under way, by this lease.
     InProgress(Timestamp),
 }
@@ -59,6 +62,8 @@ pub struct AttemptRecord {
     pub interaction_id: InteractionId,
     /// When it started.
     pub started: Timestamp,
+    /// How long it may take.
+    pub within: Duration,
     /// When it ended.
     pub ended: Option<Timestamp>,
     /// Where it went.
@@ -224,14 +229,15 @@ impl Ledger {
             .expression_attribute_values(":expires", self.expires(now))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match with_original(update, message).send().await.map_err(SdkError::into_service_error) {
-            Ok(_) => Ok(Cancel::Ended),
+            Ok(_) => Ok(Cancel::Cancelled),
             Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 let progress = failed.item.as_ref().and_then(progress).ok_or(LedgerError::Unreadable)?;
                 Ok(match progress.status {
                     Status::Attempting => Cancel::InProgress(progress.lease_until),
-                    Status::Waiting | Status::Delivered | Status::Undelivered | Status::Cancelled => {
-                        Cancel::Ended
-                    }
+                    ended @ (Status::Waiting
+                    | Status::Delivered
+                    | Status::Undelivered
+                    | Status::Cancelled) => Cancel::EndedBefore(ended),
                 })
             }
             Err(error) => Err(LedgerError::service("record a cancellation", error.into())),
@@ -310,6 +316,7 @@ impl AttemptRecord {
         let mut map = HashMap::from([
             ("interaction_id".to_owned(), text(self.interaction_id)),
             ("started_at".to_owned(), millis(self.started)),
+            ("deadline_ms".to_owned(), number(i64::try_from(self.within.as_millis()).unwrap_or(i64::MAX))),
             ("base_uri".to_owned(), text(&self.base_uri)),
         ]);
         let optional = [

@@ -115,6 +115,7 @@ fn attempt_of(attempt: AttemptNumber, map: &Row) -> Option<AttemptShown> {
         interaction_id: text_of(map, "interaction_id")?,
         base_uri: text_of(map, "base_uri")?,
         started_at: instant(map, "started_at")?,
+        deadline_ms: number(map, "deadline_ms").and_then(|deadline| deadline.try_into().ok()),
         ended_at: instant(map, "ended_at"),
         outcome: text_of(map, "outcome"),
         status: number(map, "status").and_then(|status| status.try_into().ok()),

@@ -98,9 +98,14 @@ impl Receivers {
         let receiver = registration.and_then(|registration| registration.receiver(self.policy));
         *copy = receiver.clone().map(|receiver| (receiver, asked_at));
         if receiver.is_none() {
-            self.copies.lock().unwrap_or_else(PoisonError::into_inner).remove(client_id);
+            self.forget_copy(client_id);
         }
         Ok(receiver.map(|receiver| Found { receiver, is_fresh: true }))
+    }
+
+    /// Lets the next look-up read the row.
+    pub(super) fn forget_copy(&self, client_id: &ClientId) {
+        self.copies.lock().unwrap_or_else(PoisonError::into_inner).remove(client_id);
     }
 
     /// Reads a client's registration as it is now.

@@ -76,7 +76,12 @@ impl Receivers {
             .expression_attribute_values(":probe", millis(mark.probe_after))
             .expression_attribute_values(":seen", millis(seen.probe_after));
         self.know(&receiver.client_id, Some(mark));
-        self.write(update).await
+        let claimed = self.write(update).await?;
+        if !claimed {
+            // Whoever was faster may have found that it responds again, which only the row tells.
+            self.forget_copy(&receiver.client_id);
+        }
+        Ok(claimed)
     }
 
     /// Takes the mark of a receiver away that responds again; `false` if another environment has.

@@ -30,8 +30,8 @@ impl UndeliveredRows {
         Self { client, table }
     }
 
-    /// Keeps a notification that was given up. Doing it again changes nothing but what is known better; that it was replayed
-    /// stays.
+    /// Keeps a notification that was given up. Doing it again leaves what was known of the last attempt the first time: whoever
+    /// comes later takes it for interrupted. That it was replayed stays too.
     pub async fn keep(&self, undelivered: &Undelivered) -> Result<(), LedgerError> {
         let message = &undelivered.message;
         let expires = undelivered.gave_up_at.saturating_add(UNDELIVERED_ROW_LIVES).unwrap_or(Timestamp::MAX);
@@ -39,9 +39,10 @@ impl UndeliveredRows {
         let update = self
             .update(undelivered.hour(), &message.notification)
             .update_expression(format!(
-                "SET client_id = :client, endpoint = :endpoint, resource_id = :resource, outcome = :outcome, \
-                 interaction_id = :id, gave_up_at = :gave_up, accepted_at = :accepted, event_instant = :event, \
-                 message = :message, expires_at = :expires{}",
+                "SET client_id = :client, endpoint = :endpoint, resource_id = :resource, \
+                 outcome = if_not_exists(outcome, :outcome), interaction_id = if_not_exists(interaction_id, :id), \
+                 gave_up_at = if_not_exists(gave_up_at, :gave_up), accepted_at = :accepted, event_instant = :event, \
+                 message = :message, expires_at = if_not_exists(expires_at, :expires){}",
                 replay.map_or("", |_| ", replay_of = :replay_of")
             ))
             .expression_attribute_values(":client", text(&message.change.client_id))

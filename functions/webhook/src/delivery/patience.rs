@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::outcome::{Failure, Outcome};
+use super::outcome::Outcome;
 use super::schedule::EXCHANGE_DEADLINE;
 
 /// The time of an attempt to a receiver that hangs. Those that work answer well within it.
 pub const IMPATIENT: Duration = Duration::from_secs(3);
-/// So many attempts in a row that ran out of their full time mark a receiver. Fewer may be one connection that was lost.
+/// So many attempts in a row that hung mark a receiver. Fewer may be one connection that was lost.
 const HANGS: u32 = 3;
 /// How long a mark holds that nobody renews: then there was nothing to send, and all is open again.
 const MARK_HOLDS: SignedDuration = SignedDuration::from_secs(60);
@@ -54,28 +54,29 @@ impl SlowMark {
 /// What an attempt says of whether its receiver hangs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Evidence {
-    /// It let the full time run out.
+    /// It failed after more time than a receiver that hangs is granted.
     Hangs,
-    /// It answered, refused or broke off: whatever it was, it came.
+    /// It was accepted, or it failed soon: by an answer, a refusal or a connection that broke off.
     Responds,
     /// Nothing: little time ran out.
     None,
 }
 
 impl Evidence {
-    /// Weighs what came of an attempt that was granted this time.
-    pub fn of(outcome: &Outcome, within: Duration) -> Self {
+    /// Weighs what came of an attempt that was granted so much time and took this much.
+    ///
+    /// What counts is how long a failure held us, not what it was: a gateway that answers 504 after ten seconds holds as much of
+    /// our concurrency as one that says nothing.
+    pub fn of(outcome: &Outcome, within: Duration, took: Duration) -> Self {
         match outcome {
-            Outcome::Failed(Failure::Timeout | Failure::ConnectTimeout) if within < EXCHANGE_DEADLINE => {
-                Self::None
-            }
-            Outcome::Failed(Failure::Timeout | Failure::ConnectTimeout) => Self::Hangs,
+            Outcome::Failed(_) if took >= IMPATIENT && within < EXCHANGE_DEADLINE => Self::None,
+            Outcome::Failed(_) if took >= IMPATIENT => Self::Hangs,
             Outcome::Delivered { .. } | Outcome::Failed(_) => Self::Responds,
         }
     }
 }
 
-/// Says whether so many attempts in a row that ran out of their full time mark a receiver.
+/// Says whether so many attempts in a row that hung mark a receiver.
 pub fn is_hanging(attempts: u32) -> bool {
     attempts >= HANGS
 }
@@ -83,6 +84,7 @@ pub fn is_hanging(attempts: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delivery::Failure;
 
     const HERE: &str = "https://here.example";
 
@@ -104,21 +106,34 @@ mod tests {
         assert!(PROBE_EVERY * 2 < MARK_HOLDS);
     }
 
+    const FAILURES: [Failure; 5] = [
+        Failure::Timeout,
+        Failure::ConnectTimeout,
+        Failure::ServerError(504),
+        Failure::DnsError,
+        Failure::ConnectionReset,
+    ];
+
     #[test]
-    fn only_full_time_that_ran_out_is_evidence_and_whatever_else_comes_is_the_contrary() {
-        let failed = |failure| Outcome::Failed(failure);
-        for hung in [Failure::Timeout, Failure::ConnectTimeout] {
-            assert_eq!(Evidence::of(&failed(hung), EXCHANGE_DEADLINE), Evidence::Hangs);
-            assert_eq!(Evidence::of(&failed(hung), IMPATIENT), Evidence::None);
-        }
-        let answers =
-            [Failure::ServerError(503), Failure::ConnectionRefused, Failure::UnknownCa, Failure::DnsError];
-        for within in [EXCHANGE_DEADLINE, IMPATIENT] {
-            let delivered = Outcome::Delivered { status: 202, findings: Vec::new() };
-            assert_eq!(Evidence::of(&delivered, within), Evidence::Responds);
-            for answer in answers {
-                assert_eq!(Evidence::of(&failed(answer), within), Evidence::Responds);
+    fn a_failure_after_long_is_evidence_whatever_it_was_if_it_had_all_the_time() {
+        for failure in FAILURES {
+            let of = |within, took| Evidence::of(&Outcome::Failed(failure), within, took);
+            for took in [IMPATIENT, Duration::from_secs(10), EXCHANGE_DEADLINE] {
+                assert_eq!(of(EXCHANGE_DEADLINE, took), Evidence::Hangs, "{failure}");
             }
+            assert_eq!(of(IMPATIENT, IMPATIENT), Evidence::None, "{failure}");
+            let soon = IMPATIENT - Duration::from_millis(1);
+            for within in [EXCHANGE_DEADLINE, IMPATIENT] {
+                assert_eq!(of(within, soon), Evidence::Responds, "{failure}");
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_accepts_responds_however_long_it_took() {
+        let delivered = Outcome::Delivered { status: 202, findings: Vec::new() };
+        for (within, took) in [(EXCHANGE_DEADLINE, Duration::from_secs(14)), (IMPATIENT, IMPATIENT)] {
+            assert_eq!(Evidence::of(&delivered, within, took), Evidence::Responds);
         }
     }
 

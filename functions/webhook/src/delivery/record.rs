@@ -41,6 +41,8 @@ pub struct AttemptShown {
     pub base_uri: String,
     /// When it started.
     pub started_at: Timestamp,
+    /// How many milliseconds it was granted; absent of an attempt of an earlier release.
+    pub deadline_ms: Option<u64>,
     /// When it ended; absent while it is under way, and after its process stopped.
     pub ended_at: Option<Timestamp>,
     /// The outcome's code.
