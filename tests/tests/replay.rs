@@ -5,15 +5,22 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use arauto::receiver::{Settings, Twin};
 use arauto::replay::{Plan, Replayer, Sent, Stop, Swept, move_back, sweep};
 use arauto::target::Target;
 use arauto::undelivered::{Filter, Listed, Listing, UndeliveredQueue, Window};
+use aws_config::SdkConfig;
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::Value;
-use tests::aws::{Fault, Functions, LEDGER, Message, NOTIFICATIONS, PKI, UNDELIVERED, kept, shown as asked};
+use tests::aws::{
+    Aws, Call, Fault, Functions, LEDGER, Message, NOTIFICATIONS, PKI, UNDELIVERED, kept, shown as asked,
+};
 use tests::contract::Contract;
 use webhook::aws::{LedgerReader, dynamodb};
 use webhook::delivery::AttemptMessage;
@@ -45,12 +52,7 @@ impl Bench {
         functions.register(CLIENT, &twin.base_uri()).await;
         let dispatch = functions.dispatch(&functions.hands).await;
         dispatch.sender.prepare().await.ok();
-        let target = Target {
-            sdk: functions.aws.sdk_config().await,
-            ledger_table: LEDGER.to_owned(),
-            notifications: NOTIFICATIONS.to_owned(),
-            undelivered: UNDELIVERED.to_owned(),
-        };
+        let target = target(&functions.aws.sdk_config().await);
         let (asked, stop) = Stop::channel();
         Self { functions, twin, dispatch, target, stop, asked }
     }
@@ -104,6 +106,10 @@ impl Bench {
         let queue = UndeliveredQueue::new(&self.target.sdk, UNDELIVERED.to_owned());
         sweep(&queue, &replayed).await.unwrap()
     }
+}
+
+fn target(sdk: &SdkConfig) -> Target {
+    Target::new(sdk, LEDGER.to_owned(), NOTIFICATIONS.to_owned(), UNDELIVERED.to_owned())
 }
 
 fn sent(sent: usize, already: usize) -> Sent {
@@ -315,6 +321,56 @@ async fn what_could_not_be_moved_back_stays_where_it_was() {
     aws.fails("SendMessageBatch", Fault::DENIED);
     move_back(&bench.target, RATE, None, &mut bench.stop, |_| ()).await.unwrap_err();
     assert_eq!(aws.visible_messages(UNDELIVERED), [message]);
+}
+
+/// AWS as it is from far away: a receive that finds nothing takes as long as it may wait, and the way there and back.
+#[derive(Debug)]
+struct LongPolling(Aws);
+
+impl HttpConnector for LongPolling {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let call = Call::read(&request);
+        let finds_nothing = call.operation == "ReceiveMessage" && self.0.counts(UNDELIVERED).visible == 0;
+        let answer = self.0.call(request);
+        HttpConnectorFuture::new(async move {
+            if finds_nothing {
+                let wait = Duration::from_secs(call.input["WaitTimeSeconds"].as_u64().unwrap_or_default());
+                tokio::time::sleep(wait + Duration::from_millis(200)).await;
+            }
+            answer.await
+        })
+    }
+}
+
+fn set_aside(body: String) -> Message {
+    Message { body, delay_s: 0, group: None, reason: None }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receive_that_waits_on_an_empty_queue_is_no_failure() {
+    let bench = Bench::new("202").await;
+    bench.functions.aws.put_message(UNDELIVERED, set_aside(bench.payment("p-1").to_json()));
+    let target = target(&Aws::sdk_config_over(LongPolling(bench.functions.aws.clone())).await);
+    let queue = UndeliveredQueue::new(&target.sdk, target.undelivered.clone());
+    assert_eq!(queue.count(1_000).await.unwrap().set_aside, 1);
+}
+
+#[tokio::test]
+async fn what_was_held_is_let_go_where_the_queue_fails_in_between() {
+    let bench = Bench::new("202").await;
+    let aws = &bench.functions.aws;
+    for number in 0..25 {
+        aws.put_message(UNDELIVERED, set_aside(bench.payment(&format!("p-{number}")).to_json()));
+    }
+    let queue = UndeliveredQueue::new(&bench.target.sdk, UNDELIVERED.to_owned());
+    let receives = AtomicUsize::new(0);
+    aws.fails_where("GetQueueAttributes", |_| true, Fault::DENIED);
+    queue.count(1_000).await.unwrap_err();
+    assert_eq!(aws.visible_messages(UNDELIVERED).len(), 25);
+    aws.recovers();
+    aws.fails_where("ReceiveMessage", move |_| receives.fetch_add(1, Ordering::Relaxed) == 2, Fault::DENIED);
+    queue.hold(1_000, 300).await.unwrap_err();
+    assert_eq!(aws.visible_messages(UNDELIVERED).len(), 25);
 }
 
 #[tokio::test]

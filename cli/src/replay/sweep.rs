@@ -33,6 +33,12 @@ pub async fn sweep(queue: &UndeliveredQueue, replayed: &BTreeSet<&str>) -> Resul
             && held.message().is_some_and(|message| replayed.contains(message.notification.as_str()))
     });
     let deleted = queue.delete(&done).await;
-    queue.let_go(&others).await?;
-    Ok(Swept { deleted: deleted?, left: others.len() })
+    if deleted.is_err() {
+        // Which of them are gone is not known; letting go of one that is does nothing.
+        queue.let_go(&done).await.ok();
+    }
+    let let_go = queue.let_go(&others).await;
+    let deleted = deleted?;
+    let_go?;
+    Ok(Swept { deleted, left: others.len() })
 }
