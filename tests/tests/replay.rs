@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arauto::receiver::{Settings, Twin};
-use arauto::replay::{Plan, Replayer, Sent, Stop, Swept, move_back, sweep};
+use arauto::replay::{Plan, Replayer, Round, Sent, Stop, Swept, move_back, sweep};
 use arauto::target::Target;
 use arauto::undelivered::{Filter, Listed, Listing, UndeliveredQueue, Window};
 use aws_config::SdkConfig;
@@ -85,11 +85,22 @@ impl Bench {
         messages
     }
 
-    async fn listing(&self) -> Listing {
+    fn filter(&self) -> Filter {
         let until = self.functions.hands.now();
         let window = Window { since: until - SignedDuration::from_hours(24), until };
-        let filter = Filter { clients: vec![], endpoints: vec![], outcomes: vec![], window };
-        Listing::read(&self.target.rows(), &filter).await.unwrap()
+        Filter { clients: vec![], endpoints: vec![], outcomes: vec![], window }
+    }
+
+    async fn listing(&self) -> Listing {
+        Listing::read(&self.target.rows(), &self.filter()).await.unwrap()
+    }
+
+    /// Runs the command's work, and says whether it is complete.
+    async fn round(&mut self) -> (bool, Round) {
+        let (filter, plan) = (self.filter(), Plan::new(self.listing().await, None, RATE));
+        let work = (self.functions.hands.clock(), &filter, &plan);
+        let round = Round::run(&self.target, work, &mut self.stop, |_| ()).await;
+        (round.is_complete(&plan), round)
     }
 
     async fn replay(&mut self) -> (Sent, Result<(), String>) {
@@ -151,7 +162,7 @@ async fn a_replay_is_a_notification_of_its_own_with_the_same_body_and_is_sent_on
     assert_eq!(bench.replay().await, (sent(0, 0), Ok(())));
     bench.settle().await;
     assert_eq!(bench.twin.count(), 4);
-    assert_eq!(bench.sweep().await, Swept { deleted: 1, left: 0 });
+    assert_eq!(bench.sweep().await, Swept { deleted: 1, ..Swept::default() });
     assert_eq!(bench.functions.aws.take_messages(UNDELIVERED), []);
 }
 
@@ -217,7 +228,7 @@ async fn a_replay_that_fails_three_times_is_listed_and_can_itself_be_replayed() 
     bench.settle().await;
     assert_eq!(bench.twin.count(), 9);
     // The queue has all three; only what was replayed leaves it.
-    assert_eq!(bench.sweep().await, Swept { deleted: 2, left: 1 });
+    assert_eq!(bench.sweep().await, Swept { deleted: 2, left: 1, cut: false });
     let left = bench.functions.aws.visible_messages(UNDELIVERED);
     assert_eq!(left.len(), 1);
     let left = AttemptMessage::from_json(&left[0].body).unwrap();
@@ -371,6 +382,22 @@ async fn what_was_held_is_let_go_where_the_queue_fails_in_between() {
     aws.fails_where("ReceiveMessage", move |_| receives.fetch_add(1, Ordering::Relaxed) == 2, Fault::DENIED);
     queue.hold(1_000, 300).await.unwrap_err();
     assert_eq!(aws.visible_messages(UNDELIVERED).len(), 25);
+}
+
+#[tokio::test]
+async fn a_queue_that_was_not_swept_is_swept_by_repeating_though_nothing_is_to_be_sent() {
+    let mut bench = Bench::new("503").await;
+    bench.give_up(&["p-1"]).await;
+    for operation in ["ReceiveMessage", "DeleteMessageBatch"] {
+        bench.functions.aws.fails(operation, Fault::DENIED);
+        let (complete, round) = bench.round().await;
+        assert!(!complete && round.sending.is_ok() && round.sweeping.is_err(), "{operation}: {round:?}");
+        bench.functions.aws.recovers();
+        assert_eq!(bench.functions.aws.visible_messages(UNDELIVERED).len(), 1, "{operation}");
+    }
+    let (complete, round) = bench.round().await;
+    assert_eq!((complete, round.sent, round.sweeping.unwrap().deleted), (true, sent(0, 0), 1));
+    assert_eq!(bench.functions.aws.messages(UNDELIVERED), []);
 }
 
 #[tokio::test]

@@ -19,6 +19,8 @@ pub struct Swept {
     pub deleted: usize,
     /// How many others were let go.
     pub left: usize,
+    /// Whether messages of replays may remain: there were more than are looked at, or some could not be deleted.
+    pub cut: bool,
 }
 
 /// Deletes the messages of notifications that were replayed, and lets the others go.
@@ -27,6 +29,7 @@ pub async fn sweep(queue: &UndeliveredQueue, replayed: &BTreeSet<&str>) -> Resul
         return Ok(Swept::default());
     }
     let held = queue.hold(MOST, HELD_S).await?;
+    let cut = held.len() >= MOST;
     let (done, others): (Vec<_>, Vec<_>) = held.into_iter().partition(|held| {
         // What SQS set aside is no notification given up: it may be one that is under way.
         held.kind == Kind::GivenUp
@@ -40,5 +43,5 @@ pub async fn sweep(queue: &UndeliveredQueue, replayed: &BTreeSet<&str>) -> Resul
     let let_go = queue.let_go(&others).await;
     let deleted = deleted?;
     let_go?;
-    Ok(Swept { deleted, left: others.len() })
+    Ok(Swept { deleted, left: others.len(), cut: cut || deleted < done.len() })
 }
