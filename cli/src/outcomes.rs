@@ -57,14 +57,18 @@ pub fn run(args: &OutcomesArgs) -> anyhow::Result<()> {
         return Ok(writeln!(out, "{value:#}")?);
     }
     for row in codes.iter().map(|code| code.row()) {
-        let (class, effect) = (whose(row.class), effect(row.effect));
-        let sentence = match args.lang {
-            Language::En => row.en,
-            Language::PtBr => row.pt_br,
-        };
-        writeln!(out, "{} ({class}; {effect})\n  {sentence}", row.name)?;
+        writeln!(out, "{}", in_words(row, args.lang))?;
     }
     Ok(())
+}
+
+fn in_words(row: &CodeRow, language: Language) -> String {
+    let sentence = match language {
+        Language::En => row.en,
+        Language::PtBr => row.pt_br,
+    };
+    let (class, effect) = (whose(row.class, language), effect(row.effect, language));
+    format!("{} ({class}; {effect})\n  {sentence}", row.name)
 }
 
 fn to_json(row: &CodeRow) -> Value {
@@ -78,16 +82,29 @@ fn to_json(row: &CodeRow) -> Value {
     })
 }
 
-fn whose(class: Option<FailureClass>) -> &'static str {
-    class.map_or("nobody's fault", FailureClass::as_str)
+fn whose(class: Option<FailureClass>, language: Language) -> &'static str {
+    match (language, class) {
+        (Language::En, Some(class)) => class.as_str(),
+        (Language::En, None) => "nobody's fault",
+        (Language::PtBr, Some(FailureClass::Receiver)) => "receptor",
+        (Language::PtBr, Some(FailureClass::Network)) => "rede",
+        (Language::PtBr, Some(FailureClass::Tls)) => "TLS",
+        (Language::PtBr, Some(FailureClass::Directory)) => "cadastro",
+        (Language::PtBr, Some(FailureClass::Ours)) => "nossa",
+        (Language::PtBr, None) => "falha de ninguém",
+    }
 }
 
-fn effect(effect: Effect) -> &'static str {
-    match effect {
-        Effect::Delivered => "delivered",
-        Effect::Failed => "consumes an attempt",
-        Effect::Kept => "kept, consumes no attempt",
-        Effect::Ended => "ended, no further attempt",
+fn effect(effect: Effect, language: Language) -> &'static str {
+    match (language, effect) {
+        (Language::En, Effect::Delivered) => "delivered",
+        (Language::En, Effect::Failed) => "consumes an attempt",
+        (Language::En, Effect::Kept) => "kept, consumes no attempt",
+        (Language::En, Effect::Ended) => "ended, no further attempt",
+        (Language::PtBr, Effect::Delivered) => "entregue",
+        (Language::PtBr, Effect::Failed) => "consome uma tentativa",
+        (Language::PtBr, Effect::Kept) => "guardada, não consome tentativa",
+        (Language::PtBr, Effect::Ended) => "encerrada, sem nova tentativa",
     }
 }
 
@@ -128,6 +145,33 @@ forwarded to the receiver as it is; that of a fault of ours says what we do abou
 |---|---|
 | delivered | An attempt was made and accepted |
 | failed | An attempt was made and failed. It is one of the three; the next follows 10 s or 60 s later |
-| kept | No attempt was made and none is consumed. The message comes again, up to 100 times |
+| kept | No attempt was made and none is consumed. The message comes again, up to 150 times |
 | ended | Nothing is sent, or nothing more |
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_language_is_spoken_throughout() {
+        let words = |name, language| in_words(Code::named(name).unwrap().row(), language);
+        let english = words("timeout", Language::En);
+        assert!(english.starts_with("timeout (network; consumes an attempt)\n  The receiver"), "{english}");
+        let portuguese = words("timeout", Language::PtBr);
+        assert!(
+            portuguese.starts_with("timeout (rede; consome uma tentativa)\n  O receptor"),
+            "{portuguese}"
+        );
+        let kept = words("panic", Language::PtBr);
+        assert!(kept.starts_with("panic (nossa; guardada, não consome tentativa)\n"), "{kept}");
+    }
+
+    #[test]
+    fn the_page_says_how_often_the_template_lets_a_kept_message_come() {
+        let template = include_str!("../../template.yaml");
+        let receives =
+            template.lines().find_map(|line| line.trim().strip_prefix("maxReceiveCount: ")).unwrap();
+        assert!(markdown().contains(&format!("comes again, up to {receives} times")), "{receives}");
+    }
+}

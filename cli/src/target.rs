@@ -1,12 +1,23 @@
 //! Which stack a command works on: the one it is told, or the one that `arauto up` keeps.
 
+use std::time::Duration;
+
 use anyhow::{Result, bail};
 use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
 use clap::Args;
 use webhook::aws::{Queues, UndeliveredRows, dynamodb, sdk_config, sqs};
 use webhook::config::environment;
 
 use crate::stack::{Checkout, Stack};
+
+/// A command may be far from the region it works on, and nobody waits in line behind it. A receive from a queue may itself wait,
+/// so the functions' one second a try would end each that finds nothing.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// One try of a call.
+const TRY_TIMEOUT: Duration = Duration::from_secs(10);
+/// A whole call with its tries.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where the ledger is. All commands that read it take this.
 #[derive(Args, Clone, Debug, Default)]
@@ -55,11 +66,11 @@ impl LedgerArgs {
     /// Finds the ledger: what the option or the environment names, else that of the local stack.
     pub async fn find(&self) -> Result<LedgerTarget> {
         if let Some(ledger_table) = given(self.ledger_table.as_ref(), "ARAUTO_LEDGER_TABLE") {
-            return Ok(LedgerTarget { sdk: sdk_config().await, ledger_table });
+            return Ok(LedgerTarget { sdk: patient(&sdk_config().await), ledger_table });
         }
         let stack = local("--ledger-table").await?;
         let ledger_table = stack.output("LedgerTableName")?.to_owned();
-        Ok(LedgerTarget { sdk: stack.sdk_config(), ledger_table })
+        Ok(LedgerTarget { sdk: patient(&stack.sdk_config()), ledger_table })
     }
 }
 
@@ -83,20 +94,25 @@ impl TargetArgs {
         let [(_, Some(ledger_table)), (_, Some(notifications)), (_, Some(undelivered))] = named else {
             bail!("{} is missing: name all three, or none for the local stack", missing.join(", "));
         };
-        Ok(Target { sdk: sdk_config().await, ledger_table, notifications, undelivered })
+        Ok(Target::new(&sdk_config().await, ledger_table, notifications, undelivered))
     }
 }
 
 impl Target {
+    /// Works on these with the credentials and the region of this configuration, and the timeouts of a command.
+    pub fn new(sdk: &SdkConfig, ledger_table: String, notifications: String, undelivered: String) -> Self {
+        Self { sdk: patient(sdk), ledger_table, notifications, undelivered }
+    }
+
     /// Takes what the stack's outputs name.
     pub fn of_stack(stack: &Stack) -> Result<Self> {
         let output = |name: &str| stack.output(name).map(str::to_owned);
-        Ok(Self {
-            sdk: stack.sdk_config(),
-            ledger_table: output("LedgerTableName")?,
-            notifications: output("NotificationsQueueUrl")?,
-            undelivered: output("UndeliveredQueueUrl")?,
-        })
+        Ok(Self::new(
+            &stack.sdk_config(),
+            output("LedgerTableName")?,
+            output("NotificationsQueueUrl")?,
+            output("UndeliveredQueueUrl")?,
+        ))
     }
 
     /// The rows of what was given up.
@@ -108,6 +124,16 @@ impl Target {
     pub fn queues(&self) -> Queues {
         Queues::new(sqs(&self.sdk), self.notifications.clone(), Some(self.undelivered.clone()))
     }
+}
+
+/// Gives each call the time that a command has.
+fn patient(sdk: &SdkConfig) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(TRY_TIMEOUT)
+        .operation_timeout(CALL_TIMEOUT)
+        .build();
+    sdk.to_builder().timeout_config(timeouts).build()
 }
 
 fn given(option: Option<&String>, variable: &str) -> Option<String> {

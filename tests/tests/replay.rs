@@ -5,15 +5,22 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use arauto::receiver::{Settings, Twin};
-use arauto::replay::{Plan, Replayer, Sent, Stop, Swept, move_back, sweep};
+use arauto::replay::{Plan, Replayer, Round, Sent, Stop, Swept, move_back, sweep};
 use arauto::target::Target;
 use arauto::undelivered::{Filter, Listed, Listing, UndeliveredQueue, Window};
+use aws_config::SdkConfig;
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::Value;
-use tests::aws::{Fault, Functions, LEDGER, Message, NOTIFICATIONS, PKI, UNDELIVERED, kept, shown as asked};
+use tests::aws::{
+    Aws, Call, Fault, Functions, LEDGER, Message, NOTIFICATIONS, PKI, UNDELIVERED, kept, shown as asked,
+};
 use tests::contract::Contract;
 use webhook::aws::{LedgerReader, dynamodb};
 use webhook::delivery::AttemptMessage;
@@ -45,12 +52,7 @@ impl Bench {
         functions.register(CLIENT, &twin.base_uri()).await;
         let dispatch = functions.dispatch(&functions.hands).await;
         dispatch.sender.prepare().await.ok();
-        let target = Target {
-            sdk: functions.aws.sdk_config().await,
-            ledger_table: LEDGER.to_owned(),
-            notifications: NOTIFICATIONS.to_owned(),
-            undelivered: UNDELIVERED.to_owned(),
-        };
+        let target = target(&functions.aws.sdk_config().await);
         let (asked, stop) = Stop::channel();
         Self { functions, twin, dispatch, target, stop, asked }
     }
@@ -83,11 +85,22 @@ impl Bench {
         messages
     }
 
-    async fn listing(&self) -> Listing {
+    fn filter(&self) -> Filter {
         let until = self.functions.hands.now();
         let window = Window { since: until - SignedDuration::from_hours(24), until };
-        let filter = Filter { clients: vec![], endpoints: vec![], outcomes: vec![], window };
-        Listing::read(&self.target.rows(), &filter).await.unwrap()
+        Filter { clients: vec![], endpoints: vec![], outcomes: vec![], window }
+    }
+
+    async fn listing(&self) -> Listing {
+        Listing::read(&self.target.rows(), &self.filter()).await.unwrap()
+    }
+
+    /// Runs the command's work, and says whether it is complete.
+    async fn round(&mut self) -> (bool, Round) {
+        let (filter, plan) = (self.filter(), Plan::new(self.listing().await, None, RATE));
+        let work = (self.functions.hands.clock(), &filter, &plan);
+        let round = Round::run(&self.target, work, &mut self.stop, |_| ()).await;
+        (round.is_complete(&plan), round)
     }
 
     async fn replay(&mut self) -> (Sent, Result<(), String>) {
@@ -104,6 +117,10 @@ impl Bench {
         let queue = UndeliveredQueue::new(&self.target.sdk, UNDELIVERED.to_owned());
         sweep(&queue, &replayed).await.unwrap()
     }
+}
+
+fn target(sdk: &SdkConfig) -> Target {
+    Target::new(sdk, LEDGER.to_owned(), NOTIFICATIONS.to_owned(), UNDELIVERED.to_owned())
 }
 
 fn sent(sent: usize, already: usize) -> Sent {
@@ -145,7 +162,7 @@ async fn a_replay_is_a_notification_of_its_own_with_the_same_body_and_is_sent_on
     assert_eq!(bench.replay().await, (sent(0, 0), Ok(())));
     bench.settle().await;
     assert_eq!(bench.twin.count(), 4);
-    assert_eq!(bench.sweep().await, Swept { deleted: 1, left: 0 });
+    assert_eq!(bench.sweep().await, Swept { deleted: 1, ..Swept::default() });
     assert_eq!(bench.functions.aws.take_messages(UNDELIVERED), []);
 }
 
@@ -211,7 +228,7 @@ async fn a_replay_that_fails_three_times_is_listed_and_can_itself_be_replayed() 
     bench.settle().await;
     assert_eq!(bench.twin.count(), 9);
     // The queue has all three; only what was replayed leaves it.
-    assert_eq!(bench.sweep().await, Swept { deleted: 2, left: 1 });
+    assert_eq!(bench.sweep().await, Swept { deleted: 2, left: 1, cut: false });
     let left = bench.functions.aws.visible_messages(UNDELIVERED);
     assert_eq!(left.len(), 1);
     let left = AttemptMessage::from_json(&left[0].body).unwrap();
@@ -315,6 +332,72 @@ async fn what_could_not_be_moved_back_stays_where_it_was() {
     aws.fails("SendMessageBatch", Fault::DENIED);
     move_back(&bench.target, RATE, None, &mut bench.stop, |_| ()).await.unwrap_err();
     assert_eq!(aws.visible_messages(UNDELIVERED), [message]);
+}
+
+/// AWS as it is from far away: a receive that finds nothing takes as long as it may wait, and the way there and back.
+#[derive(Debug)]
+struct LongPolling(Aws);
+
+impl HttpConnector for LongPolling {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let call = Call::read(&request);
+        let finds_nothing = call.operation == "ReceiveMessage" && self.0.counts(UNDELIVERED).visible == 0;
+        let answer = self.0.call(request);
+        HttpConnectorFuture::new(async move {
+            if finds_nothing {
+                let wait = Duration::from_secs(call.input["WaitTimeSeconds"].as_u64().unwrap_or_default());
+                tokio::time::sleep(wait + Duration::from_millis(200)).await;
+            }
+            answer.await
+        })
+    }
+}
+
+fn set_aside(body: String) -> Message {
+    Message { body, delay_s: 0, group: None, reason: None }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receive_that_waits_on_an_empty_queue_is_no_failure() {
+    let bench = Bench::new("202").await;
+    bench.functions.aws.put_message(UNDELIVERED, set_aside(bench.payment("p-1").to_json()));
+    let target = target(&Aws::sdk_config_over(LongPolling(bench.functions.aws.clone())).await);
+    let queue = UndeliveredQueue::new(&target.sdk, target.undelivered.clone());
+    assert_eq!(queue.count(1_000).await.unwrap().set_aside, 1);
+}
+
+#[tokio::test]
+async fn what_was_held_is_let_go_where_the_queue_fails_in_between() {
+    let bench = Bench::new("202").await;
+    let aws = &bench.functions.aws;
+    for number in 0..25 {
+        aws.put_message(UNDELIVERED, set_aside(bench.payment(&format!("p-{number}")).to_json()));
+    }
+    let queue = UndeliveredQueue::new(&bench.target.sdk, UNDELIVERED.to_owned());
+    let receives = AtomicUsize::new(0);
+    aws.fails_where("GetQueueAttributes", |_| true, Fault::DENIED);
+    queue.count(1_000).await.unwrap_err();
+    assert_eq!(aws.visible_messages(UNDELIVERED).len(), 25);
+    aws.recovers();
+    aws.fails_where("ReceiveMessage", move |_| receives.fetch_add(1, Ordering::Relaxed) == 2, Fault::DENIED);
+    queue.hold(1_000, 300).await.unwrap_err();
+    assert_eq!(aws.visible_messages(UNDELIVERED).len(), 25);
+}
+
+#[tokio::test]
+async fn a_queue_that_was_not_swept_is_swept_by_repeating_though_nothing_is_to_be_sent() {
+    let mut bench = Bench::new("503").await;
+    bench.give_up(&["p-1"]).await;
+    for operation in ["ReceiveMessage", "DeleteMessageBatch"] {
+        bench.functions.aws.fails(operation, Fault::DENIED);
+        let (complete, round) = bench.round().await;
+        assert!(!complete && round.sending.is_ok() && round.sweeping.is_err(), "{operation}: {round:?}");
+        bench.functions.aws.recovers();
+        assert_eq!(bench.functions.aws.visible_messages(UNDELIVERED).len(), 1, "{operation}");
+    }
+    let (complete, round) = bench.round().await;
+    assert_eq!((complete, round.sent, round.sweeping.unwrap().deleted), (true, sent(0, 0), 1));
+    assert_eq!(bench.functions.aws.messages(UNDELIVERED), []);
 }
 
 #[tokio::test]

@@ -1,6 +1,5 @@
 //! The command: says what it would do, and does it only when it is told to.
 
-use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _, Write};
 use std::time::Duration;
 
@@ -11,10 +10,10 @@ use tokio::time::Instant;
 use webhook::edge::Clock;
 
 use super::plan::Plan;
-use super::send::{Replayer, Sent};
+use super::round::Round;
+use super::send::Sent;
 use super::set_aside::move_back;
 use super::stop::Stop;
-use super::sweep::sweep;
 use crate::target::{Target, TargetArgs};
 use crate::undelivered::{FilterArgs, Listing, UndeliveredQueue, count};
 
@@ -76,9 +75,12 @@ async fn run_replay(args: &ReplayArgs, target: &Target) -> Result<bool> {
     if !args.json {
         plan.write(&mut io::stdout().lock())?;
     }
-    if plan.to_send.is_empty()
-        || !go_ahead(args, &format!("send {}", count(plan.to_send.len(), "notification")))?
-    {
+    let agreed = match plan.to_send.len() {
+        // Nobody needs to be asked: what was replayed before leaves the queue if it is still there.
+        0 => args.yes && !plan.replayed.is_empty(),
+        to_send => go_ahead(args, &format!("send {}", count(to_send, "notification")))?,
+    };
+    if !agreed {
         if args.json {
             print(&json!({ "dry_run": true, "plan": plan.to_json() }))?;
         }
@@ -86,34 +88,31 @@ async fn run_replay(args: &ReplayArgs, target: &Target) -> Result<bool> {
     }
     let mut stop = Stop::on_signals()?;
     let mut beat = Beat::new(plan.to_send.len());
-    let replayer = Replayer::new(target, clock, args.rate);
-    let (sent, result) =
-        replayer.send(&plan.to_send, &mut stop, |sent| beat.tell(sent.done() + sent.refused)).await;
-    // Also after a failure: what was sent so far was sent.
-    let after = Listing::read(&target.rows(), &filter).await;
-    let marked =
-        after.iter().flat_map(|listing| &listing.notifications).filter(|listed| listed.is_replayed());
-    let marked: BTreeSet<_> = marked.map(|listed| listed.id().as_str()).collect();
-    let queue = UndeliveredQueue::new(&target.sdk, target.undelivered.clone());
-    let swept = sweep(&queue, &marked).await;
+    let work = (clock, &filter, &plan);
+    let round = Round::run(target, work, &mut stop, |sent| beat.tell(sent.done() + sent.refused)).await;
+    let swept = round.sweeping.as_ref().ok();
     if args.json {
-        let swept = swept.as_ref().ok();
-        print(
-            &json!({ "dry_run": false, "plan": plan.to_json(), "result": sent, "undelivered_queue": swept }),
-        )?;
+        let (plan, sent) = (plan.to_json(), &round.sent);
+        print(&json!({ "dry_run": false, "plan": plan, "result": sent, "undelivered_queue": swept }))?;
     } else {
-        tell(&sent, plan.to_send.len())?;
-        if let Ok(swept) = &swept {
+        tell(&round.sent, plan.to_send.len())?;
+        if let Some(swept) = swept {
             writeln!(io::stdout(), "{} deleted from the undelivered queue", count(swept.deleted, "message"))?;
         }
     }
-    if let Err(error) = swept {
-        complain(&format!(
+    let complete = round.is_complete(&plan);
+    match round.sweeping {
+        Ok(swept) if swept.cut => complain(
+            "not all of the undelivered queue was looked at, or not all deleted: messages of what was replayed may rest in it; \
+             repeating mends it\n",
+        ),
+        Ok(_) => {}
+        Err(error) => complain(&format!(
             "what was replayed still rests in the undelivered queue: {error:#}; repeating mends it\n"
-        ));
+        )),
     }
-    result.context("stopped; repeat the command to go on where it stopped")?;
-    Ok(sent.done() == plan.to_send.len())
+    round.sending.context("stopped; repeat the command to go on where it stopped")?;
+    Ok(complete)
 }
 
 async fn run_set_aside(args: &ReplayArgs, target: &Target) -> Result<bool> {

@@ -43,11 +43,10 @@ pub async fn move_back(
     let (mut to_move, others): (Vec<_>, Vec<_>) =
         held.into_iter().partition(|held| held.kind == Kind::SetAside);
     // First: whoever looks into the queue meanwhile must find what is none of our business.
-    queue.let_go(&others).await?;
+    let mut result = queue.let_go(&others).await;
     let left = to_move.split_off(most.unwrap_or(usize::MAX).min(to_move.len()));
     let (mut moved, mut pace) = (Moved { moved: 0, left: left.len() }, Pace::new(rate));
     let client = sqs(&target.sdk);
-    let mut result = Ok(());
     let mut waiting = to_move.as_slice();
     while !waiting.is_empty() && result.is_ok() {
         let (batch, rest) = waiting.split_at(pace.batch().min(waiting.len()));
@@ -62,8 +61,8 @@ pub async fn move_back(
         progress(&moved);
     }
     moved.left += waiting.len();
-    queue.let_go(&left).await?;
-    queue.let_go(waiting).await?;
+    let let_go = [queue.let_go(&left).await, queue.let_go(waiting).await];
+    result = let_go.into_iter().fold(result, Result::and);
     result.map(|()| moved).with_context(|| format!("{} messages were moved before this", moved.moved))
 }
 

@@ -19,6 +19,8 @@ pub struct Swept {
     pub deleted: usize,
     /// How many others were let go.
     pub left: usize,
+    /// Whether messages of replays may remain: there were more than are looked at, or some could not be deleted.
+    pub cut: bool,
 }
 
 /// Deletes the messages of notifications that were replayed, and lets the others go.
@@ -27,12 +29,19 @@ pub async fn sweep(queue: &UndeliveredQueue, replayed: &BTreeSet<&str>) -> Resul
         return Ok(Swept::default());
     }
     let held = queue.hold(MOST, HELD_S).await?;
+    let cut = held.len() >= MOST;
     let (done, others): (Vec<_>, Vec<_>) = held.into_iter().partition(|held| {
         // What SQS set aside is no notification given up: it may be one that is under way.
         held.kind == Kind::GivenUp
             && held.message().is_some_and(|message| replayed.contains(message.notification.as_str()))
     });
     let deleted = queue.delete(&done).await;
-    queue.let_go(&others).await?;
-    Ok(Swept { deleted: deleted?, left: others.len() })
+    if deleted.is_err() {
+        // Which of them are gone is not known; letting go of one that is does nothing.
+        queue.let_go(&done).await.ok();
+    }
+    let let_go = queue.let_go(&others).await;
+    let deleted = deleted?;
+    let_go?;
+    Ok(Swept { deleted, left: others.len(), cut: cut || deleted < done.len() })
 }

@@ -9,7 +9,7 @@ use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message,
     MessageSystemAttributeName, QueueAttributeName,
 };
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use serde::Serialize;
 use webhook::aws::sqs;
 use webhook::delivery::AttemptMessage;
@@ -77,8 +77,9 @@ impl UndeliveredQueue {
     /// Counts what rests in the queue, looking at so many messages at most.
     pub async fn count(&self, most: usize) -> Result<Resting> {
         let held = self.hold(most, COUNTED_WITHIN_S).await?;
-        let at_least = self.depth().await? > held.len();
+        let depth = self.depth().await;
         self.let_go(&held).await?;
+        let at_least = depth? > held.len();
         let of = |kind| held.iter().filter(|held| held.kind == kind).count();
         Ok(Resting {
             given_up: of(Kind::GivenUp),
@@ -89,34 +90,46 @@ impl UndeliveredQueue {
     }
 
     /// Holds what the queue hands out, until it has no more or so many are held. What is neither let go nor deleted shows again
-    /// after so many seconds.
+    /// after so many seconds. Where it fails nothing stays held.
     pub async fn hold(&self, most: usize, seconds: i32) -> Result<Vec<Held>> {
         let (mut held, mut seen, mut empty) = (Vec::new(), HashSet::new(), 0);
         while empty < EMPTY_TWICE && held.len() < most {
-            let received = self
-                .client
-                .receive_message()
-                .queue_url(&self.url)
-                .max_number_of_messages(BATCH)
-                .visibility_timeout(seconds)
-                .wait_time_seconds(WAIT_S)
-                .message_attribute_names("All")
-                .message_system_attribute_names(MessageSystemAttributeName::All)
-                .send()
-                .await
-                .map_err(aws_sdk_sqs::Error::from)
-                .context("failed to look into the undelivered queue: check its URL, your region and your credentials")?;
+            let received = match self.receive(seconds).await {
+                Ok(received) => received,
+                Err(error) => {
+                    // The first fault is the one to tell; what cannot be let go shows again by itself.
+                    self.let_go(&held).await.ok();
+                    return Err(error);
+                }
+            };
             // One that comes again is one whose time ran out: all have been seen.
-            let new: Vec<_> =
-                received.messages.unwrap_or_default().into_iter().filter_map(Held::read).collect();
-            let new: Vec<_> = new.into_iter().filter(|held| seen.insert(held.id.clone())).collect();
+            let new: Vec<_> = received.into_iter().filter(|held| seen.insert(held.id.clone())).collect();
             empty = if new.is_empty() { empty + 1 } else { 0 };
             held.extend(new);
         }
         Ok(held)
     }
 
-    /// Lets others receive what was held, at once.
+    async fn receive(&self, seconds: i32) -> Result<Vec<Held>> {
+        let received = self
+            .client
+            .receive_message()
+            .queue_url(&self.url)
+            .max_number_of_messages(BATCH)
+            .visibility_timeout(seconds)
+            .wait_time_seconds(WAIT_S)
+            .message_attribute_names("All")
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .send()
+            .await
+            .map_err(aws_sdk_sqs::Error::from)
+            .context(
+                "failed to look into the undelivered queue: check its URL, your region and your credentials",
+            )?;
+        Ok(received.messages.unwrap_or_default().into_iter().filter_map(Held::read).collect())
+    }
+
+    /// Lets others receive what was held, at once: also the rest, where some of it cannot be let go.
     pub async fn let_go(&self, held: &[Held]) -> Result<()> {
         let calls = held.chunks(BATCH.unsigned_abs() as usize).map(|batch| {
             let entries = batch.iter().enumerate().map(|(index, held)| {
@@ -130,12 +143,13 @@ impl UndeliveredQueue {
             let request = self.client.change_message_visibility_batch().queue_url(&self.url);
             request.set_entries(Some(entries.collect())).send()
         });
+        let mut failed = None;
         for calls in chunks(calls) {
-            try_join_all(calls).await.map_err(aws_sdk_sqs::Error::from).context(
-                "failed to let messages of the undelivered queue go; they show again by themselves",
-            )?;
+            failed = failed.or(join_all(calls).await.into_iter().find_map(Result::err));
         }
-        Ok(())
+        failed
+            .map_or(Ok(()), |error| Err(aws_sdk_sqs::Error::from(error)))
+            .context("failed to let messages of the undelivered queue go; they show again by themselves")
     }
 
     /// Deletes messages and returns how many the queue says are gone.

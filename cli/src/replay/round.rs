@@ -1,0 +1,53 @@
+//! One run of a replay: send, then take what was replayed out of the undelivered queue.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result};
+use webhook::edge::Clock;
+
+use super::plan::Plan;
+use super::send::{Replayer, Sent};
+use super::stop::Stop;
+use super::sweep::{Swept, sweep};
+use crate::target::Target;
+use crate::undelivered::{Filter, Listing, UndeliveredQueue};
+
+/// What came of one run.
+#[derive(Debug)]
+pub struct Round {
+    /// How far the sending came.
+    pub sent: Sent,
+    /// Why it ended before its end, if it did.
+    pub sending: Result<()>,
+    /// What came of the undelivered queue.
+    pub sweeping: Result<Swept>,
+}
+
+impl Round {
+    /// Sends what is planned, and sweeps whatever the listing has as replayed: also what an earlier run sent and did not sweep.
+    pub async fn run(
+        target: &Target,
+        (clock, filter, plan): (Clock, &Filter, &Plan),
+        stop: &mut Stop,
+        progress: impl FnMut(&Sent),
+    ) -> Self {
+        let replayer = Replayer::new(target, clock, plan.rate);
+        let (sent, sending) = replayer.send(&plan.to_send, stop, progress).await;
+        // Also after a failure: what was sent so far was sent.
+        Self { sent, sending, sweeping: sweep_replayed(target, filter).await }
+    }
+
+    /// Says whether nothing is left to do of what was planned.
+    pub fn is_complete(&self, plan: &Plan) -> bool {
+        self.sending.is_ok()
+            && self.sent.done() == plan.to_send.len()
+            && self.sweeping.as_ref().is_ok_and(|swept| !swept.cut)
+    }
+}
+
+async fn sweep_replayed(target: &Target, filter: &Filter) -> Result<Swept> {
+    let listing = Listing::read(&target.rows(), filter).await.context("what was replayed is not known")?;
+    let replayed = listing.notifications.iter().filter(|listed| listed.is_replayed());
+    let replayed: BTreeSet<_> = replayed.map(|listed| listed.id().as_str()).collect();
+    sweep(&UndeliveredQueue::new(&target.sdk, target.undelivered.clone()), &replayed).await
+}
