@@ -199,7 +199,7 @@ fn one_of_fifty_receivers_that_hangs_leaves_the_others_their_p99() {
 }
 
 #[test]
-#[ignore = "takes minutes without optimisation; make sim runs it"]
+#[ignore = "takes many minutes without optimisation; run it by hand"]
 fn a_flood_to_a_receiver_that_hangs_leaves_the_others_their_time() {
     if environment("ARAUTO_SIM_SEED").is_some() {
         return;

@@ -36,7 +36,7 @@ pub struct Crowd {
 pub struct Flood {
     /// How many events a second there are for it. With three messages for ten and 3 a batch instead of 10, 90 are 300.
     pub per_second: u64,
-    /// For how many seconds; the last third attempts of the first minute come after 95 s.
+    /// For how many seconds; third attempts come some 90 s after their event.
     pub seconds: u64,
     /// How many receivers work.
     pub others: usize,
