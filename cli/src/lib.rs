@@ -13,5 +13,6 @@ pub mod replay;
 pub mod show;
 pub mod signed;
 pub mod stack;
+pub mod stop;
 pub mod target;
 pub mod undelivered;

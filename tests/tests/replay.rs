@@ -115,7 +115,7 @@ impl Bench {
         let replayed = listing.notifications.iter().filter(|listed| listed.is_replayed());
         let replayed: BTreeSet<_> = replayed.map(|listed| listed.id().as_str()).collect();
         let queue = UndeliveredQueue::new(&self.target.sdk, UNDELIVERED.to_owned());
-        sweep(&queue, &replayed).await.unwrap()
+        sweep(&queue, &replayed, &self.stop).await.unwrap()
     }
 }
 
@@ -308,7 +308,7 @@ async fn what_sqs_set_aside_goes_back_unchanged_and_nothing_else_does() {
         aws.put_message(UNDELIVERED, message);
     }
     let queue = UndeliveredQueue::new(&bench.target.sdk, UNDELIVERED.to_owned());
-    let resting = queue.count(1_000).await.unwrap();
+    let resting = queue.count(1_000, &bench.stop).await.unwrap();
     assert_eq!((resting.given_up, resting.unreadable, resting.set_aside), (1, 1, 1));
     assert!(!resting.at_least);
     assert_eq!(aws.visible_messages(UNDELIVERED).len(), 3);
@@ -363,7 +363,7 @@ async fn a_receive_that_waits_on_an_empty_queue_is_no_failure() {
     bench.functions.aws.put_message(UNDELIVERED, set_aside(bench.payment("p-1").to_json()));
     let target = target(&Aws::sdk_config_over(LongPolling(bench.functions.aws.clone())).await);
     let queue = UndeliveredQueue::new(&target.sdk, target.undelivered.clone());
-    assert_eq!(queue.count(1_000).await.unwrap().set_aside, 1);
+    assert_eq!(queue.count(1_000, &bench.stop).await.unwrap().set_aside, 1);
 }
 
 #[tokio::test]
@@ -376,11 +376,11 @@ async fn what_was_held_is_let_go_where_the_queue_fails_in_between() {
     let queue = UndeliveredQueue::new(&bench.target.sdk, UNDELIVERED.to_owned());
     let receives = AtomicUsize::new(0);
     aws.fails_where("GetQueueAttributes", |_| true, Fault::DENIED);
-    queue.count(1_000).await.unwrap_err();
+    queue.count(1_000, &bench.stop).await.unwrap_err();
     assert_eq!(aws.visible_messages(UNDELIVERED).len(), 25);
     aws.recovers();
     aws.fails_where("ReceiveMessage", move |_| receives.fetch_add(1, Ordering::Relaxed) == 2, Fault::DENIED);
-    queue.hold(1_000, 300).await.unwrap_err();
+    queue.hold(1_000, 300, &bench.stop).await.unwrap_err();
     assert_eq!(aws.visible_messages(UNDELIVERED).len(), 25);
 }
 
@@ -398,6 +398,37 @@ async fn a_queue_that_was_not_swept_is_swept_by_repeating_though_nothing_is_to_b
     let (complete, round) = bench.round().await;
     assert_eq!((complete, round.sent, round.sweeping.unwrap().deleted), (true, sent(0, 0), 1));
     assert_eq!(bench.functions.aws.messages(UNDELIVERED), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_time_does_not_suffice_to_move_back_is_let_go_and_told() {
+    let mut bench = Bench::new("202").await;
+    let (aws, payment) = (bench.functions.aws.clone(), bench.payment("p-1").to_json());
+    for _ in 0..900 {
+        aws.put_message(UNDELIVERED, set_aside(payment.clone()));
+    }
+    let moved = move_back(&bench.target, 1, None, &mut bench.stop, |_| ()).await.unwrap();
+    assert_eq!(moved.moved + moved.left, 900, "{moved:?}");
+    assert!(!moved.is_complete() && (600..900).contains(&moved.moved), "{moved:?}");
+    assert_eq!(aws.visible_messages(NOTIFICATIONS).len(), moved.moved);
+    assert_eq!(aws.visible_messages(UNDELIVERED).len(), moved.left);
+}
+
+#[tokio::test]
+async fn who_asks_to_stop_finds_the_queue_as_it_was() {
+    let mut bench = Bench::new("503").await;
+    bench.give_up(&["p-1"]).await;
+    bench.replay().await.1.unwrap();
+    bench.functions.aws.take_messages(NOTIFICATIONS);
+    let aws = bench.functions.aws.clone();
+    aws.put_message(UNDELIVERED, set_aside(bench.payment("p-2").to_json()));
+    bench.asked.send_replace(true);
+    let moved = move_back(&bench.target, RATE, None, &mut bench.stop, |_| ()).await.unwrap();
+    assert!(moved.moved == 0 && !moved.is_complete(), "{moved:?}");
+    let (complete, round) = bench.round().await;
+    assert!(!complete && round.sweeping.unwrap().cut);
+    assert_eq!(aws.visible_messages(UNDELIVERED).len(), 2);
+    assert_eq!(aws.messages(NOTIFICATIONS), []);
 }
 
 #[tokio::test]

@@ -240,7 +240,7 @@ async fn what_was_given_up_is_listed_and_replayed_once(world: &World) -> Result<
     drop(asked);
     ensure!(sent.already == 1 && sent.sent == 0, "{sent:?}");
     let queue = UndeliveredQueue::new(&target.sdk, target.undelivered.clone());
-    let swept = sweep(&queue, &BTreeSet::from([id.as_str()])).await?;
+    let swept = sweep(&queue, &BTreeSet::from([id.as_str()]), &stop).await?;
     ensure!(swept.deleted >= 1, "{swept:?}");
     ensure!(world.undelivered(id.as_str(), Duration::from_secs(2)).await.is_err(), "it is still there");
     ensure!(twin.count() == 4, "{} requests came", twin.count());

@@ -13,7 +13,7 @@ use super::plan::Plan;
 use super::round::Round;
 use super::send::Sent;
 use super::set_aside::move_back;
-use super::stop::Stop;
+use crate::stop::Stop;
 use crate::target::{Target, TargetArgs};
 use crate::undelivered::{FilterArgs, Listing, UndeliveredQueue, count};
 
@@ -40,8 +40,8 @@ pub struct ReplayArgs {
     /// Say what would be sent, and do not ask
     #[arg(long)]
     dry_run: bool,
-    /// How many notifications a second
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    /// How many notifications a second: a batch of ten takes three calls of AWS, one after the other
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=50))]
     rate: u32,
     /// Send at most so many, the oldest first
     #[arg(long, value_name = "N")]
@@ -117,7 +117,8 @@ async fn run_replay(args: &ReplayArgs, target: &Target) -> Result<bool> {
 
 async fn run_set_aside(args: &ReplayArgs, target: &Target) -> Result<bool> {
     let queue = UndeliveredQueue::new(&target.sdk, target.undelivered.clone());
-    let found = queue.count(MOST_LOOKED_AT).await?;
+    let mut stop = Stop::on_signals()?;
+    let found = queue.count(MOST_LOOKED_AT, &stop).await?;
     let bound = if found.at_least { "at least " } else { "" };
     if !args.json {
         writeln!(
@@ -133,15 +134,15 @@ async fn run_set_aside(args: &ReplayArgs, target: &Target) -> Result<bool> {
         }
         return Ok(true);
     }
-    let mut stop = Stop::on_signals()?;
     let mut beat = Beat::new(found.set_aside);
     let moved = move_back(target, args.rate, args.max, &mut stop, |moved| beat.tell(moved.moved)).await?;
     if args.json {
         print(&json!({ "dry_run": false, "undelivered_queue": found, "result": moved }))?;
     } else {
-        writeln!(io::stdout(), "{} moved back, {} left", count(moved.moved, "message"), moved.left)?;
+        let bound = if moved.at_least { "at least " } else { "" };
+        writeln!(io::stdout(), "{} moved back, {bound}{} left", count(moved.moved, "message"), moved.left)?;
     }
-    Ok(moved.left == 0 || args.max == Some(moved.moved))
+    Ok(moved.is_complete() || args.max == Some(moved.moved))
 }
 
 /// Says whether to do it: told by an option, or asked where somebody can answer.

@@ -7,14 +7,13 @@ mod price;
 mod round;
 mod send;
 mod set_aside;
-mod stop;
 mod sweep;
 
+pub use crate::stop::Stop;
 pub use command::{ReplayArgs, run};
 pub use plan::Plan;
 pub use price::{Tally, Usd};
 pub use round::Round;
 pub use send::{Replayer, Sent};
 pub use set_aside::{Moved, move_back};
-pub use stop::Stop;
 pub use sweep::{Swept, sweep};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::stop::Stop;
+use crate::stop::Stop;
 
 /// The most messages of one call of SQS.
 const BATCH: u32 = 10;

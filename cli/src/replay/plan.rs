@@ -30,7 +30,7 @@ impl Plan {
         Self { to_send, replayed, left_over, rate }
     }
 
-    /// How long it takes, in seconds.
+    /// How long it takes at least, in seconds: what AWS takes to answer may come on top.
     pub fn seconds(&self) -> u64 {
         (self.to_send.len() as u64).div_ceil(u64::from(self.rate.max(1)))
     }
@@ -56,7 +56,7 @@ impl Plan {
         }
         let (ours, best, worst) = self.tallies();
         let (best, worst) = (ours + best, ours + worst);
-        writeln!(out, "\n  at {} a second    {}", self.rate, duration(self.seconds()))?;
+        writeln!(out, "\n  at {} a second    {} at least", self.rate, duration(self.seconds()))?;
         writeln!(
             out,
             "  requests to AWS   {} of this command, besides the listing; {} in all if each is delivered at once",
@@ -80,7 +80,7 @@ impl Plan {
             "left_over": self.left_over,
             "groups": self.groups(),
             "rate": self.rate,
-            "seconds": self.seconds(),
+            "at_least_seconds": self.seconds(),
             "requests": { "of_this_command": ours.requests(), "if_delivered_at_once": (ours + best).requests() },
             "price_usd": {
                 "list": LIST,
@@ -144,7 +144,7 @@ mod tests {
         for expected in [
             "100 to send, to 1 receiver, as",
             "itp-1",
-            "at 10 a second    10 s",
+            "at 10 a second    10 s at least",
             "330 of this command, besides the listing",
             LIST,
         ] {

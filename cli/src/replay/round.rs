@@ -7,8 +7,8 @@ use webhook::edge::Clock;
 
 use super::plan::Plan;
 use super::send::{Replayer, Sent};
-use super::stop::Stop;
 use super::sweep::{Swept, sweep};
+use crate::stop::Stop;
 use crate::target::Target;
 use crate::undelivered::{Filter, Listing, UndeliveredQueue};
 
@@ -34,7 +34,7 @@ impl Round {
         let replayer = Replayer::new(target, clock, plan.rate);
         let (sent, sending) = replayer.send(&plan.to_send, stop, progress).await;
         // Also after a failure: what was sent so far was sent.
-        Self { sent, sending, sweeping: sweep_replayed(target, filter).await }
+        Self { sent, sending, sweeping: sweep_replayed(target, filter, stop).await }
     }
 
     /// Says whether nothing is left to do of what was planned.
@@ -45,9 +45,9 @@ impl Round {
     }
 }
 
-async fn sweep_replayed(target: &Target, filter: &Filter) -> Result<Swept> {
+async fn sweep_replayed(target: &Target, filter: &Filter, stop: &Stop) -> Result<Swept> {
     let listing = Listing::read(&target.rows(), filter).await.context("what was replayed is not known")?;
     let replayed = listing.notifications.iter().filter(|listed| listed.is_replayed());
     let replayed: BTreeSet<_> = replayed.map(|listed| listed.id().as_str()).collect();
-    sweep(&UndeliveredQueue::new(&target.sdk, target.undelivered.clone()), &replayed).await
+    sweep(&UndeliveredQueue::new(&target.sdk, target.undelivered.clone()), &replayed, stop).await
 }

@@ -7,7 +7,7 @@ use webhook::aws::{LedgerReader, Queues, UndeliveredRows, dynamodb};
 use webhook::edge::Clock;
 
 use super::pace::Pace;
-use super::stop::Stop;
+use crate::stop::Stop;
 use crate::target::Target;
 use crate::undelivered::Listed;
 

@@ -2,30 +2,42 @@
 //!
 //! They are no replays: their notifications have attempts left, and go on where they were.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use serde::Serialize;
+use tokio::time::Instant;
 use webhook::aws::sqs;
 
 use super::pace::Pace;
-use super::stop::Stop;
+use crate::stop::Stop;
 use crate::target::Target;
-use crate::undelivered::{Held, Kind, UndeliveredQueue};
+use crate::undelivered::{Held, Hold, Kind, UndeliveredQueue};
 
 /// The most messages of one run, and how long they are hidden at most.
 const MOST: usize = 10_000;
 const HELD_S: i32 = 900;
-/// How many of those seconds are left for sending.
-const SENDING_S: usize = 600;
+/// It stops so long before they show again: a call with its tries, for the batch under way, and as long to let the rest go.
+const LETTING_GO: Duration = Duration::from_mins(1);
 
 /// How far it came.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Moved {
     /// How many are back in the queue of notifications.
     pub moved: usize,
-    /// How many were found and stay, as it was asked to stop or may move no more.
+    /// How many were found and stay, as it was asked to stop, may move no more or had no more time.
     pub left: usize,
+    /// Whether there may be more that were not found: not all of the queue was looked at.
+    pub at_least: bool,
+}
+
+impl Moved {
+    /// Says whether all were moved.
+    pub fn is_complete(&self) -> bool {
+        self.left == 0 && !self.at_least
+    }
 }
 
 /// Moves messages back, `most` at the most, and deletes each once the queue took it.
@@ -39,18 +51,19 @@ pub async fn move_back(
     mut progress: impl FnMut(&Moved),
 ) -> Result<Moved> {
     let queue = UndeliveredQueue::new(&target.sdk, target.undelivered.clone());
-    let held = queue.hold(MOST.min(SENDING_S * rate as usize), HELD_S).await?;
+    let until = Instant::now() + Duration::from_secs(HELD_S.unsigned_abs().into()) - LETTING_GO;
+    let Hold { held, cut: at_least } = queue.hold(MOST, HELD_S, stop).await?;
     let (mut to_move, others): (Vec<_>, Vec<_>) =
         held.into_iter().partition(|held| held.kind == Kind::SetAside);
     // First: whoever looks into the queue meanwhile must find what is none of our business.
     let mut result = queue.let_go(&others).await;
     let left = to_move.split_off(most.unwrap_or(usize::MAX).min(to_move.len()));
-    let (mut moved, mut pace) = (Moved { moved: 0, left: left.len() }, Pace::new(rate));
+    let (mut moved, mut pace) = (Moved { moved: 0, left: left.len(), at_least }, Pace::new(rate));
     let client = sqs(&target.sdk);
     let mut waiting = to_move.as_slice();
     while !waiting.is_empty() && result.is_ok() {
         let (batch, rest) = waiting.split_at(pace.batch().min(waiting.len()));
-        if !pace.wait(batch.len(), stop).await {
+        if !pace.wait(batch.len(), stop).await || Instant::now() >= until {
             break;
         }
         result = move_batch(&client, target, &queue, batch).await;

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::undelivered::{Kind, UndeliveredQueue};
+use crate::stop::Stop;
+use crate::undelivered::{Hold, Kind, UndeliveredQueue};
 
 /// The most messages that are looked at. Others are hidden from nobody and go at the next replay.
 const MOST: usize = 10_000;
@@ -24,12 +25,15 @@ pub struct Swept {
 }
 
 /// Deletes the messages of notifications that were replayed, and lets the others go.
-pub async fn sweep(queue: &UndeliveredQueue, replayed: &BTreeSet<&str>) -> Result<Swept> {
+pub async fn sweep(queue: &UndeliveredQueue, replayed: &BTreeSet<&str>, stop: &Stop) -> Result<Swept> {
     if replayed.is_empty() {
         return Ok(Swept::default());
     }
-    let held = queue.hold(MOST, HELD_S).await?;
-    let cut = held.len() >= MOST;
+    let Hold { held, cut } = queue.hold(MOST, HELD_S, stop).await?;
+    if stop.is_asked() {
+        queue.let_go(&held).await?;
+        return Ok(Swept { deleted: 0, left: held.len(), cut: true });
+    }
     let (done, others): (Vec<_>, Vec<_>) = held.into_iter().partition(|held| {
         // What SQS set aside is no notification given up: it may be one that is under way.
         held.kind == Kind::GivenUp

@@ -12,6 +12,7 @@ use super::filter::{Filter, FilterArgs};
 use super::listing::{Listed, Listing};
 use super::queue::{Resting, UndeliveredQueue};
 use super::summary::{groups, write_groups};
+use crate::stop::Stop;
 use crate::target::TargetArgs;
 
 /// List the notifications that were given up after three attempts, by receiver, endpoint and outcome
@@ -40,11 +41,12 @@ const MOST_LOOKED_AT: usize = 1_000;
 
 /// Runs the command.
 pub async fn run(args: UndeliveredArgs) -> Result<()> {
+    let stop = Stop::on_signals()?;
     let filter = args.filter.at(Clock::system().now())?;
     let target = args.target.find().await?;
     let listing = Listing::read(&target.rows(), &filter).await?;
     let resting =
-        UndeliveredQueue::new(&target.sdk, target.undelivered.clone()).count(MOST_LOOKED_AT).await?;
+        UndeliveredQueue::new(&target.sdk, target.undelivered.clone()).count(MOST_LOOKED_AT, &stop).await?;
     let mut out = io::stdout().lock();
     if args.json {
         writeln!(out, "{}", to_json(&filter, &listing, &resting))?;

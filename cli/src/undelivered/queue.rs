@@ -1,6 +1,7 @@
 //! The undelivered queue, looked at without taking anything away: what is received is held, then let go.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
@@ -11,8 +12,11 @@ use aws_sdk_sqs::types::{
 };
 use futures_util::future::{join_all, try_join_all};
 use serde::Serialize;
+use tokio::time::Instant;
 use webhook::aws::sqs;
 use webhook::delivery::AttemptMessage;
+
+use crate::stop::Stop;
 
 /// The most messages that SQS hands out, lets go or deletes in one call.
 const BATCH: i32 = 10;
@@ -42,6 +46,15 @@ pub struct Held {
     pub kind: Kind,
     id: String,
     receipt: String,
+}
+
+/// Messages that nobody else receives for the moment.
+#[derive(Clone, Debug, Default)]
+pub struct Hold {
+    /// The messages.
+    pub held: Vec<Held>,
+    /// Whether there may be more.
+    pub cut: bool,
 }
 
 /// How a message came into the undelivered queue.
@@ -75,11 +88,11 @@ impl UndeliveredQueue {
     }
 
     /// Counts what rests in the queue, looking at so many messages at most.
-    pub async fn count(&self, most: usize) -> Result<Resting> {
-        let held = self.hold(most, COUNTED_WITHIN_S).await?;
+    pub async fn count(&self, most: usize, stop: &Stop) -> Result<Resting> {
+        let Hold { held, cut } = self.hold(most, COUNTED_WITHIN_S, stop).await?;
         let depth = self.depth().await;
         self.let_go(&held).await?;
-        let at_least = depth? > held.len();
+        let at_least = cut || depth? > held.len();
         let of = |kind| held.iter().filter(|held| held.kind == kind).count();
         Ok(Resting {
             given_up: of(Kind::GivenUp),
@@ -89,11 +102,14 @@ impl UndeliveredQueue {
         })
     }
 
-    /// Holds what the queue hands out, until it has no more or so many are held. What is neither let go nor deleted shows again
+    /// Holds what the queue hands out, until it has no more, so many are held, half of the seconds are over or it is asked to
+    /// stop. What is neither let go nor deleted shows again
     /// after so many seconds. Where it fails nothing stays held.
-    pub async fn hold(&self, most: usize, seconds: i32) -> Result<Vec<Held>> {
+    pub async fn hold(&self, most: usize, seconds: i32, stop: &Stop) -> Result<Hold> {
         let (mut held, mut seen, mut empty) = (Vec::new(), HashSet::new(), 0);
-        while empty < EMPTY_TWICE && held.len() < most {
+        // What was held first must not show again before all of it was worked on.
+        let half = Instant::now() + Duration::from_secs(u64::from(seconds.unsigned_abs())) / 2;
+        while empty < EMPTY_TWICE && held.len() < most && Instant::now() < half && !stop.is_asked() {
             let received = match self.receive(seconds).await {
                 Ok(received) => received,
                 Err(error) => {
@@ -107,7 +123,7 @@ impl UndeliveredQueue {
             empty = if new.is_empty() { empty + 1 } else { 0 };
             held.extend(new);
         }
-        Ok(held)
+        Ok(Hold { held, cut: empty < EMPTY_TWICE })
     }
 
     async fn receive(&self, seconds: i32) -> Result<Vec<Held>> {
@@ -147,8 +163,8 @@ impl UndeliveredQueue {
         for calls in chunks(calls) {
             failed = failed.or(join_all(calls).await.into_iter().find_map(Result::err));
         }
-        failed
-            .map_or(Ok(()), |error| Err(aws_sdk_sqs::Error::from(error)))
+        let Some(error) = failed else { return Ok(()) };
+        Err(aws_sdk_sqs::Error::from(error))
             .context("failed to let messages of the undelivered queue go; they show again by themselves")
     }
 

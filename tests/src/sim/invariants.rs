@@ -11,6 +11,8 @@ use super::scenario::{Change, Scenario, base_uri};
 use super::world::{Arrival, Begun, Facts, World, epoch};
 use crate::aws::{Row, UNDELIVERED};
 
+/// How long after it was asked for a write may still be done: as late as the simulator makes it, or the SDK's last try.
+const WRITTEN_LATE: Duration = Duration::from_secs(6);
 /// Two clocks may differ so much, and ledger and timers count in milliseconds.
 const TOLERANCE: Duration = Duration::from_millis(2 * SKEW_MS + 2);
 /// How late an attempt may be, guarantee G3.
@@ -270,8 +272,11 @@ fn no_attempt_is_spent_on_a_fault_of_ours(
             "delivered" => {
                 facts.arrivals.iter().any(|arrival| arrival.interaction_id == interaction && arrival.accepts)
             }
-            // The process stopped, or the ledger did not take what came of it.
-            "interrupted" => of_ours(facts, begun.saturating_sub(TOLERANCE), begun + Duration::from_secs(40)),
+            // The process stopped, or the ledger did not take what came of it; or it took the beginning of an attempt after whoever
+            // asked had given up, so that it was never made, and counts (docs/decisions.md, "the next attempt is queued …").
+            "interrupted" => {
+                of_ours(facts, begun.saturating_sub(WRITTEN_LATE), begun + Duration::from_secs(40))
+            }
             "" => row.text("status") == "delivered" || row.text("status") == "cancelled",
             _ => facts.theirs.iter().any(|(client, at, _)| {
                 *client == change.client && *at + TOLERANCE >= begun && *at <= begun + Duration::from_secs(17)
