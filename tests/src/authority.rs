@@ -18,10 +18,12 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use jiff::SignedDuration;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use webhook::edge::Clock;
 use webhook::revocation::Chain;
 
 /// What an authority answers at one of its addresses.
@@ -136,8 +138,10 @@ impl Authority {
         self.openssl(&format!(
             "req -newkey rsa:2048 -nodes -keyout {name}.key -out {name}.csr -subj /CN={name} -config ca.cnf"
         ))?;
+        // Valid since before the test began: its clock stands still at that moment, and TLS goes by it.
+        let since = (Clock::system().now() - SignedDuration::from_hours(1)).strftime("%y%m%d%H%M%SZ");
         self.openssl(&format!(
-            "ca -config ca.cnf -batch -notext -days 20 -extensions {kind} -in {name}.csr -out {name}.pem"
+            "ca -config ca.cnf -batch -notext -startdate {since} -days 20 -extensions {kind} -in {name}.csr -out {name}.pem"
         ))
     }
 
