@@ -4,7 +4,7 @@
 CARGO_TARGET_DIR ?= target
 ARAUTO = $(CARGO_TARGET_DIR)/debug/arauto
 
-.PHONY: help demo up down test sim corpus fuzz test-tools check fmt outcomes deploy-check bench-isolation clean
+.PHONY: help demo up down test sim sim-flood corpus fuzz test-tools check fmt outcomes deploy-check bench-isolation clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ sim: ## Simulate the system from SEEDS seeds; ARAUTO_SIM_SEED=N replays one and 
 	ARAUTO_SIM_SEEDS=$(SEEDS) cargo test --locked --profile sim -p tests --test sim -- \
 	  --ignored --exact the_guarantees_hold_for_many_seeds \
 	  one_of_fifty_receivers_that_hangs_leaves_the_others_their_p99 --nocapture
+
+sim-flood: ## Simulate 300 events a second to a receiver that hangs, and count environments (four minutes)
+	cargo test --locked --profile sim -p tests --test sim -- \
+	  --ignored --exact a_flood_to_a_receiver_that_hangs_leaves_the_others_their_time --nocapture
 
 corpus: ## Run the attack corpus alone: receivers that do what they should not
 	cargo test --locked --workspace --test corpus

@@ -41,8 +41,9 @@ struct Play {
     /// State changes a second, of all receivers alike.
     rate: u32,
     receivers: u32,
-    /// Environments, as many as invocations at a time. At this rate the one receiver gets 0.4 events a second: with 15 s for each of
-    /// three attempts it would come to hold 18 environments, with 3 s it holds four.
+    /// Environments, as many as invocations at a time. At this rate the receiver that hangs holds two or three of them, and each
+    /// exchange shakes hands anew in both kinds of rounds. With more events than environments can hold until it is found to
+    /// hang (`--rate 20`), the others wait: three slow failures must come together in one environment.
     environments: u32,
 }
 
@@ -53,7 +54,7 @@ impl Play {
             side_by_side: false,
             rounds: 3,
             seconds: 45,
-            rate: 20,
+            rate: 5,
             receivers: 50,
             environments: 12,
         };
