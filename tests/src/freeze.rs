@@ -4,13 +4,11 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use arauto::receiver::{Prefix, Settings, Twin};
-use webhook::delivery::AttemptMessage;
-use webhook::notification::{Endpoint, StateChange};
 
 use crate::lambda::{Deed, OwnQueue, Process, Proxy};
-use crate::world::{PREFIX, World, new_change, now, tag};
+use crate::world::{PREFIX, World, first_message, tag};
 
 /// Node's keep-alive: the receiver closes a connection that brings nothing for so long.
 const RECEIVER_CLOSES: Duration = Duration::from_secs(5);
@@ -49,9 +47,7 @@ pub async fn delivers(world: &World) -> Result<()> {
 
 /// Has the process deliver one notification, at its first attempt.
 async fn deliver(world: &World, queue: &OwnQueue, process: &mut Process, client: &str) -> Result<()> {
-    let change = StateChange::from_json(&new_change(Endpoint::PixPayment, client), "");
-    let change = change.map_err(|errors| anyhow::anyhow!("{errors:?}"))?;
-    let message = AttemptMessage::first(change, now()).context("it is notified")?;
+    let message = first_message(client)?;
     queue.send(&message.to_json()).await?;
     let received = queue.next().await?;
     let done = queue.offer(&received, process).await?;

@@ -16,10 +16,10 @@ use tokio::time::{Instant, timeout};
 use webhook::aws::{AttemptRecord, Begin, Ledger, UndeliveredRows, dynamodb};
 use webhook::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Failure, Hour, Status};
 use webhook::edge::Chance;
-use webhook::notification::{Endpoint, InteractionId, StateChange};
+use webhook::notification::InteractionId;
 
 use crate::lambda::{Deed, OwnQueue, Process, Proxy, Reached};
-use crate::world::{Row, World, new_change, now};
+use crate::world::{Row, World, first_message, now};
 
 /// A lease of 40 s, a retry after 10 s, the queue's visibility twice, and a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -111,9 +111,7 @@ pub async fn at_every_point(world: &World, scenario: Scenario) -> Result<Vec<Str
 /// Plays a scenario once, and returns the points that were passed before the process was stopped.
 async fn play(world: &World, scenario: Scenario, stop: &Stop) -> Result<Vec<Reached>> {
     let (client, twin) = world.receiver(scenario.answers()).await?;
-    let change = StateChange::from_json(&new_change(Endpoint::PixPayment, &client), "");
-    let change = change.map_err(|errors| anyhow::anyhow!("{errors:?}"))?;
-    let first = AttemptMessage::first(change, now()).context("it is notified")?;
+    let first = first_message(&client)?;
     let message = match scenario {
         Scenario::Accepted | Scenario::Refused => first,
         Scenario::GivenUp => third(world, &first).await?,

@@ -19,9 +19,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep};
+use webhook::delivery::AttemptMessage;
 use webhook::directory::Operation;
 use webhook::edge::{Chance, Clock};
-use webhook::notification::{Endpoint, NotificationId};
+use webhook::notification::{Endpoint, NotificationId, StateChange};
 
 use crate::contract::Contract;
 
@@ -303,6 +304,13 @@ fn text_of(value: Option<&AttributeValue>) -> &str {
 /// A state change that must be notified, happening now, of a resource of its own.
 pub fn new_change(endpoint: Endpoint, client: &str) -> Value {
     change(endpoint, client, &tag("r"), now())
+}
+
+/// The message of the first attempt at what such a change of a client's payment becomes.
+pub fn first_message(client: &str) -> Result<AttemptMessage> {
+    let change = StateChange::from_json(&new_change(Endpoint::PixPayment, client), "");
+    let change = change.map_err(|errors| anyhow::anyhow!("{errors:?}"))?;
+    AttemptMessage::first(change, now()).context("it is notified")
 }
 
 /// A text that no other test has.

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arauto::receiver::{Settings, Twin};
-use arauto::replay::{Plan, Replayer, Round, Sent, Stop, Swept, move_back, sweep};
+use arauto::replay::{Plan, Replayer, Round, Sent, Swept, move_back, sweep};
+use arauto::stop::Stop;
 use arauto::target::Target;
 use arauto::undelivered::{Filter, Listed, Listing, UndeliveredQueue, Window};
 use aws_config::SdkConfig;

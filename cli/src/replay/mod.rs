@@ -9,7 +9,6 @@ mod send;
 mod set_aside;
 mod sweep;
 
-pub use crate::stop::Stop;
 pub use command::{ReplayArgs, run};
 pub use plan::Plan;
 pub use price::{Tally, Usd};

@@ -370,11 +370,6 @@ impl Aws {
         self.state().queue(queue).forget(text);
     }
 
-    /// Every row of the ledger.
-    pub fn ledger_rows(&self) -> Vec<Row> {
-        self.state().tables[LEDGER].rows().cloned().map(Row).collect()
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

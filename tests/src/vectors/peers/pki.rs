@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
-    CrlDistributionPoint, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair,
-    PKCS_RSA_SHA256, RevokedCertParams, date_time_ymd,
+    CertificateParams, CertificateRevocationListParams, CertifiedIssuer, CrlDistributionPoint,
+    ExtendedKeyUsagePurpose, KeyIdMethod, KeyPair, PKCS_RSA_SHA256, RevokedCertParams, date_time_ymd,
 };
 use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use webhook::peer::{Identity, TrustAnchors};
+
+use crate::certificates::authority;
 
 /// Where receivers' certificates say that their revocation list is; nobody listens there.
 pub(in crate::vectors) const LIST_URL: &str = "http://127.0.0.1:9/list.crl";
@@ -149,14 +150,6 @@ impl Pki {
     pub(super) fn server_key_pem(&self) -> String {
         self.server_key.serialize_pem()
     }
-}
-
-fn authority(name: &str) -> CertificateParams {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params
 }
 
 fn rsa_key() -> Result<KeyPair, rcgen::Error> {
