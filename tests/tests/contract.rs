@@ -47,10 +47,12 @@ fn text(value: &Value) -> &str {
 }
 
 #[test]
-fn the_contract_and_the_template_have_the_same_routes_and_each_asks_for_a_signature() {
+fn the_contract_and_the_template_have_the_same_routes_and_each_asks_for_a_signature_or_a_token() {
     let routes = of_type("AWS::ApiGatewayV2::Route");
     for (name, route) in &routes {
-        assert_eq!(route["Properties"]["AuthorizationType"], "AWS_IAM", "{name}");
+        let properties = &route["Properties"];
+        assert_eq!(properties["AuthorizationType"], json!(["UsesTokens", "JWT", "AWS_IAM"]), "{name}");
+        assert_eq!(properties["AuthorizerId"][1], "TokenAuthorizer", "{name}");
     }
     let keys: BTreeSet<_> =
         routes.values().map(|route| text(&route["Properties"]["RouteKey"]).to_owned()).collect();
