@@ -15,5 +15,6 @@ pub mod on_stack;
 pub mod pump;
 pub mod sim;
 pub mod skip;
+pub mod template;
 pub mod vectors;
 pub mod world;
