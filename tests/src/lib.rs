@@ -15,5 +15,7 @@ pub mod on_stack;
 pub mod pump;
 pub mod sim;
 pub mod skip;
+pub mod template;
+pub mod uses;
 pub mod vectors;
 pub mod world;
