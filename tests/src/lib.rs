@@ -16,5 +16,6 @@ pub mod pump;
 pub mod sim;
 pub mod skip;
 pub mod template;
+pub mod uses;
 pub mod vectors;
 pub mod world;

@@ -15,7 +15,6 @@ use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use tests::aws::{Functions, post};
 use tests::contract::{Contract, file};
-use tests::template::Template;
 use webhook::aws::SLOW_MARK_ATTRIBUTES;
 use webhook::codes::Code;
 use webhook::delivery::LONGEST_RETURN;
@@ -27,7 +26,7 @@ const STATE_CHANGES: (&str, &str) = ("post", "/v1/state-changes");
 const CLIENTS: (&str, &str) = ("put", "/v1/clients/{clientId}");
 
 fn resources() -> BTreeMap<String, Value> {
-    Template::read("template.yaml").unwrap().resources()
+    tests::template::resources("template.yaml").unwrap()
 }
 
 fn of_type(kind: &str) -> BTreeMap<String, Value> {
@@ -39,10 +38,12 @@ fn text(value: &Value) -> &str {
 }
 
 #[test]
-fn the_contract_and_the_template_have_the_same_routes_and_each_asks_for_a_signature() {
+fn the_contract_and_the_template_have_the_same_routes_and_each_asks_for_a_signature_or_a_token() {
     let routes = of_type("AWS::ApiGatewayV2::Route");
     for (name, route) in &routes {
-        assert_eq!(route["Properties"]["AuthorizationType"], "AWS_IAM", "{name}");
+        let properties = &route["Properties"];
+        assert_eq!(properties["AuthorizationType"], json!(["UsesTokens", "JWT", "AWS_IAM"]), "{name}");
+        assert_eq!(properties["AuthorizerId"][1], "TokenAuthorizer", "{name}");
     }
     let keys: BTreeSet<_> =
         routes.values().map(|route| text(&route["Properties"]["RouteKey"]).to_owned()).collect();
