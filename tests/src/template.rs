@@ -1,10 +1,9 @@
-//! The templates of the stack, as data.
+//! The templates of the stack, as a test reads them.
 
 use std::collections::BTreeMap;
-use std::fs::read_to_string;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context, Result};
 use regex_lite::Regex;
 use serde_json::Value;
 
@@ -21,10 +20,7 @@ pub fn templates() -> Result<Vec<String>> {
 
 /// The resources of a template, by their names.
 pub fn resources(path: &str) -> Result<BTreeMap<String, Value>> {
-    let template = Template::read(path)?;
-    let resources =
-        template.0["Resources"].as_object().with_context(|| format!("{path} has no resources"))?;
-    Ok(resources.clone().into_iter().collect())
+    Ok(Template::read(path)?.resources())
 }
 
 /// A template. What a tag of CloudFormation stands for is not looked into: `!Ref X` reads as `X`, `!If [A, b, c]` as a list.
@@ -34,10 +30,18 @@ pub struct Template(Value);
 impl Template {
     /// Reads a template of this checkout, such as `template.yaml`.
     pub fn read(path: &str) -> Result<Self> {
-        let text = read_to_string(file(path)?).with_context(|| format!("cannot read {path}"))?;
-        let tag = Regex::new(r"(?m)([:\[,-] |\[)![A-Za-z]+ ")?;
+        let path = file(path)?;
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))?;
+        let tag = Regex::new(r"(?m)([:\[,-] |\[)![A-Za-z0-9]+ ").context("the expression is wrong")?;
         let template = serde_saphyr::from_str(&tag.replace_all(&text, "$1"));
-        Ok(Self(template.with_context(|| format!("{path} is not the YAML it should be"))?))
+        Ok(Self(template.with_context(|| format!("{} is no YAML", path.display()))?))
+    }
+
+    /// All resources, by their names.
+    pub fn resources(&self) -> BTreeMap<String, Value> {
+        let resources = self.0["Resources"].as_object().into_iter().flatten();
+        resources.map(|(name, resource)| (name.clone(), resource.clone())).collect()
     }
 
     /// A property of a resource; null where there is none.
@@ -51,7 +55,7 @@ impl Template {
         seconds.map(Duration::from_secs).with_context(|| format!("{resource} has no {property} in seconds"))
     }
 
-    /// A number that a parameter says of itself, such as its `Default` or `MaxValue`.
+    /// A parameter's number, such as its `Default` or `MaxValue`.
     pub fn bound(&self, parameter: &str, bound: &str) -> Result<u64> {
         let number = self.0["Parameters"][parameter][bound].as_u64();
         number.with_context(|| format!("{parameter} has no {bound}"))
