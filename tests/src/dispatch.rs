@@ -7,7 +7,7 @@ use anyhow::Result;
 use arauto::local::AUTHORISATION_SERVER_ID;
 use arauto::stack::Stack;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender};
+use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender, Tally};
 use jiff::SignedDuration;
 use webhook::address::AddressPolicy;
 use webhook::aws::{DirectoryTable, Ledger, Queues, Receivers, Secrets, dynamodb, secrets_manager, sqs};
@@ -69,6 +69,7 @@ fn on_stack(stack: &Stack, chance: Chance) -> Result<Dispatch> {
         sender: Arc::new(sender),
         crowd: Crowd::default(),
         hangs: Hangs::default(),
+        tally: Tally::default(),
         metrics,
         clock,
         chance,

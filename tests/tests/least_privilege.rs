@@ -19,7 +19,7 @@ use webhook::notification::Endpoint;
 
 /// How many runs of the simulation are looked at. In each the functions meet retries, kills, faults of AWS and receivers that
 /// hang; what is rarest among it comes once in a few runs.
-const RUNS: u64 = 24;
+const RUNS: u64 = 12;
 
 /// What AWS does in the name of a role, which no code of the function asks for.
 const BY_AWS: &[(&str, &str, &str, &str)] = &[

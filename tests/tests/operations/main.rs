@@ -1,0 +1,7 @@
+//! What an operator sees: metrics, traces, alarms and the dashboard, held against what the functions really write.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod metrics;
+mod play;
+mod trace;
