@@ -13,7 +13,6 @@ use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use tests::aws::{Functions, post};
 use tests::contract::{Contract, file};
-use tests::template::Template;
 use webhook::aws::SLOW_MARK_ATTRIBUTES;
 use webhook::directory::RegistrationCall;
 use webhook::notification::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, StateChange};
@@ -23,7 +22,7 @@ const STATE_CHANGES: (&str, &str) = ("post", "/v1/state-changes");
 const CLIENTS: (&str, &str) = ("put", "/v1/clients/{clientId}");
 
 fn resources() -> BTreeMap<String, Value> {
-    Template::read("template.yaml").unwrap().resources()
+    tests::template::resources("template.yaml").unwrap()
 }
 
 fn of_type(kind: &str) -> BTreeMap<String, Value> {
