@@ -10,7 +10,9 @@ use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender};
 use jiff::SignedDuration;
 use webhook::address::AddressPolicy;
-use webhook::aws::{DirectoryTable, Ledger, Queues, Receivers, Secrets, dynamodb, secrets_manager, sqs};
+use webhook::aws::{
+    DirectoryTable, Keys, Ledger, Queues, Receivers, Secrets, dynamodb, kms, secrets_manager, sqs,
+};
 use webhook::delivery::AttemptMessage;
 use webhook::edge::{Chance, Clock};
 use webhook::peer::Network;
@@ -42,13 +44,13 @@ fn on_stack(stack: &Stack, chance: Chance) -> Result<Dispatch> {
     let secrets = (output("IdentitySecretArn")?, output("TrustSecretArn")?);
     let servers = AUTHORISATION_SERVER_ID.parse()?;
     let directory = DirectoryTable::new(dynamodb(&sdk), output("DirectoryTableName")?);
-    let (secrets_manager, metrics) =
-        (Secrets::new(secrets_manager(&sdk)), Metrics::to(String::new(), |_| ()));
+    let services = (Secrets::new(secrets_manager(&sdk)), Keys::new(kms(&sdk)));
+    let metrics = Metrics::to(String::new(), |_| ());
     let store = RevocationStore::new(directory.clone());
     let window = SignedDuration::from_hours(1);
     let revocation = Arc::new(Revocation::new(store, window, clock.clone(), metrics.clone()));
     let sender = Sender::new(
-        secrets_manager,
+        services,
         secrets,
         &servers,
         Network::system(policy),

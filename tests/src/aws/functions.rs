@@ -19,7 +19,8 @@ use lambda_http::{Body, Request, RequestExt};
 use serde_json::{Value, json};
 use webhook::address::AddressPolicy;
 use webhook::aws::{
-    DirectoryTable, Ledger, LedgerReader, Queues, Receivers, Secrets, dynamodb, secrets_manager, sqs,
+    DirectoryTable, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets, dynamodb, kms, secrets_manager,
+    sqs,
 };
 use webhook::directory::{
     Environment, Operation, Origin, Registration, RegistrationRequest, Software, StatementUris, target,
@@ -283,10 +284,10 @@ impl Functions {
         let secrets = (IDENTITY_SECRET.to_owned(), TRUST_SECRET.to_owned());
         let clock = hands.clock();
         let servers = self.servers.parse().expect("authorisation servers");
-        let secrets_manager = Secrets::new(secrets_manager(&sdk));
+        let services = (Secrets::new(secrets_manager(&sdk)), Keys::new(kms(&sdk)));
         let revocation = self.revocation(hands, WINDOW).await;
         let sender = Sender::new(
-            secrets_manager,
+            services,
             secrets,
             &servers,
             self.network.clone(),
