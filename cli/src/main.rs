@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use arauto::call::CallArgs;
+use arauto::csr::CsrArgs;
 use arauto::directory::{DirectoryArgs, StatementArgs};
 use arauto::explain::ExplainArgs;
 use arauto::identity::IdentityArgs;
@@ -13,7 +14,7 @@ use arauto::receiver::ReceiverArgs;
 use arauto::replay::ReplayArgs;
 use arauto::show::ShowArgs;
 use arauto::undelivered::UndeliveredArgs;
-use arauto::{call, directory, explain, identity, local, outcomes, receiver, replay, show, undelivered};
+use arauto::{call, csr, directory, explain, identity, local, outcomes, receiver, replay, show, undelivered};
 use clap::{Parser, Subcommand};
 
 /// Arauto tells payment initiators of Open Finance Brasil what changed, over mutual TLS
@@ -38,6 +39,7 @@ enum Command {
     Directory(DirectoryArgs),
     Statement(StatementArgs),
     Identity(IdentityArgs),
+    Csr(CsrArgs),
     Show(ShowArgs),
     Undelivered(UndeliveredArgs),
     Replay(ReplayArgs),
@@ -58,6 +60,7 @@ async fn main() -> ExitCode {
         Command::Directory(args) => directory::run(args).await.map(|()| true),
         Command::Statement(args) => directory::run_statement(args).await.map(|()| true),
         Command::Identity(args) => identity::run(args).await.map(|()| true),
+        Command::Csr(args) => csr::run(args).await.map(|()| true),
         Command::Show(args) => show::run(args).await.map(|()| true),
         Command::Undelivered(args) => undelivered::run(args).await.map(|()| true),
         Command::Replay(args) => replay::run(args).await,

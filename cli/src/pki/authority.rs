@@ -267,7 +267,7 @@ fn since_epoch(instant: Timestamp) -> Result<Duration> {
 }
 
 /// Makes an RSA key of 2048 bits.
-pub(super) fn new_key() -> Result<KeyPair> {
+pub(crate) fn new_key() -> Result<KeyPair> {
     KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).context("failed to make an RSA key")
 }
 
