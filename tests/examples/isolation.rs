@@ -16,7 +16,7 @@ use arauto::receiver::{Settings, Twin};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tests::aws::{Functions, Hands, PKI};
-use tests::pump::Pump;
+use tests::pump::{Pump, work_on};
 use tokio::time::Instant;
 use webhook::delivery::AttemptMessage;
 use webhook::edge::Clock;
@@ -24,6 +24,10 @@ use webhook::notification::{Endpoint, StateChange};
 
 /// The 99th percentiles may differ by this factor.
 const BUDGET: f64 = 1.10;
+/// Notifications that each environment sends before anything is measured, so that none of those measured is its first.
+const WARM_UP: u32 = 2;
+/// How their resources are called.
+const WARMS_UP: &str = "w-";
 /// How long what was posted last may take to arrive.
 const REST: Duration = Duration::from_secs(5);
 const USAGE: &str =
@@ -41,9 +45,9 @@ struct Play {
     /// State changes a second, of all receivers alike.
     rate: u32,
     receivers: u32,
-    /// Environments, as many as invocations at a time. At this rate the receiver that hangs holds two or three of them, and each
-    /// exchange shakes hands anew in both kinds of rounds. With more events than environments can hold until it is found to
-    /// hang (`--rate 20`), the others wait: three slow failures must come together in one environment.
+    /// Environments, as many as invocations at a time. Lambda makes them as they are needed; here they are all there from the
+    /// start, warm. At this rate the receiver that hangs holds 18 of them at most until it is found to hang: three messages for
+    /// each of its 0.4 events a second, 15 s each.
     environments: u32,
 }
 
@@ -52,11 +56,11 @@ impl Play {
         let mut play = Self {
             json: false,
             side_by_side: false,
-            rounds: 3,
-            seconds: 45,
-            rate: 5,
+            rounds: 5,
+            seconds: 60,
+            rate: 20,
             receivers: 50,
-            environments: 12,
+            environments: 60,
         };
         let mut args = args.peekable();
         while let Some(arg) = args.next() {
@@ -185,6 +189,17 @@ async fn round(play: Play, hangs: bool) -> Result<Round> {
         environment.sender.prepare().await?;
         environments.push(environment);
     }
+    for (number, environment) in (0..).zip(&environments) {
+        for nth in 0..WARM_UP {
+            // Not the receiver that may hang.
+            let client = client(1 + number % (play.receivers - 1));
+            let message = message(&client, &format!("{WARMS_UP}{number}-{nth}"), Clock::system().now())?;
+            ensure!(
+                work_on(environment, &[message]).await.is_empty(),
+                "an environment could not be warmed up"
+            );
+        }
+    }
     let mut pump = Pump::new(functions.aws.clone(), environments);
 
     // Where two rounds are played at a time, the events of one lie between those of the other.
@@ -207,6 +222,9 @@ async fn round(play: Play, hangs: bool) -> Result<Round> {
 
     let mut latencies = Vec::new();
     for received in twins.iter().skip(1).flat_map(Twin::received) {
+        if received.resource_id.as_deref().is_some_and(|resource| resource.starts_with(WARMS_UP)) {
+            continue;
+        }
         let event = received.resource_id.and_then(|resource| posted.remove(&resource));
         let event = event.context("a notification arrived twice, or was not posted")?;
         latencies.push(received.received_at.duration_since(event).as_secs_f64() * 1000.0);

@@ -95,7 +95,7 @@ impl Pump {
 }
 
 /// Hands a batch to an environment and returns what it keeps.
-async fn work_on(environment: &Arc<Dispatch>, batch: &[String]) -> Vec<String> {
+pub async fn work_on(environment: &Arc<Dispatch>, batch: &[String]) -> Vec<String> {
     let mut event = SqsEvent::default();
     event.records.extend(batch.iter().enumerate().map(|(index, body)| {
         let mut record = SqsMessage::default();

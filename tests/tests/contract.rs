@@ -7,7 +7,7 @@ use std::fs::read_to_string;
 use std::time::Duration;
 
 use arauto::local::changes_of_all_kinds;
-use dispatch::{Fault, HIDE_WITHIN, PREPARE};
+use dispatch::Fault;
 use jiff::Timestamp;
 use regex_lite::Regex;
 use rustls_pki_types::CertificateDer;
@@ -15,9 +15,10 @@ use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use tests::aws::{Functions, post};
 use tests::contract::{Contract, file};
-use webhook::aws::{CALL_TIMEOUT, SLOW_MARK_ATTRIBUTES};
+use tests::template::Template;
+use webhook::aws::SLOW_MARK_ATTRIBUTES;
 use webhook::codes::Code;
-use webhook::delivery::{EXCHANGE_DEADLINE, LEASE, LONGEST_RETURN, Reception, VISIBILITY};
+use webhook::delivery::LONGEST_RETURN;
 use webhook::directory::RegistrationCall;
 use webhook::notification::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, StateChange};
 use webhook::peer::{Expiry, TrustAnchors};
@@ -25,21 +26,12 @@ use webhook::peer::{Expiry, TrustAnchors};
 const STATE_CHANGES: (&str, &str) = ("post", "/v1/state-changes");
 const CLIENTS: (&str, &str) = ("put", "/v1/clients/{clientId}");
 
-/// The resources of `template.yaml`. What a tag of CloudFormation stands for is not looked into: `!Ref X` reads as `X`.
 fn resources() -> BTreeMap<String, Value> {
-    let text = read_to_string(file("template.yaml").unwrap()).unwrap();
-    let tag = Regex::new(r"(?m)([:\[,-] )![A-Za-z]+ ").unwrap();
-    let template: Value = serde_saphyr::from_str(&tag.replace_all(&text, "$1")).unwrap();
-    template["Resources"].as_object().unwrap().clone().into_iter().collect()
+    Template::read("template.yaml").unwrap().resources()
 }
 
 fn of_type(kind: &str) -> BTreeMap<String, Value> {
     resources().into_iter().filter(|(_, resource)| resource["Type"] == kind).collect()
-}
-
-fn seconds(resource: &str, property: &str) -> Duration {
-    let resources = resources();
-    Duration::from_secs(resources[resource]["Properties"][property].as_u64().unwrap())
 }
 
 fn text(value: &Value) -> &str {
@@ -47,10 +39,12 @@ fn text(value: &Value) -> &str {
 }
 
 #[test]
-fn the_contract_and_the_template_have_the_same_routes_and_each_asks_for_a_signature() {
+fn the_contract_and_the_template_have_the_same_routes_and_each_asks_for_a_signature_or_a_token() {
     let routes = of_type("AWS::ApiGatewayV2::Route");
     for (name, route) in &routes {
-        assert_eq!(route["Properties"]["AuthorizationType"], "AWS_IAM", "{name}");
+        let properties = &route["Properties"];
+        assert_eq!(properties["AuthorizationType"], json!(["UsesTokens", "JWT", "AWS_IAM"]), "{name}");
+        assert_eq!(properties["AuthorizerId"][1], "TokenAuthorizer", "{name}");
     }
     let keys: BTreeSet<_> =
         routes.values().map(|route| text(&route["Properties"]["RouteKey"]).to_owned()).collect();
@@ -129,52 +123,9 @@ fn dispatch_may_write_nothing_of_a_receiver_but_the_mark_of_one_that_hangs() {
 }
 
 #[test]
-fn a_function_has_time_for_all_that_it_may_have_to_wait_for() {
-    let second = Duration::from_secs(1);
-    // Early message, receiver and identity, three ledger writes, the exchange, the rest of its body, queue and ledger; then
-    // when a kept message comes again.
-    let exchange = EXCHANGE_DEADLINE + second;
-    let dispatch = 2 * second + PREPARE + 3 * CALL_TIMEOUT + exchange + 2 * CALL_TIMEOUT + HIDE_WITHIN;
-    let timeout = seconds("DispatchFunction", "Timeout");
-    assert!(dispatch <= timeout, "{dispatch:?}");
-    // A lease that is over proves its process dead.
-    assert!(LEASE.unsigned_abs() >= timeout);
-    assert_eq!(seconds("NotificationsQueue", "VisibilityTimeout"), 6 * timeout);
-    assert_eq!(6 * timeout, VISIBILITY.unsigned_abs());
-
-    // Reading the receivers, then queueing.
-    assert!(2 * CALL_TIMEOUT < seconds("IntakeFunction", "Timeout"));
-    // Reading the registration before, then writing the new one.
-    assert!(2 * CALL_TIMEOUT < seconds("DirectoryFunction", "Timeout"));
-}
-
-#[test]
 fn the_page_of_outcomes_is_made_of_the_table_of_codes() {
     let page = read_to_string(file("docs/outcomes.md").unwrap()).unwrap();
     assert!(page == arauto::outcomes::markdown(), "docs/outcomes.md is not what `make outcomes` writes");
-}
-
-#[test]
-fn what_is_moved_to_the_undelivered_queue_outlives_its_first_queue() {
-    let retention = |queue| seconds(queue, "MessageRetentionPeriod");
-    assert!(retention("UndeliveredQueue") > retention("NotificationsQueue"));
-    let resources = resources();
-    let redrive = &resources["NotificationsQueue"]["Properties"]["RedrivePolicy"];
-    assert_eq!(redrive["deadLetterTargetArn"], "UndeliveredQueue.Arn");
-    let receives = u32::try_from(redrive["maxReceiveCount"].as_u64().unwrap()).unwrap();
-    let waits = |receives| {
-        let reception = Reception { sent: None, first_received: None, receives };
-        (0..=LONGEST_RETURN.as_secs()).map(move |chance| u64::from(reception.returns_after(chance)))
-    };
-    let shortest = (1..=receives).map(|receives| waits(receives).min().unwrap()).sum();
-    let longest = (1..=receives).map(|receives| waits(receives).max().unwrap()).sum();
-    let (shortest, longest) = (Duration::from_secs(shortest), Duration::from_secs(longest));
-    assert!(Duration::from_hours(24) < shortest, "{shortest:?}");
-    assert!(longest < retention("NotificationsQueue"), "{longest:?}");
-    // What infra/README.md and the template promise.
-    assert_eq!((shortest.as_secs() / 3600, longest.as_secs().div_ceil(3600)), (26, 36));
-    let untold = receives * seconds("NotificationsQueue", "VisibilityTimeout");
-    assert_eq!(untold, Duration::from_hours(10));
 }
 
 #[test]

@@ -185,24 +185,52 @@ fn is_full(took: &Duration) -> bool {
 #[tokio::test(start_paused = true)]
 async fn three_attempts_that_run_out_shorten_those_of_all_environments() {
     let bench = Bench::new().await;
-    let (one, other) = (bench.environment().await, bench.environment().await);
-    for _ in 0..2 {
-        assert_eq!(bench.attempt_and_pass(&one).await, EXCHANGE_DEADLINE);
-        assert!(!bench.is_marked());
-    }
-    // The other one finds out by itself as little as one attempt says.
-    assert_eq!(bench.attempt_and_pass(&other).await, EXCHANGE_DEADLINE);
+    let environments = [bench.environment().await, bench.environment().await, bench.environment().await];
     bench.functions.aws.forget_calls();
-    assert_eq!(bench.attempt_and_pass(&one).await, EXCHANGE_DEADLINE);
+    for environment in &environments {
+        assert!(!bench.is_marked());
+        assert_eq!(bench.attempt_and_pass(environment).await, EXCHANGE_DEADLINE);
+    }
     assert!(bench.is_marked());
-    assert_eq!(bench.writes(), 1);
+    assert_eq!(bench.writes(), 3 + 1, "each counted, and the last one marked");
     assert_eq!(bench.functions.metrics.values("ReceiversFoundHanging"), [1.0]);
 
     bench.functions.aws.forget_calls();
-    for environment in [&one, &other] {
+    for environment in environments.iter().take(2) {
         assert_eq!(bench.attempt_and_pass(environment).await, IMPATIENT);
     }
-    assert_eq!((bench.writes(), bench.host.opened.load(Ordering::Relaxed)), (0, 6));
+    assert_eq!((bench.writes(), bench.host.opened.load(Ordering::Relaxed)), (0, 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_hangs_as_a_whole_marks_by_itself_for_three_writes() {
+    let bench = Bench::new().await;
+    let environment = bench.environment().await;
+    bench.functions.aws.forget_calls();
+    let batch: Vec<_> = (0..10).map(|_| bench.message().to_json()).collect();
+    assert_eq!(kept(&environment, &batch).await, NOTHING);
+    assert!(bench.is_marked());
+    assert_eq!(bench.writes(), 2 + 1, "two that were not enough, and the mark");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_hung_while_the_receiver_responded_to_others_counts_for_nothing() {
+    let bench = Bench::new().await;
+    let environments = [bench.environment().await, bench.environment().await, bench.environment().await];
+    bench.functions.aws.forget_calls();
+    for environment in &environments {
+        let hangs = bench.attempt(environment);
+        let (took, ()) = tokio::join!(hangs, async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            bench.host.refuses.store(true, Ordering::Relaxed);
+            assert!(bench.attempt(environment).await < IMPATIENT);
+            bench.host.refuses.store(false, Ordering::Relaxed);
+        });
+        assert!(is_full(&took));
+        bench.pass(took);
+    }
+    assert!(!bench.is_marked());
+    assert_eq!(bench.writes(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -231,8 +259,13 @@ async fn another_environment_learns_of_it_when_its_copy_of_the_receiver_has_aged
         bench.attempt_and_pass(&one).await;
     }
     // It reads the row, and the mark is made while it has its copy.
-    let (_, took) = tokio::join!(bench.attempt(&one), bench.attempt(&other));
-    assert!(is_full(&took) && bench.is_marked());
+    let (_, ()) = tokio::join!(bench.attempt(&one), async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        bench.host.breaks_after_s.store(1, Ordering::Relaxed);
+        assert!(bench.attempt(&other).await < IMPATIENT);
+        bench.host.breaks_after_s.store(0, Ordering::Relaxed);
+    });
+    assert!(bench.is_marked());
     assert!(is_full(&bench.attempt(&other).await));
     bench.pass(RECEIVER_COPY_LIVES.unsigned_abs());
     assert!(!is_full(&bench.attempt(&other).await));
@@ -343,6 +376,7 @@ async fn a_receiver_that_responds_again_has_all_the_time_again_for_one_write() {
 async fn a_response_in_between_begins_the_count_anew() {
     let bench = Bench::new().await;
     let environment = bench.environment().await;
+    bench.functions.aws.forget_calls();
     for _ in 0..3 {
         bench.attempt_and_pass(&environment).await;
         bench.attempt_and_pass(&environment).await;
@@ -351,7 +385,7 @@ async fn a_response_in_between_begins_the_count_anew() {
         bench.host.refuses.store(false, Ordering::Relaxed);
     }
     assert!(!bench.is_marked());
-    assert_eq!(bench.writes(), 1, "the registration alone");
+    assert_eq!(bench.writes(), 3 * (2 + 1), "each that hung, and the response after them");
 }
 
 #[tokio::test(start_paused = true)]
@@ -395,8 +429,8 @@ async fn a_mark_brings_no_removed_receiver_back() {
     assert_eq!(bench.functions.aws.row(RECEIVERS, CLIENT), None);
     assert_eq!(
         bench.functions.aws.writes(RECEIVERS).len(),
-        3,
-        "registered, removed, and the mark that was refused"
+        5,
+        "registered, two counts, removed, and the mark that was refused"
     );
 }
 
@@ -435,7 +469,7 @@ async fn a_receiver_that_hangs_for_ten_minutes_costs_a_write_every_twenty_second
         // As if those that take little time followed each other while the probe is under way.
         bench.pass(IMPATIENT);
     }
-    let (writes, most) = (bench.writes(), 5 + 10 * 60 / 20);
+    let (writes, most) = (bench.writes(), 5 + 5 + 10 * 60 / 20);
     assert!((25..=most).contains(&writes), "{writes} writes for {attempts} attempts");
     // Fifteen before the mark, then the probes.
     assert!(full <= 15 + writes, "{full} of {attempts}");

@@ -308,19 +308,23 @@ async fn what_sqs_set_aside_goes_back_unchanged_and_nothing_else_does() {
     ] {
         aws.put_message(UNDELIVERED, message);
     }
+    // One of a newer version, which lies in no group.
+    let newer = bench.payment("p-2").to_json();
+    let unread = Message { group: None, ..message(&newer, Some("unreadable_message")) };
+    aws.put_message(UNDELIVERED, unread);
     let queue = UndeliveredQueue::new(&bench.target.sdk, UNDELIVERED.to_owned());
     let resting = queue.count(1_000, &bench.stop).await.unwrap();
-    assert_eq!((resting.given_up, resting.unreadable, resting.set_aside), (1, 1, 1));
+    assert_eq!((resting.given_up, resting.unreadable, resting.set_aside), (1, 1, 2));
     assert!(!resting.at_least);
-    assert_eq!(aws.visible_messages(UNDELIVERED).len(), 3);
+    assert_eq!(aws.visible_messages(UNDELIVERED).len(), 4);
 
     let moved = move_back(&bench.target, RATE, None, &mut bench.stop, |_| ()).await.unwrap();
-    assert_eq!((moved.moved, moved.left), (1, 0));
-    assert_eq!(aws.visible_messages(NOTIFICATIONS), [message(&payment, None)]);
+    assert_eq!((moved.moved, moved.left), (2, 0));
+    assert_eq!(aws.visible_messages(NOTIFICATIONS), [message(&payment, None), message(&newer, None)]);
     let left: Vec<_> = aws.visible_messages(UNDELIVERED).into_iter().map(|left| left.body).collect();
     assert_eq!(left, ["given up", "{"]);
     bench.settle().await;
-    assert_eq!(bench.twin.count(), 1);
+    assert_eq!(bench.twin.count(), 2);
 }
 
 #[tokio::test]

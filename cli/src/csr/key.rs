@@ -61,3 +61,31 @@ impl Key {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_key_is_made_once_for_its_owner_only_and_used_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
+        let (made, new) = Key::open_or_create(&path).unwrap();
+        let (found, newer) = Key::open_or_create(&path).unwrap();
+        assert_eq!((new, newer), (true, false));
+        assert_eq!(made.public().await.unwrap(), found.public().await.unwrap());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_file_that_holds_no_key_is_refused_and_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
+        fs::write(&path, "secret words").unwrap();
+        let error = Key::open_or_create(&path).map(drop).unwrap_err().to_string();
+        assert!(error.contains("holds no private key") && !error.contains("secret words"), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "secret words");
+    }
+}

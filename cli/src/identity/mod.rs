@@ -10,7 +10,7 @@ use aws_config::SdkConfig;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use uuid::Uuid;
-use webhook::aws::{Keys, secrets_manager};
+use webhook::aws::{KeyArn, Keys, secrets_manager};
 use webhook::peer::{Identity, KmsIdentityError, StoredIdentity, TrustAnchors};
 
 /// Store our certificates, their keys and the authorities we trust, or list what is stored
@@ -42,6 +42,16 @@ pub async fn put(
     server: Option<&str>,
 ) -> Result<()> {
     put_merged(sdk, secret, document(chain, key), server, None).await
+}
+
+/// Puts an identity whose key KMS keeps into its secret, as that of an authorisation server beside those of the others.
+pub async fn put_in_kms(
+    sdk: &SdkConfig,
+    secret: &str,
+    (chain, key): (&str, &KeyArn),
+    server: &str,
+) -> Result<()> {
+    put_merged(sdk, secret, document_in_kms(chain, &key.to_string()), Some(server), None).await
 }
 
 /// Puts trust anchors into their secret.

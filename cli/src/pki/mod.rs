@@ -7,9 +7,11 @@
 
 mod authority;
 mod folder;
+mod public;
 mod subject;
 
 pub(crate) use self::authority::new_key;
 pub use self::authority::{Authority, Identity, ListSigner, RevocationUrls, Validity};
 pub use self::folder::{PkiFiles, TestPki};
+pub(crate) use self::public::PublicHalf;
 pub use self::subject::{BusinessCategory, ClientSubject};

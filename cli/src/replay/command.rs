@@ -46,7 +46,8 @@ pub struct ReplayArgs {
     /// Send at most so many, the oldest first
     #[arg(long, value_name = "N")]
     max: Option<usize>,
-    /// Move the messages that SQS set aside after faults of ours back to their queue, unchanged, and replay nothing
+    /// Move the messages that faults of ours set aside (kept too often, or not readable then) back to their queue,
+    /// unchanged, and replay nothing
     #[arg(
         long,
         conflicts_with_all = ["clients", "endpoints", "outcomes", "since", "until", "last"]

@@ -1,4 +1,4 @@
-//! Messages that SQS set aside after faults of ours go back to where they were, unchanged.
+//! Messages that faults of ours set aside go back to where they were, unchanged.
 //!
 //! They are no replays: their notifications have attempts left, and go on where they were.
 

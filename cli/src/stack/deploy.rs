@@ -26,10 +26,11 @@ const WITHIN: Duration = Duration::from_mins(2);
 /// Between two looks at a stack that is being made.
 const POLL: Duration = Duration::from_millis(50);
 
-/// Deploys and returns the outputs; `packages` are by the name of the binary.
+/// Deploys and returns the outputs; `packages` are by the name of the binary, and `folder` is that of the template.
 pub(super) async fn deploy(
     endpoint: &str,
     template: &Template,
+    folder: &Path,
     packages: &BTreeMap<String, PathBuf>,
     parameters: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>> {
@@ -37,7 +38,11 @@ pub(super) async fn deploy(
     for (binary, package) in packages {
         bucket.put_file(&key(binary), package).await?;
     }
-    let text = template.packaged(|binary| format!("s3://{BUCKET}/{}", key(binary)));
+    for path in template.nested() {
+        bucket.put_file(path, &folder.join(path)).await?;
+    }
+    let text =
+        template.packaged(|binary| format!("s3://{BUCKET}/{}", key(binary)), |path| bucket.url_of(path));
     let template_url = bucket.put("template.yaml", text.into_bytes()).await?;
 
     let cloudformation = CloudFormation::new(caller("cloudformation")?, endpoint);
@@ -86,9 +91,13 @@ impl Bucket {
     }
 
     async fn put(&self, key: &str, body: Vec<u8>) -> Result<String> {
-        let url = format!("{}/{key}", self.url);
+        let url = self.url_of(key);
         self.send(url.clone(), body).await.with_context(|| format!("cannot upload {key}"))?;
         Ok(url)
+    }
+
+    fn url_of(&self, key: &str) -> String {
+        format!("{}/{key}", self.url)
     }
 
     async fn send(&self, url: String, body: Vec<u8>) -> Result<()> {

@@ -76,7 +76,8 @@ impl Stack {
         let ministack = progress.step("MiniStack started", Some(&log), starting).await?;
         let port = ministack.port();
         let endpoint = endpoint(port);
-        let deploying = deploy::deploy(&endpoint, &template, &packages, &options.parameters);
+        let folder = template_path.parent().unwrap_or_else(|| Path::new(""));
+        let deploying = deploy::deploy(&endpoint, &template, folder, &packages, &options.parameters);
         let step = format!("{} deployed", template_path.file_name().unwrap_or_default().display());
         let outputs = progress.step(&step, Some(&log), deploying).await?;
         Ok(Self { state_dir, port, outputs, owned: Some(Owned { ministack, _lock: lock }) })

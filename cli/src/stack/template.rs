@@ -1,13 +1,14 @@
-//! Puts the address of each function's package into the template, as `sam package` does, leaving every other
-//! byte of it alone.
+//! Puts the addresses of the functions' packages and of the nested templates into the template, as `sam package` does,
+//! leaving every other byte of it alone.
 
 use anyhow::{Result, bail};
 
-/// A SAM template as text, with the place of each function's code found.
+/// A SAM template as text, with the places of the functions' code and of the nested templates found.
 #[derive(Debug)]
 pub(super) struct Template {
     lines: Vec<String>,
     functions: Vec<Function>,
+    nested: Vec<Nested>,
 }
 
 /// One `AWS::Serverless::Function`.
@@ -18,8 +19,19 @@ struct Function {
     code_line: usize,
 }
 
+/// One `AWS::CloudFormation::Stack`.
+#[derive(Debug, Eq, PartialEq)]
+struct Nested {
+    /// Relative to the folder of the template that nests it.
+    path: String,
+    url_line: usize,
+}
+
 impl Template {
-    /// Finds the functions; each must say `CodeUri: .` and, in its `BuildProperties`, `Binary: …`.
+    /// Finds the functions and the nested templates.
+    ///
+    /// A function must say `CodeUri: .` and, in its `BuildProperties`, `Binary: …`; a nested template is a file that
+    /// `TemplateURL: …` names. What is nested in that one is not looked into.
     pub(super) fn parse(text: &str) -> Result<Self> {
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
         let functions = entries(&lines, "Resources:")
@@ -29,7 +41,11 @@ impl Template {
         if functions.is_empty() {
             bail!("the template declares no AWS::Serverless::Function among its Resources");
         }
-        Ok(Self { lines, functions })
+        let nested = entries(&lines, "Resources:")
+            .filter(|resource| resource.value_of("Type") == Some("AWS::CloudFormation::Stack"))
+            .map(Entry::nested)
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Self { lines, functions, nested })
     }
 
     /// Whether the template has a parameter of this name.
@@ -48,16 +64,32 @@ impl Template {
         names
     }
 
-    /// The template with each `CodeUri: .` replaced by the address of that function's package.
-    pub(super) fn packaged(&self, address: impl Fn(&str) -> String) -> String {
+    /// The files of the nested templates, relative to the folder of this one.
+    pub(super) fn nested(&self) -> impl Iterator<Item = &str> {
+        self.nested.iter().map(|nested| nested.path.as_str())
+    }
+
+    /// The template with each `CodeUri: .` replaced by the address of that function's package, and each file of a
+    /// nested template by its address.
+    pub(super) fn packaged(
+        &self,
+        package: impl Fn(&str) -> String,
+        nested_template: impl Fn(&str) -> String,
+    ) -> String {
         let mut lines = self.lines.clone();
         for function in &self.functions {
-            if let Some(line) = lines.get_mut(function.code_line) {
-                let indent = " ".repeat(indent(line));
-                *line = format!("{indent}CodeUri: {}", address(&function.binary));
-            }
+            replace(&mut lines, function.code_line, "CodeUri", &package(&function.binary));
+        }
+        for nested in &self.nested {
+            replace(&mut lines, nested.url_line, "TemplateURL", &nested_template(&nested.path));
         }
         lines.join("\n") + "\n"
+    }
+}
+
+fn replace(lines: &mut [String], at: usize, key: &str, value: &str) {
+    if let Some(line) = lines.get_mut(at) {
+        *line = format!("{}{key}: {value}", " ".repeat(indent(line)));
     }
 }
 
@@ -85,6 +117,19 @@ impl<'a> Entry<'a> {
             );
         };
         Ok(Function { name: name.to_owned(), binary: binary.to_owned(), code_line: self.first + offset })
+    }
+
+    fn nested(self) -> Result<Nested> {
+        let url = |line: &String| matches!(key_value(line), Some(("TemplateURL", path)) if !path.is_empty());
+        let (Some(offset), Some(path)) = (self.lines.iter().position(url), self.value_of("TemplateURL"))
+        else {
+            bail!(
+                "the nested stack {} has no line `TemplateURL: …` with a file in it: the local stack replaces that \
+                 line by the address of the template",
+                self.name
+            );
+        };
+        Ok(Nested { path: path.to_owned(), url_line: self.first + offset })
     }
 
     fn value_of(&self, key: &str) -> Option<&'a str> {
@@ -149,6 +194,11 @@ Resources:
 
   Queue:
     Type: AWS::SQS::Queue
+  Network:
+    Type: AWS::CloudFormation::Stack
+    Properties:
+      TemplateURL: "infra/network.yaml" # of its own
+      Parameters: { Owner: TemplateURL }
   LateFunction:
     Type: AWS::Serverless::Function
     Properties:
@@ -162,12 +212,15 @@ Outputs:
 "#;
 
     #[test]
-    fn only_the_code_of_each_function_changes() {
+    fn only_the_code_of_each_function_and_the_addresses_of_nested_templates_change() {
         let template = Template::parse(TEXT).unwrap();
         assert_eq!(template.binaries(), ["intake", "dispatch"]);
-        let packaged = template.packaged(|binary| format!("s3://code/{binary}.zip"));
+        assert_eq!(template.nested().collect::<Vec<_>>(), ["infra/network.yaml"]);
+        let packaged = template
+            .packaged(|binary| format!("s3://code/{binary}.zip"), |path| format!("http://s3/code/{path}"));
         let expected = TEXT
             .replace("CodeUri: . # the workspace", "CodeUri: s3://code/intake.zip")
+            .replace("\"infra/network.yaml\" # of its own", "http://s3/code/infra/network.yaml")
             .replace("      CodeUri: .\n    Metadata", "      CodeUri: s3://code/dispatch.zip\n    Metadata");
         assert_eq!(packaged, expected);
     }
@@ -193,6 +246,13 @@ Outputs:
         let text = TEXT.replace("Binary: intake", "Other: intake");
         let error = Template::parse(&text).unwrap_err().to_string();
         assert!(error.contains("IntakeFunction names no Binary"), "{error}");
+    }
+
+    #[test]
+    fn a_nested_stack_without_a_file_is_an_error_that_names_it() {
+        let text = TEXT.replace("TemplateURL: \"infra/network.yaml\"", "TemplateURL:");
+        let error = Template::parse(&text).unwrap_err().to_string();
+        assert!(error.contains("nested stack Network has no line `TemplateURL: …`"), "{error}");
     }
 
     #[test]

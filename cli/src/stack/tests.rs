@@ -19,6 +19,7 @@ use super::state::State;
 use super::{Code, Down, Options, Progress, Stack, Up, down, up};
 
 const TEMPLATE: &str = include_str!("fixtures/template.yaml");
+const CHILD: &str = include_str!("fixtures/child.yaml");
 
 /// A folder with the functions and the template in it, changed as a test wants it.
 fn folder(change: impl Fn(&str) -> String) -> (TempDir, Options) {
@@ -32,6 +33,8 @@ fn folder(change: impl Fn(&str) -> String) -> (TempDir, Options) {
     }
     let template = folder.path().join("template.yaml");
     fs::write(&template, change(TEMPLATE)).unwrap();
+    fs::create_dir(folder.path().join("nested")).unwrap();
+    fs::write(folder.path().join("nested/child.yaml"), change(CHILD)).unwrap();
     let mut options = Options::new(folder.path().join("state")).parameter("Greeting", "olá & até já");
     options.template = Some(template);
     options.code = Code::Folder(code);
@@ -57,6 +60,7 @@ async fn a_template_is_deployed_called_triggered_and_nothing_survives_it() {
 
     let environment = post(&stack).await;
     assert_eq!(environment["GREETING"], "olá & até já");
+    assert_eq!(environment["FAREWELL"], "olá & até já e adeus", "what the nested template put out");
     assert_eq!(environment["AWS_ENDPOINT_URL"], stack.endpoint());
     assert_eq!(environment["CARGO_PKG_NAME"], Value::Null, "the caller's environment reached a function");
 
@@ -111,6 +115,20 @@ async fn a_template_that_fails_says_which_resource_and_why_and_leaves_nothing_ru
     let error = Stack::start(&options).await.unwrap_err().to_string();
     assert!(error.contains("NotificationsQueue (AWS::SQS::Queue): Invalid value"), "{error}");
     assert_eq!(left(&options), Vec::<i32>::new());
+}
+
+#[tokio::test]
+async fn a_nested_template_that_fails_says_which_of_its_resources_and_why() {
+    let (_folder, options) = folder(|text| text.replace("VisibilityTimeout: 30", "VisibilityTimeout: 99999"));
+    let error = Stack::start(&options).await.unwrap_err().to_string();
+    assert!(error.contains("Child (AWS::CloudFormation::Stack): Invalid value"), "{error}");
+}
+
+#[tokio::test]
+async fn a_nested_template_whose_condition_does_not_hold_is_not_deployed() {
+    let (_folder, options) = folder(|text| text.replace("VisibilityTimeout: 30", "VisibilityTimeout: 99999"));
+    let stack = Stack::start(&options.parameter("Nested", "false")).await.unwrap();
+    assert_eq!(post(&stack).await["FAREWELL"], "none");
 }
 
 #[tokio::test]

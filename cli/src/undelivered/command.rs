@@ -151,7 +151,7 @@ fn write_resting(out: &mut impl Write, resting: &Resting) -> io::Result<()> {
     if set_aside > 0 {
         writeln!(
             out,
-            "  {bound}{set_aside} that SQS set aside after faults of ours, in no list: `arauto replay --set-aside` moves them back"
+            "  {bound}{set_aside} set aside by faults of ours, in no list: `arauto replay --set-aside` moves them back"
         )?;
     }
     if unreadable > 0 {
@@ -209,7 +209,7 @@ mod tests {
         let text = text(&listing(0), resting, 50);
         assert!(text.starts_with("Nothing that matches"), "{text}");
         assert!(text.contains("holds at least 6 messages"), "{text}");
-        assert!(text.contains("at least 2 that SQS set aside"), "{text}");
+        assert!(text.contains("at least 2 set aside by faults of ours"), "{text}");
         assert!(text.contains("at least 1 that cannot be read"), "{text}");
     }
 

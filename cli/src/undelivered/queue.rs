@@ -62,9 +62,9 @@ pub struct Hold {
 pub enum Kind {
     /// Dispatch gave its notification up: there is a row that lists it.
     GivenUp,
-    /// Dispatch could not read it.
+    /// Neither dispatch nor this version can read it.
     Unreadable,
-    /// SQS moved it here, after a fault of ours had kept it too often.
+    /// A fault of ours: SQS moved it here after it was kept too often, or another version of dispatch could not read it.
     SetAside,
 }
 
@@ -212,10 +212,14 @@ impl Held {
         let attributes = message.message_attributes.unwrap_or_default();
         let reason = attributes.get("reason").and_then(|reason| reason.string_value());
         let system = message.attributes.unwrap_or_default();
+        let body = message.body.unwrap_or_default();
+        let read = AttemptMessage::from_json(&body).ok();
+        // What could not be read was not put into a group.
+        let group = system.get(&MessageSystemAttributeName::MessageGroupId).cloned();
         Some(Self {
-            kind: Kind::of(reason),
-            group: system.get(&MessageSystemAttributeName::MessageGroupId).cloned(),
-            body: message.body.unwrap_or_default(),
+            kind: Kind::of(reason, read.is_some()),
+            group: group.or_else(|| Some(read?.change.client_id.to_string())),
+            body,
             id: message.message_id?,
             receipt: message.receipt_handle?,
         })
@@ -228,9 +232,10 @@ impl Held {
 }
 
 impl Kind {
-    fn of(reason: Option<&str>) -> Self {
+    fn of(reason: Option<&str>, is_readable: bool) -> Self {
         match reason {
             None => Self::SetAside,
+            Some("unreadable_message") if is_readable => Self::SetAside,
             Some("unreadable_message") => Self::Unreadable,
             Some(_) => Self::GivenUp,
         }
@@ -250,9 +255,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_no_reason_was_moved_by_sqs() {
-        assert_eq!(Kind::of(None), Kind::SetAside);
-        assert_eq!(Kind::of(Some("unreadable_message")), Kind::Unreadable);
-        assert_eq!(Kind::of(Some("timeout")), Kind::GivenUp);
+    fn what_has_no_reason_or_can_be_read_after_all_was_set_aside_by_a_fault_of_ours() {
+        for is_readable in [true, false] {
+            assert_eq!(Kind::of(None, is_readable), Kind::SetAside);
+            assert_eq!(Kind::of(Some("timeout"), is_readable), Kind::GivenUp);
+        }
+        assert_eq!(Kind::of(Some("unreadable_message"), false), Kind::Unreadable);
+        assert_eq!(Kind::of(Some("unreadable_message"), true), Kind::SetAside);
     }
 }

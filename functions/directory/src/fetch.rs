@@ -15,7 +15,7 @@ use webhook::peer::check_addresses;
 /// How long a connection may take.
 const CONNECT_BUDGET: Duration = Duration::from_secs(3);
 /// How long a whole fetch may take, its body included.
-const BUDGET: Duration = Duration::from_secs(10);
+pub const BUDGET: Duration = Duration::from_secs(10);
 /// The longest that an answer may claim to stay fresh: what was withdrawn must be noticed within a day.
 const LONGEST_FRESH: Duration = Duration::from_hours(24);
 

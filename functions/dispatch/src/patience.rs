@@ -1,7 +1,7 @@
 //! How long each attempt may take, by what all environments know of its receiver.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -16,29 +16,46 @@ use crate::Dispatch;
 /// The metric that counts the marks this makes.
 const METRIC: &str = "ReceiversFoundHanging";
 
-/// The attempts that hung, in a row, of each receiver that this environment saw hang.
+/// What this environment saw of each receiver by itself.
 #[derive(Debug, Default)]
-pub struct Hangs(Mutex<HashMap<ClientId, (BaseUri, u32)>>);
+pub struct Hangs(Mutex<HashMap<ClientId, Seen>>);
+
+/// What was seen of one receiver, at one place.
+#[derive(Debug)]
+struct Seen {
+    base_uri: BaseUri,
+    /// The attempts that hung since one that did not.
+    hangs: u32,
+    responded_at: Option<Instant>,
+}
 
 impl Hangs {
-    /// Counts one more; another place is another receiver.
-    fn one_more(&self, receiver: &Receiver) -> u32 {
-        let mut counts = self.counts();
-        let (base_uri, count) =
-            counts.entry(receiver.client_id.clone()).or_insert_with(|| (receiver.base_uri.clone(), 0));
-        if *base_uri != receiver.base_uri {
-            (*base_uri, *count) = (receiver.base_uri.clone(), 0);
+    /// Counts an attempt that began at this instant and hung; nothing if the receiver has responded since, which says more.
+    fn one_more(&self, receiver: &Receiver, began: Instant) -> Option<u32> {
+        self.of(receiver, |seen| {
+            if seen.responded_at.is_some_and(|at| began < at) {
+                return None;
+            }
+            seen.hangs += 1;
+            Some(seen.hangs)
+        })
+    }
+
+    fn responded(&self, receiver: &Receiver, at: Instant) {
+        self.of(receiver, |seen| (seen.hangs, seen.responded_at) = (0, Some(at)));
+    }
+
+    /// Another place is another receiver.
+    fn of<T>(&self, receiver: &Receiver, change: impl FnOnce(&mut Seen) -> T) -> T {
+        let anew = || Seen { base_uri: receiver.base_uri.clone(), hangs: 0, responded_at: None };
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(seen) = all.get_mut(&receiver.client_id) {
+            if seen.base_uri != receiver.base_uri {
+                *seen = anew();
+            }
+            return change(seen);
         }
-        *count += 1;
-        *count
-    }
-
-    fn forget(&self, receiver: &Receiver) {
-        self.counts().remove(&receiver.client_id);
-    }
-
-    fn counts(&self) -> MutexGuard<'_, HashMap<ClientId, (BaseUri, u32)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        change(all.entry(receiver.client_id.clone()).or_insert_with(anew))
     }
 }
 
@@ -70,22 +87,33 @@ impl Dispatch {
         outcome: &Outcome,
         (within, took): (Duration, Duration),
     ) {
-        let now = self.clock.now();
+        let (now, ended) = (self.clock.now(), Instant::now());
         match Evidence::of(outcome, within, took) {
             Evidence::None => {}
             Evidence::Hangs => {
-                let hanging = is_hanging(self.hangs.one_more(receiver));
-                if hanging && self.receivers.slow_mark(receiver, now).is_none() {
+                let began = ended.checked_sub(took).unwrap_or(ended);
+                let Some(own) = self.hangs.one_more(receiver, began) else { return };
+                if self.receivers.slow_mark(receiver, now).is_none()
+                    && (is_hanging(own) || is_hanging(Box::pin(self.of_all(receiver)).await))
+                {
                     Box::pin(self.mark(receiver, SlowMark::new(receiver.base_uri.as_str(), now))).await;
                 }
             }
             Evidence::Responds => {
-                self.hangs.forget(receiver);
-                if self.receivers.slow_mark(receiver, now).is_some() {
-                    Box::pin(self.unmark(receiver)).await;
+                self.hangs.responded(receiver, ended);
+                if self.receivers.is_suspected(receiver, now) {
+                    Box::pin(self.clear(receiver)).await;
                 }
             }
         }
+    }
+
+    /// Counts an attempt that hung, and returns how many of all environments have since one that did not.
+    async fn of_all(&self, receiver: &Receiver) -> u32 {
+        self.receivers.count_hang(receiver).await.unwrap_or_else(|error| {
+            not_shared(receiver, &error);
+            0
+        })
     }
 
     async fn mark(&self, receiver: &Receiver, mark: SlowMark) {
@@ -101,12 +129,14 @@ impl Dispatch {
         }
     }
 
-    async fn unmark(&self, receiver: &Receiver) {
-        match self.receivers.unmark_slow(receiver, self.clock.now()).await {
-            Ok(true) => {
+    async fn clear(&self, receiver: &Receiver) {
+        let now = self.clock.now();
+        let was_marked = self.receivers.slow_mark(receiver, now).is_some();
+        match self.receivers.clear_slow(receiver, now).await {
+            Ok(true) if was_marked => {
                 tracing::info!(client_id = %receiver.client_id, "A receiver that hung responds again.");
             }
-            Ok(false) => {}
+            Ok(_) => {}
             Err(error) => not_shared(receiver, &error),
         }
     }

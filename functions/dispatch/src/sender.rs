@@ -21,6 +21,8 @@ use webhook::telemetry::{Chain, Metrics, Unit};
 
 /// How long identities are used before their secret is looked at again.
 const LIVES: SignedDuration = SignedDuration::from_mins(5);
+/// Counts what a reading of the secrets refused while the identity before it stays in use.
+const NOT_RELOADED: &str = "IdentityNotReloaded";
 /// For so long nobody looks again for an identity that was not there: many messages may want it at a time.
 const AGAIN: SignedDuration = SignedDuration::from_secs(1);
 
@@ -157,6 +159,7 @@ impl Sender {
                 error = %Chain(&error),
                 "The identities could not be loaded again; those before them stay in use."
             );
+            self.not_reloaded(error.code(), None);
             if let Some(Loaded { table, .. }) = self.loaded() {
                 self.store(table);
             }
@@ -226,7 +229,10 @@ impl Sender {
             "An identity of the secret cannot be used."
         );
         match still_valid {
-            Some(old) => self.present(old.entry.identity.clone(), Some(old), anchors),
+            Some(old) => {
+                self.not_reloaded(error.code(), Some(owner));
+                self.present(old.entry.identity.clone(), Some(old), anchors)
+            }
             None => Err(error),
         }
     }
@@ -246,6 +252,13 @@ impl Sender {
                 .map_err(SenderError::Tls)?,
         };
         Ok(Entry { identity, client })
+    }
+
+    /// Counts an identity that was refused: what is in use goes on, and ends with its certificate unless somebody acts.
+    fn not_reloaded(&self, code: Code, owner: Option<&IdentityOwner>) {
+        let owner = owner.map(ToString::to_string).unwrap_or_default();
+        let context = [("code", code.as_str()), ("authorisation_server_id", owner.as_str())];
+        self.metrics.record(self.clock.now(), (NOT_RELOADED, 1.0, Unit::Count), &context);
     }
 
     /// Measures how long a certificate is still good, and warns when that is little.

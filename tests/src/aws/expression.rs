@@ -1,8 +1,8 @@
-//! The expressions of DynamoDB that the functions write: `SET`, `AND`, `OR`, `=`, `<`, `<=`, `<>`,
+//! The expressions of DynamoDB that the functions write: `SET`, `ADD` of a number, `AND`, `OR`, `=`, `<`, `<=`, `<>`,
 //! `attribute_exists`, `attribute_not_exists`, `begins_with`, and in an assignment `if_not_exists` of its own path.
 //! Any other is a failure of the test, not a guess.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(super) struct Expressions<'a> {
     input: &'a Value,
@@ -54,7 +54,15 @@ impl<'a> Expressions<'a> {
 
     /// Sets what is to be set; fails with a path into a map that is not there.
     pub(super) fn apply(&self, row: &mut Value) -> Result<(), String> {
-        let expression = self.text("UpdateExpression");
+        let (expression, sum) = self.text("UpdateExpression").split_once(" ADD ").map_or_else(
+            || (self.text("UpdateExpression"), None),
+            |(expression, sum)| (expression, Some(sum)),
+        );
+        if let Some((name, more)) = sum.and_then(|sum| sum.split_once(' ')) {
+            let more = number(self.value(more, None).expect("what is added is given"));
+            let before = row.get(name).map_or(0, number);
+            row[name] = json!({ "N": (before + more).to_string() });
+        }
         let assignments = expression.strip_prefix("SET ").expect("an update sets");
         // A comma inside an argument list stands before the value, and no assignment begins with one.
         for assignment in assignments.replace(", :", ",:").split(", ") {
@@ -81,6 +89,16 @@ impl<'a> Expressions<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The attributes of a row that the update named.
+    pub(super) fn updated(&self, row: &Value) -> Value {
+        let update = tokens(self.text("UpdateExpression"));
+        let named: Vec<_> =
+            update.iter().filter(|token| !token.starts_with(':')).map(|token| self.path(token)).collect();
+        let is_named = |name: &str| named.iter().any(|path| path.split('.').next() == Some(name));
+        let row = row.as_object().into_iter().flatten();
+        row.filter(|(name, _)| is_named(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     fn text(&self, name: &str) -> &'a str {
@@ -195,8 +213,6 @@ fn tokens(text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn holds(condition: &str, row: &Value) -> bool {

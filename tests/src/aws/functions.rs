@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use arauto::local::AUTHORISATION_SERVER_ID;
 use arauto::pki::{ClientSubject, Identity, TestPki};
 use arauto::signed::ApiAnswer;
+use aws_config::SdkConfig;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use directory::fetch::Fetcher;
 use directory::revocation::Refresher;
@@ -31,6 +32,8 @@ use webhook::peer::Network;
 use webhook::revocation::{Revocation, RevocationStore};
 use webhook::telemetry::Metrics;
 
+use crate::uses::{Noted, Uses};
+
 use super::{Aws, DIRECTORY, LEDGER, NOTIFICATIONS, RECEIVERS, UNDELIVERED};
 
 /// Making RSA keys takes most of a test's time, so all tests share theirs.
@@ -51,6 +54,11 @@ pub const DIRECTORY_IDENTITY_SECRET: &str = "directory-identity";
 pub struct Hands(Arc<Mutex<Timestamp>>);
 
 impl Hands {
+    /// Hands that show the machine's time, and stand still there.
+    pub(crate) fn starting_now() -> Self {
+        Self(Arc::new(Mutex::new(Clock::system().now())))
+    }
+
     /// Returns what time it is.
     pub fn now(&self) -> Timestamp {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -92,7 +100,7 @@ impl Measured {
         counted.map(|line| line["Code"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    fn writer(&self, function: &str) -> Metrics {
+    pub(crate) fn writer(&self, function: &str) -> Metrics {
         let lines = Arc::clone(&self.0);
         Metrics::to(function.to_owned(), move |line| {
             let line = serde_json::from_str(line).expect("a metric is JSON");
@@ -118,11 +126,13 @@ pub struct Functions {
     pub most_suspended_percent: u8,
     /// Where receivers are.
     pub network: Network,
+    /// What the functions asked of the account; not what a test did in their place.
+    pub uses: Uses,
 }
 
 impl Default for Functions {
     fn default() -> Self {
-        let hands = Hands(Arc::new(Mutex::new(Clock::system().now())));
+        let hands = Hands::starting_now();
         let environment = Environment::local("http://127.0.0.1:9");
         Self {
             aws: Aws::default(),
@@ -132,6 +142,7 @@ impl Default for Functions {
             environment,
             most_suspended_percent: 20,
             network: Network::system(POLICY),
+            uses: Uses::default(),
         }
     }
 }
@@ -203,9 +214,9 @@ impl Functions {
 
     /// Starts intake.
     pub async fn intake(&self) -> Intake {
-        let sdk = self.aws.sdk_config().await;
+        let sdk = self.sdk_config_of("intake").await;
         Intake {
-            receivers: self.receivers(&self.hands).await,
+            receivers: receivers_of(&sdk, &self.hands),
             ledger: LedgerReader::new(dynamodb(&sdk), LEDGER.to_owned()),
             queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), None),
             servers: self.servers.parse().expect("authorisation servers"),
@@ -215,7 +226,7 @@ impl Functions {
 
     /// Starts directory.
     pub async fn directory(&self) -> Directory {
-        let sdk = self.aws.sdk_config().await;
+        let sdk = self.sdk_config_of("directory").await;
         let (clock, environment) = (self.hands.clock(), self.environment.clone());
         let table = DirectoryTable::new(dynamodb(&sdk), DIRECTORY.to_owned());
         let fetcher = Arc::new(Fetcher::new(POLICY, |client| client).expect("a fetcher"));
@@ -243,7 +254,7 @@ impl Functions {
         let keys = DirectoryKeys { table, fetcher, environment, clock: clock.clone() };
         let revocation = self.refresher().await;
         Directory {
-            receivers: self.receivers(&self.hands).await,
+            receivers: receivers_of(&sdk, &self.hands),
             keys,
             reconciler,
             revocation,
@@ -255,7 +266,7 @@ impl Functions {
     /// Starts what keeps revocation lists and statuses.
     pub async fn refresher(&self) -> Refresher {
         Refresher {
-            store: self.revocation_store().await,
+            store: revocation_store_of(&self.sdk_config_of("directory").await),
             fetcher: Arc::new(Fetcher::new(POLICY, |client| client).expect("a fetcher")),
             clock: self.hands.clock(),
             chance: Chance::system(),
@@ -266,21 +277,19 @@ impl Functions {
 
     /// What is known of revocation, as it is kept.
     pub async fn revocation_store(&self) -> RevocationStore {
-        RevocationStore::new(DirectoryTable::new(
-            dynamodb(&self.aws.sdk_config().await),
-            DIRECTORY.to_owned(),
-        ))
+        revocation_store_of(&self.aws.sdk_config().await)
     }
 
     /// What dispatch knows of revocation, in an environment of its own that has this clock. Nothing is read yet.
     pub async fn revocation(&self, hands: &Hands, window: SignedDuration) -> Arc<Revocation> {
         let metrics = self.metrics.writer("dispatch");
-        Arc::new(Revocation::new(self.revocation_store().await, window, hands.clock(), metrics))
+        let store = revocation_store_of(&self.sdk_config_of("dispatch").await);
+        Arc::new(Revocation::new(store, window, hands.clock(), metrics))
     }
 
     /// Starts dispatch, in an environment of its own that has this clock. Its identity is not loaded yet.
     pub async fn dispatch(&self, hands: &Hands) -> Arc<Dispatch> {
-        let sdk = self.aws.sdk_config().await;
+        let sdk = self.sdk_config_of("dispatch").await;
         let secrets = (IDENTITY_SECRET.to_owned(), TRUST_SECRET.to_owned());
         let clock = hands.clock();
         let servers = self.servers.parse().expect("authorisation servers");
@@ -297,7 +306,7 @@ impl Functions {
         );
         Arc::new(Dispatch {
             ledger: Ledger::new(dynamodb(&sdk), LEDGER.to_owned(), SignedDuration::from_hours(24)),
-            receivers: self.receivers(hands).await,
+            receivers: receivers_of(&sdk, hands),
             queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), Some(UNDELIVERED.to_owned())),
             first_uses: FirstUses::new(
                 DirectoryTable::new(dynamodb(&sdk), DIRECTORY.to_owned()),
@@ -314,9 +323,22 @@ impl Functions {
     }
 
     async fn receivers(&self, hands: &Hands) -> Receivers {
-        let client = dynamodb(&self.aws.sdk_config().await);
-        Receivers::new(client, RECEIVERS.to_owned(), POLICY, hands.clock())
+        receivers_of(&self.aws.sdk_config().await, hands)
     }
+
+    /// What a function's clients are made of.
+    async fn sdk_config_of(&self, function: &'static str) -> SdkConfig {
+        let (aws, uses) = (self.aws.clone(), self.uses.clone());
+        Aws::sdk_config_over(Noted { aws, function, uses }).await
+    }
+}
+
+fn receivers_of(sdk: &SdkConfig, hands: &Hands) -> Receivers {
+    Receivers::new(dynamodb(sdk), RECEIVERS.to_owned(), POLICY, hands.clock())
+}
+
+fn revocation_store_of(sdk: &SdkConfig) -> RevocationStore {
+    RevocationStore::new(DirectoryTable::new(dynamodb(sdk), DIRECTORY.to_owned()))
 }
 
 fn client_id(text: &str) -> ClientId {

@@ -101,8 +101,13 @@ impl Table {
         if let Err(path) = expressions.apply(&mut row) {
             return invalid(&format!("the path {path} leads nowhere"));
         }
+        let answer = match input["ReturnValues"].as_str() {
+            None => json!({}),
+            Some("UPDATED_NEW") => json!({ "Attributes": expressions.updated(&row) }),
+            Some(other) => panic!("{other} is asked for by no function"),
+        };
         self.rows.insert(key, row);
-        (200, json!({}))
+        (200, answer)
     }
 
     fn key_of(&self, item: &Value) -> Vec<String> {

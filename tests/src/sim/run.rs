@@ -1,5 +1,6 @@
 //! One seed, from its first instant until nothing moves any more.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use super::peers::{PKI, Peers};
 use super::scenario::{Break, Scenario};
 use super::world::{Violation, World};
 use crate::aws::{Aws, Counts, NOTIFICATIONS, QueueSettings, UNDELIVERED};
+use crate::uses::Use;
 
 /// A message that is kept comes back after four minutes; whatever is not done after so many rounds will never be.
 const PATIENCE: Duration = Duration::from_hours(2);
@@ -29,6 +31,8 @@ pub struct Report {
     pub notifications: usize,
     /// How many requests receivers got.
     pub requests: usize,
+    /// What the functions asked of AWS.
+    pub uses: BTreeSet<Use>,
     /// How long it lasted in its own time.
     pub lasted: Duration,
 }
@@ -55,6 +59,7 @@ pub async fn run(seed: u64, broken: Option<Break>) -> Report {
         history,
         notifications: facts.accepted.len(),
         requests: facts.arrivals.len(),
+        uses: facts.uses.seen(),
         lasted,
     }
 }

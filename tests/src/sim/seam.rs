@@ -85,6 +85,8 @@ impl Seam {
     }
 
     async fn exchange(self, call: Call) -> Result<HttpResponse, ConnectorError> {
+        let function = self.name.split('-').next().unwrap_or_default();
+        self.world.facts().uses.note(function, &call);
         let (began, broken) = (self.world.now(), ConnectorError::io(io::Error::other("it broke").into()));
         let (before, after) = self.with(|state| (state.dice.millis(1, 12), state.dice.millis(1, 8)));
         let (fault, dies) = (self.fault(&call), self.dies());

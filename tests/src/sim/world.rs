@@ -12,6 +12,7 @@ use webhook::edge::Clock;
 use super::dice::Dice;
 use super::scenario::{Break, Change};
 use crate::aws::Aws;
+use crate::uses::Uses;
 
 /// When every run begins; certificates are made for it.
 pub(super) fn epoch() -> Timestamp {
@@ -61,6 +62,8 @@ pub(super) struct Facts {
     pub theirs: Vec<(usize, Duration, String)>,
     /// What did not hold.
     pub violations: Vec<Violation>,
+    /// What the functions asked of AWS.
+    pub uses: Uses,
 }
 
 /// A request as a receiver saw it.

@@ -20,6 +20,7 @@ pub(super) async fn suite(place: &Place) {
     a_registration_is_put_where_there_is_none_and_in_the_place_of_its_own_predecessor_alone(place).await;
     a_copy_of_a_receiver_serves_a_first_attempt_until_it_is_old_and_a_later_one_never(place).await;
     a_mark_is_made_claimed_and_taken_away_once_and_outlives_a_registration(place).await;
+    attempts_that_hang_are_counted_for_all_environments_until_one_responds(place).await;
     a_mark_never_brings_a_removed_row_back(place).await;
     a_document_is_kept_with_its_age_and_may_be_deleted_after_its_life(place).await;
     a_document_is_put_new_once(place).await;
@@ -121,13 +122,41 @@ async fn a_mark_is_made_claimed_and_taken_away_once_and_outlives_a_registration(
     assert!(ours.claim_probe(&receiver, &seen, later).await.unwrap());
     assert!(!others.claim_probe(&receiver, &seen, later).await.unwrap(), "another has claimed it");
 
-    assert!(ours.unmark_slow(&receiver, later).await.unwrap());
-    assert!(!others.unmark_slow(&receiver, later).await.unwrap(), "another has taken it away");
+    assert!(ours.clear_slow(&receiver, later).await.unwrap());
+    assert!(!others.clear_slow(&receiver, later).await.unwrap(), "another has taken it away");
     assert!(!ours.claim_probe(&receiver, &seen, later).await.unwrap(), "there is none");
     assert!(
         others.mark_slow(&receiver, SlowMark::new(receiver.base_uri.as_str(), later), later).await.unwrap()
     );
     assert_eq!(ours.registration(&client_id).await.unwrap(), Some(second));
+}
+
+async fn attempts_that_hang_are_counted_for_all_environments_until_one_responds(place: &Place) {
+    let [ours, theirs] = [(), ()].map(|()| receivers(place, Clock::system()));
+    let (client_id, now) = (client(), now());
+    ours.put(&registration(&client_id, "a", 1), None).await.unwrap();
+    let receiver = found(&ours, &client_id).await;
+    assert!(!ours.is_suspected(&receiver, now));
+    assert_eq!(ours.count_hang(&receiver).await.unwrap(), 1);
+    assert_eq!(theirs.count_hang(&receiver).await.unwrap(), 2);
+    assert!(theirs.slow_mark(&receiver, now).is_none(), "a count is no mark");
+
+    let others = receivers(place, Clock::system());
+    assert_eq!(found(&others, &client_id).await, receiver);
+    assert!(others.is_suspected(&receiver, now), "whoever reads the row knows the count");
+    assert!(others.clear_slow(&receiver, now).await.unwrap());
+    assert!(!ours.clear_slow(&receiver, now).await.unwrap(), "another has cleared it");
+    assert_eq!(ours.count_hang(&receiver).await.unwrap(), 1, "the count begins anew");
+
+    // Elsewhere it does too, and what was marked there before is no mark here.
+    assert!(ours.mark_slow(&receiver, SlowMark::new(receiver.base_uri.as_str(), now), now).await.unwrap());
+    let moved = Registration { revision: 2, ..registration(&client_id, "b", 1) };
+    assert!(ours.put(&moved, Some(&registration(&client_id, "a", 1))).await.unwrap());
+    let another = receivers(place, Clock::system());
+    let receiver = found(&another, &client_id).await;
+    assert_eq!(another.count_hang(&receiver).await.unwrap(), 1);
+    assert_eq!(another.count_hang(&receiver).await.unwrap(), 2);
+    assert!(another.slow_mark(&receiver, now).is_none());
 }
 
 fn millis(mark: &SlowMark) -> (i64, i64) {
@@ -142,7 +171,8 @@ async fn a_mark_never_brings_a_removed_row_back(place: &Place) {
     receivers.delete(&client_id).await.unwrap();
     assert!(!receivers.mark_slow(&receiver, mark.clone(), now).await.unwrap());
     assert!(!receivers.claim_probe(&receiver, &mark, now).await.unwrap());
-    assert!(!receivers.unmark_slow(&receiver, now).await.unwrap());
+    assert!(!receivers.clear_slow(&receiver, now).await.unwrap());
+    assert_eq!(receivers.count_hang(&receiver).await.unwrap(), 0);
     // A row of a mark alone would be an error.
     assert_eq!(receivers.registration(&client_id).await.unwrap(), None);
 }

@@ -1,4 +1,4 @@
-//! The mark of a receiver that hangs: three attributes of its own row, so that reading it costs no request.
+//! The mark of a receiver that hangs, or may: four attributes of its own row, so that reading it costs no request.
 //!
 //! They are written apart from the registration, which neither sees nor disturbs them. No write makes a row: one that was
 //! removed meanwhile stays removed.
@@ -8,7 +8,7 @@ use std::sync::{MutexGuard, PoisonError};
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use jiff::Timestamp;
 
 use super::cause::cause;
@@ -20,14 +20,26 @@ use crate::notification::ClientId;
 const UNTIL: &str = "slow_until";
 const PROBE: &str = "probe_after";
 const BASE_URI: &str = "slow_base_uri";
+const HANGS: &str = "slow_hangs";
 /// The attributes of a mark. `DispatchRole` of the template names them: it may write no others of the table.
-pub const SLOW_MARK_ATTRIBUTES: [&str; 3] = [UNTIL, PROBE, BASE_URI];
+pub const SLOW_MARK_ATTRIBUTES: [&str; 4] = [UNTIL, PROBE, BASE_URI, HANGS];
+
+type Row = HashMap<String, AttributeValue>;
 
 /// Reads the mark of a row, if it has one.
-pub(super) fn read_mark(row: &HashMap<String, AttributeValue>) -> Option<SlowMark> {
-    let instant = |name| Timestamp::from_millisecond(row.get(name)?.as_n().ok()?.parse().ok()?).ok();
-    let base_uri = row.get(BASE_URI)?.as_s().ok()?.clone();
-    Some(SlowMark { base_uri, slow_until: instant(UNTIL)?, probe_after: instant(PROBE)? })
+pub(super) fn read_mark(row: &Row) -> Option<SlowMark> {
+    let number = |name| row.get(name)?.as_n().ok()?.parse::<i64>().ok();
+    let instant = |name| Timestamp::from_millisecond(number(name)?).ok();
+    let suspected = SlowMark::suspected(row.get(BASE_URI)?.as_s().ok()?, read_hangs(row));
+    // Suspected only: then nothing says until when.
+    let (Some(slow_until), Some(probe_after)) = (instant(UNTIL), instant(PROBE)) else {
+        return Some(suspected);
+    };
+    Some(SlowMark { slow_until, probe_after, ..suspected })
+}
+
+fn read_hangs(row: &Row) -> u32 {
+    row.get(HANGS).and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or_default()
 }
 
 impl Receivers {
@@ -35,6 +47,50 @@ impl Receivers {
     pub fn slow_mark(&self, receiver: &Receiver, now: Timestamp) -> Option<SlowMark> {
         let marks = self.marks();
         marks.get(&receiver.client_id).filter(|mark| mark.holds(receiver.base_uri.as_str(), now)).cloned()
+    }
+
+    /// Says whether a response of this receiver is to be told, as this environment knows its row.
+    pub fn is_suspected(&self, receiver: &Receiver, now: Timestamp) -> bool {
+        let marks = self.marks();
+        marks.get(&receiver.client_id).is_some_and(|mark| mark.is_to_clear(receiver.base_uri.as_str(), now))
+    }
+
+    /// Counts an attempt that hung for all environments, and returns how many have since one that did not; none of a receiver
+    /// that is gone.
+    pub async fn count_hang(&self, receiver: &Receiver) -> Result<u32, ReceiversError> {
+        let counted = self
+            .update(receiver)
+            .update_expression(format!("SET {BASE_URI} = :base ADD {HANGS} :one"))
+            .condition_expression(format!(
+                "attribute_exists({KEY}) AND (attribute_not_exists({BASE_URI}) OR {BASE_URI} = :base)"
+            ))
+            .expression_attribute_values(":one", number(1))
+            .return_values(ReturnValue::UpdatedNew);
+        let hangs = match self.written(counted).await? {
+            Some(row) => read_hangs(&row),
+            None => u32::from(self.count_first_hang(receiver).await?),
+        };
+        let base_uri = receiver.base_uri.as_str();
+        // Not over a mark that another attempt of this environment has made meanwhile.
+        let mut marks = self.marks();
+        match marks.get_mut(&receiver.client_id).filter(|mark| mark.base_uri == base_uri) {
+            Some(mark) => mark.hangs = hangs,
+            None => drop(marks.insert(receiver.client_id.clone(), SlowMark::suspected(base_uri, hangs))),
+        }
+        Ok(hangs)
+    }
+
+    /// Begins the count of a receiver that has moved since another was made; `false` if it is gone.
+    async fn count_first_hang(&self, receiver: &Receiver) -> Result<bool, ReceiversError> {
+        let update = self
+            .update(receiver)
+            .update_expression(format!(
+                "SET {BASE_URI} = :base, {HANGS} = :one, {UNTIL} = :never, {PROBE} = :never"
+            ))
+            .condition_expression(format!("attribute_exists({KEY}) AND {BASE_URI} <> :base"))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":never", millis(Timestamp::UNIX_EPOCH));
+        self.write(update).await
     }
 
     /// Marks a receiver that hangs; `false` if another environment has, or the receiver is gone.
@@ -84,15 +140,16 @@ impl Receivers {
         Ok(claimed)
     }
 
-    /// Takes the mark of a receiver away that responds again; `false` if another environment has.
-    pub async fn unmark_slow(&self, receiver: &Receiver, now: Timestamp) -> Result<bool, ReceiversError> {
+    /// Takes mark and count of a receiver away that responds; `false` if another environment has.
+    pub async fn clear_slow(&self, receiver: &Receiver, now: Timestamp) -> Result<bool, ReceiversError> {
         let update = self
             .update(receiver)
-            .update_expression(format!("SET {UNTIL} = :never, {PROBE} = :never"))
+            .update_expression(format!("SET {UNTIL} = :never, {PROBE} = :never, {HANGS} = :none"))
             .condition_expression(format!(
-                "attribute_exists({KEY}) AND {BASE_URI} = :base AND :now < {UNTIL}"
+                "attribute_exists({KEY}) AND {BASE_URI} = :base AND (:now < {UNTIL} OR :none < {HANGS})"
             ))
             .expression_attribute_values(":never", millis(Timestamp::UNIX_EPOCH))
+            .expression_attribute_values(":none", number(0))
             .expression_attribute_values(":now", millis(now));
         self.know(&receiver.client_id, None);
         self.write(update).await
@@ -120,10 +177,15 @@ impl Receivers {
     }
 
     async fn write(&self, update: UpdateItemFluentBuilder) -> Result<bool, ReceiversError> {
+        Ok(self.written(update).await?.is_some())
+    }
+
+    /// Writes, and returns the attributes that were asked for; nothing where the condition does not hold.
+    async fn written(&self, update: UpdateItemFluentBuilder) -> Result<Option<Row>, ReceiversError> {
         match update.send().await {
-            Ok(_) => Ok(true),
+            Ok(answer) => Ok(Some(answer.attributes.unwrap_or_default())),
             Err(SdkError::ServiceError(refused)) if refused.err().is_conditional_check_failed_exception() => {
-                Ok(false)
+                Ok(None)
             }
             Err(error) => Err(self.failed("mark a receiver that hangs in", cause(error))),
         }
@@ -131,5 +193,9 @@ impl Receivers {
 }
 
 fn millis(at: Timestamp) -> AttributeValue {
-    AttributeValue::N(at.as_millisecond().to_string())
+    number(at.as_millisecond())
+}
+
+fn number(number: i64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
 }

@@ -1,6 +1,7 @@
 //! How a notification is attempted, what came of it, and when to try again: decided without any I/O.
 
 mod attempt;
+mod hour;
 mod message;
 mod outcome;
 mod patience;
@@ -11,6 +12,7 @@ mod schedule;
 mod undelivered;
 
 pub use attempt::AttemptNumber;
+pub use hour::{Hour, ParseHourError};
 pub use message::{AttemptMessage, ParseMessageError};
 pub use outcome::{Answer, Failure, Finding, Outcome};
 pub use patience::{Evidence, IMPATIENT, SlowMark, is_hanging};
@@ -21,4 +23,4 @@ pub use schedule::{
     AFTER_FIRST_FAILURE, AFTER_SECOND_FAILURE, BODY_LIMIT, EXCHANGE_DEADLINE, FIRST_ATTEMPT_WITHIN,
     HEADER_LIMIT, LEASE, Next, delay_seconds, failed_at, is_late, next,
 };
-pub use undelivered::{Hour, UNDELIVERED_ROW_LIVES, Undelivered};
+pub use undelivered::{UNDELIVERED_ROW_LIVES, Undelivered};

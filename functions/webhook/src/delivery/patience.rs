@@ -13,7 +13,7 @@ use super::schedule::EXCHANGE_DEADLINE;
 
 /// The time of an attempt to a receiver that hangs. Those that work answer well within it.
 pub const IMPATIENT: Duration = Duration::from_secs(3);
-/// So many attempts in a row that hung mark a receiver. Fewer may be one connection that was lost.
+/// So many attempts in a row that hung mark a receiver, of one environment or of all. Fewer may be one connection that was lost.
 const HANGS: u32 = 3;
 /// How long a mark holds that nobody renews: then there was nothing to send, and all is open again.
 const MARK_HOLDS: SignedDuration = SignedDuration::from_secs(60);
@@ -21,11 +21,13 @@ const MARK_HOLDS: SignedDuration = SignedDuration::from_secs(60);
 /// that time, so that there is one at once.
 const PROBE_EVERY: SignedDuration = SignedDuration::from_secs(20);
 
-/// What all environments know of a receiver that hangs.
+/// What all environments know of a receiver that hangs, or may.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SlowMark {
     /// Where it was notified; at another place it starts anew.
     pub base_uri: String,
+    /// The attempts that hung since one that did not, as far as environments counted them.
+    pub hangs: u32,
     /// Until when attempts are granted little time.
     pub slow_until: Timestamp,
     /// When one of them is to be granted its full time again.
@@ -37,12 +39,23 @@ impl SlowMark {
     pub fn new(base_uri: &str, now: Timestamp) -> Self {
         let after = |wait| now.saturating_add(wait).unwrap_or(Timestamp::MAX);
         let (slow_until, probe_after) = (after(MARK_HOLDS), after(PROBE_EVERY));
-        Self { base_uri: base_uri.to_owned(), slow_until, probe_after }
+        Self { base_uri: base_uri.to_owned(), hangs: 0, slow_until, probe_after }
+    }
+
+    /// Suspects a receiver of so many attempts that hung, which does not shorten the next ones.
+    pub fn suspected(base_uri: &str, hangs: u32) -> Self {
+        let never = Timestamp::UNIX_EPOCH;
+        Self { base_uri: base_uri.to_owned(), hangs, slow_until: never, probe_after: never }
     }
 
     /// Says whether the mark is about this place and holds.
     pub fn holds(&self, base_uri: &str, now: Timestamp) -> bool {
         self.base_uri == base_uri && now < self.slow_until
+    }
+
+    /// Says whether a response is news to the other environments.
+    pub fn is_to_clear(&self, base_uri: &str, now: Timestamp) -> bool {
+        self.base_uri == base_uri && (now < self.slow_until || self.hangs > 0)
     }
 
     /// Says whether one attempt is to be granted its full time.
@@ -98,6 +111,16 @@ mod tests {
         assert!(mark.holds(HERE, second(159)) && !mark.holds(HERE, second(160)));
         assert!(!mark.holds("https://there.example", second(101)));
         assert!(!mark.wants_probe(second(119)) && mark.wants_probe(second(120)));
+    }
+
+    #[test]
+    fn a_suspicion_shortens_nothing_and_is_cleared_by_a_response_at_its_place() {
+        let suspected = SlowMark::suspected(HERE, 2);
+        assert!(!suspected.holds(HERE, second(0)));
+        assert!(suspected.is_to_clear(HERE, second(100)));
+        assert!(!suspected.is_to_clear("https://there.example", second(100)));
+        assert!(!SlowMark::suspected(HERE, 0).is_to_clear(HERE, second(100)));
+        assert!(SlowMark::new(HERE, second(100)).is_to_clear(HERE, second(159)));
     }
 
     #[test]

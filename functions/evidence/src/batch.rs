@@ -1,0 +1,58 @@
+//! Lines become Firehose records, and those become calls.
+//!
+//! Firehose bills each record rounded up to 5 KB ("Amazon Data Firehose pricing"), and a line has some 600 bytes: so many lines
+//! go into one record.
+
+use bytes::Bytes;
+
+/// Lines in one Firehose record. Far below the 1,000 KiB that one may have ("Amazon Data Firehose Quota"): of a record that was
+/// refused, all is sent again.
+const RECORD_BYTES: usize = 256 * 1024;
+/// Firehose records in one call: with the above, 3 MiB of the 4 MiB and 12 of the 500 that there may be.
+pub(crate) const CALL_RECORDS: usize = 12;
+
+/// Lines that go into one Firehose record.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Blob {
+    /// The number of the first change in it, by which a failure is reported.
+    pub first: String,
+    /// The lines, each with its end.
+    pub lines: Bytes,
+}
+
+/// Packs lines, each with the number of its change, in their order. A line is far smaller than a record may be.
+pub fn pack(lines: impl IntoIterator<Item = (String, String)>) -> Vec<Blob> {
+    let mut blobs = Vec::new();
+    let mut open: Option<(String, String)> = None;
+    for (sequence, line) in lines {
+        if let Some((first, text)) = open.take_if(|(_, text)| text.len() + line.len() >= RECORD_BYTES) {
+            blobs.push(Blob { first, lines: text.into() });
+        }
+        let (_, text) = open.get_or_insert_with(|| (sequence, String::new()));
+        text.push_str(&line);
+        text.push('\n');
+    }
+    blobs.extend(open.map(|(first, text)| Blob { first, lines: text.into() }));
+    blobs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_share_a_record_until_it_is_full_and_none_is_lost_or_out_of_order() {
+        let lines: Vec<_> = (0..1_000).map(|at| (at.to_string(), format!("{at:0>600}"))).collect();
+        let blobs = pack(lines.clone());
+        assert_eq!(blobs.len(), 3);
+        assert!(blobs.iter().all(|blob| blob.lines.len() <= RECORD_BYTES));
+        let all = blobs.iter().map(|blob| std::str::from_utf8(&blob.lines).unwrap()).collect::<String>();
+        let expected = lines.iter().map(|(_, line)| format!("{line}\n")).collect::<String>();
+        assert!(all == expected);
+        for blob in &blobs {
+            let line = std::str::from_utf8(&blob.lines).unwrap().lines().next().unwrap();
+            assert_eq!(line.trim_start_matches('0'), blob.first.trim_start_matches('0'));
+        }
+        assert_eq!(pack([]), []);
+    }
+}

@@ -1,0 +1,86 @@
+//! Puts records into the Firehose stream.
+
+use std::time::Duration;
+
+use aws_sdk_firehose::Client;
+use aws_sdk_firehose::error::{BoxError, DisplayErrorContext};
+use aws_sdk_firehose::primitives::Blob as Data;
+use aws_sdk_firehose::types::Record;
+use thiserror::Error;
+use tokio::time::sleep;
+
+use crate::batch::{Blob, CALL_RECORDS};
+
+/// How often records that Firehose refuses are put again before the stream of the ledger brings them again by itself.
+const ROUNDS: u32 = 5;
+/// Doubled after each round: 6 s in all.
+const FIRST_PAUSE: Duration = Duration::from_millis(400);
+
+/// The Firehose stream.
+#[derive(Clone, Debug)]
+pub struct Firehose {
+    client: Client,
+    stream: String,
+}
+
+impl Firehose {
+    /// Uses this stream.
+    pub fn new(client: Client, stream: String) -> Self {
+        Self { client, stream }
+    }
+
+    /// Puts records. When some are refused, only those are put again (`PutRecordBatch`, Amazon Data Firehose API Reference). An
+    /// error says from which change on nothing is sure; before it all was taken.
+    pub async fn put(&self, blobs: &[Blob]) -> Result<(), PutError> {
+        for call in blobs.chunks(CALL_RECORDS) {
+            self.put_call(call.iter().collect()).await?;
+        }
+        Ok(())
+    }
+
+    async fn put_call<'a>(&self, mut open: Vec<&'a Blob>) -> Result<(), PutError> {
+        let mut pause = FIRST_PAUSE;
+        for round in 1..=ROUNDS {
+            let refused = match self.try_put(&open).await {
+                Ok(refused) => refused,
+                Err(source) => return Err(PutError { from: first(&open), source }),
+            };
+            let Some((_, why)) = refused.first().cloned() else { return Ok(()) };
+            open = refused.iter().filter_map(|(at, _)| open.get(*at).copied()).collect();
+            if round == ROUNDS {
+                return Err(PutError { from: first(&open), source: why.into() });
+            }
+            sleep(pause).await;
+            pause *= 2;
+        }
+        Ok(())
+    }
+
+    /// Puts records once, and returns which were refused, with the code of the refusal.
+    async fn try_put(&self, blobs: &[&Blob]) -> Result<Vec<(usize, String)>, BoxError> {
+        let mut call = self.client.put_record_batch().delivery_stream_name(&self.stream);
+        for blob in blobs {
+            call = call.records(Record::builder().data(Data::new(blob.lines.as_ref())).build()?);
+        }
+        let answer = call.send().await.map_err(|error| format!("{}", DisplayErrorContext(error)))?;
+        if answer.failed_put_count == 0 {
+            return Ok(vec![]);
+        }
+        let codes = answer.request_responses.into_iter().map(|entry| entry.error_code);
+        Ok(codes.enumerate().filter_map(|(at, code)| Some((at, code?))).collect())
+    }
+}
+
+fn first(blobs: &[&Blob]) -> String {
+    blobs.first().map(|blob| blob.first.clone()).unwrap_or_default()
+}
+
+/// Firehose did not take all.
+#[derive(Debug, Error)]
+#[error("Firehose did not take the records")]
+pub struct PutError {
+    /// The number of the first change that may be missing.
+    pub from: String,
+    /// What Firehose said.
+    source: BoxError,
+}

@@ -1,0 +1,116 @@
+//! The Lambda function `evidence`: changes of the ledger become records in a bucket where nobody can change them, and each hour
+//! of the bucket is sealed.
+
+mod archive;
+mod batch;
+mod change;
+mod firehose;
+mod record;
+mod seal;
+mod sealer;
+mod stream;
+
+use serde_json::{Value, json};
+use thiserror::Error;
+use webhook::edge::Clock;
+use webhook::telemetry::{Chain, Metrics, Unit};
+
+pub use archive::{Archive, ArchiveError, Put, Version};
+pub use batch::{Blob, pack};
+pub use change::records;
+pub use firehose::{Firehose, PutError};
+pub use record::{Attempt, Kind, Record};
+pub use seal::{ATTEMPTS, Digest, Entry, Hasher, ParseDigestError, SEALS, Seal, Sealed, hour_of, prefix};
+pub use sealer::{BUDGET, LATE_HOURS, Run, SETTLES, SealError, Sealer, last_over};
+pub use stream::{Change, StreamEvent};
+
+/// How many hours are over and not sealed.
+const HOURS_UNSEALED: &str = "HoursUnsealed";
+
+/// The function.
+#[derive(Debug)]
+pub struct Evidence {
+    /// Takes records.
+    pub firehose: Firehose,
+    /// Seals what has become of them.
+    pub sealer: Sealer,
+    /// The time of metrics.
+    pub clock: Clock,
+    /// Where metrics go.
+    pub metrics: Metrics,
+}
+
+impl Evidence {
+    /// Handles an event: changes of the ledger, or the schedule's `{"task":"seal"}`.
+    pub async fn handle(&self, event: Value) -> Result<Value, EventError> {
+        if event.get("Records").is_some() {
+            return Ok(self.keep(&serde_json::from_value(event)?).await);
+        }
+        if event["task"] == "seal" {
+            return self.seal().await;
+        }
+        Err(EventError::Unknown)
+    }
+
+    /// Puts the records of changes into Firehose. From the first change that may be missing on, Lambda hands them over again
+    /// ("Configuring partial batch response with DynamoDB and Lambda", AWS Lambda Developer Guide).
+    async fn keep(&self, event: &StreamEvent) -> Value {
+        let mut lines = Vec::new();
+        for change in &event.changes {
+            for record in records(change) {
+                if record.kind == Kind::RowUnreadable {
+                    tracing::error!(
+                        notification_id = record.notification_id,
+                        code = "ledger_row_unreadable",
+                        "A row of the ledger cannot be read; its record says so."
+                    );
+                }
+                lines.push((record.sequence.clone(), record.to_line()));
+            }
+        }
+        let failures = match self.firehose.put(&pack(lines)).await {
+            Ok(()) => vec![],
+            Err(error) => {
+                tracing::error!(
+                    code = "evidence_not_taken",
+                    error = %Chain(&error),
+                    "Firehose did not take records; they are put again."
+                );
+                vec![json!({ "itemIdentifier": error.from })]
+            }
+        };
+        json!({ "batchItemFailures": failures })
+    }
+
+    async fn seal(&self) -> Result<Value, EventError> {
+        let run = self.sealer.run().await?;
+        let head = run.head.map(|head| head.to_string()).unwrap_or_default();
+        #[expect(clippy::cast_precision_loss, reason = "hours are few")]
+        let left = run.left as f64;
+        self.metrics.record(self.clock.now(), (HOURS_UNSEALED, left, Unit::Count), &[]);
+        // With the head in the log, whoever may change the bucket would have to change the log too.
+        tracing::info!(
+            hours = run.sealed,
+            objects = run.objects,
+            late = run.late,
+            left = run.left,
+            head,
+            "The evidence is sealed."
+        );
+        Ok(json!({ "sealed": run.sealed, "left": run.left, "head": head }))
+    }
+}
+
+/// An event that could not be handled.
+#[derive(Debug, Error)]
+pub enum EventError {
+    /// Nothing that the function is for.
+    #[error("the event is neither a batch of the ledger's stream nor the task seal")]
+    Unknown,
+    /// A batch that does not look as Lambda documents it.
+    #[error("the batch cannot be read")]
+    Unreadable(#[from] serde_json::Error),
+    /// An hour cannot be sealed.
+    #[error("the evidence cannot be sealed")]
+    Seal(#[from] SealError),
+}

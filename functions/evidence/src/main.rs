@@ -1,0 +1,50 @@
+//! The Lambda function `evidence`.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
+use evidence::{Archive, BUDGET, Evidence, Firehose, Sealer};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use serde_json::Value;
+use webhook::aws::sdk_config;
+use webhook::config::{Settings, environment};
+use webhook::edge::Clock;
+use webhook::telemetry::Chain;
+
+/// Three megabytes of records, or a page of a listing, may take longer than the other functions give a call; nobody waits here.
+const TRY_TIMEOUT: Duration = Duration::from_secs(10);
+/// A whole call with its tries.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let settings = Settings::new(&environment);
+    let sdk = patient(&sdk_config().await);
+    let clock = Clock::system();
+    let stream = settings.required("ARAUTO_EVIDENCE_STREAM")?;
+    let bucket = settings.required("ARAUTO_EVIDENCE_BUCKET")?;
+    let evidence = Evidence {
+        firehose: Firehose::new(aws_sdk_firehose::Client::new(&sdk), stream),
+        sealer: Sealer { archive: Archive::of(&sdk, bucket), clock: clock.clone(), budget: BUDGET },
+        clock,
+        metrics: settings.metrics(),
+    };
+    run(service_fn(|event: LambdaEvent<Value>| async {
+        evidence.handle(event.payload).await.map_err(|error| {
+            tracing::error!(error = %Chain(&error), "The evidence could not be kept or sealed.");
+            Error::from(error)
+        })
+    }))
+    .await
+}
+
+fn patient(sdk: &SdkConfig) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .operation_attempt_timeout(TRY_TIMEOUT)
+        .operation_timeout(CALL_TIMEOUT)
+        .build();
+    sdk.to_builder().timeout_config(timeouts).build()
+}

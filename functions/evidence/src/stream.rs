@@ -1,0 +1,88 @@
+//! The event in which Lambda hands over changes of the ledger.
+//!
+//! Source: "Using AWS Lambda with Amazon DynamoDB", AWS Lambda Developer Guide. Only what is used is read.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Changes of the ledger, those of one notification in their order.
+#[derive(Clone, Debug, Deserialize)]
+pub struct StreamEvent {
+    /// The changes.
+    #[serde(rename = "Records")]
+    pub changes: Vec<Change>,
+}
+
+/// One change of one row.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Change {
+    /// `INSERT`, `MODIFY` or `REMOVE`.
+    #[serde(rename = "eventName")]
+    pub name: String,
+    /// Who made it, where that is DynamoDB itself.
+    #[serde(rename = "userIdentity", default)]
+    pub by: Option<Identity>,
+    /// The row before and after.
+    pub dynamodb: Images,
+}
+
+/// Who made a change.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Identity {
+    /// `dynamodb.amazonaws.com` for a row that expired.
+    #[serde(rename = "principalId", alias = "PrincipalId", default)]
+    pub principal: String,
+}
+
+/// A row before and after a change.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Images {
+    /// When it was written, in seconds since the epoch.
+    pub approximate_creation_date_time: f64,
+    /// The row's key.
+    pub keys: HashMap<String, Value>,
+    /// The row after the change.
+    pub new_image: Option<HashMap<String, Value>>,
+    /// The row before the change.
+    pub old_image: Option<HashMap<String, Value>>,
+    /// The number of the change, by which a failure is reported too.
+    pub sequence_number: String,
+}
+
+impl Images {
+    /// Returns when the row was written.
+    pub fn written_at(&self) -> Timestamp {
+        #[expect(clippy::cast_possible_truncation, reason = "milliseconds fit for some million years")]
+        let millis = (self.approximate_creation_date_time * 1000.0).round() as i64;
+        Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    /// Returns a text of the key; nothing where there is none.
+    pub fn key(&self, name: &str) -> &str {
+        self.keys.get(name).and_then(|value| value.get("S")).and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+/// Turns an image into the row that the ledger's reader takes. Of DynamoDB's types those that the ledger writes are read.
+pub(crate) fn row(image: &HashMap<String, Value>) -> HashMap<String, AttributeValue> {
+    image.iter().filter_map(|(name, value)| Some((name.clone(), attribute(value)?))).collect()
+}
+
+fn attribute(value: &Value) -> Option<AttributeValue> {
+    let (kind, value) = value.as_object()?.iter().next()?;
+    match kind.as_str() {
+        "S" => Some(AttributeValue::S(value.as_str()?.to_owned())),
+        "N" => Some(AttributeValue::N(value.as_str()?.to_owned())),
+        "M" => {
+            let members = value.as_object()?.iter();
+            let members = members.filter_map(|(name, value)| Some((name.clone(), attribute(value)?)));
+            Some(AttributeValue::M(members.collect()))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,194 @@
+//! The numbers of `template.yaml` against each other, against the code's constants and against the limits of AWS.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::time::Duration;
+
+use arauto::local::changes_of_all_kinds;
+use directory::fetch;
+use dispatch::{HIDE_WITHIN, PREPARE};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tests::template::Template;
+use webhook::aws::CALL_TIMEOUT;
+use webhook::delivery::{
+    AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, IMPATIENT, LEASE, LONGEST_RETURN, Reception, VISIBILITY,
+};
+use webhook::notification::StateChange;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn template() -> Template {
+    Template::read("template.yaml").unwrap()
+}
+
+fn seconds(resource: &str, property: &str) -> Duration {
+    template().seconds(resource, property).unwrap()
+}
+
+/// What makes the queue call dispatch.
+fn trigger() -> Value {
+    template().property("DispatchFunction", "Events")["Notifications"]["Properties"].clone()
+}
+
+#[test]
+fn dispatch_has_time_for_all_that_one_message_may_have_to_wait_for() {
+    // Early message, receiver and identity, three ledger writes, the exchange, the rest of its body, queue and ledger; then
+    // when a kept message comes again.
+    let exchange = EXCHANGE_DEADLINE + SECOND;
+    let whole = 2 * SECOND + PREPARE + 3 * CALL_TIMEOUT + exchange + 2 * CALL_TIMEOUT + HIDE_WITHIN;
+    let timeout = seconds("DispatchFunction", "Timeout");
+    // A second to start in, and to answer Lambda.
+    assert!(whole + SECOND <= timeout, "{whole:?}");
+    // A lease that is over proves its process dead.
+    assert!(LEASE.unsigned_abs() >= timeout);
+}
+
+#[test]
+fn a_message_is_hidden_six_times_as_long_as_the_function_may_run() {
+    // "Set the source queue's visibility timeout to at least six times the timeout of the function" (Lambda's guide, SQS).
+    let visibility = seconds("NotificationsQueue", "VisibilityTimeout");
+    assert_eq!(visibility, 6 * seconds("DispatchFunction", "Timeout"));
+    assert_eq!(visibility, VISIBILITY.unsigned_abs());
+}
+
+#[test]
+fn who_calls_the_api_hears_from_the_function_before_the_api_gives_up() {
+    // The longest that an HTTP API waits for an integration, and the default.
+    let api = Duration::from_secs(30);
+    for integration in ["IntakeIntegration", "DirectoryIntegration"] {
+        assert_eq!(template().property(integration, "TimeoutInMillis"), &Value::Null, "{integration}");
+    }
+    // Reading the receivers, then queueing.
+    let intake = seconds("IntakeFunction", "Timeout");
+    assert!(2 * CALL_TIMEOUT < intake && intake < api, "{intake:?}");
+    // The keys known, the claim to fetch them, the fetch, keeping them; then the registration before, a removal, the write.
+    let registration = 3 * CALL_TIMEOUT + fetch::BUDGET + 3 * CALL_TIMEOUT;
+    assert!(registration < api && registration < seconds("DirectoryFunction", "Timeout"), "{registration:?}");
+}
+
+#[test]
+fn what_is_moved_to_the_undelivered_queue_outlives_its_first_queue() {
+    assert!(
+        seconds("UndeliveredQueue", "MessageRetentionPeriod")
+            > seconds("NotificationsQueue", "MessageRetentionPeriod")
+    );
+}
+
+#[test]
+fn a_fault_of_ours_has_a_day_to_be_mended_before_a_message_is_set_aside() {
+    let template = template();
+    let redrive = template.property("NotificationsQueue", "RedrivePolicy");
+    assert_eq!(redrive["deadLetterTargetArn"], "UndeliveredQueue.Arn");
+    let receives = u32::try_from(redrive["maxReceiveCount"].as_u64().unwrap()).unwrap();
+    let waits = |receives| {
+        let reception = Reception { sent: None, first_received: None, receives };
+        (0..=LONGEST_RETURN.as_secs()).map(move |chance| u64::from(reception.returns_after(chance)))
+    };
+    let shortest = (1..=receives).map(|receives| waits(receives).min().unwrap()).sum();
+    let longest = (1..=receives).map(|receives| waits(receives).max().unwrap()).sum();
+    let (shortest, longest) = (Duration::from_secs(shortest), Duration::from_secs(longest));
+    assert!(Duration::from_hours(24) < shortest, "{shortest:?}");
+    assert!(longest < seconds("NotificationsQueue", "MessageRetentionPeriod"), "{longest:?}");
+    // What infra/README.md and the template promise.
+    assert_eq!((shortest.as_secs() / 3600, longest.as_secs().div_ceil(3600)), (26, 36));
+    let untold = receives * seconds("NotificationsQueue", "VisibilityTimeout");
+    assert_eq!(untold, Duration::from_hours(10));
+}
+
+#[test]
+fn a_full_batch_of_the_largest_messages_fits_into_one_invocation() {
+    // What Lambda takes in one invocation, and what a record holds beside the body: receipt handle, ids, attributes, ARN. A
+    // resource id of 256 characters is in it too.
+    const PAYLOAD: usize = 6 * 1024 * 1024;
+    const RECORD: usize = 4 * 1024;
+    let batch = usize::try_from(trigger()["BatchSize"].as_u64().unwrap()).unwrap();
+    for change in changes_of_all_kinds(&"c".repeat(128), "r-1", now()) {
+        let body = largest(change).to_json();
+        assert!(body.len() < 1024 * 1024, "SQS takes a message of 1 MiB, this one has {}", body.len());
+        // The event holds the body as text of JSON, in which quotes and backslashes take twice their place.
+        let event = batch * (RECORD + Value::from(body).to_string().len());
+        assert!(event < PAYLOAD, "{event}");
+    }
+}
+
+/// The largest message of a kind: each text as long as it may be, and of a character that takes the most place in an event.
+fn largest(mut change: Value) -> AttemptMessage {
+    change["brand"] = "\"".repeat(128).into();
+    change["event_id"] = "\"".repeat(128).into();
+    change["changed_fields"] = vec!["\"".repeat(128); 50].into();
+    change["cause"] = "\"".repeat(256).into();
+    change["product"] = "\"".repeat(256).into();
+    for (field, longer) in [("brand", 129), ("event_id", 129), ("cause", 257), ("product", 257)] {
+        let mut refused = change.clone();
+        refused[field] = "\"".repeat(longer).into();
+        assert!(StateChange::from_json(&refused, "").is_err(), "{field} may be longer than this test thinks");
+    }
+    let mut refused = change.clone();
+    refused["changed_fields"] = json!(vec!["a"; 51]);
+    assert!(StateChange::from_json(&refused, "").is_err(), "there may be more changed_fields");
+    let change = StateChange::from_json(&change, "").unwrap();
+    let first = AttemptMessage::first(change, now()).unwrap();
+    first.replay().again(AttemptNumber::try_from(3).unwrap(), now())
+}
+
+fn now() -> Timestamp {
+    "2026-11-23T13:15:30.123456789Z".parse().unwrap()
+}
+
+#[test]
+fn one_receiver_that_hangs_leaves_the_others_invocations_of_dispatch() {
+    // The load that infra/README.md names: events a second to one receiver, all of whose attempts hang.
+    const EVENTS: u64 = 300;
+    let batch = trigger()["BatchSize"].as_u64().unwrap();
+    let least = template().bound("DispatchMaximumConcurrency", "Default").unwrap();
+    let until_found_out = EVENTS * EXCHANGE_DEADLINE.as_secs() / batch;
+    let once_found_out = EVENTS * u64::from(AttemptNumber::MOST) * IMPATIENT.as_secs() / batch;
+    // Others: as many events, 0.2 s each.
+    let others = EVENTS / 5 / batch;
+    assert_eq!((until_found_out, once_found_out, others), (450, 270, 6), "infra/README.md says otherwise");
+    assert!(until_found_out + others <= least);
+    assert!(once_found_out + others <= least);
+}
+
+#[test]
+fn the_concurrency_of_dispatch_is_one_that_lambda_takes() {
+    // Bounds of an SQS trigger's maximum concurrency.
+    for bound in ["MinValue", "Default", "MaxValue"] {
+        let number = template().bound("DispatchMaximumConcurrency", bound).unwrap();
+        assert!((2..=1000).contains(&number), "{bound}: {number}");
+    }
+    assert_eq!(
+        trigger()["ScalingConfig"]["MaximumConcurrency"],
+        json!(["IsLocalStack", 20, "DispatchMaximumConcurrency"])
+    );
+}
+
+#[test]
+fn a_full_batch_is_taken_without_a_window_in_which_it_would_wait() {
+    // Beyond ten, Lambda asks for a batching window, and a first attempt is due 1.5 s after its event.
+    assert_eq!(trigger()["MaximumBatchingWindowInSeconds"], Value::Null);
+    assert!(trigger()["BatchSize"].as_u64().unwrap() <= 10);
+    assert_eq!(trigger()["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]));
+}
+
+#[test]
+fn a_review_that_is_asked_for_late_is_dropped_before_the_next_one() {
+    let template = template();
+    let every = Duration::from_mins(5);
+    let review = &template.property("DirectoryFunction", "Events")["Review"]["Properties"];
+    assert_eq!(review["ScheduleExpression"], "rate(5 minutes)");
+    let age = &template.property("DirectoryFunction", "EventInvokeConfig")["MaximumEventAgeInSeconds"];
+    for age in [age, &review["RetryPolicy"]["MaximumEventAgeInSeconds"]] {
+        assert!(Duration::from_secs(age.as_u64().unwrap()) < every, "{age}");
+    }
+}
+
+#[test]
+fn the_ledger_outlives_every_message_that_may_still_ask_for_an_attempt() {
+    let days = template().bound("LedgerRetentionDays", "MinValue").unwrap();
+    let undelivered = seconds("UndeliveredQueue", "MessageRetentionPeriod");
+    let notifications = seconds("NotificationsQueue", "MessageRetentionPeriod");
+    // One that was moved back from the undelivered queue starts anew in the first.
+    assert!(undelivered + notifications < Duration::from_hours(24 * days));
+}
