@@ -67,7 +67,7 @@ fn product(tokens: &mut Vec<String>, metrics: &BTreeMap<String, f64>) -> f64 {
 
 fn factor(tokens: &mut Vec<String>, metrics: &BTreeMap<String, f64>) -> f64 {
     let token = tokens.pop().expect("an expression that ends too soon");
-    let mut expect = |tokens: &mut Vec<String>, sign: &str| assert_eq!(tokens.pop().unwrap(), sign);
+    let expect = |tokens: &mut Vec<String>, sign: &str| assert_eq!(tokens.pop().unwrap(), sign);
     match token.as_str() {
         "(" => {
             let value = sum(tokens, metrics);
