@@ -35,7 +35,6 @@ async fn a_batch_to_one_receiver_is_measured_in_one_line() {
     assert_eq!(play.dispatch(&[play.payment(CLIENT, "p-11")]).await, 0);
     let alone = play.lines_with("Delivered").split_off(1);
     assert!(bytes(&alone) <= ALONE, "{} bytes: {alone:?}", bytes(&alone));
-    println!("bytes: {} alone, {} in a full batch", bytes(&alone), bytes(&measured) / 10);
 }
 
 #[tokio::test]
