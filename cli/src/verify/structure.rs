@@ -18,7 +18,7 @@ const CLOCKS: SignedDuration = SignedDuration::from_mins(10);
 /// How many records are read before memory is tidied.
 const TIDY_EVERY: u64 = 100_000;
 
-/// The longest that a number of the stream may be ("StreamRecord", Amazon DynamoDB API Reference); more than 128 bits hold.
+/// The longest that a number of the stream may be (`StreamRecord`, Amazon DynamoDB API Reference); more than 128 bits hold.
 const DIGITS: usize = 40;
 
 const DELIVERED: &str = "delivered";
