@@ -70,6 +70,7 @@ async fn with_all_options_off_a_key_is_made_and_a_stranger_is_refused() {
 async fn with_the_options_on_that_go_together_everything_is_made() {
     let key = "arn:aws:kms:us-east-1:000000000000:key/8d6f0c1e-52d3-4d0a-9c7e-5b1f6a2e3d40";
     let (_folder, options) = deployment(&[
+        ("Evidence", "true"),
         ("Network", "own"),
         ("ReceiverPorts", "443"),
         ("ApiAuthorization", "JWT"),
