@@ -13,7 +13,8 @@ use tempfile::TempDir;
 use tests::contract::file;
 use tests::template::{resources, templates};
 
-/// Of a network, MiniStack makes no address, no NAT gateway and no flow log.
+/// Of a network, MiniStack makes no address, no NAT gateway and no flow log. The addresses are brought here, as nothing that it
+/// makes has an allocation id.
 const UNKNOWN_TO_MINISTACK: [&str; 3] = ["AWS::EC2::EIP", "AWS::EC2::NatGateway", "AWS::EC2::FlowLog"];
 
 /// Copies the templates, with something in the place of what MiniStack does not make, and writes functions that do nothing.
@@ -70,8 +71,10 @@ async fn with_all_options_off_a_key_is_made_and_a_stranger_is_refused() {
 async fn with_the_options_on_that_go_together_everything_is_made() {
     let key = "arn:aws:kms:us-east-1:000000000000:key/8d6f0c1e-52d3-4d0a-9c7e-5b1f6a2e3d40";
     let (_folder, options) = deployment(&[
+        ("Evidence", "true"),
         ("Network", "own"),
         ("ReceiverPorts", "443"),
+        ("EgressAllocationIds", "eipalloc-1a,eipalloc-2b"),
         ("ApiAuthorization", "JWT"),
         ("JwtIssuer", "https://login.example/"),
         ("JwtAudience", "arauto"),
@@ -83,7 +86,7 @@ async fn with_the_options_on_that_go_together_everything_is_made() {
     ]);
     let stack = Stack::start(&options).await.unwrap();
     assert_eq!(stack.output("DataKeyArn").unwrap(), key);
-    assert!(!stack.output("EgressAddresses").unwrap().is_empty());
+    assert_eq!(stack.output("EgressAddresses").unwrap(), "eipalloc-1a,eipalloc-2b");
     assert_eq!(unsigned(&stack).await, 401);
     stack.stop().await.unwrap();
 }
