@@ -4,7 +4,7 @@
 CARGO_TARGET_DIR ?= target
 ARAUTO = $(CARGO_TARGET_DIR)/debug/arauto
 
-.PHONY: help demo up down test sim sim-flood corpus fuzz test-tools check fmt outcomes dashboard deploy-check bench-isolation clean
+.PHONY: help demo up down test sim sim-flood corpus fuzz test-tools check-tools check advisories fmt outcomes dashboard lint-infra deploy-check reproducible sbom bench-isolation clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,12 +57,20 @@ test-tools: ## Install nginx and Prism, the receivers of others that some tests 
 	apt-get install -y --no-install-recommends nginx-light openssl
 	npm install --no-package-lock --no-fund --no-audit --prefix .arauto/node @stoplight/prism-cli@5.14.2
 
+check-tools: ## Install cargo-deny, which looks over licences and sources of dependencies
+	cargo deny --version > /dev/null 2>&1 || cargo install --locked --debug cargo-deny@0.20.2
+
 check: ## Format, lints and documentation, as CI runs them
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	@if cargo deny --version > /dev/null 2>&1; then cargo deny check licenses bans sources; \
 	else echo "skipped: cargo deny is not installed (cargo install --locked cargo-deny)"; fi
+
+# The database lies on a public git server. Where it cannot be reached nothing was checked, and that is said.
+advisories: ## Look dependencies up in the database of known vulnerabilities, where it can be reached
+	@if cargo deny fetch db > /dev/null 2>&1; then cargo deny --offline check advisories; \
+	else echo "skipped: the database of advisories cannot be reached, or cargo deny is not installed (make check-tools)"; fi
 
 fmt: ## Format the code
 	cargo fmt --all
@@ -73,8 +81,20 @@ outcomes: $(ARAUTO) ## Write docs/outcomes.md from the table of codes
 dashboard: ## Draw docs/dashboard.svg from the dashboard of infra/operations.yaml
 	ARAUTO_WRITE_PICTURE=1 cargo test --locked -p tests --test operations picture
 
+lint-infra: ## Lint the templates with cfn-lint, checkov and rules of our own; offline once its tools are installed
+	infra/lint-infra
+
 deploy-check: ## Lint and build template.yaml with SAM, and deploy it to the local stack with sam deploy
 	infra/deploy-check
+
+# One function by default, in the profile of the simulator: minutes. FUNCTION= and PROFILE=release build what is deployed.
+FUNCTION ?= intake
+PROFILE ?= sim
+reproducible: ## Build a function twice from this commit, in two folders, and compare the zips
+	infra/reproducible $(FUNCTION) $(PROFILE)
+
+sbom: ## Write the bill of materials of each function to .arauto/sbom, in CycloneDX
+	infra/sbom
 
 bench-isolation: ## Measure what one receiver that hangs costs the others, on real sockets (optimised; builds for minutes)
 	cargo run --locked --profile sim -p tests --example isolation

@@ -16,3 +16,4 @@ pub mod stack;
 pub mod stop;
 pub mod target;
 pub mod undelivered;
+pub mod verify;

@@ -13,7 +13,6 @@ use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use tests::aws::{Functions, post};
 use tests::contract::{Contract, file};
-use tests::template::Template;
 use webhook::aws::SLOW_MARK_ATTRIBUTES;
 use webhook::directory::RegistrationCall;
 use webhook::notification::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, StateChange};
@@ -23,7 +22,7 @@ const STATE_CHANGES: (&str, &str) = ("post", "/v1/state-changes");
 const CLIENTS: (&str, &str) = ("put", "/v1/clients/{clientId}");
 
 fn resources() -> BTreeMap<String, Value> {
-    Template::read("template.yaml").unwrap().resources()
+    tests::template::resources("template.yaml").unwrap()
 }
 
 fn of_type(kind: &str) -> BTreeMap<String, Value> {
@@ -82,7 +81,7 @@ fn each_route_and_nothing_else_may_invoke_the_function_behind_it() {
 fn each_setting_that_a_function_reads_is_set_and_none_more() {
     let name = Regex::new("ARAUTO_[A-Z_]+").unwrap();
     let functions = of_type("AWS::Serverless::Function");
-    assert_eq!(functions.len(), 3);
+    assert_eq!(functions.len(), 4);
     for (function, resource) in functions {
         let binary = text(&resource["Metadata"]["BuildProperties"]["Binary"]);
         let source = read_to_string(file(&format!("functions/{binary}/src/main.rs")).unwrap()).unwrap();
