@@ -1,5 +1,12 @@
 //! CloudWatch's arithmetic, as far as the alarms of the template need it: statistics of a period, expressions, comparisons.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts and periods are small and not negative"
+)]
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
