@@ -17,3 +17,4 @@ pub mod stack;
 pub mod stop;
 pub mod target;
 pub mod undelivered;
+pub mod verify;

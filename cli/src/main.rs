@@ -14,7 +14,10 @@ use arauto::receiver::ReceiverArgs;
 use arauto::replay::ReplayArgs;
 use arauto::show::ShowArgs;
 use arauto::undelivered::UndeliveredArgs;
-use arauto::{call, csr, directory, explain, identity, local, outcomes, receiver, replay, show, undelivered};
+use arauto::verify::VerifyArgs;
+use arauto::{
+    call, csr, directory, explain, identity, local, outcomes, receiver, replay, show, undelivered, verify,
+};
 use clap::{Parser, Subcommand};
 
 /// Arauto tells payment initiators of Open Finance Brasil what changed, over mutual TLS
@@ -43,11 +46,32 @@ enum Command {
     Show(ShowArgs),
     Undelivered(UndeliveredArgs),
     Replay(ReplayArgs),
+    Verify(VerifyArgs),
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let command = Cli::parse().command;
+    // What could not be checked is neither proven nor refuted.
+    let failure = match &command {
+        Command::Verify(_) => ExitCode::from(2),
+        Command::Demo(_)
+        | Command::Up(_)
+        | Command::Down(_)
+        | Command::Env(_)
+        | Command::Explain(_)
+        | Command::Outcomes(_)
+        | Command::Call(_)
+        | Command::Register(_)
+        | Command::Receiver(_)
+        | Command::Directory(_)
+        | Command::Statement(_)
+        | Command::Identity(_)
+        | Command::Show(_)
+        | Command::Undelivered(_)
+        | Command::Replay(_) => ExitCode::FAILURE,
+    };
+    let result = match command {
         Command::Demo(args) => local::run_demo(args).await,
         Command::Up(args) => local::run_up(args).await.map(|()| true),
         Command::Down(args) => local::run_down(args).await.map(|()| true),
@@ -64,6 +88,7 @@ async fn main() -> ExitCode {
         Command::Show(args) => show::run(args).await.map(|()| true),
         Command::Undelivered(args) => undelivered::run(args).await.map(|()| true),
         Command::Replay(args) => replay::run(args).await,
+        Command::Verify(args) => verify::run(args).await,
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,
@@ -72,7 +97,7 @@ async fn main() -> ExitCode {
         Err(error) if error.downcast_ref().is_some_and(is_broken_pipe) => ExitCode::SUCCESS,
         Err(error) => {
             writeln!(io::stderr().lock(), "arauto: {error:#}").ok();
-            ExitCode::FAILURE
+            failure
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use clap::Args;
+use evidence::Archive;
 use webhook::aws::{Queues, UndeliveredRows, dynamodb, sdk_config, sqs};
 use webhook::config::environment;
 
@@ -25,6 +26,14 @@ pub struct LedgerArgs {
     /// The ledger: the stack's output LedgerTableName, or ARAUTO_LEDGER_TABLE
     #[arg(long, value_name = "NAME")]
     pub ledger_table: Option<String>,
+}
+
+/// Where the evidence is.
+#[derive(Args, Clone, Debug, Default)]
+pub struct EvidenceArgs {
+    /// The bucket of evidence: the output EvidenceBucketName, or ARAUTO_EVIDENCE_BUCKET
+    #[arg(long = "bucket", value_name = "NAME")]
+    evidence_bucket: Option<String>,
 }
 
 /// Where the ledger and the queues are.
@@ -71,6 +80,20 @@ impl LedgerArgs {
         let stack = local("--ledger-table").await?;
         let ledger_table = stack.output("LedgerTableName")?.to_owned();
         Ok(LedgerTarget { sdk: patient(&stack.sdk_config()), ledger_table })
+    }
+}
+
+impl EvidenceArgs {
+    /// Finds the bucket: what the option or the environment names, else that of the local stack.
+    pub async fn find(&self) -> Result<Archive> {
+        if let Some(bucket) = given(self.evidence_bucket.as_ref(), "ARAUTO_EVIDENCE_BUCKET") {
+            return Ok(Archive::of(&patient(&sdk_config().await), bucket));
+        }
+        let stack = local("--bucket").await?;
+        let bucket = stack
+            .output("EvidenceBucketName")
+            .context("the local stack keeps no evidence: start it with `arauto up --evidence`")?;
+        Ok(Archive::of(&patient(&stack.sdk_config()), bucket.to_owned()))
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use arauto::local::AUTHORISATION_SERVER_ID;
 use arauto::stack::Stack;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender};
+use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender, Tally};
 use jiff::SignedDuration;
 use webhook::address::AddressPolicy;
 use webhook::aws::{
@@ -84,6 +84,7 @@ pub(crate) fn on_stack(
         sender: Arc::new(sender),
         crowd: Crowd::default(),
         hangs: Hangs::default(),
+        tally: Tally::default(),
         metrics,
         clock,
         chance,

@@ -3,6 +3,7 @@
 pub mod authority;
 pub mod aws;
 pub mod bench;
+pub mod bucket;
 pub mod certificates;
 pub mod conformance;
 pub mod contract;

@@ -61,6 +61,11 @@ pub struct World {
 impl World {
     /// Deploys the stack.
     pub fn start(progress: Progress) -> Result<Self> {
+        Self::start_with(progress, &[])
+    }
+
+    /// Deploys the stack with more parameters.
+    pub fn start_with(progress: Progress, parameters: &[(&str, &str)]) -> Result<Self> {
         let runtime = Runtime::new().context("no runtime")?;
         let folder = tempfile::tempdir().context("no temporary folder")?;
         let pki = TestPki::new(&ClientSubject::default(), now())?;
@@ -77,6 +82,9 @@ impl World {
             );
             let mut options =
                 options(folder.path(), &directory.base_url()).parameter("AuthorisationServers", brands);
+            for (name, value) in parameters {
+                options = options.parameter(*name, *value);
+            }
             options.progress = progress;
             let stack = Stack::start(&options).await?;
             let (sender, trust) = (&pki.sender, pki.receiver_authority.root_pem());
@@ -177,12 +185,16 @@ impl World {
 
     /// Lets the directory function do what the schedule asks for, and returns its answer.
     pub async fn review(&self) -> Result<ApiAnswer> {
+        self.invoke("DirectoryFunctionName", r#"{"task":"review_receivers"}"#).await
+    }
+
+    /// Invokes the function that an output names.
+    pub async fn invoke(&self, output: &str, event: &str) -> Result<ApiAnswer> {
         let credentials = Credentials::new(CREDENTIAL, CREDENTIAL, None, None, "tests");
         let caller = Caller::new(http_client(None)?, credentials, REGION, "lambda");
-        let function = self.stack.output("DirectoryFunctionName")?;
+        let function = self.stack.output(output)?;
         let url = format!("{}/2015-03-31/functions/{function}/invocations", self.stack.endpoint());
-        let task = r#"{"task":"review_receivers"}"#;
-        caller.call(Method::POST, &url, "application/json", task.into()).await
+        caller.call(Method::POST, &url, "application/json", event.into()).await
     }
 
     /// The names of what the directory function keeps of others.

@@ -4,10 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::read_to_string;
-use std::time::Duration;
 
 use arauto::local::changes_of_all_kinds;
-use dispatch::Fault;
 use jiff::Timestamp;
 use regex_lite::Regex;
 use rustls_pki_types::CertificateDer;
@@ -17,11 +15,9 @@ use tests::aws::{Functions, post};
 use tests::contract::{Contract, file};
 use tests::template::Template;
 use webhook::aws::SLOW_MARK_ATTRIBUTES;
-use webhook::codes::Code;
-use webhook::delivery::LONGEST_RETURN;
 use webhook::directory::RegistrationCall;
 use webhook::notification::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, StateChange};
-use webhook::peer::{Expiry, TrustAnchors};
+use webhook::peer::TrustAnchors;
 
 const STATE_CHANGES: (&str, &str) = ("post", "/v1/state-changes");
 const CLIENTS: (&str, &str) = ("put", "/v1/clients/{clientId}");
@@ -86,7 +82,7 @@ fn each_route_and_nothing_else_may_invoke_the_function_behind_it() {
 fn each_setting_that_a_function_reads_is_set_and_none_more() {
     let name = Regex::new("ARAUTO_[A-Z_]+").unwrap();
     let functions = of_type("AWS::Serverless::Function");
-    assert_eq!(functions.len(), 3);
+    assert_eq!(functions.len(), 4);
     for (function, resource) in functions {
         let binary = text(&resource["Metadata"]["BuildProperties"]["Binary"]);
         let source = read_to_string(file(&format!("functions/{binary}/src/main.rs")).unwrap()).unwrap();
@@ -126,73 +122,6 @@ fn dispatch_may_write_nothing_of_a_receiver_but_the_mark_of_one_that_hangs() {
 fn the_page_of_outcomes_is_made_of_the_table_of_codes() {
     let page = read_to_string(file("docs/outcomes.md").unwrap()).unwrap();
     assert!(page == arauto::outcomes::markdown(), "docs/outcomes.md is not what `make outcomes` writes");
-}
-
-#[test]
-fn each_alarm_watches_a_metric_that_the_function_it_names_writes_and_has_a_runbook() {
-    let runbook = read_to_string(file("infra/README.md").unwrap()).unwrap();
-    let alarms = of_type("AWS::CloudWatch::Alarm");
-    let mut alarmed = Vec::new();
-    for (name, alarm) in &alarms {
-        let properties = &alarm["Properties"];
-        assert_eq!(properties["Namespace"], "Arauto", "{name}");
-        let dimensions = properties["Dimensions"].as_array().unwrap();
-        assert_eq!(text(&dimensions[0]["Name"]), "FunctionName", "{name}");
-        match dimensions.get(1) {
-            Some(code) => {
-                assert_eq!((dimensions.len(), text(&code["Name"])), (2, "Code"), "{name}");
-                assert_eq!(text(&properties["MetricName"]), Fault::METRIC, "{name}");
-                let code = text(&code["Value"]);
-                assert!(text(&properties["AlarmDescription"]).starts_with(&format!("{code}: ")), "{name}");
-                assert!(runbook.contains(&format!("| `{code}` |")), "{code} is not in infra/README.md");
-                alarmed.push(code.to_owned());
-            }
-            None => assert_ne!(text(&properties["MetricName"]), Fault::METRIC, "{name}"),
-        }
-        let function = text(&dimensions[0]["Value"]).strip_suffix("Function").unwrap().to_lowercase();
-        let metric = format!("\"{}\"", text(&properties["MetricName"]));
-        let sources = sources_of(&format!("functions/{function}/src"));
-        assert!(sources.contains(&metric), "{name}: {function} writes no {metric}");
-        assert!(runbook.contains(&format!("`{name}`")), "{name} is not in infra/README.md");
-    }
-    alarmed.sort();
-    let mut ours: Vec<_> =
-        Code::ALL.iter().filter(|code| code.alarms()).map(|code| code.as_str().to_owned()).collect();
-    ours.sort();
-    assert_eq!(alarmed, ours, "each fault of ours has one alarm");
-}
-
-#[test]
-fn a_fault_that_lasts_keeps_its_alarm_on_between_two_receives() {
-    for (name, alarm) in of_type("AWS::CloudWatch::Alarm") {
-        let properties = &alarm["Properties"];
-        if properties["MetricName"] == Fault::METRIC {
-            let period = Duration::from_secs(properties["Period"].as_u64().unwrap());
-            assert!(LONGEST_RETURN < period, "{name}");
-        }
-    }
-}
-
-/// The text of all source files below a folder.
-fn sources_of(folder: &str) -> String {
-    let mut all = String::new();
-    for entry in std::fs::read_dir(file(folder).unwrap()).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            all += &sources_of(&format!("{folder}/{}", path.file_name().unwrap().to_str().unwrap()));
-        } else {
-            all += &read_to_string(path).unwrap();
-        }
-    }
-    all
-}
-
-#[test]
-fn the_alarm_on_our_certificates_and_the_log_line_start_on_the_same_day() {
-    let alarm = &resources()["CertificateExpiringAlarm"]["Properties"];
-    assert_eq!(alarm["Threshold"], Expiry::ALARM_DAYS);
-    assert_eq!(alarm["ComparisonOperator"], "LessThanOrEqualToThreshold");
-    assert!(text(&alarm["AlarmDescription"]).starts_with(Expiry::CODE));
 }
 
 fn now() -> Timestamp {

@@ -11,17 +11,18 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::aws::{DIRECTORY_IDENTITY_SECRET, PKI, kept, post, shown};
 use tests::bench::{Bench, CLIENT, URI};
+use tests::bucket::Bucket;
 use tests::contract::file;
 use tests::sim;
 use tests::template::{resources, templates};
 use tests::uses::Use;
 use tokio::runtime::Builder;
-use webhook::delivery::AttemptMessage;
+use webhook::delivery::{AttemptMessage, Hour};
 use webhook::notification::{Endpoint, StateChange};
 
 /// How many runs of the simulation are looked at. In each the functions meet retries, kills, faults of AWS and receivers that
 /// hang; what is rarest among it comes once in a few runs.
-const RUNS: u64 = 24;
+const RUNS: u64 = 12;
 
 /// A key whose use a parameter allows.
 const KEY: &str = "arn:aws:kms:sa-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
@@ -31,6 +32,14 @@ const BY_AWS: &[(&str, &str, &str, &str)] = &[
     ("dispatch", "sqs:ReceiveMessage", "NotificationsQueue", "the event source mapping polls the queue"),
     ("dispatch", "sqs:DeleteMessage", "NotificationsQueue", "it deletes what dispatch did not keep"),
     ("dispatch", "sqs:GetQueueAttributes", "NotificationsQueue", "it asks the queue for its size, to scale"),
+    ("evidence", "dynamodb:DescribeStream", LEDGER_STREAM, "the event source mapping reads the stream"),
+    ("evidence", "dynamodb:GetRecords", LEDGER_STREAM, "the event source mapping reads the stream"),
+    ("evidence", "dynamodb:GetShardIterator", LEDGER_STREAM, "the event source mapping reads the stream"),
+    ("evidence", "dynamodb:ListStreams", LEDGER_STREAM, "the event source mapping finds the stream"),
+    ("evidence", "logs:CreateLogStream", "EvidenceLogGroup", "Lambda writes the log"),
+    ("evidence", "logs:PutLogEvents", "EvidenceLogGroup", "Lambda writes the log"),
+    ("evidence", "xray:PutTraceSegments", "*", "Lambda sends the trace"),
+    ("evidence", "xray:PutTelemetryRecords", "*", "Lambda sends the trace"),
     ("intake", "logs:CreateLogStream", "IntakeLogGroup", "Lambda writes the log"),
     ("intake", "logs:PutLogEvents", "IntakeLogGroup", "Lambda writes the log"),
     ("dispatch", "logs:CreateLogStream", "DispatchLogGroup", "Lambda writes the log"),
@@ -45,6 +54,9 @@ const BY_AWS: &[(&str, &str, &str, &str)] = &[
     ("directory", "xray:PutTelemetryRecords", "*", "Lambda sends the trace"),
 ];
 
+/// As the template writes it.
+const LEDGER_STREAM: &str = "${LedgerTable.Arn}/stream/*";
+
 /// What the functions ask of AWS: in the simulation, and in what it leaves out.
 fn asked() -> BTreeSet<Use> {
     let runtime = || Builder::new_current_thread().enable_all().build().unwrap();
@@ -53,6 +65,7 @@ fn asked() -> BTreeSet<Use> {
     let mut asked: BTreeSet<Use> =
         (0..RUNS).flat_map(|seed| paused().block_on(sim::run(seed, None)).uses).collect();
     asked.extend(runtime().block_on(beside_the_simulation()));
+    asked.extend(runtime().block_on(of_evidence()));
     asked
 }
 
@@ -89,6 +102,23 @@ async fn beside_the_simulation() -> BTreeSet<Use> {
     let message = AttemptMessage::first(message, functions.hands.now()).unwrap();
     assert_eq!(kept(&dispatch, &[message.to_json()]).await, [0; 0]);
     functions.uses.seen()
+}
+
+/// What evidence asks for: a batch of the ledger's stream, and two rounds of sealing.
+async fn of_evidence() -> BTreeSet<Use> {
+    let bucket = Bucket::default();
+    bucket.put("attempts/2026/11/23/13/stream-1", b"{}\n");
+    for hour in ["2026-11-23T15", "2026-11-23T16"] {
+        let now = hour.parse::<Hour>().unwrap().start() + SignedDuration::from_mins(25);
+        let evidence = bucket.evidence(now).await;
+        evidence.handle(json!({ "task": "seal" })).await.unwrap();
+        let change = json!({
+            "eventName": "REMOVE",
+            "dynamodb": { "SequenceNumber": "1", "Keys": { "notification": { "S": "n" } } },
+        });
+        evidence.handle(json!({ "Records": [change] })).await.unwrap();
+    }
+    bucket.uses()
 }
 
 /// The functions of the template by the name of their binary, each with the statements of its role.
@@ -191,7 +221,12 @@ fn each_role_may_use_the_key_for_the_queues_tables_and_secrets_it_uses_and_for_n
             assert_eq!(conditions.len(), 2, "{statement}");
             let of_service =
                 |one: &&Use| one.function == function && one.action.starts_with(&format!("{service}:"));
-            let of: BTreeSet<_> = used.iter().filter(of_service).map(|one| one.resource.clone()).collect();
+            // Of a stream, the key's context is the table.
+            let table = |one: &Use| match one.resource.as_str() {
+                LEDGER_STREAM => "LedgerTable".to_owned(),
+                resource => resource.to_owned(),
+            };
+            let of: BTreeSet<_> = used.iter().filter(of_service).map(table).collect();
             assert_eq!(names(&conditions[context]).into_iter().collect::<BTreeSet<_>>(), of, "{statement}");
             // Only what is put into a queue is encrypted in the caller's name.
             let expected: &[&str] =

@@ -205,7 +205,7 @@ async fn a_batch_whose_table_never_answers_is_kept_in_time_and_heals() {
     assert_eq!(kept(&bench.dispatch, &bodies).await, [0, 1]);
     // The first asks the table; the second waits for that and no longer.
     let codes = bench.functions.metrics.codes(METRIC);
-    assert_eq!(codes, ["receivers_unavailable", "prepare_timeout"]);
+    assert_eq!(codes, ["prepare_timeout", "receivers_unavailable"]);
     assert!(Code::PrepareTimeout.alarms());
     tokio::time::resume();
     bench.functions.aws.recovers();

@@ -298,6 +298,7 @@ async fn what_sqs_set_aside_goes_back_unchanged_and_nothing_else_does() {
         delay_s: 0,
         group: Some(CLIENT.to_owned()),
         reason: reason.map(str::to_owned),
+        trace: None,
     };
     let payment = bench.payment("p-1").to_json();
     let aws = bench.functions.aws.clone();
@@ -332,7 +333,7 @@ async fn what_could_not_be_moved_back_stays_where_it_was() {
     let mut bench = Bench::new("202").await;
     let aws = bench.functions.aws.clone();
     let payment = bench.payment("p-1").to_json();
-    let message = Message { body: payment, delay_s: 0, group: None, reason: None };
+    let message = Message { body: payment, delay_s: 0, group: None, reason: None, trace: None };
     aws.put_message(UNDELIVERED, message.clone());
     aws.fails("SendMessageBatch", Fault::DENIED);
     move_back(&bench.target, RATE, None, &mut bench.stop, |_| ()).await.unwrap_err();
@@ -359,7 +360,7 @@ impl HttpConnector for LongPolling {
 }
 
 fn set_aside(body: String) -> Message {
-    Message { body, delay_s: 0, group: None, reason: None }
+    Message { body, delay_s: 0, group: None, reason: None, trace: None }
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,6 +25,9 @@ use crate::stack::{Checkout, Down, Progress, Stack, down};
 /// Prints where everything is and what to call. When it is up already, prints the same again.
 #[derive(Args, Clone, Debug)]
 pub struct UpArgs {
+    /// Keep evidence of every attempt, for `arauto verify`: the template's Evidence, off here by default
+    #[arg(long)]
+    evidence: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -75,7 +78,8 @@ pub async fn run_up(args: UpArgs) -> Result<()> {
         pki: &folder,
     };
     // Whatever fails from here on, the stack is dropped, and with it what was started beside it.
-    let stack = Stack::start(&options(&state_dir, &directory.url())).await?;
+    let options = options(&state_dir, &directory.url()).parameter("Evidence", args.evidence.to_string());
+    let stack = Stack::start(&options).await?;
     let pki = progress
         .step("certificates at hand", None, async {
             PkiFiles::open_or_create(&folder, Clock::system().now())

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use webhook::aws::{DirectoryTable, DirectoryTableError, Document};
 use webhook::directory::{Environment, Keys, KeysError, Statement, StatementError};
 use webhook::edge::Clock;
-use webhook::telemetry::Chain;
+use webhook::telemetry::{Chain, Metrics, Unit};
 
 use crate::fetch::{FetchError, Fetcher, renew};
 
@@ -32,6 +32,8 @@ pub struct DirectoryKeys {
     pub fetcher: Arc<Fetcher>,
     /// Whose they are.
     pub environment: Environment,
+    /// Where their age is written.
+    pub metrics: Metrics,
     /// What time it is.
     pub clock: Clock,
 }
@@ -89,6 +91,14 @@ impl DirectoryKeys {
         let keys = self.fetch(known).await?;
         tracing::info!(keys = keys.len(), "The Directory's keys were fetched.");
         Ok(())
+    }
+
+    /// Writes how long ago the Directory last said that these are its keys; nothing where there are none, which alarms too.
+    pub(crate) async fn measure(&self) {
+        let Ok(Some((document, _))) = self.known().await else { return };
+        let now = self.clock.now();
+        let age = now.duration_since(document.fetched_at).as_secs_f64().floor();
+        self.metrics.record(now, ("DirectoryKeysAge", age, Unit::Seconds), &[]);
     }
 
     /// Fetches the keys unless that was done within the last minute.

@@ -96,6 +96,7 @@ impl Directory {
                 if let Err(error) = self.keys.refresh().await {
                     keys::report(&error);
                 }
+                self.keys.measure().await;
             },
             review::hosts(&registrations, &self.network),
             self.reconciler.run(&self.receivers, &registrations),

@@ -20,8 +20,8 @@ const MOST_SUSPENDED_PERCENT: u8 = 20;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
     let settings = Settings::new(&environment);
+    settings.start_logging();
     let sdk = sdk_config().await;
     let (clock, policy) = (Clock::system(), settings.address_policy()?);
     let table = settings.required("ARAUTO_RECEIVERS_TABLE")?;
@@ -58,7 +58,13 @@ async fn main() -> Result<(), Error> {
         budget: revocation::BUDGET,
         metrics: settings.metrics(),
     };
-    let keys = DirectoryKeys { table: kept, fetcher, environment, clock: clock.clone() };
+    let keys = DirectoryKeys {
+        table: kept,
+        fetcher,
+        environment,
+        metrics: settings.metrics(),
+        clock: clock.clone(),
+    };
     let directory =
         Directory { receivers, keys, reconciler, revocation, network: Network::system(policy), clock };
     run(service_fn(|request| async {

@@ -5,10 +5,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, timeout_at};
 use webhook::aws::{AttemptRecord, Begin, Cancel, Found};
-use webhook::codes::{Code, FailureClass};
+use webhook::codes::Code;
 use webhook::delivery::{
     AttemptMessage, AttemptNumber, Failure, Next, Outcome, Resolution, Status, Undelivered, delay_seconds,
-    is_late, next, resolve,
+    next, resolve,
 };
 use webhook::directory::Receiver;
 use webhook::notification::{InteractionId, Notification, Plan, plan};
@@ -17,6 +17,7 @@ use webhook::peer::Client;
 use crate::Dispatch;
 use crate::crowd::Place;
 use crate::fault::{Fault, PREPARE};
+use crate::line::{attempt_ended, copy_dropped};
 use crate::record::Record;
 
 /// A message that comes earlier than it should by no more than this waits here; one that comes earlier still is sent on.
@@ -32,11 +33,12 @@ struct Means {
 
 impl Dispatch {
     /// Works through one message. `Ok` means that it can be deleted.
-    pub(crate) async fn deliver(&self, Record { body, reception, .. }: &Record) -> Result<(), Fault> {
+    pub(crate) async fn deliver(&self, Record { body, reception, trace, .. }: &Record) -> Result<(), Fault> {
         reception.check_clock(self.clock.now())?;
         let message = match AttemptMessage::from_json(body) {
-            Ok(message) => message,
+            Ok(message) => AttemptMessage { trace: trace.clone(), ..message },
             Err(error) => {
+                self.tally.unreadable();
                 let code = Code::UnreadableMessage.as_str();
                 tracing::error!(code, %error, "A message cannot be read and is laid down as undelivered.");
                 return Ok(self.queues.bury(body, code, &error.to_string()).await?);
@@ -102,7 +104,7 @@ impl Dispatch {
         match self.ledger.cancelled(message, reason, self.clock.now()).await? {
             Cancel::Cancelled => {}
             Cancel::EndedBefore(status) => {
-                log_copy(message, status);
+                copy_dropped(message, status);
                 return Ok(());
             }
             Cancel::InProgress(lease_until) => return Err(Fault::InProgress(lease_until)),
@@ -160,12 +162,13 @@ impl Dispatch {
         record.ended = Some(ended);
         record.outcome = Some(outcome.code());
         record.status = outcome.status();
-        let revocation = exchange.handshake.as_ref().map(|handshake| handshake.revocation.as_str());
+        let revocation = exchange.handshake.as_ref().map(|handshake| handshake.revocation);
         if let Some(handshake) = exchange.handshake {
             record.peer = Some(handshake.peer);
             record.tls = Some(handshake.tls);
         }
-        log(message, &record, &outcome, revocation);
+        attempt_ended(message, &record, &outcome, revocation);
+        self.tally.attempted(message, &outcome, (record.started, ended));
         let learnt = self.learn(receiver, &outcome, (within, took));
         let recorded = async {
             match outcome {
@@ -205,7 +208,7 @@ impl Dispatch {
         };
         match resolve(&progress, message.attempt, message.before_failed_at(), record.started) {
             Resolution::Done => {
-                log_copy(message, progress.status);
+                copy_dropped(message, progress.status);
                 Ok(false)
             }
             Resolution::InProgress => Err(Fault::InProgress(progress.lease_until)),
@@ -216,6 +219,7 @@ impl Dispatch {
                     attempt = attempt.get(),
                     "An attempt was interrupted; whether it arrived is not known."
                 );
+                self.tally.interrupted(message);
                 let lost = (attempt, interaction_id);
                 if attempt == message.attempt {
                     let status = self.go_on(message, lost, Failure::Interrupted, ended).await?;
@@ -279,6 +283,7 @@ impl Dispatch {
             tokio::join!(self.queues.bury(&body, failure.code(), &detail), rows.keep(&undelivered));
         buried?;
         listed?;
+        self.tally.gave_up();
         tracing::warn!(
             notification_id = %message.notification,
             client_id = %message.change.client_id,
@@ -288,53 +293,4 @@ impl Dispatch {
         );
         Ok(())
     }
-}
-
-fn log_copy(message: &AttemptMessage, status: Status) {
-    tracing::info!(
-        notification_id = %message.notification,
-        attempt = message.attempt.get(),
-        status = status.as_str(),
-        "A copy of a message is dropped."
-    );
-}
-
-/// Writes the one line of an attempt: identifiers and codes, nothing of the body.
-fn log(
-    message: &AttemptMessage,
-    record: &AttemptRecord,
-    outcome: &Outcome,
-    revocation: Option<&'static str>,
-) {
-    let event = message.change.event_instant.timestamp();
-    let (findings, fault) = match outcome {
-        Outcome::Delivered { findings, .. } => {
-            (findings.iter().map(|finding| finding.code()).collect(), None)
-        }
-        Outcome::Failed(failure) => (Vec::new(), failure.class().map(FailureClass::as_str)),
-    };
-    let first = message.attempt == AttemptNumber::FIRST;
-    tracing::info!(
-        notification_id = %message.notification,
-        interaction_id = %record.interaction_id,
-        client_id = %message.change.client_id,
-        endpoint = %message.resource.endpoint,
-        attempt = record.attempt.get(),
-        outcome = outcome.code(),
-        fault,
-        status = record.status,
-        duration_ms = record.ended.map(|ended| millis(ended.duration_since(record.started))),
-        deadline_ms = u64::try_from(record.within.as_millis()).unwrap_or(u64::MAX),
-        since_event_ms = millis(record.started.duration_since(event)),
-        late = first && message.replay_of.is_none() && is_late(event, record.started),
-        replay_of = message.replay_of.as_ref().map(tracing::field::display),
-        findings = findings.join(","),
-        tls = record.tls,
-        revocation,
-        "An attempt ended."
-    );
-}
-
-fn millis(duration: SignedDuration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

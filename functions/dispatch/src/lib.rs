@@ -3,10 +3,12 @@
 mod crowd;
 mod deliver;
 mod fault;
+mod line;
 mod patience;
 mod promise;
 mod record;
 mod sender;
+mod tally;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +29,7 @@ pub use fault::{Fault, PREPARE};
 pub use patience::Hangs;
 pub use promise::FirstUses;
 pub use sender::{Sender, SenderError};
+pub use tally::Tally;
 
 /// How long the queue is given to take in when a kept message is to come again; part of the sum behind the function's timeout.
 /// One that does not answer costs nothing but that: its own time applies.
@@ -50,7 +53,9 @@ pub struct Dispatch {
     pub crowd: Crowd,
     /// Which receivers let attempts run out of time.
     pub hangs: Hangs,
-    /// Where faults of ours and receivers that hang are counted.
+    /// What is measured of the notifications of an invocation.
+    pub tally: Tally,
+    /// Where that is written, and receivers that hang are counted.
     pub metrics: Metrics,
     /// What time it is.
     pub clock: Clock,
@@ -80,6 +85,7 @@ impl Dispatch {
         });
         let mut kept = SqsBatchResponse::default();
         kept.batch_item_failures = join_all(tasks).await.into_iter().flatten().collect();
+        self.tally.write(self.clock.now(), &self.metrics);
         kept
     }
 
@@ -92,7 +98,7 @@ impl Dispatch {
         let client_id = message.as_ref().map(|message| message.change.client_id.as_str());
         let now = self.clock.now();
         if fault.alarms() {
-            self.metrics.count(now, Fault::METRIC, fault.code().as_str());
+            self.tally.kept(fault.code(), message.as_ref(), now);
             tracing::error!(
                 message_id,
                 notification_id,

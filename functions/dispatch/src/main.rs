@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_lambda_events::sqs::SqsEvent;
-use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender};
+use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender, Tally};
 use jiff::SignedDuration;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use webhook::aws::{
@@ -23,8 +23,8 @@ const WINDOW_MINUTES: i64 = 60;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
     let settings = Settings::new(&environment);
+    settings.start_logging();
     let sdk = sdk_config().await;
     let clock = Clock::system();
     let policy = settings.address_policy()?;
@@ -71,6 +71,7 @@ async fn main() -> Result<(), Error> {
         sender: Arc::new(sender),
         crowd: Crowd::default(),
         hangs: Hangs::default(),
+        tally: Tally::default(),
         metrics: settings.metrics(),
         clock,
         chance: Chance::system(),

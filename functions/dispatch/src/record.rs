@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use aws_lambda_events::sqs::SqsMessage;
 use jiff::Timestamp;
 use webhook::delivery::Reception;
+use webhook::telemetry::TraceHeader;
 
 /// What dispatch needs of a record of its batch.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct Record {
     pub(crate) body: String,
     /// How it came.
     pub(crate) reception: Reception,
+    /// The trace of the state change.
+    pub(crate) trace: Option<TraceHeader>,
 }
 
 impl From<SqsMessage> for Record {
@@ -26,6 +29,7 @@ impl From<SqsMessage> for Record {
             receipt_handle: message.receipt_handle.unwrap_or_default(),
             body: message.body.unwrap_or_default(),
             reception: reception(&message.attributes),
+            trace: message.attributes.get("AWSTraceHeader").and_then(|header| header.parse().ok()),
         }
     }
 }
@@ -54,9 +58,12 @@ mod tests {
             ("ApproximateFirstReceiveTimestamp", "1795348800250"),
             ("ApproximateReceiveCount", "3"),
             ("MessageGroupId", "itp-1"),
+            ("AWSTraceHeader", "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"),
         ];
         message.attributes = attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        let Reception { sent, first_received, receives } = Record::from(message).reception;
+        let Record { reception, trace, .. } = Record::from(message);
+        let Reception { sent, first_received, receives } = reception;
+        assert_eq!(trace.unwrap().id(), "1-5759e988-bd862e3fe1be46a994272793");
         assert_eq!(sent, "2026-11-22T12:00:00Z".parse().ok());
         assert_eq!(first_received, "2026-11-22T12:00:00.25Z".parse().ok());
         assert_eq!(receives, 3);

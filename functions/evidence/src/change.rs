@@ -167,6 +167,7 @@ mod tests {
         image
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "images are made for it")]
     fn change(name: &str, old: Option<Value>, new: Option<Value>) -> Change {
         serde_json::from_value(json!({
             "eventName": name,

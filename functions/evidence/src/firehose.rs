@@ -38,7 +38,7 @@ impl Firehose {
         Ok(())
     }
 
-    async fn put_call<'a>(&self, mut open: Vec<&'a Blob>) -> Result<(), PutError> {
+    async fn put_call(&self, mut open: Vec<&Blob>) -> Result<(), PutError> {
         let mut pause = FIRST_PAUSE;
         for round in 1..=ROUNDS {
             let refused = match self.try_put(&open).await {

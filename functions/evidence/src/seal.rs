@@ -250,6 +250,7 @@ mod text {
     use serde::{Deserialize, Deserializer, Serializer};
     use webhook::delivery::Hour;
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
     pub(super) fn serialize<S: Serializer>(hour: &Hour, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(hour)
     }

@@ -21,7 +21,7 @@ pub const LATE_HOURS: i64 = 48;
 const RECENT_HOURS: i64 = 40 * 24;
 /// After this no further hour is begun; what is left, the next run seals. The function has 900 s: the 300 s that remain read some
 /// 12 GB, and at the 5 MiB a second that a Firehose stream takes in most regions an hour has 4 GB, compressed.
-pub const BUDGET: Duration = Duration::from_secs(600);
+pub const BUDGET: Duration = Duration::from_mins(10);
 
 /// Seals hours.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use lambda_http::{Request, Response};
+use lambda_http::{Request, RequestExt, Response};
 use webhook::FieldError;
 use webhook::answer::{Problem, read_json};
 use webhook::aws::{LedgerReader, Queues, Receivers};
@@ -17,7 +17,7 @@ use webhook::directory::Receiver;
 use webhook::edge::Clock;
 use webhook::notification::{AuthorisationServers, ClientId, Plan, StateChange, plan};
 
-use webhook::telemetry::Chain;
+use webhook::telemetry::{Chain, TraceHeader};
 
 use verdict::{Judged, Verdict};
 
@@ -51,7 +51,7 @@ impl Intake {
         };
         match wire::changes(&document) {
             Ok(changes) => {
-                let judged = self.judge_all(changes).await;
+                let judged = self.judge_all(changes, trace(&request).as_ref()).await;
                 verdict::log(&judged);
                 wire::answer(&judged)
             }
@@ -60,7 +60,9 @@ impl Intake {
     }
 
     /// Decides on every change, queues those to be notified, and says what became of each.
-    async fn judge_all(&self, changes: Vec<wire::Change<'_>>) -> Vec<Judged> {
+    ///
+    /// The trace is that of the request; what follows from it can be found by it.
+    async fn judge_all(&self, changes: Vec<wire::Change<'_>>, trace: Option<&TraceHeader>) -> Vec<Judged> {
         let now = self.clock.now();
         let parsed: Vec<_> =
             changes.iter().map(|change| StateChange::posted(change.value, &change.pointer, now)).collect();
@@ -72,6 +74,9 @@ impl Intake {
                 Ok(parsed) => self.judge(parsed, &change.pointer, &receivers, &mut messages, now),
                 Err(errors) => Verdict::Invalid(errors),
             });
+        }
+        for message in &mut messages {
+            message.trace = trace.cloned();
         }
         let sent = self.queues.send_all(&messages).await;
         if let Some(error) = sent.iter().find_map(|sent| sent.as_ref().err()) {
@@ -131,4 +136,9 @@ impl Intake {
             }
         }
     }
+}
+
+/// The trace of the invocation, which Lambda begins for it: an HTTP API begins none.
+fn trace(request: &Request) -> Option<TraceHeader> {
+    request.lambda_context_ref()?.xray_trace_id.as_deref()?.parse().ok()
 }

@@ -1,7 +1,7 @@
 //! The Lambda function `intake`.
 
 use intake::Intake;
-use lambda_http::{Error, run, service_fn, tracing};
+use lambda_http::{Error, run, service_fn};
 use webhook::aws::{LedgerReader, Queues, Receivers, sdk_config};
 use webhook::config::{Settings, environment};
 use webhook::edge::Clock;
@@ -9,8 +9,8 @@ use webhook::notification::AuthorisationServers;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
     let settings = Settings::new(&environment);
+    settings.start_logging();
     let sdk = sdk_config().await;
     let clock = Clock::system();
     let intake = Intake {

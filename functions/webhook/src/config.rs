@@ -4,10 +4,11 @@ use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use thiserror::Error;
+use tracing::level_filters::LevelFilter;
 
 use crate::address::AddressPolicy;
 use crate::directory::{Environment, EnvironmentName};
-use crate::telemetry::Metrics;
+use crate::telemetry::{LogFormat, Metrics, start_logging};
 
 /// Reads settings by name.
 pub struct Settings<'a>(&'a dyn Fn(&str) -> Option<String>);
@@ -48,6 +49,18 @@ impl<'a> Settings<'a> {
                 self.required("ARAUTO_LOCAL_DIRECTORY_URL").map(|base| Environment::local(&base))
             }
         }
+    }
+
+    /// Starts the log as the function's `LoggingConfig` has it, which Lambda tells in `AWS_LAMBDA_LOG_FORMAT` and
+    /// `AWS_LAMBDA_LOG_LEVEL`.
+    pub fn start_logging(&self) {
+        let json =
+            self.text("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json"));
+        let level = self.text("AWS_LAMBDA_LOG_LEVEL").and_then(|level| level.parse().ok());
+        start_logging(
+            if json { LogFormat::Json } else { LogFormat::Text },
+            level.unwrap_or(LevelFilter::INFO),
+        );
     }
 
     /// Returns a writer of this function's metrics; `AWS_LAMBDA_FUNCTION_NAME` is set by Lambda.

@@ -11,7 +11,7 @@ use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use directory::fetch::Fetcher;
 use directory::revocation::Refresher;
 use directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
-use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender};
+use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender, Tally};
 use http::Method;
 use intake::Intake;
 use jiff::{SignedDuration, Timestamp};
@@ -89,8 +89,16 @@ pub struct Measured(Arc<Mutex<Vec<Value>>>);
 impl Measured {
     /// Returns the values of a metric, oldest first.
     pub fn values(&self, name: &str) -> Vec<f64> {
-        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.iter().filter_map(|line| line[name].as_f64()).collect()
+        let values = self.lines().into_iter().flat_map(|mut line| match line[name].take() {
+            Value::Array(values) => values,
+            value => vec![value],
+        });
+        values.filter_map(|value| value.as_f64()).collect()
+    }
+
+    /// Returns the lines as they were written, oldest first.
+    pub fn lines(&self) -> Vec<Value> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Returns the codes by which a metric was counted, oldest first.
@@ -251,7 +259,8 @@ impl Functions {
             metrics: self.metrics.writer("directory"),
             clock: clock.clone(),
         };
-        let keys = DirectoryKeys { table, fetcher, environment, clock: clock.clone() };
+        let metrics = self.metrics.writer("directory");
+        let keys = DirectoryKeys { table, fetcher, environment, metrics, clock: clock.clone() };
         let revocation = self.refresher().await;
         Directory {
             receivers: receivers_of(&sdk, &self.hands),
@@ -316,6 +325,7 @@ impl Functions {
             sender: Arc::new(sender),
             crowd: Crowd::default(),
             hangs: Hangs::default(),
+            tally: Tally::default(),
             metrics: self.metrics.writer("dispatch"),
             clock,
             chance: Chance::system(),

@@ -101,6 +101,8 @@ pub struct Message {
     pub group: Option<String>,
     /// Its attribute `reason`, which undelivered messages have.
     pub reason: Option<String>,
+    /// Its system attribute `AWSTraceHeader`.
+    pub trace: Option<String>,
 }
 
 /// How a request fails.

@@ -63,6 +63,7 @@ impl State {
             delay_s: input["DelaySeconds"].as_u64().unwrap_or_default(),
             group: text(&input["MessageGroupId"]),
             reason: text(&input["MessageAttributes"]["reason"]["StringValue"]),
+            trace: text(&input["MessageSystemAttributes"]["AWSTraceHeader"]["StringValue"]),
         };
         let id = self.queue(queue).send(message, now);
         self.changed.notify_one();
@@ -111,6 +112,9 @@ impl State {
             });
             if let Some(group) = &received.message.group {
                 message["Attributes"]["MessageGroupId"] = json!(group);
+            }
+            if let Some(trace) = &received.message.trace {
+                message["Attributes"]["AWSTraceHeader"] = json!(trace);
             }
             if let Some(reason) = &received.message.reason {
                 message["MessageAttributes"] =

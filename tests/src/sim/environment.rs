@@ -12,7 +12,7 @@ use aws_config::SdkConfig;
 use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime::client::retries::RetryPartition;
-use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender};
+use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender, Tally};
 use intake::Intake;
 use jiff::SignedDuration;
 use serde_json::json;
@@ -182,6 +182,7 @@ impl Place {
             sender: Arc::new(sender),
             crowd: Crowd::default(),
             hangs: Hangs::default(),
+            tally: Tally::default(),
             metrics: metrics(),
             clock,
             chance: Chance::from_fn(move || dice.lock().unwrap_or_else(PoisonError::into_inner).bits()),
@@ -227,7 +228,7 @@ impl Place {
         };
         let function = Directory {
             receivers: self.receivers(&clients, &clock),
-            keys: DirectoryKeys { table, fetcher, environment, clock: clock.clone() },
+            keys: DirectoryKeys { table, fetcher, environment, metrics: metrics(), clock: clock.clone() },
             reconciler,
             revocation,
             network: self.peers.network(&seam.life),

@@ -281,6 +281,9 @@ fn event(world: &World, batch: &[Received]) -> SqsEvent {
         if let Some(group) = &received.message.group {
             record.attributes.insert("MessageGroupId".to_owned(), group.clone());
         }
+        if let Some(trace) = &received.message.trace {
+            record.attributes.insert("AWSTraceHeader".to_owned(), trace.clone());
+        }
         event.records.push(record);
     }
     event

@@ -1,8 +1,13 @@
 //! The two queues: notifications to attempt, and those that stay undelivered.
 
+use std::collections::HashMap;
+
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::BoxError;
-use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{
+    MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
+    SendMessageBatchRequestEntry,
+};
 use futures_util::future::join_all;
 use thiserror::Error;
 
@@ -38,6 +43,7 @@ impl Queues {
         let entries = messages.iter().enumerate().map(|(index, message)| {
             SendMessageBatchRequestEntry::builder()
                 .id(index.to_string())
+                .set_message_system_attributes(trace_of(message))
                 .message_body(message.to_json())
                 .message_group_id(message.change.client_id.as_str())
                 .build()
@@ -69,6 +75,7 @@ impl Queues {
             .queue_url(&self.notifications)
             .message_body(message.to_json())
             .message_group_id(message.change.client_id.as_str())
+            .set_message_system_attributes(trace_of(message))
             .delay_seconds(i32::try_from(delay_s).unwrap_or(i32::MAX).min(900))
             .send()
             .await
@@ -112,6 +119,16 @@ impl Queues {
             .map_err(|error| SendError::service(cause(error)))?;
         Ok(())
     }
+}
+
+/// What the message of an attempt carries beside its text: the trace of its state change.
+fn trace_of(
+    message: &AttemptMessage,
+) -> Option<HashMap<MessageSystemAttributeNameForSends, MessageSystemAttributeValue>> {
+    let trace = message.trace.as_ref()?.to_string();
+    let value = MessageSystemAttributeValue::builder().data_type("String").string_value(trace);
+    let value = value.build().expect("the type is set");
+    Some(HashMap::from([(MessageSystemAttributeNameForSends::AwsTraceHeader, value)]))
 }
 
 /// A message that was not queued.

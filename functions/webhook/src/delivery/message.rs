@@ -8,6 +8,7 @@ use super::attempt::AttemptNumber;
 use super::schedule::failed_at;
 use crate::fields::FieldError;
 use crate::notification::{NotificationId, ParseNotificationIdError, Resource, StateChange, Subject};
+use crate::telemetry::TraceHeader;
 
 /// A request for one attempt at a notification.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +23,8 @@ pub struct AttemptMessage {
     pub not_before: Option<Timestamp>,
     /// The undelivered notification that this one replays.
     pub replay_of: Option<NotificationId>,
+    /// The trace of the state change. Not part of the wire form: it travels beside it.
+    pub trace: Option<TraceHeader>,
     /// What changed.
     pub change: StateChange,
     /// The resource it changed: [`StateChange::subject`], known to have an endpoint.
@@ -37,7 +40,16 @@ impl AttemptMessage {
         let Subject::Resource(resource) = change.subject.clone() else { return None };
         let notification = NotificationId::of(&change, &resource);
         let attempt = AttemptNumber::FIRST;
-        Some(Self { notification, attempt, accepted_at, not_before: None, replay_of: None, change, resource })
+        Some(Self {
+            notification,
+            attempt,
+            accepted_at,
+            not_before: None,
+            replay_of: None,
+            trace: None,
+            change,
+            resource,
+        })
     }
 
     /// Asks for a later attempt at the same notification.
@@ -107,6 +119,7 @@ impl AttemptMessage {
                 .map(|id| id.as_str().unwrap_or_default().parse())
                 .transpose()
                 .map_err(|_| ParseMessageError::Field("replay_of"))?,
+            trace: None,
             change,
             resource,
         })

@@ -12,15 +12,19 @@ use serde_json::{Map, Value, json};
 /// The namespace of every metric.
 const NAMESPACE: &str = "Arauto";
 /// The dimension that every metric has: bounded, and what an alarm of the template can name.
-const DIMENSION: &str = "FunctionName";
+const FUNCTION: &str = "FunctionName";
 /// The dimension of what is counted by code; the codes are few and stable.
 const CODE: &str = "Code";
+/// The most values of one metric in a line; CloudWatch drops a metric that has more.
+pub const LONGEST_ARRAY: usize = 100;
 
 /// What a metric's value counts, in CloudWatch's words.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Unit {
     /// How often something happened.
     Count,
+    /// Thousandths of seconds.
+    Milliseconds,
     /// Seconds.
     Seconds,
     /// Something that CloudWatch has no word for, for example days.
@@ -31,6 +35,7 @@ impl Unit {
     fn as_str(self) -> &'static str {
         match self {
             Self::Count => "Count",
+            Self::Milliseconds => "Milliseconds",
             Self::Seconds => "Seconds",
             Self::None => "None",
         }
@@ -63,40 +68,83 @@ impl Metrics {
         (name, value, unit): (&'static str, f64, Unit),
         context: &[(&'static str, &str)],
     ) {
-        self.write(now, (name, value, unit), &[DIMENSION], context);
+        let line = Line::of(&[&[]]).with(name, unit, &[value]);
+        self.write(now, &context.iter().fold(line, |line, (field, text)| line.beside(field, text)));
     }
 
-    /// Counts one occurrence of what this stable code says, apart from those of other codes.
-    pub fn count(&self, now: Timestamp, name: &'static str, code: &'static str) {
-        self.write(now, (name, 1.0, Unit::Count), &[DIMENSION, CODE], &[(CODE, code)]);
+    /// Counts occurrences of what this stable code says, apart from those of other codes.
+    pub fn count(&self, now: Timestamp, name: &'static str, code: &'static str, times: u32) {
+        let line = Line::of(&[&[CODE]]).with(name, Unit::Count, &[f64::from(times)]);
+        self.write(now, &line.beside(CODE, code));
     }
 
-    fn write(
-        &self,
-        now: Timestamp,
-        (name, value, unit): (&'static str, f64, Unit),
-        dimensions: &[&'static str],
-        beside: &[(&'static str, &str)],
-    ) {
-        let mut line = Map::new();
-        line.insert(
+    /// Writes a line.
+    pub fn write(&self, now: Timestamp, line: &Line) {
+        let mut fields = line.fields.clone();
+        fields.insert(
             "_aws".to_owned(),
-            json!({
-                "Timestamp": now.as_millisecond(),
-                "CloudWatchMetrics": [{
-                    "Namespace": NAMESPACE,
-                    "Dimensions": [dimensions],
-                    "Metrics": [{ "Name": name, "Unit": unit.as_str() }],
-                }],
-            }),
+            json!({ "Timestamp": now.as_millisecond(), "CloudWatchMetrics": line.directives }),
         );
-        line.insert(DIMENSION.to_owned(), Value::from(self.function.as_str()));
-        line.insert(name.to_owned(), Value::from(value));
-        for (field, text) in beside {
-            line.insert((*field).to_owned(), Value::from(*text));
-        }
-        (self.write)(&Value::Object(line).to_string());
+        fields.insert(FUNCTION.to_owned(), Value::from(self.function.as_str()));
+        (self.write)(&Value::Object(fields).to_string());
     }
+}
+
+/// Some metrics that are written as one line. Each is there by the name of the function, alone or with more dimensions.
+#[derive(Clone, Debug)]
+pub struct Line {
+    directives: Vec<Value>,
+    fields: Map<String, Value>,
+}
+
+impl Line {
+    /// Begins a line whose metrics are kept once for each of these sets of dimensions beside that of the function.
+    pub fn of(dimensions: &[&[&'static str]]) -> Self {
+        Self { directives: Vec::new(), fields: Map::new() }.and_of(dimensions)
+    }
+
+    /// Has the metrics that follow kept by other sets of dimensions.
+    #[must_use]
+    pub fn and_of(mut self, dimensions: &[&[&'static str]]) -> Self {
+        let sets = dimensions.iter().map(|more| [&[FUNCTION], *more].concat());
+        self.directives.push(json!({
+            "Namespace": NAMESPACE, "Dimensions": sets.collect::<Vec<_>>(), "Metrics": [],
+        }));
+        self
+    }
+
+    /// Adds a metric with its values, [`LONGEST_ARRAY`] at most; nothing where there are none.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, unit: Unit, values: &[f64]) -> Self {
+        let value = match values {
+            [] => return self,
+            [value] => number(*value),
+            values => values.iter().copied().map(number).collect(),
+        };
+        let metric = match unit {
+            Unit::None => json!({ "Name": name }),
+            Unit::Count | Unit::Milliseconds | Unit::Seconds => {
+                json!({ "Name": name, "Unit": unit.as_str() })
+            }
+        };
+        let directive = self.directives.last_mut().and_then(|directive| directive["Metrics"].as_array_mut());
+        directive.expect("a line begins with a directive").push(metric);
+        self.fields.insert(name.to_owned(), value);
+        self
+    }
+
+    /// Adds a dimension's value, or what is not measured and goes beside: identifiers and codes only.
+    #[must_use]
+    pub fn beside(mut self, field: &'static str, text: &str) -> Self {
+        self.fields.insert(field.to_owned(), Value::from(text));
+        self
+    }
+}
+
+/// Writes whole numbers as such: bytes of the log are paid for.
+fn number(value: f64) -> Value {
+    #[expect(clippy::cast_possible_truncation, reason = "a whole number that is not larger than this")]
+    if value.fract() == 0.0 && value.abs() < 1e15 { Value::from(value as i64) } else { Value::from(value) }
 }
 
 impl fmt::Debug for Metrics {
@@ -111,17 +159,23 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_metric_is_one_line_that_names_its_value_unit_and_dimension() {
+    fn written(write: impl FnOnce(&Metrics, Timestamp)) -> Value {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let written = Arc::clone(&lines);
-        let metrics = Metrics::to("directory-1".to_owned(), move |line| {
+        let metrics = Metrics::to("dispatch-1".to_owned(), move |line| {
             written.lock().unwrap().push(line.to_owned());
         });
-        let now = "2026-11-22T12:00:00Z".parse().unwrap();
-        metrics.record(now, ("Findings", 3.0, Unit::Count), &[("client_id", "itp-1")]);
+        write(&metrics, "2026-11-22T12:00:00Z".parse().unwrap());
         let lines = lines.lock().unwrap();
-        let line: Value = serde_json::from_str(&lines[0]).unwrap();
+        assert_eq!(lines.len(), 1);
+        serde_json::from_str(&lines[0]).unwrap()
+    }
+
+    #[test]
+    fn a_metric_is_one_line_that_names_its_value_unit_and_dimension() {
+        let line = written(|metrics, now| {
+            metrics.record(now, ("Findings", 3.0, Unit::Count), &[("client_id", "itp-1")]);
+        });
         assert_eq!(
             line,
             json!({
@@ -133,8 +187,8 @@ mod tests {
                         "Metrics": [{ "Name": "Findings", "Unit": "Count" }],
                     }],
                 },
-                "FunctionName": "directory-1",
-                "Findings": 3.0,
+                "FunctionName": "dispatch-1",
+                "Findings": 3,
                 "client_id": "itp-1",
             })
         );
@@ -142,15 +196,34 @@ mod tests {
 
     #[test]
     fn what_is_counted_by_code_has_the_code_as_a_dimension() {
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let written = Arc::clone(&lines);
-        let metrics = Metrics::to("dispatch-1".to_owned(), move |line| {
-            written.lock().unwrap().push(line.to_owned());
-        });
-        metrics.count("2026-11-22T12:00:00Z".parse().unwrap(), "OwnFaults", "panic");
-        let lines = lines.lock().unwrap();
-        let line: Value = serde_json::from_str(&lines[0]).unwrap();
+        let line = written(|metrics, now| metrics.count(now, "OwnFaults", "panic", 2));
         assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["FunctionName", "Code"]]));
-        assert_eq!((&line["OwnFaults"], &line["Code"]), (&json!(1.0), &json!("panic")));
+        assert_eq!((&line["OwnFaults"], &line["Code"]), (&json!(2), &json!("panic")));
+    }
+
+    #[test]
+    fn a_line_holds_several_metrics_each_by_its_own_dimensions() {
+        let line = written(|metrics, now| {
+            let line = Line::of(&[&[], &["Receiver"]]).with("Delivered", Unit::Count, &[1.0, 0.0]);
+            let line = line.and_of(&[&[]]).with("Delay", Unit::Milliseconds, &[12.5]);
+            metrics.write(now, &line.with("Nothing", Unit::None, &[]).beside("Receiver", "itp-1"));
+        });
+        assert_eq!(
+            line["_aws"]["CloudWatchMetrics"],
+            json!([
+                {
+                    "Namespace": "Arauto",
+                    "Dimensions": [["FunctionName"], ["FunctionName", "Receiver"]],
+                    "Metrics": [{ "Name": "Delivered", "Unit": "Count" }],
+                },
+                {
+                    "Namespace": "Arauto",
+                    "Dimensions": [["FunctionName"]],
+                    "Metrics": [{ "Name": "Delay", "Unit": "Milliseconds" }],
+                },
+            ])
+        );
+        assert_eq!((&line["Delivered"], &line["Delay"]), (&json!([1, 0]), &json!(12.5)));
+        assert_eq!((&line["Receiver"], line.get("Nothing")), (&json!("itp-1"), None));
     }
 }

@@ -1,7 +1,11 @@
-//! What is logged and measured.
+//! What is logged, measured and traced.
 
 mod chain;
+mod log;
 mod metrics;
+mod trace;
 
 pub use chain::Chain;
-pub use metrics::{Metrics, Unit};
+pub use log::{LogFormat, json_lines, start_logging};
+pub use metrics::{LONGEST_ARRAY, Line, Metrics, Unit};
+pub use trace::{ParseTraceHeaderError, TraceHeader};

@@ -1,0 +1,154 @@
+//! The command: what is proven, what is wrong, and the heads to note.
+
+use std::io::{self, IsTerminal as _, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::Args;
+use evidence::{Digest, last_over};
+use jiff::{Timestamp, civil::Date};
+use serde_json::json;
+use tokio::time::Instant;
+use webhook::delivery::Hour;
+use webhook::edge::Clock;
+
+use super::finding::Finding;
+use super::source::Source;
+use super::verifier::{Asked, Report, verify};
+use crate::target::EvidenceArgs;
+
+/// Prove that nothing of the evidence was removed or changed since it was sealed
+///
+/// Reads the records of attempts and the seals of their hours, computes every digest and the chain anew, and looks for records
+/// that must be there and are not. Nothing is changed. Without options it reads the last thirty days of the local stack that
+/// `arauto up` keeps. Note the head it ends with somewhere else, and give it to --expect-head later: then not even whoever owns
+/// the bucket can have exchanged all of it. What this proves and what it does not is in docs/evidence.md.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  arauto verify --bucket <EvidenceBucketName>\n  \
+    arauto verify --from 2026-11-01 --to 2026-11-30 --json\n  \
+    arauto verify --folder copy-of-the-bucket --from 2026-11-23 --expect-head 6f0d…\n\n\
+    Exit codes: 0 all that is sealed is there and unchanged; 1 something is wrong; 2 it could not be checked, or wrong usage.")]
+pub struct VerifyArgs {
+    /// The first day (UTC); thirty days before the last by default
+    #[arg(long, value_name = "DAY")]
+    from: Option<Date>,
+    /// The last day (UTC); today by default
+    #[arg(long, value_name = "DAY")]
+    to: Option<Date>,
+    #[command(flatten)]
+    evidence: EvidenceArgs,
+    /// A folder with a copy of the bucket, such as `aws s3 sync` makes: no access to AWS is needed
+    #[arg(long, value_name = "FOLDER", conflicts_with = "evidence_bucket")]
+    folder: Option<PathBuf>,
+    /// A head that was noted before; some seal of the range must have it. May be given several times
+    #[arg(long, value_name = "SHA256")]
+    expect_head: Vec<Digest>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Of what is wrong, so much is shown to people.
+const MOST_SHOWN: usize = 50;
+/// How often progress is told.
+const BEAT: Duration = Duration::from_secs(2);
+/// What is looked at by default.
+const DAYS: i64 = 30;
+
+/// Runs the command; `false` if something is wrong.
+pub async fn run(args: VerifyArgs) -> Result<bool> {
+    let now = Clock::system().now();
+    let asked = args.asked(now)?;
+    let source = match &args.folder {
+        Some(folder) => {
+            ensure!(folder.is_dir(), "{} is no folder", folder.display());
+            Source::Folder(folder.clone())
+        }
+        None => Source::Bucket(args.evidence.find().await?),
+    };
+    let mut beat = Beat { last: Instant::now(), on: io::stderr().is_terminal() || !args.json };
+    let report =
+        verify(&source, &asked, |step| beat.tell(step)).await.context("the evidence could not be checked")?;
+    let mut out = io::stdout().lock();
+    if args.json {
+        let head = report.heads.last().map(|(_, head)| head);
+        writeln!(out, "{}", json!({ "proven": report.is_proven(), "head": head, "report": report }))?;
+    } else {
+        write(&mut out, &report, &source)?;
+    }
+    Ok(report.is_proven())
+}
+
+impl VerifyArgs {
+    fn asked(&self, now: Timestamp) -> Result<Asked> {
+        let start = |day: Date| -> Result<Hour> {
+            Ok(Hour::of(day.to_zoned(jiff::tz::TimeZone::UTC).context("no such day")?.timestamp()))
+        };
+        let to = self.to.map_or_else(|| Ok(Hour::of(now)), |day| start(day).map(|hour| hour.plus(23)))?;
+        let from = match self.from {
+            Some(day) => start(day)?,
+            None => Hour::of(to.start()).plus(-24 * DAYS),
+        };
+        if from > to || from > last_over(now) {
+            bail!("--from is after --to, or no hour of it is over yet");
+        }
+        Ok(Asked { from, to, heads: self.expect_head.clone(), now })
+    }
+}
+
+fn write(out: &mut impl Write, report: &Report, source: &Source) -> io::Result<()> {
+    if let Some((first, last)) = &report.sealed {
+        writeln!(out, "sealed        {first} to {last} UTC, {} hours", report.seals)?;
+    }
+    let unsealed = match report.unsealed {
+        0 => String::new(),
+        count => format!(", of which {count} are not sealed yet"),
+    };
+    writeln!(out, "objects       {}, {} bytes{unsealed}", report.objects, report.bytes)?;
+    writeln!(
+        out,
+        "records       {} of {} notifications, {} of them copies",
+        report.records, report.notifications, report.copies
+    )?;
+    for (at, (day, head)) in report.heads.iter().enumerate() {
+        writeln!(out, "{:<13} {day} {head}", if at == 0 { "heads" } else { "" })?;
+    }
+    if !source.has_versions() {
+        writeln!(
+            out,
+            "\nA copy has no versions: what was overwritten or marked as deleted in the bucket does not show here."
+        )?;
+    }
+    let count = report.findings.len();
+    if count == 0 {
+        return writeln!(
+            out,
+            "\nProven: all that is sealed is there and unchanged, and no record is missing."
+        );
+    }
+    writeln!(out, "\nNot proven, {count} found:")?;
+    for Finding { code, subject, detail } in report.findings.iter().take(MOST_SHOWN) {
+        let detail = if detail.is_empty() { String::new() } else { format!(" ({detail})") };
+        writeln!(out, "  {subject}: {}{detail}", code.sentence())?;
+    }
+    if count > MOST_SHOWN {
+        writeln!(out, "  and {} more: see --json", count - MOST_SHOWN)?;
+    }
+    Ok(())
+}
+
+struct Beat {
+    last: Instant,
+    on: bool,
+}
+
+impl Beat {
+    fn tell(&mut self, step: &str) {
+        if self.on && self.last.elapsed() >= BEAT {
+            self.last = Instant::now();
+            // Nobody can be told when standard error is gone.
+            writeln!(io::stderr().lock(), "{step}").ok();
+        }
+    }
+}

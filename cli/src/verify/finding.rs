@@ -1,0 +1,105 @@
+//! What can be wrong with evidence.
+
+use serde::Serialize;
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct Finding {
+    /// What.
+    pub code: Wrong,
+    /// Of what: an hour, the key of an object, or a notification.
+    pub subject: String,
+    /// What else is known; may be empty.
+    pub detail: String,
+}
+
+/// In which way something is wrong.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wrong {
+    /// An hour has no seal though a later one has.
+    SealMissing,
+    /// No seal was made for hours.
+    SealOverdue,
+    /// A seal is not in our format.
+    SealUnreadable,
+    /// There is more than one version of a seal.
+    SealReplaced,
+    /// A seal is marked as deleted.
+    SealHidden,
+    /// The chain within a seal is not what is computed of it.
+    ChainBroken,
+    /// A seal does not follow from the one before it.
+    ChainParted,
+    /// An expected head is in no seal.
+    HeadMissing,
+    /// An object that was sealed is gone.
+    ObjectRemoved,
+    /// An object is not what was sealed.
+    ObjectChanged,
+    /// An object lies in an hour that was sealed without it.
+    ObjectAdded,
+    /// An object is marked as deleted.
+    ObjectHidden,
+    /// An object lies where none of ours is.
+    ObjectMisplaced,
+    /// A line is no record.
+    RecordMalformed,
+    /// Two records of one write say different things.
+    RecordContradicted,
+    /// What is known of an attempt that had ended was changed.
+    RecordRewritten,
+    /// A record must have been there that is not.
+    RecordMissing,
+    /// There are more attempts than three, or two of one number.
+    TooManyAttempts,
+    /// An attempt began after one that was delivered.
+    AttemptAfterDelivery,
+    /// An attempt began and never ended.
+    AttemptNeverEnded,
+    /// Somebody changed the ledger by hand.
+    LedgerTampered,
+    /// A row of the ledger could not be read.
+    LedgerUnreadable,
+}
+
+impl Wrong {
+    /// Says what it means, for people.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::SealMissing => "the hour has no seal, though a later one has",
+            Self::SealOverdue => {
+                "no hour since this one was sealed: the task does not run, or seals were removed"
+            }
+            Self::SealUnreadable => "the seal cannot be read",
+            Self::SealReplaced => "there is more than one version of the seal; the oldest counts",
+            Self::SealHidden => "the seal is marked as deleted",
+            Self::ChainBroken => "the seal's chain is not what is computed of it",
+            Self::ChainParted => "the seal does not follow from the one before it",
+            Self::HeadMissing => "no seal has this head",
+            Self::ObjectRemoved => "the object was sealed and is gone",
+            Self::ObjectChanged => "the object is not what was sealed",
+            Self::ObjectAdded => "the object lies in an hour that was sealed without it",
+            Self::ObjectHidden => "the object is marked as deleted",
+            Self::ObjectMisplaced => "the object lies where nothing of ours is",
+            Self::RecordMalformed => "the line is no record",
+            Self::RecordContradicted => "two records of one write say different things",
+            Self::RecordRewritten => {
+                "what was recorded of an attempt that had ended was changed in the ledger"
+            }
+            Self::RecordMissing => "a record is missing",
+            Self::TooManyAttempts => "there is an attempt too many",
+            Self::AttemptAfterDelivery => "an attempt began after one that was delivered",
+            Self::AttemptNeverEnded => "an attempt began and never ended",
+            Self::LedgerTampered => "somebody changed or deleted the notification's row of the ledger",
+            Self::LedgerUnreadable => "the notification's row of the ledger could not be read",
+        }
+    }
+}
+
+impl Finding {
+    /// Notes what is wrong with what.
+    pub fn new(code: Wrong, subject: impl ToString, detail: impl Into<String>) -> Self {
+        Self { code, subject: subject.to_string(), detail: detail.into() }
+    }
+}

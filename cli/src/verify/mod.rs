@@ -1,0 +1,17 @@
+//! `arauto verify`: proves that nothing of the evidence was removed or changed.
+
+mod chain;
+mod command;
+mod finding;
+mod lines;
+mod source;
+mod structure;
+#[cfg(test)]
+mod tests;
+mod verifier;
+
+pub use command::{VerifyArgs, run};
+pub use finding::{Finding, Wrong};
+pub use source::Source;
+pub use structure::{Judged, Structure};
+pub use verifier::{Asked, Report, verify};

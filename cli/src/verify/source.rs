@@ -1,0 +1,86 @@
+//! Where evidence lies: in its bucket, or in a copy of it.
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use evidence::{Archive, Version};
+use jiff::Timestamp;
+
+/// Where evidence lies.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// The bucket.
+    Bucket(Archive),
+    /// A folder into which the bucket was copied, for whoever has no access to it. It has no versions.
+    Folder(PathBuf),
+}
+
+impl Source {
+    /// Lists the versions of what is below a prefix, after one key and up to another, by key and from the oldest.
+    pub async fn versions(&self, prefix: &str, after: &str, until: &str) -> Result<Vec<Version>> {
+        match self {
+            Self::Bucket(archive) => Ok(archive.versions(prefix, after, Some(until)).await?),
+            Self::Folder(folder) => {
+                let mut found = Vec::new();
+                walk(folder, &folder.join(prefix), &mut found)?;
+                found.retain(|version| version.key.as_str() > after && version.key.as_str() <= until);
+                found.sort();
+                Ok(found)
+            }
+        }
+    }
+
+    /// Reads a version piece by piece.
+    pub async fn read(&self, version: &Version, mut piece: impl FnMut(&[u8])) -> Result<()> {
+        match self {
+            Self::Bucket(archive) => {
+                Ok(archive.read(&version.key, &version.version_id, |bytes| piece(bytes)).await?)
+            }
+            Self::Folder(folder) => {
+                let path = folder.join(&version.key);
+                let failed = || format!("failed to read {}", path.display());
+                let mut file = File::open(&path).with_context(failed)?;
+                let mut buffer = vec![0; 64 * 1024];
+                loop {
+                    match file.read(&mut buffer).with_context(failed)? {
+                        0 => return Ok(()),
+                        read => piece(buffer.get(..read).unwrap_or_default()),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether versions can be told apart here.
+    pub fn has_versions(&self) -> bool {
+        match self {
+            Self::Bucket(_) => true,
+            Self::Folder(_) => false,
+        }
+    }
+}
+
+fn walk(root: &Path, folder: &Path, found: &mut Vec<Version>) -> Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    let failed = || format!("failed to list {}", folder.display());
+    for entry in fs::read_dir(folder).with_context(failed)? {
+        let path = entry.with_context(failed)?.path();
+        if path.is_dir() {
+            walk(root, &path, found)?;
+            continue;
+        }
+        let relative = path.strip_prefix(root).unwrap_or(&path);
+        found.push(Version {
+            key: relative.to_string_lossy().into_owned(),
+            put_at: Timestamp::MIN,
+            version_id: String::new(),
+            size: fs::metadata(&path).with_context(failed)?.len(),
+            is_delete_marker: false,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,303 @@
+//! Whether the records of each notification can all have been written by us: what is missing shows, sealed or not.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hasher as _};
+
+use evidence::{Kind, Record};
+use jiff::{SignedDuration, Timestamp};
+use webhook::delivery::AttemptNumber;
+
+use super::finding::{Finding, Wrong};
+
+/// For how long the records of a notification that has ended are kept in memory, for copies that come late.
+const LATE_COPIES: SignedDuration = SignedDuration::from_hours(72);
+/// After which an attempt that began must have ended: a message that our faults keep comes for 36 hours (`infra/README.md`).
+const ENDS_WITHIN: SignedDuration = SignedDuration::from_hours(48);
+/// Between the clock that accepts a change and the one that files its records.
+const CLOCKS: SignedDuration = SignedDuration::from_mins(10);
+/// How many records are read before memory is tidied.
+const TIDY_EVERY: u64 = 100_000;
+
+const DELIVERED: &str = "delivered";
+const INTERRUPTED: &str = "interrupted";
+
+/// Takes records in about the order in which they were written, and judges each notification once.
+#[derive(Debug)]
+pub struct Structure {
+    /// From when on records are looked at: of a notification that was accepted before, earlier ones may be absent.
+    from: Timestamp,
+    /// Whether evidence begins with the first record: none is older, whatever the hour it lies in.
+    begins: bool,
+    stories: HashMap<u128, Story>,
+    latest: Timestamp,
+    /// How many records there were.
+    pub records: u64,
+    /// How many of them were copies.
+    pub copies: u64,
+    /// How many notifications there were.
+    pub notifications: u64,
+    /// What was wrong.
+    pub findings: Vec<Finding>,
+}
+
+#[derive(Debug, Default)]
+struct Story {
+    seen: Vec<Seen>,
+    latest: Timestamp,
+    /// Whether it was accepted before what is looked at.
+    is_cut: bool,
+}
+
+/// What is kept of a record: some sixty bytes, as a month may have as many million.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Seen {
+    sequence: u128,
+    kind: Kind,
+    attempt: u8,
+    end: End,
+    interaction: u64,
+    content: u64,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum End {
+    Delivered,
+    Interrupted,
+    Other,
+}
+
+impl Structure {
+    /// Looks at records from this instant on; or, where that is when evidence `begins`, from the first one on.
+    pub fn new(from: Timestamp, begins: bool) -> Self {
+        Self {
+            from,
+            begins,
+            stories: HashMap::new(),
+            latest: Timestamp::MIN,
+            records: 0,
+            copies: 0,
+            notifications: 0,
+            findings: vec![],
+        }
+    }
+
+    /// Takes a record. One whose names are not ours is refused.
+    pub fn take(&mut self, record: &Record) -> Result<(), &'static str> {
+        let name = u128::from_str_radix(&record.notification_id, 16);
+        let name = name.ok().filter(|_| record.notification_id.len() == 32).ok_or("no notification id")?;
+        let sequence = record.sequence.parse().map_err(|_| "no number of a write")?;
+        let attempt = record.attempt.as_ref();
+        let needs_attempt =
+            matches!(record.kind, Kind::AttemptBegan | Kind::AttemptEnded | Kind::AttemptErased);
+        if needs_attempt != attempt.is_some() {
+            return Err("an attempt is missing or too much");
+        }
+        let seen = Seen {
+            sequence,
+            kind: record.kind,
+            attempt: attempt.map_or(0, |attempt| attempt.number),
+            end: match attempt.and_then(|attempt| attempt.outcome.as_deref()) {
+                Some(DELIVERED) => End::Delivered,
+                Some(INTERRUPTED) => End::Interrupted,
+                _ => End::Other,
+            },
+            interaction: hash(&attempt.map(|attempt| &attempt.interaction_id)),
+            content: hash(&record.to_line()),
+        };
+        if self.records == 0 && self.begins {
+            self.from = self.from.max(record.recorded_at);
+        }
+        self.records += 1;
+        self.latest = self.latest.max(record.recorded_at);
+        let new = || {
+            self.notifications += 1;
+            Story::default()
+        };
+        let story = self.stories.entry(name).or_insert_with(new);
+        story.latest = story.latest.max(record.recorded_at);
+        story.is_cut |= record.accepted_at.is_none_or(|accepted| accepted < self.from + CLOCKS);
+        let copy = story.seen.iter().find(|other| {
+            (other.sequence, other.kind, other.attempt) == (seen.sequence, seen.kind, seen.attempt)
+        });
+        match copy {
+            Some(other) if other.content == seen.content => self.copies += 1,
+            Some(_) => {
+                self.findings.push(Finding::new(Wrong::RecordContradicted, &record.notification_id, ""));
+            }
+            None => story.seen.push(seen),
+        }
+        if self.records.is_multiple_of(TIDY_EVERY) {
+            self.tidy();
+        }
+        Ok(())
+    }
+
+    /// Judges what is left, and returns all that was wrong.
+    pub fn finish(mut self, until: Timestamp) -> Judged {
+        let stories = std::mem::take(&mut self.stories);
+        for (name, mut story) in stories {
+            self.findings.extend(story.judge(name, until));
+        }
+        self.findings.sort();
+        Judged {
+            records: self.records,
+            copies: self.copies,
+            notifications: self.notifications,
+            findings: self.findings,
+        }
+    }
+
+    /// Judges and forgets notifications that ended long ago. One that has not ended is kept, however long that takes.
+    fn tidy(&mut self) {
+        let before = self.latest - LATE_COPIES;
+        let findings = &mut self.findings;
+        self.stories.retain(|name, story| {
+            let keep = story.latest >= before || !story.has_ended();
+            if !keep {
+                findings.extend(story.judge(*name, before));
+            }
+            keep
+        });
+    }
+}
+
+/// What came of judging.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Judged {
+    /// How many records there were.
+    pub records: u64,
+    /// How many of them were copies.
+    pub copies: u64,
+    /// How many notifications there were.
+    pub notifications: u64,
+    /// What was wrong.
+    pub findings: Vec<Finding>,
+}
+
+impl Story {
+    fn has_ended(&self) -> bool {
+        self.seen.iter().any(|seen| match seen.kind {
+            Kind::AttemptEnded => seen.end == End::Delivered || seen.attempt == AttemptNumber::MOST,
+            Kind::NotificationEnded | Kind::RowExpired | Kind::RowRemoved => true,
+            Kind::AttemptBegan | Kind::AttemptErased | Kind::NotificationReopened | Kind::RowUnreadable => {
+                false
+            }
+        })
+    }
+
+    /// Plays the writes in their order. What the ledger's conditions rule out is wrong, or its record was removed.
+    fn judge(&mut self, name: u128, until: Timestamp) -> Vec<Finding> {
+        self.seen.sort_by_key(|seen| (seen.sequence, seen.attempt, seen.kind == Kind::AttemptEnded));
+        let mut play = Play { name, is_cut: self.is_cut, ..Play::default() };
+        for seen in &self.seen {
+            play.next(seen);
+        }
+        let under_way =
+            play.attempts.iter().rposition(|attempt| attempt.began.is_some() && attempt.end.is_none());
+        if let Some(at) = under_way
+            && !play.is_over
+            && self.latest < until - ENDS_WITHIN
+        {
+            play.wrong(Wrong::AttemptNeverEnded, format!("attempt {}", at + 1));
+        }
+        play.findings
+    }
+}
+
+#[derive(Default)]
+struct Play {
+    name: u128,
+    is_cut: bool,
+    attempts: [Course; AttemptNumber::MOST as usize],
+    is_over: bool,
+    is_delivered: bool,
+    findings: Vec<Finding>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Course {
+    began: Option<u64>,
+    end: Option<End>,
+}
+
+impl Play {
+    fn next(&mut self, seen: &Seen) {
+        match seen.kind {
+            Kind::AttemptBegan => self.began(seen),
+            Kind::AttemptEnded => self.ended(seen),
+            Kind::NotificationEnded => self.is_over = true,
+            Kind::RowExpired => (self.is_over, self.is_cut) = (true, true),
+            Kind::AttemptErased | Kind::NotificationReopened | Kind::RowRemoved => {
+                self.wrong(Wrong::LedgerTampered, seen.kind.as_str());
+            }
+            Kind::RowUnreadable => self.wrong(Wrong::LedgerUnreadable, ""),
+        }
+    }
+
+    fn began(&mut self, seen: &Seen) {
+        let number = seen.attempt;
+        let Some(course) = self.course(number) else {
+            return self.wrong(Wrong::TooManyAttempts, format!("attempt {number}"));
+        };
+        match course.began {
+            None => {}
+            Some(other) if other == seen.interaction => {
+                return self.wrong(Wrong::RecordRewritten, format!("attempt {number}"));
+            }
+            Some(_) => self.wrong(Wrong::TooManyAttempts, format!("attempt {number} began twice")),
+        }
+        if self.is_delivered {
+            self.wrong(Wrong::AttemptAfterDelivery, format!("attempt {number}"));
+        }
+        if let Some(before) = number.checked_sub(1).and_then(|before| self.course(before).copied())
+            && !self.is_cut
+        {
+            let before_number = number - 1;
+            if before.began.is_none() {
+                self.wrong(Wrong::RecordMissing, format!("that attempt {before_number} began"));
+            }
+            if before.end.is_none() {
+                self.wrong(Wrong::RecordMissing, format!("that attempt {before_number} ended"));
+            }
+        }
+        if let Some(course) = self.course(number) {
+            course.began = Some(seen.interaction);
+        }
+    }
+
+    fn ended(&mut self, seen: &Seen) {
+        let (number, is_cut) = (seen.attempt, self.is_cut);
+        let Some(course) = self.course(number) else {
+            return self.wrong(Wrong::TooManyAttempts, format!("attempt {number}"));
+        };
+        let (began, before) = (course.began, course.end.replace(seen.end));
+        match began {
+            None if !is_cut => self.wrong(Wrong::RecordMissing, format!("that attempt {number} began")),
+            Some(began) if began != seen.interaction => {
+                self.wrong(Wrong::TooManyAttempts, format!("two of number {number}"));
+            }
+            None | Some(_) => {}
+        }
+        // Whoever comes later takes an attempt for interrupted whose process may yet say that it was delivered.
+        let known_better = (Some(End::Interrupted), End::Delivered);
+        if before.is_some() && (before, seen.end) != known_better {
+            self.wrong(Wrong::RecordRewritten, format!("attempt {number}"));
+        }
+        self.is_delivered |= seen.end == End::Delivered;
+        self.is_over |= self.is_delivered || number == AttemptNumber::MOST;
+    }
+
+    fn course(&mut self, number: u8) -> Option<&mut Course> {
+        self.attempts.get_mut(usize::from(number).checked_sub(1)?)
+    }
+
+    fn wrong(&mut self, code: Wrong, detail: impl Into<String>) {
+        self.findings.push(Finding::new(code, format!("{:032x}", self.name), detail));
+    }
+}
+
+fn hash(value: &impl std::hash::Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}

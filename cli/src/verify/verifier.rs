@@ -1,0 +1,253 @@
+//! The whole of it: seals, then objects, then what the records in them say.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, bail};
+use evidence::{
+    ATTEMPTS, Digest, Hasher, LATE_HOURS, Record, SEALS, SETTLES, Seal, Sealed, Version, hour_of, last_over,
+    prefix,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use webhook::delivery::Hour;
+
+use super::chain;
+use super::finding::{Finding, Wrong};
+use super::lines::Lines;
+use super::source::Source;
+use super::structure::Structure;
+
+/// A delivery in several parts has the time at which it began ("Uploading and copying objects using multipart upload", Amazon S3
+/// User Guide), so an object may be seen for the first time somewhat after its time.
+const UPLOADS: SignedDuration = SignedDuration::from_mins(15);
+/// Of one object, so many lines that are no records are named.
+const MOST_LINES: usize = 3;
+
+/// What is to be checked.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The first hour.
+    pub from: Hour,
+    /// The last hour.
+    pub to: Hour,
+    /// Heads that were published or noted, each of which a seal must have.
+    pub heads: Vec<Digest>,
+    /// When it is asked.
+    pub now: Timestamp,
+}
+
+/// What came of a check.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Report {
+    /// The first and the last hour that are sealed.
+    pub sealed: Option<(String, String)>,
+    /// How many seals were checked.
+    pub seals: usize,
+    /// How many objects were read.
+    pub objects: usize,
+    /// How many of them no seal covers yet, as their hour is not over or they came late.
+    pub unsealed: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How many records were in them.
+    pub records: u64,
+    /// How many of those were copies of others.
+    pub copies: u64,
+    /// Of how many notifications.
+    pub notifications: u64,
+    /// The head of each day.
+    pub heads: Vec<(String, Digest)>,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// Whether everything that is sealed is there and as it was.
+    pub fn is_proven(&self) -> bool {
+        self.findings.is_empty()
+    }
+}
+
+/// Checks evidence. An error means that it could not be checked.
+pub async fn verify(source: &Source, asked: &Asked, mut tell: impl FnMut(&str)) -> Result<Report> {
+    let mut report = Report::default();
+    tell("reading the seals");
+    let seals = read_seals(source, asked, &mut report).await?;
+    let in_range = |seal: &&Seal| seal.hour >= asked.from && seal.hour <= asked.to;
+    let checked: Vec<&Seal> = seals.iter().filter(in_range).collect();
+    let (Some(first), Some(last)) = (checked.first(), checked.last()) else {
+        if report.findings.is_empty() {
+            bail!("no hour from {} to {} is sealed: nothing can be proven", asked.from, asked.to);
+        }
+        return Ok(report);
+    };
+    report.sealed = Some((first.hour.to_string(), last.hour.to_string()));
+    report.seals = checked.len();
+    // A copy may be of any day: only in the bucket can a seal be due.
+    let due = source.has_versions().then(|| last_over(asked.now).min(asked.to));
+    report.findings.extend(chain::check(&seals, (asked.from, due)));
+    report.heads = chain::heads(&checked);
+    for expected in &asked.heads {
+        if !seals.iter().any(|seal| seal.head == *expected) {
+            report.findings.push(Finding::new(Wrong::HeadMissing, expected, ""));
+        }
+    }
+    let structure = Structure::new(asked.from.start(), first.previous.is_none());
+    read_objects(source, asked, &seals, structure, &mut report, &mut tell).await?;
+    report.findings.sort();
+    Ok(report)
+}
+
+/// Reads the seals of the range, the one before it, and those after it in which late objects may be.
+async fn read_seals(source: &Source, asked: &Asked, report: &mut Report) -> Result<Vec<Seal>> {
+    let (after, until) = (Seal::key(asked.from.plus(-2)), Seal::key(asked.to.plus(LATE_HOURS)));
+    let mut by_hour: BTreeMap<Hour, Vec<Version>> = BTreeMap::new();
+    for version in source.versions(SEALS, &after, &until).await? {
+        match hour_of(&version.key) {
+            Some(hour) => by_hour.entry(hour).or_default().push(version),
+            None => report.findings.push(Finding::new(Wrong::ObjectMisplaced, &version.key, "")),
+        }
+    }
+    let mut seals = Vec::new();
+    for (hour, versions) in by_hour {
+        if versions.iter().any(|version| version.is_delete_marker) {
+            report.findings.push(Finding::new(Wrong::SealHidden, hour, ""));
+        }
+        let contents: Vec<_> = versions.iter().filter(|version| !version.is_delete_marker).collect();
+        if contents.len() > 1 {
+            let detail = format!("{} versions", contents.len());
+            report.findings.push(Finding::new(Wrong::SealReplaced, hour, detail));
+        }
+        let Some(oldest) = contents.first() else { continue };
+        let mut json = Vec::new();
+        source.read(oldest, |piece| json.extend_from_slice(piece)).await?;
+        match Seal::from_json(&json) {
+            Ok(seal) if seal.hour == hour => seals.push(seal),
+            Ok(seal) => {
+                let detail = format!("it is the seal of {}", seal.hour);
+                report.findings.push(Finding::new(Wrong::SealUnreadable, hour, detail));
+            }
+            Err(error) => report.findings.push(Finding::new(Wrong::SealUnreadable, hour, error.to_string())),
+        }
+    }
+    Ok(seals)
+}
+
+/// Objects that are sealed and were not found yet, by key and version; a copy has no versions to tell by.
+struct Expected<'a> {
+    by_name: BTreeMap<(String, String), &'a Sealed>,
+    has_versions: bool,
+}
+
+impl<'a> Expected<'a> {
+    fn of(seals: &'a [Seal], asked: &Asked, has_versions: bool) -> Self {
+        let objects = seals.iter().flat_map(Seal::objects);
+        let in_range = |object: &&Sealed| {
+            hour_of(&object.key).is_some_and(|hour| hour >= asked.from && hour <= asked.to)
+        };
+        let mut expected = Self { by_name: BTreeMap::new(), has_versions };
+        for object in objects.filter(in_range) {
+            expected.by_name.insert(expected.name(&object.key, &object.version_id), object);
+        }
+        expected
+    }
+
+    fn name(&self, key: &str, version_id: &str) -> (String, String) {
+        (key.to_owned(), if self.has_versions { version_id.to_owned() } else { String::new() })
+    }
+
+    fn find(&mut self, version: &Version) -> Option<&'a Sealed> {
+        let name = self.name(&version.key, &version.version_id);
+        self.by_name.remove(&name)
+    }
+}
+
+async fn read_objects(
+    source: &Source,
+    asked: &Asked,
+    seals: &[Seal],
+    mut structure: Structure,
+    report: &mut Report,
+    tell: &mut impl FnMut(&str),
+) -> Result<()> {
+    let mut expected = Expected::of(seals, asked, source.has_versions());
+    let last = seals.last().context("there is a seal")?;
+    let (after, until) = (prefix(asked.from), prefix(asked.to.plus(1)));
+    let versions = source.versions(ATTEMPTS, &after, &until).await?;
+    let count = versions.len();
+    for (at, version) in versions.into_iter().enumerate() {
+        tell(&format!("object {} of {count}", at + 1));
+        let Some(hour) = hour_of(&version.key) else {
+            report.findings.push(Finding::new(Wrong::ObjectMisplaced, &version.key, ""));
+            continue;
+        };
+        if version.is_delete_marker {
+            report.findings.push(Finding::new(Wrong::ObjectHidden, &version.key, ""));
+            continue;
+        }
+        let read = read_object(source, &version, &mut structure, report).await?;
+        match expected.find(&version) {
+            Some(sealed) if (sealed.size, sealed.sha256) == read => {}
+            Some(_) => report.findings.push(Finding::new(Wrong::ObjectChanged, &version.key, "")),
+            None if hour > last.hour || may_be_late(&version, hour, last) => report.unsealed += 1,
+            None => report.findings.push(Finding::new(Wrong::ObjectAdded, &version.key, version.version_id)),
+        }
+    }
+    for sealed in expected.by_name.into_values() {
+        report.findings.push(Finding::new(Wrong::ObjectRemoved, &sealed.key, &sealed.version_id));
+    }
+    let end = asked.to.plus(1).start().min(asked.now - SETTLES);
+    let judged = structure.finish(end);
+    (report.records, report.copies, report.notifications) =
+        (judged.records, judged.copies, judged.notifications);
+    report.findings.extend(judged.findings);
+    Ok(())
+}
+
+/// It came after the last seal was made, so the next one has it.
+fn may_be_late(version: &Version, hour: Hour, last: &Seal) -> bool {
+    version.put_at > last.sealed_at - UPLOADS && last.hour.since(hour) < LATE_HOURS
+}
+
+/// Reads an object once: its digest, and its records.
+async fn read_object(
+    source: &Source,
+    version: &Version,
+    structure: &mut Structure,
+    report: &mut Report,
+) -> Result<(u64, Digest)> {
+    let mut hasher = Hasher::default();
+    let mut odd: Vec<String> = Vec::new();
+    let mut number = 0;
+    let mut lines = Lines::new(|line: &[u8]| {
+        number += 1;
+        let why = match Record::from_line(line) {
+            Ok(record) => structure.take(&record).err().map(str::to_owned),
+            Err(error) => Some(error.to_string()),
+        };
+        odd.extend(why.map(|why| format!("line {number}: {why}")));
+    });
+    let mut unpacked = Ok(());
+    source
+        .read(version, |piece| {
+            hasher.update(piece);
+            if unpacked.is_ok() {
+                unpacked = lines.piece(piece);
+            }
+        })
+        .await?;
+    let unpacked = unpacked.and_then(|()| lines.finish());
+    odd.extend(unpacked.err().map(|error| error.to_string()));
+    let more = odd.len().saturating_sub(MOST_LINES);
+    odd.truncate(MOST_LINES);
+    if more > 0 {
+        odd.push(format!("and {more} more"));
+    }
+    report
+        .findings
+        .extend(odd.into_iter().map(|why| Finding::new(Wrong::RecordMalformed, &version.key, why)));
+    let (size, digest) = hasher.finish();
+    report.objects += 1;
+    report.bytes += size;
+    Ok((size, digest))
+}

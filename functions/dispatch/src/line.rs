@@ -1,0 +1,182 @@
+//! The log lines of an attempt and of a copy.
+
+use jiff::SignedDuration;
+use webhook::aws::AttemptRecord;
+use webhook::codes::FailureClass;
+use webhook::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Outcome, Status, is_late};
+use webhook::revocation::Mechanism;
+use webhook::telemetry::TraceHeader;
+
+/// The most of a client's id that the line of an attempt shows; 256 bits in base64 have this many characters, a UUID has 36.
+const LONGEST_CLIENT_ID: usize = 43;
+
+/// Writes the one line of an attempt: identifiers and codes, nothing of the body.
+///
+/// Its bytes are paid for, so 500 are the most: what is as usual is left out, and what TLS agreed on is in the ledger.
+pub(crate) fn attempt_ended(
+    message: &AttemptMessage,
+    record: &AttemptRecord,
+    outcome: &Outcome,
+    revocation: Option<Mechanism>,
+) {
+    let (findings, fault) = match outcome {
+        Outcome::Delivered { findings, .. } => {
+            (findings.iter().map(|finding| finding.code()).collect(), None)
+        }
+        Outcome::Failed(failure) => (Vec::new(), failure.class().map(FailureClass::as_str)),
+    };
+    let client_id = message.change.client_id.as_str();
+    let is_replay = message.replay_of.is_some();
+    let event = message.change.event_instant.timestamp();
+    let is_first = message.attempt == AttemptNumber::FIRST && !is_replay;
+    let since_event = record.started.duration_since(event);
+    tracing::info!(
+        notification_id = %message.notification,
+        interaction_id = %record.interaction_id,
+        client_id = client_id.get(..LONGEST_CLIENT_ID).unwrap_or(client_id),
+        endpoint = %message.resource.endpoint,
+        attempt = record.attempt.get(),
+        outcome = outcome.code(),
+        fault,
+        status = record.status,
+        duration_ms = record.ended.map(|ended| millis(ended.duration_since(record.started))),
+        deadline_s = (record.within < EXCHANGE_DEADLINE).then_some(record.within.as_secs()),
+        since_event_ms = (!is_replay).then(|| millis(since_event)),
+        late = (is_first && is_late(event, record.started)).then_some(true),
+        replay = is_replay.then_some(true),
+        findings = (!findings.is_empty()).then(|| findings.join(",")),
+        revocation = revocation.filter(|by| *by != Mechanism::Crl).map(Mechanism::as_str),
+        trace = message.trace.as_ref().map(TraceHeader::id),
+        "An attempt ended."
+    );
+}
+
+/// Writes that a copy of a message is of no more use.
+pub(crate) fn copy_dropped(message: &AttemptMessage, status: Status) {
+    tracing::info!(
+        notification_id = %message.notification,
+        attempt = message.attempt.get(),
+        status = status.as_str(),
+        "A copy of a message is dropped."
+    );
+}
+
+fn millis(duration: SignedDuration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+    use serde_json::{Value, json};
+    use tracing::level_filters::LevelFilter;
+    use tracing::subscriber::with_default;
+    use webhook::codes::{Code, Effect};
+    use webhook::delivery::{Failure, Finding};
+    use webhook::edge::Chance;
+    use webhook::notification::{InteractionId, StateChange};
+    use webhook::telemetry::json_lines;
+
+    use super::*;
+
+    /// The most bytes of the line, its end included.
+    const LONGEST: usize = 500;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Returns what the log that runs on AWS has of an attempt.
+    fn line(message: &AttemptMessage, within: Duration, outcome: &Outcome, revocation: Mechanism) -> String {
+        let started: Timestamp = "2026-03-10T12:00:00Z".parse().unwrap();
+        let record = AttemptRecord {
+            attempt: message.attempt,
+            interaction_id: InteractionId::new(message.notification.partition(), &Chance::from_fn(|| 0)),
+            started,
+            within,
+            ended: Some(started + SignedDuration::from_millis(15_999)),
+            base_uri: "https://itp.example.com".to_owned(),
+            outcome: Some(outcome.code()),
+            status: outcome.status(),
+            peer: None,
+            tls: Some("TLSv1_3 TLS13_AES_256_GCM_SHA384".to_owned()),
+        };
+        let written = Written::default();
+        let writer = written.clone();
+        with_default(json_lines(LevelFilter::INFO, move || writer.clone()), || {
+            attempt_ended(message, &record, outcome, Some(revocation));
+        });
+        let bytes = written.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    fn message(client_id: &str, event_instant: &str) -> AttemptMessage {
+        let change = json!({
+            "client_id": client_id, "api": "payments", "resource": "pix_payment", "resource_id": "p-1", "api_version": "v4",
+            "from": "RCVD", "to": "ACSC", "event_instant": event_instant,
+        });
+        let change = StateChange::from_json(&change, "").unwrap();
+        let first = AttemptMessage::first(change, "2026-03-10T12:00:00Z".parse().unwrap()).unwrap();
+        let trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1".parse().ok();
+        AttemptMessage { trace, ..first }
+    }
+
+    #[test]
+    fn the_line_of_an_attempt_leaves_out_what_is_as_usual() {
+        let delivered = Outcome::Delivered { status: 202, findings: vec![] };
+        let message = message("itp-1", "2026-03-10T11:59:59.788Z");
+        let line = line(&message, EXCHANGE_DEADLINE, &delivered, Mechanism::Crl);
+        let fields: Value = serde_json::from_str(&line).unwrap();
+        let interaction_id = fields["interaction_id"].clone();
+        assert_eq!(
+            fields,
+            json!({
+                "level": "INFO", "message": "An attempt ended.", "notification_id": message.notification.as_str(),
+                "interaction_id": interaction_id, "client_id": "itp-1", "endpoint": "E2", "attempt": 1,
+                "outcome": "delivered", "status": 202, "duration_ms": 15_999, "since_event_ms": 212,
+                "trace": "1-5759e988-bd862e3fe1be46a994272793",
+            })
+        );
+        assert!(line.len() < 350, "{}: {line}", line.len());
+    }
+
+    #[test]
+    fn the_line_of_an_attempt_has_500_bytes_at_most() {
+        let impatient = Duration::from_secs(3);
+        let findings =
+            vec![Finding::MismatchedResponseInteractionId, Finding::ReceiverWithoutMtls, Finding::BodyCut];
+        let delivered = Outcome::Delivered { status: 202, findings };
+        let failures =
+            [Failure::ClientCertificateRefused, Failure::Nonconformant2xx(299), Failure::RevocationUnknown];
+        let of_attempts = Code::ALL.iter().filter(|code| code.row().effect == Effect::Failed);
+        let longest_code = of_attempts.map(|code| code.as_str().len()).max();
+        assert!(failures.iter().any(|failure| Some(failure.code().len()) == longest_code));
+        // An event of three months ago, and a client with the longest id that there may be.
+        let first = message(&"c".repeat(128), "2025-12-01T12:00:00Z");
+        let third = first.again(AttemptNumber::try_from(3).unwrap(), Timestamp::UNIX_EPOCH);
+        for message in [first.clone(), third, first.replay()] {
+            for outcome in failures.map(Outcome::Failed).into_iter().chain([delivered.clone()]) {
+                let line = line(&message, impatient, &outcome, Mechanism::Soft);
+
+                assert!(line.len() <= LONGEST, "{}: {line}", line.len());
+                assert!(
+                    serde_json::from_str::<Value>(&line).unwrap()["trace"].is_string()
+                        || message.replay_of.is_some()
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! What an invocation measures of its notifications: gathered while they are worked on, written once at its end.
+//!
+//! A batch of ten to one receiver costs one line of the log, as its bytes are paid for. Only what went wrong adds lines.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use webhook::codes::{Code, FailureClass};
+use webhook::delivery::{AttemptMessage, AttemptNumber, Outcome};
+use webhook::notification::ClientId;
+use webhook::telemetry::{LONGEST_ARRAY, Line, Metrics, Unit};
+
+use crate::fault::Fault;
+
+/// 1 for each attempt that delivered, 0 for each that did not: its sum is what was delivered, its average the part that was.
+const DELIVERED: &str = "Delivered";
+/// From the event to the beginning of its first attempt.
+const FIRST_ATTEMPT_DELAY: &str = "FirstAttemptDelay";
+/// Attempts that failed, by whose doing it was.
+const FAILED_ATTEMPTS: &str = "FailedAttempts";
+/// Notifications given up after three attempts.
+const UNDELIVERED: &str = "Undelivered";
+/// Messages that no version of ours can have written.
+const UNREADABLE: &str = "UnreadableMessages";
+/// How long ago the event is whose notification could not be delivered just now. SQS' own age of the oldest message starts
+/// anew with each retry, which is a new message, and leaves out what was received three times.
+const UNDELIVERED_AGE: &str = "UndeliveredAge";
+
+const RECEIVER: &str = "Receiver";
+const CLASS: &str = "Class";
+
+/// What was seen since the last line.
+#[derive(Debug, Default)]
+pub struct Tally(Mutex<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    receivers: BTreeMap<String, Attempts>,
+    failed: BTreeMap<&'static str, u32>,
+    faults: BTreeMap<&'static str, u32>,
+    undelivered: u32,
+    unreadable: u32,
+    oldest: Option<SignedDuration>,
+}
+
+/// Attempts to one receiver.
+#[derive(Debug, Default)]
+struct Attempts {
+    delivered: Vec<f64>,
+    delays_ms: Vec<f64>,
+}
+
+impl Tally {
+    /// Takes an attempt down that began and ended then.
+    pub(crate) fn attempted(
+        &self,
+        message: &AttemptMessage,
+        outcome: &Outcome,
+        (started, ended): (Timestamp, Timestamp),
+    ) {
+        let event = message.change.event_instant.timestamp();
+        self.see(|seen| {
+            let attempts = seen.of(&message.change.client_id);
+            match outcome {
+                Outcome::Delivered { .. } => attempts.delivered.push(1.0),
+                Outcome::Failed(_) => attempts.delivered.push(0.0),
+            }
+            // How late a replay is says when an operator sent it.
+            if message.attempt == AttemptNumber::FIRST && message.replay_of.is_none() {
+                attempts
+                    .delays_ms
+                    .push((not_negative(started.duration_since(event)).as_secs_f64() * 1e3).floor());
+            }
+            if let Outcome::Failed(failure) = outcome {
+                seen.failed(failure.class());
+            }
+        });
+        if matches!(outcome, Outcome::Failed(_)) {
+            self.waits(message, ended);
+        }
+    }
+
+    /// Takes an attempt down of which nobody knows what came.
+    pub(crate) fn interrupted(&self, message: &AttemptMessage) {
+        self.see(|seen| {
+            seen.of(&message.change.client_id).delivered.push(0.0);
+            seen.failed(Some(FailureClass::Ours));
+        });
+    }
+
+    /// Takes down that a notification is given up.
+    pub(crate) fn gave_up(&self) {
+        self.see(|seen| seen.undelivered += 1);
+    }
+
+    /// Takes down a message that cannot be read.
+    pub(crate) fn unreadable(&self) {
+        self.see(|seen| seen.unreadable += 1);
+    }
+
+    /// Takes down a message that a fault of ours keeps.
+    pub(crate) fn kept(&self, code: Code, message: Option<&AttemptMessage>, now: Timestamp) {
+        self.see(|seen| *seen.faults.entry(code.as_str()).or_default() += 1);
+        if let Some(message) = message {
+            self.waits(message, now);
+        }
+    }
+
+    /// Takes down how long a notification has been waiting to be delivered.
+    fn waits(&self, message: &AttemptMessage, now: Timestamp) {
+        // A replay's event is as old as the outage that it follows.
+        if message.replay_of.is_none() {
+            let age = not_negative(now.duration_since(message.change.event_instant.timestamp()));
+            self.see(|seen| seen.oldest = seen.oldest.max(Some(age)));
+        }
+    }
+
+    /// Writes what was seen, and begins anew.
+    pub(crate) fn write(&self, now: Timestamp, metrics: &Metrics) {
+        let seen = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for (client_id, attempts) in &seen.receivers {
+            // A batch has ten; were there ever more, some more of their values would be better than none.
+            let (delivered, delays) = (first(&attempts.delivered), first(&attempts.delays_ms));
+            let line = Line::of(&[&[], &[RECEIVER]]).with(DELIVERED, Unit::None, delivered);
+            let line = match delays {
+                [] => line,
+                delays => line.and_of(&[&[]]).with(FIRST_ATTEMPT_DELAY, Unit::Milliseconds, delays),
+            };
+            metrics.write(now, &line.beside(RECEIVER, client_id));
+        }
+        for (class, times) in &seen.failed {
+            let line = Line::of(&[&[CLASS]]).with(FAILED_ATTEMPTS, Unit::Count, &[f64::from(*times)]);
+            metrics.write(now, &line.beside(CLASS, class));
+        }
+        for (code, times) in &seen.faults {
+            metrics.count(now, Fault::METRIC, code, *times);
+        }
+        let count = |times: u32| (times > 0).then(|| f64::from(times));
+        let oldest = seen.oldest.map(|age| age.as_secs_f64().floor());
+        let (undelivered, unreadable) = (count(seen.undelivered), count(seen.unreadable));
+        if oldest.or(undelivered).or(unreadable).is_some() {
+            let line = Line::of(&[&[]])
+                .with(UNDELIVERED, Unit::Count, undelivered.as_slice())
+                .with(UNREADABLE, Unit::Count, unreadable.as_slice())
+                .with(UNDELIVERED_AGE, Unit::Seconds, oldest.as_slice());
+            metrics.write(now, &line);
+        }
+    }
+
+    fn see(&self, act: impl FnOnce(&mut Seen)) {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Seen {
+    fn of(&mut self, client_id: &ClientId) -> &mut Attempts {
+        self.receivers.entry(client_id.as_str().to_owned()).or_default()
+    }
+
+    fn failed(&mut self, class: Option<FailureClass>) {
+        // Every failure has a class (`webhook::codes`); one without would be ours.
+        *self.failed.entry(class.unwrap_or(FailureClass::Ours).as_str()).or_default() += 1;
+    }
+}
+
+fn first(values: &[f64]) -> &[f64] {
+    values.get(..LONGEST_ARRAY).unwrap_or(values)
+}
+
+/// CloudWatch has no percentiles of a metric with a negative value, and clocks differ.
+fn not_negative(duration: SignedDuration) -> SignedDuration {
+    duration.max(SignedDuration::ZERO)
+}

@@ -1,0 +1,370 @@
+//! Every alarm can fire: it watches what the functions really write or what AWS publishes, and its arithmetic goes off.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::read_to_string;
+
+use arauto::pki::{ClientSubject, Validity};
+use jiff::SignedDuration;
+use regex_lite::Regex;
+use serde_json::{Value, json};
+use tests::aws::{Fault, PKI, kept, review};
+use tests::bench::Bench;
+use tests::contract::file;
+use tests::template::{Template, resources};
+use webhook::codes::Code;
+use webhook::delivery::{FIRST_ATTEMPT_WITHIN, LONGEST_RETURN};
+use webhook::directory::{Environment, PROMISE_AT_RISK};
+use webhook::peer::Expiry;
+
+use crate::evaluate::{expression, is_on, statistic};
+use crate::play::{CLIENT, Play, SECOND};
+
+const TEMPLATE: &str = "infra/operations.yaml";
+
+/// The alarms of the template, by their names.
+fn alarms() -> BTreeMap<String, Value> {
+    let alarms = resources(TEMPLATE).unwrap().into_iter();
+    let alarms: BTreeMap<_, _> =
+        alarms.filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm").collect();
+    assert!(alarms.len() > 30, "{}", alarms.len());
+    alarms.into_iter().map(|(name, alarm)| (name, alarm["Properties"].clone())).collect()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// A metric by its namespace, name and dimensions. What a dimension is worth is its reference in the template; where a metric
+/// is of a function, the function is its first part.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Watched {
+    namespace: String,
+    metric: String,
+    dimensions: Vec<String>,
+    function: Option<String>,
+}
+
+/// What an alarm watches: one metric, those of its expression, or what its query selects.
+fn watched(alarm: &Value) -> Vec<Watched> {
+    if alarm["Metrics"].is_null() {
+        return vec![metric(alarm)];
+    }
+    let metrics = alarm["Metrics"].as_array().unwrap();
+    if let [query] = metrics.as_slice() {
+        return vec![selected(text(&query["Expression"]))];
+    }
+    metrics
+        .iter()
+        .filter(|query| query["MetricStat"].is_object())
+        .map(|query| metric(&query["MetricStat"]["Metric"]))
+        .collect()
+}
+
+fn metric(of: &Value) -> Watched {
+    let dimensions = of["Dimensions"].as_array().cloned().unwrap_or_default();
+    let named = |name: &str| dimensions.iter().find(|dimension| dimension["Name"] == name);
+    let function = named("FunctionName").map(|dimension| text(&dimension["Value"]));
+    Watched {
+        namespace: text(&of["Namespace"]).to_owned(),
+        metric: text(&of["MetricName"]).to_owned(),
+        dimensions: dimensions.iter().map(|dimension| text(&dimension["Name"]).to_owned()).collect(),
+        function: function.and_then(|name| name.strip_suffix("Function")).map(str::to_lowercase),
+    }
+}
+
+/// What a query of Metrics Insights selects.
+fn selected(query: &str) -> Watched {
+    let form = r#"^SELECT AVG\((\w+)\) FROM SCHEMA\("(\w+)", ([\w, ]+)\) WHERE FunctionName = '\$\{(\w+)Function\}' GROUP BY (\w+) ORDER BY AVG\(\) ASC$"#;
+    let parts = Regex::new(form).unwrap().captures(query).unwrap_or_else(|| panic!("{query}"));
+    let dimensions: Vec<_> = parts[3].split(", ").map(str::to_owned).collect();
+    assert!(dimensions.contains(&parts[5].to_owned()), "{query}");
+    Watched {
+        namespace: parts[2].to_owned(),
+        metric: parts[1].to_owned(),
+        dimensions,
+        function: Some(parts[4].to_lowercase()),
+    }
+}
+
+/// The metrics that a line in the embedded format makes.
+fn written(line: &Value) -> Vec<Watched> {
+    let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
+    let mut all = Vec::new();
+    for directive in directives {
+        for dimensions in directive["Dimensions"].as_array().unwrap() {
+            let dimensions: Vec<_> =
+                dimensions.as_array().unwrap().iter().map(|name| text(name).to_owned()).collect();
+            assert!(dimensions.iter().all(|name| line[name].is_string()), "{line}");
+            for metric in directive["Metrics"].as_array().unwrap() {
+                let metric = text(&metric["Name"]).to_owned();
+                assert!(line[&metric].is_number() || line[&metric].is_array(), "{line}");
+                let function = Some(text(&line["FunctionName"]).to_owned());
+                let namespace = text(&directive["Namespace"]).to_owned();
+                all.push(Watched { namespace, metric, dimensions: dimensions.clone(), function });
+            }
+        }
+    }
+    all
+}
+
+/// Everything goes wrong that the functions measure, in this process, and what they wrote of it.
+async fn trouble() -> Vec<Value> {
+    let mut lines = Vec::new();
+
+    // A certificate that ends soon; a registration that is used late; a first attempt that is late; three failures.
+    let play = Play::new("503").await;
+    let now = play.functions.hands.now();
+    let validity =
+        Validity { not_before: now - SECOND, not_after: now + SignedDuration::from_hours(24 * 10) };
+    let identity = PKI.sender_authority.client_with(&ClientSubject::default(), validity).unwrap();
+    play.functions.put_identity(&identity);
+    let message = play.payment(CLIENT, "p-1");
+    play.functions.hands.advance(400 * SECOND);
+    assert_eq!(play.dispatch(&[message]).await, 0);
+    play.next_attempt(10 * SECOND).await;
+    play.next_attempt(60 * SECOND).await;
+    // What cannot be read, and what a fault of ours keeps.
+    assert_eq!(kept(&play.dispatch, &["no message".to_owned()]).await, [0; 0]);
+    let message = play.payment(CLIENT, "p-2");
+    play.functions.aws.fails("UpdateItem", Fault::THROTTLED);
+    play.functions.hands.advance(1_000 * SECOND);
+    assert_eq!(play.dispatch(&[message]).await, 1);
+    // What somebody put into the secret, which is looked at beside the work.
+    play.functions.put_identity_text("no JSON");
+    play.functions.hands.advance(400 * SECOND);
+    let message = play.payment(CLIENT, "p-3");
+    assert_eq!(play.dispatch(&[message]).await, 1);
+    while play.lines_with("IdentityNotReloaded").is_empty() {
+        tokio::task::yield_now().await;
+    }
+    lines.extend(play.functions.metrics.lines());
+
+    // The Directory calls everybody inactive, and then is away for more than a day.
+    let mut bench = Bench::new().await;
+    assert_eq!(bench.put(CLIENT, &bench.brings(&bench.statement())).await.status, 200);
+    bench.twin.set_organisation_status(&bench.claims().org_id, "Inactive").unwrap();
+    bench.review().await;
+    bench.functions.environment = Environment::local("http://127.0.0.1:9");
+    bench.functions.hands.advance(SignedDuration::from_hours(27));
+    review(&bench.functions.directory().await).await;
+    lines.extend(bench.functions.metrics.lines());
+    lines
+}
+
+/// Values of a metric of our own, as they were written.
+fn values(lines: &[Value], of: &Watched) -> Vec<f64> {
+    let lines = lines.iter().filter(|line| written(line).contains(of));
+    let values = lines.flat_map(|line| {
+        line[&of.metric].as_array().cloned().unwrap_or_else(|| vec![line[&of.metric].clone()])
+    });
+    values.map(|value| value.as_f64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn each_alarm_on_a_metric_of_ours_is_on_after_trouble_that_the_functions_measured() {
+    let lines = trouble().await;
+    let all: BTreeSet<_> = lines.iter().flat_map(written).collect();
+    let mut seen = 0;
+    for (name, alarm) in alarms() {
+        for of in watched(&alarm).into_iter().filter(|of| of.namespace == "Arauto") {
+            assert!(all.contains(&of), "{name}: no function writes {of:?}");
+            let stat = ["Statistic", "ExtendedStatistic"].map(|kind| text(&alarm[kind]).to_owned()).concat();
+            let stat = if stat.is_empty() { "AVG".to_owned() } else { stat };
+            let values = values(&lines, &of);
+            // The trouble lasts: each period of the alarm sees it.
+            assert!(is_on(&alarm, &[statistic(&stat, &values); 5]), "{name}: {values:?}");
+            let well =
+                if of.metric == "Delivered" || of.metric == "CertificateDaysLeft" { 31.0 } else { 0.0 };
+            assert!(!is_on(&alarm, &[well; 5]), "{name}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen}");
+    // And the other way round: what is written is told in docs/logging.md.
+    let told = read_to_string(file("docs/logging.md").unwrap()).unwrap();
+    let (_, told) = told.split_once("## Metrics").unwrap();
+    for of in all {
+        let row = told.lines().find(|row| row.contains(&format!("`{}`", of.metric)));
+        let row = row.unwrap_or_else(|| panic!("{} is not in docs/logging.md", of.metric));
+        assert!(row.starts_with(&format!("| {} |", of.function.unwrap())), "{row}");
+        for more in of.dimensions.iter().skip(1) {
+            assert!(row.contains(&format!("`{more}`")), "{row}");
+        }
+    }
+}
+
+#[test]
+fn each_alarm_on_a_metric_of_aws_watches_what_aws_says_that_it_publishes() {
+    let table = read_to_string(file("tests/tests/operations/published.json").unwrap()).unwrap();
+    let table: Vec<Value> = serde_json::from_str(&table).unwrap();
+    let mut seen = 0;
+    for (name, alarm) in alarms() {
+        for of in watched(&alarm).into_iter().filter(|of| of.namespace != "Arauto") {
+            let published = table.iter().any(|row| {
+                let holds = |field: &str, value: &Value| row[field].as_array().unwrap().contains(value);
+                row["namespace"] == of.namespace.as_str()
+                    && holds("metrics", &json!(of.metric))
+                    && holds("dimensions", &json!(of.dimensions))
+            });
+            assert!(published, "{name}: AWS publishes no {of:?}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 25, "{seen}");
+}
+
+#[test]
+fn each_alarm_on_one_metric_of_aws_goes_on_beyond_its_threshold_and_off_again() {
+    for (name, alarm) in alarms() {
+        if alarm["Metrics"].is_null() && alarm["Namespace"] != "Arauto" {
+            let threshold = alarm["Threshold"].as_f64().unwrap();
+            let stat = text(&alarm["Statistic"]);
+            let (above, at) = (statistic(stat, &[threshold + 1.0]), statistic(stat, &[threshold]));
+            assert!(is_on(&alarm, &[above; 5]) && !is_on(&alarm, &[above, above, at, at, at]), "{name}");
+        }
+    }
+}
+
+/// An expression of an alarm with the parameters, and what is calculated for it, put in.
+fn calculated(alarm: &Value) -> String {
+    let of = &alarm["Metrics"][0]["Expression"];
+    let (mut text, with) = match &of["Fn::Sub"] {
+        Value::Array(parts) => (text(&parts[0]).to_owned(), parts[1].as_object().unwrap().clone()),
+        _ => (text(of).to_owned(), serde_json::Map::new()),
+    };
+    let template = read_to_string(file(TEMPLATE).unwrap()).unwrap();
+    let price = |path: &Value| {
+        let name = path[2].as_str().unwrap();
+        let found = Regex::new(&format!(r#"us-east-1: .*\b{name}: "([0-9.]+)""#)).unwrap();
+        found.captures(&template).unwrap_or_else(|| panic!("no price {name}"))[1].to_owned()
+    };
+    for (name, value) in with {
+        // The first branch of a condition is another region's; where it is the processor, it is ours.
+        let path = if value[0] == "IsSaoPaulo" {
+            &value[2]
+        } else if value[0] == "IsArm" {
+            &value[1]
+        } else {
+            &value
+        };
+        text = text.replace(&format!("${{{name}}}"), &price(path));
+    }
+    text.replace("${DispatchMaximumConcurrency}", "500").replace("${AccountConcurrency}", "1000")
+}
+
+#[test]
+fn each_alarm_that_calculates_goes_on_at_what_it_is_for() {
+    let alarms = alarms();
+    let value = |name: &str, metrics: &[(&str, f64)]| {
+        let metrics: BTreeMap<_, _> = metrics.iter().map(|(id, value)| ((*id).to_owned(), *value)).collect();
+        let known = alarms[name]["Metrics"].as_array().unwrap();
+        for id in metrics.keys() {
+            assert!(known.iter().any(|query| query["Id"] == id.as_str()), "{name} has no {id}");
+        }
+        expression(&calculated(&alarms[name]), &metrics)
+    };
+    let on = |name: &str, value: f64| is_on(&alarms[name], &[value; 5]);
+    assert!(on("DispatchConcurrencyAlarm", value("DispatchConcurrencyAlarm", &[("running", 401.0)])));
+    assert!(!on("DispatchConcurrencyAlarm", value("DispatchConcurrencyAlarm", &[("running", 400.0)])));
+    assert!(on("AccountConcurrencyAlarm", value("AccountConcurrencyAlarm", &[("claimed", 801.0)])));
+    assert!(!on("AccountConcurrencyAlarm", value("AccountConcurrencyAlarm", &[("claimed", 800.0)])));
+    assert!(on("TablesThrottledAlarm", value("TablesThrottledAlarm", &[("ledgerWrites", 1.0)])));
+    assert!(on("TablesThrottledAlarm", value("TablesThrottledAlarm", &[("directoryReads", 1.0)])));
+    assert!(!on("TablesThrottledAlarm", value("TablesThrottledAlarm", &[])));
+
+    // A million notifications, each alone in its batch, 200 ms of dispatch and 50 ms of intake.
+    let million = 1e6;
+    let day = [
+        ("dispatchMs", 200.0 * million),
+        ("intakeMs", 50.0 * million),
+        ("dispatches", million),
+        ("intakes", million),
+        ("sent", million),
+        ("writes", 2.0 * million),
+        ("calls", million),
+        ("logged", 780.0 * million),
+    ];
+    let usd = value("DailyCostAlarm", &day);
+    assert!((5.0..6.0).contains(&usd), "{usd}");
+    let mut budget = alarms["DailyCostAlarm"].clone();
+    for (limit, expected) in [(5, true), (6, false)] {
+        budget["Threshold"] = json!(limit);
+        assert_eq!(is_on(&budget, &[usd]), expected);
+    }
+}
+
+#[test]
+fn each_alarm_says_what_to_do_in_two_languages_and_is_told_when_it_is_over() {
+    let runbook = read_to_string(file("infra/README.md").unwrap()).unwrap();
+    let anchors: BTreeSet<_> = runbook
+        .lines()
+        .filter_map(|line| line.strip_prefix("## "))
+        .map(|title| title.to_lowercase().replace(' ', "-").replace(['`', ',', '\''], ""))
+        .collect();
+    for (name, alarm) in alarms() {
+        let description = text(&alarm["AlarmDescription"]);
+        let (told, anchor) = description.split_once(" infra/README.md#").unwrap();
+        assert!(anchors.contains(anchor), "{name}: {anchor} is no section of infra/README.md");
+        assert!(description.len() <= 1024, "{name}");
+        // English, then Portuguese.
+        assert!(told.matches(". ").count() >= 1 && told.ends_with('.'), "{name}: {told}");
+        assert!(runbook.contains(&format!("`{name}`")), "{name} is not in infra/README.md");
+        assert_eq!(alarm["AlarmActions"], alarm["OKActions"], "{name}");
+        assert_eq!(alarm["AlarmActions"][1], json!(["AlarmTopicArn"]), "{name}");
+        assert!(["page", "notice"].contains(&text(&alarm["Tags"][0]["Value"])), "{name}");
+        let missing = text(&alarm["TreatMissingData"]);
+        let expected =
+            if name.contains("Age") && name.starts_with("Directory") { "breaching" } else { "notBreaching" };
+        assert_eq!(missing, expected, "{name}");
+        assert!(alarm["AlarmName"].is_null(), "{name}: two stacks fit in one account");
+    }
+}
+
+#[test]
+fn each_fault_of_ours_has_one_alarm_that_stays_on_between_two_receives() {
+    let runbook = read_to_string(file("infra/README.md").unwrap()).unwrap();
+    let mut alarmed = Vec::new();
+    for (name, alarm) in alarms() {
+        if alarm["MetricName"] != "OwnFaults" {
+            continue;
+        }
+        let code = text(&alarm["Dimensions"][1]["Value"]).to_owned();
+        assert!(text(&alarm["AlarmDescription"]).starts_with(&format!("{code}: ")), "{name}");
+        assert!(runbook.contains(&format!("| `{code}` | `{name}` |")), "{code} is not in infra/README.md");
+        assert!(LONGEST_RETURN.as_secs() < alarm["Period"].as_u64().unwrap(), "{name}");
+        alarmed.push(code);
+    }
+    alarmed.sort();
+    let ours = Code::ALL.iter().filter(|code| code.alarms());
+    let mut ours: Vec<_> = ours.map(|code| code.as_str().to_owned()).collect();
+    ours.sort();
+    assert_eq!(alarmed, ours, "each fault of ours has one alarm");
+}
+
+#[test]
+fn the_alarms_and_the_code_have_the_same_limits() {
+    let alarms = alarms();
+    let of = |name: &str| (&alarms[name]["Threshold"], text(&alarms[name]["ComparisonOperator"]));
+    assert_eq!(of("CertificateExpiringAlarm"), (&json!(Expiry::ALARM_DAYS), "LessThanOrEqualToThreshold"));
+    assert!(text(&alarms["CertificateExpiringAlarm"]["AlarmDescription"]).starts_with(Expiry::CODE));
+    let seconds = PROMISE_AT_RISK.as_secs();
+    assert_eq!(of("RegistrationSlowAlarm"), (&json!(seconds), "GreaterThanThreshold"));
+    let late = i64::try_from(FIRST_ATTEMPT_WITHIN.as_millis()).unwrap();
+    assert_eq!(of("FirstAttemptLateAlarm"), (&json!(late), "GreaterThanThreshold"));
+    // A percentile has a property of its own, and an alarm has one of the two.
+    for (name, alarm) in &alarms {
+        let kinds = ["Statistic", "ExtendedStatistic", "Metrics"].map(|kind| !alarm[kind].is_null());
+        assert_eq!(kinds.iter().filter(|kind| **kind).count(), 1, "{name}");
+    }
+}
+
+#[test]
+fn the_stack_hands_the_alarms_all_that_they_ask_for() {
+    let given = Template::read("template.yaml").unwrap();
+    let given = given.property("OperationsStack", "Parameters").as_object().unwrap().keys().cloned();
+    let text = read_to_string(file(TEMPLATE).unwrap()).unwrap();
+    let (_, parameters) = text.split_once("\nParameters:\n").unwrap();
+    let (parameters, _) = parameters.split_once("\n\n").unwrap();
+    let asked = parameters.lines().map(|line| line.trim().split(':').next().unwrap().to_owned());
+    assert_eq!(given.collect::<BTreeSet<_>>(), asked.collect::<BTreeSet<_>>());
+}

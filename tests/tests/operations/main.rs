@@ -1,0 +1,9 @@
+//! What an operator sees: metrics, traces, alarms and the dashboard, held against what the functions really write.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod alarms;
+mod evaluate;
+mod metrics;
+mod play;
+mod trace;
