@@ -129,6 +129,14 @@ async fn trouble() -> Vec<Value> {
     play.functions.aws.fails("UpdateItem", Fault::THROTTLED);
     play.functions.hands.advance(1_000 * SECOND);
     assert_eq!(play.dispatch(&[message]).await, 1);
+    // What somebody put into the secret, which is looked at beside the work.
+    play.functions.put_identity_text("no JSON");
+    play.functions.hands.advance(400 * SECOND);
+    let message = play.payment(CLIENT, "p-3");
+    assert_eq!(play.dispatch(&[message]).await, 1);
+    while play.lines_with("IdentityNotReloaded").is_empty() {
+        tokio::task::yield_now().await;
+    }
     lines.extend(play.functions.metrics.lines());
 
     // The Directory calls everybody inactive, and then is away for more than a day.
