@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use arauto::call::CallArgs;
+use arauto::csr::CsrArgs;
 use arauto::directory::{DirectoryArgs, StatementArgs};
 use arauto::explain::ExplainArgs;
 use arauto::identity::IdentityArgs;
@@ -15,7 +16,7 @@ use arauto::show::ShowArgs;
 use arauto::undelivered::UndeliveredArgs;
 use arauto::verify::VerifyArgs;
 use arauto::{
-    call, directory, explain, identity, local, outcomes, receiver, replay, show, undelivered, verify,
+    call, csr, directory, explain, identity, local, outcomes, receiver, replay, show, undelivered, verify,
 };
 use clap::{Parser, Subcommand};
 
@@ -41,6 +42,7 @@ enum Command {
     Directory(DirectoryArgs),
     Statement(StatementArgs),
     Identity(IdentityArgs),
+    Csr(CsrArgs),
     Show(ShowArgs),
     Undelivered(UndeliveredArgs),
     Replay(ReplayArgs),
@@ -65,6 +67,7 @@ async fn main() -> ExitCode {
         | Command::Directory(_)
         | Command::Statement(_)
         | Command::Identity(_)
+        | Command::Csr(_)
         | Command::Show(_)
         | Command::Undelivered(_)
         | Command::Replay(_) => ExitCode::FAILURE,
@@ -82,6 +85,7 @@ async fn main() -> ExitCode {
         Command::Directory(args) => directory::run(args).await.map(|()| true),
         Command::Statement(args) => directory::run_statement(args).await.map(|()| true),
         Command::Identity(args) => identity::run(args).await.map(|()| true),
+        Command::Csr(args) => csr::run(args).await.map(|()| true),
         Command::Show(args) => show::run(args).await.map(|()| true),
         Command::Undelivered(args) => undelivered::run(args).await.map(|()| true),
         Command::Replay(args) => replay::run(args).await,

@@ -10,7 +10,9 @@ use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender, Tally};
 use jiff::SignedDuration;
 use webhook::address::AddressPolicy;
-use webhook::aws::{DirectoryTable, Ledger, Queues, Receivers, Secrets, dynamodb, secrets_manager, sqs};
+use webhook::aws::{
+    DirectoryTable, Keys, Ledger, Queues, Receivers, Secrets, dynamodb, kms, secrets_manager, sqs,
+};
 use webhook::delivery::AttemptMessage;
 use webhook::edge::{Chance, Clock};
 use webhook::peer::Network;
@@ -24,7 +26,14 @@ pub async fn with_a_panic(stack: &Stack, messages: &[AttemptMessage]) -> Result<
         assert!(drawn.fetch_add(1, Ordering::Relaxed) != 0, "this is the panic that the test provokes");
         Chance::system().bits()
     });
-    let dispatch = Arc::new(on_stack(stack, chance)?);
+    let metrics = Metrics::to(String::new(), |_| ());
+    let secret = stack.output("IdentitySecretArn")?;
+    let dispatch = on_stack(stack, secret, AUTHORISATION_SERVER_ID, (Clock::system(), chance), metrics)?;
+    hand_over(&dispatch, messages).await
+}
+
+/// Hands dispatch a batch, and returns the messages it keeps.
+pub(crate) async fn hand_over(dispatch: &Arc<Dispatch>, messages: &[AttemptMessage]) -> Result<Vec<String>> {
     let mut event = SqsEvent::default();
     for (index, message) in messages.iter().enumerate() {
         let mut record = SqsMessage::default();
@@ -36,19 +45,25 @@ pub async fn with_a_panic(stack: &Stack, messages: &[AttemptMessage]) -> Result<
     Ok(answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect())
 }
 
-fn on_stack(stack: &Stack, chance: Chance) -> Result<Dispatch> {
-    let (sdk, clock, policy) = (stack.sdk_config(), Clock::system(), AddressPolicy::PublicAndLoopback);
+/// Starts dispatch with the identities of this secret.
+pub(crate) fn on_stack(
+    stack: &Stack,
+    identity_secret: &str,
+    servers: &str,
+    (clock, chance): (Clock, Chance),
+    metrics: Metrics,
+) -> Result<Arc<Dispatch>> {
+    let (sdk, policy) = (stack.sdk_config(), AddressPolicy::PublicAndLoopback);
     let output = |name: &str| stack.output(name).map(str::to_owned);
-    let secrets = (output("IdentitySecretArn")?, output("TrustSecretArn")?);
-    let servers = AUTHORISATION_SERVER_ID.parse()?;
+    let secrets = (identity_secret.to_owned(), output("TrustSecretArn")?);
+    let servers = servers.parse()?;
     let directory = DirectoryTable::new(dynamodb(&sdk), output("DirectoryTableName")?);
-    let (secrets_manager, metrics) =
-        (Secrets::new(secrets_manager(&sdk)), Metrics::to(String::new(), |_| ()));
+    let services = (Secrets::new(secrets_manager(&sdk)), Keys::new(kms(&sdk)));
     let store = RevocationStore::new(directory.clone());
-    let window = SignedDuration::from_hours(1);
+    let window = SignedDuration::from_hours(24);
     let revocation = Arc::new(Revocation::new(store, window, clock.clone(), metrics.clone()));
     let sender = Sender::new(
-        secrets_manager,
+        services,
         secrets,
         &servers,
         Network::system(policy),
@@ -56,7 +71,7 @@ fn on_stack(stack: &Stack, chance: Chance) -> Result<Dispatch> {
         clock.clone(),
         metrics.clone(),
     );
-    Ok(Dispatch {
+    Ok(Arc::new(Dispatch {
         ledger: Ledger::new(dynamodb(&sdk), output("LedgerTableName")?, SignedDuration::from_hours(24)),
         receivers: Receivers::new(dynamodb(&sdk), output("ReceiversTableName")?, policy, clock.clone()),
         queues: Queues::new(
@@ -73,5 +88,5 @@ fn on_stack(stack: &Stack, chance: Chance) -> Result<Dispatch> {
         metrics,
         clock,
         chance,
-    })
+    }))
 }

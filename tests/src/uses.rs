@@ -15,14 +15,14 @@ pub struct Use {
     pub function: String,
     /// For example `sqs:SendMessage`.
     pub action: String,
-    /// The logical id, for example `NotificationsQueue`.
+    /// The logical id, for example `NotificationsQueue`, or the parameter that names the resource.
     pub resource: String,
 }
 
 impl Use {
     /// Reads a request of a function.
     pub fn of(function: &str, call: &Call) -> Self {
-        let named = ["TableName", "QueueUrl", "SecretId"]
+        let named = ["TableName", "QueueUrl", "SecretId", "KeyId"]
             .into_iter()
             .find_map(|field| Some((field, call.input[field].as_str()?)));
         let (service, resource) = match named {
@@ -34,6 +34,8 @@ impl Use {
             Some(("SecretId", "identity")) => ("secretsmanager", "IdentitySecret"),
             Some(("SecretId", "trust")) => ("secretsmanager", "TrustSecret"),
             Some(("SecretId", "directory-identity")) => ("secretsmanager", "DirectoryIdentitySecret"),
+            // Which key it is a parameter says.
+            Some(("KeyId", _)) => ("kms", "IdentityKeyArns"),
             other => panic!("{} is of no resource of the template: {other:?}", call.operation),
         };
         // IAM knows no actions for batches of messages: they are those of one message.

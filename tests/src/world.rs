@@ -25,6 +25,7 @@ use webhook::edge::{Chance, Clock};
 use webhook::notification::{Endpoint, NotificationId, StateChange};
 
 use crate::contract::Contract;
+use crate::kms;
 
 /// How much of the functions' logs is shown after a failure, in bytes.
 const LOGS_SHOWN: usize = 20_000;
@@ -36,6 +37,12 @@ pub const SECOND_BRAND: &str = "digital";
 pub const SECOND_NAME: &str = "webhook.digital.example";
 /// Its authorisation server.
 pub const SECOND_SERVER: &str = "9b2e4f60-5c1d-4e8a-8f37-426614174001";
+/// The bank's third brand, whose key KMS keeps.
+pub const THIRD_BRAND: &str = "cofre";
+/// The common name of its certificate.
+pub const THIRD_NAME: &str = "webhook.cofre.example";
+/// Its authorisation server.
+pub const THIRD_SERVER: &str = "9b2e4f60-5c1d-4e8a-8f37-426614174002";
 
 /// One stack for all tests of a run; each has a client and a receiver of its own.
 pub struct World {
@@ -70,7 +77,9 @@ impl World {
                 ..directory::Settings::new(Clock::system(), Chance::system())
             };
             let directory = DirectoryTwin::start(settings).await?;
-            let brands = format!("bancoex={AUTHORISATION_SERVER_ID},{SECOND_BRAND}={SECOND_SERVER}");
+            let brands = format!(
+                "bancoex={AUTHORISATION_SERVER_ID},{SECOND_BRAND}={SECOND_SERVER},{THIRD_BRAND}={THIRD_SERVER}"
+            );
             let mut options =
                 options(folder.path(), &directory.base_url()).parameter("AuthorisationServers", brands);
             for (name, value) in parameters {
@@ -82,6 +91,7 @@ impl World {
             let bank = Bank(&stack);
             bank.put_identity_of(AUTHORISATION_SERVER_ID, &sender.chain_pem, &sender.key_pem, trust).await?;
             bank.put_identity_of(SECOND_SERVER, &second.chain_pem, &second.key_pem, trust).await?;
+            kms::put_identity(&stack, &pki, THIRD_NAME, THIRD_SERVER).await?;
             Ok::<_, anyhow::Error>((directory, stack))
         })?;
         Ok(Self { stack, pki, directory, contract: Contract::read()?, runtime, _folder: folder })

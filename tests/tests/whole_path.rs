@@ -22,7 +22,14 @@ use serde_json::{Value, json};
 use tests::freeze;
 use tests::judges::{INSTALL_NGINX, INSTALL_PRISM, Nginx, Prism, Upstream, find_nginx, find_prism};
 use tests::kill;
+use tests::kms::{
+    nginx_takes_a_certificate_whose_key_never_leaves_kms, openssl_verifies_a_request_that_kms_signed,
+};
 use tests::on_stack::{self, Shared, trial};
+use tests::rotation::{
+    a_bad_new_identity_is_refused_and_the_old_one_stays_with_an_alarm,
+    a_new_identity_is_taken_up_while_warm_and_the_old_one_serves_until_then,
+};
 use tests::skip;
 use tests::world::{PREFIX, SECOND_BRAND, SECOND_NAME, World, between, new_change, now, tag};
 use webhook::delivery::AttemptMessage;
@@ -74,6 +81,8 @@ fn trials(world: &Shared) -> Vec<Trial> {
         a_panic_keeps_its_own_message_only,
         a_process_that_was_frozen_delivers_at_once_and_on_no_connection_that_is_too_old,
         a_dispatch_process_killed_between_any_two_of_its_steps_loses_nothing_and_never_asks_a_fourth_time,
+        a_new_identity_is_taken_up_while_warm_and_the_old_one_serves_until_then,
+        a_bad_new_identity_is_refused_and_the_old_one_stays_with_an_alarm,
         a_success_that_is_not_202_counts_where_the_receiver_says_so,
         a_redirect_is_a_failure_and_is_not_followed,
         a_profile_of_1_2_0_is_notified_without_what_1_3_0_adds,
@@ -105,10 +114,22 @@ fn judged_trials(world: &Shared) -> Vec<Judged> {
     let prism = find_prism().is_none().then_some(INSTALL_PRISM);
     let by_nginx =
         trial("nginx_takes_our_certificate", world, |world| Box::pin(nginx_takes_our_certificate(world)));
+    let of_kms = trial("nginx_takes_a_certificate_whose_key_never_leaves_kms", world, |world| {
+        Box::pin(nginx_takes_a_certificate_whose_key_never_leaves_kms(world))
+    });
+    let by_openssl = trial("openssl_verifies_a_request_that_kms_signed", world, |world| {
+        Box::pin(openssl_verifies_a_request_that_kms_signed(world))
+    });
     let by_prism = trial("prism_finds_nothing_wrong_with_any_endpoint", world, |world| {
         Box::pin(prism_finds_nothing_wrong_with_any_endpoint(world))
     });
-    vec![Judged { trial: by_nginx, missing: nginx }, Judged { trial: by_prism, missing: nginx.or(prism) }]
+    vec![
+        Judged { trial: by_nginx, missing: nginx },
+        Judged { trial: of_kms, missing: nginx },
+        // The same command installs openssl.
+        Judged { trial: by_openssl, missing: nginx },
+        Judged { trial: by_prism, missing: nginx.or(prism) },
+    ]
 }
 
 async fn each_of_the_five_endpoints_is_notified_as_published(world: &World) -> Result<()> {

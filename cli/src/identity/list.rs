@@ -7,16 +7,18 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
-use webhook::aws::sdk_config;
+use webhook::aws::{Keys, kms, sdk_config};
 use webhook::edge::Clock;
-use webhook::peer::{Expiry, Identity, IdentityDocument, IdentityError, is_server_id};
+use webhook::peer::{Expiry, IdentityDocument, IdentityError, KmsIdentityError, is_server_id};
+use webhook::telemetry::Chain;
 
 use super::certificate::Certificate;
-use super::get_text;
+use super::{get_text, open};
 
 /// Show whose certificates the secret holds, and until when they are good
 ///
-/// Keys are read to see whether they belong to their certificates, and never shown. Credentials and region come from the
+/// Keys are read to see whether they belong to their certificates, and never shown; of a key that KMS keeps, the public half is
+/// asked for (kms:GetPublicKey). Credentials and region come from the
 /// environment or the AWS profile.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example:\n  arauto identity list --identity-secret \"$IDENTITY_SECRET_ARN\"")]
@@ -31,8 +33,11 @@ pub(super) struct ListArgs {
 
 /// Runs the command.
 pub(super) async fn run(args: ListArgs) -> Result<()> {
-    let text = get_text(&sdk_config().await, &args.identity_secret).await?;
-    let rows = text.map(|text| rows(&text, Clock::system().now())).transpose()?.unwrap_or_default();
+    let sdk = sdk_config().await;
+    let rows = match get_text(&sdk, &args.identity_secret).await? {
+        Some(text) => rows(&text, &Keys::new(kms(&sdk)), Clock::system().now()).await?,
+        None => Vec::new(),
+    };
     let mut out = io::stdout().lock();
     if args.json {
         writeln!(out, "{}", json!({ "identities": rows }))?;
@@ -54,28 +59,41 @@ struct Row {
     valid_until: Option<Timestamp>,
     days_left: Option<i64>,
     key_matches: bool,
+    /// The key, where KMS keeps it.
+    kms_key_id: Option<String>,
     /// Why it cannot be used.
     problem: Option<String>,
 }
 
-fn rows(text: &str, now: Timestamp) -> Result<Vec<Row>, IdentityError> {
-    Ok(match IdentityDocument::from_json(text)? {
-        IdentityDocument::Single(identity) => vec![Row::of(None, &identity, now)],
+async fn rows(text: &str, keys: &Keys, now: Timestamp) -> Result<Vec<Row>, IdentityError> {
+    let identities = match IdentityDocument::from_json(text)? {
+        IdentityDocument::Single(identity) => vec![(None, identity)],
         IdentityDocument::ByServer(identities) => {
-            identities.into_iter().map(|(id, identity)| Row::of(Some(id), &identity, now)).collect()
+            identities.into_iter().map(|(id, identity)| (Some(id), identity)).collect()
         }
-    })
+    };
+    let mut rows = Vec::new();
+    for (id, identity) in identities {
+        rows.push(Row::of(id, identity, keys, now).await);
+    }
+    Ok(rows)
 }
 
 impl Row {
-    fn of(authorisation_server_id: Option<String>, identity: &Value, now: Timestamp) -> Self {
-        let text = |field: &str| identity[field].as_str().unwrap_or_default();
-        let read = Identity::from_pem(text("certificate_chain"), text("private_key"));
+    async fn of(
+        authorisation_server_id: Option<String>,
+        identity: Value,
+        keys: &Keys,
+        now: Timestamp,
+    ) -> Self {
+        let certificate = Certificate::first_of(identity["certificate_chain"].as_str().unwrap_or_default());
+        let kms_key_id = identity["kms_key_id"].as_str().map(str::to_owned);
+        let read = open(identity, keys).await;
         let key_matches = read.is_ok();
         let named = authorisation_server_id.as_deref().is_none_or(is_server_id);
-        let usable = if named { read } else { Err(IdentityError::Owner) };
-        let problem = usable.and_then(|identity| identity.check_validity(now)).err();
-        let certificate = Certificate::first_of(text("certificate_chain"));
+        let usable = if named { read } else { Err(IdentityError::Owner.into()) };
+        let problem: Option<KmsIdentityError> =
+            usable.and_then(|identity| Ok(identity.check_validity(now)?)).err();
         let valid_until = certificate.as_ref().map(|certificate| certificate.valid_until);
         Self {
             authorisation_server_id,
@@ -84,7 +102,8 @@ impl Row {
             days_left: valid_until.map(|until| Expiry::at(until, now).days_left),
             subject: certificate.map(|certificate| certificate.subject),
             key_matches,
-            problem: problem.map(|problem| problem.to_string()),
+            kms_key_id,
+            problem: problem.map(|problem| Chain(&problem).to_string()),
         }
     }
 
@@ -97,24 +116,36 @@ impl Row {
             writeln!(out, "  subject  {subject}")?;
             writeln!(out, "  valid    from {from} until {until}, {days} days left")?;
         }
-        writeln!(out, "  key      {}", if self.key_matches { "matches" } else { "does not match" })?;
+        let key = if self.key_matches { "matches" } else { "does not match" };
+        match &self.kms_key_id {
+            None => writeln!(out, "  key      {key}")?,
+            Some(arn) => writeln!(out, "  key      {key}, in KMS: {arn}")?,
+        }
         self.problem.iter().try_for_each(|problem| writeln!(out, "  problem  {problem}"))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use aws_config::BehaviorVersion;
     use jiff::SignedDuration;
 
     use super::*;
-    use crate::identity::document;
+    use crate::identity::{document, document_in_kms};
     use crate::pki::{Authority, ClientSubject};
 
     const A: &str = "11111111-aaaa-4000-8000-000000000001";
     const B: &str = "22222222-bbbb-4000-8000-000000000002";
 
-    #[test]
-    fn each_identity_is_shown_with_its_dates_and_never_its_key() {
+    const KEY: &str = "arn:aws:kms:sa-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
+    /// Keys of a KMS that nobody reaches.
+    fn keys() -> Keys {
+        Keys::new(kms(&aws_config::SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build()))
+    }
+
+    #[tokio::test]
+    async fn each_identity_is_shown_with_its_dates_and_never_its_key() {
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
         let authority = Authority::new("Ours", now).unwrap();
         let [one, other] = [(); 2].map(|()| authority.client(&ClientSubject::default()).unwrap());
@@ -122,13 +153,15 @@ mod tests {
             A: document(&one.chain_pem, &one.key_pem),
             B: document(&one.chain_pem, &other.key_pem),
             "b": "nothing",
+            "c": document_in_kms(&one.chain_pem, KEY),
         })
         .to_string();
-        let shown = rows(&secret, now).unwrap();
-        assert_eq!(shown.len(), 3);
+        let shown = rows(&secret, &keys(), now).await.unwrap();
+        assert_eq!(shown.len(), 4);
         let ids: Vec<_> = shown.iter().filter_map(|row| row.authorisation_server_id.as_deref()).collect();
-        assert_eq!(ids, [A, B, "b"]);
-        assert_eq!(shown.iter().map(|row| row.key_matches).collect::<Vec<_>>(), [true, false, false]);
+        assert_eq!(ids, [A, B, "b", "c"]);
+        assert_eq!(shown.iter().map(|row| row.key_matches).collect::<Vec<_>>(), [true, false, false, false]);
+        assert_eq!(shown[3].kms_key_id.as_deref(), Some(KEY));
         assert_eq!(
             (shown[0].days_left, shown[1].days_left, shown[2].days_left),
             (Some(365), Some(365), None)
@@ -138,7 +171,7 @@ mod tests {
         assert_eq!(shown[2].problem, Some(IdentityError::Owner.to_string()));
         assert!(shown[0].subject.as_ref().unwrap().contains("organizationIdentifier=OFBBR-"));
 
-        let later = rows(&secret, now + SignedDuration::from_hours(366 * 24)).unwrap();
+        let later = rows(&secret, &keys(), now + SignedDuration::from_hours(366 * 24)).await.unwrap();
         assert_eq!(later[0].days_left, Some(-1));
         assert!(later[0].problem.as_ref().unwrap().contains("expired"));
 
@@ -151,9 +184,9 @@ mod tests {
         }
     }
 
-    #[test]
-    fn an_identity_without_an_id_is_the_default_brands() {
-        let rows = rows(&document("", "").to_string(), Timestamp::UNIX_EPOCH).unwrap();
+    #[tokio::test]
+    async fn an_identity_without_an_id_is_the_default_brands() {
+        let rows = rows(&document("", "").to_string(), &keys(), Timestamp::UNIX_EPOCH).await.unwrap();
         assert_eq!(rows[0].authorisation_server_id, None);
         assert_eq!(rows[0].problem, Some(IdentityError::Chain.to_string()));
     }

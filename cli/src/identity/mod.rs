@@ -10,8 +10,8 @@ use aws_config::SdkConfig;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use uuid::Uuid;
-use webhook::aws::secrets_manager;
-use webhook::peer::TrustAnchors;
+use webhook::aws::{KeyArn, Keys, secrets_manager};
+use webhook::peer::{Identity, KmsIdentityError, StoredIdentity, TrustAnchors};
 
 /// Store our certificates, their keys and the authorities we trust, or list what is stored
 #[derive(Args, Clone, Debug)]
@@ -44,6 +44,16 @@ pub async fn put(
     put_merged(sdk, secret, document(chain, key), server, None).await
 }
 
+/// Puts an identity whose key KMS keeps into its secret, as that of an authorisation server beside those of the others.
+pub async fn put_in_kms(
+    sdk: &SdkConfig,
+    secret: &str,
+    (chain, key): (&str, &KeyArn),
+    server: &str,
+) -> Result<()> {
+    put_merged(sdk, secret, document_in_kms(chain, &key.to_string()), Some(server), None).await
+}
+
 /// Puts trust anchors into their secret.
 pub async fn put_trust(sdk: &SdkConfig, secret: &str, bundle: &str) -> Result<()> {
     TrustAnchors::from_pem(bundle)?;
@@ -53,6 +63,19 @@ pub async fn put_trust(sdk: &SdkConfig, secret: &str, bundle: &str) -> Result<()
 /// One identity as the secret keeps it.
 fn document(chain: &str, key: &str) -> Value {
     json!({ "certificate_chain": chain, "private_key": key })
+}
+
+/// One identity as the secret keeps it where KMS keeps its key.
+fn document_in_kms(chain: &str, key: &str) -> Value {
+    json!({ "certificate_chain": chain, "kms_key_id": key })
+}
+
+/// Reads an identity of the secret as dispatch does, and asks KMS for the public half of a key that it keeps.
+async fn open(identity: Value, keys: &Keys) -> Result<Identity, KmsIdentityError> {
+    match StoredIdentity::from_value(identity)? {
+        StoredIdentity::Whole(identity) => Ok(identity),
+        StoredIdentity::InKms(identity) => identity.open(keys).await,
+    }
 }
 
 async fn put_merged(

@@ -4,21 +4,25 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
 use serde_json::json;
-use webhook::aws::sdk_config;
+use webhook::aws::{KeyArn, Keys, kms, sdk_config};
 use webhook::edge::Clock;
-use webhook::peer::{Identity, TrustAnchors};
+use webhook::peer::TrustAnchors;
+use webhook::telemetry::Chain;
 
 use super::certificate::Certificate;
-use super::{document, put_merged, put_trust, server_id};
+use super::{document, document_in_kms, open, put_merged, put_trust, server_id};
 
 /// Check the files and put them into the stack's secrets
 ///
 /// Refuses a key that is not the certificate's, a certificate that is not valid now, files that cannot be read, and what a
 /// secret cannot hold (64 KB, about eight identities). Running functions take the new identity up within five minutes.
 /// Credentials and region come from the environment or the AWS profile; the key goes nowhere but into the secret.
+///
+/// With --kms-key-id the key stays in KMS, and the secret takes the certificate chain alone. KMS is asked whether the key is the
+/// certificate's (kms:GetPublicKey), and the parameter IdentityKeyArns of the stack must name the key.
 ///
 /// Without --authorisation-server-id this is the only identity, the default brand's. With it, it is put beside those of the
 /// other brands: the secret is read and written again, so do not run two of these at a time.
@@ -36,8 +40,11 @@ pub(super) struct PutArgs {
     #[arg(long, value_name = "FILE")]
     certificate_chain: PathBuf,
     /// The certificate's private key, PEM
-    #[arg(long, value_name = "FILE")]
-    private_key: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "kms_key_id")]
+    private_key: Option<PathBuf>,
+    /// The KMS key that signs for the certificate, in place of --private-key
+    #[arg(long, value_name = "ARN", conflicts_with = "private_key")]
+    kms_key_id: Option<KeyArn>,
     /// Whose identity this is: the id of its authorisation server, where there are several brands
     #[arg(long, value_name = "UUID", value_parser = server_id)]
     authorisation_server_id: Option<String>,
@@ -57,18 +64,23 @@ pub(super) struct PutArgs {
 
 /// Runs the command.
 pub(super) async fn run(args: PutArgs) -> Result<()> {
-    let (chain, key) = (read(&args.certificate_chain)?, read(&args.private_key)?);
-    let identity = Identity::from_pem(&chain, &key)?;
+    let chain = read(&args.certificate_chain)?;
+    let document = match (&args.private_key, &args.kms_key_id) {
+        (_, Some(key)) => document_in_kms(&chain, &key.to_string()),
+        (Some(file), None) => document(&chain, &read(file)?),
+        (None, None) => bail!("give --private-key or --kms-key-id"),
+    };
+    let sdk = sdk_config().await;
+    let identity =
+        open(document.clone(), &Keys::new(kms(&sdk))).await.map_err(|error| anyhow!("{}", Chain(&error)))?;
     identity.check_validity(Clock::system().now())?;
     let expires = identity.valid_until();
     let warnings = Certificate::first_of(&chain).map(|first| first.warnings()).unwrap_or_default();
     let trust = args.trust_anchors.as_deref().map(read).transpose()?;
     // Before anything is stored: a command that fails changes nothing.
     trust.as_deref().map(TrustAnchors::from_pem).transpose()?;
-    let sdk = sdk_config().await;
     let (server, of_present) = (&args.authorisation_server_id, &args.default_authorisation_server_id);
-    put_merged(&sdk, &args.identity_secret, document(&chain, &key), server.as_deref(), of_present.as_deref())
-        .await?;
+    put_merged(&sdk, &args.identity_secret, document, server.as_deref(), of_present.as_deref()).await?;
     if let (Some(secret), Some(bundle)) = (&args.trust_secret, &trust) {
         put_trust(&sdk, secret, bundle).await?;
     }

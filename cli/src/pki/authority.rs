@@ -7,9 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CrlDistributionPoint,
     CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair,
-    KeyUsagePurpose, PKCS_RSA_SHA256, RevokedCertParams, RsaKeySize, SanType, date_time_ymd,
+    KeyUsagePurpose, PKCS_RSA_SHA256, PublicKeyData, RevokedCertParams, RsaKeySize, SanType, date_time_ymd,
 };
 
+use super::public::PublicHalf;
 use super::subject::{ClientSubject, printable};
 
 /// How long before its making a certificate is valid already, for clocks that disagree.
@@ -107,9 +108,14 @@ impl Authority {
 
     /// Issues a client certificate (BRCAC) with a validity of the caller's choice.
     pub fn client_with(&self, subject: &ClientSubject, validity: Validity) -> Result<Identity> {
-        let mut params = leaf_params(&[&subject.common_name], ExtendedKeyUsagePurpose::ClientAuth, validity)?;
-        params.distinguished_name = subject.distinguished_name()?;
-        self.issue(&params)
+        self.issue(&client_params(subject, validity)?)
+    }
+
+    /// Issues a client certificate for a key that is elsewhere, of which this is the public half in DER; returns the chain.
+    pub fn client_of_key(&self, subject: &ClientSubject, public: &[u8]) -> Result<String> {
+        let validity = Validity::starting(self.now, LEAF_LIFE)?;
+        let params = client_params(subject, validity)?;
+        self.certify(&params, &PublicHalf::from_der(public)?)
     }
 
     /// Issues a server certificate for DNS names and IP addresses, valid for one year.
@@ -165,15 +171,17 @@ impl Authority {
     }
 
     fn issue(&self, params: &CertificateParams) -> Result<Identity> {
+        let key = new_key()?;
+        Ok(Identity { chain_pem: self.certify(params, &key)?, key_pem: key.serialize_pem() })
+    }
+
+    /// Signs a certificate of this key and returns it with the intermediate.
+    fn certify(&self, params: &CertificateParams, key: &impl PublicKeyData) -> Result<String> {
         let mut params = params.clone();
         params.crl_distribution_points = distribution_points(self.revocation.list.as_ref());
         params.custom_extensions.extend(self.revocation.ocsp.as_deref().map(ocsp_responder).transpose()?);
-        let key = new_key()?;
-        let leaf = params.signed_by(&key, &self.intermediate).context("failed to sign a certificate")?;
-        Ok(Identity {
-            chain_pem: format!("{}{}", leaf.pem(), self.intermediate_pem),
-            key_pem: key.serialize_pem(),
-        })
+        let leaf = params.signed_by(key, &self.intermediate).context("failed to sign a certificate")?;
+        Ok(format!("{}{}", leaf.pem(), self.intermediate_pem))
     }
 }
 
@@ -209,6 +217,12 @@ fn authority_params(name: &str, path_length: u8, validity: Validity) -> Result<C
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.use_authority_key_identifier_extension = true;
     set_validity(&mut params, validity)?;
+    Ok(params)
+}
+
+fn client_params(subject: &ClientSubject, validity: Validity) -> Result<CertificateParams> {
+    let mut params = leaf_params(&[&subject.common_name], ExtendedKeyUsagePurpose::ClientAuth, validity)?;
+    params.distinguished_name = subject.distinguished_name()?;
     Ok(params)
 }
 
@@ -267,7 +281,7 @@ fn since_epoch(instant: Timestamp) -> Result<Duration> {
 }
 
 /// Makes an RSA key of 2048 bits.
-pub(super) fn new_key() -> Result<KeyPair> {
+pub(crate) fn new_key() -> Result<KeyPair> {
     KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).context("failed to make an RSA key")
 }
 

@@ -1,4 +1,5 @@
 use anyhow::{Context as _, Result};
+use clap::ValueEnum;
 use rcgen::string::PrintableString;
 use rcgen::{DistinguishedName, DnType, DnValue};
 
@@ -30,13 +31,41 @@ pub struct ClientSubject {
     pub state: String,
     /// The city.
     pub locality: String,
+    /// What kind of organisation it is.
+    pub business_category: BusinessCategory,
+}
+
+/// The kinds of organisation that "Padrão de Certificados" knows.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum BusinessCategory {
+    /// A company under private law.
+    #[default]
+    PrivateOrganization,
+    /// A body of the state.
+    GovernmentEntity,
+    /// A business of another form.
+    BusinessEntity,
+    /// A body without commercial ends.
+    NonCommercialEntity,
+}
+
+impl BusinessCategory {
+    /// Returns the kind as certificates write it.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::PrivateOrganization => "Private Organization",
+            Self::GovernmentEntity => "Government Entity",
+            Self::BusinessEntity => "Business Entity",
+            Self::NonCommercialEntity => "Non-Commercial Entity",
+        }
+    }
 }
 
 impl ClientSubject {
     /// Writes the distinguished name that "Padrão de Certificados" prescribes for a BRCAC.
-    pub(super) fn distinguished_name(&self) -> Result<DistinguishedName> {
+    pub(crate) fn distinguished_name(&self) -> Result<DistinguishedName> {
         let mut name = DistinguishedName::new();
-        name.push(custom(BUSINESS_CATEGORY), "Private Organization");
+        name.push(custom(BUSINESS_CATEGORY), self.business_category.as_str());
         name.push(custom(JURISDICTION_COUNTRY_NAME), printable("BR")?);
         name.push(custom(SERIAL_NUMBER), printable(&self.cnpj)?);
         name.push(DnType::CountryName, printable("BR")?);
@@ -61,6 +90,7 @@ impl Default for ClientSubject {
             common_name: "webhook.bancoex.example".to_owned(),
             state: "SP".to_owned(),
             locality: "SAO PAULO".to_owned(),
+            business_category: BusinessCategory::default(),
         }
     }
 }

@@ -99,6 +99,7 @@ impl Wrong {
 
 impl Finding {
     /// Notes what is wrong with what.
+    #[expect(clippy::needless_pass_by_value, reason = "values and references alike")]
     pub fn new(code: Wrong, subject: impl ToString, detail: impl Into<String>) -> Self {
         Self { code, subject: subject.to_string(), detail: detail.into() }
     }

@@ -18,6 +18,9 @@ const CLOCKS: SignedDuration = SignedDuration::from_mins(10);
 /// How many records are read before memory is tidied.
 const TIDY_EVERY: u64 = 100_000;
 
+/// The longest that a number of the stream may be (`StreamRecord`, Amazon DynamoDB API Reference); more than 128 bits hold.
+const DIGITS: usize = 40;
+
 const DELIVERED: &str = "delivered";
 const INTERRUPTED: &str = "interrupted";
 
@@ -48,10 +51,10 @@ struct Story {
     is_cut: bool,
 }
 
-/// What is kept of a record: some sixty bytes, as a month may have as many million.
+/// What is kept of a record: some eighty bytes, as a month may have as many million.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct Seen {
-    sequence: u128,
+    sequence: [u8; DIGITS],
     kind: Kind,
     attempt: u8,
     end: End,
@@ -85,7 +88,7 @@ impl Structure {
     pub fn take(&mut self, record: &Record) -> Result<(), &'static str> {
         let name = u128::from_str_radix(&record.notification_id, 16);
         let name = name.ok().filter(|_| record.notification_id.len() == 32).ok_or("no notification id")?;
-        let sequence = record.sequence.parse().map_err(|_| "no number of a write")?;
+        let sequence = sequence(&record.sequence).ok_or("no number of a write")?;
         let attempt = record.attempt.as_ref();
         let needs_attempt =
             matches!(record.kind, Kind::AttemptBegan | Kind::AttemptEnded | Kind::AttemptErased);
@@ -296,8 +299,32 @@ impl Play {
     }
 }
 
+/// Aligns a number at its last digit, so that texts compare as numbers do.
+fn sequence(text: &str) -> Option<[u8; DIGITS]> {
+    let digits = Some(text.as_bytes()).filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
+    let mut aligned = [b'0'; DIGITS];
+    aligned.get_mut(DIGITS.checked_sub(digits.len())?..)?.copy_from_slice(digits);
+    (!digits.is_empty()).then_some(aligned)
+}
+
 fn hash(value: &impl std::hash::Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_the_stream_compare_as_numbers_however_long_they_are() {
+        let longest = "9".repeat(40);
+        let numbers = ["0", "9", "10", "000000000000000000000000000011", longest.as_str()];
+        let aligned: Vec<_> = numbers.iter().map(|number| sequence(number).unwrap()).collect();
+        assert!(aligned.is_sorted_by(|a, b| a < b));
+        for odd in ["", "-1", "1e3", &"1".repeat(41)] {
+            assert_eq!(sequence(odd), None, "{odd}");
+        }
+    }
 }

@@ -113,7 +113,7 @@ impl Copy {
         self.seals.iter().flat_map(Seal::objects).collect()
     }
 
-    fn asked(&self) -> Asked {
+    fn asked() -> Asked {
         let now = hour(HOURS).start() + SignedDuration::from_hours(200);
         Asked { from: hour(0), to: hour(HOURS - 1), heads: vec![], now }
     }
@@ -126,7 +126,7 @@ impl Copy {
 
     /// What is wrong, and with what.
     fn found(&self) -> Vec<(Wrong, String)> {
-        let findings = self.check(&self.asked()).findings;
+        let findings = self.check(&Self::asked()).findings;
         findings.into_iter().map(|finding| (finding.code, finding.subject)).collect()
     }
 }
@@ -138,14 +138,14 @@ fn text(records: &[Record]) -> String {
 #[test]
 fn evidence_that_nobody_touched_is_proven() {
     let copy = Copy::new();
-    let report = copy.check(&copy.asked());
+    let report = copy.check(&Copy::asked());
     assert_eq!(report.findings, []);
     assert_eq!((report.seals, report.objects, report.records, report.notifications), (6, 18, 72, 18));
     assert_eq!(report.heads, [("2026-11-23".to_owned(), copy.seals[5].head)]);
     // A part of it, too; and a head that was noted.
-    let part = Asked { from: hour(2), to: hour(3), heads: vec![copy.seals[3].head], ..copy.asked() };
+    let part = Asked { from: hour(2), to: hour(3), heads: vec![copy.seals[3].head], ..Copy::asked() };
     assert_eq!(copy.check(&part).findings, []);
-    let other = Asked { heads: vec![copy.objects()[0].sha256], ..copy.asked() };
+    let other = Asked { heads: vec![copy.objects()[0].sha256], ..Copy::asked() };
     assert_eq!(copy.check(&other).findings[0].code, Wrong::HeadMissing);
 }
 
@@ -165,7 +165,7 @@ fn where_nothing_is_sealed_nothing_is_proven() {
     fs::remove_dir_all(copy.path("seals")).unwrap();
     let source = Source::Folder(copy.folder.path().to_owned());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    assert!(runtime.block_on(verify(&source, &copy.asked(), |_| ())).is_err());
+    assert!(runtime.block_on(verify(&source, &Copy::asked(), |_| ())).is_err());
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn a_chain_that_was_computed_anew_after_a_removal_is_found_by_a_head_that_was_no
         forged.seal(seal.hour, objects, vec![]);
     }
     assert_eq!(forged.found(), []);
-    let asked = Asked { heads: vec![noted], ..forged.asked() };
+    let asked = Asked { heads: vec![noted], ..Copy::asked() };
     assert_eq!(forged.check(&asked).findings[0].code, Wrong::HeadMissing);
 }
 
@@ -267,7 +267,9 @@ fn copies_are_counted_and_are_no_fault_in_whatever_order_they_come() {
     records.extend(three().into_iter().rev());
     assert_eq!(wrongs(&records), []);
     let mut structure = Structure::new(hour(0).start(), false);
-    records.iter().for_each(|record| structure.take(record).unwrap());
+    for record in &records {
+        structure.take(record).unwrap();
+    }
     let judged = structure.finish(hour(100).start());
     assert_eq!((judged.records, judged.copies, judged.notifications), (12, 6, 1));
 }

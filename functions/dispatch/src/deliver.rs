@@ -146,6 +146,17 @@ impl Dispatch {
         let exchange = client.post(notification, id, within).await;
         let took = began.elapsed();
         drop(place);
+        let exchange = match exchange {
+            Ok(exchange) => exchange,
+            Err(unsigned) => {
+                let fault = Fault::from(unsigned);
+                record.ended = Some(self.clock.now());
+                record.outcome = Some(fault.code().as_str());
+                // Nothing was sent. Were the ledger to fail too, the attempt would pass for one that was interrupted.
+                self.ledger.taken_back(message, &record).await?;
+                return Err(fault);
+            }
+        };
         let outcome = exchange.outcome(id, &receiver.settings);
         let ended = self.clock.now();
         record.ended = Some(ended);

@@ -7,7 +7,7 @@ use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender, Tally};
 use jiff::SignedDuration;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use webhook::aws::{
-    DirectoryTable, Ledger, Queues, Receivers, Secrets, dynamodb, sdk_config, secrets_manager, sqs,
+    DirectoryTable, Keys, Ledger, Queues, Receivers, Secrets, dynamodb, kms, sdk_config, secrets_manager, sqs,
 };
 use webhook::config::{Settings, environment};
 use webhook::edge::{Chance, Clock};
@@ -31,7 +31,7 @@ async fn main() -> Result<(), Error> {
     let retention = settings.parsed_or("ARAUTO_LEDGER_RETENTION_DAYS", RETENTION_DAYS)?;
     let secrets = (settings.required("ARAUTO_IDENTITY_SECRET")?, settings.required("ARAUTO_TRUST_SECRET")?);
     let servers = settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?;
-    let secrets_manager = Secrets::new(secrets_manager(&sdk));
+    let services = (Secrets::new(secrets_manager(&sdk)), Keys::new(kms(&sdk)));
     let directory = DirectoryTable::new(dynamodb(&sdk), settings.required("ARAUTO_DIRECTORY_TABLE")?);
     let window = settings.parsed_or("ARAUTO_REVOCATION_WINDOW_MINUTES", WINDOW_MINUTES)?;
     let revocation = Arc::new(Revocation::new(
@@ -41,7 +41,7 @@ async fn main() -> Result<(), Error> {
         settings.metrics(),
     ));
     let sender = Sender::new(
-        secrets_manager,
+        services,
         secrets,
         &servers,
         Network::system(policy),

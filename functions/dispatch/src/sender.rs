@@ -4,25 +4,32 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use tokio::sync::Mutex;
-use webhook::aws::{SecretError, Secrets};
+use webhook::aws::{KeyError, Keys, SecretError, Secrets};
 use webhook::codes::Code;
 use webhook::edge::Clock;
 use webhook::notification::{AuthorisationServers, IdentityOwner};
-use webhook::peer::{Client, Expiry, Identities, Identity, IdentityError, Network, TrustAnchors};
+use webhook::peer::{
+    Client, Expiry, Identities, Identity, IdentityError, KmsIdentityError, Network, StoredIdentity,
+    TrustAnchors,
+};
 use webhook::revocation::{Revocation, RevocationUnavailable};
 use webhook::telemetry::{Chain, Metrics, Unit};
 
 /// How long identities are used before their secret is looked at again.
 const LIVES: SignedDuration = SignedDuration::from_mins(5);
+/// Counts what a reading of the secrets refused while the identity before it stays in use.
+const NOT_RELOADED: &str = "IdentityNotReloaded";
 /// For so long nobody looks again for an identity that was not there: many messages may want it at a time.
 const AGAIN: SignedDuration = SignedDuration::from_secs(1);
 
 /// Makes and keeps the clients that present our identities, one for each authorisation server.
 pub struct Sender {
     secrets: Secrets,
+    keys: Keys,
     identity_secret: String,
     trust_secret: String,
     default: IdentityOwner,
@@ -72,9 +79,10 @@ impl Table {
 }
 
 impl Sender {
-    /// Uses the identities and the trust anchors of these two secrets, and what is known of revocation.
+    /// Uses the identities and the trust anchors of these two secrets, the keys that KMS keeps for them, and what is known of
+    /// revocation.
     pub fn new(
-        secrets: Secrets,
+        (secrets, keys): (Secrets, Keys),
         (identity_secret, trust_secret): (String, String),
         servers: &AuthorisationServers,
         network: Network,
@@ -86,6 +94,7 @@ impl Sender {
         let (loaded, loading) = (RwLock::default(), Mutex::default());
         Self {
             secrets,
+            keys,
             identity_secret,
             trust_secret,
             default,
@@ -150,6 +159,7 @@ impl Sender {
                 error = %Chain(&error),
                 "The identities could not be loaded again; those before them stay in use."
             );
+            self.not_reloaded(error.code(), None);
             if let Some(Loaded { table, .. }) = self.loaded() {
                 self.store(table);
             }
@@ -164,31 +174,47 @@ impl Sender {
         let identities = Identities::from_json(&identities, &self.default)?;
         let anchors = TrustAnchors::from_pem(&trust)?;
         let before = self.loaded().map(|loaded| loaded.table);
-        let mut entries = BTreeMap::new();
-        for (owner, read) in identities {
-            let old = before.as_ref().and_then(|table| {
+        let (before, trust) = (before.as_deref(), trust.as_str());
+        let entries = join_all(identities.into_iter().map(|(owner, stored)| async {
+            let old = before.and_then(|table| {
                 let entry = table.entries.get(&owner)?.as_ref().ok()?;
                 Some(Old { entry, same_trust: table.trust == trust })
             });
+            let read = self.open(stored, old).await;
             let entry = self.entry(&owner, read, old, &anchors, now);
             self.observe(&owner, &entry, now);
-            entries.insert(owner, entry);
+            (owner, entry)
+        }));
+        let entries = entries.await.into_iter().collect();
+        Ok(self.store(Arc::new(Table { trust: trust.to_owned(), entries })))
+    }
+
+    /// Makes an identity of what the secret keeps. KMS is asked for the key of a new certificate, and not again for one in use.
+    async fn open(
+        &self,
+        stored: Result<StoredIdentity, IdentityError>,
+        old: Option<Old<'_>>,
+    ) -> Result<Identity, SenderError> {
+        match stored? {
+            StoredIdentity::Whole(identity) => Ok(identity),
+            StoredIdentity::InKms(stored) => match old {
+                Some(old) if old.entry.identity.was(&stored) => Ok(old.entry.identity.clone()),
+                _ => Ok(stored.open(&self.keys).await?),
+            },
         }
-        Ok(self.store(Arc::new(Table { trust, entries })))
     }
 
     /// Decides which identity an owner presents from now on: the one that was read, or else the one before it.
     fn entry(
         &self,
         owner: &IdentityOwner,
-        read: Result<Identity, IdentityError>,
+        read: Result<Identity, SenderError>,
         old: Option<Old<'_>>,
         anchors: &TrustAnchors,
         now: Timestamp,
     ) -> Result<Entry, SenderError> {
         let fresh = read
-            .and_then(|identity| identity.check_validity(now).map(|()| identity))
-            .map_err(SenderError::from)
+            .and_then(|identity| Ok(identity.check_validity(now).map(|()| identity)?))
             .and_then(|identity| self.present(identity, old, anchors));
         let error = match fresh {
             Ok(entry) => return Ok(entry),
@@ -203,7 +229,10 @@ impl Sender {
             "An identity of the secret cannot be used."
         );
         match still_valid {
-            Some(old) => self.present(old.entry.identity.clone(), Some(old), anchors),
+            Some(old) => {
+                self.not_reloaded(error.code(), Some(owner));
+                self.present(old.entry.identity.clone(), Some(old), anchors)
+            }
             None => Err(error),
         }
     }
@@ -223,6 +252,13 @@ impl Sender {
                 .map_err(SenderError::Tls)?,
         };
         Ok(Entry { identity, client })
+    }
+
+    /// Counts an identity that was refused: what is in use goes on, and ends with its certificate unless somebody acts.
+    fn not_reloaded(&self, code: Code, owner: Option<&IdentityOwner>) {
+        let owner = owner.map(ToString::to_string).unwrap_or_default();
+        let context = [("code", code.as_str()), ("authorisation_server_id", owner.as_str())];
+        self.metrics.record(self.clock.now(), (NOT_RELOADED, 1.0, Unit::Count), &context);
     }
 
     /// Measures how long a certificate is still good, and warns when that is little.
@@ -284,9 +320,21 @@ pub enum SenderError {
     /// The TLS library refuses it.
     #[error("the identity cannot be used for TLS")]
     Tls(#[source] rustls::Error),
+    /// KMS does not show the key of a certificate.
+    #[error("the identity's key cannot be used")]
+    Key(#[source] Arc<KeyError>),
     /// What is known of revocation is too old to decide by.
     #[error("receivers' certificates cannot be checked for revocation")]
     Revocation(#[from] RevocationUnavailable),
+}
+
+impl From<KmsIdentityError> for SenderError {
+    fn from(error: KmsIdentityError) -> Self {
+        match error {
+            KmsIdentityError::Key(error) => Self::Key(Arc::new(error)),
+            KmsIdentityError::Identity(error) => Self::Identity(error),
+        }
+    }
 }
 
 impl SenderError {
@@ -298,6 +346,7 @@ impl SenderError {
             Self::Identity(IdentityError::NotYetValid(_)) => Code::IdentityNotYetValid,
             Self::Identity(_) | Self::Tls(_) => Code::IdentityUnusable,
             Self::Missing(_) => Code::IdentityMissing,
+            Self::Key(_) => Code::SigningUnavailable,
             Self::Revocation(_) => RevocationUnavailable::CODE,
         }
     }

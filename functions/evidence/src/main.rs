@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use evidence::{Archive, BUDGET, Evidence, Firehose, Sealer};
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
 use webhook::aws::sdk_config;
 use webhook::config::{Settings, environment};
@@ -19,8 +19,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
     let settings = Settings::new(&environment);
+    settings.start_logging();
     let sdk = patient(&sdk_config().await);
     let clock = Clock::system();
     let stream = settings.required("ARAUTO_EVIDENCE_STREAM")?;

@@ -273,6 +273,9 @@ codes! {
     RevocationUnavailable "revocation_unavailable" Kept OURS,
         "What we know of revoked certificates was not renewed for too long; the message is kept until it is.",
         "O que sabemos sobre certificados revogados não é renovado há tempo demais; a mensagem fica guardada até que seja.";
+    SigningUnavailable "signing_unavailable" Kept OURS,
+        "KMS did not sign the handshake with the key of our certificate; the message is kept until it does.",
+        "O KMS não assinou o handshake com a chave do nosso certificado; a mensagem fica guardada até que assine.";
     UnreadableMessage "unreadable_message" Ended OURS,
         "A message of our own queue cannot be read; it is laid down in the undelivered queue for a person to look at.",
         "Uma mensagem da nossa própria fila não pode ser lida; ela é deixada na fila de não entregues para que uma pessoa a examine.";

@@ -20,7 +20,8 @@ use lambda_http::{Body, Request, RequestExt};
 use serde_json::{Value, json};
 use webhook::address::AddressPolicy;
 use webhook::aws::{
-    DirectoryTable, Ledger, LedgerReader, Queues, Receivers, Secrets, dynamodb, secrets_manager, sqs,
+    DirectoryTable, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets, dynamodb, kms, secrets_manager,
+    sqs,
 };
 use webhook::directory::{
     Environment, Operation, Origin, Registration, RegistrationRequest, Software, StatementUris, target,
@@ -53,6 +54,11 @@ pub const DIRECTORY_IDENTITY_SECRET: &str = "directory-identity";
 pub struct Hands(Arc<Mutex<Timestamp>>);
 
 impl Hands {
+    /// Hands that show the machine's time, and stand still there.
+    pub(crate) fn starting_now() -> Self {
+        Self(Arc::new(Mutex::new(Clock::system().now())))
+    }
+
     /// Returns what time it is.
     pub fn now(&self) -> Timestamp {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -102,7 +108,7 @@ impl Measured {
         counted.map(|line| line["Code"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    fn writer(&self, function: &str) -> Metrics {
+    pub(crate) fn writer(&self, function: &str) -> Metrics {
         let lines = Arc::clone(&self.0);
         Metrics::to(function.to_owned(), move |line| {
             let line = serde_json::from_str(line).expect("a metric is JSON");
@@ -134,7 +140,7 @@ pub struct Functions {
 
 impl Default for Functions {
     fn default() -> Self {
-        let hands = Hands(Arc::new(Mutex::new(Clock::system().now())));
+        let hands = Hands::starting_now();
         let environment = Environment::local("http://127.0.0.1:9");
         Self {
             aws: Aws::default(),
@@ -296,10 +302,10 @@ impl Functions {
         let secrets = (IDENTITY_SECRET.to_owned(), TRUST_SECRET.to_owned());
         let clock = hands.clock();
         let servers = self.servers.parse().expect("authorisation servers");
-        let secrets_manager = Secrets::new(secrets_manager(&sdk));
+        let services = (Secrets::new(secrets_manager(&sdk)), Keys::new(kms(&sdk)));
         let revocation = self.revocation(hands, WINDOW).await;
         let sender = Sender::new(
-            secrets_manager,
+            services,
             secrets,
             &servers,
             self.network.clone(),

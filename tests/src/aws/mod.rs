@@ -1,10 +1,11 @@
-//! A stand-in for SQS, DynamoDB and Secrets Manager behind the HTTP seam of the SDK: it keeps rows and messages, counts what
+//! A stand-in for SQS, DynamoDB, Secrets Manager and KMS behind the HTTP seam of the SDK: it keeps rows and messages, counts what
 //! it is asked, and fails as it is told to.
 //!
 //! The clients before it are the real ones, with the retries and timeouts of [`webhook::aws::sdk_config`].
 
 mod expression;
 mod functions;
+mod kms;
 mod queue;
 mod sqs;
 mod table;
@@ -33,6 +34,7 @@ pub use self::functions::{
     DIRECTORY_IDENTITY_SECRET, Functions, Hands, Measured, PKI, call, call_with_query, kept, kept_with, post,
     review, shown, verdicts,
 };
+use self::kms::Kms;
 use self::queue::Queue;
 pub use self::queue::{Counts, QueueSettings, Received};
 use self::table::Table;
@@ -63,6 +65,7 @@ struct State {
     tables: HashMap<&'static str, Table>,
     queues: BTreeMap<String, Queue>,
     secrets: HashMap<String, String>,
+    kms: Kms,
     /// Chooses among so many messages; without it the oldest comes first.
     chance: Option<Box<dyn FnMut(usize) -> usize + Send>>,
     /// Told of each message that is sent.
@@ -219,6 +222,11 @@ impl Aws {
     /// Stores a secret.
     pub fn put_secret(&self, name: &str, text: &str) {
         self.state().secrets.insert(name.to_owned(), text.to_owned());
+    }
+
+    /// Gives KMS a private key.
+    pub fn put_key(&self, arn: &str, pem: &str) {
+        self.state().kms.put(arn, pem);
     }
 
     /// The requests since the start or the last [`Aws::forget_calls`], oldest first.
@@ -473,6 +481,7 @@ impl Default for State {
             tables,
             queues: BTreeMap::new(),
             secrets: HashMap::new(),
+            kms: Kms::default(),
             chance: None,
             changed: Arc::default(),
         }
@@ -511,6 +520,9 @@ impl State {
                 }
             }
             other => {
+                if let Some(answer) = self.kms.answer(other, input) {
+                    return answer;
+                }
                 if let Some(answer) = self.answer_sqs(other, input, Instant::now()) {
                     return answer;
                 }

@@ -57,11 +57,21 @@ pub struct Nginx {
 impl Nginx {
     /// Starts nginx. It answers 202 with the id it got, or passes requests on to `upstream`.
     pub async fn start(program: &Path, pki: &TestPki, upstream: Option<Upstream>) -> Result<Self> {
+        Self::speaking("TLSv1.2 TLSv1.3", program, pki, upstream).await
+    }
+
+    /// The same with these versions of TLS alone, as nginx writes them.
+    pub async fn speaking(
+        protocols: &str,
+        program: &Path,
+        pki: &TestPki,
+        upstream: Option<Upstream>,
+    ) -> Result<Self> {
         let folder = tempfile::tempdir().context("no temporary folder")?;
         pki.write_to(folder.path())?;
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let config = folder.path().join("nginx.conf");
-        std::fs::write(&config, configuration(folder.path(), port, upstream)?)?;
+        std::fs::write(&config, configuration(folder.path(), port, protocols, upstream)?)?;
         let mut child = Command::new(program)
             .args(["-e", "stderr", "-p"])
             .arg(folder.path())
@@ -111,7 +121,7 @@ impl Drop for Nginx {
     }
 }
 
-fn configuration(folder: &Path, port: u16, upstream: Option<Upstream>) -> Result<String> {
+fn configuration(folder: &Path, port: u16, protocols: &str, upstream: Option<Upstream>) -> Result<String> {
     let folder = folder.display();
     let mut text = format!(
         "daemon off; master_process off; pid {folder}/nginx.pid;\n\
@@ -129,7 +139,7 @@ fn configuration(folder: &Path, port: u16, upstream: Option<Upstream>) -> Result
     write!(
         text,
         "server {{\n\
-         listen 127.0.0.1:{port} ssl;\n\
+         listen 127.0.0.1:{port} ssl; ssl_protocols {protocols};\n\
          ssl_certificate {folder}/receiver-chain.pem; ssl_certificate_key {folder}/receiver-key.pem;\n\
          ssl_client_certificate {folder}/sender-root.pem; ssl_verify_client on; ssl_verify_depth 3;\n"
     )?;

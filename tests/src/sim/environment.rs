@@ -17,7 +17,7 @@ use intake::Intake;
 use jiff::SignedDuration;
 use serde_json::json;
 use webhook::address::AddressPolicy;
-use webhook::aws::{DirectoryTable, Document, Ledger, LedgerReader, Queues, Receivers, Secrets};
+use webhook::aws::{DirectoryTable, Document, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets};
 use webhook::directory::Environment;
 use webhook::edge::{Chance, Clock};
 use webhook::revocation::{Index, Revocation, RevocationStore};
@@ -59,6 +59,7 @@ struct Clients {
     dynamodb: aws_sdk_dynamodb::Client,
     sqs: aws_sdk_sqs::Client,
     secrets: aws_sdk_secretsmanager::Client,
+    kms: aws_sdk_kms::Client,
 }
 
 /// The SDK's way to ask for the time.
@@ -90,7 +91,10 @@ impl Clients {
         let secrets = aws_sdk_secretsmanager::config::Builder::from(&sdk)
             .identity_cache(identities())
             .retry_partition(partition("secrets"));
+        // No run has a key there, so nothing of it is drawn or timed.
+        let kms = aws_sdk_kms::Client::new(&sdk);
         Self {
+            kms,
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
             sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
             secrets: aws_sdk_secretsmanager::Client::from_conf(secrets.build()),
@@ -160,7 +164,7 @@ impl Place {
         let window = SignedDuration::from_hours(24);
         let store = RevocationStore::new(directory.clone());
         let sender = Sender::new(
-            Secrets::new(clients.secrets.clone()),
+            (Secrets::new(clients.secrets.clone()), Keys::new(clients.kms.clone())),
             (IDENTITY.to_owned(), TRUST.to_owned()),
             &servers,
             self.peers.network(&seam.life),

@@ -30,7 +30,7 @@ fn alarms() -> BTreeMap<String, Value> {
     alarms.into_iter().map(|(name, alarm)| (name, alarm["Properties"].clone())).collect()
 }
 
-fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
@@ -154,7 +154,7 @@ fn values(lines: &[Value], of: &Watched) -> Vec<f64> {
 
 #[tokio::test]
 async fn each_alarm_on_a_metric_of_ours_is_on_after_trouble_that_the_functions_measured() {
-    let lines = trouble().await;
+    let lines = Box::pin(trouble()).await;
     let all: BTreeSet<_> = lines.iter().flat_map(written).collect();
     let mut seen = 0;
     for (name, alarm) in alarms() {
@@ -217,9 +217,8 @@ fn each_alarm_on_one_metric_of_aws_goes_on_beyond_its_threshold_and_off_again() 
     }
 }
 
-/// An expression of an alarm with the parameters, and what is calculated for it, put in.
-fn calculated(alarm: &Value) -> String {
-    let of = &alarm["Metrics"][0]["Expression"];
+/// A text of the template with the parameters, and the prices of us-east-1, put in.
+pub(crate) fn calculated(of: &Value) -> String {
     let (mut text, with) = match &of["Fn::Sub"] {
         Value::Array(parts) => (text(&parts[0]).to_owned(), parts[1].as_object().unwrap().clone()),
         _ => (text(of).to_owned(), serde_json::Map::new()),
@@ -253,7 +252,7 @@ fn each_alarm_that_calculates_goes_on_at_what_it_is_for() {
         for id in metrics.keys() {
             assert!(known.iter().any(|query| query["Id"] == id.as_str()), "{name} has no {id}");
         }
-        expression(&calculated(&alarms[name]), &metrics)
+        expression(&calculated(&alarms[name]["Metrics"][0]["Expression"]), &metrics)
     };
     let on = |name: &str, value: f64| is_on(&alarms[name], &[value; 5]);
     assert!(on("DispatchConcurrencyAlarm", value("DispatchConcurrencyAlarm", &[("running", 401.0)])));

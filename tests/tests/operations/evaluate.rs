@@ -1,5 +1,12 @@
 //! CloudWatch's arithmetic, as far as the alarms of the template need it: statistics of a period, expressions, comparisons.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts and periods are small and not negative"
+)]
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -67,7 +74,7 @@ fn product(tokens: &mut Vec<String>, metrics: &BTreeMap<String, f64>) -> f64 {
 
 fn factor(tokens: &mut Vec<String>, metrics: &BTreeMap<String, f64>) -> f64 {
     let token = tokens.pop().expect("an expression that ends too soon");
-    let mut expect = |tokens: &mut Vec<String>, sign: &str| assert_eq!(tokens.pop().unwrap(), sign);
+    let expect = |tokens: &mut Vec<String>, sign: &str| assert_eq!(tokens.pop().unwrap(), sign);
     match token.as_str() {
         "(" => {
             let value = sum(tokens, metrics);

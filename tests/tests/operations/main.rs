@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod alarms;
+mod draw;
 mod evaluate;
 mod metrics;
+mod picture;
 mod play;
 mod trace;

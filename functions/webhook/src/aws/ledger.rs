@@ -177,6 +177,28 @@ impl Ledger {
         finished("record a failure", update).await
     }
 
+    /// Takes back an attempt that never reached its receiver, for a reason of ours: the notification stands where it stood before,
+    /// and this attempt can begin again. What came of it stays to be seen until then.
+    pub async fn taken_back(
+        &self,
+        message: &AttemptMessage,
+        record: &AttemptRecord,
+    ) -> Result<(), LedgerError> {
+        let update = self
+            .update(message)
+            .update_expression(format!(
+                "SET #status = :waiting, attempt = :previous, {} = :record",
+                record.attribute()
+            ))
+            .condition_expression("#status = :attempting AND interaction_id = :id")
+            .expression_attribute_values(":waiting", status(Status::Waiting))
+            .expression_attribute_values(":attempting", status(Status::Attempting))
+            .expression_attribute_values(":previous", number(i64::from(record.attempt.get()) - 1))
+            .expression_attribute_values(":record", record.to_attribute())
+            .expression_attribute_values(":id", text(record.interaction_id));
+        finished("take an attempt back", update).await
+    }
+
     /// Records that an attempt was interrupted, and leaves what its process wrote of it.
     pub async fn interrupted(
         &self,

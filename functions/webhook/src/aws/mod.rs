@@ -3,6 +3,7 @@
 mod cause;
 mod clients;
 mod directory_table;
+mod keys;
 mod ledger;
 mod ledger_reader;
 mod queue;
@@ -11,8 +12,9 @@ mod secrets;
 mod slow_marks;
 mod undelivered;
 
-pub use clients::{CALL_TIMEOUT, dynamodb, sdk_config, secrets_manager, sqs};
+pub use clients::{CALL_TIMEOUT, dynamodb, kms, sdk_config, secrets_manager, sqs};
 pub use directory_table::{DOCUMENT_LIMIT, DirectoryTable, DirectoryTableError, Document, Read};
+pub use keys::{KeyArn, KeyError, Keys, NotAKeyArn};
 pub use ledger::{AttemptRecord, Begin, Cancel, Ledger, LedgerError};
 pub use ledger_reader::LedgerReader;
 pub use queue::{Queues, SendError};

@@ -6,6 +6,7 @@ use std::io;
 use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible};
 
 use super::connect::ConnectError;
+use super::kms_key::SigningUnavailable;
 use super::renegotiation::{AnswerTooLong, WantsRenegotiation};
 use crate::delivery::Failure;
 
@@ -32,6 +33,19 @@ pub(super) fn handshake(error: &io::Error, asked: bool) -> Failure {
         None if is_too_long(error) => Failure::TlsHandshake,
         None => Failure::HandshakeClosed,
     }
+}
+
+/// Says whether an exchange came to nothing because KMS did not sign: then the fault is ours and nothing was sent, as only the
+/// handshake of the very connection that the request waited for is signed.
+pub(super) fn signing<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a SigningUnavailable> {
+    let mut source = Some(error);
+    while let Some(error) = source {
+        if let Some(rustls::Error::Other(other)) = error.downcast_ref::<io::Error>().and_then(tls_error) {
+            return other.0.downcast_ref();
+        }
+        source = error.source();
+    }
+    None
 }
 
 /// Says what an error of an exchange is.

@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use super::classify;
 use super::connect::{Connector, Handshake};
 use super::identity::{Identity, TrustAnchors};
+use super::kms_key::SigningUnavailable;
 use super::network::{Network, Transport};
 use crate::delivery::{Answer, BODY_LIMIT, EXCHANGE_DEADLINE, Failure, Finding, HEADER_LIMIT, Outcome};
 use crate::directory::Settings;
@@ -109,25 +110,37 @@ impl Client {
     }
 
     /// POSTs a notification once, with so much time for the whole exchange. Follows no redirection.
-    pub async fn post(&self, notification: &Notification, id: InteractionId, within: Duration) -> Exchange {
+    ///
+    /// An error is our own fault, and nothing was sent.
+    pub async fn post(
+        &self,
+        notification: &Notification,
+        id: InteractionId,
+        within: Duration,
+    ) -> Result<Exchange, SigningUnavailable> {
         let mut request = Request::builder().method(Notification::METHOD).uri(&notification.url);
         for (name, value) in notification.headers_of_attempt(id) {
             request = request.header(name, value);
         }
         let failed = |failure| Exchange { answer: Err(failure), handshake: None };
         let Ok(request) = request.body(Full::new(Bytes::from(notification.body.clone()))) else {
-            return failed(Failure::InvalidUrl);
+            return Ok(failed(Failure::InvalidUrl));
         };
         let (started, deadline) = (self.clock.now(), Instant::now() + within);
         let response = match timeout_at(deadline, self.http(started).request(request)).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return failed(classify::exchange(&error)),
-            Err(_) => return failed(Failure::Timeout),
+            Ok(Err(error)) => {
+                return match classify::signing(&error) {
+                    Some(unavailable) => Err(unavailable.clone()),
+                    None => Ok(failed(classify::exchange(&error))),
+                };
+            }
+            Err(_) => return Ok(failed(Failure::Timeout)),
         };
         let handshake = response.extensions().get::<Handshake>().cloned();
         let answer = read(response, deadline).await;
         self.used(started);
-        Exchange { answer, handshake }
+        Ok(Exchange { answer, handshake })
     }
 }
 

@@ -21,6 +21,9 @@ use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, SignatureScheme};
 use thiserror::Error;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -83,6 +86,8 @@ pub(super) struct Connector {
     config: Arc<ClientConfig>,
     verifier: Arc<Verifier>,
     network: Network,
+    /// Whether a handshake waits for KMS.
+    signs_in_kms: bool,
 }
 
 impl Connector {
@@ -103,7 +108,7 @@ impl Connector {
         // FAPI-BR 2.2.1, section 6.4: session resumption is off. Renegotiation rustls does not have.
         config.resumption = Resumption::disabled();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { config: Arc::new(config), verifier, network })
+        Ok(Self { config: Arc::new(config), verifier, network, signs_in_kms: identity.signs_in_kms() })
     }
 
     /// Connects within the limit of an exchange: hyper may finish a connection that nobody waits for any more.
@@ -136,10 +141,11 @@ impl Connector {
         let verification = Arc::new(Verification::new(Arc::clone(&self.verifier)));
         config.dangerous().set_certificate_verifier(Arc::clone(&verification) as Arc<dyn ServerCertVerifier>);
         let transport = Watching::new(transport);
-        let stream =
-            TlsConnector::from(Arc::new(config)).connect(name, transport).await.map_err(|error| {
-                ConnectError::because(classify::handshake(&error, asked.load(Ordering::Relaxed)), error)
-            })?;
+        let handshake = TlsConnector::from(Arc::new(config)).connect(name, transport);
+        let stream = if self.signs_in_kms { beside(handshake).await } else { handshake.await };
+        let stream = stream.map_err(|error| {
+            ConnectError::because(classify::handshake(&error, asked.load(Ordering::Relaxed)), error)
+        })?;
         let (_, connection) = stream.get_ref();
         let version = connection.protocol_version().map(|version| format!("{version:?}")).unwrap_or_default();
         let suite = connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
@@ -150,6 +156,34 @@ impl Connector {
         let certificate_requested = asked.load(Ordering::Relaxed);
         let handshake = Handshake { peer, tls, certificate_requested, revocation: checked.mechanism };
         Ok(PeerStream { stream: TokioIo::new(stream), handshake })
+    }
+}
+
+/// Goes on with a handshake on a thread of its own. rustls signs in one go, and where KMS signs that blocks the thread for as long
+/// as the call takes; the runtime has one thread, which asks KMS meanwhile and goes on with the other attempts.
+async fn beside<T: Send + 'static>(
+    handshake: impl Future<Output = io::Result<T>> + Send + 'static,
+) -> io::Result<T> {
+    let runtime = Handle::current();
+    // Ends when this future does, and takes the thread's work with it.
+    let (wanted, given_up) = oneshot::channel::<()>();
+    let thread = spawn_blocking(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                done = handshake => done,
+                _ = given_up => Err(io::ErrorKind::Interrupted.into()),
+            }
+        })
+    });
+    let done = thread.await;
+    drop(wanted);
+    match done {
+        Ok(done) => done,
+        // A mistake of this program must not pass for the receiver's.
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => Err(io::Error::other(error)),
+        },
     }
 }
 

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::identity::{Identity, IdentityError};
+use super::identity::{IdentityError, StoredIdentity};
 use crate::notification::IdentityOwner;
 
 /// The secret taken apart, with nothing in it checked. No `Debug`: it holds keys.
 #[derive(Clone)]
 pub enum IdentityDocument {
-    /// `{"certificate_chain": …, "private_key": …}`: the identity of the default brand.
+    /// `{"certificate_chain": …, "private_key": …}`, or `kms_key_id` in its place: the identity of the default brand.
     Single(Value),
     /// `{"<authorisation server id>": {"certificate_chain": …, "private_key": …}, …}`.
     ByServer(Map<String, Value>),
@@ -27,7 +27,10 @@ impl IdentityDocument {
         if document.is_empty() {
             return Err(IdentityError::NotDocument);
         }
-        if document.contains_key("certificate_chain") || document.contains_key("private_key") {
+        if ["certificate_chain", "private_key", "kms_key_id"]
+            .into_iter()
+            .any(|name| document.contains_key(name))
+        {
             return Ok(Self::Single(Value::Object(document)));
         }
         Ok(Self::ByServer(document))
@@ -48,14 +51,14 @@ pub fn is_server_id(text: &str) -> bool {
 }
 
 /// Our identities, each read by itself: one that cannot be used takes no other down.
-pub struct Identities(BTreeMap<IdentityOwner, Result<Identity, IdentityError>>);
+pub struct Identities(BTreeMap<IdentityOwner, Result<StoredIdentity, IdentityError>>);
 
 impl Identities {
     /// Reads the identities of the secret, where `default` owns the one that has no other owner.
     pub fn from_json(text: &str, default: &IdentityOwner) -> Result<Self, IdentityError> {
         let identities = match IdentityDocument::from_json(text)? {
             IdentityDocument::Single(identity) => {
-                BTreeMap::from([(default.clone(), Identity::from_value(identity))])
+                BTreeMap::from([(default.clone(), StoredIdentity::from_value(identity))])
             }
             IdentityDocument::ByServer(identities) => {
                 // Where no authorisation server is configured, nothing says which of several it would be.
@@ -72,14 +75,15 @@ impl Identities {
     }
 
     /// Returns what was read of an owner's identity, if the secret holds one.
-    pub fn of(&self, owner: &IdentityOwner) -> Option<Result<&Identity, &IdentityError>> {
+    pub fn of(&self, owner: &IdentityOwner) -> Option<Result<&StoredIdentity, &IdentityError>> {
         self.0.get(owner).map(Result::as_ref)
     }
 }
 
 impl IntoIterator for Identities {
-    type Item = (IdentityOwner, Result<Identity, IdentityError>);
-    type IntoIter = std::collections::btree_map::IntoIter<IdentityOwner, Result<Identity, IdentityError>>;
+    type Item = (IdentityOwner, Result<StoredIdentity, IdentityError>);
+    type IntoIter =
+        std::collections::btree_map::IntoIter<IdentityOwner, Result<StoredIdentity, IdentityError>>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
@@ -87,8 +91,8 @@ impl IntoIterator for Identities {
 }
 
 /// Reads the identity that is kept under this id.
-fn named(id: &str, identity: Value) -> Result<Identity, IdentityError> {
-    if is_server_id(id) { Identity::from_value(identity) } else { Err(IdentityError::Owner) }
+fn named(id: &str, identity: Value) -> Result<StoredIdentity, IdentityError> {
+    if is_server_id(id) { StoredIdentity::from_value(identity) } else { Err(IdentityError::Owner) }
 }
 
 #[cfg(test)]

@@ -12,12 +12,40 @@ use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
 
+use super::kms_key::KmsKey;
+use crate::aws::{KeyArn, KeyError, Keys};
+
 /// Our certificate chain and the key that signs for it: the client side of mutual TLS (BRCAC).
 #[derive(Clone)]
 pub struct Identity {
     pub(super) certified: Arc<CertifiedKey>,
-    valid_from: Timestamp,
-    valid_until: Timestamp,
+    dates: Dates,
+    /// The key, where KMS has it.
+    in_kms: Option<KeyArn>,
+}
+
+/// An identity as the secret keeps it, checked as far as the secret tells.
+#[derive(Clone)]
+pub enum StoredIdentity {
+    /// With its key.
+    Whole(Identity),
+    /// With a key that KMS keeps.
+    InKms(KmsIdentity),
+}
+
+/// A certificate chain whose key KMS keeps; whether the two belong together is not known yet.
+#[derive(Clone)]
+pub struct KmsIdentity {
+    chain: Vec<CertificateDer<'static>>,
+    dates: Dates,
+    key: KeyArn,
+}
+
+/// From when to when a certificate is valid.
+#[derive(Clone, Copy)]
+struct Dates {
+    from: Timestamp,
+    until: Timestamp,
 }
 
 /// One identity as the secret keeps it. No `Debug`: it holds a key.
@@ -25,67 +53,104 @@ pub struct Identity {
 #[serde(deny_unknown_fields)]
 struct Document {
     certificate_chain: String,
-    private_key: String,
+    private_key: Option<String>,
+    kms_key_id: Option<String>,
+}
+
+impl StoredIdentity {
+    /// Reads an identity as the secret keeps it: an object with `certificate_chain` (PEM, leaf first, intermediates after it)
+    /// and either `private_key` (PEM) or `kms_key_id` (the ARN of a KMS key).
+    ///
+    /// Errors never quote the secret.
+    pub fn from_value(value: Value) -> Result<Self, IdentityError> {
+        let document: Document = serde_json::from_value(value).map_err(|_| IdentityError::NotIdentity)?;
+        let chain = &document.certificate_chain;
+        match (document.private_key, document.kms_key_id) {
+            (Some(key), None) => Identity::from_pem(chain, &key).map(Self::Whole),
+            (None, Some(key)) => KmsIdentity::new(chain, &key).map(Self::InKms),
+            (Some(_), Some(_)) | (None, None) => Err(IdentityError::NotIdentity),
+        }
+    }
+}
+
+impl KmsIdentity {
+    /// Reads a chain in PEM and the ARN of its key.
+    pub fn new(certificate_chain: &str, key: &str) -> Result<Self, IdentityError> {
+        let (chain, dates) = chain(certificate_chain)?;
+        Ok(Self { chain, dates, key: key.parse().map_err(|_| IdentityError::KeyArn)? })
+    }
+
+    /// Asks KMS for the public half of the key, and refuses one that is not the certificate's.
+    pub async fn open(self, keys: &Keys) -> Result<Identity, KmsIdentityError> {
+        let Self { chain, dates, key } = self;
+        let public = keys.public_key(&key).await?;
+        let certified = CertifiedKey::new(chain, Arc::new(KmsKey::new(keys.clone(), key.clone(), public)));
+        certified.keys_match().map_err(|_| IdentityError::KmsMismatch)?;
+        Ok(Identity { certified: Arc::new(certified), dates, in_kms: Some(key) })
+    }
 }
 
 impl Identity {
-    /// Reads an identity as the secret keeps it: an object with `certificate_chain` (PEM, leaf first, intermediates after it)
-    /// and `private_key` (PEM).
-    ///
-    /// Errors never quote the secret.
-    pub(super) fn from_value(value: Value) -> Result<Self, IdentityError> {
-        let Document { certificate_chain, private_key } =
-            serde_json::from_value(value).map_err(|_| IdentityError::NotIdentity)?;
-        Self::from_pem(&certificate_chain, &private_key)
-    }
-
     /// Reads an identity from PEM texts.
     pub fn from_pem(certificate_chain: &str, private_key: &str) -> Result<Self, IdentityError> {
-        let chain: Vec<CertificateDer<'static>> =
-            CertificateDer::pem_slice_iter(certificate_chain.as_bytes())
-                .collect::<Result<_, PemError>>()
-                .map_err(|_| IdentityError::Chain)?;
-        if chain.is_empty() {
-            return Err(IdentityError::Chain);
-        }
-        let (valid_from, valid_until) = validity(&chain[0]).ok_or(IdentityError::Chain)?;
+        let (chain, dates) = chain(certificate_chain)?;
         let key = PrivateKeyDer::from_pem_slice(private_key.as_bytes()).map_err(|_| IdentityError::Key)?;
         let provider = provider();
         let certified = CertifiedKey::from_der(chain, key, &provider).map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => IdentityError::Mismatch,
             _ => IdentityError::Key,
         })?;
-        Ok(Self { certified: Arc::new(certified), valid_from, valid_until })
+        Ok(Self { certified: Arc::new(certified), dates, in_kms: None })
     }
 
     /// Returns the last instant at which receivers accept the certificate.
     pub fn valid_until(&self) -> Timestamp {
-        self.valid_until
+        self.dates.until
     }
 
-    /// Says whether both present the same certificate, and so have the same key.
+    /// Says whether KMS signs its handshakes.
+    pub(super) fn signs_in_kms(&self) -> bool {
+        self.in_kms.is_some()
+    }
+
+    /// Says whether both present the same certificate, and so have the same key, kept in the same place.
     pub fn is_same_as(&self, other: &Self) -> bool {
-        self.certified.cert == other.certified.cert
+        self.certified.cert == other.certified.cert && self.in_kms == other.in_kms
+    }
+
+    /// Says whether this is what the other becomes, so that KMS need not be asked once more.
+    pub fn was(&self, other: &KmsIdentity) -> bool {
+        self.certified.cert == other.chain && self.in_kms.as_ref() == Some(&other.key)
     }
 
     /// Says whether receivers accept the certificate at this instant, as far as its dates go.
     pub fn check_validity(&self, now: Timestamp) -> Result<(), IdentityError> {
-        if now < self.valid_from {
-            Err(IdentityError::NotYetValid(self.valid_from))
-        } else if now > self.valid_until {
-            Err(IdentityError::Expired(self.valid_until))
+        let Dates { from, until } = self.dates;
+        if now < from {
+            Err(IdentityError::NotYetValid(from))
+        } else if now > until {
+            Err(IdentityError::Expired(until))
         } else {
             Ok(())
         }
     }
 }
 
+/// Reads a chain in PEM and the dates of its first certificate.
+fn chain(pem: &str) -> Result<(Vec<CertificateDer<'static>>, Dates), IdentityError> {
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(pem.as_bytes())
+        .collect::<Result<_, PemError>>()
+        .map_err(|_| IdentityError::Chain)?;
+    let dates = chain.first().and_then(dates).ok_or(IdentityError::Chain)?;
+    Ok((chain, dates))
+}
+
 /// Reads from when to when a certificate is valid.
-fn validity(certificate: &CertificateDer<'_>) -> Option<(Timestamp, Timestamp)> {
+fn dates(certificate: &CertificateDer<'_>) -> Option<Dates> {
     let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
     let instant = |time: x509_parser::time::ASN1Time| Timestamp::from_second(time.timestamp()).ok();
     let validity = certificate.validity();
-    Some((instant(validity.not_before)?, instant(validity.not_after)?))
+    Some(Dates { from: instant(validity.not_before)?, until: instant(validity.not_after)? })
 }
 
 /// The authorities whose certificates we accept from receivers.
@@ -133,7 +198,9 @@ pub enum IdentityError {
     )]
     NotDocument,
     /// An identity is not the JSON object it should be.
-    #[error("the identity is not JSON with certificate_chain and private_key, both PEM text")]
+    #[error(
+        "the identity is not JSON with certificate_chain and either private_key, PEM text both, or kms_key_id"
+    )]
     NotIdentity,
     /// An identity is not kept under an authorisation server's id.
     #[error("the identity is not kept under an authorisation server id, a UUID in lower case")]
@@ -147,6 +214,12 @@ pub enum IdentityError {
     /// The key is another certificate's.
     #[error("the identity's private_key does not belong to its certificate")]
     Mismatch,
+    /// The key's name is none.
+    #[error("the identity's kms_key_id is not the ARN of a KMS key (an alias will not do)")]
+    KeyArn,
+    /// The key of KMS is another certificate's.
+    #[error("the KMS key of the identity does not belong to its certificate")]
+    KmsMismatch,
     /// The certificate is not valid yet.
     #[error("the identity's certificate is not valid before {0}")]
     NotYetValid(Timestamp),
@@ -156,4 +229,15 @@ pub enum IdentityError {
     /// There is no readable authority, or one that is not.
     #[error("the trust anchors are no PEM bundle of certificates")]
     Anchors,
+}
+
+/// An identity whose key KMS keeps, and that cannot be used.
+#[derive(Debug, Error)]
+pub enum KmsIdentityError {
+    /// KMS does not give the key's public half.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// What the secret holds cannot be used with it.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
 }

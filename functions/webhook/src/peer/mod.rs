@@ -9,6 +9,7 @@ mod connect;
 mod expiry;
 mod identities;
 mod identity;
+mod kms_key;
 mod network;
 mod renegotiation;
 
@@ -16,5 +17,6 @@ pub use client::{Client, Exchange, read_answer};
 pub use connect::{Handshake, check_addresses, check_host};
 pub use expiry::Expiry;
 pub use identities::{Identities, IdentityDocument, is_server_id};
-pub use identity::{Identity, IdentityError, TrustAnchors};
+pub use identity::{Identity, IdentityError, KmsIdentity, KmsIdentityError, StoredIdentity, TrustAnchors};
+pub use kms_key::{SIGN_WITHIN, SigningError, SigningUnavailable};
 pub use network::{Network, Transport};

@@ -69,7 +69,8 @@ pub(super) fn notification(address: SocketAddr) -> Result<Box<Notification>, Str
 pub(super) async fn post(client: &Client, address: SocketAddr) -> Result<(Exchange, String), String> {
     let notification = notification(address)?;
     let id = InteractionId::new(notification.id.partition(), &Chance::system());
-    Ok((client.post(&notification, id, EXCHANGE_DEADLINE).await, id.to_string()))
+    let exchange = client.post(&notification, id, EXCHANGE_DEADLINE).await;
+    Ok((exchange.map_err(|error| error.to_string())?, id.to_string()))
 }
 
 /// Posts one notification to a new receiver; returns what it was named and what the receiver saw.

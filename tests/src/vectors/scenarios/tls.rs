@@ -7,7 +7,7 @@ use webhook::delivery::{Answer, Outcome};
 use webhook::directory::Settings;
 use webhook::edge::Clock;
 use webhook::notification::AuthorisationServers;
-use webhook::peer::{Exchange, Expiry, Identities, Identity};
+use webhook::peer::{Exchange, Expiry, Identities, Identity, StoredIdentity};
 use webhook::revocation::{CrlEntry, Index, sha256_hex};
 
 use super::Scenario::{self, Played};
@@ -272,7 +272,10 @@ fn a_brand_is_notified_with_its_own_certificate(vector: &Vector) -> Judgement {
     let identities = identities.map_err(|error| error.to_string())?;
     let owner = servers.identity_owner(Some(brand)).map_err(|error| error.to_string())?;
     let identity = identities.of(&owner).ok_or("the brand has no identity")?;
-    let (_, _, seen) = exchange_as(identity.map_err(ToString::to_string)?)?;
+    let StoredIdentity::Whole(identity) = identity.map_err(ToString::to_string)? else {
+        return Err("the identity's key is in KMS".into());
+    };
+    let (_, _, seen) = exchange_as(identity)?;
     let presented = seen.first().map(|seen| seen.certificate.clone()).ok_or("the receiver saw no request")?;
     let whose = brands.iter().find(|(_, _, pem)| pem.leaf() == presented).map(|(_, brand, _)| brand);
     compare(vector, &json!({ "client_certificate": whose }))

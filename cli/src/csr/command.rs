@@ -1,0 +1,107 @@
+//! The command: the fields of a BRCAC, and whose key it is for.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use serde_json::json;
+use webhook::aws::{KeyArn, Keys, kms, sdk_config};
+
+use super::cnpj::Cnpj;
+use super::key::Key;
+use super::{fields, request};
+use crate::pki::{BusinessCategory, ClientSubject};
+
+const EXAMPLES: &str = "\
+Example:
+  arauto csr --kms-key-id \"$KEY_ARN\" \\
+      --organization-id b7a1c0de-0000-4000-8000-0000000000a1 --organization-name 'Banco Exemplo S.A.' \\
+      --cnpj 11.222.333/0001-81 --software-id 50f7a2e0-0000-4000-8000-0000000000b2 \\
+      --common-name webhook.bancoex.example --state SP --locality 'SAO PAULO' > brcac.csr
+  openssl req -in brcac.csr -verify -noout -text
+      shows what an authority will see
+
+Exit status: 0 with a request, 1 if the key cannot be used, 2 if a field is missing or wrong.";
+
+/// Make the certificate request for a BRCAC, with a key that stays in KMS
+///
+/// Writes PKCS #10 in PEM to standard output, for an authority of ICP-Brasil that issues for Open Finance Brasil. KMS signs it
+/// (kms:GetPublicKey and kms:Sign), so the private key is never seen. With --private-key the key lies in that file instead, and
+/// is made there if there is none.
+///
+/// Credentials and region come from the environment or the AWS profile.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct CsrArgs {
+    /// The KMS key that is to sign for the certificate: RSA, usage `SIGN_VERIFY`
+    #[arg(long, value_name = "ARN", required_unless_present = "private_key")]
+    kms_key_id: Option<KeyArn>,
+    /// The file of a private key in place of KMS; made, readable by its owner only, if it is not there
+    #[arg(long, value_name = "FILE", conflicts_with = "kms_key_id")]
+    private_key: Option<PathBuf>,
+    /// The organisation's id in the Directory; becomes organizationIdentifier
+    #[arg(long, value_name = "UUID", value_parser = fields::directory_id)]
+    organization_id: String,
+    /// The organisation's name as it is registered (O)
+    #[arg(long, value_name = "NAME", value_parser = fields::organization_name)]
+    organization_name: String,
+    /// The organisation's CNPJ (serialNumber)
+    #[arg(long, value_name = "CNPJ")]
+    cnpj: Cnpj,
+    /// The software statement's id in the Directory (UID)
+    #[arg(long, value_name = "UUID", value_parser = fields::directory_id)]
+    software_id: String,
+    /// The host name of the software (CN, and the only alternative name)
+    #[arg(long, value_name = "HOST", value_parser = fields::host)]
+    common_name: String,
+    /// The state of the organisation's seat, two letters (ST)
+    #[arg(long, value_name = "UF", value_parser = fields::state)]
+    state: String,
+    /// The city of its seat (L)
+    #[arg(long, value_name = "CITY", value_parser = fields::locality)]
+    locality: String,
+    /// What kind of organisation it is (businessCategory)
+    #[arg(long, value_enum, default_value_t)]
+    business_category: BusinessCategory,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub async fn run(args: CsrArgs) -> Result<()> {
+    let (key, made) = match (&args.kms_key_id, &args.private_key) {
+        (Some(arn), _) => (Key::InKms(Keys::new(kms(&sdk_config().await)), arn.clone()), false),
+        (None, Some(path)) => Key::open_or_create(path)?,
+        (None, None) => bail!("give --kms-key-id or --private-key"),
+    };
+    let subject = ClientSubject {
+        organization_id: args.organization_id,
+        organization_name: args.organization_name,
+        cnpj: args.cnpj.to_string(),
+        software_id: args.software_id,
+        common_name: args.common_name,
+        state: args.state,
+        locality: args.locality,
+        business_category: args.business_category,
+    };
+    let pem = request::make(&subject, &key).await?;
+    if let Some(path) = args.private_key.as_ref().filter(|_| made) {
+        writeln!(std::io::stderr().lock(), "arauto: made a private key in {}", path.display())?;
+    }
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        let kms_key_id = args.kms_key_id.map(|arn| arn.to_string());
+        let answer = json!({
+            "certificate_request": pem,
+            "kms_key_id": kms_key_id,
+            "private_key": args.private_key,
+            "private_key_made": made,
+        });
+        writeln!(out, "{answer}")?;
+    } else {
+        write!(out, "{pem}")?;
+    }
+    Ok(())
+}

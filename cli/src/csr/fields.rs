@@ -1,0 +1,97 @@
+//! What is written into a request: each field read once, into what an authority would not send back.
+
+/// The states of Brazil, and its federal district (ISO 3166-2:BR).
+const STATES: [&str; 27] = [
+    "AC", "AL", "AM", "AP", "BA", "CE", "DF", "ES", "GO", "MA", "MG", "MS", "MT", "PA", "PB", "PE", "PI",
+    "PR", "RJ", "RN", "RO", "RR", "RS", "SC", "SE", "SP", "TO",
+];
+/// The most characters of a common name and of an organisation's name (RFC 5280, appendix A.1).
+const MOST_OF_NAME: usize = 64;
+/// The most characters of a locality's name (the same).
+const MOST_OF_LOCALITY: usize = 128;
+
+/// Reads a state.
+pub(super) fn state(text: &str) -> Result<String, String> {
+    let known = STATES.contains(&text);
+    known
+        .then(|| text.to_owned())
+        .ok_or_else(|| "expected a state by its two letters, for example SP".to_owned())
+}
+
+/// Reads an id of the Directory, which writes them in lower case.
+pub(super) fn directory_id(text: &str) -> Result<String, String> {
+    let id = uuid::Uuid::try_parse(text).ok().map(|id| id.hyphenated().to_string());
+    id.filter(|id| id == text)
+        .ok_or_else(|| "expected an id of the Directory, a UUID in lower case with hyphens".to_owned())
+}
+
+/// Reads the host name of a software.
+pub(super) fn host(text: &str) -> Result<String, String> {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let is_host = text.contains('.') && text.len() <= MOST_OF_NAME && text.split('.').all(label);
+    let is_address = text.parse::<std::net::IpAddr>().is_ok();
+    (is_host && !is_address).then(|| text.to_owned()).ok_or_else(|| {
+        format!("expected a full host name in lower case of at most {MOST_OF_NAME} characters, for example webhook.bank.com.br")
+    })
+}
+
+/// Reads the name of an organisation.
+pub(super) fn organization_name(text: &str) -> Result<String, String> {
+    named(text, MOST_OF_NAME)
+}
+
+/// Reads the name of a city.
+pub(super) fn locality(text: &str) -> Result<String, String> {
+    named(text, MOST_OF_LOCALITY)
+}
+
+fn named(text: &str, most: usize) -> Result<String, String> {
+    let fits = !text.trim().is_empty() && text.trim() == text && text.chars().count() <= most;
+    let plain = !text.chars().any(char::is_control);
+    (fits && plain).then(|| text.to_owned()).ok_or_else(|| {
+        format!("expected 1 to {most} characters with no spaces around them and no control characters")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_field_takes_what_an_authority_takes() {
+        assert!(state("SP").is_ok() && state("sp").is_err() && state("XX").is_err());
+        assert!(directory_id("b7a1c0de-0000-4000-8000-0000000000a1").is_ok());
+        for text in
+            ["B7A1C0DE-0000-4000-8000-0000000000A1", "b7a1c0de000040008000000000000000a1", "b7a1c0de", ""]
+        {
+            assert!(directory_id(text).is_err(), "{text}");
+        }
+        assert!(host("webhook.bancoex.example").is_ok());
+        let long = format!("{}.example", "a".repeat(60));
+        for text in [
+            "bancoex",
+            "Webhook.bank.com",
+            "a..b",
+            "-a.b",
+            "a-.b",
+            "10.0.0.1",
+            "https://a.b",
+            "ação.br",
+            &long,
+        ] {
+            assert!(host(text).is_err(), "{text}");
+        }
+        assert!(
+            organization_name("Banco Exemplo S.A.").is_ok() && organization_name(&"ç".repeat(64)).is_ok()
+        );
+        for text in ["", " ", " Banco", "Banco\n", &"ç".repeat(65)] {
+            assert!(organization_name(text).is_err(), "{text:?}");
+        }
+        assert!(locality("São Paulo").is_ok());
+    }
+}

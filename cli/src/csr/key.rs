@@ -1,0 +1,91 @@
+//! The key that a request is for.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, anyhow};
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_sdk_kms::types::SigningAlgorithmSpec;
+use rcgen::{KeyPair, PKCS_RSA_SHA256, PublicKeyData as _, SigningKey as _};
+use webhook::aws::{KeyArn, Keys};
+use webhook::telemetry::Chain;
+
+use crate::pki::new_key;
+
+/// Where the key is.
+pub(super) enum Key {
+    /// In KMS, for good.
+    InKms(Keys, KeyArn),
+    /// Here.
+    Local(Box<KeyPair>),
+}
+
+impl Key {
+    /// Reads a key from a file, or makes one there that only its owner may read; says whether it did.
+    pub(super) fn open_or_create(path: &Path) -> Result<(Self, bool)> {
+        if !path.try_exists().with_context(|| format!("failed to look for {}", path.display()))? {
+            let key = new_key()?;
+            let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+            let written = made.and_then(|mut file| file.write_all(key.serialize_pem().as_bytes()));
+            written.with_context(|| format!("failed to write {}", path.display()))?;
+            return Ok((Self::Local(Box::new(key)), true));
+        }
+        let pem = fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
+        let key = KeyPair::from_pem_and_sign_algo(&pem, &PKCS_RSA_SHA256).map_err(|_| {
+            anyhow!("{} holds no private key of RSA in PEM (PKCS #8), and is left as it is", path.display())
+        })?;
+        Ok((Self::Local(Box::new(key)), false))
+    }
+
+    /// Returns the public half, as a `SubjectPublicKeyInfo` in DER.
+    pub(super) async fn public(&self) -> Result<Vec<u8>> {
+        match self {
+            Self::InKms(keys, arn) => {
+                keys.public_key(arn).await.map_err(|error| anyhow!("{}", Chain(&error)))
+            }
+            Self::Local(key) => Ok(key.subject_public_key_info()),
+        }
+    }
+
+    /// Signs with RSA, PKCS #1 v1.5 and SHA-256.
+    pub(super) async fn sign(&self, message: &[u8]) -> Result<Vec<u8>> {
+        match self {
+            Self::InKms(keys, arn) => {
+                let digest = digest(&SHA256, message).as_ref().to_vec();
+                let signed = keys.sign(arn, SigningAlgorithmSpec::RsassaPkcs1V15Sha256, digest).await;
+                signed.map_err(|error| anyhow!("{}", Chain(&error)))
+            }
+            Self::Local(key) => key.sign(message).context("failed to sign the request"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_key_is_made_once_for_its_owner_only_and_used_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
+        let (made, new) = Key::open_or_create(&path).unwrap();
+        let (found, newer) = Key::open_or_create(&path).unwrap();
+        assert_eq!((new, newer), (true, false));
+        assert_eq!(made.public().await.unwrap(), found.public().await.unwrap());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_file_that_holds_no_key_is_refused_and_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
+        fs::write(&path, "secret words").unwrap();
+        let error = Key::open_or_create(&path).map(drop).unwrap_err().to_string();
+        assert!(error.contains("holds no private key") && !error.contains("secret words"), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "secret words");
+    }
+}
