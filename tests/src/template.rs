@@ -38,6 +38,11 @@ impl Template {
         Ok(Self(template.with_context(|| format!("{} is no YAML", path.display()))?))
     }
 
+    /// A section, such as `Parameters`; null where there is none.
+    pub fn section(&self, name: &str) -> &Value {
+        &self.0[name]
+    }
+
     /// All resources, by their names.
     pub fn resources(&self) -> BTreeMap<String, Value> {
         let resources = self.0["Resources"].as_object().into_iter().flatten();

@@ -1,0 +1,179 @@
+//! What a deployment takes from the checkout beside the code: settings that make a version, stages, the stack policy, pins.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeSet;
+use std::fs::{read_dir, read_to_string};
+
+use regex_lite::Regex;
+use serde_json::Value;
+use tests::contract::file;
+use tests::template::{Template, resources, templates};
+
+fn text(path: &str) -> String {
+    read_to_string(file(path).unwrap()).unwrap()
+}
+
+/// All names in a value, whatever they name: `!Sub "${A.Arn}:*"` holds `A`, `Arn`.
+fn names(value: &Value) -> BTreeSet<String> {
+    let name = Regex::new("[A-Za-z0-9]+").unwrap();
+    name.find_iter(&value.to_string()).map(|found| found.as_str().to_owned()).collect()
+}
+
+#[test]
+fn whatever_a_function_is_deployed_with_changes_the_settings_that_make_a_new_version() {
+    let template = Template::read("template.yaml").unwrap();
+    let (resources, parameters) = (template.resources(), template.section("Parameters"));
+    let conditions = template.section("Conditions");
+    let settings = names(&resources["Settings"]["Properties"]["Content"]);
+    // How a version takes over is no part of it, and the number of the settings is what this is about.
+    let apart = ["Settings", "DeploymentType", "DeploymentRole"];
+    for (function, resource) in &resources {
+        if resource["Type"] != "AWS::Serverless::Function" {
+            continue;
+        }
+        let mut properties = resource["Properties"].clone();
+        for elsewhere in ["Events", "DeploymentPreference"] {
+            properties.as_object_mut().unwrap().remove(elsewhere);
+        }
+        let mut named = names(&properties);
+        named.extend(names(&template.section("Globals")["Function"]));
+        // A condition stands for the parameters that decide it, and a resource that may not be there for its condition.
+        for name in named.clone() {
+            named.extend(names(&conditions[&name]));
+            let condition = resources.get(&name).and_then(|resource| resource["Condition"].as_str());
+            if let Some(condition) = condition {
+                named.remove(&name);
+                named.extend(names(&conditions[condition]));
+            }
+        }
+        let missing: Vec<_> = named
+            .iter()
+            .filter(|name| resources.contains_key(*name) || parameters[name.as_str()].is_object())
+            .filter(|name| !settings.contains(*name) && !apart.contains(&name.as_str()))
+            .collect();
+        assert!(missing.is_empty(), "{function}: a change of {missing:?} would not reach the alias `live`");
+        let description = resource["Properties"]["Description"].as_str().unwrap();
+        assert!(description.contains("${Settings}"), "{function} does not change with the settings");
+        assert_eq!(resource["Properties"]["VersionDescription"], "Settings ${Settings}", "{function}");
+    }
+}
+
+#[test]
+fn whatever_calls_a_function_calls_the_alias_that_a_deployment_moves() {
+    let template = Template::read("template.yaml").unwrap();
+    assert_eq!(template.section("Globals")["Function"]["AutoPublishAlias"], "live");
+    for (name, resource) in template.resources() {
+        let properties = &resource["Properties"];
+        let called = match resource["Type"].as_str().unwrap() {
+            "AWS::ApiGatewayV2::Integration" => &properties["IntegrationUri"],
+            "AWS::Lambda::Permission" => &properties["FunctionName"],
+            _ => continue,
+        };
+        assert!(called.as_str().unwrap().ends_with("Function.Alias"), "{name} calls {called}");
+    }
+}
+
+#[test]
+fn each_stage_sets_parameters_that_the_template_has_and_values_that_it_takes() {
+    let template = Template::read("template.yaml").unwrap();
+    let parameters = template.section("Parameters");
+    let samconfig = text("samconfig.toml");
+    let overrides: Vec<_> =
+        samconfig.lines().filter(|line| line.starts_with("parameter_overrides = ")).collect();
+    assert_eq!(overrides.len(), 3);
+    for pair in overrides.iter().flat_map(|line| line.split('"').skip(1).step_by(2)) {
+        let (name, value) = pair.split_once('=').unwrap();
+        let parameter = &parameters[name];
+        assert!(parameter.is_object(), "{name} is no parameter");
+        if let Some(allowed) = parameter["AllowedValues"].as_array() {
+            let takes = allowed.iter().any(|one| one == value || one.to_string() == value);
+            assert!(takes, "{pair}");
+        }
+    }
+    let production = overrides[2];
+    assert!(production.contains("TablesDeletionProtection=true"), "{production}");
+    assert!(production.contains("DeploymentType=Canary"), "{production}");
+}
+
+#[test]
+fn every_way_of_deploying_is_known_to_the_mapping_that_turns_codedeploy_on() {
+    let template = Template::read("template.yaml").unwrap();
+    let allowed = template.section("Parameters")["DeploymentType"]["AllowedValues"].clone();
+    let mapping = template.section("Mappings")["Deployments"].as_object().unwrap().clone();
+    assert_eq!(allowed.as_array().unwrap().len(), mapping.len());
+    for way in allowed.as_array().unwrap() {
+        let way = way.as_str().unwrap();
+        let in_steps = if way == "AllAtOnce" { "false" } else { "true" };
+        assert_eq!(mapping[way]["InSteps"], in_steps, "{way}");
+    }
+}
+
+#[test]
+fn the_stack_policy_protects_what_is_retained_and_names_nothing_that_is_not_there() {
+    let policy: Value = serde_json::from_str(&text("infra/stack-policy.json")).unwrap();
+    let denied = &policy["Statement"][1];
+    assert_eq!(denied["Effect"], "Deny");
+    let protected: BTreeSet<_> = denied["Resource"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|id| id.as_str().unwrap().strip_prefix("LogicalResourceId/").unwrap().to_owned())
+        .collect();
+    let resources = resources("template.yaml").unwrap();
+    for name in &protected {
+        assert!(resources.contains_key(name), "{name} is no resource of template.yaml");
+    }
+    for (name, resource) in &resources {
+        if resource["DeletionPolicy"] == "Retain" {
+            assert!(protected.contains(name), "{name} is retained, and the stack policy lets it be replaced");
+        }
+    }
+}
+
+#[test]
+fn each_statement_on_all_resources_says_above_it_why() {
+    for path in templates().unwrap() {
+        let text = text(&path);
+        let lines: Vec<_> = text.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            if !line.trim_start().starts_with("Resource: \"*\"") {
+                continue;
+            }
+            let sid = lines[..at].iter().rposition(|line| line.trim_start().starts_with("- Sid:")).unwrap();
+            let above = lines[sid - 1].trim_start();
+            // A Deny on everything takes away, and so do the reasons for it.
+            let denies = lines[sid..at].iter().any(|line| line.trim() == "Effect: Deny");
+            assert!(above.starts_with('#') || denies, "{path}:{}: no reason is given", at + 1);
+        }
+    }
+}
+
+#[test]
+fn each_action_of_a_workflow_is_pinned_to_a_commit() {
+    let pinned = Regex::new("^[A-Za-z0-9-]+/[A-Za-z0-9_./-]+@[0-9a-f]{40} # v[0-9]").unwrap();
+    let mut found = 0;
+    for entry in read_dir(file(".github/workflows").unwrap()).unwrap() {
+        let path = entry.unwrap().path();
+        for line in read_to_string(&path).unwrap().lines() {
+            if let Some((_, action)) = line.split_once("uses: ") {
+                assert!(pinned.is_match(action), "{}: {action}", path.display());
+                found += 1;
+            }
+        }
+    }
+    assert!(found >= 6, "{found}");
+}
+
+#[test]
+fn each_tool_is_pinned_to_a_version() {
+    let pinned = Regex::new(r"^[A-Za-z0-9_.-]+==[0-9][0-9A-Za-z.+]*( ;.*)?$").unwrap();
+    for entry in read_dir(file("infra/tools").unwrap()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "txt") {
+            for line in read_to_string(&path).unwrap().lines().filter(|line| !line.starts_with('#')) {
+                assert!(pinned.is_match(line), "{}: {line}", path.display());
+            }
+        }
+    }
+}
