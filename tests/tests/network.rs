@@ -65,7 +65,7 @@ fn the_addresses_outlive_the_stack() {
         if resource["Type"] == "AWS::EC2::EIP" {
             assert_eq!(
                 (&resource["DeletionPolicy"], &resource["UpdateReplacePolicy"]),
-                (&json!("Retain"), &json!("Retain")),
+                (&json!("RetainExceptOnCreate"), &json!("Retain")),
                 "{name}"
             );
         }
