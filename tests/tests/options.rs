@@ -99,6 +99,7 @@ async fn a_network_of_the_banks_and_a_domain_that_asks_for_certificates_go_toget
         ("VpcSecurityGroupIds", "sg-0a1b2c3d"),
         ("ApiDomainName", "arauto.bank.example"),
         ("ApiCertificateArn", "arn:aws:acm:us-east-1:000000000000:certificate/1"),
+        ("ApiOwnershipCertificateArn", "arn:aws:acm:us-east-1:000000000000:certificate/2"),
         ("ApiTruststoreUri", "s3://bank/authorities.pem"),
     ]);
     let stack = Stack::start(&options).await.unwrap();
@@ -109,8 +110,12 @@ async fn a_network_of_the_banks_and_a_domain_that_asks_for_certificates_go_toget
 
 #[tokio::test]
 async fn what_contradicts_itself_is_refused_with_a_sentence() {
-    let cases: [(&[(&str, &str)], &str); 6] = [
+    let cases: [(&[(&str, &str)], &str); 7] = [
         (&[("ApiAuthorization", "JWT")], "JwtIssuer must say whose tokens count"),
+        (
+            &[("ApiAuthorization", "JWT"), ("JwtIssuer", "https://login.example/"), ("JwtAudience", "arauto")],
+            "JwtClientsScope must say which tokens may register",
+        ),
         (&[("JwtClientsScope", "clients")], "ApiAuthorization is IAM, which no setting of tokens"),
         (&[("ApiDomainName", "arauto.bank.example")], "go together, all three or none of them"),
         (&[("Network", "existing")], "VpcSubnetIds must name its subnets"),
