@@ -134,24 +134,6 @@ fn the_stack_policy_protects_what_is_retained_and_names_nothing_that_is_not_ther
 }
 
 #[test]
-fn each_statement_on_all_resources_says_above_it_why() {
-    for path in templates().unwrap() {
-        let text = text(&path);
-        let lines: Vec<_> = text.lines().collect();
-        for (at, line) in lines.iter().enumerate() {
-            if !line.trim_start().starts_with("Resource: \"*\"") {
-                continue;
-            }
-            let sid = lines[..at].iter().rposition(|line| line.trim_start().starts_with("- Sid:")).unwrap();
-            let above = lines[sid - 1].trim_start();
-            // A Deny on everything takes away, and so do the reasons for it.
-            let denies = lines[sid..at].iter().any(|line| line.trim() == "Effect: Deny");
-            assert!(above.starts_with('#') || denies, "{path}:{}: no reason is given", at + 1);
-        }
-    }
-}
-
-#[test]
 fn each_action_of_a_workflow_is_pinned_to_a_commit() {
     let pinned = Regex::new("^[A-Za-z0-9-]+/[A-Za-z0-9_./-]+@[0-9a-f]{40} # v[0-9]").unwrap();
     let mut found = 0;

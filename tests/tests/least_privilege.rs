@@ -1,4 +1,4 @@
-//! What the roles of the template allow, against what the functions ask of AWS when they do all that they do.
+//! What the roles of the template allow, against what the functions ask of AWS when they do all that they do; and who may call.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -144,8 +144,16 @@ fn roles() -> BTreeMap<String, Vec<Value>> {
 fn statements(role: &Value) -> Vec<Value> {
     let policies = role["Properties"]["Policies"].as_array().unwrap();
     let statements = policies.iter().flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]));
-    // One that is there on a condition is the second of an `If`.
-    statements.map(|one| if one.is_array() { one[1].clone() } else { one }).collect()
+    statements.map(unconditional).collect()
+}
+
+/// A statement that is there on a condition is the second of an `If`; its third must be nothing.
+fn unconditional(statement: Value) -> Value {
+    if !statement.is_array() {
+        return statement;
+    }
+    assert_eq!(statement[2], "AWS::NoValue", "{statement}");
+    statement[1].clone()
 }
 
 /// One or many, as IAM writes them.
@@ -163,13 +171,23 @@ fn is_of_the_key(statement: &Value) -> bool {
     statement["Resource"] == json!(["MakesDataKey", "DataKey.Arn", "DataKeyArn"])
 }
 
+/// What the roles allow, but for the use of the key, which has a test of its own.
 fn allowed() -> BTreeSet<Use> {
     let mut allowed = BTreeSet::new();
     for (function, statements) in roles() {
-        for statement in statements.iter().filter(|statement| !is_of_the_key(statement)) {
+        for statement in &statements {
             assert_eq!(statement["Effect"], "Allow", "{statement}");
-            for resource in names(&statement["Resource"]) {
-                allowed.extend(names(&statement["Action"]).into_iter().map(|action| Use {
+            for negated in ["NotAction", "NotResource"] {
+                assert!(statement[negated].is_null(), "{statement}");
+            }
+            let of_the_key = is_of_the_key(statement);
+            let resources =
+                if of_the_key { vec!["DataKey".to_owned()] } else { names(&statement["Resource"]) };
+            let actions = names(&statement["Action"]).into_iter();
+            let actions: Vec<_> =
+                actions.filter(|action| !(of_the_key && action.starts_with("kms:"))).collect();
+            for resource in resources {
+                allowed.extend(actions.iter().cloned().map(|action| Use {
                     function: function.clone(),
                     action,
                     resource: resource.clone(),
@@ -178,6 +196,12 @@ fn allowed() -> BTreeSet<Use> {
         }
     }
     allowed
+}
+
+/// What a resource is part of, as the key's context names it: of a stream its table, of an object its bucket.
+fn whole(resource: &str) -> String {
+    let inner = resource.strip_prefix("${").and_then(|rest| rest.split_once('}'));
+    inner.map_or(resource, |(name, _)| name).trim_end_matches(".Arn").to_owned()
 }
 
 fn by_aws() -> BTreeSet<Use> {
@@ -201,8 +225,9 @@ fn each_role_allows_what_its_function_asks_for_and_nothing_more() {
 }
 
 #[test]
-fn each_role_may_use_the_key_for_the_queues_tables_and_secrets_it_uses_and_for_nothing_else() {
+fn each_role_may_use_the_key_for_what_it_uses_and_for_nothing_else() {
     let services = [
+        ("s3", "kms:EncryptionContext:aws:s3:arn"),
         ("sqs", "kms:EncryptionContext:aws:sqs:arn"),
         ("dynamodb", "kms:EncryptionContext:aws:dynamodb:tableName"),
         ("secretsmanager", "kms:EncryptionContext:SecretARN"),
@@ -213,25 +238,20 @@ fn each_role_may_use_the_key_for_the_queues_tables_and_secrets_it_uses_and_for_n
         for statement in statements.iter().filter(|statement| is_of_the_key(statement)) {
             let conditions = statement["Condition"]["StringEquals"].as_object().unwrap();
             let via = conditions["kms:ViaService"].as_str().unwrap();
-            let Some((service, context)) = services
+            let (service, context) = services
                 .into_iter()
                 .find(|(service, _)| via == format!("{service}.${{AWS::Region}}.amazonaws.com"))
-            else {
-                continue;
-            };
+                .unwrap_or_else(|| panic!("{via} is no service that {function} uses the key through"));
             assert_eq!(conditions.len(), 2, "{statement}");
             let of_service =
                 |one: &&Use| one.function == function && one.action.starts_with(&format!("{service}:"));
-            // Of a stream, the key's context is the table.
-            let table = |one: &Use| match one.resource.as_str() {
-                LEDGER_STREAM => "LedgerTable".to_owned(),
-                resource => resource.to_owned(),
-            };
-            let of: BTreeSet<_> = used.iter().filter(of_service).map(table).collect();
+            let of: BTreeSet<_> = used.iter().filter(of_service).map(|one| whole(&one.resource)).collect();
             assert_eq!(names(&conditions[context]).into_iter().collect::<BTreeSet<_>>(), of, "{statement}");
-            // Only what is put into a queue is encrypted in the caller's name.
-            let expected: &[&str] =
-                if service == "sqs" { &["kms:GenerateDataKey", "kms:Decrypt"] } else { &["kms:Decrypt"] };
+            // Only what is put into a queue or bucket is encrypted in the caller's name.
+            let expected: &[&str] = match service {
+                "sqs" | "s3" => &["kms:GenerateDataKey", "kms:Decrypt"],
+                _ => &["kms:Decrypt"],
+            };
             assert_eq!(names(&statement["Action"]), expected, "{statement}");
             assert!(through.insert(service), "{function} has two statements for {service}");
         }
@@ -242,6 +262,90 @@ fn each_role_may_use_the_key_for_the_queues_tables_and_secrets_it_uses_and_for_n
             assert_eq!(through.contains(service), is_used, "{function} and the key for {service}");
         }
     }
+}
+
+#[test]
+fn no_role_has_rights_that_are_written_elsewhere_but_those_to_lambdas_network_interfaces() {
+    for path in templates().unwrap() {
+        for (name, resource) in resources(&path).unwrap() {
+            let nested = path != "template.yaml";
+            match resource["Type"].as_str().unwrap().strip_prefix("AWS::IAM::") {
+                None => {}
+                Some("Role") => {
+                    let properties = &resource["Properties"];
+                    let trusted = &properties["AssumeRolePolicyDocument"]["Statement"][0]["Principal"];
+                    let of_lambda = trusted["Service"] == "lambda.amazonaws.com";
+                    let expected = if of_lambda { json!(["NetworkInterfacesPolicy"]) } else { Value::Null };
+                    assert_eq!(properties["ManagedPolicyArns"], expected, "{name} of {path}");
+                }
+                Some("Policy") => assert!(!nested, "{name} of {path}"),
+                Some("ManagedPolicy") => {
+                    assert!(!nested && name == "NetworkInterfacesPolicy", "{name} of {path}");
+                    for attached in ["Roles", "Users", "Groups"] {
+                        assert!(resource["Properties"][attached].is_null(), "{name}");
+                    }
+                }
+                Some(kind) => panic!("{name} of {path} is a {kind}, whose rights no test looks at"),
+            }
+        }
+    }
+}
+
+#[test]
+fn lambda_keeps_its_network_interfaces_and_the_code_of_a_function_does_not() {
+    let policy = resources("template.yaml").unwrap()["NetworkInterfacesPolicy"].clone();
+    let expected = json!([
+        {
+            "Sid": "LambdaKeepsTheInterfaces",
+            "Effect": "Allow",
+            "Action": [
+                "ec2:CreateNetworkInterface",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSubnets",
+                "ec2:DeleteNetworkInterface",
+                "ec2:AssignPrivateIpAddresses",
+                "ec2:UnassignPrivateIpAddresses",
+            ],
+            "Resource": "*",
+        },
+        {
+            "Sid": "TheCodeItselfDoesNot",
+            "Effect": "Deny",
+            "Action": "ec2:*",
+            "Resource": "*",
+            "Condition": { "Null": { "lambda:SourceFunctionArn": "false" } },
+        },
+    ]);
+    assert_eq!(policy["Properties"]["PolicyDocument"]["Statement"], expected);
+}
+
+#[test]
+fn each_route_asks_for_the_scope_of_what_it_does() {
+    let mut routes = 0;
+    for (name, route) in resources("template.yaml").unwrap() {
+        if route["Type"] != "AWS::ApiGatewayV2::Route" {
+            continue;
+        }
+        let properties = &route["Properties"];
+        let key = properties["RouteKey"].as_str().unwrap();
+        let path = key.split_once(" /v1/").unwrap().1;
+        let scope = match path.split('/').next().unwrap() {
+            "state-changes" => "StateChangesScope",
+            "notifications" => "NotificationsScope",
+            "clients" => "ClientsScope",
+            _ => panic!("{name} is a route that has no scope yet: {key}"),
+        };
+        let scopes = json!([format!("Has{scope}"), [format!("Jwt{scope}")], "AWS::NoValue"]);
+        assert_eq!(properties["AuthorizationScopes"], scopes, "{name}");
+        assert_eq!(properties["AuthorizationType"], json!(["UsesTokens", "JWT", "AWS_IAM"]), "{name}");
+        assert_eq!(
+            properties["AuthorizerId"],
+            json!(["UsesTokens", "TokenAuthorizer", "AWS::NoValue"]),
+            "{name}"
+        );
+        routes += 1;
+    }
+    assert_eq!(routes, 5);
 }
 
 #[test]
@@ -294,13 +398,8 @@ fn no_role_is_shared_and_each_statement_says_why_it_is_there() {
     }
     for path in templates().unwrap() {
         for (name, resource) in resources(&path).unwrap() {
-            let properties = &resource["Properties"];
-            let policies = list(&properties["Policies"]);
-            let documents = policies.iter().map(|policy| &policy["PolicyDocument"]).chain(
-                ["AssumeRolePolicyDocument", "PolicyDocument", "KeyPolicy"].map(|key| &properties[key]),
-            );
             let mut sids = BTreeSet::new();
-            for statement in documents.filter(|one| one.is_object()).flat_map(|one| list(&one["Statement"])) {
+            for statement in every_statement(&resource) {
                 let sid = statement["Sid"].as_str().unwrap_or_default().to_owned();
                 // More than one word, each with a capital.
                 let words = sid.chars().filter(char::is_ascii_uppercase).count();
@@ -311,17 +410,42 @@ fn no_role_is_shared_and_each_statement_says_why_it_is_there() {
     }
 }
 
+/// Every statement of a role, a policy, a queue, a bucket, an endpoint or a key.
+fn every_statement(resource: &Value) -> Vec<Value> {
+    let properties = &resource["Properties"];
+    let inline = list(&properties["Policies"]);
+    let documents = inline
+        .iter()
+        .map(|policy| &policy["PolicyDocument"])
+        .chain(["AssumeRolePolicyDocument", "PolicyDocument", "KeyPolicy"].map(|key| &properties[key]));
+    let statements = documents.filter(|one| one.is_object()).flat_map(|one| list(&one["Statement"]));
+    statements.map(unconditional).collect()
+}
+
 #[test]
 fn every_wildcard_has_its_reason_beside_it() {
+    let (mut found, mut missing) = (0, BTreeSet::new());
     for path in templates().unwrap() {
         let text = read_to_string(file(&path).unwrap()).unwrap();
         let lines: Vec<_> = text.lines().map(str::trim).collect();
-        let wild =
-            |line: &&str| *line == r#"Resource: "*""# || line.starts_with("Action:") && line.ends_with(":*");
-        for (at, line) in lines.iter().enumerate().filter(|(_, line)| wild(line)) {
-            let sid = lines[..at].iter().rposition(|line| line.starts_with("- Sid:")).unwrap();
-            let denies = lines[sid..at].contains(&"Effect: Deny");
-            assert!(denies || lines[sid - 1].starts_with('#'), "{path}, line {}: {line}", at + 1);
+        for (name, resource) in resources(&path).unwrap() {
+            for statement in every_statement(&resource).iter().filter(|one| is_wild(one)) {
+                let sid = format!("- Sid: {}", statement["Sid"].as_str().unwrap());
+                let mut at = lines.iter().enumerate().filter(|(_, line)| **line == sid).peekable();
+                assert!(at.peek().is_some(), "{path} has no line {sid:?}");
+                let without = at.filter(|(at, _)| !lines[at - 1].starts_with('#'));
+                missing
+                    .extend(without.map(|(at, _)| format!("{path}, line {}: {name}: {statement}", at + 1)));
+                found += 1;
+            }
         }
     }
+    assert!(missing.is_empty(), "no reason is given: {missing:#?}");
+    assert!(found > 10, "{found}");
+}
+
+/// Says whether a statement allows more than it spells out. What one that denies leaves out would be the danger.
+fn is_wild(statement: &Value) -> bool {
+    let wild = |key: &str| statement[key].to_string().contains('*');
+    statement["Effect"] != "Deny" && ["Action", "NotAction", "Resource", "NotResource"].into_iter().any(wild)
 }

@@ -113,7 +113,11 @@ async fn what_contradicts_itself_is_refused_with_a_sentence() {
     let cases: [(&[(&str, &str)], &str); 7] = [
         (&[("ApiAuthorization", "JWT")], "JwtIssuer must say whose tokens count"),
         (
-            &[("ApiAuthorization", "JWT"), ("JwtIssuer", "https://login.example/"), ("JwtAudience", "arauto")],
+            &[
+                ("ApiAuthorization", "JWT"),
+                ("JwtIssuer", "https://login.example/"),
+                ("JwtAudience", "arauto"),
+            ],
             "JwtClientsScope must say which tokens may register",
         ),
         (&[("JwtClientsScope", "clients")], "ApiAuthorization is IAM, which no setting of tokens"),
