@@ -8,7 +8,7 @@ use std::fs::{read_dir, read_to_string};
 use regex_lite::Regex;
 use serde_json::Value;
 use tests::contract::file;
-use tests::template::{Template, resources, templates};
+use tests::template::{Template, resources};
 
 fn text(path: &str) -> String {
     read_to_string(file(path).unwrap()).unwrap()
