@@ -113,20 +113,17 @@ impl State {
     }
 
     fn list(&self, prefix: &str, after: &str) -> String {
-        let mut xml = "<ListVersionsResult>".to_owned();
-        for (key, versions) in &self.objects {
-            if !key.starts_with(prefix) || key.as_str() <= after {
-                continue;
-            }
-            for (id, content) in versions.iter().enumerate() {
-                xml += &format!(
+        let asked = self.objects.iter().filter(|(key, _)| key.starts_with(prefix) && key.as_str() > after);
+        let versions = asked.flat_map(|(key, versions)| {
+            versions.iter().enumerate().map(move |(id, content)| {
+                format!(
                     "<Version><Key>{key}</Key><VersionId>{id}</VersionId><Size>{}</Size>\
                      <LastModified>2026-11-23T00:00:{id:02}.000Z</LastModified></Version>",
                     content.len()
-                );
-            }
-        }
-        xml + "</ListVersionsResult>"
+                )
+            })
+        });
+        format!("<ListVersionsResult>{}</ListVersionsResult>", versions.collect::<Vec<_>>().concat())
     }
 
     fn note(&mut self, action: &str, resource: &str) {
