@@ -87,7 +87,9 @@ fn each_stage_sets_parameters_that_the_template_has_and_values_that_it_takes() {
         let parameter = &parameters[name];
         assert!(parameter.is_object(), "{name} is no parameter");
         if let Some(allowed) = parameter["AllowedValues"].as_array() {
-            let takes = allowed.iter().any(|one| one == value || one.to_string() == value);
+            let takes = allowed
+                .iter()
+                .any(|one| one == value || one.as_u64().is_some_and(|number| number.to_string() == value));
             assert!(takes, "{pair}");
         }
     }
