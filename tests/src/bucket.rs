@@ -85,7 +85,7 @@ impl HttpConnector for Bucket {
 
 impl State {
     fn answer(&mut self, request: &HttpRequest) -> HttpResponse {
-        let (path, query) = request.uri().split_once('?').unwrap_or((request.uri(), ""));
+        let (path, query) = request.uri().split_once('?').unwrap_or_else(|| (request.uri(), ""));
         let key = path.split_once("amazonaws.com/").map_or("", |(_, key)| key).to_owned();
         let parameter = |name: &str| {
             let pair = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));

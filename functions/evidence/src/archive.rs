@@ -169,8 +169,8 @@ impl Archive {
     }
 }
 
-/// S3 lists a key's versions from the newest ("ListObjectVersions", Amazon S3 API Reference). It has no other order to go by: its
-/// times are whole seconds here, and the ids of versions are random. Markers come after what they mark.
+/// S3 lists a key's versions from the newest (`ListObjectVersions`, Amazon S3 API Reference). Nothing else tells which is older: the
+/// times are whole seconds, and the ids are random. Markers come after what they mark.
 fn oldest_first(found: Vec<Version>, marked: Vec<Version>, until: Option<&str>) -> Vec<Version> {
     let mut all: Vec<_> = found.into_iter().rev().chain(marked.into_iter().rev()).collect();
     all.retain(|version| until.is_none_or(|until| version.key.as_str() <= until));

@@ -89,7 +89,9 @@ impl Evidence {
             Err(Stopped { left, early, source }) => {
                 tell_early(&early);
                 // Where nothing is known, nothing is said, which the alarm takes for the worst.
-                left.iter().for_each(|left| self.measure(*left));
+                if let Some(left) = left {
+                    self.measure(left);
+                }
                 return Err(source.into());
             }
         };
