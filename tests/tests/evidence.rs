@@ -59,8 +59,11 @@ async fn on_the_stack(world: &World) -> Result<()> {
 
     // The deployed function seals the hour before, in which there was nothing; then two hours pass.
     let answer = world.invoke("EvidenceFunctionName", r#"{"task":"seal"}"#).await?;
-    let sealed: Value = serde_json::from_slice(&answer.body)?;
-    ensure!(sealed["left"] == 0 && sealed["head"].as_str().is_some_and(|head| head.len() == 64), "{sealed}");
+    let answered: Value = serde_json::from_slice(&answer.body)?;
+    ensure!(
+        answered["left"] == 0 && answered["head"].as_str().is_some_and(|head| head.len() == 64),
+        "{answered}"
+    );
     let later = now() + SignedDuration::from_hours(2);
     let sealer = Sealer { archive: archive.clone(), clock: Clock::from_fn(move || later), budget: BUDGET };
     let run = sealer.run().await?;
@@ -110,7 +113,7 @@ async fn wait_for_lines(archive: &Archive, count: usize) -> Result<()> {
         for object in &objects {
             ensure!(hour_of(&object.key).is_some(), "{} lies in no hour", object.key);
             let content = archive.read_all(&object.key, &object.version_id).await?;
-            lines += content.iter().filter(|byte| **byte == b'\n').count();
+            lines += String::from_utf8_lossy(&content).lines().count();
         }
         if lines >= count {
             return Ok(());
@@ -242,7 +245,7 @@ fn batch(sequences: std::ops::Range<usize>) -> Value {
             "eventName": "INSERT",
             "dynamodb": {
                 "ApproximateCreationDateTime": 1_795_348_801.0, "SequenceNumber": at.to_string(),
-                "Keys": { "partition": { "S": &name[..15] }, "notification": { "S": name } },
+                "Keys": { "partition": { "S": name.chars().take(15).collect::<String>() }, "notification": { "S": name } },
                 "NewImage": {
                     "notification": { "S": name }, "status": { "S": "attempting" }, "client_id": { "S": "itp-1" },
                     "endpoint": { "S": "E2" }, "resource_id": { "S": "p".repeat(200) },
