@@ -27,6 +27,8 @@ struct State {
     racing: Option<(String, Vec<u8>)>,
 }
 
+/// More versions than any object here has.
+const MOST: usize = 99;
 const BUCKET: &str = "EvidenceStack.Outputs.BucketArn";
 
 impl Bucket {
@@ -38,6 +40,13 @@ impl Bucket {
     /// Has somebody else put an object just before the next put.
     pub fn put_before_the_next_put(&self, key: &str, content: &[u8]) {
         self.state().racing = Some((key.to_owned(), content.to_vec()));
+    }
+
+    /// Another bucket with the same in it.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let objects = self.state().objects.clone();
+        Self(Arc::new(Mutex::new(State { objects, ..State::default() })))
     }
 
     /// The latest version of an object.
@@ -76,7 +85,7 @@ impl HttpConnector for Bucket {
 
 impl State {
     fn answer(&mut self, request: &HttpRequest) -> HttpResponse {
-        let (path, query) = request.uri().split_once('?').unwrap_or((request.uri(), ""));
+        let (path, query) = request.uri().split_once('?').unwrap_or_else(|| (request.uri(), ""));
         let key = path.split_once("amazonaws.com/").map_or("", |(_, key)| key).to_owned();
         let parameter = |name: &str| {
             let pair = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
@@ -105,20 +114,22 @@ impl State {
             }
             _ => {
                 self.note("s3:GetObjectVersion", &objects);
-                let version: usize = parameter("versionId").parse().unwrap_or_default();
+                let version = MOST - parameter("versionId").parse().unwrap_or(MOST);
                 let content = self.objects.get(&key).and_then(|versions| versions.get(version));
                 content.map_or_else(|| answer(404, b""), |content| answer(200, content))
             }
         }
     }
 
+    /// From the newest, as S3 does; all within one second, and with ids that do not tell which is older.
     fn list(&self, prefix: &str, after: &str) -> String {
         let asked = self.objects.iter().filter(|(key, _)| key.starts_with(prefix) && key.as_str() > after);
         let versions = asked.flat_map(|(key, versions)| {
-            versions.iter().enumerate().map(move |(id, content)| {
+            versions.iter().enumerate().rev().map(move |(at, content)| {
+                let id = MOST - at;
                 format!(
                     "<Version><Key>{key}</Key><VersionId>{id}</VersionId><Size>{}</Size>\
-                     <LastModified>2026-11-23T00:00:{id:02}.000Z</LastModified></Version>",
+                     <LastModified>2026-11-23T00:00:00.000Z</LastModified></Version>",
                     content.len()
                 )
             })

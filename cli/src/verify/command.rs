@@ -124,7 +124,8 @@ fn write(out: &mut impl Write, report: &Report, source: &Source) -> io::Result<(
     if count == 0 {
         return writeln!(
             out,
-            "\nProven: all that is sealed is there and unchanged, and no record is missing."
+            "\nProven: nothing that was sealed was changed or removed. No record is missing between the first and the last that \
+             there are of a notification."
         );
     }
     writeln!(out, "\nNot proven, {count} found:")?;

@@ -91,7 +91,9 @@ impl Wrong {
             Self::TooManyAttempts => "there is an attempt too many",
             Self::AttemptAfterDelivery => "an attempt began after one that was delivered",
             Self::AttemptNeverEnded => "an attempt began and never ended",
-            Self::LedgerTampered => "somebody changed or deleted the notification's row of the ledger",
+            Self::LedgerTampered => {
+                "somebody changed or deleted the notification's row of the ledger by hand"
+            }
             Self::LedgerUnreadable => "the notification's row of the ledger could not be read",
         }
     }

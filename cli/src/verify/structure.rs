@@ -23,6 +23,8 @@ const DIGITS: usize = 40;
 
 const DELIVERED: &str = "delivered";
 const INTERRUPTED: &str = "interrupted";
+/// Nothing was sent, for a fault of ours: the attempt is taken back, and begins again under another interaction id.
+const TAKEN_BACK: &str = "signing_unavailable";
 
 /// Takes records in about the order in which they were written, and judges each notification once.
 #[derive(Debug)]
@@ -51,7 +53,7 @@ struct Story {
     is_cut: bool,
 }
 
-/// What is kept of a record: some eighty bytes, as a month may have as many million.
+/// What is kept of a record: some hundred bytes, as a month may have as many million.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct Seen {
     sequence: [u8; DIGITS],
@@ -60,12 +62,17 @@ struct Seen {
     end: End,
     interaction: u64,
     content: u64,
+    /// In seconds.
+    recorded_at: i64,
+    /// In seconds.
+    expires_at: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum End {
     Delivered,
     Interrupted,
+    TakenBack,
     Other,
 }
 
@@ -102,10 +109,13 @@ impl Structure {
             end: match attempt.and_then(|attempt| attempt.outcome.as_deref()) {
                 Some(DELIVERED) => End::Delivered,
                 Some(INTERRUPTED) => End::Interrupted,
+                Some(TAKEN_BACK) => End::TakenBack,
                 _ => End::Other,
             },
             interaction: hash(&attempt.map(|attempt| &attempt.interaction_id)),
             content: hash(&record.to_line()),
+            recorded_at: record.recorded_at.as_second(),
+            expires_at: record.expires_at.map(Timestamp::as_second),
         };
         if self.records == 0 && self.begins {
             self.from = self.from.max(record.recorded_at);
@@ -180,17 +190,20 @@ pub struct Judged {
 impl Story {
     fn has_ended(&self) -> bool {
         self.seen.iter().any(|seen| match seen.kind {
-            Kind::AttemptEnded => seen.end == End::Delivered || seen.attempt == AttemptNumber::MOST,
+            Kind::AttemptEnded => is_last(seen),
             Kind::NotificationEnded | Kind::RowExpired | Kind::RowRemoved => true,
-            Kind::AttemptBegan | Kind::AttemptErased | Kind::NotificationReopened | Kind::RowUnreadable => {
-                false
-            }
+            Kind::AttemptBegan
+            | Kind::AttemptErased
+            | Kind::NotificationReopened
+            | Kind::RowRewritten
+            | Kind::ExpiryShortened
+            | Kind::RowUnreadable => false,
         })
     }
 
     /// Plays the writes in their order. What the ledger's conditions rule out is wrong, or its record was removed.
     fn judge(&mut self, name: u128, until: Timestamp) -> Vec<Finding> {
-        self.seen.sort_by_key(|seen| (seen.sequence, seen.attempt, seen.kind == Kind::AttemptEnded));
+        self.seen.sort_by_key(|seen| (seen.sequence, rank(seen)));
         let mut play = Play { name, is_cut: self.is_cut, ..Play::default() };
         for seen in &self.seen {
             play.next(seen);
@@ -214,6 +227,8 @@ struct Play {
     attempts: [Course; AttemptNumber::MOST as usize],
     is_over: bool,
     is_delivered: bool,
+    /// When the row may be forgotten, as the last write that may say so said it, and the number of that write.
+    expires: Option<([u8; DIGITS], i64)>,
     findings: Vec<Finding>,
 }
 
@@ -228,21 +243,45 @@ impl Play {
         match seen.kind {
             Kind::AttemptBegan => self.began(seen),
             Kind::AttemptEnded => self.ended(seen),
-            Kind::NotificationEnded => self.is_over = true,
-            Kind::RowExpired => (self.is_over, self.is_cut) = (true, true),
-            Kind::AttemptErased | Kind::NotificationReopened | Kind::RowRemoved => {
+            Kind::NotificationEnded => {
+                self.expires(seen);
+                self.is_over = true;
+            }
+            Kind::RowExpired => {
+                let may = [self.expires.map(|(_, at)| at), seen.expires_at].into_iter().flatten().max();
+                if may.is_some_and(|may| seen.recorded_at < may) {
+                    self.wrong(Wrong::LedgerTampered, "it expired sooner than it may");
+                }
+                (self.is_over, self.is_cut) = (true, true);
+            }
+            // The write that began an attempt brings the retention that is deployed now, which may be shorter.
+            Kind::ExpiryShortened if self.expires.is_some_and(|(write, _)| write == seen.sequence) => {}
+            Kind::AttemptErased
+            | Kind::NotificationReopened
+            | Kind::RowRewritten
+            | Kind::ExpiryShortened
+            | Kind::RowRemoved => {
                 self.wrong(Wrong::LedgerTampered, seen.kind.as_str());
             }
             Kind::RowUnreadable => self.wrong(Wrong::LedgerUnreadable, ""),
         }
     }
 
+    fn expires(&mut self, seen: &Seen) {
+        if let Some(at) = seen.expires_at {
+            self.expires = Some((seen.sequence, at));
+        }
+    }
+
     fn began(&mut self, seen: &Seen) {
+        self.expires(seen);
         let number = seen.attempt;
         let Some(course) = self.course(number) else {
             return self.wrong(Wrong::TooManyAttempts, format!("attempt {number}"));
         };
+        let taken_back = course.end == Some(End::TakenBack);
         match course.began {
+            Some(other) if taken_back && other != seen.interaction => course.end = None,
             None => {}
             Some(other) if other == seen.interaction => {
                 return self.wrong(Wrong::RecordRewritten, format!("attempt {number}"));
@@ -259,7 +298,7 @@ impl Play {
             if before.began.is_none() {
                 self.wrong(Wrong::RecordMissing, format!("that attempt {before_number} began"));
             }
-            if before.end.is_none() {
+            if matches!(before.end, None | Some(End::TakenBack)) {
                 self.wrong(Wrong::RecordMissing, format!("that attempt {before_number} ended"));
             }
         }
@@ -287,7 +326,7 @@ impl Play {
             self.wrong(Wrong::RecordRewritten, format!("attempt {number}"));
         }
         self.is_delivered |= seen.end == End::Delivered;
-        self.is_over |= self.is_delivered || number == AttemptNumber::MOST;
+        self.is_over |= is_last(seen);
     }
 
     fn course(&mut self, number: u8) -> Option<&mut Course> {
@@ -297,6 +336,16 @@ impl Play {
     fn wrong(&mut self, code: Wrong, detail: impl Into<String>) {
         self.findings.push(Finding::new(code, format!("{:032x}", self.name), detail));
     }
+}
+
+/// The records of one write are of attempts, in their order, or follow from them.
+fn rank(seen: &Seen) -> (bool, u8, bool) {
+    (seen.attempt == 0, seen.attempt, seen.kind == Kind::AttemptEnded)
+}
+
+/// Whether the notification has ended with this end of an attempt.
+fn is_last(seen: &Seen) -> bool {
+    seen.end == End::Delivered || seen.attempt == AttemptNumber::MOST && seen.end != End::TakenBack
 }
 
 /// Aligns a number at its last digit, so that texts compare as numbers do.

@@ -36,6 +36,7 @@ fn record(name: u128, attempt: u8, outcome: Option<&str>, at: Timestamp) -> Reco
         event_instant: None,
         accepted_at: Some(hour(0).start() + SignedDuration::from_mins(20)),
         replay_of: None,
+        expires_at: Some(hour(24 * 180).start()),
         attempt: Some(Attempt {
             number: attempt,
             interaction_id: format!("interaction-{name}-{attempt}"),
@@ -307,6 +308,75 @@ fn what_the_ledger_does_not_allow_is_found() {
     };
     removed.push(row);
     assert_eq!(wrongs(&removed), [Wrong::LedgerTampered]);
+}
+
+/// A record of the row alone, after all others.
+fn of_row(kind: Kind, at: Timestamp) -> Record {
+    let like = three().remove(5);
+    Record { kind, sequence: at.as_millisecond().to_string(), recorded_at: at, attempt: None, ..like }
+}
+
+#[test]
+fn a_row_that_expires_when_it_may_is_no_fault_and_one_that_expires_sooner_is() {
+    let expired = |at: Timestamp, expires_at: Timestamp| {
+        let mut records = three();
+        records.push(Record { expires_at: Some(expires_at), ..of_row(Kind::RowExpired, at) });
+        wrongs(&records)
+    };
+    let (soon, may) = (hour(80).start(), hour(24 * 180).start());
+    assert_eq!(expired(may, may), []);
+    // Somebody made it say that it may go, and it went.
+    assert_eq!(expired(soon, soon), [Wrong::LedgerTampered]);
+    // Without the records before it, the row's own word remains.
+    let alone = Record { accepted_at: Some(hour(-5).start()), ..of_row(Kind::RowExpired, soon) };
+    assert_eq!(wrongs(&[alone]), [Wrong::LedgerTampered]);
+}
+
+#[test]
+fn an_expiry_is_shortened_by_hand_or_by_an_attempt_under_a_shorter_retention() {
+    let shorter = Some(hour(24 * 30).start());
+    let shortened = |at| Record { expires_at: shorter, ..of_row(Kind::ExpiryShortened, at) };
+    let mut records = three();
+    records.push(shortened(hour(1).start()));
+    assert_eq!(wrongs(&records), [Wrong::LedgerTampered]);
+    let mut records = three();
+    for record in &mut records[2..] {
+        record.expires_at = shorter;
+    }
+    records.push(shortened(records[2].recorded_at));
+    records.push(Record { expires_at: shorter, ..of_row(Kind::RowExpired, hour(24 * 30).start()) });
+    assert_eq!(wrongs(&records), []);
+}
+
+#[test]
+fn a_row_that_was_rewritten_is_found() {
+    let mut records = three();
+    records.push(of_row(Kind::RowRewritten, hour(1).start()));
+    assert_eq!(wrongs(&records), [Wrong::LedgerTampered]);
+}
+
+#[test]
+fn an_attempt_that_was_taken_back_may_begin_again_under_another_name_and_must_before_the_next() {
+    let start = hour(0).start() + SignedDuration::from_mins(20);
+    for attempt in 1..=3_u8 {
+        let mut outcomes = vec!["timeout"; usize::from(attempt)];
+        outcomes[usize::from(attempt) - 1] = "signing_unavailable";
+        let mut records = story(7, &outcomes, start);
+        assert_eq!(wrongs(&records), []);
+        let again = start + SignedDuration::from_mins(30);
+        for (outcome, seconds) in [(None, 0), (Some("delivered"), 1)] {
+            let mut record = record(7, attempt, outcome, again + SignedDuration::from_secs(seconds));
+            record.attempt.as_mut().unwrap().interaction_id += "-again";
+            records.push(record);
+        }
+        assert_eq!(wrongs(&records), [], "attempt {attempt}");
+    }
+    let skipped = story(7, &["signing_unavailable", "delivered"], start);
+    assert_eq!(wrongs(&skipped), [Wrong::RecordMissing]);
+    // Under the same name it is no other attempt.
+    let mut same = story(7, &["signing_unavailable"], start);
+    same.extend(story(7, &["delivered"], start + SignedDuration::from_mins(30)));
+    assert!(wrongs(&same).contains(&Wrong::RecordRewritten));
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl Archive {
         after: &str,
         until: Option<&str>,
     ) -> Result<Vec<Version>, ArchiveError> {
-        let mut found = Vec::new();
+        let (mut found, mut marked) = (Vec::new(), Vec::new());
         let (mut key_marker, mut version_marker) =
             (Some(after.to_owned()).filter(|key| !key.is_empty()), None);
         loop {
@@ -89,7 +89,7 @@ impl Archive {
                     is_delete_marker: false,
                 })
             }));
-            found.extend(markers.into_iter().filter_map(|marker| {
+            marked.extend(markers.into_iter().filter_map(|marker| {
                 Some(Version {
                     key: marker.key?,
                     put_at: instant(marker.last_modified.as_ref()),
@@ -105,9 +105,7 @@ impl Archive {
             }
             version_marker = page.next_version_id_marker;
         }
-        found.retain(|version| until.is_none_or(|until| version.key.as_str() <= until));
-        found.sort();
-        Ok(found)
+        Ok(oldest_first(found, marked, until))
     }
 
     /// Reads a version piece by piece.
@@ -169,6 +167,15 @@ impl Archive {
             Err(error) => Err(ArchiveError::new("write", key, &error)),
         }
     }
+}
+
+/// S3 lists a key's versions from the newest (`ListObjectVersions`, Amazon S3 API Reference). Nothing else tells which is older: the
+/// times are whole seconds, and the ids are random. Markers come after what they mark.
+fn oldest_first(found: Vec<Version>, marked: Vec<Version>, until: Option<&str>) -> Vec<Version> {
+    let mut all: Vec<_> = found.into_iter().rev().chain(marked.into_iter().rev()).collect();
+    all.retain(|version| until.is_none_or(|until| version.key.as_str() <= until));
+    all.sort_by(|one, other| one.key.cmp(&other.key));
+    all
 }
 
 /// There is one already, or somebody is just putting one.

@@ -8,8 +8,9 @@ use bytes::Bytes;
 /// Lines in one Firehose record. Far below the 1,000 KiB that one may have ("Amazon Data Firehose Quota"): of a record that was
 /// refused, all is sent again.
 const RECORD_BYTES: usize = 256 * 1024;
-/// Firehose records in one call: with the above, 3 MiB of the 4 MiB and 12 of the 500 that there may be.
-pub(crate) const CALL_RECORDS: usize = 12;
+/// Firehose records in one call, of the 500 that there may be. A call has 4 MiB at most, and its body is JSON with the content in
+/// base64, a third more: 2.7 MiB of full records. Twelve would be 4 MiB, with nothing left for what is around them.
+pub(crate) const CALL_RECORDS: usize = 8;
 
 /// Lines that go into one Firehose record.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -39,6 +40,12 @@ pub fn pack(lines: impl IntoIterator<Item = (String, String)>) -> Vec<Blob> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_of_full_records_fits_in_base64_too() {
+        let encoded = CALL_RECORDS * RECORD_BYTES.div_ceil(3) * 4;
+        assert!(encoded + CALL_RECORDS * 100 + 1024 < 4 * 1024 * 1024, "{encoded}");
+    }
 
     #[test]
     fn lines_share_a_record_until_it_is_full_and_none_is_lost_or_out_of_order() {

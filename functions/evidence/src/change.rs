@@ -1,5 +1,9 @@
 //! What a change of the ledger says of attempts: the row before it, compared with the row after it.
 
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use serde_json::Value;
 use webhook::aws::LedgerReader;
 use webhook::delivery::{AttemptShown, NotificationShown, Status};
 
@@ -26,8 +30,11 @@ pub fn records(change: &Change) -> Vec<Record> {
     let images = &change.dynamodb;
     let new = images.new_image.as_ref().and_then(|image| LedgerReader::shown(&row(image)));
     let old = images.old_image.as_ref().map(|image| LedgerReader::shown(&row(image)));
+    let unreadable = || of_notification(change, Kind::RowUnreadable, None);
     match (new, old) {
-        (None, _) | (_, Some(None)) => vec![of_notification(change, Kind::RowUnreadable, None)],
+        (None, _) => vec![unreadable()],
+        // What the row says now is kept, whatever it said before.
+        (Some(new), Some(None)) => [vec![unreadable()], compare(change, None, &new)].concat(),
         (Some(new), None) => compare(change, None, &new),
         (Some(new), Some(Some(old))) => compare(change, Some(&old), &new),
     }
@@ -64,7 +71,22 @@ fn compare(change: &Change, old: Option<&NotificationShown>, new: &NotificationS
             records.push(of_notification(change, Kind::NotificationReopened, Some(new)));
         }
     }
+    if records.is_empty() && old.is_some_and(|old| old != new) {
+        records.push(of_notification(change, Kind::RowRewritten, Some(new)));
+    }
+    let images = &change.dynamodb;
+    if let (Some(was), is) = (expiry(images.old_image.as_ref()), expiry(images.new_image.as_ref()))
+        && is.is_some_and(|is| is < was)
+    {
+        records.push(of_notification(change, Kind::ExpiryShortened, Some(new)));
+    }
     records
+}
+
+/// When DynamoDB may delete the row. The ledger's reader does not show it.
+fn expiry(image: Option<&HashMap<String, Value>>) -> Option<Timestamp> {
+    let seconds = image?.get("expires_at")?.get("N")?.as_str()?.parse().ok()?;
+    Timestamp::from_second(seconds).ok()
 }
 
 fn has_ended(status: &str) -> bool {
@@ -128,13 +150,14 @@ fn of_notification(change: &Change, kind: Kind, shown: Option<&NotificationShown
         event_instant: shown.map(|shown| shown.event_instant.clone()),
         accepted_at: shown.and_then(|shown| shown.accepted_at),
         replay_of: shown.and_then(|shown| shown.replay_of.clone()),
+        expires_at: expiry(images.new_image.as_ref().or(images.old_image.as_ref())),
         attempt: None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -241,6 +264,91 @@ mod tests {
         assert_eq!(kinds(&records(&change("REMOVE", Some(delivered()), None))), ["row_removed"]);
         let rewritten = image("delivered", &[attempt(1, Some(("delivered", 202))), two.clone()]);
         assert_eq!(kinds(&records(&change("MODIFY", Some(delivered()), Some(rewritten)))), ["attempt_ended"]);
+    }
+
+    #[test]
+    fn whatever_is_shown_of_a_row_leaves_a_record_when_it_is_rewritten() {
+        let ended = || {
+            let mut row = image("delivered", &[attempt(1, Some(("delivered", 202)))]);
+            row["accepted_at"] = json!({ "N": "1795348799000" });
+            row
+        };
+        assert_eq!(records(&change("MODIFY", Some(ended()), Some(ended()))), []);
+        for (name, value) in [
+            ("client_id", json!({ "S": "itp-2" })),
+            ("resource_id", json!({ "S": "p-2" })),
+            ("endpoint", json!({ "S": "E3" })),
+            ("event_instant", json!({ "S": "2026-11-22T12:00:01Z" })),
+            ("accepted_at", json!({ "N": "1795348799001" })),
+            ("reason", json!({ "S": "receiver_removed" })),
+            ("replay_of", json!({ "S": "339c89c7469c6be05b1f0d2a97c3e482" })),
+            ("status", json!({ "S": "undelivered" })),
+        ] {
+            let mut new = ended();
+            new[name] = value;
+            let records = records(&change("MODIFY", Some(ended()), Some(new)));
+            let expected = if name == "status" { "notification_ended" } else { "row_rewritten" };
+            assert_eq!(kinds(&records), [expected], "{name}");
+        }
+        // The host stays the same.
+        let mut new = ended();
+        new["attempt_1"]["M"]["base_uri"] = json!({ "S": "https://itp.example:8443/other" });
+        assert_eq!(kinds(&records(&change("MODIFY", Some(ended()), Some(new)))), ["row_rewritten"]);
+    }
+
+    #[test]
+    fn an_expiry_that_is_moved_forward_leaves_a_record_and_a_later_one_does_not() {
+        let expiring = |attempts: &[Value], at: &str| {
+            let mut row = image("waiting", attempts);
+            row["expires_at"] = json!({ "N": at });
+            row
+        };
+        let (one, two) = (attempt(1, Some(("timeout", 504))), attempt(2, None));
+        let first = std::slice::from_ref(&one);
+        let shortened = |new| records(&change("MODIFY", Some(expiring(first, "1953028800")), Some(new)));
+        let records = shortened(expiring(first, "1795348900"));
+        assert_eq!(kinds(&records), ["expiry_shortened"]);
+        assert_eq!(records[0].expires_at.unwrap().to_string(), "2026-11-22T12:01:40Z");
+        assert_eq!(shortened(expiring(first, "1953028801")), []);
+        // With an attempt that begins, the retention of a new deployment comes into the row.
+        let both = shortened(expiring(&[one.clone(), two], "1953028799"));
+        assert_eq!(kinds(&both), ["attempt_began", "expiry_shortened"]);
+    }
+
+    #[test]
+    fn a_row_that_could_not_be_read_before_does_not_hide_what_it_says_now() {
+        let new = image("delivered", &[attempt(1, Some(("delivered", 202)))]);
+        let records = records(&change("MODIFY", Some(json!({})), Some(new)));
+        assert_eq!(kinds(&records), ["row_unreadable", "attempt_began", "attempt_ended"]);
+    }
+
+    #[test]
+    fn an_attempt_that_was_taken_back_ends_and_begins_again_under_another_name() {
+        let taken_back = attempt(1, Some(("signing_unavailable", 0)));
+        let (before, after) =
+            (image("attempting", &[attempt(1, None)]), image("waiting", std::slice::from_ref(&taken_back)));
+        let ended = records(&change("MODIFY", Some(before), Some(after.clone())));
+        assert_eq!(kinds(&ended), ["attempt_ended"]);
+        assert_eq!(ended[0].notification_status.as_deref(), Some("waiting"));
+        let mut again = attempt(1, None);
+        again["M"]["interaction_id"] = json!({ "S": "339c89c7-469c-46be-a882-45a01e824cd9" });
+        let began = records(&change("MODIFY", Some(after), Some(image("attempting", &[again]))));
+        assert_eq!(kinds(&began), ["attempt_began"]);
+    }
+
+    #[test]
+    fn a_change_that_does_not_look_as_documented_becomes_a_record_with_its_number() {
+        let odd = json!({
+            "eventName": "MODIFY",
+            "dynamodb": {
+                "ApproximateCreationDateTime": "yesterday", "SequenceNumber": "100000000004",
+                "Keys": { "partition": { "S": "339c89c7469c6be" }, "notification": { "S": NAME } },
+            },
+        });
+        let found = records(&Change::read(&odd));
+        assert_eq!(kinds(&found), ["row_unreadable"]);
+        assert_eq!((found[0].sequence.as_str(), found[0].notification_id.as_str()), ("100000000004", NAME));
+        assert_eq!(kinds(&records(&Change::read(&json!("?")))), ["row_unreadable"]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod stream;
 
 use serde_json::{Value, json};
 use thiserror::Error;
+use webhook::delivery::Hour;
 use webhook::edge::Clock;
 use webhook::telemetry::{Chain, Metrics, Unit};
 
@@ -21,8 +22,8 @@ pub use change::records;
 pub use firehose::{Firehose, PutError};
 pub use record::{Attempt, Kind, Record};
 pub use seal::{ATTEMPTS, Digest, Entry, Hasher, ParseDigestError, SEALS, Seal, Sealed, hour_of, prefix};
-pub use sealer::{BUDGET, LATE_HOURS, Run, SETTLES, SealError, Sealer, last_over};
-pub use stream::{Change, StreamEvent};
+pub use sealer::{BUDGET, LATE_HOURS, Run, SETTLES, SealError, Sealer, Stopped, last_over};
+pub use stream::Change;
 
 /// How many hours are over and not sealed.
 const HOURS_UNSEALED: &str = "HoursUnsealed";
@@ -43,8 +44,8 @@ pub struct Evidence {
 impl Evidence {
     /// Handles an event: changes of the ledger, or the schedule's `{"task":"seal"}`.
     pub async fn handle(&self, event: Value) -> Result<Value, EventError> {
-        if event.get("Records").is_some() {
-            return Ok(self.keep(&serde_json::from_value(event)?).await);
+        if let Some(changes) = event["Records"].as_array() {
+            return Ok(self.keep(changes).await);
         }
         if event["task"] == "seal" {
             return self.seal().await;
@@ -54,10 +55,10 @@ impl Evidence {
 
     /// Puts the records of changes into Firehose. From the first change that may be missing on, Lambda hands them over again
     /// ("Configuring partial batch response with DynamoDB and Lambda", AWS Lambda Developer Guide).
-    async fn keep(&self, event: &StreamEvent) -> Value {
+    async fn keep(&self, changes: &[Value]) -> Value {
         let mut lines = Vec::new();
-        for change in &event.changes {
-            for record in records(change) {
+        for change in changes.iter().map(Change::read) {
+            for record in records(&change) {
                 if record.kind == Kind::RowUnreadable {
                     tracing::error!(
                         notification_id = record.notification_id,
@@ -83,11 +84,20 @@ impl Evidence {
     }
 
     async fn seal(&self) -> Result<Value, EventError> {
-        let run = self.sealer.run().await?;
+        let run = match self.sealer.run().await {
+            Ok(run) => run,
+            Err(Stopped { left, early, source }) => {
+                tell_early(&early);
+                // Where nothing is known, nothing is said, which the alarm takes for the worst.
+                if let Some(left) = left {
+                    self.measure(left);
+                }
+                return Err(source.into());
+            }
+        };
+        tell_early(&run.early);
+        self.measure(run.left);
         let head = run.head.map(|head| head.to_string()).unwrap_or_default();
-        #[expect(clippy::cast_precision_loss, reason = "hours are few")]
-        let left = run.left as f64;
-        self.metrics.record(self.clock.now(), (HOURS_UNSEALED, left, Unit::Count), &[]);
         // With the head in the log, whoever may change the bucket would have to change the log too.
         tracing::info!(
             hours = run.sealed,
@@ -99,6 +109,22 @@ impl Evidence {
         );
         Ok(json!({ "sealed": run.sealed, "left": run.left, "head": head }))
     }
+
+    fn measure(&self, left: i64) {
+        #[expect(clippy::cast_precision_loss, reason = "hours are few")]
+        let left = left as f64;
+        self.metrics.record(self.clock.now(), (HOURS_UNSEALED, left, Unit::Count), &[]);
+    }
+}
+
+fn tell_early(hours: &[Hour]) {
+    for hour in hours {
+        tracing::error!(
+            hour = %hour,
+            code = "seal_of_the_future",
+            "There is a seal of an hour that is not over, which is not ours; it is passed over."
+        );
+    }
 }
 
 /// An event that could not be handled.
@@ -107,9 +133,6 @@ pub enum EventError {
     /// Nothing that the function is for.
     #[error("the event is neither a batch of the ledger's stream nor the task seal")]
     Unknown,
-    /// A batch that does not look as Lambda documents it.
-    #[error("the batch cannot be read")]
-    Unreadable(#[from] serde_json::Error),
     /// An hour cannot be sealed.
     #[error("the evidence cannot be sealed")]
     Seal(#[from] SealError),

@@ -12,7 +12,7 @@ use webhook::config::{Settings, environment};
 use webhook::edge::Clock;
 use webhook::telemetry::Chain;
 
-/// Three megabytes of records, or a page of a listing, may take longer than the other functions give a call; nobody waits here.
+/// Two megabytes of records, or a page of a listing, may take longer than the other functions give a call; nobody waits here.
 const TRY_TIMEOUT: Duration = Duration::from_secs(10);
 /// A whole call with its tries.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);

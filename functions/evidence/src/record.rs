@@ -40,6 +40,9 @@ pub struct Record {
     /// The undelivered notification that this one replays, if it is a replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay_of: Option<String>,
+    /// When the ledger may forget the notification.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
     /// The attempt, where the record is of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<Attempt>,
@@ -87,6 +90,12 @@ pub enum Kind {
     NotificationEnded,
     /// The notification had ended and no longer has. Nothing of ours does that.
     NotificationReopened,
+    /// What the ledger says of the notification or of an attempt is another, and nothing of the above happened. Nothing of ours does
+    /// that.
+    RowRewritten,
+    /// The ledger may forget the notification sooner than it said before. Beside an attempt that began it comes from a shorter
+    /// retention; by itself, nothing of ours does that.
+    ExpiryShortened,
     /// The ledger forgot the notification, as its retention was over.
     RowExpired,
     /// The notification was deleted from the ledger by somebody. Nothing of ours does that.
@@ -104,6 +113,8 @@ impl Kind {
             Self::AttemptErased => "attempt_erased",
             Self::NotificationEnded => "notification_ended",
             Self::NotificationReopened => "notification_reopened",
+            Self::RowRewritten => "row_rewritten",
+            Self::ExpiryShortened => "expiry_shortened",
             Self::RowExpired => "row_expired",
             Self::RowRemoved => "row_removed",
             Self::RowUnreadable => "row_unreadable",

@@ -31,7 +31,7 @@ pub struct Seal {
     pub sealed_at: Timestamp,
     /// The head of the seal before this one; absent in the first.
     pub previous: Option<Digest>,
-    /// The objects of the hour, by key and version.
+    /// The objects of the hour, by key, and from the oldest version.
     pub entries: Vec<Entry>,
     /// Objects of hours before that came after these were sealed.
     pub late: Vec<Entry>,
@@ -41,17 +41,39 @@ pub struct Seal {
 
 /// One object in a seal.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "Line", into = "Line")]
 pub struct Entry {
     /// What it is.
-    #[serde(flatten)]
     pub object: Sealed,
     /// The chain's value after it.
     pub chain: Digest,
 }
 
+/// An entry as it is stored. `flatten` would do, but serde does not support it beside `deny_unknown_fields`.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    key: String,
+    version_id: String,
+    size: u64,
+    sha256: Digest,
+    chain: Digest,
+}
+
+impl From<Line> for Entry {
+    fn from(Line { key, version_id, size, sha256, chain }: Line) -> Self {
+        Self { object: Sealed { key, version_id, size, sha256 }, chain }
+    }
+}
+
+impl From<Entry> for Line {
+    fn from(Entry { object: Sealed { key, version_id, size, sha256 }, chain }: Entry) -> Self {
+        Self { key, version_id, size, sha256, chain }
+    }
+}
+
 /// What a seal says of an object.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Sealed {
     /// Its key.
     pub key: String,
@@ -313,6 +335,18 @@ mod tests {
         }
         assert_eq!(seal.head.to_string(), chain);
         assert_eq!(seal.check(), Ok(()));
+    }
+
+    #[test]
+    fn a_field_that_is_not_ours_is_refused_in_a_seal_and_in_each_of_its_entries() {
+        let good: serde_json::Value = serde_json::from_slice(&seal(&["a"], &["b"]).to_json()).unwrap();
+        for place in ["", "/entries/0", "/late/0"] {
+            let mut odd = good.clone();
+            odd.pointer_mut(place).unwrap()["note"] = serde_json::json!("x");
+            let error = Seal::from_json(odd.to_string().as_bytes()).unwrap_err();
+            assert!(error.to_string().contains("unknown field"), "{place}: {error}");
+        }
+        assert!(Seal::from_json(good.to_string().as_bytes()).is_ok());
     }
 
     #[test]

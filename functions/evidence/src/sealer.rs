@@ -47,32 +47,70 @@ pub struct Run {
     pub left: i64,
     /// The head after the last seal.
     pub head: Option<Digest>,
+    /// Seals of hours that are not over, none of which we can have put.
+    pub early: Vec<Hour>,
+}
+
+/// A run that could not go on.
+#[derive(Debug, Error)]
+#[error("the sealing stopped")]
+pub struct Stopped {
+    /// How many hours are over since the last good seal; unknown where not even that could be looked for.
+    pub left: Option<i64>,
+    /// Seals of hours that are not over, none of which we can have put.
+    pub early: Vec<Hour>,
+    /// Why.
+    pub source: SealError,
+}
+
+/// How far a run has come.
+#[derive(Debug, Default)]
+struct Course {
+    run: Run,
+    /// The first hour without a good seal.
+    next: Option<Hour>,
+    known: Known,
 }
 
 impl Sealer {
     /// Seals the hours that are over. Repeating it changes nothing.
-    pub async fn run(&self) -> Result<Run, SealError> {
-        let deadline = Instant::now() + self.budget;
+    pub async fn run(&self) -> Result<Run, Stopped> {
         let last_over = last_over(self.clock.now());
-        let mut known = Known::default();
-        let mut run = Run::default();
-        let mut hour = match self.last_seal(last_over).await? {
+        let mut course = Course::default();
+        let done = self.go(last_over, &mut course).await;
+        let Course { mut run, next, .. } = course;
+        let left = next.map(|next| last_over.plus(1).since(next));
+        match done {
+            Ok(()) => {
+                run.left = left.unwrap_or_default();
+                Ok(run)
+            }
+            Err(source) => Err(Stopped { left, early: run.early, source }),
+        }
+    }
+
+    async fn go(&self, last_over: Hour, course: &mut Course) -> Result<(), SealError> {
+        let deadline = Instant::now() + self.budget;
+        let (last, early) = self.last_seal(last_over).await?;
+        course.run.early = early;
+        let mut hour = match last {
             Some(last) => {
-                run.head = Some(self.recall(last, &mut known).await?);
+                self.recall(last, course).await?;
                 last.plus(1)
             }
             None => self.first_hour(last_over).await?,
         };
+        course.next = Some(hour);
         while hour <= last_over && Instant::now() < deadline {
-            let seal = self.seal(hour, run.head, &mut known).await?;
-            run.sealed += 1;
-            run.objects += seal.entries.len() + seal.late.len();
-            run.late += seal.late.len();
-            run.head = Some(seal.head);
+            let seal = self.seal(hour, course.run.head, &mut course.known).await?;
+            course.run.sealed += 1;
+            course.run.objects += seal.entries.len() + seal.late.len();
+            course.run.late += seal.late.len();
+            course.run.head = Some(seal.head);
             hour = hour.plus(1);
+            course.next = Some(hour);
         }
-        run.left = last_over.plus(1).since(hour).max(0);
-        Ok(run)
+        Ok(())
     }
 
     async fn seal(&self, hour: Hour, previous: Option<Digest>, known: &mut Known) -> Result<Seal, SealError> {
@@ -92,27 +130,31 @@ impl Sealer {
         let seal = match self.archive.put_new(&Seal::key(hour), seal.to_json()).await? {
             Put::Done => seal,
             // Two runs at a time: the seal that is there is the one that counts.
-            Put::Existed => {
-                let mut there = self.read_from(hour).await?;
-                there.drain(..).find(|seal| seal.hour == hour).ok_or(SealError::Vanished { hour })?
-            }
+            Put::Existed => self.read_oldest(hour).await?,
         };
-        if seal.previous != previous || seal.check().is_err() {
+        if seal.previous != previous {
             return Err(SealError::Broken { hour });
         }
         known.learn(&seal);
         Ok(seal)
     }
 
-    /// Finds the last hour that is sealed.
-    async fn last_seal(&self, last_over: Hour) -> Result<Option<Hour>, SealError> {
+    /// Finds the last hour that is sealed, and the hours that have a seal though they are not over: one that somebody put far
+    /// ahead must not end the sealing.
+    async fn last_seal(&self, last_over: Hour) -> Result<(Option<Hour>, Vec<Hour>), SealError> {
+        let mut early = vec![];
         for after in [Seal::key(last_over.plus(-RECENT_HOURS)), String::new()] {
-            let seals = self.archive.versions(SEALS, &after, None).await?;
-            if let Some(last) = seals.iter().filter_map(|version| hour_of(&version.key)).max() {
-                return Ok(Some(last));
+            let mut versions = self.archive.versions(SEALS, &after, None).await?;
+            versions.retain(|version| !version.is_delete_marker);
+            let mut hours: Vec<Hour> = versions.iter().filter_map(|version| hour_of(&version.key)).collect();
+            hours.dedup();
+            let sealed = hours.partition_point(|hour| *hour <= last_over);
+            early = hours.split_off(sealed);
+            if let Some(last) = hours.last() {
+                return Ok((Some(*last), early));
             }
         }
-        Ok(None)
+        Ok((None, early))
     }
 
     /// The chain begins with the first object, or with the last hour that is over.
@@ -125,28 +167,37 @@ impl Sealer {
             .map_or(last_over, |first| first.min(last_over)))
     }
 
-    /// Reads the seals in which objects may be that would otherwise be taken for late, and returns the head of the last.
-    async fn recall(&self, last: Hour, known: &mut Known) -> Result<Digest, SealError> {
-        let seals = self.read_from(last.plus(-LATE_HOURS)).await?;
-        for seal in &seals {
-            known.learn(seal);
-        }
-        seals.last().map(|seal| seal.head).ok_or(SealError::Vanished { hour: last })
-    }
-
-    /// Reads the seals of an hour and of all after it, of each the oldest version: nothing may come after it.
-    async fn read_from(&self, hour: Hour) -> Result<Vec<Seal>, SealError> {
-        let versions = self.archive.versions(SEALS, &Seal::key(hour.plus(-1)), None).await?;
-        let mut seals: Vec<Seal> = Vec::new();
-        for version in versions.iter().filter(|version| !version.is_delete_marker) {
-            let Some(hour) = hour_of(&version.key) else { continue };
-            if seals.last().is_some_and(|last| last.hour == hour) {
+    /// Reads the seals in which objects may be that would otherwise be taken for late, and the head of the last.
+    async fn recall(&self, last: Hour, course: &mut Course) -> Result<(), SealError> {
+        let first = last.plus(-LATE_HOURS);
+        let after = Seal::key(first.plus(-1));
+        for version in self.archive.versions(SEALS, &after, Some(&Seal::key(last))).await? {
+            let Some(hour) = hour_of(&version.key).filter(|_| !version.is_delete_marker) else { continue };
+            // Of each the oldest version: nothing may come after it.
+            if course.next == Some(hour.plus(1)) {
                 continue;
             }
-            let json = self.archive.read_all(&version.key, &version.version_id).await?;
-            seals.push(Seal::from_json(&json).map_err(|source| SealError::Unreadable { hour, source })?);
+            course.next = Some(hour);
+            let seal = self.read(hour, &version).await?;
+            course.known.learn(&seal);
+            (course.run.head, course.next) = (Some(seal.head), Some(hour.plus(1)));
         }
-        Ok(seals)
+        if course.next == Some(last.plus(1)) { Ok(()) } else { Err(SealError::Vanished { hour: last }) }
+    }
+
+    /// Reads the seal of an hour, the oldest version.
+    async fn read_oldest(&self, hour: Hour) -> Result<Seal, SealError> {
+        let after = Seal::key(hour.plus(-1));
+        let versions = self.archive.versions(SEALS, &after, Some(&Seal::key(hour))).await?;
+        let mut contents = versions.iter().filter(|version| !version.is_delete_marker);
+        let oldest = contents.find(|version| hour_of(&version.key) == Some(hour));
+        self.read(hour, oldest.ok_or(SealError::Vanished { hour })?).await
+    }
+
+    async fn read(&self, hour: Hour, version: &Version) -> Result<Seal, SealError> {
+        let json = self.archive.read_all(&version.key, &version.version_id).await?;
+        let seal = Seal::from_json(&json).map_err(|source| SealError::Unreadable { hour, source })?;
+        if seal.hour == hour && seal.check().is_ok() { Ok(seal) } else { Err(SealError::Wrong { hour }) }
     }
 }
 
@@ -177,6 +228,12 @@ pub enum SealError {
         hour: Hour,
         /// What is wrong with it.
         source: serde_json::Error,
+    },
+    /// A seal is of another hour, or its chain is not what is computed of it.
+    #[error("the seal of {hour} cannot be read as one of ours: its chain or its hour is wrong")]
+    Wrong {
+        /// Its hour.
+        hour: Hour,
     },
     /// A seal that was listed is not there.
     #[error("the seal of {hour} was listed and is not there")]

@@ -9,14 +9,6 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Changes of the ledger, those of one notification in their order.
-#[derive(Clone, Debug, Deserialize)]
-pub struct StreamEvent {
-    /// The changes.
-    #[serde(rename = "Records")]
-    pub changes: Vec<Change>,
-}
-
 /// One change of one row.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Change {
@@ -28,6 +20,20 @@ pub struct Change {
     pub by: Option<Identity>,
     /// The row before and after.
     pub dynamodb: Images,
+}
+
+impl Change {
+    /// Reads a change. Of one that does not look as AWS documents it, only its number and its key are read: it must neither hold up
+    /// the others of its batch nor go without a trace.
+    pub fn read(value: &Value) -> Self {
+        Self::deserialize(value).unwrap_or_else(|_| {
+            let images = &value["dynamodb"];
+            let keys = HashMap::deserialize(&images["Keys"]).unwrap_or_default();
+            let sequence_number = images["SequenceNumber"].as_str().unwrap_or_default().to_owned();
+            let dynamodb = Images { keys, sequence_number, ..Images::default() };
+            Self { name: String::new(), by: None, dynamodb }
+        })
+    }
 }
 
 /// Who made a change.
