@@ -30,8 +30,7 @@ const WARM_UP: u32 = 2;
 const WARMS_UP: &str = "w-";
 /// How long what was posted last may take to arrive.
 const REST: Duration = Duration::from_secs(5);
-const USAGE: &str =
-    "usage: isolation [--json] [--rounds N] [--seconds N] [--rate N] [--receivers N] [--environments N]";
+const USAGE: &str = "usage: isolation [--json] [--side-by-side] [--rounds N] [--seconds N] [--rate N] [--receivers N] [--environments N]";
 
 /// What is played.
 #[derive(Clone, Copy, Debug)]
