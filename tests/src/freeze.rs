@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use arauto::receiver::{Prefix, Settings, Twin};
+use jiff::SignedDuration;
 
 use crate::lambda::{Deed, OwnQueue, Process, Proxy};
 use crate::world::{PREFIX, World, first_message, tag};
@@ -40,7 +41,17 @@ pub async fn delivers(world: &World) -> Result<()> {
     let received = twin.received();
     let connections: Vec<_> = received.iter().map(|request| request.connection).collect();
     let [first, second, third] = connections[..] else { anyhow::bail!("{connections:?} brought requests") };
-    ensure!(first == second, "a connection that was idle for a second was not used again: {connections:?}");
+    // On a busy machine more than the freeze may lie between two requests; then our clock closes the connection rightly.
+    let idle = received
+        .iter()
+        .zip(received.iter().skip(1))
+        .map(|(a, b)| b.received_at.duration_since(a.received_at))
+        .next();
+    let was_short = idle.is_some_and(|idle| idle < SignedDuration::from_secs(3));
+    ensure!(
+        first == second || !was_short,
+        "a connection that was idle for {idle:?} was not used again: {connections:?}"
+    );
     ensure!(third != second, "a connection was kept over a freeze that was too long: {connections:?}");
     Ok(())
 }
