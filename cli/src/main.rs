@@ -51,28 +51,8 @@ enum Command {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let command = Cli::parse().command;
-    // What could not be checked is neither proven nor refuted.
-    let failure = match &command {
-        Command::Verify(_) => ExitCode::from(2),
-        Command::Demo(_)
-        | Command::Up(_)
-        | Command::Down(_)
-        | Command::Env(_)
-        | Command::Explain(_)
-        | Command::Outcomes(_)
-        | Command::Call(_)
-        | Command::Register(_)
-        | Command::Receiver(_)
-        | Command::Directory(_)
-        | Command::Statement(_)
-        | Command::Identity(_)
-        | Command::Csr(_)
-        | Command::Show(_)
-        | Command::Undelivered(_)
-        | Command::Replay(_) => ExitCode::FAILURE,
-    };
-    let result = match command {
+    let mut failure = ExitCode::FAILURE;
+    let result = match Cli::parse().command {
         Command::Demo(args) => local::run_demo(args).await,
         Command::Up(args) => local::run_up(args).await.map(|()| true),
         Command::Down(args) => local::run_down(args).await.map(|()| true),
@@ -89,7 +69,11 @@ async fn main() -> ExitCode {
         Command::Show(args) => show::run(args).await.map(|()| true),
         Command::Undelivered(args) => undelivered::run(args).await.map(|()| true),
         Command::Replay(args) => replay::run(args).await,
-        Command::Verify(args) => verify::run(args).await,
+        Command::Verify(args) => {
+            // What could not be checked is neither proven nor refuted.
+            failure = ExitCode::from(2);
+            verify::run(args).await
+        }
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

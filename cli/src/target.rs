@@ -92,7 +92,7 @@ impl EvidenceArgs {
         let stack = local("--bucket").await?;
         let bucket = stack
             .output("EvidenceBucketName")
-            .context("the local stack keeps no evidence: start it with `arauto up --evidence`")?;
+            .context("the local stack was started without evidence: end it with `arauto down`, and start one with `arauto up --evidence`")?;
         Ok(Archive::of(&patient(&stack.sdk_config()), bucket.to_owned()))
     }
 }

@@ -1,5 +1,7 @@
 //! What is written into a request: each field read once, into what an authority would not send back.
 
+use webhook::peer::is_server_id;
+
 /// The states of Brazil, and its federal district (ISO 3166-2:BR).
 const STATES: [&str; 27] = [
     "AC", "AL", "AM", "AP", "BA", "CE", "DF", "ES", "GO", "MA", "MG", "MS", "MT", "PA", "PB", "PE", "PI",
@@ -20,8 +22,8 @@ pub(super) fn state(text: &str) -> Result<String, String> {
 
 /// Reads an id of the Directory, which writes them in lower case.
 pub(super) fn directory_id(text: &str) -> Result<String, String> {
-    let id = uuid::Uuid::try_parse(text).ok().map(|id| id.hyphenated().to_string());
-    id.filter(|id| id == text)
+    is_server_id(text)
+        .then(|| text.to_owned())
         .ok_or_else(|| "expected an id of the Directory, a UUID in lower case with hyphens".to_owned())
 }
 

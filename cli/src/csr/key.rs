@@ -1,8 +1,6 @@
 //! The key that a request is for.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
@@ -10,9 +8,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_kms::types::SigningAlgorithmSpec;
 use rcgen::{KeyPair, PKCS_RSA_SHA256, PublicKeyData as _, SigningKey as _};
 use webhook::aws::{KeyArn, Keys};
-use webhook::telemetry::Chain;
 
-use crate::pki::new_key;
+use crate::pki::{new_key, write_new};
 
 /// Where the key is.
 pub(super) enum Key {
@@ -27,9 +24,7 @@ impl Key {
     pub(super) fn open_or_create(path: &Path) -> Result<(Self, bool)> {
         if !path.try_exists().with_context(|| format!("failed to look for {}", path.display()))? {
             let key = new_key()?;
-            let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-            let written = made.and_then(|mut file| file.write_all(key.serialize_pem().as_bytes()));
-            written.with_context(|| format!("failed to write {}", path.display()))?;
+            write_new(path, &key.serialize_pem(), 0o600)?;
             return Ok((Self::Local(Box::new(key)), true));
         }
         let pem = fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
@@ -42,9 +37,7 @@ impl Key {
     /// Returns the public half, as a `SubjectPublicKeyInfo` in DER.
     pub(super) async fn public(&self) -> Result<Vec<u8>> {
         match self {
-            Self::InKms(keys, arn) => {
-                keys.public_key(arn).await.map_err(|error| anyhow!("{}", Chain(&error)))
-            }
+            Self::InKms(keys, arn) => Ok(keys.public_key(arn).await?),
             Self::Local(key) => Ok(key.subject_public_key_info()),
         }
     }
@@ -54,8 +47,7 @@ impl Key {
         match self {
             Self::InKms(keys, arn) => {
                 let digest = digest(&SHA256, message).as_ref().to_vec();
-                let signed = keys.sign(arn, SigningAlgorithmSpec::RsassaPkcs1V15Sha256, digest).await;
-                signed.map_err(|error| anyhow!("{}", Chain(&error)))
+                Ok(keys.sign(arn, SigningAlgorithmSpec::RsassaPkcs1V15Sha256, digest).await?)
             }
             Self::Local(key) => key.sign(message).context("failed to sign the request"),
         }

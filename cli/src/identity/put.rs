@@ -4,13 +4,12 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use serde_json::json;
 use webhook::aws::{KeyArn, Keys, kms, sdk_config};
 use webhook::edge::Clock;
 use webhook::peer::TrustAnchors;
-use webhook::telemetry::Chain;
 
 use super::certificate::Certificate;
 use super::{document, document_in_kms, open, put_merged, put_trust, server_id};
@@ -71,8 +70,7 @@ pub(super) async fn run(args: PutArgs) -> Result<()> {
         (None, None) => bail!("give --private-key or --kms-key-id"),
     };
     let sdk = sdk_config().await;
-    let identity =
-        open(document.clone(), &Keys::new(kms(&sdk))).await.map_err(|error| anyhow!("{}", Chain(&error)))?;
+    let identity = open(document.clone(), &Keys::new(kms(&sdk))).await?;
     identity.check_validity(Clock::system().now())?;
     let expires = identity.valid_until();
     let warnings = Certificate::first_of(&chain).map(|first| first.warnings()).unwrap_or_default();

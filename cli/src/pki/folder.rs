@@ -152,7 +152,7 @@ impl PkiFiles {
     }
 }
 
-fn write_new(path: &Path, pem: &str, mode: u32) -> Result<()> {
+pub(crate) fn write_new(path: &Path, pem: &str, mode: u32) -> Result<()> {
     OpenOptions::new()
         .write(true)
         .create_new(true)

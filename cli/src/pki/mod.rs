@@ -12,6 +12,7 @@ mod subject;
 
 pub(crate) use self::authority::new_key;
 pub use self::authority::{Authority, Identity, ListSigner, RevocationUrls, Validity};
+pub(crate) use self::folder::write_new;
 pub use self::folder::{PkiFiles, TestPki};
 pub(crate) use self::public::PublicHalf;
 pub use self::subject::{BusinessCategory, ClientSubject};

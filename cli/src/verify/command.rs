@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use evidence::{Digest, last_over};
 use jiff::{Timestamp, civil::Date};
@@ -90,9 +90,11 @@ impl VerifyArgs {
             Some(day) => start(day)?,
             None => Hour::of(to.start()).plus(-24 * DAYS),
         };
-        if from > to || from > last_over(now) {
-            bail!("--from is after --to, or no hour of it is over yet");
-        }
+        ensure!(from <= to, "--from is after --to: the range would be {from} to {to}");
+        ensure!(
+            from <= last_over(now),
+            "no hour from {from} on is over and settled yet: give an earlier --from"
+        );
         Ok(Asked { from, to, heads: self.expect_head.clone(), now })
     }
 }

@@ -27,26 +27,29 @@ impl<F: FnMut(&[u8])> Lines<F> {
     /// Takes a piece. An error says that it cannot be decompressed; what follows it is not looked at.
     pub(super) fn piece(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Some(state) = self.0.take() else { return Ok(()) };
-        let mut state = match state {
-            State::Start(mut first, split) => {
+        self.0 = Some(match state {
+            State::Start(mut first, mut split) => {
                 first.extend_from_slice(bytes);
                 if first.len() < GZIP.len() {
-                    self.0 = Some(State::Start(first, split));
-                    return Ok(());
-                }
-                let mut state = if first.starts_with(&GZIP) {
-                    State::Gzip(Box::new(MultiGzDecoder::new(split)))
+                    State::Start(first, split)
+                } else if first.starts_with(&GZIP) {
+                    let mut decoder = Box::new(MultiGzDecoder::new(split));
+                    decoder.write_all(&first)?;
+                    State::Gzip(decoder)
                 } else {
+                    split.write_all(&first)?;
                     State::Plain(split)
-                };
-                state.write(&first)?;
-                self.0 = Some(state);
-                return Ok(());
+                }
             }
-            state @ (State::Plain(_) | State::Gzip(_)) => state,
-        };
-        state.write(bytes)?;
-        self.0 = Some(state);
+            State::Plain(mut split) => {
+                split.write_all(bytes)?;
+                State::Plain(split)
+            }
+            State::Gzip(mut decoder) => {
+                decoder.write_all(bytes)?;
+                State::Gzip(decoder)
+            }
+        });
         Ok(())
     }
 
@@ -60,16 +63,6 @@ impl<F: FnMut(&[u8])> Lines<F> {
                 Ok(())
             }
             Some(State::Gzip(decoder)) => decoder.finish().map(|mut split| split.end()),
-        }
-    }
-}
-
-impl<F: FnMut(&[u8])> State<F> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Start(..) => Ok(()),
-            Self::Plain(split) => split.write_all(bytes),
-            Self::Gzip(decoder) => decoder.write_all(bytes),
         }
     }
 }

@@ -35,14 +35,7 @@ pub struct Structure {
     begins: bool,
     stories: HashMap<u128, Story>,
     latest: Timestamp,
-    /// How many records there were.
-    pub records: u64,
-    /// How many of them were copies.
-    pub copies: u64,
-    /// How many notifications there were.
-    pub notifications: u64,
-    /// What was wrong.
-    pub findings: Vec<Finding>,
+    judged: Judged,
 }
 
 #[derive(Debug, Default)]
@@ -79,16 +72,7 @@ enum End {
 impl Structure {
     /// Looks at records from this instant on; or, where that is when evidence `begins`, from the first one on.
     pub fn new(from: Timestamp, begins: bool) -> Self {
-        Self {
-            from,
-            begins,
-            stories: HashMap::new(),
-            latest: Timestamp::MIN,
-            records: 0,
-            copies: 0,
-            notifications: 0,
-            findings: vec![],
-        }
+        Self { from, begins, stories: HashMap::new(), latest: Timestamp::MIN, judged: Judged::default() }
     }
 
     /// Takes a record. One whose names are not ours is refused.
@@ -113,17 +97,17 @@ impl Structure {
                 _ => End::Other,
             },
             interaction: hash(&attempt.map(|attempt| &attempt.interaction_id)),
-            content: hash(&record.to_line()),
+            content: hash(record),
             recorded_at: record.recorded_at.as_second(),
             expires_at: record.expires_at.map(Timestamp::as_second),
         };
-        if self.records == 0 && self.begins {
+        if self.judged.records == 0 && self.begins {
             self.from = self.from.max(record.recorded_at);
         }
-        self.records += 1;
+        self.judged.records += 1;
         self.latest = self.latest.max(record.recorded_at);
         let new = || {
-            self.notifications += 1;
+            self.judged.notifications += 1;
             Story::default()
         };
         let story = self.stories.entry(name).or_insert_with(new);
@@ -133,13 +117,17 @@ impl Structure {
             (other.sequence, other.kind, other.attempt) == (seen.sequence, seen.kind, seen.attempt)
         });
         match copy {
-            Some(other) if other.content == seen.content => self.copies += 1,
+            Some(other) if other.content == seen.content => self.judged.copies += 1,
             Some(_) => {
-                self.findings.push(Finding::new(Wrong::RecordContradicted, &record.notification_id, ""));
+                self.judged.findings.push(Finding::new(
+                    Wrong::RecordContradicted,
+                    &record.notification_id,
+                    "",
+                ));
             }
             None => story.seen.push(seen),
         }
-        if self.records.is_multiple_of(TIDY_EVERY) {
+        if self.judged.records.is_multiple_of(TIDY_EVERY) {
             self.tidy();
         }
         Ok(())
@@ -147,23 +135,17 @@ impl Structure {
 
     /// Judges what is left, and returns all that was wrong.
     pub fn finish(mut self, until: Timestamp) -> Judged {
-        let stories = std::mem::take(&mut self.stories);
-        for (name, mut story) in stories {
-            self.findings.extend(story.judge(name, until));
+        for (name, mut story) in self.stories {
+            self.judged.findings.extend(story.judge(name, until));
         }
-        self.findings.sort();
-        Judged {
-            records: self.records,
-            copies: self.copies,
-            notifications: self.notifications,
-            findings: self.findings,
-        }
+        self.judged.findings.sort();
+        self.judged
     }
 
     /// Judges and forgets notifications that ended long ago. One that has not ended is kept, however long that takes.
     fn tidy(&mut self) {
         let before = self.latest - LATE_COPIES;
-        let findings = &mut self.findings;
+        let findings = &mut self.judged.findings;
         self.stories.retain(|name, story| {
             let keep = story.latest >= before || !story.has_ended();
             if !keep {

@@ -71,8 +71,7 @@ impl Report {
 /// Checks evidence. An error means that it could not be checked.
 pub async fn verify(source: &Source, asked: &Asked, mut tell: impl FnMut(&str)) -> Result<Report> {
     let mut report = Report::default();
-    tell("reading the seals");
-    let seals = read_seals(source, asked, &mut report).await?;
+    let seals = read_seals(source, asked, &mut report, &mut tell).await?;
     let in_range = |seal: &&Seal| seal.hour >= asked.from && seal.hour <= asked.to;
     let checked: Vec<&Seal> = seals.iter().filter(in_range).collect();
     let (Some(first), Some(last)) = (checked.first(), checked.last()) else {
@@ -99,7 +98,12 @@ pub async fn verify(source: &Source, asked: &Asked, mut tell: impl FnMut(&str)) 
 }
 
 /// Reads the seals of the range, the one before it, and those after it in which late objects may be.
-async fn read_seals(source: &Source, asked: &Asked, report: &mut Report) -> Result<Vec<Seal>> {
+async fn read_seals(
+    source: &Source,
+    asked: &Asked,
+    report: &mut Report,
+    tell: &mut impl FnMut(&str),
+) -> Result<Vec<Seal>> {
     let (after, until) = (Seal::key(asked.from.plus(-2)), Seal::key(asked.to.plus(LATE_HOURS)));
     let mut by_hour: BTreeMap<Hour, Vec<Version>> = BTreeMap::new();
     for version in source.versions(SEALS, &after, &until).await? {
@@ -108,8 +112,9 @@ async fn read_seals(source: &Source, asked: &Asked, report: &mut Report) -> Resu
             None => report.findings.push(Finding::new(Wrong::ObjectMisplaced, &version.key, "")),
         }
     }
-    let mut seals = Vec::new();
-    for (hour, versions) in by_hour {
+    let (mut seals, count) = (Vec::new(), by_hour.len());
+    for (at, (hour, versions)) in by_hour.into_iter().enumerate() {
+        tell(&format!("seal {} of {count}", at + 1));
         if versions.iter().any(|version| version.is_delete_marker) {
             report.findings.push(Finding::new(Wrong::SealHidden, hour, ""));
         }

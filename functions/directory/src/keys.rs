@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use webhook::aws::{DirectoryTable, DirectoryTableError, Document};
 use webhook::directory::{Environment, Keys, KeysError, Statement, StatementError};
 use webhook::edge::Clock;
-use webhook::telemetry::{Chain, Metrics, Unit};
+use webhook::telemetry::{Chain, Metrics};
 
 use crate::fetch::{FetchError, Fetcher, renew};
 
@@ -96,9 +96,7 @@ impl DirectoryKeys {
     /// Writes how long ago the Directory last said that these are its keys; nothing where there are none, which alarms too.
     pub(crate) async fn measure(&self) {
         let Ok(Some((document, _))) = self.known().await else { return };
-        let now = self.clock.now();
-        let age = now.duration_since(document.fetched_at).as_secs_f64().floor();
-        self.metrics.record(now, ("DirectoryKeysAge", age, Unit::Seconds), &[]);
+        self.metrics.record_age(self.clock.now(), "DirectoryKeysAge", document.fetched_at);
     }
 
     /// Fetches the keys unless that was done within the last minute.

@@ -56,9 +56,7 @@ impl Reconciler {
             self.check_our_servers(list);
         }
         if let Some(listed_at) = listed_at {
-            let now = self.clock.now();
-            let age = now.duration_since(listed_at).as_secs_f64().floor();
-            self.metrics.record(now, ("DirectoryListAge", age, Unit::Seconds), &[]);
+            self.metrics.record_age(self.clock.now(), "DirectoryListAge", listed_at);
         }
         let says = DirectorySays { participants: participants.as_ref(), listed_at, software };
         let found = reconcile(registrations, &says, self.most_percent);

@@ -2,12 +2,13 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::{BoxError, DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use jiff::Timestamp;
 use thiserror::Error;
+use webhook::aws::cause;
 
 use crate::seal::Hasher;
 
@@ -43,17 +44,12 @@ pub enum Put {
 }
 
 impl Archive {
-    /// Uses this bucket.
-    pub fn new(client: Client, bucket: String) -> Self {
-        Self { client, bucket }
-    }
-
     /// Uses this bucket with this configuration. An endpoint of one's own, such as the local stack's, has no host names for
     /// buckets.
     pub fn of(sdk: &SdkConfig, bucket: String) -> Self {
         let mut config = aws_sdk_s3::config::Builder::from(sdk);
         config.set_force_path_style(Some(sdk.endpoint_url().is_some()));
-        Self::new(Client::from_conf(config.build()), bucket)
+        Self { client: Client::from_conf(config.build()), bucket }
     }
 
     /// Lists all versions, delete markers too, of objects whose key begins with `prefix` and comes after `after`, by key and
@@ -77,7 +73,7 @@ impl Archive {
                 .set_version_id_marker(version_marker.take())
                 .send()
                 .await
-                .map_err(|error| ArchiveError::new("list objects", "", &error))?;
+                .map_err(|error| self.failed("list", prefix, cause(error)))?;
             let (versions, markers) =
                 (page.versions.unwrap_or_default(), page.delete_markers.unwrap_or_default());
             found.extend(versions.into_iter().filter_map(|version| {
@@ -123,14 +119,10 @@ impl Archive {
             .set_version_id(Some(version_id).filter(|id| !id.is_empty()).map(str::to_owned))
             .send()
             .await
-            .map_err(|error| ArchiveError::new("read", key, &error))?;
+            .map_err(|error| self.failed("read", key, cause(error)))?;
         let mut body = answer.body;
         while let Some(bytes) = body.next().await {
-            piece(&bytes.map_err(|error| ArchiveError {
-                doing: "read",
-                key: key.to_owned(),
-                source: error.into(),
-            })?);
+            piece(&bytes.map_err(|error| self.failed("read", key, error.into()))?);
         }
         Ok(())
     }
@@ -164,8 +156,12 @@ impl Archive {
         match sent {
             Ok(_) => Ok(Put::Done),
             Err(error) if exists(&error) => Ok(Put::Existed),
-            Err(error) => Err(ArchiveError::new("write", key, &error)),
+            Err(error) => Err(self.failed("write", key, cause(error))),
         }
+    }
+
+    fn failed(&self, doing: &'static str, key: &str, source: BoxError) -> ArchiveError {
+        ArchiveError { doing, key: key.to_owned(), bucket: self.bucket.clone(), source }
     }
 }
 
@@ -189,15 +185,10 @@ fn instant(at: Option<&aws_smithy_types::DateTime>) -> Timestamp {
 
 /// The bucket cannot be used.
 #[derive(Debug, Error)]
-#[error("failed to {doing} {key} in the bucket of evidence")]
+#[error("failed to {doing} {key} in the bucket of evidence {bucket}")]
 pub struct ArchiveError {
     doing: &'static str,
     key: String,
+    bucket: String,
     source: BoxError,
-}
-
-impl ArchiveError {
-    fn new<E: std::error::Error + 'static>(doing: &'static str, key: &str, error: &E) -> Self {
-        Self { doing, key: key.to_owned(), source: format!("{}", DisplayErrorContext(error)).into() }
-    }
 }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use aws_sdk_firehose::Client;
-use aws_sdk_firehose::error::{BoxError, DisplayErrorContext};
+use aws_sdk_firehose::error::BoxError;
 use aws_sdk_firehose::primitives::Blob as Data;
 use aws_sdk_firehose::types::Record;
 use thiserror::Error;
 use tokio::time::sleep;
+use webhook::aws::cause;
 
 use crate::batch::{Blob, CALL_RECORDS};
 
@@ -62,7 +63,7 @@ impl Firehose {
         for blob in blobs {
             call = call.records(Record::builder().data(Data::new(blob.lines.as_ref())).build()?);
         }
-        let answer = call.send().await.map_err(|error| format!("{}", DisplayErrorContext(error)))?;
+        let answer = call.send().await.map_err(cause)?;
         if answer.failed_put_count == 0 {
             return Ok(vec![]);
         }

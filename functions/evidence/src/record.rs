@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What happened, as one write of the ledger said it. Ids, codes, times and addresses only (guarantee G8).
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Record {
     /// The same for every copy of this record: notification, attempt and phase. A copy has the same [`Record::sequence`] too.
     pub id: String,
@@ -49,7 +49,7 @@ pub struct Record {
 }
 
 /// What a record says of an attempt.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Attempt {
     /// Which, 1 to 3.
     pub number: u8,

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use aws_sdk_dynamodb::error::{BoxError, SdkError};
 
 /// Returns what the service said, without the SDK's wrapping: our errors say themselves what was being done.
-pub(super) fn cause<E, R>(error: SdkError<E, R>) -> BoxError
+pub fn cause<E, R>(error: SdkError<E, R>) -> BoxError
 where
     E: Error + Send + Sync + 'static,
     R: Debug + Send + Sync + 'static,

@@ -23,6 +23,9 @@ use super::undelivered::UndeliveredRows;
 use crate::delivery::{AttemptMessage, AttemptNumber, Failure, LEASE, Progress, Status};
 use crate::notification::InteractionId;
 
+/// Holds while the attempt is under way that a write is about.
+const UNDER_WAY: &str = "#status = :attempting AND interaction_id = :id";
+
 /// Writes what happens to notifications.
 #[derive(Clone, Debug)]
 pub struct Ledger {
@@ -150,12 +153,8 @@ impl Ledger {
         record: &AttemptRecord,
     ) -> Result<(), LedgerError> {
         let update = self
-            .update(message)
-            .update_expression(format!("SET #status = :status, {} = :record", record.attribute()))
-            .condition_expression(format!("{}.interaction_id = :id", record.attribute()))
-            .expression_attribute_values(":status", status(Status::Delivered))
-            .expression_attribute_values(":record", record.to_attribute())
-            .expression_attribute_values(":id", text(record.interaction_id));
+            .end(message, record, Status::Delivered, "")
+            .condition_expression(format!("{}.interaction_id = :id", record.attribute()));
         finished("record a delivery", update).await
     }
 
@@ -167,13 +166,9 @@ impl Ledger {
         new: Status,
     ) -> Result<(), LedgerError> {
         let update = self
-            .update(message)
-            .update_expression(format!("SET #status = :status, {} = :record", record.attribute()))
-            .condition_expression("#status = :attempting AND interaction_id = :id")
-            .expression_attribute_values(":status", status(new))
-            .expression_attribute_values(":attempting", status(Status::Attempting))
-            .expression_attribute_values(":record", record.to_attribute())
-            .expression_attribute_values(":id", text(record.interaction_id));
+            .end(message, record, new, "")
+            .condition_expression(UNDER_WAY)
+            .expression_attribute_values(":attempting", status(Status::Attempting));
         finished("record a failure", update).await
     }
 
@@ -185,18 +180,26 @@ impl Ledger {
         record: &AttemptRecord,
     ) -> Result<(), LedgerError> {
         let update = self
-            .update(message)
-            .update_expression(format!(
-                "SET #status = :waiting, attempt = :previous, {} = :record",
-                record.attribute()
-            ))
-            .condition_expression("#status = :attempting AND interaction_id = :id")
-            .expression_attribute_values(":waiting", status(Status::Waiting))
+            .end(message, record, Status::Waiting, ", attempt = :previous")
+            .condition_expression(UNDER_WAY)
             .expression_attribute_values(":attempting", status(Status::Attempting))
-            .expression_attribute_values(":previous", number(i64::from(record.attempt.get()) - 1))
-            .expression_attribute_values(":record", record.to_attribute())
-            .expression_attribute_values(":id", text(record.interaction_id));
+            .expression_attribute_values(":previous", number(i64::from(record.attempt.get()) - 1));
         finished("take an attempt back", update).await
+    }
+
+    /// Writes where the notification stands once an attempt is over, what came of that, and what else the clause sets.
+    fn end(
+        &self,
+        message: &AttemptMessage,
+        record: &AttemptRecord,
+        new: Status,
+        clause: &str,
+    ) -> UpdateItemFluentBuilder {
+        self.update(message)
+            .update_expression(format!("SET #status = :status, {} = :record{clause}", record.attribute()))
+            .expression_attribute_values(":status", status(new))
+            .expression_attribute_values(":record", record.to_attribute())
+            .expression_attribute_values(":id", text(record.interaction_id))
     }
 
     /// Records that an attempt was interrupted, and leaves what its process wrote of it.
@@ -213,7 +216,7 @@ impl Ledger {
                 "SET #status = :status, {0}.ended_at = :ended, {0}.outcome = :outcome",
                 attribute(attempt)
             ))
-            .condition_expression("#status = :attempting AND interaction_id = :id")
+            .condition_expression(UNDER_WAY)
             .expression_attribute_values(":status", status(new))
             .expression_attribute_values(":attempting", status(Status::Attempting))
             .expression_attribute_values(":ended", millis(ended))

@@ -12,6 +12,7 @@ mod secrets;
 mod slow_marks;
 mod undelivered;
 
+pub use cause::cause;
 pub use clients::{CALL_TIMEOUT, dynamodb, kms, sdk_config, secrets_manager, sqs};
 pub use directory_table::{DOCUMENT_LIMIT, DirectoryTable, DirectoryTableError, Document, Read};
 pub use keys::{KeyArn, KeyError, Keys, NotAKeyArn};

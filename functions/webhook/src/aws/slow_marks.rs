@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use jiff::Timestamp;
 
 use super::cause::cause;
+use super::ledger::{millis, number};
 use super::receivers::{KEY, Receivers, ReceiversError, text};
 use crate::delivery::SlowMark;
 use crate::directory::Receiver;
@@ -190,12 +191,4 @@ impl Receivers {
             Err(error) => Err(self.failed("mark a receiver that hangs in", cause(error))),
         }
     }
-}
-
-fn millis(at: Timestamp) -> AttributeValue {
-    number(at.as_millisecond())
-}
-
-fn number(number: i64) -> AttributeValue {
-    AttributeValue::N(number.to_string())
 }

@@ -72,6 +72,12 @@ impl Metrics {
         self.write(now, &context.iter().fold(line, |line, (field, text)| line.beside(field, text)));
     }
 
+    /// Records how many whole seconds ago something was.
+    pub fn record_age(&self, now: Timestamp, name: &'static str, since: Timestamp) {
+        let seconds = now.duration_since(since).as_secs_f64().floor();
+        self.record(now, (name, seconds, Unit::Seconds), &[]);
+    }
+
     /// Counts occurrences of what this stable code says, apart from those of other codes.
     pub fn count(&self, now: Timestamp, name: &'static str, code: &'static str, times: u32) {
         let line = Line::of(&[&[CODE]]).with(name, Unit::Count, &[f64::from(times)]);
