@@ -265,15 +265,8 @@ fn batch(sequences: std::ops::Range<usize>) -> Value {
 async fn nothing_of_a_batch_is_lost_though_firehose_is_down_for_a_while() {
     let stand = Stand::default();
     let firehose = stand.firehose().await;
+    let evidence = Evidence { firehose, ..Bucket::default().evidence(Timestamp::UNIX_EPOCH).await };
     tokio::time::pause();
-    let clock = Clock::from_fn(|| Timestamp::UNIX_EPOCH);
-    let archive = Archive::of(&Aws::default().sdk_config().await, "bucket".to_owned());
-    let evidence = Evidence {
-        firehose,
-        sealer: Sealer { archive, clock: clock.clone(), budget: BUDGET },
-        clock,
-        metrics: Metrics::to("evidence".to_owned(), |_| ()),
-    };
     // The second Firehose record of the first batch is refused to the end, then a whole call is.
     stand.refuses([Refusal::Records(vec![1])]);
     stand.refuses((0..4).map(|_| Refusal::Records(vec![0])));

@@ -192,14 +192,14 @@ mod dispatch {
     use ::dispatch::Dispatch;
     use arauto::local::change;
     use arauto::pki::{ClientSubject, Identity, Validity};
-    use arauto::receiver::{Settings, Twin};
+    use arauto::receiver::Twin;
     use jiff::SignedDuration;
     use serde_json::{Value, json};
     use tests::aws::{Call, Fault, Functions, LEDGER, Message, NOTIFICATIONS, PKI, Row, UNDELIVERED, kept};
     use tokio::time::Instant;
     use webhook::aws::{CALL_TIMEOUT, Cancel, RECEIVER_COPY_LIVES, UndeliveredRows, dynamodb};
     use webhook::delivery::{AttemptMessage, AttemptNumber, Hour, LEASE, Status};
-    use webhook::notification::{Endpoint, StateChange};
+    use webhook::notification::Endpoint;
 
     const CLIENT: &str = "itp-1";
     const PATIENCE: Duration = Duration::from_secs(20);
@@ -224,12 +224,7 @@ mod dispatch {
         }
 
         async fn with(functions: Functions, answers: &str) -> Self {
-            let settings = Settings {
-                answers: answers.parse().unwrap(),
-                ..Settings::new(PKI.receiver.clone(), PKI.sender_authority.root_pem())
-            };
-            let twin = Twin::start(settings).await.unwrap();
-            functions.register(CLIENT, &twin.base_uri()).await;
+            let twin = functions.receiver(CLIENT, answers).await;
             let dispatch = functions.dispatch(&functions.hands).await;
             // As `main` does, before the first message.
             dispatch.sender.prepare().await.ok();
@@ -238,17 +233,14 @@ mod dispatch {
         }
 
         fn message(&self, endpoint: Endpoint, resource: &str) -> AttemptMessage {
-            let now = self.functions.hands.now();
-            let change = StateChange::from_json(&change(endpoint, CLIENT, resource, now), "").unwrap();
-            AttemptMessage::first(change, now).unwrap()
+            self.functions.message_of(&change(endpoint, CLIENT, resource, self.functions.hands.now()))
         }
 
         /// A payment of a brand's customer.
         fn payment_of(&self, brand: &str, resource: &str) -> AttemptMessage {
-            let now = self.functions.hands.now();
-            let mut posted = change(Endpoint::PixPayment, CLIENT, resource, now);
+            let mut posted = change(Endpoint::PixPayment, CLIENT, resource, self.functions.hands.now());
             posted["brand"] = json!(brand);
-            AttemptMessage::first(StateChange::from_json(&posted, "").unwrap(), now).unwrap()
+            self.functions.message_of(&posted)
         }
 
         /// What the receiver was shown for each resource: its id, and the common name of our certificate.

@@ -22,7 +22,7 @@ use tokio::time::{Instant, Sleep};
 use webhook::address::AddressPolicy;
 use webhook::aws::RECEIVER_COPY_LIVES;
 use webhook::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, IMPATIENT};
-use webhook::notification::{Endpoint, StateChange};
+use webhook::notification::Endpoint;
 use webhook::peer::{Network, Transport};
 
 const CLIENT: &str = "itp-1";
@@ -129,9 +129,7 @@ impl Bench {
     fn message(&self) -> AttemptMessage {
         let mut messages = self.messages.lock().unwrap();
         *messages += 1;
-        let now = self.functions.hands.now();
-        let posted = change(Endpoint::PixPayment, CLIENT, &format!("p-{messages}"), now);
-        AttemptMessage::first(StateChange::from_json(&posted, "").unwrap(), now).unwrap()
+        self.functions.payment(CLIENT, &format!("p-{messages}"))
     }
 
     /// Makes the first attempt at another notification, and returns how long it took.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arauto::local::{AUTHORISATION_SERVER_ID, change};
-use arauto::receiver::{Answers, Settings, Twin};
+use arauto::receiver::Twin;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use tests::aws::{Fault, Functions, PKI, Row, kept};
 use tokio::time::{Instant, timeout};
 use webhook::codes::Code;
 use webhook::delivery::AttemptMessage;
-use webhook::notification::{Endpoint, StateChange};
+use webhook::notification::Endpoint;
 use webhook::peer::SIGN_WITHIN;
 
 const CLIENT: &str = "itp-1";
@@ -43,17 +43,13 @@ impl Bench {
     }
 
     async fn with(functions: Functions, answers: &str) -> Self {
-        let answers = answers.parse::<Answers>().unwrap();
-        let settings =
-            Settings { answers, ..Settings::new(PKI.receiver.clone(), PKI.sender_authority.root_pem()) };
-        let twin = Twin::start(settings).await.unwrap();
-        functions.register(CLIENT, &twin.base_uri()).await;
+        let twin = functions.receiver(CLIENT, answers).await;
         let dispatch = functions.dispatch(&functions.hands).await;
         Self { functions, twin, dispatch }
     }
 
     fn message(&self, resource: &str) -> AttemptMessage {
-        message(&self.functions, CLIENT, resource, None)
+        self.functions.payment(CLIENT, resource)
     }
 
     async fn hand_over(&self, message: &AttemptMessage) -> Vec<usize> {
@@ -77,13 +73,11 @@ fn in_kms(chain: &str) -> Value {
     json!({ "certificate_chain": chain, "kms_key_id": KEY })
 }
 
-fn message(functions: &Functions, client: &str, resource: &str, brand: Option<&str>) -> AttemptMessage {
-    let now = functions.hands.now();
-    let mut posted = change(Endpoint::PixPayment, client, resource, now);
-    if let Some(brand) = brand {
-        posted["brand"] = brand.into();
-    }
-    AttemptMessage::first(StateChange::from_json(&posted, "").unwrap(), now).unwrap()
+/// The message of a payment of a brand's customer.
+fn message(functions: &Functions, client: &str, resource: &str, brand: &str) -> AttemptMessage {
+    let mut posted = change(Endpoint::PixPayment, client, resource, functions.hands.now());
+    posted["brand"] = brand.into();
+    functions.message_of(&posted)
 }
 
 #[tokio::test]
@@ -172,14 +166,12 @@ async fn a_receiver_learns_nothing_of_a_signature_that_does_not_come_and_others_
     let both = json!({ "11111111-aaaa-4000-8000-000000000001": whole, SECOND_SERVER: in_kms(&PKI.sender.chain_pem) });
     functions.put_identity_text(&both.to_string());
     let bench = Bench::with(functions, "202").await;
-    let other = Settings::new(PKI.receiver.clone(), PKI.sender_authority.root_pem());
-    let other = Twin::start(other).await.unwrap();
-    bench.functions.register("itp-2", &other.base_uri()).await;
+    let other = bench.functions.receiver("itp-2", "202").await;
     bench.dispatch.sender.prepare().await.unwrap();
     bench.functions.aws.fails("Sign", Fault::Silent);
 
-    let unsigned = message(&bench.functions, CLIENT, "p-1", Some("two")).to_json();
-    let signed = message(&bench.functions, "itp-2", "p-2", Some("one")).to_json();
+    let unsigned = message(&bench.functions, CLIENT, "p-1", "two").to_json();
+    let signed = message(&bench.functions, "itp-2", "p-2", "one").to_json();
     let started = Instant::now();
     let both = tokio::spawn({
         let (dispatch, bodies) = (Arc::clone(&bench.dispatch), [unsigned, signed]);

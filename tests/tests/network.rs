@@ -61,8 +61,10 @@ fn the_four_subnets_do_not_overlap() {
 
 #[test]
 fn the_addresses_outlive_the_stack() {
+    let mut addresses = 0;
     for (name, resource) in resources(NETWORK).unwrap() {
         if resource["Type"] == "AWS::EC2::EIP" {
+            addresses += 1;
             assert_eq!(
                 (&resource["DeletionPolicy"], &resource["UpdateReplacePolicy"]),
                 (&json!("RetainExceptOnCreate"), &json!("Retain")),
@@ -70,6 +72,7 @@ fn the_addresses_outlive_the_stack() {
             );
         }
     }
+    assert_eq!(addresses, 2);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arauto::local::change;
 use arauto::pki::{ClientSubject, Identity, Validity};
-use arauto::receiver::{Settings, Twin};
+use arauto::receiver::Twin;
 use dispatch::Dispatch;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use tests::aws::{DIRECTORY, Fault, Functions, PKI, RECEIVERS, kept, kept_with};
 use webhook::codes::Code;
 use webhook::delivery::{AttemptMessage, AttemptNumber, LEASE};
 use webhook::edge::Chance;
-use webhook::notification::{Endpoint, StateChange};
+use webhook::notification::Endpoint;
 use webhook::telemetry::Chain;
 
 const CLIENT: &str = "itp-1";
@@ -39,18 +39,14 @@ impl Bench {
     }
 
     async fn with(functions: Functions) -> Self {
-        let settings = Settings::new(PKI.receiver.clone(), PKI.sender_authority.root_pem());
-        let twin = Twin::start(settings).await.unwrap();
-        functions.register(CLIENT, &twin.base_uri()).await;
+        let twin = functions.receiver(CLIENT, "202").await;
         let dispatch = functions.dispatch(&functions.hands).await;
         functions.aws.forget_calls();
         Self { functions, twin, dispatch }
     }
 
     fn message(&self) -> AttemptMessage {
-        let now = self.functions.hands.now();
-        let posted = change(Endpoint::PixPayment, CLIENT, "p-1", now);
-        AttemptMessage::first(StateChange::from_json(&posted, "").unwrap(), now).unwrap()
+        self.functions.payment(CLIENT, "p-1")
     }
 
     /// Hands the message over and expects that it is kept for seconds, counted by this code, and that no attempt was made.
@@ -257,7 +253,7 @@ async fn a_missing_authorisation_server_id_heals_when_it_is_configured() {
     bench.functions.put_identity(&PKI.sender);
     let now = bench.functions.hands.now();
     let posted = change(Endpoint::Enrollment, CLIENT, "e-1", now);
-    let message = AttemptMessage::first(StateChange::from_json(&posted, "").unwrap(), now).unwrap();
+    let message = bench.functions.message_of(&posted);
     bench.is_kept(&message, "missing_authorisation_server_id").await;
     // A setting is a deployment, and that is another environment.
     bench.functions.servers = Functions::default().servers;

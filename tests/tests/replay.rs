@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use arauto::receiver::{Settings, Twin};
+use arauto::receiver::Twin;
 use arauto::replay::{Plan, Replayer, Round, Sent, Swept, move_back, sweep};
 use arauto::stop::Stop;
 use arauto::target::Target;
@@ -25,7 +25,7 @@ use tests::aws::{
 use tests::contract::Contract;
 use webhook::aws::{LedgerReader, dynamodb};
 use webhook::delivery::AttemptMessage;
-use webhook::notification::{Endpoint, StateChange};
+use webhook::notification::Endpoint;
 
 const CLIENT: &str = "itp-1";
 /// Fast enough that no test waits.
@@ -45,12 +45,7 @@ impl Bench {
     async fn new(answers: &str) -> Self {
         let functions = Functions::default();
         functions.put_identity(&PKI.sender);
-        let settings = Settings {
-            answers: answers.parse().unwrap(),
-            ..Settings::new(PKI.receiver.clone(), PKI.sender_authority.root_pem())
-        };
-        let twin = Twin::start(settings).await.unwrap();
-        functions.register(CLIENT, &twin.base_uri()).await;
+        let twin = functions.receiver(CLIENT, answers).await;
         let dispatch = functions.dispatch(&functions.hands).await;
         dispatch.sender.prepare().await.ok();
         let target = target(&functions.aws.sdk_config().await);
@@ -59,9 +54,7 @@ impl Bench {
     }
 
     fn payment(&self, resource: &str) -> AttemptMessage {
-        let now = self.functions.hands.now();
-        let change = arauto::local::change(Endpoint::PixPayment, CLIENT, resource, now);
-        AttemptMessage::first(StateChange::from_json(&change, "").unwrap(), now).unwrap()
+        self.functions.payment(CLIENT, resource)
     }
 
     /// Lets every message that waits have its attempt, until none waits; one that is kept comes again.

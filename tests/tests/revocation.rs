@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use arauto::local::change;
 use arauto::receiver::{Settings, Twin};
 use directory::revocation::Refresher;
 use dispatch::Dispatch;
@@ -12,8 +11,7 @@ use jiff::SignedDuration;
 use tests::authority::{Answer, Authority, is_installed};
 use tests::aws::{Fault, Functions, PKI, kept};
 use tests::skip;
-use webhook::delivery::{AttemptMessage, AttemptNumber};
-use webhook::notification::{Endpoint, StateChange};
+use webhook::delivery::AttemptNumber;
 use webhook::revocation::{CRL_LIMIT, Chain, CrlEntry, Index, OcspStatus};
 
 const WEEK: i64 = 7 * 24 * 3600;
@@ -197,9 +195,7 @@ async fn a_list_over_several_rows_comes_back_whole() {
 
 /// Posts one notification to a receiver with the authority's certificate; returns outcome and attempt's number.
 async fn outcome(bench: &Bench, dispatch: &Arc<Dispatch>, resource: &str) -> String {
-    let now = bench.functions.hands.now();
-    let change = change(Endpoint::PixPayment, "itp-1", resource, now);
-    let message = AttemptMessage::first(StateChange::from_json(&change, "").unwrap(), now).unwrap();
+    let message = bench.functions.payment("itp-1", resource);
     assert_eq!(message.attempt, AttemptNumber::FIRST);
     if !kept(dispatch, &[message.to_json()]).await.is_empty() {
         return "kept".to_owned();

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use arauto::local::AUTHORISATION_SERVER_ID;
+use arauto::local::{AUTHORISATION_SERVER_ID, change};
 use arauto::pki::{ClientSubject, Identity, TestPki};
+use arauto::receiver::{Settings, Twin};
 use arauto::signed::ApiAnswer;
 use aws_config::SdkConfig;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
@@ -23,11 +24,12 @@ use webhook::aws::{
     DirectoryTable, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets, dynamodb, kms, secrets_manager,
     sqs,
 };
+use webhook::delivery::AttemptMessage;
 use webhook::directory::{
     Environment, Operation, Origin, Registration, RegistrationRequest, Software, StatementUris, target,
 };
 use webhook::edge::{Chance, Clock};
-use webhook::notification::ClientId;
+use webhook::notification::{ClientId, Endpoint, StateChange};
 use webhook::peer::Network;
 use webhook::revocation::{Revocation, RevocationStore};
 use webhook::telemetry::Metrics;
@@ -186,6 +188,28 @@ impl Functions {
         let receivers = self.receivers(&self.hands).await;
         let stored = receivers.put(&registration, None).await.expect("the stand-in stores it");
         assert!(stored, "a client is registered once");
+    }
+
+    /// Starts a receiver that gives these answers, and registers a client there.
+    pub async fn receiver(&self, client: &str, answers: &str) -> Twin {
+        let settings = Settings {
+            answers: answers.parse().expect("answers that the receiver knows"),
+            ..Settings::new(PKI.receiver.clone(), PKI.sender_authority.root_pem())
+        };
+        let twin = Twin::start(settings).await.expect("the receiver starts");
+        self.register(client, &twin.base_uri()).await;
+        twin
+    }
+
+    /// The message of the first attempt at what a change becomes that is posted now.
+    pub fn message_of(&self, posted: &Value) -> AttemptMessage {
+        let change = StateChange::from_json(posted, "").expect("a state change");
+        AttemptMessage::first(change, self.hands.now()).expect("it is notified")
+    }
+
+    /// The same of a change of a client's payment.
+    pub fn payment(&self, client: &str, resource: &str) -> AttemptMessage {
+        self.message_of(&change(Endpoint::PixPayment, client, resource, self.hands.now()))
     }
 
     /// Registers a client with the software of a statement.

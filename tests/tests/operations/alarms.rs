@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tests::aws::{Fault, PKI, kept, review};
 use tests::bench::Bench;
 use tests::contract::file;
-use tests::template::{Template, resources};
+use tests::template::{Template, resources, templates};
 use webhook::codes::Code;
 use webhook::delivery::{FIRST_ATTEMPT_WITHIN, LONGEST_RETURN};
 use webhook::directory::{Environment, PROMISE_AT_RISK};
@@ -23,11 +23,15 @@ const TEMPLATE: &str = "infra/operations.yaml";
 
 /// The alarms of the template, by their names.
 fn alarms() -> BTreeMap<String, Value> {
-    let alarms = resources(TEMPLATE).unwrap().into_iter();
-    let alarms: BTreeMap<_, _> =
-        alarms.filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm").collect();
+    let alarms = alarms_of(TEMPLATE);
     assert!(alarms.len() > 30, "{}", alarms.len());
-    alarms.into_iter().map(|(name, alarm)| (name, alarm["Properties"].clone())).collect()
+    alarms
+}
+
+fn alarms_of(path: &str) -> BTreeMap<String, Value> {
+    let alarms = resources(path).unwrap().into_iter();
+    let alarms = alarms.filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
+    alarms.map(|(name, alarm)| (name, alarm["Properties"].clone())).collect()
 }
 
 pub(crate) fn text(value: &Value) -> &str {
@@ -231,12 +235,9 @@ pub(crate) fn calculated(of: &Value) -> String {
         Value::Array(parts) => (text(&parts[0]).to_owned(), parts[1].as_object().unwrap().clone()),
         _ => (text(of).to_owned(), serde_json::Map::new()),
     };
-    let template = read_to_string(file(TEMPLATE).unwrap()).unwrap();
-    let price = |path: &Value| {
-        let name = path[2].as_str().unwrap();
-        let found = Regex::new(&format!(r#"us-east-1: .*\b{name}: "([0-9.]+)""#)).unwrap();
-        found.captures(&template).unwrap_or_else(|| panic!("no price {name}"))[1].to_owned()
-    };
+    let template = Template::read(TEMPLATE).unwrap();
+    let prices = &template.section("Mappings")["Prices"]["us-east-1"];
+    let price = |path: &Value| prices[path[2].as_str().unwrap()].as_str().unwrap().to_owned();
     for (name, value) in with {
         // The first branch of a condition is another region's; where it is the processor, it is ours.
         let path = if value[0] == "IsSaoPaulo" {
@@ -300,7 +301,10 @@ fn each_alarm_says_what_to_do_in_two_languages_and_is_told_when_it_is_over() {
         .filter_map(|line| line.strip_prefix("## "))
         .map(|title| title.to_lowercase().replace(' ', "-").replace(['`', ',', '\''], ""))
         .collect();
-    for (name, alarm) in alarms() {
+    // Those of evidence too, which lie in other templates.
+    let all: Vec<_> = templates().unwrap().iter().flat_map(|path| alarms_of(path)).collect();
+    assert!(all.len() > alarms().len());
+    for (name, alarm) in all {
         let description = text(&alarm["AlarmDescription"]);
         let (told, anchor) = description.split_once(" infra/README.md#").unwrap();
         assert!(anchors.contains(anchor), "{name}: {anchor} is no section of infra/README.md");
@@ -312,8 +316,8 @@ fn each_alarm_says_what_to_do_in_two_languages_and_is_told_when_it_is_over() {
         assert_eq!(alarm["AlarmActions"][1], json!(["AlarmTopicArn"]), "{name}");
         assert!(["page", "notice"].contains(&text(&alarm["Tags"][0]["Value"])), "{name}");
         let missing = text(&alarm["TreatMissingData"]);
-        let expected =
-            if name.contains("Age") && name.starts_with("Directory") { "breaching" } else { "notBreaching" };
+        let of_the_schedule = ["DirectoryKeysAgeAlarm", "DirectoryListAgeAlarm", "EvidenceUnsealedAlarm"];
+        let expected = if of_the_schedule.contains(&name.as_str()) { "breaching" } else { "notBreaching" };
         assert_eq!(missing, expected, "{name}");
         assert!(alarm["AlarmName"].is_null(), "{name}: two stacks fit in one account");
     }
@@ -361,9 +365,7 @@ fn the_alarms_and_the_code_have_the_same_limits() {
 fn the_stack_hands_the_alarms_all_that_they_ask_for() {
     let given = Template::read("template.yaml").unwrap();
     let given = given.property("OperationsStack", "Parameters").as_object().unwrap().keys().cloned();
-    let text = read_to_string(file(TEMPLATE).unwrap()).unwrap();
-    let (_, parameters) = text.split_once("\nParameters:\n").unwrap();
-    let (parameters, _) = parameters.split_once("\n\n").unwrap();
-    let asked = parameters.lines().map(|line| line.trim().split(':').next().unwrap().to_owned());
+    let asked = Template::read(TEMPLATE).unwrap();
+    let asked = asked.section("Parameters").as_object().unwrap().keys().cloned();
     assert_eq!(given.collect::<BTreeSet<_>>(), asked.collect::<BTreeSet<_>>());
 }

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use arauto::local::change;
-use arauto::receiver::{Settings, Twin};
+use arauto::receiver::Twin;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::Value;
 use tests::aws::{Functions, Message, NOTIFICATIONS, PKI, kept_with};
 use webhook::delivery::AttemptMessage;
-use webhook::notification::{Endpoint, StateChange};
 
 pub(crate) const CLIENT: &str = "itp-1";
 pub(crate) const SECOND: SignedDuration = SignedDuration::from_secs(1);
@@ -26,19 +24,14 @@ impl Play {
     pub(crate) async fn new(answers: &str) -> Self {
         let functions = Functions::default();
         functions.put_identity(&PKI.sender);
-        let mut settings = Settings::new(PKI.receiver.clone(), PKI.sender_authority.root_pem());
-        settings.answers = answers.parse().unwrap();
-        let twin = Twin::start(settings).await.unwrap();
-        functions.register(CLIENT, &twin.base_uri()).await;
+        let twin = functions.receiver(CLIENT, answers).await;
         let dispatch = functions.dispatch(&functions.hands).await;
         Self { functions, twin, dispatch }
     }
 
     /// The message of the first attempt at a payment that changes now.
     pub(crate) fn payment(&self, client: &str, id: &str) -> AttemptMessage {
-        let now = self.functions.hands.now();
-        let posted = change(Endpoint::PixPayment, client, id, now);
-        AttemptMessage::first(StateChange::from_json(&posted, "").unwrap(), now).unwrap()
+        self.functions.payment(client, id)
     }
 
     /// Hands dispatch a batch, and returns how many of it are kept.
