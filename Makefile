@@ -65,12 +65,13 @@ check: ## Format, lints and documentation, as CI runs them
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	@if cargo deny --version > /dev/null 2>&1; then cargo deny check licenses bans sources; \
-	else echo "skipped: cargo deny is not installed (cargo install --locked cargo-deny)"; fi
+	else echo "skipped: cargo deny is not installed (make check-tools)"; [ "$$ARAUTO_SKIP" != never ]; fi
 
 # The database lies on a public git server. Where it cannot be reached nothing was checked, and that is said.
 advisories: ## Look dependencies up in the database of known vulnerabilities, where it can be reached
 	@if cargo deny fetch db > /dev/null 2>&1; then cargo deny --offline check advisories; \
-	else echo "skipped: the database of advisories cannot be reached, or cargo deny is not installed (make check-tools)"; fi
+	else echo "skipped: the database of advisories cannot be reached, or cargo deny is not installed (make check-tools)"; \
+	[ "$$ARAUTO_SKIP" != never ]; fi
 
 fmt: ## Format the code
 	cargo fmt --all
@@ -87,11 +88,12 @@ lint-infra: ## Lint the templates with cfn-lint, checkov and rules of our own; o
 deploy-check: ## Lint and build template.yaml with SAM, and deploy it to the local stack with sam deploy
 	infra/deploy-check
 
-# One function by default, in the profile of the simulator: minutes. FUNCTION= and PROFILE=release build what is deployed.
+# One function by default, in the profile of the simulator and for this machine: minutes. FUNCTION=, PROFILE=release and
+# TARGET=aarch64-unknown-linux-gnu build what is deployed.
 FUNCTION ?= intake
 PROFILE ?= sim
 reproducible: ## Build a function twice from this commit, in two folders, and compare the zips
-	infra/reproducible $(FUNCTION) $(PROFILE)
+	infra/reproducible $(FUNCTION) $(PROFILE) $(TARGET)
 
 sbom: ## Write the bill of materials of each function to .arauto/sbom, in CycloneDX
 	infra/sbom
