@@ -170,8 +170,9 @@ fn pollers_are_as_many_as_lambda_takes_and_never_beside_a_maximum_concurrency() 
         json!({ "MinimumPollers": "DispatchMinimumPollers", "MaximumPollers": "DispatchMaximumPollers" });
     assert_eq!(trigger()["ProvisionedPollerConfig"], json!(["HasPollers", pollers, "AWS::NoValue"]));
     // A rule cannot read a default: it names the number.
-    let default = template().bound("DispatchMaximumConcurrency", "Default").unwrap();
-    let rule = &template().section("Rules")["PollersTakeThePlaceOfConcurrency"]["Assertions"][0]["Assert"];
+    let template = template();
+    let default = template.bound("DispatchMaximumConcurrency", "Default").unwrap();
+    let rule = &template.section("Rules")["PollersTakeThePlaceOfConcurrency"]["Assertions"][0]["Assert"];
     assert_eq!(rule, &json!(["DispatchMaximumConcurrency", default.to_string()]));
 }
 

@@ -42,7 +42,7 @@ fn answer(answer: &Answer) -> Value {
         "lateness_ms": lateness(&seen.lateness),
         "late_until_s": seen.late_until,
         "lateness_of_working_ms": lateness(&seen.of_working),
-        "invocations": { "mean": seen.concurrency.0.round(), "most": seen.concurrency.1.round(), "messages": seen.batch },
+        "invocations": { "with_full_batches": seen.with_full_batches().map(f64::round), "mean": seen.concurrency.0.round(), "most": seen.concurrency.1.round(), "messages": seen.batch },
         "environments": seen.environments,
         "in_flight": seen.in_flight,
         "backlog": { "most": seen.backlog, "in_the_end": seen.left },

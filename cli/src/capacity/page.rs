@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::answer::{Answer, Question};
 use super::assumptions::{ASSUMPTIONS, Assumption, CHECKED, SIMPLIFICATIONS, Source};
 use super::format::{exact, grouped, millis};
-use super::load::{Begin, Load, Mapping, Settings};
+use super::load::{Begin, Granted, Load, Mapping, Settings};
 use super::numbers::length;
 use super::text::lowered;
 
@@ -41,23 +41,29 @@ the load and the receivers. The second line of a load that is not carried has th
 const LARGE: &str = "
 ## 17,400 notifications a second to 58 receivers, 6 of them dead
 
-The template's defaults do not carry it, as the first line of the table says. These settings carry it once the dead receivers are
-known, which takes the 15 s of their first attempts and seconds more:
+The template's defaults do not carry it, as the first line below says. One stack carries it with these changes, once it is known who
+hangs. That six of 58 begin to hang in the same second it does not carry: three stacks do, each with a third of the receivers.
 
+| | One stack | Each of three stacks |
+|---|---|---|
 ";
 
 const LARGE_TABLE: &str = "
-| Settings | Dead | Begins | First attempts p50, p99, max | Of receivers that work, p99 | Late until | Invocations at a time | In flight | Breaks first |
-|---|---|---|---|---|---|---|---|---|
+| Case | Begins | First attempts p50, p99, max | Of receivers that work, p99 | Late until | Invocations at a time | In flight | Breaks first |
+|---|---|---|---|---|---|---|---|
 ";
 
 const LARGE_AFTER: &str = "
-What these settings do not carry is that all six begin to hang in the same second at full load. Until they are found out, two of three
-batches hold a message that hangs for 15 s, which would take some 18,000 invocations within those seconds, and Lambda makes a
-thousand environments in 10 s. First attempts to everybody are late then, until the pollers have grown and the backlog is done; nothing is
-lost and no attempt is spent. One receiver that begins to hang is carried: its messages are soon so many of those in flight that SQS
-serves the others first. No setting of the stack changes this; several stacks with a part of the receivers each do, as each has
-pollers and environments of its own.
+Why one stack does not carry the onset: until the six are found out, two of three batches hold a message that hangs for 15 s, which
+would take some 18,000 invocations within those seconds; Lambda makes a thousand environments in 10 s, and no more than 200 pollers
+stand ready for a queue. First attempts to everybody are late then until the pollers have grown and the backlog is done. Nothing is
+lost, and no attempt is spent. In a stack of 20 receivers the messages of one that hangs are soon more than a tenth of those in
+flight, so SQS serves the others first, and the environments suffice. Three stacks may be in one account: nothing has a physical
+name. Each client's changes and registrations go to the API of its stack.
+
+In the model, pollers use all the invocations there are, as each takes what it finds; what a load needs is what full batches take, and
+a tenth more. That batches are small while there are invocations to spare is also what lets SQS tell a receiver that hangs from
+those that share its batches: AWS does not say how it fills them, so measure an onset before you rely on it.
 ";
 
 const ASSUMED: &str = "
@@ -123,61 +129,91 @@ fn grown(page: &mut String, answer: &Answer, changes: &[String]) {
     );
 }
 
-/// The settings that carry the large load.
-fn large_settings() -> Settings {
-    let mut settings = Settings { mapping: Mapping::Pollers(200, 750), ..Settings::default() };
-    settings.quotas.concurrency = 8_300.0;
-    settings.quotas.table_writes = 65_000.0;
+/// The settings that carry the large load: of one stack, or of each of three, which share an account.
+fn large_settings(mapping: Mapping, stacks: f64) -> Settings {
+    let mut settings = Settings { mapping, ..Settings::default() };
+    settings.quotas.concurrency = LARGE_CONCURRENCY / stacks;
+    settings.quotas.table_writes = LARGE_WRITES;
     settings
 }
 
+/// Concurrent executions of the account for the large load.
+const LARGE_CONCURRENCY: f64 = 10_000.0;
+/// Write units of a table of the account for the large load.
+const LARGE_WRITES: f64 = 65_000.0;
+
 fn large(page: &mut String, progress: &mut dyn FnMut(&Question, u64, u64)) {
     page.push_str(LARGE);
-    let changed = large_settings();
-    for line in [
-        format!("- parameters of the stack: `{}` (provisioned mode), `AccountConcurrency=8300`", changed.mapping),
-        "- AWS Lambda, \"Concurrent executions\": 8,300, more where the account has other functions".to_owned(),
-        "- Amazon DynamoDB, \"Table-level write throughput limit\": 65,000; and a ledger table that is ready for it: a new one takes \
-         4,000, doubles within 30 minutes of use, or is made ready by `aws dynamodb update-table --warm-throughput`"
-            .to_owned(),
-        "- 100 state changes in each request to the API, so that 174 requests a second stay below `ApiRateLimit`".to_owned(),
+    let (one, three) = (Mapping::Pollers(200, 750), Mapping::Pollers(200, 300));
+    let (account, writes) = (grouped(LARGE_CONCURRENCY), grouped(LARGE_WRITES));
+    let of_account = format!("{account} for all three");
+    for [what, of_one, of_three] in [
+        ["Load", "17,400 a second to 58 receivers, 6 dead", "6,000 a second to 20 receivers, 2 dead"],
+        ["Parameters of the stack (provisioned mode)", &format!("`{one}`"), &format!("`{three}`")],
+        ["AWS Lambda, \"Concurrent executions\", and `AccountConcurrency`", &account, &of_account],
+        ["Amazon DynamoDB, \"Table-level write throughput limit\"", &writes, "40,000, the default"],
+        [
+            "Ledger table",
+            "ready for 55,000 write units a second",
+            "ready for 20,000: a new one takes 4,000, twice its peak within 30 minutes, or what `aws dynamodb update-table \
+             --warm-throughput` says",
+        ],
+        ["State changes in each request to the API", "100, as `ApiRateLimit` is 500", "100"],
     ] {
-        writeln!(page, "{line}").ok();
+        row(page, &[what.to_owned(), of_one.to_owned(), of_three.to_owned()]);
     }
     page.push_str(LARGE_TABLE);
-    let cases = [
-        (Settings::default(), "as deployed", 6, Begin::Running, 120),
-        (changed.clone(), "as above", 6, Begin::Running, 120),
-        (changed.clone(), "as above", 0, Begin::Idle, 120),
-        (changed.clone(), "as above", 1, Begin::Onset, 120),
-        (changed, "as above", 6, Begin::Onset, 900),
-    ];
-    for (settings, which, dead, begin, seconds) in cases {
-        let answer = question(Load::alike(17_400.0, 58, dead), settings, begin, seconds).answer(progress);
-        let seen = &answer.observed;
-        let [p50, p99, max] = [500, 990, 1000].map(|of| millis(seen.lateness.quantile(of)));
-        row(
-            page,
-            &[
-                which.to_owned(),
-                dead.to_string(),
-                format!("`{}`", begin.as_str()),
-                format!("{p50}, {p99}, {max}"),
-                millis(seen.of_working.quantile(990)),
-                match seen.late_until {
-                    Some(second) if seen.left > seen.each_second.attempts => {
-                        format!("the end, {} s", grouped(second))
-                    }
-                    Some(second) => format!("second {}", grouped(second)),
-                    None => "never".to_owned(),
-                },
-                grouped(seen.concurrency.1),
-                grouped(seen.in_flight),
-                breaks_first(&answer),
-            ],
-        );
+    let whole = |dead| Load::alike(17_400.0, 58, dead);
+    let third = || Load::alike(6_000.0, 20, 2);
+    let of_one = || large_settings(one, 1.0);
+    let of_three = || Settings {
+        quotas: Granted {
+            table_writes: Granted::default().table_writes,
+            ..large_settings(three, 3.0).quotas
+        },
+        ..large_settings(three, 3.0)
+    };
+    for (case, load, settings, begin, seconds) in [
+        ("As deployed, 6 dead", whole(6), Settings::default(), Begin::Running, 120),
+        ("One stack, 6 dead", whole(6), of_one(), Begin::Running, 120),
+        ("One stack, none dead", whole(0), of_one(), Begin::Idle, 120),
+        ("One stack, 1 dead", whole(1), of_one(), Begin::Onset, 120),
+        ("One stack, 6 dead", whole(6), of_one(), Begin::Onset, 900),
+        ("Each of three stacks, 2 dead", third(), of_three(), Begin::Running, 120),
+        ("Each of three stacks, 2 dead", third(), of_three(), Begin::Onset, 120),
+        ("Each of three stacks, 2 dead", third(), of_three(), Begin::Idle, 120),
+    ] {
+        large_case(page, case, &question(load, settings, begin, seconds).answer(progress));
     }
     page.push_str(LARGE_AFTER);
+}
+
+fn large_case(page: &mut String, case: &str, answer: &Answer) {
+    let seen = &answer.observed;
+    let [p50, p99, max] = [500, 990, 1000].map(|of| millis(seen.lateness.quantile(of)));
+    let late_until = match seen.late_until {
+        Some(second) if seen.left > seen.each_second.attempts => format!("the end, {} s", grouped(second)),
+        Some(second) => format!("second {}", grouped(second)),
+        None => "never".to_owned(),
+    };
+    // Of a load that is held down, full batches say nothing.
+    let full = seen.with_full_batches().filter(|_| answer.is_carried());
+    row(
+        page,
+        &[
+            case.to_owned(),
+            format!("`{}`", answer.question.begin.as_str()),
+            format!("{p50}, {p99}, {max}"),
+            millis(seen.of_working.quantile(990)),
+            late_until,
+            full.map_or_else(
+                || grouped(seen.concurrency.1),
+                |full| format!("{} ({} with full batches)", grouped(seen.concurrency.1), grouped(full)),
+            ),
+            grouped(seen.in_flight),
+            breaks_first(answer),
+        ],
+    );
 }
 
 fn breaks_first(answer: &Answer) -> String {

@@ -29,8 +29,9 @@ pub(super) fn answer(text: &mut String, answer: &Answer) {
     let rows = [
         (
             "Invocations of dispatch at a time",
-            format!("{}, {} at most", grouped(seen.concurrency.0), grouped(seen.concurrency.1)),
+            format!("{} in the mean, {} at most", grouped(seen.concurrency.0), grouped(seen.concurrency.1)),
         ),
+        ("  were all batches full", seen.with_full_batches().map_or_else(|| "few are".to_owned(), grouped)),
         ("Messages in an invocation", format!("{:.1}", seen.batch)),
         ("Environments used", grouped(seen.environments)),
         ("Messages in flight at most", grouped(seen.in_flight)),
@@ -68,8 +69,14 @@ pub(super) fn verdict(text: &mut String, answer: &Answer, plan: &Plan) {
             &format!("Carried: 99 of 100 first attempts arrive within {p99}; 1.5 s are allowed."),
         );
     }
-    let in_time = if answer.is_in_time() { "in time" } else { "late" };
-    line(text, &format!("Not carried: 99 of 100 first attempts arrive within {p99}, which is {in_time}."));
+    line(
+        text,
+        &if answer.is_in_time() {
+            format!("Not carried, as a limit breaks, though 99 of 100 first attempts arrive in time ({p99}).")
+        } else {
+            format!("Not carried: 99 of 100 first attempts arrive within {p99}, and 1.5 s are allowed.")
+        },
+    );
     match answer.first_to_break() {
         Some(quota) => {
             line(text, &format!("First to break: {}.", lowered(quota.name)));
@@ -87,9 +94,9 @@ pub(super) fn verdict(text: &mut String, answer: &Answer, plan: &Plan) {
     line(
         text,
         &if plan.answer.is_carried() {
-            format!("Carried, within {then}, with all of these:")
+            format!("It is carried, 99 of 100 within {then}, with all of these:")
         } else {
-            format!("Not carried with any change found here; within {then} with all of these:")
+            format!("No change found here carries it. With all of these, 99 of 100 arrive within {then}:")
         },
     );
     for change in &plan.changes {

@@ -41,8 +41,8 @@ struct Took {
     seconds: f64,
 }
 
-/// Whoever waits longer than this waits for a limit; shorter waits are those of a busy system.
-const WORTH_NOTING: f64 = 0.5;
+/// Whoever waits longer than this, in seconds, waits for a limit: with the way itself, a first attempt may be late then.
+const WORTH_NOTING: f64 = 1.0;
 /// So many full batches say how long one takes.
 const ENOUGH: f64 = 100.0;
 

@@ -1,5 +1,6 @@
 //! What a run shows.
 
+use super::super::assumptions::BATCH;
 use super::counts::Counts;
 use super::histogram::Histogram;
 
@@ -62,4 +63,12 @@ pub struct Observed {
     pub waited: Vec<Waited>,
     /// How many messages and environments one of the model stood for.
     pub each: f64,
+}
+
+impl Observed {
+    /// Returns how many invocations there would be at a time were all batches full: fewer than there are where there are invocations
+    /// to spare, as each takes what it finds.
+    pub fn with_full_batches(&self) -> Option<f64> {
+        self.full_batch.map(|seconds| self.each_second.attempts / BATCH.value * seconds)
+    }
 }
