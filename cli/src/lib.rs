@@ -2,6 +2,7 @@
 
 mod accept;
 pub mod call;
+pub mod capacity;
 pub mod csr;
 pub mod directory;
 pub mod explain;

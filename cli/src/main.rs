@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use arauto::call::CallArgs;
+use arauto::capacity::CapacityArgs;
 use arauto::csr::CsrArgs;
 use arauto::directory::{DirectoryArgs, StatementArgs};
 use arauto::explain::ExplainArgs;
@@ -16,7 +17,8 @@ use arauto::show::ShowArgs;
 use arauto::undelivered::UndeliveredArgs;
 use arauto::verify::VerifyArgs;
 use arauto::{
-    call, csr, directory, explain, identity, local, outcomes, receiver, replay, show, undelivered, verify,
+    call, capacity, csr, directory, explain, identity, local, outcomes, receiver, replay, show, undelivered,
+    verify,
 };
 use clap::{Parser, Subcommand};
 
@@ -47,6 +49,7 @@ enum Command {
     Undelivered(UndeliveredArgs),
     Replay(ReplayArgs),
     Verify(VerifyArgs),
+    Capacity(CapacityArgs),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -73,6 +76,11 @@ async fn main() -> ExitCode {
             // What could not be checked is neither proven nor refuted.
             failure = ExitCode::from(2);
             verify::run(args).await
+        }
+        Command::Capacity(args) => {
+            // A question that cannot be asked is no load that is not carried.
+            failure = ExitCode::from(2);
+            capacity::run(&args)
         }
     };
     match result {

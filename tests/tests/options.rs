@@ -82,6 +82,8 @@ async fn with_the_options_on_that_go_together_everything_is_made() {
         ("DataKeyArn", key),
         ("PermissionsBoundaryArn", "arn:aws:iam::000000000000:policy/boundary"),
         ("TablesDeletionProtection", "true"),
+        ("DispatchMinimumPollers", "200"),
+        ("DispatchMaximumPollers", "750"),
         ("AlarmTopicArn", "arn:aws:sns:us-east-1:000000000000:alarms"),
     ]);
     let stack = Stack::start(&options).await.unwrap();
@@ -110,7 +112,14 @@ async fn a_network_of_the_banks_and_a_domain_that_asks_for_certificates_go_toget
 
 #[tokio::test]
 async fn what_contradicts_itself_is_refused_with_a_sentence() {
-    let cases: [(&[(&str, &str)], &str); 7] = [
+    let pollers = [("DispatchMinimumPollers", "200"), ("DispatchMaximumPollers", "750")];
+    let cases: [(&[(&str, &str)], &str); 10] = [
+        (&pollers[..1], "both 2 or more or both 0"),
+        (&[("DispatchMinimumPollers", "1"), pollers[1]], "both 2 or more or both 0"),
+        (
+            &[pollers[0], pollers[1], ("DispatchMaximumConcurrency", "600")],
+            "must be left at 500, its default",
+        ),
         (&[("ApiAuthorization", "JWT")], "JwtIssuer must say whose tokens count"),
         (
             &[
