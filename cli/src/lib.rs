@@ -9,6 +9,7 @@ pub mod identity;
 pub mod local;
 pub mod outcomes;
 pub mod pki;
+pub mod prices;
 pub mod receiver;
 pub mod replay;
 pub mod show;
