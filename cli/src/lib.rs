@@ -1,6 +1,7 @@
 //! The `arauto` command as a library: what the tests and the demo use in process.
 
 mod accept;
+pub mod bill;
 pub mod call;
 pub mod csr;
 pub mod directory;

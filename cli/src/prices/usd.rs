@@ -47,9 +47,9 @@ impl Usd {
         weights.iter().map(part).collect()
     }
 
-    /// Returns how many hundredths of `whole` this is, to the nearest; of nothing it is nothing.
-    pub fn percent_of(self, whole: Self) -> u128 {
-        (self.0 * 100 + whole.0 / 2).checked_div(whole.0).unwrap_or_default()
+    /// Returns how many of so many parts of `whole` this is, to the nearest; of nothing it is none.
+    pub fn parts_of(self, whole: Self, parts: u128) -> u128 {
+        (self.0 * parts + whole.0 / 2).checked_div(whole.0).unwrap_or_default()
     }
 
     /// Returns the amount with so many decimals, to the nearest.
