@@ -4,7 +4,7 @@
 CARGO_TARGET_DIR ?= target
 ARAUTO = $(CARGO_TARGET_DIR)/debug/arauto
 
-.PHONY: help demo up down test sim sim-flood corpus fuzz test-tools check-tools check advisories fmt outcomes capacity dashboard lint-infra deploy-check reproducible sbom bench-isolation clean
+.PHONY: help demo up down test sim sim-flood corpus fuzz test-tools check-tools check advisories fmt outcomes capacity cost dashboard lint-infra deploy-check reproducible sbom bench-isolation clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ capacity: $(ARAUTO) ## Write docs/capacity.md from the model of arauto capacity
 
 dashboard: ## Draw docs/dashboard.svg from the dashboard of infra/operations.yaml
 	ARAUTO_WRITE_PICTURE=1 cargo test --locked -p tests --test operations picture
+
+cost: ## Write docs/cost.md and docs/cost.svg from the lists of prices and what a notification uses
+	ARAUTO_WRITE_COST=1 cargo test --locked -p tests --test bill page
 
 lint-infra: ## Lint the templates with cfn-lint, checkov and rules of our own; offline once its tools are installed
 	infra/lint-infra

@@ -1,6 +1,7 @@
 //! The `arauto` command as a library: what the tests and the demo use in process.
 
 mod accept;
+pub mod bill;
 pub mod call;
 pub mod capacity;
 pub mod csr;
@@ -10,6 +11,7 @@ pub mod identity;
 pub mod local;
 pub mod outcomes;
 pub mod pki;
+pub mod prices;
 pub mod receiver;
 pub mod replay;
 pub mod show;

@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use arauto::bill::BillArgs;
 use arauto::call::CallArgs;
 use arauto::capacity::CapacityArgs;
 use arauto::csr::CsrArgs;
@@ -17,8 +18,8 @@ use arauto::show::ShowArgs;
 use arauto::undelivered::UndeliveredArgs;
 use arauto::verify::VerifyArgs;
 use arauto::{
-    call, capacity, csr, directory, explain, identity, local, outcomes, receiver, replay, show, undelivered,
-    verify,
+    bill, call, capacity, csr, directory, explain, identity, local, outcomes, receiver, replay, show,
+    undelivered, verify,
 };
 use clap::{Parser, Subcommand};
 
@@ -50,6 +51,7 @@ enum Command {
     Replay(ReplayArgs),
     Verify(VerifyArgs),
     Capacity(CapacityArgs),
+    Bill(BillArgs),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -72,6 +74,7 @@ async fn main() -> ExitCode {
         Command::Show(args) => show::run(args).await.map(|()| true),
         Command::Undelivered(args) => undelivered::run(args).await.map(|()| true),
         Command::Replay(args) => replay::run(args).await,
+        Command::Bill(args) => bill::run(args).await.map(|()| true),
         Command::Verify(args) => {
             // What could not be checked is neither proven nor refuted.
             failure = ExitCode::from(2);

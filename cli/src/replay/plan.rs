@@ -4,8 +4,12 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::price::{LIST, Tally};
+use super::price::Tally;
+use crate::prices::{Prices, Region};
 use crate::undelivered::{Group, Listed, Listing, count, groups, write_groups};
+
+/// Whose prices are told: a receiver's silence is what a replay costs most by, and that costs the same in both regions.
+const LIST: Region = Region::UsEast1;
 
 /// What a replay would do.
 #[derive(Clone, Debug)]
@@ -56,6 +60,7 @@ impl Plan {
         }
         let (ours, best, worst) = self.tallies();
         let (best, worst) = (ours + best, ours + worst);
+        let prices = Prices::of(LIST);
         writeln!(out, "\n  at {} a second    {} at least", self.rate, duration(self.seconds()))?;
         writeln!(
             out,
@@ -65,15 +70,17 @@ impl Plan {
         )?;
         writeln!(
             out,
-            "  cost ({LIST})    US$ {} if each is delivered at once, US$ {} if each receiver is silent again",
-            best.price(),
-            worst.price()
+            "  cost ({})    US$ {} if each is delivered at once, US$ {} if each receiver is silent again",
+            prices.title(),
+            best.price(&prices),
+            worst.price(&prices)
         )
     }
 
     /// Writes the plan for programs.
     pub fn to_json(&self) -> Value {
         let (ours, best, worst) = self.tallies();
+        let prices = Prices::of(LIST);
         json!({
             "to_send": self.to_send.len(),
             "already_replayed": self.replayed.len(),
@@ -83,9 +90,9 @@ impl Plan {
             "at_least_seconds": self.seconds(),
             "requests": { "of_this_command": ours.requests(), "if_delivered_at_once": (ours + best).requests() },
             "price_usd": {
-                "list": LIST,
-                "if_delivered_at_once": (ours + best).price().to_string(),
-                "if_silent_again": (ours + worst).price().to_string(),
+                "list": prices.title(),
+                "if_delivered_at_once": (ours + best).price(&prices).to_string(),
+                "if_silent_again": (ours + worst).price(&prices).to_string(),
             },
         })
     }
@@ -146,7 +153,7 @@ mod tests {
             "itp-1",
             "at 10 a second    10 s at least",
             "330 of this command, besides the listing",
-            LIST,
+            "list price, us-east-1, 2026-",
         ] {
             assert!(text.contains(expected), "{expected}: {text}");
         }

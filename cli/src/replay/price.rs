@@ -1,26 +1,15 @@
 //! What a replay costs at list price.
 //!
-//! All prices of this command are here. Region us-east-1, on demand, no free tier, Lambda on arm64; the list prices of AWS as
-//! of 2026-11-22 (DynamoDB: those since its cut of 2024-11-01). sa-east-1 asks about half as much again for DynamoDB and the same for SQS and
-//! Lambda.
+//! The prices are those of `infra/prices/us-east-1.json`: on demand, no free tier, Lambda on arm64.
 
-use std::fmt;
 use std::ops::Add;
 
-/// Of which region and day the prices are.
-pub(super) const LIST: &str = "list price, us-east-1, 2026-11";
-
-/// In billionths of a US dollar.
-const SQS_REQUEST: u64 = 400;
-const WRITE_UNIT: u64 = 625;
-const READ_UNIT: u64 = 125;
-const INVOCATION: u64 = 200;
-const GIGABYTE_SECOND: u64 = 13_333;
+use crate::prices::{Prices, Rate, Usd};
 
 /// Messages of one SQS call and of one invocation, if there are enough.
 const BATCH: usize = 10;
 /// Memory of dispatch: a quarter of a gigabyte. Times are in milliseconds.
-const GIGABYTES: (u64, u64) = (1, 4);
+const GIGABYTES: (u128, u128) = (1, 4);
 const DELIVERED_MS: u64 = 200;
 const TIMED_OUT_MS: u64 = 15_000;
 
@@ -76,15 +65,16 @@ impl Tally {
         self.sqs + self.reads + self.writes
     }
 
-    /// Returns what it costs.
-    pub fn price(self) -> Usd {
+    /// Returns what it costs by a list of prices.
+    pub fn price(self, prices: &Prices) -> Usd {
+        let cost = |rate, count: u64| prices.value(rate).times(count.into());
         let (numerator, denominator) = GIGABYTES;
-        let gigabyte_ms = self.invoked_ms * numerator / denominator;
-        Usd(self.sqs * SQS_REQUEST
-            + self.reads * READ_UNIT
-            + self.writes * WRITE_UNIT
-            + self.invocations * INVOCATION
-            + gigabyte_ms * GIGABYTE_SECOND / 1_000)
+        let lambda = prices.value(Rate::LambdaArm64);
+        cost(Rate::SqsRequest, self.sqs)
+            + cost(Rate::DynamoDbRead, self.reads)
+            + cost(Rate::DynamoDbWrite, self.writes)
+            + cost(Rate::LambdaRequest, self.invocations)
+            + lambda.of(u128::from(self.invoked_ms) * numerator, 1_000 * denominator)
     }
 }
 
@@ -102,18 +92,6 @@ impl Add for Tally {
     }
 }
 
-/// An amount, in billionths of a US dollar.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Usd(u64);
-
-impl fmt::Display for Usd {
-    /// Writes six decimals: a single notification costs millionths.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let millionths = self.0.div_ceil(1_000);
-        write!(f, "{}.{:06}", millionths / 1_000_000, millionths % 1_000_000)
-    }
-}
-
 fn batches(count: usize) -> u64 {
     count.div_ceil(BATCH) as u64
 }
@@ -121,21 +99,23 @@ fn batches(count: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prices::Region;
 
     #[test]
     fn a_million_delivered_at_once_costs_what_the_prices_say() {
         // 0.2 calls of SQS, two writes, a tenth of an invocation of 0.05 GB-s each.
-        let delivered = Tally::delivered_at_once(1_000_000).price();
-        assert_eq!(delivered.to_string(), "1.416665");
-        let command = Tally::of_command(1_000_000).price();
+        let prices = Prices::of(Region::UsEast1);
+        let delivered = Tally::delivered_at_once(1_000_000).price(&prices);
+        assert_eq!(delivered.to_string(), "1.416667");
+        let command = Tally::of_command(1_000_000).price(&prices);
         assert_eq!(command.to_string(), "1.495000");
-        assert!(Tally::silent_three_times(1_000_000).price() > delivered);
+        assert!(Tally::silent_three_times(1_000_000).price(&prices) > delivered);
     }
 
     #[test]
     fn part_of_a_batch_is_a_call() {
         let tally = Tally::of_command(11) + Tally::delivered_at_once(11);
         assert_eq!((tally.sqs, tally.reads, tally.writes, tally.invocations), (10, 11, 44, 2));
-        assert_eq!(Tally::default().price().to_string(), "0.000000");
+        assert_eq!(Tally::default().price(&Prices::of(Region::UsEast1)), Usd::ZERO);
     }
 }

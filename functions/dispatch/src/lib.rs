@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use futures_util::future::join_all;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use webhook::aws::{Ledger, Queues, Receivers};
 use webhook::delivery::AttemptMessage;
 use webhook::edge::{Chance, Clock};
@@ -69,6 +69,7 @@ impl Dispatch {
     /// Always succeeds: an error would return the whole batch and make Lambda slow down for everybody. A panic keeps the
     /// one message it happened in.
     pub async fn handle(self: &Arc<Self>, event: SqsEvent) -> SqsBatchResponse {
+        let began = Instant::now();
         let tasks = event.records.into_iter().map(|record| {
             let (dispatch, record) = (Arc::clone(self), Arc::new(Record::from(record)));
             let task = tokio::spawn({
@@ -85,6 +86,7 @@ impl Dispatch {
         });
         let mut kept = SqsBatchResponse::default();
         kept.batch_item_failures = join_all(tasks).await.into_iter().flatten().collect();
+        self.tally.invoked(began.elapsed());
         self.tally.write(self.clock.now(), &self.metrics);
         kept
     }

@@ -7,14 +7,15 @@ use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender, Tally};
 use jiff::SignedDuration;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use webhook::aws::{
-    DirectoryTable, Keys, Ledger, Queues, Receivers, Secrets, dynamodb, kms, sdk_config, secrets_manager, sqs,
+    DirectoryTable, Keys, Ledger, Queues, Receivers, Secrets, dynamodb, kms, metered, sdk_config,
+    secrets_manager, sqs,
 };
 use webhook::config::{Settings, environment};
 use webhook::edge::{Chance, Clock};
 use webhook::notification::AuthorisationServers;
 use webhook::peer::Network;
 use webhook::revocation::{Revocation, RevocationStore};
-use webhook::telemetry::Chain;
+use webhook::telemetry::{Chain, Meter};
 
 /// Five years, as sharing records are kept.
 const RETENTION_DAYS: i64 = 5 * 365;
@@ -25,7 +26,8 @@ const WINDOW_MINUTES: i64 = 60;
 async fn main() -> Result<(), Error> {
     let settings = Settings::new(&environment);
     settings.start_logging();
-    let sdk = sdk_config().await;
+    let meter = Meter::default();
+    let sdk = metered(&sdk_config().await, &meter);
     let clock = Clock::system();
     let policy = settings.address_policy()?;
     let retention = settings.parsed_or("ARAUTO_LEDGER_RETENTION_DAYS", RETENTION_DAYS)?;
@@ -44,7 +46,7 @@ async fn main() -> Result<(), Error> {
         services,
         secrets,
         &servers,
-        Network::system(policy),
+        Network::system(policy).metered(&meter),
         revocation,
         clock.clone(),
         settings.metrics(),
@@ -71,7 +73,7 @@ async fn main() -> Result<(), Error> {
         sender: Arc::new(sender),
         crowd: Crowd::default(),
         hangs: Hangs::default(),
-        tally: Tally::default(),
+        tally: Tally::of(meter),
         metrics: settings.metrics(),
         clock,
         chance: Chance::system(),

@@ -1,15 +1,17 @@
 //! What an invocation measures of its notifications: gathered while they are worked on, written once at its end.
 //!
-//! A batch of ten to one receiver costs one line of the log, as its bytes are paid for. Only what went wrong adds lines.
+//! A batch of ten to one receiver costs one line of the log, as its bytes are paid for; one to several has what is the same for
+//! all in a line of its own, and not with each. Only what went wrong adds lines.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use webhook::codes::{Code, FailureClass};
 use webhook::delivery::{AttemptMessage, AttemptNumber, Outcome};
 use webhook::notification::ClientId;
-use webhook::telemetry::{LONGEST_ARRAY, Line, Metrics, Unit};
+use webhook::telemetry::{LONGEST_ARRAY, Line, Meter, Metrics, Unit, Used};
 
 use crate::fault::Fault;
 
@@ -32,7 +34,10 @@ const CLASS: &str = "Class";
 
 /// What was seen since the last line.
 #[derive(Debug, Default)]
-pub struct Tally(Mutex<Seen>);
+pub struct Tally {
+    seen: Mutex<Seen>,
+    meter: Meter,
+}
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -52,6 +57,16 @@ struct Attempts {
 }
 
 impl Tally {
+    /// Tells of what this meter counts too.
+    pub fn of(meter: Meter) -> Self {
+        Self { seen: Mutex::default(), meter }
+    }
+
+    /// Takes down that an invocation took so long.
+    pub(crate) fn invoked(&self, took: Duration) {
+        self.meter.invoked(took);
+    }
+
     /// Takes an attempt down that began and ended then.
     pub(crate) fn attempted(
         &self,
@@ -118,16 +133,12 @@ impl Tally {
 
     /// Writes what was seen, and begins anew.
     pub(crate) fn write(&self, now: Timestamp, metrics: &Metrics) {
-        let seen = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        for (client_id, attempts) in &seen.receivers {
-            // A batch has ten; were there ever more, some more of their values would be better than none.
-            let (delivered, delays) = (first(&attempts.delivered), first(&attempts.delays_ms));
-            let line = Line::of(&[&[], &[RECEIVER]]).with(DELIVERED, Unit::None, delivered);
-            let line = match delays {
-                [] => line,
-                delays => line.and_of(&[&[]]).with(FIRST_ATTEMPT_DELAY, Unit::Milliseconds, delays),
-            };
-            metrics.write(now, &line.beside(RECEIVER, client_id));
+        let seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+        let of_attempts = seen.lines_of_attempts();
+        let attempted = !of_attempts.is_empty();
+        for (index, line) in of_attempts.into_iter().enumerate() {
+            // What was used is told once, and waits where nothing else is to be told.
+            metrics.write(now, &if index == 0 { line.using(&self.meter.take()) } else { line });
         }
         for (class, times) in &seen.failed {
             let line = Line::of(&[&[CLASS]]).with(FAILED_ATTEMPTS, Unit::Count, &[f64::from(*times)]);
@@ -144,16 +155,54 @@ impl Tally {
                 .with(UNDELIVERED, Unit::Count, undelivered.as_slice())
                 .with(UNREADABLE, Unit::Count, unreadable.as_slice())
                 .with(UNDELIVERED_AGE, Unit::Seconds, oldest.as_slice());
-            metrics.write(now, &line);
+            let used = if attempted { Used::default() } else { self.meter.take() };
+            metrics.write(now, &line.using(&used));
         }
     }
 
     fn see(&self, act: impl FnOnce(&mut Seen)) {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        act(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
 impl Seen {
+    /// One line where all attempts were to one receiver; else one of all of them, and a short one for each receiver.
+    fn lines_of_attempts(&self) -> Vec<Line> {
+        let values = |of: fn(&Attempts) -> &Vec<f64>| {
+            // A batch has ten; were there ever more, some more of their values would be better than none.
+            let all = self.receivers.values().flat_map(of).copied();
+            all.take(LONGEST_ARRAY).collect::<Vec<_>>()
+        };
+        let (delivered, delays) =
+            (values(|attempts| &attempts.delivered), values(|attempts| &attempts.delays_ms));
+        let with_delays = |line: Line| match delays.as_slice() {
+            [] => line,
+            delays => line.and_of(&[&[]]).with(FIRST_ATTEMPT_DELAY, Unit::Milliseconds, delays),
+        };
+        let mut receivers = self.receivers.iter();
+        match (receivers.next(), receivers.next()) {
+            (None, _) => Vec::new(),
+            (Some((client_id, _)), None) => {
+                let line = Line::of(&[&[], &[RECEIVER]]).with(DELIVERED, Unit::None, &delivered);
+                vec![with_delays(line).beside(RECEIVER, client_id)]
+            }
+            (Some(_), Some(_)) => {
+                let all = Line::of(&[&[]]).with(DELIVERED, Unit::None, &delivered).with(
+                    FIRST_ATTEMPT_DELAY,
+                    Unit::Milliseconds,
+                    &delays,
+                );
+                let each = self.receivers.iter().map(|(client_id, attempts)| {
+                    let delivered = attempts.delivered.get(..LONGEST_ARRAY).unwrap_or(&attempts.delivered);
+                    Line::of(&[&[RECEIVER]])
+                        .with(DELIVERED, Unit::None, delivered)
+                        .beside(RECEIVER, client_id)
+                });
+                std::iter::once(all).chain(each).collect()
+            }
+        }
+    }
+
     fn of(&mut self, client_id: &ClientId) -> &mut Attempts {
         self.receivers.entry(client_id.as_str().to_owned()).or_default()
     }
@@ -162,10 +211,6 @@ impl Seen {
         // Every failure has a class (`webhook::codes`); one without would be ours.
         *self.failed.entry(class.unwrap_or(FailureClass::Ours).as_str()).or_default() += 1;
     }
-}
-
-fn first(values: &[f64]) -> &[f64] {
-    values.get(..LONGEST_ARRAY).unwrap_or(values)
 }
 
 /// CloudWatch has no percentiles of a metric with a negative value, and clocks differ.

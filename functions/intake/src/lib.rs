@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use lambda_http::{Request, RequestExt, Response};
+use tokio::time::Instant;
 use webhook::FieldError;
 use webhook::answer::{Problem, read_json};
 use webhook::aws::{LedgerReader, Queues, Receivers};
@@ -17,7 +18,7 @@ use webhook::directory::Receiver;
 use webhook::edge::Clock;
 use webhook::notification::{AuthorisationServers, ClientId, Plan, StateChange, plan};
 
-use webhook::telemetry::{Chain, TraceHeader};
+use webhook::telemetry::{Chain, Meter, TraceHeader};
 
 use verdict::{Judged, Verdict};
 
@@ -33,29 +34,42 @@ pub struct Intake {
     pub servers: AuthorisationServers,
     /// What time it is.
     pub clock: Clock,
+    /// What is counted of what its clients use.
+    pub meter: Meter,
 }
 
 impl Intake {
     /// Answers one request. Never fails: what goes wrong is an answer.
     pub async fn handle(&self, request: Request) -> Response<String> {
+        let began = Instant::now();
+        let (answer, judged) = self.answer(request).await;
+        self.meter.invoked(began.elapsed());
+        // What was used is told where changes were judged; that of other requests waits for it.
+        if let Some(judged) = judged {
+            verdict::log(&judged, &self.meter.take());
+        }
+        answer
+    }
+
+    async fn answer(&self, request: Request) -> (Response<String>, Option<Vec<Judged>>) {
         if let Some(asked) = shown::asked(&request) {
-            return match request.method().as_str() {
+            let answer = match request.method().as_str() {
                 "GET" => shown::show(&self.ledger, &asked).await.unwrap_or_else(Into::into),
                 _ => Problem::method_not_allowed().into(),
             };
+            return (answer, None);
         }
         let content_type = request.headers().get("content-type").and_then(|value| value.to_str().ok());
         let document = match read_json(content_type, request.body()) {
             Ok(document) => document,
-            Err(problem) => return problem.into(),
+            Err(problem) => return (problem.into(), None),
         };
         match wire::changes(&document) {
             Ok(changes) => {
                 let judged = self.judge_all(changes, trace(&request).as_ref()).await;
-                verdict::log(&judged);
-                wire::answer(&judged)
+                (wire::answer(&judged), Some(judged))
             }
-            Err(problem) => problem.into(),
+            Err(problem) => (problem.into(), None),
         }
     }
 

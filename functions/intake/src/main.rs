@@ -2,16 +2,18 @@
 
 use intake::Intake;
 use lambda_http::{Error, run, service_fn};
-use webhook::aws::{LedgerReader, Queues, Receivers, sdk_config};
+use webhook::aws::{LedgerReader, Queues, Receivers, metered, sdk_config};
 use webhook::config::{Settings, environment};
 use webhook::edge::Clock;
 use webhook::notification::AuthorisationServers;
+use webhook::telemetry::Meter;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = Settings::new(&environment);
     settings.start_logging();
-    let sdk = sdk_config().await;
+    let meter = Meter::default();
+    let sdk = metered(&sdk_config().await, &meter);
     let clock = Clock::system();
     let intake = Intake {
         receivers: Receivers::new(
@@ -28,6 +30,7 @@ async fn main() -> Result<(), Error> {
         ),
         servers: settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?,
         clock,
+        meter,
     };
     run(service_fn(|request| async { Ok::<_, Error>(intake.handle(request).await) })).await
 }

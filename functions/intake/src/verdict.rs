@@ -6,6 +6,7 @@ use webhook::FieldError;
 use webhook::codes::Code;
 use webhook::delivery::AttemptMessage;
 use webhook::notification::Rule;
+use webhook::telemetry::{Usage, Used};
 
 /// What became of one state change.
 #[derive(Debug)]
@@ -82,8 +83,8 @@ impl Judged {
     }
 }
 
-/// Writes the one line of a request: how many changes got which verdict.
-pub(crate) fn log(all: &[Judged]) {
+/// Writes the one line of a request: how many changes got which verdict, and what was used since the last.
+pub(crate) fn log(all: &[Judged], used: &Used) {
     let count = |verdict| all.iter().filter(|judged| judged.is(verdict)).count();
     tracing::info!(
         accepted = count("accepted"),
@@ -92,6 +93,10 @@ pub(crate) fn log(all: &[Judged]) {
         no_receiver = count(Code::NoReceiver.as_str()),
         invalid = count("invalid"),
         unavailable = count("unavailable"),
+        invocations = used.get(Usage::Invocations),
+        ms = used.get(Usage::Ms),
+        sqs_requests = used.get(Usage::SqsRequests),
+        table_reads = used.get(Usage::TableReads),
         "State changes were judged."
     );
 }

@@ -21,8 +21,8 @@ use lambda_http::{Body, Request, RequestExt};
 use serde_json::{Value, json};
 use webhook::address::AddressPolicy;
 use webhook::aws::{
-    DirectoryTable, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets, dynamodb, kms, secrets_manager,
-    sqs,
+    DirectoryTable, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets, dynamodb, kms, metered,
+    secrets_manager, sqs,
 };
 use webhook::delivery::AttemptMessage;
 use webhook::directory::{
@@ -32,7 +32,7 @@ use webhook::edge::{Chance, Clock};
 use webhook::notification::{ClientId, Endpoint, StateChange};
 use webhook::peer::Network;
 use webhook::revocation::{Revocation, RevocationStore};
-use webhook::telemetry::Metrics;
+use webhook::telemetry::{Meter, Metrics};
 
 use crate::uses::{Noted, Uses};
 
@@ -246,13 +246,15 @@ impl Functions {
 
     /// Starts intake.
     pub async fn intake(&self) -> Intake {
-        let sdk = self.sdk_config_of("intake").await;
+        let meter = Meter::default();
+        let sdk = metered(&self.sdk_config_of("intake").await, &meter);
         Intake {
             receivers: receivers_of(&sdk, &self.hands),
             ledger: LedgerReader::new(dynamodb(&sdk), LEDGER.to_owned()),
             queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), None),
             servers: self.servers.parse().expect("authorisation servers"),
             clock: self.hands.clock(),
+            meter,
         }
     }
 
@@ -322,17 +324,20 @@ impl Functions {
 
     /// Starts dispatch, in an environment of its own that has this clock. Its identity is not loaded yet.
     pub async fn dispatch(&self, hands: &Hands) -> Arc<Dispatch> {
-        let sdk = self.sdk_config_of("dispatch").await;
+        let meter = Meter::default();
+        let sdk = metered(&self.sdk_config_of("dispatch").await, &meter);
         let secrets = (IDENTITY_SECRET.to_owned(), TRUST_SECRET.to_owned());
         let clock = hands.clock();
         let servers = self.servers.parse().expect("authorisation servers");
         let services = (Secrets::new(secrets_manager(&sdk)), Keys::new(kms(&sdk)));
-        let revocation = self.revocation(hands, WINDOW).await;
+        let store = revocation_store_of(&sdk);
+        let metrics = self.metrics.writer("dispatch");
+        let revocation = Arc::new(Revocation::new(store, WINDOW, clock.clone(), metrics));
         let sender = Sender::new(
             services,
             secrets,
             &servers,
-            self.network.clone(),
+            self.network.clone().metered(&meter),
             revocation,
             clock.clone(),
             self.metrics.writer("dispatch"),
@@ -349,7 +354,7 @@ impl Functions {
             sender: Arc::new(sender),
             crowd: Crowd::default(),
             hangs: Hangs::default(),
-            tally: Tally::default(),
+            tally: Tally::of(meter),
             metrics: self.metrics.writer("dispatch"),
             clock,
             chance: Chance::system(),

@@ -21,7 +21,7 @@ use webhook::aws::{DirectoryTable, Document, Keys, Ledger, LedgerReader, Queues,
 use webhook::directory::Environment;
 use webhook::edge::{Chance, Clock};
 use webhook::revocation::{Index, Revocation, RevocationStore};
-use webhook::telemetry::Metrics;
+use webhook::telemetry::{Meter, Metrics};
 
 use super::peers::{PKI, Peers};
 use super::scenario::{Break, Storm};
@@ -152,6 +152,7 @@ impl Place {
             queues: Queues::new(clients.sqs, NOTIFICATIONS.to_owned(), None),
             servers: SERVER.parse().expect("a server"),
             clock,
+            meter: Meter::default(),
         };
         Housed { seam, function: Arc::new(function) }
     }

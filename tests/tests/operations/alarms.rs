@@ -282,7 +282,7 @@ fn each_alarm_that_calculates_goes_on_at_what_it_is_for() {
         ("sent", million),
         ("writes", 2.0 * million),
         ("calls", million),
-        ("logged", 780.0 * million),
+        ("logged", 920.0 * million),
     ];
     let usd = value("DailyCostAlarm", &day);
     assert!((5.0..6.0).contains(&usd), "{usd}");

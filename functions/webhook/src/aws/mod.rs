@@ -6,6 +6,7 @@ mod directory_table;
 mod keys;
 mod ledger;
 mod ledger_reader;
+mod metered;
 mod queue;
 mod receivers;
 mod secrets;
@@ -18,6 +19,7 @@ pub use directory_table::{DOCUMENT_LIMIT, DirectoryTable, DirectoryTableError, D
 pub use keys::{KeyArn, KeyError, Keys, NotAKeyArn};
 pub use ledger::{AttemptRecord, Begin, Cancel, Ledger, LedgerError};
 pub use ledger_reader::LedgerReader;
+pub use metered::metered;
 pub use queue::{Queues, SendError};
 pub use receivers::{Found, RECEIVER_COPY_LIVES, Receivers, ReceiversError};
 pub use secrets::{SecretError, Secrets};

@@ -10,6 +10,7 @@ mod expiry;
 mod identities;
 mod identity;
 mod kms_key;
+mod metered;
 mod network;
 mod renegotiation;
 

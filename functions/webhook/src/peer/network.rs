@@ -10,7 +10,9 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use super::metered::Metered;
 use crate::address::AddressPolicy;
+use crate::telemetry::Meter;
 
 /// A connection before TLS.
 pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -59,6 +61,17 @@ impl Network {
             look_up: Arc::new(move |host, port| Box::pin(look_up(host, port))),
             open: Arc::new(move |address| Box::pin(open(address))),
         }
+    }
+
+    /// Has the bytes of every connection counted.
+    #[must_use]
+    pub fn metered(self, meter: &Meter) -> Self {
+        let (open, meter) = (self.open, meter.clone());
+        let counted = move |address| -> Answer<Box<dyn Transport>> {
+            let (opened, meter) = (open(address), meter.clone());
+            Box::pin(async move { Ok(Box::new(Metered::new(opened.await?, meter)) as Box<dyn Transport>) })
+        };
+        Self { open: Arc::new(counted), ..self }
     }
 
     /// Returns what may be connected to.

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::meter::Used;
+
 /// The namespace of every metric.
 const NAMESPACE: &str = "Arauto";
 /// The dimension that every metric has: bounded, and what an alarm of the template can name.
@@ -143,6 +145,13 @@ impl Line {
     #[must_use]
     pub fn beside(mut self, field: &'static str, text: &str) -> Self {
         self.fields.insert(field.to_owned(), Value::from(text));
+        self
+    }
+
+    /// Adds what was used, which is no metric: each of those would be paid for by the month.
+    #[must_use]
+    pub fn using(mut self, used: &Used) -> Self {
+        self.fields.extend(used.fields().map(|(field, count)| (field.to_owned(), Value::from(count))));
         self
     }
 }

@@ -1,0 +1,160 @@
+//! The command.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::{Args, ValueEnum};
+
+use super::gather::Bill;
+use super::item::Terms;
+use super::model::Model;
+use super::picture::picture;
+use super::source::{Lines, some};
+use super::table;
+use crate::prices::{Prices, Rate, Region};
+use crate::stack::{Checkout, Stack};
+
+/// Say what notifications cost: in all, per million delivered, by receiver, endpoint and day
+///
+/// It reads the lines that dispatch and intake wrote, as they are or as CloudWatch gives them (`aws logs tail`, `aws logs
+/// filter-log-events`, an export), each log group in a file of its own, and prices them by a dated list of AWS. Free tiers and
+/// discounts are not known to it, nor what costs by the month.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  aws logs tail /aws/lambda/DISPATCH --since 1d > dispatch.log\n  \
+    arauto bill dispatch.log intake.log --region sa-east-1\n  arauto bill --local\n  \
+    arauto bill --model --region us-east-1 --svg bill.svg\n\n\
+    Exit codes: 0 the bill was made; 1 it could not be; 2 wrong usage.")]
+pub struct BillArgs {
+    /// Files of log lines, one for each log group; - is standard input
+    #[arg(value_name = "FILE", required_unless_present_any = ["local", "model"], conflicts_with = "model")]
+    files: Vec<PathBuf>,
+    /// Read the logs of the local stack
+    #[arg(long, conflicts_with_all = ["files", "model"])]
+    local: bool,
+    /// Read nothing: price a million notifications delivered at the first attempt, in full batches
+    #[arg(long)]
+    model: bool,
+    /// Whose list prices count: us-east-1 or sa-east-1
+    #[arg(long, value_name = "REGION", default_value = "us-east-1", conflicts_with = "prices")]
+    region: Region,
+    /// A list of prices of your own, written as those of infra/prices
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
+    /// The functions' processor
+    #[arg(long, value_enum, default_value_t = Arch::Arm64)]
+    arch: Arch,
+    /// Megabytes of memory of invocations that Lambda did not report
+    #[arg(long, value_name = "MB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(128..=10_240))]
+    memory: u64,
+    /// The length of the keys that KMS signs handshakes with
+    #[arg(long, value_enum, default_value_t = Key::Rsa2048)]
+    kms_key: Key,
+    /// Of the model: milliseconds that Lambda bills for a batch
+    #[arg(long, value_name = "MS", default_value_t = 200, requires = "model")]
+    batch_ms: u64,
+    /// Of the model: milliseconds that it bills for a request to intake of a hundred changes
+    #[arg(long, value_name = "MS", default_value_t = 100, requires = "model")]
+    request_ms: u64,
+    /// Of the model: receivers in each batch of ten
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "model", value_parser = clap::value_parser!(u64).range(1..=10))]
+    receivers: u64,
+    /// Of the model: how many of a hundred deliveries open a connection
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, requires = "model", value_parser = clap::value_parser!(u64).range(0..=100))]
+    new_connections: u64,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Draw the bill into this file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Arch {
+    Arm64,
+    #[value(name = "x86_64")]
+    X86,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Key {
+    #[value(name = "rsa-2048")]
+    Rsa2048,
+    #[value(name = "rsa-4096")]
+    Rsa4096,
+}
+
+/// Runs the command.
+pub async fn run(args: BillArgs) -> Result<()> {
+    let prices = args.prices()?;
+    let terms = args.terms();
+    let (bill, unreadable) = if args.model {
+        (Bill::of_counts(args.model_of().counts(terms), terms, &prices), 0)
+    } else {
+        let sources = some(args.lines().await?)?;
+        let unreadable = sources.iter().map(|source| source.unreadable).sum();
+        (Bill::of(&sources, terms, &prices), unreadable)
+    };
+    if let Some(path) = &args.svg {
+        fs::write(path, picture(&bill, &prices))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let mut out = io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", table::to_json(&bill, &prices, unreadable))?;
+        return Ok(());
+    }
+    table::write(&mut out, &bill, &prices)?;
+    if unreadable > 0 {
+        let lines = if unreadable == 1 { "line" } else { "lines" };
+        writeln!(
+            out,
+            "\n{unreadable} {lines} could not be read and {} left out",
+            if unreadable == 1 { "is" } else { "are" }
+        )?;
+    }
+    Ok(())
+}
+
+impl BillArgs {
+    fn prices(&self) -> Result<Prices> {
+        let Some(path) = &self.prices else { return Ok(Prices::of(self.region)) };
+        let cannot = || format!("cannot use {}", path.display());
+        Prices::from_json(&fs::read_to_string(path).with_context(cannot)?).with_context(cannot)
+    }
+
+    fn terms(&self) -> Terms {
+        Terms {
+            gigabyte_second: match self.arch {
+                Arch::Arm64 => Rate::LambdaArm64,
+                Arch::X86 => Rate::LambdaX86,
+            },
+            signature: match self.kms_key {
+                Key::Rsa2048 => Rate::KmsRsa2048,
+                Key::Rsa4096 => Rate::KmsRsa4096,
+            },
+            memory_mb: self.memory,
+        }
+    }
+
+    fn model_of(&self) -> Model {
+        Model {
+            batch_ms: self.batch_ms,
+            request_ms: self.request_ms,
+            receivers: self.receivers,
+            new_connections: self.new_connections,
+        }
+    }
+
+    async fn lines(&self) -> Result<Vec<Lines>> {
+        if self.local {
+            let stack = Stack::find(&Checkout::find()?.scratch()).await?;
+            let stack = stack.context("there is no local stack: `arauto up` starts one")?;
+            let text = stack.function_logs().await?;
+            return Ok(vec![Lines::read(text.as_bytes())?]);
+        }
+        self.files.iter().map(|path| Lines::of(path)).collect()
+    }
+}

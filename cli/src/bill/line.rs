@@ -1,0 +1,145 @@
+//! What a log line of a function says that is paid for.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::item::Counts;
+
+/// A line, as far as a bill needs it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Line {
+    /// When it was written, where it says so.
+    pub(super) at: Option<Timestamp>,
+    /// The attempt that it tells of.
+    pub(super) attempt: Option<Attempt>,
+    /// What was used.
+    pub(super) counts: Counts,
+}
+
+/// An attempt that ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Attempt {
+    pub(super) receiver: String,
+    pub(super) endpoint: String,
+    pub(super) delivered: bool,
+    pub(super) ms: u64,
+}
+
+/// The sentences that are read; `docs/logging.md` has them.
+const ATTEMPT: &str = "An attempt ended.";
+const JUDGED: &str = "State changes were judged.";
+
+impl Line {
+    /// Reads a line of JSON, or one of those that the local stack writes as text; `None` if it is neither.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let mut line = match serde_json::from_str(text) {
+            Ok(Value::Object(fields)) => Self::of(&fields),
+            Ok(_) => return None,
+            Err(_) => Self::of(&spoken(text)?),
+        };
+        // Its line end is not paid for.
+        line.counts.log_bytes = text.len() as u64;
+        Some(line)
+    }
+
+    fn of(fields: &Map<String, Value>) -> Self {
+        let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
+        let number = |name: &str| fields.get(name).and_then(Value::as_u64).unwrap_or_default();
+        let mut line = Self::default();
+        let metric = fields.get("_aws").and_then(|aws| aws["Timestamp"].as_i64());
+        if let Some(ms) = metric {
+            line.at = Timestamp::from_millisecond(ms).ok();
+            line.counts = used(&number);
+            line.counts.dispatches = line.counts.invocations;
+        } else if text("type") == "platform.report" {
+            let metrics = &fields.get("record").unwrap_or(&Value::Null)["metrics"];
+            line.at = text("time").parse().ok();
+            line.counts.reports = 1;
+            line.counts.reported_mb_ms =
+                whole(&metrics["billedDurationMs"]) * whole(&metrics["memorySizeMB"]);
+        } else if text("message") == JUDGED {
+            line.counts = used(&number);
+            line.counts.api_calls = line.counts.invocations;
+        } else if text("message") == ATTEMPT {
+            let delivered = text("outcome") == "delivered";
+            line.counts.attempts = 1;
+            line.counts.delivered = u64::from(delivered);
+            let (receiver, endpoint) = (text("client_id").to_owned(), text("endpoint").to_owned());
+            line.attempt = Some(Attempt { receiver, endpoint, delivered, ms: number("duration_ms") });
+        }
+        line
+    }
+}
+
+/// A whole number, which some write as 184.0.
+fn whole(value: &Value) -> u64 {
+    value.to_string().split('.').next().and_then(|digits| digits.parse().ok()).unwrap_or_default()
+}
+
+/// The counters of `webhook::telemetry::Usage`.
+fn used(number: &impl Fn(&str) -> u64) -> Counts {
+    Counts {
+        invocations: number("invocations"),
+        ms: number("ms"),
+        sqs_requests: number("sqs_requests"),
+        table_writes: number("table_writes"),
+        table_reads: number("table_reads"),
+        secret_requests: number("secret_requests"),
+        kms_signatures: number("kms_signatures"),
+        kms_requests: number("kms_requests"),
+        connections: number("connections"),
+        sent_bytes: number("sent_bytes"),
+        ..Counts::default()
+    }
+}
+
+/// The fields of a line that is written for people: a sentence, then `name=value`.
+fn spoken(text: &str) -> Option<Map<String, Value>> {
+    let sentence = [ATTEMPT, JUDGED].into_iter().find(|sentence| text.contains(sentence))?;
+    let (_, rest) = text.split_once(sentence)?;
+    let field = |field: &str| {
+        let (name, value) = field.split_once('=')?;
+        let value = value.trim_matches('"');
+        let value = value.parse().map_or_else(|_| Value::from(value), |number: u64| Value::from(number));
+        Some((name.to_owned(), value))
+    };
+    let mut fields: Map<_, _> = rest.split_whitespace().filter_map(field).collect();
+    fields.insert("message".to_owned(), Value::from(sentence));
+    Some(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(text: &str) -> Counts {
+        Counts { log_bytes: 0, ..Line::read(text).unwrap().counts }
+    }
+
+    #[test]
+    fn a_report_of_lambda_says_what_is_billed() {
+        let text = r#"{"time":"2026-11-22T23:59:59.999Z","type":"platform.report","record":{"requestId":"6d68","metrics":
+            {"durationMs":183.4,"billedDurationMs":184,"memorySizeMB":256.0,"maxMemoryUsedMB":21},"status":"success"}}"#;
+        assert_eq!(counts(text), Counts { reports: 1, reported_mb_ms: 184 * 256, ..Counts::default() });
+        assert_eq!(Line::read(text).unwrap().at.unwrap().to_string(), "2026-11-22T23:59:59.999Z");
+    }
+
+    #[test]
+    fn the_same_attempt_is_read_of_json_and_of_text() {
+        let json = r#"{"level":"INFO","message":"An attempt ended.","notification_id":"339c","client_id":"itp-1",
+            "endpoint":"E2","attempt":1,"outcome":"delivered","status":202,"duration_ms":41}"#;
+        let text = r#" INFO An attempt ended. notification_id=339c client_id="itp-1" endpoint=E2 attempt=1 outcome="delivered" status=202 duration_ms=41"#;
+        let of = |text| Line::read(text).unwrap().attempt.unwrap();
+        assert_eq!(of(json), of(text));
+        assert_eq!((of(json).ms, of(json).delivered, counts(text).attempts), (41, true, 1));
+    }
+
+    #[test]
+    fn what_is_neither_is_no_line() {
+        for text in ["START RequestId: 6d68", "[]", "12", "", "{\"level\":"] {
+            assert_eq!(Line::read(text), None, "{text}");
+        }
+        // A line of something else is paid for all the same.
+        assert_eq!(Line::read("{\"a\":1}").unwrap().counts.log_bytes, 7);
+    }
+}

@@ -1,0 +1,75 @@
+//! What a million notifications cost that are delivered at the first attempt: the bill of a load that is assumed.
+
+use super::item::{Counts, Terms};
+
+/// The load that is assumed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Model {
+    /// Milliseconds that Lambda bills for a batch of dispatch.
+    pub batch_ms: u64,
+    /// Milliseconds that it bills for a request of intake.
+    pub request_ms: u64,
+    /// Receivers in each batch.
+    pub receivers: u64,
+    /// Of a hundred deliveries, those that open a connection.
+    pub new_connections: u64,
+}
+
+/// Notifications of the model.
+const MILLION: u64 = 1_000_000;
+/// Messages of a full batch, of dispatch and of SQS.
+pub(super) const BATCH: u64 = 10;
+/// State changes of a request to intake.
+pub(super) const REQUEST: u64 = 100;
+/// Reads of the receivers table for each batch; a copy of a row lives 8 s.
+const READS: u64 = 1;
+
+impl Model {
+    /// Bytes of the line of an attempt, of a client whose id is a UUID and with the trace of its change.
+    pub const LINE_BYTES: u64 = 356;
+    /// Bytes of what an invocation of dispatch measures where all went to one receiver.
+    pub const METRICS_OF_ONE: u64 = 600;
+    /// The same where several were notified, and what each of them adds.
+    pub const METRICS_OF_SEVERAL: (u64, u64) = (450, 287);
+    /// Bytes of the line of a request to intake.
+    pub const REQUEST_BYTES: u64 = 205;
+    /// Bytes that Lambda itself writes for an invocation: none, as `SystemLogLevel` leaves out what went well.
+    pub const PLATFORM_BYTES: u64 = 0;
+    /// Bytes sent for a notification on a connection that is there, TLS included.
+    pub const SENT_BYTES: u64 = 330;
+    /// Bytes sent for a connection: the handshake, with a certificate and one intermediate.
+    pub const HANDSHAKE_BYTES: u64 = 4_200;
+
+    /// Returns the bytes of what an invocation of dispatch measures: one receiver is in the line of all, several have one each.
+    pub fn metrics_bytes(receivers: u64) -> u64 {
+        let (all, each) = Self::METRICS_OF_SEVERAL;
+        if receivers > 1 { all + receivers * each } else { Self::METRICS_OF_ONE }
+    }
+
+    /// Returns what the load uses.
+    pub fn counts(self, terms: Terms) -> Counts {
+        let (batches, requests) = (MILLION / BATCH, MILLION / REQUEST);
+        let metrics = Self::metrics_bytes(self.receivers);
+        let connections = MILLION * self.new_connections / 100;
+        let ms = batches * self.batch_ms + requests * self.request_ms;
+        Counts {
+            attempts: MILLION,
+            delivered: MILLION,
+            reports: batches + requests,
+            reported_mb_ms: ms * terms.memory_mb,
+            dispatches: batches,
+            invocations: batches + requests,
+            ms,
+            api_calls: requests,
+            sqs_requests: MILLION / BATCH,
+            table_writes: 2 * MILLION,
+            table_reads: batches * READS,
+            connections,
+            sent_bytes: MILLION * Self::SENT_BYTES + connections * Self::HANDSHAKE_BYTES,
+            log_bytes: MILLION * Self::LINE_BYTES
+                + batches * (metrics + Self::PLATFORM_BYTES)
+                + requests * (Self::REQUEST_BYTES + Self::PLATFORM_BYTES),
+            ..Counts::default()
+        }
+    }
+}

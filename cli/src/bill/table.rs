@@ -1,0 +1,134 @@
+//! A bill for people and for programs.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use super::gather::{Bill, Part};
+use super::item::Cost;
+use crate::prices::{Prices, Usd};
+
+/// Writes a bill as tables.
+pub fn write(out: &mut impl Write, bill: &Bill, prices: &Prices) -> io::Result<()> {
+    let total = bill.total();
+    write!(out, "US$ {} for {} attempts", total.rounded(4), grouped(bill.counts.attempts.into()))?;
+    writeln!(out, ", {} delivered ({})", grouped(bill.counts.delivered.into()), prices.title())?;
+    if let (Some(usd), Some(counted)) = (bill.per_million(total), bill.per_million(bill.in_budget())) {
+        let (usd, counted) = (usd.rounded(4), counted.rounded(4));
+        writeln!(out, "US$ {usd} a million delivered; {counted} without data out and message groups")?;
+    }
+    writeln!(out, "\n{:<28}{:>18} {:<10}{:>12}{:>16}", "", "quantity", "", "US$", "a million")?;
+    for cost in costs(bill) {
+        let (name, unit) = cost.item.name_and_unit();
+        let marks = format!(
+            "{}{}",
+            if prices.quote(cost.rate).confirmed { "" } else { " *" },
+            if cost.item.is_inferred() { " ~" } else { "" }
+        );
+        let per_million = bill.per_million(cost.usd).map_or_else(|| "-".to_owned(), |usd| usd.rounded(4));
+        let (name, quantity) = (format!("{name}{marks}"), quantity(cost));
+        writeln!(out, "{name:<28}{quantity:>18} {unit:<10}{:>12}{per_million:>16}", cost.usd.rounded(4))?;
+    }
+    writeln!(out, "\n* the price is not confirmed   ~ follows from what was counted")?;
+    for (title, parts) in [("receiver", &bill.receivers), ("endpoint", &bill.endpoints), ("day", &bill.days)]
+    {
+        if !parts.is_empty() {
+            write_parts(out, title, parts)?;
+        }
+    }
+    if !bill.receivers.is_empty() {
+        writeln!(out, "\n{SHARED}")?;
+    }
+    Ok(())
+}
+
+/// How what nobody uses alone is shared out.
+const SHARED: &str =
+    "Of each day, Lambda's time is shared out by the milliseconds of the attempts, all else by their number.";
+
+fn write_parts(out: &mut impl Write, title: &str, parts: &[Part]) -> io::Result<()> {
+    let widest =
+        parts.iter().map(|part| part.name.chars().count()).max().unwrap_or_default().max(title.len());
+    writeln!(out, "\n{title:<widest$}{:>12}{:>12}{:>14}{:>16}", "attempts", "delivered", "US$", "a million")?;
+    for Part { name, attempts, delivered, usd } in parts {
+        let per_million = match u128::from(*delivered) {
+            0 => "-".to_owned(),
+            delivered => usd.of(1_000_000, delivered).rounded(4),
+        };
+        writeln!(out, "{name:<widest$}{attempts:>12}{delivered:>12}{:>14}{per_million:>16}", usd.rounded(6))?;
+    }
+    Ok(())
+}
+
+/// The positions that there is anything of.
+pub(super) fn costs(bill: &Bill) -> impl Iterator<Item = &Cost> {
+    bill.costs.iter().filter(|cost| cost.quantity.0 > 0)
+}
+
+/// Writes how many units there are, with three decimals where they are parts.
+fn quantity(cost: &Cost) -> String {
+    let (count, per) = cost.quantity;
+    if per == 1 {
+        return grouped(count);
+    }
+    let thousandths = (count * 1_000 + per / 2) / per;
+    format!("{}.{:03}", grouped(thousandths / 1_000), thousandths % 1_000)
+}
+
+fn grouped(number: u128) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Returns a bill for programs: amounts are decimal strings with all their digits.
+pub fn to_json(bill: &Bill, prices: &Prices, unreadable: u64) -> Value {
+    let cost = |cost: &Cost| {
+        let quote = prices.quote(cost.rate);
+        json!({
+            "item": cost.item.code(),
+            "count": u64::try_from(cost.quantity.0).unwrap_or(u64::MAX),
+            "counted_per": u64::try_from(cost.quantity.1).unwrap_or(u64::MAX),
+            "price": { "name": cost.rate.name(), "usd": quote.value.exact(), "confirmed": quote.confirmed },
+            "usd": cost.usd.exact(),
+            "inferred": cost.item.is_inferred(),
+            "in_budget": cost.item.is_in_budget(),
+        })
+    };
+    let part = |part: &Part| {
+        json!({
+            "name": part.name, "attempts": part.attempts, "delivered": part.delivered, "usd": part.usd.exact(),
+        })
+    };
+    let parts = |parts: &[Part]| parts.iter().map(part).collect::<Vec<_>>();
+    json!({
+        "list": { "region": prices.region(), "date": prices.date().to_string() },
+        "used": bill.counts,
+        "usd": bill.total().exact(),
+        "usd_in_budget": bill.in_budget().exact(),
+        "usd_per_million_delivered": bill.per_million(bill.total()).map(Usd::exact),
+        "items": costs(bill).map(cost).collect::<Vec<_>>(),
+        "receivers": parts(&bill.receivers),
+        "endpoints": parts(&bill.endpoints),
+        "days": parts(&bill.days),
+        "shared": SHARED,
+        "unreadable_lines": unreadable,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        let told = [0, 999, 1_000, 1_234_567].map(grouped);
+        assert_eq!(told, ["0", "999", "1,000", "1,234,567"]);
+    }
+}

@@ -1,0 +1,107 @@
+//! `docs/cost.md` and its picture are what the command says.
+
+use std::fmt::Write as _;
+use std::fs::{read_to_string, write};
+
+use arauto::bill::{Bill, Model, Terms, picture};
+use arauto::prices::{Prices, Rate, Region, Usd};
+use tests::contract::file;
+use webhook::config::environment;
+
+const PAGE: &str = "docs/cost.md";
+const PICTURE: &str = "docs/cost.svg";
+/// Set by `make cost`: page and picture are written before they are compared.
+const WRITE: &str = "ARAUTO_WRITE_COST";
+const TERMS: Terms =
+    Terms { gigabyte_second: Rate::LambdaArm64, signature: Rate::KmsRsa2048, memory_mb: 256 };
+/// What the command takes where nothing else is said.
+const USUAL: Model = Model { batch_ms: 200, request_ms: 100, receivers: 1, new_connections: 0 };
+/// The list price of a million notifications at most, in us-east-1.
+const BUDGET: &str = "1.70";
+
+fn bill(model: Model, region: Region) -> Bill {
+    Bill::of_counts(model.counts(TERMS), TERMS, &Prices::of(region))
+}
+
+#[test]
+fn a_million_in_full_batches_to_one_receiver_each_is_within_the_budget() {
+    let budget: Usd = BUDGET.parse().unwrap();
+    let usd = bill(USUAL, Region::UsEast1).in_budget();
+    assert!(usd <= budget, "{usd}");
+    // What the pages say of it is true of no more: several receivers in each batch cost more than that.
+    assert!(bill(Model { receivers: 10, ..USUAL }, Region::UsEast1).in_budget() > budget);
+}
+
+#[test]
+fn the_model_uses_what_the_budget_of_requests_allows() {
+    let counts = USUAL.counts(TERMS);
+    let sqs = counts.sqs_requests + 2 * counts.dispatches;
+    assert_eq!((sqs, counts.table_writes, counts.table_reads), (300_000, 2_000_000, 100_000));
+    assert_eq!((counts.secret_requests, counts.api_calls, counts.delivered), (0, 10_000, 1_000_000));
+    assert_eq!(counts.log_bytes / counts.delivered, 418);
+}
+
+#[test]
+fn the_page_is_what_the_command_says() {
+    let text = read_to_string(file(PAGE).unwrap()).unwrap();
+    let mut expected = text.clone();
+    for region in Region::ALL {
+        let mut told = Vec::new();
+        arauto::bill::write(&mut told, &bill(USUAL, region), &Prices::of(region)).unwrap();
+        let told = String::from_utf8(told).unwrap();
+        let told = told.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
+        expected =
+            with_block(&expected, &format!("model {}", region.as_str()), &format!("```text\n{told}\n```"));
+    }
+    expected = with_block(&expected, "cases", &cases());
+    if environment(WRITE).is_some() {
+        write(file(PAGE).unwrap(), &expected).unwrap();
+    }
+    assert!(
+        read_to_string(file(PAGE).unwrap()).unwrap() == expected,
+        "{PAGE} is not what `make cost` writes"
+    );
+    let total = bill(USUAL, Region::UsEast1).in_budget().rounded(2);
+    for page in ["README.md", "README.pt-BR.md"] {
+        let text = read_to_string(file(page).unwrap()).unwrap();
+        let said = if page.contains("pt-BR") { total.replace('.', ",") } else { total.clone() };
+        assert!(text.contains(&format!("US$ {said}")), "{page} does not say US$ {said}");
+    }
+}
+
+#[test]
+fn the_picture_is_what_the_command_draws() {
+    let prices = Prices::of(Region::UsEast1);
+    let drawn = picture(&bill(USUAL, Region::UsEast1), &prices);
+    if environment(WRITE).is_some() {
+        write(file("docs").unwrap().join("cost.svg"), &drawn).unwrap();
+    }
+    assert!(
+        read_to_string(file(PICTURE).unwrap()).unwrap() == drawn,
+        "{PICTURE} is not what `make cost` draws"
+    );
+}
+
+/// What other loads cost, as a table.
+fn cases() -> String {
+    let mut table = "| Receivers in each batch | Deliveries that open a connection | us-east-1 | with all items | sa-east-1 | with all items |\n\
+                     |---|---|---|---|---|---|".to_owned();
+    for (receivers, new_connections) in [(1, 0), (1, 50), (10, 0), (10, 50), (10, 100)] {
+        let model = Model { receivers, new_connections, ..USUAL };
+        write!(table, "\n| {receivers} | {new_connections} % ").unwrap();
+        for region in Region::ALL {
+            let bill = bill(model, region);
+            write!(table, "| {} | {} ", bill.in_budget().rounded(2), bill.total().rounded(2)).unwrap();
+        }
+        table += "|";
+    }
+    table
+}
+
+/// The text with what stands between the marks of this name replaced.
+fn with_block(text: &str, name: &str, block: &str) -> String {
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("\n<!-- end of {name} -->"));
+    let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("{PAGE} has no {begin}"));
+    let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("{PAGE} has no {end}"));
+    format!("{before}{begin}{block}{end}{after}")
+}
