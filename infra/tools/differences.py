@@ -42,7 +42,8 @@ def of_binaries(one, two):
         different = [name for name in before | after if before.get(name) != after.get(name)]
         yield f"sections that differ: {', '.join(different[:SHOWN]) or 'none, but where they lie'}"
     for which, alone in (("first", texts(one) - texts(two)), ("second", texts(two) - texts(one))):
-        for text in sorted(alone)[:SHOWN]:
+        # Paths first.
+        for text in sorted(alone, key=lambda text: (-text.count(b"/"), text))[:SHOWN]:
             yield f"in the {which} alone: {text.decode()}"
         if len(alone) > SHOWN:
             yield f"in the {which} alone: {len(alone) - SHOWN} more texts"
