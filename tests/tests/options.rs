@@ -103,6 +103,7 @@ async fn a_network_of_the_banks_and_a_domain_that_asks_for_certificates_go_toget
         ("ApiCertificateArn", "arn:aws:acm:us-east-1:000000000000:certificate/1"),
         ("ApiOwnershipCertificateArn", "arn:aws:acm:us-east-1:000000000000:certificate/2"),
         ("ApiTruststoreUri", "s3://bank/authorities.pem"),
+        ("LedgerWrites", "lean"),
     ]);
     let stack = Stack::start(&options).await.unwrap();
     assert_eq!(stack.output("ApiUrl").unwrap(), "https://arauto.bank.example");
@@ -113,7 +114,7 @@ async fn a_network_of_the_banks_and_a_domain_that_asks_for_certificates_go_toget
 #[tokio::test]
 async fn what_contradicts_itself_is_refused_with_a_sentence() {
     let pollers = [("DispatchMinimumPollers", "200"), ("DispatchMaximumPollers", "750")];
-    let cases: [(&[(&str, &str)], &str); 10] = [
+    let cases: [(&[(&str, &str)], &str); 11] = [
         (&pollers[..1], "both 2 or more or both 0"),
         (&[("DispatchMinimumPollers", "1"), pollers[1]], "both 2 or more or both 0"),
         (
@@ -134,6 +135,7 @@ async fn what_contradicts_itself_is_refused_with_a_sentence() {
         (&[("Network", "existing")], "VpcSubnetIds must name its subnets"),
         (&[("VpcSubnetIds", "subnet-0a1b2c3d")], "are of an existing network"),
         (&[("EgressAllocationIds", "eipalloc-1,eipalloc-2")], "are of a network that is made here"),
+        (&[("Evidence", "true"), ("LedgerWrites", "lean")], "a request may be missing from the ledger"),
     ];
     for (parameters, sentence) in cases {
         let (_folder, options) = deployment(parameters);
