@@ -9,8 +9,8 @@ use aws_credential_types::provider::ProvideCredentials as _;
 use clap::Args;
 use http::Method;
 use serde_json::{Value, json};
-use webhook::aws::sdk_config;
 
+use crate::account::sdk_config;
 use crate::signed::{ApiAnswer, Caller, http_client};
 use crate::stack::{Checkout, Stack};
 

@@ -1,6 +1,7 @@
 //! The `arauto` command as a library: what the tests and the demo use in process.
 
 mod accept;
+mod account;
 pub mod bill;
 pub mod call;
 pub mod capacity;

@@ -7,9 +7,10 @@ use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use clap::Args;
 use evidence::Archive;
-use webhook::aws::{Queues, UndeliveredRows, dynamodb, sdk_config, sqs};
+use webhook::aws::{Queues, UndeliveredRows, dynamodb, sqs};
 use webhook::config::environment;
 
+use crate::account::sdk_config;
 use crate::stack::{Checkout, Stack};
 
 /// A command may be far from the region it works on, and nobody waits in line behind it. A receive from a queue may itself wait,

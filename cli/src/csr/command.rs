@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
-use webhook::aws::{KeyArn, Keys, kms, sdk_config};
+use webhook::aws::{KeyArn, Keys, kms};
 
+use crate::account::sdk_config;
 use super::cnpj::Cnpj;
 use super::key::Key;
 use super::{fields, request};

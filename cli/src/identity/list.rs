@@ -7,13 +7,14 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
-use webhook::aws::{Keys, kms, sdk_config};
+use webhook::aws::{Keys, kms};
 use webhook::edge::Clock;
 use webhook::peer::{Expiry, IdentityDocument, IdentityError, KmsIdentityError, is_server_id};
 use webhook::telemetry::Chain;
 
 use super::certificate::Certificate;
 use super::{get_text, open};
+use crate::account::sdk_config;
 
 /// Show whose certificates the secret holds, and until when they are good
 ///

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use serde_json::json;
-use webhook::aws::{KeyArn, Keys, kms, sdk_config};
+use webhook::aws::{KeyArn, Keys, kms};
 use webhook::edge::Clock;
 use webhook::peer::TrustAnchors;
 
 use super::certificate::Certificate;
 use super::{document, document_in_kms, open, put_merged, put_trust, server_id};
+use crate::account::sdk_config;
 
 /// Check the files and put them into the stack's secrets
 ///

@@ -7,8 +7,8 @@ use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender, Tally};
 use jiff::SignedDuration;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use webhook::aws::{
-    DirectoryTable, Keys, Ledger, Queues, Receivers, Secrets, dynamodb, kms, metered, sdk_config,
-    secrets_manager, sqs,
+    Direct, DirectoryTable, Keys, Ledger, Queues, Receivers, Secrets, connector, dynamodb, kms, metered,
+    sdk_config, secrets_manager, sqs,
 };
 use webhook::config::{Settings, environment};
 use webhook::delivery::LedgerWrites;
@@ -28,8 +28,10 @@ async fn main() -> Result<(), Error> {
     let settings = Settings::new(&environment);
     settings.start_logging();
     let meter = Meter::default();
-    let sdk = metered(&sdk_config().await, &meter);
+    let connector = metered(connector(), &meter);
+    let sdk = sdk_config(&settings, &connector)?;
     let clock = Clock::system();
+    let direct = Direct::new(&sdk, connector, clock.clone());
     let policy = settings.address_policy()?;
     let retention = settings.parsed_or("ARAUTO_LEDGER_RETENTION_DAYS", RETENTION_DAYS)?;
     let secrets = (settings.required("ARAUTO_IDENTITY_SECRET")?, settings.required("ARAUTO_TRUST_SECRET")?);
@@ -57,7 +59,8 @@ async fn main() -> Result<(), Error> {
             dynamodb(&sdk),
             settings.required("ARAUTO_LEDGER_TABLE")?,
             SignedDuration::from_hours(24 * retention),
-        ),
+        )
+        .writing_directly(direct),
         ledger_writes: settings.parsed_or("ARAUTO_LEDGER_WRITES", LedgerWrites::default())?,
         receivers: Receivers::new(
             dynamodb(&sdk),

@@ -21,7 +21,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 async fn main() -> Result<(), Error> {
     let settings = Settings::new(&environment);
     settings.start_logging();
-    let sdk = patient(&sdk_config().await);
+    let sdk = patient(&sdk_config(&settings, &connector())?);
     let clock = Clock::system();
     let stream = settings.required("ARAUTO_EVIDENCE_STREAM")?;
     let bucket = settings.required("ARAUTO_EVIDENCE_BUCKET")?;

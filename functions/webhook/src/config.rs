@@ -68,6 +68,11 @@ impl<'a> Settings<'a> {
         Metrics::stdout(self.text("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default())
     }
 
+    /// Returns a setting that may be absent.
+    pub fn optional(&self, name: &str) -> Option<String> {
+        self.text(name)
+    }
+
     fn text(&self, name: &str) -> Option<String> {
         (self.0)(name).filter(|text| !text.is_empty())
     }

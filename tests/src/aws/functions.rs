@@ -9,6 +9,7 @@ use arauto::receiver::{Settings, Twin};
 use arauto::signed::ApiAnswer;
 use aws_config::SdkConfig;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use directory::fetch::Fetcher;
 use directory::revocation::Refresher;
 use directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
@@ -21,7 +22,7 @@ use lambda_http::{Body, Request, RequestExt};
 use serde_json::{Value, json};
 use webhook::address::AddressPolicy;
 use webhook::aws::{
-    DirectoryTable, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets, dynamodb, kms, metered,
+    Direct, DirectoryTable, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets, dynamodb, kms, metered,
     secrets_manager, sqs,
 };
 use webhook::delivery::{AttemptMessage, LedgerWrites};
@@ -250,7 +251,7 @@ impl Functions {
     /// Starts intake.
     pub async fn intake(&self) -> Intake {
         let meter = Meter::default();
-        let sdk = metered(&self.sdk_config_of("intake").await, &meter);
+        let sdk = Aws::sdk_config_over(metered(self.network_of("intake"), &meter));
         Intake {
             receivers: receivers_of(&sdk, &self.hands),
             ledger: LedgerReader::new(dynamodb(&sdk), LEDGER.to_owned()),
@@ -263,7 +264,7 @@ impl Functions {
 
     /// Starts directory.
     pub async fn directory(&self) -> Directory {
-        let sdk = self.sdk_config_of("directory").await;
+        let sdk = self.sdk_config_of("directory");
         let (clock, environment) = (self.hands.clock(), self.environment.clone());
         let table = DirectoryTable::new(dynamodb(&sdk), DIRECTORY.to_owned());
         let fetcher = Arc::new(Fetcher::new(POLICY, |client| client).expect("a fetcher"));
@@ -304,7 +305,7 @@ impl Functions {
     /// Starts what keeps revocation lists and statuses.
     pub async fn refresher(&self) -> Refresher {
         Refresher {
-            store: revocation_store_of(&self.sdk_config_of("directory").await),
+            store: revocation_store_of(&self.sdk_config_of("directory")),
             fetcher: Arc::new(Fetcher::new(POLICY, |client| client).expect("a fetcher")),
             clock: self.hands.clock(),
             chance: Chance::system(),
@@ -321,14 +322,15 @@ impl Functions {
     /// What dispatch knows of revocation, in an environment of its own that has this clock. Nothing is read yet.
     pub async fn revocation(&self, hands: &Hands, window: SignedDuration) -> Arc<Revocation> {
         let metrics = self.metrics.writer("dispatch");
-        let store = revocation_store_of(&self.sdk_config_of("dispatch").await);
+        let store = revocation_store_of(&self.sdk_config_of("dispatch"));
         Arc::new(Revocation::new(store, window, hands.clock(), metrics))
     }
 
     /// Starts dispatch, in an environment of its own that has this clock. Its identity is not loaded yet.
     pub async fn dispatch(&self, hands: &Hands) -> Arc<Dispatch> {
         let meter = Meter::default();
-        let sdk = metered(&self.sdk_config_of("dispatch").await, &meter);
+        let network = metered(self.network_of("dispatch"), &meter);
+        let sdk = Aws::sdk_config_over(network.clone());
         let secrets = (IDENTITY_SECRET.to_owned(), TRUST_SECRET.to_owned());
         let clock = hands.clock();
         let servers = self.servers.parse().expect("authorisation servers");
@@ -346,7 +348,8 @@ impl Functions {
             self.metrics.writer("dispatch"),
         );
         Arc::new(Dispatch {
-            ledger: Ledger::new(dynamodb(&sdk), LEDGER.to_owned(), SignedDuration::from_hours(24)),
+            ledger: Ledger::new(dynamodb(&sdk), LEDGER.to_owned(), SignedDuration::from_hours(24))
+                .writing_directly(Direct::new(&sdk, network, clock.clone())),
             ledger_writes: self.ledger_writes,
             receivers: receivers_of(&sdk, hands),
             queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), Some(UNDELIVERED.to_owned())),
@@ -370,9 +373,14 @@ impl Functions {
     }
 
     /// What a function's clients are made of.
-    async fn sdk_config_of(&self, function: &'static str) -> SdkConfig {
+    fn sdk_config_of(&self, function: &'static str) -> SdkConfig {
+        Aws::sdk_config_over(self.network_of(function))
+    }
+
+    /// The network as a function has it: what it asks for is noted.
+    fn network_of(&self, function: &'static str) -> SharedHttpConnector {
         let (aws, uses) = (self.aws.clone(), self.uses.clone());
-        Aws::sdk_config_over(Noted { aws, function, uses }).await
+        SharedHttpConnector::new(Noted { aws, function, uses })
     }
 }
 

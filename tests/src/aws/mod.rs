@@ -50,9 +50,6 @@ pub const NOTIFICATIONS: &str = "https://sqs.sa-east-1.amazonaws.com/12345678901
 /// The queue of notifications given up, by URL.
 pub const UNDELIVERED: &str = "https://sqs.sa-east-1.amazonaws.com/123456789012/undelivered";
 
-/// Loaded once, since on a machine that names no region the SDK looks for one in places that may not answer.
-static CONFIG: OnceCell<SdkConfig> = OnceCell::const_new();
-
 /// AWS as the functions see it. Copies are the same one.
 #[derive(Clone, Debug, Default)]
 pub struct Aws(Arc<Mutex<State>>);
@@ -162,20 +159,17 @@ impl Held {
 impl Aws {
     /// Returns what clients are made of: the configuration of the functions, with this stand-in for a network.
     pub async fn sdk_config(&self) -> SdkConfig {
-        Self::sdk_config_over(self.clone()).await
+        Self::sdk_config_over(SharedHttpConnector::new(self.clone()))
     }
 
     /// The same with another network, which may lead here.
-    pub async fn sdk_config_over(network: impl HttpConnector + 'static) -> SdkConfig {
-        let connector = SharedHttpConnector::new(network);
+    pub fn sdk_config_over(network: SharedHttpConnector) -> SdkConfig {
         let credentials = Credentials::new("AKIDTESTS", "of-nothing", None, None, "tests");
-        CONFIG
-            .get_or_init(webhook::aws::sdk_config)
-            .await
+        let set = |name: &str| (name == "AWS_REGION").then(|| "sa-east-1".to_owned());
+        webhook::aws::sdk_config(&Settings::new(&set), &network)
+            .expect("a region is all it needs")
             .to_builder()
-            .region(Region::from_static("sa-east-1"))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(http_client_fn(move |_, _| connector.clone()))
             .build()
     }
 

@@ -12,12 +12,15 @@ use aws_config::SdkConfig;
 use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime::client::retries::RetryPartition;
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender, Tally};
 use intake::Intake;
 use jiff::SignedDuration;
 use serde_json::json;
 use webhook::address::AddressPolicy;
-use webhook::aws::{DirectoryTable, Document, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets};
+use webhook::aws::{
+    Direct, DirectoryTable, Document, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets,
+};
 use webhook::directory::Environment;
 use webhook::edge::{Chance, Clock};
 use webhook::revocation::{Index, Revocation, RevocationStore};
@@ -56,6 +59,7 @@ pub(super) struct Housed<T> {
 
 /// The clients of one environment; they share no retries with another's.
 struct Clients {
+    sdk: SdkConfig,
     dynamodb: aws_sdk_dynamodb::Client,
     sqs: aws_sdk_sqs::Client,
     secrets: aws_sdk_secretsmanager::Client,
@@ -75,7 +79,7 @@ impl TimeSource for Time {
 impl Clients {
     async fn new(seam: &Seam, clock: &Clock) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let sdk: SdkConfig = Aws::sdk_config_over(seam.clone()).await;
+        let sdk: SdkConfig = Aws::sdk_config_over(SharedHttpConnector::new(seam.clone()));
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         // A bucket of retry tokens is shared by all clients of a process that have the same partition.
         let partition = |service: &str| RetryPartition::custom(format!("{service}-{number}")).build();
@@ -94,6 +98,7 @@ impl Clients {
         // No run has a key there, so nothing of it is drawn or timed.
         let kms = aws_sdk_kms::Client::new(&sdk);
         Self {
+            sdk,
             kms,
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
             sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
@@ -175,7 +180,12 @@ impl Place {
         );
         let dice = Mutex::new(self.world.dice("chance", number));
         let function = Dispatch {
-            ledger: Ledger::new(clients.dynamodb.clone(), LEDGER.to_owned(), SignedDuration::from_hours(24)),
+            ledger: Ledger::new(clients.dynamodb.clone(), LEDGER.to_owned(), SignedDuration::from_hours(24))
+                .writing_directly(Direct::new(
+                    &clients.sdk,
+                    SharedHttpConnector::new(seam.clone()),
+                    clock.clone(),
+                )),
             ledger_writes: self.world.ledger_writes(),
             receivers: self.receivers(&clients, &clock),
             queues: Queues::new(clients.sqs, NOTIFICATIONS.to_owned(), Some(UNDELIVERED.to_owned())),

@@ -2,35 +2,60 @@
 
 use std::time::Duration;
 
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector, http_client_fn};
+
+use crate::config::{SettingError, Settings};
 
 /// A service that takes longer than this to connect is asked again.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// One try of a call. The services used here answer in milliseconds.
-const TRY_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const TRY_TIMEOUT: Duration = Duration::from_secs(1);
 /// A whole call with its tries. The timeouts of the functions in `template.yaml` are sums of it.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Loads the configuration that all clients share, from the environment that Lambda sets.
-pub async fn sdk_config() -> SdkConfig {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-        .build_https();
+/// Makes what sends the requests of all clients. It reads the certificates of the system's authorities.
+pub fn connector() -> SharedHttpConnector {
+    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
+    let connector = Connector::builder()
+        .connector_settings(settings)
+        .sleep_impl(TokioSleep::new())
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+    SharedHttpConnector::new(connector.build())
+}
+
+/// Makes the configuration that all clients share, of the variables that Lambda sets.
+///
+/// Not by the SDK's own loader: looking for profiles and for the other places where credentials may lie takes longer than all else
+/// of a start. Lambda has them in the environment, and nowhere else.
+pub fn sdk_config(
+    settings: &Settings<'_>,
+    connector: &SharedHttpConnector,
+) -> Result<SdkConfig, SettingError> {
+    let connector = connector.clone();
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(TRY_TIMEOUT)
         .operation_timeout(CALL_TIMEOUT)
         .build();
-    aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(settings.required("AWS_REGION")?))
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .http_client(http_client_fn(move |_, _| connector.clone()))
         .timeout_config(timeouts)
         .retry_config(RetryConfig::standard().with_max_attempts(3))
-        .load()
-        .await
+        .use_fips(settings.parsed_or("AWS_USE_FIPS_ENDPOINT", false)?)
+        .use_dual_stack(settings.parsed_or("AWS_USE_DUALSTACK_ENDPOINT", false)?);
+    config.set_endpoint_url(settings.optional("AWS_ENDPOINT_URL"));
+    Ok(config.build())
 }
 
 /// Makes a client of DynamoDB.

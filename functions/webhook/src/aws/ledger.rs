@@ -11,17 +11,21 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
+use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::error::{BoxError, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::{Client, Config};
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 use super::cause::cause;
+use super::clients::{CALL_TIMEOUT, TRY_TIMEOUT};
+use super::direct::Direct;
 use super::undelivered::UndeliveredRows;
 use crate::delivery::{AttemptMessage, AttemptNumber, Failure, LEASE, Progress, Status};
 use crate::notification::InteractionId;
@@ -35,6 +39,7 @@ pub struct Ledger {
     client: Client,
     table: String,
     retention: SignedDuration,
+    direct: Option<Arc<Direct>>,
 }
 
 /// What came of beginning an attempt.
@@ -87,7 +92,13 @@ pub struct AttemptRecord {
 impl Ledger {
     /// Uses this table; rows expire after `retention`.
     pub fn new(client: Client, table: String, retention: SignedDuration) -> Self {
-        Self { client, table, retention }
+        Self { client, table, retention, direct: None }
+    }
+
+    /// Has writes tried directly first.
+    #[must_use]
+    pub fn writing_directly(self, direct: Option<Direct>) -> Self {
+        Self { direct: direct.map(Arc::new), ..self }
     }
 
     /// The rows of notifications given up, which lie in the same table.
@@ -113,8 +124,8 @@ impl Ledger {
             .expression_attribute_values(":waiting", status(Status::Waiting))
             .expression_attribute_values(":previous", number(i64::from(record.attempt.get()) - 1))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match update.send().await.map_err(SdkError::into_service_error) {
-            Ok(_) => Ok(Begin::Begun),
+        match self.write(update).await {
+            Ok(()) => Ok(Begin::Begun),
             Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 let Some(row) = failed.item else { return Ok(Begin::Forgotten) };
                 let progress = progress(&row).ok_or(LedgerError::Unreadable)?;
@@ -150,7 +161,7 @@ impl Ledger {
         message: &AttemptMessage,
         record: &AttemptRecord,
     ) -> Result<(), LedgerError> {
-        finished("record a delivery", self.whole(message, record, Status::Delivered)).await
+        self.finish("record a delivery", self.whole(message, record, Status::Delivered)).await
     }
 
     /// Records that an attempt was accepted, whatever has happened to the row since it began.
@@ -162,7 +173,7 @@ impl Ledger {
         let update = self
             .end(message, record, Status::Delivered, "")
             .condition_expression(format!("{}.interaction_id = :id", record.attribute()));
-        finished("record a delivery", update).await
+        self.finish("record a delivery", update).await
     }
 
     /// Records that an attempt failed; `status` says whether another one waits.
@@ -176,7 +187,7 @@ impl Ledger {
             .end(message, record, new, "")
             .condition_expression(UNDER_WAY)
             .expression_attribute_values(":attempting", status(Status::Attempting));
-        finished("record a failure", update).await
+        self.finish("record a failure", update).await
     }
 
     /// Takes back an attempt that never reached its receiver, for a reason of ours: the notification stands where it stood before,
@@ -191,7 +202,7 @@ impl Ledger {
             .condition_expression(UNDER_WAY)
             .expression_attribute_values(":attempting", status(Status::Attempting))
             .expression_attribute_values(":previous", number(i64::from(record.attempt.get()) - 1));
-        finished("take an attempt back", update).await
+        self.finish("take an attempt back", update).await
     }
 
     /// Writes where the notification stands once an attempt is over, what came of that, and what else the clause sets.
@@ -229,7 +240,7 @@ impl Ledger {
             .expression_attribute_values(":ended", millis(ended))
             .expression_attribute_values(":outcome", text(Failure::Interrupted.code()))
             .expression_attribute_values(":id", text(interaction_id));
-        finished("record an interruption", update).await
+        self.finish("record an interruption", update).await
     }
 
     /// Records that a notification ends without a further attempt, as its receiver is gone or not to be told.
@@ -260,8 +271,8 @@ impl Ledger {
             .expression_attribute_values(":event", text(message.change.event_instant))
             .expression_attribute_values(":expires", self.expires(now))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match with_original(update, message).send().await.map_err(SdkError::into_service_error) {
-            Ok(_) => Ok(Cancel::Cancelled),
+        match self.write(with_original(update, message)).await {
+            Ok(()) => Ok(Cancel::Cancelled),
             Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 let progress = failed.item.as_ref().and_then(progress).ok_or(LedgerError::Unreadable)?;
                 Ok(match progress.status {
@@ -320,6 +331,32 @@ impl Ledger {
             .expression_attribute_names("#status", "status")
     }
 
+    /// Makes a write that ends something. That the row has moved on is no error: whoever moved it has written more.
+    async fn finish(&self, doing: &'static str, update: UpdateItemFluentBuilder) -> Result<(), LedgerError> {
+        match self.write(update).await {
+            Ok(()) => Ok(()),
+            Err(UpdateItemError::ConditionalCheckFailedException(_)) => {
+                tracing::warn!(doing, "The ledger row had moved on before the write that ends the attempt.");
+                Ok(())
+            }
+            Err(error) => Err(LedgerError::service(doing, error.into())),
+        }
+    }
+
+    /// Makes a write, within [`CALL_TIMEOUT`]: directly, and by the SDK where that is not known to have done it.
+    async fn write(&self, update: UpdateItemFluentBuilder) -> Result<(), UpdateItemError> {
+        let sent = match &self.direct {
+            None => update.send().await,
+            Some(direct) if direct.update(update.as_input()).await => return Ok(()),
+            Some(_) => {
+                let rest = TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT - TRY_TIMEOUT).build();
+                let config = Config::builder().timeout_config(rest);
+                update.customize().config_override(config).send().await
+            }
+        };
+        sent.map(drop).map_err(SdkError::into_service_error)
+    }
+
     fn expires(&self, now: Timestamp) -> AttributeValue {
         number(now.saturating_add(self.retention).unwrap_or(Timestamp::MAX).as_second())
     }
@@ -335,18 +372,6 @@ fn with_original(update: UpdateItemFluentBuilder, message: &AttemptMessage) -> U
     match &message.replay_of {
         Some(original) => update.expression_attribute_values(":replay_of", text(original)),
         None => update,
-    }
-}
-
-/// Makes a write that ends something. That the row has moved on is no error: whoever moved it has written more.
-async fn finished(doing: &'static str, update: UpdateItemFluentBuilder) -> Result<(), LedgerError> {
-    match update.send().await.map_err(SdkError::into_service_error) {
-        Ok(_) => Ok(()),
-        Err(UpdateItemError::ConditionalCheckFailedException(_)) => {
-            tracing::warn!(doing, "The ledger row had moved on before the write that ends the attempt.");
-            Ok(())
-        }
-        Err(error) => Err(LedgerError::service(doing, error.into())),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod cause;
 mod clients;
+mod direct;
 mod directory_table;
 mod keys;
 mod ledger;
@@ -14,7 +15,8 @@ mod slow_marks;
 mod undelivered;
 
 pub use cause::cause;
-pub use clients::{CALL_TIMEOUT, dynamodb, kms, sdk_config, secrets_manager, sqs};
+pub use clients::{CALL_TIMEOUT, connector, dynamodb, kms, sdk_config, secrets_manager, sqs};
+pub use direct::Direct;
 pub use directory_table::{DOCUMENT_LIMIT, DirectoryTable, DirectoryTableError, Document, Read};
 pub use keys::{KeyArn, KeyError, Keys, NotAKeyArn};
 pub use ledger::{AttemptRecord, Begin, Cancel, Ledger, LedgerError};

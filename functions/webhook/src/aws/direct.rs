@@ -1,0 +1,173 @@
+//! Writes of `DynamoDB` that are made without the SDK: signed by its signer, sent by its connector, and nothing around them.
+//!
+//! The SDK's own way to send takes several times the processor time of the request itself, and each notification makes two
+//! (`docs/decisions.md`, "the ledger's writes are first tried directly"). What is not done at once is left to the SDK, which
+//! tries again and tells errors apart.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemInputBuilder;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use http_body_util::BodyExt as _;
+use serde::ser::{Error as _, Serialize, SerializeMap as _, Serializer};
+use tokio::time::timeout;
+
+use super::clients::TRY_TIMEOUT;
+use crate::edge::Clock;
+
+const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
+const UPDATE_ITEM: &str = "DynamoDB_20120810.UpdateItem";
+/// Credentials that end are asked for anew this long before.
+const BEFORE_EXPIRY: Duration = Duration::from_secs(60);
+
+/// Makes writes directly.
+#[derive(Debug)]
+pub struct Direct {
+    connector: SharedHttpConnector,
+    credentials: SharedCredentialsProvider,
+    kept: Mutex<Option<Credentials>>,
+    region: String,
+    uri: String,
+    clock: Clock,
+}
+
+impl Direct {
+    /// Uses the endpoint and the credentials of this configuration; `None` where its endpoint is none that this can name.
+    pub fn new(sdk: &SdkConfig, connector: SharedHttpConnector, clock: Clock) -> Option<Self> {
+        let region = sdk.region()?.to_string();
+        let is_named_otherwise = region.starts_with("cn-") || region.contains("-iso");
+        let is_special = sdk.use_fips() == Some(true) || sdk.use_dual_stack() == Some(true);
+        let uri = match sdk.endpoint_url() {
+            Some(url) => format!("{}/", url.trim_end_matches('/')),
+            None if is_named_otherwise || is_special => return None,
+            None => format!("https://dynamodb.{region}.amazonaws.com/"),
+        };
+        let credentials = sdk.credentials_provider()?;
+        Some(Self { connector, credentials, kept: Mutex::default(), region, uri, clock })
+    }
+
+    /// Makes an update; `false` if it is not known to be done, for whatever reason.
+    pub(super) async fn update(&self, update: &UpdateItemInputBuilder) -> bool {
+        timeout(TRY_TIMEOUT, self.attempt(update)).await.ok().flatten().is_some()
+    }
+
+    async fn attempt(&self, update: &UpdateItemInputBuilder) -> Option<()> {
+        let body = serde_json::to_string(&Body(update)).ok()?;
+        let now = SystemTime::from(self.clock.now());
+        let credentials = self.credentials(now).await?;
+        let request = self.signed(body, credentials, now)?;
+        let answer = self.connector.call(request).await.ok()?;
+        let done = answer.status().is_success();
+        // Read to its end, or the connection could not be used again.
+        answer.into_body().collect().await.ok()?;
+        done.then_some(())
+    }
+
+    fn signed(&self, body: String, credentials: Credentials, now: SystemTime) -> Option<HttpRequest> {
+        let headers = [("content-type", CONTENT_TYPE), ("x-amz-target", UPDATE_ITEM)];
+        let identity = credentials.into();
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name("dynamodb")
+            .time(now)
+            .settings(SigningSettings::default())
+            .build()
+            .ok()?
+            .into();
+        let signed = SignableRequest::new(
+            "POST",
+            self.uri.as_str(),
+            headers.into_iter(),
+            SignableBody::Bytes(body.as_bytes()),
+        );
+        let (instructions, _) = sign(signed.ok()?, &params).ok()?.into_parts();
+        let mut request = HttpRequest::new(SdkBody::from(body));
+        request.set_method("POST").ok()?;
+        request.set_uri(self.uri.as_str()).ok()?;
+        let all = request.headers_mut();
+        for (name, value) in headers {
+            all.insert(name, value);
+        }
+        let (signature, _) = instructions.into_parts();
+        for header in signature {
+            all.insert(header.name(), header.value().to_owned());
+        }
+        Some(request)
+    }
+
+    /// Returns the credentials: those of a function are the same for as long as its process lives.
+    async fn credentials(&self, now: SystemTime) -> Option<Credentials> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let is_good = |credentials: &Credentials| {
+            credentials.expiry().is_none_or(|expiry| now + BEFORE_EXPIRY < expiry)
+        };
+        if let Some(kept) = kept.filter(is_good) {
+            return Some(kept);
+        }
+        let fresh = self.credentials.provide_credentials().await.ok()?;
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(fresh.clone());
+        Some(fresh)
+    }
+}
+
+/// An update as the service reads it.
+///
+/// Source: Amazon `DynamoDB` API Reference, `UpdateItem`.
+struct Body<'a>(&'a UpdateItemInputBuilder);
+
+impl Serialize for Body<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(update) = self;
+        let mut body = serializer.serialize_map(None)?;
+        body.serialize_entry("TableName", update.get_table_name())?;
+        body.serialize_entry("Key", &Values(update.get_key().as_ref()))?;
+        body.serialize_entry("UpdateExpression", update.get_update_expression())?;
+        if let Some(condition) = update.get_condition_expression() {
+            body.serialize_entry("ConditionExpression", condition)?;
+        }
+        if let Some(names) = update.get_expression_attribute_names() {
+            body.serialize_entry("ExpressionAttributeNames", names)?;
+        }
+        body.serialize_entry(
+            "ExpressionAttributeValues",
+            &Values(update.get_expression_attribute_values().as_ref()),
+        )?;
+        if let Some(returned) = update.get_return_values_on_condition_check_failure() {
+            body.serialize_entry("ReturnValuesOnConditionCheckFailure", returned.as_str())?;
+        }
+        body.end()
+    }
+}
+
+struct Values<'a>(Option<&'a HashMap<String, AttributeValue>>);
+
+impl Serialize for Values<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let values = self.0.into_iter().flatten();
+        serializer.collect_map(values.map(|(name, value)| (name, OneValue(value))))
+    }
+}
+
+struct OneValue<'a>(&'a AttributeValue);
+
+impl Serialize for OneValue<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            AttributeValue::S(text) => serializer.collect_map([("S", text)]),
+            AttributeValue::N(number) => serializer.collect_map([("N", number)]),
+            AttributeValue::M(map) => serializer.collect_map([("M", Values(Some(map)))]),
+            _ => Err(S::Error::custom("a value that no row of ours has")),
+        }
+    }
+}
