@@ -230,8 +230,8 @@ pub const SIMPLIFICATIONS: &[&str] = &[
     "Where an invocation would be throttled, its messages wait in the queue; on AWS pollers hold them and try again.",
     "New environments are granted evenly, 100 a second, after the first 1,000. The environment that was used last is used next.",
     "What DynamoDB, KMS, Secrets Manager, the API and Firehose would throttle is counted and named, and not played.",
-    "Loads of more messages than the model plays are played smaller: one message and one environment stand for several, and every \
-     limit is divided by as many.",
+    "Loads of more than 200,000 messages are played smaller: one message and one environment stand for several, and every limit is \
+     divided by as many. What comes comes in larger portions then, so that waits near a limit are longer than those of the whole.",
 ];
 
 #[cfg(test)]
