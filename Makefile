@@ -4,7 +4,7 @@
 CARGO_TARGET_DIR ?= target
 ARAUTO = $(CARGO_TARGET_DIR)/debug/arauto
 
-.PHONY: help demo up down test sim sim-flood corpus fuzz test-tools check-tools check advisories fmt outcomes dashboard cost lint-infra deploy-check reproducible sbom bench-isolation clean
+.PHONY: help demo up down test sim sim-flood corpus fuzz test-tools check-tools check advisories fmt outcomes capacity cost dashboard lint-infra deploy-check reproducible sbom bench-isolation clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ fmt: ## Format the code
 
 outcomes: $(ARAUTO) ## Write docs/outcomes.md from the table of codes
 	$(ARAUTO) outcomes --markdown > docs/outcomes.md
+
+capacity: $(ARAUTO) ## Write docs/capacity.md from the model of arauto capacity
+	$(ARAUTO) capacity --markdown > docs/capacity.md
 
 dashboard: ## Draw docs/dashboard.svg from the dashboard of infra/operations.yaml
 	ARAUTO_WRITE_PICTURE=1 cargo test --locked -p tests --test operations picture

@@ -3,6 +3,7 @@
 mod accept;
 pub mod bill;
 pub mod call;
+pub mod capacity;
 pub mod csr;
 pub mod directory;
 pub mod explain;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use arauto::bill::BillArgs;
 use arauto::call::CallArgs;
+use arauto::capacity::CapacityArgs;
 use arauto::csr::CsrArgs;
 use arauto::directory::{DirectoryArgs, StatementArgs};
 use arauto::explain::ExplainArgs;
@@ -17,8 +18,8 @@ use arauto::show::ShowArgs;
 use arauto::undelivered::UndeliveredArgs;
 use arauto::verify::VerifyArgs;
 use arauto::{
-    bill, call, csr, directory, explain, identity, local, outcomes, receiver, replay, show, undelivered,
-    verify,
+    bill, call, capacity, csr, directory, explain, identity, local, outcomes, receiver, replay, show,
+    undelivered, verify,
 };
 use clap::{Parser, Subcommand};
 
@@ -49,6 +50,7 @@ enum Command {
     Undelivered(UndeliveredArgs),
     Replay(ReplayArgs),
     Verify(VerifyArgs),
+    Capacity(CapacityArgs),
     Bill(BillArgs),
 }
 
@@ -77,6 +79,11 @@ async fn main() -> ExitCode {
             // What could not be checked is neither proven nor refuted.
             failure = ExitCode::from(2);
             verify::run(args).await
+        }
+        Command::Capacity(args) => {
+            // A question that cannot be asked is no load that is not carried.
+            failure = ExitCode::from(2);
+            capacity::run(&args)
         }
     };
     match result {

@@ -49,6 +49,14 @@ impl Bucket {
         Self(Arc::new(Mutex::new(State { objects, ..State::default() })))
     }
 
+    /// The same, but for what is in one object.
+    #[must_use]
+    pub fn copy_with(&self, key: &str, content: &[u8]) -> Self {
+        let copy = self.copy();
+        copy.state().objects.insert(key.to_owned(), vec![content.to_vec()]);
+        copy
+    }
+
     /// The latest version of an object.
     pub fn content(&self, key: &str) -> Option<Vec<u8>> {
         self.state().objects.get(key)?.last().cloned()

@@ -13,7 +13,7 @@ use webhook::address::AddressPolicy;
 use webhook::aws::{
     DirectoryTable, Keys, Ledger, Queues, Receivers, Secrets, dynamodb, kms, secrets_manager, sqs,
 };
-use webhook::delivery::AttemptMessage;
+use webhook::delivery::{AttemptMessage, LedgerWrites};
 use webhook::edge::{Chance, Clock};
 use webhook::peer::Network;
 use webhook::revocation::{Revocation, RevocationStore};
@@ -73,6 +73,7 @@ pub(crate) fn on_stack(
     );
     Ok(Arc::new(Dispatch {
         ledger: Ledger::new(dynamodb(&sdk), output("LedgerTableName")?, SignedDuration::from_hours(24)),
+        ledger_writes: LedgerWrites::default(),
         receivers: Receivers::new(dynamodb(&sdk), output("ReceiversTableName")?, policy, clock.clone()),
         queues: Queues::new(
             sqs(&sdk),

@@ -328,6 +328,13 @@ pub fn new_change(endpoint: Endpoint, client: &str) -> Value {
     change(endpoint, client, &tag("r"), now())
 }
 
+/// A state change that must be notified, of this resource and at this instant.
+pub fn change_of(endpoint: Endpoint, client: &str, resource_id: &str, at: Timestamp) -> Value {
+    let mut change = change(endpoint, client, "r", at);
+    change["resource_id"] = resource_id.into();
+    change
+}
+
 /// The message of the first attempt at what such a change of a client's payment becomes.
 pub fn first_message(client: &str) -> Result<AttemptMessage> {
     let change = StateChange::from_json(&new_change(Endpoint::PixPayment, client), "");

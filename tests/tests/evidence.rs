@@ -412,3 +412,53 @@ async fn one_change_that_cannot_be_read_holds_up_none_of_its_batch() {
     let expected = ["attempt_began", "row_unreadable", "attempt_began"].map(Some);
     assert_eq!(kinds, expected.into_iter().zip(["0", "1", "2"].map(Some)).collect::<Vec<_>>());
 }
+
+/// A bucket that takes its time, and how many objects it was asked for at one time at most.
+#[derive(Clone, Debug, Default)]
+struct Slow {
+    bucket: Bucket,
+    asked: Arc<Mutex<(usize, usize)>>,
+}
+
+impl HttpConnector for Slow {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let slow = self.clone();
+        HttpConnectorFuture::new(async move {
+            {
+                let (now, most) = &mut *slow.asked.lock().unwrap();
+                *now += 1;
+                *most = (*most).max(*now);
+            }
+            sleep(Duration::from_millis(50)).await;
+            slow.asked.lock().unwrap().0 -= 1;
+            slow.bucket.call(request).await
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn eight_objects_are_read_at_a_time_and_judged_in_their_order() {
+    let slow = Slow::default();
+    // The middle one was changed after it was sealed.
+    let key = |number: usize| format!("attempts/2026/11/23/13/stream-{number:02}");
+    for number in 0..20 {
+        slow.bucket.put(&key(number), b"");
+    }
+    let now = at("2026-11-23T14");
+    slow.bucket.evidence(now).await.sealer.run().await.unwrap();
+    let changed = slow.bucket.copy_with(&key(9), b"\n");
+    let slow = Slow { bucket: changed, ..slow };
+
+    let hour = "2026-11-23T13".parse().unwrap();
+    let asked = Asked { from: hour, to: hour, heads: vec![], now };
+    let archive = Archive::of(&Aws::sdk_config_over(slow.clone()).await, "bucket".to_owned());
+    let (began, mut told) = (Instant::now(), Vec::new());
+    let report = verify(&Source::Bucket(archive), &asked, |step| told.push(step.to_owned())).await.unwrap();
+    assert_eq!((report.seals, report.objects), (1, 20));
+    let found: Vec<_> = report.findings.into_iter().map(|finding| (finding.code, finding.subject)).collect();
+    assert!(found.contains(&(Wrong::ObjectChanged, key(9))), "{found:?}");
+    assert_eq!(told.last().map(String::as_str), Some("object 20 of 20"));
+    assert_eq!(slow.asked.lock().unwrap().1, 8);
+    // Two lists, the seal, and three groups, instead of twenty objects one after the other.
+    assert_eq!(began.elapsed().as_millis() / 50, 6);
+}

@@ -82,6 +82,8 @@ async fn with_the_options_on_that_go_together_everything_is_made() {
         ("DataKeyArn", key),
         ("PermissionsBoundaryArn", "arn:aws:iam::000000000000:policy/boundary"),
         ("TablesDeletionProtection", "true"),
+        ("DispatchMinimumPollers", "200"),
+        ("DispatchMaximumPollers", "750"),
         ("AlarmTopicArn", "arn:aws:sns:us-east-1:000000000000:alarms"),
     ]);
     let stack = Stack::start(&options).await.unwrap();
@@ -101,6 +103,7 @@ async fn a_network_of_the_banks_and_a_domain_that_asks_for_certificates_go_toget
         ("ApiCertificateArn", "arn:aws:acm:us-east-1:000000000000:certificate/1"),
         ("ApiOwnershipCertificateArn", "arn:aws:acm:us-east-1:000000000000:certificate/2"),
         ("ApiTruststoreUri", "s3://bank/authorities.pem"),
+        ("LedgerWrites", "lean"),
     ]);
     let stack = Stack::start(&options).await.unwrap();
     assert_eq!(stack.output("ApiUrl").unwrap(), "https://arauto.bank.example");
@@ -110,7 +113,14 @@ async fn a_network_of_the_banks_and_a_domain_that_asks_for_certificates_go_toget
 
 #[tokio::test]
 async fn what_contradicts_itself_is_refused_with_a_sentence() {
-    let cases: [(&[(&str, &str)], &str); 7] = [
+    let pollers = [("DispatchMinimumPollers", "200"), ("DispatchMaximumPollers", "750")];
+    let cases: [(&[(&str, &str)], &str); 11] = [
+        (&pollers[..1], "both 2 or more or both 0"),
+        (&[("DispatchMinimumPollers", "1"), pollers[1]], "both 2 or more or both 0"),
+        (
+            &[pollers[0], pollers[1], ("DispatchMaximumConcurrency", "600")],
+            "must be left at 500, its default",
+        ),
         (&[("ApiAuthorization", "JWT")], "JwtIssuer must say whose tokens count"),
         (
             &[
@@ -125,6 +135,7 @@ async fn what_contradicts_itself_is_refused_with_a_sentence() {
         (&[("Network", "existing")], "VpcSubnetIds must name its subnets"),
         (&[("VpcSubnetIds", "subnet-0a1b2c3d")], "are of an existing network"),
         (&[("EgressAllocationIds", "eipalloc-1,eipalloc-2")], "are of a network that is made here"),
+        (&[("Evidence", "true"), ("LedgerWrites", "lean")], "a request may be missing from the ledger"),
     ];
     for (parameters, sentence) in cases {
         let (_folder, options) = deployment(parameters);

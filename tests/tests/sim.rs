@@ -13,18 +13,21 @@ use tests::sim::{Break, Crowd, Flood, Flooded, Lateness, Report, flood, one_of, 
 use tokio::runtime::Builder;
 use tokio::time::Instant;
 use webhook::config::environment;
+use webhook::delivery::LedgerWrites;
 
 /// How many seeds `make test` runs.
 const SEEDS: u64 = 150;
+/// And with the ledger written once.
+const LEAN_SEEDS: u64 = 200;
 /// One a core of a small machine.
 const THREADS: usize = 2;
 /// So many failing seeds say enough.
 const ENOUGH: usize = 5;
 
 /// Runs one seed on a runtime of its own, whose time is paused. A panic of the code under test is reported like a violation.
-fn simulate(seed: u64, broken: Option<Break>) -> Result<Report, String> {
+fn simulate(seed: u64, broken: Option<Break>, writes: LedgerWrites) -> Result<Report, String> {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(seed, broken))))
+    catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(seed, broken, writes))))
         .map_err(|_| format!("seed {seed} panics; what is above says where"))
 }
 
@@ -40,7 +43,7 @@ fn story(seed: u64, report: &Report) -> String {
 }
 
 /// Runs seeds on two threads and returns what failed, with the seed; says now and then how far it is.
-fn sweep(seeds: std::ops::Range<u64>, says: bool) -> BTreeMap<u64, String> {
+fn sweep(seeds: std::ops::Range<u64>, writes: LedgerWrites, says: bool) -> BTreeMap<u64, String> {
     warm();
     let (next, began) = (AtomicU64::new(seeds.start), Instant::now());
     let (failed, requests) = (Mutex::new(BTreeMap::new()), AtomicU64::new(0));
@@ -52,7 +55,7 @@ fn sweep(seeds: std::ops::Range<u64>, says: bool) -> BTreeMap<u64, String> {
                     if seed >= seeds.end || failed.lock().unwrap().len() >= ENOUGH {
                         return;
                     }
-                    match simulate(seed, None) {
+                    match simulate(seed, None, writes) {
                         Ok(report) if report.violations.is_empty() => {
                             requests.fetch_add(report.requests as u64, Ordering::Relaxed);
                         }
@@ -81,7 +84,18 @@ fn must_be_empty(failed: &BTreeMap<u64, String>) {
 
 #[test]
 fn the_guarantees_hold_whatever_happens() {
-    must_be_empty(&sweep(0..SEEDS, false));
+    must_be_empty(&sweep(0..SEEDS, LedgerWrites::Full, false));
+}
+
+/// The guarantees as they are where `LedgerWrites` is `lean`: what it gives up is in docs/decisions.md.
+#[test]
+fn the_guarantees_hold_where_the_ledger_is_written_once_but_for_what_that_gives_up() {
+    must_be_empty(&sweep(0..LEAN_SEEDS, LedgerWrites::Lean, false));
+}
+
+/// How often the runs of `make sim` write the ledger: `ARAUTO_LEDGER_WRITES`, as dispatch itself reads it.
+fn writes() -> LedgerWrites {
+    environment("ARAUTO_LEDGER_WRITES").map_or(LedgerWrites::Full, |text| text.parse().unwrap())
 }
 
 /// What `make sim` runs: the seeds it is told, or the one.
@@ -91,19 +105,20 @@ fn the_guarantees_hold_for_many_seeds() {
     let number = |name| environment(name).and_then(|text| text.parse::<u64>().ok());
     if let Some(seed) = number("ARAUTO_SIM_SEED") {
         warm();
-        let report = simulate(seed, None).unwrap();
+        let report = simulate(seed, None, writes()).unwrap();
         eprintln!("{}", story(seed, &report));
         assert!(report.violations.is_empty());
         return;
     }
-    must_be_empty(&sweep(0..number("ARAUTO_SIM_SEEDS").unwrap_or(10_000), true));
+    must_be_empty(&sweep(0..number("ARAUTO_SIM_SEEDS").unwrap_or(10_000), writes(), true));
 }
 
 #[test]
 fn a_seed_is_the_same_run_each_time() {
     warm();
     for seed in 1000..1010 {
-        let [first, second] = [(), ()].map(|()| simulate(seed, None).unwrap().history);
+        let twice = || simulate(seed, None, LedgerWrites::Full).unwrap().history;
+        let [first, second] = [twice(), twice()];
         if let Some(at) = first.iter().zip(&second).position(|(first, second)| first != second) {
             let around = |history: &[String]| {
                 history.get(at.saturating_sub(20)..at + 2).unwrap_or_default().join("\n")
@@ -115,10 +130,10 @@ fn a_seed_is_the_same_run_each_time() {
 }
 
 /// Runs seeds until an invariant notices that the code is broken so, and returns the names of what did.
-fn noticed_by(broken: Break, expected: &str) {
+fn noticed_by(broken: Break, writes: LedgerWrites, expected: &str) {
     warm();
     for seed in 0..MOST_TO_NOTICE {
-        let report = simulate(seed, Some(broken)).unwrap();
+        let report = simulate(seed, Some(broken), writes).unwrap();
         if report.violations.iter().any(|violation| violation.invariant == expected) {
             return;
         }
@@ -131,27 +146,38 @@ const MOST_TO_NOTICE: u64 = 60;
 
 #[test]
 fn an_attempt_that_begins_without_condition_is_noticed() {
-    noticed_by(Break::NoConditionOnBegin, "G2_an_attempt_begins_once");
+    noticed_by(Break::NoConditionOnBegin, LedgerWrites::Full, "G2_an_attempt_begins_once");
 }
 
 #[test]
 fn a_message_that_is_deleted_before_the_retry_is_sent_is_noticed() {
-    noticed_by(Break::AcknowledgedBeforeRetry, "G1_every_accepted_change_ends");
+    noticed_by(Break::AcknowledgedBeforeRetry, LedgerWrites::Full, "G1_every_accepted_change_ends");
 }
 
 #[test]
 fn a_copy_of_a_receiver_that_never_grows_old_is_noticed() {
-    noticed_by(Break::CopyNeverExpires, "G5_no_post_to_a_base_uri_that_is_gone");
+    noticed_by(Break::CopyNeverExpires, LedgerWrites::Full, "G5_no_post_to_a_base_uri_that_is_gone");
 }
 
 #[test]
 fn an_attempt_spent_on_a_fault_of_ours_is_noticed() {
-    noticed_by(Break::OurFaultConsumes, "G2_no_attempt_is_spent_on_a_fault_of_ours");
+    noticed_by(Break::OurFaultConsumes, LedgerWrites::Full, "G2_no_attempt_is_spent_on_a_fault_of_ours");
 }
 
 #[test]
 fn a_success_that_is_not_recorded_is_noticed() {
-    noticed_by(Break::SuccessNotRecorded, "G1_every_accepted_change_ends");
+    noticed_by(Break::SuccessNotRecorded, LedgerWrites::Full, "G1_every_accepted_change_ends");
+}
+
+#[test]
+fn a_message_that_comes_again_and_is_written_once_all_the_same_is_noticed() {
+    let expected = "G2_one_request_more_for_each_message";
+    noticed_by(Break::EveryReceiveIsTheFirst, LedgerWrites::Lean, expected);
+}
+
+#[test]
+fn a_ledger_that_is_written_once_and_not_read_before_is_noticed() {
+    noticed_by(Break::LedgerKnowsNothing, LedgerWrites::Lean, "G2_nothing_after_a_delivery");
 }
 
 /// Runs something on a runtime of its own, whose time is paused.

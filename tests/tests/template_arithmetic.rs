@@ -158,10 +158,22 @@ fn the_concurrency_of_dispatch_is_one_that_lambda_takes() {
         let number = template().bound("DispatchMaximumConcurrency", bound).unwrap();
         assert!((2..=1000).contains(&number), "{bound}: {number}");
     }
-    assert_eq!(
-        trigger()["ScalingConfig"]["MaximumConcurrency"],
-        json!(["IsLocalStack", 20, "DispatchMaximumConcurrency"])
-    );
+    let concurrency = json!({ "MaximumConcurrency": ["IsLocalStack", 20, "DispatchMaximumConcurrency"] });
+    assert_eq!(trigger()["ScalingConfig"], json!(["HasPollers", "AWS::NoValue", concurrency]));
+}
+
+#[test]
+fn pollers_are_as_many_as_lambda_takes_and_never_beside_a_maximum_concurrency() {
+    let most = |parameter| template().bound(parameter, "MaxValue").unwrap();
+    assert_eq!((most("DispatchMinimumPollers"), most("DispatchMaximumPollers")), (200, 2_000));
+    let pollers =
+        json!({ "MinimumPollers": "DispatchMinimumPollers", "MaximumPollers": "DispatchMaximumPollers" });
+    assert_eq!(trigger()["ProvisionedPollerConfig"], json!(["HasPollers", pollers, "AWS::NoValue"]));
+    // A rule cannot read a default: it names the number.
+    let template = template();
+    let default = template.bound("DispatchMaximumConcurrency", "Default").unwrap();
+    let rule = &template.section("Rules")["PollersTakeThePlaceOfConcurrency"]["Assertions"][0]["Assert"];
+    assert_eq!(rule, &json!(["DispatchMaximumConcurrency", default.to_string()]));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 
 use anyhow::{Context as _, Result, bail};
 use clap::{ArgGroup, Args};
-use webhook::aws::{LedgerReader, dynamodb};
+use webhook::aws::{LedgerError, LedgerReader, dynamodb};
 use webhook::delivery::NotificationShown;
 use webhook::notification::{ENDPOINTS, Endpoint, InteractionId, NotificationId};
 
@@ -76,12 +76,7 @@ impl ShowArgs {
         if let Some(id) = self.interaction_id {
             return Ok(reader.attempt(id).await?.into_iter().collect());
         }
-        let id = self.resource.as_deref().unwrap_or_default();
-        let mut found = Vec::new();
-        for row in ENDPOINTS.iter().filter(|row| self.endpoint.is_none_or(|asked| asked == row.endpoint)) {
-            found.extend(reader.resource(row.endpoint, id).await?);
-        }
-        Ok(found)
+        Ok(of_resource(reader, self.resource.as_deref().unwrap_or_default(), self.endpoint).await?)
     }
 
     /// Says what was not found and what to check.
@@ -109,6 +104,20 @@ impl ShowArgs {
                  LedgerRetentionDays"
         )
     }
+}
+
+/// Finds the notifications of a resource in the order of time, at one endpoint or at all.
+pub async fn of_resource(
+    reader: &LedgerReader,
+    id: &str,
+    endpoint: Option<Endpoint>,
+) -> Result<Vec<NotificationShown>, LedgerError> {
+    let mut found = Vec::new();
+    for row in ENDPOINTS.iter().filter(|row| endpoint.is_none_or(|asked| asked == row.endpoint)) {
+        found.extend(reader.resource(row.endpoint, id).await?);
+    }
+    found.sort_by_key(NotificationShown::when);
+    Ok(found)
 }
 
 fn endpoint(text: &str) -> Result<Endpoint, String> {

@@ -11,7 +11,7 @@ use webhook::notification::NotificationId;
 use super::filter::Filter;
 
 /// How many hours are read at once.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 4;
 
 /// A notification that was given up, with every row that says so.
 #[derive(Clone, Debug, PartialEq)]

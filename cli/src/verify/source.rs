@@ -6,7 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use evidence::{Archive, Version};
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
+
+/// So many versions are read at a time, as S3 takes its time for each, however small it is.
+const AT_A_TIME: usize = 8;
+/// A version that is larger is read alone and piece by piece: what is read at a time must have room in memory.
+const READ_WHOLE: u64 = 16 * 1024 * 1024;
 
 /// Where evidence lies.
 #[derive(Clone, Debug)]
@@ -30,6 +36,19 @@ impl Source {
                 Ok(found)
             }
         }
+    }
+
+    /// Reads the versions of a group at once, each whole, in their order; nothing of one that is to be read piece by piece.
+    pub async fn read_group(&self, group: &[Version]) -> Result<Vec<Option<Vec<u8>>>> {
+        let read = async |version| {
+            if !is_small(version) {
+                return Ok(None);
+            }
+            let mut whole = Vec::new();
+            self.read(version, |piece| whole.extend_from_slice(piece)).await?;
+            Ok(Some(whole))
+        };
+        try_join_all(group.iter().map(read)).await
     }
 
     /// Reads a version piece by piece.
@@ -62,6 +81,16 @@ impl Source {
     }
 }
 
+/// Parts versions, in their order, into groups that are read at a time.
+pub(super) fn groups(versions: &[Version]) -> impl Iterator<Item = &[Version]> {
+    let runs = versions.chunk_by(|before, after| is_small(before) && is_small(after));
+    runs.flat_map(|run| run.chunks(AT_A_TIME))
+}
+
+fn is_small(version: &Version) -> bool {
+    version.size <= READ_WHOLE
+}
+
 fn walk(root: &Path, folder: &Path, found: &mut Vec<Version>) -> Result<()> {
     if !folder.exists() {
         return Ok(());
@@ -83,4 +112,24 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<Version>) -> Result<()> {
         });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_are_read_at_a_time_and_a_large_one_alone() {
+        let sizes = [vec![1; 9], vec![READ_WHOLE + 1], vec![READ_WHOLE; 2]].concat();
+        let version = |size: &u64| Version {
+            key: String::new(),
+            put_at: Timestamp::MIN,
+            version_id: String::new(),
+            size: *size,
+            is_delete_marker: false,
+        };
+        let versions: Vec<_> = sizes.iter().map(version).collect();
+        let lengths: Vec<_> = groups(&versions).map(<[Version]>::len).collect();
+        assert_eq!(lengths, [8, 1, 1, 2]);
+    }
 }

@@ -14,7 +14,7 @@ use webhook::delivery::Hour;
 use super::chain;
 use super::finding::{Finding, Wrong};
 use super::lines::Lines;
-use super::source::Source;
+use super::source::{Source, groups};
 use super::structure::Structure;
 
 /// A delivery in several parts has the time at which it began ("Uploading and copying objects using multipart upload", Amazon S3
@@ -112,9 +112,8 @@ async fn read_seals(
             None => report.findings.push(Finding::new(Wrong::ObjectMisplaced, &version.key, "")),
         }
     }
-    let (mut seals, count) = (Vec::new(), by_hour.len());
-    for (at, (hour, versions)) in by_hour.into_iter().enumerate() {
-        tell(&format!("seal {} of {count}", at + 1));
+    let mut oldest = Vec::new();
+    for (hour, versions) in by_hour {
         if versions.iter().any(|version| version.is_delete_marker) {
             report.findings.push(Finding::new(Wrong::SealHidden, hour, ""));
         }
@@ -123,16 +122,24 @@ async fn read_seals(
             let detail = format!("{} versions", contents.len());
             report.findings.push(Finding::new(Wrong::SealReplaced, hour, detail));
         }
-        let Some(oldest) = contents.first() else { continue };
-        let mut json = Vec::new();
-        source.read(oldest, |piece| json.extend_from_slice(piece)).await?;
-        match Seal::from_json(&json) {
-            Ok(seal) if seal.hour == hour => seals.push(seal),
-            Ok(seal) => {
-                let detail = format!("it is the seal of {}", seal.hour);
-                report.findings.push(Finding::new(Wrong::SealUnreadable, hour, detail));
+        oldest.extend(contents.first().map(|version| (*version).clone()));
+    }
+    let mut seals = Vec::new();
+    for group in groups(&oldest) {
+        for (version, content) in group.iter().zip(source.read_group(group).await?) {
+            tell(&format!("seal {} of {}", seals.len() + 1, oldest.len()));
+            let Some(hour) = hour_of(&version.key) else { continue };
+            // A seal is some kilobytes, so that one too large to be read whole is none.
+            match Seal::from_json(&content.unwrap_or_default()) {
+                Ok(seal) if seal.hour == hour => seals.push(seal),
+                Ok(seal) => {
+                    let detail = format!("it is the seal of {}", seal.hour);
+                    report.findings.push(Finding::new(Wrong::SealUnreadable, hour, detail));
+                }
+                Err(error) => {
+                    report.findings.push(Finding::new(Wrong::SealUnreadable, hour, error.to_string()));
+                }
             }
-            Err(error) => report.findings.push(Finding::new(Wrong::SealUnreadable, hour, error.to_string())),
         }
     }
     Ok(seals)
@@ -178,24 +185,31 @@ async fn read_objects(
     let mut expected = Expected::of(seals, asked, source.has_versions());
     let last = seals.last().context("there is a seal")?;
     let (after, until) = (prefix(asked.from), prefix(asked.to.plus(1)));
-    let versions = source.versions(ATTEMPTS, &after, &until).await?;
-    let count = versions.len();
-    for (at, version) in versions.into_iter().enumerate() {
-        tell(&format!("object {} of {count}", at + 1));
-        let Some(hour) = hour_of(&version.key) else {
-            report.findings.push(Finding::new(Wrong::ObjectMisplaced, &version.key, ""));
-            continue;
+    let mut versions = source.versions(ATTEMPTS, &after, &until).await?;
+    versions.retain(|version| {
+        let wrong = match hour_of(&version.key) {
+            None => Wrong::ObjectMisplaced,
+            Some(_) if version.is_delete_marker => Wrong::ObjectHidden,
+            Some(_) => return true,
         };
-        if version.is_delete_marker {
-            report.findings.push(Finding::new(Wrong::ObjectHidden, &version.key, ""));
-            continue;
-        }
-        let read = read_object(source, &version, &mut structure, report).await?;
-        match expected.find(&version) {
-            Some(sealed) if (sealed.size, sealed.sha256) == read => {}
-            Some(_) => report.findings.push(Finding::new(Wrong::ObjectChanged, &version.key, "")),
-            None if hour > last.hour || may_be_late(&version, hour, last) => report.unsealed += 1,
-            None => report.findings.push(Finding::new(Wrong::ObjectAdded, &version.key, version.version_id)),
+        report.findings.push(Finding::new(wrong, &version.key, ""));
+        false
+    });
+    let mut at = 0;
+    for group in groups(&versions) {
+        for (version, content) in group.iter().zip(source.read_group(group).await?) {
+            at += 1;
+            tell(&format!("object {at} of {}", versions.len()));
+            let read = read_object(source, (version, content), &mut structure, report).await?;
+            let Some(hour) = hour_of(&version.key) else { continue };
+            match expected.find(version) {
+                Some(sealed) if (sealed.size, sealed.sha256) == read => {}
+                Some(_) => report.findings.push(Finding::new(Wrong::ObjectChanged, &version.key, "")),
+                None if hour > last.hour || may_be_late(version, hour, last) => report.unsealed += 1,
+                None => {
+                    report.findings.push(Finding::new(Wrong::ObjectAdded, &version.key, &version.version_id));
+                }
+            }
         }
     }
     for sealed in expected.by_name.into_values() {
@@ -214,10 +228,10 @@ fn may_be_late(version: &Version, hour: Hour, last: &Seal) -> bool {
     version.put_at > last.sealed_at - UPLOADS && last.hour.since(hour) < LATE_HOURS
 }
 
-/// Reads an object once: its digest, and its records.
+/// Reads an object once, unless that was done: its digest, and its records.
 async fn read_object(
     source: &Source,
-    version: &Version,
+    (version, content): (&Version, Option<Vec<u8>>),
     structure: &mut Structure,
     report: &mut Report,
 ) -> Result<(u64, Digest)> {
@@ -233,14 +247,16 @@ async fn read_object(
         odd.extend(why.map(|why| format!("line {number}: {why}")));
     });
     let mut unpacked = Ok(());
-    source
-        .read(version, |piece| {
-            hasher.update(piece);
-            if unpacked.is_ok() {
-                unpacked = lines.piece(piece);
-            }
-        })
-        .await?;
+    let mut take = |piece: &[u8]| {
+        hasher.update(piece);
+        if unpacked.is_ok() {
+            unpacked = lines.piece(piece);
+        }
+    };
+    match content {
+        Some(content) => take(&content),
+        None => source.read(version, take).await?,
+    }
     let unpacked = unpacked.and_then(|()| lines.finish());
     odd.extend(unpacked.err().map(|error| error.to_string()));
     let more = odd.len().saturating_sub(MOST_LINES);

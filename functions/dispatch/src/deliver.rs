@@ -7,8 +7,8 @@ use tokio::time::{Instant, timeout_at};
 use webhook::aws::{AttemptRecord, Begin, Cancel, Found};
 use webhook::codes::Code;
 use webhook::delivery::{
-    AttemptMessage, AttemptNumber, Failure, Next, Outcome, Resolution, Status, Undelivered, delay_seconds,
-    next, resolve,
+    AttemptMessage, AttemptNumber, Begins, Failure, Next, Outcome, Resolution, Status, Undelivered,
+    delay_seconds, next, resolve,
 };
 use webhook::directory::Receiver;
 use webhook::notification::{InteractionId, Notification, Plan, plan};
@@ -29,6 +29,8 @@ struct Means {
     within: Duration,
     /// Held while the exchange is under way.
     place: Place,
+    /// When the ledger hears of it.
+    begins: Begins,
 }
 
 impl Dispatch {
@@ -55,7 +57,8 @@ impl Dispatch {
             (Plan::Notify(notification), Some(found)) => {
                 let client = client?;
                 let within = self.time_for(&found, until).await;
-                let means = Means { client, within, place };
+                let begins = self.ledger_writes.begins(message.attempt, reception.receives);
+                let means = Means { client, within, place, begins };
                 // In a box, as the task would else hold the two largest futures of a message in one.
                 Box::pin(self.attempt(&message, &notification, &found.receiver, means)).await
             }
@@ -124,7 +127,7 @@ impl Dispatch {
         message: &AttemptMessage,
         notification: &Notification,
         receiver: &Receiver,
-        Means { client, within, place }: Means,
+        Means { client, within, place, mut begins }: Means,
     ) -> Result<(), Fault> {
         let id = InteractionId::new(message.notification.partition(), &self.chance);
         let mut record = AttemptRecord {
@@ -139,7 +142,10 @@ impl Dispatch {
             peer: None,
             tls: None,
         };
-        if !self.begin(message, &record).await? {
+        if begins == Begins::AfterItsRequest && self.ledger.knows(message).await? {
+            begins = Begins::BeforeItsRequest;
+        }
+        if begins == Begins::BeforeItsRequest && !self.begin(message, &record).await? {
             return Ok(());
         }
         let began = Instant::now();
@@ -152,8 +158,11 @@ impl Dispatch {
                 let fault = Fault::from(unsigned);
                 record.ended = Some(self.clock.now());
                 record.outcome = Some(fault.code().as_str());
-                // Nothing was sent. Were the ledger to fail too, the attempt would pass for one that was interrupted.
-                self.ledger.taken_back(message, &record).await?;
+                match begins {
+                    // Nothing was sent. Were the ledger to fail too, the attempt would pass for one that was interrupted.
+                    Begins::BeforeItsRequest => self.ledger.taken_back(message, &record).await?,
+                    Begins::AfterItsRequest => {}
+                }
                 return Err(fault);
             }
         };
@@ -171,10 +180,19 @@ impl Dispatch {
         self.tally.attempted(message, &outcome, (record.started, ended));
         let learnt = self.learn(receiver, &outcome, (within, took));
         let recorded = async {
-            match outcome {
-                Outcome::Delivered { .. } => self.ledger.delivered(message, &record).await,
-                Outcome::Failed(failure) => {
-                    let status = self.go_on(message, (record.attempt, id), failure, ended).await?;
+            match (&outcome, begins) {
+                (Outcome::Delivered { .. }, Begins::BeforeItsRequest) => {
+                    self.ledger.delivered(message, &record).await
+                }
+                (Outcome::Delivered { .. }, Begins::AfterItsRequest) => {
+                    self.ledger.delivered_at_once(message, &record).await
+                }
+                (Outcome::Failed(failure), begins) => {
+                    // What follows is counted from the row, so that one is made first, as it would have been before the request.
+                    if begins == Begins::AfterItsRequest && !self.begin(message, &record).await? {
+                        return Ok(());
+                    }
+                    let status = self.go_on(message, (record.attempt, id), *failure, ended).await?;
                     self.ledger.failed(message, &record, status).await
                 }
             }

@@ -17,7 +17,7 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use futures_util::future::join_all;
 use tokio::time::{Instant, timeout};
 use webhook::aws::{Ledger, Queues, Receivers};
-use webhook::delivery::AttemptMessage;
+use webhook::delivery::{AttemptMessage, LedgerWrites};
 use webhook::edge::{Chance, Clock};
 use webhook::notification::AuthorisationServers;
 use webhook::telemetry::{Chain, Metrics};
@@ -39,6 +39,8 @@ pub const HIDE_WITHIN: Duration = Duration::from_secs(2);
 pub struct Dispatch {
     /// What happened to each notification.
     pub ledger: Ledger,
+    /// How often that is written of what is delivered at once.
+    pub ledger_writes: LedgerWrites,
     /// Who is notified where.
     pub receivers: Receivers,
     /// Where later attempts and undelivered notifications go.

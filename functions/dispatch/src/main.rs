@@ -11,6 +11,7 @@ use webhook::aws::{
     secrets_manager, sqs,
 };
 use webhook::config::{Settings, environment};
+use webhook::delivery::LedgerWrites;
 use webhook::edge::{Chance, Clock};
 use webhook::notification::AuthorisationServers;
 use webhook::peer::Network;
@@ -57,6 +58,7 @@ async fn main() -> Result<(), Error> {
             settings.required("ARAUTO_LEDGER_TABLE")?,
             SignedDuration::from_hours(24 * retention),
         ),
+        ledger_writes: settings.parsed_or("ARAUTO_LEDGER_WRITES", LedgerWrites::default())?,
         receivers: Receivers::new(
             dynamodb(&sdk),
             settings.required("ARAUTO_RECEIVERS_TABLE")?,

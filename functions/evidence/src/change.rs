@@ -381,7 +381,7 @@ mod tests {
     #[test]
     fn the_rows_that_list_what_was_given_up_are_no_notifications() {
         let mut change = change("INSERT", None, Some(json!({ "message": { "S": "{}" } })));
-        change.dynamodb.keys.insert("partition".to_owned(), json!({ "S": "undelivered#2026-11-22T13" }));
+        change.dynamodb.keys.insert("partition".to_owned(), json!({ "S": "undelivered#2026-11-22T13#4" }));
         assert_eq!(records(&change), []);
     }
 

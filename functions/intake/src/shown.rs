@@ -22,7 +22,9 @@ pub(crate) async fn show(ledger: &LedgerReader, asked: &str) -> Result<Response<
         .map_err(|error| Problem::malformed(format!("The path's notification id is wrong: {error}.")))?;
     match ledger.notification(&id).await {
         Ok(Some(shown)) => Ok(json(200, &shown)),
-        Ok(None) => Err(Problem::not_found(format!("No notification {id} has begun its first attempt."))),
+        Ok(None) => Err(Problem::not_found(format!(
+            "The ledger has no notification {id}; it waits for its first attempt, or there is none."
+        ))),
         Err(error) => {
             tracing::error!(notification_id = %id, error = %Chain(&error), "The ledger could not be read.");
             Err(Problem::unavailable("The ledger could not be read. Ask again."))

@@ -24,7 +24,7 @@ use webhook::aws::{
     DirectoryTable, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets, dynamodb, kms, metered,
     secrets_manager, sqs,
 };
-use webhook::delivery::AttemptMessage;
+use webhook::delivery::{AttemptMessage, LedgerWrites};
 use webhook::directory::{
     Environment, Operation, Origin, Registration, RegistrationRequest, Software, StatementUris, target,
 };
@@ -128,6 +128,8 @@ pub struct Functions {
     pub hands: Hands,
     /// Our authorisation servers, as the parameter of the template names them.
     pub servers: &'static str,
+    /// How often the ledger is written of what is delivered at once.
+    pub ledger_writes: LedgerWrites,
     /// What the functions measured.
     pub metrics: Measured,
     /// The Directory of participants; nobody listens there unless a test says so.
@@ -148,6 +150,7 @@ impl Default for Functions {
             aws: Aws::default(),
             hands,
             servers: AUTHORISATION_SERVER_ID,
+            ledger_writes: LedgerWrites::default(),
             metrics: Measured::default(),
             environment,
             most_suspended_percent: 20,
@@ -344,6 +347,7 @@ impl Functions {
         );
         Arc::new(Dispatch {
             ledger: Ledger::new(dynamodb(&sdk), LEDGER.to_owned(), SignedDuration::from_hours(24)),
+            ledger_writes: self.ledger_writes,
             receivers: receivers_of(&sdk, hands),
             queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), Some(UNDELIVERED.to_owned())),
             first_uses: FirstUses::new(

@@ -395,6 +395,17 @@ impl Row {
         self.0.get(format!("attempt_{number}")).is_some()
     }
 
+    /// The names of all that it says, those of its attempts included.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for (name, value) in self.0.as_object().into_iter().flatten() {
+            let inside = value["M"].as_object().into_iter().flatten();
+            names.extend(inside.map(|(inner, _)| format!("{name}.{inner}")));
+            names.push(name.clone());
+        }
+        names
+    }
+
     /// A text or number of the row; nothing where there is none.
     pub fn text(&self, name: &str) -> &str {
         text_of(&self.0[name])

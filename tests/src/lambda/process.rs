@@ -81,6 +81,16 @@ impl Process {
         self.signal(Signal::CONT)
     }
 
+    /// Its number, by which the operating system tells what it uses; none once it has ended.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// How many bytes it wrote.
+    pub fn log_bytes(&self) -> u64 {
+        self.log.as_file().metadata().map_or(0, |file| file.len())
+    }
+
     fn signal(&self, signal: Signal) -> Result<()> {
         let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         kill_process(id.context("the process has ended")?, signal).context("the process gets no signals")

@@ -176,6 +176,7 @@ impl Place {
         let dice = Mutex::new(self.world.dice("chance", number));
         let function = Dispatch {
             ledger: Ledger::new(clients.dynamodb.clone(), LEDGER.to_owned(), SignedDuration::from_hours(24)),
+            ledger_writes: self.world.ledger_writes(),
             receivers: self.receivers(&clients, &clock),
             queues: Queues::new(clients.sqs, NOTIFICATIONS.to_owned(), Some(UNDELIVERED.to_owned())),
             first_uses: FirstUses::new(directory, metrics()),

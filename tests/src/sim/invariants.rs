@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
+use webhook::delivery::LedgerWrites;
 
 use super::environment::SKEW_MS;
 use super::request::Request;
 use super::scenario::{Change, Scenario, base_uri};
-use super::world::{Arrival, Begun, Facts, World, epoch};
+use super::world::{Arrival, Begun, Facts, HandedOut, World, since_epoch};
 use crate::aws::{Row, UNDELIVERED};
 
 /// How long after it was asked for a write may still be done: as late as the simulator makes it, or the SDK's last try.
@@ -70,13 +71,31 @@ pub(super) fn begun(world: &World, id: &str, begun: &Begun) {
     }
 }
 
+/// G2 where the ledger is written once: an attempt that is written down after its request did not start after a delivery that was
+/// recorded. That it began twice is not seen before both have made their requests.
+pub(super) fn begun_after_its_request(world: &World, begun: &Begun) {
+    let Begun { notification, attempt, at, .. } = begun;
+    if world.ledger_writes() == LedgerWrites::Full || *attempt != 1 {
+        world.violated("G2_an_attempt_begins_once", format_args!("attempt {attempt} of {notification}"));
+    }
+    let before =
+        world.facts().delivered.get(notification).is_some_and(|recorded| *recorded + TOLERANCE < *at);
+    if before {
+        world.violated("G2_nothing_after_a_delivery", format_args!("attempt {attempt} of {notification}"));
+    }
+}
+
 /// A request has arrived.
 pub(super) fn arrived(world: &World, arrival: &Arrival, request: &Request, registration: u32) {
     let mut broken = Vec::new();
     {
         let facts = world.facts();
-        never_a_fourth_request(&facts, arrival, &mut broken);
-        each_request_has_a_fresh_id(&facts, arrival, &mut broken);
+        match world.ledger_writes() {
+            LedgerWrites::Full => never_a_fourth_request(&facts, arrival, &mut broken),
+            LedgerWrites::Lean => one_request_more_for_each_message(&facts, arrival, &mut broken),
+        }
+        let is_known = arrival.is_begun || world.ledger_writes() == LedgerWrites::Lean;
+        each_request_has_a_fresh_id(&facts, arrival, is_known, &mut broken);
         url_and_body_are_those_of_the_convention(&facts, arrival, request, registration, &mut broken);
         no_post_to_a_base_uri_that_is_gone(&facts, arrival, registration, &mut broken);
         nobody_waits_for_a_receiver_that_hangs(&facts, arrival, &mut broken);
@@ -96,13 +115,34 @@ fn never_a_fourth_request(facts: &Facts, arrival: &Arrival, broken: &mut Broken)
     }
 }
 
+/// G2 where the ledger is written once: it counts three requests, and beside those there is one at most for each message of the
+/// first attempt, the first time that this is handed out; where nothing goes wrong, and nothing comes twice, there are three.
+fn one_request_more_for_each_message(facts: &Facts, arrival: &Arrival, broken: &mut Broken) {
+    let of_it = facts.arrivals.iter().chain([arrival]).filter(|other| other.resource == arrival.resource);
+    let (counted, others): (Vec<_>, Vec<_>) = of_it.partition(|other| other.is_begun);
+    let handed_out = facts.handed_out.get(&arrival.resource).copied().unwrap_or_default();
+    let whole = counted.len() + others.len();
+    let is_quiet = !came_twice(handed_out) && !of_ours(facts, Duration::ZERO, arrival.at);
+    if counted.len() > 3 || others.len() > handed_out.firsts || (is_quiet && whole > 3) {
+        broken.push((
+            "G2_one_request_more_for_each_message",
+            format!("{} and {} for {}, of {handed_out:?}", counted.len(), others.len(), arrival.resource),
+        ));
+    }
+}
+
+/// Whether more than one process may have had a first attempt to make.
+fn came_twice(handed_out: HandedOut) -> bool {
+    handed_out.firsts + handed_out.again > 1
+}
+
 /// G4: a UUID of version 4 that no request had before, and that the ledger knows.
-fn each_request_has_a_fresh_id(facts: &Facts, arrival: &Arrival, broken: &mut Broken) {
+fn each_request_has_a_fresh_id(facts: &Facts, arrival: &Arrival, is_known: bool, broken: &mut Broken) {
     let id = &arrival.interaction_id;
     let digits: Vec<_> = id.split('-').map(str::len).collect();
     let is_v4 = digits == [8, 4, 4, 4, 12] && id.as_bytes().get(14) == Some(&b'4');
     let is_old = facts.arrivals.iter().any(|other| other.interaction_id == *id);
-    if !is_v4 || is_old || !facts.begun.contains_key(id) {
+    if !is_v4 || is_old || !is_known {
         broken.push(("G4_each_request_has_a_fresh_id", format!("{id:?} for {}", arrival.resource)));
     }
 }
@@ -149,7 +189,8 @@ fn no_post_to_a_base_uri_that_is_gone(
 /// G9 and the first part of G3: at the receiver, 1.5 s after the event, unless something of ours failed in between.
 fn nobody_waits_for_a_receiver_that_hangs(facts: &Facts, arrival: &Arrival, broken: &mut Broken) {
     let Some(change) = facts.posted.get(&arrival.resource) else { return };
-    let is_first = facts.begun.get(&arrival.interaction_id).is_some_and(|begun| begun.attempt == 1);
+    // One that the ledger does not know yet can be no other.
+    let is_first = facts.begun.get(&arrival.interaction_id).is_none_or(|begun| begun.attempt == 1);
     let took = arrival.at.saturating_sub(change.event);
     // Younger than any late event is when it is posted.
     let posted_at_once = change_was_posted_at_once(facts, change);
@@ -193,6 +234,7 @@ pub(super) fn at_the_end(world: &World, scenario: &Scenario) {
             }
         }
         the_ledger_agrees_with_the_receivers(world, &facts, &mut broken);
+        every_request_is_in_the_ledger(world, &facts, &mut broken);
         the_undelivered_queue_holds_what_was_given_up(world, &facts, &mut broken);
     }
     if scenario.calm && !world.facts().ours.is_empty() {
@@ -301,13 +343,35 @@ fn the_ledger_agrees_with_the_receivers(world: &World, facts: &Facts, broken: &m
         // A request is known by its change, also where the bank was never told that it was accepted.
         let is_same = change.is_none_or(|change| change.resource == arrival.resource);
         let is_there = arrival.base_uri == begun.base_uri;
-        if written != arrival.interaction_id || !is_same || !is_there {
+        let is_kept =
+            written == arrival.interaction_id || (begun.attempt == 1 && may_be_lost(world, facts, arrival));
+        if !is_kept || !is_same || !is_there {
             broken.push((
                 "G1_the_ledger_agrees_with_the_receivers",
                 format!(
                     "{} is attempt {} of {}, and the ledger has {written:?}",
                     arrival.interaction_id, begun.attempt, begun.notification
                 ),
+            ));
+        }
+    }
+}
+
+/// Where the ledger is written once, a request may be missing from it: its process stopped before the write or could not make it,
+/// or another process had a copy of the message.
+fn may_be_lost(world: &World, facts: &Facts, arrival: &Arrival) -> bool {
+    let handed_out = facts.handed_out.get(&arrival.resource).copied().unwrap_or_default();
+    world.ledger_writes() == LedgerWrites::Lean
+        && (came_twice(handed_out) || of_ours(facts, arrival.at, arrival.at + Duration::from_secs(30)))
+}
+
+/// G1: no request is missing from the ledger.
+fn every_request_is_in_the_ledger(world: &World, facts: &Facts, broken: &mut Broken) {
+    for arrival in &facts.arrivals {
+        if !facts.begun.contains_key(&arrival.interaction_id) && !may_be_lost(world, facts, arrival) {
+            broken.push((
+                "G1_every_request_is_in_the_ledger",
+                format!("{} for {}", arrival.interaction_id, arrival.resource),
             ));
         }
     }
@@ -321,10 +385,7 @@ fn attempts_are_made_when_they_are_due(
     row: &Row,
     broken: &mut Broken,
 ) {
-    let millis = |number, name: &str| {
-        let at: i64 = row.attempt(number, name).parse().ok()?;
-        u64::try_from(at - epoch().as_millisecond()).ok().map(Duration::from_millis)
-    };
+    let millis = |number, name: &str| since_epoch(row.attempt(number, name));
     if let (Some(started), false) = (millis(1, "started_at"), change.is_late)
         && started > change.event + LATE
         && !of_ours(facts, change.event, started)

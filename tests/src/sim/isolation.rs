@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
+use webhook::delivery::LedgerWrites;
 
 use super::dice::Dice;
 use super::run::Play;
@@ -159,7 +160,7 @@ pub async fn flood(flood: Flood, seed: u64) -> Flooded {
 
 fn begin(seed: u64) -> World {
     fastrand::seed(seed);
-    World::new(seed, None)
+    World::new(seed, None, LedgerWrites::Full)
 }
 
 fn lambda(batch: usize, poll_ms: u64) -> Mapping {

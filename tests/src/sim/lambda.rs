@@ -125,6 +125,7 @@ impl Lambda {
 
     async fn invoke(self, batch: Vec<Received>) {
         let (world, from) = (&self.0.place.world, self.0.place.world.now());
+        note_first_attempts(world, &batch);
         self.send_copies(&batch);
         let (warm, wait, dies, dies_at) = {
             let mut state = self.state();
@@ -262,6 +263,24 @@ impl Lambda {
     }
 }
 
+/// Notes how the messages of first attempts in a batch are handed out.
+fn note_first_attempts(world: &World, batch: &[Received]) {
+    for received in batch {
+        let body: Value = serde_json::from_str(&received.message.body).unwrap_or_default();
+        if body["attempt"] == 1
+            && let Some(resource) = body["change"]["resource_id"].as_str()
+        {
+            let mut facts = world.facts();
+            let handed_out = facts.handed_out.entry(resource.to_owned()).or_default();
+            if received.count == 1 {
+                handed_out.firsts += 1;
+            } else {
+                handed_out.again += 1;
+            }
+        }
+    }
+}
+
 /// The event of a batch, as the mapping writes it.
 fn event(world: &World, batch: &[Received]) -> SqsEvent {
     let start = Instant::now() - world.now();
@@ -269,12 +288,14 @@ fn event(world: &World, batch: &[Received]) -> SqsEvent {
     let mut event = SqsEvent::default();
     for received in batch {
         let mut record = SqsMessage::default();
+        let is_first = world.is_broken(Break::EveryReceiveIsTheFirst);
+        let receives = if is_first { 1 } else { received.count };
         // The receipt tells apart two copies of a message in one batch.
         record.message_id = Some(received.receipt.clone());
         record.receipt_handle = Some(received.receipt.clone());
         record.body = Some(received.message.body.clone());
         record.attributes = HashMap::from([
-            ("ApproximateReceiveCount".to_owned(), received.count.to_string()),
+            ("ApproximateReceiveCount".to_owned(), receives.to_string()),
             ("SentTimestamp".to_owned(), millis(received.sent)),
             ("ApproximateFirstReceiveTimestamp".to_owned(), millis(received.first_received)),
         ]);

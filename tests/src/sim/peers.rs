@@ -135,13 +135,16 @@ impl Peers {
         if deed.is_before_tls() {
             deed = Deed::Reset;
         }
+        let interaction_id = request.header("x-webhook-interaction-id").to_owned();
+        let is_begun = world.facts().begun.contains_key(&interaction_id);
         let arrival = Arrival {
             at: world.now(),
             client,
             base_uri: base_uri(client, registration),
             resource: request.path.rsplit('/').next().unwrap_or_default().to_owned(),
-            interaction_id: request.header("x-webhook-interaction-id").to_owned(),
+            interaction_id,
             accepts: deed.accepts(),
+            is_begun,
         };
         world.note(format_args!(
             "r{client}m{registration} gets {} {}, and does {deed:?}",

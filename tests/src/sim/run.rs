@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep};
+use webhook::delivery::LedgerWrites;
 
 use super::actors::Api;
 use super::environment::Place;
@@ -44,10 +45,10 @@ pub async fn warm_up() {
 }
 
 /// Runs a seed. The runtime has one thread and its time is paused.
-pub async fn run(seed: u64, broken: Option<Break>) -> Report {
+pub async fn run(seed: u64, broken: Option<Break>, ledger_writes: LedgerWrites) -> Report {
     // The SDK draws its back-off from this thread's generator.
     fastrand::seed(seed);
-    let world = World::new(seed, broken);
+    let world = World::new(seed, broken, ledger_writes);
     let scenario = Scenario::of(&world);
     world.note(format_args!("seed {seed}: {scenario:?}"));
     let mut play = Play::begin(&world, &scenario, QueueSettings::default()).await;

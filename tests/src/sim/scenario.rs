@@ -20,16 +20,22 @@ pub enum Break {
     OurFaultConsumes,
     /// The write of `delivered` is answered and not done.
     SuccessNotRecorded,
+    /// Each time a message is handed out looks like the first.
+    EveryReceiveIsTheFirst,
+    /// Whoever asks whether the ledger knows a notification is told that it does not.
+    LedgerKnowsNothing,
 }
 
 impl Break {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::NoConditionOnBegin,
         Self::AcknowledgedBeforeRetry,
         Self::CopyNeverExpires,
         Self::OurFaultConsumes,
         Self::SuccessNotRecorded,
+        Self::EveryReceiveIsTheFirst,
+        Self::LedgerKnowsNothing,
     ];
 }
 

@@ -16,7 +16,7 @@ use super::dice::Dice;
 use super::invariants;
 use super::life::Life;
 use super::scenario::{Break, Storm};
-use super::world::{Begun, World};
+use super::world::{Begun, World, since_epoch};
 use crate::aws::{Call, LEDGER, NOTIFICATIONS, respond};
 
 /// The way of one environment to AWS. Copies are the same one.
@@ -172,11 +172,22 @@ impl Seam {
         let now = self.world.now();
         if values.get(":lease").is_some() {
             let attempt = values[":attempt"]["N"].as_str().and_then(|n| n.parse().ok()).unwrap_or(0);
-            let base_uri = text(&values[":record"]["M"]["base_uri"]);
-            let begun = Begun { at: now, notification, attempt, base_uri };
-            invariants::begun(&self.world, &id, &begun);
-            self.world.facts().begun.insert(id, begun);
-        } else if text(&values[":status"]) == "delivered" {
+            let record = &values[":record"]["M"];
+            let base_uri = text(&record["base_uri"]);
+            let notification = notification.clone();
+            if record.get("ended_at").is_some() {
+                // Written after its request, so it began when it says.
+                let at = record["started_at"]["N"].as_str().and_then(since_epoch).unwrap_or_default();
+                let begun = Begun { at, notification, attempt, base_uri };
+                invariants::begun_after_its_request(&self.world, &begun);
+                self.world.facts().begun.insert(id, begun);
+            } else {
+                let begun = Begun { at: now, notification, attempt, base_uri };
+                invariants::begun(&self.world, &id, &begun);
+                self.world.facts().begun.insert(id, begun);
+            }
+        }
+        if text(&values[":status"]) == "delivered" {
             self.world.facts().delivered.entry(notification).or_insert(now);
         }
     }
@@ -191,6 +202,10 @@ impl Seam {
         }
         let delivers = call.input["ExpressionAttributeValues"][":status"]["S"] == "delivered";
         if delivers && self.world.is_broken(Break::SuccessNotRecorded) {
+            return Some(respond(200, &json!({})));
+        }
+        let asks = call.operation == "GetItem" && call.input["TableName"] == LEDGER;
+        if asks && self.world.is_broken(Break::LedgerKnowsNothing) {
             return Some(respond(200, &json!({})));
         }
         let retries = call.operation == "SendMessage" && call.input["QueueUrl"] == NOTIFICATIONS;
@@ -228,7 +243,7 @@ fn summary(input: &Value) -> String {
         message["attempt"].as_u64().map(|attempt| format!("attempt {attempt}")).unwrap_or_default(),
         input["DelaySeconds"].as_u64().map(|delay| format!("in {delay} s")).unwrap_or_default(),
         if values.get(":lease").is_some() {
-            format!("begins {}", text(&values[":attempt"]))
+            format!("begins {} {}", text(&values[":attempt"]), text(&values[":status"]))
         } else {
             text(&values[":status"])
         },

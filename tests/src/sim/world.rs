@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
+use webhook::delivery::LedgerWrites;
 use webhook::edge::Clock;
 
 use super::dice::Dice;
@@ -19,6 +20,12 @@ pub(super) fn epoch() -> Timestamp {
     "2026-06-01T00:00:00Z".parse().expect("an instant")
 }
 
+/// How far into a run an instant is that the ledger has, in milliseconds.
+pub(super) fn since_epoch(millis: &str) -> Option<Duration> {
+    let millis: i64 = millis.parse().ok()?;
+    u64::try_from(millis - epoch().as_millisecond()).ok().map(Duration::from_millis)
+}
+
 /// The world of one run. Copies are the same one.
 #[derive(Clone)]
 pub(super) struct World(Arc<Inner>);
@@ -28,6 +35,7 @@ struct Inner {
     dice: Dice,
     aws: Aws,
     broken: Option<Break>,
+    ledger_writes: LedgerWrites,
     lines: Mutex<Vec<String>>,
     facts: Mutex<Facts>,
 }
@@ -48,6 +56,8 @@ pub(super) struct Facts {
     pub accepted: BTreeMap<String, Change>,
     /// The changes that may arrive, by the identifier of their resource.
     pub posted: BTreeMap<String, Change>,
+    /// The messages of first attempts that the queue handed out, by the identifier of their resource.
+    pub handed_out: BTreeMap<String, HandedOut>,
     /// Requests that receivers read to their end.
     pub arrivals: Vec<Arrival>,
     /// Attempts that the ledger let begin, by interaction id.
@@ -66,6 +76,15 @@ pub(super) struct Facts {
     pub uses: Uses,
 }
 
+/// How the queue handed out the messages of a notification's first attempt.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct HandedOut {
+    /// How many, for the first time.
+    pub firsts: usize,
+    /// How often one of them again.
+    pub again: usize,
+}
+
 /// A request as a receiver saw it.
 #[derive(Clone, Debug)]
 pub(super) struct Arrival {
@@ -81,6 +100,8 @@ pub(super) struct Arrival {
     pub interaction_id: String,
     /// Whether the receiver means to accept it.
     pub accepts: bool,
+    /// Whether the ledger knew of it when it came.
+    pub is_begun: bool,
 }
 
 /// An attempt that began.
@@ -111,10 +132,10 @@ pub(super) struct Registered {
 
 impl World {
     /// Begins a run.
-    pub(super) fn new(seed: u64, broken: Option<Break>) -> Self {
+    pub(super) fn new(seed: u64, broken: Option<Break>, ledger_writes: LedgerWrites) -> Self {
         let (lines, facts) = (Mutex::default(), Mutex::default());
         let (start, dice, aws) = (Instant::now(), Dice::new(seed), Aws::default());
-        Self(Arc::new(Inner { start, dice, aws, broken, lines, facts }))
+        Self(Arc::new(Inner { start, dice, aws, broken, ledger_writes, lines, facts }))
     }
 
     /// How long the run has lasted.
@@ -146,6 +167,11 @@ impl World {
     /// Says whether the code is broken in this way.
     pub(super) fn is_broken(&self, by: Break) -> bool {
         self.0.broken == Some(by)
+    }
+
+    /// How often the ledger is written of what is delivered at once.
+    pub(super) fn ledger_writes(&self) -> LedgerWrites {
+        self.0.ledger_writes
     }
 
     /// What happened.

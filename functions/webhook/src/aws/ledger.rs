@@ -1,4 +1,5 @@
-//! The ledger: one row a notification, written twice for one that is delivered at the first attempt.
+//! The ledger: one row a notification, written twice for one that is delivered at the first attempt, or once where that is
+//! chosen ([`LedgerWrites`]).
 //!
 //! An attempt begins with one conditional write and ends with another, so that two processes with the same message, or one
 //! that stops between any two steps, never make a fourth request. Row keys are names that lead to their partition, see
@@ -6,6 +7,7 @@
 //! to their rows with one query and no index.
 //!
 //! [`NotificationId`]: crate::notification::NotificationId
+//! [`LedgerWrites`]: crate::delivery::LedgerWrites
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -19,6 +21,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
+use super::cause::cause;
 use super::undelivered::UndeliveredRows;
 use crate::delivery::{AttemptMessage, AttemptNumber, Failure, LEASE, Progress, Status};
 use crate::notification::InteractionId;
@@ -98,9 +101,6 @@ impl Ledger {
         message: &AttemptMessage,
         record: &AttemptRecord,
     ) -> Result<Begin, LedgerError> {
-        let resource = &message.resource;
-        let row = resource.endpoint.row();
-        let lease = record.started.saturating_add(LEASE).unwrap_or(Timestamp::MAX);
         // Only a first attempt makes the row: a message that is moved back after its row expired must not begin again.
         let condition = if record.attempt == AttemptNumber::FIRST {
             "attribute_not_exists(notification) OR (#status = :waiting AND attempt = :previous)"
@@ -108,31 +108,12 @@ impl Ledger {
             "#status = :waiting AND attempt = :previous"
         };
         let update = self
-            .update(message)
-            .update_expression(format!(
-                "SET #status = :attempting, attempt = :attempt, interaction_id = :id, lease_until = :lease, {} = :record, \
-                 client_id = :client, endpoint = :endpoint, resource_id = :resource, api_version = :version, \
-                 event_instant = :event, accepted_at = :accepted, expires_at = :expires{}",
-                record.attribute(),
-                replay_clause(message)
-            ))
+            .whole(message, record, Status::Attempting)
             .condition_expression(condition)
-            .expression_attribute_values(":attempting", status(Status::Attempting))
             .expression_attribute_values(":waiting", status(Status::Waiting))
-            .expression_attribute_values(":attempt", number(i64::from(record.attempt.get())))
             .expression_attribute_values(":previous", number(i64::from(record.attempt.get()) - 1))
-            .expression_attribute_values(":id", text(record.interaction_id))
-            .expression_attribute_values(":lease", millis(lease))
-            .expression_attribute_values(":record", record.to_attribute())
-            .expression_attribute_values(":client", text(&message.change.client_id))
-            .expression_attribute_values(":endpoint", text(row.code))
-            .expression_attribute_values(":resource", text(&resource.id))
-            .expression_attribute_values(":version", text(resource.api_version))
-            .expression_attribute_values(":event", text(message.change.event_instant))
-            .expression_attribute_values(":accepted", millis(message.accepted_at))
-            .expression_attribute_values(":expires", self.expires(record.started))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match with_original(update, message).send().await.map_err(SdkError::into_service_error) {
+        match update.send().await.map_err(SdkError::into_service_error) {
             Ok(_) => Ok(Begin::Begun),
             Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 let Some(row) = failed.item else { return Ok(Begin::Forgotten) };
@@ -144,6 +125,32 @@ impl Ledger {
             }
             Err(error) => Err(LedgerError::service("begin an attempt", error.into())),
         }
+    }
+
+    /// Says whether there is a row of the notification, to whatever was written before.
+    pub async fn knows(&self, message: &AttemptMessage) -> Result<bool, LedgerError> {
+        let found = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("partition", text(message.notification.partition()))
+            .key("notification", text(&message.notification))
+            .projection_expression("notification")
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| LedgerError::service("look for a notification", cause(error)))?;
+        Ok(found.item.is_some())
+    }
+
+    /// Records an attempt that was accepted and had not begun in the ledger, whatever has happened to the row meanwhile: one
+    /// write, begin and end at once.
+    pub async fn delivered_at_once(
+        &self,
+        message: &AttemptMessage,
+        record: &AttemptRecord,
+    ) -> Result<(), LedgerError> {
+        finished("record a delivery", self.whole(message, record, Status::Delivered)).await
     }
 
     /// Records that an attempt was accepted, whatever has happened to the row since it began.
@@ -267,6 +274,40 @@ impl Ledger {
             }
             Err(error) => Err(LedgerError::service("record a cancellation", error.into())),
         }
+    }
+
+    /// Writes all that a row says of a notification whose newest attempt this is.
+    fn whole(
+        &self,
+        message: &AttemptMessage,
+        record: &AttemptRecord,
+        new: Status,
+    ) -> UpdateItemFluentBuilder {
+        let resource = &message.resource;
+        let row = resource.endpoint.row();
+        let lease = record.started.saturating_add(LEASE).unwrap_or(Timestamp::MAX);
+        let update = self
+            .update(message)
+            .update_expression(format!(
+                "SET #status = :status, attempt = :attempt, interaction_id = :id, lease_until = :lease, {} = :record, \
+                 client_id = :client, endpoint = :endpoint, resource_id = :resource, api_version = :version, \
+                 event_instant = :event, accepted_at = :accepted, expires_at = :expires{}",
+                record.attribute(),
+                replay_clause(message)
+            ))
+            .expression_attribute_values(":status", status(new))
+            .expression_attribute_values(":attempt", number(i64::from(record.attempt.get())))
+            .expression_attribute_values(":id", text(record.interaction_id))
+            .expression_attribute_values(":lease", millis(lease))
+            .expression_attribute_values(":record", record.to_attribute())
+            .expression_attribute_values(":client", text(&message.change.client_id))
+            .expression_attribute_values(":endpoint", text(row.code))
+            .expression_attribute_values(":resource", text(&resource.id))
+            .expression_attribute_values(":version", text(resource.api_version))
+            .expression_attribute_values(":event", text(message.change.event_instant))
+            .expression_attribute_values(":accepted", millis(message.accepted_at))
+            .expression_attribute_values(":expires", self.expires(record.started));
+        with_original(update, message)
     }
 
     fn update(&self, message: &AttemptMessage) -> UpdateItemFluentBuilder {

@@ -58,10 +58,7 @@ impl LedgerReader {
         let mut found = self.partition(Partition::of_id(endpoint, id)).await?;
         // Two resources may share a partition.
         found.retain(|shown| shown.resource_id == id && shown.endpoint == endpoint.row().code);
-        let first_attempt = |shown: &NotificationShown| shown.attempts.first().map(|first| first.started_at);
-        found.sort_by_key(|shown| {
-            (shown.event_instant.parse::<Timestamp>().unwrap_or(Timestamp::MAX), first_attempt(shown))
-        });
+        found.sort_by_key(NotificationShown::when);
         Ok(found)
     }
 

@@ -24,4 +24,4 @@ pub use queue::{Queues, SendError};
 pub use receivers::{Found, RECEIVER_COPY_LIVES, Receivers, ReceiversError};
 pub use secrets::{SecretError, Secrets};
 pub use slow_marks::SLOW_MARK_ATTRIBUTES;
-pub use undelivered::UndeliveredRows;
+pub use undelivered::{UNDELIVERED_PARTITIONS, UndeliveredRows};

@@ -1,7 +1,8 @@
-//! The rows of notifications given up: beside the notifications' own rows, in one partition an hour.
+//! The rows of notifications given up: beside the notifications' own rows, in sixteen partitions an hour.
 //!
-//! The ledger keeps years; an operator asks for the last hours. A query an hour answers that without a scan, and without an
-//! index that each delivery would pay for.
+//! The ledger keeps years; an operator asks for the last hours. A few queries an hour answer that without a scan, and without an
+//! index that each delivery would pay for. One partition would not do: DynamoDB takes 1,000 write units a second of a key, and a
+//! few dead receivers of a busy sender are more.
 
 use std::collections::HashMap;
 
@@ -10,12 +11,16 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
 
 use super::cause::cause;
 use super::ledger::{LedgerError, millis, number, text};
 use crate::delivery::{AttemptMessage, Hour, UNDELIVERED_ROW_LIVES, Undelivered};
 use crate::notification::NotificationId;
+
+/// How many partitions an hour has: one for each first digit of a notification's id, which is that of a hash.
+pub const UNDELIVERED_PARTITIONS: u32 = 16;
 
 /// Writes and reads what was given up.
 #[derive(Clone, Debug)]
@@ -66,6 +71,16 @@ impl UndeliveredRows {
 
     /// Reads what was given up in an hour; rows that cannot be read come as errors beside the others.
     pub async fn of_hour(&self, hour: Hour) -> Result<Vec<Result<Undelivered, LedgerError>>, LedgerError> {
+        let digits = (0..UNDELIVERED_PARTITIONS).filter_map(|digit| char::from_digit(digit, 16));
+        let all = try_join_all(digits.map(|digit| self.of_partition(hour, digit))).await?;
+        Ok(all.into_iter().flatten().collect())
+    }
+
+    async fn of_partition(
+        &self,
+        hour: Hour,
+        digit: char,
+    ) -> Result<Vec<Result<Undelivered, LedgerError>>, LedgerError> {
         let mut items = self
             .client
             .query()
@@ -73,7 +88,7 @@ impl UndeliveredRows {
             .key_condition_expression("#partition = :partition")
             // "partition" is a reserved word of DynamoDB.
             .expression_attribute_names("#partition", "partition")
-            .expression_attribute_values(":partition", text(partition(hour)))
+            .expression_attribute_values(":partition", text(partition(hour, digit)))
             // A replay that was just marked must count.
             .consistent_read(true)
             .into_paginator()
@@ -105,13 +120,14 @@ impl UndeliveredRows {
 
     fn update(&self, hour: Hour, notification: &NotificationId) -> UpdateItemFluentBuilder {
         let update = self.client.update_item().table_name(&self.table);
-        update.key("partition", text(partition(hour))).key("notification", text(notification))
+        let digit = notification.as_str().chars().next().expect("a notification id has 32 digits");
+        update.key("partition", text(partition(hour, digit))).key("notification", text(notification))
     }
 }
 
 /// No partition of notifications has such a name: those are hexadecimal.
-fn partition(hour: Hour) -> String {
-    format!("undelivered#{hour}")
+fn partition(hour: Hour, digit: char) -> String {
+    format!("undelivered#{hour}#{digit}")
 }
 
 fn parse(row: &HashMap<String, AttributeValue>) -> Option<Undelivered> {

@@ -10,6 +10,7 @@ mod reception;
 mod record;
 mod schedule;
 mod undelivered;
+mod writes;
 
 pub use attempt::AttemptNumber;
 pub use hour::{Hour, ParseHourError};
@@ -24,3 +25,4 @@ pub use schedule::{
     HEADER_LIMIT, LEASE, Next, delay_seconds, failed_at, is_late, next,
 };
 pub use undelivered::{UNDELIVERED_ROW_LIVES, Undelivered};
+pub use writes::{Begins, LedgerWrites, ParseLedgerWritesError};

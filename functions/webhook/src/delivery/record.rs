@@ -30,6 +30,15 @@ pub struct NotificationShown {
     pub attempts: Vec<AttemptShown>,
 }
 
+impl NotificationShown {
+    /// By this the notifications of a resource stand in the order of time: that of the event, and of the first attempt for those of
+    /// one event.
+    pub fn when(&self) -> (Timestamp, Option<Timestamp>) {
+        let event = self.event_instant.parse().unwrap_or(Timestamp::MAX);
+        (event, self.attempts.first().map(|first| first.started_at))
+    }
+}
+
 /// What is known of an attempt.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct AttemptShown {

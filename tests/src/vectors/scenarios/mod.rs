@@ -1,7 +1,9 @@
 //! Families TLS, SYNC, CONF and OBS: what no data can say, each vector with a test that plays it.
 
 mod conformance;
+mod looked_up;
 mod observability;
+mod secrecy;
 mod stack;
 mod synchronisation;
 mod tls;

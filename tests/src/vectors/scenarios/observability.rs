@@ -3,15 +3,19 @@
 use serde_json::json;
 use webhook::delivery::is_late;
 
-use super::Scenario::{self, Needs, Played};
+use super::Scenario::{self, OnStack, Played};
 use super::compare;
+use super::looked_up::{
+    a_resource_has_all_its_events_and_attempts_in_time_order, an_attempt_is_found_by_its_interaction_id,
+};
+use super::secrecy::no_log_line_holds_personal_data_or_a_key;
 use crate::vectors::peers::{Offer, Server, block_on, client, post};
 use crate::vectors::{Judgement, Vector, example};
 
 pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
-    ("OBS-001", Needs("the local stack")),
-    ("OBS-002", Needs("the local stack")),
-    ("OBS-003", Needs("the local stack")),
+    ("OBS-001", OnStack(an_attempt_is_found_by_its_interaction_id)),
+    ("OBS-002", OnStack(a_resource_has_all_its_events_and_attempts_in_time_order)),
+    ("OBS-003", OnStack(no_log_line_holds_personal_data_or_a_key)),
     ("OBS-004", Played(attempts_are_told_to_nobody_but_the_receiver)),
     ("OBS-005", Played(a_late_first_attempt_breaks_the_service_level)),
 ];

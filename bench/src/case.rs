@@ -1,0 +1,245 @@
+//! The cases, and how one is measured.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use arauto::pki::TestPki;
+use tests::lambda::Process;
+use tokio::time::Instant;
+
+use crate::floor::{Floor, Work};
+use crate::receivers::Conduct;
+use crate::report::{CaseFigures, Figures};
+use crate::stand_in::Requests;
+use crate::statistics::{median, percentile};
+use crate::usage::{cpu_us, resident_mb};
+use crate::world::{BATCH, World};
+
+/// Batches that nothing is measured of: before the first round, and before each, as idle connections are closed.
+const WARM_UP: usize = 30;
+const WARM_AGAIN: usize = 3;
+
+/// What is measured together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) receivers: usize,
+    pub(crate) conduct: Conduct,
+    /// Batches of a round.
+    pub(crate) batches: usize,
+}
+
+const REUSED: Conduct =
+    Conduct { closes: false, failing_percent: 0, first_is_dead: false, round_trip: Duration::ZERO };
+const FAR: Duration = Duration::from_millis(20);
+
+/// The case that the budgets are about.
+pub(crate) const MAIN: &str = "10 receivers";
+
+/// All cases.
+pub(crate) const CASES: [Case; 8] = [
+    Case { name: "1 receiver", about: "connections are reused", receivers: 1, conduct: REUSED, batches: 400 },
+    Case { name: MAIN, about: "connections are reused", receivers: 10, conduct: REUSED, batches: 400 },
+    Case {
+        name: "58 receivers",
+        about: "connections are reused",
+        receivers: 58,
+        conduct: REUSED,
+        batches: 400,
+    },
+    Case {
+        name: "fresh",
+        about: "10 receivers that close each connection after its answer",
+        receivers: 10,
+        conduct: Conduct { closes: true, ..REUSED },
+        batches: 40,
+    },
+    Case {
+        name: "20 ms away",
+        about: "10 receivers, 20 ms there and back, connections are reused",
+        receivers: 10,
+        conduct: Conduct { round_trip: FAR, ..REUSED },
+        batches: 40,
+    },
+    Case {
+        name: "20 ms away, fresh",
+        about: "10 receivers, 20 ms there and back, that close each connection after its answer",
+        receivers: 10,
+        conduct: Conduct { round_trip: FAR, closes: true, ..REUSED },
+        batches: 20,
+    },
+    Case {
+        name: "1 % fail",
+        about: "10 receivers; one attempt in a hundred is answered 500",
+        receivers: 10,
+        conduct: Conduct { failing_percent: 1, ..REUSED },
+        batches: 300,
+    },
+    Case {
+        name: "30 % fail",
+        about: "10 receivers; three attempts in ten are answered 500",
+        receivers: 10,
+        conduct: Conduct { failing_percent: 30, ..REUSED },
+        batches: 300,
+    },
+];
+
+/// The binaries that are measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Binaries<'a> {
+    pub(crate) dispatch: &'a Path,
+    pub(crate) floor: &'a Path,
+}
+
+/// One of those that send, in turn.
+enum Sends<'a> {
+    Dispatch(&'a mut Process),
+    Floor(&'a mut Floor, Work),
+}
+
+impl Sends<'_> {
+    fn id(&self) -> Result<u32> {
+        match self {
+            Self::Dispatch(process) => process.id().context("dispatch has ended"),
+            Self::Floor(floor, _) => floor.id(),
+        }
+    }
+
+    async fn batch(&mut self, world: &World, first: usize) -> Result<()> {
+        let numbers = first..first + BATCH;
+        match self {
+            Self::Dispatch(process) => {
+                let event = world.event(numbers.clone());
+                world.receivers.journal.hand_out(numbers);
+                let answer = process.invoke(event).await?;
+                let answer = answer.ok().with_context(|| format!("dispatch has ended: {}", process.log()))?;
+                let kept = answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty);
+                ensure!(kept, "dispatch keeps messages: {answer}\n{}", process.log());
+            }
+            Self::Floor(floor, work) => {
+                world.receivers.journal.hand_out(numbers);
+                floor.batch(*work, first, BATCH).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What came of one round.
+struct Round {
+    cpu_us: f64,
+    per_second: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+}
+
+/// Measures a case in so many rounds, in each of which dispatch and both floors take their turn.
+pub(crate) async fn measure(
+    case: &Case,
+    pki: &TestPki,
+    binaries: Binaries<'_>,
+    rounds: usize,
+    shorter: usize,
+) -> Result<CaseFigures> {
+    let batches = (case.batches / shorter).max(4);
+    let most = 3 * (WARM_UP + rounds * (batches + WARM_AGAIN)) * BATCH;
+    let world = World::start(pki, case.receivers, case.conduct, most).await?;
+    let mut dispatch = Process::start(binaries.dispatch, &world.variables()).await?;
+    let mut next = 0;
+    let warm_up = play(&world, &mut Sends::Dispatch(&mut dispatch), &mut next, WARM_UP).await?;
+    drop(warm_up);
+    let sample = world.aws.sample().context("dispatch wrote no row")?;
+    let mut floor = Floor::start(binaries.floor, &world.floor_setup(&sample)?).await?;
+    for work in [Work::Posts, Work::Full] {
+        play(&world, &mut Sends::Floor(&mut floor, work), &mut next, WARM_UP).await?;
+    }
+    let (mut ours, mut posts, mut full) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut requests, mut handshakes, mut log_bytes) = (Requests::new(), 0, 0);
+    for _ in 0..rounds {
+        let sends = &mut Sends::Dispatch(&mut dispatch);
+        play(&world, sends, &mut next, WARM_AGAIN).await?;
+        let before = (world.aws.requests(), world.receivers.journal.counts(), logged(sends));
+        ours.push(play(&world, sends, &mut next, batches).await?);
+        let (arrived, shaken) = world.receivers.journal.counts();
+        let expected = batches * BATCH;
+        ensure!(
+            arrived - before.1.0 == expected,
+            "{} of {expected} notifications arrived",
+            arrived - before.1.0
+        );
+        handshakes += shaken - before.1.1;
+        log_bytes += logged(sends) - before.2;
+        for (operation, count) in world.aws.requests() {
+            let count = count - before.0.get(&operation).copied().unwrap_or_default();
+            *requests.entry(operation).or_default() += count;
+        }
+        for (work, all) in [(Work::Posts, &mut posts), (Work::Full, &mut full)] {
+            let sends = &mut Sends::Floor(&mut floor, work);
+            play(&world, sends, &mut next, WARM_AGAIN).await?;
+            all.push(play(&world, sends, &mut next, batches).await?);
+        }
+    }
+    let (resident_mb, most_resident_mb) = resident_mb(dispatch.id().context("dispatch has ended")?)?;
+    #[expect(clippy::cast_precision_loss, reason = "some ten thousand")]
+    let each = |count: u64| count as f64 / (rounds * batches * BATCH) as f64;
+    Ok(CaseFigures {
+        name: case.name.to_owned(),
+        about: case.about.to_owned(),
+        receivers: case.receivers,
+        rounds,
+        notifications_per_round: batches * BATCH,
+        dispatch: figures(&ours),
+        floor_posts: figures(&posts),
+        floor_full: figures(&full),
+        requests_per_notification: requests
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(operation, count)| (operation, each(count)))
+            .collect(),
+        handshakes_per_1000: each(handshakes as u64) * 1e3,
+        log_bytes_per_notification: each(log_bytes),
+        resident_mb,
+        most_resident_mb,
+    })
+}
+
+fn logged(sends: &Sends<'_>) -> u64 {
+    match sends {
+        Sends::Dispatch(process) => process.log_bytes(),
+        Sends::Floor(..) => 0,
+    }
+}
+
+async fn play(world: &World, sends: &mut Sends<'_>, next: &mut usize, batches: usize) -> Result<Round> {
+    let (process, first) = (sends.id()?, *next);
+    let (began, cpu_before) = (Instant::now(), cpu_us(process)?);
+    for _ in 0..batches {
+        sends.batch(world, *next).await?;
+        *next += BATCH;
+    }
+    let (took, cpu) = (began.elapsed(), cpu_us(process)? - cpu_before);
+    let latencies = world.receivers.journal.latencies_ms(first..*next);
+    #[expect(clippy::cast_precision_loss, reason = "some thousands")]
+    let count = (*next - first) as f64;
+    Ok(Round {
+        cpu_us: cpu / count,
+        per_second: count / took.as_secs_f64(),
+        p50_ms: median(&latencies),
+        p99_ms: percentile(&latencies, 99),
+    })
+}
+
+fn figures(rounds: &[Round]) -> Figures {
+    let of = |value: fn(&Round) -> f64| median(&rounds.iter().map(value).collect::<Vec<_>>());
+    let cpu_us = of(|round| round.cpu_us);
+    Figures {
+        cpu_us,
+        per_second: of(|round| round.per_second),
+        per_core_second: 1e6 / cpu_us,
+        p50_ms: of(|round| round.p50_ms),
+        p99_ms: of(|round| round.p99_ms),
+        least_cpu_us: rounds.iter().map(|round| round.cpu_us).fold(f64::INFINITY, f64::min),
+    }
+}

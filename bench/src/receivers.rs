@@ -1,0 +1,204 @@
+//! Receivers over mutual TLS, in this process: what arrives, and when.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use arauto::pki::TestPki;
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::{RootCertStore, ServerConfig};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
+
+use crate::link;
+
+const INTERACTION_ID: &str = "x-webhook-interaction-id";
+
+/// What receivers do with what arrives.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Conduct {
+    /// Every connection ends with its first answer.
+    pub(crate) closes: bool,
+    /// So many in a hundred are answered 500.
+    pub(crate) failing_percent: usize,
+    /// The first receiver takes connections and answers nothing.
+    pub(crate) first_is_dead: bool,
+    /// The time to a receiver and back.
+    pub(crate) round_trip: Duration,
+}
+
+/// When notifications were handed to what sends them, and when they arrived. Each has a number, which its URL ends with.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    zero: Instant,
+    handed_out: Vec<AtomicU64>,
+    arrived: Vec<AtomicU64>,
+    requests: AtomicUsize,
+    handshakes: AtomicUsize,
+}
+
+impl Journal {
+    /// A journal of so many notifications.
+    pub(crate) fn new(most: usize) -> Self {
+        let blank = || (0..most).map(|_| AtomicU64::new(0)).collect();
+        let (requests, handshakes) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { zero: Instant::now(), handed_out: blank(), arrived: blank(), requests, handshakes }
+    }
+
+    /// Notes that these are handed out now.
+    pub(crate) fn hand_out(&self, numbers: std::ops::Range<usize>) {
+        let now = self.now();
+        for number in numbers {
+            self.handed_out[number].store(now, Ordering::Relaxed);
+        }
+    }
+
+    fn arrive(&self, number: usize) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        if let Some(arrived) = self.arrived.get(number) {
+            arrived.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    /// The milliseconds from hand-out to arrival of each of these that arrived.
+    pub(crate) fn latencies_ms(&self, numbers: impl Iterator<Item = usize>) -> Vec<f64> {
+        numbers
+            .filter_map(|number| {
+                let arrived = self.arrived[number].load(Ordering::Relaxed);
+                let handed_out = self.handed_out[number].load(Ordering::Relaxed);
+                #[expect(clippy::cast_precision_loss, reason = "nanoseconds of a few minutes")]
+                (arrived > 0).then(|| arrived.saturating_sub(handed_out) as f64 / 1e6)
+            })
+            .collect()
+    }
+
+    /// How many requests and how many full handshakes there were.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.requests.load(Ordering::Relaxed), self.handshakes.load(Ordering::Relaxed))
+    }
+
+    /// Nanoseconds since the journal began; never 0, which stands for what has not happened.
+    fn now(&self) -> u64 {
+        u64::try_from(self.zero.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1)
+    }
+}
+
+/// Receivers that listen; they end with the value.
+#[derive(Debug)]
+pub(crate) struct Receivers {
+    /// Their base URIs.
+    pub(crate) base_uris: Vec<String>,
+    /// What arrived.
+    pub(crate) journal: Arc<Journal>,
+    _tasks: JoinSet<()>,
+}
+
+impl Receivers {
+    /// Starts so many receivers that demand our client certificate.
+    pub(crate) async fn start(pki: &TestPki, count: usize, conduct: Conduct, most: usize) -> Result<Self> {
+        let acceptor = acceptor(pki)?;
+        let journal = Arc::new(Journal::new(most));
+        let (mut base_uris, mut tasks) = (Vec::new(), JoinSet::new());
+        for number in 0..count {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("no port for a receiver")?;
+            let port = listener.local_addr()?.port();
+            let port = if conduct.round_trip.is_zero() {
+                port
+            } else {
+                let (outside, link) = link::listen(port, conduct.round_trip).await?;
+                tasks.spawn(link);
+                outside
+            };
+            base_uris.push(format!("https://localhost:{port}/bench"));
+            let receiver = Receiver {
+                acceptor: acceptor.clone(),
+                journal: Arc::clone(&journal),
+                conduct,
+                dead: conduct.first_is_dead && number == 0,
+            };
+            tasks.spawn(receiver.accept(listener));
+        }
+        Ok(Self { base_uris, journal, _tasks: tasks })
+    }
+}
+
+#[derive(Clone)]
+struct Receiver {
+    acceptor: TlsAcceptor,
+    journal: Arc<Journal>,
+    conduct: Conduct,
+    dead: bool,
+}
+
+impl Receiver {
+    async fn accept(self, listener: TcpListener) {
+        let mut connections = JoinSet::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            while connections.try_join_next().is_some() {}
+            connections.spawn(self.clone().serve(stream));
+        }
+    }
+
+    /// Serves a connection until it ends, however it does: what did not arrive is found out by counting.
+    async fn serve(self, stream: TcpStream) {
+        stream.set_nodelay(true).ok();
+        let Ok(stream) = self.acceptor.accept(stream).await else { return };
+        self.journal.handshakes.fetch_add(1, Ordering::Relaxed);
+        let service = service_fn(|request| self.answer(request));
+        http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+        let number = request.uri().path().rsplit('/').next().and_then(|id| id.parse().ok());
+        let number: usize = number.unwrap_or(usize::MAX);
+        self.journal.arrive(number);
+        if self.dead {
+            std::future::pending::<()>().await;
+        }
+        let mut response = Response::new(Full::default());
+        let fails = number % 100 < self.conduct.failing_percent;
+        *response.status_mut() = if fails { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::ACCEPTED };
+        if let Some(id) = request.headers().get(INTERACTION_ID) {
+            response.headers_mut().insert(INTERACTION_ID, id.clone());
+        }
+        if self.conduct.closes {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        request.into_body().collect().await.ok();
+        Ok(response)
+    }
+}
+
+fn acceptor(pki: &TestPki) -> Result<TlsAcceptor> {
+    let mut clients = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pki.sender_authority.root_pem().as_bytes()) {
+        clients.add(certificate?)?;
+    }
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(clients), Arc::clone(&provider)).build()?;
+    let chain =
+        CertificateDer::pem_slice_iter(pki.receiver.chain_pem.as_bytes()).collect::<Result<Vec<_>, _>>()?;
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(chain, PrivateKeyDer::from_pem_slice(pki.receiver.key_pem.as_bytes())?)?;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}

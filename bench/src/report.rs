@@ -1,0 +1,136 @@
+//! What was measured, as it is written and read again.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// All figures of one run.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Report {
+    /// When, in UTC.
+    pub measured_at: String,
+    /// On what.
+    pub machine: Machine,
+    /// Whether it was the short form, whose rounds are too few and too short for figures of time.
+    pub short: bool,
+    /// How long it took, in seconds.
+    pub seconds: u64,
+    /// By case.
+    pub cases: Vec<CaseFigures>,
+    /// From the start of a process to its first request for an invocation.
+    pub starts: Vec<Start>,
+    /// What is deployed.
+    pub sizes: Vec<Size>,
+    /// A dead receiver among 50.
+    pub dead: DeadFigures,
+    /// Requests to AWS for each state change that intake takes in calls of 100.
+    pub intake_requests_per_change: BTreeMap<String, f64>,
+}
+
+/// The machine.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Machine {
+    /// The processor, as the kernel names it.
+    pub processor: String,
+    /// How many of it.
+    pub cores: usize,
+    /// The architecture.
+    pub architecture: String,
+    /// The kernel.
+    pub kernel: String,
+}
+
+/// One case.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct CaseFigures {
+    /// Its name.
+    pub name: String,
+    /// What is special about it.
+    pub about: String,
+    /// How many receivers.
+    pub receivers: usize,
+    /// How many rounds.
+    pub rounds: usize,
+    /// How many notifications each of dispatch and the floors sent in a round.
+    pub notifications_per_round: usize,
+    /// The function.
+    pub dispatch: Figures,
+    /// The POSTs alone.
+    pub floor_posts: Figures,
+    /// The POSTs and as many requests to AWS.
+    pub floor_full: Figures,
+    /// Requests of dispatch to AWS, by operation.
+    pub requests_per_notification: BTreeMap<String, f64>,
+    /// Full handshakes of dispatch for 1,000 notifications.
+    pub handshakes_per_1000: f64,
+    /// Bytes that dispatch wrote to its log.
+    pub log_bytes_per_notification: f64,
+    /// Resident memory of dispatch after the last round, MB.
+    pub resident_mb: f64,
+    /// The most it had, MB.
+    pub most_resident_mb: f64,
+}
+
+/// Medians over the rounds.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Figures {
+    /// Processor time for a notification, in microseconds.
+    pub cpu_us: f64,
+    /// The same in the best round.
+    pub least_cpu_us: f64,
+    /// Notifications in a second, one batch after the other.
+    pub per_second: f64,
+    /// Notifications in a second of processor time.
+    pub per_core_second: f64,
+    /// From hand-out to arrival, in milliseconds.
+    pub p50_ms: f64,
+    /// The same, 99th percentile.
+    pub p99_ms: f64,
+}
+
+/// How soon a process asks for its first invocation.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Start {
+    /// The function, or the floor.
+    pub name: String,
+    /// The median, in milliseconds.
+    pub median_ms: f64,
+    /// The fastest.
+    pub least_ms: f64,
+    /// Processor time of the start, median, in milliseconds.
+    pub cpu_ms: f64,
+    /// Resident memory then, MB.
+    pub resident_mb: f64,
+    /// How many starts.
+    pub starts: usize,
+}
+
+/// What is deployed of a function.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Size {
+    /// The function.
+    pub name: String,
+    /// The binary, MB.
+    pub binary_mb: f64,
+    /// The zip, MB.
+    pub zip_mb: f64,
+}
+
+/// A dead receiver among others, with more environments than one.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct DeadFigures {
+    /// All receivers, the dead one included.
+    pub receivers: usize,
+    /// Environments.
+    pub environments: usize,
+    /// Notifications in a second.
+    pub rate: usize,
+    /// Rounds of each.
+    pub rounds: usize,
+    /// From event to arrival at those that answer while all do, 50th and 99th percentile in milliseconds.
+    pub all_answer_ms: (f64, f64),
+    /// The same while one is dead.
+    pub one_dead_ms: (f64, f64),
+    /// Environments that were at work at a time at most, while all answer and while one is dead.
+    pub most_busy: (usize, usize),
+}

@@ -1,0 +1,109 @@
+//! One run, from the first case to the report.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use arauto::pki::{ClientSubject, TestPki};
+use tests::lambda::Process;
+use tokio::time::Instant;
+use webhook::edge::Clock;
+
+use crate::case::{Binaries, CASES, measure};
+use crate::machine::machine;
+use crate::receivers::Conduct;
+use crate::report::Report;
+use crate::world::World;
+use crate::{dead, intake, start};
+
+const FUNCTIONS: [&str; 4] = ["dispatch", "intake", "directory", "evidence"];
+
+/// What is measured, and how long.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The folder with the functions: binaries by their names, or what `sam build` made.
+    pub functions: PathBuf,
+    /// The floor's binary.
+    pub floor: PathBuf,
+    /// Alternating rounds of each case.
+    pub rounds: usize,
+    /// The short form: the cases that requests are counted in, few rounds, short ones.
+    pub short: bool,
+    /// Only cases whose names hold this.
+    pub only: Option<String>,
+}
+
+impl Plan {
+    /// Finds a function's binary.
+    fn binary(&self, name: &str) -> Result<PathBuf> {
+        let mut resource = name.to_owned();
+        resource.replace_range(..1, &name[..1].to_ascii_uppercase());
+        let places =
+            [self.functions.join(name), self.functions.join(format!("{resource}Function/bootstrap"))];
+        let found = places.iter().find(|place| place.is_file());
+        found.cloned().with_context(|| {
+            format!("{} is not there: build it with `cargo build --release -p {name}`", places[0].display())
+        })
+    }
+}
+
+/// Measures everything, and tells `progress` what is being done.
+pub async fn run(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Report> {
+    let began = Instant::now();
+    let clock = Clock::system();
+    let binaries: Vec<_> =
+        FUNCTIONS.into_iter().map(|name| Ok((name, plan.binary(name)?))).collect::<Result<_>>()?;
+    ensure!(
+        plan.floor.is_file(),
+        "{} is not there: build it with `cargo build --release -p floor`",
+        plan.floor.display()
+    );
+    let binary = |wanted: &str| -> &Path {
+        binaries.iter().find(|(name, _)| *name == wanted).map_or(Path::new(""), |(_, path)| path)
+    };
+    progress("making certificates");
+    let pki = TestPki::new(&ClientSubject::default(), clock.now())?;
+
+    progress("starts");
+    let times = if plan.short { 5 } else { 21 };
+    let world = World::start(&pki, 1, Conduct::default(), 1000).await?;
+    let mut variables = world.variables();
+    let mut warm = Process::start(binary("dispatch"), &variables).await?;
+    let answer = warm.invoke(world.event(0..1)).await?.ok();
+    answer.context("dispatch has ended")?;
+    let sample = world.aws.sample().context("dispatch wrote no row")?;
+    variables.insert("FLOOR_SETUP".to_owned(), world.floor_setup(&sample)?.to_string());
+    let mut starting: Vec<_> = binaries.iter().map(|(name, path)| (*name, path.as_path())).collect();
+    starting.push(("floor", &plan.floor));
+    let starts = start::measure(&starting, &variables, times).await?;
+    drop(warm);
+
+    let mut cases = Vec::new();
+    let (rounds, shorter) = if plan.short { (3, 8) } else { (plan.rounds, 1) };
+    let wanted = |name: &str| plan.only.as_ref().is_none_or(|only| name.contains(only.as_str()));
+    for case in
+        CASES.iter().filter(|case| wanted(case.name) && (!plan.short || case.conduct.round_trip.is_zero()))
+    {
+        progress(&format!("{}: {}", case.name, case.about));
+        let binaries = Binaries { dispatch: binary("dispatch"), floor: &plan.floor };
+        let figures = measure(case, &pki, binaries, rounds, shorter).await;
+        cases.push(figures.with_context(|| format!("the case {:?} failed", case.name))?);
+    }
+    progress("a dead receiver among 50");
+    let (dead_rounds, lasts) = if plan.short { (1, 2) } else { (plan.rounds, 5) };
+    let dead = dead::measure(&pki, binary("dispatch"), dead_rounds, Duration::from_secs(lasts)).await?;
+    progress("requests of intake");
+    let intake_requests_per_change = intake::requests(&pki, binary("intake")).await?;
+    let sizes = binaries.iter().map(|(name, path)| start::size(name, path)).collect::<Result<_>>()?;
+    Ok(Report {
+        measured_at: clock.now().strftime("%Y-%m-%dT%H:%MZ").to_string(),
+        machine: machine(),
+        short: plan.short,
+        seconds: began.elapsed().as_secs(),
+        cases,
+        starts,
+        sizes,
+        dead,
+        intake_requests_per_change,
+    })
+}

@@ -1,0 +1,266 @@
+//! Every number of the model, in one table: what it is, and who says so.
+
+use webhook::aws::{RECEIVER_COPY_LIVES, UNDELIVERED_PARTITIONS};
+use webhook::delivery::{
+    AFTER_FIRST_FAILURE, AFTER_SECOND_FAILURE, EXCHANGE_DEADLINE, FIRST_ATTEMPT_WITHIN, IMPATIENT,
+};
+
+/// A number that the model goes by.
+#[derive(Clone, Copy, Debug)]
+pub struct Assumption {
+    /// What it is.
+    pub name: &'static str,
+    /// How much.
+    pub value: f64,
+    /// Of what.
+    pub unit: &'static str,
+    /// Who says so.
+    pub source: Source,
+}
+
+/// Who says so.
+#[derive(Clone, Copy, Debug)]
+pub enum Source {
+    /// A page of AWS, read on [`CHECKED`].
+    Aws(&'static str, &'static str),
+    /// This project: where it stands, and so is no assumption.
+    Here(&'static str),
+    /// Nobody: an estimate, and why.
+    Assumed(&'static str),
+}
+
+/// When the pages of AWS were read.
+pub(super) const CHECKED: &str = "2026-11-23";
+
+const SQS_SCALING: Source = Source::Aws(
+    "Configuring scaling behavior for SQS event source mappings",
+    "https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html",
+);
+const EVENT_SOURCES: Source = Source::Aws(
+    "How Lambda processes records from event sources",
+    "https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventsourcemapping.html",
+);
+const POLLERS: Source = Source::Aws(
+    "AWS::Lambda::EventSourceMapping ProvisionedPollerConfig",
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-lambda-eventsourcemapping-provisionedpollerconfig.html",
+);
+const LAMBDA_SCALING: Source = Source::Aws(
+    "Lambda scaling behavior",
+    "https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html",
+);
+const LAMBDA_QUOTAS: Source =
+    Source::Aws("Lambda quotas", "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html");
+const LAMBDA_CONCURRENCY: Source = Source::Aws(
+    "Understanding Lambda function scaling",
+    "https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html",
+);
+const SQS_QUOTAS: Source = Source::Aws(
+    "Amazon SQS message quotas",
+    "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html",
+);
+const FAIR_QUEUES: Source = Source::Aws(
+    "How Amazon SQS fair queues work",
+    "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues-detailed.html",
+);
+const DYNAMODB_QUOTAS: Source = Source::Aws(
+    "Quotas in Amazon DynamoDB",
+    "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html",
+);
+const ON_DEMAND: Source = Source::Aws(
+    "DynamoDB on-demand capacity mode",
+    "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html",
+);
+const KEYS: Source = Source::Aws(
+    "Designing partition keys to distribute your workload",
+    "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html",
+);
+const KMS: Source = Source::Aws(
+    "AWS KMS request quotas",
+    "https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html",
+);
+const API: Source = Source::Aws(
+    "Amazon API Gateway quotas",
+    "https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html",
+);
+const FIREHOSE: Source =
+    Source::Aws("Amazon Data Firehose quota", "https://docs.aws.amazon.com/firehose/latest/dev/limits.html");
+const SECRETS: Source = Source::Aws(
+    "AWS Secrets Manager quotas",
+    "https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html",
+);
+const SCHEDULE: Source = Source::Here("webhook/src/delivery/schedule.rs");
+const PATIENCE: Source = Source::Here("webhook/src/delivery/patience.rs");
+
+#[expect(clippy::cast_precision_loss, reason = "minutes at most")]
+const fn seconds(millis: i128) -> f64 {
+    millis as f64 / 1e3
+}
+
+/// Makes each number a constant, and the table of all.
+macro_rules! assumptions {
+    ($($(#[$doc:meta])* $constant:ident = $name:literal, $value:expr, $unit:literal, $source:expr;)+) => {
+        $($(#[$doc])* pub(super) const $constant: Assumption =
+            Assumption { name: $name, value: $value, unit: $unit, source: $source };)+
+
+        /// All of them, in the order in which a notification meets them.
+        pub const ASSUMPTIONS: &[Assumption] = &[$($constant),+];
+    };
+}
+
+assumptions! {
+    /// How soon a first attempt is due.
+    DUE = "First attempt due after the event", seconds(FIRST_ATTEMPT_WITHIN.as_millis()), "s", SCHEDULE;
+    /// Requests a second of all APIs of an account.
+    API_REQUESTS = "HTTP API requests of an account and region", 10_000.0, "/s", API;
+    /// The template's throttle.
+    API_RATE = "`ApiRateLimit` by default", 500.0, "/s", Source::Here("template.yaml");
+    /// Changes that a request may carry.
+    CHANGES = "Changes in one request at most", 100.0, "", Source::Here("intake/src/wire.rs");
+    /// From the event to the queue.
+    INTAKE = "From the event until its message can be received", 60.0, "ms", Source::Assumed("the caller posts at once; one call of the API, one of SQS");
+    /// How long intake is busy with a request.
+    INTAKE_BUSY = "Intake is busy with a request", 50.0, "ms", Source::Assumed("two calls of AWS, some of them side by side");
+    /// Messages that a queue may have in flight.
+    IN_FLIGHT = "Messages in flight of a standard queue", 120_000.0, "", SQS_QUOTAS;
+    /// The share from which a group is noisy.
+    NOISY_SHARE = "Share in flight beyond which a receiver's messages wait for the others'", 10.0, "%", FAIR_QUEUES;
+    /// The number from which a group can be noisy.
+    NOISY_FROM = "Messages in flight from which they can", 30.0, "", FAIR_QUEUES;
+    /// Messages in an invocation.
+    BATCH = "Messages in an invocation at most", 10.0, "", Source::Here("template.yaml");
+    /// Where the mapping begins.
+    FIRST_INVOKES = "Concurrent invocations that an event source begins with", 5.0, "", SQS_SCALING;
+    /// How fast it grows.
+    RAMP = "Concurrent invocations that it adds", 300.0, "/min", SQS_SCALING;
+    /// How far.
+    CEILING = "Concurrent invocations of an event source at most", 1_250.0, "", SQS_SCALING;
+    /// The most that can be set.
+    MAXIMUM_CONCURRENCY = "`MaximumConcurrency` of an event source at most", 1_000.0, "", SQS_SCALING;
+    /// What a poller runs.
+    POLLER_INVOKES = "Concurrent invocations of a provisioned poller", 10.0, "", EVENT_SOURCES;
+    /// How often it polls.
+    POLLER_POLLS = "Receives of a provisioned poller", 10.0, "/s", EVENT_SOURCES;
+    /// How much it carries.
+    POLLER_BYTES = "Throughput of a provisioned poller", 1.0, "MB/s", EVENT_SOURCES;
+    /// How fast they grow.
+    POLLERS_RAMP = "Concurrent invocations that provisioned mode adds", 1_000.0, "/min", EVENT_SOURCES;
+    /// The most that stand ready.
+    POLLERS_READY = "Provisioned pollers that can be kept ready at most", 200.0, "", POLLERS;
+    /// The most there are.
+    POLLERS_MOST = "Provisioned pollers at most (Lambda's API page says 10,000)", 2_000.0, "", POLLERS;
+    /// What SQS hands over with a message.
+    EVENT_BYTES = "Bytes of a message with its attributes", 1_000.0, "B", Source::Assumed("a body of some 600 bytes");
+    /// From the queue to a poller.
+    RECEIVE = "Receiving a batch and invoking the function", 20.0, "ms", Source::Assumed("one call of SQS and one of Lambda within a region");
+    /// What an account may run.
+    ACCOUNT = "Concurrent executions of an account and region", 1_000.0, "", LAMBDA_QUOTAS;
+    /// How fast Lambda makes environments.
+    NEW_ENVIRONMENTS = "New environments of a function in 10 s", 1_000.0, "", LAMBDA_SCALING;
+    /// Requests for each of its concurrency.
+    REQUESTS_EACH = "Invocations a second for each concurrent execution of an account", 10.0, "/s", LAMBDA_CONCURRENCY;
+    /// How long a start takes.
+    START = "A new environment until it works on its first batch", 250.0, "ms", Source::Assumed("Lambda's part of a start; the process itself takes some 12 ms");
+    /// Memory of dispatch.
+    MEMORY = "Memory of dispatch", 256.0, "MB", Source::Here("template.yaml");
+    /// Memory for a whole processor.
+    MEMORY_OF_CPU = "Memory at which a function has one processor", 1_769.0, "MB", LAMBDA_QUOTAS;
+    /// Processor time for each attempt.
+    CPU = "Processor time of an attempt on a kept connection", 160.0, "µs", Source::Assumed("what the project allows itself; `make bench` measures it");
+    /// Processor time for each handshake.
+    HANDSHAKE_CPU = "Processor time of a full handshake besides", 1_500.0, "µs", Source::Assumed("one RSA-2048 signature, one key exchange, a chain of three");
+    /// How long a copy of a receiver lives.
+    COPY = "A copy of a receiver is used for", seconds(RECEIVER_COPY_LIVES.as_millis()), "s", Source::Here("webhook/src/aws/receivers.rs");
+    /// A call of DynamoDB.
+    DYNAMODB = "A call of DynamoDB", 6.0, "ms", Source::Assumed("single-digit milliseconds, says AWS");
+    /// A call of SQS.
+    SQS = "A call of SQS", 10.0, "ms", Source::Assumed("");
+    /// How long a connection is kept.
+    IDLE = "A connection is kept for", 4.0, "s", Source::Here("webhook/src/peer/client.rs");
+    /// How long a signature takes.
+    KMS_SIGN = "A signature by KMS", 15.0, "ms", Source::Assumed("");
+    /// Signatures a second.
+    KMS_SIGNS = "KMS signatures with RSA keys of an account and region", 1_000.0, "/s", KMS;
+    /// How long an attempt may take.
+    PATIENT = "Time granted to an attempt", seconds(EXCHANGE_DEADLINE.as_millis().cast_signed()), "s", SCHEDULE;
+    /// How long to one that hangs.
+    HANGING = "Time granted once the receiver is known to hang", seconds(IMPATIENT.as_millis().cast_signed()), "s", PATIENCE;
+    /// The second attempt.
+    SECOND = "Second attempt after the first failed", seconds(AFTER_FIRST_FAILURE.as_millis()), "s", SCHEDULE;
+    /// The third attempt.
+    THIRD = "Third attempt after the second failed", seconds(AFTER_SECOND_FAILURE.as_millis()), "s", SCHEDULE;
+    /// Write units of an attempt.
+    WRITES = "Ledger writes of an attempt", 2.0, "", Source::Here("webhook/src/aws/ledger.rs");
+    /// Write units of a row with failures.
+    LATER_UNITS = "Write units of each where an attempt failed before", 2.0, "", Source::Here("docs/decisions.md");
+    /// Write units of the list of what was given up.
+    GIVEN_UP_UNITS = "Write units of listing what was given up", 2.0, "", Source::Assumed("the row holds the message, some 1.2 KB");
+    /// Partition keys of that list.
+    GIVEN_UP_KEYS = "Partition keys of that list in an hour", UNDELIVERED_PARTITIONS as f64, "", Source::Here("webhook/src/aws/undelivered.rs");
+    /// Write units of a table.
+    TABLE_WRITES = "Write units of an on-demand table", 40_000.0, "/s", DYNAMODB_QUOTAS;
+    /// Read units of a table.
+    TABLE_READS = "Read units of an on-demand table", 40_000.0, "/s", DYNAMODB_QUOTAS;
+    /// Write units of a new table.
+    NEW_TABLE_WRITES = "Write units that a new on-demand table takes at once; twice its peak within 30 minutes", 4_000.0, "/s", ON_DEMAND;
+    /// Read units of a new table.
+    NEW_TABLE_READS = "Read units that a new on-demand table takes at once; twice its peak within 30 minutes", 12_000.0, "/s", ON_DEMAND;
+    /// Write units of a key.
+    KEY_WRITES = "Write units of one partition key", 1_000.0, "/s", KEYS;
+    /// Read units of a key.
+    KEY_READS = "Read units of one partition key", 3_000.0, "/s", KEYS;
+    /// Reads of secrets.
+    SECRET_READS = "Reads of secrets of an account and region", 10_000.0, "/s", SECRETS;
+    /// How often an environment reads its secrets.
+    SECRETS_EVERY = "An environment reads its two secrets every", 300.0, "s", Source::Here("docs/decisions.md");
+    /// Evidence of a notification.
+    EVIDENCE_BYTES = "Bytes of evidence of an attempt", 1_300.0, "B", Source::Here("infra/README.md");
+    /// What Firehose takes.
+    FIREHOSE_BYTES = "Firehose direct put of a stream (5 in us-east-1, us-west-2, eu-west-1)", 1.0, "MiB/s", FIREHOSE;
+}
+
+/// What the model makes simpler than it is.
+pub const SIMPLIFICATIONS: &[&str] = &[
+    "Notifications come at random instants (Poisson) and are for every receiver alike; messages of all receivers mix in a batch.",
+    "An invocation lasts as long as the slowest of its messages, and its messages are in flight until it ends.",
+    "A receiver that is dead takes the connection or not and says nothing: the attempt holds until its granted time is over.",
+    "Each delay of a service is half fixed and half exponential, with the mean named above; so is the receiver's answer.",
+    "Fair queues: a receiver whose share in flight is beyond the threshold is noisy until it has no backlog; a receive takes messages \
+     of the others first and fills up with those of noisy ones. SQS's second measure, the share of processing time, is the same here.",
+    "A receive gets what is there, up to ten, without a window. Processes are never taken away within a run.",
+    "Where an invocation would be throttled, its messages wait in the queue; on AWS pollers hold them and try again.",
+    "New environments are granted evenly, 100 a second, after the first 1,000. The environment that was used last is used next.",
+    "What DynamoDB, KMS, Secrets Manager, the API and Firehose would throttle is counted and named, and not played.",
+    "Loads of more messages than the model plays are played smaller: one message and one environment stand for several, and every \
+     limit is divided by as many.",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_is_named_twice_and_each_has_a_source() {
+        let mut names = std::collections::BTreeSet::new();
+        for Assumption { name, value, source, .. } in ASSUMPTIONS {
+            assert!(names.insert(name), "{name}");
+            assert!(value.is_finite() && *value > 0.0, "{name}");
+            if let Source::Aws(_, url) = source {
+                assert!(url.starts_with("https://docs.aws.amazon.com/"), "{url}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_numbers_of_the_template_are_those_of_the_template() {
+        let template = include_str!("../../../template.yaml");
+        let after = |start: &str, name: &str| -> f64 {
+            let (_, rest) = template.split_once(start).unwrap();
+            let (_, value) = rest.split_once(name).unwrap();
+            value.split_whitespace().next().unwrap().parse().unwrap()
+        };
+        let near = |left: f64, right: f64| (left - right).abs() < f64::EPSILON;
+        assert!(near(after("\n  DispatchFunction:\n", "MemorySize:"), MEMORY.value));
+        assert!(near(after("\n  DispatchFunction:\n", "BatchSize:"), BATCH.value));
+        assert!(near(after("\n  ApiRateLimit:\n", "Default:"), API_RATE.value));
+    }
+}

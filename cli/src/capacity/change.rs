@@ -1,0 +1,109 @@
+//! What is to be changed where a load is too much: a parameter of the stack, or a quota of AWS by its name there.
+
+use std::fmt;
+
+use super::answer::Question;
+use super::load::Mapping;
+use super::numbers::whole_above;
+
+/// A change of a setting.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// A parameter or pair of them: how SQS calls dispatch.
+    Mapping(Mapping),
+    /// `ApiRateLimit`.
+    ApiRate(f64),
+    /// Changes in a request.
+    Changes(u64),
+    /// Concurrent executions of the account.
+    Concurrency(f64),
+    /// Messages in flight of the queue.
+    InFlight(f64),
+    /// Write units of a table.
+    TableWrites(f64),
+    /// Read units of a table.
+    TableReads(f64),
+    /// Throughput for which a table is ready.
+    WarmTables,
+    /// Signatures of KMS.
+    KmsSigns(f64),
+    /// Requests of the account's APIs.
+    ApiRequests(f64),
+    /// Mebibytes of the stream of evidence.
+    Firehose(f64),
+    /// No setting of the stack and no quota that AWS raises; what is left.
+    None(&'static str),
+}
+
+impl Change {
+    /// Makes it; `false` if there is nothing to be made.
+    pub fn make(&self, question: &mut Question) -> bool {
+        let settings = &mut question.settings;
+        let quotas = &mut settings.quotas;
+        match self {
+            Self::Mapping(mapping) => settings.mapping = *mapping,
+            Self::ApiRate(rate) => settings.api_rate = *rate,
+            Self::Changes(changes) => question.load.changes_per_request = *changes,
+            Self::Concurrency(concurrency) => quotas.concurrency = *concurrency,
+            Self::InFlight(messages) => quotas.in_flight = *messages,
+            Self::TableWrites(units) => quotas.table_writes = *units,
+            Self::TableReads(units) => quotas.table_reads = *units,
+            Self::WarmTables => settings.new_tables = false,
+            Self::KmsSigns(signs) => quotas.kms_signs = *signs,
+            Self::ApiRequests(requests) => quotas.api_requests = *requests,
+            Self::Firehose(mebibytes) => quotas.firehose = *mebibytes,
+            Self::None(_) => return false,
+        }
+        true
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mapping(mapping) => write!(f, "{mapping}"),
+            Self::ApiRate(rate) => write!(f, "ApiRateLimit={rate}"),
+            Self::Changes(to) => write!(f, "{to} state changes in each request"),
+            Self::Concurrency(to) => {
+                write!(f, "AWS Lambda, \"Concurrent executions\": {to}, and AccountConcurrency={to}")
+            }
+            Self::InFlight(to) => write!(f, "Amazon SQS, messages in flight of a standard queue: {to}"),
+            Self::TableWrites(to) => {
+                write!(f, "Amazon DynamoDB, \"Table-level write throughput limit\": {to}")
+            }
+            Self::TableReads(to) => write!(f, "Amazon DynamoDB, \"Table-level read throughput limit\": {to}"),
+            Self::WarmTables => f.write_str(
+                "aws dynamodb update-table --warm-throughput, or half an hour of less for each doubling",
+            ),
+            Self::KmsSigns(to) => write!(f, "AWS KMS, \"Cryptographic operations (RSA) request rate\": {to}"),
+            Self::ApiRequests(to) => write!(f, "Amazon API Gateway, \"Throttle rate\": {to}"),
+            Self::Firehose(to) => write!(f, "Amazon Data Firehose, direct put of a stream: {to} MiB/s"),
+            Self::None(left) => f.write_str(left),
+        }
+    }
+}
+
+/// Returns a limit for such a need: a tenth more, and round.
+pub(super) fn enough(needed: f64) -> f64 {
+    let wanted = needed * 1.1;
+    let mut step = 1.0;
+    while wanted >= 100.0 * step {
+        step *= 10.0;
+    }
+    (wanted / step).ceil() * step
+}
+
+/// Returns the same for a whole number.
+pub(super) fn enough_of(needed: f64) -> u64 {
+    whole_above(enough(needed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_a_tenth_more_than_is_needed_and_round() {
+        assert_eq!([1.0, 9.5, 47.0, 512.0, 54_736.0].map(enough_of), [2, 11, 52, 570, 61_000]);
+    }
+}

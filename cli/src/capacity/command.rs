@@ -1,0 +1,272 @@
+//! The command: the question from its options, and the answer in words, as JSON, or as the page.
+
+use std::io::{self, IsTerminal as _, Write};
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+use clap::Args;
+use tokio::time::Instant;
+
+use super::answer::Question;
+use super::format::grouped;
+use super::load::{Begin, Dead, Granted, Load, Mapping, Settings, Share};
+use super::raised::Raised;
+use super::{json, page, text};
+
+/// Say what a load takes on AWS: how late first attempts are, and which limit breaks first
+///
+/// Plays the deployed stack as a model of events, in simulated time: the event source, environments of dispatch, the queue, the
+/// retries and the rules for receivers that hang, under the limits that AWS documents. Nothing is called and nothing is needed.
+/// For a load that is too much it names the limit that breaks first and the parameter or quota to change, and looks for settings that
+/// carry it; then the same for ten and a hundred times the load and the receivers. What the model assumes is in docs/capacity.md.
+#[derive(Args, Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
+#[command(after_help = "Examples:\n  arauto capacity --rate 300 --receivers 50 --dead 1\n  \
+    arauto capacity --rate 300 --receivers 50 --dead 1 --begin onset\n  \
+    arauto capacity --rate 17400 --receivers 58 --dead 6 --min-pollers 200 --max-pollers 750 --account-concurrency 8300 \
+    --changes-per-request 100 --quota table-writes=65000\n\n\
+    Exit codes: 0 carried, 99 of 100 first attempts within 1.5 s and no limit breaks; 1 not carried; 2 wrong usage.")]
+pub struct CapacityArgs {
+    /// Notifications a second
+    #[arg(long, default_value_t = 300.0)]
+    rate: f64,
+    /// Receivers, each with the same part of them: 1 to 1000
+    #[arg(long, default_value_t = 50)]
+    receivers: u64,
+    /// Receivers that hang: a number, or a share such as 10%
+    #[arg(long, default_value = "0", value_name = "NUMBER|SHARE")]
+    dead: Dead,
+    /// The share of attempts that receivers which work refuse, such as 1%
+    #[arg(long, default_value = "0%", value_name = "SHARE")]
+    failing: Share,
+    /// How the load begins
+    #[arg(long, default_value = "running", value_enum)]
+    begin: Begin,
+    /// DispatchMaximumConcurrency of the stack, 2 to 1000 (500 by default)
+    #[arg(long)]
+    maximum_concurrency: Option<u64>,
+    /// DispatchMinimumPollers of the stack (provisioned mode), 2 to 200
+    #[arg(long)]
+    min_pollers: Option<u64>,
+    /// DispatchMaximumPollers of the stack (provisioned mode), up to 2000
+    #[arg(long)]
+    max_pollers: Option<u64>,
+    /// Concurrent executions that the account has
+    #[arg(long, default_value_t = 1_000)]
+    account_concurrency: u64,
+    /// Megabytes of dispatch, 128 to 10240
+    #[arg(long, default_value_t = 256)]
+    memory: u64,
+    /// Milliseconds that a receiver takes to answer
+    #[arg(long, default_value_t = 50.0)]
+    answer_ms: f64,
+    /// Milliseconds to a receiver and back
+    #[arg(long, default_value_t = 20.0)]
+    rtt_ms: f64,
+    /// Processor time of an attempt on a kept connection, in microseconds
+    #[arg(long, default_value_t = super::assumptions::CPU.value)]
+    cpu_us: f64,
+    /// Processor time of a full handshake, in microseconds
+    #[arg(long, default_value_t = super::assumptions::HANDSHAKE_CPU.value)]
+    handshake_us: f64,
+    /// State changes in each request to the API, 1 to 100
+    #[arg(long, default_value_t = 1)]
+    changes_per_request: u64,
+    /// ApiRateLimit of the stack
+    #[arg(long, default_value_t = super::assumptions::API_RATE.value)]
+    api_rate_limit: f64,
+    /// Private keys stay in KMS (IdentityKeyArns)
+    #[arg(long)]
+    kms: bool,
+    /// Evidence is kept (Evidence=true)
+    #[arg(long)]
+    evidence: bool,
+    /// The tables are new, and take no more than a new on-demand table does at once
+    #[arg(long)]
+    new_tables: bool,
+    /// A quota that AWS has raised: in-flight, table-writes, table-reads, kms-signs, api-requests or firehose-mib
+    #[arg(long, value_name = "NAME=VALUE")]
+    quota: Vec<Raised>,
+    /// Seconds that are measured, 20 to 3600
+    #[arg(long, default_value_t = 120)]
+    duration: u64,
+    /// What chance is drawn from: the same for the same number
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Print the page docs/capacity.md, whatever else is asked
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+}
+
+/// How often progress is told.
+const BEAT: Duration = Duration::from_secs(2);
+
+/// Runs the command; `false` if the load is not carried.
+pub fn run(args: &CapacityArgs) -> Result<bool> {
+    let mut beat = Beat { last: Instant::now(), on: io::stderr().is_terminal() || !args.json };
+    let mut progress = |question: &Question, second, of| beat.tell(question, second, of);
+    let mut out = io::stdout().lock();
+    if args.markdown {
+        out.write_all(page::markdown(&mut progress).as_bytes())?;
+        return Ok(true);
+    }
+    let growth = args.question()?.growth(&mut progress);
+    let Some(asked) = growth.first() else { bail!("there is nothing to play") };
+    if args.json {
+        writeln!(out, "{}", json::growth(&growth))?;
+    } else {
+        let mut written = String::new();
+        text::answer(&mut written, &asked.answer);
+        text::verdict(&mut written, &asked.answer, &asked.plan);
+        text::growth(&mut written, &growth);
+        out.write_all(written.as_bytes())?;
+    }
+    Ok(asked.answer.is_carried())
+}
+
+impl CapacityArgs {
+    fn question(&self) -> Result<Question> {
+        let positive = |name: &str, value: f64, most: f64| -> Result<()> {
+            ensure!(
+                value > 0.0 && value <= most,
+                "{name} is more than 0 and at most {}, not {value}",
+                grouped(most)
+            );
+            Ok(())
+        };
+        positive("--rate", self.rate, 1e6)?;
+        positive("--api-rate-limit", self.api_rate_limit, 1e6)?;
+        for (name, value) in [("--answer-ms", self.answer_ms), ("--rtt-ms", self.rtt_ms)] {
+            ensure!((0.0..=15_000.0).contains(&value), "{name} is 0 to 15,000 milliseconds, not {value}");
+        }
+        for (name, value) in [("--cpu-us", self.cpu_us), ("--handshake-us", self.handshake_us)] {
+            ensure!((0.0..=1e6).contains(&value), "{name} is 0 to 1,000,000 microseconds, not {value}");
+        }
+        let within = |name: &str, value: u64, (least, most): (u64, u64)| -> Result<()> {
+            ensure!((least..=most).contains(&value), "{name} is {least} to {most}, not {value}");
+            Ok(())
+        };
+        within("--receivers", self.receivers, (1, 1_000))?;
+        within("--memory", self.memory, (128, 10_240))?;
+        within("--changes-per-request", self.changes_per_request, (1, 100))?;
+        within("--account-concurrency", self.account_concurrency, (10, 1_000_000))?;
+        within("--duration", self.duration, (20, 3_600))?;
+        let dead = self.dead.of(self.receivers);
+        ensure!(
+            dead <= self.receivers,
+            "--dead is {dead}, but there are {} receivers: give --receivers too",
+            self.receivers
+        );
+        ensure!(
+            self.failing.0 < 1.0,
+            "receivers that refuse every attempt do not work: give them to --dead, or less to --failing"
+        );
+        let mapping = Mapping::of(self.maximum_concurrency, (self.min_pollers, self.max_pollers))
+            .map_err(anyhow::Error::msg)?;
+        #[expect(clippy::cast_precision_loss, reason = "a million at most")]
+        let mut quotas = Granted { concurrency: self.account_concurrency as f64, ..Granted::default() };
+        self.quota.iter().for_each(|raised| raised.raise(&mut quotas));
+        Ok(Question {
+            load: Load {
+                failing: self.failing.0,
+                answer_ms: self.answer_ms,
+                rtt_ms: self.rtt_ms,
+                changes_per_request: self.changes_per_request,
+                cpu_us: self.cpu_us,
+                handshake_us: self.handshake_us,
+                ..Load::alike(self.rate, self.receivers, dead)
+            },
+            settings: Settings {
+                mapping,
+                memory: self.memory,
+                api_rate: self.api_rate_limit,
+                kms: self.kms,
+                evidence: self.evidence,
+                new_tables: self.new_tables,
+                quotas,
+            },
+            begin: self.begin,
+            seconds: self.duration,
+            seed: self.seed,
+        })
+    }
+}
+
+struct Beat {
+    last: Instant,
+    on: bool,
+}
+
+impl Beat {
+    fn tell(&mut self, question: &Question, second: u64, of: u64) {
+        if self.on && self.last.elapsed() >= BEAT {
+            self.last = Instant::now();
+            let rate = grouped(question.load.rate);
+            // Nobody can be told when standard error is gone.
+            writeln!(io::stderr().lock(), "playing {rate} notifications a second: second {second} of {of}")
+                .ok();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: CapacityArgs,
+    }
+
+    fn question(options: &str) -> Result<Question, String> {
+        let args = Cli::try_parse_from(format!("capacity {options}").split_whitespace());
+        args.map_err(|error| error.to_string())?.args.question().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_asked_is_what_is_played() {
+        let question = question(
+            "--rate 17400 --receivers 58 --dead 10% --failing 1% --min-pollers 200 --max-pollers 750 --quota in-flight=200000",
+        )
+        .unwrap();
+        assert_eq!((question.load.receivers.len(), question.load.dead()), (58, 6));
+        assert_eq!(question.settings.mapping, Mapping::Pollers(200, 750));
+        assert!(
+            (question.settings.quotas.in_flight - 200_000.0).abs() < 1.0
+                && (question.load.failing - 0.01).abs() < 1e-9
+        );
+    }
+
+    #[test]
+    fn wrong_input_is_refused_with_what_to_do() {
+        for (options, sentence) in [
+            ("--rate 0", "--rate is more than 0"),
+            ("--rate NaN", "--rate is more than 0"),
+            ("--receivers 0", "--receivers is 1 to 1000, not 0"),
+            ("--dead 51", "there are 50 receivers: give --receivers too"),
+            ("--dead some", "neither a number of receivers, such as 6, nor a share"),
+            ("--failing 100%", "give them to --dead"),
+            ("--failing 2", "is no share: write a percentage such as 5%"),
+            ("--maximum-concurrency 1001", "beyond that, use --min-pollers"),
+            ("--maximum-concurrency 500 --min-pollers 2", "not both: leave one of them out"),
+            ("--min-pollers 201", "--min-pollers is 2 to 200, not 201"),
+            ("--min-pollers 100 --max-pollers 50", "--max-pollers is 100 (--min-pollers) to 2000"),
+            (
+                "--quota lambdas=7",
+                "in-flight, table-writes, table-reads, kms-signs, api-requests and firehose-mib",
+            ),
+            ("--quota in-flight=many", "is no number above 0"),
+            ("--duration 5", "--duration is 20 to 3600, not 5"),
+            ("--memory 64", "--memory is 128 to 10240"),
+        ] {
+            let error = question(options).unwrap_err();
+            assert!(error.contains(sentence), "{options}: {error}");
+        }
+    }
+}

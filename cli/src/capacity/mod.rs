@@ -1,0 +1,29 @@
+//! `arauto capacity`: what a load takes on AWS, and what breaks first.
+
+mod answer;
+mod assumptions;
+mod change;
+mod command;
+mod estimate;
+mod format;
+mod growth;
+mod json;
+mod load;
+mod model;
+mod numbers;
+mod page;
+mod quotas;
+mod raised;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use answer::{Answer, Plan, Question};
+pub use assumptions::{ASSUMPTIONS, Assumption, SIMPLIFICATIONS, Source};
+pub use change::Change;
+pub use command::{CapacityArgs, run};
+pub use growth::Growth;
+pub use load::{Begin, Dead, Granted, Load, Mapping, Receiver, Settings, Share};
+pub use model::{Counts, Histogram, Limit, Observed, Run, Waited};
+pub use page::markdown;
+pub use quotas::Quota;

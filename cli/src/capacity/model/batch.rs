@@ -1,0 +1,118 @@
+//! One invocation: what each of its messages does, and how long that takes.
+
+use std::time::Duration;
+
+use webhook::delivery::AttemptNumber;
+
+use super::super::assumptions::{
+    DYNAMODB, GIVEN_UP_UNITS, KMS_SIGN, LATER_UNITS, MEMORY_OF_CPU, RECEIVE, SQS, START, WRITES,
+};
+use super::super::load::Load;
+use super::super::numbers::{real, whole};
+use super::chance::{Dice, Micros};
+use super::counts::Counts;
+use super::environments::Environment;
+use super::queue::Message;
+use super::receivers::Peer;
+
+/// An invocation under way.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) environment: usize,
+    pub(super) began: Micros,
+    pub(super) attempts: Vec<Attempt>,
+}
+
+/// What becomes of one message.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt {
+    pub(super) message: Message,
+    /// When the request was at its receiver.
+    pub(super) arrived: Micros,
+    pub(super) failed: Option<Failed>,
+}
+
+/// An attempt that failed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Failed {
+    pub(super) at: Micros,
+    /// The time that it was granted and let run out, if it did.
+    pub(super) hung: Option<Duration>,
+}
+
+/// What invocations are played with.
+#[derive(Debug)]
+pub(super) struct Stage<'a> {
+    pub(super) load: &'a Load,
+    /// The share of a processor that dispatch has.
+    processor: f64,
+    kms: bool,
+}
+
+impl<'a> Stage<'a> {
+    pub(super) fn new(load: &'a Load, memory: u64, kms: bool) -> Self {
+        Self { load, processor: (real(memory) / MEMORY_OF_CPU.value).min(1.0), kms }
+    }
+
+    /// Plays an invocation that begins now; says when each message is where, and what it asks for.
+    pub(super) fn play(
+        &self,
+        (time, is_new): (Micros, bool),
+        messages: &[Message],
+        environment: &mut Environment,
+        peers: &mut [Peer],
+        dice: &mut Dice,
+    ) -> (Vec<Attempt>, Micros, Counts) {
+        let mut counts =
+            Counts { invocations: 1.0, starts: f64::from(u8::from(is_new)), ..Counts::default() };
+        let start = if is_new { dice.delay(START.value) } else { 0.0 };
+        let began = real(time) + dice.delay(RECEIVE.value) + start;
+        // One thread: the messages of a batch share it.
+        let mut processor_free = began;
+        let mut ends = began;
+        let mut attempts = Vec::with_capacity(messages.len());
+        for message in messages {
+            let is_first = message.attempt == AttemptNumber::FIRST;
+            let peer = &mut peers[message.receiver as usize];
+            let copy = environment.copy(message.receiver, is_first, time);
+            counts.reads += f64::from(u8::from(copy.1));
+            let within = peer.granted(copy, time);
+            let read = if copy.1 { dice.delay(DYNAMODB.value) } else { 0.0 };
+            let ready = began + read + dice.delay(DYNAMODB.value);
+            let hangs = peer.hangs(whole(ready));
+            let connected = !hangs && environment.is_connected(message.receiver, whole(ready));
+            let mut work = self.load.cpu_us;
+            let mut connecting = 0.0;
+            if !connected && !hangs {
+                counts.handshakes += 1.0;
+                work += self.load.handshake_us;
+                // TCP, then TLS 1.3.
+                connecting = 2.0 * self.load.rtt_ms * 1e3;
+                if self.kms {
+                    connecting += dice.delay(KMS_SIGN.value);
+                }
+            }
+            processor_free = processor_free.max(ready) + work / self.processor;
+            let arrived = processor_free + connecting + self.load.rtt_ms * 500.0;
+            let answered = arrived + self.load.rtt_ms * 500.0 + dice.delay(self.load.answer_ms);
+            let refused = !hangs && dice.share() < self.load.failing;
+            let (at, hung) = if hangs {
+                (processor_free + real(u64::try_from(within.as_micros()).unwrap_or(u64::MAX)), Some(within))
+            } else {
+                environment.keep_connection(message.receiver, whole(answered));
+                (answered, None)
+            };
+            let failed = (hangs || refused).then(|| Failed { at: whole(at), hung });
+            let queueing = if failed.is_some() { dice.delay(SQS.value) } else { 0.0 };
+            ends = ends.max(at + queueing + dice.delay(DYNAMODB.value));
+            counts.attempts += 1.0;
+            counts.writes += WRITES.value * if is_first { 1.0 } else { LATER_UNITS.value };
+            if failed.is_some() && message.attempt.next().is_none() {
+                counts.writes += GIVEN_UP_UNITS.value;
+                counts.given_up_writes += GIVEN_UP_UNITS.value;
+            }
+            attempts.push(Attempt { message: *message, arrived: whole(arrived), failed });
+        }
+        (attempts, whole(ends), counts)
+    }
+}

@@ -1,0 +1,104 @@
+//! What is asked of the services, by ten seconds: a second more or less is what their bursts allow for.
+
+use std::ops::AddAssign;
+
+use super::super::numbers::real;
+use super::chance::Micros;
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Counts {
+    /// Write units of the ledger table.
+    pub writes: f64,
+    /// Of those, the units of the list of what was given up.
+    pub given_up_writes: f64,
+    /// Reads of the receivers table.
+    pub reads: f64,
+    /// Full handshakes.
+    pub handshakes: f64,
+    /// Attempts.
+    pub attempts: f64,
+    /// Invocations of dispatch.
+    pub invocations: f64,
+    /// New environments.
+    pub starts: f64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.each(other, |mine, others| mine + others);
+    }
+}
+
+impl Counts {
+    fn each(&mut self, other: Self, of: fn(f64, f64) -> f64) {
+        self.writes = of(self.writes, other.writes);
+        self.given_up_writes = of(self.given_up_writes, other.given_up_writes);
+        self.reads = of(self.reads, other.reads);
+        self.handshakes = of(self.handshakes, other.handshakes);
+        self.attempts = of(self.attempts, other.attempts);
+        self.invocations = of(self.invocations, other.invocations);
+        self.starts = of(self.starts, other.starts);
+    }
+
+    /// Multiplies all by the same.
+    pub(super) fn times(self, factor: f64) -> Self {
+        let Self { writes, given_up_writes, reads, handshakes, attempts, invocations, starts } = self;
+        Self {
+            writes: writes * factor,
+            given_up_writes: given_up_writes * factor,
+            reads: reads * factor,
+            handshakes: handshakes * factor,
+            attempts: attempts * factor,
+            invocations: invocations * factor,
+            starts: starts * factor,
+        }
+    }
+}
+
+/// Counts by ten seconds.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    now: Counts,
+    window: Micros,
+    total: Counts,
+    busiest: Counts,
+}
+
+/// What is looked at as one.
+const WINDOW: Micros = 10_000_000;
+
+impl Meter {
+    /// Counts what is asked for now. Time goes forward.
+    pub(super) fn count(&mut self, time: Micros, counts: Counts) {
+        if time / WINDOW > self.window {
+            let ended = std::mem::take(&mut self.now);
+            self.busiest.each(ended, f64::max);
+            self.window = time / WINDOW;
+        }
+        self.now += counts;
+        self.total += counts;
+    }
+
+    /// Returns what was asked for in each of so many seconds, and in each of the busiest ten. What was begun and not ended counts
+    /// only where there is nothing else.
+    pub(super) fn finish(self, seconds: f64) -> (Counts, Counts) {
+        let busiest = if self.busiest == Counts::default() { self.now } else { self.busiest };
+        (self.total.times(1.0 / seconds), busiest.times(1e6 / real(WINDOW)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_busiest_ten_seconds_are_told_beside_the_mean() {
+        let mut meter = Meter::default();
+        for second in [0, 4, 9, 15, 20] {
+            meter.count(second * 1_000_000, Counts { writes: 10.0, ..Counts::default() });
+        }
+        let (mean, busiest) = meter.finish(25.0);
+        assert_eq!((mean.writes.to_string(), busiest.writes.to_string()), ("2".to_owned(), "3".to_owned()));
+    }
+}

@@ -1,0 +1,177 @@
+//! Execution environments of dispatch, and what each remembers.
+
+use std::collections::HashMap;
+
+use super::super::assumptions::{COPY, IDLE, NEW_ENVIRONMENTS};
+use super::super::numbers::{real, whole};
+use super::chance::Micros;
+
+/// All environments there are.
+#[derive(Debug)]
+pub(super) struct Environments {
+    all: Vec<Environment>,
+    idle: Vec<usize>,
+    /// The fewest that were idle: those were never used.
+    fewest_idle: usize,
+    /// How many may be made now.
+    granted: f64,
+    most_granted: f64,
+    at: Micros,
+}
+
+/// One of them.
+#[derive(Debug, Default)]
+pub(super) struct Environment {
+    seen: HashMap<u32, Seen>,
+    pruned: Micros,
+}
+
+/// What an environment has of a receiver.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    read: Option<Micros>,
+    used: Option<Micros>,
+}
+
+/// An environment to work in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken {
+    pub(super) environment: usize,
+    pub(super) is_new: bool,
+}
+
+impl Environments {
+    /// Makes some that are warm, in a model in which one stands for so many.
+    pub(super) fn new(warm: usize, each: f64) -> Self {
+        let all = (0..warm).map(|_| Environment::default()).collect();
+        let most_granted = (NEW_ENVIRONMENTS.value / each).max(1.0);
+        Self {
+            all,
+            idle: (0..warm).rev().collect(),
+            fewest_idle: warm,
+            granted: most_granted,
+            most_granted,
+            at: 0,
+        }
+    }
+
+    /// Takes the one that was used last, or a new one where there is none.
+    pub(super) fn take(&mut self) -> Taken {
+        if let Some(environment) = self.idle.pop() {
+            self.fewest_idle = self.fewest_idle.min(self.idle.len());
+            return Taken { environment, is_new: false };
+        }
+        self.granted -= 1.0;
+        self.all.push(Environment::default());
+        Taken { environment: self.all.len() - 1, is_new: true }
+    }
+
+    /// Says whether there is one to take.
+    pub(super) fn may_take(&mut self, time: Micros) -> bool {
+        !self.idle.is_empty() || self.granted(time) >= 1.0
+    }
+
+    fn granted(&mut self, time: Micros) -> f64 {
+        let more = self.a_second() * real(time - self.at) / 1e6;
+        self.granted = (self.granted + more).min(self.most_granted);
+        self.at = time;
+        self.granted
+    }
+
+    fn a_second(&self) -> f64 {
+        self.most_granted / 10.0
+    }
+
+    /// Says when one more is granted.
+    pub(super) fn next(&mut self, time: Micros) -> Micros {
+        time + whole((1.0 - self.granted(time)).max(0.0) / self.a_second() * 1e6) + 1
+    }
+
+    /// Takes one back whose invocation is over.
+    pub(super) fn put_back(&mut self, environment: usize) {
+        self.idle.push(environment);
+    }
+
+    pub(super) fn get(&mut self, environment: usize) -> &mut Environment {
+        &mut self.all[environment]
+    }
+
+    /// Returns how many were used.
+    pub(super) fn used(&self) -> usize {
+        self.all.len() - self.fewest_idle
+    }
+}
+
+impl Environment {
+    /// Returns since when this environment has its copy of a receiver, and whether that was read just now. A first attempt may use
+    /// a copy, a later one may not.
+    pub(super) fn copy(&mut self, receiver: u32, is_first: bool, time: Micros) -> (Micros, bool) {
+        self.prune(time);
+        let read = &mut self.seen.entry(receiver).or_default().read;
+        match *read {
+            Some(read) if is_first && is_within(read, time, COPY.value) => (read, false),
+            _ => {
+                *read = Some(time);
+                (time, true)
+            }
+        }
+    }
+
+    /// Says whether there is a connection to a receiver that can be used again.
+    pub(super) fn is_connected(&self, receiver: u32, time: Micros) -> bool {
+        let used = self.seen.get(&receiver).and_then(|seen| seen.used);
+        used.is_some_and(|used| is_within(used, time, IDLE.value))
+    }
+
+    /// Keeps the connection that an exchange leaves.
+    pub(super) fn keep_connection(&mut self, receiver: u32, until: Micros) {
+        let used = &mut self.seen.entry(receiver).or_default().used;
+        *used = Some(used.map_or(until, |used| used.max(until)));
+    }
+
+    /// Forgets what is of no use any more, now and then.
+    fn prune(&mut self, time: Micros) {
+        if !is_within(self.pruned, time, 2.0 * COPY.value) {
+            self.pruned = time;
+            self.seen.retain(|_, seen| {
+                seen.read.is_some_and(|read| is_within(read, time, COPY.value))
+                    || seen.used.is_some_and(|used| is_within(used, time, IDLE.value))
+            });
+        }
+    }
+}
+
+fn is_within(since: Micros, time: Micros, seconds: f64) -> bool {
+    real(time.saturating_sub(since)) < seconds * 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thousand_are_made_at_once_and_a_hundred_a_second_from_then_on() {
+        let mut environments = Environments::new(0, 1.0);
+        let take_all = |environments: &mut Environments, time| {
+            let mut made = 0;
+            while environments.may_take(time) {
+                environments.take();
+                made += 1;
+            }
+            made
+        };
+        assert_eq!(take_all(&mut environments, 0), 1_000);
+        assert_eq!(take_all(&mut environments, 1_000_000), 100);
+        assert!(environments.next(1_000_000) <= 1_010_001);
+    }
+
+    #[test]
+    fn a_copy_lives_eight_seconds_for_first_attempts_and_a_connection_four() {
+        let mut environment = Environment::default();
+        assert_eq!(environment.copy(7, true, 0), (0, true));
+        assert_eq!(environment.copy(7, true, 7_999_999), (0, false));
+        assert_eq!(environment.copy(7, false, 7_999_999), (7_999_999, true));
+        environment.keep_connection(7, 1_000_000);
+        assert!(environment.is_connected(7, 4_999_999) && !environment.is_connected(7, 5_000_000));
+    }
+}

@@ -1,0 +1,181 @@
+//! What is noted of a run while it goes on.
+
+use std::collections::BTreeMap;
+
+use webhook::delivery::AttemptNumber;
+
+use super::super::assumptions::{BATCH, DUE};
+use super::super::numbers::{length, real};
+use super::batch::Attempt;
+use super::chance::Micros;
+use super::counts::{Counts, Meter};
+use super::histogram::Histogram;
+use super::observed::{Limit, Observed, Waited};
+use super::queue::FairQueue;
+use super::receivers::Peer;
+
+/// What is measured, from an instant on.
+#[derive(Debug)]
+pub(super) struct Gauge {
+    from: Micros,
+    each: f64,
+    lateness: Histogram,
+    of_working: Histogram,
+    late_until: Option<Micros>,
+    meter: Meter,
+    samples: f64,
+    running: (f64, f64),
+    in_flight: f64,
+    backlog: f64,
+    /// Of all invocations and of full ones: how many, their messages, and the seconds they took.
+    all: Took,
+    full: Took,
+    /// What messages of quiet receivers waited for, and what those of noisy ones did.
+    waited: [BTreeMap<Limit, Waited>; 2],
+}
+
+#[derive(Debug, Default)]
+struct Took {
+    invocations: f64,
+    messages: f64,
+    seconds: f64,
+}
+
+/// Whoever waits longer than this, in seconds, waits for a limit: with the way itself, a first attempt may be late then.
+const WORTH_NOTING: f64 = 1.0;
+/// So many full batches say how long one takes.
+const ENOUGH: f64 = 100.0;
+
+impl Gauge {
+    pub(super) fn new(from: Micros, each: f64) -> Self {
+        Self {
+            from,
+            each,
+            lateness: Histogram::default(),
+            of_working: Histogram::default(),
+            late_until: None,
+            meter: Meter::default(),
+            samples: 0.0,
+            running: (0.0, 0.0),
+            in_flight: 0.0,
+            backlog: 0.0,
+            all: Took::default(),
+            full: Took::default(),
+            waited: [BTreeMap::new(), BTreeMap::new()],
+        }
+    }
+
+    fn measures(&self, time: Micros) -> bool {
+        time >= self.from
+    }
+
+    /// Notes an invocation that begins.
+    pub(super) fn began(&mut self, time: Micros, attempts: &[Attempt], peers: &[Peer], counts: Counts) {
+        for attempt in attempts.iter().filter(|attempt| attempt.message.attempt == AttemptNumber::FIRST) {
+            let works = !peers[attempt.message.receiver as usize].hangs(attempt.arrived);
+            self.late(attempt.message.event, attempt.arrived, works);
+        }
+        if self.measures(time) {
+            self.meter.count(time, counts);
+        }
+    }
+
+    fn late(&mut self, event: i64, arrived: Micros, works: bool) {
+        if event < self.from.cast_signed() {
+            return;
+        }
+        let millis = u64::try_from(arrived.cast_signed() - event).unwrap_or(0) / 1_000;
+        self.lateness.add(millis);
+        if real(millis) > DUE.value * 1e3 {
+            self.late_until = self.late_until.max(Some(arrived));
+        }
+        if works {
+            self.of_working.add(millis);
+        }
+    }
+
+    /// Notes an invocation that is over.
+    pub(super) fn ended(&mut self, time: Micros, began: Micros, messages: usize) {
+        if self.measures(began) {
+            let seconds = real(time - began) / 1e6;
+            self.all.note(messages, seconds);
+            if length(messages) >= BATCH.value {
+                self.full.note(messages, seconds);
+            }
+        }
+    }
+
+    /// Looks at what there is, and at what it waits for.
+    pub(super) fn sample(
+        &mut self,
+        time: Micros,
+        queue: &mut FairQueue,
+        running: u64,
+        waits_for: Option<Limit>,
+    ) {
+        if !self.measures(time) {
+            return;
+        }
+        let running = real(running) * self.each;
+        self.samples += 1.0;
+        self.running = (self.running.0 + running, self.running.1.max(running));
+        self.in_flight = self.in_flight.max(real(queue.in_flight()) * self.each);
+        self.backlog = self.backlog.max(length(queue.waiting()) * self.each);
+        let Some(limit) = waits_for else { return };
+        for (since, waited) in queue.next_since().into_iter().zip(&mut self.waited) {
+            let waits = since.map_or(0.0, |since| real(time.saturating_sub(since)) / 1e6);
+            if waits > WORTH_NOTING {
+                let since = real(time - self.from) / 1e6;
+                let waited = waited.entry(limit).or_insert(Waited { limit, since, longest: waits });
+                waited.longest = waited.longest.max(waits);
+            }
+        }
+    }
+
+    /// Sums up, at the end.
+    pub(super) fn finish(
+        mut self,
+        end: Micros,
+        queue: &FairQueue,
+        peers: &[Peer],
+        environments: usize,
+    ) -> Observed {
+        // What still waits is as late already as it has waited.
+        for message in queue.all().filter(|message| message.attempt == AttemptNumber::FIRST) {
+            self.late(message.event, end, !peers[message.receiver as usize].hangs(end));
+        }
+        let seconds = real(end - self.from) / 1e6;
+        let (each_second, busiest) = self.meter.finish(seconds);
+        let mean = self.running.0 / self.samples.max(1.0);
+        // That those of a noisy receiver wait is how the others do not, unless there is no end of it.
+        let is_late = real(self.lateness.quantile(990)) > DUE.value * 1e3;
+        let of_noisy = self.waited[1].values().filter(|_| is_late);
+        let mut waited: Vec<_> = self.waited[0].values().chain(of_noisy).copied().collect();
+        waited.sort_by(|one, other| other.longest.total_cmp(&one.longest));
+        let full = (self.full.invocations >= ENOUGH).then(|| self.full.seconds / self.full.invocations);
+        Observed {
+            lateness: self.lateness,
+            of_working: self.of_working,
+            late_until: self.late_until.map(|until| real(until - self.from) / 1e6),
+            concurrency: (mean, self.running.1),
+            full_batch: full,
+            in_flight: self.in_flight,
+            backlog: self.backlog,
+            left: length(queue.waiting()) * self.each,
+            environments: length(environments) * self.each,
+            batch: self.all.messages / self.all.invocations.max(1.0),
+            each_second: each_second.times(self.each),
+            busiest: busiest.times(self.each),
+            waited,
+            each: self.each,
+        }
+    }
+}
+
+impl Took {
+    fn note(&mut self, messages: usize, seconds: f64) {
+        self.invocations += 1.0;
+        self.messages += length(messages);
+        self.seconds += seconds;
+    }
+}

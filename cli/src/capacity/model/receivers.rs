@@ -1,0 +1,109 @@
+//! Receivers that hang, and what is known of them: decided by the product's own rules.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use webhook::delivery::{EXCHANGE_DEADLINE, Evidence, Failure, IMPATIENT, Outcome, SlowMark, is_hanging};
+
+use super::chance::Micros;
+
+/// A receiver as the model plays it.
+#[derive(Debug)]
+pub(super) struct Peer {
+    hangs_from: Option<Micros>,
+    /// The attempts that hung since one that did not, as its row counts them.
+    hangs: u32,
+    /// The mark of its row, and since when it has one.
+    mark: Option<(SlowMark, Micros)>,
+}
+
+/// Whose place it is does not matter here, as no receiver moves.
+const PLACE: &str = "https://receiver.example";
+
+impl Peer {
+    /// Makes one that works until then, or for ever.
+    pub(super) fn new(hangs_from: Option<Micros>) -> Self {
+        Self { hangs_from, hangs: 0, mark: None }
+    }
+
+    /// Marks it from the beginning of the run.
+    pub(super) fn known(self) -> Self {
+        Self { mark: Some((SlowMark::new(PLACE, instant(0)), 0)), ..self }
+    }
+
+    pub(super) fn hangs(&self, time: Micros) -> bool {
+        self.hangs_from.is_some_and(|from| from <= time)
+    }
+
+    /// Decides how long an attempt may take, in an environment that read its row then; asks for the probe if that was just now.
+    pub(super) fn granted(&mut self, (read, is_fresh): (Micros, bool), time: Micros) -> Duration {
+        let now = instant(time);
+        let Some((mark, since)) = &mut self.mark else { return EXCHANGE_DEADLINE };
+        if read < *since || !mark.holds(PLACE, now) {
+            return EXCHANGE_DEADLINE;
+        }
+        if is_fresh && mark.wants_probe(now) {
+            *mark = SlowMark::new(PLACE, now);
+            return EXCHANGE_DEADLINE;
+        }
+        IMPATIENT
+    }
+
+    /// Learns from an attempt that hung for all the time that it was granted.
+    pub(super) fn hung(&mut self, within: Duration, time: Micros) {
+        let now = instant(time);
+        match Evidence::of(&Outcome::Failed(Failure::Timeout), within, within) {
+            Evidence::None | Evidence::Responds => {}
+            Evidence::Hangs => {
+                if self.mark.as_ref().is_some_and(|(mark, _)| mark.holds(PLACE, now)) {
+                    return;
+                }
+                self.hangs += 1;
+                if is_hanging(self.hangs) {
+                    self.hangs = 0;
+                    self.mark = Some((SlowMark::new(PLACE, now), time));
+                }
+            }
+        }
+    }
+}
+
+/// Returns the instant that a time of the run stands for.
+pub(super) fn instant(time: Micros) -> Timestamp {
+    /// Any day, but not the first: that is how a mark says never.
+    const BEGAN: i64 = 1_000_000_000_000_000;
+    i64::try_from(time)
+        .ok()
+        .and_then(|time| Timestamp::from_microsecond(BEGAN + time).ok())
+        .unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Micros = 1_000_000;
+
+    #[test]
+    fn three_attempts_that_hang_shorten_the_next_for_whoever_reads_the_row_after_them() {
+        let mut peer = Peer::new(Some(0));
+        for _ in 0..3 {
+            assert_eq!(peer.granted((0, true), 0), EXCHANGE_DEADLINE);
+            peer.hung(EXCHANGE_DEADLINE, 15 * SECOND);
+        }
+        assert_eq!(peer.granted((14 * SECOND, false), 16 * SECOND), EXCHANGE_DEADLINE);
+        assert_eq!(peer.granted((15 * SECOND, false), 16 * SECOND), IMPATIENT);
+        peer.hung(IMPATIENT, 19 * SECOND);
+        assert_eq!(peer.granted((20 * SECOND, true), 20 * SECOND), IMPATIENT);
+    }
+
+    #[test]
+    fn one_attempt_in_twenty_seconds_is_granted_all_its_time() {
+        let mut peer = Peer::new(Some(0)).known();
+        let full = (0..600).filter(|tenth| {
+            let time = tenth * SECOND / 10;
+            peer.granted((time, true), time) == EXCHANGE_DEADLINE
+        });
+        assert_eq!(full.count(), 2);
+    }
+}

@@ -1,0 +1,27 @@
+//! Whole and real numbers into each other: the one place where that loses something.
+
+/// Returns a count as a real number; counts here are far below 2^52.
+#[expect(clippy::cast_precision_loss, reason = "counts and microseconds of a run are far below 2^52")]
+pub(super) fn real(number: u64) -> f64 {
+    number as f64
+}
+
+/// Returns a length as a real number.
+pub(super) fn length(number: usize) -> f64 {
+    real(number as u64)
+}
+
+/// Returns the whole part of a number that is not negative.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "that is what is asked for; it saturates"
+)]
+pub(super) fn whole(number: f64) -> u64 {
+    number as u64
+}
+
+/// Returns the least whole number that is no less.
+pub(super) fn whole_above(number: f64) -> u64 {
+    whole(number.ceil())
+}

@@ -1,0 +1,218 @@
+//! The answer in words, for a terminal.
+
+use std::fmt::Write as _;
+
+use super::answer::{Answer, Plan};
+use super::assumptions::MEMORY;
+use super::format::{exact, grouped, millis, percent};
+use super::growth::Growth;
+use super::load::Begin;
+use super::model::Histogram;
+use super::numbers::{length, real};
+
+/// Of limits that hold, so many are shown.
+const MOST_SHOWN: usize = 6;
+
+/// Writes the answer to one question: what is asked, what comes of it, and what that takes.
+pub(super) fn answer(text: &mut String, answer: &Answer) {
+    let seen = &answer.observed;
+    line(text, &format!("{}.", title(answer)));
+    line(text, &format!("Settings: {}.\n", settings(answer)));
+    line(text, &format!("  {:<34}{:>10}{:>10}{:>10}", "First attempts arrive after", "p50", "p99", "max"));
+    line(text, &lateness("all", &seen.lateness));
+    line(text, &lateness("of receivers that work", &seen.of_working));
+    let late = real(seen.lateness.beyond(Answer::due())) / real(seen.lateness.total().max(1));
+    let until = seen.late_until.map_or_else(String::new, |second| {
+        format!("; the last in second {} of {}", grouped(second), answer.question.seconds)
+    });
+    line(text, &format!("  {:<34}{:>10}{until}\n", "later than 1.5 s", format!("{:.2} %", late * 100.0)));
+    let rows = [
+        (
+            "Invocations of dispatch at a time",
+            format!("{} in the mean, {} at most", grouped(seen.concurrency.0), grouped(seen.concurrency.1)),
+        ),
+        ("  were all batches full", seen.with_full_batches().map_or_else(|| "few are".to_owned(), grouped)),
+        ("Messages in an invocation", format!("{:.1}", seen.batch)),
+        ("Environments used", grouped(seen.environments)),
+        ("Messages in flight at most", grouped(seen.in_flight)),
+        ("Messages waiting at most", format!("{}; {} in the end", grouped(seen.backlog), grouped(seen.left))),
+        ("Attempts a second", grouped(seen.each_second.attempts)),
+        ("Write units of the ledger a second", grouped(seen.each_second.writes)),
+        ("Reads of receivers a second", grouped(seen.each_second.reads)),
+        ("Full handshakes a second", grouped(seen.each_second.handshakes)),
+    ];
+    for (name, value) in rows {
+        line(text, &format!("  {name:<36}{value}"));
+    }
+    line(text, &format!("\n  {:<64}{:>10}{:>10}{:>8}", "Limits", "needed", "limit", "used"));
+    let mut held = 0;
+    for quota in &answer.quotas {
+        held += usize::from(!quota.breaks);
+        if quota.breaks || held <= MOST_SHOWN {
+            let mark = if quota.breaks { "!" } else { " " };
+            let (needed, limit) = (grouped(quota.needed), exact(quota.limit));
+            line(
+                text,
+                &format!("{mark} {:<64}{needed:>10}{limit:>10}{:>8}", quota.name, percent(quota.used())),
+            );
+        }
+    }
+    line(text, "");
+}
+
+/// Writes whether it is carried, what breaks first, and with which changes it is carried.
+pub(super) fn verdict(text: &mut String, answer: &Answer, plan: &Plan) {
+    let p99 = millis(answer.observed.lateness.quantile(990));
+    if answer.is_carried() {
+        return line(
+            text,
+            &format!("Carried: 99 of 100 first attempts arrive within {p99}; 1.5 s are allowed."),
+        );
+    }
+    line(
+        text,
+        &if answer.is_in_time() {
+            format!("Not carried, as a limit breaks, though 99 of 100 first attempts arrive in time ({p99}).")
+        } else {
+            format!("Not carried: 99 of 100 first attempts arrive within {p99}, and 1.5 s are allowed.")
+        },
+    );
+    match answer.first_to_break() {
+        Some(quota) => {
+            line(text, &format!("First to break: {}.", lowered(quota.name)));
+            line(text, &format!("  change: {}", quota.change));
+        }
+        None => line(
+            text,
+            "No limit breaks: the way itself takes so long (--answer-ms, --rtt-ms, --cpu-us, --memory).",
+        ),
+    }
+    if plan.changes.is_empty() {
+        return;
+    }
+    let then = millis(plan.answer.observed.lateness.quantile(990));
+    line(
+        text,
+        &if plan.answer.is_carried() {
+            format!("It is carried, 99 of 100 within {then}, with all of these:")
+        } else {
+            format!("No change found here carries it. With all of these, 99 of 100 arrive within {then}:")
+        },
+    );
+    for change in &plan.changes {
+        line(text, &format!("  {change}"));
+    }
+    if let Some(quota) = plan.answer.first_to_break() {
+        line(text, &format!("What remains: {}.\n  {}", lowered(quota.name), quota.change));
+    }
+}
+
+/// Writes how it grows.
+pub(super) fn growth(text: &mut String, growth: &[Growth]) {
+    line(
+        text,
+        &format!(
+            "\nGrowth\n  {:>5}{:>13}{:>11}{:>10}{:>13}{:>12}{:>12}  {}",
+            "", "a second", "receivers", "p99", "invocations", "in flight", "writes/s", "breaks first"
+        ),
+    );
+    for row in growth {
+        let (load, seen) = (&row.answer.question.load, &row.answer.observed);
+        let breaks = row.answer.first_to_break().map_or("nothing", |quota| quota.name);
+        line(
+            text,
+            &format!(
+                "  {:>5}{:>13}{:>11}{:>10}{:>13}{:>12}{:>12}  {}",
+                format!("{}x", row.factor),
+                grouped(load.rate),
+                grouped(length(load.receivers.len())),
+                millis(seen.lateness.quantile(990)),
+                grouped(seen.concurrency.1),
+                grouped(seen.in_flight),
+                grouped(seen.each_second.writes),
+                breaks,
+            ),
+        );
+        if row.answer.is_carried() {
+            continue;
+        }
+        for change in &row.plan.changes {
+            line(text, &format!("  {:>18}  {change}", ""));
+        }
+        let seen = &row.plan.answer.observed;
+        let then = if row.plan.answer.is_carried() { "then" } else { "not carried even then" };
+        line(
+            text,
+            &format!(
+                "  {then:>18}{:>21}{:>13}{:>12}{:>12}  {}",
+                millis(seen.lateness.quantile(990)),
+                grouped(seen.concurrency.1),
+                grouped(seen.in_flight),
+                grouped(seen.each_second.writes),
+                row.plan.answer.first_to_break().map_or("nothing", |quota| quota.name),
+            ),
+        );
+    }
+}
+
+/// Says what is asked.
+pub(super) fn title(answer: &Answer) -> String {
+    let load = &answer.question.load;
+    let dead = match load.dead() {
+        0 => String::new(),
+        dead => format!(", {} of them dead", grouped(length(dead))),
+    };
+    let failing = if load.failing > 0.0 {
+        format!(", {:.1} % of attempts refused", load.failing * 100.0)
+    } else {
+        String::new()
+    };
+    let begin = match answer.question.begin {
+        Begin::Running => "after hours of it",
+        Begin::Onset => "from the second in which the dead begin to hang",
+        Begin::Idle => "all at once, on an idle stack",
+    };
+    let receivers = grouped(length(load.receivers.len()));
+    format!("{} notifications a second to {receivers} receivers{dead}{failing}, {begin}", exact(load.rate))
+}
+
+/// Says with which settings.
+pub(super) fn settings(answer: &Answer) -> String {
+    let settings = &answer.question.settings;
+    let mut parts = vec![settings.mapping.to_string()];
+    parts.push(format!("{} concurrent executions", grouped(settings.quotas.concurrency)));
+    if (real(settings.memory) - MEMORY.value).abs() > 0.5 {
+        parts.push(format!("{} MB", settings.memory));
+    }
+    parts.push(format!(
+        "{} in each request",
+        match answer.question.load.changes_per_request {
+            1 => "1 change".to_owned(),
+            changes => format!("{changes} changes"),
+        }
+    ));
+    for (is_so, what) in
+        [(settings.kms, "keys in KMS"), (settings.evidence, "evidence"), (settings.new_tables, "new tables")]
+    {
+        if is_so {
+            parts.push(what.to_owned());
+        }
+    }
+    parts.join(", ")
+}
+
+/// Returns a name as it stands within a sentence.
+pub(super) fn lowered(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+}
+
+fn lateness(name: &str, histogram: &Histogram) -> String {
+    let [p50, p99, max] = [500, 990, 1000].map(|of| millis(histogram.quantile(of)));
+    format!("  {name:<34}{p50:>10}{p99:>10}{max:>10}")
+}
+
+fn line(text: &mut String, line: &str) {
+    // A string takes whatever is written to it.
+    writeln!(text, "{line}").ok();
+}
