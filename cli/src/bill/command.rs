@@ -22,6 +22,7 @@ use crate::stack::{Checkout, Stack};
 /// filter-log-events`, an export), each log group in a file of its own, and prices them by a dated list of AWS. Free tiers and
 /// discounts are not known to it, nor what costs by the month.
 #[derive(Args, Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(after_help = "Examples:\n  aws logs tail /aws/lambda/DISPATCH --since 1d > dispatch.log\n  \
     arauto bill dispatch.log intake.log --region sa-east-1\n  arauto bill --local\n  \
     arauto bill --model --region us-east-1 --svg bill.svg\n\n\
@@ -63,9 +64,9 @@ pub struct BillArgs {
     /// Of the model: how many of a hundred deliveries open a connection
     #[arg(long, value_name = "PERCENT", default_value_t = 0, conflicts_with_all = ["files", "local"], value_parser = clap::value_parser!(u64).range(0..=100))]
     new_connections: u64,
-    /// Of the model: writes of the ledger for each notification
-    #[arg(long, value_name = "N", default_value_t = 2, conflicts_with_all = ["files", "local"], value_parser = clap::value_parser!(u64).range(1..=10))]
-    writes: u64,
+    /// Of the model: the ledger is written once, as `LedgerWrites=lean` has it
+    #[arg(long, conflicts_with_all = ["files", "local"])]
+    lean: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -148,7 +149,7 @@ impl BillArgs {
             request_ms: self.request_ms,
             receivers: self.receivers,
             new_connections: self.new_connections,
-            writes: self.writes,
+            lean: self.lean,
         }
     }
 

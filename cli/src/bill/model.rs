@@ -14,8 +14,8 @@ pub struct Model {
     pub receivers: u64,
     /// Of a hundred deliveries, those that open a connection.
     pub new_connections: u64,
-    /// Writes of the ledger for each notification.
-    pub writes: u64,
+    /// Whether the ledger is written once, and read instead (`LedgerWrites=lean`).
+    pub lean: bool,
 }
 
 /// Notifications of the model.
@@ -76,8 +76,8 @@ impl Model {
             ms,
             api_calls: requests,
             sqs_requests: MILLION / BATCH,
-            table_writes: self.writes * MILLION,
-            table_reads: batches * READS,
+            table_writes: if self.lean { MILLION } else { 2 * MILLION },
+            table_reads: batches * READS + if self.lean { MILLION } else { 0 },
             connections,
             sent_bytes: MILLION * Self::SENT_BYTES + connections * Self::HANDSHAKE_BYTES,
             log_bytes: MILLION * Self::LINE_BYTES

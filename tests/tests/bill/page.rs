@@ -15,7 +15,7 @@ const WRITE: &str = "ARAUTO_WRITE_COST";
 const TERMS: Terms =
     Terms { gigabyte_second: Rate::LambdaArm64, signature: Rate::KmsRsa2048, memory_mb: 256 };
 /// What the command takes where nothing else is said.
-const USUAL: Model = Model { batch_ms: 200, request_ms: 100, receivers: 1, new_connections: 0, writes: 2 };
+const USUAL: Model = Model { batch_ms: 200, request_ms: 100, receivers: 1, new_connections: 0, lean: false };
 /// The list price of a million notifications at most, in us-east-1.
 const BUDGET: &str = "1.70";
 
@@ -85,11 +85,14 @@ fn the_picture_is_what_the_command_draws() {
 
 /// What other loads cost, as a table.
 fn cases() -> String {
-    let mut table = "| Receivers in each batch | Deliveries that open a connection | us-east-1 | with all items | sa-east-1 | with all items |\n\
-                     |---|---|---|---|---|---|".to_owned();
-    for (receivers, new_connections) in [(1, 0), (1, 50), (10, 0), (10, 50), (10, 100)] {
-        let model = Model { receivers, new_connections, ..USUAL };
-        write!(table, "\n| {receivers} | {new_connections} % ").unwrap();
+    let mut table = "| Receivers in each batch | Deliveries that open a connection | `LedgerWrites` | us-east-1 | with all items | sa-east-1 | with all items |\n\
+                     |---|---|---|---|---|---|---|".to_owned();
+    let loads =
+        [(1, 0, false), (1, 0, true), (1, 50, false), (10, 0, false), (10, 50, false), (10, 100, false)];
+    for (receivers, new_connections, lean) in loads {
+        let model = Model { receivers, new_connections, lean, ..USUAL };
+        let ledger = if lean { "lean" } else { "full" };
+        write!(table, "\n| {receivers} | {new_connections} % | {ledger} ").unwrap();
         for region in Region::ALL {
             let bill = bill(model, region);
             write!(table, "| {} | {} ", bill.in_budget().rounded(2), bill.total().rounded(2)).unwrap();
