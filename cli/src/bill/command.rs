@@ -22,6 +22,7 @@ use crate::stack::{Checkout, Stack};
 /// filter-log-events`, an export), each log group in a file of its own, and prices them by a dated list of AWS. Free tiers and
 /// discounts are not known to it, nor what costs by the month.
 #[derive(Args, Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(after_help = "Examples:\n  aws logs tail /aws/lambda/DISPATCH --since 1d > dispatch.log\n  \
     arauto bill dispatch.log intake.log --region sa-east-1\n  arauto bill --local\n  \
     arauto bill --model --region us-east-1 --svg bill.svg\n\n\
@@ -52,17 +53,20 @@ pub struct BillArgs {
     #[arg(long, value_enum, default_value_t = Key::Rsa2048)]
     kms_key: Key,
     /// Of the model: milliseconds that Lambda bills for a batch
-    #[arg(long, value_name = "MS", default_value_t = 200, requires = "model")]
+    #[arg(long, value_name = "MS", default_value_t = 200, conflicts_with_all = ["files", "local"])]
     batch_ms: u64,
     /// Of the model: milliseconds that it bills for a request to intake of a hundred changes
-    #[arg(long, value_name = "MS", default_value_t = 100, requires = "model")]
+    #[arg(long, value_name = "MS", default_value_t = 100, conflicts_with_all = ["files", "local"])]
     request_ms: u64,
     /// Of the model: receivers in each batch of ten
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "model", value_parser = clap::value_parser!(u64).range(1..=10))]
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with_all = ["files", "local"], value_parser = clap::value_parser!(u64).range(1..=10))]
     receivers: u64,
     /// Of the model: how many of a hundred deliveries open a connection
-    #[arg(long, value_name = "PERCENT", default_value_t = 0, requires = "model", value_parser = clap::value_parser!(u64).range(0..=100))]
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, conflicts_with_all = ["files", "local"], value_parser = clap::value_parser!(u64).range(0..=100))]
     new_connections: u64,
+    /// Of the model: the ledger is written once, as `LedgerWrites=lean` has it
+    #[arg(long, conflicts_with_all = ["files", "local"])]
+    lean: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -145,6 +149,7 @@ impl BillArgs {
             request_ms: self.request_ms,
             receivers: self.receivers,
             new_connections: self.new_connections,
+            lean: self.lean,
         }
     }
 
@@ -156,5 +161,75 @@ impl BillArgs {
             return Ok(vec![Lines::read(text.as_bytes())?]);
         }
         self.files.iter().map(|path| Lines::of(path)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: BillArgs,
+    }
+
+    fn parsed(words: &[&str]) -> Result<BillArgs, clap::Error> {
+        Cli::try_parse_from(["bill"].iter().chain(words)).map(|cli| cli.args)
+    }
+
+    async fn refused(words: &[&str]) -> String {
+        format!("{:#}", run(parsed(words).unwrap()).await.unwrap_err())
+    }
+
+    fn written(folder: &Path, name: &str, text: &str) -> String {
+        let path = folder.join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_priced_or_read_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let list =
+            include_str!("../../../infra/prices/us-east-1.json").replace("sqs_request", "sqs_requests");
+        let (list, log) =
+            (written(folder.path(), "list.json", &list), written(folder.path(), "log", "START\n"));
+        let error = refused(&["--model", "--prices", &list]).await;
+        assert!(error.contains("list.json") && error.ends_with("lacks sqs_request"), "{error}");
+        assert!(refused(&[&log]).await.contains("no line of the functions"));
+        assert!(refused(&["/nowhere/dispatch.log"]).await.contains("/nowhere/dispatch.log"));
+    }
+
+    #[test]
+    fn it_is_said_what_the_bill_is_of() {
+        assert!(parsed(&["dispatch.log", "intake.log"]).is_ok());
+        for words in [
+            &[][..],
+            &["--model", "dispatch.log"],
+            &["--model", "--local"],
+            &["--batch-ms", "1", "dispatch.log"],
+            &["--model", "--region", "eu-west-1"],
+            &["--model", "--memory", "1"],
+        ] {
+            assert!(parsed(words).is_err(), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn the_arguments_say_by_which_prices() {
+        let terms = parsed(&["--model", "--arch", "x86_64", "--kms-key", "rsa-4096", "--memory", "512"])
+            .unwrap()
+            .terms();
+        assert_eq!(
+            terms,
+            Terms { gigabyte_second: Rate::LambdaX86, signature: Rate::KmsRsa4096, memory_mb: 512 }
+        );
+        let prices = parsed(&["--model", "--region", "sa-east-1"]).unwrap().prices().unwrap();
+        assert_eq!(prices.region(), "sa-east-1");
     }
 }

@@ -141,7 +141,7 @@ pub struct Cost {
 }
 
 /// AWS bills a gigabyte of logs and of traffic by the list; decimal, which is the dearer reading.
-const GB: u128 = 1_000_000_000;
+pub(super) const GB: u128 = 1_000_000_000;
 /// Megabytes of a gigabyte of memory, times milliseconds of a second.
 const GB_SECOND: u128 = 1_024 * 1_000;
 /// For each batch the event source receives once and deletes once.
@@ -210,18 +210,57 @@ impl Item {
 
     /// Says whether it follows from something else that was counted.
     pub fn is_inferred(self) -> bool {
-        matches!(self, Self::EventSource | Self::FairQueue | Self::Api)
+        match self {
+            Self::EventSource | Self::FairQueue | Self::Api => true,
+            Self::TableWrites
+            | Self::TableReads
+            | Self::Sqs
+            | Self::LambdaTime
+            | Self::LambdaRequests
+            | Self::Logs
+            | Self::DataOut
+            | Self::KmsSignatures
+            | Self::KmsRequests
+            | Self::Secrets => false,
+        }
     }
 
     /// Says whether the budget of a notification counts it: data out depends on the receivers' connections, and the surcharge on
     /// message groups is not known to be asked.
     pub fn is_in_budget(self) -> bool {
-        !matches!(self, Self::DataOut | Self::FairQueue)
+        match self {
+            Self::DataOut | Self::FairQueue => false,
+            Self::TableWrites
+            | Self::TableReads
+            | Self::Sqs
+            | Self::EventSource
+            | Self::LambdaTime
+            | Self::LambdaRequests
+            | Self::Api
+            | Self::Logs
+            | Self::KmsSignatures
+            | Self::KmsRequests
+            | Self::Secrets => true,
+        }
     }
 
     /// Says whether it is shared out by the time of the attempts; all else is by their number.
     pub fn is_by_time(self) -> bool {
-        matches!(self, Self::LambdaTime)
+        match self {
+            Self::LambdaTime => true,
+            Self::TableWrites
+            | Self::TableReads
+            | Self::Sqs
+            | Self::EventSource
+            | Self::FairQueue
+            | Self::LambdaRequests
+            | Self::Api
+            | Self::Logs
+            | Self::DataOut
+            | Self::KmsSignatures
+            | Self::KmsRequests
+            | Self::Secrets => false,
+        }
     }
 
     fn quantity(self, counts: &Counts, terms: Terms) -> ((u128, u128), Rate) {

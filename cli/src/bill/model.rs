@@ -1,6 +1,7 @@
 //! What a million notifications cost that are delivered at the first attempt: the bill of a load that is assumed.
 
-use super::item::{Counts, Terms};
+use super::item::{Counts, GB, Terms};
+use crate::prices::{Prices, Rate, Usd};
 
 /// The load that is assumed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -13,6 +14,8 @@ pub struct Model {
     pub receivers: u64,
     /// Of a hundred deliveries, those that open a connection.
     pub new_connections: u64,
+    /// Whether the ledger is written once, and read instead (`LedgerWrites=lean`).
+    pub lean: bool,
 }
 
 /// Notifications of the model.
@@ -40,6 +43,17 @@ impl Model {
     /// Bytes sent for a connection: the handshake, with a certificate and one intermediate.
     pub const HANDSHAKE_BYTES: u64 = 4_200;
 
+    /// Bytes of a notification's row in the ledger once it is delivered, as `DynamoDB` counts them for a write.
+    pub const ROW_BYTES: u64 = 620;
+    /// Bytes that `DynamoDB` adds to each row that it stores.
+    pub const ROW_OVERHEAD: u64 = 100;
+
+    /// Returns what it costs to keep the rows of a million notifications for a month.
+    pub fn kept_for_a_month(prices: &Prices) -> Usd {
+        let bytes = MILLION * (Self::ROW_BYTES + Self::ROW_OVERHEAD);
+        prices.value(Rate::DynamoDbStorage).of(bytes.into(), GB)
+    }
+
     /// Returns the bytes of what an invocation of dispatch measures: one receiver is in the line of all, several have one each.
     pub fn metrics_bytes(receivers: u64) -> u64 {
         let (all, each) = Self::METRICS_OF_SEVERAL;
@@ -62,8 +76,8 @@ impl Model {
             ms,
             api_calls: requests,
             sqs_requests: MILLION / BATCH,
-            table_writes: 2 * MILLION,
-            table_reads: batches * READS,
+            table_writes: if self.lean { MILLION } else { 2 * MILLION },
+            table_reads: batches * READS + if self.lean { MILLION } else { 0 },
             connections,
             sent_bytes: MILLION * Self::SENT_BYTES + connections * Self::HANDSHAKE_BYTES,
             log_bytes: MILLION * Self::LINE_BYTES

@@ -11,7 +11,7 @@ use crate::prices::{Prices, Usd};
 /// Writes a bill as tables.
 pub fn write(out: &mut impl Write, bill: &Bill, prices: &Prices) -> io::Result<()> {
     let total = bill.total();
-    write!(out, "US$ {} for {} attempts", total.rounded(4), grouped(bill.counts.attempts.into()))?;
+    write!(out, "US$ {} for {} attempts", total, grouped(bill.counts.attempts.into()))?;
     writeln!(out, ", {} delivered ({})", grouped(bill.counts.delivered.into()), prices.title())?;
     if let (Some(usd), Some(counted)) = (bill.per_million(total), bill.per_million(bill.in_budget())) {
         let (usd, counted) = (usd.rounded(4), counted.rounded(4));
@@ -27,7 +27,7 @@ pub fn write(out: &mut impl Write, bill: &Bill, prices: &Prices) -> io::Result<(
         );
         let per_million = bill.per_million(cost.usd).map_or_else(|| "-".to_owned(), |usd| usd.rounded(4));
         let (name, quantity) = (format!("{name}{marks}"), quantity(cost));
-        writeln!(out, "{name:<28}{quantity:>18} {unit:<10}{:>12}{per_million:>16}", cost.usd.rounded(4))?;
+        writeln!(out, "{name:<28}{quantity:>18} {unit:<10}{:>12}{per_million:>16}", cost.usd.to_string())?;
     }
     writeln!(out, "\n* the price is not confirmed   ~ follows from what was counted")?;
     for (title, parts) in [("receiver", &bill.receivers), ("endpoint", &bill.endpoints), ("day", &bill.days)]
@@ -55,7 +55,11 @@ fn write_parts(out: &mut impl Write, title: &str, parts: &[Part]) -> io::Result<
             0 => "-".to_owned(),
             delivered => usd.of(1_000_000, delivered).rounded(4),
         };
-        writeln!(out, "{name:<widest$}{attempts:>12}{delivered:>12}{:>14}{per_million:>16}", usd.rounded(6))?;
+        writeln!(
+            out,
+            "{name:<widest$}{attempts:>12}{delivered:>12}{:>14}{per_million:>16}",
+            usd.to_string()
+        )?;
     }
     Ok(())
 }
@@ -65,14 +69,14 @@ pub(super) fn costs(bill: &Bill) -> impl Iterator<Item = &Cost> {
     bill.costs.iter().filter(|cost| cost.quantity.0 > 0)
 }
 
-/// Writes how many units there are, with three decimals where they are parts.
+/// Writes how many units there are, with six decimals where they are parts.
 fn quantity(cost: &Cost) -> String {
     let (count, per) = cost.quantity;
     if per == 1 {
         return grouped(count);
     }
-    let thousandths = (count * 1_000 + per / 2) / per;
-    format!("{}.{:03}", grouped(thousandths / 1_000), thousandths % 1_000)
+    let millionths = (count * 1_000_000 + per / 2) / per;
+    format!("{}.{:06}", grouped(millionths / 1_000_000), millionths % 1_000_000)
 }
 
 fn grouped(number: u128) -> String {
@@ -124,7 +128,27 @@ pub fn to_json(bill: &Bill, prices: &Prices, unreadable: u64) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use super::super::item::{Counts, Terms};
     use super::*;
+    use crate::prices::{Rate, Region};
+
+    #[test]
+    fn for_programs_each_amount_has_all_its_digits_and_says_how_sure_its_price_is() {
+        let terms = Terms { gigabyte_second: Rate::LambdaArm64, signature: Rate::KmsRsa2048, memory_mb: 256 };
+        let prices = Prices::of(Region::UsEast1);
+        let counts = Counts { delivered: 3, table_writes: 6, sqs_requests: 1, ..Counts::default() };
+        let told = to_json(&Bill::of_counts(counts, terms, &prices), &prices, 2);
+        assert_eq!((&told["usd"], &told["unreadable_lines"]), (&json!("0.00000425"), &json!(2)));
+        assert_eq!(
+            (&told["usd_in_budget"], &told["list"]["region"]),
+            (&json!("0.00000415"), &json!("us-east-1"))
+        );
+        let items = told["items"].as_array().unwrap();
+        let of =
+            |item: &Value| (item["item"].clone(), item["usd"].clone(), item["price"]["confirmed"].clone());
+        assert_eq!(of(&items[0]), (json!("dynamodb_writes"), json!("0.00000375"), json!(true)));
+        assert_eq!(of(&items[1]), (json!("sqs_functions"), json!("0.0000004"), json!(false)));
+    }
 
     #[test]
     fn numbers_are_grouped_by_thousands() {

@@ -189,6 +189,17 @@ async fn the_lines_of_a_notification_have_no_more_bytes_than_the_model_says() {
     }
 }
 
+#[tokio::test]
+async fn the_row_of_a_notification_is_one_unit_of_writing_and_as_large_as_the_model_says() {
+    let mut play = Play::with_receivers(1).await;
+    let [_, lines] = play.ten("a").await;
+    let attempt = lines.iter().find(|line| line.contains("An attempt ended.")).unwrap();
+    let line: Value = serde_json::from_str(attempt).unwrap();
+    let row = play.functions.aws.ledger_row(line["notification_id"].as_str().unwrap()).unwrap();
+    let bytes = row.bytes() as u64;
+    assert!(bytes <= 1024 && close(bytes, Model::ROW_BYTES), "{bytes}: {row:?}");
+}
+
 /// Says whether a measured number is no more than a stated one, and not so much less that the statement says little.
 fn close(measured: u64, stated: u64) -> bool {
     measured <= stated && 10 * measured >= 9 * stated

@@ -15,7 +15,7 @@ const WRITE: &str = "ARAUTO_WRITE_COST";
 const TERMS: Terms =
     Terms { gigabyte_second: Rate::LambdaArm64, signature: Rate::KmsRsa2048, memory_mb: 256 };
 /// What the command takes where nothing else is said.
-const USUAL: Model = Model { batch_ms: 200, request_ms: 100, receivers: 1, new_connections: 0 };
+const USUAL: Model = Model { batch_ms: 200, request_ms: 100, receivers: 1, new_connections: 0, lean: false };
 /// The list price of a million notifications at most, in us-east-1.
 const BUDGET: &str = "1.70";
 
@@ -54,6 +54,7 @@ fn the_page_is_what_the_command_says() {
             with_block(&expected, &format!("model {}", region.as_str()), &format!("```text\n{told}\n```"));
     }
     expected = with_block(&expected, "cases", &cases());
+    expected = with_block(&expected, "kept", &kept());
     if environment(WRITE).is_some() {
         write(file(PAGE).unwrap(), &expected).unwrap();
     }
@@ -84,11 +85,14 @@ fn the_picture_is_what_the_command_draws() {
 
 /// What other loads cost, as a table.
 fn cases() -> String {
-    let mut table = "| Receivers in each batch | Deliveries that open a connection | us-east-1 | with all items | sa-east-1 | with all items |\n\
-                     |---|---|---|---|---|---|".to_owned();
-    for (receivers, new_connections) in [(1, 0), (1, 50), (10, 0), (10, 50), (10, 100)] {
-        let model = Model { receivers, new_connections, ..USUAL };
-        write!(table, "\n| {receivers} | {new_connections} % ").unwrap();
+    let mut table = "| Receivers in each batch | Deliveries that open a connection | `LedgerWrites` | us-east-1 | with all items | sa-east-1 | with all items |\n\
+                     |---|---|---|---|---|---|---|".to_owned();
+    let loads =
+        [(1, 0, false), (1, 0, true), (1, 50, false), (10, 0, false), (10, 50, false), (10, 100, false)];
+    for (receivers, new_connections, lean) in loads {
+        let model = Model { receivers, new_connections, lean, ..USUAL };
+        let ledger = if lean { "lean" } else { "full" };
+        write!(table, "\n| {receivers} | {new_connections} % | {ledger} ").unwrap();
         for region in Region::ALL {
             let bill = bill(model, region);
             write!(table, "| {} | {} ", bill.in_budget().rounded(2), bill.total().rounded(2)).unwrap();
@@ -96,6 +100,22 @@ fn cases() -> String {
         table += "|";
     }
     table
+}
+
+/// What it costs to keep the rows.
+fn kept() -> String {
+    let of = |region| {
+        let month = Model::kept_for_a_month(&Prices::of(region));
+        (month.rounded(2), month.times(60).rounded(0))
+    };
+    let [(virginia, years), (paulo, paulo_years)] = Region::ALL.map(of);
+    let bytes = Model::ROW_BYTES + Model::ROW_OVERHEAD;
+    format!(
+        "**What it costs to keep them is more than what it costs to send them.** The rows of a million notifications, {bytes} bytes each, \
+         are\nUS$ {virginia} a month in us-east-1 and US$ {paulo} in sa-east-1 (prices not confirmed): over the five years of \
+         `LedgerRetentionDays`\nUS$ {years} and US$ {paulo_years}. Keep the ledger for a shorter time where `Evidence` keeps the proof: \
+         S3 asks a fraction."
+    )
 }
 
 /// The text with what stands between the marks of this name replaced.
