@@ -265,7 +265,7 @@ fn batch(sequences: std::ops::Range<usize>) -> Value {
 async fn nothing_of_a_batch_is_lost_though_firehose_is_down_for_a_while() {
     let stand = Stand::default();
     let firehose = stand.firehose().await;
-    let evidence = Evidence { firehose, ..Bucket::default().evidence(Timestamp::UNIX_EPOCH).await };
+    let evidence = Evidence { firehose, ..Bucket::default().evidence(Timestamp::UNIX_EPOCH) };
     tokio::time::pause();
     // The second Firehose record of the first batch is refused to the end, then a whole call is.
     stand.refuses([Refusal::Records(vec![1])]);
@@ -308,10 +308,10 @@ async fn an_hour_is_sealed_once_it_has_settled_and_what_was_missed_is_made_up_fo
     let bucket = Bucket::default();
     bucket.put(OBJECT, b"one\n");
     let early = at("2026-11-23T14") - SignedDuration::from_mins(10);
-    bucket.evidence(early).await.sealer.run().await.unwrap();
+    bucket.evidence(early).sealer.run().await.unwrap();
     assert_eq!(seal_of(&bucket, "2026-11-23T13"), None);
 
-    let run = bucket.evidence(at("2026-11-23T18")).await.sealer.run().await.unwrap();
+    let run = bucket.evidence(at("2026-11-23T18")).sealer.run().await.unwrap();
     assert_eq!(run.left, 0);
     let seals: Vec<_> =
         (13..18).map(|hour| seal_of(&bucket, &format!("2026-11-23T{hour}")).unwrap()).collect();
@@ -327,13 +327,13 @@ async fn an_hour_is_sealed_once_it_has_settled_and_what_was_missed_is_made_up_fo
 async fn what_comes_after_its_hour_was_sealed_is_in_the_next_seal_and_in_no_other() {
     let bucket = Bucket::default();
     bucket.put(OBJECT, b"one\n");
-    bucket.evidence(at("2026-11-23T14")).await.sealer.run().await.unwrap();
+    bucket.evidence(at("2026-11-23T14")).sealer.run().await.unwrap();
     let late = "attempts/2026/11/23/13/stream-2";
     bucket.put(late, b"two\n");
     // Another version of a sealed object is another object.
     bucket.put(OBJECT, b"three\n");
     for hour in ["2026-11-23T15", "2026-11-23T16"] {
-        bucket.evidence(at(hour)).await.sealer.run().await.unwrap();
+        bucket.evidence(at(hour)).sealer.run().await.unwrap();
     }
     assert_eq!(keys(&seal_of(&bucket, "2026-11-23T14").unwrap().late), [OBJECT, late]);
     assert_eq!(keys(&seal_of(&bucket, "2026-11-23T15").unwrap().late), [""; 0]);
@@ -343,12 +343,12 @@ async fn what_comes_after_its_hour_was_sealed_is_in_the_next_seal_and_in_no_othe
 async fn nothing_is_sealed_on_top_of_a_seal_that_is_not_ours() {
     let bucket = Bucket::default();
     bucket.put(OBJECT, b"one\n");
-    bucket.evidence(at("2026-11-23T14")).await.sealer.run().await.unwrap();
+    bucket.evidence(at("2026-11-23T14")).sealer.run().await.unwrap();
     let hour = "2026-11-23T14".parse().unwrap();
     let forged = Seal::new(hour, at("2026-11-23T15"), None, (vec![], vec![]));
     // Between the look at what is sealed and the write.
     bucket.put_before_the_next_put(&Seal::key(hour), &forged.to_json());
-    let stopped = bucket.evidence(at("2026-11-23T15")).await.sealer.run().await.unwrap_err();
+    let stopped = bucket.evidence(at("2026-11-23T15")).sealer.run().await.unwrap_err();
     assert!(stopped.source.to_string().contains("does not follow"), "{}", stopped.source);
 }
 
@@ -359,7 +359,7 @@ async fn a_seal_that_somebody_puts_far_ahead_does_not_end_the_sealing() {
     let far = "2031-01-01T00".parse().unwrap();
     bucket.put(&Seal::key(far), b"{}");
     for (hour, sealed) in [("2026-11-23T14", "2026-11-23T13"), ("2026-11-23T15", "2026-11-23T14")] {
-        let run = bucket.evidence(at(hour)).await.sealer.run().await.unwrap();
+        let run = bucket.evidence(at(hour)).sealer.run().await.unwrap();
         assert_eq!((run.sealed, run.left, run.early), (1, 0, vec![far]));
         assert!(seal_of(&bucket, sealed).is_some());
     }
@@ -370,14 +370,14 @@ async fn what_stands_where_the_next_seal_belongs_is_measured_as_hours_that_are_n
     let lines = Arc::new(Mutex::new(Vec::new()));
     let bucket = Bucket::default();
     bucket.put(OBJECT, b"one\n");
-    bucket.evidence(at("2026-11-23T14")).await.sealer.run().await.unwrap();
+    bucket.evidence(at("2026-11-23T14")).sealer.run().await.unwrap();
     let hour: Hour = "2026-11-23T14".parse().unwrap();
     let mut forged = Seal::new(hour, at("2026-11-23T15"), None, (vec![], vec![]));
     forged.head = forged.head.to_string().replace(['0', '1'], "2").parse().unwrap();
     for content in [b"<html>".to_vec(), b"{}".to_vec(), forged.to_json()] {
         let bucket = bucket.copy();
         bucket.put(&Seal::key(hour), &content);
-        let mut evidence = bucket.evidence(at("2026-11-23T18")).await;
+        let mut evidence = bucket.evidence(at("2026-11-23T18"));
         let told = Arc::clone(&lines);
         evidence.metrics =
             Metrics::to("evidence".to_owned(), move |line| told.lock().unwrap().push(line.to_owned()));
@@ -392,9 +392,9 @@ async fn what_stands_where_the_next_seal_belongs_is_measured_as_hours_that_are_n
 async fn of_two_versions_of_a_seal_the_older_counts_whatever_their_ids_and_within_one_second() {
     let bucket = Bucket::default();
     bucket.put(OBJECT, b"one\n");
-    let first = bucket.evidence(at("2026-11-23T14")).await.sealer.run().await.unwrap();
+    let first = bucket.evidence(at("2026-11-23T14")).sealer.run().await.unwrap();
     bucket.put(&Seal::key("2026-11-23T13".parse().unwrap()), b"{}");
-    let second = bucket.evidence(at("2026-11-23T15")).await.sealer.run().await.unwrap();
+    let second = bucket.evidence(at("2026-11-23T15")).sealer.run().await.unwrap();
     assert_eq!((second.sealed, second.left), (1, 0));
     assert_eq!(seal_of(&bucket, "2026-11-23T14").unwrap().previous, first.head);
 }
@@ -402,7 +402,7 @@ async fn of_two_versions_of_a_seal_the_older_counts_whatever_their_ids_and_withi
 #[tokio::test]
 async fn one_change_that_cannot_be_read_holds_up_none_of_its_batch() {
     let stand = Stand::default();
-    let evidence = Evidence { firehose: stand.firehose().await, ..Bucket::default().evidence(now()).await };
+    let evidence = Evidence { firehose: stand.firehose().await, ..Bucket::default().evidence(now()) };
     let mut batch = batch(0..3);
     batch["Records"][1]["dynamodb"]["ApproximateCreationDateTime"] = json!("yesterday");
     let answer = evidence.handle(batch).await.unwrap();
@@ -445,7 +445,7 @@ async fn eight_objects_are_read_at_a_time_and_judged_in_their_order() {
         slow.bucket.put(&key(number), b"");
     }
     let now = at("2026-11-23T14");
-    slow.bucket.evidence(now).await.sealer.run().await.unwrap();
+    slow.bucket.evidence(now).sealer.run().await.unwrap();
     let changed = slow.bucket.copy_with(&key(9), b"\n");
     let slow = Slow { bucket: changed, ..slow };
 

@@ -110,7 +110,7 @@ async fn of_evidence() -> BTreeSet<Use> {
     bucket.put("attempts/2026/11/23/13/stream-1", b"{}\n");
     for hour in ["2026-11-23T15", "2026-11-23T16"] {
         let now = hour.parse::<Hour>().unwrap().start() + SignedDuration::from_mins(25);
-        let evidence = bucket.evidence(now).await;
+        let evidence = bucket.evidence(now);
         evidence.handle(json!({ "task": "seal" })).await.unwrap();
         let change = json!({
             "eventName": "REMOVE",

@@ -8,10 +8,10 @@ use clap::Args;
 use serde_json::json;
 use webhook::aws::{KeyArn, Keys, kms};
 
-use crate::account::sdk_config;
 use super::cnpj::Cnpj;
 use super::key::Key;
 use super::{fields, request};
+use crate::account::sdk_config;
 use crate::pki::{BusinessCategory, ClientSubject};
 
 const EXAMPLES: &str = "\

@@ -1,4 +1,4 @@
-//! Writes of `DynamoDB` that are made without the SDK: signed by its signer, sent by its connector, and nothing around them.
+//! Writes of `DynamoDB` that are made without the SDK's clients: signed here, sent by its connector, and nothing around them.
 //!
 //! The SDK's own way to send takes several times the processor time of the request itself, and each notification makes two
 //! (`docs/decisions.md`, "the ledger's writes are first tried directly"). What is not done at once is left to the SDK, which
@@ -9,24 +9,23 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
-use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemInputBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
+use http::Uri;
 use http_body_util::BodyExt as _;
 use serde::ser::{Error as _, Serialize, SerializeMap as _, Serializer};
 use tokio::time::timeout;
 
 use super::clients::TRY_TIMEOUT;
+use super::signature::{Headers, Signer};
 use crate::edge::Clock;
 
-const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
-const UPDATE_ITEM: &str = "DynamoDB_20120810.UpdateItem";
+const HEADERS: Headers<'_> =
+    Headers { content_type: "application/x-amz-json-1.0", target: "DynamoDB_20120810.UpdateItem" };
 /// Credentials that end are asked for anew this long before.
 const BEFORE_EXPIRY: Duration = Duration::from_secs(60);
 
@@ -35,9 +34,9 @@ const BEFORE_EXPIRY: Duration = Duration::from_secs(60);
 pub struct Direct {
     connector: SharedHttpConnector,
     credentials: SharedCredentialsProvider,
-    kept: Mutex<Option<Credentials>>,
+    signer: Mutex<Option<Signer>>,
     region: String,
-    uri: String,
+    uri: Uri,
     clock: Clock,
 }
 
@@ -52,8 +51,8 @@ impl Direct {
             None if is_named_otherwise || is_special => return None,
             None => format!("https://dynamodb.{region}.amazonaws.com/"),
         };
-        let credentials = sdk.credentials_provider()?;
-        Some(Self { connector, credentials, kept: Mutex::default(), region, uri, clock })
+        let (uri, credentials): (Uri, _) = (uri.parse().ok()?, sdk.credentials_provider()?);
+        Some(Self { connector, credentials, signer: Mutex::default(), region, uri, clock })
     }
 
     /// Makes an update; `false` if it is not known to be done, for whatever reason.
@@ -63,9 +62,7 @@ impl Direct {
 
     async fn attempt(&self, update: &UpdateItemInputBuilder) -> Option<()> {
         let body = serde_json::to_string(&Body(update)).ok()?;
-        let now = SystemTime::from(self.clock.now());
-        let credentials = self.credentials(now).await?;
-        let request = self.signed(body, credentials, now)?;
+        let request = self.signed(body).await?;
         let answer = self.connector.call(request).await.ok()?;
         let done = answer.status().is_success();
         // Read to its end, or the connection could not be used again.
@@ -73,51 +70,40 @@ impl Direct {
         done.then_some(())
     }
 
-    fn signed(&self, body: String, credentials: Credentials, now: SystemTime) -> Option<HttpRequest> {
-        let headers = [("content-type", CONTENT_TYPE), ("x-amz-target", UPDATE_ITEM)];
-        let identity = credentials.into();
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name("dynamodb")
-            .time(now)
-            .settings(SigningSettings::default())
-            .build()
-            .ok()?
-            .into();
-        let signed = SignableRequest::new(
-            "POST",
-            self.uri.as_str(),
-            headers.into_iter(),
-            SignableBody::Bytes(body.as_bytes()),
-        );
-        let (instructions, _) = sign(signed.ok()?, &params).ok()?.into_parts();
-        let mut request = HttpRequest::new(SdkBody::from(body));
+    async fn signed(&self, body: String) -> Option<HttpRequest> {
+        let now = self.clock.now();
+        self.renew(now.into()).await?;
+        let mut request = HttpRequest::new(SdkBody::empty());
+        let mut signer = self.signer.lock().unwrap_or_else(PoisonError::into_inner);
+        let signer = signer.as_mut()?;
+        let signed = signer.sign(&HEADERS, body.as_bytes(), now);
+        let headers = request.headers_mut();
+        headers.insert("content-type", HEADERS.content_type);
+        headers.insert("x-amz-target", HEADERS.target);
+        headers.insert("x-amz-date", signed.date);
+        headers.insert("authorization", signed.authorization);
+        if let Some(token) = signer.credentials().session_token() {
+            headers.insert("x-amz-security-token", token.to_owned());
+        }
+        *request.body_mut() = SdkBody::from(body);
         request.set_method("POST").ok()?;
-        request.set_uri(self.uri.as_str()).ok()?;
-        let all = request.headers_mut();
-        for (name, value) in headers {
-            all.insert(name, value);
-        }
-        let (signature, _) = instructions.into_parts();
-        for header in signature {
-            all.insert(header.name(), header.value().to_owned());
-        }
+        request.set_uri(self.uri.clone()).ok()?;
         Some(request)
     }
 
-    /// Returns the credentials: those of a function are the same for as long as its process lives.
-    async fn credentials(&self, now: SystemTime) -> Option<Credentials> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let is_good = |credentials: &Credentials| {
-            credentials.expiry().is_none_or(|expiry| now + BEFORE_EXPIRY < expiry)
-        };
-        if let Some(kept) = kept.filter(is_good) {
-            return Some(kept);
+    /// Asks for credentials where there are none, or none that last: those of a function are the same for as long as its process
+    /// lives.
+    async fn renew(&self, now: SystemTime) -> Option<()> {
+        let lasts =
+            |signer: &Signer| signer.credentials().expiry().is_none_or(|expiry| now + BEFORE_EXPIRY < expiry);
+        if self.signer.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(lasts) {
+            return Some(());
         }
         let fresh = self.credentials.provide_credentials().await.ok()?;
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(fresh.clone());
-        Some(fresh)
+        let host = self.uri.authority()?.as_str();
+        let signer = Signer::new(fresh, &self.region, "dynamodb", host);
+        *self.signer.lock().unwrap_or_else(PoisonError::into_inner) = Some(signer);
+        Some(())
     }
 }
 

@@ -11,6 +11,7 @@ mod metered;
 mod queue;
 mod receivers;
 mod secrets;
+mod signature;
 mod slow_marks;
 mod undelivered;
 
