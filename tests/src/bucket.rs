@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
@@ -69,7 +69,7 @@ impl Bucket {
 
     /// The function, at this time.
     pub fn evidence(&self, now: Timestamp) -> Evidence {
-        let sdk = Aws::sdk_config_over(SharedHttpConnector::new(self.clone()));
+        let sdk = Aws::sdk_config_over(self.clone());
         let clock = Clock::from_fn(move || now);
         let archive = Archive::of(&sdk, "bucket".to_owned());
         Evidence {

@@ -152,10 +152,7 @@ impl Stand {
     }
 
     async fn firehose(&self) -> Firehose {
-        Firehose::new(
-            aws_sdk_firehose::Client::new(&Aws::sdk_config_over(self.clone()).await),
-            "stream".to_owned(),
-        )
+        Firehose::new(aws_sdk_firehose::Client::new(&Aws::sdk_config_over(self.clone())), "stream".to_owned())
     }
 }
 
@@ -451,7 +448,7 @@ async fn eight_objects_are_read_at_a_time_and_judged_in_their_order() {
 
     let hour = "2026-11-23T13".parse().unwrap();
     let asked = Asked { from: hour, to: hour, heads: vec![], now };
-    let archive = Archive::of(&Aws::sdk_config_over(slow.clone()).await, "bucket".to_owned());
+    let archive = Archive::of(&Aws::sdk_config_over(slow.clone()), "bucket".to_owned());
     let (began, mut told) = (Instant::now(), Vec::new());
     let report = verify(&Source::Bucket(archive), &asked, |step| told.push(step.to_owned())).await.unwrap();
     assert_eq!((report.seals, report.objects), (1, 20));

@@ -360,7 +360,7 @@ fn set_aside(body: String) -> Message {
 async fn a_receive_that_waits_on_an_empty_queue_is_no_failure() {
     let bench = Bench::new("202").await;
     bench.functions.aws.put_message(UNDELIVERED, set_aside(bench.payment("p-1").to_json()));
-    let target = target(&Aws::sdk_config_over(LongPolling(bench.functions.aws.clone())).await);
+    let target = target(&Aws::sdk_config_over(LongPolling(bench.functions.aws.clone())));
     let queue = UndeliveredQueue::new(&target.sdk, target.undelivered.clone());
     assert_eq!(queue.count(1_000, &bench.stop).await.unwrap().set_aside, 1);
 }

@@ -158,14 +158,15 @@ impl Held {
 impl Aws {
     /// Returns what clients are made of: the configuration of the functions, with this stand-in for a network.
     pub async fn sdk_config(&self) -> SdkConfig {
-        Self::sdk_config_over(SharedHttpConnector::new(self.clone()))
+        Self::sdk_config_over(self.clone())
     }
 
     /// The same with another network, which may lead here.
-    pub fn sdk_config_over(network: SharedHttpConnector) -> SdkConfig {
+    pub fn sdk_config_over(network: impl HttpConnector + 'static) -> SdkConfig {
+        let connector = SharedHttpConnector::new(network);
         let credentials = Credentials::new("AKIDTESTS", "of-nothing", None, None, "tests");
         let set = |name: &str| (name == "AWS_REGION").then(|| "sa-east-1".to_owned());
-        webhook::aws::sdk_config(&Settings::new(&set), &network)
+        webhook::aws::sdk_config(&Settings::new(&set), &connector)
             .expect("a region is all it needs")
             .to_builder()
             .credentials_provider(SharedCredentialsProvider::new(credentials))

@@ -79,7 +79,7 @@ impl TimeSource for Time {
 impl Clients {
     async fn new(seam: &Seam, clock: &Clock) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let sdk: SdkConfig = Aws::sdk_config_over(SharedHttpConnector::new(seam.clone()));
+        let sdk: SdkConfig = Aws::sdk_config_over(seam.clone());
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         // A bucket of retry tokens is shared by all clients of a process that have the same partition.
         let partition = |service: &str| RetryPartition::custom(format!("{service}-{number}")).build();
