@@ -148,8 +148,7 @@ pub(crate) async fn measure(
     let world = World::start(pki, case.receivers, case.conduct, most).await?;
     let mut dispatch = Process::start(binaries.dispatch, &world.variables()).await?;
     let mut next = 0;
-    let warm_up = play(&world, &mut Sends::Dispatch(&mut dispatch), &mut next, WARM_UP).await?;
-    drop(warm_up);
+    play(&world, &mut Sends::Dispatch(&mut dispatch), &mut next, WARM_UP).await?;
     let sample = world.aws.sample().context("dispatch wrote no row")?;
     let mut floor = Floor::start(binaries.floor, &world.floor_setup(&sample)?).await?;
     for work in [Work::Posts, Work::Full] {

@@ -31,7 +31,7 @@ pub(crate) async fn listen(
 async fn carry(near: TcpStream, receiver: u16, round_trip: Duration) {
     let opened = Instant::now() + round_trip;
     let Ok(far) = TcpStream::connect(("127.0.0.1", receiver)).await else { return };
-    if near.set_nodelay(true).and(far.set_nodelay(true)).is_err() {
+    if near.set_nodelay(true).and_then(|()| far.set_nodelay(true)).is_err() {
         return;
     }
     let (near_read, near_write) = near.into_split();

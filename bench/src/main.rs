@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -15,7 +15,7 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "bench")]
 struct Args {
-    /// The folder with the functions' release binaries, or `.aws-sam/build`
+    /// The folder with the functions' release binaries
     #[arg(long, default_value = "target/release")]
     functions: PathBuf,
     /// The release binary of the floor
@@ -48,24 +48,8 @@ struct Args {
 async fn main() -> Result<ExitCode> {
     let args = Args::parse();
     let report = match &args.from {
-        Some(file) => {
-            let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-            serde_json::from_str(&text).with_context(|| format!("{} is no report", file.display()))?
-        }
-        None => {
-            let plan = Plan {
-                functions: args.functions.clone(),
-                floor: args.floor.clone(),
-                rounds: args.rounds,
-                short: args.short,
-                only: args.only.clone(),
-            };
-            run(&plan, |doing| {
-                // Whoever has closed it does not want to know.
-                writeln!(io::stderr().lock(), "bench: {doing}").ok();
-            })
-            .await?
-        }
+        Some(file) => read(file)?,
+        None => measure(&args).await?,
     };
     let text = format!("{}\n", serde_json::to_string_pretty(&report)?);
     if let Some(file) = &args.output {
@@ -80,13 +64,30 @@ async fn main() -> Result<ExitCode> {
     }
     let mut out = io::stdout().lock();
     if args.json {
-        write!(out, "{text}")?
+        write!(out, "{text}")?;
     } else {
-        print(&mut out, &report)?
+        print(&mut out, &report)?;
     }
     let missed =
-        verdicts(&report).into_iter().any(|verdict| !verdict.is_met() && !(report.short && verdict.of_time));
+        verdicts(&report).into_iter().any(|verdict| !(verdict.is_met() || report.short && verdict.of_time));
     Ok(if missed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn measure(args: &Args) -> Result<Report> {
+    let plan = Plan {
+        functions: args.functions.clone(),
+        floor: args.floor.clone(),
+        rounds: args.rounds,
+        short: args.short,
+        only: args.only.clone(),
+    };
+    // Whoever has closed it does not want to know.
+    run(&plan, |doing| writeln!(io::stderr().lock(), "bench: {doing}").unwrap_or_default()).await
+}
+
+fn read(file: &Path) -> Result<Report> {
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is no report", file.display()))
 }
 
 fn print(out: &mut impl io::Write, report: &Report) -> Result<()> {

@@ -1,9 +1,9 @@
 //! One run, from the first case to the report.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use arauto::pki::{ClientSubject, TestPki};
 use tests::lambda::Process;
 use tokio::time::Instant;
@@ -14,14 +14,14 @@ use crate::machine::machine;
 use crate::receivers::Conduct;
 use crate::report::Report;
 use crate::world::World;
-use crate::{dead, intake, start};
+use crate::{dead, start};
 
 const FUNCTIONS: [&str; 4] = ["dispatch", "intake", "directory", "evidence"];
 
 /// What is measured, and how long.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The folder with the functions: binaries by their names, or what `sam build` made.
+    /// The folder with the functions' binaries, by their names.
     pub functions: PathBuf,
     /// The floor's binary.
     pub floor: PathBuf,
@@ -36,14 +36,13 @@ pub struct Plan {
 impl Plan {
     /// Finds a function's binary.
     fn binary(&self, name: &str) -> Result<PathBuf> {
-        let mut resource = name.to_owned();
-        resource.replace_range(..1, &name[..1].to_ascii_uppercase());
-        let places =
-            [self.functions.join(name), self.functions.join(format!("{resource}Function/bootstrap"))];
-        let found = places.iter().find(|place| place.is_file());
-        found.cloned().with_context(|| {
-            format!("{} is not there: build it with `cargo build --release -p {name}`", places[0].display())
-        })
+        let binary = self.functions.join(name);
+        ensure!(
+            binary.is_file(),
+            "{} is not there: build it with `cargo build --release -p {name}`",
+            binary.display()
+        );
+        Ok(binary)
     }
 }
 
@@ -58,9 +57,8 @@ pub async fn run(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Report> 
         "{} is not there: build it with `cargo build --release -p floor`",
         plan.floor.display()
     );
-    let binary = |wanted: &str| -> &Path {
-        binaries.iter().find(|(name, _)| *name == wanted).map_or(Path::new(""), |(_, path)| path)
-    };
+    let [dispatch, intake, ..] = binaries.as_slice() else { bail!("there are no functions") };
+    let (dispatch, intake) = (dispatch.1.as_path(), intake.1.as_path());
     progress("making certificates");
     let pki = TestPki::new(&ClientSubject::default(), clock.now())?;
 
@@ -68,7 +66,7 @@ pub async fn run(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Report> 
     let times = if plan.short { 5 } else { 21 };
     let world = World::start(&pki, 1, Conduct::default(), 1000).await?;
     let mut variables = world.variables();
-    let mut warm = Process::start(binary("dispatch"), &variables).await?;
+    let mut warm = Process::start(dispatch, &variables).await?;
     let answer = warm.invoke(world.event(0..1)).await?.ok();
     answer.context("dispatch has ended")?;
     let sample = world.aws.sample().context("dispatch wrote no row")?;
@@ -85,15 +83,15 @@ pub async fn run(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Report> 
         CASES.iter().filter(|case| wanted(case.name) && (!plan.short || case.conduct.round_trip.is_zero()))
     {
         progress(&format!("{}: {}", case.name, case.about));
-        let binaries = Binaries { dispatch: binary("dispatch"), floor: &plan.floor };
+        let binaries = Binaries { dispatch, floor: &plan.floor };
         let figures = measure(case, &pki, binaries, rounds, shorter).await;
         cases.push(figures.with_context(|| format!("the case {:?} failed", case.name))?);
     }
     progress("a dead receiver among 50");
     let (dead_rounds, lasts) = if plan.short { (1, 2) } else { (plan.rounds, 5) };
-    let dead = dead::measure(&pki, binary("dispatch"), dead_rounds, Duration::from_secs(lasts)).await?;
+    let dead = dead::measure(&pki, dispatch, dead_rounds, Duration::from_secs(lasts)).await?;
     progress("requests of intake");
-    let intake_requests_per_change = intake::requests(&pki, binary("intake")).await?;
+    let intake_requests_per_change = crate::intake::requests(&pki, intake).await?;
     let sizes = binaries.iter().map(|(name, path)| start::size(name, path)).collect::<Result<_>>()?;
     Ok(Report {
         measured_at: clock.now().strftime("%Y-%m-%dT%H:%MZ").to_string(),

@@ -143,7 +143,7 @@ impl World {
         let headers: Vec<_> = notification
             .headers_of_attempt(id)
             .into_iter()
-            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .map(|(name, value)| (name.to_string(), value.clone()))
             .collect();
         let urls = self.receivers.base_uris.iter().map(|base| {
             let (_, path) = notification.url.split_once("/bench").unwrap_or_default();

@@ -184,7 +184,7 @@ async fn round(play: Play, hangs: bool) -> Result<Round> {
     let ticking = tokio::spawn(tick(functions.hands.clone()));
     let mut environments = Vec::new();
     for _ in 0..play.environments {
-        let environment = functions.dispatch(&functions.hands).await;
+        let environment = functions.dispatch(&functions.hands);
         environment.sender.prepare().await?;
         environments.push(environment);
     }

@@ -80,7 +80,7 @@ impl Bench {
         change(&mut settings);
         let twin = DirectoryTwin::start(settings).await.expect("the Directory starts");
         functions.environment = Environment::local(&twin.base_url());
-        let directory = functions.directory().await;
+        let directory = functions.directory();
         let contract = Contract::read().expect("the contract is there");
         Self { functions, twin, directory, contract }
     }

@@ -406,7 +406,7 @@ fn an_offset_of_a_day_is_no_offset() {
 #[tokio::test]
 async fn the_contract_and_intake_take_the_same_bodies() {
     let functions = Functions::default();
-    let intake = functions.intake().await;
+    let intake = functions.intake();
     let contract = Contract::read().unwrap();
     let change = change_without_webhook();
     let (method, path) = STATE_CHANGES;

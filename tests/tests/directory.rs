@@ -68,7 +68,7 @@ async fn the_directory_is_asked_over_mutual_tls_as_it_publishes_and_at_most_as_o
     let Some(published) = Published::start("active").await else { return };
     published.put_identity(&PKI);
     published.register().await;
-    let directory = published.functions.directory().await;
+    let directory = published.functions.directory();
     review(&directory).await;
     assert_eq!(published.suspension().await, None);
     // Prism answers 401 without a token, 422 to a request that is not as published; nginx 400 without a certificate.
@@ -99,12 +99,12 @@ async fn a_suspended_software_is_followed_only_within_the_share() {
     let metrics = published.functions.metrics.clone();
 
     // One of one client is more than a fifth.
-    review(&published.functions.directory().await).await;
+    review(&published.functions.directory()).await;
     assert_eq!(published.suspension().await, None);
     assert_eq!(metrics.values("SuspensionsRefused"), [1.0]);
 
     published.functions.most_suspended_percent = 100;
-    review(&published.functions.directory().await).await;
+    review(&published.functions.directory()).await;
     assert_eq!(published.suspension().await, Some(Suspension::SoftwareNotActive));
     assert_eq!(metrics.values("SuspensionsRefused"), [1.0, 0.0]);
     let receiver = published.functions.registration("itp-1").await.unwrap();
@@ -115,7 +115,7 @@ async fn a_suspended_software_is_followed_only_within_the_share() {
 async fn without_an_identity_for_it_or_with_another_s_the_api_tells_nothing_and_nothing_changes() {
     let Some(published) = Published::start("suspended").await else { return };
     published.register().await;
-    let directory = published.functions.directory().await;
+    let directory = published.functions.directory();
     review(&directory).await;
     assert_eq!(published.suspension().await, None);
 

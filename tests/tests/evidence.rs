@@ -151,7 +151,7 @@ impl Stand {
         self.0.lock().unwrap().lines.clone()
     }
 
-    async fn firehose(&self) -> Firehose {
+    fn firehose(&self) -> Firehose {
         Firehose::new(aws_sdk_firehose::Client::new(&Aws::sdk_config_over(self.clone())), "stream".to_owned())
     }
 }
@@ -210,7 +210,7 @@ fn sorted(mut lines: Vec<String>) -> Vec<String> {
 async fn records_that_firehose_refuses_are_put_again_and_those_it_took_are_not() {
     // The first client looks for a region and the like, in real time.
     let stand = Stand::default();
-    let firehose = stand.firehose().await;
+    let firehose = stand.firehose();
     tokio::time::pause();
     stand.refuses([Refusal::Records(vec![1, 7]), Refusal::Records(vec![0])]);
     firehose.put(&blobs(20)).await.unwrap();
@@ -223,13 +223,13 @@ async fn records_that_firehose_refuses_are_put_again_and_those_it_took_are_not()
 #[tokio::test]
 async fn what_firehose_goes_on_refusing_is_reported_from_the_first_record_on_that_is_missing() {
     let stand = Stand::default();
-    let firehose = stand.firehose().await;
+    let firehose = stand.firehose();
     tokio::time::pause();
     stand.refuses([Refusal::Records(vec![3, 5]), Refusal::Records(vec![1])]);
     stand.refuses((0..3).map(|_| Refusal::Records(vec![0])));
     assert_eq!(firehose.put(&blobs(20)).await.unwrap_err().from, "s-5");
     let stand = Stand::default();
-    let firehose = stand.firehose().await;
+    let firehose = stand.firehose();
     stand.refuses([Refusal::Records(vec![]), Refusal::Call]);
     assert_eq!(firehose.put(&blobs(20)).await.unwrap_err().from, "s-8");
 }
@@ -261,7 +261,7 @@ fn batch(sequences: std::ops::Range<usize>) -> Value {
 #[tokio::test]
 async fn nothing_of_a_batch_is_lost_though_firehose_is_down_for_a_while() {
     let stand = Stand::default();
-    let firehose = stand.firehose().await;
+    let firehose = stand.firehose();
     let evidence = Evidence { firehose, ..Bucket::default().evidence(Timestamp::UNIX_EPOCH) };
     tokio::time::pause();
     // The second Firehose record of the first batch is refused to the end, then a whole call is.
@@ -399,7 +399,7 @@ async fn of_two_versions_of_a_seal_the_older_counts_whatever_their_ids_and_withi
 #[tokio::test]
 async fn one_change_that_cannot_be_read_holds_up_none_of_its_batch() {
     let stand = Stand::default();
-    let evidence = Evidence { firehose: stand.firehose().await, ..Bucket::default().evidence(now()) };
+    let evidence = Evidence { firehose: stand.firehose(), ..Bucket::default().evidence(now()) };
     let mut batch = batch(0..3);
     batch["Records"][1]["dynamodb"]["ApproximateCreationDateTime"] = json!("yesterday");
     let answer = evidence.handle(batch).await.unwrap();

@@ -40,7 +40,7 @@ mod intake {
     #[tokio::test]
     async fn what_the_queue_refused_is_unavailable_and_the_rest_is_accepted() {
         let functions = registered(clients(1)).await;
-        let intake = functions.intake().await;
+        let intake = functions.intake();
         let changes: Vec<_> =
             ["good-1", "bad-1", "bad-1", "good-2"].map(|id| payment(&functions, "itp-0", id)).into();
         let document = json!({ "changes": changes });
@@ -62,7 +62,7 @@ mod intake {
     async fn a_queue_that_is_down_is_told_to_the_caller_in_time() {
         for fault in [Fault::Unreachable, Fault::Silent, Fault::THROTTLED, Fault::DENIED] {
             let functions = registered(clients(1)).await;
-            let intake = functions.intake().await;
+            let intake = functions.intake();
             functions.aws.fails("SendMessageBatch", fault);
             let changes: Vec<_> =
                 (0..100).map(|number| payment(&functions, "itp-0", &format!("p-{number}"))).collect();
@@ -86,7 +86,7 @@ mod intake {
     #[tokio::test(start_paused = true)]
     async fn with_nothing_of_aws_answering_intake_still_answers_before_its_timeout() {
         let functions = registered(clients(2)).await;
-        let intake = functions.intake().await;
+        let intake = functions.intake();
         functions.aws.fails_where(
             "GetItem",
             |input| input["Key"]["client_id"]["S"] == "itp-0",
@@ -105,7 +105,7 @@ mod intake {
     #[tokio::test(start_paused = true)]
     async fn a_change_whose_receiver_cannot_be_read_is_unavailable_and_the_others_are_queued() {
         let functions = registered(clients(2)).await;
-        let intake = functions.intake().await;
+        let intake = functions.intake();
         let of_first = |input: &Value| input["Key"]["client_id"]["S"] == "itp-0";
         functions.aws.fails_where("GetItem", of_first, Fault::THROTTLED);
         let changes = ["itp-0", "itp-1"].map(|client| payment(&functions, client, "p-1"));
@@ -113,7 +113,7 @@ mod intake {
         assert_eq!(answer, (207, vec!["unavailable".to_owned(), "accepted".to_owned()]));
 
         functions.aws.fails("GetItem", Fault::Unreachable);
-        let answer = verdicts(&functions.intake().await, &json!({ "changes": changes })).await;
+        let answer = verdicts(&functions.intake(), &json!({ "changes": changes })).await;
         assert_eq!(answer, (503, vec!["unavailable".to_owned(); 2]));
     }
 
@@ -130,7 +130,7 @@ mod intake {
             for (operation, method, name) in &cases {
                 let functions = registered(clients(1)).await;
                 functions.aws.fails(operation, fault);
-                let directory = functions.directory().await;
+                let directory = functions.directory();
                 let body = json!({ "operation": "DCM" }).to_string();
                 let answer = call(&directory, method.clone(), "itp-0", &body).await;
                 assert_eq!(answer.status, 503, "{method} with {operation} {fault:?}");
@@ -142,7 +142,7 @@ mod intake {
     #[tokio::test]
     async fn a_body_that_is_too_large_or_not_json_is_refused_before_anything_is_asked() {
         let functions = registered(clients(1)).await;
-        let intake = functions.intake().await;
+        let intake = functions.intake();
         let contract = Contract::read().unwrap();
         let longest = 256 * 1024;
         for (content_type, length, status) in [
@@ -163,7 +163,7 @@ mod intake {
     #[tokio::test]
     async fn a_hundred_changes_of_a_hundred_clients_are_a_hundred_reads_and_ten_sends() {
         let functions = registered(clients(100)).await;
-        let intake = functions.intake().await;
+        let intake = functions.intake();
         let changes: Vec<_> = clients(100).map(|client| payment(&functions, &client, "p-1")).collect();
         let answer = verdicts(&intake, &json!({ "changes": changes })).await;
         assert_eq!(answer, (202, vec!["accepted".to_owned(); 100]));
@@ -174,7 +174,7 @@ mod intake {
     #[tokio::test]
     async fn a_hundred_changes_of_one_client_are_one_read_and_ten_sends_in_its_group() {
         let functions = registered(clients(1)).await;
-        let intake = functions.intake().await;
+        let intake = functions.intake();
         let changes: Vec<_> =
             (0..100).map(|number| payment(&functions, "itp-0", &format!("p-{number}"))).collect();
         let answer = verdicts(&intake, &json!({ "changes": changes })).await;
@@ -225,7 +225,7 @@ mod dispatch {
 
         async fn with(functions: Functions, answers: &str) -> Self {
             let twin = functions.receiver(CLIENT, answers).await;
-            let dispatch = functions.dispatch(&functions.hands).await;
+            let dispatch = functions.dispatch(&functions.hands);
             // As `main` does, before the first message.
             dispatch.sender.prepare().await.ok();
             functions.aws.forget_calls();
@@ -355,7 +355,7 @@ mod dispatch {
 
         assert_eq!(bench.kept(&bench.message(Endpoint::PixPayment, "p-2")).await, NOTHING);
         assert_eq!(metrics.values(SECONDS), [0.0]);
-        let other = bench.functions.dispatch(hands).await;
+        let other = bench.functions.dispatch(hands);
         let again = bench.message(Endpoint::PixPayment, "p-3");
         assert_eq!(kept(&other, &[again.to_json()]).await, NOTHING);
         assert_eq!(metrics.values(SECONDS), [0.0]);
@@ -811,7 +811,7 @@ mod dispatch {
         assert_eq!(rows[0].text("interaction_id"), ledger.attempt(3, "interaction_id"));
         assert_eq!(rows[0].text("gave_up_at"), ledger.attempt(3, "ended_at"));
         assert_eq!(rows[0].text("expires_at"), (now.as_second() + 30 * 24 * 3600).to_string());
-        let sdk = bench.functions.aws.sdk_config().await;
+        let sdk = bench.functions.aws.sdk_config();
         let listed = UndeliveredRows::new(dynamodb(&sdk), LEDGER.to_owned()).of_hour(Hour::of(now)).await;
         let listed: Vec<_> = listed.unwrap().into_iter().map(Result::unwrap).collect();
         assert_eq!(listed.iter().map(|row| &row.message).collect::<Vec<_>>(), [&third]);
@@ -886,7 +886,7 @@ mod dispatch {
     async fn a_success_counts_although_another_process_has_given_the_attempt_up() {
         let bench = Bench::new("delay:1s:202,202").await;
         let message = bench.payment();
-        let later = bench.functions.dispatch(&bench.functions.hands.ahead(VISIBILITY)).await;
+        let later = bench.functions.dispatch(&bench.functions.hands.ahead(VISIBILITY));
         let (slow, ()) = tokio::join!(bench.kept(&message), async {
             bench.twin.wait_for(1, PATIENCE).await.unwrap();
             assert_eq!(kept(&later, &[message.to_json()]).await, NOTHING);
@@ -948,7 +948,7 @@ mod dispatch {
     async fn a_cancellation_waits_for_the_attempt_under_way() {
         let bench = Bench::new("delay:1s:503").await;
         let message = bench.payment();
-        let other = bench.functions.dispatch(&bench.functions.hands).await;
+        let other = bench.functions.dispatch(&bench.functions.hands);
         let (attempted, ()) = tokio::join!(bench.kept(&message), async {
             bench.twin.wait_for(1, PATIENCE).await.unwrap();
             bench.functions.remove(CLIENT).await;
@@ -969,7 +969,7 @@ mod dispatch {
     async fn of_two_processes_with_one_message_one_posts() {
         let bench = Bench::new("delay:500ms:202").await;
         let message = bench.payment();
-        let other = bench.functions.dispatch(&bench.functions.hands).await;
+        let other = bench.functions.dispatch(&bench.functions.hands);
         let bodies = [message.to_json()];
         let (one, two) = tokio::join!(bench.kept(&message), kept(&other, &bodies));
         assert_eq!([one, two].concat(), [0]);

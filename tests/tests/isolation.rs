@@ -121,7 +121,7 @@ impl Bench {
     }
 
     async fn environment(&self) -> Arc<Dispatch> {
-        let dispatch = self.functions.dispatch(&self.functions.hands).await;
+        let dispatch = self.functions.dispatch(&self.functions.hands);
         dispatch.sender.prepare().await.unwrap();
         dispatch
     }
@@ -507,7 +507,7 @@ async fn where_attempts_end_soon_a_larger_batch_is_worked_through() {
 async fn whatever_is_queued_is_in_the_group_of_its_receiver() {
     let bench = Bench::new().await;
     bench.host.refuses.store(true, Ordering::Relaxed);
-    let (intake, environment) = (bench.functions.intake().await, bench.environment().await);
+    let (intake, environment) = (bench.functions.intake(), bench.environment().await);
     bench.functions.aws.forget_calls();
     let posted: Vec<_> = (0..3)
         .map(|number| {

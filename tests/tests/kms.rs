@@ -44,7 +44,7 @@ impl Bench {
 
     async fn with(functions: Functions, answers: &str) -> Self {
         let twin = functions.receiver(CLIENT, answers).await;
-        let dispatch = functions.dispatch(&functions.hands).await;
+        let dispatch = functions.dispatch(&functions.hands);
         Self { functions, twin, dispatch }
     }
 

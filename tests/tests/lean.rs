@@ -25,7 +25,7 @@ impl Bench {
         let functions = Functions { ledger_writes, ..Functions::default() };
         functions.put_identity(&PKI.sender);
         let twin = functions.receiver(CLIENT, answers).await;
-        let dispatch = functions.dispatch(&functions.hands).await;
+        let dispatch = functions.dispatch(&functions.hands);
         dispatch.sender.prepare().await.unwrap();
         // The first notification notes the receiver's certificate and the first use of its registration.
         let first = functions.payment(CLIENT, "before").to_json();

@@ -86,7 +86,7 @@ async fn beside_the_simulation() -> BTreeSet<Use> {
     bench.pass(SignedDuration::from_hours(24));
     bench.review().await;
 
-    let intake = functions.intake().await;
+    let intake = functions.intake();
     let change = change(Endpoint::PixPayment, CLIENT, "payment", functions.hands.now());
     let posted = post(&intake, "application/json", &change.to_string()).await;
     assert_eq!(posted.status, 202, "{}", posted.text());
@@ -98,7 +98,7 @@ async fn beside_the_simulation() -> BTreeSet<Use> {
     let identity = json!({ "certificate_chain": PKI.sender.chain_pem, "kms_key_id": KEY });
     functions.put_identity_text(&identity.to_string());
     let _twin = functions.receiver("itp-kms", "202").await;
-    let dispatch = functions.dispatch(&functions.hands).await;
+    let dispatch = functions.dispatch(&functions.hands);
     let message = functions.payment("itp-kms", "signed");
     assert_eq!(kept(&dispatch, &[message.to_json()]).await, [0; 0]);
     functions.uses.seen()

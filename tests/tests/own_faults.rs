@@ -40,7 +40,7 @@ impl Bench {
 
     async fn with(functions: Functions) -> Self {
         let twin = functions.receiver(CLIENT, "202").await;
-        let dispatch = functions.dispatch(&functions.hands).await;
+        let dispatch = functions.dispatch(&functions.hands);
         functions.aws.forget_calls();
         Self { functions, twin, dispatch }
     }
@@ -242,7 +242,7 @@ async fn not_knowing_what_is_revoked_heals_when_the_directory_function_writes() 
     bench.functions.hands.advance(SignedDuration::from_hours(1));
     bench.is_kept(&message, "revocation_unavailable").await;
     bench.functions.aws.recovers();
-    directory::revocation::refresh(&bench.functions.refresher().await).await;
+    directory::revocation::refresh(&bench.functions.refresher()).await;
     bench.functions.hands.advance(SignedDuration::from_mins(1));
     bench.is_delivered(&message, "revocation_unavailable").await;
 }
@@ -257,7 +257,7 @@ async fn a_missing_authorisation_server_id_heals_when_it_is_configured() {
     bench.is_kept(&message, "missing_authorisation_server_id").await;
     // A setting is a deployment, and that is another environment.
     bench.functions.servers = Functions::default().servers;
-    bench.dispatch = bench.functions.dispatch(&bench.functions.hands).await;
+    bench.dispatch = bench.functions.dispatch(&bench.functions.hands);
     bench.is_delivered(&message, "missing_authorisation_server_id").await;
 }
 

@@ -95,7 +95,7 @@ impl Market {
 
     /// How intake takes a payment of each client.
     async fn taken(&self, resource: &str) -> Vec<String> {
-        let intake = self.bench.functions.intake().await;
+        let intake = self.bench.functions.intake();
         let changes: Vec<_> = self.clients.iter().map(|client| self.payment(client, resource)).collect();
         verdicts(&intake, &json!({ "changes": changes })).await.1
     }
@@ -132,7 +132,7 @@ async fn a_client_whose_organisation_withdraws_is_not_notified_until_it_is_activ
     let expected = ["no_receiver", "accepted", "accepted", "accepted", "accepted"];
     assert_eq!(market.taken("meanwhile").await, expected);
     // What was accepted before it withdrew goes nowhere either.
-    let dispatch = functions.dispatch(&functions.hands).await;
+    let dispatch = functions.dispatch(&functions.hands);
     assert_eq!(kept(&dispatch, &[waiting.to_json()]).await, [0; 0]);
     let row = functions.aws.ledger_row(waiting.notification.as_str()).unwrap();
     assert_eq!((row.text("status"), row.text("reason")), ("cancelled", "no_receiver"));
@@ -273,7 +273,7 @@ async fn what_is_no_list_suspends_nobody_and_the_last_good_list_stays() {
     let mut market = Market::new().await;
     // So that it is not the share that keeps them.
     market.bench.functions.most_suspended_percent = 100;
-    market.bench.directory = market.bench.functions.directory().await;
+    market.bench.directory = market.bench.functions.directory();
     market.set_organisation("itp-0", "Withdrawn");
     let list = |statuses: &[(&str, &str)]| {
         let entry = |(client, status): &(&str, &str)| json!({ "OrganisationId": StatementClaims::of(client).org_id, "Status": status });

@@ -724,7 +724,7 @@ mod keys {
         bench.pass(SignedDuration::from_hours(24 * 365));
         assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
         // Another process finds them too.
-        bench.directory = bench.functions.directory().await;
+        bench.directory = bench.functions.directory();
         assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
         assert_eq!(bench.twin.count("/"), 1);
         assert!(bench.kept(KEPT_KEYS).unwrap()["fetched_at"]["S"].is_string());
@@ -832,14 +832,14 @@ mod keys {
         let gone = twin.base_url();
         twin.stop().await;
         functions.environment = webhook::directory::Environment::local(&gone);
-        let without_keys = functions.directory().await;
+        let without_keys = functions.directory();
         let body = good(&bench).to_string();
         let answer = tests::aws::call(&without_keys, http::Method::PUT, CLIENT, &body).await;
         assert_eq!((answer.status, &answer.headers["retry-after"]), (503, &HeaderValue::from_static("5")));
 
         let mut bench = bench;
         bench.functions.environment = webhook::directory::Environment::local(&gone);
-        bench.directory = bench.functions.directory().await;
+        bench.directory = bench.functions.directory();
         bench.pass(SignedDuration::from_hours(24));
         assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
         assert_eq!(bench.refused(503, &forged(&bench, "none")).await.codes(), "");
@@ -945,7 +945,7 @@ mod tables {
         let now = || json!({ "called_at": bench.functions.hands.now().to_string() });
         let early = with(&bench.brings(&bench.statement()), now());
         bench.pass(seconds(10));
-        let directory = bench.functions.directory().await;
+        let directory = bench.functions.directory();
         assert_eq!(tests::aws::call(&directory, http::Method::DELETE, CLIENT, "").await.status, 204);
         bench.pass(seconds(10));
         assert_eq!(bench.put(CLIENT, &early).await.status, 409);

@@ -46,9 +46,9 @@ impl Bench {
         let functions = Functions::default();
         functions.put_identity(&PKI.sender);
         let twin = functions.receiver(CLIENT, answers).await;
-        let dispatch = functions.dispatch(&functions.hands).await;
+        let dispatch = functions.dispatch(&functions.hands);
         dispatch.sender.prepare().await.ok();
-        let target = target(&functions.aws.sdk_config().await);
+        let target = target(&functions.aws.sdk_config());
         let (asked, stop) = Stop::channel();
         Self { functions, twin, dispatch, target, stop, asked }
     }
@@ -143,7 +143,7 @@ async fn a_replay_is_a_notification_of_its_own_with_the_same_body_and_is_sent_on
     let shown = reader.notification(&replay).await.unwrap().unwrap();
     assert_eq!(shown.status, "delivered");
     assert_eq!(shown.replay_of.as_deref(), Some(original.notification.as_str()));
-    let answer = asked(&bench.functions.intake().await, replay.as_str()).await;
+    let answer = asked(&bench.functions.intake(), replay.as_str()).await;
     Contract::read().unwrap().check("get", "/v1/notifications/{notificationId}", &answer).unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&answer.body).unwrap(), serde_json::to_value(&shown).unwrap());
     let same = reader.attempt(shown.attempts[0].interaction_id.parse().unwrap()).await.unwrap();
@@ -433,7 +433,7 @@ async fn who_asks_to_stop_finds_the_queue_as_it_was() {
 #[tokio::test]
 async fn who_asks_for_a_notification_that_is_not_there_is_told_why() {
     let bench = Bench::new("202").await;
-    let (intake, contract) = (bench.functions.intake().await, Contract::read().unwrap());
+    let (intake, contract) = (bench.functions.intake(), Contract::read().unwrap());
     let unknown = bench.payment("p-1").notification.to_string();
     let (short, capital) = (unknown.replacen(char::is_alphanumeric, "", 1), unknown.to_uppercase());
     for (id, status) in [(unknown.as_str(), 404), (&*short, 400), (&capital, 400), ("", 400), ("a/b", 400)] {

@@ -39,7 +39,7 @@ impl Bench {
 
     async fn noted() -> Option<Self> {
         let bench = Self::start().await?;
-        let store = bench.functions.revocation_store().await;
+        let store = bench.functions.revocation_store();
         store.note(&bench.chain(), bench.functions.hands.now()).await.unwrap();
         Some(bench)
     }
@@ -51,15 +51,8 @@ impl Bench {
     /// Refreshes as the schedule does, and returns what is known then.
     async fn refresh(&self) -> Index {
         self.functions.hands.advance(LATER);
-        directory::revocation::refresh(&self.functions.refresher().await).await;
-        self.functions
-            .revocation_store()
-            .await
-            .index()
-            .await
-            .unwrap()
-            .map(|(index, _)| index)
-            .unwrap_or_default()
+        directory::revocation::refresh(&self.functions.refresher()).await;
+        self.functions.revocation_store().index().await.unwrap().map(|(index, _)| index).unwrap_or_default()
     }
 
     fn status(&self, index: &Index) -> Option<OcspStatus> {
@@ -85,7 +78,7 @@ async fn list_and_status_of_a_certificate_in_use_are_kept_and_renewed() {
     assert_eq!(bench.status(&first), Some(OcspStatus::Good));
     assert_eq!(bench.findings(), 0);
     let (row, entry) = first.crls.first_key_value().unwrap();
-    let store = bench.functions.revocation_store().await;
+    let store = bench.functions.revocation_store();
     assert!(store.crl(row, entry).await.unwrap().is_some());
 
     // The list is the same: it is not sent again, and counts as fetched now.
@@ -169,7 +162,7 @@ async fn an_answer_that_cannot_be_believed_leaves_the_last_status_in_place() {
 #[tokio::test]
 async fn a_list_over_several_rows_comes_back_whole() {
     let functions = Functions::default();
-    let (store, now) = (functions.revocation_store().await, functions.hands.now());
+    let (store, now) = (functions.revocation_store(), functions.hands.now());
     let long: Vec<u8> = (0..CRL_LIMIT).map(|byte| u8::try_from(byte % 251).unwrap()).collect();
     let parts = store.put_crl("crl#1", &long, now).await.unwrap();
     assert!(parts > 10);
@@ -215,7 +208,7 @@ async fn with_receiver(bench: &Bench) -> (Twin, Arc<Dispatch>) {
     };
     let twin = Twin::start(settings).await.unwrap();
     bench.functions.register("itp-1", &twin.base_uri()).await;
-    let dispatch = bench.functions.dispatch(&bench.functions.hands).await;
+    let dispatch = bench.functions.dispatch(&bench.functions.hands);
     dispatch.sender.prepare().await.unwrap();
     (twin, dispatch)
 }
@@ -237,14 +230,14 @@ async fn a_receiver_is_noted_then_checked_by_its_list_then_refused_once_it_is_re
     assert_eq!(index.chains.len(), 1, "dispatch noted the chain");
 
     // Another environment starts with what is known.
-    let second = bench.functions.dispatch(&bench.functions.hands).await;
+    let second = bench.functions.dispatch(&bench.functions.hands);
     assert_eq!(outcome(&bench, &second, "p-2").await, "delivered");
     assert_eq!(fallbacks(), 1, "the list is current");
 
     bench.authority.revoke(RECEIVER).unwrap();
     bench.authority.list(WEEK).unwrap();
     bench.refresh().await;
-    let third = bench.functions.dispatch(&bench.functions.hands).await;
+    let third = bench.functions.dispatch(&bench.functions.hands);
     assert_eq!(outcome(&bench, &third, "p-3").await, "revoked");
     // The one that was warm learns it beside the first message that finds it time to look again.
     idle().await;
@@ -265,7 +258,7 @@ async fn ocsp_stands_in_for_a_list_that_cannot_be_had() {
     for _ in 0..20 {
         bench.refresh().await;
     }
-    let second = bench.functions.dispatch(&bench.functions.hands).await;
+    let second = bench.functions.dispatch(&bench.functions.hands);
     assert_eq!(outcome(&bench, &second, "p-2").await, "delivered");
     assert_eq!(bench.functions.metrics.values("RevocationFallbacks").len(), 2);
 
@@ -273,10 +266,10 @@ async fn ocsp_stands_in_for_a_list_that_cannot_be_had() {
     for _ in 0..12 {
         bench.refresh().await;
     }
-    let third = bench.functions.dispatch(&bench.functions.hands).await;
+    let third = bench.functions.dispatch(&bench.functions.hands);
     assert_eq!(outcome(&bench, &third, "p-3").await, "delivered", "an hour is within the window");
     bench.refresh().await;
-    let fourth = bench.functions.dispatch(&bench.functions.hands).await;
+    let fourth = bench.functions.dispatch(&bench.functions.hands);
     assert_eq!(outcome(&bench, &fourth, "p-4").await, "revocation_unknown");
 }
 
@@ -307,11 +300,11 @@ async fn a_directory_function_that_stands_still_costs_no_attempt() {
     bench.refresh().await;
     // Nothing writes the index any more, though the table answers: environments that look at it, old and new, wait for it.
     bench.functions.hands.advance(SignedDuration::from_mins(58));
-    let fresh = bench.functions.dispatch(&bench.functions.hands).await;
+    let fresh = bench.functions.dispatch(&bench.functions.hands);
     assert_eq!(outcome(&bench, &fresh, "p-2").await, "delivered");
     bench.functions.hands.advance(SignedDuration::from_mins(3));
     idle().await;
-    for dispatch in [&dispatch, &fresh, &bench.functions.dispatch(&bench.functions.hands).await] {
+    for dispatch in [&dispatch, &fresh, &bench.functions.dispatch(&bench.functions.hands)] {
         assert_eq!(outcome(&bench, dispatch, "p-3").await, "kept");
     }
     assert_eq!(twin.count(), 2);
@@ -322,7 +315,7 @@ async fn a_directory_function_that_stands_still_costs_no_attempt() {
 #[tokio::test]
 async fn rows_that_cannot_be_read_cost_their_own_chain_alone() {
     let Some(bench) = Bench::noted().await else { return };
-    let sdk = bench.functions.aws.sdk_config().await;
+    let sdk = bench.functions.aws.sdk_config();
     let client = webhook::aws::dynamodb(&sdk);
     let broken = |name: &str| {
         use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
@@ -339,7 +332,7 @@ async fn rows_that_cannot_be_read_cost_their_own_chain_alone() {
     assert_eq!(index.chains.len(), 1);
 
     // It is mended by whoever meets the chain.
-    let (store, now) = (bench.functions.revocation_store().await, bench.functions.hands.now());
+    let (store, now) = (bench.functions.revocation_store(), bench.functions.hands.now());
     assert_eq!(store.note(&other, now).await.unwrap(), now);
     assert_eq!(bench.refresh().await.chains.len(), 2);
 }
@@ -356,7 +349,7 @@ async fn an_environment_that_could_not_read_yet_refuses_nobody() {
     }
     let of_directory = |input: &serde_json::Value| input["TableName"] == "directory";
     bench.functions.aws.fails_where("GetItem", of_directory, Fault::DENIED);
-    let fresh = bench.functions.dispatch(&bench.functions.hands).await;
+    let fresh = bench.functions.dispatch(&bench.functions.hands);
     for payment in ["p-2", "p-3"] {
         assert_eq!(outcome(&bench, &fresh, payment).await, "delivered");
         // The chain's row has answered, and the next exchange shakes hands.
@@ -377,7 +370,7 @@ async fn an_environment_that_could_not_read_yet_refuses_nobody() {
     for _ in 0..20 {
         bench.refresh().await;
     }
-    let fresh = bench.functions.dispatch(&bench.functions.hands).await;
+    let fresh = bench.functions.dispatch(&bench.functions.hands);
     for payment in ["p-5", "p-6"] {
         assert_eq!(outcome(&bench, &fresh, payment).await, "delivered");
         idle().await;
@@ -387,7 +380,7 @@ async fn an_environment_that_could_not_read_yet_refuses_nobody() {
 #[tokio::test]
 async fn a_responder_that_hangs_keeps_no_list_waiting_and_a_list_that_hangs_no_status() {
     let Some(bench) = Bench::noted().await else { return };
-    let store = bench.functions.revocation_store().await;
+    let store = bench.functions.revocation_store();
     for name in ["a", "b", "c", "d", "e", "f"].map(|name| format!("other-{name}")) {
         bench.authority.receiver(&name).unwrap();
         let chain = bench.authority.chain(&name).unwrap();
@@ -396,8 +389,8 @@ async fn a_responder_that_hangs_keeps_no_list_waiting_and_a_list_that_hangs_no_s
     let refresh = async || {
         bench.functions.hands.advance(LATER);
         let budget = std::time::Duration::from_secs(2);
-        directory::revocation::refresh(&Refresher { budget, ..bench.functions.refresher().await }).await;
-        bench.functions.revocation_store().await.index().await.unwrap().unwrap().0
+        directory::revocation::refresh(&Refresher { budget, ..bench.functions.refresher() }).await;
+        bench.functions.revocation_store().index().await.unwrap().unwrap().0
     };
     bench.authority.answers(Answer::Openssl, Answer::Never);
     for _ in 0..2 {
@@ -416,7 +409,7 @@ async fn a_responder_that_hangs_keeps_no_list_waiting_and_a_list_that_hangs_no_s
 #[tokio::test]
 async fn a_chain_with_another_intermediate_has_its_lists_asked_for_and_is_no_newer() {
     let Some(bench) = Bench::noted().await else { return };
-    let (store, first) = (bench.functions.revocation_store().await, bench.functions.hands.now());
+    let (store, first) = (bench.functions.revocation_store(), bench.functions.hands.now());
     let index = bench.refresh().await;
     let name = bench.chain().fingerprint();
     assert_eq!(index.chains[&name].lists, bench.chain().lists());

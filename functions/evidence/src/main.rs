@@ -7,7 +7,7 @@ use aws_config::timeout::TimeoutConfig;
 use evidence::{Archive, BUDGET, Evidence, Firehose, Sealer};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
-use webhook::aws::sdk_config;
+use webhook::aws::{connector, sdk_config};
 use webhook::config::{Settings, environment};
 use webhook::edge::Clock;
 use webhook::telemetry::Chain;

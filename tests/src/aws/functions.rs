@@ -189,7 +189,7 @@ impl Functions {
         let decided = target(StatementUris::NotPresented, request.webhook_uris.as_deref(), POLICY);
         let decided = decided.expect("a base URI");
         let registration = Registration::new(client_id(client), request, decided, None, self.hands.now());
-        let receivers = self.receivers(&self.hands).await;
+        let receivers = self.receivers(&self.hands);
         let stored = receivers.put(&registration, None).await.expect("the stand-in stores it");
         assert!(stored, "a client is registered once");
     }
@@ -219,7 +219,7 @@ impl Functions {
     /// Registers a client with the software of a statement.
     pub async fn register_software(&self, client: &str, base_uri: &str, software: Software) {
         self.register(client, base_uri).await;
-        let receivers = self.receivers(&self.hands).await;
+        let receivers = self.receivers(&self.hands);
         let before = self.registration(client).await.expect("it is registered");
         let origin =
             Origin { operation: Operation::Dcr, called_at: before.registered_at, software: Some(software) };
@@ -229,7 +229,7 @@ impl Functions {
 
     /// Has a client notified at another place.
     pub async fn moves(&self, client: &str, base_uri: &str) {
-        let receivers = self.receivers(&self.hands).await;
+        let receivers = self.receivers(&self.hands);
         let before = self.registration(client).await.expect("it is registered");
         let (base_uri, revision) = (Some(base_uri.to_owned()), before.revision + 1);
         let after = Registration { base_uri, revision, ..before.clone() };
@@ -238,18 +238,18 @@ impl Functions {
 
     /// Reads a client's registration.
     pub async fn registration(&self, client: &str) -> Option<Registration> {
-        let receivers = self.receivers(&self.hands).await;
+        let receivers = self.receivers(&self.hands);
         receivers.registration(&client_id(client)).await.expect("the stand-in reads it")
     }
 
     /// Removes a client as the directory function does.
     pub async fn remove(&self, client: &str) {
-        let receivers = self.receivers(&self.hands).await;
+        let receivers = self.receivers(&self.hands);
         receivers.delete(&client_id(client)).await.expect("the stand-in deletes it");
     }
 
     /// Starts intake.
-    pub async fn intake(&self) -> Intake {
+    pub fn intake(&self) -> Intake {
         let meter = Meter::default();
         let sdk = Aws::sdk_config_over(metered(self.network_of("intake"), &meter));
         Intake {
@@ -263,7 +263,7 @@ impl Functions {
     }
 
     /// Starts directory.
-    pub async fn directory(&self) -> Directory {
+    pub fn directory(&self) -> Directory {
         let sdk = self.sdk_config_of("directory");
         let (clock, environment) = (self.hands.clock(), self.environment.clone());
         let table = DirectoryTable::new(dynamodb(&sdk), DIRECTORY.to_owned());
@@ -291,7 +291,7 @@ impl Functions {
         };
         let metrics = self.metrics.writer("directory");
         let keys = DirectoryKeys { table, fetcher, environment, metrics, clock: clock.clone() };
-        let revocation = self.refresher().await;
+        let revocation = self.refresher();
         Directory {
             receivers: receivers_of(&sdk, &self.hands),
             keys,
@@ -303,7 +303,7 @@ impl Functions {
     }
 
     /// Starts what keeps revocation lists and statuses.
-    pub async fn refresher(&self) -> Refresher {
+    pub fn refresher(&self) -> Refresher {
         Refresher {
             store: revocation_store_of(&self.sdk_config_of("directory")),
             fetcher: Arc::new(Fetcher::new(POLICY, |client| client).expect("a fetcher")),
@@ -315,19 +315,19 @@ impl Functions {
     }
 
     /// What is known of revocation, as it is kept.
-    pub async fn revocation_store(&self) -> RevocationStore {
-        revocation_store_of(&self.aws.sdk_config().await)
+    pub fn revocation_store(&self) -> RevocationStore {
+        revocation_store_of(&self.aws.sdk_config())
     }
 
     /// What dispatch knows of revocation, in an environment of its own that has this clock. Nothing is read yet.
-    pub async fn revocation(&self, hands: &Hands, window: SignedDuration) -> Arc<Revocation> {
+    pub fn revocation(&self, hands: &Hands, window: SignedDuration) -> Arc<Revocation> {
         let metrics = self.metrics.writer("dispatch");
         let store = revocation_store_of(&self.sdk_config_of("dispatch"));
         Arc::new(Revocation::new(store, window, hands.clock(), metrics))
     }
 
     /// Starts dispatch, in an environment of its own that has this clock. Its identity is not loaded yet.
-    pub async fn dispatch(&self, hands: &Hands) -> Arc<Dispatch> {
+    pub fn dispatch(&self, hands: &Hands) -> Arc<Dispatch> {
         let meter = Meter::default();
         let network = metered(self.network_of("dispatch"), &meter);
         let sdk = Aws::sdk_config_over(network.clone());
@@ -368,8 +368,8 @@ impl Functions {
         })
     }
 
-    async fn receivers(&self, hands: &Hands) -> Receivers {
-        receivers_of(&self.aws.sdk_config().await, hands)
+    fn receivers(&self, hands: &Hands) -> Receivers {
+        receivers_of(&self.aws.sdk_config(), hands)
     }
 
     /// What a function's clients are made of.

@@ -157,7 +157,7 @@ impl Held {
 
 impl Aws {
     /// Returns what clients are made of: the configuration of the functions, with this stand-in for a network.
-    pub async fn sdk_config(&self) -> SdkConfig {
+    pub fn sdk_config(&self) -> SdkConfig {
         Self::sdk_config_over(self.clone())
     }
 

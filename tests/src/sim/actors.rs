@@ -64,7 +64,7 @@ impl Api {
                 "the bank posts {}",
                 open.iter().map(|change| change.resource.as_str()).collect::<Vec<_>>().join(" ")
             ));
-            let environment = self.intake().await;
+            let environment = self.intake();
             let (seam, function) = (environment.seam.clone(), Arc::clone(&environment.function));
             let answer =
                 self.answered(&environment, async move { post(&function, "application/json", &body).await });
@@ -103,7 +103,7 @@ impl Api {
                 world.facts().registered.push(Registered { client, base_uri, from, until: None });
             }
             loop {
-                let environment = self.directory().await;
+                let environment = self.directory();
                 let (seam, function) = (environment.seam.clone(), Arc::clone(&environment.function));
                 let (method, body) = self.request(client, what);
                 let called = name.clone();
@@ -170,20 +170,20 @@ impl Api {
         }
     }
 
-    async fn intake(&self) -> Housed<Intake> {
+    fn intake(&self) -> Housed<Intake> {
         if let Some(warm) = self.with(|state| state.intake.pop()) {
             return warm;
         }
         let number = self.next();
-        self.0.place.intake(number).await
+        self.0.place.intake(number)
     }
 
-    async fn directory(&self) -> Housed<Directory> {
+    fn directory(&self) -> Housed<Directory> {
         if let Some(warm) = self.with(|state| state.directory.pop()) {
             return warm;
         }
         let number = self.next();
-        self.0.place.directory(number).await
+        self.0.place.directory(number)
     }
 
     fn next(&self) -> u64 {

@@ -77,7 +77,7 @@ impl TimeSource for Time {
 }
 
 impl Clients {
-    async fn new(seam: &Seam, clock: &Clock) -> Self {
+    fn new(seam: &Seam, clock: &Clock) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let sdk: SdkConfig = Aws::sdk_config_over(seam.clone());
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -115,7 +115,7 @@ impl Place {
             json!({ "certificate_chain": pki.sender.chain_pem, "private_key": pki.sender.key_pem });
         self.world.aws().put_secret(IDENTITY, &identity.to_string());
         self.world.aws().put_secret(TRUST, pki.receiver_authority.root_pem());
-        let sdk = self.world.aws().sdk_config().await;
+        let sdk = self.world.aws().sdk_config();
         let table = DirectoryTable::new(aws_sdk_dynamodb::Client::new(&sdk), DIRECTORY.to_owned());
         let now = World::instant(self.world.now());
         let bytes = self.signer().jwks().to_string().into_bytes();
@@ -148,9 +148,9 @@ impl Place {
         Receivers::new(clients.dynamodb.clone(), RECEIVERS.to_owned(), AddressPolicy::Public, clock)
     }
 
-    pub(super) async fn intake(&self, number: u64) -> Housed<Intake> {
+    pub(super) fn intake(&self, number: u64) -> Housed<Intake> {
         let (seam, clock) = self.seam("intake", number);
-        let clients = Clients::new(&seam, &clock).await;
+        let clients = Clients::new(&seam, &clock);
         let function = Intake {
             receivers: self.receivers(&clients, &clock),
             ledger: LedgerReader::new(clients.dynamodb.clone(), LEDGER.to_owned()),
@@ -162,9 +162,9 @@ impl Place {
         Housed { seam, function: Arc::new(function) }
     }
 
-    pub(super) async fn dispatch(&self, number: u64) -> Housed<Dispatch> {
+    pub(super) fn dispatch(&self, number: u64) -> Housed<Dispatch> {
         let (seam, clock) = self.seam("dispatch", number);
-        let clients = Clients::new(&seam, &clock).await;
+        let clients = Clients::new(&seam, &clock);
         let servers = SERVER.parse().expect("a server");
         let directory = DirectoryTable::new(clients.dynamodb.clone(), DIRECTORY.to_owned());
         let window = SignedDuration::from_hours(24);
@@ -202,9 +202,9 @@ impl Place {
         Housed { seam, function: Arc::new(function) }
     }
 
-    pub(super) async fn directory(&self, number: u64) -> Housed<Directory> {
+    pub(super) fn directory(&self, number: u64) -> Housed<Directory> {
         let (seam, clock) = self.seam("directory", number);
-        let clients = Clients::new(&seam, &clock).await;
+        let clients = Clients::new(&seam, &clock);
         let table = DirectoryTable::new(clients.dynamodb.clone(), DIRECTORY.to_owned());
         // Nobody listens there: the schedule, which would ask, does not run.
         let environment = Environment::local("http://127.0.0.1:9");

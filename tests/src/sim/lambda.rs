@@ -193,7 +193,7 @@ impl Lambda {
             (state.made, state.dice.millis(20, 120))
         };
         sleep(wait).await;
-        let environment = self.0.place.dispatch(number).await;
+        let environment = self.0.place.dispatch(number);
         if environment.function.sender.prepare().await.is_err() {
             self.0.place.world.note("an environment starts without identity");
         }

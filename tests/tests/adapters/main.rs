@@ -99,7 +99,7 @@ async fn the_model_does_what_the_adapters_expect() {
     aws.set_up(NOTIFICATIONS, QueueSettings { redrive, ..QueueSettings::default() });
     aws.put_secret("secret", SECRET);
     let place = Place {
-        sdk: aws.sdk_config().await,
+        sdk: aws.sdk_config(),
         notifications: NOTIFICATIONS.to_owned(),
         undelivered: UNDELIVERED.to_owned(),
         ledger: LEDGER.to_owned(),

@@ -58,7 +58,7 @@ impl Play {
         let written = Written::default();
         let writer = written.clone();
         let log = set_default(json_lines(LevelFilter::INFO, move || writer.clone()));
-        let (intake, dispatch) = (functions.intake().await, functions.dispatch(&functions.hands).await);
+        let (intake, dispatch) = (functions.intake(), functions.dispatch(&functions.hands));
         Self { functions, intake, dispatch, twins, written, measured: 0, _log: log }
     }
 

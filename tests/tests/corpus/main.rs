@@ -63,7 +63,7 @@ fn run(test: impl Future<Output = Result<(), String>>) -> Result<(), String> {
 /// Plays one row and says all that is wrong.
 async fn play(row: &Row) -> Result<(), String> {
     let log = Log::default();
-    let sender = Sender::new(network(row.names.clone(), row.servers.clone(), &log)).await;
+    let sender = Sender::new(network(row.names.clone(), row.servers.clone(), &log));
     let started = Instant::now();
     let (outcome, _) = sender.post(row.host).await;
     let took = started.elapsed();
@@ -99,7 +99,7 @@ async fn play(row: &Row) -> Result<(), String> {
 async fn freeze() -> Result<(), String> {
     let log = Log::default();
     let twice = Server::Tls(Offer::default(), [(); 3].map(|()| [Step::Read, send(DELIVERS)]).concat());
-    let sender = Sender::new(network(Names::Are(vec![vec![PUBLIC]]), vec![twice], &log)).await;
+    let sender = Sender::new(network(Names::Are(vec![vec![PUBLIC]]), vec![twice], &log));
     let mut opened = Vec::new();
     for asleep in [0, 2, 5, -10] {
         sender.functions.hands.advance(SignedDuration::from_secs(asleep));
@@ -124,7 +124,7 @@ async fn kept() -> Result<(), String> {
         let first = vec![Step::Read, send(DELIVERS)];
         let servers = [[first.clone(), steps.clone()].concat(), first]
             .map(|steps| Server::Tls(Offer::default(), steps));
-        let sender = Sender::new(network(Names::Are(vec![vec![PUBLIC]]), servers.to_vec(), &log)).await;
+        let sender = Sender::new(network(Names::Are(vec![vec![PUBLIC]]), servers.to_vec(), &log));
         let mut codes = Vec::new();
         for _ in 0..2 {
             codes.push(sender.post(HOST).await.0.code());
@@ -152,9 +152,9 @@ struct Sender {
 }
 
 impl Sender {
-    async fn new(network: webhook::peer::Network) -> Self {
+    fn new(network: webhook::peer::Network) -> Self {
         let functions = Functions::default();
-        let revocation = functions.revocation(&functions.hands, SignedDuration::from_hours(1)).await;
+        let revocation = functions.revocation(&functions.hands, SignedDuration::from_hours(1));
         let client = Client::new(&pki::identity(), &pki::anchors(), network, &revocation).unwrap();
         Self { functions, client }
     }

@@ -150,7 +150,7 @@ async fn trouble() -> Vec<Value> {
     bench.review().await;
     bench.functions.environment = Environment::local("http://127.0.0.1:9");
     bench.functions.hands.advance(SignedDuration::from_hours(27));
-    review(&bench.functions.directory().await).await;
+    review(&bench.functions.directory()).await;
     lines.extend(bench.functions.metrics.lines());
     lines
 }

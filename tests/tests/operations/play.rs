@@ -25,7 +25,7 @@ impl Play {
         let functions = Functions::default();
         functions.put_identity(&PKI.sender);
         let twin = functions.receiver(CLIENT, answers).await;
-        let dispatch = functions.dispatch(&functions.hands).await;
+        let dispatch = functions.dispatch(&functions.hands);
         Self { functions, twin, dispatch }
     }
 

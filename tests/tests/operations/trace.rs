@@ -27,7 +27,7 @@ async fn post(play: &Play, trace: Option<&str>) {
         .header("content-type", "application/json")
         .body(Body::from(json!({ "changes": [change] }).to_string()))
         .unwrap();
-    let answer = play.functions.intake().await.handle(request.with_lambda_context(context)).await;
+    let answer = play.functions.intake().handle(request.with_lambda_context(context)).await;
     assert_eq!(answer.status(), 202);
 }
 

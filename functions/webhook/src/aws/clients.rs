@@ -21,6 +21,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) const TRY_TIMEOUT: Duration = Duration::from_secs(1);
 /// A whole call with its tries. The timeouts of the functions in `template.yaml` are sums of it.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(3);
+/// What is left of it after one try.
+pub(super) const AFTER_ONE_TRY: Duration = Duration::from_secs(2);
 
 /// Makes what sends the requests of all clients. It reads the certificates of the system's authorities.
 pub fn connector() -> SharedHttpConnector {

@@ -27,7 +27,7 @@ use crate::edge::Clock;
 const HEADERS: Headers<'_> =
     Headers { content_type: "application/x-amz-json-1.0", target: "DynamoDB_20120810.UpdateItem" };
 /// Credentials that end are asked for anew this long before.
-const BEFORE_EXPIRY: Duration = Duration::from_secs(60);
+const BEFORE_EXPIRY: Duration = Duration::from_mins(1);
 
 /// Makes writes directly.
 #[derive(Debug)]
@@ -76,12 +76,12 @@ impl Direct {
         let mut request = HttpRequest::new(SdkBody::empty());
         let mut signer = self.signer.lock().unwrap_or_else(PoisonError::into_inner);
         let signer = signer.as_mut()?;
-        let signed = signer.sign(&HEADERS, body.as_bytes(), now);
+        let added = signer.sign(&HEADERS, body.as_bytes(), now);
         let headers = request.headers_mut();
         headers.insert("content-type", HEADERS.content_type);
         headers.insert("x-amz-target", HEADERS.target);
-        headers.insert("x-amz-date", signed.date);
-        headers.insert("authorization", signed.authorization);
+        headers.insert("x-amz-date", added.date);
+        headers.insert("authorization", added.authorization);
         if let Some(token) = signer.credentials().session_token() {
             headers.insert("x-amz-security-token", token.to_owned());
         }

@@ -24,7 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 use super::cause::cause;
-use super::clients::{CALL_TIMEOUT, TRY_TIMEOUT};
+use super::clients::AFTER_ONE_TRY;
 use super::direct::Direct;
 use super::undelivered::UndeliveredRows;
 use crate::delivery::{AttemptMessage, AttemptNumber, Failure, LEASE, Progress, Status};
@@ -343,13 +343,13 @@ impl Ledger {
         }
     }
 
-    /// Makes a write, within [`CALL_TIMEOUT`]: directly, and by the SDK where that is not known to have done it.
+    /// Makes a write, within [`CALL_TIMEOUT`](super::CALL_TIMEOUT): directly, and by the SDK where that is not known to have done it.
     async fn write(&self, update: UpdateItemFluentBuilder) -> Result<(), UpdateItemError> {
         let sent = match &self.direct {
             None => update.send().await,
             Some(direct) if direct.update(update.as_input()).await => return Ok(()),
             Some(_) => {
-                let rest = TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT - TRY_TIMEOUT).build();
+                let rest = TimeoutConfig::builder().operation_timeout(AFTER_ONE_TRY).build();
                 let config = Config::builder().timeout_config(rest);
                 update.customize().config_override(config).send().await
             }

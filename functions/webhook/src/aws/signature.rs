@@ -145,9 +145,9 @@ mod tests {
                 ("2026-11-23T00:00:00Z", "ção"),
             ] {
                 let now: Timestamp = now.parse().unwrap();
-                let signed = signer.sign(&HEADERS, body.as_bytes(), now);
+                let ours = signer.sign(&HEADERS, body.as_bytes(), now);
 
-                assert_eq!(signed, of_the_sdk(credentials.clone(), body.as_bytes(), now));
+                assert_eq!(ours, of_the_sdk(credentials.clone(), body.as_bytes(), now));
             }
         }
     }

@@ -150,7 +150,7 @@ async fn with_list(
     window: SignedDuration,
 ) -> Result<(Value, usize), String> {
     let functions = Functions::default();
-    let (store, now) = (functions.revocation_store().await, functions.hands.now());
+    let (store, now) = (functions.revocation_store(), functions.hands.now());
     let list = pki().revocation_list(revoked, now);
     let row = format!("crl#{}", sha256_hex(LIST_URL.as_bytes()));
     let parts = store.put_crl(&row, &list, now - age).await.map_err(|error| error.to_string())?;
@@ -168,7 +168,7 @@ async fn with_list(
     };
     let index = Index { crls: [(row, entry)].into(), ..Index::default() };
     store.put_index(&index, now).await.map_err(|error| error.to_string())?;
-    let revocation = functions.revocation(&functions.hands, window).await;
+    let revocation = functions.revocation(&functions.hands, window);
     revocation.ready().await.map_err(|error| error.to_string())?;
     let server = Server::start(Offer::default()).await?;
     let (exchange, id) = post(&client_with(&revocation)?, server.address).await?;
