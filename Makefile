@@ -4,7 +4,7 @@
 CARGO_TARGET_DIR ?= target
 ARAUTO = $(CARGO_TARGET_DIR)/debug/arauto
 
-.PHONY: help demo up down test sim sim-flood corpus fuzz test-tools check-tools check advisories fmt outcomes capacity cost dashboard lint-infra deploy-check reproducible sbom bench-isolation clean
+.PHONY: help demo up down test sim sim-flood corpus fuzz test-tools check-tools check advisories fmt outcomes capacity cost dashboard lint-infra deploy-check reproducible sbom bench bench-publish bench-isolation clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -103,6 +103,15 @@ reproducible: ## Build a function twice from this commit, in two folders, and co
 
 sbom: ## Write the bill of materials of each function to .arauto/sbom, in CycloneDX
 	infra/sbom
+
+# What `bench --help` names: BENCH="--short", for example.
+BENCH ?=
+bench: ## Measure time, memory and requests of a notification beside their floors (builds release binaries: many minutes; measures for five)
+	cargo build --locked --release -p dispatch -p intake -p directory -p evidence -p floor
+	cargo run --locked --profile sim -p bench -- --functions $(CARGO_TARGET_DIR)/release --floor $(CARGO_TARGET_DIR)/release/floor $(BENCH)
+
+bench-publish: ## The same, and write docs/benchmarks.md with its figures and its picture
+	$(MAKE) bench BENCH="--publish docs"
 
 bench-isolation: ## Measure what one receiver that hangs costs the others, on real sockets (optimised; builds for minutes)
 	cargo run --locked --profile sim -p tests --example isolation
