@@ -19,6 +19,8 @@ use crate::config::{SettingError, Settings};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// One try of a call. The services used here answer in milliseconds.
 pub(super) const TRY_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often a call is tried.
+pub(super) const TRIES: u32 = 3;
 /// A whole call with its tries. The timeouts of the functions in `template.yaml` are sums of it.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(3);
 /// What is left of it after one try.
@@ -53,7 +55,7 @@ pub fn sdk_config(
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
         .http_client(http_client_fn(move |_, _| connector.clone()))
         .timeout_config(timeouts)
-        .retry_config(RetryConfig::standard().with_max_attempts(3))
+        .retry_config(RetryConfig::standard().with_max_attempts(TRIES))
         .use_fips(settings.parsed_or("AWS_USE_FIPS_ENDPOINT", false)?)
         .use_dual_stack(settings.parsed_or("AWS_USE_DUALSTACK_ENDPOINT", false)?);
     config.set_endpoint_url(settings.optional("AWS_ENDPOINT_URL"));

@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::error::{BoxError, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -24,7 +25,7 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 use super::cause::cause;
-use super::clients::AFTER_ONE_TRY;
+use super::clients::{AFTER_ONE_TRY, TRIES};
 use super::direct::Direct;
 use super::undelivered::UndeliveredRows;
 use crate::delivery::{AttemptMessage, AttemptNumber, Failure, LEASE, Progress, Status};
@@ -349,8 +350,10 @@ impl Ledger {
             None => update.send().await,
             Some(direct) if direct.update(update.as_input()).await => return Ok(()),
             Some(_) => {
+                // What is left of the time and of the tries of a call.
                 let rest = TimeoutConfig::builder().operation_timeout(AFTER_ONE_TRY).build();
-                let config = Config::builder().timeout_config(rest);
+                let tries = RetryConfig::standard().with_max_attempts(TRIES - 1);
+                let config = Config::builder().timeout_config(rest).retry_config(tries);
                 update.customize().config_override(config).send().await
             }
         };
