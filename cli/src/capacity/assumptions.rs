@@ -21,7 +21,7 @@ pub struct Assumption {
 /// Who says so.
 #[derive(Clone, Copy, Debug)]
 pub enum Source {
-    /// A page of AWS, read on [`CHECKED`].
+    /// A page of AWS, read on `CHECKED`.
     Aws(&'static str, &'static str),
     /// This project: where it stands, and so is no assumption.
     Here(&'static str),
