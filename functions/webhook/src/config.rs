@@ -21,7 +21,7 @@ impl<'a> Settings<'a> {
 
     /// Returns a setting that must be there.
     pub fn required(&self, name: &'static str) -> Result<String, SettingError> {
-        self.text(name).ok_or(SettingError::Missing { name })
+        self.optional(name).ok_or(SettingError::Missing { name })
     }
 
     /// Parses a setting; one that is absent or empty takes the default.
@@ -29,7 +29,7 @@ impl<'a> Settings<'a> {
     where
         T: FromStr<Err: Display>,
     {
-        let Some(text) = self.text(name) else { return Ok(default) };
+        let Some(text) = self.optional(name) else { return Ok(default) };
         text.parse().map_err(|error: T::Err| SettingError::Invalid { name, reason: error.to_string() })
     }
 
@@ -55,8 +55,8 @@ impl<'a> Settings<'a> {
     /// `AWS_LAMBDA_LOG_LEVEL`.
     pub fn start_logging(&self) {
         let json =
-            self.text("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json"));
-        let level = self.text("AWS_LAMBDA_LOG_LEVEL").and_then(|level| level.parse().ok());
+            self.optional("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json"));
+        let level = self.optional("AWS_LAMBDA_LOG_LEVEL").and_then(|level| level.parse().ok());
         start_logging(
             if json { LogFormat::Json } else { LogFormat::Text },
             level.unwrap_or(LevelFilter::INFO),
@@ -65,15 +65,11 @@ impl<'a> Settings<'a> {
 
     /// Returns a writer of this function's metrics; `AWS_LAMBDA_FUNCTION_NAME` is set by Lambda.
     pub fn metrics(&self) -> Metrics {
-        Metrics::stdout(self.text("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default())
+        Metrics::stdout(self.optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default())
     }
 
-    /// Returns a setting that may be absent.
+    /// Returns a setting that may be absent; one that is empty is.
     pub fn optional(&self, name: &str) -> Option<String> {
-        self.text(name)
-    }
-
-    fn text(&self, name: &str) -> Option<String> {
         (self.0)(name).filter(|text| !text.is_empty())
     }
 }
