@@ -106,7 +106,7 @@ sbom: ## Write the bill of materials of each function to .arauto/sbom, in Cyclon
 
 # What `bench --help` names: BENCH="--short", for example.
 BENCH ?=
-bench: ## Measure time, memory and requests of a notification beside their floors (builds release binaries: many minutes; measures for five)
+bench: ## Measure time, memory and requests of a notification beside their floors (builds release binaries: many minutes; measures for more than five)
 	cargo build --locked --release -p dispatch -p intake -p directory -p evidence -p floor
 	cargo run --locked --profile sim -p bench -- --functions $(CARGO_TARGET_DIR)/release --floor $(CARGO_TARGET_DIR)/release/floor $(BENCH)
 

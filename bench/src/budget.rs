@@ -68,6 +68,7 @@ pub fn verdicts(report: &Report) -> Vec<Verdict> {
             false,
         );
     }
+    // No budget of the design: only a start that is far from the floor's on any machine is one that has gone wrong.
     let floor = report.starts.iter().find(|start| start.name == "floor").map(|start| start.median_ms);
     for start in report.starts.iter().filter(|start| start.name != "floor") {
         add(format!("Start of {} to its first `next`", start.name), start.median_ms, 12.0, "ms", true);

@@ -177,7 +177,7 @@ the share of a processor that 256 MB of Lambda get (about a seventh), and arm64 
 
 ```sh
 make bench                     # builds the release binaries first, which takes longer than measuring
-make bench BENCH=\"--short\"     # a minute; judges requests, sizes and ratios of starts alone, as CI does
+make bench BENCH=\"--short\"     # a minute; judges requests, sizes and ratios of starts alone
 make bench-publish             # measures, and writes this page, its figures and its picture
 ```
 

@@ -1,7 +1,7 @@
 //! Signature Version 4 of a POST to `/`, as services of AWS that speak JSON take all their requests.
 //!
 //! Source: "AWS Signature Version 4 for API requests", AWS Identity and Access Management User Guide. The SDK's signer takes any
-//! request, and some ten times as long; the key of a day is derived once here.
+//! request, and derives the key of the day for each; here it is derived once.
 
 use std::fmt::Write as _;
 
