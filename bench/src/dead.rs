@@ -36,11 +36,13 @@ pub(crate) async fn measure(
     rounds: usize,
     lasts: Duration,
 ) -> Result<DeadFigures> {
-    let (mut all_answer, mut one_dead) = (Vec::new(), Vec::new());
+    let count = usize::try_from(lasts.as_secs())? * RATE;
+    let mut all_answer = Box::pin(Fleet::start(pki, dispatch, false, rounds * count)).await?;
+    let mut one_dead = Box::pin(Fleet::start(pki, dispatch, true, rounds * count)).await?;
+    let (mut with_all, mut with_one_dead) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        for (dead, rounds) in [(false, &mut all_answer), (true, &mut one_dead)] {
-            rounds.push(Box::pin(round(pki, dispatch, dead, lasts)).await?);
-        }
+        with_all.push(all_answer.round(count).await?);
+        with_one_dead.push(one_dead.round(count).await?);
     }
     let of =
         |rounds: &[Round], value: fn(&Round) -> f64| median(&rounds.iter().map(value).collect::<Vec<_>>());
@@ -51,69 +53,84 @@ pub(crate) async fn measure(
         environments: ENVIRONMENTS,
         rate: RATE,
         rounds,
-        all_answer_ms: both(&all_answer),
-        one_dead_ms: both(&one_dead),
-        most_busy: (busy(&all_answer), busy(&one_dead)),
+        all_answer_ms: both(&with_all),
+        one_dead_ms: both(&with_one_dead),
+        most_busy: (busy(&with_all), busy(&with_one_dead)),
     })
 }
 
-async fn round(pki: &TestPki, dispatch: &Path, dead: bool, lasts: Duration) -> Result<Round> {
-    let seconds = usize::try_from(lasts.as_secs())?;
-    let (warm_up, count) = (ENVIRONMENTS * RECEIVERS, seconds * RATE);
-    let conduct = Conduct { first_is_dead: dead, ..Conduct::default() };
-    let world = Arc::new(World::start(pki, RECEIVERS, conduct, warm_up + count).await?);
-    let mut environments = Vec::new();
-    for number in 0..ENVIRONMENTS {
-        let mut process = Process::start(dispatch, &world.variables()).await?;
-        // Every environment has met every receiver that answers before anything is measured.
-        let first = number * RECEIVERS;
-        let met = (first..first + RECEIVERS).filter(|number| !number.is_multiple_of(RECEIVERS));
-        for number in met {
-            invoke(&world, &mut process, number).await?;
+/// Environments, and the receivers that they send to.
+struct Fleet {
+    world: Arc<World>,
+    /// Those that no invocation is in.
+    idle: Arc<Mutex<VecDeque<Process>>>,
+    /// The next notification.
+    next: usize,
+}
+
+impl Fleet {
+    /// Starts environments for so many notifications. Each has met every receiver that answers when this returns.
+    async fn start(pki: &TestPki, dispatch: &Path, dead: bool, count: usize) -> Result<Self> {
+        let warm_up = ENVIRONMENTS * RECEIVERS;
+        let conduct = Conduct { first_is_dead: dead, ..Conduct::default() };
+        let world = Arc::new(World::start(pki, RECEIVERS, conduct, warm_up + count).await?);
+        let mut environments = VecDeque::new();
+        for number in 0..ENVIRONMENTS {
+            let mut process = Process::start(dispatch, &world.variables()).await?;
+            let first = number * RECEIVERS;
+            for number in (first..first + RECEIVERS).filter(|number| !number.is_multiple_of(RECEIVERS)) {
+                invoke(&world, &mut process, number).await?;
+            }
+            environments.push_back(process);
         }
-        environments.push(process);
+        Ok(Self { world, idle: Arc::new(Mutex::new(environments)), next: warm_up })
     }
-    let idle = Arc::new(Mutex::new(VecDeque::from(environments)));
-    let (places, busy, most) = (
-        Arc::new(Semaphore::new(ENVIRONMENTS)),
-        Arc::new(AtomicUsize::new(0)),
-        Arc::new(AtomicUsize::new(0)),
-    );
-    let mut ticks = interval(Duration::from_secs(1) / u32::try_from(RATE)?);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let mut invocations = JoinSet::new();
-    for number in warm_up..warm_up + count {
-        ticks.tick().await;
-        // The event: what waits for an environment is late.
-        world.receivers.journal.hand_out(number..number + 1);
-        let (world, idle, places) = (Arc::clone(&world), Arc::clone(&idle), Arc::clone(&places));
-        let (busy, most) = (Arc::clone(&busy), Arc::clone(&most));
-        invocations.spawn(async move {
-            let _place = places.acquire().await?;
-            most.fetch_max(busy.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
-            let pool = || idle.lock().unwrap_or_else(PoisonError::into_inner);
-            // The one used last, as Lambda does.
-            let mut process = pool().pop_back().context("a place is an environment")?;
-            let done = invoke(&world, &mut process, number).await;
-            pool().push_back(process);
-            busy.fetch_sub(1, Ordering::Relaxed);
-            done
-        });
+
+    async fn round(&mut self, count: usize) -> Result<Round> {
+        let numbers = self.next..self.next + count;
+        self.next = numbers.end;
+        let (places, busy, most) = (
+            Arc::new(Semaphore::new(ENVIRONMENTS)),
+            Arc::new(AtomicUsize::new(0)),
+            Arc::new(AtomicUsize::new(0)),
+        );
+        let mut ticks = interval(Duration::from_secs(1) / u32::try_from(RATE)?);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        let mut invocations = JoinSet::new();
+        for number in numbers.clone() {
+            ticks.tick().await;
+            // The event: what waits for an environment is late.
+            self.world.receivers.journal.hand_out(number..number + 1);
+            let (world, idle, places) =
+                (Arc::clone(&self.world), Arc::clone(&self.idle), Arc::clone(&places));
+            let (busy, most) = (Arc::clone(&busy), Arc::clone(&most));
+            invocations.spawn(async move {
+                let _place = places.acquire().await?;
+                most.fetch_max(busy.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+                let pool = || idle.lock().unwrap_or_else(PoisonError::into_inner);
+                // The one used last, as Lambda does.
+                let mut process = pool().pop_back().context("a place is an environment")?;
+                let done = invoke(&world, &mut process, number).await;
+                pool().push_back(process);
+                busy.fetch_sub(1, Ordering::Relaxed);
+                done
+            });
+        }
+        let until = Instant::now() + Duration::from_secs(20);
+        while let Some(done) =
+            tokio::time::timeout_at(until, invocations.join_next()).await.context("dispatch hangs")?
+        {
+            done??;
+        }
+        let answering = numbers.filter(|number| !number.is_multiple_of(RECEIVERS));
+        let latencies = self.world.receivers.journal.latencies_ms(answering.clone());
+        ensure!(latencies.len() == answering.count(), "notifications did not arrive");
+        Ok(Round {
+            p50_ms: median(&latencies),
+            p99_ms: percentile(&latencies, 99),
+            most_busy: most.load(Ordering::Relaxed),
+        })
     }
-    let until = Instant::now() + Duration::from_secs(20);
-    while let Some(done) =
-        tokio::time::timeout_at(until, invocations.join_next()).await.context("dispatch hangs")?
-    {
-        done??;
-    }
-    let answering = (warm_up..warm_up + count).filter(|number| !number.is_multiple_of(RECEIVERS));
-    let latencies = world.receivers.journal.latencies_ms(answering.clone());
-    ensure!(latencies.len() == answering.count(), "notifications did not arrive");
-    Ok(Round {
-        p50_ms: median(&latencies),
-        p99_ms: percentile(&latencies, 99),
-        most_busy: most.load(Ordering::Relaxed),
-    })
 }
 
 async fn invoke(world: &World, process: &mut Process, number: usize) -> Result<()> {

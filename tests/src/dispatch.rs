@@ -7,7 +7,7 @@ use anyhow::Result;
 use arauto::local::AUTHORISATION_SERVER_ID;
 use arauto::stack::Stack;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender, Tally};
+use dispatch::{Batch, Crowd, Dispatch, FirstUses, Hangs, Sender, Tally};
 use jiff::SignedDuration;
 use webhook::address::AddressPolicy;
 use webhook::aws::{
@@ -38,11 +38,17 @@ pub(crate) async fn hand_over(dispatch: &Arc<Dispatch>, messages: &[AttemptMessa
     for (index, message) in messages.iter().enumerate() {
         let mut record = SqsMessage::default();
         record.message_id = Some(format!("message-{index}"));
+        record.receipt_handle = Some(format!("receipt-{index}"));
         record.body = Some(message.to_json());
         event.records.push(record);
     }
-    let answer = dispatch.handle(event).await;
+    let answer = dispatch.handle(batch_of(&event)).await;
     Ok(answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect())
+}
+
+/// Reads a batch as the function does, from the event that Lambda hands over.
+pub fn batch_of(event: &SqsEvent) -> Batch {
+    serde_json::to_value(event).and_then(serde_json::from_value).expect("the event of a batch")
 }
 
 /// Starts dispatch with the identities of this secret.

@@ -6,12 +6,13 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::dispatch::Dispatch;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use dispatch::Dispatch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::aws::{Aws, NOTIFICATIONS};
+use crate::dispatch::batch_of;
 
 /// The template's batch size.
 const BATCH: usize = 10;
@@ -100,10 +101,11 @@ pub async fn work_on(environment: &Arc<Dispatch>, batch: &[String]) -> Vec<Strin
     event.records.extend(batch.iter().enumerate().map(|(index, body)| {
         let mut record = SqsMessage::default();
         record.message_id = Some(index.to_string());
+        record.receipt_handle = Some(index.to_string());
         record.body = Some(body.clone());
         record
     }));
-    let kept = environment.handle(event).await.batch_item_failures;
+    let kept = environment.handle(batch_of(&event)).await.batch_item_failures;
     let body = |name: String| batch.get(name.parse::<usize>().ok()?).cloned();
     kept.into_iter().filter_map(|failure| body(failure.item_identifier)).collect()
 }

@@ -7,7 +7,7 @@ use directory::revocation::{self, Refresher};
 use directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
 use lambda_http::{Error, run, service_fn, tracing};
 use tokio::sync::Mutex;
-use webhook::aws::{DirectoryTable, Receivers, Secrets, connector, dynamodb, sdk_config, secrets_manager};
+use webhook::aws::{DirectoryTable, Http, Receivers, Secrets, dynamodb, sdk_config, secrets_manager};
 use webhook::config::{Settings, environment};
 use webhook::edge::{Chance, Clock};
 use webhook::notification::AuthorisationServers;
@@ -22,7 +22,7 @@ const MOST_SUSPENDED_PERCENT: u8 = 20;
 async fn main() -> Result<(), Error> {
     let settings = Settings::new(&environment);
     settings.start_logging();
-    let sdk = sdk_config(&settings, &connector())?;
+    let sdk = sdk_config(&settings, &Http::system(Clock::system()))?;
     let (clock, policy) = (Clock::system(), settings.address_policy()?);
     let table = settings.required("ARAUTO_RECEIVERS_TABLE")?;
     let receivers = Receivers::new(dynamodb(&sdk), table, policy, clock.clone());

@@ -35,10 +35,11 @@ struct Means {
 
 impl Dispatch {
     /// Works through one message. `Ok` means that it can be deleted.
-    pub(crate) async fn deliver(&self, Record { body, reception, trace, .. }: &Record) -> Result<(), Fault> {
+    pub(crate) async fn deliver(&self, record: &Record) -> Result<(), Fault> {
+        let (body, reception) = (&record.body, record.reception());
         reception.check_clock(self.clock.now())?;
         let message = match AttemptMessage::from_json(body) {
-            Ok(message) => AttemptMessage { trace: trace.clone(), ..message },
+            Ok(message) => AttemptMessage { trace: record.trace(), ..message },
             Err(error) => {
                 self.tally.unreadable();
                 let code = Code::UnreadableMessage.as_str();
@@ -174,7 +175,7 @@ impl Dispatch {
         let revocation = exchange.handshake.as_ref().map(|handshake| handshake.revocation);
         if let Some(handshake) = exchange.handshake {
             record.peer = Some(handshake.peer);
-            record.tls = Some(handshake.tls);
+            record.tls = Some(handshake.tls.clone());
         }
         attempt_ended(message, &record, &outcome, revocation);
         self.tally.attempted(message, &outcome, (record.started, ended));

@@ -13,8 +13,8 @@ mod tally;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use futures_util::future::join_all;
+use serde::Serialize;
 use tokio::time::{Instant, timeout};
 use webhook::aws::{Ledger, Queues, Receivers};
 use webhook::delivery::{AttemptMessage, LedgerWrites};
@@ -28,12 +28,32 @@ pub use crowd::{Crowd, MOST_ATTEMPTS};
 pub use fault::{Fault, PREPARE};
 pub use patience::Hangs;
 pub use promise::FirstUses;
+pub use record::Batch;
 pub use sender::{Sender, SenderError};
 pub use tally::Tally;
 
 /// How long the queue is given to take in when a kept message is to come again; part of the sum behind the function's timeout.
 /// One that does not answer costs nothing but that: its own time applies.
 pub const HIDE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Which messages of a batch are kept; all others are deleted.
+///
+/// Source: "Handling errors for an SQS event source in Lambda", AWS Lambda Developer Guide, "Implementing partial batch
+/// responses".
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchResponse {
+    /// Those that are kept.
+    pub batch_item_failures: Vec<BatchItemFailure>,
+}
+
+/// A message that is kept.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchItemFailure {
+    /// Its id.
+    pub item_identifier: String,
+}
 
 /// The function behind the queue of notifications.
 pub struct Dispatch {
@@ -70,10 +90,10 @@ impl Dispatch {
     ///
     /// Always succeeds: an error would return the whole batch and make Lambda slow down for everybody. A panic keeps the
     /// one message it happened in.
-    pub async fn handle(self: &Arc<Self>, event: SqsEvent) -> SqsBatchResponse {
+    pub async fn handle(self: &Arc<Self>, batch: Batch) -> BatchResponse {
         let began = Instant::now();
-        let tasks = event.records.into_iter().map(|record| {
-            let (dispatch, record) = (Arc::clone(self), Arc::new(Record::from(record)));
+        let tasks = batch.records.into_iter().map(|record| {
+            let (dispatch, record) = (Arc::clone(self), Arc::new(record));
             let task = tokio::spawn({
                 let record = Arc::clone(&record);
                 async move { Box::pin(dispatch.deliver(&record)).await }
@@ -81,21 +101,18 @@ impl Dispatch {
             async move {
                 let fault = task.await.unwrap_or_else(|panic| Err(Fault::Panic(panic))).err()?;
                 self.keep(&record, &fault).await;
-                let mut failure = BatchItemFailure::default();
-                failure.item_identifier.clone_from(&record.message_id);
-                Some(failure)
+                Some(BatchItemFailure { item_identifier: record.message_id.clone() })
             }
         });
-        let mut kept = SqsBatchResponse::default();
-        kept.batch_item_failures = join_all(tasks).await.into_iter().flatten().collect();
+        let batch_item_failures = join_all(tasks).await.into_iter().flatten().collect();
         self.tally.invoked(began.elapsed());
         self.tally.write(self.clock.now(), &self.metrics);
-        kept
+        BatchResponse { batch_item_failures }
     }
 
     /// Says why a message is kept, and when it is to come again.
     async fn keep(&self, record: &Record, fault: &Fault) {
-        let (message_id, receives) = (&record.message_id, record.reception.receives);
+        let (message_id, receives) = (&record.message_id, record.reception().receives);
         // Read once more, as this is rare: the line must lead to the notification, not only to the message of SQS.
         let message = AttemptMessage::from_json(&record.body).ok();
         let notification_id = message.as_ref().map(|message| message.notification.as_str());
@@ -122,7 +139,7 @@ impl Dispatch {
                 "The message is kept: {fault}."
             );
         }
-        let seconds = fault.returns_after(&record.reception, now, &self.chance);
+        let seconds = fault.returns_after(&record.reception(), now, &self.chance);
         let hidden = timeout(HIDE_WITHIN, self.queues.hide(&record.receipt_handle, seconds)).await;
         let error = match &hidden {
             Ok(Ok(())) => return,

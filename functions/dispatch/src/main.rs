@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use aws_lambda_events::sqs::SqsEvent;
-use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender, Tally};
+use dispatch::{Batch, Crowd, Dispatch, FirstUses, Hangs, Sender, Tally};
 use jiff::SignedDuration;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 use webhook::aws::{
-    Direct, DirectoryTable, Keys, Ledger, Queues, Receivers, Secrets, connector, dynamodb, kms, metered,
-    sdk_config, secrets_manager, sqs,
+    Direct, DirectoryTable, Http, Keys, Ledger, Queues, Receivers, Secrets, dynamodb, kms, sdk_config,
+    secrets_manager, sqs,
 };
 use webhook::config::{Settings, environment};
 use webhook::delivery::LedgerWrites;
@@ -28,10 +27,10 @@ async fn main() -> Result<(), Error> {
     let settings = Settings::new(&environment);
     settings.start_logging();
     let meter = Meter::default();
-    let connector = metered(connector(), &meter);
-    let sdk = sdk_config(&settings, &connector)?;
     let clock = Clock::system();
-    let direct = Direct::new(&sdk, connector, clock.clone());
+    let http = Http::system(clock.clone()).metered(&meter);
+    let sdk = sdk_config(&settings, &http)?;
+    let direct = Direct::new(&sdk, http, clock.clone());
     let policy = settings.address_policy()?;
     let retention = settings.parsed_or("ARAUTO_LEDGER_RETENTION_DAYS", RETENTION_DAYS)?;
     let secrets = (settings.required("ARAUTO_IDENTITY_SECRET")?, settings.required("ARAUTO_TRUST_SECRET")?);
@@ -87,7 +86,7 @@ async fn main() -> Result<(), Error> {
     if let Err(error) = dispatch.sender.prepare().await {
         tracing::warn!(code = error.code().as_str(), error = %Chain(&error), "The identities cannot be used yet.");
     }
-    run(service_fn(|event: LambdaEvent<SqsEvent>| async {
+    run(service_fn(|event: LambdaEvent<Batch>| async {
         Ok::<_, Error>(dispatch.handle(event.payload).await)
     }))
     .await

@@ -136,10 +136,13 @@ impl Tally {
         let seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
         let of_attempts = seen.lines_of_attempts();
         let attempted = !of_attempts.is_empty();
-        for (index, line) in of_attempts.into_iter().enumerate() {
-            // What was used is told once, and waits where nothing else is to be told.
-            metrics.write(now, &if index == 0 { line.using(&self.meter.take()) } else { line });
-        }
+        // What was used is told once, and waits where nothing else is to be told.
+        let lines: Vec<_> = of_attempts
+            .into_iter()
+            .enumerate()
+            .map(|(index, line)| if index == 0 { line.using(&self.meter.take()) } else { line })
+            .collect();
+        metrics.write_all(now, &lines);
         for (class, times) in &seen.failed {
             let line = Line::of(&[&[CLASS]]).with(FAILED_ATTEMPTS, Unit::Count, &[f64::from(*times)]);
             metrics.write(now, &line.beside(CLASS, class));

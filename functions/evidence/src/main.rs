@@ -7,7 +7,7 @@ use aws_config::timeout::TimeoutConfig;
 use evidence::{Archive, BUDGET, Evidence, Firehose, Sealer};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
-use webhook::aws::{connector, sdk_config};
+use webhook::aws::{Http, sdk_config};
 use webhook::config::{Settings, environment};
 use webhook::edge::Clock;
 use webhook::telemetry::Chain;
@@ -21,7 +21,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 async fn main() -> Result<(), Error> {
     let settings = Settings::new(&environment);
     settings.start_logging();
-    let sdk = patient(&sdk_config(&settings, &connector())?);
+    let sdk = patient(&sdk_config(&settings, &Http::system(Clock::system()))?);
     let clock = Clock::system();
     let stream = settings.required("ARAUTO_EVIDENCE_STREAM")?;
     let bucket = settings.required("ARAUTO_EVIDENCE_BUCKET")?;

@@ -2,7 +2,7 @@
 
 use intake::Intake;
 use lambda_http::{Error, run, service_fn};
-use webhook::aws::{LedgerReader, Queues, Receivers, connector, metered, sdk_config};
+use webhook::aws::{Http, LedgerReader, Queues, Receivers, sdk_config};
 use webhook::config::{Settings, environment};
 use webhook::edge::Clock;
 use webhook::notification::AuthorisationServers;
@@ -13,7 +13,7 @@ async fn main() -> Result<(), Error> {
     let settings = Settings::new(&environment);
     settings.start_logging();
     let meter = Meter::default();
-    let sdk = sdk_config(&settings, &metered(connector(), &meter))?;
+    let sdk = sdk_config(&settings, &Http::system(Clock::system()).metered(&meter))?;
     let clock = Clock::system();
     let intake = Intake {
         receivers: Receivers::new(

@@ -12,6 +12,7 @@ pub mod delivery;
 pub mod directory;
 pub mod edge;
 mod fields;
+mod http1;
 pub mod json;
 pub mod notification;
 pub mod peer;

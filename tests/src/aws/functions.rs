@@ -22,7 +22,7 @@ use lambda_http::{Body, Request, RequestExt};
 use serde_json::{Value, json};
 use webhook::address::AddressPolicy;
 use webhook::aws::{
-    Direct, DirectoryTable, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets, dynamodb, kms, metered,
+    Direct, DirectoryTable, Http, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets, dynamodb, kms,
     secrets_manager, sqs,
 };
 use webhook::delivery::{AttemptMessage, LedgerWrites};
@@ -35,6 +35,7 @@ use webhook::peer::Network;
 use webhook::revocation::{Revocation, RevocationStore};
 use webhook::telemetry::{Meter, Metrics};
 
+use crate::dispatch::batch_of;
 use crate::uses::{Noted, Uses};
 
 use super::{Aws, DIRECTORY, LEDGER, NOTIFICATIONS, RECEIVERS, UNDELIVERED};
@@ -113,9 +114,9 @@ impl Measured {
 
     pub(crate) fn writer(&self, function: &str) -> Metrics {
         let lines = Arc::clone(&self.0);
-        Metrics::to(function.to_owned(), move |line| {
-            let line = serde_json::from_str(line).expect("a metric is JSON");
-            lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        Metrics::to(function.to_owned(), move |written| {
+            let written = written.lines().map(|line| serde_json::from_str(line).expect("a metric is JSON"));
+            lines.lock().unwrap_or_else(PoisonError::into_inner).extend(written);
         })
     }
 }
@@ -251,7 +252,7 @@ impl Functions {
     /// Starts intake.
     pub fn intake(&self) -> Intake {
         let meter = Meter::default();
-        let sdk = Aws::sdk_config_over(metered(self.network_of("intake"), &meter));
+        let sdk = Aws::sdk_config_over(Http::over(self.network_of("intake")).metered(&meter));
         Intake {
             receivers: receivers_of(&sdk, &self.hands),
             ledger: LedgerReader::new(dynamodb(&sdk), LEDGER.to_owned()),
@@ -329,7 +330,7 @@ impl Functions {
     /// Starts dispatch, in an environment of its own that has this clock. Its identity is not loaded yet.
     pub fn dispatch(&self, hands: &Hands) -> Arc<Dispatch> {
         let meter = Meter::default();
-        let network = metered(self.network_of("dispatch"), &meter);
+        let network = Http::over(self.network_of("dispatch")).metered(&meter);
         let sdk = Aws::sdk_config_over(network.clone());
         let secrets = (IDENTITY_SECRET.to_owned(), TRUST_SECRET.to_owned());
         let clock = hands.clock();
@@ -417,7 +418,7 @@ pub async fn kept_with(
         record.attributes.extend(attributes);
         event.records.push(record);
     }
-    let answer = dispatch.handle(event).await;
+    let answer = dispatch.handle(batch_of(&event)).await;
     let kept = answer.batch_item_failures.into_iter();
     kept.map(|failure| failure.item_identifier.parse().expect("a position")).collect()
 }

@@ -27,6 +27,7 @@ use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use webhook::aws::Http;
 use webhook::config::Settings;
 
 pub use self::functions::{
@@ -163,10 +164,10 @@ impl Aws {
 
     /// The same with another network, which may lead here.
     pub fn sdk_config_over(network: impl HttpConnector + 'static) -> SdkConfig {
-        let connector = SharedHttpConnector::new(network);
+        let http = Http::over(SharedHttpConnector::new(network));
         let credentials = Credentials::new("AKIDTESTS", "of-nothing", None, None, "tests");
         let set = |name: &str| (name == "AWS_REGION").then(|| "sa-east-1".to_owned());
-        webhook::aws::sdk_config(&Settings::new(&set), &connector)
+        webhook::aws::sdk_config(&Settings::new(&set), &http)
             .expect("a region is all it needs")
             .to_builder()
             .credentials_provider(SharedCredentialsProvider::new(credentials))

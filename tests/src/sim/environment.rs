@@ -19,7 +19,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use webhook::address::AddressPolicy;
 use webhook::aws::{
-    Direct, DirectoryTable, Document, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets,
+    Direct, DirectoryTable, Document, Http, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets,
 };
 use webhook::directory::Environment;
 use webhook::edge::{Chance, Clock};
@@ -183,7 +183,7 @@ impl Place {
             ledger: Ledger::new(clients.dynamodb.clone(), LEDGER.to_owned(), SignedDuration::from_hours(24))
                 .writing_directly(Direct::new(
                     &clients.sdk,
-                    SharedHttpConnector::new(seam.clone()),
+                    Http::over(SharedHttpConnector::new(seam.clone())),
                     clock.clone(),
                 )),
             ledger_writes: self.world.ledger_writes(),

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use dispatch::Dispatch;
+use ::dispatch::{Batch, BatchResponse, Dispatch};
+use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
@@ -15,6 +15,7 @@ use super::environment::{Housed, Place};
 use super::scenario::{Break, Scenario};
 use super::world::World;
 use crate::aws::{LEDGER, NOTIFICATIONS, Received};
+use crate::dispatch::batch_of;
 
 /// `Timeout` of dispatch in `template.yaml`.
 const TIMEOUT: Duration = Duration::from_secs(40);
@@ -201,7 +202,7 @@ impl Lambda {
     }
 
     /// Deletes what is not to be kept.
-    fn finish(&self, batch: &[Received], answer: &SqsBatchResponse) {
+    fn finish(&self, batch: &[Received], answer: &BatchResponse) {
         let world = &self.0.place.world;
         for received in batch {
             let is_kept =
@@ -282,7 +283,7 @@ fn note_first_attempts(world: &World, batch: &[Received]) {
 }
 
 /// The event of a batch, as the mapping writes it.
-fn event(world: &World, batch: &[Received]) -> SqsEvent {
+fn event(world: &World, batch: &[Received]) -> Batch {
     let start = Instant::now() - world.now();
     let millis = |at: Instant| World::instant(at - start).as_millisecond().to_string();
     let mut event = SqsEvent::default();
@@ -307,5 +308,5 @@ fn event(world: &World, batch: &[Received]) -> SqsEvent {
         }
         event.records.push(record);
     }
-    event
+    batch_of(&event)
 }

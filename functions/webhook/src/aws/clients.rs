@@ -7,16 +7,11 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_async::rt::sleep::TokioSleep;
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::http::http_client_fn;
 
+use super::http::Http;
 use crate::config::{SettingError, Settings};
 
-/// A service that takes longer than this to connect is asked again.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// One try of a call. The services used here answer in milliseconds.
 pub(super) const TRY_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often a call is tried.
@@ -26,25 +21,12 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(3);
 /// What is left of it after one try.
 pub(super) const AFTER_ONE_TRY: Duration = Duration::from_secs(2);
 
-/// Makes what sends the requests of all clients. It reads the certificates of the system's authorities.
-pub fn connector() -> SharedHttpConnector {
-    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
-    let connector = Connector::builder()
-        .connector_settings(settings)
-        .sleep_impl(TokioSleep::new())
-        .tls_provider(Provider::Rustls(CryptoMode::AwsLc));
-    SharedHttpConnector::new(connector.build())
-}
-
 /// Makes the configuration that all clients share, of the variables that Lambda sets.
 ///
 /// Not by the SDK's own loader: looking for profiles and for the other places where credentials may lie takes longer than all else
 /// of a start. Lambda has them in the environment, and nowhere else.
-pub fn sdk_config(
-    settings: &Settings<'_>,
-    connector: &SharedHttpConnector,
-) -> Result<SdkConfig, SettingError> {
-    let connector = connector.clone();
+pub fn sdk_config(settings: &Settings<'_>, http: &Http) -> Result<SdkConfig, SettingError> {
+    let connector = http.connector();
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(TRY_TIMEOUT)
         .operation_timeout(CALL_TIMEOUT)

@@ -18,8 +18,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::error::{BoxError, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::{Client, Config};
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
@@ -28,6 +27,7 @@ use super::cause::cause;
 use super::clients::{AFTER_ONE_TRY, TRIES};
 use super::direct::Direct;
 use super::undelivered::UndeliveredRows;
+use super::update::{Update, Value};
 use crate::delivery::{AttemptMessage, AttemptNumber, Failure, LEASE, Progress, Status};
 use crate::notification::InteractionId;
 
@@ -121,10 +121,10 @@ impl Ledger {
         };
         let update = self
             .whole(message, record, Status::Attempting)
-            .condition_expression(condition)
-            .expression_attribute_values(":waiting", status(Status::Waiting))
-            .expression_attribute_values(":previous", number(i64::from(record.attempt.get()) - 1))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+            .only_if(condition)
+            .with(":waiting", Status::Waiting)
+            .with(":previous", i64::from(record.attempt.get()) - 1)
+            .returning_old();
         match self.write(update).await {
             Ok(()) => Ok(Begin::Begun),
             Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
@@ -173,7 +173,7 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         let update = self
             .end(message, record, Status::Delivered, "")
-            .condition_expression(format!("{}.interaction_id = :id", record.attribute()));
+            .only_if(format!("{}.interaction_id = :id", record.attribute()));
         self.finish("record a delivery", update).await
     }
 
@@ -184,10 +184,8 @@ impl Ledger {
         record: &AttemptRecord,
         new: Status,
     ) -> Result<(), LedgerError> {
-        let update = self
-            .end(message, record, new, "")
-            .condition_expression(UNDER_WAY)
-            .expression_attribute_values(":attempting", status(Status::Attempting));
+        let update =
+            self.end(message, record, new, "").only_if(UNDER_WAY).with(":attempting", Status::Attempting);
         self.finish("record a failure", update).await
     }
 
@@ -200,25 +198,24 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         let update = self
             .end(message, record, Status::Waiting, ", attempt = :previous")
-            .condition_expression(UNDER_WAY)
-            .expression_attribute_values(":attempting", status(Status::Attempting))
-            .expression_attribute_values(":previous", number(i64::from(record.attempt.get()) - 1));
+            .only_if(UNDER_WAY)
+            .with(":attempting", Status::Attempting)
+            .with(":previous", i64::from(record.attempt.get()) - 1);
         self.finish("take an attempt back", update).await
     }
 
     /// Writes where the notification stands once an attempt is over, what came of that, and what else the clause sets.
-    fn end(
-        &self,
-        message: &AttemptMessage,
-        record: &AttemptRecord,
+    fn end<'a>(
+        &'a self,
+        message: &'a AttemptMessage,
+        record: &'a AttemptRecord,
         new: Status,
         clause: &str,
-    ) -> UpdateItemFluentBuilder {
-        self.update(message)
-            .update_expression(format!("SET #status = :status, {} = :record{clause}", record.attribute()))
-            .expression_attribute_values(":status", status(new))
-            .expression_attribute_values(":record", record.to_attribute())
-            .expression_attribute_values(":id", text(record.interaction_id))
+    ) -> Update<'a> {
+        self.update(message, format!("SET #status = :status, {} = :record{clause}", record.attribute()))
+            .with(":status", new)
+            .with(":record", record.to_value())
+            .with(":id", record.interaction_id.to_string())
     }
 
     /// Records that an attempt was interrupted, and leaves what its process wrote of it.
@@ -230,17 +227,19 @@ impl Ledger {
         new: Status,
     ) -> Result<(), LedgerError> {
         let update = self
-            .update(message)
-            .update_expression(format!(
-                "SET #status = :status, {0}.ended_at = :ended, {0}.outcome = :outcome",
-                attribute(attempt)
-            ))
-            .condition_expression(UNDER_WAY)
-            .expression_attribute_values(":status", status(new))
-            .expression_attribute_values(":attempting", status(Status::Attempting))
-            .expression_attribute_values(":ended", millis(ended))
-            .expression_attribute_values(":outcome", text(Failure::Interrupted.code()))
-            .expression_attribute_values(":id", text(interaction_id));
+            .update(
+                message,
+                format!(
+                    "SET #status = :status, {0}.ended_at = :ended, {0}.outcome = :outcome",
+                    attribute(attempt)
+                ),
+            )
+            .only_if(UNDER_WAY)
+            .with(":status", new)
+            .with(":attempting", Status::Attempting)
+            .with(":ended", ended)
+            .with(":outcome", Failure::Interrupted.code())
+            .with(":id", interaction_id.to_string());
         self.finish("record an interruption", update).await
     }
 
@@ -252,26 +251,25 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Cancel, LedgerError> {
         let update = self
-            .update(message)
-            .update_expression(format!(
+            .update(message, format!(
                 "SET #status = :status, reason = :reason, client_id = :client, resource_id = :resource, \
                  endpoint = :endpoint, event_instant = :event, expires_at = :expires{}",
                 replay_clause(message)
             ))
-            .condition_expression(
+            .only_if(
                 "attribute_not_exists(notification) OR #status = :waiting OR (#status = :attempting AND lease_until < :now)",
             )
-            .expression_attribute_values(":status", status(Status::Cancelled))
-            .expression_attribute_values(":waiting", status(Status::Waiting))
-            .expression_attribute_values(":attempting", status(Status::Attempting))
-            .expression_attribute_values(":now", millis(now))
-            .expression_attribute_values(":reason", text(reason))
-            .expression_attribute_values(":client", text(&message.change.client_id))
-            .expression_attribute_values(":resource", text(&message.resource.id))
-            .expression_attribute_values(":endpoint", text(message.resource.endpoint))
-            .expression_attribute_values(":event", text(message.change.event_instant))
-            .expression_attribute_values(":expires", self.expires(now))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+            .with(":status", Status::Cancelled)
+            .with(":waiting", Status::Waiting)
+            .with(":attempting", Status::Attempting)
+            .with(":now", now)
+            .with(":reason", reason)
+            .with(":client", message.change.client_id.as_str())
+            .with(":resource", message.resource.id.as_str())
+            .with(":endpoint", message.resource.endpoint.to_string())
+            .with(":event", message.change.event_instant.to_string())
+            .with(":expires", self.expires(now))
+            .returning_old();
         match self.write(with_original(update, message)).await {
             Ok(()) => Ok(Cancel::Cancelled),
             Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
@@ -289,51 +287,46 @@ impl Ledger {
     }
 
     /// Writes all that a row says of a notification whose newest attempt this is.
-    fn whole(
-        &self,
-        message: &AttemptMessage,
-        record: &AttemptRecord,
+    fn whole<'a>(
+        &'a self,
+        message: &'a AttemptMessage,
+        record: &'a AttemptRecord,
         new: Status,
-    ) -> UpdateItemFluentBuilder {
+    ) -> Update<'a> {
         let resource = &message.resource;
         let row = resource.endpoint.row();
         let lease = record.started.saturating_add(LEASE).unwrap_or(Timestamp::MAX);
         let update = self
-            .update(message)
-            .update_expression(format!(
+            .update(message, format!(
                 "SET #status = :status, attempt = :attempt, interaction_id = :id, lease_until = :lease, {} = :record, \
                  client_id = :client, endpoint = :endpoint, resource_id = :resource, api_version = :version, \
                  event_instant = :event, accepted_at = :accepted, expires_at = :expires{}",
                 record.attribute(),
                 replay_clause(message)
             ))
-            .expression_attribute_values(":status", status(new))
-            .expression_attribute_values(":attempt", number(i64::from(record.attempt.get())))
-            .expression_attribute_values(":id", text(record.interaction_id))
-            .expression_attribute_values(":lease", millis(lease))
-            .expression_attribute_values(":record", record.to_attribute())
-            .expression_attribute_values(":client", text(&message.change.client_id))
-            .expression_attribute_values(":endpoint", text(row.code))
-            .expression_attribute_values(":resource", text(&resource.id))
-            .expression_attribute_values(":version", text(resource.api_version))
-            .expression_attribute_values(":event", text(message.change.event_instant))
-            .expression_attribute_values(":accepted", millis(message.accepted_at))
-            .expression_attribute_values(":expires", self.expires(record.started));
+            .with(":status", new)
+            .with(":attempt", i64::from(record.attempt.get()))
+            .with(":id", record.interaction_id.to_string())
+            .with(":lease", lease)
+            .with(":record", record.to_value())
+            .with(":client", message.change.client_id.as_str())
+            .with(":endpoint", row.code)
+            .with(":resource", resource.id.as_str())
+            .with(":version", resource.api_version.to_string())
+            .with(":event", message.change.event_instant.to_string())
+            .with(":accepted", message.accepted_at)
+            .with(":expires", self.expires(record.started));
         with_original(update, message)
     }
 
-    fn update(&self, message: &AttemptMessage) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key("partition", text(message.notification.partition()))
-            .key("notification", text(&message.notification))
-            // "status" is a reserved word of DynamoDB.
-            .expression_attribute_names("#status", "status")
+    fn update<'a>(&'a self, message: &'a AttemptMessage, expression: String) -> Update<'a> {
+        let partition = message.notification.partition().to_string().into();
+        let notification = message.notification.as_str().into();
+        Update::new(&self.table, [("partition", partition), ("notification", notification)], expression)
     }
 
     /// Makes a write that ends something. That the row has moved on is no error: whoever moved it has written more.
-    async fn finish(&self, doing: &'static str, update: UpdateItemFluentBuilder) -> Result<(), LedgerError> {
+    async fn finish(&self, doing: &'static str, update: Update<'_>) -> Result<(), LedgerError> {
         match self.write(update).await {
             Ok(()) => Ok(()),
             Err(UpdateItemError::ConditionalCheckFailedException(_)) => {
@@ -345,23 +338,23 @@ impl Ledger {
     }
 
     /// Makes a write, within [`CALL_TIMEOUT`](super::CALL_TIMEOUT): directly, and by the SDK where that is not known to have done it.
-    async fn write(&self, update: UpdateItemFluentBuilder) -> Result<(), UpdateItemError> {
+    async fn write(&self, update: Update<'_>) -> Result<(), UpdateItemError> {
         let sent = match &self.direct {
-            None => update.send().await,
-            Some(direct) if direct.update(update.as_input()).await => return Ok(()),
+            None => update.to_call(&self.client).send().await,
+            Some(direct) if direct.update(&update).await => return Ok(()),
             Some(_) => {
                 // What is left of the time and of the tries of a call.
                 let rest = TimeoutConfig::builder().operation_timeout(AFTER_ONE_TRY).build();
                 let tries = RetryConfig::standard().with_max_attempts(TRIES - 1);
                 let config = Config::builder().timeout_config(rest).retry_config(tries);
-                update.customize().config_override(config).send().await
+                update.to_call(&self.client).customize().config_override(config).send().await
             }
         };
         sent.map(drop).map_err(SdkError::into_service_error)
     }
 
-    fn expires(&self, now: Timestamp) -> AttributeValue {
-        number(now.saturating_add(self.retention).unwrap_or(Timestamp::MAX).as_second())
+    fn expires(&self, now: Timestamp) -> i64 {
+        now.saturating_add(self.retention).unwrap_or(Timestamp::MAX).as_second()
     }
 }
 
@@ -371,9 +364,9 @@ fn replay_clause(message: &AttemptMessage) -> &'static str {
 }
 
 /// Gives [`replay_clause`] its value.
-fn with_original(update: UpdateItemFluentBuilder, message: &AttemptMessage) -> UpdateItemFluentBuilder {
+fn with_original<'a>(update: Update<'a>, message: &'a AttemptMessage) -> Update<'a> {
     match &message.replay_of {
-        Some(original) => update.expression_attribute_values(":replay_of", text(original)),
+        Some(original) => update.with(":replay_of", original.as_str()),
         None => update,
     }
 }
@@ -406,22 +399,29 @@ impl AttemptRecord {
         attribute(self.attempt)
     }
 
-    fn to_attribute(&self) -> AttributeValue {
-        let mut map = HashMap::from([
-            ("interaction_id".to_owned(), text(self.interaction_id)),
-            ("started_at".to_owned(), millis(self.started)),
-            ("deadline_ms".to_owned(), number(i64::try_from(self.within.as_millis()).unwrap_or(i64::MAX))),
-            ("base_uri".to_owned(), text(&self.base_uri)),
+    fn to_value(&self) -> Value<'_> {
+        let mut map = Vec::with_capacity(9);
+        map.extend([
+            ("interaction_id", self.interaction_id.to_string().into()),
+            ("started_at", self.started.into()),
+            ("deadline_ms", i64::try_from(self.within.as_millis()).unwrap_or(i64::MAX).into()),
+            ("base_uri", self.base_uri.as_str().into()),
         ]);
         let optional = [
-            ("ended_at", self.ended.map(millis)),
-            ("outcome", self.outcome.map(text)),
-            ("status", self.status.map(|status| number(i64::from(status)))),
-            ("peer", self.peer.map(text)),
-            ("tls", self.tls.as_ref().map(text)),
+            ("ended_at", self.ended.map(Value::from)),
+            ("outcome", self.outcome.map(Value::from)),
+            ("status", self.status.map(|status| i64::from(status).into())),
+            ("peer", self.peer.map(|peer| peer.to_string().into())),
+            ("tls", self.tls.as_deref().map(Value::from)),
         ];
-        map.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-        AttributeValue::M(map)
+        map.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        Value::Map(map)
+    }
+}
+
+impl From<Status> for Value<'_> {
+    fn from(status: Status) -> Self {
+        status.as_str().into()
     }
 }
 
@@ -432,10 +432,6 @@ pub(super) fn text(value: impl ToString) -> AttributeValue {
 
 pub(super) fn number(value: i64) -> AttributeValue {
     AttributeValue::N(value.to_string())
-}
-
-fn status(status: Status) -> AttributeValue {
-    text(status.as_str())
 }
 
 pub(super) fn millis(at: Timestamp) -> AttributeValue {

@@ -3,11 +3,10 @@
 //! Source: "AWS Signature Version 4 for API requests", AWS Identity and Access Management User Guide. The SDK's signer takes any
 //! request, and derives the key of the day for each; here it is derived once.
 
-use std::fmt::Write as _;
-
 use aws_credential_types::Credentials;
 use aws_lc_rs::{digest, hmac};
 use jiff::Timestamp;
+use jiff::tz::Offset;
 
 /// The headers of a request beside `host`, in the order of their names.
 pub(super) struct Headers<'a> {
@@ -22,8 +21,19 @@ pub(super) struct Signer {
     /// `us-east-1/dynamodb`, for example.
     place: String,
     host: String,
-    /// Day, scope and the key for them.
-    of_day: Option<(String, String, hmac::Key)>,
+    of_day: Option<OfDay>,
+    /// What is signed is written here, so that nothing is allocated for it.
+    canonical: String,
+}
+
+/// What is the same for all requests of a day.
+#[derive(Debug)]
+struct OfDay {
+    /// `20261122`, for example.
+    day: String,
+    /// `20261122/us-east-1/dynamodb/aws4_request`, for example.
+    scope: String,
+    key: hmac::Key,
 }
 
 /// What signing adds to a request.
@@ -35,7 +45,13 @@ pub(super) struct Signed {
 
 impl Signer {
     pub(super) fn new(credentials: Credentials, region: &str, service: &str, host: &str) -> Self {
-        Self { credentials, place: format!("{region}/{service}"), host: host.to_owned(), of_day: None }
+        Self {
+            credentials,
+            place: format!("{region}/{service}"),
+            host: host.to_owned(),
+            of_day: None,
+            canonical: String::new(),
+        }
     }
 
     pub(super) fn credentials(&self) -> &Credentials {
@@ -43,55 +59,95 @@ impl Signer {
     }
 
     pub(super) fn sign(&mut self, headers: &Headers<'_>, body: &[u8], now: Timestamp) -> Signed {
-        let date = now.strftime("%Y%m%dT%H%M%SZ").to_string();
-        let day = date.get(..8).unwrap_or_default();
-        let (token, signed_headers) = match self.credentials.session_token() {
-            Some(token) => (
-                format!("x-amz-security-token:{token}\n"),
-                "content-type;host;x-amz-date;x-amz-security-token;x-amz-target",
-            ),
-            None => (String::new(), "content-type;host;x-amz-date;x-amz-target"),
+        let date = date(now);
+        self.prepare(date.get(..8).unwrap_or_default());
+        let Self { credentials, host, of_day, canonical, .. } = self;
+        let OfDay { scope, key, .. } = of_day.as_ref().expect("it was made just now");
+        let token = credentials.session_token();
+        let signed_headers = match token {
+            Some(_) => "content-type;host;x-amz-date;x-amz-security-token;x-amz-target",
+            None => "content-type;host;x-amz-date;x-amz-target",
         };
-        let canonical = format!(
-            "POST\n/\n\ncontent-type:{}\nhost:{}\nx-amz-date:{date}\n{token}x-amz-target:{}\n\n{signed_headers}\n{}",
-            headers.content_type,
-            self.host,
+        let (before, token, after) = match token {
+            Some(token) => ("x-amz-security-token:", token, "\n"),
+            None => ("", "", ""),
+        };
+        write(
+            canonical,
+            &[
+                "POST\n/\n\ncontent-type:",
+                headers.content_type,
+                "\nhost:",
+                host,
+                "\nx-amz-date:",
+                &date,
+                "\n",
+            ],
+        );
+        canonical.extend([
+            before,
+            token,
+            after,
+            "x-amz-target:",
             headers.target,
-            hex(digest::digest(&digest::SHA256, body).as_ref()),
-        );
-        let digest = hex(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref());
-        let access_key = self.credentials.access_key_id().to_owned();
-        let (scope, key) = self.of_day(day);
-        let signature = hmac::sign(key, format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{digest}").as_bytes());
-        let authorization = format!(
-            "AWS4-HMAC-SHA256 Credential={access_key}/{scope}, SignedHeaders={signed_headers}, Signature={}",
-            hex(signature.as_ref())
-        );
+            "\n\n",
+            signed_headers,
+            "\n",
+        ]);
+        push_hex(canonical, digest::digest(&digest::SHA256, body).as_ref());
+        let digest = digest::digest(&digest::SHA256, canonical.as_bytes());
+        write(canonical, &["AWS4-HMAC-SHA256\n", &date, "\n", scope, "\n"]);
+        push_hex(canonical, digest.as_ref());
+        let signature = hmac::sign(key, canonical.as_bytes());
+        let mut authorization = String::with_capacity(320);
+        authorization.extend(["AWS4-HMAC-SHA256 Credential=", credentials.access_key_id(), "/", scope]);
+        authorization.extend([", SignedHeaders=", signed_headers, ", Signature="]);
+        push_hex(&mut authorization, signature.as_ref());
         Signed { date, authorization }
     }
 
-    fn of_day(&mut self, day: &str) -> (&str, &hmac::Key) {
-        if self.of_day.as_ref().is_none_or(|(of, ..)| of != day) {
-            let scope = format!("{day}/{}/aws4_request", self.place);
-            let first = hmac::Key::new(
-                hmac::HMAC_SHA256,
-                format!("AWS4{}", self.credentials.secret_access_key()).as_bytes(),
-            );
-            let key = scope.split('/').fold(first, |key, part| {
-                hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, part.as_bytes()).as_ref())
-            });
-            self.of_day = Some((day.to_owned(), scope, key));
+    /// Derives the key of a day, unless it is there already.
+    fn prepare(&mut self, day: &str) {
+        if self.of_day.as_ref().is_some_and(|of_day| of_day.day == day) {
+            return;
         }
-        let (_, scope, key) = self.of_day.as_ref().expect("it was made just now");
-        (scope, key)
+        let scope = format!("{day}/{}/aws4_request", self.place);
+        let secret = format!("AWS4{}", self.credentials.secret_access_key());
+        let first = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+        let key = scope.split('/').fold(first, |key, part| {
+            hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, part.as_bytes()).as_ref())
+        });
+        self.of_day = Some(OfDay { day: day.to_owned(), scope, key });
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes all");
-        text
-    })
+/// Writes an instant as `20261122T120000Z`.
+fn date(now: Timestamp) -> String {
+    let at = Offset::UTC.to_datetime(now);
+    let (date, time) = (at.date(), at.time());
+    let parts = [date.year() / 100, date.year() % 100, date.month().into(), date.day().into()];
+    let parts = parts.into_iter().chain([time.hour(), time.minute(), time.second()].map(i16::from));
+    let mut text = String::with_capacity(16);
+    for (index, part) in parts.enumerate() {
+        if index == 4 {
+            text.push('T');
+        }
+        let part = u8::try_from(part).unwrap_or_default();
+        text.extend([char::from(b'0' + part / 10), char::from(b'0' + part % 10)]);
+    }
+    text.push('Z');
+    text
+}
+
+fn write(text: &mut String, parts: &[&str]) {
+    text.clear();
+    text.extend(parts.iter().copied());
+}
+
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
+    text.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]));
 }
 
 #[cfg(test)]

@@ -1,32 +1,36 @@
 //! One exchange: POST a notification, read what matters of the answer.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
-use http_body_util::{BodyExt, Full};
+use http::uri::{Authority, PathAndQuery};
+use http::{HeaderMap, Request, Response, Uri, header};
+use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Client as HttpClient;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use jiff::Timestamp;
+use hyper::client::conn::http1::Builder;
+use hyper::rt::{Read, Write};
+use hyper_util::rt::TokioIo;
+use jiff::SignedDuration;
+use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
 use super::classify;
-use super::connect::{Connector, Handshake};
+use super::connect::{ConnectError, Connector, Handshake, PeerStream};
 use super::identity::{Identity, TrustAnchors};
 use super::kms_key::SigningUnavailable;
 use super::network::{Network, Transport};
 use crate::delivery::{Answer, BODY_LIMIT, EXCHANGE_DEADLINE, Failure, Finding, HEADER_LIMIT, Outcome};
 use crate::directory::Settings;
 use crate::edge::Clock;
+use crate::http1::{Exchanges, Kept, Pool, Unanswered};
 use crate::notification::{InteractionId, Notification};
 use crate::revocation::Revocation;
 
 /// A connection idle for longer is not used again: many servers close theirs after five seconds, and one that closes under
 /// a request leaves us not knowing whether it arrived.
-const IDLE: Duration = Duration::from_secs(4);
+const IDLE: SignedDuration = SignedDuration::from_secs(4);
 /// How long an answer's body may take once its status is known. It should be empty, and it changes nothing.
 const BODY_BUDGET: Duration = Duration::from_secs(1);
 
@@ -34,17 +38,21 @@ const BODY_BUDGET: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Client {
     connector: Connector,
-    pool: Arc<Mutex<Pool>>,
+    pool: Arc<Pool<Connection>>,
     clock: Clock,
 }
 
-/// The connections that are kept, and when they were last used by our clock.
-struct Pool {
-    http: Http,
-    used: Timestamp,
+/// A connection to a receiver, with what its handshake showed.
+struct Connection {
+    exchanges: Exchanges<PeerStream, Full<Bytes>>,
+    handshake: Arc<Handshake>,
 }
 
-type Http = HttpClient<Connector, Full<Bytes>>;
+impl Kept for Connection {
+    fn close(self) {
+        self.exchanges.close();
+    }
+}
 
 /// What an attempt showed.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -52,7 +60,7 @@ pub struct Exchange {
     /// What the receiver answered, or why it did not.
     pub answer: Result<Answer, Failure>,
     /// The connection used, where there was an answer on it.
-    pub handshake: Option<Handshake>,
+    pub handshake: Option<Arc<Handshake>>,
 }
 
 impl Exchange {
@@ -82,31 +90,7 @@ impl Client {
         revocation: &Arc<Revocation>,
     ) -> Result<Self, rustls::Error> {
         let connector = Connector::new(identity, trust, network, revocation)?;
-        let clock = revocation.clock();
-        let pool = Arc::new(Mutex::new(Pool { http: http(connector.clone()), used: clock.now() }));
-        Ok(Self { connector, pool, clock })
-    }
-
-    /// Returns the connections to use now, none of them kept over a freeze.
-    ///
-    /// hyper's own limit goes by a clock that may stand still while the environment is frozen; ours goes by the time of day.
-    /// A clock that was set back tells nothing, so then none is used again.
-    fn http(&self, now: Timestamp) -> Http {
-        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
-        if !is_warm(pool.used, now) {
-            pool.http = http(self.connector.clone());
-        }
-        pool.used = now;
-        pool.http.clone()
-    }
-
-    /// Notes that an exchange ended that began at `started`. One that a freeze may have gone through says nothing about the
-    /// other connections.
-    fn used(&self, started: Timestamp) {
-        let now = self.clock.now();
-        if is_warm(started, now) {
-            self.pool.lock().unwrap_or_else(PoisonError::into_inner).used = now;
-        }
+        Ok(Self { connector, pool: Arc::new(Pool::new(IDLE)), clock: revocation.clock() })
     }
 
     /// POSTs a notification once, with so much time for the whole exchange. Follows no redirection.
@@ -118,17 +102,13 @@ impl Client {
         id: InteractionId,
         within: Duration,
     ) -> Result<Exchange, SigningUnavailable> {
-        let mut request = Request::builder().method(Notification::METHOD).uri(&notification.url);
-        for (name, value) in notification.headers_of_attempt(id) {
-            request = request.header(name, value);
-        }
         let failed = |failure| Exchange { answer: Err(failure), handshake: None };
-        let Ok(request) = request.body(Full::new(Bytes::from(notification.body.clone()))) else {
+        let Some((place, request)) = request(notification, id) else {
             return Ok(failed(Failure::InvalidUrl));
         };
-        let (started, deadline) = (self.clock.now(), Instant::now() + within);
-        let response = match timeout_at(deadline, self.http(started).request(request)).await {
-            Ok(Ok(response)) => response,
+        let deadline = Instant::now() + within;
+        let (mut connection, response) = match timeout_at(deadline, self.answered(&place, request)).await {
+            Ok(Ok(answered)) => answered,
             Ok(Err(error)) => {
                 return match classify::signing(&error) {
                     Some(unavailable) => Err(unavailable.clone()),
@@ -137,11 +117,64 @@ impl Client {
             }
             Err(_) => return Ok(failed(Failure::Timeout)),
         };
-        let handshake = response.extensions().get::<Handshake>().cloned();
-        let answer = read(response, deadline).await;
-        self.used(started);
+        let answer = read(&mut connection.exchanges, response, deadline).await;
+        let handshake = Some(Arc::clone(&connection.handshake));
+        let is_whole = answer.as_ref().is_ok_and(|answer| !answer.body_cut);
+        if is_whole && connection.exchanges.is_reusable().await {
+            self.pool.keep(place.as_str(), connection, self.clock.now());
+        }
         Ok(Exchange { answer, handshake })
     }
+
+    /// Sends a request over a connection that is kept, or else over a new one, until it is answered.
+    ///
+    /// It goes to another connection only where nothing of it was sent over one that was closed already.
+    async fn answered(
+        &self,
+        place: &Authority,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<(Connection, Response<Incoming>), PostError> {
+        while let Some(mut kept) = self.pool.take(place.as_str(), self.clock.now()) {
+            if !kept.exchanges.is_open().await {
+                continue;
+            }
+            match kept.exchanges.send(request).await {
+                Ok(response) => return Ok((kept, response)),
+                Err(Unanswered::Unsent(unsent, _)) => request = unsent,
+                Err(Unanswered::Failed(error)) => return Err(error.into()),
+            }
+        }
+        let (stream, handshake) = Box::pin(self.connector.connect(place)).await?;
+        let exchanges = Exchanges::over(stream, Builder::new().max_buf_size(HEADER_LIMIT)).await?;
+        let mut connection = Connection { exchanges, handshake: Arc::new(handshake) };
+        match connection.exchanges.send(request).await {
+            Ok(response) => Ok((connection, response)),
+            Err(Unanswered::Unsent(_, error) | Unanswered::Failed(error)) => Err(error.into()),
+        }
+    }
+}
+
+/// An attempt that nobody answered.
+#[derive(Debug, Error)]
+enum PostError {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("the exchange with the receiver failed")]
+    Http(#[from] hyper::Error),
+}
+
+/// Makes the request of an attempt, and says where it goes; `None` if the URL is none.
+fn request(notification: &Notification, id: InteractionId) -> Option<(Authority, Request<Full<Bytes>>)> {
+    let url = notification.url.parse::<Uri>().ok()?.into_parts();
+    let (place, target) = (url.authority?, url.path_and_query.unwrap_or(PathAndQuery::from_static("/")));
+    let mut request = Request::builder().method(Notification::METHOD).uri(target);
+    // The port of the scheme goes without saying (RFC 9110, section 7.2 and 4.2.2).
+    let host = if place.port_u16() == Some(443) { place.host() } else { place.as_str() };
+    request = request.header(header::HOST, host);
+    for (name, value) in notification.headers_of_attempt(id) {
+        request = request.header(name, value);
+    }
+    Some((place, request.body(Full::new(Bytes::from(notification.body.clone()))).ok()?))
 }
 
 impl fmt::Debug for Client {
@@ -150,43 +183,26 @@ impl fmt::Debug for Client {
     }
 }
 
-fn http(connector: Connector) -> Http {
-    HttpClient::builder(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE)
-        // Sends again only what hyper knows was never sent: a reused connection that was closed already.
-        .retry_canceled_requests(true)
-        .http1_max_buf_size(HEADER_LIMIT)
-        .build(connector)
-}
-
 /// Sends a request without a body over a connection that is there already, and reads what comes as [`Client::post`] does.
 ///
 /// For tests that play the receiver byte by byte. Notifications go over TLS, which only [`Client`] speaks.
 pub async fn read_answer(connection: impl Transport + 'static) -> Result<Answer, Failure> {
     let failed = |error: hyper::Error| classify::exchange(&error);
-    let mut http = hyper::client::conn::http1::Builder::new();
-    let (mut sender, connection) =
-        http.max_buf_size(HEADER_LIMIT).handshake(TokioIo::new(connection)).await.map_err(failed)?;
-    let exchange = async {
-        let request = Request::post("/").body(Full::<Bytes>::default()).expect("a path is a target");
-        let response = sender.send_request(request).await.map_err(failed)?;
-        read(response, Instant::now() + EXCHANGE_DEADLINE).await
-    };
-    let driven = async {
-        // How it ends is told to the exchange.
-        connection.await.ok();
-        std::future::pending().await
-    };
-    tokio::select! {
-        answer = exchange => answer,
-        answer = driven => answer,
-    }
+    let settings = Builder::new().max_buf_size(HEADER_LIMIT).clone();
+    let mut exchanges = Exchanges::over(TokioIo::new(connection), &settings).await.map_err(failed)?;
+    let request = Request::post("/").body(Full::<Bytes>::default()).expect("a path is a target");
+    let response = exchanges.send(request).await.map_err(|error| match error {
+        Unanswered::Unsent(_, error) | Unanswered::Failed(error) => failed(error),
+    })?;
+    read(&mut exchanges, response, Instant::now() + EXCHANGE_DEADLINE).await
 }
 
 /// Reads what matters of an answer.
-async fn read(response: Response<Incoming>, deadline: Instant) -> Result<Answer, Failure> {
+async fn read<S: Read + Write + Unpin + Send + 'static>(
+    exchanges: &mut Exchanges<S, Full<Bytes>>,
+    response: Response<Incoming>,
+    deadline: Instant,
+) -> Result<Answer, Failure> {
     if head_size(response.headers()) > HEADER_LIMIT {
         return Err(Failure::AnswerTooLong);
     }
@@ -194,8 +210,8 @@ async fn read(response: Response<Incoming>, deadline: Instant) -> Result<Answer,
     let interaction_id = echoed_id(response.headers());
     // The status is known: a body that stalls does not undo it, it only costs the connection.
     let until = deadline.min(Instant::now() + BODY_BUDGET);
-    let body_cut = !timeout_at(until, read_to_end(response)).await.unwrap_or(false);
-    Ok(Answer { status, interaction_id, body_cut })
+    let body = timeout_at(until, exchanges.read(response.into_body(), BODY_LIMIT)).await;
+    Ok(Answer { status, interaction_id, body_cut: !matches!(body, Ok(Ok(Some(_)))) })
 }
 
 /// How long a head was without its first line. hyper's limit is one of its buffer, and depends on how the bytes arrived.
@@ -204,26 +220,8 @@ fn head_size(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + separators).sum()
 }
 
-fn is_warm(used: Timestamp, now: Timestamp) -> bool {
-    u128::try_from(now.duration_since(used).as_millis()).is_ok_and(|idle| idle <= IDLE.as_millis())
-}
-
 fn echoed_id(headers: &HeaderMap) -> Option<String> {
     let value = headers.get("x-webhook-interaction-id")?;
     // A value of odd bytes is no id of ours; what it is goes into no log.
     Some(value.to_str().unwrap_or_default().to_owned())
-}
-
-/// Reads a body to its end so that the connection can be used again; `false` if it is too long or breaks.
-async fn read_to_end(response: Response<Incoming>) -> bool {
-    let mut body = response.into_body();
-    let mut read = 0;
-    while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return false };
-        read += frame.data_ref().map_or(0, Bytes::len);
-        if read > BODY_LIMIT {
-            return false;
-        }
-    }
-    true
 }

@@ -10,8 +10,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::Uri;
+use http::uri::Authority;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use rustls::client::ResolvesClientCert;
 use rustls::client::Resumption;
@@ -27,14 +27,13 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tower_service::Service;
 
 use super::classify;
 use super::identity::{Identity, TrustAnchors, provider};
 use super::network::{Network, Transport};
 use super::renegotiation::{WantsRenegotiation, Watching};
 use crate::address::AddressPolicy;
-use crate::delivery::{EXCHANGE_DEADLINE, Failure};
+use crate::delivery::Failure;
 use crate::directory::BaseUri;
 use crate::edge::Clock;
 use crate::revocation::{Mechanism, Revocation, Verification, Verifier};
@@ -111,18 +110,12 @@ impl Connector {
         Ok(Self { config: Arc::new(config), verifier, network, signs_in_kms: identity.signs_in_kms() })
     }
 
-    /// Connects within the limit of an exchange: hyper may finish a connection that nobody waits for any more.
-    async fn connect(self, uri: Uri) -> Result<PeerStream, ConnectError> {
-        timeout(EXCHANGE_DEADLINE, self.connection(&uri))
-            .await
-            .unwrap_or_else(|_| Err(ConnectError::new(Failure::Timeout)))
-    }
-
-    async fn connection(&self, uri: &Uri) -> Result<PeerStream, ConnectError> {
-        let host = bare_host(uri).ok_or_else(|| ConnectError::new(Failure::InvalidUrl))?;
+    /// Connects to a receiver.
+    pub(super) async fn connect(&self, to: &Authority) -> Result<(PeerStream, Handshake), ConnectError> {
+        let host = bare(to.host());
         let name =
             ServerName::try_from(host.to_owned()).map_err(|_| ConnectError::new(Failure::InvalidUrl))?;
-        let addresses = resolve(host, uri.port_u16().unwrap_or(443), &self.network).await?;
+        let addresses = resolve(host, to.port_u16().unwrap_or(443), &self.network).await?;
         let (transport, peer) = connect_to_any(&addresses, &self.network).await?;
         self.handshake(transport, peer, host, name).await
     }
@@ -133,7 +126,7 @@ impl Connector {
         peer: SocketAddr,
         host: &str,
         name: ServerName<'static>,
-    ) -> Result<PeerStream, ConnectError> {
+    ) -> Result<(PeerStream, Handshake), ConnectError> {
         let asked = Arc::new(AtomicBool::new(false));
         let mut config = ClientConfig::clone(&self.config);
         let resolver = Arc::clone(&self.config.client_auth_cert_resolver);
@@ -155,7 +148,7 @@ impl Connector {
         self.verifier.report(host, checked);
         let certificate_requested = asked.load(Ordering::Relaxed);
         let handshake = Handshake { peer, tls, certificate_requested, revocation: checked.mechanism };
-        Ok(PeerStream { stream: TokioIo::new(stream), handshake })
+        Ok((PeerStream(TokioIo::new(stream)), handshake))
     }
 }
 
@@ -207,13 +200,13 @@ async fn resolve(host: &str, port: u16, network: &Network) -> Result<Vec<SocketA
 /// Says whether a receiver's host would be connected to as it resolves now.
 pub async fn check_host(base: &BaseUri, network: &Network) -> Result<(), Failure> {
     let uri: Uri = base.as_str().parse().map_err(|_| Failure::InvalidUrl)?;
-    let host = bare_host(&uri).ok_or(Failure::InvalidUrl)?;
+    let host = uri.host().map(bare).ok_or(Failure::InvalidUrl)?;
     resolve(host, uri.port_u16().unwrap_or(443), network).await.map(drop).map_err(|error| error.failure)
 }
 
 /// Returns the host of a URI, an IPv6 address without its brackets.
-fn bare_host(uri: &Uri) -> Option<&str> {
-    uri.host().map(|host| host.trim_start_matches('[').trim_end_matches(']'))
+fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 /// Says whether all of a host's addresses may be connected to (guarantee G7).
@@ -237,20 +230,6 @@ async fn connect_to_any(
         }
     }
     Err(last)
-}
-
-impl Service<Uri> for Connector {
-    type Response = PeerStream;
-    type Error = ConnectError;
-    type Future = Pin<Box<dyn Future<Output = Result<PeerStream, ConnectError>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        Box::pin(self.clone().connect(uri))
-    }
 }
 
 /// Presents our certificate whatever authorities the receiver names: some name none, some the wrong ones.
@@ -296,17 +275,8 @@ impl ResolvesClientCert for Watched {
     }
 }
 
-/// A connection to a receiver, with what its handshake showed.
-pub(super) struct PeerStream {
-    stream: TokioIo<TlsStream<Watching<Box<dyn Transport>>>>,
-    handshake: Handshake,
-}
-
-impl Connection for PeerStream {
-    fn connected(&self) -> Connected {
-        Connected::new().extra(self.handshake.clone())
-    }
-}
+/// A connection to a receiver.
+pub(super) struct PeerStream(TokioIo<TlsStream<Watching<Box<dyn Transport>>>>);
 
 impl Read for PeerStream {
     fn poll_read(
@@ -314,29 +284,29 @@ impl Read for PeerStream {
         cx: &mut Context<'_>,
         buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
+        let read = ready!(Pin::new(&mut self.0).poll_read(cx, buf));
         // A receiver that wanted a second handshake breaks the connection with whatever alert it thinks fit.
-        let asked = self.stream.inner().get_ref().0.wants_renegotiation();
+        let asked = self.0.inner().get_ref().0.wants_renegotiation();
         Poll::Ready(read.map_err(|error| if asked { io::Error::other(WantsRenegotiation) } else { error }))
     }
 }
 
 impl Write for PeerStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.stream.inner_mut().get_mut().0.expect_answer();
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        self.0.inner_mut().get_mut().0.expect_answer();
+        Pin::new(&mut self.0).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        Pin::new(&mut self.0).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Pin::new(&mut self.0).poll_shutdown(cx)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.0.is_write_vectored()
     }
 
     fn poll_write_vectored(
@@ -344,7 +314,7 @@ impl Write for PeerStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.stream.inner_mut().get_mut().0.expect_answer();
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        self.0.inner_mut().get_mut().0.expect_answer();
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
     }
 }

@@ -7,7 +7,8 @@ use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde::ser::{SerializeMap as _, Serializer};
 
 use super::meter::Used;
 
@@ -55,10 +56,11 @@ impl Metrics {
     /// Writes to standard output, where Lambda takes them up.
     pub fn stdout(function: String) -> Self {
         // Nobody at the other end is no reason to fail: a metric is lost, no notification.
-        Self::to(function, |line| writeln!(io::stdout().lock(), "{line}").unwrap_or_default())
+        // Its end included, as standard output is written to as often as it is given something.
+        Self::to(function, |lines| io::stdout().write_all(format!("{lines}\n").as_bytes()).unwrap_or_default())
     }
 
-    /// Writes each line with a function.
+    /// Writes with a function, which gets one line or several.
     pub fn to(function: String, write: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self { function, write: Arc::new(write) }
     }
@@ -88,78 +90,135 @@ impl Metrics {
 
     /// Writes a line.
     pub fn write(&self, now: Timestamp, line: &Line) {
-        let mut fields = line.fields.clone();
-        fields.insert(
-            "_aws".to_owned(),
-            json!({ "Timestamp": now.as_millisecond(), "CloudWatchMetrics": line.directives }),
-        );
-        fields.insert(FUNCTION.to_owned(), Value::from(self.function.as_str()));
-        (self.write)(&Value::Object(fields).to_string());
+        self.write_all(now, std::slice::from_ref(line));
+    }
+
+    /// Writes lines at once.
+    pub fn write_all(&self, now: Timestamp, lines: &[Line]) {
+        let whole = |line| Whole { line, now, function: &self.function };
+        let text = lines.iter().map(|line| serde_json::to_string(&whole(line)).expect("a line serialises"));
+        if let Some(text) = text.reduce(|all, line| all + "\n" + &line) {
+            (self.write)(&text);
+        }
     }
 }
 
 /// Some metrics that are written as one line. Each is there by the name of the function, alone or with more dimensions.
 #[derive(Clone, Debug)]
 pub struct Line {
-    directives: Vec<Value>,
-    fields: Map<String, Value>,
+    directives: Vec<Directive>,
+    fields: Vec<(&'static str, Field)>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive {
+    namespace: &'static str,
+    dimensions: Vec<Vec<&'static str>>,
+    metrics: Vec<Metric>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metric {
+    name: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit: Option<&'static str>,
+}
+
+/// What stands in a line beside its directives.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+enum Field {
+    Value(Number),
+    Values(Vec<Number>),
+    Count(u64),
+    Text(String),
+}
+
+/// A value; whole numbers are written as such, as bytes of the log are paid for.
+#[derive(Clone, Copy, Debug)]
+struct Number(f64);
+
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[expect(clippy::cast_possible_truncation, reason = "a whole number that is not larger than this")]
+        match self.0 {
+            value if value.fract() == 0.0 && value.abs() < 1e15 => serializer.serialize_i64(value as i64),
+            value => serializer.serialize_f64(value),
+        }
+    }
+}
+
+/// A line with what is the same for all of one writing.
+struct Whole<'a> {
+    line: &'a Line,
+    now: Timestamp,
+    function: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metadata<'a> {
+    timestamp: i64,
+    cloud_watch_metrics: &'a [Directive],
+}
+
+impl Serialize for Whole<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut whole = serializer.serialize_map(None)?;
+        let (timestamp, cloud_watch_metrics) = (self.now.as_millisecond(), self.line.directives.as_slice());
+        whole.serialize_entry("_aws", &Metadata { timestamp, cloud_watch_metrics })?;
+        whole.serialize_entry(FUNCTION, self.function)?;
+        for (name, field) in &self.line.fields {
+            whole.serialize_entry(name, field)?;
+        }
+        whole.end()
+    }
 }
 
 impl Line {
     /// Begins a line whose metrics are kept once for each of these sets of dimensions beside that of the function.
     pub fn of(dimensions: &[&[&'static str]]) -> Self {
-        Self { directives: Vec::new(), fields: Map::new() }.and_of(dimensions)
+        Self { directives: Vec::with_capacity(2), fields: Vec::with_capacity(8) }.and_of(dimensions)
     }
 
     /// Has the metrics that follow kept by other sets of dimensions.
     #[must_use]
     pub fn and_of(mut self, dimensions: &[&[&'static str]]) -> Self {
-        let sets = dimensions.iter().map(|more| [&[FUNCTION], *more].concat());
-        self.directives.push(json!({
-            "Namespace": NAMESPACE, "Dimensions": sets.collect::<Vec<_>>(), "Metrics": [],
-        }));
+        let dimensions = dimensions.iter().map(|more| [&[FUNCTION], *more].concat()).collect();
+        self.directives.push(Directive { namespace: NAMESPACE, dimensions, metrics: Vec::with_capacity(2) });
         self
     }
 
     /// Adds a metric with its values, [`LONGEST_ARRAY`] at most; nothing where there are none.
     #[must_use]
     pub fn with(mut self, name: &'static str, unit: Unit, values: &[f64]) -> Self {
-        let value = match values {
+        let field = match values {
             [] => return self,
-            [value] => number(*value),
-            values => values.iter().copied().map(number).collect(),
+            [value] => Field::Value(Number(*value)),
+            values => Field::Values(values.iter().copied().map(Number).collect()),
         };
-        let metric = match unit {
-            Unit::None => json!({ "Name": name }),
-            Unit::Count | Unit::Milliseconds | Unit::Seconds => {
-                json!({ "Name": name, "Unit": unit.as_str() })
-            }
-        };
-        let directive = self.directives.last_mut().and_then(|directive| directive["Metrics"].as_array_mut());
-        directive.expect("a line begins with a directive").push(metric);
-        self.fields.insert(name.to_owned(), value);
+        let unit = (unit != Unit::None).then(|| unit.as_str());
+        let directive = self.directives.last_mut().expect("a line begins with a directive");
+        directive.metrics.push(Metric { name, unit });
+        self.fields.push((name, field));
         self
     }
 
     /// Adds a dimension's value, or what is not measured and goes beside: identifiers and codes only.
     #[must_use]
     pub fn beside(mut self, field: &'static str, text: &str) -> Self {
-        self.fields.insert(field.to_owned(), Value::from(text));
+        self.fields.push((field, Field::Text(text.to_owned())));
         self
     }
 
     /// Adds what was used, which is no metric: each of those would be paid for by the month.
     #[must_use]
     pub fn using(mut self, used: &Used) -> Self {
-        self.fields.extend(used.fields().map(|(field, count)| (field.to_owned(), Value::from(count))));
+        self.fields.extend(used.fields().map(|(field, count)| (field, Field::Count(count))));
         self
     }
-}
-
-/// Writes whole numbers as such: bytes of the log are paid for.
-fn number(value: f64) -> Value {
-    #[expect(clippy::cast_possible_truncation, reason = "a whole number that is not larger than this")]
-    if value.fract() == 0.0 && value.abs() < 1e15 { Value::from(value as i64) } else { Value::from(value) }
 }
 
 impl fmt::Debug for Metrics {
@@ -171,6 +230,8 @@ impl fmt::Debug for Metrics {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
+
+    use serde_json::{Value, json};
 
     use super::*;
 

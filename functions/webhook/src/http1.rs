@@ -1,0 +1,209 @@
+//! HTTP/1.1 connections that are kept and used again, over hyper: to receivers and to AWS.
+//!
+//! hyper's connection is driven by whoever waits for its answer, and not by a task of its own: nothing outlives an exchange
+//! that is given up, and what goes over a connection costs no switch between tasks. Nobody drives one that is idle, so whether it
+//! was closed meanwhile is found out when it is taken (`docs/decisions.md`, "connections are driven by their exchange").
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::{Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body, Incoming};
+use hyper::client::conn::http1::{Builder, Connection, SendRequest};
+use hyper::rt::{Read, Write};
+use jiff::{SignedDuration, Timestamp};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// How long the other side is given to hear that a connection is not needed any more.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// One connection.
+pub(crate) struct Exchanges<S, B>
+where
+    S: Read + Write,
+    B: Body + 'static,
+{
+    sender: SendRequest<B>,
+    /// `None` once it has ended. In a box, as an exchange moves it: out of the pool, and back.
+    connection: Option<Box<Connection<S, B>>>,
+}
+
+/// A request that came to nothing.
+#[derive(Debug)]
+pub(crate) enum Unanswered<B> {
+    /// Nothing of it was sent, and why: here it is again.
+    Unsent(Request<B>, hyper::Error),
+    /// Some of it may have arrived.
+    Failed(hyper::Error),
+}
+
+impl<S, B> Exchanges<S, B>
+where
+    S: Read + Write + Unpin + Send + 'static,
+    B: Body + Unpin + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    /// Begins to speak HTTP/1.1 on a connection.
+    pub(crate) async fn over(stream: S, settings: &Builder) -> hyper::Result<Self> {
+        let (sender, connection) = settings.handshake(stream).await?;
+        Ok(Self { sender, connection: Some(Box::new(connection)) })
+    }
+
+    /// Says whether a request can be sent; `false` if the other side has closed.
+    pub(crate) async fn is_open(&mut self) -> bool {
+        let Self { sender, connection } = self;
+        alongside(connection, sender.ready()).await.is_ok()
+    }
+
+    /// Sends a request and waits for the head of its answer. Its target is a path, and its headers name the host.
+    pub(crate) async fn send(&mut self, request: Request<B>) -> Result<Response<Incoming>, Unanswered<B>> {
+        let Self { sender, connection } = self;
+        alongside(connection, sender.try_send_request(request)).await.map_err(|mut error| {
+            match error.take_message() {
+                Some(request) => Unanswered::Unsent(request, error.into_error()),
+                None => Unanswered::Failed(error.into_error()),
+            }
+        })
+    }
+
+    /// Reads a body to its end, so that the connection can be used again; `None` if it is longer than so many bytes.
+    pub(crate) async fn read(&mut self, mut body: Incoming, most: usize) -> hyper::Result<Option<Bytes>> {
+        // One that comes in one piece, as nearly all do, is not copied.
+        let (mut first, mut all) = (Bytes::new(), BytesMut::new());
+        while !body.is_end_stream() {
+            let Some(frame) = alongside(&mut self.connection, body.frame()).await else { break };
+            let Ok(data) = frame?.into_data() else { continue };
+            if first.len().max(all.len()) + data.len() > most {
+                return Ok(None);
+            }
+            if first.is_empty() {
+                first = data;
+            } else {
+                if all.is_empty() {
+                    all.extend_from_slice(&first);
+                }
+                all.extend_from_slice(&data);
+            }
+        }
+        Ok(Some(if all.is_empty() { first } else { all.freeze() }))
+    }
+
+    /// Says whether the connection can be kept for another request: `false` if its last answer said that it will be closed.
+    pub(crate) async fn is_reusable(&mut self) -> bool {
+        let Self { sender, connection } = self;
+        poll_fn(|cx| {
+            if connection.as_mut().is_none_or(|connection| Pin::new(connection).poll(cx).is_ready()) {
+                *connection = None;
+            }
+            Poll::Ready(connection.is_some() && sender.is_ready())
+        })
+        .await
+    }
+
+    /// Ends the connection as the other side expects it, beside.
+    pub(crate) fn close(self) {
+        if let (Some(connection), Ok(runtime)) = (self.connection, Handle::try_current()) {
+            drop(self.sender);
+            // Whether it was heard or not, it is over.
+            runtime.spawn(async { timeout(FAREWELL, connection).await.is_ok() });
+        }
+    }
+}
+
+/// Goes on with a connection as long as something waits for what comes of it.
+async fn alongside<S, B, T>(
+    connection: &mut Option<Box<Connection<S, B>>>,
+    work: impl Future<Output = T>,
+) -> T
+where
+    S: Read + Write + Unpin + Send + 'static,
+    B: Body + Unpin + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        if let Poll::Ready(done) = work.as_mut().poll(cx) {
+            return Poll::Ready(done);
+        }
+        // How it ends is told to whoever waits.
+        if connection.as_mut().is_some_and(|connection| Pin::new(connection).poll(cx).is_ready()) {
+            *connection = None;
+        }
+        work.as_mut().poll(cx)
+    })
+    .await
+}
+
+/// Connections that wait for their next request, by where they lead.
+pub(crate) struct Pool<C> {
+    idle: Mutex<Idle<C>>,
+    /// One idle for longer is not used again.
+    lives: SignedDuration,
+}
+
+struct Idle<C> {
+    by_place: HashMap<String, Vec<(C, Timestamp)>>,
+    looked_at: Timestamp,
+}
+
+/// What a pool keeps.
+pub(crate) trait Kept {
+    /// Ends a connection that is not used any more.
+    fn close(self);
+}
+
+impl<C: Kept> Pool<C> {
+    /// Makes an empty pool, whose connections may be idle for so long.
+    pub(crate) fn new(lives: SignedDuration) -> Self {
+        let idle = Idle { by_place: HashMap::new(), looked_at: Timestamp::MIN };
+        Self { idle: Mutex::new(idle), lives }
+    }
+
+    /// Takes the connection to this place that was used last, if it is young enough by the time of day: the clock of hyper and
+    /// tokio may stand still while the environment is frozen. One that was set back tells nothing, so then none is used.
+    pub(crate) fn take(&self, place: &str, now: Timestamp) -> Option<C> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.is_young(idle.looked_at, now) {
+            idle.looked_at = now;
+            for kept in idle.by_place.values_mut() {
+                for (old, _) in kept.extract_if(.., |(_, since)| !self.is_young(*since, now)) {
+                    old.close();
+                }
+            }
+            idle.by_place.retain(|_, kept| !kept.is_empty());
+        }
+        let (kept, since) = idle.by_place.get_mut(place)?.pop()?;
+        if self.is_young(since, now) {
+            return Some(kept);
+        }
+        kept.close();
+        None
+    }
+
+    /// Keeps a connection for the next request to this place.
+    pub(crate) fn keep(&self, place: &str, kept: C, now: Timestamp) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        match idle.by_place.get_mut(place) {
+            Some(others) => others.push((kept, now)),
+            None => {
+                idle.by_place.insert(place.to_owned(), vec![(kept, now)]);
+            }
+        }
+    }
+
+    fn is_young(&self, since: Timestamp, now: Timestamp) -> bool {
+        let idle = now.duration_since(since);
+        !idle.is_negative() && idle <= self.lives
+    }
+}
