@@ -41,7 +41,7 @@ where
 #[derive(Debug)]
 pub(crate) enum Unanswered<B> {
     /// Nothing of it was sent, and why: here it is again.
-    Unsent(Request<B>, hyper::Error),
+    Unsent(Box<Request<B>>, hyper::Error),
     /// Some of it may have arrived.
     Failed(hyper::Error),
 }
@@ -70,7 +70,7 @@ where
         let Self { sender, connection } = self;
         alongside(connection, sender.try_send_request(request)).await.map_err(|mut error| {
             match error.take_message() {
-                Some(request) => Unanswered::Unsent(request, error.into_error()),
+                Some(request) => Unanswered::Unsent(Box::new(request), error.into_error()),
                 None => Unanswered::Failed(error.into_error()),
             }
         })

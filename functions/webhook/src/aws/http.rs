@@ -90,7 +90,7 @@ impl Http {
                 let request = HttpRequest::try_from(request).map_err(unusable)?;
                 let (head, body) =
                     connector.call(request).await?.try_into_http1x().map_err(unusable)?.into_parts();
-                let body = body.collect().await.map_err(|error| ConnectorError::io(error))?;
+                let body = body.collect().await.map_err(ConnectorError::io)?;
                 Ok(Response::from_parts(head, body.to_bytes()))
             }
         }
@@ -175,14 +175,14 @@ impl System {
             }
             request = match self.answered(place, kept, request).await {
                 Ok(answer) => return Ok(answer),
-                Err(Unanswered::Unsent(unsent, _)) => unsent,
+                Err(Unanswered::Unsent(unsent, _)) => *unsent,
                 Err(Unanswered::Failed(error)) => return Err(ConnectorError::io(error.into())),
             };
         }
         let connected = timeout(CONNECT_TIMEOUT, Box::pin(self.connect(&to))).await;
         let new = connected
             .map_err(|elapsed| ConnectorError::timeout(elapsed.into()))?
-            .map_err(|error| ConnectorError::io(error.into()))?;
+            .map_err(ConnectorError::io)?;
         self.answered(place, new, request).await.map_err(|unanswered| match unanswered {
             Unanswered::Unsent(_, error) | Unanswered::Failed(error) => ConnectorError::io(error.into()),
         })

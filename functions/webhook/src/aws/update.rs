@@ -26,7 +26,7 @@ pub(super) struct Update<'a> {
 pub(super) enum Value<'a> {
     Text(Cow<'a, str>),
     Number(i64),
-    Map(Vec<(&'static str, Value<'a>)>),
+    Map(Vec<(&'static str, Self)>),
 }
 
 /// "status" is a reserved word of DynamoDB, so every expression calls it so.

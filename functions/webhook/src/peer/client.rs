@@ -140,7 +140,7 @@ impl Client {
             }
             match kept.exchanges.send(request).await {
                 Ok(response) => return Ok((kept, response)),
-                Err(Unanswered::Unsent(unsent, _)) => request = unsent,
+                Err(Unanswered::Unsent(unsent, _)) => request = *unsent,
                 Err(Unanswered::Failed(error)) => return Err(error.into()),
             }
         }

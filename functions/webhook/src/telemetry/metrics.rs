@@ -57,7 +57,9 @@ impl Metrics {
     pub fn stdout(function: String) -> Self {
         // Nobody at the other end is no reason to fail: a metric is lost, no notification.
         // Its end included, as standard output is written to as often as it is given something.
-        Self::to(function, |lines| io::stdout().write_all(format!("{lines}\n").as_bytes()).unwrap_or_default())
+        Self::to(function, |lines| {
+            io::stdout().write_all(format!("{lines}\n").as_bytes()).unwrap_or_default();
+        })
     }
 
     /// Writes with a function, which gets one line or several.
