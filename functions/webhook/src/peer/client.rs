@@ -157,7 +157,7 @@ impl Client {
 /// An attempt that nobody answered.
 #[derive(Debug, Error)]
 enum PostError {
-    #[error(transparent)]
+    #[error("the receiver cannot be reached")]
     Connect(#[from] ConnectError),
     #[error("the exchange with the receiver failed")]
     Http(#[from] hyper::Error),
