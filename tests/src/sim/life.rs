@@ -130,6 +130,13 @@ pub(super) struct Wire {
     end: Arc<Mutex<Option<DuplexStream>>>,
 }
 
+/// Whoever drops a connection closes it, as a socket does.
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.end.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
 impl Wire {
     fn poll<T>(
         &self,
