@@ -22,8 +22,8 @@ const MOST_SUSPENDED_PERCENT: u8 = 20;
 async fn main() -> Result<(), Error> {
     let settings = Settings::new(&environment);
     settings.start_logging();
-    let sdk = sdk_config(&settings, &Http::system(Clock::system()))?;
     let (clock, policy) = (Clock::system(), settings.address_policy()?);
+    let sdk = sdk_config(&settings, &Http::system(clock.clone()))?;
     let table = settings.required("ARAUTO_RECEIVERS_TABLE")?;
     let receivers = Receivers::new(dynamodb(&sdk), table, policy, clock.clone());
     let kept = DirectoryTable::new(dynamodb(&sdk), settings.required("ARAUTO_DIRECTORY_TABLE")?);

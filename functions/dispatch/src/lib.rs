@@ -112,7 +112,8 @@ impl Dispatch {
 
     /// Says why a message is kept, and when it is to come again.
     async fn keep(&self, record: &Record, fault: &Fault) {
-        let (message_id, receives) = (&record.message_id, record.reception().receives);
+        let (message_id, reception) = (&record.message_id, record.reception());
+        let receives = reception.receives;
         // Read once more, as this is rare: the line must lead to the notification, not only to the message of SQS.
         let message = AttemptMessage::from_json(&record.body).ok();
         let notification_id = message.as_ref().map(|message| message.notification.as_str());
@@ -139,7 +140,7 @@ impl Dispatch {
                 "The message is kept: {fault}."
             );
         }
-        let seconds = fault.returns_after(&record.reception(), now, &self.chance);
+        let seconds = fault.returns_after(&reception, now, &self.chance);
         let hidden = timeout(HIDE_WITHIN, self.queues.hide(&record.receipt_handle, seconds)).await;
         let error = match &hidden {
             Ok(Ok(())) => return,

@@ -21,8 +21,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 async fn main() -> Result<(), Error> {
     let settings = Settings::new(&environment);
     settings.start_logging();
-    let sdk = patient(&sdk_config(&settings, &Http::system(Clock::system()))?);
     let clock = Clock::system();
+    let sdk = patient(&sdk_config(&settings, &Http::system(clock.clone()))?);
     let stream = settings.required("ARAUTO_EVIDENCE_STREAM")?;
     let bucket = settings.required("ARAUTO_EVIDENCE_BUCKET")?;
     let evidence = Evidence {

@@ -13,8 +13,8 @@ async fn main() -> Result<(), Error> {
     let settings = Settings::new(&environment);
     settings.start_logging();
     let meter = Meter::default();
-    let sdk = sdk_config(&settings, &Http::system(Clock::system()).metered(&meter))?;
     let clock = Clock::system();
+    let sdk = sdk_config(&settings, &Http::system(clock.clone()).metered(&meter))?;
     let intake = Intake {
         receivers: Receivers::new(
             webhook::aws::dynamodb(&sdk),

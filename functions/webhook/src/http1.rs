@@ -5,7 +5,7 @@
 //! was closed meanwhile is found out when it is taken (`docs/decisions.md`, "connections are driven by their exchange").
 
 use std::collections::HashMap;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
@@ -21,53 +21,68 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use crate::edge::Clock;
+
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How long the other side is given to hear that a connection is not needed any more.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// One connection.
-pub(crate) struct Exchanges<S, B>
-where
-    S: Read + Write,
-    B: Body + 'static,
-{
+/// What HTTP/1.1 is spoken over.
+pub(crate) trait Stream: Read + Write + Unpin + Send + 'static {}
+
+impl<S: Read + Write + Unpin + Send + 'static> Stream for S {}
+
+/// What a request carries.
+pub(crate) trait Payload: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static {}
+
+impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static> Payload for B {}
+
+/// One connection, with what is known of it.
+pub(crate) struct Exchanges<S: Stream, B: Payload, F> {
     sender: SendRequest<B>,
     /// `None` once it has ended. In a box, as an exchange moves it: out of the pool, and back.
     connection: Option<Box<Connection<S, B>>>,
+    /// What connecting showed.
+    pub(crate) facts: F,
 }
 
 /// A request that came to nothing.
-#[derive(Debug)]
-pub(crate) enum Unanswered<B> {
+enum Unanswered<B> {
     /// Nothing of it was sent, and why: here it is again.
     Unsent(Box<Request<B>>, hyper::Error),
     /// Some of it may have arrived.
     Failed(hyper::Error),
 }
 
-impl<S, B> Exchanges<S, B>
-where
-    S: Read + Write + Unpin + Send + 'static,
-    B: Body + Unpin + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
+impl<B> From<Unanswered<B>> for hyper::Error {
+    fn from(unanswered: Unanswered<B>) -> Self {
+        match unanswered {
+            Unanswered::Unsent(_, error) | Unanswered::Failed(error) => error,
+        }
+    }
+}
+
+impl<S: Stream, B: Payload, F> Exchanges<S, B, F> {
     /// Begins to speak HTTP/1.1 on a connection.
-    pub(crate) async fn over(stream: S, settings: &Builder) -> hyper::Result<Self> {
+    pub(crate) async fn over(stream: S, settings: &Builder, facts: F) -> hyper::Result<Self> {
         let (sender, connection) = settings.handshake(stream).await?;
-        Ok(Self { sender, connection: Some(Box::new(connection)) })
+        Ok(Self { sender, connection: Some(Box::new(connection)), facts })
     }
 
     /// Says whether a request can be sent; `false` if the other side has closed.
-    pub(crate) async fn is_open(&mut self) -> bool {
-        let Self { sender, connection } = self;
+    async fn is_open(&mut self) -> bool {
+        let Self { sender, connection, .. } = self;
         alongside(connection, sender.ready()).await.is_ok()
     }
 
     /// Sends a request and waits for the head of its answer. Its target is a path, and its headers name the host.
-    pub(crate) async fn send(&mut self, request: Request<B>) -> Result<Response<Incoming>, Unanswered<B>> {
-        let Self { sender, connection } = self;
+    pub(crate) async fn send(&mut self, request: Request<B>) -> hyper::Result<Response<Incoming>> {
+        Ok(self.try_send(request).await?)
+    }
+
+    async fn try_send(&mut self, request: Request<B>) -> Result<Response<Incoming>, Unanswered<B>> {
+        let Self { sender, connection, .. } = self;
         alongside(connection, sender.try_send_request(request)).await.map_err(|mut error| {
             match error.take_message() {
                 Some(request) => Unanswered::Unsent(Box::new(request), error.into_error()),
@@ -99,8 +114,8 @@ where
     }
 
     /// Says whether the connection can be kept for another request: `false` if its last answer said that it will be closed.
-    pub(crate) async fn is_reusable(&mut self) -> bool {
-        let Self { sender, connection } = self;
+    async fn is_reusable(&mut self) -> bool {
+        let Self { sender, connection, .. } = self;
         poll_fn(|cx| {
             if connection.as_mut().is_none_or(|connection| Pin::new(connection).poll(cx).is_ready()) {
                 *connection = None;
@@ -111,7 +126,7 @@ where
     }
 
     /// Ends the connection as the other side expects it, beside.
-    pub(crate) fn close(self) {
+    fn close(self) {
         if let (Some(connection), Ok(runtime)) = (self.connection, Handle::try_current()) {
             drop(self.sender);
             // Whether it was heard or not, it is over.
@@ -121,16 +136,10 @@ where
 }
 
 /// Goes on with a connection as long as something waits for what comes of it.
-async fn alongside<S, B, T>(
+async fn alongside<S: Stream, B: Payload, T>(
     connection: &mut Option<Box<Connection<S, B>>>,
     work: impl Future<Output = T>,
-) -> T
-where
-    S: Read + Write + Unpin + Send + 'static,
-    B: Body + Unpin + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
+) -> T {
     let mut work = pin!(work);
     poll_fn(|cx| {
         if let Poll::Ready(done) = work.as_mut().poll(cx) {
@@ -146,10 +155,11 @@ where
 }
 
 /// Connections that wait for their next request, by where they lead.
-pub(crate) struct Pool<C> {
-    idle: Mutex<Idle<C>>,
+pub(crate) struct Pool<S: Stream, B: Payload, F> {
+    idle: Mutex<Idle<Exchanges<S, B, F>>>,
     /// One idle for longer is not used again.
     lives: SignedDuration,
+    clock: Clock,
 }
 
 struct Idle<C> {
@@ -157,22 +167,59 @@ struct Idle<C> {
     looked_at: Timestamp,
 }
 
-/// What a pool keeps.
-pub(crate) trait Kept {
-    /// Ends a connection that is not used any more.
-    fn close(self);
-}
-
-impl<C: Kept> Pool<C> {
+impl<S: Stream, B: Payload, F> Pool<S, B, F> {
     /// Makes an empty pool, whose connections may be idle for so long.
-    pub(crate) fn new(lives: SignedDuration) -> Self {
+    pub(crate) fn new(lives: SignedDuration, clock: Clock) -> Self {
         let idle = Idle { by_place: HashMap::new(), looked_at: Timestamp::MIN };
-        Self { idle: Mutex::new(idle), lives }
+        Self { idle: Mutex::new(idle), lives, clock }
+    }
+
+    /// Sends a request over a connection to this place that is kept, or else over a new one, until it is answered.
+    ///
+    /// It goes to another connection only where nothing of it was sent over one that was closed already.
+    pub(crate) async fn answered<E: From<hyper::Error>, C>(
+        &self,
+        place: &str,
+        mut request: Request<B>,
+        connect: impl FnOnce() -> C,
+    ) -> Result<(Exchanges<S, B, F>, Response<Incoming>), E>
+    where
+        C: Future<Output = Result<Exchanges<S, B, F>, E>>,
+    {
+        while let Some(mut kept) = self.take(place) {
+            if !kept.is_open().await {
+                continue;
+            }
+            match kept.try_send(request).await {
+                Ok(response) => return Ok((kept, response)),
+                Err(Unanswered::Unsent(unsent, _)) => request = *unsent,
+                Err(Unanswered::Failed(error)) => return Err(error.into()),
+            }
+        }
+        let mut new = connect().await?;
+        let response = new.send(request).await?;
+        Ok((new, response))
+    }
+
+    /// Keeps a connection for the next request to this place, unless its last answer said that it will be closed.
+    pub(crate) async fn keep(&self, place: &str, mut kept: Exchanges<S, B, F>) {
+        if !kept.is_reusable().await {
+            return;
+        }
+        let now = self.clock.now();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        match idle.by_place.get_mut(place) {
+            Some(others) => others.push((kept, now)),
+            None => {
+                idle.by_place.insert(place.to_owned(), vec![(kept, now)]);
+            }
+        }
     }
 
     /// Takes the connection to this place that was used last, if it is young enough by the time of day: the clock of hyper and
     /// tokio may stand still while the environment is frozen. One that was set back tells nothing, so then none is used.
-    pub(crate) fn take(&self, place: &str, now: Timestamp) -> Option<C> {
+    fn take(&self, place: &str) -> Option<Exchanges<S, B, F>> {
+        let now = self.clock.now();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.is_young(idle.looked_at, now) {
             idle.looked_at = now;
@@ -189,17 +236,6 @@ impl<C: Kept> Pool<C> {
         }
         kept.close();
         None
-    }
-
-    /// Keeps a connection for the next request to this place.
-    pub(crate) fn keep(&self, place: &str, kept: C, now: Timestamp) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        match idle.by_place.get_mut(place) {
-            Some(others) => others.push((kept, now)),
-            None => {
-                idle.by_place.insert(place.to_owned(), vec![(kept, now)]);
-            }
-        }
     }
 
     fn is_young(&self, since: Timestamp, now: Timestamp) -> bool {

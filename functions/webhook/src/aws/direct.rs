@@ -15,14 +15,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use tokio::time::timeout;
 
 use super::clients::TRY_TIMEOUT;
-use super::http::Http;
+use super::http::{Http, TARGET};
 use super::signature::{Headers, Signer};
 use super::update::Update;
 use crate::edge::Clock;
 
 const HEADERS: Headers<'_> =
     Headers { content_type: "application/x-amz-json-1.0", target: "DynamoDB_20120810.UpdateItem" };
-const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 /// Credentials that end are asked for anew this long before.

@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderValue, Request, Response, Uri, header};
+use http::{HeaderName, HeaderValue, Request, Response, Uri, header};
 use http_body_util::BodyExt as _;
 use hyper::client::conn::http1::Builder;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -20,21 +20,22 @@ use hyper_util::rt::TokioIo;
 use jiff::SignedDuration;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use tower_service::Service as _;
 
 use crate::edge::Clock;
-use crate::http1::{Exchanges, Kept, Pool, Unanswered};
+use crate::http1::{Exchanges, Pool, Stream};
 use crate::telemetry::{Meter, Usage};
 
 /// A service that takes longer than this to connect is asked again.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// A connection idle for longer is not used again: services of AWS close theirs after 20 s or later, and one that was closed
-/// while the environment was frozen would cost a try.
+/// A connection idle for longer is not used again. Assumed: AWS does not say after how long its services close theirs, and one that
+/// is closed while the environment is frozen would cost a try.
 const IDLE: SignedDuration = SignedDuration::from_secs(15);
+
+/// The header that names a request's operation.
+pub(super) const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -58,7 +59,7 @@ impl Http {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        let system = System { tcp, tls: OnceLock::new(), pool: Pool::new(IDLE), clock };
+        let system = System { tcp, tls: OnceLock::new(), pool: Pool::new(IDLE, clock) };
         Self { link: Link::System(Arc::new(system)), meter: None }
     }
 
@@ -83,7 +84,7 @@ impl Http {
         &self,
         request: Request<SdkBody>,
     ) -> Result<Response<Bytes>, ConnectorError> {
-        self.count(request.headers().get(TARGET).map(HeaderValue::as_bytes));
+        self.count(request.headers().get(&TARGET).map(HeaderValue::as_bytes));
         match &self.link {
             Link::System(system) => system.exchange(request).await,
             Link::Other(connector) => {
@@ -104,12 +105,9 @@ impl Http {
     }
 }
 
-/// The header that names a request's operation.
-const TARGET: &str = "x-amz-target";
-
 impl SdkConnector for Http {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        self.count(request.headers().get(TARGET).map(str::as_bytes));
+        self.count(request.headers().get(TARGET.as_str()).map(str::as_bytes));
         match &self.link {
             Link::Other(connector) => connector.call(request),
             Link::System(system) => {
@@ -133,9 +131,11 @@ struct System {
     tcp: HttpConnector,
     /// Made when it is first needed, as reading the certificates of the system's authorities takes its time.
     tls: OnceLock<TlsConnector>,
-    pool: Pool<Connection>,
-    clock: Clock,
+    pool: Pool<Connection, SdkBody, ()>,
 }
+
+/// TCP, or TLS over it.
+type Connection = Box<dyn Stream>;
 
 impl std::fmt::Debug for System {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -143,17 +143,12 @@ impl std::fmt::Debug for System {
     }
 }
 
-enum Connection {
-    Plain(Exchanges<TokioIo<TcpStream>, SdkBody>),
-    Tls(Exchanges<TokioIo<TlsStream<TcpStream>>, SdkBody>),
-}
+/// A request that was not answered.
+struct Unanswered(ConnectorError);
 
-impl Kept for Connection {
-    fn close(self) {
-        match self {
-            Self::Plain(exchanges) => exchanges.close(),
-            Self::Tls(exchanges) => exchanges.close(),
-        }
+impl From<hyper::Error> for Unanswered {
+    fn from(error: hyper::Error) -> Self {
+        Self(ConnectorError::io(error.into()))
     }
 }
 
@@ -169,50 +164,33 @@ impl System {
         }
         // No service of AWS speaks both ways on one port, so the scheme is no part of the place.
         let place = authority.as_str();
-        while let Some(mut kept) = self.pool.take(place, self.clock.now()) {
-            if !kept.is_open().await {
-                continue;
-            }
-            request = match self.answered(place, kept, request).await {
-                Ok(answer) => return Ok(answer),
-                Err(Unanswered::Unsent(unsent, _)) => *unsent,
-                Err(Unanswered::Failed(error)) => return Err(ConnectorError::io(error.into())),
-            };
-        }
-        let connected = timeout(CONNECT_TIMEOUT, Box::pin(self.connect(&to))).await;
-        let new = connected
-            .map_err(|elapsed| ConnectorError::timeout(elapsed.into()))?
-            .map_err(ConnectorError::io)?;
-        self.answered(place, new, request).await.map_err(|unanswered| match unanswered {
-            Unanswered::Unsent(_, error) | Unanswered::Failed(error) => ConnectorError::io(error.into()),
-        })
+        // In a box, as most requests need no new connection.
+        let connect = || Box::pin(self.connect_in_time(&to));
+        let answered = self.pool.answered(place, request, connect).await;
+        let (mut exchanges, answer) = answered.map_err(|Unanswered(error)| error)?;
+        let (head, body) = answer.into_parts();
+        let body =
+            exchanges.read(body, usize::MAX).await.map_err(|error| ConnectorError::io(error.into()))?;
+        self.pool.keep(place, exchanges).await;
+        Ok(Response::from_parts(head, body.unwrap_or_default()))
     }
 
-    async fn answered(
-        &self,
-        place: &str,
-        mut connection: Connection,
-        request: Request<SdkBody>,
-    ) -> Result<Response<Bytes>, Unanswered<SdkBody>> {
-        let (answer, is_reusable) = match &mut connection {
-            Connection::Plain(exchanges) => whole(exchanges, request).await?,
-            Connection::Tls(exchanges) => whole(exchanges, request).await?,
-        };
-        if is_reusable {
-            self.pool.keep(place, connection, self.clock.now());
-        }
-        Ok(answer)
+    async fn connect_in_time(&self, to: &Uri) -> Result<Exchanges<Connection, SdkBody, ()>, Unanswered> {
+        let connected = timeout(CONNECT_TIMEOUT, self.connect(to)).await;
+        let stream = connected
+            .map_err(|elapsed| Unanswered(ConnectorError::timeout(elapsed.into())))?
+            .map_err(|error| Unanswered(ConnectorError::io(error)))?;
+        Ok(Exchanges::over(stream, &Builder::new(), ()).await?)
     }
 
     async fn connect(&self, to: &Uri) -> Result<Connection, BoxError> {
         let stream = self.tcp.clone().call(to.clone()).await?;
-        let settings = Builder::new();
         if to.scheme() != Some(&Scheme::HTTPS) {
-            return Ok(Connection::Plain(Exchanges::over(stream, &settings).await?));
+            return Ok(Box::new(stream));
         }
         let name = ServerName::try_from(to.host().unwrap_or_default().to_owned())?;
         let stream = self.tls()?.connect(name, stream.into_inner()).await?;
-        Ok(Connection::Tls(Exchanges::over(TokioIo::new(stream), &settings).await?))
+        Ok(Box::new(TokioIo::new(stream)))
     }
 
     fn tls(&self) -> Result<&TlsConnector, BoxError> {
@@ -232,26 +210,4 @@ impl System {
             .with_no_client_auth();
         Ok(self.tls.get_or_init(|| TlsConnector::from(Arc::new(config))))
     }
-}
-
-impl Connection {
-    async fn is_open(&mut self) -> bool {
-        match self {
-            Self::Plain(exchanges) => exchanges.is_open().await,
-            Self::Tls(exchanges) => exchanges.is_open().await,
-        }
-    }
-}
-
-/// Sends a request and reads its answer whole; says whether the connection can be used again.
-async fn whole<S>(
-    exchanges: &mut Exchanges<S, SdkBody>,
-    request: Request<SdkBody>,
-) -> Result<(Response<Bytes>, bool), Unanswered<SdkBody>>
-where
-    S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
-{
-    let (head, body) = exchanges.send(request).await?.into_parts();
-    let body = exchanges.read(body, usize::MAX).await.map_err(Unanswered::Failed)?.unwrap_or_default();
-    Ok((Response::from_parts(head, body), exchanges.is_reusable().await))
 }

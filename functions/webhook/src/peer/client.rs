@@ -10,7 +10,6 @@ use http::{HeaderMap, Request, Response, Uri, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::Builder;
-use hyper::rt::{Read, Write};
 use hyper_util::rt::TokioIo;
 use jiff::SignedDuration;
 use thiserror::Error;
@@ -23,8 +22,7 @@ use super::kms_key::SigningUnavailable;
 use super::network::{Network, Transport};
 use crate::delivery::{Answer, BODY_LIMIT, EXCHANGE_DEADLINE, Failure, Finding, HEADER_LIMIT, Outcome};
 use crate::directory::Settings;
-use crate::edge::Clock;
-use crate::http1::{Exchanges, Kept, Pool, Unanswered};
+use crate::http1::{Exchanges, Pool, Stream};
 use crate::notification::{InteractionId, Notification};
 use crate::revocation::Revocation;
 
@@ -38,20 +36,7 @@ const BODY_BUDGET: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Client {
     connector: Connector,
-    pool: Arc<Pool<Connection>>,
-    clock: Clock,
-}
-
-/// A connection to a receiver, with what its handshake showed.
-struct Connection {
-    exchanges: Exchanges<PeerStream, Full<Bytes>>,
-    handshake: Arc<Handshake>,
-}
-
-impl Kept for Connection {
-    fn close(self) {
-        self.exchanges.close();
-    }
+    pool: Arc<Pool<PeerStream, Full<Bytes>, Arc<Handshake>>>,
 }
 
 /// What an attempt showed.
@@ -90,7 +75,7 @@ impl Client {
         revocation: &Arc<Revocation>,
     ) -> Result<Self, rustls::Error> {
         let connector = Connector::new(identity, trust, network, revocation)?;
-        Ok(Self { connector, pool: Arc::new(Pool::new(IDLE)), clock: revocation.clock() })
+        Ok(Self { connector, pool: Arc::new(Pool::new(IDLE, revocation.clock())) })
     }
 
     /// POSTs a notification once, with so much time for the whole exchange. Follows no redirection.
@@ -107,7 +92,10 @@ impl Client {
             return Ok(failed(Failure::InvalidUrl));
         };
         let deadline = Instant::now() + within;
-        let (mut connection, response) = match timeout_at(deadline, self.answered(&place, request)).await {
+        // In a box, as most requests need no new connection.
+        let connect = || Box::pin(self.connect(&place));
+        let answered = self.pool.answered(place.as_str(), request, connect);
+        let (mut exchanges, response) = match timeout_at(deadline, answered).await {
             Ok(Ok(answered)) => answered,
             Ok(Err(error)) => {
                 return match classify::signing(&error) {
@@ -117,40 +105,21 @@ impl Client {
             }
             Err(_) => return Ok(failed(Failure::Timeout)),
         };
-        let answer = read(&mut connection.exchanges, response, deadline).await;
-        let handshake = Some(Arc::clone(&connection.handshake));
-        let is_whole = answer.as_ref().is_ok_and(|answer| !answer.body_cut);
-        if is_whole && connection.exchanges.is_reusable().await {
-            self.pool.keep(place.as_str(), connection, self.clock.now());
+        let answer = read(&mut exchanges, response, deadline).await;
+        let handshake = Some(Arc::clone(&exchanges.facts));
+        if answer.as_ref().is_ok_and(|answer| !answer.body_cut) {
+            self.pool.keep(place.as_str(), exchanges).await;
         }
         Ok(Exchange { answer, handshake })
     }
 
-    /// Sends a request over a connection that is kept, or else over a new one, until it is answered.
-    ///
-    /// It goes to another connection only where nothing of it was sent over one that was closed already.
-    async fn answered(
+    async fn connect(
         &self,
         place: &Authority,
-        mut request: Request<Full<Bytes>>,
-    ) -> Result<(Connection, Response<Incoming>), PostError> {
-        while let Some(mut kept) = self.pool.take(place.as_str(), self.clock.now()) {
-            if !kept.exchanges.is_open().await {
-                continue;
-            }
-            match kept.exchanges.send(request).await {
-                Ok(response) => return Ok((kept, response)),
-                Err(Unanswered::Unsent(unsent, _)) => request = *unsent,
-                Err(Unanswered::Failed(error)) => return Err(error.into()),
-            }
-        }
-        let (stream, handshake) = Box::pin(self.connector.connect(place)).await?;
-        let exchanges = Exchanges::over(stream, Builder::new().max_buf_size(HEADER_LIMIT)).await?;
-        let mut connection = Connection { exchanges, handshake: Arc::new(handshake) };
-        match connection.exchanges.send(request).await {
-            Ok(response) => Ok((connection, response)),
-            Err(Unanswered::Unsent(_, error) | Unanswered::Failed(error)) => Err(error.into()),
-        }
+    ) -> Result<Exchanges<PeerStream, Full<Bytes>, Arc<Handshake>>, PostError> {
+        let (stream, handshake) = self.connector.connect(place).await?;
+        let settings = Builder::new().max_buf_size(HEADER_LIMIT).clone();
+        Ok(Exchanges::over(stream, &settings, Arc::new(handshake)).await?)
     }
 }
 
@@ -189,17 +158,15 @@ impl fmt::Debug for Client {
 pub async fn read_answer(connection: impl Transport + 'static) -> Result<Answer, Failure> {
     let failed = |error: hyper::Error| classify::exchange(&error);
     let settings = Builder::new().max_buf_size(HEADER_LIMIT).clone();
-    let mut exchanges = Exchanges::over(TokioIo::new(connection), &settings).await.map_err(failed)?;
+    let mut exchanges = Exchanges::over(TokioIo::new(connection), &settings, ()).await.map_err(failed)?;
     let request = Request::post("/").body(Full::<Bytes>::default()).expect("a path is a target");
-    let response = exchanges.send(request).await.map_err(|error| match error {
-        Unanswered::Unsent(_, error) | Unanswered::Failed(error) => failed(error),
-    })?;
+    let response = exchanges.send(request).await.map_err(failed)?;
     read(&mut exchanges, response, Instant::now() + EXCHANGE_DEADLINE).await
 }
 
 /// Reads what matters of an answer.
-async fn read<S: Read + Write + Unpin + Send + 'static>(
-    exchanges: &mut Exchanges<S, Full<Bytes>>,
+async fn read<S: Stream, F>(
+    exchanges: &mut Exchanges<S, Full<Bytes>, F>,
     response: Response<Incoming>,
     deadline: Instant,
 ) -> Result<Answer, Failure> {
