@@ -11,7 +11,7 @@ use clap::Parser;
 
 /// Measure what a notification costs in time, memory and requests, with floors beside it
 ///
-/// Exits with 0 if every budget is met and with 1 if one is missed; the short form judges counts, sizes and ratios of starts alone.
+/// Exits with 0 if every budget is met, with 1 if one is missed and with 2 if it could not measure; the short form judges counts, sizes and ratios of starts alone.
 #[derive(Parser)]
 #[command(name = "bench")]
 struct Args {
@@ -45,11 +45,20 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> Result<ExitCode> {
-    let args = Args::parse();
+async fn main() -> ExitCode {
+    match work(&Args::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            writeln!(io::stderr().lock(), "bench: {error:#}").unwrap_or_default();
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn work(args: &Args) -> Result<ExitCode> {
     let report = match &args.from {
         Some(file) => read(file)?,
-        None => measure(&args).await?,
+        None => measure(args).await?,
     };
     let text = format!("{}\n", serde_json::to_string_pretty(&report)?);
     if let Some(file) = &args.output {
