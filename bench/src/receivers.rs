@@ -41,6 +41,14 @@ pub(crate) struct Conduct {
     pub(crate) round_trip: Duration,
 }
 
+impl Conduct {
+    /// Says whether this notification is answered 500. Of a thousand in a row exactly so many percent are, as many at each of ten
+    /// receivers and about as many in each batch of ten: a batch that fails as a whole would be put back with one request.
+    fn fails(&self, number: usize) -> bool {
+        number.wrapping_mul(617) % 1000 < 10 * self.failing_percent
+    }
+}
+
 /// When notifications were handed to what sends them, and when they arrived. Each has a number, which its URL ends with.
 #[derive(Debug)]
 pub(crate) struct Journal {
@@ -170,7 +178,7 @@ impl Receiver {
             std::future::pending::<()>().await;
         }
         let mut response = Response::new(Full::default());
-        let fails = number % 100 < self.conduct.failing_percent;
+        let fails = self.conduct.fails(number);
         *response.status_mut() = if fails { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::ACCEPTED };
         if let Some(id) = request.headers().get(INTERACTION_ID) {
             response.headers_mut().insert(INTERACTION_ID, id.clone());
@@ -201,4 +209,36 @@ fn acceptor(pki: &TestPki) -> Result<TlsAcceptor> {
     config.send_tls13_tickets = 0;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_spread_over_receivers_and_batches() {
+        for (percent, least, most) in [(0, 0, 0), (1, 0, 1), (30, 2, 4), (100, 10, 10)] {
+            let conduct = Conduct { failing_percent: percent, ..Conduct::default() };
+            for receiver in 0..10 {
+                let failed = (0..100).filter(|batch| conduct.fails(10 * batch + receiver)).count();
+                assert_eq!(failed, percent, "at receiver {receiver}");
+            }
+            for batch in 0..100 {
+                let failed = (0..10).filter(|place| conduct.fails(10 * batch + place)).count();
+                assert!((least..=most).contains(&failed), "{failed} in batch {batch}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_latency_is_of_what_arrived() {
+        let journal = Journal::new(3);
+        journal.hand_out(0..3);
+        journal.arrive(0);
+        journal.arrive(2);
+        // What nobody handed out is counted, so that it is noticed.
+        journal.arrive(3);
+        assert_eq!(journal.latencies_ms(0..3).len(), 2);
+        assert_eq!(journal.counts(), (3, 0));
+    }
 }
