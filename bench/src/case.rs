@@ -13,7 +13,7 @@ use crate::receivers::Conduct;
 use crate::report::{CaseFigures, Figures};
 use crate::stand_in::Requests;
 use crate::statistics::{median, percentile};
-use crate::usage::{cpu_us, resident_mb};
+use crate::usage::{Cpu, resident_mb};
 use crate::world::{BATCH, World};
 
 /// Batches that nothing is measured of: before the first round, and before each, as idle connections are closed.
@@ -213,13 +213,19 @@ fn logged(sends: &Sends<'_>) -> u64 {
 
 async fn play(world: &World, sends: &mut Sends<'_>, next: &mut usize, batches: usize) -> Result<Round> {
     let (process, first) = (sends.id()?, *next);
-    let (began, cpu_before) = (Instant::now(), cpu_us(process)?);
+    let (began, cpu_before) = (Instant::now(), Cpu::of(process)?);
     for _ in 0..batches {
         sends.batch(world, *next).await?;
         *next += BATCH;
     }
-    let (took, cpu) = (began.elapsed(), cpu_us(process)? - cpu_before);
+    let (took, cpu) = (began.elapsed(), Cpu::of(process)?.since_us(&cpu_before));
     let latencies = world.receivers.journal.latencies_ms(first..*next);
+    ensure!(
+        latencies.len() == *next - first,
+        "{} of {} notifications arrived",
+        latencies.len(),
+        *next - first
+    );
     #[expect(clippy::cast_precision_loss, reason = "some thousands")]
     let count = (*next - first) as f64;
     Ok(Round {

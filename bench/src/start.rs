@@ -13,7 +13,7 @@ use zip::write::SimpleFileOptions;
 
 use crate::report::{Size, Start};
 use crate::statistics::median;
-use crate::usage::{cpu_us, resident_mb};
+use crate::usage::{Cpu, resident_mb};
 
 /// Starts each of these binaries so many times, in turn.
 pub(crate) async fn measure(
@@ -28,7 +28,7 @@ pub(crate) async fn measure(
             let process = Process::start(binary, variables).await?;
             let took = began.elapsed().as_secs_f64() * 1e3;
             let id = process.id().context("it has ended")?;
-            samples.push([took, cpu_us(id)? / 1e3, resident_mb(id)?.0]);
+            samples.push([took, Cpu::of(id)?.us() / 1e3, resident_mb(id)?.0]);
         }
     }
     let starts = binaries.iter().zip(samples).map(|((name, _), samples)| {
