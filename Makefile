@@ -104,7 +104,7 @@ reproducible: ## Build a function twice from this commit, in two folders, and co
 sbom: ## Write the bill of materials of each function to .arauto/sbom, in CycloneDX
 	infra/sbom
 
-# What `bench --help` names: BENCH="--short", for example.
+# What `bench --help` names: BENCH="--short", for example. What is measured is kept, case by case, in bench.json beside the binaries.
 BENCH ?=
 bench: ## Measure time, memory and requests of a notification beside their floors (builds release binaries: many minutes; measures for more than five)
 	cargo build --locked --release -p dispatch -p intake -p directory -p evidence -p floor

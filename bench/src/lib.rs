@@ -3,10 +3,13 @@
 mod budget;
 mod case;
 mod dead;
+mod file;
 mod floor;
 mod intake;
 mod link;
 mod machine;
+#[cfg(test)]
+mod made_up;
 mod markdown;
 mod receivers;
 mod report;
@@ -15,11 +18,12 @@ mod stand_in;
 mod start;
 mod statistics;
 mod svg;
+mod text;
 mod usage;
 mod world;
 
-pub use budget::{Verdict, verdicts};
-pub use markdown::markdown;
+pub use budget::exit_status;
+pub use file::{json, keep, publish, read};
 pub use report::Report;
 pub use run::{Plan, run};
-pub use svg::picture;
+pub use text::text;

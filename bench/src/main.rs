@@ -1,12 +1,11 @@
 //! The `bench` command, run by `make bench`.
 
-use std::fs;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
-use bench::{Plan, Report, markdown, picture, run, verdicts};
+use anyhow::{Context as _, Result, ensure};
+use bench::{Plan, Report, exit_status, json, keep, publish, read, run, text};
 use clap::Parser;
 
 /// Measure what a notification costs in time, memory and requests, with floors beside it
@@ -30,14 +29,14 @@ struct Args {
     /// Only the cases whose name holds this
     #[arg(long)]
     only: Option<String>,
-    /// Write the report as JSON here as well
+    /// Keep the report here, as JSON, after each case [default: bench.json beside the functions; bench-part.json with --short or --only]
     #[arg(long)]
     output: Option<PathBuf>,
     /// Write benchmarks.json, benchmarks.md and benchmarks.svg to this folder
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["short", "only"])]
     publish: Option<PathBuf>,
-    /// Publish this report instead of measuring
-    #[arg(long)]
+    /// Show or publish this report instead of measuring
+    #[arg(long, conflicts_with_all = ["short", "only", "output"])]
     from: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
@@ -46,40 +45,28 @@ struct Args {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match work(&Args::parse()).await {
-        Ok(code) => code,
-        Err(error) => {
-            writeln!(io::stderr().lock(), "bench: {error:#}").unwrap_or_default();
-            ExitCode::from(2)
-        }
+    let done = work(&Args::parse()).await;
+    if let Err(error) = &done {
+        say(&format!("{error:#}"));
     }
+    ExitCode::from(exit_status(&done))
 }
 
-async fn work(args: &Args) -> Result<ExitCode> {
+async fn work(args: &Args) -> Result<Report> {
+    if let Some(folder) = &args.publish {
+        // Not found out after many minutes.
+        ensure!(folder.is_dir(), "{} is no folder", folder.display());
+    }
     let report = match &args.from {
         Some(file) => read(file)?,
         None => measure(args).await?,
     };
-    let text = format!("{}\n", serde_json::to_string_pretty(&report)?);
-    if let Some(file) = &args.output {
-        fs::write(file, &text).with_context(|| format!("cannot write {}", file.display()))?;
-    }
     if let Some(folder) = &args.publish {
-        let files = [("json", text.clone()), ("md", markdown(&report)), ("svg", picture(&report))];
-        for (extension, content) in files {
-            let file = folder.join(format!("benchmarks.{extension}"));
-            fs::write(&file, content).with_context(|| format!("cannot write {}", file.display()))?;
-        }
+        publish(folder, &report)?;
     }
-    let mut out = io::stdout().lock();
-    if args.json {
-        write!(out, "{text}")?;
-    } else {
-        print(&mut out, &report)?;
-    }
-    let missed =
-        verdicts(&report).into_iter().any(|verdict| !(verdict.is_met() || report.short && verdict.of_time));
-    Ok(if missed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let shown = if args.json { json(&report)? } else { text(&report) };
+    io::stdout().lock().write_all(shown.as_bytes())?;
+    Ok(report)
 }
 
 async fn measure(args: &Args) -> Result<Report> {
@@ -90,58 +77,28 @@ async fn measure(args: &Args) -> Result<Report> {
         short: args.short,
         only: args.only.clone(),
     };
+    // A look at a part does not take the place of what took long.
+    let name = if args.short || args.only.is_some() { "bench-part.json" } else { "bench.json" };
+    let file = args.output.clone().unwrap_or_else(|| args.functions.join(name));
+    let mut kept = false;
+    let measured = run(&plan, say, |report| {
+        keep(&file, report)?;
+        if !kept {
+            say(&format!("what is measured is kept in {}", file.display()));
+        }
+        kept = true;
+        Ok(())
+    })
+    .await;
+    if kept {
+        measured.with_context(|| format!("the figures so far are in {}", file.display()))
+    } else {
+        measured
+    }
+}
+
+/// Standard output is for the report alone.
+fn say(text: &str) {
     // Whoever has closed it does not want to know.
-    run(&plan, |doing| writeln!(io::stderr().lock(), "bench: {doing}").unwrap_or_default()).await
-}
-
-fn read(file: &Path) -> Result<Report> {
-    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is no report", file.display()))
-}
-
-fn print(out: &mut impl io::Write, report: &Report) -> Result<()> {
-    writeln!(out, "{:22} {:>26} {:>17} {:>17}", "", "CPU µs a notification", "a second", "p50 / p99 ms")?;
-    writeln!(
-        out,
-        "{:22} {:>8} {:>8} {:>8} {:>8} {:>8} {:>17}",
-        "", "posts", "floor", "ours", "", "a core", ""
-    )?;
-    for case in &report.cases {
-        let ours = &case.dispatch;
-        writeln!(
-            out,
-            "{:22} {:>8.1} {:>8.1} {:>8.1} {:>8.0} {:>8.0} {:>17}",
-            case.name,
-            case.floor_posts.cpu_us,
-            case.floor_full.cpu_us,
-            ours.cpu_us,
-            ours.per_second,
-            ours.per_core_second,
-            format!("{:.2} / {:.2}", ours.p50_ms, ours.p99_ms),
-        )?;
-    }
-    writeln!(out)?;
-    for start in &report.starts {
-        writeln!(
-            out,
-            "start {:12} {:>6.1} ms ({:.1} at best, {:.1} of a processor), {:.1} MB",
-            start.name, start.median_ms, start.least_ms, start.cpu_ms, start.resident_mb
-        )?;
-    }
-    let dead = &report.dead;
-    writeln!(
-        out,
-        "\na dead receiver among {}: p99 of the others {:.2} ms, {:.2} ms while all answer\n",
-        dead.receivers, dead.one_dead_ms.1, dead.all_answer_ms.1
-    )?;
-    for verdict in verdicts(report) {
-        let word = if verdict.is_met() { "met" } else { "MISSED" };
-        writeln!(
-            out,
-            "{word:6}  {:66} {:>8.2} of {} {}",
-            verdict.what, verdict.measured, verdict.budget, verdict.unit
-        )?;
-    }
-    writeln!(out, "\n{} s", report.seconds)?;
-    Ok(())
+    writeln!(io::stderr().lock(), "bench: {text}").unwrap_or_default();
 }

@@ -1,37 +1,75 @@
 //! The page `docs/benchmarks.md`, made of a report.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::budget::verdicts;
-use crate::report::Report;
+use crate::budget::{RATIO, Verdict, verdicts};
+use crate::case::MAIN;
+use crate::report::{DeadFigures, Report};
 
 /// Writes the page.
-pub fn markdown(report: &Report) -> String {
+pub(crate) fn markdown(report: &Report) -> String {
     let mut page = String::from(INTRODUCTION);
-    let machine = &report.machine;
-    let rounds = report.cases.first().map_or(0, |case| case.rounds);
-    line(
-        &mut page,
-        &format!(
-            "Measured {} on {} cores ({}, {}, Linux {}), in {} s: {rounds} alternating rounds of each case, medians of the rounds.\n",
-            report.measured_at,
-            machine.cores,
-            machine.processor,
-            machine.architecture,
-            machine.kernel,
-            report.seconds
-        ),
-    );
-    line(&mut page, "![Processor time for a notification, by case](benchmarks.svg)\n");
+    key_figures(&mut page, report);
     budgets(&mut page, report);
     cases(&mut page, report);
-    rest(&mut page, report);
-    page + METHOD
+    requests(&mut page, report);
+    starts(&mut page, report);
+    if let Some(dead) = &report.dead {
+        dead_receiver(&mut page, dead);
+    }
+    method(&mut page, report);
+    page + REPEAT
+}
+
+/// What a reader takes away who reads no further.
+fn key_figures(page: &mut String, report: &Report) {
+    let main = report.cases.iter().find(|case| case.name == MAIN);
+    let start = report.starts.iter().find(|start| start.name == "dispatch");
+    let (Some(main), Some(start)) = (main, start) else { return };
+    let ratio = main.dispatch.cpu_us / main.floor_full.cpu_us;
+    let requests: f64 = main.requests_per_notification.values().sum();
+    line(
+        page,
+        &format!(
+            "- **{:.0} µs** of processor time for a notification: {ratio:.1} times that of the floor, where the budget is {RATIO}.\n\
+             - **{requests:.2} requests** of dispatch to AWS for a notification.\n\
+             - **{:.1} ms** from the start of dispatch's process until it asks for its first invocation.\n\n\
+             The floor is a bare loop that makes the same requests ([below](#by-case)). The first two figures are of the case \"{MAIN}\". All \
+             were measured {} on {} cores ({}, {}, Linux {}).\n",
+            main.dispatch.cpu_us,
+            start.median_ms,
+            report.measured_at,
+            report.machine.cores,
+            report.machine.processor,
+            report.machine.architecture,
+            report.machine.kernel,
+        ),
+    );
 }
 
 fn budgets(page: &mut String, report: &Report) {
-    line(page, "## The budgets\n\n| What | Measured | Budget | |\n|---|---|---|---|");
-    for verdict in verdicts(report) {
+    let (ours, design): (Vec<_>, Vec<_>) = verdicts(report).into_iter().partition(|verdict| verdict.ours);
+    let missed = design.iter().filter(|verdict| !verdict.is_met()).count();
+    line(
+        page,
+        &format!(
+            "## Budgets of the design\n\n{missed} of {} are missed. Where no case is named, it is \"{MAIN}\".\n",
+            design.len()
+        ),
+    );
+    table(page, "| What | Measured | Budget | |\n|---|--:|--:|---|", &design);
+    line(
+        page,
+        "\n## Limits of our own\n\nNo budgets of the design. A start that is this far from the floor's has gone wrong on any machine, so that \
+         the short form, which does not judge times, fails by it.\n",
+    );
+    table(page, "| What | Measured | Limit | |\n|---|--:|--:|---|", &ours);
+}
+
+fn table(page: &mut String, head: &str, verdicts: &[Verdict]) {
+    line(page, head);
+    for verdict in verdicts {
         let word = if verdict.is_met() { "met" } else { "**missed**" };
         line(
             page,
@@ -49,59 +87,64 @@ fn budgets(page: &mut String, report: &Report) {
 fn cases(page: &mut String, report: &Report) {
     line(page, CASES);
     for case in &report.cases {
-        let ours = &case.dispatch;
+        line(page, &format!("- **{}**: {}", case.name, case.about));
+    }
+    line(page, "\n| Processor time, µs | Posts | Floor | Ours | Ours to floor |\n|---|--:|--:|--:|--:|");
+    for case in &report.cases {
+        let (posts, floor, ours) = (case.floor_posts.cpu_us, case.floor_full.cpu_us, case.dispatch.cpu_us);
+        let ratio = ours / floor;
+        line(page, &format!("| {} | {posts:.0} | {floor:.0} | **{ours:.0}** | {ratio:.2} |", case.name));
+    }
+    line(page, SPEED);
+    for case in &report.cases {
+        let (ours, floor) = (&case.dispatch, &case.floor_full);
         line(
             page,
             &format!(
-                "| {}: {} | {:.0} | {:.0} | **{:.0}** | {:.2} | {:.0} | {:.0} | {:.2} / {:.2} | {:.2} / {:.2} | {:.0} |",
+                "| {} | {:.0} | {:.0} | {:.2} / {:.2} | {:.2} / {:.2} | {:.0} |",
                 case.name,
-                case.about,
-                case.floor_posts.cpu_us,
-                case.floor_full.cpu_us,
-                ours.cpu_us,
-                ours.cpu_us / case.floor_full.cpu_us,
                 ours.per_second,
                 ours.per_core_second,
                 ours.p50_ms,
                 ours.p99_ms,
-                case.floor_full.p50_ms,
-                case.floor_full.p99_ms,
+                floor.p50_ms,
+                floor.p99_ms,
                 case.handshakes_per_1000,
             ),
         );
     }
+}
+
+fn requests(page: &mut String, report: &Report) {
     line(
         page,
-        "\n| Case | Requests of dispatch to AWS for a notification | Log, bytes | Resident, MB |\n|---|---|---|---|",
+        "\n## Requests to AWS, log and memory of dispatch\n\n\
+         | Case | Requests for a notification | Log for a notification, bytes | Resident after the last round, MB | At most, MB |\n\
+         |---|---|--:|--:|--:|",
     );
     for case in &report.cases {
-        let requests: Vec<_> =
-            case.requests_per_notification.iter().map(|(name, count)| format!("{name} {count:.3}")).collect();
         line(
             page,
             &format!(
-                "| {} | {} | {:.0} | {:.1}, at most {:.1} |",
+                "| {} | {} | {:.0} | {:.1} | {:.1} |",
                 case.name,
-                requests.join(", "),
+                list(&case.requests_per_notification),
                 case.log_bytes_per_notification,
                 case.resident_mb,
                 case.most_resident_mb
             ),
         );
     }
-    let intake: Vec<_> =
-        report.intake_requests_per_change.iter().map(|(name, count)| format!("{name} {count:.3}")).collect();
-    line(
-        page,
-        &format!("\nIntake, for each state change of calls of 100 to 10 clients: {}.\n", intake.join(", ")),
-    );
+    let intake = list(&report.intake_requests_per_change);
+    line(page, &format!("\nIntake, for each state change of calls of 100 to 10 clients: {intake}.\n"));
 }
 
-fn rest(page: &mut String, report: &Report) {
-    line(
-        page,
-        "## Start, memory and size\n\n| | Start to first `next`, ms | at best | of a processor | Resident then, MB | Binary, MB | Zip, MB |\n|---|---|---|---|---|---|---|",
-    );
+fn list(requests: &BTreeMap<String, f64>) -> String {
+    requests.iter().map(|(name, count)| format!("{name} {count:.3}")).collect::<Vec<_>>().join(", ")
+}
+
+fn starts(page: &mut String, report: &Report) {
+    line(page, STARTS);
     for start in &report.starts {
         let size = report.sizes.iter().find(|size| size.name == start.name);
         let (binary, zip) = size.map_or_else(Default::default, |size| {
@@ -115,14 +158,16 @@ fn rest(page: &mut String, report: &Report) {
             ),
         );
     }
-    let dead = &report.dead;
+}
+
+fn dead_receiver(page: &mut String, dead: &DeadFigures) {
     line(
         page,
         &format!(
             "\n## A dead receiver among {}\n\n{} notifications a second, {} environments, {} rounds of each, in turn. One receiver takes \
-             connections and never answers, and is known to; the others' time from event to arrival:\n\n\
-             | | p50, ms | p99, ms | Environments at work at most |\n|---|---|---|---|\n\
-             | all answer | {:.2} | {:.2} | {} |\n| one is dead | {:.2} | {:.2} | {} |\n",
+             connections and never answers, which dispatch has learnt before. From event to arrival at the others:\n\n\
+             | | p50, ms | p99, ms | Environments at work at most |\n|---|--:|--:|--:|\n\
+             | all answer | {:.2} | {:.2} | {} |\n| one is dead | {:.2} | {:.2} | {} |",
             dead.receivers,
             dead.rate,
             dead.environments,
@@ -137,6 +182,12 @@ fn rest(page: &mut String, report: &Report) {
     );
 }
 
+fn method(page: &mut String, report: &Report) {
+    let rounds = report.cases.first().map_or(0, |case| case.rounds);
+    line(page, METHOD);
+    line(page, &format!("This run took {} s: {rounds} rounds of each case.\n", report.seconds));
+}
+
 fn line(page: &mut String, text: &str) {
     writeln!(page, "{text}").unwrap_or_default();
 }
@@ -144,35 +195,59 @@ fn line(page: &mut String, text: &str) {
 const INTRODUCTION: &str = "\
 # What a notification costs in time and memory
 
-This page is written by `make bench`, from the figures in [benchmarks.json](benchmarks.json). What one costs in money is in
-[cost.md](cost.md).
+`make bench-publish` writes this page from its own figures, [benchmarks.json](benchmarks.json). What a notification costs in money is
+in [cost.md](cost.md).
 
 ";
 
 const CASES: &str = "
 ## By case
 
-*Posts* is the first floor: a bare loop of hyper and rustls that makes the same POSTs to the same receivers, with the same TLS
-settings and the same ten at once. *Floor* is that loop with as many requests to the stand-in for AWS as dispatch makes, signed in
-advance. *Ours* is dispatch's release binary. Processor time is that of the sending process alone.
+![Processor time for a notification, by case](benchmarks.svg)
 
-| Case | Posts, µs | Floor, µs | Ours, µs | Ours to floor | Notifications a second | on a whole core | p50 / p99, ms | of the floor | Handshakes for 1,000 |
-|---|---|---|---|---|---|---|---|---|---|";
+- *Posts* is the least: a bare loop of hyper and rustls that makes the same POSTs to the same receivers, with the same TLS settings and
+  the same ten at once.
+- *Floor* is that loop with two requests to the stand-in for AWS for each notification, signed in advance: the two writes that dispatch
+  makes where nothing fails. Where attempts fail dispatch puts notifications back besides; the floor does not.
+- *Ours* is dispatch's release binary.
 
-const METHOD: &str = "\
+Processor time is that of the sending process alone. The cases:
+";
+
+const SPEED: &str = "
+One environment works through one batch of ten after the other. *A second* is what came of it on this machine, whose cores the
+receivers and the stand-in for AWS use too; *a core* is how many one core would do that did nothing else.
+
+| | A second | A core, a second | p50 / p99, ms | Floor's p50 / p99, ms | Full handshakes for 1,000 |
+|---|--:|--:|--:|--:|--:|";
+
+const STARTS: &str = "\
+## Start, memory and size
+
+From the start of the process until it asks for its first invocation (`next`), and what it has in memory then.
+
+| | Median, ms | At best, ms | Processor time, ms | Resident, MB | Binary, MB | Zip, MB |
+|---|--:|--:|--:|--:|--:|--:|";
+
+const METHOD: &str = "
 ## How it is measured
 
 A driver plays everything around the release binaries, on loopback: the Runtime API of Lambda, which hands out batches of ten, one
 after the other; DynamoDB, SQS and Secrets Manager, answered from memory over plain HTTP, every request counted; and receivers that
 demand the client certificate over TLS 1.3. In each round dispatch and both floors send equally many notifications, in turn, after a
-warm-up; what stands here are medians of the rounds, and every ratio is one of such medians. Processor time is what the kernel counts
-of the process (`/proc/<pid>/task/*/schedstat`), so the work of driver and receivers is not in it. From event to arrival: from the moment
-a batch is handed out until the receiver has read the head of the request; the queue's part is not in it. A distance of 20 ms is
-added to each direction by half, and once more for opening a connection.
+warm-up. What stands here are medians of the rounds, and every ratio is one of such medians.
+
+- Processor time is what the kernel counts of the process (`/proc/<pid>/task/*/schedstat`), so the work of driver and receivers is not
+  in it.
+- From event to arrival: from the moment a batch is handed out until the receiver has read the head of the request. The queue's part
+  is not in it, and as a batch is handed out once the one before is done, none waits: at a higher load these times would be longer.
+- A distance of 20 ms is added to each direction by half, and once more for opening a connection.
 
 What it does not show: TLS between the functions and AWS (both floors and dispatch talk to the stand-in without), the latency of AWS,
 the share of a processor that 256 MB of Lambda get (about a seventh), and arm64 where it was run on x86_64.
+";
 
+const REPEAT: &str = "\
 ## How to repeat it
 
 ```sh
@@ -181,5 +256,104 @@ make bench BENCH=\"--short\"     # a minute; judges requests, sizes and ratios o
 make bench-publish             # measures, and writes this page, its figures and its picture
 ```
 
-Close what else runs: a busy machine makes all of it slower, dispatch and floors alike.
+What is measured is kept after each case, in `bench.json` beside the release binaries; a complete one can be published later
+(`make bench BENCH=\"--from target/release/bench.json --publish docs\"`). Close what else runs: a busy machine makes all of it slower,
+dispatch and floors alike.
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::made_up::{main_case, report};
+
+    /// The rows of all tables, each as the heading above it and its cells.
+    fn rows(page: &str) -> Vec<(String, Vec<String>)> {
+        let (mut heading, mut table, mut rows) = ("", Vec::new(), Vec::new());
+        for text in page.lines().chain([""]) {
+            if text.starts_with('|') {
+                table.push(cells(text));
+                continue;
+            }
+            if let [head, rule, body @ ..] = table.as_slice() {
+                assert!(rule.iter().all(|cell| cell.len() >= 3 && cell.trim_matches([':', '-']).is_empty()));
+                assert!(!body.is_empty(), "a table under {heading:?} is empty");
+                for row in [rule].into_iter().chain(body) {
+                    assert_eq!(row.len(), head.len(), "{row:?} under {heading:?}");
+                }
+                rows.extend(body.iter().map(|row| (heading.to_owned(), row.clone())));
+            }
+            table.clear();
+            heading = text.strip_prefix("## ").unwrap_or(heading);
+        }
+        rows
+    }
+
+    fn cells(row: &str) -> Vec<String> {
+        let inner = row.strip_prefix('|').and_then(|row| row.strip_suffix('|')).expect(row);
+        inner.split('|').map(|cell| cell.trim().to_owned()).collect()
+    }
+
+    fn under(page: &str, heading: &str) -> Vec<Vec<String>> {
+        rows(page).into_iter().filter(|(above, _)| above == heading).map(|(_, row)| row).collect()
+    }
+
+    #[test]
+    fn every_case_is_told_and_has_its_row_in_each_table_of_cases() {
+        let report = report();
+        let page = markdown(&report);
+        for case in &report.cases {
+            assert!(page.contains(&format!("- **{}**: {}\n", case.name, case.about)), "{page}");
+            let named =
+                |heading: &str| under(&page, heading).iter().filter(|row| row[0] == case.name).count();
+            assert_eq!((named("By case"), named("Requests to AWS, log and memory of dispatch")), (2, 1));
+        }
+    }
+
+    #[test]
+    fn every_start_has_its_row_and_its_size() {
+        let rows = under(&markdown(&report()), "Start, memory and size");
+        let names: Vec<_> = rows.iter().map(|row| row[0].as_str()).collect();
+        assert_eq!(names, ["dispatch", "intake", "directory", "evidence", "floor"]);
+        assert_eq!(rows[1], ["intake", "6.3", "5.7", "5.0", "8.7", "7.90", "3.57"]);
+        // The floor is not deployed.
+        assert_eq!(rows[4][5..], ["", ""]);
+    }
+
+    #[test]
+    fn every_budget_is_told_and_missed_ones_are_called_so() {
+        let report = report();
+        let page = markdown(&report);
+        let shown = |heading: &str| -> Vec<_> {
+            under(&page, heading).into_iter().map(|row| (row[0].clone(), row[3].clone())).collect()
+        };
+        let expected = |ours: bool| -> Vec<_> {
+            let word = |verdict: &Verdict| if verdict.is_met() { "met" } else { "**missed**" }.to_owned();
+            let all = verdicts(&report).into_iter().filter(|verdict| verdict.ours == ours);
+            all.map(|verdict| (verdict.what.clone(), word(&verdict))).collect()
+        };
+        assert_eq!(shown("Budgets of the design"), expected(false));
+        assert_eq!(shown("Limits of our own"), expected(true));
+        // The ratio, and the zips of dispatch and directory.
+        assert_eq!(page.matches("**missed**").count(), 3);
+        assert!(page.contains("\n3 of 15 are missed."), "{page}");
+    }
+
+    #[test]
+    fn a_budget_that_is_missed_by_little_is_not_called_met() {
+        let mut report = report();
+        main_case(&mut report).most_resident_mb = 15.01;
+        let rows = under(&markdown(&report), "Budgets of the design");
+        let row = rows.iter().find(|row| row[0].starts_with("Resident")).unwrap();
+        assert_eq!(row[1..], ["15.01 MB", "15 MB", "**missed**"]);
+    }
+
+    #[test]
+    fn the_page_begins_with_three_figures() {
+        let page = markdown(&report());
+        let (before, _) = page.split_once("\n## ").unwrap();
+        let bold: Vec<_> =
+            before.lines().filter_map(|text| text.strip_prefix("- **")?.split("**").next()).collect();
+        assert_eq!(bold, ["145 µs", "2.00 requests", "8.1 ms"]);
+        assert!(before.contains("2.9 times that of the floor"), "{before}");
+    }
+}

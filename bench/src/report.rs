@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 /// All figures of one run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Report {
-    /// When, in UTC.
+    /// Whether everything was measured. What is kept while measuring is not complete, and neither is a run with `--only`.
+    pub complete: bool,
+    /// When it began, in UTC.
     pub measured_at: String,
     /// On what.
     pub machine: Machine,
@@ -15,16 +17,16 @@ pub struct Report {
     pub short: bool,
     /// How long it took, in seconds.
     pub seconds: u64,
-    /// By case.
-    pub cases: Vec<CaseFigures>,
     /// From the start of a process to its first request for an invocation.
     pub starts: Vec<Start>,
     /// What is deployed.
     pub sizes: Vec<Size>,
-    /// A dead receiver among 50.
-    pub dead: DeadFigures,
-    /// Requests to AWS for each state change that intake takes in calls of 100.
+    /// Requests to AWS for each state change that intake takes in calls of 100, by operation.
     pub intake_requests_per_change: BTreeMap<String, f64>,
+    /// By case.
+    pub cases: Vec<CaseFigures>,
+    /// A dead receiver among 50; nothing until it was measured.
+    pub dead: Option<DeadFigures>,
 }
 
 /// The machine.

@@ -9,7 +9,7 @@ use tests::lambda::Process;
 use tokio::time::Instant;
 use webhook::edge::Clock;
 
-use crate::case::{Binaries, CASES, measure};
+use crate::case::{Binaries, CASES, Case, measure};
 use crate::machine::machine;
 use crate::receivers::Conduct;
 use crate::report::Report;
@@ -44,12 +44,26 @@ impl Plan {
         );
         Ok(binary)
     }
+
+    /// Says whether a case is measured. The short form leaves those out that wait for a distance.
+    fn has(&self, case: &Case) -> bool {
+        let named = self.only.as_ref().is_none_or(|only| case.name.contains(only.as_str()));
+        named && (!self.short || case.conduct.round_trip.is_zero())
+    }
 }
 
-/// Measures everything, and tells `progress` what is being done.
-pub async fn run(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Report> {
+/// Measures everything, and tells `progress` what is being done and `keep` what was measured so far.
+pub async fn run(
+    plan: &Plan,
+    mut progress: impl FnMut(&str),
+    mut keep: impl FnMut(&Report) -> Result<()>,
+) -> Result<Report> {
     let began = Instant::now();
     let clock = Clock::system();
+    let measured_at = clock.now().strftime("%Y-%m-%dT%H:%MZ").to_string();
+    ensure!(plan.rounds > 0, "nothing can be measured in 0 rounds");
+    let cases: Vec<_> = CASES.iter().filter(|case| plan.has(case)).collect();
+    ensure!(!cases.is_empty(), "no case has such a name");
     let binaries: Vec<_> =
         FUNCTIONS.into_iter().map(|name| Ok((name, plan.binary(name)?))).collect::<Result<_>>()?;
     ensure!(
@@ -61,6 +75,7 @@ pub async fn run(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Report> 
     let (dispatch, intake) = (dispatch.1.as_path(), intake.1.as_path());
     progress("making certificates");
     let pki = TestPki::new(&ClientSubject::default(), clock.now())?;
+    let sizes = binaries.iter().map(|(name, path)| start::size(name, path)).collect::<Result<_>>()?;
 
     progress("starts");
     let times = if plan.short { 5 } else { 21 };
@@ -76,32 +91,37 @@ pub async fn run(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Report> 
     let starts = start::measure(&starting, &variables, times).await?;
     drop(warm);
 
-    let mut cases = Vec::new();
-    let (rounds, shorter) = if plan.short { (3, 8) } else { (plan.rounds, 1) };
-    let wanted = |name: &str| plan.only.as_ref().is_none_or(|only| name.contains(only.as_str()));
-    for case in
-        CASES.iter().filter(|case| wanted(case.name) && (!plan.short || case.conduct.round_trip.is_zero()))
-    {
-        progress(&format!("{}: {}", case.name, case.about));
-        let binaries = Binaries { dispatch, floor: &plan.floor };
-        let figures = measure(case, &pki, binaries, rounds, shorter).await;
-        cases.push(figures.with_context(|| format!("the case {:?} failed", case.name))?);
-    }
-    progress("a dead receiver among 50");
-    let (dead_rounds, lasts) = if plan.short { (1, 2) } else { (plan.rounds, 5) };
-    let dead = dead::measure(&pki, dispatch, dead_rounds, Duration::from_secs(lasts)).await?;
     progress("requests of intake");
     let intake_requests_per_change = crate::intake::requests(&pki, intake).await?;
-    let sizes = binaries.iter().map(|(name, path)| start::size(name, path)).collect::<Result<_>>()?;
-    Ok(Report {
-        measured_at: clock.now().strftime("%Y-%m-%dT%H:%MZ").to_string(),
+    let mut report = Report {
+        complete: false,
+        measured_at,
         machine: machine(),
         short: plan.short,
         seconds: began.elapsed().as_secs(),
-        cases,
         starts,
         sizes,
-        dead,
         intake_requests_per_change,
-    })
+        cases: Vec::new(),
+        dead: None,
+    };
+    keep(&report)?;
+
+    let (rounds, shorter) = if plan.short { (3, 8) } else { (plan.rounds, 1) };
+    for case in cases {
+        progress(&format!("{}: {}", case.name, case.about));
+        let binaries = Binaries { dispatch, floor: &plan.floor };
+        let figures = measure(case, &pki, binaries, rounds, shorter).await;
+        report.cases.push(figures.with_context(|| format!("the case {:?} failed", case.name))?);
+        report.seconds = began.elapsed().as_secs();
+        keep(&report)?;
+    }
+    progress("a dead receiver among 50");
+    let (dead_rounds, lasts) = if plan.short { (1, 2) } else { (plan.rounds, 5) };
+    let dead = dead::measure(&pki, dispatch, dead_rounds, Duration::from_secs(lasts)).await;
+    report.dead = Some(dead.context("the case of a dead receiver failed")?);
+    report.complete = plan.only.is_none();
+    report.seconds = began.elapsed().as_secs();
+    keep(&report)?;
+    Ok(report)
 }
