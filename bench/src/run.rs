@@ -71,6 +71,8 @@ pub async fn run(
         "{} is not there: build it with `cargo build --release -p floor`",
         plan.floor.display()
     );
+    // A name alone would be looked for where commands are.
+    let floor = std::path::absolute(&plan.floor)?;
     let [dispatch, intake, ..] = binaries.as_slice() else { bail!("there are no functions") };
     let (dispatch, intake) = (dispatch.1.as_path(), intake.1.as_path());
     progress("making certificates");
@@ -87,7 +89,7 @@ pub async fn run(
     let sample = world.aws.sample().context("dispatch wrote no row")?;
     variables.insert("FLOOR_SETUP".to_owned(), world.floor_setup(&sample)?.to_string());
     let mut starting: Vec<_> = binaries.iter().map(|(name, path)| (*name, path.as_path())).collect();
-    starting.push(("floor", &plan.floor));
+    starting.push(("floor", &floor));
     let starts = start::measure(&starting, &variables, times).await?;
     drop(warm);
 
@@ -110,7 +112,7 @@ pub async fn run(
     let (rounds, shorter) = if plan.short { (3, 8) } else { (plan.rounds, 1) };
     for case in cases {
         progress(&format!("{}: {}", case.name, case.about));
-        let binaries = Binaries { dispatch, floor: &plan.floor };
+        let binaries = Binaries { dispatch, floor: &floor };
         let figures = measure(case, &pki, binaries, rounds, shorter).await;
         report.cases.push(figures.with_context(|| format!("the case {:?} failed", case.name))?);
         report.seconds = began.elapsed().as_secs();
