@@ -158,11 +158,12 @@ pub(crate) async fn measure(
     let (mut requests, mut handshakes, mut log_bytes) = (Requests::new(), 0, 0);
     for _ in 0..rounds {
         let sends = &mut Sends::Dispatch(&mut dispatch);
-        play(&world, sends, &mut next, WARM_AGAIN).await?;
+        // Counted from here: what dispatch asks for after a pause is part of what it asks for, if not of its time.
         let before = (world.aws.requests(), world.receivers.journal.counts(), logged(sends));
+        play(&world, sends, &mut next, WARM_AGAIN).await?;
         ours.push(play(&world, sends, &mut next, batches).await?);
         let (arrived, shaken) = world.receivers.journal.counts();
-        let expected = batches * BATCH;
+        let expected = (WARM_AGAIN + batches) * BATCH;
         ensure!(
             arrived - before.1.0 == expected,
             "{} of {expected} notifications arrived",
@@ -182,7 +183,7 @@ pub(crate) async fn measure(
     }
     let (resident_mb, most_resident_mb) = resident_mb(dispatch.id().context("dispatch has ended")?)?;
     #[expect(clippy::cast_precision_loss, reason = "some ten thousand")]
-    let each = |count: u64| count as f64 / (rounds * batches * BATCH) as f64;
+    let each = |count: u64| count as f64 / (rounds * (WARM_AGAIN + batches) * BATCH) as f64;
     Ok(CaseFigures {
         name: case.name.to_owned(),
         about: case.about.to_owned(),
