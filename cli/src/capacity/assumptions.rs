@@ -88,6 +88,7 @@ const SECRETS: Source = Source::Aws(
     "AWS Secrets Manager quotas",
     "https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html",
 );
+const LEAN: Source = Source::Here("webhook/src/delivery/writes.rs");
 const SCHEDULE: Source = Source::Here("webhook/src/delivery/schedule.rs");
 const PATIENCE: Source = Source::Here("webhook/src/delivery/patience.rs");
 
@@ -190,6 +191,10 @@ assumptions! {
     THIRD = "Third attempt after the second failed", seconds(AFTER_SECOND_FAILURE.as_millis()), "s", SCHEDULE;
     /// Write units of an attempt.
     WRITES = "Ledger writes of an attempt", 2.0, "", Source::Here("webhook/src/aws/ledger.rs");
+    /// Write units of a first attempt that delivers, with a ledger that is written once.
+    LEAN_WRITES = "Ledger writes of a first attempt that delivers, with `LedgerWrites=lean`", 1.0, "", LEAN;
+    /// Read units of a first attempt, with a ledger that is written once.
+    LEAN_READS = "Ledger reads of a first attempt, with `LedgerWrites=lean`", 1.0, "", LEAN;
     /// Write units of a row with failures.
     LATER_UNITS = "Write units of each where an attempt failed before", 2.0, "", Source::Here("docs/decisions.md");
     /// Write units of the list of what was given up.
@@ -229,6 +234,8 @@ pub const SIMPLIFICATIONS: &[&str] = &[
     "A receive gets what is there, up to ten, without a window. Processes are never taken away within a run.",
     "Where an invocation would be throttled, its messages wait in the queue; on AWS pollers hold them and try again.",
     "New environments are granted evenly, 100 a second, after the first 1,000. The environment that was used last is used next.",
+    "With `LedgerWrites=lean` each message is handed out once; one that comes a second time would be written as with `full`. The \
+     read before a first attempt takes as long as the write that it stands for.",
     "What DynamoDB, KMS, Secrets Manager, the API and Firehose would throttle is counted and named, and not played.",
     "Loads of more than 200,000 messages are played smaller: one message and one environment stand for several, and every limit is \
      divided by as many. What comes comes in larger portions then, so that waits near a limit are longer than those of the whole.",
