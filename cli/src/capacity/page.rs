@@ -72,7 +72,8 @@ const ASSUMED: &str = "
 ## Assumptions
 
 Every number that the model goes by. Paths are of this repository, those of `webhook`, `intake` under `functions`. AWS raises some of
-these limits on request; the command takes yours (`--account-concurrency`, `--quota`).
+these limits on request; the command takes yours (`--account-concurrency`, `--quota`). A date says when AWS's page was read, in a stored
+copy of it whose own age is not known; what is **not confirmed** was not found on the page as it is now.
 
 | What | How much | Source |
 |---|---|---|
@@ -251,6 +252,7 @@ fn assumptions(page: &mut String) {
     for Assumption { name, value, unit, source } in ASSUMPTIONS {
         let source = match source {
             Source::Aws(title, url) => format!("[{title}]({url}), {CHECKED}"),
+            Source::Unconfirmed(title, url, why) => format!("[{title}]({url}), **not confirmed**: {why}"),
             Source::Here(place) => format!("`{place}`"),
             Source::Assumed("") => "assumed".to_owned(),
             Source::Assumed(why) => format!("assumed: {why}"),
