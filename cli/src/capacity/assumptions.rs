@@ -170,8 +170,8 @@ assumptions! {
     MEMORY = "Memory of dispatch", 256.0, "MB", Source::Here("template.yaml");
     /// Memory for a whole processor.
     MEMORY_OF_CPU = "Memory at which a function has one processor", 1_769.0, "MB", LAMBDA_MEMORY;
-    /// Processor time for each attempt.
-    CPU = "Processor time of an attempt on a kept connection", 160.0, "µs", Source::Assumed("what the project allows itself; `make bench` measures it");
+    /// Processor time for each attempt: a constant, so that no run of the benchmark moves the page.
+    CPU = "Processor time of an attempt on a kept connection", 200.0, "µs", Source::Assumed("a quarter more than the 160 µs that the project allows itself, as machines differ; `make bench` measures it");
     /// Processor time for each handshake.
     HANDSHAKE_CPU = "Processor time of a full handshake besides", 1_500.0, "µs", Source::Assumed("one RSA-2048 signature, one key exchange, a chain of three");
     /// How long a copy of a receiver lives.
