@@ -52,10 +52,10 @@ pub struct BillArgs {
     /// The length of the keys that KMS signs handshakes with
     #[arg(long, value_enum, default_value_t = Key::Rsa2048)]
     kms_key: Key,
-    /// Of the model: milliseconds that Lambda bills for a batch
+    /// Of the model: milliseconds that Lambda bills for a batch; assumed, and longer where receivers are slow (docs/cost.md)
     #[arg(long, value_name = "MS", default_value_t = 200, conflicts_with_all = ["files", "local"])]
     batch_ms: u64,
-    /// Of the model: milliseconds that it bills for a request to intake of a hundred changes
+    /// Of the model: milliseconds that it bills for a request to intake of a hundred changes; assumed
     #[arg(long, value_name = "MS", default_value_t = 100, conflicts_with_all = ["files", "local"])]
     request_ms: u64,
     /// Of the model: receivers in each batch of ten
@@ -95,7 +95,7 @@ pub async fn run(args: BillArgs) -> Result<()> {
     let prices = args.prices()?;
     let terms = args.terms();
     let (bill, unreadable) = if args.model {
-        (Bill::of_counts(args.model_of().counts(terms), terms, &prices), 0)
+        (Bill::of_model(args.model_of(), terms, &prices), 0)
     } else {
         let sources = some(args.lines().await?)?;
         let unreadable = sources.iter().map(|source| source.unreadable).sum();

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::item::{Cost, Counts, Item, Terms};
 use super::line::Line;
+use super::model::Model;
 use super::source::Lines;
 use crate::prices::{Prices, Usd};
 
@@ -84,6 +85,8 @@ fn date(line: &Line) -> Option<Date> {
 pub struct Bill {
     /// What was used in all.
     pub counts: Counts,
+    /// The load, where it is assumed and nothing was counted.
+    pub assumed: Option<Model>,
     /// Each position.
     pub costs: Vec<Cost>,
     /// By receiver, endpoint and day.
@@ -129,7 +132,13 @@ impl Bill {
     /// Makes the bill of what was used, without saying by whom and when.
     pub fn of_counts(counts: Counts, terms: Terms, prices: &Prices) -> Self {
         let costs = Item::ALL.map(|item| item.cost(&counts, terms, prices)).to_vec();
-        Self { counts, costs, receivers: Vec::new(), endpoints: Vec::new(), days: Vec::new() }
+        let (receivers, endpoints, days) = (Vec::new(), Vec::new(), Vec::new());
+        Self { counts, assumed: None, costs, receivers, endpoints, days }
+    }
+
+    /// Makes the bill of a load that is assumed.
+    pub fn of_model(model: Model, terms: Terms, prices: &Prices) -> Self {
+        Self { assumed: Some(model), ..Self::of_counts(model.counts(terms), terms, prices) }
     }
 
     fn of_days(days: &Days, terms: Terms, prices: &Prices) -> Self {
@@ -178,6 +187,7 @@ impl Bill {
         };
         Self {
             counts,
+            assumed: None,
             costs: costs.to_vec(),
             receivers: dearest_first(receivers),
             endpoints: dearest_first(endpoints),

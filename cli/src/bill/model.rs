@@ -1,5 +1,9 @@
 //! What a million notifications cost that are delivered at the first attempt: the bill of a load that is assumed.
 
+use std::fmt;
+
+use serde_json::{Value, json};
+
 use super::item::{Counts, GB, Terms};
 use crate::prices::{Prices, Rate, Usd};
 
@@ -60,6 +64,20 @@ impl Model {
         if receivers > 1 { all + receivers * each } else { Self::METRICS_OF_ONE }
     }
 
+    /// Returns what is assumed, for programs: none of it is counted or measured.
+    pub fn to_json(self) -> Value {
+        let Self { batch_ms, request_ms, receivers, new_connections, lean } = self;
+        json!({
+            "billed_ms_of_a_batch": batch_ms,
+            "messages_of_a_batch": BATCH,
+            "billed_ms_of_a_request": request_ms,
+            "changes_of_a_request": REQUEST,
+            "receivers_of_a_batch": receivers,
+            "percent_of_deliveries_that_connect": new_connections,
+            "ledger_writes": if lean { "lean" } else { "full" },
+        })
+    }
+
     /// Returns what the load uses.
     pub fn counts(self, terms: Terms) -> Counts {
         let (batches, requests) = (MILLION / BATCH, MILLION / REQUEST);
@@ -85,5 +103,20 @@ impl Model {
                 + requests * (Self::REQUEST_BYTES + Self::PLATFORM_BYTES),
             ..Counts::default()
         }
+    }
+}
+
+impl fmt::Display for Model {
+    /// Writes what is assumed, each with the option that sets it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { batch_ms, request_ms, receivers, new_connections, lean } = self;
+        writeln!(f, "Assumed, not measured:")?;
+        writeln!(f, "  {batch_ms} ms billed for a batch of {BATCH} (--batch-ms)")?;
+        writeln!(f, "  {request_ms} ms billed for a request of {REQUEST} changes (--request-ms)")?;
+        let receivers =
+            if *receivers == 1 { "1 receiver".to_owned() } else { format!("{receivers} receivers") };
+        writeln!(f, "  {receivers} in each batch (--receivers)")?;
+        writeln!(f, "  {new_connections} % of deliveries open a connection (--new-connections)")?;
+        write!(f, "  LedgerWrites={} (--lean)", if *lean { "lean" } else { "full" })
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::gather::{Bill, Part};
 use super::item::Cost;
+use super::model::Model;
 use crate::prices::{Prices, Usd};
 
 /// Writes a bill as tables.
@@ -30,6 +31,9 @@ pub fn write(out: &mut impl Write, bill: &Bill, prices: &Prices) -> io::Result<(
         writeln!(out, "{name:<28}{quantity:>18} {unit:<10}{:>12}{per_million:>16}", cost.usd.to_string())?;
     }
     writeln!(out, "\n* the price is not confirmed   ~ follows from what was counted")?;
+    if let Some(assumed) = &bill.assumed {
+        writeln!(out, "\n{assumed}")?;
+    }
     for (title, parts) in [("receiver", &bill.receivers), ("endpoint", &bill.endpoints), ("day", &bill.days)]
     {
         if !parts.is_empty() {
@@ -113,6 +117,7 @@ pub fn to_json(bill: &Bill, prices: &Prices, unreadable: u64) -> Value {
     let parts = |parts: &[Part]| parts.iter().map(part).collect::<Vec<_>>();
     json!({
         "list": { "region": prices.region(), "date": prices.date().to_string() },
+        "assumed": bill.assumed.map(Model::to_json),
         "used": bill.counts,
         "usd": bill.total().exact(),
         "usd_in_budget": bill.in_budget().exact(),
@@ -148,6 +153,36 @@ mod tests {
             |item: &Value| (item["item"].clone(), item["usd"].clone(), item["price"]["confirmed"].clone());
         assert_eq!(of(&items[0]), (json!("dynamodb_writes"), json!("0.00000375"), json!(true)));
         assert_eq!(of(&items[1]), (json!("sqs_functions"), json!("0.0000004"), json!(false)));
+    }
+
+    #[test]
+    fn what_a_model_assumes_is_told_with_the_bill_and_of_a_stack_nothing_is_assumed() {
+        let terms = Terms { gigabyte_second: Rate::LambdaArm64, signature: Rate::KmsRsa2048, memory_mb: 256 };
+        let prices = Prices::of(Region::UsEast1);
+        let model = Model { batch_ms: 321, request_ms: 45, receivers: 7, new_connections: 8, lean: true };
+        let told = |bill: &Bill| {
+            let mut text = Vec::new();
+            write(&mut text, bill, &prices).unwrap();
+            (to_json(bill, &prices, 0)["assumed"].clone(), String::from_utf8(text).unwrap())
+        };
+        let (json, text) = told(&Bill::of_model(model, terms, &prices));
+        assert_eq!(
+            (&json["billed_ms_of_a_batch"], &json["billed_ms_of_a_request"]),
+            (&json!(321), &json!(45))
+        );
+        assert_eq!((&json["receivers_of_a_batch"], &json["ledger_writes"]), (&json!(7), &json!("lean")));
+        for line in [
+            "Assumed, not measured:",
+            "  321 ms billed for a batch of 10 (--batch-ms)",
+            "  45 ms billed for a request of 100 changes (--request-ms)",
+            "  7 receivers in each batch (--receivers)",
+            "  8 % of deliveries open a connection (--new-connections)",
+            "  LedgerWrites=lean (--lean)",
+        ] {
+            assert!(text.lines().any(|of_text| of_text == line), "{line}: {text}");
+        }
+        let (json, text) = told(&Bill::of_counts(model.counts(terms), terms, &prices));
+        assert!(json.is_null() && !text.contains("Assumed"), "{json} {text}");
     }
 
     #[test]

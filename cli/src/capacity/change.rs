@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use webhook::delivery::LedgerWrites;
+
 use super::answer::Question;
+use super::format::grouped;
 use super::load::Mapping;
 use super::numbers::whole_above;
 
@@ -21,6 +24,8 @@ pub enum Change {
     InFlight(f64),
     /// Write units of a table.
     TableWrites(f64),
+    /// `LedgerWrites=lean`: what the table takes then, in write units a second.
+    Lean(f64),
     /// Read units of a table.
     TableReads(f64),
     /// Throughput for which a table is ready.
@@ -47,6 +52,7 @@ impl Change {
             Self::Concurrency(concurrency) => quotas.concurrency = *concurrency,
             Self::InFlight(messages) => quotas.in_flight = *messages,
             Self::TableWrites(units) => quotas.table_writes = *units,
+            Self::Lean(_) => settings.ledger_writes = LedgerWrites::Lean,
             Self::TableReads(units) => quotas.table_reads = *units,
             Self::WarmTables => settings.new_tables = false,
             Self::KmsSigns(signs) => quotas.kms_signs = *signs,
@@ -71,6 +77,12 @@ impl fmt::Display for Change {
             Self::TableWrites(to) => {
                 write!(f, "Amazon DynamoDB, \"Table-level write throughput limit\": {to}")
             }
+            Self::Lean(units) => write!(
+                f,
+                "LedgerWrites=lean, {} write units then; the ledger no longer knows every request, and a fourth may be sent \
+                 (infra/README.md, \"The ledger, written once\")",
+                grouped(*units)
+            ),
             Self::TableReads(to) => write!(f, "Amazon DynamoDB, \"Table-level read throughput limit\": {to}"),
             Self::WarmTables => f.write_str(
                 "aws dynamodb update-table --warm-throughput, or half an hour of less for each doubling",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use clap::Args;
 use tokio::time::Instant;
+use webhook::delivery::LedgerWrites;
 
 use super::answer::Question;
 use super::format::grouped;
@@ -75,6 +76,9 @@ pub struct CapacityArgs {
     /// ApiRateLimit of the stack
     #[arg(long, default_value_t = super::assumptions::API_RATE.value)]
     api_rate_limit: f64,
+    /// How often the ledger is written of what is delivered at the first attempt: full is twice, lean once (`LedgerWrites` of the stack)
+    #[arg(long, default_value = "full", value_name = "full|lean")]
+    ledger_writes: LedgerWrites,
     /// Private keys stay in KMS (IdentityKeyArns)
     #[arg(long)]
     kms: bool,
@@ -164,6 +168,11 @@ impl CapacityArgs {
             self.failing.0 < 1.0,
             "receivers that refuse every attempt do not work: give them to --dead, or less to --failing"
         );
+        ensure!(
+            self.ledger_writes == LedgerWrites::Full || !self.evidence,
+            "--evidence is of every attempt, and with --ledger-writes lean a request may be missing from the ledger: leave one \
+             of them out"
+        );
         let mapping = Mapping::of(self.maximum_concurrency, (self.min_pollers, self.max_pollers))
             .map_err(anyhow::Error::msg)?;
         #[expect(clippy::cast_precision_loss, reason = "a million at most")]
@@ -183,6 +192,7 @@ impl CapacityArgs {
                 mapping,
                 memory: self.memory,
                 api_rate: self.api_rate_limit,
+                ledger_writes: self.ledger_writes,
                 kms: self.kms,
                 evidence: self.evidence,
                 new_tables: self.new_tables,
@@ -232,11 +242,13 @@ mod tests {
     #[test]
     fn what_is_asked_is_what_is_played() {
         let question = question(
-            "--rate 17400 --receivers 58 --dead 10% --failing 1% --min-pollers 200 --max-pollers 750 --quota in-flight=200000",
+            "--rate 17400 --receivers 58 --dead 10% --failing 1% --min-pollers 200 --max-pollers 750 --quota in-flight=200000 \
+             --ledger-writes lean",
         )
         .unwrap();
         assert_eq!((question.load.receivers.len(), question.load.dead()), (58, 6));
         assert_eq!(question.settings.mapping, Mapping::Pollers(200, 750));
+        assert_eq!(question.settings.ledger_writes, LedgerWrites::Lean);
         assert!(
             (question.settings.quotas.in_flight - 200_000.0).abs() < 1.0
                 && (question.load.failing - 0.01).abs() < 1e-9
@@ -264,6 +276,8 @@ mod tests {
             ("--quota in-flight=many", "is no number above 0"),
             ("--duration 5", "--duration is 20 to 3600, not 5"),
             ("--memory 64", "--memory is 128 to 10240"),
+            ("--ledger-writes once", "expected full or lean"),
+            ("--ledger-writes lean --evidence", "leave one of them out"),
         ] {
             let error = question(options).unwrap_err();
             assert!(error.contains(sentence), "{options}: {error}");

@@ -25,7 +25,7 @@ fn answer(answer: &Answer) -> Value {
     let quotas = answer.quotas.iter().map(|quota| {
         json!({
             "name": quota.name, "needed": quota.needed.round(), "limit": quota.limit, "breaks": quota.breaks,
-            "change": quota.change.to_string(),
+            "change": quota.change.to_string(), "or": quota.or.as_ref().map(ToString::to_string),
         })
     });
     let waited = seen.waited.iter().map(|waited| {
@@ -48,7 +48,7 @@ fn answer(answer: &Answer) -> Value {
         "backlog": { "most": seen.backlog, "in_the_end": seen.left },
         "each_second": {
             "attempts": seen.each_second.attempts, "ledger_write_units": seen.each_second.writes,
-            "receiver_reads": seen.each_second.reads, "handshakes": seen.each_second.handshakes,
+            "ledger_read_units": seen.each_second.ledger_reads, "receiver_reads": seen.each_second.reads, "handshakes": seen.each_second.handshakes,
             "invocations": seen.each_second.invocations,
         },
         "quotas": quotas.collect::<Vec<_>>(),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use webhook::delivery::LedgerWrites;
+
 use super::assumptions::{
     ACCOUNT, API_RATE, CHANGES, FIREHOSE_BYTES, IN_FLIGHT, KMS_SIGNS, MAXIMUM_CONCURRENCY, MEMORY,
     POLLERS_MOST, POLLERS_READY, TABLE_READS, TABLE_WRITES,
@@ -85,6 +87,8 @@ pub struct Settings {
     pub memory: u64,
     /// `ApiRateLimit`.
     pub api_rate: f64,
+    /// `LedgerWrites`.
+    pub ledger_writes: LedgerWrites,
     /// Whether private keys lie in KMS.
     pub kms: bool,
     /// Whether evidence is kept.
@@ -143,6 +147,7 @@ impl Default for Settings {
             mapping: Mapping::Concurrency(500),
             memory: whole(MEMORY.value),
             api_rate: API_RATE.value,
+            ledger_writes: LedgerWrites::Full,
             kms: false,
             evidence: false,
             new_tables: false,

@@ -1,9 +1,11 @@
 //! Every limit beside what a load needs of it.
 
+use webhook::delivery::LedgerWrites;
+
 use super::assumptions::{
     BATCH, CHANGES, EVIDENCE_BYTES, FIRST_INVOKES, GIVEN_UP_KEYS, GIVEN_UP_UNITS, KEY_READS, KEY_WRITES,
-    MAXIMUM_CONCURRENCY, NEW_ENVIRONMENTS, NEW_TABLE_READS, NEW_TABLE_WRITES, POLLER_INVOKES, POLLER_POLLS,
-    POLLERS_MOST, POLLERS_READY, REQUESTS_EACH, SECRET_READS, SECRETS_EVERY,
+    LEAN_WRITES, MAXIMUM_CONCURRENCY, NEW_ENVIRONMENTS, NEW_TABLE_READS, NEW_TABLE_WRITES, POLLER_INVOKES,
+    POLLER_POLLS, POLLERS_MOST, POLLERS_READY, REQUESTS_EACH, SECRET_READS, SECRETS_EVERY, WRITES,
 };
 use super::change::{Change, enough, enough_of};
 use super::estimate::Estimate;
@@ -24,11 +26,13 @@ pub struct Quota {
     pub breaks: bool,
     /// What helps.
     pub change: Change,
+    /// What helps too, and gives something up: never done unasked.
+    pub or: Option<Change>,
 }
 
 impl Quota {
     fn new(name: &'static str, needed: f64, limit: f64, change: Change) -> Self {
-        Self { name, needed, limit, breaks: needed > limit, change }
+        Self { name, needed, limit, breaks: needed > limit, change, or: None }
     }
 
     /// Returns the share that is used.
@@ -223,11 +227,17 @@ impl Of<'_> {
         } else {
             (
                 (quotas.table_writes, Change::TableWrites(enough(busiest.writes))),
-                (quotas.table_reads, Change::TableReads(enough(busiest.reads))),
+                (quotas.table_reads, Change::TableReads(enough(busiest.reads.max(busiest.ledger_reads)))),
             )
         };
-        vec![
-            Quota::new("Write units of LedgerTable a second", busiest.writes, writes.0, writes.1),
+        let ledger_reads = self.is_lean().then(|| {
+            Quota::new("Read units of LedgerTable a second", busiest.ledger_reads, reads.0, reads.1.clone())
+        });
+        let of_tables = vec![
+            Quota {
+                or: self.lean(),
+                ..Quota::new("Write units of LedgerTable a second", busiest.writes, writes.0, writes.1)
+            },
             Quota::new("Read units of ReceiversTable a second", busiest.reads, reads.0, reads.1),
             Quota::new(
                 "Write units a second of an hour's list of what was given up",
@@ -245,7 +255,20 @@ impl Of<'_> {
                     "nothing: one partition key takes 3,000 read units; share the load among several stacks",
                 ),
             ),
-        ]
+        ];
+        of_tables.into_iter().chain(ledger_reads).collect()
+    }
+
+    fn is_lean(&self) -> bool {
+        self.settings.ledger_writes == LedgerWrites::Lean
+    }
+
+    /// A ledger that is written once, where that is allowed and not so already.
+    fn lean(&self) -> Option<Change> {
+        let busiest = &self.seen.busiest;
+        let spared = busiest.at_once * (WRITES.value - LEAN_WRITES.value);
+        // The template refuses it with evidence.
+        (!self.is_lean() && !self.settings.evidence).then_some(Change::Lean(busiest.writes - spared))
     }
 
     fn services(&self) -> Vec<Quota> {

@@ -1,5 +1,7 @@
 //! The model against arithmetic, and against the simulator of the functions themselves.
 
+use webhook::delivery::LedgerWrites;
+
 use super::*;
 
 /// A load of which the way takes no processor and no round trip, so that it can be computed by hand.
@@ -115,6 +117,77 @@ fn a_load_that_is_played_smaller_shows_what_the_whole_shows() {
     is_near(smaller.concurrency.0, whole.concurrency.0, 0.05);
     let [whole, smaller] = [whole, smaller].map(|seen| seen.lateness.quantile(990));
     assert!(whole.abs_diff(smaller) < 30, "{whole} and {smaller}");
+}
+
+fn lean() -> Settings {
+    Settings { ledger_writes: LedgerWrites::Lean, ..one_each() }
+}
+
+#[test]
+fn a_lean_ledger_is_written_once_and_read_once_where_the_first_attempt_delivers() {
+    let seen = ask(plain(100.0, 4, 0), lean(), Begin::Idle, 120).observed;
+    is_near(seen.each_second.writes, 100.0, 0.03);
+    is_near(seen.each_second.ledger_reads, 100.0, 0.03);
+    // The read stands where the write stood, so that nothing becomes quicker.
+    let full = ask(plain(100.0, 4, 0), one_each(), Begin::Idle, 120).observed;
+    assert!(full.each_second.ledger_reads < f64::EPSILON, "{:?}", full.each_second);
+    is_near(seen.concurrency.0, full.concurrency.0, 0.01);
+}
+
+#[test]
+fn a_lean_ledger_is_written_as_ever_where_an_attempt_fails() {
+    // 100 first attempts a second: half deliver and are written once, half fail and are written twice. 50 second and 25 third ones
+    // are written twice, two units each time, and 12.5 are listed for two more.
+    let load = Load { failing: 0.5, ..plain(100.0, 4, 0) };
+    let seen = ask(load.clone(), lean(), Begin::Running, 120).observed;
+    is_near(seen.each_second.writes, 50.0 + 100.0 + 4.0 * 75.0 + 25.0, 0.03);
+    is_near(seen.each_second.ledger_reads, 100.0, 0.03);
+    // One call of the table more, after each of the 50.
+    let full = ask(load, one_each(), Begin::Running, 120).observed;
+    let more = seen.concurrency.0 - full.concurrency.0;
+    assert!((0.1..=0.6).contains(&more), "{more}");
+}
+
+#[test]
+fn where_the_ledgers_writes_break_first_a_lean_ledger_is_named_beside_the_quota_with_what_it_gives_up() {
+    let load = Load::alike(1_000.0, 20, 0);
+    let asked = |evidence, ledger_writes| {
+        let mut settings = Settings { ledger_writes, evidence, ..one_each() };
+        settings.quotas.table_writes = 900.0;
+        settings.quotas.firehose = 100.0;
+        ask(load.clone(), settings, Begin::Running, 60)
+    };
+    let answer = asked(false, LedgerWrites::Full);
+    let quota = answer.first_to_break().unwrap();
+    assert_eq!(quota.name, "Write units of LedgerTable a second");
+    let Some(Change::Lean(then)) = quota.or else { panic!("{:?}", quota.or) };
+    is_near(then, 1_000.0, 0.05);
+    let said = quota.or.as_ref().unwrap().to_string();
+    assert!(
+        said.starts_with("LedgerWrites=lean") && said.contains("no longer knows every request"),
+        "{said}"
+    );
+    let mut told = String::new();
+    text::verdict(&mut told, &answer, &Plan { changes: Vec::new(), answer: answer.clone() });
+    assert!(told.contains(&format!("  or: {said}")), "{told}");
+    // It gives something up, so that it is nobody's to choose but the operator's.
+    let plan = Question::plan(&answer, &mut |_, _, _| ());
+    assert!(plan.answer.is_carried() && !plan.changes.iter().any(|change| matches!(change, Change::Lean(_))));
+    // Nor is it named where it is refused, or there already.
+    for answer in [asked(true, LedgerWrites::Full), asked(false, LedgerWrites::Lean)] {
+        let quota = answer.first_to_break().unwrap();
+        assert_eq!((quota.name, quota.or.clone()), ("Write units of LedgerTable a second", None));
+    }
+}
+
+#[test]
+fn the_reads_of_a_lean_ledger_have_a_limit_too() {
+    let mut settings = lean();
+    settings.quotas.table_reads = 900.0;
+    let answer = ask(Load::alike(1_000.0, 20, 0), settings, Begin::Running, 60);
+    let quota = answer.first_to_break().unwrap();
+    assert_eq!(quota.name, "Read units of LedgerTable a second");
+    assert!(matches!(quota.change, Change::TableReads(units) if units >= 1_000.0), "{}", quota.change);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use webhook::delivery::LedgerWrites;
+
 use super::answer::{Answer, Plan};
 use super::assumptions::MEMORY;
 use super::format::{exact, grouped, millis, percent};
@@ -38,6 +40,7 @@ pub(super) fn answer(text: &mut String, answer: &Answer) {
         ("Messages waiting at most", format!("{}; {} in the end", grouped(seen.backlog), grouped(seen.left))),
         ("Attempts a second", grouped(seen.each_second.attempts)),
         ("Write units of the ledger a second", grouped(seen.each_second.writes)),
+        ("Read units of the ledger a second", grouped(seen.each_second.ledger_reads)),
         ("Reads of receivers a second", grouped(seen.each_second.reads)),
         ("Full handshakes a second", grouped(seen.each_second.handshakes)),
     ];
@@ -81,6 +84,9 @@ pub(super) fn verdict(text: &mut String, answer: &Answer, plan: &Plan) {
         Some(quota) => {
             line(text, &format!("First to break: {}.", lowered(quota.name)));
             line(text, &format!("  change: {}", quota.change));
+            if let Some(or) = &quota.or {
+                line(text, &format!("  or: {or}"));
+            }
         }
         None => line(
             text,
@@ -104,6 +110,9 @@ pub(super) fn verdict(text: &mut String, answer: &Answer, plan: &Plan) {
     }
     if let Some(quota) = plan.answer.first_to_break() {
         line(text, &format!("What remains: {}.\n  {}", lowered(quota.name), quota.change));
+        if let Some(or) = &quota.or {
+            line(text, &format!("  or: {or}"));
+        }
     }
 }
 
@@ -191,9 +200,12 @@ pub(super) fn settings(answer: &Answer) -> String {
             changes => format!("{changes} changes"),
         }
     ));
-    for (is_so, what) in
-        [(settings.kms, "keys in KMS"), (settings.evidence, "evidence"), (settings.new_tables, "new tables")]
-    {
+    for (is_so, what) in [
+        (settings.ledger_writes == LedgerWrites::Lean, "LedgerWrites=lean"),
+        (settings.kms, "keys in KMS"),
+        (settings.evidence, "evidence"),
+        (settings.new_tables, "new tables"),
+    ] {
         if is_so {
             parts.push(what.to_owned());
         }

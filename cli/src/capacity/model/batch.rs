@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use webhook::delivery::AttemptNumber;
+use webhook::delivery::{AttemptNumber, Begins, LedgerWrites};
 
 use super::super::assumptions::{
-    DYNAMODB, GIVEN_UP_UNITS, KMS_SIGN, LATER_UNITS, MEMORY_OF_CPU, RECEIVE, SQS, START, WRITES,
+    DYNAMODB, GIVEN_UP_UNITS, KMS_SIGN, LATER_UNITS, LEAN_READS, LEAN_WRITES, MEMORY_OF_CPU, RECEIVE, SQS,
+    START, WRITES,
 };
-use super::super::load::Load;
+use super::super::load::{Load, Settings};
 use super::super::numbers::{real, whole};
 use super::chance::{Dice, Micros};
 use super::counts::Counts;
@@ -40,6 +41,9 @@ pub(super) struct Failed {
     pub(super) hung: Option<Duration>,
 }
 
+/// How often the queue hands out a message.
+const ONCE: u32 = 1;
+
 /// What invocations are played with.
 #[derive(Debug)]
 pub(super) struct Stage<'a> {
@@ -47,11 +51,13 @@ pub(super) struct Stage<'a> {
     /// The share of a processor that dispatch has.
     processor: f64,
     kms: bool,
+    ledger_writes: LedgerWrites,
 }
 
 impl<'a> Stage<'a> {
-    pub(super) fn new(load: &'a Load, memory: u64, kms: bool) -> Self {
-        Self { load, processor: (real(memory) / MEMORY_OF_CPU.value).min(1.0), kms }
+    pub(super) fn new(load: &'a Load, settings: &Settings) -> Self {
+        let processor = (real(settings.memory) / MEMORY_OF_CPU.value).min(1.0);
+        Self { load, processor, kms: settings.kms, ledger_writes: settings.ledger_writes }
     }
 
     /// Plays an invocation that begins now; says when each message is where, and what it asks for.
@@ -78,6 +84,8 @@ impl<'a> Stage<'a> {
             counts.reads += f64::from(u8::from(copy.1));
             let within = peer.granted(copy, time);
             let read = if copy.1 { dice.delay(DYNAMODB.value) } else { 0.0 };
+            let begins = self.ledger_writes.begins(message.attempt, ONCE);
+            // A write of the ledger, or a read.
             let ready = began + read + dice.delay(DYNAMODB.value);
             let hangs = peer.hangs(whole(ready));
             let connected = !hangs && environment.is_connected(message.receiver, whole(ready));
@@ -103,10 +111,23 @@ impl<'a> Stage<'a> {
                 (answered, None)
             };
             let failed = (hangs || refused).then(|| Failed { at: whole(at), hung });
+            // One that failed is written as ever, its beginning too.
+            let beginning = match begins {
+                Begins::AfterItsRequest if failed.is_some() => dice.delay(DYNAMODB.value),
+                Begins::AfterItsRequest | Begins::BeforeItsRequest => 0.0,
+            };
             let queueing = if failed.is_some() { dice.delay(SQS.value) } else { 0.0 };
-            ends = ends.max(at + queueing + dice.delay(DYNAMODB.value));
+            ends = ends.max(at + beginning + queueing + dice.delay(DYNAMODB.value));
             counts.attempts += 1.0;
-            counts.writes += WRITES.value * if is_first { 1.0 } else { LATER_UNITS.value };
+            counts.at_once += f64::from(u8::from(is_first && failed.is_none()));
+            let full = WRITES.value * if is_first { 1.0 } else { LATER_UNITS.value };
+            counts.writes += match begins {
+                Begins::AfterItsRequest if failed.is_none() => LEAN_WRITES.value,
+                Begins::AfterItsRequest | Begins::BeforeItsRequest => full,
+            };
+            if begins == Begins::AfterItsRequest {
+                counts.ledger_reads += LEAN_READS.value;
+            }
             if failed.is_some() && message.attempt.next().is_none() {
                 counts.writes += GIVEN_UP_UNITS.value;
                 counts.given_up_writes += GIVEN_UP_UNITS.value;

@@ -12,6 +12,10 @@ pub struct Counts {
     pub writes: f64,
     /// Of those, the units of the list of what was given up.
     pub given_up_writes: f64,
+    /// Read units of the ledger table.
+    pub ledger_reads: f64,
+    /// First attempts that delivered.
+    pub at_once: f64,
     /// Reads of the receivers table.
     pub reads: f64,
     /// Full handshakes.
@@ -34,6 +38,8 @@ impl Counts {
     fn each(&mut self, other: Self, of: fn(f64, f64) -> f64) {
         self.writes = of(self.writes, other.writes);
         self.given_up_writes = of(self.given_up_writes, other.given_up_writes);
+        self.ledger_reads = of(self.ledger_reads, other.ledger_reads);
+        self.at_once = of(self.at_once, other.at_once);
         self.reads = of(self.reads, other.reads);
         self.handshakes = of(self.handshakes, other.handshakes);
         self.attempts = of(self.attempts, other.attempts);
@@ -43,10 +49,22 @@ impl Counts {
 
     /// Multiplies all by the same.
     pub(super) fn times(self, factor: f64) -> Self {
-        let Self { writes, given_up_writes, reads, handshakes, attempts, invocations, starts } = self;
+        let Self {
+            writes,
+            given_up_writes,
+            ledger_reads,
+            at_once,
+            reads,
+            handshakes,
+            attempts,
+            invocations,
+            starts,
+        } = self;
         Self {
             writes: writes * factor,
             given_up_writes: given_up_writes * factor,
+            ledger_reads: ledger_reads * factor,
+            at_once: at_once * factor,
             reads: reads * factor,
             handshakes: handshakes * factor,
             attempts: attempts * factor,

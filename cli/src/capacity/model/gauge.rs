@@ -150,7 +150,9 @@ impl Gauge {
         // That those of a noisy receiver wait is how the others do not, unless there is no end of it.
         let is_late = real(self.lateness.quantile(990)) > DUE.value * 1e3;
         let of_noisy = self.waited[1].values().filter(|_| is_late);
-        let mut waited: Vec<_> = self.waited[0].values().chain(of_noisy).copied().collect();
+        // That some wait is what the event source grows by. A load that is in time meanwhile meets no limit there.
+        let of_quiet = self.waited[0].values().filter(|waited| is_late || waited.limit != Limit::Ramp);
+        let mut waited: Vec<_> = of_quiet.chain(of_noisy).copied().collect();
         waited.sort_by(|one, other| other.longest.total_cmp(&one.longest));
         let full = (self.full.invocations >= ENOUGH).then(|| self.full.seconds / self.full.invocations);
         Observed {
@@ -177,5 +179,35 @@ impl Took {
         self.invocations += 1.0;
         self.messages += length(messages);
         self.seconds += seconds;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::queue::Message;
+    use super::*;
+
+    const SECOND: Micros = 1_000_000;
+
+    /// What is waited for where one message has waited two seconds, beside a thousand that arrived after so long.
+    fn waited(limit: Limit, arrived: Micros) -> Vec<Limit> {
+        let mut gauge = Gauge::new(0, 1.0);
+        let mut queue = FairQueue::new(1, 1.0);
+        queue.put(Message { receiver: 0, attempt: AttemptNumber::FIRST, event: 0, visible: 0 });
+        (0..1_000).for_each(|_| gauge.late(0, arrived, true));
+        gauge.sample(2 * SECOND, &mut queue, 1, Some(limit));
+        let observed = gauge.finish(2 * SECOND, &queue, &[Peer::new(None)], 1);
+        observed.waited.iter().map(|waited| waited.limit).collect()
+    }
+
+    #[test]
+    fn an_event_source_that_grows_is_no_limit_to_a_load_that_is_in_time_meanwhile() {
+        assert_eq!(waited(Limit::Ramp, SECOND), []);
+        assert_eq!(waited(Limit::Ramp, 2 * SECOND), [Limit::Ramp]);
+    }
+
+    #[test]
+    fn any_other_limit_that_messages_wait_for_is_told() {
+        assert_eq!(waited(Limit::Mapping, SECOND), [Limit::Mapping]);
     }
 }

@@ -128,7 +128,7 @@ impl<'a> World<'a> {
         let account = settings.quotas.concurrency - Estimate::intake(load);
         let mut world = Self {
             run,
-            stage: Stage::new(load, settings.memory, settings.kms),
+            stage: Stage::new(load, settings),
             each,
             end: warm_up + run.seconds * SECOND,
             time: 0,
