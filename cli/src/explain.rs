@@ -17,7 +17,8 @@ use webhook::codes::Code;
 use webhook::directory::{Receiver, Registration, RegistrationRequest, StatementUris, target};
 use webhook::edge::{Chance, Clock};
 use webhook::notification::{
-    AuthorisationServers, InteractionId, MissingAuthorisationServerId, Notification, Plan, StateChange, plan,
+    AuthorisationServers, InteractionId, MissingAuthorisationServerId, Notification, NotificationId, Plan,
+    StateChange, plan,
 };
 
 /// Say what would be sent for state changes, or why nothing would
@@ -120,7 +121,8 @@ impl Explainer {
         match named.or(self.receiver.as_ref()).map(|receiver| self.receiver(receiver, &change)).transpose() {
             Ok(receiver) => {
                 let (receiver, warnings) = receiver.unwrap_or_default();
-                Explanation { warnings, ..explained(line, plan(&change, receiver.as_ref(), &self.servers)) }
+                let plan = plan(&change, receiver.as_ref(), &self.servers);
+                Explanation { warnings, ..explained(line, &change, plan) }
             }
             Err(errors) => invalid(line, errors),
         }
@@ -145,10 +147,10 @@ impl Explainer {
     }
 }
 
-fn explained(line: usize, plan: Plan) -> Explanation {
+fn explained(line: usize, change: &StateChange, plan: Plan) -> Explanation {
     let base = Explanation { line, decision: "", ..Explanation::EMPTY };
     match plan {
-        Plan::Notify(notification) => notified(line, &notification),
+        Plan::Notify(notification) => notified(line, change, &notification),
         Plan::NotNotifiable(rule) => Explanation {
             decision: "not_notifiable",
             rule: Some(rule.code()),
@@ -169,15 +171,16 @@ fn explained(line: usize, plan: Plan) -> Explanation {
     }
 }
 
-fn notified(line: usize, notification: &Notification) -> Explanation {
-    let id = InteractionId::new(notification.id.partition(), &Chance::system());
+fn notified(line: usize, change: &StateChange, notification: &Notification) -> Explanation {
+    let notification_id = NotificationId::of(change, &notification.resource);
+    let id = InteractionId::new(notification_id.partition(), &Chance::system());
     let headers = notification.headers_of_attempt(id);
     Explanation {
         line,
         decision: "notify",
         required: Some(notification.required),
         endpoint: Some(notification.resource.endpoint.row().code),
-        notification_id: Some(notification.id.to_string()),
+        notification_id: Some(notification_id.to_string()),
         method: Some(Notification::METHOD),
         url: Some(notification.url.clone()),
         headers: Some(headers.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect()),

@@ -48,7 +48,7 @@ pub(crate) async fn hand_over(dispatch: &Arc<Dispatch>, messages: &[AttemptMessa
 
 /// Reads a batch as the function does, from the event that Lambda hands over.
 pub fn batch_of(event: &SqsEvent) -> Batch {
-    serde_json::to_value(event).and_then(serde_json::from_value).expect("the event of a batch")
+    serde_json::to_string(event).and_then(|event| serde_json::from_str(&event)).expect("the event of a batch")
 }
 
 /// Starts dispatch with the identities of this secret.

@@ -19,7 +19,9 @@ use webhook::aws::{KeyArn, Keys, kms};
 use webhook::delivery::EXCHANGE_DEADLINE;
 use webhook::directory::{Registration, RegistrationRequest, StatementUris, target};
 use webhook::edge::Chance;
-use webhook::notification::{AuthorisationServers, Endpoint, InteractionId, Notification, Plan, plan};
+use webhook::notification::{
+    AuthorisationServers, Endpoint, InteractionId, Notification, Partition, Plan, plan,
+};
 
 use crate::aws::{Hands, Measured};
 use crate::dispatch::on_stack;
@@ -89,7 +91,7 @@ pub async fn measure(world: &World) -> Result<String> {
         for _ in 0..POSTS {
             // No connection is kept for so long.
             hands.advance(SignedDuration::from_secs(10));
-            let id = InteractionId::new(notification.id.partition(), &Chance::system());
+            let id = InteractionId::new(Partition::of(&notification.resource), &Chance::system());
             let started = Instant::now();
             let exchange = client.post(&notification, id, EXCHANGE_DEADLINE).await?;
             took.push(started.elapsed());

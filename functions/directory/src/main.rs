@@ -5,7 +5,7 @@ use std::sync::Arc;
 use directory::fetch::Fetcher;
 use directory::revocation::{self, Refresher};
 use directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
-use lambda_http::{Error, run, service_fn, tracing};
+use lambda_http::{Error, run, service_fn};
 use tokio::sync::Mutex;
 use webhook::aws::{DirectoryTable, Http, Receivers, Secrets, dynamodb, sdk_config, secrets_manager};
 use webhook::config::{Settings, environment};

@@ -1,17 +1,32 @@
 //! A message as SQS handed it over.
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use webhook::delivery::Reception;
 use webhook::telemetry::TraceHeader;
 
 /// The event of a batch, as far as it is needed: what else there is in it is not even taken apart.
 ///
 /// Source: "Using Lambda with Amazon SQS", AWS Lambda Developer Guide, "Standard queue message event".
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Batch {
-    #[serde(rename = "Records")]
     pub(crate) records: Vec<Record>,
+}
+
+/// From JSON only: taken apart here, as the runtime's reader would keep the path of each value, for an error that no event has.
+impl<'de> Deserialize<'de> for Batch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Event {
+            #[serde(rename = "Records")]
+            records: Vec<Record>,
+        }
+        let event = <&RawValue>::deserialize(deserializer)?;
+        let Event { records } = serde_json::from_str(event.get()).map_err(D::Error::custom)?;
+        Ok(Self { records })
+    }
 }
 
 /// What dispatch needs of a record of its batch.
@@ -67,7 +82,7 @@ mod tests {
     fn record(attributes: &Value) -> Record {
         let record =
             json!({ "messageId": "1", "receiptHandle": "r", "body": "{}", "attributes": attributes });
-        let batch: Batch = serde_json::from_value(json!({ "Records": [record] })).unwrap();
+        let batch: Batch = serde_json::from_str(&json!({ "Records": [record] }).to_string()).unwrap();
         batch.records.into_iter().next().unwrap()
     }
 

@@ -88,16 +88,19 @@ impl<'a> Fields<'a> {
     }
 
     /// Returns the field unless it is absent or null.
-    pub(crate) fn value(&self, field: &str) -> Option<&Value> {
+    pub(crate) fn value(&self, field: &str) -> Option<&'a Value> {
         self.object.get(field).filter(|value| !value.is_null())
     }
 
     pub(crate) fn text(&mut self, field: &str, longest: usize) -> Option<String> {
+        self.borrowed(field, longest).map(str::to_owned)
+    }
+
+    fn borrowed(&mut self, field: &str, longest: usize) -> Option<&'a str> {
         let Value::String(text) = self.value(field)? else {
             self.refuse(field, "wrong_type", "Expected a string.");
             return None;
         };
-        let text = text.clone();
         if text.is_empty() || text.chars().count() > longest {
             self.refuse(field, "wrong_length", format!("Expected 1 to {longest} characters."));
             return None;
@@ -114,10 +117,14 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn required_text(&mut self, field: &str, longest: usize) -> Option<String> {
+        self.required(field, longest).map(str::to_owned)
+    }
+
+    fn required(&mut self, field: &str, longest: usize) -> Option<&'a str> {
         if self.value(field).is_none() {
             self.refuse(field, "missing", "This field is required.");
         }
-        self.text(field, longest)
+        self.borrowed(field, longest)
     }
 
     pub(crate) fn parsed<T, E: std::fmt::Display>(
@@ -125,8 +132,7 @@ impl<'a> Fields<'a> {
         field: &str,
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Option<T> {
-        let text = self.required_text(field, LONGEST_TEXT)?;
-        match parse(&text) {
+        match parse(self.required(field, LONGEST_TEXT)?) {
             Ok(value) => Some(value),
             Err(error) => {
                 self.refuse(field, "invalid", sentence(&error.to_string()));

@@ -22,7 +22,9 @@ use webhook::address::AddressPolicy;
 use webhook::delivery::{BODY_LIMIT, EXCHANGE_DEADLINE, HEADER_LIMIT, Outcome};
 use webhook::directory::{Registration, RegistrationRequest, Settings, StatementUris, target};
 use webhook::edge::Chance;
-use webhook::notification::{AuthorisationServers, InteractionId, Notification, Plan, StateChange, plan};
+use webhook::notification::{
+    AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
+};
 use webhook::peer::{Client, Exchange};
 
 use self::pki::{HOST, Offer};
@@ -161,7 +163,7 @@ impl Sender {
 
     async fn post(&self, host: &str) -> (Outcome, Exchange) {
         let notification = notification(host);
-        let id = InteractionId::new(notification.id.partition(), &Chance::system());
+        let id = InteractionId::new(Partition::of(&notification.resource), &Chance::system());
         let exchange = self.client.post(&notification, id, EXCHANGE_DEADLINE).await.unwrap();
         (exchange.outcome(id, &Settings::default()), exchange)
     }

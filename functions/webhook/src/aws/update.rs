@@ -8,7 +8,6 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 /// What is written of a row, and on which condition.
 #[derive(Debug)]
@@ -59,11 +58,28 @@ impl<'a> Update<'a> {
         Self { returns_old: true, ..self }
     }
 
-    /// Writes it as the service reads it.
+    /// Writes it as the service reads it. By hand, as each notification takes two: names need no escapes, only texts may.
     pub(super) fn to_json(&self) -> Vec<u8> {
         // A row of the ledger takes some 1,200 bytes.
         let mut json = Vec::with_capacity(2048);
-        serde_json::to_writer(&mut json, self).expect("an update serialises");
+        push(&mut json, "{\"TableName\":");
+        push_text(&mut json, self.table);
+        push(&mut json, ",\"Key\":");
+        push_values(&mut json, &self.key);
+        push(&mut json, ",\"UpdateExpression\":");
+        push_text(&mut json, &self.expression);
+        if let Some(condition) = &self.condition {
+            push(&mut json, ",\"ConditionExpression\":");
+            push_text(&mut json, condition);
+        }
+        push(&mut json, ",\"ExpressionAttributeNames\":");
+        push_entries(&mut json, &NAMES, |json, name| push_text(json, name));
+        push(&mut json, ",\"ExpressionAttributeValues\":");
+        push_values(&mut json, &self.values);
+        if self.returns_old {
+            push(&mut json, ",\"ReturnValuesOnConditionCheckFailure\":\"ALL_OLD\"");
+        }
+        push(&mut json, "}");
         json
     }
 
@@ -84,44 +100,47 @@ impl<'a> Update<'a> {
     }
 }
 
-impl Serialize for Update<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut body = serializer.serialize_map(None)?;
-        body.serialize_entry("TableName", self.table)?;
-        body.serialize_entry("Key", &Entries(&self.key))?;
-        body.serialize_entry("UpdateExpression", &self.expression)?;
-        if let Some(condition) = &self.condition {
-            body.serialize_entry("ConditionExpression", condition)?;
-        }
-        body.serialize_entry("ExpressionAttributeNames", &Entries(&NAMES))?;
-        body.serialize_entry("ExpressionAttributeValues", &Entries(&self.values))?;
-        if self.returns_old {
-            let all = ReturnValuesOnConditionCheckFailure::AllOld;
-            body.serialize_entry("ReturnValuesOnConditionCheckFailure", all.as_str())?;
-        }
-        body.end()
-    }
+fn push(json: &mut Vec<u8>, literal: &str) {
+    json.extend_from_slice(literal.as_bytes());
 }
 
-struct Entries<'a, V>(&'a [(&'static str, V)]);
-
-impl<V: Serialize> Serialize for Entries<'_, V> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
-    }
+fn push_text(json: &mut Vec<u8>, text: &str) {
+    serde_json::to_writer(json, text).expect("a text serialises");
 }
 
-impl Serialize for Value<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut value = serializer.serialize_map(None)?;
-        match self {
-            Self::Text(text) => value.serialize_entry("S", text)?,
+fn push_entries<V>(json: &mut Vec<u8>, entries: &[(&str, V)], write: impl Fn(&mut Vec<u8>, &V)) {
+    push(json, "{");
+    let mut before = "\"";
+    for (name, value) in entries {
+        push(json, before);
+        push(json, name);
+        push(json, "\":");
+        write(json, value);
+        before = ",\"";
+    }
+    push(json, "}");
+}
+
+fn push_values(json: &mut Vec<u8>, entries: &[(&str, Value<'_>)]) {
+    push_entries(json, entries, |json, value| {
+        match value {
+            Value::Text(text) => {
+                push(json, "{\"S\":");
+                push_text(json, text);
+            }
             // A number travels as text.
-            Self::Number(number) => value.serialize_entry("N", &format_args!("{number}"))?,
-            Self::Map(entries) => value.serialize_entry("M", &Entries(entries))?,
+            Value::Number(number) => {
+                push(json, "{\"N\":\"");
+                serde_json::to_writer(&mut *json, number).expect("a number serialises");
+                push(json, "\"");
+            }
+            Value::Map(entries) => {
+                push(json, "{\"M\":");
+                push_values(json, entries);
+            }
         }
-        value.end()
-    }
+        push(json, "}");
+    });
 }
 
 impl From<&Value<'_>> for AttributeValue {
@@ -158,5 +177,51 @@ impl From<i64> for Value<'_> {
 impl From<Timestamp> for Value<'_> {
     fn from(at: Timestamp) -> Self {
         Self::Number(at.as_millisecond())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+
+    #[test]
+    fn an_update_is_written_as_the_service_reads_it() {
+        let map = Value::Map(vec![("started_at", 7.into()), ("tls", "1.3".into())]);
+        let key = [("partition", "a\"b\\\n".into()), ("notification", "ç".into())];
+        let update = Update::new("ledger", key, "SET #status = :status")
+            .only_if("attempt = :previous")
+            .with(":previous", -1)
+            .with(":record", map)
+            .returning_old();
+
+        let written: Json = serde_json::from_slice(&update.to_json()).unwrap();
+        assert_eq!(
+            written,
+            json!({
+                "TableName": "ledger",
+                "Key": { "partition": { "S": "a\"b\\\n" }, "notification": { "S": "ç" } },
+                "UpdateExpression": "SET #status = :status",
+                "ConditionExpression": "attempt = :previous",
+                "ExpressionAttributeNames": { "#status": "status" },
+                "ExpressionAttributeValues": {
+                    ":previous": { "N": "-1" },
+                    ":record": { "M": { "started_at": { "N": "7" }, "tls": { "S": "1.3" } } },
+                },
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            })
+        );
+    }
+
+    #[test]
+    fn what_is_not_asked_for_is_not_written() {
+        let update =
+            Update::new("ledger", [("partition", "a".into()), ("notification", "b".into())], "SET a = :a");
+
+        let written: Json = serde_json::from_slice(&update.to_json()).unwrap();
+        assert_eq!(written.get("ConditionExpression"), None);
+        assert_eq!(written.get("ReturnValuesOnConditionCheckFailure"), None);
+        assert_eq!(written["ExpressionAttributeValues"], json!({}));
     }
 }

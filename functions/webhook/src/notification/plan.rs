@@ -7,7 +7,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::change::{Resource, StateChange, Subject};
-use super::name::{InteractionId, NotificationId};
+use super::name::InteractionId;
 use super::trigger::{EventType, Rule, Trigger, trigger};
 use crate::codes::Code;
 use crate::directory::{BaseUri, Receiver, is_literal_in_segment};
@@ -28,8 +28,6 @@ pub enum Plan {
 /// What one state change becomes: the same for each of its attempts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notification {
-    /// Its name.
-    pub id: NotificationId,
     /// What it is about.
     pub resource: Resource,
     /// Whether it must be sent, or the receiver's settings ask for it.
@@ -72,7 +70,6 @@ pub fn plan(change: &StateChange, receiver: Option<&Receiver>, servers: &Authori
     }
     match headers(change, resource, receiver, servers) {
         Ok(headers) => Plan::Notify(Box::new(Notification {
-            id: NotificationId::of(change, resource),
             resource: resource.clone(),
             required,
             url: compose_url(&receiver.base_uri, resource),
