@@ -243,3 +243,6 @@ impl<S: Stream, B: Payload, F> Pool<S, B, F> {
         !idle.is_negative() && idle <= self.lives
     }
 }
+
+#[cfg(test)]
+mod tests;
