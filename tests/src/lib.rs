@@ -13,6 +13,7 @@ pub mod judges;
 pub mod kill;
 pub mod kms;
 pub mod lambda;
+pub mod log;
 pub mod on_stack;
 pub mod pump;
 pub mod rotation;

@@ -58,9 +58,9 @@ pub struct BillArgs {
     /// Of the model: milliseconds that it bills for a request to intake of a hundred changes; assumed
     #[arg(long, value_name = "MS", default_value_t = 100, conflicts_with_all = ["files", "local"])]
     request_ms: u64,
-    /// Of the model: receivers in each batch of ten
-    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with_all = ["files", "local"], value_parser = clap::value_parser!(u64).range(1..=10))]
-    receivers: u64,
+    /// Of the model: receivers that are read from the table for each batch of ten; what was read is known for 8 s
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with_all = ["files", "local"], value_parser = clap::value_parser!(u64).range(0..=10))]
+    reads: u64,
     /// Of the model: how many of a hundred deliveries open a connection
     #[arg(long, value_name = "PERCENT", default_value_t = 0, conflicts_with_all = ["files", "local"], value_parser = clap::value_parser!(u64).range(0..=100))]
     new_connections: u64,
@@ -147,7 +147,7 @@ impl BillArgs {
         Model {
             batch_ms: self.batch_ms,
             request_ms: self.request_ms,
-            receivers: self.receivers,
+            reads: self.reads,
             new_connections: self.new_connections,
             lean: self.lean,
         }

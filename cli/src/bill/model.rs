@@ -14,8 +14,8 @@ pub struct Model {
     pub batch_ms: u64,
     /// Milliseconds that it bills for a request of intake.
     pub request_ms: u64,
-    /// Receivers in each batch.
-    pub receivers: u64,
+    /// Reads of the receivers table for each batch: a copy of a row lives 8 s, so one receiver is read once at most.
+    pub reads: u64,
     /// Of a hundred deliveries, those that open a connection.
     pub new_connections: u64,
     /// Whether the ledger is written once, and read instead (`LedgerWrites=lean`).
@@ -28,16 +28,12 @@ const MILLION: u64 = 1_000_000;
 pub(super) const BATCH: u64 = 10;
 /// State changes of a request to intake.
 pub(super) const REQUEST: u64 = 100;
-/// Reads of the receivers table for each batch; a copy of a row lives 8 s.
-const READS: u64 = 1;
 
 impl Model {
     /// Bytes of the line of an attempt, of a client whose id is a UUID and with the trace of its change.
     pub const LINE_BYTES: u64 = 356;
-    /// Bytes of what an invocation of dispatch measures where all went to one receiver.
-    pub const METRICS_OF_ONE: u64 = 600;
-    /// The same where several were notified, and what each of them adds.
-    pub const METRICS_OF_SEVERAL: (u64, u64) = (450, 287);
+    /// Bytes of what an invocation of dispatch measures, to however many receivers.
+    pub const METRICS_BYTES: u64 = 450;
     /// Bytes of the line of a request to intake.
     pub const REQUEST_BYTES: u64 = 205;
     /// Bytes that Lambda itself writes for an invocation: none, as `SystemLogLevel` leaves out what went well.
@@ -58,21 +54,15 @@ impl Model {
         prices.value(Rate::DynamoDbStorage).of(bytes.into(), GB)
     }
 
-    /// Returns the bytes of what an invocation of dispatch measures: one receiver is in the line of all, several have one each.
-    pub fn metrics_bytes(receivers: u64) -> u64 {
-        let (all, each) = Self::METRICS_OF_SEVERAL;
-        if receivers > 1 { all + receivers * each } else { Self::METRICS_OF_ONE }
-    }
-
     /// Returns what is assumed, for programs: none of it is counted or measured.
     pub fn to_json(self) -> Value {
-        let Self { batch_ms, request_ms, receivers, new_connections, lean } = self;
+        let Self { batch_ms, request_ms, reads, new_connections, lean } = self;
         json!({
             "billed_ms_of_a_batch": batch_ms,
             "messages_of_a_batch": BATCH,
             "billed_ms_of_a_request": request_ms,
             "changes_of_a_request": REQUEST,
-            "receivers_of_a_batch": receivers,
+            "reads_of_a_batch": reads,
             "percent_of_deliveries_that_connect": new_connections,
             "ledger_writes": if lean { "lean" } else { "full" },
         })
@@ -81,7 +71,6 @@ impl Model {
     /// Returns what the load uses.
     pub fn counts(self, terms: Terms) -> Counts {
         let (batches, requests) = (MILLION / BATCH, MILLION / REQUEST);
-        let metrics = Self::metrics_bytes(self.receivers);
         let connections = MILLION * self.new_connections / 100;
         let ms = batches * self.batch_ms + requests * self.request_ms;
         Counts {
@@ -95,11 +84,11 @@ impl Model {
             api_calls: requests,
             sqs_requests: MILLION / BATCH,
             table_writes: if self.lean { MILLION } else { 2 * MILLION },
-            table_reads: batches * READS + if self.lean { MILLION } else { 0 },
+            table_reads: batches * self.reads + if self.lean { MILLION } else { 0 },
             connections,
             sent_bytes: MILLION * Self::SENT_BYTES + connections * Self::HANDSHAKE_BYTES,
             log_bytes: MILLION * Self::LINE_BYTES
-                + batches * (metrics + Self::PLATFORM_BYTES)
+                + batches * (Self::METRICS_BYTES + Self::PLATFORM_BYTES)
                 + requests * (Self::REQUEST_BYTES + Self::PLATFORM_BYTES),
             ..Counts::default()
         }
@@ -109,13 +98,12 @@ impl Model {
 impl fmt::Display for Model {
     /// Writes what is assumed, each with the option that sets it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { batch_ms, request_ms, receivers, new_connections, lean } = self;
+        let Self { batch_ms, request_ms, reads, new_connections, lean } = self;
         writeln!(f, "Assumed, not measured:")?;
         writeln!(f, "  {batch_ms} ms billed for a batch of {BATCH} (--batch-ms)")?;
         writeln!(f, "  {request_ms} ms billed for a request of {REQUEST} changes (--request-ms)")?;
-        let receivers =
-            if *receivers == 1 { "1 receiver".to_owned() } else { format!("{receivers} receivers") };
-        writeln!(f, "  {receivers} in each batch (--receivers)")?;
+        let rows = if *reads == 1 { "receiver" } else { "receivers" };
+        writeln!(f, "  {reads} {rows} read from the table for each batch (--reads)")?;
         writeln!(f, "  {new_connections} % of deliveries open a connection (--new-connections)")?;
         write!(f, "  LedgerWrites={} (--lean)", if *lean { "lean" } else { "full" })
     }

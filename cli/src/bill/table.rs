@@ -159,7 +159,7 @@ mod tests {
     fn what_a_model_assumes_is_told_with_the_bill_and_of_a_stack_nothing_is_assumed() {
         let terms = Terms { gigabyte_second: Rate::LambdaArm64, signature: Rate::KmsRsa2048, memory_mb: 256 };
         let prices = Prices::of(Region::UsEast1);
-        let model = Model { batch_ms: 321, request_ms: 45, receivers: 7, new_connections: 8, lean: true };
+        let model = Model { batch_ms: 321, request_ms: 45, reads: 7, new_connections: 8, lean: true };
         let told = |bill: &Bill| {
             let mut text = Vec::new();
             write(&mut text, bill, &prices).unwrap();
@@ -170,12 +170,12 @@ mod tests {
             (&json["billed_ms_of_a_batch"], &json["billed_ms_of_a_request"]),
             (&json!(321), &json!(45))
         );
-        assert_eq!((&json["receivers_of_a_batch"], &json["ledger_writes"]), (&json!(7), &json!("lean")));
+        assert_eq!((&json["reads_of_a_batch"], &json["ledger_writes"]), (&json!(7), &json!("lean")));
         for line in [
             "Assumed, not measured:",
             "  321 ms billed for a batch of 10 (--batch-ms)",
             "  45 ms billed for a request of 100 changes (--request-ms)",
-            "  7 receivers in each batch (--receivers)",
+            "  7 receivers read from the table for each batch (--reads)",
             "  8 % of deliveries open a connection (--new-connections)",
             "  LedgerWrites=lean (--lean)",
         ] {

@@ -17,7 +17,7 @@ use webhook::peer::Client;
 use crate::Dispatch;
 use crate::crowd::Place;
 use crate::fault::{Fault, PREPARE};
-use crate::line::{attempt_ended, copy_dropped};
+use crate::line::{attempt_ended, attempt_interrupted, copy_dropped};
 use crate::record::Record;
 
 /// A message that comes earlier than it should by no more than this waits here; one that comes earlier still is sent on.
@@ -232,14 +232,9 @@ impl Dispatch {
             }
             Resolution::InProgress => Err(Fault::InProgress(progress.lease_until)),
             Resolution::Interrupted { attempt, interaction_id, ended } => {
-                tracing::warn!(
-                    notification_id = %message.notification,
-                    interaction_id = %interaction_id,
-                    attempt = attempt.get(),
-                    "An attempt was interrupted; whether it arrived is not known."
-                );
-                self.tally.interrupted(message);
                 let lost = (attempt, interaction_id);
+                attempt_interrupted(message, lost);
+                self.tally.interrupted();
                 if attempt == message.attempt {
                     let status = self.go_on(message, lost, Failure::Interrupted, ended).await?;
                     self.ledger.interrupted(message, lost, ended, status).await?;

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use webhook::aws::AttemptRecord;
 use webhook::codes::FailureClass;
 use webhook::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Outcome, Status, is_late};
+use webhook::notification::{ClientId, InteractionId};
 use webhook::revocation::Mechanism;
 use webhook::telemetry::TraceHeader;
 
@@ -12,7 +13,8 @@ const LONGEST_CLIENT_ID: usize = 43;
 
 /// Writes the one line of an attempt: identifiers and codes, nothing of the body.
 ///
-/// Its bytes are paid for, so 500 are the most: what is as usual is left out, and what TLS agreed on is in the ledger.
+/// Its bytes are paid for, so 500 are the most: what is as usual is left out, and what TLS agreed on is in the ledger. Metric
+/// filters of `infra/operations.yaml` read its sentence, `client_id` and `outcome`.
 pub(crate) fn attempt_ended(
     message: &AttemptMessage,
     record: &AttemptRecord,
@@ -25,7 +27,6 @@ pub(crate) fn attempt_ended(
         }
         Outcome::Failed(failure) => (Vec::new(), failure.class().map(FailureClass::as_str)),
     };
-    let client_id = message.change.client_id.as_str();
     let is_replay = message.replay_of.is_some();
     let event = message.change.event_instant.timestamp();
     let is_first = message.attempt == AttemptNumber::FIRST && !is_replay;
@@ -33,7 +34,7 @@ pub(crate) fn attempt_ended(
     tracing::info!(
         notification_id = %message.notification,
         interaction_id = %record.interaction_id,
-        client_id = client_id.get(..LONGEST_CLIENT_ID).unwrap_or(client_id),
+        client_id = shown(&message.change.client_id),
         endpoint = %message.resource.endpoint,
         attempt = record.attempt.get(),
         outcome = outcome.code(),
@@ -51,6 +52,20 @@ pub(crate) fn attempt_ended(
     );
 }
 
+/// Writes that an attempt never came to its end. Metric filters read its sentence and `client_id`.
+pub(crate) fn attempt_interrupted(
+    message: &AttemptMessage,
+    (attempt, interaction_id): (AttemptNumber, InteractionId),
+) {
+    tracing::warn!(
+        notification_id = %message.notification,
+        interaction_id = %interaction_id,
+        client_id = shown(&message.change.client_id),
+        attempt = attempt.get(),
+        "An attempt was interrupted; whether it arrived is not known."
+    );
+}
+
 /// Writes that a copy of a message is of no more use.
 pub(crate) fn copy_dropped(message: &AttemptMessage, status: Status) {
     tracing::info!(
@@ -59,6 +74,12 @@ pub(crate) fn copy_dropped(message: &AttemptMessage, status: Status) {
         status = status.as_str(),
         "A copy of a message is dropped."
     );
+}
+
+/// A client's id as the lines of its attempts show it, and a metric of it has it.
+fn shown(client_id: &ClientId) -> &str {
+    let client_id = client_id.as_str();
+    client_id.get(..LONGEST_CLIENT_ID).unwrap_or(client_id)
 }
 
 fn millis(duration: SignedDuration) -> i64 {
@@ -78,7 +99,7 @@ mod tests {
     use webhook::codes::{Code, Effect};
     use webhook::delivery::{Failure, Finding};
     use webhook::edge::Chance;
-    use webhook::notification::{InteractionId, StateChange};
+    use webhook::notification::StateChange;
     use webhook::telemetry::json_lines;
 
     use super::*;

@@ -1,7 +1,7 @@
 //! What an invocation measures of its notifications: gathered while they are worked on, written once at its end.
 //!
-//! A batch of ten to one receiver costs one line of the log, as its bytes are paid for; one to several has what is the same for
-//! all in a line of its own, and not with each. Only what went wrong adds lines.
+//! A batch costs one line of the log, as its bytes are paid for; only what went wrong adds lines. What was delivered to each
+//! receiver the metric filters of `infra/operations.yaml` take from the lines of the attempts.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,6 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use webhook::codes::{Code, FailureClass};
 use webhook::delivery::{AttemptMessage, AttemptNumber, Outcome};
-use webhook::notification::ClientId;
 use webhook::telemetry::{LONGEST_ARRAY, Line, Meter, Metrics, Unit, Used};
 
 use crate::fault::Fault;
@@ -29,7 +28,6 @@ const UNREADABLE: &str = "UnreadableMessages";
 /// anew with each retry, which is a new message, and leaves out what was received three times.
 const UNDELIVERED_AGE: &str = "UndeliveredAge";
 
-const RECEIVER: &str = "Receiver";
 const CLASS: &str = "Class";
 
 /// What was seen since the last line.
@@ -41,19 +39,13 @@ pub struct Tally {
 
 #[derive(Debug, Default)]
 struct Seen {
-    receivers: BTreeMap<String, Attempts>,
+    delivered: Vec<f64>,
+    delays_ms: Vec<f64>,
     failed: BTreeMap<&'static str, u32>,
     faults: BTreeMap<&'static str, u32>,
     undelivered: u32,
     unreadable: u32,
     oldest: Option<SignedDuration>,
-}
-
-/// Attempts to one receiver.
-#[derive(Debug, Default)]
-struct Attempts {
-    delivered: Vec<f64>,
-    delays_ms: Vec<f64>,
 }
 
 impl Tally {
@@ -76,16 +68,14 @@ impl Tally {
     ) {
         let event = message.change.event_instant.timestamp();
         self.see(|seen| {
-            let attempts = seen.of(&message.change.client_id);
             match outcome {
-                Outcome::Delivered { .. } => attempts.delivered.push(1.0),
-                Outcome::Failed(_) => attempts.delivered.push(0.0),
+                Outcome::Delivered { .. } => seen.delivered.push(1.0),
+                Outcome::Failed(_) => seen.delivered.push(0.0),
             }
             // How late a replay is says when an operator sent it.
             if message.attempt == AttemptNumber::FIRST && message.replay_of.is_none() {
-                attempts
-                    .delays_ms
-                    .push((not_negative(started.duration_since(event)).as_secs_f64() * 1e3).floor());
+                let delay = not_negative(started.duration_since(event));
+                seen.delays_ms.push((delay.as_secs_f64() * 1e3).floor());
             }
             if let Outcome::Failed(failure) = outcome {
                 seen.failed(failure.class());
@@ -97,9 +87,9 @@ impl Tally {
     }
 
     /// Takes an attempt down of which nobody knows what came.
-    pub(crate) fn interrupted(&self, message: &AttemptMessage) {
+    pub(crate) fn interrupted(&self) {
         self.see(|seen| {
-            seen.of(&message.change.client_id).delivered.push(0.0);
+            seen.delivered.push(0.0);
             seen.failed(Some(FailureClass::Ours));
         });
     }
@@ -134,17 +124,13 @@ impl Tally {
     /// Writes what was seen, and begins anew.
     pub(crate) fn write(&self, now: Timestamp, metrics: &Metrics) {
         let seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
-        let of_attempts = seen.lines_of_attempts();
-        let attempted = !of_attempts.is_empty();
         // What was used is told once, and waits where nothing else is to be told.
-        let lines: Vec<_> = of_attempts
-            .into_iter()
-            .enumerate()
-            .map(|(index, line)| if index == 0 { line.using(&self.meter.take()) } else { line })
-            .collect();
-        metrics.write_all(now, &lines);
+        let attempted = !seen.delivered.is_empty();
+        if attempted {
+            metrics.write(now, &seen.attempts().using(&self.meter.take()));
+        }
         for (class, times) in &seen.failed {
-            let line = Line::of(&[&[CLASS]]).with(FAILED_ATTEMPTS, Unit::Count, &[f64::from(*times)]);
+            let line = Line::of(&[CLASS]).with(FAILED_ATTEMPTS, Unit::Count, &[f64::from(*times)]);
             metrics.write(now, &line.beside(CLASS, class));
         }
         for (code, times) in &seen.faults {
@@ -154,7 +140,7 @@ impl Tally {
         let oldest = seen.oldest.map(|age| age.as_secs_f64().floor());
         let (undelivered, unreadable) = (count(seen.undelivered), count(seen.unreadable));
         if oldest.or(undelivered).or(unreadable).is_some() {
-            let line = Line::of(&[&[]])
+            let line = Line::of(&[])
                 .with(UNDELIVERED, Unit::Count, undelivered.as_slice())
                 .with(UNREADABLE, Unit::Count, unreadable.as_slice())
                 .with(UNDELIVERED_AGE, Unit::Seconds, oldest.as_slice());
@@ -169,45 +155,16 @@ impl Tally {
 }
 
 impl Seen {
-    /// One line where all attempts were to one receiver; else one of all of them, and a short one for each receiver.
-    fn lines_of_attempts(&self) -> Vec<Line> {
-        let values = |of: fn(&Attempts) -> &Vec<f64>| {
-            // A batch has ten; were there ever more, some more of their values would be better than none.
-            let all = self.receivers.values().flat_map(of).copied();
-            all.take(LONGEST_ARRAY).collect::<Vec<_>>()
-        };
-        let (delivered, delays) =
-            (values(|attempts| &attempts.delivered), values(|attempts| &attempts.delays_ms));
-        let with_delays = |line: Line| match delays.as_slice() {
-            [] => line,
-            delays => line.and_of(&[&[]]).with(FIRST_ATTEMPT_DELAY, Unit::Milliseconds, delays),
-        };
-        let mut receivers = self.receivers.iter();
-        match (receivers.next(), receivers.next()) {
-            (None, _) => Vec::new(),
-            (Some((client_id, _)), None) => {
-                let line = Line::of(&[&[], &[RECEIVER]]).with(DELIVERED, Unit::None, &delivered);
-                vec![with_delays(line).beside(RECEIVER, client_id)]
-            }
-            (Some(_), Some(_)) => {
-                let all = Line::of(&[&[]]).with(DELIVERED, Unit::None, &delivered).with(
-                    FIRST_ATTEMPT_DELAY,
-                    Unit::Milliseconds,
-                    &delays,
-                );
-                let each = self.receivers.iter().map(|(client_id, attempts)| {
-                    let delivered = attempts.delivered.get(..LONGEST_ARRAY).unwrap_or(&attempts.delivered);
-                    Line::of(&[&[RECEIVER]])
-                        .with(DELIVERED, Unit::None, delivered)
-                        .beside(RECEIVER, client_id)
-                });
-                std::iter::once(all).chain(each).collect()
-            }
-        }
-    }
-
-    fn of(&mut self, client_id: &ClientId) -> &mut Attempts {
-        self.receivers.entry(client_id.as_str().to_owned()).or_default()
+    /// The line of all attempts.
+    fn attempts(&self) -> Line {
+        // A batch has ten; were there ever more, some more of their values would be better than none.
+        let [delivered, delays] =
+            [&self.delivered, &self.delays_ms].map(|values| values.get(..LONGEST_ARRAY).unwrap_or(values));
+        Line::of(&[]).with(DELIVERED, Unit::None, delivered).with(
+            FIRST_ATTEMPT_DELAY,
+            Unit::Milliseconds,
+            delays,
+        )
     }
 
     fn failed(&mut self, class: Option<FailureClass>) {

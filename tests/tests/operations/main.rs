@@ -5,6 +5,7 @@
 mod alarms;
 mod draw;
 mod evaluate;
+mod filters;
 mod metrics;
 mod picture;
 mod play;

@@ -57,12 +57,12 @@ impl Metrics {
     pub fn stdout(function: String) -> Self {
         // Nobody at the other end is no reason to fail: a metric is lost, no notification.
         // Its end included, as standard output is written to as often as it is given something.
-        Self::to(function, |lines| {
-            io::stdout().write_all(format!("{lines}\n").as_bytes()).unwrap_or_default();
+        Self::to(function, |line| {
+            io::stdout().write_all(format!("{line}\n").as_bytes()).unwrap_or_default();
         })
     }
 
-    /// Writes with a function, which gets one line or several.
+    /// Writes with a function, which gets each line.
     pub fn to(function: String, write: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self { function, write: Arc::new(write) }
     }
@@ -74,7 +74,7 @@ impl Metrics {
         (name, value, unit): (&'static str, f64, Unit),
         context: &[(&'static str, &str)],
     ) {
-        let line = Line::of(&[&[]]).with(name, unit, &[value]);
+        let line = Line::of(&[]).with(name, unit, &[value]);
         self.write(now, &context.iter().fold(line, |line, (field, text)| line.beside(field, text)));
     }
 
@@ -86,29 +86,21 @@ impl Metrics {
 
     /// Counts occurrences of what this stable code says, apart from those of other codes.
     pub fn count(&self, now: Timestamp, name: &'static str, code: &'static str, times: u32) {
-        let line = Line::of(&[&[CODE]]).with(name, Unit::Count, &[f64::from(times)]);
+        let line = Line::of(&[CODE]).with(name, Unit::Count, &[f64::from(times)]);
         self.write(now, &line.beside(CODE, code));
     }
 
     /// Writes a line.
     pub fn write(&self, now: Timestamp, line: &Line) {
-        self.write_all(now, std::slice::from_ref(line));
-    }
-
-    /// Writes lines at once.
-    pub fn write_all(&self, now: Timestamp, lines: &[Line]) {
-        let whole = |line| Whole { line, now, function: &self.function };
-        let text = lines.iter().map(|line| serde_json::to_string(&whole(line)).expect("a line serialises"));
-        if let Some(text) = text.reduce(|all, line| all + "\n" + &line) {
-            (self.write)(&text);
-        }
+        let whole = Whole { line, now, function: &self.function };
+        (self.write)(&serde_json::to_string(&whole).expect("a line serialises"));
     }
 }
 
-/// Some metrics that are written as one line. Each is there by the name of the function, alone or with more dimensions.
+/// Some metrics that are written as one line. Each is there by the name of the function, and by more dimensions where it has any.
 #[derive(Clone, Debug)]
 pub struct Line {
-    directives: Vec<Directive>,
+    directive: Directive,
     fields: Vec<(&'static str, Field)>,
 }
 
@@ -116,7 +108,7 @@ pub struct Line {
 #[serde(rename_all = "PascalCase")]
 struct Directive {
     namespace: &'static str,
-    dimensions: Vec<Vec<&'static str>>,
+    dimensions: [Vec<&'static str>; 1],
     metrics: Vec<Metric>,
 }
 
@@ -163,13 +155,13 @@ struct Whole<'a> {
 #[serde(rename_all = "PascalCase")]
 struct Metadata<'a> {
     timestamp: i64,
-    cloud_watch_metrics: &'a [Directive],
+    cloud_watch_metrics: [&'a Directive; 1],
 }
 
 impl Serialize for Whole<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut whole = serializer.serialize_map(None)?;
-        let (timestamp, cloud_watch_metrics) = (self.now.as_millisecond(), self.line.directives.as_slice());
+        let (timestamp, cloud_watch_metrics) = (self.now.as_millisecond(), [&self.line.directive]);
         whole.serialize_entry("_aws", &Metadata { timestamp, cloud_watch_metrics })?;
         whole.serialize_entry(FUNCTION, self.function)?;
         for (name, field) in &self.line.fields {
@@ -180,17 +172,11 @@ impl Serialize for Whole<'_> {
 }
 
 impl Line {
-    /// Begins a line whose metrics are kept once for each of these sets of dimensions beside that of the function.
-    pub fn of(dimensions: &[&[&'static str]]) -> Self {
-        Self { directives: Vec::with_capacity(2), fields: Vec::with_capacity(8) }.and_of(dimensions)
-    }
-
-    /// Has the metrics that follow kept by other sets of dimensions.
-    #[must_use]
-    pub fn and_of(mut self, dimensions: &[&[&'static str]]) -> Self {
-        let dimensions = dimensions.iter().map(|more| [&[FUNCTION], *more].concat()).collect();
-        self.directives.push(Directive { namespace: NAMESPACE, dimensions, metrics: Vec::with_capacity(2) });
-        self
+    /// Begins a line whose metrics are kept by these dimensions beside that of the function.
+    pub fn of(dimensions: &[&'static str]) -> Self {
+        let dimensions = [[&[FUNCTION], dimensions].concat()];
+        let directive = Directive { namespace: NAMESPACE, dimensions, metrics: Vec::with_capacity(2) };
+        Self { directive, fields: Vec::with_capacity(8) }
     }
 
     /// Adds a metric with its values, [`LONGEST_ARRAY`] at most; nothing where there are none.
@@ -202,8 +188,7 @@ impl Line {
             values => Field::Values(values.iter().copied().map(Number).collect()),
         };
         let unit = (unit != Unit::None).then(|| unit.as_str());
-        let directive = self.directives.last_mut().expect("a line begins with a directive");
-        directive.metrics.push(Metric { name, unit });
+        self.directive.metrics.push(Metric { name, unit });
         self.fields.push((name, field));
         self
     }
@@ -280,28 +265,21 @@ mod tests {
     }
 
     #[test]
-    fn a_line_holds_several_metrics_each_by_its_own_dimensions() {
+    fn a_line_holds_several_metrics_and_none_that_has_no_values() {
         let line = written(|metrics, now| {
-            let line = Line::of(&[&[], &["Receiver"]]).with("Delivered", Unit::Count, &[1.0, 0.0]);
-            let line = line.and_of(&[&[]]).with("Delay", Unit::Milliseconds, &[12.5]);
-            metrics.write(now, &line.with("Nothing", Unit::None, &[]).beside("Receiver", "itp-1"));
+            let line = Line::of(&["Class"]).with("Delivered", Unit::None, &[1.0, 0.0]);
+            let line = line.with("Delay", Unit::Milliseconds, &[12.5]).with("Nothing", Unit::None, &[]);
+            metrics.write(now, &line.beside("Class", "tls"));
         });
         assert_eq!(
             line["_aws"]["CloudWatchMetrics"],
-            json!([
-                {
-                    "Namespace": "Arauto",
-                    "Dimensions": [["FunctionName"], ["FunctionName", "Receiver"]],
-                    "Metrics": [{ "Name": "Delivered", "Unit": "Count" }],
-                },
-                {
-                    "Namespace": "Arauto",
-                    "Dimensions": [["FunctionName"]],
-                    "Metrics": [{ "Name": "Delay", "Unit": "Milliseconds" }],
-                },
-            ])
+            json!([{
+                "Namespace": "Arauto",
+                "Dimensions": [["FunctionName", "Class"]],
+                "Metrics": [{ "Name": "Delivered" }, { "Name": "Delay", "Unit": "Milliseconds" }],
+            }])
         );
         assert_eq!((&line["Delivered"], &line["Delay"]), (&json!([1, 0]), &json!(12.5)));
-        assert_eq!((&line["Receiver"], line.get("Nothing")), (&json!("itp-1"), None));
+        assert_eq!((&line["Class"], line.get("Nothing")), (&json!("tls"), None));
     }
 }
