@@ -45,7 +45,7 @@ impl FirstUses {
             used_at: started,
             seconds: took.as_secs(),
         };
-        match self.keep(&used, promise.registered_at).await {
+        match Box::pin(self.keep(&used, promise.registered_at)).await {
             Ok(first) => {
                 self.reported().insert(client_id.clone(), promise.registered_at);
                 if first {

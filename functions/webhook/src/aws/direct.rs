@@ -73,7 +73,9 @@ impl Direct {
 
     async fn request(&self, body: Vec<u8>) -> Option<Request<SdkBody>> {
         let now = self.clock.now();
-        self.renew(now.into()).await?;
+        if !self.lasts(now.into()) {
+            Box::pin(self.renew()).await?;
+        }
         let mut signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
         let Signed { signer, headers } = signed.as_mut()?;
         let added = signer.sign(&HEADERS, &body, now);
@@ -87,15 +89,16 @@ impl Direct {
         Some(request)
     }
 
-    /// Asks for credentials where there are none, or none that last: those of a function are the same for as long as its process
-    /// lives.
-    async fn renew(&self, now: SystemTime) -> Option<()> {
-        let lasts = |signed: &Signed| {
+    /// Says whether there are credentials, and ones that last.
+    fn lasts(&self, now: SystemTime) -> bool {
+        let signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
+        signed.as_ref().is_some_and(|signed| {
             signed.signer.credentials().expiry().is_none_or(|expiry| now + BEFORE_EXPIRY < expiry)
-        };
-        if self.signed.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(lasts) {
-            return Some(());
-        }
+        })
+    }
+
+    /// Asks for credentials: those of a function are the same for as long as its process lives.
+    async fn renew(&self) -> Option<()> {
         let fresh = self.credentials.provide_credentials().await.ok()?;
         let host = self.uri.authority()?.as_str();
         let mut headers = HeaderMap::with_capacity(8);

@@ -87,13 +87,7 @@ impl Http {
         self.count(request.headers().get(&TARGET).map(HeaderValue::as_bytes));
         match &self.link {
             Link::System(system) => system.exchange(request).await,
-            Link::Other(connector) => {
-                let request = HttpRequest::try_from(request).map_err(unusable)?;
-                let (head, body) =
-                    connector.call(request).await?.try_into_http1x().map_err(unusable)?.into_parts();
-                let body = body.collect().await.map_err(ConnectorError::io)?;
-                Ok(Response::from_parts(head, body.to_bytes()))
-            }
+            Link::Other(connector) => Box::pin(exchange_over(connector, request)).await,
         }
     }
 
@@ -120,6 +114,16 @@ impl SdkConnector for Http {
             }
         }
     }
+}
+
+async fn exchange_over(
+    connector: &SharedHttpConnector,
+    request: Request<SdkBody>,
+) -> Result<Response<Bytes>, ConnectorError> {
+    let request = HttpRequest::try_from(request).map_err(unusable)?;
+    let (head, body) = connector.call(request).await?.try_into_http1x().map_err(unusable)?.into_parts();
+    let body = body.collect().await.map_err(ConnectorError::io)?;
+    Ok(Response::from_parts(head, body.to_bytes()))
 }
 
 fn unusable(error: impl Into<BoxError>) -> ConnectorError {

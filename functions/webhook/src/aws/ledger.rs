@@ -339,15 +339,16 @@ impl Ledger {
 
     /// Makes a write, within [`CALL_TIMEOUT`](super::CALL_TIMEOUT): directly, and by the SDK where that is not known to have done it.
     async fn write(&self, update: Update<'_>) -> Result<(), UpdateItemError> {
+        // In boxes, as futures of the SDK are thousands of bytes, and would be part of those of every attempt.
         let sent = match &self.direct {
-            None => update.to_call(&self.client).send().await,
+            None => Box::pin(update.to_call(&self.client).send()).await,
             Some(direct) if direct.update(&update).await => return Ok(()),
             Some(_) => {
                 // What is left of the time and of the tries of a call.
                 let rest = TimeoutConfig::builder().operation_timeout(AFTER_ONE_TRY).build();
                 let tries = RetryConfig::standard().with_max_attempts(TRIES - 1);
                 let config = Config::builder().timeout_config(rest).retry_config(tries);
-                update.to_call(&self.client).customize().config_override(config).send().await
+                Box::pin(update.to_call(&self.client).customize().config_override(config).send()).await
             }
         };
         sent.map(drop).map_err(SdkError::into_service_error)
