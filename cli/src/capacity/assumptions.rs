@@ -264,6 +264,19 @@ mod tests {
     }
 
     #[test]
+    fn no_attempt_takes_more_processor_than_is_assumed_in_what_the_benchmark_published() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/benchmarks.json");
+        let text =
+            std::fs::read_to_string(path).unwrap_or_else(|error| panic!("docs/benchmarks.json: {error}"));
+        let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(report["short"], false, "a short run has no figures of time");
+        let mut cases = report["cases"].as_array().unwrap().iter();
+        let case = cases.find(|case| case["name"] == "10 receivers").unwrap();
+        let measured = case["dispatch"]["cpu_us"].as_f64().unwrap();
+        assert!(measured > 0.0 && measured <= CPU.value, "{measured} µs, {} are assumed", CPU.value);
+    }
+
+    #[test]
     fn the_numbers_of_the_template_are_those_of_the_template() {
         let template = include_str!("../../../template.yaml");
         let after = |start: &str, name: &str| -> f64 {
