@@ -51,14 +51,15 @@ pub fn exit_status<E>(measured: &Result<Report, E>) -> u8 {
 pub(crate) fn verdicts(report: &Report) -> Vec<Verdict> {
     let main = report.cases.iter().find(|case| case.name == MAIN);
     let mut all = main.map_or_else(Vec::new, |case| of_case(case, &report.intake_requests_per_change));
-    let floor = report.starts.iter().find(|start| start.name == "floor").map(|start| start.median_ms);
+    let floor = report.starts.iter().find(|start| start.name == "floor").map(|start| start.least_ms);
     for start in report.starts.iter().filter(|start| start.name != "floor") {
         let what = format!("Start of {} to its first `next`", start.name);
         all.push(of_time(what, start.median_ms, 12.0, "ms"));
         if let Some(floor) = floor {
-            // A start that is this far from the floor's has gone wrong on any machine, so that the short form judges it too.
-            let what = format!("Start of {}, to that of the floor", start.name);
-            all.push(Verdict { ours: true, ..of_count(what, start.median_ms / floor, 4.0, "×") });
+            // A start that is this far from the floor's has gone wrong on any machine, so that the short form judges it too: by the
+            // fastest of each, which noise can only make slower.
+            let what = format!("Start of {} at best, to that of the floor", start.name);
+            all.push(Verdict { ours: true, ..of_count(what, start.least_ms / floor, 4.0, "×") });
         }
     }
     all.extend(
@@ -221,7 +222,7 @@ mod tests {
         ];
         let counts: [fn(&mut Report); 4] = [
             |report| report.sizes[2].zip_mb = 4.01,
-            |report| report.starts[1].median_ms = report.starts[4].median_ms * 4.01,
+            |report| report.starts[1].least_ms = report.starts[4].least_ms * 4.01,
             |report| main_case(report).most_resident_mb = 15.1,
             |report| {
                 main_case(report).requests_per_notification.insert("DynamoDB.UpdateItem".to_owned(), 2.01);
