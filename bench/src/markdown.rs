@@ -257,7 +257,7 @@ const REPEAT: &str = "\
 
 ```sh
 make bench                     # builds the release binaries first, which takes longer than measuring
-make bench BENCH=\"--short\"     # a minute; judges requests, sizes and ratios of starts alone
+make bench-check               # half a minute; judges requests, memory, sizes and ratios of starts alone, as CI does
 make bench-publish             # measures, and writes this page, its figures and its picture
 ```
 
