@@ -28,7 +28,7 @@ const WINDOW_MINUTES: i64 = 60;
 /// Sooner than any time limit of a message, the shortest of which is a second.
 const TICK: Duration = Duration::from_millis(500);
 
-/// A notification is some hundred small allocations, which this makes in half the time (`docs/decisions.md`, "dispatch has an
+/// A notification is many small allocations, which this makes faster than the system's (`docs/decisions.md`, "dispatch has an
 /// allocator of its own").
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
