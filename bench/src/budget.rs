@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::case::MAIN;
 use crate::report::{CaseFigures, Report};
 
 /// The most processor time for a notification, in that of the full floor.
@@ -47,11 +46,16 @@ pub fn exit_status<E>(measured: &Result<Report, E>) -> u8 {
     }
 }
 
+/// The verdicts on the budgets of the design, and those on limits of our own.
+pub(crate) fn design_and_ours(report: &Report) -> (Vec<Verdict>, Vec<Verdict>) {
+    verdicts(report).into_iter().partition(|verdict| !verdict.ours)
+}
+
 /// Holds a report against the budgets, as far as it has figures for them.
 pub(crate) fn verdicts(report: &Report) -> Vec<Verdict> {
-    let main = report.cases.iter().find(|case| case.name == MAIN);
-    let mut all = main.map_or_else(Vec::new, |case| of_case(case, &report.intake_requests_per_change));
-    let floor = report.starts.iter().find(|start| start.name == "floor").map(|start| start.least_ms);
+    let intake = &report.intake_requests_per_change;
+    let mut all = report.main_case().map_or_else(Vec::new, |case| of_case(case, intake));
+    let floor = report.start_of("floor").map(|start| start.least_ms);
     for start in report.starts.iter().filter(|start| start.name != "floor") {
         let what = format!("Start of {} to its first `next`", start.name);
         all.push(of_time(what, start.median_ms, 12.0, "ms"));
@@ -78,7 +82,7 @@ fn of_case(case: &CaseFigures, intake: &BTreeMap<String, f64>) -> Vec<Verdict> {
     vec![
         of_time(
             "Processor time for a notification, dispatch to the full floor".to_owned(),
-            case.dispatch.cpu_us / case.floor_full.cpu_us,
+            case.ratio(),
             RATIO,
             "×",
         ),
@@ -113,6 +117,7 @@ fn of_count(what: String, measured: f64, budget: f64, unit: &'static str) -> Ver
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::case::MAIN;
     use crate::made_up::{main_case, report};
 
     fn verdict(report: &Report, what: &str) -> Verdict {
@@ -188,8 +193,7 @@ mod tests {
 
     #[test]
     fn the_ratio_of_a_start_is_a_limit_of_our_own_and_the_others_are_budgets() {
-        let (ours, design): (Vec<_>, Vec<_>) =
-            verdicts(&report()).into_iter().partition(|verdict| verdict.ours);
+        let (design, ours) = design_and_ours(&report());
         assert_eq!(ours.len(), 4);
         assert!(
             ours.iter().all(|verdict| verdict.what.ends_with("to that of the floor") && !verdict.of_time)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::budget::{RATIO, Verdict, verdicts};
+use crate::budget::{RATIO, Verdict, design_and_ours};
 use crate::case::MAIN;
 use crate::report::{DeadFigures, Report};
 
@@ -24,10 +24,8 @@ pub(crate) fn markdown(report: &Report) -> String {
 
 /// What a reader takes away who reads no further.
 fn key_figures(page: &mut String, report: &Report) {
-    let main = report.cases.iter().find(|case| case.name == MAIN);
-    let start = report.starts.iter().find(|start| start.name == "dispatch");
-    let (Some(main), Some(start)) = (main, start) else { return };
-    let ratio = main.dispatch.cpu_us / main.floor_full.cpu_us;
+    let (Some(main), Some(start)) = (report.main_case(), report.start_of("dispatch")) else { return };
+    let ratio = main.ratio();
     let requests: f64 = main.requests_per_notification.values().sum();
     line(
         page,
@@ -49,7 +47,7 @@ fn key_figures(page: &mut String, report: &Report) {
 }
 
 fn budgets(page: &mut String, report: &Report) {
-    let (ours, design): (Vec<_>, Vec<_>) = verdicts(report).into_iter().partition(|verdict| verdict.ours);
+    let (design, ours) = design_and_ours(report);
     let missed = design.iter().filter(|verdict| !verdict.is_met()).count();
     line(
         page,
@@ -92,7 +90,7 @@ fn cases(page: &mut String, report: &Report) {
     line(page, "\n| Processor time, µs | Posts | Floor | Ours | Ours to floor |\n|---|--:|--:|--:|--:|");
     for case in &report.cases {
         let (posts, floor, ours) = (case.floor_posts.cpu_us, case.floor_full.cpu_us, case.dispatch.cpu_us);
-        let ratio = ours / floor;
+        let ratio = case.ratio();
         line(page, &format!("| {} | {posts:.0} | {floor:.0} | **{ours:.0}** | {ratio:.2} |", case.name));
     }
     line(page, SPEED);
@@ -269,6 +267,7 @@ dispatch and floors alike.
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::verdicts;
     use crate::made_up::{main_case, report};
 
     /// The rows of all tables, each as the heading above it and its cells.

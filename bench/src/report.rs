@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::case::MAIN;
+
 /// All figures of one run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Report {
@@ -27,6 +29,25 @@ pub struct Report {
     pub cases: Vec<CaseFigures>,
     /// A dead receiver among 50; nothing until it was measured.
     pub dead: Option<DeadFigures>,
+}
+
+impl Report {
+    /// The case that the budgets are about, if it was measured.
+    pub fn main_case(&self) -> Option<&CaseFigures> {
+        self.cases.iter().find(|case| case.name == MAIN)
+    }
+
+    /// How a process of this name started, if it was measured.
+    pub fn start_of(&self, name: &str) -> Option<&Start> {
+        self.starts.iter().find(|start| start.name == name)
+    }
+}
+
+impl CaseFigures {
+    /// Processor time of dispatch, in that of the full floor.
+    pub fn ratio(&self) -> f64 {
+        self.dispatch.cpu_us / self.floor_full.cpu_us
+    }
 }
 
 /// The machine.

@@ -88,7 +88,7 @@ fn row(svg: &mut String, case: &CaseFigures, scale: Scale, y: f64) {
     }
     for (index, (class, value)) in bars.into_iter().enumerate() {
         let (weight, ratio) = if class == "ours" {
-            ("strong", format!(" (×{:.1})", ours / floor))
+            ("strong", format!(" (×{:.1})", case.ratio()))
         } else {
             ("", String::new())
         };
@@ -105,9 +105,8 @@ struct Scale {
 
 impl Scale {
     fn of(cases: &[CaseFigures]) -> Self {
-        let ratios = cases.iter().flat_map(|case| {
-            [case.floor_posts.cpu_us, case.dispatch.cpu_us].map(|cpu_us| cpu_us / case.floor_full.cpu_us)
-        });
+        let ratios =
+            cases.iter().flat_map(|case| [case.floor_posts.cpu_us / case.floor_full.cpu_us, case.ratio()]);
         let most = ratios.filter(|ratio| ratio.is_finite()).fold(2.0, f64::max).ceil();
         // More ticks than these would not be read.
         Self { most: (2..20).find(|tick| f64::from(*tick) >= most).unwrap_or(20) }

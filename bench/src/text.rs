@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::budget::{Verdict, verdicts};
+use crate::budget::{Verdict, design_and_ours};
 use crate::report::Report;
 
 /// Writes a report as text.
@@ -48,7 +48,7 @@ fn write(out: &mut String, report: &Report) -> fmt::Result {
             dead.receivers, dead.one_dead_ms.1, dead.all_answer_ms.1
         )?;
     }
-    let (ours, design): (Vec<_>, Vec<_>) = verdicts(report).into_iter().partition(|verdict| verdict.ours);
+    let (design, ours) = design_and_ours(report);
     for (title, verdicts) in [("budgets of the design", design), ("limits of our own", ours)] {
         writeln!(out, "\n{title}")?;
         verdicts.iter().try_for_each(|verdict| line(out, verdict))?;
@@ -70,6 +70,7 @@ fn line(out: &mut String, verdict: &Verdict) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::verdicts;
     use crate::made_up;
 
     #[test]

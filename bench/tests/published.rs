@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use serde_json::Value;
+use bench::{Report, publish, read};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -14,26 +13,14 @@ fn text(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-fn report() -> Value {
-    serde_json::from_str(&text("docs/benchmarks.json")).expect("it is JSON")
-}
-
-fn named<'a>(list: &'a Value, name: &str) -> &'a Value {
-    let mut all = list.as_array().expect("a list").iter();
-    all.find(|entry| entry["name"] == name).unwrap_or_else(|| panic!("there is no {name}"))
+fn report() -> Report {
+    read(&root().join("docs/benchmarks.json")).expect("it is a report")
 }
 
 #[test]
 fn the_page_and_the_picture_are_those_of_the_figures() {
     let folder = tempfile::tempdir().unwrap();
-    let published = root().join("docs/benchmarks.json");
-    Command::new(env!("CARGO_BIN_EXE_bench"))
-        .arg("--from")
-        .arg(published)
-        .arg("--publish")
-        .arg(folder.path())
-        .output()
-        .expect("the command runs");
+    publish(folder.path(), &report()).unwrap();
 
     for file in ["benchmarks.md", "benchmarks.svg"] {
         let made = fs::read_to_string(folder.path().join(file)).expect("it was made");
@@ -44,12 +31,12 @@ fn the_page_and_the_picture_are_those_of_the_figures() {
 #[test]
 fn the_readmes_quote_the_figures() {
     let report = report();
-    let case = named(&report["cases"], "10 receivers");
-    let figure = |value: &Value| value.as_f64().expect("a number");
-    let cpu = figure(&case["dispatch"]["cpu_us"]);
-    let ratio = cpu / figure(&case["floor_full"]["cpu_us"]);
-    let start = figure(&named(&report["starts"], "dispatch")["median_ms"]);
-    let quoted = [format!("{cpu:.0} µs"), format!("{ratio:.1}"), format!("{start:.1} ms")];
+    let (case, start) = (report.main_case().unwrap(), report.start_of("dispatch").unwrap());
+    let quoted = [
+        format!("{:.0} µs", case.dispatch.cpu_us),
+        format!("{:.1}", case.ratio()),
+        format!("{:.1} ms", start.median_ms),
+    ];
 
     let (english, portuguese) = (text("README.md"), text("README.pt-BR.md"));
     for figure in quoted {
