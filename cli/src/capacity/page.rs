@@ -176,9 +176,11 @@ fn large(page: &mut String, progress: &mut dyn FnMut(&Question, u64, u64)) {
         },
         ..large_settings(three, 3.0)
     };
+    let deployed = question(whole(6), Settings::default(), Begin::Running, 120).answer(progress);
+    large_case(page, "As deployed, 6 dead", &deployed);
+    let full = question(whole(6), of_one(), Begin::Running, 120).answer(progress);
+    large_case(page, "One stack, 6 dead", &full);
     for (case, load, settings, begin, seconds) in [
-        ("As deployed, 6 dead", whole(6), Settings::default(), Begin::Running, 120),
-        ("One stack, 6 dead", whole(6), of_one(), Begin::Running, 120),
         ("One stack, none dead", whole(0), of_one(), Begin::Idle, 120),
         ("One stack, 1 dead", whole(1), of_one(), Begin::Onset, 120),
         ("One stack, 6 dead", whole(6), of_one(), Begin::Onset, 900),
@@ -188,7 +190,6 @@ fn large(page: &mut String, progress: &mut dyn FnMut(&Question, u64, u64)) {
     ] {
         large_case(page, case, &question(load, settings, begin, seconds).answer(progress));
     }
-    let full = question(whole(6), of_one(), Begin::Running, 120).answer(progress);
     let settings = Settings {
         ledger_writes: LedgerWrites::Lean,
         quotas: Granted { table_writes: Granted::default().table_writes, ..of_one().quotas },
