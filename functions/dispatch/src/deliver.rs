@@ -44,7 +44,7 @@ impl Dispatch {
                 self.tally.unreadable();
                 let code = Code::UnreadableMessage.as_str();
                 tracing::error!(code, %error, "A message cannot be read and is laid down as undelivered.");
-                return Ok(Box::pin(self.queues.bury(body, code, &error.to_string())).await?);
+                return Ok(self.queues.bury(body, code, &error.to_string()).await?);
             }
         };
         if self.waits(&message).await? {
@@ -64,10 +64,8 @@ impl Dispatch {
                 Box::pin(self.attempt(&message, &notification, &found.receiver, means)).await
             }
             (Plan::Misconfigured(missing), _) => Err(missing.into()),
-            (Plan::NotNotifiable(rule), _) => Box::pin(self.cancel(&message, rule.code())).await,
-            (Plan::NoReceiver | Plan::Notify(_), _) => {
-                Box::pin(self.cancel(&message, Code::NoReceiver.as_str())).await
-            }
+            (Plan::NotNotifiable(rule), _) => self.cancel(&message, rule.code()).await,
+            (Plan::NoReceiver | Plan::Notify(_), _) => self.cancel(&message, Code::NoReceiver.as_str()).await,
         }
     }
 
@@ -97,7 +95,7 @@ impl Dispatch {
         let now = self.clock.now();
         let early = due.duration_since(now);
         if early > WORTH_WAITING {
-            Box::pin(self.queues.send_later(message, delay_seconds(now, due))).await?;
+            self.queues.send_later(message, delay_seconds(now, due)).await?;
             return Ok(true);
         }
         if let Ok(early) = early.try_into() {
@@ -107,7 +105,7 @@ impl Dispatch {
     }
 
     async fn cancel(&self, message: &AttemptMessage, reason: &'static str) -> Result<(), Fault> {
-        match self.ledger.cancelled(message, reason, self.clock.now()).await? {
+        match Box::pin(self.ledger.cancelled(message, reason, self.clock.now())).await? {
             Cancel::Cancelled => {}
             Cancel::EndedBefore(status) => {
                 copy_dropped(message, status);
@@ -145,7 +143,7 @@ impl Dispatch {
             peer: None,
             tls: None,
         };
-        if begins == Begins::AfterItsRequest && Box::pin(self.ledger.knows(message)).await? {
+        if begins == Begins::AfterItsRequest && self.ledger.knows(message).await? {
             begins = Begins::BeforeItsRequest;
         }
         if begins == Begins::BeforeItsRequest && !self.begin(message, &record).await? {
@@ -195,7 +193,7 @@ impl Dispatch {
                     if begins == Begins::AfterItsRequest && !self.begin(message, &record).await? {
                         return Ok(());
                     }
-                    let status = Box::pin(self.go_on(message, (record.attempt, id), *failure, ended)).await?;
+                    let status = self.go_on(message, (record.attempt, id), *failure, ended).await?;
                     self.ledger.failed(message, &record, status).await
                 }
             }
@@ -238,7 +236,7 @@ impl Dispatch {
                 attempt_interrupted(message, lost);
                 self.tally.interrupted();
                 if attempt == message.attempt {
-                    let status = Box::pin(self.go_on(message, lost, Failure::Interrupted, ended)).await?;
+                    let status = self.go_on(message, lost, Failure::Interrupted, ended).await?;
                     self.ledger.interrupted(message, lost, ended, status).await?;
                     return Ok(false);
                 }

@@ -141,15 +141,15 @@ impl Ledger {
 
     /// Says whether there is a row of the notification, to whatever was written before.
     pub async fn knows(&self, message: &AttemptMessage) -> Result<bool, LedgerError> {
-        let found = self
+        let request = self
             .client
             .get_item()
             .table_name(&self.table)
             .key("partition", text(message.notification.partition()))
             .key("notification", text(&message.notification))
             .projection_expression("notification")
-            .consistent_read(true)
-            .send()
+            .consistent_read(true);
+        let found = Box::pin(request.send())
             .await
             .map_err(|error| LedgerError::service("look for a notification", cause(error)))?;
         Ok(found.item.is_some())

@@ -66,33 +66,33 @@ impl Queues {
         }
     }
 
+    // What follows has the SDK's futures in boxes, as `Ledger::write` has: they would be part of those of every message.
+
     /// Queues the message of a later attempt, to arrive after a delay in seconds.
     ///
     /// The client is the message group: SQS serves quiet groups before one that floods the queue (fair queues).
     pub async fn send_later(&self, message: &AttemptMessage, delay_s: u32) -> Result<(), SendError> {
-        self.client
+        let request = self
+            .client
             .send_message()
             .queue_url(&self.notifications)
             .message_body(message.to_json())
             .message_group_id(message.change.client_id.as_str())
             .set_message_system_attributes(trace_of(message))
-            .delay_seconds(i32::try_from(delay_s).unwrap_or(i32::MAX).min(900))
-            .send()
-            .await
-            .map_err(|error| SendError::service(cause(error)))?;
+            .delay_seconds(i32::try_from(delay_s).unwrap_or(i32::MAX).min(900));
+        Box::pin(request.send()).await.map_err(|error| SendError::service(cause(error)))?;
         Ok(())
     }
 
     /// Hides a received message for so many seconds from now on, in place of the queue's own time.
     pub async fn hide(&self, receipt_handle: &str, seconds: u32) -> Result<(), SendError> {
-        self.client
+        let request = self
+            .client
             .change_message_visibility()
             .queue_url(&self.notifications)
             .receipt_handle(receipt_handle)
-            .visibility_timeout(i32::try_from(seconds).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .map_err(|error| SendError::service(cause(error)))?;
+            .visibility_timeout(i32::try_from(seconds).unwrap_or(i32::MAX));
+        Box::pin(request.send()).await.map_err(|error| SendError::service(cause(error)))?;
         Ok(())
     }
 
@@ -108,15 +108,14 @@ impl Queues {
                 .build()
                 .expect("the type is set")
         };
-        self.client
+        let request = self
+            .client
             .send_message()
             .queue_url(&self.undelivered)
             .message_body(body)
             .message_attributes("reason", attribute(reason))
-            .message_attributes("detail", attribute(detail))
-            .send()
-            .await
-            .map_err(|error| SendError::service(cause(error)))?;
+            .message_attributes("detail", attribute(detail));
+        Box::pin(request.send()).await.map_err(|error| SendError::service(cause(error)))?;
         Ok(())
     }
 }

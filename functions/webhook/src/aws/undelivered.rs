@@ -64,7 +64,7 @@ impl UndeliveredRows {
             Some(original) => update.expression_attribute_values(":replay_of", text(original)),
             None => update,
         };
-        let sent = update.send().await;
+        let sent = Box::pin(update.send()).await;
         sent.map_err(|error| LedgerError::service("keep an undelivered notification", cause(error)))?;
         Ok(())
     }
