@@ -63,7 +63,12 @@ pub async fn run(
     let measured_at = clock.now().strftime("%Y-%m-%dT%H:%MZ").to_string();
     ensure!(plan.rounds > 0, "nothing can be measured in 0 rounds");
     let cases: Vec<_> = CASES.iter().filter(|case| plan.has(case)).collect();
-    ensure!(!cases.is_empty(), "no case has such a name");
+    ensure!(
+        !cases.is_empty(),
+        "no case has {:?} in its name; they are: {}",
+        plan.only.as_deref().unwrap_or_default(),
+        CASES.map(|case| case.name).join("; ")
+    );
     let binaries: Vec<_> =
         FUNCTIONS.into_iter().map(|name| Ok((name, plan.binary(name)?))).collect::<Result<_>>()?;
     ensure!(
