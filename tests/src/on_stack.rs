@@ -23,11 +23,11 @@ pub fn trial(
     world: &Shared,
     test: impl for<'a> Fn(&'a World) -> Test<'a> + Send + 'static,
 ) -> Trial {
-    let world = Arc::downgrade(world);
+    let (world, named) = (Arc::downgrade(world), name.to_owned());
     Trial::test(name, move || {
         let world = world.upgrade().ok_or("the stack is gone")?;
         let world = world.get().ok_or("the stack is not up")?;
-        Ok(world.run(test(world))?)
+        Ok(world.run(test(world)).inspect_err(|error| world.keep_failure(&named, error))?)
     })
 }
 
@@ -40,7 +40,7 @@ pub struct Ran {
     pub passed: bool,
 }
 
-/// Runs trials. After a failure the end of what the functions wrote is shown.
+/// Runs trials. After a failure the end of what the functions wrote is shown, and last what failed.
 pub fn run(mut arguments: Arguments, world: Shared, trials: Vec<Trial>) -> Ran {
     // They wait, they do not compute.
     arguments.test_threads.get_or_insert(64);
@@ -59,6 +59,7 @@ pub fn run(mut arguments: Arguments, world: Shared, trials: Vec<Trial>) -> Ran {
         && let Some(world) = world.get()
     {
         world.show_logs();
+        world.show_failures();
     }
     let stopped = Arc::into_inner(world).and_then(OnceLock::into_inner).map_or(Ok(()), World::stop);
     if let Err(error) = &stopped {

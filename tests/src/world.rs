@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io::Write as _;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -55,6 +56,7 @@ pub struct World {
     /// The contract that every answer is held against.
     pub contract: Contract,
     runtime: Runtime,
+    failures: Mutex<Vec<String>>,
     _folder: TempDir,
 }
 
@@ -94,12 +96,25 @@ impl World {
             kms::put_identity(&stack, &pki, THIRD_NAME, THIRD_SERVER).await?;
             Ok::<_, anyhow::Error>((directory, stack))
         })?;
-        Ok(Self { stack, pki, directory, contract: Contract::read()?, runtime, _folder: folder })
+        let (contract, failures) = (Contract::read()?, Mutex::default());
+        Ok(Self { stack, pki, directory, contract, runtime, failures, _folder: folder })
     }
 
-    /// Runs one test. On failure the functions' logs are long; the last lines are shown.
+    /// Runs one test.
     pub fn run(&self, test: impl Future<Output = Result<()>>) -> Result<(), String> {
         self.runtime.block_on(test).map_err(|error| format!("{error:#}"))
+    }
+
+    /// Keeps what failed, for [`show_failures`](Self::show_failures).
+    pub fn keep_failure(&self, test: &str, error: &str) {
+        self.failures.lock().expect("nothing panics while it is held").push(format!("{test}: {error}"));
+    }
+
+    /// Shows what failed once more, below logs that hide where the test runner said it.
+    pub fn show_failures(&self) {
+        for failure in self.failures.lock().expect("nothing panics while it is held").iter() {
+            writeln!(std::io::stderr(), "failed: {failure}").ok();
+        }
     }
 
     /// Shows what the functions wrote, for whoever looks into a failure.

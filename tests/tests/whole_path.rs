@@ -671,7 +671,7 @@ async fn prism_finds_nothing_wrong_with_any_endpoint(world: &World) -> Result<()
     let client = tag("itp");
     world.register_new(&client, &[nginx.base_uri(PREFIX)]).await?;
     world.bank().notify(&changes_of_all_kinds(&client, &tag("r"), now())).await?;
-    let requests = nginx.requests(ENDPOINTS.len(), SOON).await?;
+    let requests = nginx.requests(ENDPOINTS.len(), THIRD).await?;
     for request in &requests {
         ensure!(request["upstream"] == "202" && request["status"] == "202", "Prism refused {request}");
     }

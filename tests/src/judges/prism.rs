@@ -1,6 +1,6 @@
 //! Prism, which serves the published webhook OAS and refuses what does not match it.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
+use super::free_port;
 use crate::contract::file;
 
 /// The command that installs Prism where [`find`] looks for it.
@@ -29,7 +30,7 @@ pub struct Prism {
 impl Prism {
     /// Starts Prism on a webhook OAS.
     pub async fn start(program: &Path, contract: &str) -> Result<Self> {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let port = free_port()?;
         let mut child = Command::new(program)
             .args(["mock", "--errors", "-h", "127.0.0.1", "-p", &port.to_string()])
             .arg(file(contract)?)
