@@ -7,6 +7,7 @@ use dispatch::{Batch, Crowd, Dispatch, FirstUses, Hangs, Sender, Tally};
 use jiff::SignedDuration;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use mimalloc::MiMalloc;
+use tokio::runtime::Builder;
 use tokio::time::sleep;
 use webhook::aws::{
     Direct, DirectoryTable, Http, Keys, Ledger, Queues, Receivers, Secrets, dynamodb, kms, sdk_config,
@@ -18,7 +19,7 @@ use webhook::edge::{Chance, Clock};
 use webhook::notification::AuthorisationServers;
 use webhook::peer::Network;
 use webhook::revocation::{Revocation, RevocationStore};
-use webhook::telemetry::{Chain, Meter};
+use webhook::telemetry::{Chain, Meter, Output};
 
 /// Five years, as sharing records are kept.
 const RETENTION_DAYS: i64 = 5 * 365;
@@ -33,8 +34,15 @@ const TICK: Duration = Duration::from_millis(500);
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+fn main() -> Result<(), Error> {
+    Output::gather();
+    let runtime = Builder::new_current_thread().enable_all().on_thread_park(Output::write_out).build()?;
+    let ended = runtime.block_on(start());
+    Output::write_out();
+    ended
+}
+
+async fn start() -> Result<(), Error> {
     let settings = Settings::new(&environment);
     settings.start_logging();
     let meter = Meter::default();

@@ -1,7 +1,7 @@
 //! Where time and chance come in: the only places that ask the operating system for either.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
@@ -38,13 +38,18 @@ impl fmt::Debug for Clock {
 pub struct Chance(Arc<dyn Fn() -> u64 + Send + Sync>);
 
 impl Chance {
-    /// Draws from the operating system's generator.
+    /// Draws from the operating system's generator, for several times at once: a call takes longer than what is drawn.
     pub fn system() -> Self {
-        Self::from_fn(|| {
-            let mut bits = [0; 8];
-            #[expect(clippy::disallowed_methods, reason = "the edge: everything else takes a Chance")]
-            getrandom::fill(&mut bits).expect("the operating system has a random generator");
-            u64::from_le_bytes(bits)
+        let drawn = Mutex::new(Vec::new());
+        Self::from_fn(move || {
+            let mut drawn = drawn.lock().unwrap_or_else(PoisonError::into_inner);
+            if drawn.is_empty() {
+                let mut bits = [0; 256];
+                #[expect(clippy::disallowed_methods, reason = "the edge: everything else takes a Chance")]
+                getrandom::fill(&mut bits).expect("the operating system has a random generator");
+                drawn.extend(bits.as_chunks().0.iter().copied().map(u64::from_le_bytes));
+            }
+            drawn.pop().expect("some were drawn just now")
         })
     }
 
@@ -62,5 +67,19 @@ impl Chance {
 impl fmt::Debug for Chance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Chance")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_bits_are_drawn_twice() {
+        let chance = Chance::system();
+        let drawn: HashSet<_> = (0..1000).map(|_| chance.bits()).collect();
+        assert_eq!(drawn.len(), 1000);
     }
 }

@@ -3,7 +3,7 @@
 //! Source: "Specification: Embedded metric format", Amazon CloudWatch User Guide.
 
 use std::fmt;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
 use super::meter::Used;
+use super::output::Output;
 
 /// The namespace of every metric.
 const NAMESPACE: &str = "Arauto";
@@ -57,9 +58,7 @@ impl Metrics {
     pub fn stdout(function: String) -> Self {
         // Nobody at the other end is no reason to fail: a metric is lost, no notification.
         // Its end included, as standard output is written to as often as it is given something.
-        Self::to(function, |line| {
-            io::stdout().write_all(format!("{line}\n").as_bytes()).unwrap_or_default();
-        })
+        Self::to(function, |line| Output.write_all(format!("{line}\n").as_bytes()).unwrap_or_default())
     }
 
     /// Writes with a function, which gets each line.
