@@ -1,7 +1,9 @@
 //! Reading one JSON object field by field, so that every error is reported at once.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use crate::json::Json;
 
 /// What is wrong with one field.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -19,9 +21,16 @@ pub(crate) const LONGEST_TEXT: usize = 256;
 /// Long enough for names and for what SQS takes as a message group.
 pub(crate) const LONGEST_NAME: usize = 128;
 
-/// Says whether a character can go through the queue: SQS refuses a whole batch for one that XML 1.0 does not have.
-fn is_sendable(c: char) -> bool {
-    !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}')
+/// Says whether a text can go through the queue: SQS refuses a whole batch for a character that XML 1.0 does not have.
+fn is_sendable(text: &str) -> bool {
+    // What nearly all texts are made of needs no decoding.
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        || text.chars().all(|c| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}'))
+}
+
+/// The length of a text in characters.
+fn length(text: &str) -> usize {
+    text.chars().count()
 }
 
 /// Makes an error's fragment the sentence that a caller reads.
@@ -41,26 +50,32 @@ pub fn refuse_unknown_fields(
 }
 
 /// Reads the fields of one object and collects what is wrong with them.
-pub(crate) struct Fields<'a> {
-    object: &'a Map<String, Value>,
+pub(crate) struct Fields<'a, V = Value> {
+    object: &'a V,
     pointer: &'a str,
-    known: &'static [&'static str],
     errors: Vec<FieldError>,
 }
 
-impl<'a> Fields<'a> {
+impl<'a, V: Json> Fields<'a, V> {
     /// Starts to read an object that stands at `pointer` and may have the `known` fields only.
     pub(crate) fn of(
-        value: &'a Value,
+        value: &'a V,
         pointer: &'a str,
         known: &'static [&'static str],
     ) -> Result<Self, Vec<FieldError>> {
-        let Value::Object(object) = value else {
+        let Some(names) = value.names() else {
             let detail = "Expected a JSON object.".to_owned();
             return Err(vec![FieldError { pointer: pointer.to_owned(), code: "wrong_type", detail }]);
         };
-        let mut fields = Self { object, pointer, known, errors: Vec::new() };
-        fields.refuse_unknown();
+        let mut fields = Self { object: value, pointer, errors: Vec::new() };
+        for name in names.filter(|name| !known.contains(name)) {
+            let shown: String = name.chars().take(LONGEST_NAME).collect();
+            fields.refuse(
+                &shown,
+                "unknown_field",
+                format!("Unknown field. Known are: {}.", known.join(", ")),
+            );
+        }
         Ok(fields)
     }
 
@@ -76,20 +91,9 @@ impl<'a> Fields<'a> {
         self.errors.push(FieldError { pointer, code, detail: detail.into() });
     }
 
-    fn refuse_unknown(&mut self) {
-        for name in self.object.keys().filter(|name| !self.known.contains(&name.as_str())) {
-            let shown: String = name.chars().take(LONGEST_NAME).collect();
-            self.refuse(
-                &shown,
-                "unknown_field",
-                format!("Unknown field. Known are: {}.", self.known.join(", ")),
-            );
-        }
-    }
-
     /// Returns the field unless it is absent or null.
-    pub(crate) fn value(&self, field: &str) -> Option<&'a Value> {
-        self.object.get(field).filter(|value| !value.is_null())
+    pub(crate) fn value(&self, field: &str) -> Option<&'a V> {
+        self.object.member(field).filter(|value| !value.is_nothing())
     }
 
     pub(crate) fn text(&mut self, field: &str, longest: usize) -> Option<String> {
@@ -97,15 +101,15 @@ impl<'a> Fields<'a> {
     }
 
     fn borrowed(&mut self, field: &str, longest: usize) -> Option<&'a str> {
-        let Value::String(text) = self.value(field)? else {
+        let Some(text) = self.value(field)?.text() else {
             self.refuse(field, "wrong_type", "Expected a string.");
             return None;
         };
-        if text.is_empty() || text.chars().count() > longest {
+        if !(1..=longest).contains(&length(text)) {
             self.refuse(field, "wrong_length", format!("Expected 1 to {longest} characters."));
             return None;
         }
-        if !text.chars().all(is_sendable) {
+        if !is_sendable(text) {
             self.refuse(
                 field,
                 "invalid_characters",
@@ -142,7 +146,7 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn boolean(&mut self, field: &str) -> Option<bool> {
-        let value = self.value(field)?.as_bool();
+        let value = self.value(field)?.boolean();
         if value.is_none() {
             self.refuse(field, "wrong_type", "Expected true or false.");
         }
@@ -152,12 +156,11 @@ impl<'a> Fields<'a> {
     /// Reads a list of at most `most` texts of at most `longest` characters; `None` when it is absent.
     pub(crate) fn texts(&mut self, field: &str, most: usize, longest: usize) -> Option<Vec<String>> {
         let value = self.value(field)?;
-        let fits =
-            |text: &&str| (1..=longest).contains(&text.chars().count()) && text.chars().all(is_sendable);
-        let texts: Option<Vec<String>> =
-            value.as_array().filter(|items| items.len() <= most).and_then(|items| {
-                items.iter().map(|item| item.as_str().filter(fits).map(str::to_owned)).collect()
-            });
+        let fits = |text: &&str| (1..=longest).contains(&length(text)) && is_sendable(text);
+        let texts: Option<Vec<String>> = value
+            .items()
+            .filter(|items| items.len() <= most)
+            .and_then(|items| items.iter().map(|item| item.text().filter(fits).map(str::to_owned)).collect());
         if texts.is_none() {
             let detail = format!("Expected a list of at most {most} strings of 1 to {longest} characters.");
             self.refuse(field, "invalid", detail);

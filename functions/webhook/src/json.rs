@@ -1,10 +1,91 @@
-//! JSON in which every name stands for one thing.
+//! JSON that fields are read from, and JSON in which every name stands for one thing.
 
 use std::fmt;
 
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
+use serde_json_borrow::Value as Borrowed;
+
+/// A JSON value that is read field by field: `serde_json`'s, or one that borrows its texts from what it was parsed of.
+///
+/// Of members of one name the last counts in both.
+pub trait Json: Sized {
+    /// Returns the names of its members; `None` if it is no object.
+    fn names(&self) -> Option<impl Iterator<Item = &str>>;
+    /// Returns the member of this name.
+    fn member(&self, name: &str) -> Option<&Self>;
+    /// Returns its items; `None` if it is no array.
+    fn items(&self) -> Option<&[Self]>;
+    /// Returns the text that it is.
+    fn text(&self) -> Option<&str>;
+    /// Returns the number that it is, if it is a natural one.
+    fn natural(&self) -> Option<u64>;
+    /// Returns whether it is true or false.
+    fn boolean(&self) -> Option<bool>;
+    /// Says whether it is null.
+    fn is_nothing(&self) -> bool;
+}
+
+impl Json for Value {
+    fn names(&self) -> Option<impl Iterator<Item = &str>> {
+        Some(self.as_object()?.keys().map(String::as_str))
+    }
+
+    fn member(&self, name: &str) -> Option<&Self> {
+        self.get(name)
+    }
+
+    fn items(&self) -> Option<&[Self]> {
+        self.as_array().map(Vec::as_slice)
+    }
+
+    fn text(&self) -> Option<&str> {
+        self.as_str()
+    }
+
+    fn natural(&self) -> Option<u64> {
+        self.as_u64()
+    }
+
+    fn boolean(&self) -> Option<bool> {
+        self.as_bool()
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.is_null()
+    }
+}
+
+impl Json for Borrowed<'_> {
+    fn names(&self) -> Option<impl Iterator<Item = &str>> {
+        Some(self.as_object()?.keys())
+    }
+
+    fn member(&self, name: &str) -> Option<&Self> {
+        self.as_object()?.iter().filter(|(of, _)| *of == name).map(|(_, value)| value).last()
+    }
+
+    fn items(&self) -> Option<&[Self]> {
+        self.as_array()
+    }
+
+    fn text(&self) -> Option<&str> {
+        self.as_str()
+    }
+
+    fn natural(&self) -> Option<u64> {
+        self.as_u64()
+    }
+
+    fn boolean(&self) -> Option<bool> {
+        self.as_bool()
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.is_null()
+    }
+}
 
 /// A JSON value without an object that has a name twice.
 ///

@@ -1,12 +1,14 @@
 //! The message that asks for one attempt, as it travels through the queue.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
+use serde_json_borrow::Value as Borrowed;
 use thiserror::Error;
 
 use super::attempt::AttemptNumber;
 use super::schedule::failed_at;
 use crate::fields::FieldError;
+use crate::json::Json as _;
 use crate::notification::{NotificationId, ParseNotificationIdError, Resource, StateChange, Subject};
 use crate::telemetry::TraceHeader;
 
@@ -93,18 +95,19 @@ impl AttemptMessage {
 
     /// Reads a message.
     pub fn from_json(text: &str) -> Result<Self, ParseMessageError> {
-        let value: Value =
+        let value: Borrowed<'_> =
             serde_json::from_str(text).map_err(|error| ParseMessageError::NotJson(error.to_string()))?;
-        let part = |name: &'static str| value.get(name).filter(|part| !part.is_null());
-        let text = |name| part(name).and_then(Value::as_str);
+        let part = |name: &'static str| value.member(name).filter(|part| !part.is_null());
+        let text = |name| part(name).and_then(Borrowed::as_str);
         let instant =
             |name| text(name).map(str::parse).transpose().map_err(|_| ParseMessageError::Field(name));
-        if part("schema").and_then(Value::as_u64) != Some(SCHEMA) {
+        if part("schema").and_then(Borrowed::as_u64) != Some(SCHEMA) {
             return Err(ParseMessageError::Field("schema"));
         }
         let notification: NotificationId = text("notification_id").unwrap_or_default().parse()?;
-        let attempt =
-            part("attempt").and_then(Value::as_u64).and_then(|number| AttemptNumber::try_from(number).ok());
+        let attempt = part("attempt")
+            .and_then(Borrowed::as_u64)
+            .and_then(|number| AttemptNumber::try_from(number).ok());
         let change = part("change").ok_or(ParseMessageError::Field("change"))?;
         let change = StateChange::from_json(change, "/change").map_err(ParseMessageError::Change)?;
         let Subject::Resource(resource) = change.subject.clone() else {
@@ -146,6 +149,7 @@ pub enum ParseMessageError {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::Value;
 
     use super::*;
 

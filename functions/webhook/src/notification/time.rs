@@ -1,5 +1,6 @@
 //! When a state change happened, and how the convention wants that written.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -92,19 +93,14 @@ fn is_rfc3339(text: &str) -> bool {
 }
 
 /// Drops the digits of a fraction beyond the nanoseconds that an instant holds; to round them could round a second up.
-fn without_excess_digits(text: &str) -> String {
-    let (mut kept, mut digits) = (String::with_capacity(text.len()), None);
-    for c in text.chars() {
-        digits = match (c, digits) {
-            ('.', _) => Some(0),
-            ('0'..='9', Some(count)) => Some(count + 1),
-            _ => None,
-        };
-        if digits.is_none_or(|count| count <= 9) {
-            kept.push(c);
-        }
+fn without_excess_digits(text: &str) -> Cow<'_, str> {
+    const NANOSECONDS: usize = 9;
+    let Some((seconds, rest)) = text.split_once('.') else { return text.into() };
+    let (fraction, offset) = rest.split_at(rest.bytes().take_while(u8::is_ascii_digit).count());
+    match fraction.split_at_checked(NANOSECONDS) {
+        Some((kept, _)) => format!("{seconds}.{kept}{offset}").into(),
+        None => text.into(),
     }
-    kept
 }
 
 /// Says whether `data.timestamp` matches the pattern that the webhook OAS publishes.

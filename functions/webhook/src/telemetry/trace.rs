@@ -28,13 +28,21 @@ impl FromStr for TraceHeader {
 
     /// Reads root, parent and sampling; what else there is (`Lineage`, `Self`) belongs to one invocation.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let part =
-            |name: &str| text.split(';').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));
-        let root = part("Root").filter(|root| is_trace_id(root)).ok_or(ParseTraceHeaderError)?;
+        let (mut root, mut parent, mut sampled) = (None, None, None);
+        for part in text.split(';') {
+            // Of parts of one name the first counts.
+            match part.trim().split_once('=') {
+                Some(("Root", value)) => root = root.or(Some(value)),
+                Some(("Parent", value)) => parent = parent.or(Some(value)),
+                Some(("Sampled", value)) => sampled = sampled.or(Some(value)),
+                _ => {}
+            }
+        }
+        let root = root.filter(|root| is_trace_id(root)).ok_or(ParseTraceHeaderError)?;
         Ok(Self {
             root: root.to_owned(),
-            parent: part("Parent").filter(|parent| is_hexadecimal(parent, 16)).map(str::to_owned),
-            sampled: part("Sampled").and_then(|sampled| match sampled {
+            parent: parent.filter(|parent| is_hexadecimal(parent, 16)).map(str::to_owned),
+            sampled: sampled.and_then(|sampled| match sampled {
                 "0" => Some(false),
                 "1" => Some(true),
                 _ => None,
