@@ -4,9 +4,10 @@
 //! request, and derives the key of the day for each; here it is derived once.
 
 use aws_credential_types::Credentials;
-use aws_lc_rs::{digest, hmac};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use jiff::tz::Offset;
+use sha2::{Digest as _, Sha256};
 
 /// The headers of a request beside `host`, in the order of their names.
 pub(super) struct Headers<'a> {
@@ -33,7 +34,7 @@ struct OfDay {
     day: String,
     /// `20261122/us-east-1/dynamodb/aws4_request`, for example.
     scope: String,
-    key: hmac::Key,
+    key: Hmac<Sha256>,
 }
 
 /// What signing adds to a request.
@@ -72,37 +73,20 @@ impl Signer {
             Some(token) => ("x-amz-security-token:", token, "\n"),
             None => ("", "", ""),
         };
-        write(
-            canonical,
-            &[
-                "POST\n/\n\ncontent-type:",
-                headers.content_type,
-                "\nhost:",
-                host,
-                "\nx-amz-date:",
-                &date,
-                "\n",
-            ],
-        );
-        canonical.extend([
-            before,
-            token,
-            after,
-            "x-amz-target:",
-            headers.target,
-            "\n\n",
-            signed_headers,
-            "\n",
-        ]);
-        push_hex(canonical, digest::digest(&digest::SHA256, body).as_ref());
-        let digest = digest::digest(&digest::SHA256, canonical.as_bytes());
-        write(canonical, &["AWS4-HMAC-SHA256\n", &date, "\n", scope, "\n"]);
-        push_hex(canonical, digest.as_ref());
-        let signature = hmac::sign(key, canonical.as_bytes());
+        canonical.clear();
+        canonical.extend(["POST\n/\n\ncontent-type:", headers.content_type, "\nhost:", host]);
+        canonical.extend(["\nx-amz-date:", &date, "\n", before, token, after]);
+        canonical.extend(["x-amz-target:", headers.target, "\n\n", signed_headers, "\n"]);
+        push_hex(canonical, &Sha256::digest(body));
+        let digest = Sha256::digest(canonical.as_bytes());
+        canonical.clear();
+        canonical.extend(["AWS4-HMAC-SHA256\n", &date, "\n", scope, "\n"]);
+        push_hex(canonical, &digest);
+        let signature = key.clone().chain_update(canonical.as_bytes()).finalize().into_bytes();
         let mut authorization = String::with_capacity(320);
         authorization.extend(["AWS4-HMAC-SHA256 Credential=", credentials.access_key_id(), "/", scope]);
         authorization.extend([", SignedHeaders=", signed_headers, ", Signature="]);
-        push_hex(&mut authorization, signature.as_ref());
+        push_hex(&mut authorization, &signature);
         Signed { date, authorization }
     }
 
@@ -113,12 +97,15 @@ impl Signer {
         }
         let scope = format!("{day}/{}/aws4_request", self.place);
         let secret = format!("AWS4{}", self.credentials.secret_access_key());
-        let first = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-        let key = scope.split('/').fold(first, |key, part| {
-            hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, part.as_bytes()).as_ref())
+        let key = scope.split('/').fold(key(secret.as_bytes()), |signing, part| {
+            key(&signing.chain_update(part.as_bytes()).finalize().into_bytes())
         });
         self.of_day = Some(OfDay { day: day.to_owned(), scope, key });
     }
+}
+
+fn key(bytes: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(bytes).expect("a key of any length will do")
 }
 
 /// Writes an instant as `20261122T120000Z`.
@@ -127,31 +114,20 @@ fn date(now: Timestamp) -> String {
     let (date, time) = (at.date(), at.time());
     let parts = [date.year() / 100, date.year() % 100, date.month().into(), date.day().into()];
     let parts = parts.into_iter().chain([time.hour(), time.minute(), time.second()].map(i16::from));
-    let mut text = String::with_capacity(16);
-    for (index, part) in parts.enumerate() {
-        if index == 4 {
-            text.push('T');
-        }
+    let mut text = *b"yyyymmddThhmmssZ";
+    for (at, part) in [0, 2, 4, 6, 9, 11, 13].into_iter().zip(parts) {
         let part = u8::try_from(part).unwrap_or_default();
-        text.extend([char::from(b'0' + part / 10), char::from(b'0' + part % 10)]);
+        text[at] = b'0' + part / 10;
+        text[at + 1] = b'0' + part % 10;
     }
-    text.push('Z');
-    text
+    String::from_utf8_lossy(&text).into_owned()
 }
 
-fn write(text: &mut String, parts: &[&str]) {
-    text.clear();
-    text.extend(parts.iter().copied());
-}
-
-fn push_hex(text: &mut String, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
-    text.reserve(2 * bytes.len());
-    for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(byte & 0xf));
-    }
+/// Writes the digits of a hash of 256 bits.
+fn push_hex(text: &mut String, hash: &[u8]) {
+    let mut digits = [0; 64];
+    hex::encode_to_slice(hash, &mut digits).expect("a hash has 32 bytes");
+    text.push_str(str::from_utf8(&digits).expect("digits are ASCII"));
 }
 
 #[cfg(test)]
