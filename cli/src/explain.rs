@@ -183,7 +183,7 @@ fn notified(line: usize, change: &StateChange, notification: &Notification) -> E
         notification_id: Some(notification_id.to_string()),
         method: Some(Notification::METHOD),
         url: Some(notification.url.clone()),
-        headers: Some(headers.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect()),
+        headers: Some(headers.map(|(name, value)| (name.to_string(), json!(value))).collect()),
         body: serde_json::from_str(&notification.body).ok(),
         ..Explanation::EMPTY
     }

@@ -1,5 +1,6 @@
 //! One message, from its text to what the ledger says of it.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -51,7 +52,7 @@ impl Dispatch {
             return Ok(());
         }
         let until = Instant::now() + PREPARE;
-        let prepared = timeout_at(until, self.prepare(&message)).await.map_err(|_| Fault::Slow)?;
+        let prepared = timeout_at(until, pin!(self.prepare(&message))).await.map_err(|_| Fault::Slow)?;
         let (place, found, client) = prepared?;
         match (plan(&message.change, found.as_ref().map(|found| &found.receiver), &self.servers), found) {
             // Before the attempt begins: an identity that cannot be used must not consume it.
@@ -78,8 +79,9 @@ impl Dispatch {
         let client_id = &message.change.client_id;
         // First, as what is found must not grow old meanwhile (guarantee G5).
         let place = self.crowd.place(client_id).await.ok_or(Fault::Crowded)?;
-        let receiver = self.receivers.find_for(client_id, message.attempt);
-        let (found, client) = tokio::join!(receiver, self.client(message));
+        let receiver = pin!(self.receivers.find_for(client_id, message.attempt));
+        let client = pin!(self.client(message));
+        let (found, client) = tokio::join!(receiver, client);
         Ok((place, found?, client))
     }
 
@@ -180,7 +182,8 @@ impl Dispatch {
         attempt_ended(message, &record, &outcome, revocation);
         self.tally.attempted(message, &outcome, (record.started, ended));
         let learnt = self.learn(receiver, &outcome, (within, took));
-        let recorded = async {
+        // Pinned where it is made: it has thousands of bytes, and what is handed over is copied.
+        let recorded = pin!(async {
             match (&outcome, begins) {
                 (Outcome::Delivered { .. }, Begins::BeforeItsRequest) => {
                     self.ledger.delivered(message, &record).await
@@ -198,7 +201,7 @@ impl Dispatch {
                 }
             }
             .map_err(Fault::from)
-        };
+        });
         let event = message.change.event_instant.timestamp();
         let first_use = async {
             // A replay comes when an operator sends it, which says nothing of how soon a registration is used.

@@ -28,6 +28,13 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// How long the other side is given to hear that a connection is not needed any more.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// How HTTP/1.1 is spoken to everybody: head and body of a request, which are short here, in one piece.
+pub(crate) fn settings() -> Builder {
+    let mut settings = Builder::new();
+    settings.writev(false);
+    settings
+}
+
 /// What HTTP/1.1 is spoken over.
 pub(crate) trait Stream: Read + Write + Unpin + Send + 'static {}
 

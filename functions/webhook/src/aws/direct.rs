@@ -4,6 +4,7 @@
 //! (`docs/decisions.md`, "the ledger's writes are first tried directly"). What is not done at once is left to the SDK, which
 //! tries again and tells errors apart.
 
+use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -62,7 +63,8 @@ impl Direct {
 
     /// Makes an update; `false` if it is not known to be done, for whatever reason.
     pub(super) async fn update(&self, update: &Update<'_>) -> bool {
-        timeout(TRY_TIMEOUT, self.attempt(update)).await.ok().flatten().is_some()
+        // Pinned where it is made: a future that is handed over is copied, and this one has thousands of bytes.
+        timeout(TRY_TIMEOUT, pin!(self.attempt(update))).await.ok().flatten().is_some()
     }
 
     async fn attempt(&self, update: &Update<'_>) -> Option<()> {

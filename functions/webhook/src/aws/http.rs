@@ -14,7 +14,6 @@ use bytes::Bytes;
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderName, HeaderValue, Request, Response, Uri, header};
 use http_body_util::BodyExt as _;
-use hyper::client::conn::http1::Builder;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use jiff::SignedDuration;
@@ -25,7 +24,7 @@ use tokio_rustls::TlsConnector;
 use tower_service::Service as _;
 
 use crate::edge::Clock;
-use crate::http1::{Exchanges, Pool, Stream};
+use crate::http1::{Exchanges, Pool, Stream, settings};
 use crate::telemetry::{Meter, Usage};
 
 /// A service that takes longer than this to connect is asked again.
@@ -184,7 +183,7 @@ impl System {
         let stream = connected
             .map_err(|elapsed| Unanswered(ConnectorError::timeout(elapsed.into())))?
             .map_err(|error| Unanswered(ConnectorError::io(error)))?;
-        Ok(Exchanges::over(stream, &Builder::new(), ()).await?)
+        Ok(Exchanges::over(stream, &settings(), ()).await?)
     }
 
     async fn connect(&self, to: &Uri) -> Result<Connection, BoxError> {

@@ -1,8 +1,10 @@
 //! From a state change and its receiver to the request: one decision for intake, dispatch and `arauto explain`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use http::{HeaderName, header};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -11,6 +13,11 @@ use super::name::InteractionId;
 use super::trigger::{EventType, Rule, Trigger, trigger};
 use crate::codes::Code;
 use crate::directory::{BaseUri, Receiver, is_literal_in_segment};
+
+const INTERACTION_ID: HeaderName = HeaderName::from_static("x-webhook-interaction-id");
+const AUTHORIZATION_SERVER_ID: HeaderName = HeaderName::from_static("x-authorization-server-id");
+/// The spelling that `also_send_x_authorisation_server_id` adds.
+const AUTHORISATION_SERVER_ID: HeaderName = HeaderName::from_static("x-authorisation-server-id");
 
 /// What is to be done about a state change.
 #[derive(Debug, PartialEq)]
@@ -37,7 +44,7 @@ pub struct Notification {
     /// What it says.
     pub body: String,
     /// The headers besides the attempt's own.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(HeaderName, Cow<'static, str>)>,
 }
 
 impl Notification {
@@ -45,10 +52,11 @@ impl Notification {
     pub const METHOD: &'static str = "POST";
 
     /// Returns all headers of one attempt, in the order they are sent.
-    pub fn headers_of_attempt(&self, id: InteractionId) -> Vec<(&'static str, String)> {
-        let mut headers = self.headers.clone();
-        headers.push(("x-webhook-interaction-id", id.to_string()));
-        headers
+    pub fn headers_of_attempt(
+        &self,
+        id: InteractionId,
+    ) -> impl Iterator<Item = (HeaderName, Cow<'static, str>)> {
+        self.headers.iter().cloned().chain([(INTERACTION_ID, id.to_string().into())])
     }
 }
 
@@ -130,17 +138,17 @@ fn headers(
     resource: &Resource,
     receiver: &Receiver,
     servers: &AuthorisationServers,
-) -> Result<Vec<(&'static str, String)>, MissingAuthorisationServerId> {
+) -> Result<Vec<(HeaderName, Cow<'static, str>)>, MissingAuthorisationServerId> {
     let mut headers = vec![
-        ("content-type", "application/json".to_owned()),
-        ("user-agent", concat!("arauto/", env!("CARGO_PKG_VERSION")).to_owned()),
+        (header::CONTENT_TYPE, "application/json".into()),
+        (header::USER_AGENT, concat!("arauto/", env!("CARGO_PKG_VERSION")).into()),
     ];
     let since = resource.endpoint.row().authorization_server_id_since;
     if since.is_some_and(|since| receiver.settings.webhook_version >= since) {
         let id = servers.of_brand(change.brand.as_deref())?;
-        headers.push(("x-authorization-server-id", id.to_owned()));
+        headers.push((AUTHORIZATION_SERVER_ID, id.to_owned().into()));
         if receiver.settings.also_send_x_authorisation_server_id {
-            headers.push(("x-authorisation-server-id", id.to_owned()));
+            headers.push((AUTHORISATION_SERVER_ID, id.to_owned().into()));
         }
     }
     Ok(headers)

@@ -1,15 +1,15 @@
 //! One exchange: POST a notification, read what matters of the answer.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery};
-use http::{HeaderMap, Request, Response, Uri, header};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::client::conn::http1::Builder;
 use hyper_util::rt::TokioIo;
 use jiff::SignedDuration;
 use thiserror::Error;
@@ -22,7 +22,7 @@ use super::kms_key::SigningUnavailable;
 use super::network::{Network, Transport};
 use crate::delivery::{Answer, BODY_LIMIT, EXCHANGE_DEADLINE, Failure, Finding, HEADER_LIMIT, Outcome};
 use crate::directory::Settings;
-use crate::http1::{Exchanges, Pool, Stream};
+use crate::http1::{Exchanges, Pool, Stream, settings};
 use crate::notification::{InteractionId, Notification};
 use crate::revocation::Revocation;
 
@@ -94,7 +94,8 @@ impl Client {
         let deadline = Instant::now() + within;
         // In a box, as most requests need no new connection.
         let connect = || Box::pin(self.connect(&place));
-        let answered = self.pool.answered(place.as_str(), request, connect);
+        // Pinned where it is made, as what is handed over is copied.
+        let answered = pin!(self.pool.answered(place.as_str(), request, connect));
         let (mut exchanges, response) = match timeout_at(deadline, answered).await {
             Ok(Ok(answered)) => answered,
             Ok(Err(error)) => {
@@ -118,7 +119,7 @@ impl Client {
         place: &Authority,
     ) -> Result<Exchanges<PeerStream, Full<Bytes>, Arc<Handshake>>, PostError> {
         let (stream, handshake) = self.connector.connect(place).await?;
-        let settings = Builder::new().max_buf_size(HEADER_LIMIT).clone();
+        let settings = settings().max_buf_size(HEADER_LIMIT).clone();
         Ok(Exchanges::over(stream, &settings, Arc::new(handshake)).await?)
     }
 }
@@ -136,14 +137,19 @@ enum PostError {
 fn request(notification: &Notification, id: InteractionId) -> Option<(Authority, Request<Full<Bytes>>)> {
     let url = notification.url.parse::<Uri>().ok()?.into_parts();
     let (place, target) = (url.authority?, url.path_and_query.unwrap_or(PathAndQuery::from_static("/")));
-    let mut request = Request::builder().method(Notification::METHOD).uri(target);
     // The port of the scheme goes without saying (RFC 9110, section 7.2 and 4.2.2).
     let host = if place.port_u16() == Some(443) { place.host() } else { place.as_str() };
-    request = request.header(header::HOST, host);
+    let host = HeaderValue::from_str(host).ok()?;
+    let mut request = Request::new(Full::new(Bytes::from(notification.body.clone())));
+    *request.method_mut() = Notification::METHOD.parse().ok()?;
+    *request.uri_mut() = target.into();
+    let headers = request.headers_mut();
+    headers.reserve(8);
+    headers.insert(header::HOST, host);
     for (name, value) in notification.headers_of_attempt(id) {
-        request = request.header(name, value);
+        headers.insert(name, HeaderValue::try_from(value.into_owned()).ok()?);
     }
-    Some((place, request.body(Full::new(Bytes::from(notification.body.clone()))).ok()?))
+    Some((place, request))
 }
 
 impl fmt::Debug for Client {
@@ -157,7 +163,7 @@ impl fmt::Debug for Client {
 /// For tests that play the receiver byte by byte. Notifications go over TLS, which only [`Client`] speaks.
 pub async fn read_answer(connection: impl Transport + 'static) -> Result<Answer, Failure> {
     let failed = |error: hyper::Error| classify::exchange(&error);
-    let settings = Builder::new().max_buf_size(HEADER_LIMIT).clone();
+    let settings = settings().max_buf_size(HEADER_LIMIT).clone();
     let mut exchanges = Exchanges::over(TokioIo::new(connection), &settings, ()).await.map_err(failed)?;
     let request = Request::post("/").body(Full::<Bytes>::default()).expect("a path is a target");
     let response = exchanges.send(request).await.map_err(failed)?;
