@@ -19,8 +19,6 @@ pub trait Json: Sized {
     fn items(&self) -> Option<&[Self]>;
     /// Returns the text that it is.
     fn text(&self) -> Option<&str>;
-    /// Returns the number that it is, if it is a natural one.
-    fn natural(&self) -> Option<u64>;
     /// Returns whether it is true or false.
     fn boolean(&self) -> Option<bool>;
     /// Says whether it is null.
@@ -42,10 +40,6 @@ impl Json for Value {
 
     fn text(&self) -> Option<&str> {
         self.as_str()
-    }
-
-    fn natural(&self) -> Option<u64> {
-        self.as_u64()
     }
 
     fn boolean(&self) -> Option<bool> {
@@ -72,10 +66,6 @@ impl Json for Borrowed<'_> {
 
     fn text(&self) -> Option<&str> {
         self.as_str()
-    }
-
-    fn natural(&self) -> Option<u64> {
-        self.as_u64()
     }
 
     fn boolean(&self) -> Option<bool> {
@@ -162,6 +152,26 @@ mod tests {
 
     fn parse(text: &str) -> Result<Value, String> {
         serde_json::from_str::<UniqueJson>(text).map(|json| json.0).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn both_kinds_of_values_are_read_alike() {
+        fn read(value: &impl Json) -> (Vec<String>, [Option<String>; 3], Option<bool>, bool) {
+            let mut names: Vec<_> = value.names().unwrap().map(str::to_owned).collect();
+            names.sort_unstable();
+            names.dedup();
+            let text = |value: Option<&_>| value.and_then(Json::text).map(str::to_owned);
+            let item = value.member("list").and_then(Json::items).and_then(|items| items.get(1));
+            let texts = [text(value.member("text")), text(value.member("none")), text(item)];
+            let nothing = value.member("nothing").is_some_and(Json::is_nothing);
+            (names, texts, value.member("yes").and_then(Json::boolean), nothing)
+        }
+        let text = r#"{"text":"a","list":[1,"\u0062"],"yes":true,"nothing":null,"text":"c\"d"}"#;
+        let (owned, borrowed) =
+            (serde_json::from_str::<Value>(text), serde_json::from_str::<Borrowed<'_>>(text));
+        let of_owned = read(&owned.unwrap());
+        assert_eq!(of_owned.1, [Some("c\"d".to_owned()), None, Some("b".to_owned())]);
+        assert_eq!(read(&borrowed.unwrap()), of_owned);
     }
 
     #[test]

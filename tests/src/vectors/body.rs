@@ -197,12 +197,12 @@ pub(super) fn body(notification: &Notification) -> Result<Value, String> {
 }
 
 fn header<'a>(notification: &'a Notification, name: &str) -> Option<&'a str> {
-    let found = notification.headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(name));
-    found.map(|(_, value)| value.as_str())
+    let found = notification.headers.iter().find(|(header, _)| header == name);
+    found.map(|(_, value)| value.as_ref())
 }
 
 fn extra_headers(notification: &Notification) -> Vec<String> {
-    let extra = notification.headers.iter().map(|(name, _)| name.to_ascii_lowercase());
+    let extra = notification.headers.iter().map(|(name, _)| name.to_string());
     let mut extra: Vec<_> = extra.filter(|name| !OF_EVERY_NOTIFICATION.contains(&name.as_str())).collect();
     extra.sort();
     extra

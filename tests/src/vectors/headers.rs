@@ -1,8 +1,10 @@
 //! Family HDR: the headers of an attempt, and what the headers of an answer mean.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
 use dispatch::Fault;
+use http::HeaderName;
 use regex_lite::Regex;
 use serde::Deserialize;
 use webhook::delivery::{Answer, AttemptMessage, Next, Outcome, next};
@@ -77,13 +79,13 @@ struct Pattern {
 /// One attempt as it would be sent.
 struct Attempt {
     notification: Notification,
-    headers: Vec<(&'static str, String)>,
+    headers: Vec<(HeaderName, Cow<'static, str>)>,
 }
 
 impl Attempt {
     fn values(&self, name: &str) -> Vec<&str> {
-        let named = self.headers.iter().filter(|(header, _)| header.eq_ignore_ascii_case(name));
-        named.map(|(_, value)| value.as_str()).collect()
+        let named = self.headers.iter().filter(|(header, _)| header == name);
+        named.map(|(_, value)| value.as_ref()).collect()
     }
 }
 
@@ -201,7 +203,7 @@ fn attempts(
             other => return Err(format!("nothing is sent: {other:?}")),
         };
         let id = InteractionId::new(due.notification.partition(), &Chance::system());
-        let headers = notification.headers_of_attempt(id);
+        let headers = notification.headers_of_attempt(id).collect();
         attempts.push(Attempt { notification, headers });
         let answer = Answer { status, interaction_id: Some(id.to_string()), body_cut: false };
         if let Outcome::Failed(_) = Outcome::of(&answer, &id.to_string(), &receiver.settings)
