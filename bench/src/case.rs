@@ -135,7 +135,7 @@ struct Round {
     p99_ms: f64,
 }
 
-/// Measures a case in so many rounds, in each of which dispatch and both floors take their turn.
+/// Measures a case in so many rounds, in each of which dispatch and all floors take their turn.
 pub(crate) async fn measure(
     case: &Case,
     pki: &TestPki,
@@ -144,17 +144,17 @@ pub(crate) async fn measure(
     shorter: usize,
 ) -> Result<CaseFigures> {
     let batches = (case.batches / shorter).max(4);
-    let most = 3 * (WARM_UP + rounds * (batches + WARM_AGAIN)) * BATCH;
+    let most = (1 + Work::ALL.len()) * (WARM_UP + rounds * (batches + WARM_AGAIN)) * BATCH;
     let world = World::start(pki, case.receivers, case.conduct, most).await?;
     let mut dispatch = Process::start(binaries.dispatch, &world.variables()).await?;
     let mut next = 0;
     play(&world, &mut Sends::Dispatch(&mut dispatch), &mut next, WARM_UP).await?;
     let sample = world.aws.sample().context("dispatch wrote no row")?;
     let mut floor = Floor::start(binaries.floor, &world.floor_setup(&sample)?).await?;
-    for work in [Work::Posts, Work::Full] {
+    for work in Work::ALL {
         play(&world, &mut Sends::Floor(&mut floor, work), &mut next, WARM_UP).await?;
     }
-    let (mut ours, mut posts, mut full) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ours, mut floors) = (Vec::new(), Work::ALL.map(|_| Vec::new()));
     let (mut requests, mut handshakes, mut log_bytes) = (Requests::new(), 0, 0);
     for _ in 0..rounds {
         let sends = &mut Sends::Dispatch(&mut dispatch);
@@ -175,12 +175,13 @@ pub(crate) async fn measure(
             let count = count - before.0.get(&operation).copied().unwrap_or_default();
             *requests.entry(operation).or_default() += count;
         }
-        for (work, all) in [(Work::Posts, &mut posts), (Work::Full, &mut full)] {
+        for (work, all) in Work::ALL.into_iter().zip(&mut floors) {
             let sends = &mut Sends::Floor(&mut floor, work);
             play(&world, sends, &mut next, WARM_AGAIN).await?;
             all.push(play(&world, sends, &mut next, batches).await?);
         }
     }
+    let [floor_posts, floor_presigned, floor_signed] = floors.map(|rounds| figures(&rounds));
     let (resident_mb, most_resident_mb) = resident_mb(dispatch.id().context("dispatch has ended")?)?;
     #[expect(clippy::cast_precision_loss, reason = "some ten thousand")]
     let each = |count: u64| count as f64 / (rounds * (WARM_AGAIN + batches) * BATCH) as f64;
@@ -191,8 +192,9 @@ pub(crate) async fn measure(
         rounds,
         notifications_per_round: batches * BATCH,
         dispatch: figures(&ours),
-        floor_posts: figures(&posts),
-        floor_full: figures(&full),
+        floor_posts,
+        floor_presigned,
+        floor_signed,
         requests_per_notification: requests
             .into_iter()
             .filter(|(_, count)| *count > 0)

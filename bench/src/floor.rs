@@ -13,8 +13,24 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 pub(crate) enum Work {
     /// The notifications alone.
     Posts,
-    /// With each as many requests to AWS as dispatch makes.
-    Full,
+    /// With each as many requests to AWS as dispatch makes, signed in advance.
+    Presigned,
+    /// The same, each signed as it is sent.
+    Signed,
+}
+
+impl Work {
+    /// All kinds, in the order in which they are measured.
+    pub(crate) const ALL: [Self; 3] = [Self::Posts, Self::Presigned, Self::Signed];
+
+    /// As the floor is told.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Posts => "posts",
+            Self::Presigned => "presigned",
+            Self::Signed => "signed",
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -44,10 +60,7 @@ impl Floor {
     }
 
     pub(crate) async fn batch(&mut self, work: Work, first: usize, count: usize) -> Result<()> {
-        let kind = match work {
-            Work::Posts => "posts",
-            Work::Full => "full",
-        };
+        let kind = work.name();
         self.commands.write_all(format!("{kind} {first} {count}\n").as_bytes()).await?;
         let mut answer = String::new();
         self.answers.read_line(&mut answer).await?;

@@ -38,7 +38,7 @@ struct State {
     sample: Mutex<Option<Sample>>,
 }
 
-/// A request of dispatch, which the floor sends again and again.
+/// A request of dispatch, which the floors send again and again, with this signature or with one of their own.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
     /// The headers but `host` and `content-length`.

@@ -6,26 +6,32 @@ use crate::budget::RATIO;
 use crate::case::MAIN;
 use crate::report::{CaseFigures, Report};
 
-/// Pixels: of the picture, of its margins, of the room for a label behind the longest bar, of its rows and bars.
+/// Pixels: of the picture, of its margins, of the room for a label behind the longest bar, of its bars, from one to
+/// the next, and of its rows.
 const WIDTH: f64 = 860.0;
 const MARGIN: f64 = 24.0;
 const LABEL: f64 = 130.0;
 const HEAD: f64 = 108.0;
-const ROW: f64 = 78.0;
 const BAR: f64 = 13.0;
+const STEP: f64 = BAR + 3.0;
+const ROW: f64 = 30.0 + 4.0 * STEP;
 const FOOT: f64 = 56.0;
 /// A letter is at most about this wide, in its size.
 const LETTER: f64 = 0.6;
 const STYLE: &str = "text{font-family:Helvetica,Arial,sans-serif;fill:#374151;stroke:#fff;stroke-width:3px;paint-order:stroke}.strong{font-weight:bold;fill:#111827}\
 .small{fill:#6b7280}.tick{fill:#6b7280;text-anchor:middle}.grid{stroke:#e5e7eb}.budget{stroke:#b91c1c;stroke-dasharray:4 3}\
-.limit{fill:#b91c1c}.posts{fill:#cbd5e1}.floor{fill:#64748b}.ours{fill:#2563eb}";
-const LEGEND: [(&str, &str); 3] =
-    [("posts", "the POSTs alone"), ("floor", "floor: with two requests to AWS each"), ("ours", "dispatch")];
+.limit{fill:#b91c1c}.posts{fill:#dbe3ec}.presigned{fill:#a3b1c4}.floor{fill:#64748b}.ours{fill:#2563eb}";
+const LEGEND: [(&str, &str); 4] = [
+    ("posts", "the POSTs alone"),
+    ("presigned", "with two requests to AWS signed in advance"),
+    ("floor", "floor: signed as sent"),
+    ("ours", "dispatch"),
+];
 
 /// Draws the picture.
 ///
-/// Lengths are multiples of the case's own floor, so that cases that differ by twenty times can be compared on a scale that
-/// does not flatter as a logarithmic one does. Processor times stand beside the bars.
+/// Lengths are multiples of the case's own floor, the one that signs what it sends, so that cases that differ by twenty times can
+/// be compared on a scale that does not flatter as a logarithmic one does. Processor times stand beside the bars.
 pub(crate) fn picture(report: &Report) -> String {
     #[expect(clippy::cast_precision_loss, reason = "some cases")]
     let height = HEAD + report.cases.len() as f64 * ROW + FOOT;
@@ -74,15 +80,20 @@ fn row(svg: &mut String, case: &CaseFigures, scale: Scale, y: f64) {
     let title =
         format!("<tspan class=\"strong\">{name}</tspan><tspan class=\"small\" dx=\"8\">{about}</tspan>");
     put_marked_up(svg, "", 12.0, (MARGIN, y + 4.0), &title);
-    let (posts, floor, ours) = (case.floor_posts.cpu_us, case.floor_full.cpu_us, case.dispatch.cpu_us);
-    let bars = [("posts", posts), ("floor", floor), ("ours", ours)];
+    let floor = case.floor_signed.cpu_us;
+    let bars = [
+        ("posts", case.floor_posts.cpu_us),
+        ("presigned", case.floor_presigned.cpu_us),
+        ("floor", floor),
+        ("ours", case.dispatch.cpu_us),
+    ];
     let ends = bars.map(|(_, value)| scale.place(value / floor));
-    let tops = [0.0, 1.0, 2.0].map(|index| y + 11.0 + index * (BAR + 3.0));
+    let tops = [0.0, 1.0, 2.0, 3.0].map(|index| y + 11.0 + index * STEP);
     for (index, (class, _)) in bars.into_iter().enumerate() {
         rect(svg, class, (MARGIN, tops[index]), (ends[index] - MARGIN, BAR));
     }
     if case.name == MAIN {
-        let (x, end) = (scale.place(RATIO), y + 11.0 + 3.0 * (BAR + 3.0) + 8.0);
+        let (x, end) = (scale.place(RATIO), y + 11.0 + 4.0 * STEP + 8.0);
         line(svg, "budget", (x, y + 9.0), end);
         put(svg, "limit", 11.0, (x + 5.0, end), &format!("budget ×{RATIO}"));
     }
@@ -105,8 +116,10 @@ struct Scale {
 
 impl Scale {
     fn of(cases: &[CaseFigures]) -> Self {
-        let ratios =
-            cases.iter().flat_map(|case| [case.floor_posts.cpu_us / case.floor_full.cpu_us, case.ratio()]);
+        let ratios = cases.iter().flat_map(|case| {
+            [&case.floor_posts, &case.floor_presigned, &case.dispatch]
+                .map(|figures| figures.cpu_us / case.floor_signed.cpu_us)
+        });
         let most = ratios.filter(|ratio| ratio.is_finite()).fold(2.0, f64::max).ceil();
         // More ticks than these would not be read.
         Self { most: (2..20).find(|tick| f64::from(*tick) >= most).unwrap_or(20) }
@@ -173,11 +186,16 @@ mod tests {
     fn a_bar_is_as_long_as_its_multiple_of_the_floor() {
         let report = report();
         let svg = picture(&report);
-        let (posts, floor, ours) = (bars(&svg, "posts"), bars(&svg, "floor"), bars(&svg, "ours"));
-        assert_eq!((posts.len(), floor.len(), ours.len()), (8, 8, 8));
+        let [posts, presigned, floor, ours] =
+            ["posts", "presigned", "floor", "ours"].map(|class| bars(&svg, class));
+        assert_eq!([posts.len(), presigned.len(), floor.len(), ours.len()], [8; 4]);
         for (index, case) in report.cases.iter().enumerate() {
-            for (length, figures) in [(posts[index], &case.floor_posts), (ours[index], &case.dispatch)] {
-                let ratio = figures.cpu_us / case.floor_full.cpu_us;
+            for (length, figures) in [
+                (posts[index], &case.floor_posts),
+                (presigned[index], &case.floor_presigned),
+                (ours[index], &case.dispatch),
+            ] {
+                let ratio = figures.cpu_us / case.floor_signed.cpu_us;
                 assert!((length / floor[index] - ratio).abs() < 0.01, "{}: {length} {ratio}", case.name);
             }
         }

@@ -13,20 +13,21 @@ pub fn text(report: &Report) -> String {
 }
 
 fn write(out: &mut String, report: &Report) -> fmt::Result {
-    writeln!(out, "{:22} {:>26} {:>17} {:>17}", "", "CPU µs a notification", "a second", "p50 / p99 ms")?;
+    writeln!(out, "{:22} {:>37} {:>17} {:>17}", "", "CPU µs a notification", "a second", "p50 / p99 ms")?;
     writeln!(
         out,
-        "{:22} {:>8} {:>8} {:>8} {:>8} {:>8} {:>17}",
-        "", "posts", "floor", "ours", "", "a core", ""
+        "{:22} {:>8} {:>10} {:>8} {:>8} {:>8} {:>8} {:>17}",
+        "", "posts", "pre-signed", "floor", "ours", "", "a core", ""
     )?;
     for case in &report.cases {
         let ours = &case.dispatch;
         writeln!(
             out,
-            "{:22} {:>8.1} {:>8.1} {:>8.1} {:>8.0} {:>8.0} {:>17}",
+            "{:22} {:>8.1} {:>10.1} {:>8.1} {:>8.1} {:>8.0} {:>8.0} {:>17}",
             case.name,
             case.floor_posts.cpu_us,
-            case.floor_full.cpu_us,
+            case.floor_presigned.cpu_us,
+            case.floor_signed.cpu_us,
             ours.cpu_us,
             ours.per_second,
             ours.per_core_second,

@@ -150,10 +150,18 @@ impl World {
             let path = path.rsplit_once('/').map_or(path, |(folder, _)| folder);
             format!("{base}{path}/")
         });
+        let variables = self.variables();
         Ok(json!({
             "chain": file("chain.pem")?, "key": file("key.pem")?, "trust": file("trust.pem")?, "aws": self.aws.endpoint,
             "receivers": urls.collect::<Vec<_>>(), "headers": headers, "body": notification.body,
             "aws_headers": sample.headers, "aws_body": sample.body,
+            // What dispatch signs with.
+            "aws_region": variables.get("AWS_REGION"),
+            "aws_credentials": {
+                "access_key_id": variables.get("AWS_ACCESS_KEY_ID"),
+                "secret_access_key": variables.get("AWS_SECRET_ACCESS_KEY"),
+                "session_token": variables.get("AWS_SESSION_TOKEN"),
+            },
         }))
     }
 

@@ -2,9 +2,10 @@
 //!
 //! Reads its work from standard input, one line a batch, and says on standard output when a batch is done. Each notification
 //! of a batch is a POST of a body that is there already, over TLS with the settings of dispatch (FAPI-BR 2.2.1, section 6.4: no
-//! session resumption); in a full batch one request to the stand-in for AWS goes before it and one after it, signed in
-//! advance, as many as dispatch makes. With `AWS_LAMBDA_RUNTIME_API` set it asks for its first invocation instead, which
-//! is the floor of a start.
+//! session resumption). A batch of `posts` is no more than that. In one of `presigned` or `signed` one request to the stand-in for
+//! AWS goes before each POST and one after it, as many as dispatch makes: signed in advance, which AWS would take for five minutes,
+//! or as they are sent, which is the least that can be done for AWS. With `AWS_LAMBDA_RUNTIME_API` set it asks for its first
+//! invocation instead, which is the floor of a start.
 
 mod aws;
 mod post;
@@ -18,11 +19,12 @@ use futures_util::future::try_join_all;
 use http::Uri;
 use serde::Deserialize;
 
-use aws::Aws;
+use aws::{Aws, Signature};
 use post::Receivers;
 
 /// What it is told on the first line.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(Default))]
 struct Setup {
     chain: PathBuf,
     key: PathBuf,
@@ -34,9 +36,20 @@ struct Setup {
     /// The headers of a notification beside `host`, and its body.
     headers: Vec<(String, String)>,
     body: String,
-    /// The same of a request to AWS.
+    /// The same of a request to AWS, which dispatch has signed.
     aws_headers: Vec<(String, String)>,
     aws_body: String,
+    /// What signs it anew.
+    aws_region: String,
+    aws_credentials: AwsCredentials,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(Default))]
+struct AwsCredentials {
+    access_key_id: String,
+    secret_access_key: String,
+    session_token: Option<String>,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -60,20 +73,21 @@ async fn main() -> Result<()> {
             word.context("a number is missing")?.parse::<usize>().map_err(anyhow::Error::from)
         };
         let (first, count) = (number(first)?, number(count)?);
-        let with_aws = match kind {
-            Some("posts") => false,
-            Some("full") => true,
-            _ => bail!("neither posts nor full: {line}"),
+        let aws_signature = match kind {
+            Some("posts") => None,
+            Some("presigned") => Some(Signature::InAdvance),
+            Some("signed") => Some(Signature::Now),
+            _ => bail!("neither posts nor presigned nor signed: {line}"),
         };
         let all = (first..first + count).map(|number| {
             let (receivers, aws) = (Arc::clone(&receivers), Arc::clone(&aws));
             let task = tokio::spawn(async move {
-                if with_aws {
-                    aws.ask().await?;
+                if let Some(signature) = aws_signature {
+                    aws.ask(signature).await?;
                 }
                 receivers.post(number).await?;
-                if with_aws {
-                    aws.ask().await?;
+                if let Some(signature) = aws_signature {
+                    aws.ask(signature).await?;
                 }
                 anyhow::Ok(())
             });

@@ -13,11 +13,11 @@ use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsP
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
+use sigv4::{Headers, Signer};
 use tokio::time::timeout;
 
 use super::clients::TRY_TIMEOUT;
 use super::http::{Http, TARGET};
-use super::signature::{Headers, Signer};
 use super::update::Update;
 use crate::edge::Clock;
 

@@ -11,7 +11,6 @@ mod ledger_reader;
 mod queue;
 mod receivers;
 mod secrets;
-mod signature;
 mod slow_marks;
 mod undelivered;
 mod update;

@@ -1,7 +1,8 @@
 //! Signature Version 4 of a POST to `/`, as services of AWS that speak JSON take all their requests.
 //!
 //! Source: "AWS Signature Version 4 for API requests", AWS Identity and Access Management User Guide. The SDK's signer takes any
-//! request, and derives the key of the day for each; here it is derived once.
+//! request, and derives the key of the day for each; here it is derived once. A crate of its own, so that the floor of the
+//! benchmark signs as dispatch does.
 
 use aws_credential_types::Credentials;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -10,14 +11,17 @@ use jiff::tz::Offset;
 use sha2::{Digest as _, Sha256};
 
 /// The headers of a request beside `host`, in the order of their names.
-pub(super) struct Headers<'a> {
-    pub(super) content_type: &'a str,
-    pub(super) target: &'a str,
+#[derive(Clone, Copy, Debug)]
+pub struct Headers<'a> {
+    /// `content-type`: the version of JSON.
+    pub content_type: &'a str,
+    /// `x-amz-target`: the service's API and the operation.
+    pub target: &'a str,
 }
 
 /// Signs requests to one service in one region with one set of credentials.
 #[derive(Debug)]
-pub(super) struct Signer {
+pub struct Signer {
     credentials: Credentials,
     /// `us-east-1/dynamodb`, for example.
     place: String,
@@ -39,13 +43,16 @@ struct OfDay {
 
 /// What signing adds to a request.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) struct Signed {
-    pub(super) date: String,
-    pub(super) authorization: String,
+pub struct Signed {
+    /// `x-amz-date`: when it was signed.
+    pub date: String,
+    /// `authorization`: the signature, and by whom and of what it is.
+    pub authorization: String,
 }
 
 impl Signer {
-    pub(super) fn new(credentials: Credentials, region: &str, service: &str, host: &str) -> Self {
+    /// Signs with these credentials for a service, `dynamodb` for example, that is asked at this host.
+    pub fn new(credentials: Credentials, region: &str, service: &str, host: &str) -> Self {
         Self {
             credentials,
             place: format!("{region}/{service}"),
@@ -55,11 +62,14 @@ impl Signer {
         }
     }
 
-    pub(super) fn credentials(&self) -> &Credentials {
+    /// What is signed with.
+    pub fn credentials(&self) -> &Credentials {
         &self.credentials
     }
 
-    pub(super) fn sign(&mut self, headers: &Headers<'_>, body: &[u8], now: Timestamp) -> Signed {
+    /// Signs a request at an instant. The session token of the credentials, where they have one, is signed as
+    /// `x-amz-security-token`.
+    pub fn sign(&mut self, headers: &Headers<'_>, body: &[u8], now: Timestamp) -> Signed {
         let date = date(now);
         self.prepare(date.get(..8).unwrap_or_default());
         let Self { credentials, host, of_day, canonical, .. } = self;
