@@ -2,6 +2,7 @@
 
 mod crowd;
 mod deliver;
+mod event;
 mod fault;
 mod line;
 mod patience;
@@ -25,6 +26,7 @@ use webhook::telemetry::{Chain, Metrics};
 use record::Record;
 
 pub use crowd::{Crowd, MOST_ATTEMPTS};
+pub use event::AsItCame;
 pub use fault::{Fault, PREPARE};
 pub use patience::Hangs;
 pub use promise::FirstUses;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dispatch::{Batch, Crowd, Dispatch, FirstUses, Hangs, Sender, Tally};
+use dispatch::{AsItCame, Batch, Crowd, Dispatch, FirstUses, Hangs, Sender, Tally};
 use jiff::SignedDuration;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use lambda_runtime::layers::TracingLayer;
+use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
 use mimalloc::MiMalloc;
 use tokio::runtime::Builder;
 use tokio::time::sleep;
@@ -112,8 +113,8 @@ async fn start() -> Result<(), Error> {
             sleep(TICK).await;
         }
     });
-    run(service_fn(|event: LambdaEvent<Batch>| async {
-        Ok::<_, Error>(dispatch.handle(event.payload).await)
-    }))
-    .await
+    let handler = service_fn(|_: LambdaEvent<()>| async {
+        Ok::<_, Error>(dispatch.handle(Batch::of_invocation()?).await)
+    });
+    Runtime::new(handler).layer(AsItCame).layer(TracingLayer::new()).run().await
 }

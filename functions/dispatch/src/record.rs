@@ -1,32 +1,17 @@
 //! A message as SQS handed it over.
 
 use jiff::Timestamp;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use serde::Deserialize;
 use webhook::delivery::Reception;
 use webhook::telemetry::TraceHeader;
 
 /// The event of a batch, as far as it is needed: what else there is in it is not even taken apart.
 ///
 /// Source: "Using Lambda with Amazon SQS", AWS Lambda Developer Guide, "Standard queue message event".
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Batch {
+    #[serde(rename = "Records")]
     pub(crate) records: Vec<Record>,
-}
-
-/// From JSON only: taken apart here, as the runtime's reader would keep the path of each value, for an error that no event has.
-impl<'de> Deserialize<'de> for Batch {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Event {
-            #[serde(rename = "Records")]
-            records: Vec<Record>,
-        }
-        let event = <&RawValue>::deserialize(deserializer)?;
-        let Event { records } = serde_json::from_str(event.get()).map_err(D::Error::custom)?;
-        Ok(Self { records })
-    }
 }
 
 /// What dispatch needs of a record of its batch.
