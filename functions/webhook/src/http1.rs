@@ -124,7 +124,10 @@ impl<S: Stream, B: Payload, F> Exchanges<S, B, F> {
     async fn is_reusable(&mut self) -> bool {
         let Self { sender, connection, .. } = self;
         poll_fn(|cx| {
-            if connection.as_mut().is_none_or(|connection| Pin::new(connection).poll(cx).is_ready()) {
+            // Mostly it is: where the answer came in one piece, the connection has already asked for the next request.
+            if !sender.is_ready()
+                && connection.as_mut().is_some_and(|connection| Pin::new(connection).poll(cx).is_ready())
+            {
                 *connection = None;
             }
             Poll::Ready(connection.is_some() && sender.is_ready())
