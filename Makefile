@@ -20,6 +20,7 @@ down: $(ARAUTO) ## Stop what `make up` keeps
 
 test: ## Run every test (Rust and Python; nginx and Prism where they are installed)
 	@rm -f .arauto/skipped.txt
+	cargo build --locked --workspace --bins
 	cargo test --locked --workspace
 	@if [ -f .arauto/skipped.txt ]; then cat .arauto/skipped.txt; fi
 

@@ -16,7 +16,7 @@ use crate::statistics::{median, percentile};
 use crate::usage::{Cpu, resident_mb};
 use crate::world::{BATCH, World};
 
-/// Batches that nothing is measured of: before the first round, and before each, as idle connections are closed.
+/// Batches that nothing is measured of: after a process has started, and before it is measured, as idle connections are closed.
 const WARM_UP: usize = 30;
 const WARM_AGAIN: usize = 3;
 
@@ -144,19 +144,21 @@ pub(crate) async fn measure(
     shorter: usize,
 ) -> Result<CaseFigures> {
     let batches = (case.batches / shorter).max(4);
-    let most = (1 + Work::ALL.len()) * (WARM_UP + rounds * (batches + WARM_AGAIN)) * BATCH;
+    let most = (1 + Work::ALL.len()) * rounds * (WARM_UP + batches + WARM_AGAIN) * BATCH;
     let world = World::start(pki, case.receivers, case.conduct, most).await?;
-    let mut dispatch = Process::start(binaries.dispatch, &world.variables()).await?;
     let mut next = 0;
-    play(&world, &mut Sends::Dispatch(&mut dispatch), &mut next, WARM_UP).await?;
-    let sample = world.aws.sample().context("dispatch wrote no row")?;
-    let mut floor = Floor::start(binaries.floor, &world.floor_setup(&sample)?).await?;
-    for work in Work::ALL {
-        play(&world, &mut Sends::Floor(&mut floor, work), &mut next, WARM_UP).await?;
-    }
     let (mut ours, mut floors) = (Vec::new(), Work::ALL.map(|_| Vec::new()));
     let (mut requests, mut handshakes, mut log_bytes) = (Requests::new(), 0, 0);
+    let (mut resident, mut most_resident) = (Vec::new(), 0.0_f64);
     for _ in 0..rounds {
+        // Others each time: how one happens to lie in memory is worth some percent for as long as it lives.
+        let mut dispatch = Process::start(binaries.dispatch, &world.variables()).await?;
+        play(&world, &mut Sends::Dispatch(&mut dispatch), &mut next, WARM_UP).await?;
+        let sample = world.aws.sample().context("dispatch wrote no row")?;
+        let mut floor = Floor::start(binaries.floor, &world.floor_setup(&sample)?).await?;
+        for work in Work::ALL {
+            play(&world, &mut Sends::Floor(&mut floor, work), &mut next, WARM_UP).await?;
+        }
         let sends = &mut Sends::Dispatch(&mut dispatch);
         // Counted from here: what dispatch asks for after a pause is part of what it asks for, if not of its time.
         let before = (world.aws.requests(), world.receivers.journal.counts(), logged(sends));
@@ -180,9 +182,11 @@ pub(crate) async fn measure(
             play(&world, sends, &mut next, WARM_AGAIN).await?;
             all.push(play(&world, sends, &mut next, batches).await?);
         }
+        let (now, most) = resident_mb(dispatch.id().context("dispatch has ended")?)?;
+        resident.push(now);
+        most_resident = most_resident.max(most);
     }
     let [floor_posts, floor_presigned, floor_signed] = floors.map(|rounds| figures(&rounds));
-    let (resident_mb, most_resident_mb) = resident_mb(dispatch.id().context("dispatch has ended")?)?;
     #[expect(clippy::cast_precision_loss, reason = "some ten thousand")]
     let each = |count: u64| count as f64 / (rounds * (WARM_AGAIN + batches) * BATCH) as f64;
     Ok(CaseFigures {
@@ -202,8 +206,8 @@ pub(crate) async fn measure(
             .collect(),
         handshakes_per_1000: each(handshakes as u64) * 1e3,
         log_bytes_per_notification: each(log_bytes),
-        resident_mb,
-        most_resident_mb,
+        resident_mb: median(&resident),
+        most_resident_mb: most_resident,
     })
 }
 

@@ -251,9 +251,10 @@ const METHOD: &str = "
 
 A driver plays everything around the release binaries, on loopback: the Runtime API of Lambda, which hands out batches of ten, one
 after the other; DynamoDB, SQS and Secrets Manager, answered from memory over plain HTTP, every request counted; and receivers that
-demand the client certificate over TLS 1.3. In each round dispatch and all three floors send equally many notifications, in turn,
-after a warm-up: the POSTs alone, with two requests each that were signed in advance, and with two that are signed as they are sent
-([what they are for](#by-case)). What stands here are medians of the rounds, and every ratio is one of such medians.
+demand the client certificate over TLS 1.3. In each round dispatch and the floors are started anew, as how a process happens to lie in
+memory is worth some percent for as long as it lives, and send equally many notifications, in turn, after a warm-up; the floors send
+the POSTs alone, with two requests each that were signed in advance, and with two that are signed as they are sent ([what they are
+for](#by-case)). What stands here are medians of the rounds, and every ratio is one of such medians.
 
 - Processor time is what the kernel counts of the process (`/proc/<pid>/task/*/schedstat`), so the work of driver and receivers is not
   in it.

@@ -140,11 +140,8 @@ impl World {
             anyhow::bail!("the change is not notified");
         };
         let id = InteractionId::new(message.notification.partition(), &Chance::system());
-        let headers: Vec<_> = notification
-            .headers_of_attempt(id)
-            .into_iter()
-            .map(|(name, value)| (name.to_string(), value.clone()))
-            .collect();
+        let headers: Vec<_> =
+            notification.headers_of_attempt(id).map(|(name, value)| (name.to_string(), value)).collect();
         let urls = self.receivers.base_uris.iter().map(|base| {
             let (_, path) = notification.url.split_once("/bench").unwrap_or_default();
             let path = path.rsplit_once('/').map_or(path, |(folder, _)| folder);

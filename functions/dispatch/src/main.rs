@@ -36,7 +36,6 @@ const TICK: Duration = Duration::from_millis(500);
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> Result<(), Error> {
-    Output::gather();
     let runtime = Builder::new_current_thread().enable_all().on_thread_park(Output::write_out).build()?;
     let ended = runtime.block_on(start());
     Output::write_out();
@@ -113,8 +112,12 @@ async fn start() -> Result<(), Error> {
             sleep(TICK).await;
         }
     });
+    Output::gather();
     let handler = service_fn(|_: LambdaEvent<()>| async {
-        Ok::<_, Error>(dispatch.handle(Batch::of_invocation()?).await)
+        let answer = dispatch.handle(Batch::of_invocation()?).await;
+        // Before the answer, after which the process may be frozen.
+        Output::write_out();
+        Ok::<_, Error>(answer)
     });
     Runtime::new(handler).layer(AsItCame).layer(TracingLayer::new()).run().await
 }
