@@ -1,7 +1,7 @@
 //! The event of an invocation as it came, past the runtime's reader.
 //!
-//! That keeps the path of each value, for an error that no event of SQS ever has, and only lends what it reads for as long as it
-//! reads (`docs/decisions.md`, "an event is read once").
+//! The runtime's reader keeps the path of each value, for an error that no event of SQS ever has (`docs/decisions.md`, "an event is
+//! read once").
 
 use std::mem::replace;
 use std::task::{Context, Poll};
