@@ -97,11 +97,12 @@ impl<'a, V: Json> Fields<'a, V> {
     }
 
     pub(crate) fn text(&mut self, field: &str, longest: usize) -> Option<String> {
-        self.borrowed(field, longest).map(str::to_owned)
+        let value = self.value(field)?;
+        self.text_of(value, field, longest).map(str::to_owned)
     }
 
-    fn borrowed(&mut self, field: &str, longest: usize) -> Option<&'a str> {
-        let Some(text) = self.value(field)?.text() else {
+    fn text_of(&mut self, value: &'a V, field: &str, longest: usize) -> Option<&'a str> {
+        let Some(text) = value.text() else {
             self.refuse(field, "wrong_type", "Expected a string.");
             return None;
         };
@@ -125,10 +126,11 @@ impl<'a, V: Json> Fields<'a, V> {
     }
 
     fn required(&mut self, field: &str, longest: usize) -> Option<&'a str> {
-        if self.value(field).is_none() {
+        let Some(value) = self.value(field) else {
             self.refuse(field, "missing", "This field is required.");
-        }
-        self.borrowed(field, longest)
+            return None;
+        };
+        self.text_of(value, field, longest)
     }
 
     pub(crate) fn parsed<T, E: std::fmt::Display>(

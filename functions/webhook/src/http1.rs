@@ -134,8 +134,9 @@ impl<S: Stream, B: Payload, F> Exchanges<S, B, F> {
         })
         .await
     }
+}
 
-    /// Ends the connection as the other side expects it, beside.
+impl<S: Stream, B: Payload, F> Kept for Exchanges<S, B, F> {
     fn close(self) {
         if let (Some(connection), Ok(runtime)) = (self.connection, Handle::try_current()) {
             drop(self.sender);
@@ -164,9 +165,15 @@ async fn alongside<S: Stream, B: Payload, T>(
     .await
 }
 
+/// A connection that can be kept.
+pub(crate) trait Kept {
+    /// Ends it as the other side expects, beside.
+    fn close(self);
+}
+
 /// Connections that wait for their next request, by where they lead.
-pub(crate) struct Pool<S: Stream, B: Payload, F> {
-    idle: Mutex<Idle<Exchanges<S, B, F>>>,
+pub(crate) struct Pool<C> {
+    idle: Mutex<Idle<C>>,
     /// One idle for longer is not used again.
     lives: SignedDuration,
     clock: Clock,
@@ -177,13 +184,54 @@ struct Idle<C> {
     looked_at: Timestamp,
 }
 
-impl<S: Stream, B: Payload, F> Pool<S, B, F> {
+impl<C: Kept> Pool<C> {
     /// Makes an empty pool, whose connections may be idle for so long.
     pub(crate) fn new(lives: SignedDuration, clock: Clock) -> Self {
         let idle = Idle { by_place: HashMap::new(), looked_at: Timestamp::MIN };
         Self { idle: Mutex::new(idle), lives, clock }
     }
 
+    /// Keeps a connection for the next request to this place.
+    pub(crate) fn put(&self, place: &str, kept: C) {
+        let now = self.clock.now();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        match idle.by_place.get_mut(place) {
+            Some(others) => others.push((kept, now)),
+            None => {
+                idle.by_place.insert(place.to_owned(), vec![(kept, now)]);
+            }
+        }
+    }
+
+    /// Takes the connection to this place that was used last, if it is young enough by the time of day: the clock of hyper and
+    /// tokio may stand still while the environment is frozen. One that was set back tells nothing, so then none is used.
+    pub(crate) fn take(&self, place: &str) -> Option<C> {
+        let now = self.clock.now();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.is_young(idle.looked_at, now) {
+            idle.looked_at = now;
+            for kept in idle.by_place.values_mut() {
+                for (old, _) in kept.extract_if(.., |(_, since)| !self.is_young(*since, now)) {
+                    old.close();
+                }
+            }
+            idle.by_place.retain(|_, kept| !kept.is_empty());
+        }
+        let (kept, since) = idle.by_place.get_mut(place)?.pop()?;
+        if self.is_young(since, now) {
+            return Some(kept);
+        }
+        kept.close();
+        None
+    }
+
+    fn is_young(&self, since: Timestamp, now: Timestamp) -> bool {
+        let idle = now.duration_since(since);
+        !idle.is_negative() && idle <= self.lives
+    }
+}
+
+impl<S: Stream, B: Payload, F> Pool<Exchanges<S, B, F>> {
     /// Sends a request over a connection to this place that is kept, or else over a new one, until it is answered.
     ///
     /// It goes to another connection only where nothing of it was sent over one that was closed already.
@@ -213,44 +261,9 @@ impl<S: Stream, B: Payload, F> Pool<S, B, F> {
 
     /// Keeps a connection for the next request to this place, unless its last answer said that it will be closed.
     pub(crate) async fn keep(&self, place: &str, mut kept: Exchanges<S, B, F>) {
-        if !kept.is_reusable().await {
-            return;
+        if kept.is_reusable().await {
+            self.put(place, kept);
         }
-        let now = self.clock.now();
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        match idle.by_place.get_mut(place) {
-            Some(others) => others.push((kept, now)),
-            None => {
-                idle.by_place.insert(place.to_owned(), vec![(kept, now)]);
-            }
-        }
-    }
-
-    /// Takes the connection to this place that was used last, if it is young enough by the time of day: the clock of hyper and
-    /// tokio may stand still while the environment is frozen. One that was set back tells nothing, so then none is used.
-    fn take(&self, place: &str) -> Option<Exchanges<S, B, F>> {
-        let now = self.clock.now();
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.is_young(idle.looked_at, now) {
-            idle.looked_at = now;
-            for kept in idle.by_place.values_mut() {
-                for (old, _) in kept.extract_if(.., |(_, since)| !self.is_young(*since, now)) {
-                    old.close();
-                }
-            }
-            idle.by_place.retain(|_, kept| !kept.is_empty());
-        }
-        let (kept, since) = idle.by_place.get_mut(place)?.pop()?;
-        if self.is_young(since, now) {
-            return Some(kept);
-        }
-        kept.close();
-        None
-    }
-
-    fn is_young(&self, since: Timestamp, now: Timestamp) -> bool {
-        let idle = now.duration_since(since);
-        !idle.is_negative() && idle <= self.lives
     }
 }
 

@@ -57,7 +57,7 @@ impl Json for Borrowed<'_> {
     }
 
     fn member(&self, name: &str) -> Option<&Self> {
-        self.as_object()?.iter().filter(|(of, _)| *of == name).map(|(_, value)| value).last()
+        self.as_object()?.as_vec().iter().rev().find(|(of, _)| *of == name).map(|(_, value)| value)
     }
 
     fn items(&self) -> Option<&[Self]> {

@@ -1,30 +1,27 @@
-//! Writes of `DynamoDB` that are made without the SDK's clients: signed here, sent by its connector, and nothing around them.
+//! Writes of `DynamoDB` that are made without the SDK's clients: signed and written out here, and nothing around them.
 //!
 //! The SDK's own way to send takes several times the processor time of the request itself, and each notification makes two
 //! (`docs/decisions.md`, "the ledger's writes are first tried directly"). What is not done at once is left to the SDK, which
 //! tries again and tells errors apart.
 
+use std::fmt;
 use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
-use aws_smithy_types::body::SdkBody;
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
+use http::{HeaderValue, Uri};
 use sigv4::{Headers, Signer};
 use tokio::time::timeout;
 
 use super::clients::TRY_TIMEOUT;
-use super::http::{Http, TARGET};
+use super::http::Http;
 use super::update::Update;
 use crate::edge::Clock;
 
 const HEADERS: Headers<'_> =
     Headers { content_type: "application/x-amz-json-1.0", target: "DynamoDB_20120810.UpdateItem" };
-const DATE: HeaderName = HeaderName::from_static("x-amz-date");
-const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 /// Credentials that end are asked for anew this long before.
 const BEFORE_EXPIRY: Duration = Duration::from_mins(1);
 
@@ -39,11 +36,17 @@ pub struct Direct {
     clock: Clock,
 }
 
-/// What signs requests, and the headers that are the same for all that it signs.
-#[derive(Debug)]
+/// What signs requests, and what all that it signs begin with.
 struct Signed {
     signer: Signer,
-    headers: HeaderMap,
+    /// Request line and headers, the session token among them.
+    head: String,
+}
+
+impl fmt::Debug for Signed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signed").finish_non_exhaustive()
+    }
 }
 
 impl Direct {
@@ -58,6 +61,8 @@ impl Direct {
             None => format!("https://dynamodb.{region}.amazonaws.com/"),
         };
         let (uri, credentials): (Uri, _) = (uri.parse().ok()?, sdk.credentials_provider()?);
+        // What is signed is a request for `/`.
+        (uri.path() == "/").then_some(())?;
         Some(Self { http, credentials, signed: Mutex::default(), region, uri, clock })
     }
 
@@ -68,26 +73,34 @@ impl Direct {
     }
 
     async fn attempt(&self, update: &Update<'_>) -> Option<()> {
-        let request = self.request(update.to_json()).await?;
-        let answer = self.http.exchange(request).await.ok()?;
-        answer.status().is_success().then_some(())
+        let request = self.request(&update.to_json()).await?;
+        let status = self.http.send(&self.uri, HEADERS.target, &request).await.ok()?;
+        (200..300).contains(&status).then_some(())
     }
 
-    async fn request(&self, body: Vec<u8>) -> Option<Request<SdkBody>> {
+    /// Writes a request out.
+    async fn request(&self, body: &[u8]) -> Option<Vec<u8>> {
         let now = self.clock.now();
         if !self.lasts(now.into()) {
             Box::pin(self.renew()).await?;
         }
         let mut signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
-        let Signed { signer, headers } = signed.as_mut()?;
-        let added = signer.sign(&HEADERS, &body, now);
-        let mut headers = headers.clone();
-        headers.insert(DATE, HeaderValue::from_str(&added.date).ok()?);
-        headers.insert(header::AUTHORIZATION, HeaderValue::from_str(&added.authorization).ok()?);
-        let mut request = Request::new(SdkBody::from(Bytes::from(body)));
-        *request.headers_mut() = headers;
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.uri.clone();
+        let Signed { signer, head } = signed.as_mut()?;
+        let added = signer.sign(&HEADERS, body, now);
+        let length = body.len().to_string();
+        let parts = [
+            head.as_str(),
+            "x-amz-date: ",
+            &added.date,
+            "\r\nauthorization: ",
+            &added.authorization,
+            "\r\ncontent-length: ",
+            &length,
+            "\r\n\r\n",
+        ];
+        let mut request = Vec::with_capacity(parts.iter().map(|part| part.len()).sum::<usize>() + body.len());
+        parts.iter().for_each(|part| request.extend_from_slice(part.as_bytes()));
+        request.extend_from_slice(body);
         Some(request)
     }
 
@@ -103,17 +116,17 @@ impl Direct {
     async fn renew(&self) -> Option<()> {
         let fresh = self.credentials.provide_credentials().await.ok()?;
         let host = self.uri.authority()?.as_str();
-        let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(header::HOST, HeaderValue::from_str(host).ok()?);
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(HEADERS.content_type));
-        headers.insert(TARGET, HeaderValue::from_static(HEADERS.target));
+        let Headers { content_type, target } = HEADERS;
+        let mut head = format!(
+            "POST / HTTP/1.1\r\nhost: {host}\r\ncontent-type: {content_type}\r\nx-amz-target: {target}\r\n"
+        );
         if let Some(token) = fresh.session_token() {
-            let mut token = HeaderValue::from_str(token).ok()?;
-            token.set_sensitive(true);
-            headers.insert(TOKEN, token);
+            // What is no value of a header would end this one and begin another.
+            HeaderValue::from_str(token).ok()?;
+            head.extend(["x-amz-security-token: ", token, "\r\n"]);
         }
         let signer = Signer::new(fresh, &self.region, "dynamodb", host);
-        *self.signed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Signed { signer, headers });
+        *self.signed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Signed { signer, head });
         Some(())
     }
 }

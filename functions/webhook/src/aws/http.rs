@@ -12,8 +12,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderName, HeaderValue, Request, Response, Uri, header};
-use http_body_util::BodyExt as _;
+use http::{HeaderValue, Request, Response, Uri, header};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use jiff::SignedDuration;
@@ -23,8 +22,9 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tower_service::Service as _;
 
+use super::wire::{self, Wire};
 use crate::edge::Clock;
-use crate::http1::{Exchanges, Pool, Stream, settings};
+use crate::http1::{Exchanges, Kept as _, Pool, Stream, settings};
 use crate::telemetry::{Meter, Usage};
 
 /// A service that takes longer than this to connect is asked again.
@@ -34,9 +34,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const IDLE: SignedDuration = SignedDuration::from_secs(15);
 
 /// The header that names a request's operation.
-pub(super) const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+const TARGET: &str = "x-amz-target";
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Sends requests to AWS. Copies share their connections.
 #[derive(Clone, Debug)]
@@ -58,7 +58,8 @@ impl Http {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        let system = System { tcp, tls: OnceLock::new(), pool: Pool::new(IDLE, clock) };
+        let (pool, wires) = (Pool::new(IDLE, clock.clone()), Pool::new(IDLE, clock));
+        let system = System { tcp, tls: OnceLock::new(), pool, wires };
         Self { link: Link::System(Arc::new(system)), meter: None }
     }
 
@@ -78,21 +79,20 @@ impl Http {
         SharedHttpConnector::new(self.clone())
     }
 
-    /// Sends a request and reads its answer whole.
-    pub(super) async fn exchange(
-        &self,
-        request: Request<SdkBody>,
-    ) -> Result<Response<Bytes>, ConnectorError> {
-        self.count(request.headers().get(&TARGET).map(HeaderValue::as_bytes));
+    /// Sends a POST of this target that is written out already, and returns the status of its answer.
+    pub(super) async fn send(&self, to: &Uri, target: &str, request: &[u8]) -> Result<u16, BoxError> {
+        self.count(Some(target));
         match &self.link {
-            Link::System(system) => system.exchange(request).await,
-            Link::Other(connector) => Box::pin(exchange_over(connector, request)).await,
+            Link::System(system) => system.send(to, request).await,
+            Link::Other(connector) => {
+                let request = HttpRequest::try_from(wire::parse(to, request)?)?;
+                Ok(Box::pin(connector.call(request)).await?.status().as_u16())
+            }
         }
     }
 
-    fn count(&self, target: Option<&[u8]>) {
+    fn count(&self, target: Option<&str>) {
         if let Some(meter) = &self.meter {
-            let target = target.and_then(|target| str::from_utf8(target).ok());
             meter.add(Usage::of_request(target.unwrap_or_default()), 1);
         }
     }
@@ -100,7 +100,7 @@ impl Http {
 
 impl SdkConnector for Http {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        self.count(request.headers().get(TARGET.as_str()).map(str::as_bytes));
+        self.count(request.headers().get(TARGET));
         match &self.link {
             Link::Other(connector) => connector.call(request),
             Link::System(system) => {
@@ -115,16 +115,6 @@ impl SdkConnector for Http {
     }
 }
 
-async fn exchange_over(
-    connector: &SharedHttpConnector,
-    request: Request<SdkBody>,
-) -> Result<Response<Bytes>, ConnectorError> {
-    let request = HttpRequest::try_from(request).map_err(unusable)?;
-    let (head, body) = connector.call(request).await?.try_into_http1x().map_err(unusable)?.into_parts();
-    let body = body.collect().await.map_err(ConnectorError::io)?;
-    Ok(Response::from_parts(head, body.to_bytes()))
-}
-
 fn unusable(error: impl Into<BoxError>) -> ConnectorError {
     ConnectorError::user(error.into())
 }
@@ -134,11 +124,14 @@ struct System {
     tcp: HttpConnector,
     /// Made when it is first needed, as reading the certificates of the system's authorities takes its time.
     tls: OnceLock<TlsConnector>,
-    pool: Pool<Connection, SdkBody, ()>,
+    /// For what the SDK sends.
+    pool: Pool<Exchanges<Connection, SdkBody, ()>>,
+    /// For what is written out.
+    wires: Pool<Wire>,
 }
 
 /// TCP, or TLS over it.
-type Connection = Box<dyn Stream>;
+pub(super) type Connection = Box<dyn Stream>;
 
 impl std::fmt::Debug for System {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -176,6 +169,29 @@ impl System {
             exchanges.read(body, usize::MAX).await.map_err(|error| ConnectorError::io(error.into()))?;
         self.pool.keep(place, exchanges).await;
         Ok(Response::from_parts(head, body.unwrap_or_default()))
+    }
+
+    /// Sends what is written out over a connection that is kept, or else over a new one.
+    async fn send(&self, to: &Uri, request: &[u8]) -> Result<u16, BoxError> {
+        let place = to.authority().ok_or("the endpoint names no host")?.as_str();
+        let mut wire = loop {
+            match self.wires.take(place) {
+                Some(mut kept) => {
+                    if kept.is_open().await {
+                        break kept;
+                    }
+                }
+                // In a box, as most requests need no new connection.
+                None => break Wire::new(Box::pin(timeout(CONNECT_TIMEOUT, self.connect(to))).await??),
+            }
+        };
+        let answer = wire.exchange(request).await?;
+        if answer.is_last {
+            wire.close();
+        } else {
+            self.wires.put(place, wire);
+        }
+        Ok(answer.status)
     }
 
     async fn connect_in_time(&self, to: &Uri) -> Result<Exchanges<Connection, SdkBody, ()>, Unanswered> {

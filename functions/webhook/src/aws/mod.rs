@@ -14,6 +14,7 @@ mod secrets;
 mod slow_marks;
 mod undelivered;
 mod update;
+mod wire;
 
 pub use cause::cause;
 pub use clients::{CALL_TIMEOUT, dynamodb, kms, sdk_config, secrets_manager, sqs};

@@ -19,7 +19,7 @@ type Stand = TokioIo<DuplexStream>;
 
 /// A server of hyper's, in memory, and a pool of connections to it.
 struct World {
-    pool: Pool<Stand, Full<Bytes>, usize>,
+    pool: Pool<Exchanges<Stand, Full<Bytes>, usize>>,
     /// Seconds that have passed.
     passed: Arc<AtomicI64>,
     connections: AtomicUsize,

@@ -32,11 +32,14 @@ const IDLE: SignedDuration = SignedDuration::from_secs(4);
 /// How long an answer's body may take once its status is known. It should be empty, and it changes nothing.
 const BODY_BUDGET: Duration = Duration::from_secs(1);
 
+/// A connection to a receiver.
+type Kept = Exchanges<PeerStream, Full<Bytes>, Arc<Handshake>>;
+
 /// Sends notifications to receivers. Cannot be made without an identity.
 #[derive(Clone)]
 pub struct Client {
     connector: Connector,
-    pool: Arc<Pool<PeerStream, Full<Bytes>, Arc<Handshake>>>,
+    pool: Arc<Pool<Kept>>,
 }
 
 /// What an attempt showed.
@@ -114,10 +117,7 @@ impl Client {
         Ok(Exchange { answer, handshake })
     }
 
-    async fn connect(
-        &self,
-        place: &Authority,
-    ) -> Result<Exchanges<PeerStream, Full<Bytes>, Arc<Handshake>>, PostError> {
+    async fn connect(&self, place: &Authority) -> Result<Kept, PostError> {
         let (stream, handshake) = self.connector.connect(place).await?;
         let settings = settings().max_buf_size(HEADER_LIMIT).clone();
         Ok(Exchanges::over(stream, &settings, Arc::new(handshake)).await?)
