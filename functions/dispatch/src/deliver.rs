@@ -1,6 +1,7 @@
 //! One message, from its text to what the ledger says of it.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -176,8 +177,8 @@ impl Dispatch {
         record.status = outcome.status();
         let revocation = exchange.handshake.as_ref().map(|handshake| handshake.revocation);
         if let Some(handshake) = exchange.handshake {
-            record.peer = Some(handshake.peer);
-            record.tls = Some(handshake.tls.clone());
+            record.peer = Some(Arc::clone(&handshake.peer));
+            record.tls = Some(Arc::clone(&handshake.tls));
         }
         attempt_ended(message, &record, &outcome, revocation);
         self.tally.attempted(message, &outcome, (record.started, ended));

@@ -133,7 +133,7 @@ mod tests {
             outcome: Some(outcome.code()),
             status: outcome.status(),
             peer: None,
-            tls: Some("TLSv1_3 TLS13_AES_256_GCM_SHA384".to_owned()),
+            tls: Some("TLSv1_3 TLS13_AES_256_GCM_SHA384".into()),
         };
         let written = Written::default();
         let writer = written.clone();

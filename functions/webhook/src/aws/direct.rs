@@ -19,6 +19,7 @@ use super::clients::TRY_TIMEOUT;
 use super::http::Http;
 use super::update::Update;
 use crate::edge::Clock;
+use crate::telemetry::Usage;
 
 const HEADERS: Headers<'_> =
     Headers { content_type: "application/x-amz-json-1.0", target: "DynamoDB_20120810.UpdateItem" };
@@ -74,7 +75,7 @@ impl Direct {
 
     async fn attempt(&self, update: &Update<'_>) -> Option<()> {
         let request = self.request(&update.to_json()).await?;
-        let status = self.http.send(&self.uri, HEADERS.target, &request).await.ok()?;
+        let status = self.http.send(&self.uri, Usage::TableWrites, &request).await.ok()?;
         (200..300).contains(&status).then_some(())
     }
 
@@ -99,7 +100,9 @@ impl Direct {
             "\r\n\r\n",
         ];
         let mut request = Vec::with_capacity(parts.iter().map(|part| part.len()).sum::<usize>() + body.len());
-        parts.iter().for_each(|part| request.extend_from_slice(part.as_bytes()));
+        for part in parts {
+            request.extend_from_slice(part.as_bytes());
+        }
         request.extend_from_slice(body);
         Some(request)
     }

@@ -79,9 +79,9 @@ impl Http {
         SharedHttpConnector::new(self.clone())
     }
 
-    /// Sends a POST of this target that is written out already, and returns the status of its answer.
-    pub(super) async fn send(&self, to: &Uri, target: &str, request: &[u8]) -> Result<u16, BoxError> {
-        self.count(Some(target));
+    /// Sends a request that is written out already, counts it as this, and returns the status of its answer.
+    pub(super) async fn send(&self, to: &Uri, usage: Usage, request: &[u8]) -> Result<u16, BoxError> {
+        self.count(usage);
         match &self.link {
             Link::System(system) => system.send(to, request).await,
             Link::Other(connector) => {
@@ -91,16 +91,16 @@ impl Http {
         }
     }
 
-    fn count(&self, target: Option<&str>) {
+    fn count(&self, usage: Usage) {
         if let Some(meter) = &self.meter {
-            meter.add(Usage::of_request(target.unwrap_or_default()), 1);
+            meter.add(usage, 1);
         }
     }
 }
 
 impl SdkConnector for Http {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        self.count(request.headers().get(TARGET));
+        self.count(Usage::of_request(request.headers().get(TARGET).unwrap_or_default()));
         match &self.link {
             Link::Other(connector) => connector.call(request),
             Link::System(system) => {

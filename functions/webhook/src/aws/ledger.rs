@@ -9,8 +9,8 @@
 //! [`NotificationId`]: crate::notification::NotificationId
 //! [`LedgerWrites`]: crate::delivery::LedgerWrites
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +31,10 @@ use super::update::{Update, Value};
 use crate::delivery::{AttemptMessage, AttemptNumber, Failure, LEASE, Progress, Status};
 use crate::notification::InteractionId;
 
+/// What expressions call the attribute that keeps an attempt.
+const RECORD: &str = "#record";
+/// Sets what has come of an attempt.
+const END: &str = "SET #status = :status, #record = :record";
 /// Holds while the attempt is under way that a write is about.
 const UNDER_WAY: &str = "#status = :attempting AND interaction_id = :id";
 
@@ -85,9 +89,9 @@ pub struct AttemptRecord {
     /// The HTTP status, where there was an answer.
     pub status: Option<u16>,
     /// The address connected to.
-    pub peer: Option<SocketAddr>,
+    pub peer: Option<Arc<str>>,
     /// TLS version and cipher suite.
-    pub tls: Option<String>,
+    pub tls: Option<Arc<str>>,
 }
 
 impl Ledger {
@@ -171,9 +175,8 @@ impl Ledger {
         message: &AttemptMessage,
         record: &AttemptRecord,
     ) -> Result<(), LedgerError> {
-        let update = self
-            .end(message, record, Status::Delivered, "")
-            .only_if(format!("{}.interaction_id = :id", record.attribute()));
+        let update =
+            self.end(message, record, Status::Delivered, END).only_if("#record.interaction_id = :id");
         self.finish("record a delivery", update).await
     }
 
@@ -185,7 +188,7 @@ impl Ledger {
         new: Status,
     ) -> Result<(), LedgerError> {
         let update =
-            self.end(message, record, new, "").only_if(UNDER_WAY).with(":attempting", Status::Attempting);
+            self.end(message, record, new, END).only_if(UNDER_WAY).with(":attempting", Status::Attempting);
         self.finish("record a failure", update).await
     }
 
@@ -197,22 +200,28 @@ impl Ledger {
         record: &AttemptRecord,
     ) -> Result<(), LedgerError> {
         let update = self
-            .end(message, record, Status::Waiting, ", attempt = :previous")
+            .end(
+                message,
+                record,
+                Status::Waiting,
+                "SET #status = :status, #record = :record, attempt = :previous",
+            )
             .only_if(UNDER_WAY)
             .with(":attempting", Status::Attempting)
             .with(":previous", i64::from(record.attempt.get()) - 1);
         self.finish("take an attempt back", update).await
     }
 
-    /// Writes where the notification stands once an attempt is over, what came of that, and what else the clause sets.
+    /// Writes where the notification stands once an attempt is over, and what came of that, as the expression says.
     fn end<'a>(
         &'a self,
         message: &'a AttemptMessage,
         record: &'a AttemptRecord,
         new: Status,
-        clause: &str,
+        expression: &'static str,
     ) -> Update<'a> {
-        self.update(message, format!("SET #status = :status, {} = :record{clause}", record.attribute()))
+        self.update(message, expression)
+            .named(RECORD, attribute(record.attempt))
             .with(":status", new)
             .with(":record", record.to_value())
             .with(":id", record.interaction_id.to_string())
@@ -227,13 +236,8 @@ impl Ledger {
         new: Status,
     ) -> Result<(), LedgerError> {
         let update = self
-            .update(
-                message,
-                format!(
-                    "SET #status = :status, {0}.ended_at = :ended, {0}.outcome = :outcome",
-                    attribute(attempt)
-                ),
-            )
+            .update(message, "SET #status = :status, #record.ended_at = :ended, #record.outcome = :outcome")
+            .named(RECORD, attribute(attempt))
             .only_if(UNDER_WAY)
             .with(":status", new)
             .with(":attempting", Status::Attempting)
@@ -251,10 +255,10 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Cancel, LedgerError> {
         let update = self
-            .update(message, format!(
+            .update(message, with_replay(
                 "SET #status = :status, reason = :reason, client_id = :client, resource_id = :resource, \
-                 endpoint = :endpoint, event_instant = :event, expires_at = :expires{}",
-                replay_clause(message)
+                 endpoint = :endpoint, event_instant = :event, expires_at = :expires",
+                message
             ))
             .only_if(
                 "attribute_not_exists(notification) OR #status = :waiting OR (#status = :attempting AND lease_until < :now)",
@@ -297,13 +301,13 @@ impl Ledger {
         let row = resource.endpoint.row();
         let lease = record.started.saturating_add(LEASE).unwrap_or(Timestamp::MAX);
         let update = self
-            .update(message, format!(
-                "SET #status = :status, attempt = :attempt, interaction_id = :id, lease_until = :lease, {} = :record, \
+            .update(message, with_replay(
+                "SET #status = :status, attempt = :attempt, interaction_id = :id, lease_until = :lease, #record = :record, \
                  client_id = :client, endpoint = :endpoint, resource_id = :resource, api_version = :version, \
-                 event_instant = :event, accepted_at = :accepted, expires_at = :expires{}",
-                record.attribute(),
-                replay_clause(message)
+                 event_instant = :event, accepted_at = :accepted, expires_at = :expires",
+                message
             ))
+            .named(RECORD, attribute(record.attempt))
             .with(":status", new)
             .with(":attempt", i64::from(record.attempt.get()))
             .with(":id", record.interaction_id.to_string())
@@ -319,7 +323,11 @@ impl Ledger {
         with_original(update, message)
     }
 
-    fn update<'a>(&'a self, message: &'a AttemptMessage, expression: String) -> Update<'a> {
+    fn update<'a>(
+        &'a self,
+        message: &'a AttemptMessage,
+        expression: impl Into<Cow<'static, str>>,
+    ) -> Update<'a> {
         let partition = message.notification.partition().to_string().into();
         let notification = message.notification.as_str().into();
         Update::new(&self.table, [("partition", partition), ("notification", notification)], expression)
@@ -359,12 +367,15 @@ impl Ledger {
     }
 }
 
-/// What a write that may make the row adds where the notification is a replay.
-fn replay_clause(message: &AttemptMessage) -> &'static str {
-    message.replay_of.as_ref().map_or("", |_| ", replay_of = :replay_of")
+/// Adds what a write that may make the row says besides where the notification is a replay.
+fn with_replay(expression: &'static str, message: &AttemptMessage) -> Cow<'static, str> {
+    match &message.replay_of {
+        Some(_) => format!("{expression}, replay_of = :replay_of").into(),
+        None => expression.into(),
+    }
 }
 
-/// Gives [`replay_clause`] its value.
+/// Gives [`with_replay`] its value.
 fn with_original<'a>(update: Update<'a>, message: &'a AttemptMessage) -> Update<'a> {
     match &message.replay_of {
         Some(original) => update.with(":replay_of", original.as_str()),
@@ -391,15 +402,16 @@ fn progress(row: &HashMap<String, AttributeValue>) -> Option<Progress> {
     })
 }
 
-fn attribute(attempt: AttemptNumber) -> String {
-    format!("attempt_{attempt}")
+/// The attribute that keeps an attempt.
+fn attribute(attempt: AttemptNumber) -> &'static str {
+    match attempt.get() {
+        1 => "attempt_1",
+        2 => "attempt_2",
+        _ => "attempt_3",
+    }
 }
 
 impl AttemptRecord {
-    fn attribute(&self) -> String {
-        attribute(self.attempt)
-    }
-
     fn to_value(&self) -> Value<'_> {
         let mut map = Vec::with_capacity(9);
         map.extend([
@@ -412,7 +424,7 @@ impl AttemptRecord {
             ("ended_at", self.ended.map(Value::from)),
             ("outcome", self.outcome.map(Value::from)),
             ("status", self.status.map(|status| i64::from(status).into())),
-            ("peer", self.peer.map(|peer| peer.to_string().into())),
+            ("peer", self.peer.as_deref().map(Value::from)),
             ("tls", self.tls.as_deref().map(Value::from)),
         ];
         map.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));

@@ -15,7 +15,8 @@ pub(super) struct Update<'a> {
     table: &'a str,
     key: [(&'static str, Value<'a>); 2],
     expression: Cow<'static, str>,
-    condition: Option<Cow<'static, str>>,
+    condition: Option<&'static str>,
+    names: Vec<(&'static str, &'static str)>,
     values: Vec<(&'static str, Value<'a>)>,
     returns_old: bool,
 }
@@ -29,7 +30,7 @@ pub(super) enum Value<'a> {
 }
 
 /// "status" is a reserved word of DynamoDB, so every expression calls it so.
-const NAMES: [(&str, &str); 1] = [("#status", "status")];
+const STATUS: (&str, &str) = ("#status", "status");
 
 impl<'a> Update<'a> {
     /// Updates the row that has this key, as this expression says.
@@ -38,16 +39,24 @@ impl<'a> Update<'a> {
         key: [(&'static str, Value<'a>); 2],
         expression: impl Into<Cow<'static, str>>,
     ) -> Self {
-        let expression = expression.into();
-        Self { table, key, expression, condition: None, values: Vec::with_capacity(16), returns_old: false }
+        let (expression, mut names) = (expression.into(), Vec::with_capacity(2));
+        names.push(STATUS);
+        let values = Vec::with_capacity(16);
+        Self { table, key, expression, condition: None, names, values, returns_old: false }
     }
 
     /// Has it done only where this holds.
-    pub(super) fn only_if(self, condition: impl Into<Cow<'static, str>>) -> Self {
-        Self { condition: Some(condition.into()), ..self }
+    pub(super) fn only_if(self, condition: &'static str) -> Self {
+        Self { condition: Some(condition), ..self }
     }
 
-    /// Says what one of the names in its expressions stands for.
+    /// Says which attribute one of the names in its expressions is.
+    pub(super) fn named(mut self, name: &'static str, attribute: &'static str) -> Self {
+        self.names.push((name, attribute));
+        self
+    }
+
+    /// Says what one of the values in its expressions is.
     pub(super) fn with(mut self, name: &'static str, value: impl Into<Value<'a>>) -> Self {
         self.values.push((name, value.into()));
         self
@@ -69,12 +78,12 @@ impl<'a> Update<'a> {
         push_values(&mut json, &self.key);
         push(&mut json, ",\"UpdateExpression\":\"");
         push(&mut json, &self.expression);
-        if let Some(condition) = &self.condition {
+        if let Some(condition) = self.condition {
             push(&mut json, "\",\"ConditionExpression\":\"");
             push(&mut json, condition);
         }
         push(&mut json, "\",\"ExpressionAttributeNames\":");
-        push_entries(&mut json, &NAMES, |json, name| push_text(json, name));
+        push_entries(&mut json, &self.names, |json, name| push_text(json, name));
         push(&mut json, ",\"ExpressionAttributeValues\":");
         push_values(&mut json, &self.values);
         if self.returns_old {
@@ -88,7 +97,8 @@ impl<'a> Update<'a> {
     pub(super) fn to_call(&self, client: &Client) -> UpdateItemFluentBuilder {
         let call = client.update_item().table_name(self.table).update_expression(self.expression.as_ref());
         let call = self.key.iter().fold(call, |call, (name, value)| call.key(*name, value.into()));
-        let call = NAMES.iter().fold(call, |call, (name, of)| call.expression_attribute_names(*name, *of));
+        let call =
+            self.names.iter().fold(call, |call, (name, of)| call.expression_attribute_names(*name, *of));
         let with = |call: UpdateItemFluentBuilder, (name, value): &(&str, Value<'_>)| {
             call.expression_attribute_values(*name, value.into())
         };
@@ -96,7 +106,7 @@ impl<'a> Update<'a> {
         self.values
             .iter()
             .fold(call, with)
-            .set_condition_expression(self.condition.as_deref().map(str::to_owned))
+            .set_condition_expression(self.condition.map(str::to_owned))
             .set_return_values_on_condition_check_failure(returned)
     }
 }
@@ -203,6 +213,7 @@ mod tests {
             .only_if("attempt = :previous")
             .with(":previous", -1)
             .with(":record", map)
+            .named("#record", "attempt_1")
             .returning_old();
 
         let written: Json = serde_json::from_slice(&update.to_json()).unwrap();
@@ -213,7 +224,7 @@ mod tests {
                 "Key": { "partition": { "S": "a\"b\\\n" }, "notification": { "S": "ç" } },
                 "UpdateExpression": "SET #status = :status",
                 "ConditionExpression": "attempt = :previous",
-                "ExpressionAttributeNames": { "#status": "status" },
+                "ExpressionAttributeNames": { "#status": "status", "#record": "attempt_1" },
                 "ExpressionAttributeValues": {
                     ":previous": { "N": "-1" },
                     ":record": { "M": { "started_at": { "N": "7" }, "tls": { "S": "1.3" } } },

@@ -98,8 +98,8 @@ fn without_excess_digits(text: &str) -> Cow<'_, str> {
     let Some((seconds, rest)) = text.split_once('.') else { return text.into() };
     let (fraction, offset) = rest.split_at(rest.bytes().take_while(u8::is_ascii_digit).count());
     match fraction.split_at_checked(NANOSECONDS) {
-        Some((kept, _)) => format!("{seconds}.{kept}{offset}").into(),
-        None => text.into(),
+        Some((kept, excess)) if !excess.is_empty() => format!("{seconds}.{kept}{offset}").into(),
+        _ => text.into(),
     }
 }
 

@@ -51,9 +51,9 @@ const MOST_ADDRESSES: usize = 8;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Handshake {
     /// The address connected to.
-    pub peer: SocketAddr,
+    pub peer: Arc<str>,
     /// TLS version and cipher suite, for example `TLSv1_3 TLS13_AES_128_GCM_SHA256`.
-    pub tls: String,
+    pub tls: Arc<str>,
     /// Whether the receiver asked for our certificate.
     pub certificate_requested: bool,
     /// By what the receiver's chain was found not to be revoked.
@@ -142,11 +142,12 @@ impl Connector {
         let (_, connection) = stream.get_ref();
         let version = connection.protocol_version().map(|version| format!("{version:?}")).unwrap_or_default();
         let suite = connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
-        let tls = format!("{version} {}", suite.unwrap_or_default());
+        let tls = format!("{version} {}", suite.unwrap_or_default()).into();
         // A handshake that is complete has verified a certificate.
         let checked = verification.checked().ok_or_else(|| ConnectError::new(Failure::TlsHandshake))?;
         self.verifier.report(host, checked);
         let certificate_requested = asked.load(Ordering::Relaxed);
+        let peer = peer.to_string().into();
         let handshake = Handshake { peer, tls, certificate_requested, revocation: checked.mechanism };
         Ok((PeerStream(TokioIo::new(stream)), handshake))
     }
