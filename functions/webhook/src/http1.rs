@@ -25,6 +25,9 @@ use crate::edge::Clock;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
+/// Connections of one pool that wait at most: an environment has 1,024 file descriptors ("Lambda quotas", AWS Lambda Developer
+/// Guide), and a connection that cannot be made for want of one would be booked on its receiver.
+const MOST_IDLE: usize = 400;
 /// How long the other side is given to hear that a connection is not needed any more.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -181,20 +184,26 @@ pub(crate) struct Pool<C> {
 
 struct Idle<C> {
     by_place: HashMap<String, Vec<(C, Timestamp)>>,
+    /// How many there are.
+    count: usize,
     looked_at: Timestamp,
 }
 
 impl<C: Kept> Pool<C> {
     /// Makes an empty pool, whose connections may be idle for so long.
     pub(crate) fn new(lives: SignedDuration, clock: Clock) -> Self {
-        let idle = Idle { by_place: HashMap::new(), looked_at: Timestamp::MIN };
+        let idle = Idle { by_place: HashMap::new(), count: 0, looked_at: Timestamp::MIN };
         Self { idle: Mutex::new(idle), lives, clock }
     }
 
-    /// Keeps a connection for the next request to this place.
+    /// Keeps a connection for the next request to this place, unless there are [`MOST_IDLE`].
     pub(crate) fn put(&self, place: &str, kept: C) {
         let now = self.clock.now();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.count >= MOST_IDLE {
+            return kept.close();
+        }
+        idle.count += 1;
         match idle.by_place.get_mut(place) {
             Some(others) => others.push((kept, now)),
             None => {
@@ -209,15 +218,18 @@ impl<C: Kept> Pool<C> {
         let now = self.clock.now();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.is_young(idle.looked_at, now) {
-            idle.looked_at = now;
-            for kept in idle.by_place.values_mut() {
+            let Idle { by_place, count, looked_at } = &mut *idle;
+            *looked_at = now;
+            for kept in by_place.values_mut() {
                 for (old, _) in kept.extract_if(.., |(_, since)| !self.is_young(*since, now)) {
+                    *count -= 1;
                     old.close();
                 }
             }
-            idle.by_place.retain(|_, kept| !kept.is_empty());
+            by_place.retain(|_, kept| !kept.is_empty());
         }
         let (kept, since) = idle.by_place.get_mut(place)?.pop()?;
+        idle.count -= 1;
         if self.is_young(since, now) {
             return Some(kept);
         }

@@ -131,6 +131,23 @@ async fn connections_that_grew_old_are_closed_when_any_other_is_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_more_connections_wait_than_there_are_descriptors_for() {
+    let world = World::new(Ends::Never);
+    for place in 0..=MOST_IDLE {
+        let connection = world.connect().await.unwrap();
+        world.pool.put(&format!("{place}.example"), connection);
+    }
+    assert!(world.pool.take(&format!("{MOST_IDLE}.example")).is_none());
+    // One that is taken leaves its place to another, and so do those that grow old.
+    let first = world.pool.take("0.example").unwrap();
+    world.pool.put("another.example", first);
+    assert!(world.pool.take("another.example").is_some());
+    world.pass(5);
+    assert!(world.pool.take("1.example").is_none());
+    assert_eq!(world.pool.idle.lock().unwrap().count, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_body_that_is_longer_than_asked_for_is_not_read() {
     let world = World::new(Ends::Never);
     let mut exchanges = world.connect().await.unwrap();
