@@ -16,9 +16,13 @@ use crate::statistics::{median, percentile};
 use crate::usage::{Cpu, resident_mb};
 use crate::world::{BATCH, World};
 
-/// Batches that nothing is measured of: after a process has started, and before it is measured, as idle connections are closed.
+/// Batches that nothing is measured of: at least so many after a process has started, and so many before it is measured, as idle
+/// connections are closed.
 const WARM_UP: usize = 30;
 const WARM_AGAIN: usize = 3;
+/// Batches of a turn: enough that the caches are warm for nearly all of it, so few that a machine which is slower for a while is so
+/// for all that take turns.
+const TURN: usize = 40;
 
 /// What is measured together.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +43,7 @@ const FAR: Duration = Duration::from_millis(20);
 pub(crate) const MAIN: &str = "10 receivers";
 
 /// All cases.
-pub(crate) const CASES: [Case; 8] = [
+pub(crate) const CASES: [Case; 10] = [
     Case { name: "1 receiver", about: "connections are reused", receivers: 1, conduct: REUSED, batches: 400 },
     Case { name: MAIN, about: "connections are reused", receivers: 10, conduct: REUSED, batches: 400 },
     Case {
@@ -48,6 +52,20 @@ pub(crate) const CASES: [Case; 8] = [
         receivers: 58,
         conduct: REUSED,
         batches: 400,
+    },
+    Case {
+        name: "100 receivers",
+        about: "connections are reused",
+        receivers: 100,
+        conduct: REUSED,
+        batches: 400,
+    },
+    Case {
+        name: "1,000 receivers",
+        about: "connections are reused, of which dispatch keeps 400 at most",
+        receivers: 1000,
+        conduct: REUSED,
+        batches: 200,
     },
     Case {
         name: "fresh",
@@ -127,15 +145,67 @@ impl Sends<'_> {
     }
 }
 
-/// What came of one round.
+/// What came of one sender's turns in a round.
+#[derive(Debug, Default)]
 struct Round {
     cpu_us: f64,
-    per_second: f64,
-    p50_ms: f64,
-    p99_ms: f64,
+    took: Duration,
+    latencies_ms: Vec<f64>,
 }
 
-/// Measures a case in so many rounds, in each of which dispatch and all floors take their turn.
+impl Round {
+    #[expect(clippy::cast_precision_loss, reason = "some thousands")]
+    fn count(&self) -> f64 {
+        self.latencies_ms.len() as f64
+    }
+
+    fn cpu_us_each(&self) -> f64 {
+        self.cpu_us / self.count()
+    }
+
+    fn add(&mut self, turn: Self) {
+        self.cpu_us += turn.cpu_us;
+        self.took += turn.took;
+        self.latencies_ms.extend(turn.latencies_ms);
+    }
+}
+
+/// What dispatch made of the world.
+#[derive(Debug, Default)]
+struct Uses {
+    requests: Requests,
+    arrived: usize,
+    handshakes: usize,
+    log_bytes: u64,
+}
+
+impl Uses {
+    fn until_now(world: &World, dispatch: &Process) -> Self {
+        let (arrived, handshakes) = world.receivers.journal.counts();
+        Self { requests: world.aws.requests(), arrived, handshakes, log_bytes: dispatch.log_bytes() }
+    }
+
+    fn since(mut self, before: &Self) -> Self {
+        for (operation, count) in &mut self.requests {
+            *count -= before.requests.get(operation).copied().unwrap_or_default();
+        }
+        self.arrived -= before.arrived;
+        self.handshakes -= before.handshakes;
+        self.log_bytes -= before.log_bytes;
+        self
+    }
+
+    fn add(&mut self, turn: Self) {
+        for (operation, count) in turn.requests {
+            *self.requests.entry(operation).or_default() += count;
+        }
+        self.arrived += turn.arrived;
+        self.handshakes += turn.handshakes;
+        self.log_bytes += turn.log_bytes;
+    }
+}
+
+/// Measures a case in so many rounds, in each of which dispatch and all floors take their turns.
 pub(crate) async fn measure(
     case: &Case,
     pki: &TestPki,
@@ -144,51 +214,50 @@ pub(crate) async fn measure(
     shorter: usize,
 ) -> Result<CaseFigures> {
     let batches = (case.batches / shorter).max(4);
-    let most = (1 + Work::ALL.len()) * rounds * (WARM_UP + batches + WARM_AGAIN) * BATCH;
+    // Each receiver is known, and has a connection where it may keep one.
+    let warm_up = WARM_UP.max(case.receivers.div_ceil(BATCH));
+    let most = (1 + Work::ALL.len()) * rounds * (warm_up + batches + WARM_AGAIN) * BATCH;
     let world = World::start(pki, case.receivers, case.conduct, most).await?;
     let mut next = 0;
     let (mut ours, mut floors) = (Vec::new(), Work::ALL.map(|_| Vec::new()));
-    let (mut requests, mut handshakes, mut log_bytes) = (Requests::new(), 0, 0);
+    let mut uses = Uses::default();
     let (mut resident, mut most_resident) = (Vec::new(), 0.0_f64);
     for _ in 0..rounds {
         // Others each time: how one happens to lie in memory is worth some percent for as long as it lives.
         let mut dispatch = Process::start(binaries.dispatch, &world.variables()).await?;
-        play(&world, &mut Sends::Dispatch(&mut dispatch), &mut next, WARM_UP).await?;
+        play(&world, &mut Sends::Dispatch(&mut dispatch), &mut next, warm_up).await?;
         let sample = world.aws.sample().context("dispatch wrote no row")?;
         let mut floor = Floor::start(binaries.floor, &world.floor_setup(&sample)?).await?;
         for work in Work::ALL {
-            play(&world, &mut Sends::Floor(&mut floor, work), &mut next, WARM_UP).await?;
+            play(&world, &mut Sends::Floor(&mut floor, work), &mut next, warm_up).await?;
         }
-        let sends = &mut Sends::Dispatch(&mut dispatch);
-        // Counted from here: what dispatch asks for after a pause is part of what it asks for, if not of its time.
-        let before = (world.aws.requests(), world.receivers.journal.counts(), logged(sends));
-        play(&world, sends, &mut next, WARM_AGAIN).await?;
-        ours.push(play(&world, sends, &mut next, batches).await?);
-        let (arrived, shaken) = world.receivers.journal.counts();
-        let expected = (WARM_AGAIN + batches) * BATCH;
-        ensure!(
-            arrived - before.1.0 == expected,
-            "{} of {expected} notifications arrived",
-            arrived - before.1.0
-        );
-        handshakes += shaken - before.1.1;
-        log_bytes += logged(sends) - before.2;
-        for (operation, count) in world.aws.requests() {
-            let count = count - before.0.get(&operation).copied().unwrap_or_default();
-            *requests.entry(operation).or_default() += count;
+        let (mut our_round, mut floor_rounds) = (Round::default(), Work::ALL.map(|_| Round::default()));
+        // A machine that is slower for a while is so for all of them.
+        for first in (0..batches).step_by(TURN) {
+            let (turn, warm) = (TURN.min(batches - first), if first == 0 { WARM_AGAIN } else { 0 });
+            // Counted from here: what dispatch asks for after a pause is part of what it asks for, if not of its time.
+            let before = Uses::until_now(&world, &dispatch);
+            let sends = &mut Sends::Dispatch(&mut dispatch);
+            play(&world, sends, &mut next, warm).await?;
+            our_round.add(play(&world, sends, &mut next, turn).await?);
+            uses.add(Uses::until_now(&world, &dispatch).since(&before));
+            for (work, round) in Work::ALL.into_iter().zip(&mut floor_rounds) {
+                let sends = &mut Sends::Floor(&mut floor, work);
+                play(&world, sends, &mut next, warm).await?;
+                round.add(play(&world, sends, &mut next, turn).await?);
+            }
         }
-        for (work, all) in Work::ALL.into_iter().zip(&mut floors) {
-            let sends = &mut Sends::Floor(&mut floor, work);
-            play(&world, sends, &mut next, WARM_AGAIN).await?;
-            all.push(play(&world, sends, &mut next, batches).await?);
-        }
+        ours.push(our_round);
+        floors.iter_mut().zip(floor_rounds).for_each(|(all, round)| all.push(round));
         let (now, most) = resident_mb(dispatch.id().context("dispatch has ended")?)?;
         resident.push(now);
         most_resident = most_resident.max(most);
     }
+    let expected = rounds * (WARM_AGAIN + batches) * BATCH;
+    ensure!(uses.arrived == expected, "{} of {expected} notifications arrived", uses.arrived);
     let [floor_posts, floor_presigned, floor_signed] = floors.map(|rounds| figures(&rounds));
     #[expect(clippy::cast_precision_loss, reason = "some ten thousand")]
-    let each = |count: u64| count as f64 / (rounds * (WARM_AGAIN + batches) * BATCH) as f64;
+    let each = |count: u64| count as f64 / expected as f64;
     Ok(CaseFigures {
         name: case.name.to_owned(),
         about: case.about.to_owned(),
@@ -199,23 +268,17 @@ pub(crate) async fn measure(
         floor_posts,
         floor_presigned,
         floor_signed,
-        requests_per_notification: requests
+        requests_per_notification: uses
+            .requests
             .into_iter()
             .filter(|(_, count)| *count > 0)
             .map(|(operation, count)| (operation, each(count)))
             .collect(),
-        handshakes_per_1000: each(handshakes as u64) * 1e3,
-        log_bytes_per_notification: each(log_bytes),
+        handshakes_per_1000: each(uses.handshakes as u64) * 1e3,
+        log_bytes_per_notification: each(uses.log_bytes),
         resident_mb: median(&resident),
         most_resident_mb: most_resident,
     })
-}
-
-fn logged(sends: &Sends<'_>) -> u64 {
-    match sends {
-        Sends::Dispatch(process) => process.log_bytes(),
-        Sends::Floor(..) => 0,
-    }
 }
 
 async fn play(world: &World, sends: &mut Sends<'_>, next: &mut usize, batches: usize) -> Result<Round> {
@@ -233,25 +296,18 @@ async fn play(world: &World, sends: &mut Sends<'_>, next: &mut usize, batches: u
         latencies.len(),
         *next - first
     );
-    #[expect(clippy::cast_precision_loss, reason = "some thousands")]
-    let count = (*next - first) as f64;
-    Ok(Round {
-        cpu_us: cpu / count,
-        per_second: count / took.as_secs_f64(),
-        p50_ms: median(&latencies),
-        p99_ms: percentile(&latencies, 99),
-    })
+    Ok(Round { cpu_us: cpu, took, latencies_ms: latencies })
 }
 
 fn figures(rounds: &[Round]) -> Figures {
     let of = |value: fn(&Round) -> f64| median(&rounds.iter().map(value).collect::<Vec<_>>());
-    let cpu_us = of(|round| round.cpu_us);
+    let cpu_us = of(Round::cpu_us_each);
     Figures {
         cpu_us,
-        per_second: of(|round| round.per_second),
+        per_second: of(|round| round.count() / round.took.as_secs_f64()),
         per_core_second: 1e6 / cpu_us,
-        p50_ms: of(|round| round.p50_ms),
-        p99_ms: of(|round| round.p99_ms),
-        least_cpu_us: rounds.iter().map(|round| round.cpu_us).fold(f64::INFINITY, f64::min),
+        p50_ms: of(|round| median(&round.latencies_ms)),
+        p99_ms: of(|round| percentile(&round.latencies_ms, 99)),
+        least_cpu_us: rounds.iter().map(Round::cpu_us_each).fold(f64::INFINITY, f64::min),
     }
 }

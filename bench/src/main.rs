@@ -21,7 +21,7 @@ struct Args {
     #[arg(long, default_value = "target/release/floor")]
     floor: PathBuf,
     /// Alternating rounds of each case
-    #[arg(long, default_value_t = 7)]
+    #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// A minute instead of several: few short rounds, judged without figures of time
     #[arg(long)]

@@ -228,7 +228,9 @@ The budget is held against the floor that signs. AWS takes a signature for five 
 each row differs: nobody can send what was signed in advance, so that no sender gets down to the pre-signed floor. The ratio to it
 stands beside the other, because it counts what signing costs, which dispatch and the floor that signs pay alike.
 
-Processor time is that of the sending process alone. The cases:
+Processor time is that of the sending process alone. A load grows by environments, each of which works as one does here; what changes
+within one is to how many receivers it has connections, which grow from ten a hundredfold. What changes around them is in
+[capacity.md](capacity.md#how-a-stack-grows). The cases:
 ";
 
 const SPEED: &str = "
@@ -252,9 +254,10 @@ const METHOD: &str = "
 A driver plays everything around the release binaries, on loopback: the Runtime API of Lambda, which hands out batches of ten, one
 after the other; DynamoDB, SQS and Secrets Manager, answered from memory over plain HTTP, every request counted; and receivers that
 demand the client certificate over TLS 1.3. In each round dispatch and the floors are started anew, as how a process happens to lie in
-memory is worth some percent for as long as it lives, and send equally many notifications, in turn, after a warm-up; the floors send
-the POSTs alone, with two requests each that were signed in advance, and with two that are signed as they are sent ([what they are
-for](#by-case)). What stands here are medians of the rounds, and every ratio is one of such medians.
+memory is worth some percent for as long as it lives, and send equally many notifications after a warm-up: in turns of forty batches, so
+that a machine which is slower for a while is so for all of them. The floors send the POSTs alone, with two requests each that were
+signed in advance, and with two that are signed as they are sent ([what they are for](#by-case)). What stands here are medians of the
+rounds, and every ratio is one of such medians.
 
 - Processor time is what the kernel counts of the process (`/proc/<pid>/task/*/schedstat`), so the work of driver and receivers is not
   in it.
