@@ -55,7 +55,7 @@ impl Dispatch {
         let until = Instant::now() + PREPARE;
         let prepared = timeout_at(until, pin!(self.prepare(&message))).await.map_err(|_| Fault::Slow)?;
         let (place, found, client) = prepared?;
-        match (plan(&message.change, found.as_ref().map(|found| &found.receiver), &self.servers), found) {
+        match (plan(&message.change, found.as_ref().map(|found| &*found.receiver), &self.servers), found) {
             // Before the attempt begins: an identity that cannot be used must not consume it.
             (Plan::Notify(notification), Some(found)) => {
                 let client = client?;

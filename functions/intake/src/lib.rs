@@ -5,6 +5,7 @@ mod verdict;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -108,7 +109,7 @@ impl Intake {
     async fn receivers_of(
         &self,
         changes: impl Iterator<Item = &StateChange>,
-    ) -> BTreeMap<ClientId, Option<Receiver>> {
+    ) -> BTreeMap<ClientId, Option<Arc<Receiver>>> {
         // In the order of their names, so that the same request makes the same calls in the same order.
         let clients: BTreeSet<_> = changes.map(|change| &change.client_id).collect();
         let found = join_all(clients.into_iter().map(async |client_id| {
@@ -125,7 +126,7 @@ impl Intake {
         &self,
         change: StateChange,
         pointer: &str,
-        receivers: &BTreeMap<ClientId, Option<Receiver>>,
+        receivers: &BTreeMap<ClientId, Option<Arc<Receiver>>>,
         messages: &mut Vec<AttemptMessage>,
         now: Timestamp,
     ) -> Verdict {
@@ -135,7 +136,7 @@ impl Intake {
             return Verdict::Invalid(vec![FieldError { pointer, code: "unknown_brand", detail }]);
         }
         let Some(receiver) = receivers.get(&change.client_id) else { return Verdict::Unavailable };
-        match plan(&change, receiver.as_ref(), &self.servers) {
+        match plan(&change, receiver.as_deref(), &self.servers) {
             Plan::NotNotifiable(rule) => Verdict::NotNotifiable(rule),
             Plan::NoReceiver => Verdict::NoReceiver,
             // Accepted all the same: dispatch keeps it, without spending an attempt, until our configuration is mended.

@@ -54,7 +54,7 @@ fn receivers(place: &Place, clock: Clock) -> Receivers {
 }
 
 async fn found(receivers: &Receivers, client_id: &ClientId) -> Receiver {
-    receivers.find(client_id).await.unwrap().unwrap()
+    Receiver::clone(&*receivers.find(client_id).await.unwrap().unwrap())
 }
 
 async fn a_registration_is_put_where_there_is_none_and_in_the_place_of_its_own_predecessor_alone(

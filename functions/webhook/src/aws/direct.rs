@@ -42,6 +42,8 @@ struct Signed {
     signer: Signer,
     /// Request line and headers, the session token among them.
     head: String,
+    /// What is signed is written here first, so that no memory is asked for.
+    body: Vec<u8>,
 }
 
 impl fmt::Debug for Signed {
@@ -74,22 +76,23 @@ impl Direct {
     }
 
     async fn attempt(&self, update: &Update<'_>) -> Option<()> {
-        let request = self.request(&update.to_json()).await?;
-        let status = self.http.send(&self.uri, Usage::TableWrites, &request).await.ok()?;
+        if !self.lasts(self.clock.now().into()) {
+            Box::pin(self.renew()).await?;
+        }
+        let write = |request: &mut Vec<u8>| self.write(update, request);
+        let status = self.http.send(&self.uri, Usage::TableWrites, write).await.ok()?;
         (200..300).contains(&status).then_some(())
     }
 
-    /// Writes a request out.
-    async fn request(&self, body: &[u8]) -> Option<Vec<u8>> {
-        let now = self.clock.now();
-        if !self.lasts(now.into()) {
-            Box::pin(self.renew()).await?;
-        }
+    /// Writes a request out. Without credentials it is empty, which nothing answers.
+    fn write(&self, update: &Update<'_>, request: &mut Vec<u8>) {
         let mut signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
-        let Signed { signer, head } = signed.as_mut()?;
-        let added = signer.sign(&HEADERS, body, now);
+        let Some(Signed { signer, head, body }) = signed.as_mut() else { return };
+        body.clear();
+        update.write_json(body);
+        let added = signer.sign(&HEADERS, body, self.clock.now());
         let length = body.len().to_string();
-        let parts = [
+        for part in [
             head.as_str(),
             "x-amz-date: ",
             &added.date,
@@ -98,13 +101,10 @@ impl Direct {
             "\r\ncontent-length: ",
             &length,
             "\r\n\r\n",
-        ];
-        let mut request = Vec::with_capacity(parts.iter().map(|part| part.len()).sum::<usize>() + body.len());
-        for part in parts {
+        ] {
             request.extend_from_slice(part.as_bytes());
         }
         request.extend_from_slice(body);
-        Some(request)
     }
 
     /// Says whether there are credentials, and ones that last.
@@ -129,7 +129,8 @@ impl Direct {
             head.extend(["x-amz-security-token: ", token, "\r\n"]);
         }
         let signer = Signer::new(fresh, &self.region, "dynamodb", host);
-        *self.signed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Signed { signer, head });
+        *self.signed.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Signed { signer, head, body: Vec::new() });
         Some(())
     }
 }

@@ -79,13 +79,20 @@ impl Http {
         SharedHttpConnector::new(self.clone())
     }
 
-    /// Sends a request that is written out already, counts it as this, and returns the status of its answer.
-    pub(super) async fn send(&self, to: &Uri, usage: Usage, request: &[u8]) -> Result<u16, BoxError> {
+    /// Sends the request that `write` writes out, counts it as this, and returns the status of its answer.
+    pub(super) async fn send(
+        &self,
+        to: &Uri,
+        usage: Usage,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<u16, BoxError> {
         self.count(usage);
         match &self.link {
-            Link::System(system) => system.send(to, request).await,
+            Link::System(system) => system.send(to, write).await,
             Link::Other(connector) => {
-                let request = HttpRequest::try_from(wire::parse(to, request)?)?;
+                let mut request = Vec::new();
+                write(&mut request);
+                let request = HttpRequest::try_from(wire::parse(to, &request)?)?;
                 Ok(Box::pin(connector.call(request)).await?.status().as_u16())
             }
         }
@@ -172,7 +179,7 @@ impl System {
     }
 
     /// Sends what is written out over a connection that is kept, or else over a new one.
-    async fn send(&self, to: &Uri, request: &[u8]) -> Result<u16, BoxError> {
+    async fn send(&self, to: &Uri, write: impl FnOnce(&mut Vec<u8>)) -> Result<u16, BoxError> {
         let place = to.authority().ok_or("the endpoint names no host")?.as_str();
         let mut wire = loop {
             match self.wires.take(place) {
@@ -185,7 +192,7 @@ impl System {
                 None => break Wire::new(Box::pin(timeout(CONNECT_TIMEOUT, self.connect(to))).await??),
             }
         };
-        let answer = wire.exchange(request).await?;
+        let answer = wire.exchange(write).await?;
         if answer.is_last {
             wire.close();
         } else {

@@ -224,7 +224,7 @@ impl Ledger {
             .named(RECORD, attribute(record.attempt))
             .with(":status", new)
             .with(":record", record.to_value())
-            .with(":id", record.interaction_id.to_string())
+            .with(":id", record.interaction_id.as_str())
     }
 
     /// Records that an attempt was interrupted, and leaves what its process wrote of it.
@@ -243,7 +243,7 @@ impl Ledger {
             .with(":attempting", Status::Attempting)
             .with(":ended", ended)
             .with(":outcome", Failure::Interrupted.code())
-            .with(":id", interaction_id.to_string());
+            .with(":id", interaction_id.as_str());
         self.finish("record an interruption", update).await
     }
 
@@ -310,7 +310,7 @@ impl Ledger {
             .named(RECORD, attribute(record.attempt))
             .with(":status", new)
             .with(":attempt", i64::from(record.attempt.get()))
-            .with(":id", record.interaction_id.to_string())
+            .with(":id", record.interaction_id.as_str())
             .with(":lease", lease)
             .with(":record", record.to_value())
             .with(":client", message.change.client_id.as_str())
@@ -415,7 +415,7 @@ impl AttemptRecord {
     fn to_value(&self) -> Value<'_> {
         let mut map = Vec::with_capacity(9);
         map.extend([
-            ("interaction_id", self.interaction_id.to_string().into()),
+            ("interaction_id", self.interaction_id.as_str().into()),
             ("started_at", self.started.into()),
             ("deadline_ms", i64::try_from(self.within.as_millis()).unwrap_or(i64::MAX).into()),
             ("base_uri", self.base_uri.as_str().into()),

@@ -28,7 +28,7 @@ const DOCUMENT: &str = "registration";
 const REVISION: &str = "revision";
 
 /// A copy of one receiver. Locked while it is read, so that a batch for one receiver reads it once.
-type Slot = Arc<Mutex<Option<(Receiver, Timestamp)>>>;
+type Slot = Arc<Mutex<Option<(Arc<Receiver>, Timestamp)>>>;
 
 /// Reads and writes registrations.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub struct Receivers {
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The receiver.
-    pub receiver: Receiver,
+    pub receiver: Arc<Receiver>,
     /// Whether its row was read just now; else it is a copy.
     pub is_fresh: bool,
 }
@@ -60,7 +60,7 @@ impl Receivers {
 
     /// Finds a client's receiver, from a copy if it is young enough. Absence is never remembered, so a registration counts
     /// at once.
-    pub async fn find(&self, client_id: &ClientId) -> Result<Option<Receiver>, ReceiversError> {
+    pub async fn find(&self, client_id: &ClientId) -> Result<Option<Arc<Receiver>>, ReceiversError> {
         Ok(self.look_up(client_id, RECEIVER_COPY_LIVES).await?.map(|found| found.receiver))
     }
 
@@ -89,13 +89,13 @@ impl Receivers {
         if let Some((receiver, read_at)) = copy.as_ref() {
             let age = asked_at.duration_since(*read_at);
             if !age.is_negative() && age < copy_lives {
-                return Ok(Some(Found { receiver: receiver.clone(), is_fresh: false }));
+                return Ok(Some(Found { receiver: Arc::clone(receiver), is_fresh: false }));
             }
         }
         let row = Box::pin(self.row(client_id)).await?;
         self.know(client_id, row.as_ref().and_then(read_mark));
         let registration = row.map(|row| self.parse(&row)).transpose()?;
-        let receiver = registration.and_then(|registration| registration.receiver(self.policy));
+        let receiver = registration.and_then(|registration| registration.receiver(self.policy)).map(Arc::new);
         *copy = receiver.clone().map(|receiver| (receiver, asked_at));
         if receiver.is_none() {
             self.forget_copy(client_id);

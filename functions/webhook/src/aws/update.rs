@@ -69,28 +69,25 @@ impl<'a> Update<'a> {
 
     /// Writes it as the service reads it. By hand, as each notification takes two: names and the expressions made of them need no
     /// escapes, only texts may.
-    pub(super) fn to_json(&self) -> Vec<u8> {
-        // A row of the ledger takes some 1,200 bytes.
-        let mut json = Vec::with_capacity(2048);
-        push(&mut json, "{\"TableName\":\"");
-        push(&mut json, self.table);
-        push(&mut json, "\",\"Key\":");
-        push_values(&mut json, &self.key);
-        push(&mut json, ",\"UpdateExpression\":\"");
-        push(&mut json, &self.expression);
+    pub(super) fn write_json(&self, json: &mut Vec<u8>) {
+        push(json, "{\"TableName\":\"");
+        push(json, self.table);
+        push(json, "\",\"Key\":");
+        push_values(json, &self.key);
+        push(json, ",\"UpdateExpression\":\"");
+        push(json, &self.expression);
         if let Some(condition) = self.condition {
-            push(&mut json, "\",\"ConditionExpression\":\"");
-            push(&mut json, condition);
+            push(json, "\",\"ConditionExpression\":\"");
+            push(json, condition);
         }
-        push(&mut json, "\",\"ExpressionAttributeNames\":");
-        push_entries(&mut json, &self.names, |json, name| push_text(json, name));
-        push(&mut json, ",\"ExpressionAttributeValues\":");
-        push_values(&mut json, &self.values);
+        push(json, "\",\"ExpressionAttributeNames\":");
+        push_entries(json, &self.names, |json, name| push_text(json, name));
+        push(json, ",\"ExpressionAttributeValues\":");
+        push_values(json, &self.values);
         if self.returns_old {
-            push(&mut json, ",\"ReturnValuesOnConditionCheckFailure\":\"ALL_OLD\"");
+            push(json, ",\"ReturnValuesOnConditionCheckFailure\":\"ALL_OLD\"");
         }
-        push(&mut json, "}");
-        json
+        push(json, "}");
     }
 
     /// Makes it a call of the SDK.
@@ -205,6 +202,12 @@ mod tests {
 
     use super::*;
 
+    fn json_of(update: &Update<'_>) -> Vec<u8> {
+        let mut json = Vec::new();
+        update.write_json(&mut json);
+        json
+    }
+
     #[test]
     fn an_update_is_written_as_the_service_reads_it() {
         let map = Value::Map(vec![("started_at", 7.into()), ("tls", "1.3".into())]);
@@ -216,7 +219,7 @@ mod tests {
             .named("#record", "attempt_1")
             .returning_old();
 
-        let written: Json = serde_json::from_slice(&update.to_json()).unwrap();
+        let written: Json = serde_json::from_slice(&json_of(&update)).unwrap();
         assert_eq!(
             written,
             json!({
@@ -239,7 +242,7 @@ mod tests {
         let update =
             Update::new("ledger", [("partition", "a".into()), ("notification", "b".into())], "SET a = :a");
 
-        let written: Json = serde_json::from_slice(&update.to_json()).unwrap();
+        let written: Json = serde_json::from_slice(&json_of(&update)).unwrap();
         assert_eq!(written.get("ConditionExpression"), None);
         assert_eq!(written.get("ReturnValuesOnConditionCheckFailure"), None);
         assert_eq!(written["ExpressionAttributeValues"], json!({}));

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use thiserror::Error;
+use uuid::fmt::Hyphenated;
 use uuid::{Builder, Uuid};
 
 use super::change::{Resource, StateChange};
@@ -110,33 +111,52 @@ pub struct ParseNotificationIdError;
 ///
 /// 60 of its bits are the [`Partition`], so that an id that comes back in a ticket leads to its row; the other 62 are
 /// random. It is no idempotency key: a retry has another (webhook OAS 1.3.0, E3).
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct InteractionId(Uuid);
+///
+/// Kept as it is written, as each attempt writes it several times.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub struct InteractionId([u8; Hyphenated::LENGTH]);
 
 impl InteractionId {
     /// The name of no attempt (the nil UUID).
-    pub(crate) const NONE: Self = Self(Uuid::nil());
+    pub(crate) const NONE: Self = Self(*b"00000000-0000-0000-0000-000000000000");
 
     /// Names a new attempt at a notification of this partition.
     pub fn new(partition: Partition, chance: &Chance) -> Self {
         // RFC 9562, section 5.4: 48 bits, version, 12 bits, variant, 62 bits.
         let high = (partition.0 >> 12) << 16 | (partition.0 & 0xfff);
-        Self(
-            Builder::from_random_bytes((u128::from(high) << 64 | u128::from(chance.bits())).to_be_bytes())
-                .into_uuid(),
-        )
+        let bits = u128::from(high) << 64 | u128::from(chance.bits());
+        Builder::from_random_bytes(bits.to_be_bytes()).into_uuid().into()
+    }
+
+    /// Returns the text that is sent.
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).expect("a UUID is ASCII")
     }
 
     /// Returns the partition of the row that the attempt is in.
     pub fn partition(self) -> Partition {
-        let (high, _) = self.0.as_u64_pair();
+        let (high, _) = Uuid::try_parse_ascii(&self.0).expect("it was written of one").as_u64_pair();
         Partition(high >> 16 << 12 | (high & 0xfff))
     }
 }
 
 impl fmt::Display for InteractionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.hyphenated().fmt(f)
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for InteractionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<Uuid> for InteractionId {
+    fn from(uuid: Uuid) -> Self {
+        let mut text = [0; Hyphenated::LENGTH];
+        uuid.hyphenated().encode_lower(&mut text);
+        Self(text)
     }
 }
 
@@ -144,7 +164,7 @@ impl FromStr for InteractionId {
     type Err = uuid::Error;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
+        text.parse::<Uuid>().map(Self::from)
     }
 }
 

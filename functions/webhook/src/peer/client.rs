@@ -55,7 +55,7 @@ impl Exchange {
     /// Decides what came of an attempt at a receiver with these settings.
     pub fn outcome(&self, sent: InteractionId, settings: &Settings) -> Outcome {
         let mut outcome = match &self.answer {
-            Ok(answer) => Outcome::of(answer, &sent.to_string(), settings),
+            Ok(answer) => Outcome::of(answer, sent.as_str(), settings),
             Err(failure) => Outcome::Failed(*failure),
         };
         let without_mtls = self.handshake.as_ref().is_some_and(|handshake| !handshake.certificate_requested);
