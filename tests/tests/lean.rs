@@ -157,8 +157,8 @@ async fn two_copies_at_one_moment_are_two_requests_of_which_the_ledger_keeps_the
     assert_eq!(kept(&bench.dispatch, &copies).await, NOTHING);
     assert_eq!(bench.requests("p-1").0, 2);
     assert_eq!(bench.row(&message).text("status"), "delivered");
-    // Where both are written before, one of them waits.
-    let full = Bench::new(LedgerWrites::Full, "202").await;
+    // Where both are written before, one of them waits for as long as the other is under way.
+    let full = Bench::new(LedgerWrites::Full, "delay:1s:202").await;
     assert_eq!(kept(&full.dispatch, &copies).await.len(), 1);
     assert_eq!(full.requests("p-1").0, 1);
 }
