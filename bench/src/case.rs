@@ -62,7 +62,7 @@ pub(crate) const CASES: [Case; 10] = [
     },
     Case {
         name: "1,000 receivers",
-        about: "connections are reused, of which dispatch keeps 400 at most",
+        about: "connections are reused, of which dispatch keeps 900 at most",
         receivers: 1000,
         conduct: REUSED,
         batches: 200,

@@ -7,7 +7,8 @@
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -25,9 +26,6 @@ use crate::edge::Clock;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Connections of one pool that wait at most: an environment has 1,024 file descriptors ("Lambda quotas", AWS Lambda Developer
-/// Guide), and a connection that cannot be made for want of one would be booked on its receiver.
-const MOST_IDLE: usize = 400;
 /// How long the other side is given to hear that a connection is not needed any more.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -174,9 +172,29 @@ pub(crate) trait Kept {
     fn close(self);
 }
 
+/// How many more connections may wait for their next request. Copies share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Room(Arc<AtomicUsize>);
+
+impl Room {
+    /// Makes room for so many.
+    pub(crate) fn of(connections: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(connections)))
+    }
+
+    fn take(&self) -> bool {
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+    }
+
+    fn give_back(&self, connections: usize) {
+        self.0.fetch_add(connections, Ordering::Relaxed);
+    }
+}
+
 /// Connections that wait for their next request, by where they lead.
 pub(crate) struct Pool<C> {
     idle: Mutex<Idle<C>>,
+    room: Room,
     /// One idle for longer is not used again.
     lives: SignedDuration,
     clock: Clock,
@@ -184,26 +202,23 @@ pub(crate) struct Pool<C> {
 
 struct Idle<C> {
     by_place: HashMap<String, Vec<(C, Timestamp)>>,
-    /// How many there are.
-    count: usize,
     looked_at: Timestamp,
 }
 
 impl<C: Kept> Pool<C> {
-    /// Makes an empty pool, whose connections may be idle for so long.
-    pub(crate) fn new(lives: SignedDuration, clock: Clock) -> Self {
-        let idle = Idle { by_place: HashMap::new(), count: 0, looked_at: Timestamp::MIN };
-        Self { idle: Mutex::new(idle), lives, clock }
+    /// Makes an empty pool, whose connections may be idle for so long, as many as there is room for.
+    pub(crate) fn new(lives: SignedDuration, clock: Clock, room: Room) -> Self {
+        let idle = Idle { by_place: HashMap::new(), looked_at: Timestamp::MIN };
+        Self { idle: Mutex::new(idle), room, lives, clock }
     }
 
-    /// Keeps a connection for the next request to this place, unless there are [`MOST_IDLE`].
+    /// Keeps a connection for the next request to this place, while there is room.
     pub(crate) fn put(&self, place: &str, kept: C) {
         let now = self.clock.now();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.count >= MOST_IDLE {
+        if !self.room.take() {
             return kept.close();
         }
-        idle.count += 1;
         match idle.by_place.get_mut(place) {
             Some(others) => others.push((kept, now)),
             None => {
@@ -218,18 +233,17 @@ impl<C: Kept> Pool<C> {
         let now = self.clock.now();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.is_young(idle.looked_at, now) {
-            let Idle { by_place, count, looked_at } = &mut *idle;
-            *looked_at = now;
-            for kept in by_place.values_mut() {
+            idle.looked_at = now;
+            for kept in idle.by_place.values_mut() {
                 for (old, _) in kept.extract_if(.., |(_, since)| !self.is_young(*since, now)) {
-                    *count -= 1;
+                    self.room.give_back(1);
                     old.close();
                 }
             }
-            by_place.retain(|_, kept| !kept.is_empty());
+            idle.by_place.retain(|_, kept| !kept.is_empty());
         }
         let (kept, since) = idle.by_place.get_mut(place)?.pop()?;
-        idle.count -= 1;
+        self.room.give_back(1);
         if self.is_young(since, now) {
             return Some(kept);
         }
@@ -240,6 +254,14 @@ impl<C: Kept> Pool<C> {
     fn is_young(&self, since: Timestamp, now: Timestamp) -> bool {
         let idle = now.duration_since(since);
         !idle.is_negative() && idle <= self.lives
+    }
+}
+
+/// An identity that is changed leaves its connections.
+impl<C> Drop for Pool<C> {
+    fn drop(&mut self) {
+        let idle = self.idle.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.room.give_back(idle.by_place.values().map(Vec::len).sum());
     }
 }
 

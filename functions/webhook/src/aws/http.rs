@@ -24,7 +24,7 @@ use tower_service::Service as _;
 
 use super::wire::{self, Wire};
 use crate::edge::Clock;
-use crate::http1::{Exchanges, Kept as _, Pool, Stream, settings};
+use crate::http1::{Exchanges, Kept as _, Pool, Room, Stream, settings};
 use crate::telemetry::{Meter, Usage};
 
 /// A service that takes longer than this to connect is asked again.
@@ -32,6 +32,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// A connection idle for longer is not used again. Assumed: AWS does not say after how long its services close theirs, and one that
 /// is closed while the environment is frozen would cost a try.
 const IDLE: SignedDuration = SignedDuration::from_secs(15);
+
+/// Connections that wait at most: a few for each message of a batch. What is left of the 1,024 file descriptors is for receivers.
+const MOST_IDLE: usize = 50;
 
 /// The header that names a request's operation.
 const TARGET: &str = "x-amz-target";
@@ -58,7 +61,8 @@ impl Http {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        let (pool, wires) = (Pool::new(IDLE, clock.clone()), Pool::new(IDLE, clock));
+        let room = Room::of(MOST_IDLE);
+        let (pool, wires) = (Pool::new(IDLE, clock.clone(), room.clone()), Pool::new(IDLE, clock, room));
         let system = System { tcp, tls: OnceLock::new(), pool, wires };
         Self { link: Link::System(Arc::new(system)), meter: None }
     }

@@ -1,6 +1,5 @@
 use std::convert::Infallible;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicI64;
 
 use http::header::{CONNECTION, HeaderValue};
 use http_body_util::Full;
@@ -13,6 +12,7 @@ use tokio::task::yield_now;
 use super::*;
 
 const LIVES: SignedDuration = SignedDuration::from_secs(4);
+const ROOM: usize = 3;
 const PLACE: &str = "receiver.example";
 
 type Stand = TokioIo<DuplexStream>;
@@ -43,7 +43,7 @@ impl World {
         let clock = Clock::from_fn(move || {
             Timestamp::from_second(1_795_000_000 + hand.load(Ordering::Relaxed)).expect("an instant")
         });
-        Self { pool: Pool::new(LIVES, clock), passed, connections: AtomicUsize::new(0), ends }
+        Self { pool: Pool::new(LIVES, clock, Room::of(ROOM)), passed, connections: AtomicUsize::new(0), ends }
     }
 
     fn pass(&self, seconds: i64) {
@@ -131,20 +131,30 @@ async fn connections_that_grew_old_are_closed_when_any_other_is_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_connections_wait_than_there_are_descriptors_for() {
+async fn no_more_connections_wait_than_there_is_room_for() {
     let world = World::new(Ends::Never);
-    for place in 0..=MOST_IDLE {
-        let connection = world.connect().await.unwrap();
-        world.pool.put(&format!("{place}.example"), connection);
+    let left = || world.pool.room.0.load(Ordering::Relaxed);
+    for place in ["a", "a", "b", "c"] {
+        world.pool.put(place, world.connect().await.unwrap());
     }
-    assert!(world.pool.take(&format!("{MOST_IDLE}.example")).is_none());
-    // One that is taken leaves its place to another, and so do those that grow old.
-    let first = world.pool.take("0.example").unwrap();
-    world.pool.put("another.example", first);
-    assert!(world.pool.take("another.example").is_some());
+    assert!(left() == 0 && world.pool.take("c").is_none());
+    // One that is taken leaves its room to another, and so do those that grow old.
+    let taken = world.pool.take("b").unwrap();
+    assert_eq!(left(), 1);
+    world.pool.put("c", taken);
     world.pass(5);
-    assert!(world.pool.take("1.example").is_none());
-    assert_eq!(world.pool.idle.lock().unwrap().count, 0);
+    assert!(world.pool.take("a").is_none());
+    assert_eq!(left(), ROOM);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_ends_leaves_its_room_to_the_others() {
+    let world = World::new(Ends::Never);
+    let room = world.pool.room.clone();
+    world.exchange().await;
+    assert_eq!(room.0.load(Ordering::Relaxed), ROOM - 1);
+    drop(world);
+    assert_eq!(room.0.load(Ordering::Relaxed), ROOM);
 }
 
 #[tokio::test(start_paused = true)]

@@ -77,8 +77,8 @@ impl Client {
         network: Network,
         revocation: &Arc<Revocation>,
     ) -> Result<Self, rustls::Error> {
-        let connector = Connector::new(identity, trust, network, revocation)?;
-        Ok(Self { connector, pool: Arc::new(Pool::new(IDLE, revocation.clock())) })
+        let pool = Arc::new(Pool::new(IDLE, revocation.clock(), network.room()));
+        Ok(Self { connector: Connector::new(identity, trust, network, revocation)?, pool })
     }
 
     /// POSTs a notification once, with so much time for the whole exchange. Follows no redirection.

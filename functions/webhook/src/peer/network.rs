@@ -12,7 +12,13 @@ use tokio::net::TcpStream;
 
 use super::metered::Metered;
 use crate::address::AddressPolicy;
+use crate::http1::Room;
 use crate::telemetry::Meter;
+
+/// Connections to receivers that wait for their next request at most, whoever's identity they present: an environment has 1,024 file
+/// descriptors ("Lambda quotas", AWS Lambda Developer Guide), and one that cannot be made for want of a descriptor would be booked
+/// on its receiver.
+const MOST_IDLE: usize = 900;
 
 /// A connection before TLS.
 pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -27,6 +33,7 @@ type Answer<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
 #[derive(Clone)]
 pub struct Network {
     policy: AddressPolicy,
+    room: Room,
     look_up: Arc<dyn Fn(String, u16) -> Answer<Vec<SocketAddr>> + Send + Sync>,
     open: Arc<dyn Fn(SocketAddr) -> Answer<Box<dyn Transport>> + Send + Sync>,
 }
@@ -58,6 +65,7 @@ impl Network {
     {
         Self {
             policy,
+            room: Room::of(MOST_IDLE),
             look_up: Arc::new(move |host, port| Box::pin(look_up(host, port))),
             open: Arc::new(move |address| Box::pin(open(address))),
         }
@@ -77,6 +85,11 @@ impl Network {
     /// Returns what may be connected to.
     pub fn policy(&self) -> AddressPolicy {
         self.policy
+    }
+
+    /// The room that all connections to receivers share.
+    pub(super) fn room(&self) -> Room {
+        self.room.clone()
     }
 
     /// Looks up the addresses of a host.
