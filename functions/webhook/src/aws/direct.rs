@@ -123,9 +123,11 @@ impl Direct {
         let mut head = format!(
             "POST / HTTP/1.1\r\nhost: {host}\r\ncontent-type: {content_type}\r\nx-amz-target: {target}\r\n"
         );
+        // What is no value of a header would end this one and begin another.
+        for text in [&self.region, fresh.access_key_id(), fresh.session_token().unwrap_or_default()] {
+            HeaderValue::from_str(text).ok()?;
+        }
         if let Some(token) = fresh.session_token() {
-            // What is no value of a header would end this one and begin another.
-            HeaderValue::from_str(token).ok()?;
             head.extend(["x-amz-security-token: ", token, "\r\n"]);
         }
         let signer = Signer::new(fresh, &self.region, "dynamodb", host);
