@@ -4,6 +4,14 @@
 //! signed in the directory table; what cannot be had, or is not to be believed, leaves the last good in place.
 
 mod crl;
+#[allow(dead_code, reason = "the refresh is about to read lists with it")]
+mod crl_reader;
+#[allow(dead_code, reason = "as its readers")]
+mod der;
+#[allow(dead_code, reason = "as its readers")]
+mod envelope;
+#[cfg(test)]
+mod kit;
 mod ocsp;
 mod signature;
 

@@ -5,6 +5,7 @@
 //! Nothing here fetches. The directory function keeps lists and statuses in its table ([`store`](RevocationStore)); dispatch
 //! reads them beside its work ([`Revocation`]) and decides in the handshake ([`decide()`]).
 
+mod authority;
 mod chain;
 mod decide;
 mod index;
@@ -12,6 +13,7 @@ mod snapshot;
 mod store;
 mod verifier;
 
+pub use authority::{Authority, may_sign_lists};
 pub use chain::{Chain, CrlSource, crl_source, ocsp_url, sha256_hex};
 pub use decide::{CRL_LIVES, Checked, Evidence, Mechanism, Verdict, decide};
 pub use index::{CRL_LIMIT, ChainEntry, CrlEntry, Index, OcspEntry, OcspStatus};

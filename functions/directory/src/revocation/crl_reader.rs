@@ -1,0 +1,199 @@
+//! Reads a revocation list (RFC 5280, section 5) into what revocation is decided by: its dates, its scope, and the hashes of
+//! the serials in it. No objects are made of its entries, of which there may be hundreds of thousands. Pure.
+
+mod entries;
+mod scope;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use jiff::{SignedDuration, Timestamp};
+use rustls::pki_types::CertificateRevocationListDer;
+use rustls::pki_types::pem::PemObject as _;
+use thiserror::Error;
+use webhook::revocation::Authority;
+
+use self::entries::Entries;
+#[allow(unused_imports, reason = "the refresh is about to use it")]
+pub(super) use self::scope::Kind;
+pub(super) use self::scope::Scope;
+use super::der::{INTEGER, NotDer, Reader, SEQUENCE, constructed, unpadded};
+use super::envelope::{Signed, Unsigned, extensions, is_time, time};
+
+/// How far the authority's clock may be ahead of ours.
+pub(super) const SKEW: SignedDuration = SignedDuration::from_mins(5);
+/// Extensions of a list that are no reason to refuse it when they are critical: authorityKeyIdentifier (the key is known),
+/// issuerAltName, cRLNumber and freshestCRL (a list counts by its dates), authorityInfoAccess (RFC 5280, section 5.2).
+const KNOWN: [&[u8]; 5] = [
+    &[0x55, 0x1d, 35],
+    &[0x55, 0x1d, 18],
+    &[0x55, 0x1d, 20],
+    &[0x55, 0x1d, 46],
+    &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x01],
+];
+/// id-ce-deltaCRLIndicator (RFC 5280, section 5.2.4).
+const DELTA: &[u8] = &[0x55, 0x1d, 27];
+/// id-ce-issuingDistributionPoint (RFC 5280, section 5.2.5).
+const SCOPE: &[u8] = &[0x55, 0x1d, 28];
+
+/// A list that its authority signed and whose time is now.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Crl {
+    /// When it was made.
+    pub(super) this_update: Timestamp,
+    /// When its successor will have been made: until then it is valid.
+    pub(super) next_update: Timestamp,
+    /// Which certificates it speaks of.
+    pub(super) scope: Scope,
+    /// Whether it holds the changes since another list only.
+    pub(super) is_delta: bool,
+    /// The [`serial_hash`]es of what is revoked for good, sorted, each once.
+    pub(super) revoked: Vec<u64>,
+    /// Those of what is revoked while it is listed (certificateHold), sorted, each once.
+    pub(super) held: Vec<u64>,
+}
+
+/// A list that does not count.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub(super) enum CrlRefusal {
+    #[error("it is not a revocation list in DER or PEM")]
+    NotCrl,
+    #[error("it is another authority's list")]
+    OtherIssuer,
+    #[error("the authority's certificate does not let it sign lists")]
+    NotSigner,
+    #[error("the authority's key did not sign it")]
+    Signature,
+    #[error("it has a critical extension, an algorithm or a form that is not supported")]
+    Unsupported,
+    #[error("it is not valid yet")]
+    NotYetValid,
+    #[error("its successor is due")]
+    Expired,
+}
+
+impl CrlRefusal {
+    /// Returns the stable code of the refusal.
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::NotCrl => "crl_not_crl",
+            Self::OtherIssuer => "crl_other_issuer",
+            Self::NotSigner => "crl_not_signer",
+            Self::Signature => "crl_signature",
+            Self::Unsupported => "crl_unsupported",
+            Self::NotYetValid => "crl_not_yet_valid",
+            Self::Expired => "crl_expired",
+        }
+    }
+}
+
+impl From<NotDer> for CrlRefusal {
+    fn from(_: NotDer) -> Self {
+        Self::NotCrl
+    }
+}
+
+/// Returns what a serial is kept as: the first eight bytes of the SHA-256 of its bytes, big endian, without zeros in front, so
+/// that a serial is the same number however it is padded.
+pub(super) fn serial_hash(serial: &[u8]) -> u64 {
+    let digest = digest(&SHA256, unpadded(serial));
+    digest.as_ref().first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
+}
+
+/// Reads a list of an authority, in DER or in PEM.
+///
+/// `may_sign_lists` is what the authority's certificate states of its key's usage, where it states any. The signature is
+/// checked before anything is read of the list but its issuer.
+pub(super) fn read(
+    list: &[u8],
+    authority: &Authority,
+    may_sign_lists: Option<bool>,
+    now: Timestamp,
+) -> Result<Crl, CrlRefusal> {
+    let der = unarmoured(list)?;
+    let mut outer = Reader::new(&der);
+    let mut list = outer.sequence()?;
+    outer.end()?;
+    let signed = Signed::read(&mut list)?;
+    list.end()?;
+    let mut fields = signed.content;
+    let version = fields.optional(INTEGER)?;
+    let algorithm = fields.read(SEQUENCE)?;
+    if fields.read(SEQUENCE)? != authority.subject {
+        return Err(CrlRefusal::OtherIssuer);
+    }
+    if may_sign_lists == Some(false) {
+        return Err(CrlRefusal::NotSigner);
+    }
+    signed.verify(&authority.spki_der()).map_err(|unsigned| match unsigned {
+        Unsigned::Algorithm => CrlRefusal::Unsupported,
+        Unsigned::Signature => CrlRefusal::Signature,
+    })?;
+    // RFC 5280, section 5.1.1.2: the algorithm that is signed for is the one that was used.
+    if algorithm != signed.algorithm {
+        return Err(CrlRefusal::Signature);
+    }
+    // Versions 1 (RFC 5280 has it absent then) and 2.
+    if !matches!(version, None | Some([0 | 1])) {
+        return Err(CrlRefusal::Unsupported);
+    }
+    content(fields, now)
+}
+
+/// Reads what follows the issuer.
+fn content(mut fields: Reader<'_>, now: Timestamp) -> Result<Crl, CrlRefusal> {
+    let this_update = time(&mut fields)?;
+    let next_update = is_time(fields).then(|| time(&mut fields)).transpose()?;
+    let entries = fields.optional(SEQUENCE)?.unwrap_or_default();
+    let extended = fields.optional(constructed(0))?;
+    fields.end()?;
+    let (scope, is_delta) = match extended {
+        Some(wrapped) => list_extensions(wrapped)?,
+        None => (Scope::default(), false),
+    };
+    // RFC 5280, section 5.1.2.5: it is mandatory. Without it, nothing says until when the list may be relied on.
+    let next_update = next_update.ok_or(CrlRefusal::Unsupported)?;
+    if this_update > now.saturating_add(SKEW).unwrap_or(Timestamp::MAX) {
+        return Err(CrlRefusal::NotYetValid);
+    }
+    if next_update <= now {
+        return Err(CrlRefusal::Expired);
+    }
+    let Entries { revoked, held } = entries::read(Reader::new(entries), scope.indirect)?;
+    Ok(Crl { this_update, next_update, scope, is_delta, revoked, held })
+}
+
+/// Reads the scope of a list, and whether it is a delta.
+fn list_extensions(wrapped: &[u8]) -> Result<(Scope, bool), CrlRefusal> {
+    let mut wrapped = Reader::new(wrapped);
+    let sequence = wrapped.sequence()?;
+    wrapped.end()?;
+    let (mut found, mut is_delta) = (None, false);
+    for extension in extensions(sequence) {
+        let extension = extension?;
+        match extension.oid {
+            // Two scopes are two readings.
+            SCOPE if found.is_some() => return Err(CrlRefusal::NotCrl),
+            SCOPE => found = Some(scope::read(extension.value)?),
+            DELTA => is_delta = true,
+            oid if extension.critical && !KNOWN.contains(&oid) => return Err(CrlRefusal::Unsupported),
+            _ => {}
+        }
+    }
+    Ok((found.unwrap_or_default(), is_delta))
+}
+
+/// Takes the armour off a list in PEM, which some authorities serve.
+fn unarmoured(list: &[u8]) -> Result<Cow<'_, [u8]>, CrlRefusal> {
+    if list.first() == Some(&SEQUENCE) {
+        return Ok(Cow::Borrowed(list));
+    }
+    let text = list.strip_prefix(b"\xef\xbb\xbf").unwrap_or(list);
+    let mut lists = CertificateRevocationListDer::pem_slice_iter(text);
+    match (lists.next(), lists.next()) {
+        (Some(Ok(list)), None) => Ok(Cow::Owned(list.to_vec())),
+        _ => Err(CrlRefusal::NotCrl),
+    }
+}
