@@ -15,7 +15,7 @@ const SEQUENCE: u8 = 0x30;
 pub struct Authority {
     /// The subject, a Name (RFC 5280, section 4.1.2.4), in DER without its outer header.
     pub subject: Vec<u8>,
-    /// The SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7), in DER without its outer header.
+    /// The `SubjectPublicKeyInfo` (RFC 5280, section 4.1.2.7), in DER without its outer header.
     pub spki: Vec<u8>,
 }
 
@@ -25,7 +25,7 @@ impl Authority {
         Self { subject: anchor.subject.to_vec(), spki: anchor.subject_public_key_info.to_vec() }
     }
 
-    /// Takes a Name and a SubjectPublicKeyInfo in DER, both with their outer headers; `None` if they are no sequences.
+    /// Takes a Name and a `SubjectPublicKeyInfo` in DER, both with their outer headers; `None` if they are no sequences.
     pub fn from_der(subject: &[u8], spki: &[u8]) -> Option<Self> {
         Some(Self { subject: content(subject)?.to_vec(), spki: content(spki)?.to_vec() })
     }
@@ -41,7 +41,7 @@ impl Authority {
         sequence(&self.subject)
     }
 
-    /// Returns the SubjectPublicKeyInfo in DER, with its outer header.
+    /// Returns the `SubjectPublicKeyInfo` in DER, with its outer header.
     pub fn spki_der(&self) -> Vec<u8> {
         sequence(&self.spki)
     }

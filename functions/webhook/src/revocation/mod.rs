@@ -11,6 +11,7 @@ mod decide;
 mod index;
 mod snapshot;
 mod store;
+mod urls;
 mod verifier;
 
 pub use authority::{Authority, may_sign_lists};
@@ -19,4 +20,7 @@ pub use decide::{CRL_LIVES, Checked, Evidence, Mechanism, Verdict, decide};
 pub use index::{CRL_LIMIT, ChainEntry, CrlEntry, Index, OcspEntry, OcspStatus};
 pub use snapshot::{Revocation, RevocationUnavailable};
 pub use store::{Noted, RevocationStore};
+pub use urls::{
+    MAX_NAMES, MAX_URL_LENGTH, MAX_URLS, distribution_names, distribution_urls, is_http_url, ocsp_urls,
+};
 pub(crate) use verifier::{Verification, Verifier};
