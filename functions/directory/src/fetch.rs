@@ -1,5 +1,7 @@
 //! Fetching what others publish: key sets, lists, statuses. Bounded in size and time, and never from an address inside.
 
+mod signed;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -18,6 +20,10 @@ const CONNECT_BUDGET: Duration = Duration::from_secs(3);
 pub const BUDGET: Duration = Duration::from_secs(10);
 /// The longest that an answer may claim to stay fresh: what was withdrawn must be noticed within a day.
 const LONGEST_FRESH: Duration = Duration::from_hours(24);
+
+/// The longest name of a version (`ETag`) that is kept, in bytes; real ones have some forty. A longer one is treated as none, and
+/// the document is asked for anew each time: rows that keep what is known have no room for it.
+const MAX_ETAG_LENGTH: usize = 512;
 
 /// Fetches documents.
 #[derive(Clone, Debug)]
@@ -84,25 +90,17 @@ impl Fetcher {
         Ok(self.http.request(method, self.checked(url)?))
     }
 
-    /// Sends a request and reads at most `limit` bytes of the answer.
+    /// Sends a request and reads at most `limit` bytes of the answer. Redirects are not followed.
     pub async fn send(&self, request: RequestBuilder, limit: usize) -> Result<Fetched, FetchError> {
-        let response = request.send().await.map_err(FetchError::from_network)?;
-        let fresh_for = fresh_for(response.headers());
-        match response.status() {
-            StatusCode::NOT_MODIFIED => Ok(Fetched::NotModified { fresh_for }),
-            StatusCode::OK => {
-                let etag =
-                    response.headers().get(ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
-                let bytes = read(response, limit).await?;
-                Ok(Fetched::Document { bytes, etag, fresh_for })
-            }
-            status => Err(FetchError::Status(status.as_u16())),
-        }
+        receive(request.send().await.map_err(FetchError::from_network)?, limit).await
     }
 
     /// Checks what the resolver is never asked about: a host that is an address.
     fn checked(&self, url: &str) -> Result<reqwest::Url, FetchError> {
-        let url = reqwest::Url::parse(url).map_err(|_| FetchError::Url)?;
+        self.checked_url(reqwest::Url::parse(url).map_err(|_| FetchError::Url)?)
+    }
+
+    fn checked_url(&self, url: reqwest::Url) -> Result<reqwest::Url, FetchError> {
         let host = url.host_str().ok_or(FetchError::Url)?.trim_matches(['[', ']']);
         if let Ok(address) = host.parse::<IpAddr>()
             && check_addresses(&[SocketAddr::new(address, 0)], self.policy).is_err()
@@ -141,6 +139,24 @@ pub(crate) fn renew<E: From<FetchError>>(
             Ok(Document { bytes: reduce(bytes)?, fetched_at: now, fresh_until: until(fresh_for), etag })
         }
     }
+}
+
+async fn receive(response: Response, limit: usize) -> Result<Fetched, FetchError> {
+    let fresh_for = fresh_for(response.headers());
+    match response.status() {
+        StatusCode::NOT_MODIFIED => Ok(Fetched::NotModified { fresh_for }),
+        StatusCode::OK => {
+            let etag = etag(response.headers());
+            let bytes = read(response, limit).await?;
+            Ok(Fetched::Document { bytes, etag, fresh_for })
+        }
+        status => Err(FetchError::Status(status.as_u16())),
+    }
+}
+
+fn etag(headers: &HeaderMap) -> Option<String> {
+    let etag = headers.get(ETAG)?.to_str().ok()?;
+    (etag.len() <= MAX_ETAG_LENGTH).then(|| etag.to_owned())
 }
 
 async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, FetchError> {
@@ -202,6 +218,12 @@ pub enum FetchError {
     /// Another status than 200 or 304.
     #[error("the answer's status is {0}")]
     Status(u16),
+    /// A redirect without a target, or with one that is no address.
+    #[error("the answer leads to no address")]
+    RedirectTarget,
+    /// One redirect too many.
+    #[error("the answer leads on too often")]
+    TooManyRedirects,
     /// The answer is larger than allowed.
     #[error("the answer has more than {limit} bytes")]
     TooLarge {
@@ -236,6 +258,8 @@ impl FetchError {
             Self::Url => "invalid_url",
             Self::Blocked => "blocked_address",
             Self::Status(_) => "status",
+            Self::RedirectTarget => "invalid_redirect",
+            Self::TooManyRedirects => "too_many_redirects",
             Self::TooLarge { .. } => "too_large",
             Self::Timeout => "timeout",
             Self::Network(_) => "network",
@@ -246,6 +270,14 @@ impl FetchError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_version_whose_name_is_too_long_has_none() {
+        for (length, kept) in [(1, true), (512, true), (513, false), (392 * 1024, false)] {
+            let headers = HeaderMap::from_iter([(ETAG, "x".repeat(length).parse().expect("a header"))]);
+            assert_eq!(etag(&headers).is_some(), kept, "{length}");
+        }
+    }
 
     #[test]
     fn several_lines_of_cache_control_are_one_list() {
