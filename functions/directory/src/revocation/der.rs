@@ -165,9 +165,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn lengths_have_as_many_bytes_as_they_need() {
+        for (length, header) in [
+            (0x7f, &[4, 0x7f][..]),
+            (0x80, &[4, 0x81, 0x80]),
+            (0xff, &[4, 0x81, 0xff]),
+            (0x100, &[4, 0x82, 1, 0]),
+            (0x1_0000, &[4, 0x83, 1, 0, 0]),
+        ] {
+            let der = value(OCTET_STRING, &[&vec![7; length]]);
+            assert!(der.starts_with(header), "{length}");
+            assert_eq!(Reader::new(&der).read(OCTET_STRING).map(<[u8]>::len), Ok(length));
+        }
+    }
+
     proptest! {
         #[test]
-        fn what_is_written_is_read(tag in 0_u8..0x1f, content in prop::collection::vec(any::<u8>(), 0..70_000)) {
+        fn what_is_written_is_read(tag in 0_u8..0x1f, content in prop::collection::vec(any::<u8>(), 0..300)) {
             let der = value(tag, &[&content]);
             let mut reader = Reader::new(&der);
             let element = reader.element().unwrap();

@@ -19,7 +19,7 @@ pub(super) struct Signed<'a> {
     pub(super) message: &'a [u8],
     /// What is in the message.
     pub(super) content: Reader<'a>,
-    /// What is in the AlgorithmIdentifier.
+    /// What is in the `AlgorithmIdentifier`.
     pub(super) algorithm: &'a [u8],
     signature: &'a [u8],
 }
@@ -45,7 +45,7 @@ impl<'a> Signed<'a> {
         Ok(Self { message: message.whole, content: Reader::new(message.content), algorithm, signature })
     }
 
-    /// Checks the signature with a key alone, a SubjectPublicKeyInfo with its outer header, and with the algorithms that a
+    /// Checks the signature with a key alone, a `SubjectPublicKeyInfo` with its outer header, and with the algorithms that a
     /// handshake accepts: nothing signed with SHA-1 counts.
     pub(super) fn verify(&self, spki: &[u8]) -> Result<(), Unsigned> {
         let provider = default_provider().signature_verification_algorithms;
@@ -114,7 +114,7 @@ pub(super) fn is_time(reader: Reader<'_>) -> bool {
     matches!(reader.peek(), Some(UTC_TIME | GENERALIZED_TIME))
 }
 
-/// Reads a UTCTime or a GeneralizedTime (RFC 5280, section 4.1.2.5).
+/// Reads a `UTCTime` or a `GeneralizedTime` (RFC 5280, section 4.1.2.5).
 ///
 /// A fraction of a second is read, although RFC 5280 allows none, and dropped: nothing depends on it.
 pub(super) fn time(reader: &mut Reader<'_>) -> Result<Timestamp, NotDer> {

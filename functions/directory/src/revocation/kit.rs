@@ -12,7 +12,7 @@ use webhook::revocation::Authority;
 
 use super::der::{BIT_STRING, BOOLEAN, GENERALIZED_TIME, OCTET_STRING, OID, SEQUENCE, value};
 
-/// ecdsa-with-SHA256 (RFC 5758, section 3.2), what is in the AlgorithmIdentifier.
+/// ecdsa-with-SHA256 (RFC 5758, section 3.2), what is in the `AlgorithmIdentifier`.
 pub(super) const ECDSA_SHA256: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
 
 /// The instant at which the tests take place.
@@ -20,7 +20,7 @@ pub(super) fn now() -> Timestamp {
     "2026-11-29T12:00:00Z".parse().unwrap()
 }
 
-/// An instant so many hours from [`now`], as a GeneralizedTime in DER.
+/// An instant so many hours from [`now`], as a `GeneralizedTime` in DER.
 pub(super) fn hours(hours: i64) -> Vec<u8> {
     let time = now() + SignedDuration::from_hours(hours);
     value(GENERALIZED_TIME, &[time.strftime("%Y%m%d%H%M%SZ").to_string().as_bytes()])

@@ -13,6 +13,8 @@ mod envelope;
 #[cfg(test)]
 mod kit;
 mod ocsp;
+#[allow(dead_code, reason = "the refresh is about to ask with it")]
+mod ocsp_reader;
 mod signature;
 
 use std::collections::{BTreeMap, BTreeSet};

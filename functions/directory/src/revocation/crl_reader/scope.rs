@@ -60,7 +60,7 @@ pub(super) fn read(value: &[u8]) -> Result<Scope, CrlRefusal> {
     Ok(Scope { kind, names, some_reasons, indirect })
 }
 
-/// Reads the URIs of a DistributionPointName; a name relative to the issuer's has none (RFC 5280, section 4.2.1.13).
+/// Reads the URIs of a `DistributionPointName`; a name relative to the issuer's has none (RFC 5280, section 4.2.1.13).
 fn names(content: &[u8]) -> Result<Vec<String>, CrlRefusal> {
     let mut choice = Reader::new(content);
     let name = choice.element()?;

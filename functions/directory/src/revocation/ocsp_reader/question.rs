@@ -1,0 +1,108 @@
+//! The question: which certificate, and how an answer is matched with it (RFC 6960, section 4.1).
+
+use aws_lc_rs::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA384, SHA512, digest};
+use jiff::Timestamp;
+use webhook::revocation::Authority;
+
+use super::super::der::{
+    BIT_STRING, INTEGER, NotDer, OCTET_STRING, OID, Reader, SEQUENCE, constructed, unpadded, value,
+};
+use super::super::envelope::bits;
+use super::{Answer, OcspRefusal, answer};
+
+/// id-pkix-ocsp-nonce, 1.3.6.1.5.5.7.48.1.2 (RFC 9654, section 2.1).
+pub(super) const NONCE: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01, 0x02];
+/// id-sha1, 1.3.14.3.2.26. It names certificates here and signs nothing; responders need not know another (RFC 5019, section
+/// 2.1.1).
+const SHA1: &[u8] = &[0x2b, 0x0e, 0x03, 0x02, 0x1a];
+/// The hashes that an answer may name the certificate by: SHA-1, and id-sha256, id-sha384 and id-sha512, 2.16.840.1.101.3.4.2.1
+/// to 3, for responders that sign ahead and choose themselves.
+const HASHES: [(&[u8], &Algorithm); 4] = [
+    (SHA1, &SHA1_FOR_LEGACY_USE_ONLY),
+    (&[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01], &SHA256),
+    (&[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02], &SHA384),
+    (&[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03], &SHA512),
+];
+
+/// A status that is asked for.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Question {
+    /// As in the certificate, so that responders that compare bytes find it.
+    serial: Vec<u8>,
+    issuer: Authority,
+    /// The key of the issuer as its hash is made of: without its algorithm.
+    key: Vec<u8>,
+    nonce: Option<[u8; 16]>,
+}
+
+impl Question {
+    /// Asks for the status of a certificate of an authority; `None` if either cannot be read.
+    pub(in super::super) fn new(
+        certificate: &[u8],
+        issuer: &Authority,
+        nonce: Option<[u8; 16]>,
+    ) -> Option<Self> {
+        let serial = serial(certificate).ok()?.to_vec();
+        let key = key(&issuer.spki).ok()?.to_vec();
+        Some(Self { serial, issuer: issuer.clone(), key, nonce })
+    }
+
+    /// Returns the request in DER.
+    pub(in super::super) fn request_der(&self) -> Vec<u8> {
+        let sha1 = |bytes: &[u8]| value(OCTET_STRING, &[digest(&SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref()]);
+        let algorithm = value(SEQUENCE, &[&value(OID, &[SHA1]), &[0x05, 0x00]]);
+        let (name, key) = (sha1(&self.issuer.subject_der()), sha1(&self.key));
+        let id = value(SEQUENCE, &[&algorithm, &name, &key, &value(INTEGER, &[&self.serial])]);
+        let requests = value(SEQUENCE, &[&value(SEQUENCE, &[&id])]);
+        let extensions = self.nonce.map_or_else(Vec::new, |nonce| {
+            let nonce = value(OCTET_STRING, &[&value(OCTET_STRING, &[&nonce])]);
+            let extension = value(SEQUENCE, &[&value(OID, &[NONCE]), &nonce]);
+            value(constructed(2), &[&value(SEQUENCE, &[&extension])])
+        });
+        value(SEQUENCE, &[&value(SEQUENCE, &[&requests, &extensions])])
+    }
+
+    /// Reads an answer.
+    pub(in super::super) fn read(&self, answer: &[u8], now: Timestamp) -> Result<Answer, OcspRefusal> {
+        answer::read(self, answer, now)
+    }
+
+    pub(super) fn issuer(&self) -> &Authority {
+        &self.issuer
+    }
+
+    /// Says whether an answer's nonce is the question's, if both have one. Responders that sign ahead have none; then the dates
+    /// alone speak for the answer.
+    pub(super) fn accepts_nonce(&self, extension: &[u8]) -> bool {
+        // Responders older than RFC 8954 leave out the octet string around it.
+        let echoed = Reader::new(extension).read(OCTET_STRING).unwrap_or(extension);
+        self.nonce.is_none_or(|nonce| echoed == nonce || extension == nonce)
+    }
+
+    /// Says whether a `CertID` is of the certificate that was asked about.
+    pub(super) fn is_about(&self, id: &mut Reader<'_>) -> Result<bool, OcspRefusal> {
+        // Whether the parameters of the hash are absent or NULL makes no difference.
+        let algorithm = id.sequence()?.read(OID)?;
+        let (name, key) = (id.read(OCTET_STRING)?, id.read(OCTET_STRING)?);
+        if unpadded(id.integer()?) != unpadded(&self.serial) {
+            return Ok(false);
+        }
+        let (_, hash) = HASHES.iter().find(|(oid, _)| *oid == algorithm).ok_or(OcspRefusal::Unsupported)?;
+        Ok(digest(hash, &self.issuer.subject_der()).as_ref() == name
+            && digest(hash, &self.key).as_ref() == key)
+    }
+}
+
+/// Reads the serial of a certificate (RFC 5280, section 4.1).
+fn serial(certificate: &[u8]) -> Result<&[u8], NotDer> {
+    let mut fields = Reader::new(certificate).sequence()?.sequence()?;
+    fields.optional(constructed(0))?;
+    fields.integer()
+}
+
+/// Reads the key of what is in a `SubjectPublicKeyInfo`.
+fn key(spki: &[u8]) -> Result<&[u8], NotDer> {
+    let mut fields = Reader::new(spki);
+    fields.sequence()?;
+    bits(fields.read(BIT_STRING)?)
+}
