@@ -4,6 +4,8 @@
 //! that is given up, and what goes over a connection costs no switch between tasks. Nobody drives one that is idle, so whether it
 //! was closed meanwhile is found out when it is taken (`docs/decisions.md`, "connections are driven by their exchange").
 
+mod keep_alive;
+
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -22,6 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use self::keep_alive::KeepAlive;
 use crate::edge::Clock;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -51,6 +54,8 @@ pub(crate) struct Exchanges<S: Stream, B: Payload, F> {
     sender: SendRequest<B>,
     /// `None` once it has ended. In a box, as an exchange moves it: out of the pool, and back.
     connection: Option<Box<Connection<S, B>>>,
+    /// What the other side has announced of how long it stays open.
+    announced: KeepAlive,
     /// What connecting showed.
     pub(crate) facts: F,
 }
@@ -75,7 +80,7 @@ impl<S: Stream, B: Payload, F> Exchanges<S, B, F> {
     /// Begins to speak HTTP/1.1 on a connection.
     pub(crate) async fn over(stream: S, settings: &Builder, facts: F) -> hyper::Result<Self> {
         let (sender, connection) = settings.handshake(stream).await?;
-        Ok(Self { sender, connection: Some(Box::new(connection)), facts })
+        Ok(Self { sender, connection: Some(Box::new(connection)), announced: KeepAlive::default(), facts })
     }
 
     /// Says whether a request can be sent; `false` if the other side has closed.
@@ -90,13 +95,14 @@ impl<S: Stream, B: Payload, F> Exchanges<S, B, F> {
     }
 
     async fn try_send(&mut self, request: Request<B>) -> Result<Response<Incoming>, Unanswered<B>> {
-        let Self { sender, connection, .. } = self;
-        alongside(connection, sender.try_send_request(request)).await.map_err(|mut error| {
-            match error.take_message() {
-                Some(request) => Unanswered::Unsent(Box::new(request), error.into_error()),
-                None => Unanswered::Failed(error.into_error()),
-            }
-        })
+        let Self { sender, connection, announced, .. } = self;
+        let sent = alongside(connection, sender.try_send_request(request)).await;
+        let response = sent.map_err(|mut error| match error.take_message() {
+            Some(request) => Unanswered::Unsent(Box::new(request), error.into_error()),
+            None => Unanswered::Failed(error.into_error()),
+        })?;
+        announced.observe(response.headers());
+        Ok(response)
     }
 
     /// Reads a body to its end, so that the connection can be used again; `None` if it is longer than so many bytes.
@@ -138,6 +144,10 @@ impl<S: Stream, B: Payload, F> Exchanges<S, B, F> {
 }
 
 impl<S: Stream, B: Payload, F> Kept for Exchanges<S, B, F> {
+    fn idle_limit(&self) -> Option<SignedDuration> {
+        self.announced.idle_limit()
+    }
+
     fn close(self) {
         if let (Some(connection), Ok(runtime)) = (self.connection, Handle::try_current()) {
             drop(self.sender);
@@ -168,6 +178,11 @@ async fn alongside<S: Stream, B: Payload, T>(
 
 /// A connection that can be kept.
 pub(crate) trait Kept {
+    /// For how long the other side lets it be idle, as far as it says so; zero where it is not to be used again.
+    fn idle_limit(&self) -> Option<SignedDuration> {
+        None
+    }
+
     /// Ends it as the other side expects, beside.
     fn close(self);
 }
@@ -216,7 +231,7 @@ impl<C: Kept> Pool<C> {
     pub(crate) fn put(&self, place: &str, kept: C) {
         let now = self.clock.now();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.room.take() {
+        if kept.idle_limit().is_some_and(|limit| limit.is_zero()) || !self.room.take() {
             return kept.close();
         }
         match idle.by_place.get_mut(place) {
@@ -232,10 +247,10 @@ impl<C: Kept> Pool<C> {
     pub(crate) fn take(&self, place: &str) -> Option<C> {
         let now = self.clock.now();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.is_young(idle.looked_at, now) {
+        if !is_young(idle.looked_at, now, self.lives) {
             idle.looked_at = now;
             for kept in idle.by_place.values_mut() {
-                for (old, _) in kept.extract_if(.., |(_, since)| !self.is_young(*since, now)) {
+                for (old, _) in kept.extract_if(.., |(kept, since)| !self.is_usable(kept, *since, now)) {
                     self.room.give_back(1);
                     old.close();
                 }
@@ -244,17 +259,22 @@ impl<C: Kept> Pool<C> {
         }
         let (kept, since) = idle.by_place.get_mut(place)?.pop()?;
         self.room.give_back(1);
-        if self.is_young(since, now) {
+        if self.is_usable(&kept, since, now) {
             return Some(kept);
         }
         kept.close();
         None
     }
 
-    fn is_young(&self, since: Timestamp, now: Timestamp) -> bool {
-        let idle = now.duration_since(since);
-        !idle.is_negative() && idle <= self.lives
+    /// Says whether a connection has been idle for no longer than we and the other side allow.
+    fn is_usable(&self, kept: &C, since: Timestamp, now: Timestamp) -> bool {
+        is_young(since, now, kept.idle_limit().map_or(self.lives, |limit| limit.min(self.lives)))
     }
+}
+
+fn is_young(since: Timestamp, now: Timestamp, lives: SignedDuration) -> bool {
+    let idle = now.duration_since(since);
+    !idle.is_negative() && idle <= lives
 }
 
 /// An identity that is changed leaves its connections.

@@ -32,6 +32,8 @@ enum Ends {
     Never,
     /// It says so in its answer.
     Announced,
+    /// It says for how long it keeps the connection.
+    After(&'static str),
     /// It closes without a word.
     Silently,
 }
@@ -60,6 +62,9 @@ impl World {
                 let mut response = Response::new(Full::new(body));
                 if ends == Ends::Announced {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                if let Ends::After(announced) = ends {
+                    response.headers_mut().insert("keep-alive", HeaderValue::from_static(announced));
                 }
                 Ok::<_, Infallible>(response)
             });
@@ -110,6 +115,24 @@ async fn a_clock_that_was_set_back_tells_nothing_of_an_age() {
 async fn a_connection_that_its_answer_ends_is_not_kept() {
     let world = World::new(Ends::Announced);
     assert_eq!((world.exchange().await, world.exchange().await), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_the_other_side_soon_closes_is_not_used_again() {
+    for (announced, idle, expected) in [
+        ("timeout=3", 2, 0),
+        ("timeout=3", 3, 1),
+        ("timeout=1", 0, 1),
+        ("timeout=60", 4, 0),
+        ("timeout=60", 5, 1),
+        ("timeout=60, max=0", 0, 1),
+        ("max=1", 4, 0),
+    ] {
+        let world = World::new(Ends::After(announced));
+        assert_eq!(world.exchange().await, 0);
+        world.pass(idle);
+        assert_eq!(world.exchange().await, expected, "{announced} after {idle} s");
+    }
 }
 
 #[tokio::test(start_paused = true)]
