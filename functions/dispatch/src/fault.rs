@@ -10,7 +10,7 @@ use webhook::codes::Code;
 use webhook::delivery::{ClockSkew, Reception, returns_after_lease};
 use webhook::edge::Chance;
 use webhook::notification::MissingAuthorisationServerId;
-use webhook::peer::SigningUnavailable;
+use webhook::peer::LocalFault;
 
 use crate::sender::SenderError;
 
@@ -44,9 +44,9 @@ pub enum Fault {
     /// Our identity cannot be used.
     #[error("our identity cannot be used")]
     Sender(#[from] SenderError),
-    /// The key of our certificate did not sign.
-    #[error("our handshake was not signed")]
-    Signing(#[from] SigningUnavailable),
+    /// Something of ours kept the attempt from reaching its receiver; nothing was sent.
+    #[error("the attempt did not reach its receiver for a fault of ours")]
+    Local(#[from] LocalFault),
     /// An authorisation server id is wanted and none is configured.
     #[error("the configuration lacks something")]
     Configuration(#[from] MissingAuthorisationServerId),
@@ -70,7 +70,7 @@ impl Fault {
             Self::Receivers(_) => Code::ReceiversUnavailable,
             Self::Queue(_) => Code::QueueUnavailable,
             Self::Sender(error) => error.code(),
-            Self::Signing(_) => Code::SigningUnavailable,
+            Self::Local(fault) => fault.code(),
             Self::Configuration(_) => MissingAuthorisationServerId::CODE,
             Self::Panic(_) => Code::Panic,
         }
@@ -92,7 +92,7 @@ impl Fault {
             | Self::Receivers(_)
             | Self::Queue(_)
             | Self::Sender(_)
-            | Self::Signing(_)
+            | Self::Local(_)
             | Self::Configuration(_)
             | Self::Panic(_) => reception.returns_after(chance.bits()),
         }

@@ -273,6 +273,15 @@ codes! {
     RevocationUnavailable "revocation_unavailable" Kept OURS,
         "What we know of revoked certificates was not renewed for too long; the message is kept until it is.",
         "O que sabemos sobre certificados revogados não é renovado há tempo demais; a mensagem fica guardada até que seja.";
+    NetworkUnavailable "network_unavailable" Kept OURS,
+        "Our own machine or network refuses to connect; the message is kept until it does.",
+        "Nossa própria máquina ou rede se recusa a conectar; a mensagem fica guardada até que conecte.";
+    ResolverUnavailable "resolver_unavailable" Kept OURS,
+        "Our resolver does not resolve names, not even one of our own; the message is kept until it does.",
+        "Nosso resolvedor não resolve nomes, nem mesmo um nome nosso; a mensagem fica guardada até que resolva.";
+    EgressUnavailable "egress_unavailable" Kept OURS,
+        "We reached none of several receivers for half a minute, so our own way out is at fault; the message is kept until one is reached.",
+        "Não alcançamos nenhum de vários receptores durante meio minuto, portanto a falha é da nossa própria saída de rede; a mensagem fica guardada até que um deles seja alcançado.";
     SigningUnavailable "signing_unavailable" Kept OURS,
         "KMS did not sign the handshake with the key of our certificate; the message is kept until it does.",
         "O KMS não assinou o handshake com a chave do nosso certificado; a mensagem fica guardada até que assine.";

@@ -8,6 +8,8 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::http_client_fn;
+use http::Uri;
+use http::uri::Scheme;
 
 use super::http::Http;
 use crate::config::{SettingError, Settings};
@@ -42,6 +44,26 @@ pub fn sdk_config(settings: &Settings<'_>, http: &Http) -> Result<SdkConfig, Set
         .use_dual_stack(settings.parsed_or("AWS_USE_DUALSTACK_ENDPOINT", false)?);
     config.set_endpoint_url(settings.optional("AWS_ENDPOINT_URL"));
     Ok(config.build())
+}
+
+/// Returns a host that the functions themselves ask, with its port: a name that must exist. `None` in a partition whose names this
+/// does not know.
+pub fn endpoint_name(config: &SdkConfig) -> Option<(String, u16)> {
+    let uri = match config.endpoint_url() {
+        Some(url) => url.parse::<Uri>().ok()?,
+        None => {
+            let region = config.region()?.as_ref();
+            // "AWS service endpoints", AWS General Reference. Isolated partitions have domains of their own.
+            let suffix = match region {
+                isolated if isolated.contains("-iso") => return None,
+                china if china.starts_with("cn-") => "amazonaws.com.cn",
+                _ => "amazonaws.com",
+            };
+            format!("https://dynamodb.{region}.{suffix}").parse().ok()?
+        }
+    };
+    let port = uri.port_u16().unwrap_or(if uri.scheme() == Some(&Scheme::HTTP) { 80 } else { 443 });
+    Some((uri.host()?.trim_matches(['[', ']']).to_owned(), port))
 }
 
 /// Makes a client of DynamoDB.

@@ -17,14 +17,14 @@ mod update;
 mod wire;
 
 pub use cause::cause;
-pub use clients::{CALL_TIMEOUT, dynamodb, kms, sdk_config, secrets_manager, sqs};
+pub use clients::{CALL_TIMEOUT, dynamodb, endpoint_name, kms, sdk_config, secrets_manager, sqs};
 pub use direct::Direct;
 pub use directory_table::{DOCUMENT_LIMIT, DirectoryTable, DirectoryTableError, Document, Read};
 pub use http::Http;
 pub use keys::{KeyArn, KeyError, Keys, NotAKeyArn};
 pub use ledger::{AttemptRecord, Begin, Cancel, Ledger, LedgerError};
 pub use ledger_reader::LedgerReader;
-pub use queue::{Queues, SendError};
+pub use queue::{Queues, SEND_WITHIN, SendError};
 pub use receivers::{Found, RECEIVER_COPY_LIVES, Receivers, ReceiversError};
 pub use secrets::{SecretError, Secrets};
 pub use slow_marks::SLOW_MARK_ATTRIBUTES;

@@ -6,6 +6,7 @@ use std::io;
 use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible};
 
 use super::connect::ConnectError;
+use super::fault::LocalFault;
 use super::kms_key::SigningUnavailable;
 use super::renegotiation::{AnswerTooLong, WantsRenegotiation};
 use crate::delivery::Failure;
@@ -35,13 +36,16 @@ pub(super) fn handshake(error: &io::Error, asked: bool) -> Failure {
     }
 }
 
-/// Says whether an exchange came to nothing because KMS did not sign: then the fault is ours and nothing was sent, as only the
-/// handshake of the very connection that the request waited for is signed.
-pub(super) fn signing<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a SigningUnavailable> {
+/// Says whether an exchange came to nothing for a fault of ours: then nothing was sent. Only the handshake of the very connection
+/// that the request waited for is signed.
+pub(super) fn local(error: &(dyn Error + 'static)) -> Option<LocalFault> {
     let mut source = Some(error);
     while let Some(error) = source {
+        if let Some(fault) = error.downcast_ref::<ConnectError>().and_then(|error| error.ours.clone()) {
+            return Some(fault.into());
+        }
         if let Some(rustls::Error::Other(other)) = error.downcast_ref::<io::Error>().and_then(tls_error) {
-            return other.0.downcast_ref();
+            return other.0.downcast_ref::<SigningUnavailable>().cloned().map(LocalFault::from);
         }
         source = error.source();
     }

@@ -17,11 +17,13 @@ use tokio::time::{Instant, timeout_at};
 
 use super::classify;
 use super::connect::{ConnectError, Connector, Handshake, PeerStream};
+use super::egress::Egress;
+use super::fault::LocalFault;
 use super::identity::{Identity, TrustAnchors};
-use super::kms_key::SigningUnavailable;
 use super::network::{Network, Transport};
 use crate::delivery::{Answer, BODY_LIMIT, EXCHANGE_DEADLINE, Failure, Finding, HEADER_LIMIT, Outcome};
 use crate::directory::Settings;
+use crate::edge::Clock;
 use crate::http1::{Exchanges, Pool, Stream, settings};
 use crate::notification::{InteractionId, Notification};
 use crate::revocation::Revocation;
@@ -40,6 +42,8 @@ type Kept = Exchanges<PeerStream, Full<Bytes>, Arc<Handshake>>;
 pub struct Client {
     connector: Connector,
     pool: Arc<Pool<Kept>>,
+    egress: Egress,
+    clock: Clock,
 }
 
 /// What an attempt showed.
@@ -77,8 +81,14 @@ impl Client {
         network: Network,
         revocation: &Arc<Revocation>,
     ) -> Result<Self, rustls::Error> {
-        let pool = Arc::new(Pool::new(IDLE, revocation.clock(), network.room()));
-        Ok(Self { connector: Connector::new(identity, trust, network, revocation)?, pool })
+        let (clock, egress) = (revocation.clock(), network.egress().clone());
+        let pool = Arc::new(Pool::new(IDLE, clock.clone(), network.room()));
+        Ok(Self { connector: Connector::new(identity, trust, network, revocation)?, pool, egress, clock })
+    }
+
+    /// Says whether this is a copy of another client, with the same connections.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.pool, &other.pool)
     }
 
     /// POSTs a notification once, with so much time for the whole exchange. Follows no redirection.
@@ -89,26 +99,27 @@ impl Client {
         notification: &Notification,
         id: InteractionId,
         within: Duration,
-    ) -> Result<Exchange, SigningUnavailable> {
+    ) -> Result<Exchange, LocalFault> {
         let failed = |failure| Exchange { answer: Err(failure), handshake: None };
         let Some((place, request)) = request(notification, id) else {
             return Ok(failed(Failure::InvalidUrl));
         };
         let deadline = Instant::now() + within;
         // In a box, as most requests need no new connection.
-        let connect = || Box::pin(self.connect(&place));
+        let connect = || Box::pin(self.connect(&place, deadline));
         // Pinned where it is made, as what is handed over is copied.
         let answered = pin!(self.pool.answered(place.as_str(), request, connect));
         let (mut exchanges, response) = match timeout_at(deadline, answered).await {
             Ok(Ok(answered)) => answered,
             Ok(Err(error)) => {
-                return match classify::signing(&error) {
-                    Some(unavailable) => Err(unavailable.clone()),
+                return match classify::local(&error) {
+                    Some(fault) => Err(fault),
                     None => Ok(failed(classify::exchange(&error))),
                 };
             }
             Err(_) => return Ok(failed(Failure::Timeout)),
         };
+        self.egress.reached();
         let answer = read(&mut exchanges, response, deadline).await;
         let handshake = Some(Arc::clone(&exchanges.facts));
         if answer.as_ref().is_ok_and(|answer| !answer.body_cut) {
@@ -117,8 +128,8 @@ impl Client {
         Ok(Exchange { answer, handshake })
     }
 
-    async fn connect(&self, place: &Authority) -> Result<Kept, PostError> {
-        let (stream, handshake) = self.connector.connect(place).await?;
+    async fn connect(&self, place: &Authority, deadline: Instant) -> Result<Kept, PostError> {
+        let (stream, handshake) = self.connector.connect(place, &self.clock, deadline).await?;
         let settings = settings().max_buf_size(HEADER_LIMIT).clone();
         Ok(Exchanges::over(stream, &settings, Arc::new(handshake)).await?)
     }

@@ -1,15 +1,14 @@
-//! One connection: resolve, check every address, connect to a checked one, TLS under the registered name.
+//! One connection: TCP to a checked address of the receiver, TLS under the registered name.
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::Uri;
 use http::uri::Authority;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
@@ -24,28 +23,19 @@ use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::classify;
+use super::fault::{Blame, NetworkFault, blame};
 use super::identity::{Identity, TrustAnchors, provider};
 use super::network::{Network, Transport};
+use super::reach::{bare, reach};
 use super::renegotiation::{WantsRenegotiation, Watching};
-use crate::address::AddressPolicy;
 use crate::delivery::Failure;
-use crate::directory::BaseUri;
 use crate::edge::Clock;
 use crate::revocation::{Mechanism, Revocation, Verification, Verifier};
-
-/// How long a name may take to resolve. Lambda has no resolver cache of its own.
-const DNS_BUDGET: Duration = Duration::from_secs(5);
-/// How long one address may take to accept a connection: a SYN and two repetitions, after 1 s and after 3 s.
-const CONNECT_BUDGET: Duration = Duration::from_secs(4);
-/// How long all addresses of a host may take together; with the name it fits into the exchange.
-const CONNECTING_BUDGET: Duration = Duration::from_secs(9);
-/// How many addresses of a host are tried. Those that refuse at once would otherwise make a port scan of one attempt.
-const MOST_ADDRESSES: usize = 8;
 
 /// What is known of a connection once its handshake is done.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -66,16 +56,37 @@ pub struct Handshake {
 pub(super) struct ConnectError {
     /// What the attempt's outcome is.
     pub(super) failure: Failure,
+    /// What of ours is to blame, if anything is: then that is no outcome.
+    pub(super) ours: Option<NetworkFault>,
     source: Option<io::Error>,
 }
 
 impl ConnectError {
-    fn new(failure: Failure) -> Self {
-        Self { failure, source: None }
+    pub(super) fn new(failure: Failure) -> Self {
+        Self { failure, ours: None, source: None }
     }
 
-    fn because(failure: Failure, source: io::Error) -> Self {
-        Self { failure, source: Some(source) }
+    pub(super) fn because(failure: Failure, source: io::Error) -> Self {
+        Self { failure, ours: None, source: Some(source) }
+    }
+
+    /// Blames our network.
+    pub(super) fn of_ours(self, fault: NetworkFault) -> Self {
+        Self { ours: Some(fault), ..self }
+    }
+
+    /// Blames our way out.
+    pub(super) fn of_egress(self) -> Self {
+        let fault = NetworkFault::Egress(self.failure);
+        self.of_ours(fault)
+    }
+
+    /// Blames our network if the connection that was open ended by an error of this machine.
+    fn of_whom(mut self, peer: &SocketAddr) -> Self {
+        match self.source.take_if(|error| blame(error, peer, false) == Blame::Ours) {
+            Some(error) => self.of_ours(NetworkFault::Local(Arc::new(error))),
+            None => self,
+        }
     }
 }
 
@@ -110,14 +121,19 @@ impl Connector {
         Ok(Self { config: Arc::new(config), verifier, network, signs_in_kms: identity.signs_in_kms() })
     }
 
-    /// Connects to a receiver.
-    pub(super) async fn connect(&self, to: &Authority) -> Result<(PeerStream, Handshake), ConnectError> {
+    /// Connects to a receiver, before this instant as far as that is up to us.
+    pub(super) async fn connect(
+        &self,
+        to: &Authority,
+        clock: &Clock,
+        deadline: Instant,
+    ) -> Result<(PeerStream, Handshake), ConnectError> {
         let host = bare(to.host());
         let name =
             ServerName::try_from(host.to_owned()).map_err(|_| ConnectError::new(Failure::InvalidUrl))?;
-        let addresses = resolve(host, to.port_u16().unwrap_or(443), &self.network).await?;
-        let (transport, peer) = connect_to_any(&addresses, &self.network).await?;
-        self.handshake(transport, peer, host, name).await
+        let to = (host, to.port_u16().unwrap_or(443));
+        let (transport, peer) = reach(to, &self.network, clock, deadline).await?;
+        self.handshake(transport, peer, host, name).await.map_err(|error| error.of_whom(&peer))
     }
 
     async fn handshake(
@@ -179,58 +195,6 @@ async fn beside<T: Send + 'static>(
             Err(error) => Err(io::Error::other(error)),
         },
     }
-}
-
-/// Resolves a host and refuses it whole if any of its addresses is not allowed: a name that points inside at times is as good
-/// as one that always does.
-async fn resolve(host: &str, port: u16, network: &Network) -> Result<Vec<SocketAddr>, ConnectError> {
-    let addresses: Vec<SocketAddr> = match host.parse::<IpAddr>() {
-        Ok(address) => vec![SocketAddr::new(address, port)],
-        Err(_) => timeout(DNS_BUDGET, network.look_up(host, port))
-            .await
-            .map_err(|_| ConnectError::new(Failure::DnsError))?
-            .map_err(|error| ConnectError::because(Failure::DnsError, error))?,
-    };
-    if addresses.is_empty() {
-        return Err(ConnectError::new(Failure::DnsError));
-    }
-    check_addresses(&addresses, network.policy()).map_err(ConnectError::new)?;
-    Ok(addresses)
-}
-
-/// Says whether a receiver's host would be connected to as it resolves now.
-pub async fn check_host(base: &BaseUri, network: &Network) -> Result<(), Failure> {
-    let uri: Uri = base.as_str().parse().map_err(|_| Failure::InvalidUrl)?;
-    let host = uri.host().map(bare).ok_or(Failure::InvalidUrl)?;
-    resolve(host, uri.port_u16().unwrap_or(443), network).await.map(drop).map_err(|error| error.failure)
-}
-
-/// Returns the host of a URI, an IPv6 address without its brackets.
-fn bare(host: &str) -> &str {
-    host.trim_start_matches('[').trim_end_matches(']')
-}
-
-/// Says whether all of a host's addresses may be connected to (guarantee G7).
-pub fn check_addresses(addresses: &[SocketAddr], policy: AddressPolicy) -> Result<(), Failure> {
-    let blocked = addresses.iter().any(|address| policy.refusal(address.ip()).is_some());
-    if blocked { Err(Failure::BlockedAddress) } else { Ok(()) }
-}
-
-async fn connect_to_any(
-    addresses: &[SocketAddr],
-    network: &Network,
-) -> Result<(Box<dyn Transport>, SocketAddr), ConnectError> {
-    let mut last = ConnectError::new(Failure::DnsError);
-    let until = Instant::now() + CONNECTING_BUDGET;
-    for address in addresses.iter().take(MOST_ADDRESSES) {
-        let one = until.min(Instant::now() + CONNECT_BUDGET);
-        match timeout_at(one, network.open(*address)).await {
-            Ok(Ok(transport)) => return Ok((transport, *address)),
-            Ok(Err(error)) => last = ConnectError::because(classify::connecting(&error), error),
-            Err(_) => last = ConnectError::new(Failure::ConnectTimeout),
-        }
-    }
-    Err(last)
 }
 
 /// Presents our certificate whatever authorities the receiver names: some name none, some the wrong ones.

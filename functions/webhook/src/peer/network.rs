@@ -10,14 +10,14 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use super::egress::Egress;
 use super::metered::Metered;
 use crate::address::AddressPolicy;
 use crate::http1::Room;
 use crate::telemetry::Meter;
 
 /// Connections to receivers that wait for their next request at most, whoever's identity they present: an environment has 1,024 file
-/// descriptors ("Lambda quotas", AWS Lambda Developer Guide), and one that cannot be made for want of a descriptor would be booked
-/// on its receiver.
+/// descriptors ("Lambda quotas", AWS Lambda Developer Guide), and for want of one nothing can be sent to anybody.
 const MOST_IDLE: usize = 900;
 
 /// A connection before TLS.
@@ -34,6 +34,9 @@ type Answer<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
 pub struct Network {
     policy: AddressPolicy,
     room: Room,
+    egress: Egress,
+    /// A name that must exist, and a port.
+    own_name: Option<(Arc<str>, u16)>,
     look_up: Arc<dyn Fn(String, u16) -> Answer<Vec<SocketAddr>> + Send + Sync>,
     open: Arc<dyn Fn(SocketAddr) -> Answer<Box<dyn Transport>> + Send + Sync>,
 }
@@ -66,9 +69,17 @@ impl Network {
         Self {
             policy,
             room: Room::of(MOST_IDLE),
+            egress: Egress::default(),
+            own_name: None,
             look_up: Arc::new(move |host, port| Box::pin(look_up(host, port))),
             open: Arc::new(move |address| Box::pin(open(address))),
         }
+    }
+
+    /// Gives it a name that must exist, and a port of it: where neither a receiver's name nor this one is resolved, the fault is ours.
+    #[must_use]
+    pub fn with_own_name(self, own_name: Option<(String, u16)>) -> Self {
+        Self { own_name: own_name.map(|(name, port)| (name.into(), port)), ..self }
     }
 
     /// Has the bytes of every connection counted.
@@ -90,6 +101,17 @@ impl Network {
     /// The room that all connections to receivers share.
     pub(super) fn room(&self) -> Room {
         self.room.clone()
+    }
+
+    /// Whether anybody is reached, as all who use this network see it.
+    pub(super) fn egress(&self) -> &Egress {
+        &self.egress
+    }
+
+    /// Says whether a name that must exist is resolved; `true` where none was given.
+    pub(super) async fn resolves_own_name(&self) -> bool {
+        let Some((name, port)) = &self.own_name else { return true };
+        self.look_up(name, *port).await.is_ok_and(|addresses| !addresses.is_empty())
     }
 
     /// Looks up the addresses of a host.

@@ -1,0 +1,146 @@
+//! Whether anybody is reached: an environment that reaches none of several receivers has no way out, and that is not theirs.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+/// So many receivers, at as many addresses, must have been out of reach.
+const RECEIVERS: usize = 3;
+/// For so long nobody must have been reached.
+const FOR: SignedDuration = SignedDuration::from_secs(30);
+/// What was seen longer ago says nothing. Longer than the quarter of an hour after which a kept message comes again at the latest.
+const REMEMBERED: SignedDuration = SignedDuration::from_mins(30);
+
+/// What an environment has seen since it last reached a receiver. Copies share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Egress(Arc<Mutex<Seen>>);
+
+impl Egress {
+    /// A TCP connection to a receiver has opened, or one that was open has brought an answer.
+    pub(super) fn reached(&self) {
+        self.with(Seen::reached);
+    }
+
+    /// No TCP connection to a receiver at this address could be opened; says whether that is so of everybody.
+    pub(super) fn unreached(&self, host: &str, address: IpAddr, now: Timestamp) -> bool {
+        self.with(|seen| {
+            seen.unreached(host, address, now);
+            seen.is_unavailable(now)
+        })
+    }
+
+    /// Says whether nobody is reached.
+    pub(super) fn is_unavailable(&self, now: Timestamp) -> bool {
+        self.with(|seen| seen.is_unavailable(now))
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Seen) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Receivers out of reach, no two with the same host or address: three are all that is asked for, so no more are kept.
+#[derive(Debug, Default)]
+struct Seen(Vec<Unreached>);
+
+#[derive(Debug)]
+struct Unreached {
+    host: String,
+    address: IpAddr,
+    first: Timestamp,
+    last: Timestamp,
+}
+
+impl Seen {
+    fn reached(&mut self) {
+        self.0.clear();
+    }
+
+    fn unreached(&mut self, host: &str, address: IpAddr, now: Timestamp) {
+        self.forget(now);
+        if let Some(same) = self.0.iter_mut().find(|seen| seen.host == host || seen.address == address) {
+            same.last = now;
+        } else if self.0.len() < RECEIVERS {
+            self.0.push(Unreached { host: host.to_owned(), address, first: now, last: now });
+        }
+    }
+
+    fn is_unavailable(&mut self, now: Timestamp) -> bool {
+        self.forget(now);
+        let since = self.0.iter().map(|seen| seen.first).min();
+        self.0.len() >= RECEIVERS && since.is_some_and(|since| now.duration_since(since) >= FOR)
+    }
+
+    /// A clock that was set back tells nothing of an age.
+    fn forget(&mut self, now: Timestamp) {
+        self.0.retain(|seen| {
+            let age = now.duration_since(seen.last);
+            !age.is_negative() && age <= REMEMBERED
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_795_000_000 + second).unwrap()
+    }
+
+    /// Lets receivers be out of reach: host, last byte of the address, second.
+    fn seen(all: &[(&str, u8, i64)]) -> Seen {
+        let mut seen = Seen::default();
+        for (host, byte, second) in all {
+            seen.unreached(host, IpAddr::from([203, 0, 113, *byte]), at(*second));
+        }
+        seen
+    }
+
+    #[test]
+    fn three_receivers_at_three_addresses_out_of_reach_for_thirty_seconds_are_our_own_fault() {
+        let mut three = seen(&[("a", 1, 0), ("b", 2, 1), ("c", 3, 2)]);
+        assert!(!three.is_unavailable(at(29)));
+        assert!(three.is_unavailable(at(30)));
+        three.reached();
+        assert!(!three.is_unavailable(at(31)));
+    }
+
+    #[test]
+    fn fewer_receivers_or_addresses_are_theirs() {
+        for fewer in [
+            seen(&[("a", 1, 0), ("b", 2, 0), ("a", 3, 0), ("a", 4, 0)]),
+            seen(&[("a", 1, 0), ("b", 2, 0), ("c", 2, 0), ("d", 1, 0)]),
+            seen(&[("a", 1, 0)]),
+        ] {
+            let mut fewer = fewer;
+            assert!(!fewer.is_unavailable(at(60)));
+        }
+    }
+
+    #[test]
+    fn one_that_is_reached_within_the_time_keeps_it_off() {
+        let mut seen = seen(&[("a", 1, 0), ("b", 2, 1), ("c", 3, 2)]);
+        seen.reached();
+        for (host, byte) in [("a", 1), ("b", 2), ("c", 3)] {
+            seen.unreached(host, IpAddr::from([203, 0, 113, byte]), at(20));
+        }
+        assert!(!seen.is_unavailable(at(49)));
+        assert!(seen.is_unavailable(at(50)));
+    }
+
+    #[test]
+    fn what_was_seen_long_ago_or_in_the_future_says_nothing() {
+        let all = [("a", 1, 0), ("b", 2, 1), ("c", 3, 2)];
+        assert!(!seen(&all).is_unavailable(at(2 + 30 * 60)));
+        assert!(!seen(&all).is_unavailable(at(-1)));
+    }
+
+    #[test]
+    fn no_more_is_kept_than_is_asked_for() {
+        let hosts: Vec<_> = (0..200).map(|number| format!("host-{number}")).collect();
+        let many: Vec<_> = hosts.iter().zip(0..).map(|(host, byte)| (host.as_str(), byte, 0)).collect();
+        assert_eq!(seen(&many).0.len(), RECEIVERS);
+    }
+}
