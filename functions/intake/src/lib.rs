@@ -5,7 +5,6 @@ mod verdict;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -13,9 +12,8 @@ use lambda_http::{Request, RequestExt, Response};
 use tokio::time::Instant;
 use webhook::FieldError;
 use webhook::answer::{Problem, read_json};
-use webhook::aws::{LedgerReader, Queues, Receivers};
-use webhook::delivery::AttemptMessage;
-use webhook::directory::Receiver;
+use webhook::aws::{Found, LedgerReader, Queues, Receivers, ReceiversError, SendError};
+use webhook::delivery::{AttemptMessage, AttemptNumber};
 use webhook::edge::Clock;
 use webhook::notification::{AuthorisationServers, ClientId, Plan, StateChange, plan};
 
@@ -81,7 +79,8 @@ impl Intake {
         let now = self.clock.now();
         let parsed: Vec<_> =
             changes.iter().map(|change| StateChange::posted(change.value, &change.pointer, now)).collect();
-        let receivers = self.receivers_of(parsed.iter().flatten()).await;
+        let mut receivers = self.receivers_of(parsed.iter().flatten()).await;
+        self.read_again(parsed.iter().flatten(), &mut receivers).await;
         let mut messages: Vec<AttemptMessage> = Vec::new();
         let mut verdicts = Vec::with_capacity(parsed.len());
         for (parsed, change) in parsed.into_iter().zip(&changes) {
@@ -94,9 +93,7 @@ impl Intake {
             message.trace = trace.cloned();
         }
         let sent = self.queues.send_all(&messages).await;
-        if let Some(error) = sent.iter().find_map(|sent| sent.as_ref().err()) {
-            tracing::error!(error = %Chain(error), "Some notifications could not be queued; the caller was told so.");
-        }
+        report(&sent);
         let taken: Vec<_> = sent.iter().map(Result::is_ok).collect();
         verdicts
             .into_iter()
@@ -106,27 +103,41 @@ impl Intake {
     }
 
     /// Looks every client up once, all at the same time; a client is missing if its receiver could not be read.
-    async fn receivers_of(
-        &self,
-        changes: impl Iterator<Item = &StateChange>,
-    ) -> BTreeMap<ClientId, Option<Arc<Receiver>>> {
+    async fn receivers_of(&self, changes: impl Iterator<Item = &StateChange>) -> Known {
         // In the order of their names, so that the same request makes the same calls in the same order.
         let clients: BTreeSet<_> = changes.map(|change| &change.client_id).collect();
         let found = join_all(clients.into_iter().map(async |client_id| {
-            let receiver = self.receivers.find(client_id).await;
-            if let Err(error) = &receiver {
-                tracing::error!(%client_id, error = %Chain(error), "A receiver could not be read.");
-            }
-            Some((client_id.clone(), receiver.ok()?))
+            let found = self.receivers.find_for(client_id, AttemptNumber::FIRST).await;
+            readable(client_id, found).map(|found| (client_id.clone(), found))
         }));
         found.await.into_iter().flatten().collect()
+    }
+
+    /// Reads the receivers again by whose copies a change would not be notified: that is final, and a copy may be behind.
+    async fn read_again(&self, changes: impl Iterator<Item = &StateChange>, known: &mut Known) {
+        let ends = |change: &&StateChange| match known.get(&change.client_id) {
+            Some(Some(Found { receiver, is_fresh: false })) => {
+                matches!(plan(change, Some(receiver), &self.servers), Plan::NotNotifiable(rule) if rule.is_of_the_receiver())
+            }
+            _ => false,
+        };
+        let clients: BTreeSet<_> = changes.filter(ends).map(|change| &change.client_id).collect();
+        let found = join_all(clients.into_iter().map(async |client_id| {
+            (client_id, readable(client_id, self.receivers.find_fresh(client_id).await))
+        }));
+        for (client_id, found) in found.await {
+            match found {
+                Some(found) => known.insert(client_id.clone(), found),
+                None => known.remove(client_id),
+            };
+        }
     }
 
     fn judge(
         &self,
         change: StateChange,
         pointer: &str,
-        receivers: &BTreeMap<ClientId, Option<Arc<Receiver>>>,
+        receivers: &Known,
         messages: &mut Vec<AttemptMessage>,
         now: Timestamp,
     ) -> Verdict {
@@ -136,7 +147,7 @@ impl Intake {
             return Verdict::Invalid(vec![FieldError { pointer, code: "unknown_brand", detail }]);
         }
         let Some(receiver) = receivers.get(&change.client_id) else { return Verdict::Unavailable };
-        match plan(&change, receiver.as_deref(), &self.servers) {
+        match plan(&change, receiver.as_ref().map(|found| &*found.receiver), &self.servers) {
             Plan::NotNotifiable(rule) => Verdict::NotNotifiable(rule),
             Plan::NoReceiver => Verdict::NoReceiver,
             // Accepted all the same: dispatch keeps it, without spending an attempt, until our configuration is mended.
@@ -150,6 +161,31 @@ impl Intake {
                 Verdict::Queued { at: messages.len() - 1 }
             }
         }
+    }
+}
+
+/// What was found of each client; one whose receiver could not be read is missing.
+type Known = BTreeMap<ClientId, Option<Found>>;
+
+fn readable(client_id: &ClientId, found: Result<Option<Found>, ReceiversError>) -> Option<Option<Found>> {
+    if let Err(error) = &found {
+        tracing::error!(%client_id, error = %Chain(error), "A receiver could not be read.");
+    }
+    found.ok()
+}
+
+/// Logs why messages were not queued. One that SQS never takes is a mistake of ours, which sending it again does not mend.
+fn report(sent: &[Result<(), SendError>]) {
+    let errors = || sent.iter().filter_map(|sent| sent.as_ref().err());
+    if let Some(error) = errors().find(|error| matches!(error, SendError::Rejected { .. })) {
+        tracing::error!(
+            code = "message_rejected",
+            error = %Chain(error),
+            "The queue rejects notifications for a mistake of ours; sending them again does not mend it."
+        );
+    }
+    if let Some(error) = errors().find(|error| !matches!(error, SendError::Rejected { .. })) {
+        tracing::error!(error = %Chain(error), "Some notifications could not be queued; the caller was told so.");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The two queues: notifications to attempt, and those that stay undelivered.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::BoxError;
@@ -10,12 +11,19 @@ use aws_sdk_sqs::types::{
 };
 use futures_util::future::join_all;
 use thiserror::Error;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::cause::cause;
+use super::clients::CALL_TIMEOUT;
 use crate::delivery::AttemptMessage;
 
 /// The most messages of one `SendMessageBatch`.
 const BATCH: usize = 10;
+/// After so long the entries that SQS failed of a call are sent again, and after so long once more: the call was answered, so the
+/// SDK does not repeat it.
+const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(300)];
+/// How long queueing the messages of one request takes at most, repetitions included. Who called hears before its own time limit.
+pub const SEND_WITHIN: Duration = Duration::from_secs(1 + CALL_TIMEOUT.as_secs());
 /// Cuts the sentence that goes along with an undelivered message.
 const LONGEST_DETAIL: usize = 500;
 
@@ -34,15 +42,43 @@ impl Queues {
     }
 
     /// Queues messages, ten a call and all calls at once, and says of each whether it was taken.
+    ///
+    /// Entries that SQS fails are sent again, twice at most, unless the fault is ours.
     pub async fn send_all(&self, messages: &[AttemptMessage]) -> Vec<Result<(), SendError>> {
-        let batches = messages.chunks(BATCH).map(|batch| self.send_batch(batch));
+        let until = Instant::now() + SEND_WITHIN;
+        let batches = messages.chunks(BATCH).map(|batch| self.send_batch(batch, until));
         join_all(batches).await.into_iter().flatten().collect()
     }
 
-    async fn send_batch(&self, messages: &[AttemptMessage]) -> Vec<Result<(), SendError>> {
-        let entries = messages.iter().enumerate().map(|(index, message)| {
+    async fn send_batch(&self, messages: &[AttemptMessage], until: Instant) -> Vec<Result<(), SendError>> {
+        let mut results = self.try_batch(messages, (0..messages.len()).collect()).await;
+        for pause in PAUSES {
+            let failed = |result: &Result<(), SendError>| matches!(result, Err(SendError::Failed { .. }));
+            let again: Vec<_> = (0..messages.len()).filter(|at| failed(&results[*at].1)).collect();
+            if again.is_empty() || Instant::now() + pause >= until {
+                break;
+            }
+            sleep(pause).await;
+            let Ok(repeated) = timeout_at(until, Box::pin(self.try_batch(messages, again))).await else {
+                break;
+            };
+            for (at, result) in repeated {
+                results[at] = (at, result);
+            }
+        }
+        results.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// Sends the messages at these positions once, and says of each what came of it.
+    async fn try_batch(
+        &self,
+        messages: &[AttemptMessage],
+        positions: Vec<usize>,
+    ) -> Vec<(usize, Result<(), SendError>)> {
+        let entries = positions.iter().map(|at| {
+            let message = &messages[*at];
             SendMessageBatchRequestEntry::builder()
-                .id(index.to_string())
+                .id(at.to_string())
                 .set_message_system_attributes(trace_of(message))
                 .message_body(message.to_json())
                 .message_group_id(message.change.client_id.as_str())
@@ -51,17 +87,25 @@ impl Queues {
         });
         let request = self.client.send_message_batch().queue_url(&self.notifications);
         match request.set_entries(Some(entries.collect())).send().await {
-            Ok(answer) => (0..messages.len())
-                .map(|index| {
+            Ok(answer) => positions
+                .into_iter()
+                .map(|at| {
+                    let id = at.to_string();
                     // What is not named as taken is not taken.
-                    let taken = answer.successful().iter().any(|entry| entry.id() == index.to_string());
-                    if taken { Ok(()) } else { Err(SendError::Refused) }
+                    if answer.successful().iter().any(|entry| entry.id() == id) {
+                        return (at, Ok(()));
+                    }
+                    let failed = answer.failed().iter().find(|entry| entry.id() == id);
+                    let code = failed.map(|entry| entry.code().to_owned()).unwrap_or_default();
+                    let is_ours = failed.is_some_and(|entry| entry.sender_fault());
+                    (at, Err(if is_ours { SendError::Rejected { code } } else { SendError::Failed { code } }))
                 })
                 .collect(),
             Err(error) => {
                 let source: BoxError = cause(error);
                 let source = std::sync::Arc::<dyn std::error::Error + Send + Sync>::from(source);
-                messages.iter().map(|_| Err(SendError::Service { source: source.clone() })).collect()
+                let failed = |at| (at, Err(SendError::Service { source: source.clone() }));
+                positions.into_iter().map(failed).collect()
             }
         }
     }
@@ -133,9 +177,18 @@ fn trace_of(
 /// A message that was not queued.
 #[derive(Clone, Debug, Error)]
 pub enum SendError {
-    /// The service took other messages of the call and not this one.
-    #[error("the queue refused the message")]
-    Refused,
+    /// The service answered the call and failed this message, for a reason of its own.
+    #[error("the queue failed the message: {code}")]
+    Failed {
+        /// What the service calls it.
+        code: String,
+    },
+    /// The service answered the call and refused this message as one that it never takes (`SenderFault`): our own mistake.
+    #[error("the queue rejected the message: {code}")]
+    Rejected {
+        /// What the service calls it.
+        code: String,
+    },
     /// The service refused the call or did not answer.
     #[error("failed to send to the queue")]
     Service {

@@ -76,6 +76,11 @@ impl Receivers {
         self.look_up(client_id, if is_first { RECEIVER_COPY_LIVES } else { SignedDuration::ZERO }).await
     }
 
+    /// Finds a client's receiver as its row is now, whatever copy there is: what ends a notification is decided by this.
+    pub async fn find_fresh(&self, client_id: &ClientId) -> Result<Option<Found>, ReceiversError> {
+        self.look_up(client_id, SignedDuration::ZERO).await
+    }
+
     async fn look_up(
         &self,
         client_id: &ClientId,

@@ -3,7 +3,7 @@
 use super::change::{Actor, Resource, StateChange, Subject};
 use super::endpoint::{EditRow, PARTIALLY_ACCEPTED, Reached};
 use super::version::WebhookVersion;
-use crate::codes::Code;
+use crate::codes::{Code, FailureClass};
 
 /// What kind of change a notification tells of (webhook OAS 1.3.0, `EventType`).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -59,6 +59,11 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// Says whether another receiver might be notified of the same change.
+    pub fn is_of_the_receiver(self) -> bool {
+        self.described().row().class == Some(FailureClass::Directory)
+    }
+
     /// Returns the rule's row of the table of codes.
     pub fn described(self) -> Code {
         match self {
