@@ -7,7 +7,7 @@ use anyhow::Result;
 use arauto::local::AUTHORISATION_SERVER_ID;
 use arauto::stack::Stack;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use dispatch::{Batch, Crowd, Dispatch, FirstUses, Hangs, Sender, Tally};
+use dispatch::{Batch, Crowd, Dispatch, FirstUses, Hangs, Sender, Tally, Unwritten};
 use jiff::SignedDuration;
 use webhook::address::AddressPolicy;
 use webhook::aws::{
@@ -91,6 +91,8 @@ pub(crate) fn on_stack(
         sender: Arc::new(sender),
         crowd: Crowd::default(),
         hangs: Hangs::default(),
+        unwritten: Unwritten::default(),
+        max_receives: 150,
         tally: Tally::default(),
         metrics,
         clock,

@@ -207,7 +207,7 @@ mod dispatch {
     /// How long finding the receiver and the identity may take.
     const PREPARE: Duration = Duration::from_secs(4);
     /// When the queue hands a message out again.
-    const VISIBILITY: SignedDuration = SignedDuration::from_secs(240);
+    const VISIBILITY: SignedDuration = SignedDuration::from_secs(270);
 
     /// A receiver, an identity, and dispatch ready to send.
     struct Bench {

@@ -9,14 +9,15 @@ use tokio::time::{Instant, timeout_at};
 use webhook::aws::{AttemptRecord, Begin, Cancel, Found};
 use webhook::codes::Code;
 use webhook::delivery::{
-    AttemptMessage, AttemptNumber, Begins, Failure, Next, Outcome, Resolution, Status, Undelivered,
+    AttemptMessage, AttemptNumber, Begins, Failure, Next, Outcome, Progress, Resolution, Status, Undelivered,
     delay_seconds, next, resolve,
 };
 use webhook::directory::Receiver;
-use webhook::notification::{InteractionId, Notification, Plan, plan};
+use webhook::notification::{IdentityOwner, InteractionId, Notification, Plan, plan};
 use webhook::peer::Client;
 
 use crate::Dispatch;
+use crate::closing::{Ended, Over};
 use crate::crowd::Place;
 use crate::fault::{Fault, PREPARE};
 use crate::line::{attempt_ended, attempt_interrupted, copy_dropped};
@@ -26,18 +27,21 @@ use crate::record::Record;
 const WORTH_WAITING: SignedDuration = SignedDuration::from_secs(2);
 
 /// What an attempt is made with.
-struct Means {
-    client: Client,
-    within: Duration,
+pub(crate) struct Means {
+    pub(crate) owner: IdentityOwner,
+    pub(crate) client: Client,
+    pub(crate) within: Duration,
     /// Held while the exchange is under way.
     place: Place,
     /// When the ledger hears of it.
     begins: Begins,
+    /// Until when what came of it may be written down.
+    works_until: Instant,
 }
 
 impl Dispatch {
     /// Works through one message. `Ok` means that it can be deleted.
-    pub(crate) async fn deliver(&self, record: &Record) -> Result<(), Fault> {
+    pub(crate) async fn deliver(&self, record: &Record, works_until: Instant) -> Result<(), Fault> {
         let (body, reception) = (&record.body, record.reception());
         reception.check_clock(self.clock.now())?;
         let message = match AttemptMessage::from_json(body) {
@@ -49,19 +53,26 @@ impl Dispatch {
                 return Ok(self.queues.bury(body, code, &error.to_string()).await?);
             }
         };
-        if self.waits(&message).await? {
+        if self.close_known(&message, works_until).await? || self.waits(&message).await? {
             return Ok(());
         }
         let until = Instant::now() + PREPARE;
         let prepared = timeout_at(until, pin!(self.prepare(&message))).await.map_err(|_| Fault::Slow)?;
         let (place, found, client) = prepared?;
-        match (plan(&message.change, found.as_ref().map(|found| &*found.receiver), &self.servers), found) {
+        let mut planned = self.plan(&message, found);
+        // What ends a notification is decided by the receiver as it is now: a copy may be behind.
+        if let (Plan::NotNotifiable(_) | Plan::NoReceiver, Some(Found { is_fresh: false, .. })) = planned {
+            let fresh = Box::pin(self.receivers.find_fresh(&message.change.client_id));
+            let found = timeout_at(until, fresh).await.map_err(|_| Fault::Slow)??;
+            planned = self.plan(&message, found);
+        }
+        match planned {
             // Before the attempt begins: an identity that cannot be used must not consume it.
             (Plan::Notify(notification), Some(found)) => {
-                let client = client?;
+                let (owner, client) = client?;
                 let within = self.time_for(&found, until).await;
                 let begins = self.ledger_writes.begins(message.attempt, reception.receives);
-                let means = Means { client, within, place, begins };
+                let means = Means { owner, client, within, place, begins, works_until };
                 // In a box, as the task would else hold the two largest futures of a message in one.
                 Box::pin(self.attempt(&message, &notification, &found.receiver, means)).await
             }
@@ -71,12 +82,17 @@ impl Dispatch {
         }
     }
 
+    /// Plans what is to be done about a message, if this is its receiver.
+    fn plan(&self, message: &AttemptMessage, found: Option<Found>) -> (Plan, Option<Found>) {
+        (plan(&message.change, found.as_ref().map(|found| &*found.receiver), &self.servers), found)
+    }
+
     /// Waits for a place among the attempts to the receiver, then finds receiver and client, both at once: a table or secret
     /// that does not answer keeps this message, not the batch.
     async fn prepare(
         &self,
         message: &AttemptMessage,
-    ) -> Result<(Place, Option<Found>, Result<Client, Fault>), Fault> {
+    ) -> Result<(Place, Option<Found>, Result<(IdentityOwner, Client), Fault>), Fault> {
         let client_id = &message.change.client_id;
         // First, as what is found must not grow old meanwhile (guarantee G5).
         let place = self.crowd.place(client_id).await.ok_or(Fault::Crowded)?;
@@ -87,9 +103,10 @@ impl Dispatch {
     }
 
     /// Finds the client that presents the identity of the change's brand.
-    async fn client(&self, message: &AttemptMessage) -> Result<Client, Fault> {
+    async fn client(&self, message: &AttemptMessage) -> Result<(IdentityOwner, Client), Fault> {
         let owner = self.servers.identity_owner(message.change.brand.as_deref())?;
-        Ok(self.sender.client(&owner).await?)
+        let client = self.sender.client(&owner).await?;
+        Ok((owner, client))
     }
 
     /// Waits until the attempt is due, or sends the message on if that is too long; `true` if it did.
@@ -131,14 +148,15 @@ impl Dispatch {
         message: &AttemptMessage,
         notification: &Notification,
         receiver: &Receiver,
-        Means { client, within, place, mut begins }: Means,
+        means: Means,
     ) -> Result<(), Fault> {
+        let mut begins = means.begins;
         let id = InteractionId::new(message.notification.partition(), &self.chance);
         let mut record = AttemptRecord {
             attempt: message.attempt,
             interaction_id: id,
             started: self.clock.now(),
-            within,
+            within: means.within,
             ended: None,
             base_uri: receiver.base_uri.to_string(),
             outcome: None,
@@ -153,20 +171,19 @@ impl Dispatch {
             return Ok(());
         }
         let began = Instant::now();
-        let exchange = client.post(notification, id, within).await;
+        let exchange = self.exchange(&means, notification, id).await;
         let took = began.elapsed();
+        let Means { within, place, works_until, .. } = means;
         drop(place);
         let exchange = match exchange {
             Ok(exchange) => exchange,
-            Err(unsigned) => {
-                let fault = Fault::from(unsigned);
+            Err(fault) => {
+                let fault = Fault::from(fault);
                 record.ended = Some(self.clock.now());
                 record.outcome = Some(fault.code().as_str());
-                match begins {
-                    // Nothing was sent. Were the ledger to fail too, the attempt would pass for one that was interrupted.
-                    Begins::BeforeItsRequest => self.ledger.taken_back(message, &record).await?,
-                    Begins::AfterItsRequest => {}
-                }
+                // Nothing was sent. Were the ledger to fail too, the attempt would pass for one that was interrupted.
+                let over = Over { message, record: &record, begins };
+                Box::pin(self.close(over, Ended::NeverSent, works_until)).await?;
                 return Err(fault);
             }
         };
@@ -184,25 +201,12 @@ impl Dispatch {
         self.tally.attempted(message, &outcome, (record.started, ended));
         let learnt = self.learn(receiver, &outcome, (within, took));
         // Pinned where it is made: it has thousands of bytes, and what is handed over is copied.
-        let recorded = pin!(async {
-            match (&outcome, begins) {
-                (Outcome::Delivered { .. }, Begins::BeforeItsRequest) => {
-                    self.ledger.delivered(message, &record).await
-                }
-                (Outcome::Delivered { .. }, Begins::AfterItsRequest) => {
-                    self.ledger.delivered_at_once(message, &record).await
-                }
-                (Outcome::Failed(failure), begins) => {
-                    // What follows is counted from the row, so that one is made first, as it would have been before the request.
-                    if begins == Begins::AfterItsRequest && !self.begin(message, &record).await? {
-                        return Ok(());
-                    }
-                    let status = self.go_on(message, (record.attempt, id), *failure, ended).await?;
-                    self.ledger.failed(message, &record, status).await
-                }
-            }
-            .map_err(Fault::from)
-        });
+        let over = Over { message, record: &record, begins };
+        let ended = match &outcome {
+            Outcome::Delivered { .. } => Ended::Delivered,
+            Outcome::Failed(failure) => Ended::Failed(*failure, None),
+        };
+        let recorded = pin!(self.close(over, ended, works_until));
         let event = message.change.event_instant.timestamp();
         let first_use = async {
             // A replay comes when an operator sends it, which says nothing of how soon a registration is used.
@@ -216,7 +220,11 @@ impl Dispatch {
     }
 
     /// Begins an attempt; `false` if the message is done with without one.
-    async fn begin(&self, message: &AttemptMessage, record: &AttemptRecord) -> Result<bool, Fault> {
+    pub(crate) async fn begin(
+        &self,
+        message: &AttemptMessage,
+        record: &AttemptRecord,
+    ) -> Result<bool, Fault> {
         let progress = match self.ledger.begin(message, record).await? {
             Begin::Begun => return Ok(true),
             Begin::Conflict(progress) => progress,
@@ -229,7 +237,24 @@ impl Dispatch {
                 return Ok(false);
             }
         };
-        match resolve(&progress, message.attempt, message.before_failed_at(), record.started) {
+        if !self.clear_the_way(message, &progress, record.started).await? {
+            return Ok(false);
+        }
+        match self.ledger.begin(message, record).await? {
+            Begin::Begun => Ok(true),
+            Begin::Conflict(progress) => Err(Fault::InProgress(progress.lease_until)),
+            Begin::Forgotten => Err(Fault::InProgress(record.started)),
+        }
+    }
+
+    /// Settles what stands in the way of an attempt; `false` if its message is done with.
+    pub(crate) async fn clear_the_way(
+        &self,
+        message: &AttemptMessage,
+        progress: &Progress,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        match resolve(progress, message.attempt, message.before_failed_at(), now) {
             Resolution::Done => {
                 copy_dropped(message, progress.status);
                 Ok(false)
@@ -246,11 +271,7 @@ impl Dispatch {
                 }
                 // This message is what follows the lost attempt, so it may begin once that is recorded.
                 self.ledger.interrupted(message, lost, ended, Status::Waiting).await?;
-                match self.ledger.begin(message, record).await? {
-                    Begin::Begun => Ok(true),
-                    Begin::Conflict(progress) => Err(Fault::InProgress(progress.lease_until)),
-                    Begin::Forgotten => Err(Fault::InProgress(record.started)),
-                }
+                Ok(true)
             }
         }
     }
@@ -258,7 +279,7 @@ impl Dispatch {
     /// Queues what follows a failure and says where that leaves the notification.
     ///
     /// Comes before the failure is recorded: a stop in between repeats a step and loses none.
-    async fn go_on(
+    pub(crate) async fn go_on(
         &self,
         message: &AttemptMessage,
         (failed, interaction_id): (AttemptNumber, InteractionId),
@@ -278,8 +299,7 @@ impl Dispatch {
         }
     }
 
-    /// Lays a notification down as undelivered and lists it among what its hour gave up: at once, as the function's timeout is
-    /// the sum of what comes one after the other. Where either fails both are done again.
+    /// Gives a notification up whose third attempt failed.
     async fn give_up(
         &self,
         message: &AttemptMessage,
@@ -287,8 +307,6 @@ impl Dispatch {
         failure: Failure,
         ended: Timestamp,
     ) -> Result<(), Fault> {
-        let detail = format!("Three attempts failed; the last: {failure}.");
-        let body = message.to_json();
         let undelivered = Undelivered {
             message: message.clone(),
             outcome: failure.code().to_owned(),
@@ -296,12 +314,7 @@ impl Dispatch {
             gave_up_at: ended,
             replayed_at: None,
         };
-        let rows = self.ledger.undelivered();
-        let (buried, listed) =
-            tokio::join!(self.queues.bury(&body, failure.code(), &detail), rows.keep(&undelivered));
-        buried?;
-        listed?;
-        self.tally.gave_up();
+        self.lay_down(&undelivered, &format!("Three attempts failed; the last: {failure}.")).await?;
         tracing::warn!(
             notification_id = %message.notification,
             client_id = %message.change.client_id,
@@ -309,6 +322,18 @@ impl Dispatch {
             replay_of = message.replay_of.as_ref().map(tracing::field::display),
             "The notification stays undelivered after three attempts."
         );
+        Ok(())
+    }
+
+    /// Lays a notification down as undelivered and lists it among what its hour gave up: at once, as the function's timeout is
+    /// the sum of what comes one after the other. Where either fails both are done again.
+    pub(crate) async fn lay_down(&self, undelivered: &Undelivered, detail: &str) -> Result<(), Fault> {
+        let (body, rows) = (undelivered.message.to_json(), self.ledger.undelivered());
+        let (buried, listed) =
+            tokio::join!(self.queues.bury(&body, &undelivered.outcome, detail), rows.keep(undelivered));
+        buried?;
+        listed?;
+        self.tally.gave_up();
         Ok(())
     }
 }

@@ -1,14 +1,17 @@
 //! Sends notifications: every message of a batch at once, each in a task of its own.
 
+mod closing;
 mod crowd;
 mod deliver;
 mod event;
+mod exchange;
 mod fault;
 mod line;
 mod patience;
 mod promise;
 mod record;
 mod sender;
+mod set_aside;
 mod tally;
 
 use std::sync::Arc;
@@ -25,6 +28,7 @@ use webhook::telemetry::{Chain, Metrics};
 
 use record::Record;
 
+pub use closing::{ANSWER_WITHIN, Unwritten, works_until};
 pub use crowd::{Crowd, MOST_ATTEMPTS};
 pub use event::AsItCame;
 pub use fault::{Fault, PREPARE};
@@ -33,6 +37,13 @@ pub use promise::FirstUses;
 pub use record::Batch;
 pub use sender::{Sender, SenderError};
 pub use tally::Tally;
+
+/// How long the start of an environment waits for the identities and for what is known of revocation; part of the sum behind the
+/// function's timeout.
+///
+/// Lambda stops a start after ten seconds and begins it anew within the first invocation, whose time it then takes ("Lambda execution
+/// environment lifecycle", AWS Lambda Developer Guide, "Init phase"). What is not there in time is loaded for the first message.
+pub const START: Duration = Duration::from_secs(5);
 
 /// How long the queue is given to take in when a kept message is to come again; part of the sum behind the function's timeout.
 /// One that does not answer costs nothing but that: its own time applies.
@@ -77,6 +88,10 @@ pub struct Dispatch {
     pub crowd: Crowd,
     /// Which receivers let attempts run out of time.
     pub hangs: Hangs,
+    /// What this environment knows and could not write down.
+    pub unwritten: Unwritten,
+    /// How often the queue hands a message out before it moves it to the undelivered queue (`maxReceiveCount`).
+    pub max_receives: u32,
     /// What is measured of the notifications of an invocation.
     pub tally: Tally,
     /// Where that is written, and receivers that hang are counted.
@@ -88,28 +103,66 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    /// Works through a batch and names the messages that are to be kept.
+    /// Loads what every message needs before the first one, so that none waits for it. What is not there yet stops nobody from
+    /// starting.
+    pub async fn start(&self) {
+        match timeout(START, Box::pin(self.sender.prepare())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(code = error.code().as_str(), error = %Chain(&error), "The identities cannot be used yet.");
+            }
+            Err(_) => tracing::warn!(
+                code = "slow_start",
+                "The identities or what is known of revocation did not come in time; the first message waits for them."
+            ),
+        }
+    }
+
+    /// Works through a batch as [`Dispatch::handle_until`] does, with all the time that an invocation may have.
+    pub async fn handle(self: &Arc<Self>, batch: Batch) -> BatchResponse {
+        self.handle_until(batch, works_until(0, self.clock.now())).await
+    }
+
+    /// Works through a batch and names the messages that are to be kept. What came of an attempt is written down until this
+    /// instant, if the ledger does not take it sooner.
     ///
     /// Always succeeds: an error would return the whole batch and make Lambda slow down for everybody. A panic keeps the
     /// one message it happened in.
-    pub async fn handle(self: &Arc<Self>, batch: Batch) -> BatchResponse {
+    pub async fn handle_until(self: &Arc<Self>, batch: Batch, until: Instant) -> BatchResponse {
         let began = Instant::now();
         let tasks = batch.records.into_iter().map(|record| {
             let (dispatch, record) = (Arc::clone(self), Arc::new(record));
             let task = tokio::spawn({
-                let record = Arc::clone(&record);
-                async move { Box::pin(dispatch.deliver(&record)).await }
+                let (dispatch, record) = (Arc::clone(&dispatch), Arc::clone(&record));
+                async move { Box::pin(dispatch.deliver(&record, until)).await }
             });
             async move {
                 let fault = task.await.unwrap_or_else(|panic| Err(Fault::Panic(panic))).err()?;
-                self.keep(&record, &fault).await;
-                Some(BatchItemFailure { item_identifier: record.message_id.clone() })
+                let item_identifier = record.message_id.clone();
+                // A panic in here must not cost the batch either.
+                let after =
+                    tokio::spawn(async move { Box::pin(dispatch.after(&record, &fault, until)).await });
+                let is_kept = after.await.unwrap_or(true);
+                is_kept.then_some(BatchItemFailure { item_identifier })
             }
         });
-        let batch_item_failures = join_all(tasks).await.into_iter().flatten().collect();
+        let (kept, ()) = tokio::join!(join_all(tasks), Box::pin(self.close_others()));
+        let batch_item_failures = kept.into_iter().flatten().collect();
         self.tally.invoked(began.elapsed());
         self.tally.write(self.clock.now(), &self.metrics);
         BatchResponse { batch_item_failures }
+    }
+
+    /// Decides what becomes of a message that a fault stopped; `true` if it is kept.
+    async fn after(&self, record: &Record, fault: &Fault, until: Instant) -> bool {
+        if self.set_aside(record, fault, until).await {
+            if fault.alarms() {
+                self.tally.kept(fault.code(), None, self.clock.now());
+            }
+            return false;
+        }
+        self.keep(record, fault).await;
+        true
     }
 
     /// Says why a message is kept, and when it is to come again.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dispatch::{AsItCame, Batch, Crowd, Dispatch, FirstUses, Hangs, Sender, Tally};
+use dispatch::{
+    AsItCame, Batch, BatchResponse, Crowd, Dispatch, FirstUses, Hangs, Sender, Tally, Unwritten, works_until,
+};
 use jiff::SignedDuration;
 use lambda_runtime::layers::TracingLayer;
 use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
@@ -11,8 +13,8 @@ use mimalloc::MiMalloc;
 use tokio::runtime::Builder;
 use tokio::time::sleep;
 use webhook::aws::{
-    Direct, DirectoryTable, Http, Keys, Ledger, Queues, Receivers, Secrets, dynamodb, kms, sdk_config,
-    secrets_manager, sqs,
+    Direct, DirectoryTable, Http, Keys, Ledger, Queues, Receivers, Secrets, dynamodb, endpoint_name, kms,
+    sdk_config, secrets_manager, sqs,
 };
 use webhook::config::{Settings, environment};
 use webhook::delivery::LedgerWrites;
@@ -20,7 +22,7 @@ use webhook::edge::{Chance, Clock};
 use webhook::notification::AuthorisationServers;
 use webhook::peer::Network;
 use webhook::revocation::{Revocation, RevocationStore};
-use webhook::telemetry::{Chain, Meter, Output};
+use webhook::telemetry::{Meter, Output};
 
 /// Five years, as sharing records are kept.
 const RETENTION_DAYS: i64 = 5 * 365;
@@ -67,7 +69,7 @@ async fn start() -> Result<(), Error> {
         services,
         secrets,
         &servers,
-        Network::system(policy).metered(&meter),
+        Network::system(policy).with_own_name(endpoint_name(&sdk)).metered(&meter),
         revocation,
         clock.clone(),
         settings.metrics(),
@@ -96,15 +98,15 @@ async fn start() -> Result<(), Error> {
         sender: Arc::new(sender),
         crowd: Crowd::default(),
         hangs: Hangs::default(),
+        unwritten: Unwritten::default(),
+        // Without it, SQS alone sets messages aside.
+        max_receives: settings.parsed_or("ARAUTO_NOTIFICATIONS_MAX_RECEIVES", u32::MAX)?,
         tally: Tally::of(meter),
         metrics: settings.metrics(),
         clock,
         chance: Chance::system(),
     });
-    // Before the first message, so that none waits for it. A secret that is not there yet stops nobody from starting.
-    if let Err(error) = dispatch.sender.prepare().await {
-        tracing::warn!(code = error.code().as_str(), error = %Chain(&error), "The identities cannot be used yet.");
-    }
+    dispatch.start().await;
     // tokio wakes its own thread, by a system call, for each timer that ends before all others: with one that always does, the
     // limits of a message cost none.
     tokio::spawn(async {
@@ -113,11 +115,14 @@ async fn start() -> Result<(), Error> {
         }
     });
     Output::gather();
-    let handler = service_fn(|_: LambdaEvent<()>| async {
-        let answer = dispatch.handle(Batch::of_invocation()?).await;
-        // Before the answer, after which the process may be frozen.
-        Output::write_out();
-        Ok::<_, Error>(answer)
-    });
+    let handler = service_fn(|event: LambdaEvent<()>| answer(&dispatch, event.context.deadline));
     Runtime::new(handler).layer(AsItCame).layer(TracingLayer::new()).run().await
+}
+
+async fn answer(dispatch: &Arc<Dispatch>, deadline_ms: u64) -> Result<BatchResponse, Error> {
+    let until = works_until(deadline_ms, dispatch.clock.now());
+    let answer = dispatch.handle_until(Batch::of_invocation()?, until).await;
+    // Before the answer, after which the process may be frozen.
+    Output::write_out();
+    Ok(answer)
 }

@@ -25,6 +25,8 @@ const LIVES: SignedDuration = SignedDuration::from_mins(5);
 const NOT_RELOADED: &str = "IdentityNotReloaded";
 /// For so long nobody looks again for an identity that was not there: many messages may want it at a time.
 const AGAIN: SignedDuration = SignedDuration::from_secs(1);
+/// How often an unknown authority makes an environment read the trust secret again, at most: any receiver can present one.
+const UNKNOWN_ISSUER_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// Makes and keeps the clients that present our identities, one for each authorisation server.
 pub struct Sender {
@@ -39,6 +41,8 @@ pub struct Sender {
     metrics: Metrics,
     loaded: RwLock<Option<Loaded>>,
     loading: Mutex<()>,
+    /// When an unknown authority last made this environment read the secrets again.
+    looked_for_issuer: Mutex<Option<Timestamp>>,
 }
 
 #[derive(Clone)]
@@ -104,6 +108,7 @@ impl Sender {
             metrics,
             loaded,
             loading,
+            looked_for_issuer: Mutex::default(),
         }
     }
 
@@ -150,10 +155,40 @@ impl Sender {
         table.client(owner, now)
     }
 
+    /// Reads the secrets again as the authority of a receiver is unknown to this client, once a minute at most; returns the client
+    /// that takes its place, if the secrets have changed.
+    ///
+    /// Whoever asks meanwhile waits for the same reading.
+    pub(crate) async fn after_unknown_issuer(&self, owner: &IdentityOwner, used: &Client) -> Option<Client> {
+        let mut looked_at = self.looked_for_issuer.lock().await;
+        let newer = || {
+            let client = self.loaded()?.table.client(owner, self.clock.now()).ok()?;
+            (!client.is_same_as(used)).then_some(client)
+        };
+        // Another attempt, or the regular look, may have read them since this client was taken.
+        if let Some(client) = newer() {
+            return Some(client);
+        }
+        let now = self.clock.now();
+        let age = looked_at.map(|at| now.duration_since(at));
+        if age.is_some_and(|age| !age.is_negative() && age < UNKNOWN_ISSUER_AGAIN) {
+            return None;
+        }
+        *looked_at = Some(now);
+        let _guard = self.loading.lock().await;
+        self.reload().await;
+        newer()
+    }
+
     async fn look_again(&self) {
         // Whoever holds the lock is looking already.
         let Ok(_guard) = self.loading.try_lock() else { return };
-        if let Err(error) = self.load().await {
+        self.reload().await;
+    }
+
+    /// Loads the identities, or leaves those before them in use. Whoever calls holds the lock.
+    async fn reload(&self) {
+        if let Err(error) = Box::pin(self.load()).await {
             tracing::error!(
                 code = error.code().as_str(),
                 error = %Chain(&error),

@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use directory::fetch::Fetcher;
 use directory::revocation::Refresher;
 use directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
-use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender, Tally};
+use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender, Tally, Unwritten};
 use http::Method;
 use intake::Intake;
 use jiff::{SignedDuration, Timestamp};
@@ -362,6 +362,8 @@ impl Functions {
             sender: Arc::new(sender),
             crowd: Crowd::default(),
             hangs: Hangs::default(),
+            unwritten: Unwritten::default(),
+            max_receives: 150,
             tally: Tally::of(meter),
             metrics: self.metrics.writer("dispatch"),
             clock,

@@ -25,7 +25,7 @@ pub struct QueueSettings {
 impl Default for QueueSettings {
     /// As `template.yaml` sets the queue of notifications, without its redrive.
     fn default() -> Self {
-        Self { visibility: Duration::from_mins(4), in_flight_limit: 120_000, redrive: None, noisy_from: 30 }
+        Self { visibility: Duration::from_secs(270), in_flight_limit: 120_000, redrive: None, noisy_from: 30 }
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use webhook::edge::Clock;
 
 /// How long an invocation may last, in milliseconds; told to the function, which does not ask.
-const TIMEOUT_MS: i64 = 40_000;
+const TIMEOUT_MS: i64 = 45_000;
 
 /// The Runtime API for one process.
 #[derive(Debug)]

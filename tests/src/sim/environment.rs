@@ -13,7 +13,7 @@ use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime::client::retries::RetryPartition;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
-use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender, Tally};
+use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender, Tally, Unwritten};
 use intake::Intake;
 use jiff::SignedDuration;
 use serde_json::json;
@@ -194,6 +194,8 @@ impl Place {
             sender: Arc::new(sender),
             crowd: Crowd::default(),
             hangs: Hangs::default(),
+            unwritten: Unwritten::default(),
+            max_receives: 150,
             tally: Tally::default(),
             metrics: metrics(),
             clock,

@@ -18,7 +18,7 @@ use crate::aws::{LEDGER, NOTIFICATIONS, Received};
 use crate::dispatch::batch_of;
 
 /// `Timeout` of dispatch in `template.yaml`.
-const TIMEOUT: Duration = Duration::from_secs(40);
+const TIMEOUT: Duration = Duration::from_secs(45);
 
 /// The function behind the queue. Copies are the same one.
 #[derive(Clone)]

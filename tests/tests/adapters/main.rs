@@ -43,7 +43,7 @@ Resources:
   Notifications:
     Type: AWS::SQS::Queue
     Properties:
-      VisibilityTimeout: 240
+      VisibilityTimeout: 270
       RedrivePolicy: { deadLetterTargetArn: !GetAtt Undelivered.Arn, maxReceiveCount: 2 }
   Ledger:
     Type: AWS::DynamoDB::Table

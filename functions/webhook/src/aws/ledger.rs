@@ -117,15 +117,9 @@ impl Ledger {
         message: &AttemptMessage,
         record: &AttemptRecord,
     ) -> Result<Begin, LedgerError> {
-        // Only a first attempt makes the row: a message that is moved back after its row expired must not begin again.
-        let condition = if record.attempt == AttemptNumber::FIRST {
-            "attribute_not_exists(notification) OR (#status = :waiting AND attempt = :previous)"
-        } else {
-            "#status = :waiting AND attempt = :previous"
-        };
         let update = self
             .whole(message, record, Status::Attempting)
-            .only_if(condition)
+            .only_if(may_begin(record.attempt))
             .with(":waiting", Status::Waiting)
             .with(":previous", i64::from(record.attempt.get()) - 1)
             .returning_old();
@@ -290,6 +284,52 @@ impl Ledger {
         }
     }
 
+    /// Makes sure that an attempt could begin now, and keeps it from nobody: the first step of giving a notification up that faults
+    /// of ours held back. A notification that has no row gets one, without an attempt.
+    pub async fn hold(&self, message: &AttemptMessage, now: Timestamp) -> Result<Begin, LedgerError> {
+        let resource = &message.resource;
+        let row = resource.endpoint.row();
+        let update = self
+            .update(message, with_replay(
+                "SET #status = :status, attempt = :previous, client_id = :client, endpoint = :endpoint, \
+                 resource_id = :resource, api_version = :version, event_instant = :event, accepted_at = :accepted, \
+                 expires_at = :expires",
+                message
+            ))
+            .only_if(may_begin(message.attempt))
+            .with(":status", Status::Waiting)
+            .with(":waiting", Status::Waiting)
+            .with(":previous", i64::from(message.attempt.get()) - 1)
+            .with(":client", message.change.client_id.as_str())
+            .with(":endpoint", row.code)
+            .with(":resource", resource.id.as_str())
+            .with(":version", resource.api_version.to_string())
+            .with(":event", message.change.event_instant.to_string())
+            .with(":accepted", message.accepted_at)
+            .with(":expires", self.expires(now))
+            .returning_old();
+        match self.write(with_original(update, message)).await {
+            Ok(()) => Ok(Begin::Begun),
+            Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                let Some(row) = failed.item else { return Ok(Begin::Forgotten) };
+                Ok(Begin::Conflict(progress(&row).ok_or(LedgerError::Unreadable)?))
+            }
+            Err(error) => Err(LedgerError::service("hold a notification", error.into())),
+        }
+    }
+
+    /// Records that a notification is given up for a fault of ours, as which this attempt of it never began.
+    pub async fn set_aside(&self, message: &AttemptMessage, reason: &str) -> Result<(), LedgerError> {
+        let update = self
+            .update(message, "SET #status = :status, reason = :reason")
+            .only_if("#status = :waiting AND attempt = :previous")
+            .with(":status", Status::Undelivered)
+            .with(":reason", reason)
+            .with(":waiting", Status::Waiting)
+            .with(":previous", i64::from(message.attempt.get()) - 1);
+        self.finish("set a notification aside", update).await
+    }
+
     /// Writes all that a row says of a notification whose newest attempt this is.
     fn whole<'a>(
         &'a self,
@@ -367,6 +407,16 @@ impl Ledger {
     }
 }
 
+/// Holds if an attempt may begin. Only a first attempt makes the row: a message that is moved back after its row expired must not
+/// begin again.
+fn may_begin(attempt: AttemptNumber) -> &'static str {
+    if attempt == AttemptNumber::FIRST {
+        "attribute_not_exists(notification) OR (#status = :waiting AND attempt = :previous)"
+    } else {
+        "#status = :waiting AND attempt = :previous"
+    }
+}
+
 /// Adds what a write that may make the row says besides where the notification is a replay.
 fn with_replay(expression: &'static str, message: &AttemptMessage) -> Cow<'static, str> {
     match &message.replay_of {
@@ -387,8 +437,8 @@ fn progress(row: &HashMap<String, AttributeValue>) -> Option<Progress> {
     let text = |name| row.get(name)?.as_s().ok();
     let number = |name| row.get(name)?.as_n().ok()?.parse::<i64>().ok();
     let status = text("status")?.parse().ok()?;
-    if status == Status::Cancelled {
-        // A notification that was cancelled before its first attempt has no attempt to speak of.
+    // A notification that ended before its first attempt has no attempt to speak of.
+    if matches!(status, Status::Cancelled | Status::Undelivered) {
         let interaction_id =
             text("interaction_id").and_then(|id| id.parse().ok()).unwrap_or(InteractionId::NONE);
         let attempt = AttemptNumber::FIRST;

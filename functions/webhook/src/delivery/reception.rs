@@ -9,7 +9,7 @@ use super::schedule::{LEASE, delay_seconds};
 use crate::codes::Code;
 
 /// How long the queue hides a message that it handed out, unless it is told otherwise (`VisibilityTimeout` in the template).
-pub const VISIBILITY: SignedDuration = SignedDuration::from_secs(240);
+pub const VISIBILITY: SignedDuration = SignedDuration::from_secs(270);
 /// A message that is kept for the first time comes again after so long: a fault that is over in seconds costs seconds.
 pub const FIRST_RETURN: Duration = Duration::from_secs(5);
 /// However often it was kept, it comes again within this: a fault that is mended at last is not waited for much longer.
@@ -118,8 +118,8 @@ mod tests {
     #[test]
     fn a_first_receive_longer_ago_than_the_queue_hides_it_shows_that_our_clock_is_ahead() {
         let first = Reception { first_received: Some(second(1_000)), ..received(1) };
-        assert_eq!(first.check_clock(second(1_240)), Ok(()));
-        assert_eq!(first.check_clock(second(1_241)), Err(ClockSkew::Ahead(SignedDuration::from_secs(241))));
+        assert_eq!(first.check_clock(second(1_270)), Ok(()));
+        assert_eq!(first.check_clock(second(1_271)), Err(ClockSkew::Ahead(SignedDuration::from_secs(271))));
         assert_eq!(Reception { receives: 2, ..first }.check_clock(second(9_999)), Ok(()));
     }
 
@@ -134,6 +134,6 @@ mod tests {
         let in_part = second(130) + SignedDuration::from_millis(1);
         assert_eq!(returns_after_lease(in_part, second(100)), 32);
         assert_eq!(returns_after_lease(second(10), second(100)), 1);
-        assert_eq!(returns_after_lease(Timestamp::MAX, second(100)), 41);
+        assert_eq!(returns_after_lease(Timestamp::MAX, second(100)), 46);
     }
 }

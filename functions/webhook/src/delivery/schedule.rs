@@ -14,7 +14,7 @@ pub const AFTER_SECOND_FAILURE: SignedDuration = SignedDuration::from_secs(60);
 pub const EXCHANGE_DEADLINE: std::time::Duration = std::time::Duration::from_secs(15);
 /// How long an attempt under way is left alone: as long as its function may run, so that a lease that is over proves its
 /// process dead.
-pub const LEASE: SignedDuration = SignedDuration::from_secs(40);
+pub const LEASE: SignedDuration = SignedDuration::from_secs(45);
 /// The most of an answer's body that is read, in bytes; what it says is of no interest.
 pub const BODY_LIMIT: usize = 64 * 1024;
 /// The most of an answer's head that is read, in bytes.

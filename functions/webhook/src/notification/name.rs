@@ -118,7 +118,7 @@ pub struct InteractionId([u8; Hyphenated::LENGTH]);
 
 impl InteractionId {
     /// The name of no attempt (the nil UUID).
-    pub(crate) const NONE: Self = Self(*b"00000000-0000-0000-0000-000000000000");
+    pub const NONE: Self = Self(*b"00000000-0000-0000-0000-000000000000");
 
     /// Names a new attempt at a notification of this partition.
     pub fn new(partition: Partition, chance: &Chance) -> Self {

@@ -1,0 +1,229 @@
+//! Writing down what came of an attempt: until it is done or the invocation's time is over, and later what is known and could
+//! not be written.
+
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep, timeout_at};
+use webhook::aws::{AttemptRecord, LedgerError};
+use webhook::delivery::{AttemptMessage, Begins, Failure, LEASE, Status};
+use webhook::edge::Chance;
+
+use crate::fault::Fault;
+use crate::{Dispatch, HIDE_WITHIN};
+
+/// What Lambda is given to take the answer of an invocation in; part of the sum behind the function's timeout.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// A write that failed is repeated after so long, then after twice as long each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// The most attempts that one environment remembers. It has ten under way at a time; more than this have outlived their leases.
+const MOST: usize = 1_000;
+/// How many of them one invocation writes beside its batch.
+const AT_ONCE: usize = 10;
+
+/// Until when an invocation may work on its messages: its deadline, less what it takes to tell the queue when a message comes
+/// again, and to answer.
+///
+/// Lambda says the deadline as milliseconds since the epoch ("Lambda-Runtime-Deadline-Ms", AWS Lambda Developer Guide, "Using the
+/// Lambda runtime API for custom runtimes"). One that is past, or later than a function may run, is none.
+pub fn works_until(deadline_ms: u64, now: Timestamp) -> Instant {
+    let deadline =
+        i64::try_from(deadline_ms).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    let left = deadline.and_then(|deadline| Duration::try_from(deadline.duration_since(now)).ok());
+    let left = left.filter(|left| !left.is_zero()).unwrap_or(Duration::MAX).min(LEASE.unsigned_abs());
+    Instant::now() + left.saturating_sub(HIDE_WITHIN + ANSWER_WITHIN)
+}
+
+/// What is known of an attempt that is over.
+#[derive(Clone, Debug)]
+pub(crate) enum Ended {
+    /// It was accepted.
+    Delivered,
+    /// It failed, and this is what was queued after it, if anything was yet.
+    Failed(Failure, Option<Status>),
+    /// It never reached its receiver, for a reason of ours.
+    NeverSent,
+}
+
+/// An attempt that is over, with all that is needed to write that down.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Over<'a> {
+    pub(crate) message: &'a AttemptMessage,
+    pub(crate) record: &'a AttemptRecord,
+    pub(crate) begins: Begins,
+}
+
+/// What is remembered of an attempt that is over.
+#[derive(Debug)]
+struct Known {
+    message: AttemptMessage,
+    record: AttemptRecord,
+    begins: Begins,
+    ended: Ended,
+}
+
+impl Known {
+    /// Says whether another message of the notification is done with once this is written down.
+    fn ends(&self, message: &AttemptMessage) -> bool {
+        match self.ended {
+            Ended::Delivered => true,
+            Ended::Failed(..) => message.attempt <= self.record.attempt,
+            Ended::NeverSent => false,
+        }
+    }
+
+    /// Says whether it is of use to write it down so late. Once the lease is over, others have gone on from there; only a delivery
+    /// counts whatever they did.
+    fn is_of_use(&self, now: Timestamp) -> bool {
+        let lease_until = self.record.started.saturating_add(LEASE).unwrap_or(Timestamp::MAX);
+        matches!(self.ended, Ended::Delivered) || now < lease_until
+    }
+}
+
+/// Attempts of this environment that are over and could not be written down, oldest first.
+#[derive(Debug, Default)]
+pub struct Unwritten(Mutex<VecDeque<Known>>);
+
+impl Unwritten {
+    fn keep(&self, known: Known) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MOST {
+            all.pop_front();
+        }
+        all.push_back(known);
+    }
+
+    /// Takes out what is known of a notification.
+    fn take(&self, message: &AttemptMessage) -> Option<Known> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = all.iter().position(|known| known.message.notification == message.notification)?;
+        all.remove(at)
+    }
+
+    fn take_some(&self) -> Vec<Known> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let some = all.len().min(AT_ONCE);
+        all.drain(..some).collect()
+    }
+}
+
+impl Dispatch {
+    /// Writes down what came of an attempt, again and again until this instant. What cannot be written is remembered, so that this
+    /// process does not make the attempt again.
+    pub(crate) async fn close(&self, over: Over<'_>, mut ended: Ended, until: Instant) -> Result<(), Fault> {
+        // Pinned where it is made, as it has thousands of bytes; only what is repeated is in a box.
+        let mut result = pin!(self.write_down(over, &mut ended)).await;
+        let mut pause = FIRST_PAUSE;
+        while let Err(Fault::Ledger(LedgerError::Service { .. }) | Fault::Queue(_)) = result {
+            let jittered = jittered(pause, &self.chance);
+            if Instant::now() + jittered >= until {
+                break;
+            }
+            sleep(jittered).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+            match timeout_at(until, Box::pin(self.write_down(over, &mut ended))).await {
+                Ok(repeated) => result = repeated,
+                Err(_) => break,
+            }
+        }
+        if let Err(Fault::Ledger(_) | Fault::Queue(_)) = result {
+            let (message, record, begins) = (over.message.clone(), over.record.clone(), over.begins);
+            self.unwritten.keep(Known { message, record, begins, ended });
+        }
+        result
+    }
+
+    /// Writes down what this environment knows of the notification from an earlier invocation, if anything; `true` if that ends
+    /// the message. One that goes on comes again at once, with a whole invocation's time.
+    pub(crate) async fn close_known(&self, message: &AttemptMessage, until: Instant) -> Result<bool, Fault> {
+        let Some(known) = self.unwritten.take(message) else { return Ok(false) };
+        let now = self.clock.now();
+        if !known.is_of_use(now) {
+            return Ok(false);
+        }
+        let ends = known.ends(message);
+        Box::pin(self.close_late(known, until)).await?;
+        if ends { Ok(true) } else { Err(Fault::InProgress(now)) }
+    }
+
+    /// Writes down what is known of other messages than those of this batch, once each: they may come to other environments.
+    pub(crate) async fn close_others(&self) {
+        let now = self.clock.now();
+        let all = self.unwritten.take_some().into_iter().filter(|known| known.is_of_use(now));
+        // An error is told when the message comes again.
+        join_all(all.map(|known| Box::pin(self.close_late(known, Instant::now())))).await;
+    }
+
+    async fn close_late(&self, known: Known, until: Instant) -> Result<(), Fault> {
+        let Known { message, record, begins, ended } = known;
+        self.close(Over { message: &message, record: &record, begins }, ended, until).await?;
+        tracing::info!(
+            notification_id = %message.notification,
+            attempt = record.attempt.get(),
+            outcome = record.outcome,
+            "What came of an attempt is written down late."
+        );
+        Ok(())
+    }
+
+    async fn write_down(&self, over: Over<'_>, ended: &mut Ended) -> Result<(), Fault> {
+        let Over { message, record, begins } = over;
+        match (ended, begins) {
+            (Ended::Delivered, Begins::BeforeItsRequest) => self.ledger.delivered(message, record).await?,
+            (Ended::Delivered, Begins::AfterItsRequest) => {
+                self.ledger.delivered_at_once(message, record).await?
+            }
+            (Ended::Failed(failure, queued), begins) => {
+                // What follows is counted from the row, so that one is made first, as it would have been before the request.
+                if begins == Begins::AfterItsRequest && !self.begin(message, record).await? {
+                    return Ok(());
+                }
+                let status = match *queued {
+                    Some(status) => status,
+                    None => {
+                        let ended = record.ended.unwrap_or(record.started);
+                        let attempt = (record.attempt, record.interaction_id);
+                        let status = self.go_on(message, attempt, *failure, ended).await?;
+                        *queued = Some(status);
+                        status
+                    }
+                };
+                self.ledger.failed(message, record, status).await?;
+            }
+            (Ended::NeverSent, Begins::BeforeItsRequest) => self.ledger.taken_back(message, record).await?,
+            (Ended::NeverSent, Begins::AfterItsRequest) => {}
+        }
+        Ok(())
+    }
+}
+
+/// Takes up to half of a pause away by chance, so that all who were throttled do not come back as one.
+fn jittered(pause: Duration, chance: &Chance) -> Duration {
+    let half = u64::try_from(pause.as_millis() / 2).unwrap_or(u64::MAX).max(1);
+    pause - Duration::from_millis(chance.bits() % half)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(deadline_ms: u64, now_ms: i64) -> Duration {
+        let (began, now) = (Instant::now(), Timestamp::from_millisecond(now_ms).unwrap());
+        works_until(deadline_ms, now) - began
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_ends_before_the_deadline_by_the_time_to_hide_a_message_and_to_answer() {
+        assert_eq!(left(30_000, 0), Duration::from_secs(27));
+        assert_eq!(left(2_000, 0), Duration::ZERO);
+        let most = LEASE.unsigned_abs() - Duration::from_secs(3);
+        for (deadline, now) in [(0, 0), (0, 1_000), (999, 1_000), (u64::MAX, 0), (10_000_000, 0)] {
+            assert_eq!(left(deadline, now), most, "{deadline}");
+        }
+    }
+}

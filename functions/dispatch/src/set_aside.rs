@@ -1,0 +1,110 @@
+//! Giving a notification up that faults of ours held back for too long.
+//!
+//! SQS moves a message to the undelivered queue once it was received too often, and tells nobody: the ledger would know nothing of
+//! it. So dispatch does it itself while a few receives are left. Where the ledger or the queue is the fault, SQS still does it; the
+//! alarm on the undelivered queue sees both.
+
+use tokio::time::{Instant, timeout_at};
+use webhook::aws::Begin;
+use webhook::delivery::{AttemptMessage, Undelivered, returns_after_lease};
+use webhook::notification::InteractionId;
+use webhook::telemetry::Chain;
+
+use crate::Dispatch;
+use crate::fault::Fault;
+use crate::record::Record;
+
+/// So many receives are left when a message is given up: one that fails, or whose process stops, leaves the others.
+const LEFT: u32 = 2;
+
+impl Dispatch {
+    /// Gives a message up that a fault keeps, if its receives are nearly spent; `true` if it can be deleted.
+    pub(crate) async fn set_aside(&self, record: &Record, fault: &Fault, until: Instant) -> bool {
+        let receives = record.reception().receives;
+        let is_last = receives >= self.max_receives;
+        if receives.saturating_add(LEFT) < self.max_receives {
+            return false;
+        }
+        // A process whose clock is wrong would list it in the wrong hour; another may take it yet.
+        if matches!(fault, Fault::Clock(_)) && !is_last {
+            return false;
+        }
+        let Ok(message) = AttemptMessage::from_json(&record.body) else { return false };
+        let message = AttemptMessage { trace: record.trace(), ..message };
+        let work = Box::pin(self.give_up_for(&message, fault, receives));
+        let error = match timeout_at(until, work).await {
+            Ok(Ok(())) => return true,
+            Ok(Err(error)) => Chain(&error).to_string(),
+            Err(elapsed) => elapsed.to_string(),
+        };
+        tracing::error!(
+            notification_id = %message.notification,
+            receives,
+            code = "not_set_aside",
+            error,
+            "A message whose receives are nearly spent could not be given up; SQS moves it to the undelivered queue."
+        );
+        false
+    }
+
+    /// Works until the message can be deleted.
+    async fn give_up_for(&self, message: &AttemptMessage, fault: &Fault, receives: u32) -> Result<(), Fault> {
+        if let Fault::InProgress(lease_until) = fault {
+            return self.anew(message, *lease_until).await;
+        }
+        let now = self.clock.now();
+        for _ in 0..2 {
+            match self.ledger.hold(message, now).await? {
+                Begin::Begun => return self.give_up_held(message, fault, receives).await,
+                Begin::Conflict(progress) => match self.clear_the_way(message, &progress, now).await {
+                    Ok(true) => {}
+                    Ok(false) => return Ok(()),
+                    Err(Fault::InProgress(lease_until)) => return self.anew(message, lease_until).await,
+                    Err(fault) => return Err(fault),
+                },
+                // Long after its attempts: there is nothing to say any more.
+                Begin::Forgotten => return Ok(()),
+            }
+        }
+        self.anew(message, now).await
+    }
+
+    /// Queues the message anew, with all its receives: whoever makes the attempt says what came of it, and if nobody does, the
+    /// message goes on from there.
+    async fn anew(&self, message: &AttemptMessage, lease_until: jiff::Timestamp) -> Result<(), Fault> {
+        let delay = returns_after_lease(lease_until, self.clock.now());
+        Ok(self.queues.send_later(message, delay).await?)
+    }
+
+    /// Comes in this order, as [`Dispatch::go_on`] does: a stop in between repeats a step and loses none.
+    async fn give_up_held(
+        &self,
+        message: &AttemptMessage,
+        fault: &Fault,
+        receives: u32,
+    ) -> Result<(), Fault> {
+        let code = fault.code().as_str();
+        let undelivered = Undelivered {
+            message: message.clone(),
+            outcome: code.to_owned(),
+            interaction_id: InteractionId::NONE,
+            gave_up_at: self.clock.now(),
+            replayed_at: None,
+        };
+        let detail = format!(
+            "Received {receives} times, each time kept by a fault of ours; the last: {}.",
+            Chain(fault)
+        );
+        self.lay_down(&undelivered, &detail).await?;
+        self.ledger.set_aside(message, code).await?;
+        tracing::error!(
+            notification_id = %message.notification,
+            client_id = %message.change.client_id,
+            attempt = message.attempt.get(),
+            receives,
+            code,
+            "The notification stays undelivered for a fault of ours that lasted too long."
+        );
+        Ok(())
+    }
+}
