@@ -137,7 +137,7 @@ const PREFACE: &str = "# The outcomes
 
 Made from `functions/webhook/src/codes.rs` by `make outcomes`; a test holds the two equal.
 
-These codes are in the ledger (`outcome` of an attempt, `reason` of a cancelled notification), in the log lines (`outcome`,
+These codes are in the ledger (`outcome` of an attempt, `reason` of a notification that was cancelled or set aside), in the log lines (`outcome`,
 `code`, `reason`, see [the log lines](logging.md)) and in the attribute `reason` of the undelivered queue. Each sentence can be
 forwarded to the receiver as it is; that of a fault of ours says what we do about it. `arauto outcomes CODE` prints one.
 
@@ -170,8 +170,10 @@ mod tests {
     #[test]
     fn the_page_says_how_often_the_template_lets_a_kept_message_come() {
         let template = include_str!("../../template.yaml");
-        let receives =
-            template.lines().find_map(|line| line.trim().strip_prefix("maxReceiveCount: ")).unwrap();
+        let receives = template
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("Receives: { Most: ")?.strip_suffix(" }"))
+            .unwrap();
         assert!(markdown().contains(&format!("comes again, up to {receives} times")), "{receives}");
     }
 }

@@ -21,7 +21,7 @@ use webhook::notification::InteractionId;
 use crate::lambda::{Deed, OwnQueue, Process, Proxy, Reached};
 use crate::world::{Row, World, first_message, now};
 
-/// A lease of 40 s, a retry after 10 s, the queue's visibility twice, and a machine that is busy.
+/// A lease of 45 s, a retry after 10 s, the queue's visibility twice, and a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(150);
 /// The rows that are no step of a message.
 const CHAIN_NOTE: &str = " chain ";

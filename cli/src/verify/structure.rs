@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hasher as _};
 
 use evidence::{Kind, Record};
 use jiff::{SignedDuration, Timestamp};
+use webhook::codes::{Code, Effect};
 use webhook::delivery::AttemptNumber;
 
 use super::finding::{Finding, Wrong};
@@ -23,8 +24,11 @@ const DIGITS: usize = 40;
 
 const DELIVERED: &str = "delivered";
 const INTERRUPTED: &str = "interrupted";
-/// Nothing was sent, for a fault of ours: the attempt is taken back, and begins again under another interaction id.
-const TAKEN_BACK: &str = "signing_unavailable";
+
+/// Says whether nothing was sent, for a fault of ours: the attempt is taken back, and begins again under another interaction id.
+fn is_taken_back(code: &str) -> bool {
+    Code::named(code).is_some_and(|code| code.row().effect == Effect::Kept)
+}
 
 /// Takes records in about the order in which they were written, and judges each notification once.
 #[derive(Debug)]
@@ -93,7 +97,7 @@ impl Structure {
             end: match attempt.and_then(|attempt| attempt.outcome.as_deref()) {
                 Some(DELIVERED) => End::Delivered,
                 Some(INTERRUPTED) => End::Interrupted,
-                Some(TAKEN_BACK) => End::TakenBack,
+                Some(code) if is_taken_back(code) => End::TakenBack,
                 _ => End::Other,
             },
             interaction: hash(&attempt.map(|attempt| &attempt.interaction_id)),

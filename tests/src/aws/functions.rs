@@ -183,6 +183,16 @@ impl Functions {
         self.aws.put_secret(TRUST_SECRET, PKI.receiver_authority.root_pem());
     }
 
+    /// Stores the authorities that receivers' certificates must descend from.
+    pub fn put_trust(&self, pem: &str) {
+        self.aws.put_secret(TRUST_SECRET, pem);
+    }
+
+    /// Puts a registration in the place of another; `false` if that is not the one in the table.
+    pub async fn put_registration(&self, after: &Registration, before: &Registration) -> bool {
+        self.receivers(&self.hands).put(after, Some(before)).await.expect("the stand-in stores it")
+    }
+
     /// Registers a client as the directory function does.
     pub async fn register(&self, client: &str, base_uri: &str) {
         let metadata = json!({ "webhook_uris": [base_uri] });
@@ -410,6 +420,17 @@ pub async fn kept_with(
     bodies: &[String],
     attributes: &[(&str, String)],
 ) -> Vec<usize> {
+    // No time to repeat what fails: a test that wants that says so.
+    kept_until(dispatch, bodies, attributes, tokio::time::Instant::now()).await
+}
+
+/// The same in an invocation that may work until this instant.
+pub async fn kept_until(
+    dispatch: &Arc<Dispatch>,
+    bodies: &[String],
+    attributes: &[(&str, String)],
+    until: tokio::time::Instant,
+) -> Vec<usize> {
     let mut event = SqsEvent::default();
     for (index, body) in bodies.iter().enumerate() {
         let mut record = SqsMessage::default();
@@ -420,7 +441,7 @@ pub async fn kept_with(
         record.attributes.extend(attributes);
         event.records.push(record);
     }
-    let answer = dispatch.handle(batch_of(&event)).await;
+    let answer = dispatch.handle_until(batch_of(&event), until).await;
     let kept = answer.batch_item_failures.into_iter();
     kept.map(|failure| failure.item_identifier.parse().expect("a position")).collect()
 }

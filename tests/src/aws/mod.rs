@@ -31,8 +31,8 @@ use webhook::aws::Http;
 use webhook::config::Settings;
 
 pub use self::functions::{
-    DIRECTORY_IDENTITY_SECRET, Functions, Hands, Measured, PKI, call, call_with_query, kept, kept_with, post,
-    review, shown, verdicts,
+    DIRECTORY_IDENTITY_SECRET, Functions, Hands, Measured, PKI, call, call_with_query, kept, kept_until,
+    kept_with, post, review, shown, verdicts,
 };
 use self::kms::Kms;
 use self::queue::Queue;
@@ -58,7 +58,7 @@ struct State {
     calls: Vec<Call>,
     faults: Vec<Rule>,
     held: Vec<Held>,
-    refused_messages: Option<String>,
+    refused_messages: Option<Refused>,
     tables: HashMap<&'static str, Table>,
     queues: BTreeMap<String, Queue>,
     secrets: HashMap<String, String>,
@@ -135,6 +135,13 @@ impl std::fmt::Debug for Rule {
     }
 }
 
+/// Messages that a batch does not take.
+struct Refused {
+    text: String,
+    sender_fault: bool,
+    times: usize,
+}
+
 /// One request that is held back: it has come, and is served when the test lets it go. Copies are the same one.
 #[derive(Clone, Debug)]
 pub struct Held {
@@ -204,7 +211,12 @@ impl Aws {
 
     /// Refuses the entries of a batch whose body contains this text, and takes the others.
     pub fn refuses_messages_with(&self, text: &str) {
-        self.state().refused_messages = Some(text.to_owned());
+        self.fails_messages_with(text, false, usize::MAX);
+    }
+
+    /// Fails the entries of a batch whose body contains this text so often, and says whether that is the sender's fault.
+    pub fn fails_messages_with(&self, text: &str, sender_fault: bool, times: usize) {
+        self.state().refused_messages = Some(Refused { text: text.to_owned(), sender_fault, times });
     }
 
     /// Works again.

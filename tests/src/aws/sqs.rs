@@ -71,16 +71,22 @@ impl State {
     }
 
     fn send_batch(&mut self, queue: &str, input: &Value, now: Instant) -> Value {
-        let (_, answer) = self.each(input, |state, entry| {
-            let refused = state
-                .refused_messages
-                .as_deref()
-                .is_some_and(|text| entry["MessageBody"].as_str().is_some_and(|body| body.contains(text)));
-            if !refused {
+        let sender_fault = self.refused_messages.as_ref().is_some_and(|refused| refused.sender_fault);
+        let (_, mut answer) = self.each(input, |state, entry| {
+            let is_refused = state.refused_messages.as_mut().is_some_and(|refused| {
+                let body = entry["MessageBody"].as_str().unwrap_or_default();
+                let is_refused = refused.times > 0 && body.contains(&refused.text);
+                refused.times -= usize::from(is_refused);
+                is_refused
+            });
+            if !is_refused {
                 state.send(queue, entry, now);
             }
-            !refused
+            !is_refused
         });
+        for failed in answer["Failed"].as_array_mut().into_iter().flatten() {
+            failed["SenderFault"] = json!(sender_fault);
+        }
         answer
     }
 

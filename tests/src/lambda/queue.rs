@@ -14,7 +14,7 @@ use super::process::{Died, Process, binary, variables};
 use super::proxy::Proxy;
 use crate::world::tag;
 
-/// How long a message that is not acknowledged stays hidden, in seconds; 240 in the template, which nobody wants to wait for.
+/// How long a message that is not acknowledged stays hidden, in seconds; 270 in the template, which nobody wants to wait for.
 const VISIBILITY_S: u8 = 6;
 
 /// A queue of notifications with its queue of undelivered ones, and a dispatch process that works through it.
