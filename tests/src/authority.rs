@@ -24,7 +24,7 @@ use rustls_pki_types::pem::PemObject as _;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use webhook::edge::Clock;
-use webhook::revocation::Chain;
+use webhook::revocation::{Authority as Issuer, Path};
 
 /// What an authority answers at one of its addresses.
 #[derive(Clone, Debug)]
@@ -117,10 +117,16 @@ impl Authority {
         self.text("ca.pem")
     }
 
-    /// The chain of a certificate by its name, as dispatch notes it.
-    pub fn chain(&self, name: &str) -> Result<Chain> {
+    /// The path of a certificate by its name, as dispatch notes it.
+    pub fn path(&self, name: &str) -> Result<Path> {
         let leaf = CertificateDer::from_pem_slice(self.text(&format!("{name}.pem"))?.as_bytes())?;
-        Ok(Chain::new(vec![leaf], &[CertificateDer::from_pem_slice(self.root_pem()?.as_bytes())?]))
+        Ok(Path::new(vec![leaf], self.issuer()?))
+    }
+
+    /// The authority itself: its name and its key.
+    pub fn issuer(&self) -> Result<Issuer> {
+        let root = CertificateDer::from_pem_slice(self.root_pem()?.as_bytes())?;
+        Issuer::from_certificate(&root).context("the root is a certificate")
     }
 
     /// Answers so, from now on.

@@ -638,7 +638,7 @@ async fn the_schedule_keeps_keys_participants_and_what_is_known_of_revocation(wo
     for name in ["jwks#local", "participants#local", "revocation"] {
         ensure!(kept.iter().any(|kept| kept == name), "{name} is not among {kept:?}");
     }
-    for prefix in ["chain#", "first-use#"] {
+    for prefix in ["path#", "first-use#"] {
         ensure!(kept.iter().any(|kept| kept.starts_with(prefix)), "no {prefix} among {kept:?}");
     }
     // Nobody is suspended by a Directory that lists everybody as active.

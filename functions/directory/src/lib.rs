@@ -1,6 +1,7 @@
 //! Keeps who is notified where: registrations come from DCR and DCM calls, the schedule looks them over.
 
 pub mod fetch;
+pub mod first_sight;
 pub mod keys;
 mod participants;
 mod promise;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use directory::fetch::Fetcher;
-use directory::revocation::{self, Refresher};
+use directory::revocation::Refresher;
 use directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
 use lambda_http::{Error, run, service_fn};
 use tokio::sync::Mutex;
@@ -50,14 +50,12 @@ async fn main() -> Result<(), Error> {
         metrics: settings.metrics(),
         clock: clock.clone(),
     };
-    let revocation = Refresher {
-        store: RevocationStore::new(kept.clone()),
-        fetcher: Arc::clone(&fetcher),
-        clock: clock.clone(),
-        chance: Chance::system(),
-        budget: revocation::BUDGET,
-        metrics: settings.metrics(),
-    };
+    let revocation = Refresher::new(
+        RevocationStore::new(kept.clone()),
+        Arc::clone(&fetcher),
+        (clock.clone(), Chance::system()),
+        settings.metrics(),
+    );
     let keys = DirectoryKeys {
         table: kept,
         fetcher,

@@ -16,7 +16,7 @@ use webhook::peer::{
     Client, Expiry, Identities, Identity, IdentityError, KmsIdentityError, Network, StoredIdentity,
     TrustAnchors,
 };
-use webhook::revocation::{Revocation, RevocationUnavailable};
+use webhook::revocation::Revocation;
 use webhook::telemetry::{Chain, Metrics, Unit};
 
 /// How long identities are used before their secret is looked at again.
@@ -118,15 +118,13 @@ impl Sender {
             let _guard = self.loading.lock().await;
             Box::pin(self.load()).await.map(drop)
         };
-        let (known, identities) = tokio::join!(self.revocation.ready(), identities);
-        known?;
+        let ((), identities) = tokio::join!(self.revocation.ready(), identities);
         identities
     }
 
-    /// Returns the client of an authorisation server, once what is known of revocation is not too old to decide by.
+    /// Returns the client of an authorisation server, once what is known of revocation was looked at if it is time to.
     pub async fn client(self: &Arc<Self>, owner: &IdentityOwner) -> Result<Client, SenderError> {
-        let (known, client) = tokio::join!(self.revocation.ready(), self.identified(owner));
-        known?;
+        let ((), client) = tokio::join!(self.revocation.ready(), self.identified(owner));
         client
     }
 
@@ -358,9 +356,6 @@ pub enum SenderError {
     /// KMS does not show the key of a certificate.
     #[error("the identity's key cannot be used")]
     Key(#[source] Arc<KeyError>),
-    /// What is known of revocation is too old to decide by.
-    #[error("receivers' certificates cannot be checked for revocation")]
-    Revocation(#[from] RevocationUnavailable),
 }
 
 impl From<KmsIdentityError> for SenderError {
@@ -382,7 +377,6 @@ impl SenderError {
             Self::Identity(_) | Self::Tls(_) => Code::IdentityUnusable,
             Self::Missing(_) => Code::IdentityMissing,
             Self::Key(_) => Code::SigningUnavailable,
-            Self::Revocation(_) => RevocationUnavailable::CODE,
         }
     }
 }

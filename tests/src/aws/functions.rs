@@ -315,14 +315,12 @@ impl Functions {
 
     /// Starts what keeps revocation lists and statuses.
     pub fn refresher(&self) -> Refresher {
-        Refresher {
-            store: revocation_store_of(&self.sdk_config_of("directory")),
-            fetcher: Arc::new(Fetcher::new(POLICY, |client| client).expect("a fetcher")),
-            clock: self.hands.clock(),
-            chance: Chance::system(),
-            budget: directory::revocation::BUDGET,
-            metrics: self.metrics.writer("directory"),
-        }
+        Refresher::new(
+            revocation_store_of(&self.sdk_config_of("directory")),
+            Arc::new(Fetcher::new(POLICY, |client| client).expect("a fetcher")),
+            (self.hands.clock(), Chance::system()),
+            self.metrics.writer("directory"),
+        )
     }
 
     /// What is known of revocation, as it is kept.

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use ::directory::fetch::Fetcher;
-use ::directory::revocation::{BUDGET, Refresher};
+use ::directory::revocation::Refresher;
 use ::directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
 use arauto::directory::{Signer, SigningKey};
 use aws_config::SdkConfig;
@@ -23,7 +23,7 @@ use webhook::aws::{
 };
 use webhook::directory::Environment;
 use webhook::edge::{Chance, Clock};
-use webhook::revocation::{Index, Revocation, RevocationStore};
+use webhook::revocation::{Contents, Revocation, RevocationStore};
 use webhook::telemetry::{Meter, Metrics};
 
 use super::peers::{PKI, Peers};
@@ -122,7 +122,7 @@ impl Place {
         let fresh_until = now + SignedDuration::from_hours(24);
         let keys = Document { bytes, fetched_at: now, fresh_until, etag: None };
         table.put("jwks#local", &keys, SignedDuration::from_hours(24)).await.expect("the table works");
-        RevocationStore::new(table).put_index(&Index::default(), now).await.expect("the table works");
+        RevocationStore::new(table).put_contents(&Contents::default(), now).await.expect("the table works");
     }
 
     /// Who signs software statements.
@@ -232,14 +232,12 @@ impl Place {
             metrics: metrics(),
             clock: clock.clone(),
         };
-        let revocation = Refresher {
-            store: RevocationStore::new(table.clone()),
-            fetcher: Arc::clone(&fetcher),
-            clock: clock.clone(),
-            chance: Chance::from_fn(|| 0),
-            budget: BUDGET,
-            metrics: metrics(),
-        };
+        let revocation = Refresher::new(
+            RevocationStore::new(table.clone()),
+            Arc::clone(&fetcher),
+            (clock.clone(), Chance::from_fn(|| 0)),
+            metrics(),
+        );
         let function = Directory {
             receivers: self.receivers(&clients, &clock),
             keys: DirectoryKeys { table, fetcher, environment, metrics: metrics(), clock: clock.clone() },

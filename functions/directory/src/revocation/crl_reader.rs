@@ -9,7 +9,7 @@ mod tests;
 use std::borrow::Cow;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rustls::pki_types::CertificateRevocationListDer;
 use rustls::pki_types::pem::PemObject as _;
 use thiserror::Error;
@@ -22,8 +22,6 @@ pub(super) use self::scope::Scope;
 use super::der::{INTEGER, NotDer, Reader, SEQUENCE, constructed, unpadded};
 use super::envelope::{Signed, Unsigned, extensions, is_time, time};
 
-/// How far the authority's clock may be ahead of ours.
-pub(super) const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// Extensions of a list that are no reason to refuse it when they are critical: authorityKeyIdentifier (the key is known),
 /// issuerAltName, cRLNumber and freshestCRL (a list counts by its dates), authorityInfoAccess (RFC 5280, section 5.2).
 const KNOWN: [&[u8]; 5] = [
@@ -68,10 +66,6 @@ pub(super) enum CrlRefusal {
     Signature,
     #[error("it has a critical extension, an algorithm or a form that is not supported")]
     Unsupported,
-    #[error("it is not valid yet")]
-    NotYetValid,
-    #[error("its successor is due")]
-    Expired,
 }
 
 impl CrlRefusal {
@@ -83,8 +77,6 @@ impl CrlRefusal {
             Self::NotSigner => "crl_not_signer",
             Self::Signature => "crl_signature",
             Self::Unsupported => "crl_unsupported",
-            Self::NotYetValid => "crl_not_yet_valid",
-            Self::Expired => "crl_expired",
         }
     }
 }
@@ -105,12 +97,12 @@ pub(super) fn serial_hash(serial: &[u8]) -> u64 {
 /// Reads a list of an authority, in DER or in PEM.
 ///
 /// `may_sign_lists` is what the authority's certificate states of its key's usage, where it states any. The signature is
-/// checked before anything is read of the list but its issuer.
+/// checked before anything is read of the list but its issuer. Whether it is current is for others to say: what a list names is
+/// revoked whatever its dates.
 pub(super) fn read(
     list: &[u8],
     authority: &Authority,
     may_sign_lists: Option<bool>,
-    now: Timestamp,
 ) -> Result<Crl, CrlRefusal> {
     let der = unarmoured(list)?;
     let mut outer = Reader::new(&der);
@@ -139,11 +131,11 @@ pub(super) fn read(
     if !matches!(version, None | Some([0 | 1])) {
         return Err(CrlRefusal::Unsupported);
     }
-    content(fields, now)
+    content(fields)
 }
 
 /// Reads what follows the issuer.
-fn content(mut fields: Reader<'_>, now: Timestamp) -> Result<Crl, CrlRefusal> {
+fn content(mut fields: Reader<'_>) -> Result<Crl, CrlRefusal> {
     let this_update = time(&mut fields)?;
     let next_update = is_time(fields).then(|| time(&mut fields)).transpose()?;
     let entries = fields.optional(SEQUENCE)?.unwrap_or_default();
@@ -155,12 +147,6 @@ fn content(mut fields: Reader<'_>, now: Timestamp) -> Result<Crl, CrlRefusal> {
     };
     // RFC 5280, section 5.1.2.5: it is mandatory. Without it, nothing says until when the list may be relied on.
     let next_update = next_update.ok_or(CrlRefusal::Unsupported)?;
-    if this_update > now.saturating_add(SKEW).unwrap_or(Timestamp::MAX) {
-        return Err(CrlRefusal::NotYetValid);
-    }
-    if next_update <= now {
-        return Err(CrlRefusal::Expired);
-    }
     let Entries { revoked, held } = entries::read(Reader::new(entries), scope.indirect)?;
     Ok(Crl { this_update, next_update, scope, is_delta, revoked, held })
 }

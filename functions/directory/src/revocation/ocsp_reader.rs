@@ -10,7 +10,6 @@ mod tests;
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
-#[allow(unused_imports, reason = "the refresh is about to use it")]
 pub(super) use self::question::Question;
 use super::der::NotDer;
 

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BoxError, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure};
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
@@ -17,6 +17,13 @@ use super::cause::cause;
 
 /// The largest document, in bytes: a row of DynamoDB holds 400 KB, names and the other attributes included.
 pub const DOCUMENT_LIMIT: usize = 380 * 1024;
+/// The longest name of a version that is kept, in bytes: what a source sends beyond that is dropped, so that it makes no row too
+/// large.
+const MAX_ETAG: usize = 512;
+/// How many rows one request reads ("BatchGetItem", Amazon DynamoDB API Reference).
+const BATCH: usize = 100;
+/// How often what a request left out is asked for again.
+const MORE: usize = 5;
 /// The name of the row's key.
 const KEY: &str = "name";
 const BYTES: &str = "bytes";
@@ -68,6 +75,37 @@ impl DirectoryTable {
             .map_err(|error| self.failed("read", name, cause(error)))?;
         // A row without a document is a claim alone.
         answer.item.filter(|row| row.contains_key(BYTES)).map(|row| self.parse(name, &row)).transpose()
+    }
+
+    /// Reads several documents; those that are not there are left out.
+    ///
+    /// A row that cannot be read costs none of the others; it is named by its error.
+    pub async fn get_all(&self, names: &[String]) -> Result<Vec<Read>, DirectoryTableError> {
+        let mut all = Vec::new();
+        for names in names.chunks(BATCH) {
+            let keys = names.iter().map(|name| HashMap::from([(KEY.to_owned(), text(name))])).collect();
+            let mut left = KeysAndAttributes::builder().set_keys(Some(keys)).build().ok();
+            let first = names.first().map_or("", String::as_str);
+            for _ in 0..MORE {
+                let Some(asked) = left.take() else { break };
+                let answer = self.client.batch_get_item().request_items(&self.table, asked).send().await;
+                let mut answer = answer.map_err(|error| self.failed("read", first, cause(error)))?;
+                let rows = answer.responses.as_mut().and_then(|tables| tables.remove(&self.table));
+                for row in rows.unwrap_or_default() {
+                    let name = row.get(KEY).and_then(|name| name.as_s().ok()).cloned().unwrap_or_default();
+                    if row.contains_key(BYTES) {
+                        let document = self.parse(&name, &row);
+                        all.push((name, document));
+                    }
+                }
+                // An answer has at most 16 MB, and leaves out what is throttled.
+                left = answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.table));
+            }
+            if left.is_some() {
+                return Err(self.failed("read", first, "the table left rows out five times".into()));
+            }
+        }
+        Ok(all)
     }
 
     /// Puts a document in the place of the one before; it may be deleted after `lives`.
@@ -207,7 +245,7 @@ fn row(name: &str, document: &Document, lives: SignedDuration) -> HashMap<String
         (FRESH_UNTIL.to_owned(), text(&document.fresh_until.to_string())),
         (EXPIRES_AT.to_owned(), AttributeValue::N(expires.as_second().to_string())),
     ]);
-    if let Some(etag) = &document.etag {
+    if let Some(etag) = document.etag.as_ref().filter(|etag| etag.len() <= MAX_ETAG) {
         row.insert(ETAG.to_owned(), text(etag));
     }
     row

@@ -150,6 +150,8 @@ pub enum Failure {
     CertificatePurpose,
     /// The receiver's certificate cannot be used for another reason.
     CertificateInvalid,
+    /// The receiver presented more certificates than are verified.
+    ChainTooLarge,
     /// The receiver offers no TLS 1.2 or newer.
     ProtocolVersion,
     /// No cipher suite in common.
@@ -198,6 +200,7 @@ impl Failure {
             Self::RevocationUnknown => Code::RevocationUnknown,
             Self::CertificatePurpose => Code::CertificatePurpose,
             Self::CertificateInvalid => Code::CertificateInvalid,
+            Self::ChainTooLarge => Code::ChainTooLarge,
             Self::ProtocolVersion => Code::ProtocolVersion,
             Self::NoCommonSuite => Code::NoCommonSuite,
             Self::ClientCertificateRefused => Code::ClientCertificateRefused,

@@ -10,6 +10,7 @@ use super::fault::LocalFault;
 use super::kms_key::SigningUnavailable;
 use super::renegotiation::{AnswerTooLong, WantsRenegotiation};
 use crate::delivery::Failure;
+use crate::revocation::{ChainTooLarge, RevocationUnavailable};
 
 /// Says what an error of connecting is.
 pub(super) fn connecting(error: &io::Error) -> Failure {
@@ -45,7 +46,8 @@ pub(super) fn local(error: &(dyn Error + 'static)) -> Option<LocalFault> {
             return Some(fault.into());
         }
         if let Some(rustls::Error::Other(other)) = error.downcast_ref::<io::Error>().and_then(tls_error) {
-            return other.0.downcast_ref::<SigningUnavailable>().cloned().map(LocalFault::from);
+            let unsigned = other.0.downcast_ref::<SigningUnavailable>().cloned().map(LocalFault::from);
+            return unsigned.or_else(|| other.0.downcast_ref::<RevocationUnavailable>().copied().map(LocalFault::from));
         }
         source = error.source();
     }
@@ -114,6 +116,7 @@ fn tls(error: &rustls::Error, asked: bool) -> Failure {
             _ => Failure::TlsHandshake,
         },
         rustls::Error::AlertReceived(alert) => alert_received(*alert, asked),
+        rustls::Error::Other(other) if other.0.is::<ChainTooLarge>() => Failure::ChainTooLarge,
         _ => Failure::TlsHandshake,
     }
 }

@@ -15,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use rustls::client::ResolvesClientCert;
 use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
@@ -90,6 +91,24 @@ impl ConnectError {
     }
 }
 
+/// What is offered to a receiver in a handshake, whatever certificate is presented.
+pub(super) fn receiver_config(
+    clock: Clock,
+    provider: Arc<CryptoProvider>,
+    verifier: Arc<dyn ServerCertVerifier>,
+    certificate: Arc<dyn ResolvesClientCert>,
+) -> Result<ClientConfig, rustls::Error> {
+    let mut config = ClientConfig::builder_with_details(provider, Arc::new(Time(clock)))
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_client_cert_resolver(certificate);
+    // FAPI-BR 2.2.1, section 6.4: session resumption is off. Renegotiation rustls does not have.
+    config.resumption = Resumption::disabled();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
 /// Makes connections to receivers.
 #[derive(Clone)]
 pub(super) struct Connector {
@@ -107,18 +126,14 @@ impl Connector {
         network: Network,
         revocation: &Arc<Revocation>,
     ) -> Result<Self, rustls::Error> {
-        let (provider, trust) =
-            (Arc::new(provider()), (Arc::clone(&trust.roots), trust.certificates.clone()));
-        let verifier = revocation.verifier(trust, Arc::clone(&provider))?;
-        let mut config = ClientConfig::builder_with_details(provider, Arc::new(Time(revocation.clock())))
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Verification::new(Arc::clone(&verifier))))
-            .with_client_cert_resolver(Arc::new(Always(Arc::clone(&identity.certified))));
-        // FAPI-BR 2.2.1, section 6.4: session resumption is off. Renegotiation rustls does not have.
-        config.resumption = Resumption::disabled();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { config: Arc::new(config), verifier, network, signs_in_kms: identity.signs_in_kms() })
+        let provider = Arc::new(provider());
+        let (anchors, revocation) = (Arc::clone(&trust.roots), Arc::clone(revocation));
+        let clock = revocation.clock();
+        let verifier = Arc::new(Verifier::new(anchors, Arc::clone(&provider), revocation));
+        let verification = Arc::new(Verification::new(Arc::clone(&verifier)));
+        let certificate = Arc::new(Always(Arc::clone(&identity.certified)));
+        let config = Arc::new(receiver_config(clock, provider, verification, certificate)?);
+        Ok(Self { config, verifier, network, signs_in_kms: identity.signs_in_kms() })
     }
 
     /// Connects to a receiver, before this instant as far as that is up to us.

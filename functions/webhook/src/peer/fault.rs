@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::kms_key::SigningUnavailable;
 use crate::codes::Code;
 use crate::delivery::Failure;
+use crate::revocation::RevocationUnavailable;
 
 /// A fault of ours for which nothing was sent.
 #[derive(Clone, Debug, Error)]
@@ -19,6 +20,9 @@ pub enum LocalFault {
     /// Our network does not work.
     #[error("our network does not work")]
     Network(#[from] NetworkFault),
+    /// Nothing says whether the receiver's certificate is revoked, and that is because of us.
+    #[error("the receiver's certificate cannot be checked for revocation")]
+    Revocation(#[from] RevocationUnavailable),
 }
 
 impl LocalFault {
@@ -27,6 +31,7 @@ impl LocalFault {
         match self {
             Self::Signing(_) => Code::SigningUnavailable,
             Self::Network(fault) => fault.code(),
+            Self::Revocation(_) => RevocationUnavailable::CODE,
         }
     }
 }

@@ -157,21 +157,18 @@ fn dates(certificate: &CertificateDer<'_>) -> Option<Dates> {
 #[derive(Clone, Debug)]
 pub struct TrustAnchors {
     pub(super) roots: Arc<RootCertStore>,
-    /// The same as certificates, of which rustls keeps name and key only.
-    pub(super) certificates: Vec<CertificateDer<'static>>,
 }
 
 impl TrustAnchors {
     /// Reads authorities from a PEM bundle. All of them must be usable: a bundle that is half read trusts half.
     pub fn from_pem(bundle: &str) -> Result<Self, IdentityError> {
-        let (mut roots, mut certificates) = (RootCertStore::empty(), Vec::new());
+        let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(bundle.as_bytes()) {
             let certificate = certificate.map_err(|_| IdentityError::Anchors)?;
-            certificates.push(certificate.clone());
             roots.add(certificate).map_err(|_| IdentityError::Anchors)?;
         }
         let roots = Arc::new(roots);
-        if roots.is_empty() { Err(IdentityError::Anchors) } else { Ok(Self { roots, certificates }) }
+        if roots.is_empty() { Err(IdentityError::Anchors) } else { Ok(Self { roots }) }
     }
 }
 

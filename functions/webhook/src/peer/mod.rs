@@ -14,6 +14,7 @@ mod identity;
 mod kms_key;
 mod metered;
 mod network;
+mod preflight;
 mod reach;
 mod renegotiation;
 
@@ -24,5 +25,6 @@ pub use fault::{LocalFault, NetworkFault};
 pub use identities::{Identities, IdentityDocument, is_server_id};
 pub use identity::{Identity, IdentityError, KmsIdentity, KmsIdentityError, StoredIdentity, TrustAnchors};
 pub use kms_key::{SIGN_WITHIN, SigningError, SigningUnavailable};
+pub use preflight::{Preflight, Sight, preflight};
 pub use network::{Network, Transport};
 pub use reach::{check_addresses, check_host};

@@ -67,7 +67,7 @@ pub(super) async fn reach(
 
 /// Resolves a host and refuses it whole if any of its addresses is not allowed: a name that points inside at times is as good
 /// as one that always does.
-async fn resolve(
+pub(super) async fn resolve(
     host: &str,
     port: u16,
     network: &Network,

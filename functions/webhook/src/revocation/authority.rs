@@ -1,7 +1,11 @@
 //! A certificate authority as revocation knows it: a name with a public key.
 
+use aws_lc_rs::digest::{Context, SHA256};
 use rustls::pki_types::TrustAnchor;
+use serde::{Deserialize, Serialize};
 use x509_parser::certificate::X509Certificate;
+
+use super::path::hex;
 
 /// The tag of a SEQUENCE in DER (X.690, section 8.9).
 const SEQUENCE: u8 = 0x30;
@@ -11,11 +15,13 @@ const SEQUENCE: u8 = 0x30;
 /// Both fields come without the header of their outer SEQUENCE. That is how webpki hands out the names of a certificate
 /// (`Cert::subject`, `Cert::issuer`) and both fields of a trust anchor. (`Cert::subject_public_key_info` is the exception: it
 /// adds the header; [`Authority::from_der`] takes that form.)
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Authority {
     /// The subject, a Name (RFC 5280, section 4.1.2.4), in DER without its outer header.
+    #[serde(with = "super::base64")]
     pub subject: Vec<u8>,
     /// The `SubjectPublicKeyInfo` (RFC 5280, section 4.1.2.7), in DER without its outer header.
+    #[serde(with = "super::base64")]
     pub spki: Vec<u8>,
 }
 
@@ -34,6 +40,16 @@ impl Authority {
     pub fn from_certificate(certificate: &[u8]) -> Option<Self> {
         let certificate = parse(certificate)?;
         Self::from_der(certificate.subject().as_raw(), certificate.public_key().raw)
+    }
+
+    /// Returns what the rows of its lists are named by: a hash of name and key, in hexadecimal.
+    pub fn id(&self) -> String {
+        let mut context = Context::new(&SHA256);
+        // The length of the first part, so that no other pair has the same bytes.
+        context.update(&self.subject.len().to_be_bytes());
+        context.update(&self.subject);
+        context.update(&self.spki);
+        hex(context.finish().as_ref())
     }
 
     /// Returns the Name in DER, with its outer header.
@@ -91,6 +107,8 @@ fn sequence(content: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use rcgen::{CertificateParams, IsCa, KeyPair, PublicKeyData as _};
+
     use super::*;
 
     #[test]
@@ -116,5 +134,20 @@ mod tests {
         ] {
             assert_eq!(Authority::from_der(der, &[0x30, 0]), None, "{der:02x?}");
         }
+    }
+    #[test]
+    fn a_certificate_and_an_anchor_of_one_authority_are_the_same() {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.distinguished_name.push(rcgen::DnType::CommonName, "An authority with a name ".repeat(9));
+        let certificate = params.self_signed(&key).unwrap();
+
+        let anchor = webpki::anchor_from_trusted_cert(certificate.der()).unwrap();
+        let authority = Authority::from_anchor(&anchor);
+        assert_eq!(Authority::from_certificate(certificate.der()), Some(authority.clone()));
+        let spki = KeyPair::generate().unwrap().subject_public_key_info();
+        let renewed = Authority::from_der(&authority.subject_der(), &spki).unwrap();
+        assert_ne!(renewed.id(), authority.id(), "another key under the same name is another authority");
     }
 }

@@ -1,34 +1,58 @@
-//! Whether a chain that holds may be used, by what is known of its revocation. Pure.
+//! Whether a verified path may be used, by what is known of its revocation. Pure.
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::index::{OcspEntry, OcspStatus};
+use super::rows::{OcspEntry, OcspStatus};
 
-/// How long a list or a status counts as current after it was fetched, whatever its own dates say: three runs of the
-/// schedule, so that one missed run is no fallback.
-pub const CRL_LIVES: SignedDuration = SignedDuration::from_mins(15);
+/// A check that was made longer ago is told as a fallback although what was checked is still valid: three runs of the schedule,
+/// so that one missed run is none.
+pub const CHECKED_WITHIN: SignedDuration = SignedDuration::from_mins(15);
 
-/// What is known of a chain's revocation.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Evidence {
-    /// Whether valid lists say of every certificate of the chain that it is not revoked.
-    pub determined: bool,
-    /// When all the lists of the chain were last known to be the valid ones.
-    pub crl_good_at: Option<Timestamp>,
-    /// What OCSP said of the leaf.
-    pub ocsp: Option<OcspEntry>,
-    /// When the chain was first presented.
+/// Evidence that a certificate is not revoked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Good {
+    /// When its source last said so.
+    pub checked_at: Timestamp,
+    /// When it ends: `nextUpdate`.
+    pub until: Timestamp,
+}
+
+impl Good {
+    /// Both together are as old as the older one, and end with the one that ends first.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { checked_at: self.checked_at.min(other.checked_at), until: self.until.min(other.until) }
+    }
+
+    /// Reads what a responder said; nothing unless it said that the certificate is good.
+    pub fn of_ocsp(ocsp: &OcspEntry) -> Option<Self> {
+        // Without `nextUpdate` newer information is always to be had (RFC 6960, section 4.2.2.1): it counts as long as a check.
+        let until = ocsp.next_update.unwrap_or(ocsp.fetched_at + CHECKED_WITHIN);
+        (ocsp.status == OcspStatus::Good).then_some(Self { checked_at: ocsp.fetched_at, until })
+    }
+}
+
+/// What is known of a path's revocation.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RevocationState {
+    /// Whether a list or a responder named any of its certificates.
+    pub revoked: bool,
+    /// What the lists of all its certificates say; nothing if one of them never had a list that is good for it.
+    pub lists: Option<Good>,
+    /// What OCSP says of the leaf.
+    pub ocsp: Option<Good>,
+    /// When a receiver first showed the leaf.
     pub first_seen: Timestamp,
 }
 
-/// By what a chain was accepted.
+/// By what a path was accepted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mechanism {
-    /// Current lists.
+    /// Valid lists.
     Crl,
-    /// A current OCSP status of the leaf, in place of the lists.
+    /// A valid OCSP status of the leaf, in place of the lists.
     Ocsp,
-    /// The last good check, or the first sight, is not further back than the window.
+    /// Nothing valid: the last evidence ended, or the first sight was, no longer ago than the window.
     Soft,
 }
 
@@ -43,50 +67,55 @@ impl Mechanism {
     }
 }
 
-/// A chain that was accepted.
+/// A path that was accepted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Checked {
     /// By what.
     pub mechanism: Mechanism,
-    /// How old what was relied on is.
+    /// How long ago that was checked; in the window, how long ago it began.
     pub age: SignedDuration,
 }
 
-/// What is decided of a chain.
+impl Checked {
+    /// Says whether the path was accepted by anything but a list that was checked just now.
+    pub fn is_fallback(self) -> bool {
+        self.mechanism != Mechanism::Crl || self.age > CHECKED_WITHIN
+    }
+}
+
+/// What is decided of a path.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Verdict {
     /// It may be used.
     Accepted(Checked),
-    /// It is revoked.
+    /// One of its certificates is revoked.
     Revoked,
-    /// Nothing says that it is not, and the window is over.
+    /// Nothing says that none is, and the window is over.
     Unknown,
 }
 
-/// Decides whether a chain may be used.
-pub fn decide(evidence: &Evidence, now: Timestamp, window: SignedDuration) -> Verdict {
+/// Decides whether a path may be used.
+///
+/// A list counts until its `nextUpdate`, whether its source still answers or not; after that OCSP; after that the window
+/// ("Diretrizes para validação de certificados digitais" 1.0.0, section 8). The window begins when the last evidence ends, or at
+/// first sight where there never was any. Nothing else renews it.
+pub fn decide(state: &RevocationState, now: Timestamp, window: SignedDuration) -> Verdict {
     // A clock that was set back makes nothing younger than new.
     let age = |since: Timestamp| now.duration_since(since).max(SignedDuration::ZERO);
     let accepted = |mechanism, age| Verdict::Accepted(Checked { mechanism, age });
-    let Evidence { determined, crl_good_at, ocsp, first_seen } = evidence;
-    // What was signed as revoked stays so, however long ago.
-    if ocsp.as_ref().is_some_and(|ocsp| ocsp.status == OcspStatus::Revoked) {
+    let RevocationState { revoked, lists, ocsp, first_seen } = *state;
+    if revoked {
         return Verdict::Revoked;
     }
-    if let Some(good_at) = crl_good_at
-        && *determined
-        && age(*good_at) <= CRL_LIVES
-    {
-        return accepted(Mechanism::Crl, age(*good_at));
+    for (mechanism, good) in [(Mechanism::Crl, lists), (Mechanism::Ocsp, ocsp)] {
+        if let Some(good) = good
+            && now < good.until
+        {
+            return accepted(mechanism, age(good.checked_at));
+        }
     }
-    if let Some(ocsp) = ocsp
-        && ocsp.next_update.is_none_or(|until| now <= until)
-        && age(ocsp.fetched_at) <= CRL_LIVES
-    {
-        return accepted(Mechanism::Ocsp, age(ocsp.fetched_at));
-    }
-    let last_good = (*crl_good_at).max(ocsp.as_ref().map(OcspEntry::good_at));
-    let age = age(last_good.unwrap_or(*first_seen));
+    let ended = lists.map(|good| good.until).max(ocsp.map(|good| good.until));
+    let age = age(ended.unwrap_or(first_seen));
     if age <= window { accepted(Mechanism::Soft, age) } else { Verdict::Unknown }
 }
 
@@ -107,87 +136,103 @@ mod tests {
     }
 
     /// First seen long ago, and nothing else.
-    fn nothing() -> Evidence {
-        Evidence { determined: false, crl_good_at: None, ocsp: None, first_seen: now() - DAY }
+    fn nothing() -> RevocationState {
+        RevocationState { revoked: false, lists: None, ocsp: None, first_seen: now() - DAY }
     }
 
-    fn listed(age: SignedDuration) -> Evidence {
-        Evidence { determined: true, crl_good_at: Some(now() - age), ..nothing() }
-    }
-
-    fn status(status: OcspStatus, age: SignedDuration, until: Option<SignedDuration>) -> OcspEntry {
-        let fetched_at = now() - age;
-        let next_update = until.map(|until| now() + until);
-        OcspEntry { status, this_update: fetched_at, next_update, fetched_at }
+    /// Checked so long ago, and good for so long from now.
+    fn good(age: SignedDuration, left: SignedDuration) -> Option<Good> {
+        Some(Good { checked_at: now() - age, until: now() + left })
     }
 
     fn by(mechanism: Mechanism, age: SignedDuration) -> Verdict {
         Verdict::Accepted(Checked { mechanism, age })
     }
 
-    fn judge(evidence: &Evidence) -> Verdict {
-        decide(evidence, now(), WINDOW)
+    fn judge(state: &RevocationState) -> Verdict {
+        decide(state, now(), WINDOW)
     }
 
     #[test]
-    fn lists_are_current_for_their_life_and_tolerated_for_the_window() {
-        assert_eq!(judge(&listed(minutes(0))), by(Mechanism::Crl, minutes(0)));
-        assert_eq!(judge(&listed(CRL_LIVES)), by(Mechanism::Crl, CRL_LIVES));
-        assert_eq!(judge(&listed(CRL_LIVES + SECOND)), by(Mechanism::Soft, CRL_LIVES + SECOND));
-        assert_eq!(judge(&listed(minutes(30))), by(Mechanism::Soft, minutes(30)));
-        assert_eq!(judge(&listed(WINDOW)), by(Mechanism::Soft, WINDOW));
-        assert_eq!(judge(&listed(WINDOW + SECOND)), Verdict::Unknown);
-        assert_eq!(judge(&listed(minutes(90))), Verdict::Unknown);
+    fn a_list_counts_until_its_next_update_however_long_ago_it_was_fetched() {
+        for age in [minutes(0), CHECKED_WITHIN, CHECKED_WITHIN + SECOND, DAY] {
+            let state = RevocationState { lists: good(age, SECOND), ..nothing() };
+            assert_eq!(judge(&state), by(Mechanism::Crl, age));
+        }
+        let fallback = |age| Checked { mechanism: Mechanism::Crl, age }.is_fallback();
+        assert!(!fallback(CHECKED_WITHIN) && fallback(CHECKED_WITHIN + SECOND));
     }
 
     #[test]
-    fn lists_that_do_not_determine_are_no_check_however_young() {
-        let evidence = Evidence { determined: false, ..listed(minutes(1)) };
-        assert_eq!(judge(&evidence), by(Mechanism::Soft, minutes(1)));
-    }
-
-    #[test]
-    fn ocsp_stands_in_while_it_is_current() {
-        let ocsp = |age, until| Evidence { ocsp: Some(status(OcspStatus::Good, age, until)), ..nothing() };
-        assert_eq!(judge(&ocsp(minutes(1), None)), by(Mechanism::Ocsp, minutes(1)));
-        assert_eq!(judge(&ocsp(CRL_LIVES, Some(DAY))), by(Mechanism::Ocsp, CRL_LIVES));
-        // Its own dates neither lengthen its life nor are they overlooked.
-        assert_eq!(judge(&ocsp(CRL_LIVES + SECOND, Some(DAY))), by(Mechanism::Soft, CRL_LIVES + SECOND));
-        assert_eq!(judge(&ocsp(minutes(1), Some(SignedDuration::ZERO))), by(Mechanism::Ocsp, minutes(1)));
-        assert_eq!(judge(&ocsp(minutes(5), Some(-SECOND))), by(Mechanism::Soft, minutes(5)));
-        assert_eq!(judge(&ocsp(WINDOW + SECOND, None)), Verdict::Unknown);
-    }
-
-    #[test]
-    fn ocsp_stands_in_for_lists_that_grew_old() {
-        let ocsp = Some(status(OcspStatus::Good, minutes(2), None));
-        let evidence = Evidence { ocsp, ..listed(minutes(90)) };
-        assert_eq!(judge(&evidence), by(Mechanism::Ocsp, minutes(2)));
-    }
-
-    #[test]
-    fn what_ocsp_called_revoked_is_refused_whatever_else_is_known() {
-        for age in [minutes(0), WINDOW + SECOND, DAY] {
-            let ocsp = Some(status(OcspStatus::Revoked, age, Some(-SECOND)));
-            assert_eq!(judge(&Evidence { ocsp, ..listed(minutes(0)) }), Verdict::Revoked);
+    fn the_window_begins_when_the_evidence_ends_and_fetching_renews_nothing() {
+        for (left, verdict) in [
+            (minutes(0), by(Mechanism::Soft, minutes(0))),
+            (-WINDOW, by(Mechanism::Soft, WINDOW)),
+            (-WINDOW - SECOND, Verdict::Unknown),
+        ] {
+            // Fetched just now, and out of date all the same.
+            let state = RevocationState { lists: good(minutes(0), left), ..nothing() };
+            assert_eq!(judge(&state), verdict, "{left:?}");
         }
     }
 
     #[test]
-    fn the_window_starts_at_the_later_check_and_only_without_any_at_first_sight() {
-        let ocsp = Some(status(OcspStatus::Good, minutes(20), None));
-        let both = Evidence { ocsp, ..listed(minutes(50)) };
+    fn ocsp_stands_in_for_lists_that_ended_while_it_is_valid() {
+        let state = |left| RevocationState {
+            ocsp: good(minutes(2), left),
+            lists: good(DAY, -minutes(90)),
+            ..nothing()
+        };
+        assert_eq!(judge(&state(SECOND)), by(Mechanism::Ocsp, minutes(2)));
+        assert_eq!(judge(&state(-minutes(5))), by(Mechanism::Soft, minutes(5)));
+        assert_eq!(judge(&state(-WINDOW - SECOND)), Verdict::Unknown);
+    }
+
+    #[test]
+    fn an_answer_without_an_end_counts_for_one_check() {
+        let entry = |status, next_update| OcspEntry {
+            status,
+            this_update: now() - DAY,
+            next_update,
+            fetched_at: now(),
+        };
+        let until = |entry| Good::of_ocsp(&entry).map(|good| good.until);
+        assert_eq!(until(entry(OcspStatus::Good, None)), Some(now() + CHECKED_WITHIN));
+        assert_eq!(until(entry(OcspStatus::Good, Some(now() + DAY))), Some(now() + DAY));
+        assert_eq!(until(entry(OcspStatus::Revoked, None)), None);
+        assert_eq!(until(entry(OcspStatus::Held, None)), None);
+    }
+
+    #[test]
+    fn what_is_revoked_is_refused_whatever_else_is_known() {
+        let lists = good(minutes(0), DAY);
+        assert_eq!(
+            judge(&RevocationState { revoked: true, lists, ocsp: lists, first_seen: now() }),
+            Verdict::Revoked
+        );
+    }
+
+    #[test]
+    fn the_window_starts_at_the_later_end_and_only_without_any_evidence_at_first_sight() {
+        let both =
+            RevocationState { lists: good(DAY, -minutes(50)), ocsp: good(DAY, -minutes(20)), ..nothing() };
         assert_eq!(judge(&both), by(Mechanism::Soft, minutes(20)));
-        let seen = |age| Evidence { first_seen: now() - age, ..nothing() };
-        assert_eq!(judge(&seen(minutes(0))), by(Mechanism::Soft, minutes(0)));
+        let seen = |age| RevocationState { first_seen: now() - age, ..nothing() };
         assert_eq!(judge(&seen(WINDOW)), by(Mechanism::Soft, WINDOW));
         assert_eq!(judge(&seen(WINDOW + SECOND)), Verdict::Unknown);
-        let seen_since = Evidence { first_seen: now(), ..listed(minutes(61)) };
+        let seen_since = RevocationState { first_seen: now(), lists: good(DAY, -minutes(61)), ..nothing() };
         assert_eq!(judge(&seen_since), Verdict::Unknown);
     }
 
     #[test]
+    fn two_certificates_are_as_good_as_the_weaker() {
+        let (a, b) = (good(minutes(1), DAY).unwrap(), good(minutes(9), SECOND).unwrap());
+        assert_eq!(a.and(b), Good { checked_at: b.checked_at, until: b.until });
+    }
+
+    #[test]
     fn a_clock_that_was_set_back_makes_no_age_negative() {
-        assert_eq!(judge(&listed(-minutes(10))), by(Mechanism::Crl, SignedDuration::ZERO));
+        let state = RevocationState { lists: good(-minutes(10), DAY), ..nothing() };
+        assert_eq!(judge(&state), by(Mechanism::Crl, SignedDuration::ZERO));
     }
 }

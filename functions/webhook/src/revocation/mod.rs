@@ -2,25 +2,33 @@
 //! (IN BCB 720, items 3.28 to 3.30): revocation lists first, OCSP as the other mechanism, a cache with a stated life, and a
 //! failure to know tolerated inside a window only.
 //!
-//! Nothing here fetches. The directory function keeps lists and statuses in its table ([`store`](RevocationStore)); dispatch
-//! reads them beside its work ([`Revocation`]) and decides in the handshake ([`decide()`]).
+//! Only the certificates of a verified [`Path`] are judged. Nothing here fetches: the directory function keeps what authorities
+//! publish in its table ([`store`](RevocationStore)); dispatch reads it beside its work ([`Revocation`]) and decides in the
+//! handshake ([`decide()`]).
 
 mod authority;
-mod chain;
+mod base64;
 mod decide;
-mod index;
+mod known;
+mod path;
+mod rows;
+mod serials;
 mod snapshot;
+mod source;
 mod store;
 mod urls;
 mod verifier;
 
 pub use authority::{Authority, may_sign_lists};
-pub use chain::{Chain, CrlSource, crl_source, ocsp_url, sha256_hex};
-pub use decide::{CRL_LIVES, Checked, Evidence, Mechanism, Verdict, decide};
-pub use index::{CRL_LIMIT, ChainEntry, CrlEntry, Index, OcspEntry, OcspStatus};
-pub use snapshot::{Revocation, RevocationUnavailable};
-pub use store::{Noted, RevocationStore};
-pub use urls::{
-    MAX_NAMES, MAX_URL_LENGTH, MAX_URLS, distribution_names, distribution_urls, is_http_url, ocsp_urls,
+pub use decide::{CHECKED_WITHIN, Checked, Good, Mechanism, RevocationState, Verdict, decide};
+pub use known::{Revocation, RevocationUnavailable};
+pub use path::{Link, Path, sha256_hex};
+pub use rows::{
+    AuthorityRow, Contents, GoodList, LeafRow, ListEntry, MAX_LISTS, MAX_WAYS, OcspEntry, OcspStatus,
+    SerialsEntry,
 };
-pub(crate) use verifier::{Verification, Verifier};
+pub use serials::{Serials, serial_hash};
+pub use source::Source;
+pub use store::{Noted, RevocationStore, Rows};
+pub use urls::{distribution_names, distribution_urls, ocsp_urls};
+pub(crate) use verifier::{ChainTooLarge, Verification, Verifier, verified_path};

@@ -1,362 +1,174 @@
-//! What dispatch knows of revocation: read from the table at the start and every five minutes beside the work.
+//! What dispatch knows of revocation at one time: the rows of the directory table, read and not changed.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex as Sync, PoisonError, RwLock, Weak};
-use std::time::Duration;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
-use rustls::RootCertStore;
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
-use thiserror::Error;
-use tokio::sync::Mutex;
-use tokio::time::timeout;
+use jiff::Timestamp;
 
-use super::chain::{Chain, crl_source};
-use super::decide::{CRL_LIVES, Checked, Evidence, Mechanism, Verdict, decide};
-use super::index::Index;
+use super::decide::{Good, RevocationState};
+use super::path::{Link, Path};
+use super::rows::{AuthorityRow, LeafRow, OcspStatus};
+use super::serials::Serials;
+use super::source::Source;
 use super::store::RevocationStore;
-use super::verifier::Verifier;
 use crate::aws::DirectoryTableError;
-use crate::codes::Code;
-use crate::edge::Clock;
-use crate::telemetry::{Chain as Causes, Metrics, Unit};
+use crate::telemetry::Chain as Causes;
 
-/// How long what was read is used before the table is looked at again.
-const LIVES: SignedDuration = SignedDuration::from_mins(5);
-/// The same where the table did not answer, or not with all that there should be.
-const AGAIN: SignedDuration = SignedDuration::from_secs(30);
-/// An attempt lasts: one that begins so close to the end of the window would be decided after it.
-const LASTS: SignedDuration = SignedDuration::from_secs(30);
-/// What was read longer ago, as when the environment was frozen, is read anew before it is used.
-const TOO_OLD: SignedDuration = SignedDuration::from_mins(10);
-/// How long a message waits for that.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// What a fault of the table is called.
-const CODE: Code = Code::RevocationUnavailable;
-
-/// Knows what is known of revocation, and decides by it.
+/// What is known of an authority.
 #[derive(Debug)]
-pub struct Revocation {
-    store: RevocationStore,
-    window: SignedDuration,
-    clock: Clock,
-    metrics: Metrics,
-    started: Timestamp,
-    state: RwLock<State>,
-    /// Those in use, one for each trust: brands share theirs, or each would hold all lists.
-    verifiers: Sync<Vec<Weak<Verifier>>>,
-    looking: Mutex<()>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    snapshot: Arc<Snapshot>,
-    /// When the table was last asked.
-    looked_at: Option<Timestamp>,
-    /// When it last answered.
-    answered_at: Option<Timestamp>,
-    /// The chains presented to this process that were not in the index.
-    seen: HashMap<String, Seen>,
-}
-
-#[derive(Clone, Debug)]
-struct Seen {
-    first: Timestamp,
-    /// What has to be written yet.
-    unnoted: Option<Chain>,
+struct Known {
+    /// The hash of the row that it was read from.
+    hash: String,
+    row: AuthorityRow,
+    serials: Arc<Serials>,
 }
 
 /// What was read at one time.
 #[derive(Debug, Default)]
 pub(super) struct Snapshot {
-    index: Index,
-    /// When the index was written; `None` if none was read yet.
-    written_at: Option<Timestamp>,
-    /// Whether a list that the index names is missing.
-    incomplete: bool,
-    /// The lists, by row, each with its digest.
-    crls: BTreeMap<String, (String, CertificateRevocationListDer<'static>)>,
-    /// Rises whenever the lists change.
-    pub(super) generation: u64,
+    /// When the directory function last renewed what is known; `None` if nothing was read yet.
+    pub(super) renewed_at: Option<Timestamp>,
+    authorities: HashMap<String, Arc<Known>>,
+    leaves: HashMap<String, (String, Arc<LeafRow>)>,
+    /// The authorities and leaves whose rows are there and could not be read.
+    unreadable: HashSet<String>,
 }
 
 impl Snapshot {
-    pub(super) fn lists(&self) -> Vec<CertificateRevocationListDer<'static>> {
-        self.crls.values().map(|(_, list)| list.clone()).collect()
+    /// Reads what changed since `before`; `None` before the first refresh of the directory function.
+    ///
+    /// A row that cannot be read costs itself alone: what was read of it before stays in use.
+    pub(super) async fn read(
+        store: &RevocationStore,
+        before: &Self,
+    ) -> Result<Option<Self>, DirectoryTableError> {
+        let Some((contents, renewed_at)) = store.contents().await? else { return Ok(None) };
+        let mut snapshot = Self { renewed_at: Some(renewed_at), ..Self::default() };
+        let (mut authorities, mut leaves) = (Vec::new(), Vec::new());
+        for (id, hash) in &contents.authorities {
+            match before.authorities.get(id) {
+                Some(known) if known.hash == *hash => {
+                    snapshot.authorities.insert(id.clone(), Arc::clone(known));
+                }
+                _ => authorities.push(id.clone()),
+            }
+        }
+        for (id, hash) in &contents.leaves {
+            match before.leaves.get(id) {
+                Some(known) if known.0 == *hash => {
+                    snapshot.leaves.insert(id.clone(), known.clone());
+                }
+                _ => leaves.push(id.clone()),
+            }
+        }
+        let (authority_rows, leaf_rows) =
+            tokio::try_join!(store.authorities(&authorities), store.leaves(&leaves))?;
+        for (id, error) in authority_rows.unreadable.iter().chain(&leaf_rows.unreadable) {
+            report_unreadable(id, &Causes(error));
+        }
+        for (id, hash, row) in authority_rows.read {
+            if let Some(known) = read_authority(store, before, &id, hash, row).await? {
+                snapshot.authorities.insert(id, known);
+            }
+        }
+        snapshot.leaves.extend(leaf_rows.read.into_iter().map(|(id, hash, row)| (id, (hash, Arc::new(row)))));
+        snapshot.keep_unread(before, &authorities, &leaves);
+        Ok(Some(snapshot))
     }
 
-    /// Returns when all lists of a chain were last known to be the valid ones; `None` if any is missing.
-    fn crl_good_at(&self, chain: &Chain) -> Option<Timestamp> {
-        let path = chain.path();
-        let dates = path.into_iter().map(|certificate| {
-            let row = crl_source(certificate)?.row;
-            self.crls.get(&row)?;
-            Some(self.index.crls.get(&row)?.good_at())
-        });
-        dates.collect::<Option<Vec<_>>>()?.into_iter().min()
-    }
-}
-
-/// What is known of revocation has not been renewed for as long as a failure to know is tolerated, whether the table does not
-/// answer or the directory function does not write: our own fault, which consumes no attempt.
-#[derive(Clone, Copy, Debug, Error)]
-#[error("what is known of revocation was not renewed for {minutes} minutes")]
-pub struct RevocationUnavailable {
-    minutes: i64,
-}
-
-impl RevocationUnavailable {
-    /// The fault's stable code.
-    pub const CODE: Code = CODE;
-}
-
-impl Revocation {
-    /// Reads from this store; a failure to know is tolerated for as long as the window.
-    pub fn new(store: RevocationStore, window: SignedDuration, clock: Clock, metrics: Metrics) -> Self {
-        let started = clock.now();
-        let (state, verifiers, looking) = (RwLock::default(), Sync::default(), Mutex::default());
-        Self { store, window, clock, metrics, started, state, verifiers, looking }
-    }
-
-    /// Returns the clock that windows and certificates go by.
-    pub(crate) fn clock(&self) -> Clock {
-        self.clock.clone()
-    }
-
-    /// Returns what verifies receivers' certificates for those who trust these authorities.
-    pub(crate) fn verifier(
-        self: &Arc<Self>,
-        trust: (Arc<RootCertStore>, Vec<CertificateDer<'static>>),
-        provider: Arc<CryptoProvider>,
-    ) -> Result<Arc<Verifier>, rustls::Error> {
-        let mut verifiers = self.verifiers.lock().unwrap_or_else(PoisonError::into_inner);
-        verifiers.retain(|verifier| verifier.strong_count() > 0);
-        if let Some(same) =
-            verifiers.iter().filter_map(Weak::upgrade).find(|verifier| verifier.trusts(&trust.1))
+    /// Keeps what was read before of rows that could not be read now.
+    fn keep_unread(&mut self, before: &Self, authorities: &[String], leaves: &[String]) {
+        for id in
+            authorities.iter().filter(|id| !self.authorities.contains_key(*id)).cloned().collect::<Vec<_>>()
         {
-            return Ok(same);
-        }
-        let verifier = Arc::new(Verifier::new(trust, provider, Arc::clone(self))?);
-        verifiers.push(Arc::downgrade(&verifier));
-        Ok(verifier)
-    }
-
-    /// Has those in use take up what was read, beside the work: no handshake waits while a list is parsed.
-    async fn renew_verifiers(&self) {
-        let verifiers = self.verifiers.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for verifier in verifiers.iter().filter_map(Weak::upgrade) {
-            if verifier.keeps_its_lists() {
-                continue;
+            if let Some(known) = before.authorities.get(&id) {
+                self.authorities.insert(id.clone(), Arc::clone(known));
             }
-            // It fails only by a panic, which is reported where it happens; the verifier stays as it was.
-            tokio::task::spawn_blocking(move || verifier.renew()).await.unwrap_or_default();
+            self.unreadable.insert(id);
         }
-    }
-
-    /// Makes sure that what is known is not too old to decide by, before an attempt begins.
-    ///
-    /// Looks at the table when it is time to: beside the work, unless there is nothing yet or it is too old. A table that
-    /// does not answer stops nobody before the window is over.
-    pub async fn ready(self: &Arc<Self>) -> Result<(), RevocationUnavailable> {
-        let now = self.clock.now();
-        if self.is_due(now) {
-            let answered_at = self.read(|state| state.answered_at);
-            let answered = answered_at.is_some_and(|at| !is_past(at, TOO_OLD, now));
-            let this = Arc::clone(self);
-            // It ends whether it is waited for or not.
-            let looking = tokio::spawn(async move { this.look().await });
-            if (!answered || self.is_blind(now)) && timeout(PATIENCE, looking).await.is_err() {
-                self.update(|state| state.looked_at = Some(now));
-                tracing::error!(
-                    code = CODE.as_str(),
-                    "The directory table did not answer in time about revocation."
-                );
+        for id in leaves.iter().filter(|id| !self.leaves.contains_key(*id)).cloned().collect::<Vec<_>>() {
+            if let Some(known) = before.leaves.get(&id) {
+                self.leaves.insert(id.clone(), known.clone());
             }
-        }
-        if self.is_blind(now) {
-            return Err(RevocationUnavailable { minutes: self.blind_for(now).as_mins() });
-        }
-        Ok(())
-    }
-
-    fn is_blind(&self, now: Timestamp) -> bool {
-        self.blind_for(now) > self.window - LASTS
-    }
-
-    /// Returns for how long nothing new is known, or a chain whose window runs could not be noted.
-    fn blind_for(&self, now: Timestamp) -> SignedDuration {
-        self.read(|state| {
-            let read = state.snapshot.written_at.unwrap_or(self.started);
-            let unnoted = state.seen.values().filter(|seen| seen.unnoted.is_some()).map(|seen| seen.first);
-            now.duration_since(unnoted.fold(read, Timestamp::min))
-        })
-    }
-
-    fn is_due(&self, now: Timestamp) -> bool {
-        self.read(|state| {
-            let current = state.snapshot.written_at.is_some_and(|at| !is_past(at, CRL_LIVES, now));
-            let whole = state.looked_at == state.answered_at && !state.snapshot.incomplete && current;
-            let lives = if whole { LIVES } else { AGAIN };
-            state.looked_at.is_none_or(|at| is_past(at, lives, now))
-        })
-    }
-
-    /// Reads the table, and writes what it did not take before.
-    async fn look(&self) {
-        let _guard = self.looking.lock().await;
-        let now = self.clock.now();
-        // Another task may have looked while this one waited.
-        if !self.is_due(now) {
-            return;
-        }
-        let found = self.load().await;
-        self.update(|state| {
-            state.looked_at = Some(now);
-            if found.is_ok() {
-                state.answered_at = Some(now);
-            }
-            if let Ok(Some(snapshot)) = &found {
-                state.snapshot = Arc::clone(snapshot);
-                let chains = &snapshot.index.chains;
-                state.seen.retain(|name, seen| seen.unnoted.is_some() || !chains.contains_key(name));
-            }
-        });
-        self.renew_verifiers().await;
-        if let Err(error) = found {
-            tracing::error!(
-                code = CODE.as_str(),
-                error = %Causes(&error),
-                "What is known of revocation could not be read; what was read before stays in use."
-            );
-        }
-        let unnoted = self
-            .read(|state| state.seen.values().filter_map(|seen| seen.unnoted.clone()).collect::<Vec<_>>());
-        for chain in unnoted {
-            // As first seen now: nobody could ask about it before, which is no fault of the receiver.
-            self.note(&chain, now).await;
+            self.unreadable.insert(id);
         }
     }
 
-    /// Reads the index and the lists that changed; `None` before the first index is written.
-    async fn load(&self) -> Result<Option<Arc<Snapshot>>, DirectoryTableError> {
-        let before = self.snapshot();
-        let Some((index, written_at)) = self.store.index().await? else { return Ok(None) };
-        let (mut crls, mut changed) = (BTreeMap::new(), false);
-        for (row, entry) in &index.crls {
-            match before.crls.get(row) {
-                Some((digest, list)) if *digest == entry.digest => {
-                    crls.insert(row.clone(), (digest.clone(), list.clone()));
-                }
-                known => {
-                    changed = true;
-                    // The list before one that is not there says more than none.
-                    let read = self.store.crl(row, entry).await?;
-                    let read =
-                        read.map(|list| (entry.digest.clone(), CertificateRevocationListDer::from(list)));
-                    if let Some(list) = read.or_else(|| known.cloned()) {
-                        crls.insert(row.clone(), list);
-                    }
-                }
-            }
-        }
-        changed |= crls.len() != before.crls.len();
-        let generation = before.generation + u64::from(changed);
-        let incomplete = crls.len() < index.crls.len();
-        let written_at = Some(written_at);
-        Ok(Some(Arc::new(Snapshot { index, written_at, incomplete, crls, generation })))
+    /// Says whether every row that should be there was read.
+    pub(super) fn is_whole(&self) -> bool {
+        self.unreadable.is_empty()
     }
 
-    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
-        self.read(|state| Arc::clone(&state.snapshot))
+    /// Returns when a leaf was first seen, as far as its row says.
+    pub(super) fn first_seen(&self, fingerprint: &str) -> Option<Timestamp> {
+        Some(self.leaves.get(fingerprint)?.1.first_seen)
     }
 
-    /// Decides whether a chain that holds may be used; `determined` says whether the snapshot's valid lists call none of it
-    /// revoked.
-    ///
-    /// Waits for nothing: a chain that is new is noted beside.
-    pub(super) fn judge(self: &Arc<Self>, snapshot: &Snapshot, chain: &Chain, determined: bool) -> Verdict {
-        let (name, now) = (chain.fingerprint(), self.clock.now());
-        let known = snapshot.index.chains.get(&name);
-        let first_seen = match known {
-            Some(known) if known.lists == chain.lists() => known.first_seen,
-            // With other lists than are asked for it is noted again, and is no newer for that.
-            Some(known) => self.first_seen(name, chain, now).min(known.first_seen),
-            None => self.first_seen(name, chain, now),
-        };
-        let evidence = Evidence {
-            determined,
-            crl_good_at: snapshot.crl_good_at(chain),
-            ocsp: known.and_then(|known| known.ocsp.clone()),
-            first_seen: self.tolerated_from(first_seen, snapshot),
-        };
-        decide(&evidence, now, self.window)
+    /// Says whether the directory function looks after this way from a leaf to a trust anchor.
+    pub(super) fn looks_after(&self, fingerprint: &str, way: &str) -> bool {
+        self.leaves.get(fingerprint).is_some_and(|(_, leaf)| leaf.ways.iter().any(|known| known == way))
     }
 
-    /// Returns from when a chain's window runs that no check was made of.
-    ///
-    /// What this environment could not read yet may say that the chain is good: until then the window starts with it.
-    fn tolerated_from(&self, first_seen: Timestamp, snapshot: &Snapshot) -> Timestamp {
-        if snapshot.written_at.is_none() || snapshot.incomplete {
-            first_seen.max(self.started)
-        } else {
-            first_seen
+    /// Says whether a row of this path is there and could not be read: our own fault.
+    pub(super) fn lacks_rows_of(&self, path: &Path) -> bool {
+        !self.unreadable.is_empty()
+            && (self.unreadable.contains(&path.fingerprint())
+                || path.links().iter().any(|link| self.unreadable.contains(&link.issuer.id())))
+    }
+
+    /// Says what is known of a path whose leaf was first seen then.
+    pub(super) fn state(&self, path: &Path, first_seen: Timestamp) -> RevocationState {
+        let leaf = self.leaves.get(&path.fingerprint()).and_then(|(_, leaf)| leaf.ocsp.as_ref());
+        let links: Vec<_> = path.links().iter().map(|link| self.link(link)).collect();
+        let refused = leaf.is_some_and(|ocsp| ocsp.status != OcspStatus::Good);
+        let lists = links.iter().map(|(_, good)| *good).collect::<Option<Vec<_>>>();
+        RevocationState {
+            revoked: refused || links.iter().any(|(revoked, _)| *revoked),
+            lists: lists.and_then(|lists| lists.into_iter().reduce(Good::and)),
+            ocsp: leaf.and_then(Good::of_ocsp),
+            first_seen,
         }
     }
 
-    /// Returns when a chain that the index does not hold was first seen, and has it noted if that is now.
-    fn first_seen(self: &Arc<Self>, name: String, chain: &Chain, now: Timestamp) -> Timestamp {
-        if let Some(first) = self.read(|state| state.seen.get(&name).map(|seen| seen.first)) {
-            return first;
-        }
-        self.update(|state| state.seen.insert(name, Seen { first: now, unnoted: Some(chain.clone()) }));
-        let (this, chain) = (Arc::clone(self), chain.clone());
-        tokio::spawn(async move { this.note(&chain, now).await });
-        now
-    }
-
-    async fn note(&self, chain: &Chain, first: Timestamp) {
-        let name = chain.fingerprint();
-        match self.store.note(chain, first).await {
-            Ok(first) => self.update(|state| {
-                state.seen.insert(name, Seen { first, unnoted: None });
-            }),
-            Err(error) => tracing::error!(
-                code = CODE.as_str(),
-                error = %Causes(&error),
-                "A receiver's certificate chain could not be noted for revocation checks; that is tried again."
-            ),
-        }
-    }
-
-    /// Reports that a chain was accepted by anything but current lists.
-    pub(crate) fn report(&self, host: &str, checked: Checked) {
-        if checked.mechanism == Mechanism::Crl {
-            return;
-        }
-        let mechanism = checked.mechanism.as_str();
-        tracing::warn!(
-            event = "revocation_fallback_used",
-            host,
-            mechanism,
-            age_s = checked.age.as_secs(),
-            "A receiver's certificate was accepted without a current revocation list."
-        );
-        let context = [("event", "revocation_fallback_used"), ("host", host), ("mechanism", mechanism)];
-        self.metrics.record(self.clock.now(), ("RevocationFallbacks", 1.0, Unit::Count), &context);
-    }
-
-    fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
-        read(&self.state.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn update<T>(&self, update: impl FnOnce(&mut State) -> T) -> T {
-        update(&mut self.state.write().unwrap_or_else(PoisonError::into_inner))
+    /// Says whether a list names a certificate, and until when a list that is for it says that it is good.
+    fn link(&self, link: &Link) -> (bool, Option<Good>) {
+        let Some(known) = self.authorities.get(&link.issuer.id()) else { return (false, None) };
+        let revoked = link.serial().is_none_or(|serial| known.serials.contains(serial));
+        let source = Source::of(link).map(|source| source.id());
+        let list = known.row.lists.iter().find(|list| Some(&list.source) == source.as_ref());
+        let good = list.and_then(|list| list.good.as_ref());
+        (revoked, good.map(|list| Good { checked_at: list.fetched_at, until: list.next_update }))
     }
 }
 
-/// Says whether an instant is further back than `limit`, or ahead, as when a clock was set.
-fn is_past(at: Timestamp, limit: SignedDuration, now: Timestamp) -> bool {
-    let age = now.duration_since(at);
-    age.is_negative() || age >= limit
+/// Reads the serials of an authority's row, unless they are those that were read before; nothing if they cannot be read.
+async fn read_authority(
+    store: &RevocationStore,
+    before: &Snapshot,
+    id: &str,
+    hash: String,
+    row: AuthorityRow,
+) -> Result<Option<Arc<Known>>, DirectoryTableError> {
+    let known = before.authorities.get(id).filter(|known| {
+        let digest = |row: &AuthorityRow| row.serials.as_ref().map(|entry| entry.digest.clone());
+        digest(&known.row) == digest(&row)
+    });
+    let serials = match (&row.serials, known) {
+        (_, Some(known)) => Some(Arc::clone(&known.serials)),
+        (None, None) => Some(Arc::default()),
+        (Some(entry), None) => store.serials(id, entry).await?.map(Arc::new),
+    };
+    if serials.is_none() {
+        report_unreadable(id, &"the rows of its serials are not those that its row speaks of");
+    }
+    Ok(serials.map(|serials| Arc::new(Known { hash, row, serials })))
+}
+
+fn report_unreadable(id: &str, error: &dyn std::fmt::Display) {
+    tracing::error!(
+        code = "revocation_row_unreadable",
+        row = id,
+        %error,
+        "A row of what is known of revocation cannot be read; what was read of it before stays in use."
+    );
 }

@@ -1,25 +1,43 @@
-//! Lists, statuses and chains in the directory table.
+//! What is known of revocation, and the paths that receivers showed, in the directory table.
 
-use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use super::chain::{Chain, sha256_hex};
-use super::index::{CrlEntry, Index};
+use super::path::{Path, sha256_hex};
+use super::rows::{AuthorityRow, Contents, LeafRow, SerialsEntry};
+use super::serials::Serials;
 use crate::aws::{DOCUMENT_LIMIT, DirectoryTable, DirectoryTableError, Document};
 
-/// The row of the index.
-const INDEX: &str = "revocation";
-/// What the names of chains start with.
-const CHAIN: &str = "chain#";
+/// The row that says which others there are.
+const CONTENTS: &str = "revocation";
+const AUTHORITY: &str = "authority#";
+const LEAF: &str = "leaf#";
+const PATH: &str = "path#";
 /// How long rows live that are written anew long before that.
 const LIVES: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// How long a chain's row outlives the chain.
+/// How long a path's row outlives its leaf.
 const OUTLIVES: SignedDuration = SignedDuration::from_hours(24);
-/// How many rows of a list are read at once.
-const AT_ONCE: usize = 4;
 
-/// A chain that was noted: its fingerprint, when it was first seen, and itself.
-pub type Noted = (String, Timestamp, Chain);
+/// A path that was noted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Noted {
+    /// The host that showed it.
+    pub host: String,
+    /// When it was first shown.
+    pub first_seen: Timestamp,
+    /// The path itself.
+    pub path: Path,
+}
+
+/// Rows that were read: each by its id, with a hash of its bytes.
+#[derive(Debug)]
+pub struct Rows<T> {
+    /// Those that can be read.
+    pub read: Vec<(String, String, T)>,
+    /// The ids of those that cannot, each with what is wrong.
+    pub unreadable: Vec<(String, DirectoryTableError)>,
+}
 
 /// Keeps what is known of revocation.
 #[derive(Clone, Debug)]
@@ -36,108 +54,171 @@ impl RevocationStore {
         self.0.claim("revocation-refresh", now, every).await
     }
 
-    /// Reads the index and when it was written; `None` before the first refresh.
-    pub async fn index(&self) -> Result<Option<(Index, Timestamp)>, DirectoryTableError> {
-        let Some(document) = self.0.get(INDEX).await? else { return Ok(None) };
-        let index = serde_json::from_slice(&document.bytes).map_err(|_| self.0.unreadable(INDEX))?;
-        Ok(Some((index, document.fetched_at)))
+    /// Reads which rows there are, and when that was last renewed; `None` before the first refresh.
+    pub async fn contents(&self) -> Result<Option<(Contents, Timestamp)>, DirectoryTableError> {
+        let Some(document) = self.0.get(CONTENTS).await? else { return Ok(None) };
+        let contents = serde_json::from_slice(&document.bytes).map_err(|_| self.0.unreadable(CONTENTS))?;
+        Ok(Some((contents, document.fetched_at)))
     }
 
-    /// Writes the index.
-    pub async fn put_index(&self, index: &Index, now: Timestamp) -> Result<(), DirectoryTableError> {
-        let bytes = serde_json::to_vec(index).unwrap_or_default();
-        self.0.put(INDEX, &document(bytes, now), LIVES).await
+    /// Says which rows there are, as of now.
+    pub async fn put_contents(&self, contents: &Contents, now: Timestamp) -> Result<(), DirectoryTableError> {
+        self.put(CONTENTS, contents, now).await.map(drop)
     }
 
-    /// Reads a list; `None` if its rows are not there, or are not what was written.
-    pub async fn crl(&self, row: &str, entry: &CrlEntry) -> Result<Option<Vec<u8>>, DirectoryTableError> {
-        let parts: Vec<_> = stream::iter(0..entry.parts)
-            .map(async |part| self.0.get(&part_name(row, &entry.digest, part)).await)
-            .buffered(AT_ONCE)
-            .try_collect()
-            .await?;
-        let list: Vec<u8> = parts.into_iter().flatten().flat_map(|document| document.bytes).collect();
-        Ok((sha256_hex(&list) == entry.digest).then_some(list))
+    /// Reads authorities by their ids.
+    pub async fn authorities(&self, ids: &[String]) -> Result<Rows<AuthorityRow>, DirectoryTableError> {
+        self.rows(AUTHORITY, ids).await
     }
 
-    /// Writes a list, over as many rows as it needs; returns how many.
-    ///
-    /// Their names hold the list's digest, so that the list that the index speaks of stays whole until the index speaks of
-    /// the next. What it speaks of no more expires.
-    pub async fn put_crl(
+    /// Reads leaves by their fingerprints.
+    pub async fn leaves(&self, ids: &[String]) -> Result<Rows<LeafRow>, DirectoryTableError> {
+        self.rows(LEAF, ids).await
+    }
+
+    /// Writes an authority; returns a hash of its row.
+    pub async fn put_authority(
         &self,
-        row: &str,
-        list: &[u8],
+        id: &str,
+        row: &AuthorityRow,
         now: Timestamp,
-    ) -> Result<usize, DirectoryTableError> {
-        let digest = sha256_hex(list);
-        let parts: Vec<_> = list.chunks(DOCUMENT_LIMIT).enumerate().collect();
-        for (part, bytes) in &parts {
-            self.0.put(&part_name(row, &digest, *part), &document(bytes.to_vec(), now), LIVES).await?;
-        }
-        Ok(parts.len())
+    ) -> Result<String, DirectoryTableError> {
+        self.put(&format!("{AUTHORITY}{id}"), row, now).await
     }
 
-    /// Notes a chain unless it is noted already; returns when it was first.
+    /// Writes a leaf; returns a hash of its row.
+    pub async fn put_leaf(
+        &self,
+        fingerprint: &str,
+        row: &LeafRow,
+        now: Timestamp,
+    ) -> Result<String, DirectoryTableError> {
+        self.put(&format!("{LEAF}{fingerprint}"), row, now).await
+    }
+
+    /// Reads an authority's serials; `None` if their rows are not there, or are not what was written.
+    pub async fn serials(
+        &self,
+        id: &str,
+        entry: &SerialsEntry,
+    ) -> Result<Option<Serials>, DirectoryTableError> {
+        let names: Vec<_> = (0..entry.parts).map(|part| part_name(id, &entry.digest, part)).collect();
+        let mut parts = Vec::new();
+        for (name, document) in self.0.get_all(&names).await? {
+            let place = names.iter().position(|other| *other == name);
+            parts.push((place, document?.bytes));
+        }
+        parts.sort_by_key(|(place, _)| *place);
+        let bytes: Vec<u8> = parts.into_iter().flat_map(|(_, bytes)| bytes).collect();
+        Ok((sha256_hex(&bytes) == entry.digest).then(|| Serials::from_bytes(&bytes)).flatten())
+    }
+
+    /// Writes an authority's serials, over as many rows as they need, beside those of the generation before.
+    pub async fn put_serials(
+        &self,
+        id: &str,
+        serials: &Serials,
+        now: Timestamp,
+    ) -> Result<SerialsEntry, DirectoryTableError> {
+        let bytes = serials.to_bytes();
+        let digest = sha256_hex(&bytes);
+        let parts: Vec<_> = bytes.chunks(DOCUMENT_LIMIT).enumerate().collect();
+        for (part, bytes) in &parts {
+            self.0.put(&part_name(id, &digest, *part), &document(bytes.to_vec(), now), LIVES).await?;
+        }
+        Ok(SerialsEntry { digest, parts: parts.len(), bytes: bytes.len(), written_at: now })
+    }
+
+    /// Notes a path unless it is noted already; returns when it was first.
     ///
-    /// A receiver may come with another intermediate for the same leaf, so that there are other lists to ask for: what it
-    /// presents now takes the place of what it did, and is not new for that.
-    /// Its row lives as long as the leaf, so that no chain is new twice and none has to be renewed.
-    pub async fn note(&self, chain: &Chain, now: Timestamp) -> Result<Timestamp, DirectoryTableError> {
-        let name = format!("{CHAIN}{}", chain.fingerprint());
-        let new = document(chain.to_bytes(), now);
-        match self.0.put_new(&name, &new, lives(chain, now)).await {
+    /// Its row lives as long as the leaf, so that no path is new twice and none has to be renewed.
+    pub async fn note(
+        &self,
+        host: &str,
+        path: &Path,
+        now: Timestamp,
+    ) -> Result<Timestamp, DirectoryTableError> {
+        let name = format!("{PATH}{}", path.row());
+        let lives = path.valid_until().map_or(LIVES, |until| until.duration_since(now)) + OUTLIVES;
+        let new = document(path.to_bytes(host), now);
+        match self.0.put_new(&name, &new, lives).await {
             Ok(None) => Ok(now),
-            Ok(Some(noted)) => {
-                let first = noted.fetched_at;
-                match Chain::from_bytes(&noted.bytes).map(|noted| noted.lists() == chain.lists()) {
-                    Some(true) => Ok(first),
-                    // The row expires as late as before: the leaf is the same.
-                    Some(false) => self.replace(&name, chain, first).await,
-                    None => self.replace(&name, chain, now).await,
-                }
+            Ok(Some(noted)) if Path::from_bytes(&noted.bytes).is_some() => Ok(noted.fetched_at),
+            // Nobody could ask about what it holds, so the path is as good as new.
+            Ok(Some(_)) | Err(DirectoryTableError::Unreadable { .. }) => {
+                self.0.put(&name, &new, lives).await?;
+                Ok(now)
             }
-            // Nobody could ask about what it holds, so the chain is as good as new.
-            Err(DirectoryTableError::Unreadable { .. }) => self.replace(&name, chain, now).await,
             Err(error) => Err(error),
         }
     }
 
-    async fn replace(
-        &self,
-        name: &str,
-        chain: &Chain,
-        first: Timestamp,
-    ) -> Result<Timestamp, DirectoryTableError> {
-        self.0.put(name, &document(chain.to_bytes(), first), lives(chain, first)).await?;
-        Ok(first)
-    }
-
-    /// Reads every chain that was noted: its fingerprint, when it was first seen, and itself. What is wrong with the rows that
-    /// cannot be read comes beside.
-    pub async fn chains(&self) -> Result<(Vec<Noted>, Vec<DirectoryTableError>), DirectoryTableError> {
-        let (mut chains, mut unreadable) = (Vec::new(), Vec::new());
-        for (name, read) in self.0.all(CHAIN).await? {
+    /// Reads every path that was noted. What is wrong with the rows that cannot be read comes beside.
+    pub async fn paths(&self) -> Result<(Vec<Noted>, Vec<DirectoryTableError>), DirectoryTableError> {
+        let (mut paths, mut unreadable) = (Vec::new(), Vec::new());
+        for (name, read) in self.0.all(PATH).await? {
             let read = read.and_then(|document| {
-                let chain = Chain::from_bytes(&document.bytes).ok_or_else(|| self.0.unreadable(&name))?;
-                Ok((name.trim_start_matches(CHAIN).to_owned(), document.fetched_at, chain))
+                let (host, path) =
+                    Path::from_bytes(&document.bytes).ok_or_else(|| self.0.unreadable(&name))?;
+                Ok(Noted { host, first_seen: document.fetched_at, path })
             });
             match read {
-                Ok(chain) => chains.push(chain),
+                Ok(noted) => paths.push(noted),
                 Err(error) => unreadable.push(error),
             }
         }
-        Ok((chains, unreadable))
+        Ok((paths, unreadable))
+    }
+
+    async fn put(
+        &self,
+        name: &str,
+        row: &impl Serialize,
+        now: Timestamp,
+    ) -> Result<String, DirectoryTableError> {
+        let bytes = serde_json::to_vec(row).unwrap_or_default();
+        let hash = row_hash(&bytes);
+        self.0.put(name, &document(bytes, now), LIVES).await?;
+        Ok(hash)
+    }
+
+    async fn rows<T: DeserializeOwned>(
+        &self,
+        prefix: &str,
+        ids: &[String],
+    ) -> Result<Rows<T>, DirectoryTableError> {
+        let names: Vec<_> = ids.iter().map(|id| format!("{prefix}{id}")).collect();
+        let mut rows = Rows { read: Vec::new(), unreadable: Vec::new() };
+        for (name, read) in self.0.get_all(&names).await? {
+            let id = name.strip_prefix(prefix).unwrap_or(&name).to_owned();
+            match self.parse(&name, read) {
+                Ok((hash, row)) => rows.read.push((id, hash, row)),
+                Err(error) => rows.unreadable.push((id, error)),
+            }
+        }
+        Ok(rows)
+    }
+
+    fn parse<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        read: Result<Document, DirectoryTableError>,
+    ) -> Result<(String, T), DirectoryTableError> {
+        let bytes = read?.bytes;
+        let row = serde_json::from_slice(&bytes).map_err(|_| self.0.unreadable(name))?;
+        Ok((row_hash(&bytes), row))
     }
 }
 
-/// Returns how long a chain's row lives that is first seen then.
-fn lives(chain: &Chain, first: Timestamp) -> SignedDuration {
-    chain.valid_until().map_or(LIVES, |until| until.duration_since(first)) + OUTLIVES
+/// Tells one version of a row from another.
+fn row_hash(bytes: &[u8]) -> String {
+    let mut hash = sha256_hex(bytes);
+    hash.truncate(16);
+    hash
 }
 
-fn part_name(row: &str, digest: &str, part: usize) -> String {
-    format!("{row}#{digest}#{part}")
+fn part_name(id: &str, digest: &str, part: usize) -> String {
+    format!("serials#{id}#{digest}#{part}")
 }
 
 fn document(bytes: Vec<u8>, now: Timestamp) -> Document {

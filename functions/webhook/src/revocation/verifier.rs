@@ -1,111 +1,63 @@
-//! The check in the handshake: rustls' own verifier with revocation lists, and what follows where they do not decide.
+//! The check in the handshake: find a verified path first, then judge the revocation of its certificates alone.
+//!
+//! What is presented beside the path that is taken is neither stored nor asked about: a receiver may send certificates of its own
+//! making under anybody's name. The verdict is remembered where a path is judged, since the error that webpki returns is the one
+//! that ranks highest among all paths that it tried.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
-use rustls::server::VerifierBuilderError;
-use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{
+    AlgorithmIdentifier, CertificateDer, InvalidSignature, ServerName, SignatureVerificationAlgorithm,
+    TrustAnchor, UnixTime,
+};
+use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
+use thiserror::Error;
+use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
-use super::chain::Chain;
 use super::decide::{Checked, Verdict};
-use super::snapshot::{Revocation, Snapshot};
+use super::known::{Judged, Revocation};
+use super::path::Path;
 
-/// Verifies receivers' certificates, for all connections of all clients that trust the same authorities.
+/// The most certificates that a receiver may present. Real chains have three or four, those with a cross-signed authority five.
+const MAX_PRESENTED: usize = 6;
+/// The most bytes that they may have in all.
+const MAX_PRESENTED_BYTES: usize = 16 * 1024;
+/// The most signatures that are checked to find a path; a chain of four takes three.
+const MAX_SIGNATURES: usize = 24;
+
+/// The receiver presented more than is verified, as that would take the time of others.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[error(
+    "the receiver presented more than {MAX_PRESENTED} certificates, more than {MAX_PRESENTED_BYTES} bytes of them, or \
+     more ways through them than are followed"
+)]
+pub(crate) struct ChainTooLarge;
+
+/// Verifies receivers' certificates, for all connections of one client.
 #[derive(Debug)]
 pub(crate) struct Verifier {
-    roots: Arc<RootCertStore>,
-    anchors: Vec<CertificateDer<'static>>,
+    anchors: Arc<RootCertStore>,
     provider: Arc<CryptoProvider>,
-    /// Chain, name and dates alone.
-    plain: Arc<WebPkiServerVerifier>,
     revocation: Arc<Revocation>,
-    lists: RwLock<Lists>,
-    renewing: Mutex<()>,
-}
-
-/// Verifiers with the lists of one snapshot; none where there are no lists.
-#[derive(Clone, Debug, Default)]
-struct Lists {
-    snapshot: Arc<Snapshot>,
-    /// Every certificate below the anchor must be in the scope of a list that has not expired.
-    strict: Option<Arc<WebPkiServerVerifier>>,
-    /// What an expired list called revoked is revoked all the same.
-    lenient: Option<Arc<WebPkiServerVerifier>>,
 }
 
 impl Verifier {
-    /// Trusts these authorities, given as certificates and as what rustls makes of them, and knows what is known now.
-    pub(super) fn new(
-        (roots, anchors): (Arc<RootCertStore>, Vec<CertificateDer<'static>>),
+    /// Trusts these authorities, and decides by what is known of revocation.
+    pub(crate) fn new(
+        anchors: Arc<RootCertStore>,
         provider: Arc<CryptoProvider>,
         revocation: Arc<Revocation>,
-    ) -> Result<Self, Error> {
-        let plain =
-            WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider)).build();
-        let plain = plain.map_err(|error| Error::General(error.to_string()))?;
-        let (lists, renewing) = (RwLock::default(), Mutex::default());
-        let this = Self { roots, anchors, provider, plain, revocation, lists, renewing };
-        this.renew();
-        Ok(this)
+    ) -> Self {
+        Self { anchors, provider, revocation }
     }
 
-    /// Says whether it trusts just these authorities.
-    pub(super) fn trusts(&self, anchors: &[CertificateDer<'static>]) -> bool {
-        self.anchors == anchors
-    }
-
-    /// Takes up what is known now if the lists are those it has, which costs nothing; `false` if they have to be read.
-    pub(super) fn keeps_its_lists(&self) -> bool {
-        let Ok(_guard) = self.renewing.try_lock() else { return false };
-        let (before, snapshot) = (self.lists(), self.revocation.snapshot());
-        let same = before.snapshot.generation == snapshot.generation;
-        if same {
-            *self.lists.write().unwrap_or_else(PoisonError::into_inner) = Lists { snapshot, ..before };
-        }
-        same
-    }
-
-    /// Takes up what is known now. Lists that changed are read, which takes a while if they are long.
-    pub(super) fn renew(&self) {
-        // One after another, so that what was known earlier never replaces what is known later.
-        let _guard = self.renewing.lock().unwrap_or_else(PoisonError::into_inner);
-        let (before, snapshot) = (self.lists(), self.revocation.snapshot());
-        let lists = if before.snapshot.generation == snapshot.generation {
-            Lists { snapshot, ..before }
-        } else {
-            self.read_lists(&snapshot).unwrap_or_else(|error| {
-                // The directory function stores none that rustls does not read, so this takes a table that others wrote to.
-                tracing::error!(code = "crl_unreadable", %error, "The revocation lists cannot be used.");
-                Lists { snapshot, ..Lists::default() }
-            })
-        };
-        *self.lists.write().unwrap_or_else(PoisonError::into_inner) = lists;
-    }
-
-    /// Says by what revocation was checked, for a connection that was made.
+    /// Says how revocation was checked, for a connection that was made.
     pub(crate) fn report(&self, host: &str, checked: Checked) {
         self.revocation.report(host, checked);
-    }
-
-    fn lists(&self) -> Lists {
-        self.lists.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn read_lists(&self, snapshot: &Arc<Snapshot>) -> Result<Lists, VerifierBuilderError> {
-        let (snapshot, crls) = (Arc::clone(snapshot), snapshot.lists());
-        if crls.is_empty() {
-            return Ok(Lists { snapshot, ..Lists::default() });
-        }
-        let builder = |crls: Vec<CertificateRevocationListDer<'static>>| {
-            let (roots, provider) = (Arc::clone(&self.roots), Arc::clone(&self.provider));
-            WebPkiServerVerifier::builder_with_provider(roots, provider).with_crls(crls)
-        };
-        let lenient = builder(crls.clone()).allow_unknown_revocation_status().build()?;
-        let strict = builder(crls).enforce_revocation_expiration().build()?;
-        Ok(Lists { snapshot, strict: Some(strict), lenient: Some(lenient) })
     }
 
     fn verify(
@@ -115,40 +67,151 @@ impl Verifier {
         name: &ServerName<'_>,
         now: UnixTime,
     ) -> Result<Checked, Error> {
-        let holds = |verifier: &WebPkiServerVerifier| {
-            verifier.verify_server_cert(end_entity, intermediates, name, &[], now).map(drop)
-        };
-        let Lists { snapshot, strict, lenient } = self.lists();
-        let determined = match strict.map(|strict| holds(&strict)) {
-            Some(Ok(())) => true,
-            Some(Err(error)) if is_revoked(&error) => return Err(error),
-            // Whatever a list lacks is no fault of the receiver: what it presented must hold by itself.
-            Some(Err(_)) | None => {
-                holds(&self.plain)?;
-                if let Some(Err(error)) = lenient.map(|lenient| holds(&lenient))
-                    && is_revoked(&error)
-                {
-                    return Err(error);
-                }
-                false
+        let snapshot = self.revocation.snapshot();
+        let best = RefCell::<Option<(Judged, Path)>>::default();
+        let judge = |verified: &VerifiedPath<'_>| {
+            let path = Path::of(verified, end_entity);
+            let judged = self.revocation.judge(&snapshot, &path);
+            let mut best = best.borrow_mut();
+            if best.as_ref().is_none_or(|(before, _)| rank(judged) > rank(*before)) {
+                *best = Some((judged, path));
+            }
+            match judged {
+                Judged::Decided(Verdict::Accepted(_)) => Ok(()),
+                // webpki goes on with the next path.
+                _ => Err(webpki::Error::UnknownRevocationStatus),
             }
         };
-        let presented = std::iter::once(end_entity).chain(intermediates);
-        let presented = presented.map(|certificate| certificate.clone().into_owned()).collect();
-        let chain = Chain::new(presented, &self.anchors);
-        match self.revocation.judge(&snapshot, &chain, determined) {
-            Verdict::Accepted(checked) => Ok(checked),
-            Verdict::Revoked => Err(CertificateError::Revoked.into()),
-            Verdict::Unknown => Err(CertificateError::UnknownRevocationStatus.into()),
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        let found = find_path((end_entity, intermediates), &self.anchors.roots, algorithms, now, &judge);
+        let Some((judged, path)) = best.into_inner() else {
+            return Err(found.err().unwrap_or(UNKNOWN_ISSUER));
+        };
+        check_name(end_entity, name)?;
+        let host = name.to_str();
+        self.revocation.saw(&snapshot, &host, path);
+        match judged {
+            Judged::Decided(Verdict::Accepted(checked)) => Ok(checked),
+            Judged::Decided(Verdict::Revoked) => Err(CertificateError::Revoked.into()),
+            Judged::Decided(Verdict::Unknown) => Err(CertificateError::UnknownRevocationStatus.into()),
+            Judged::Unavailable(unavailable) => Err(Error::Other(OtherError(Arc::new(unavailable)))),
         }
     }
 }
 
-fn is_revoked(error: &Error) -> bool {
-    matches!(error, Error::InvalidCertificate(CertificateError::Revoked))
+const UNKNOWN_ISSUER: Error = Error::InvalidCertificate(CertificateError::UnknownIssuer);
+
+/// Of several paths the best decides: an authority that is revoked condemns the ways through it alone.
+fn rank(judged: Judged) -> u8 {
+    match judged {
+        Judged::Decided(Verdict::Accepted(_)) => 3,
+        Judged::Unavailable(_) => 2,
+        Judged::Decided(Verdict::Unknown) => 1,
+        Judged::Decided(Verdict::Revoked) => 0,
+    }
 }
 
-/// The check of one handshake, which remembers by what the chain was accepted.
+/// Finds a path from what was presented to one of the anchors that `accepts` takes, within bounds of size and work.
+///
+/// Certificates and bytes alone bound it only as far as they are few: in `tests/benches` stands what the worst of them cost.
+fn find_path(
+    (end_entity, intermediates): (&CertificateDer<'_>, &[CertificateDer<'_>]),
+    anchors: &[TrustAnchor<'_>],
+    algorithms: &[&dyn SignatureVerificationAlgorithm],
+    now: UnixTime,
+    accepts: &dyn Fn(&VerifiedPath<'_>) -> Result<(), webpki::Error>,
+) -> Result<(), Error> {
+    let bytes = intermediates.iter().fold(end_entity.len(), |sum, certificate| sum + certificate.len());
+    if intermediates.len() >= MAX_PRESENTED || bytes > MAX_PRESENTED_BYTES {
+        return Err(Error::Other(OtherError(Arc::new(ChainTooLarge))));
+    }
+    let left = AtomicUsize::new(MAX_SIGNATURES);
+    let counted: Vec<_> =
+        algorithms.iter().map(|algorithm| Counted { algorithm: *algorithm, left: &left }).collect();
+    let counted: Vec<_> =
+        counted.iter().map(|counted| counted as &dyn SignatureVerificationAlgorithm).collect();
+    let certificate = EndEntityCert::try_from(end_entity).map_err(refusal)?;
+    let usage = KeyUsage::server_auth();
+    let found =
+        certificate.verify_for_usage(&counted, anchors, intermediates, now, usage, None, Some(accepts));
+    match found {
+        Ok(_) => Ok(()),
+        Err(_) if left.load(Ordering::Relaxed) == 0 => Err(Error::Other(OtherError(Arc::new(ChainTooLarge)))),
+        Err(error) => Err(refusal(error)),
+    }
+}
+
+/// Finds the first verified path of a receiver with this name, whatever is known of its revocation.
+pub(crate) fn verified_path(
+    presented: (&CertificateDer<'_>, &[CertificateDer<'_>]),
+    name: &ServerName<'_>,
+    anchors: &[TrustAnchor<'_>],
+    algorithms: &[&dyn SignatureVerificationAlgorithm],
+    now: UnixTime,
+) -> Result<Path, Error> {
+    let first = RefCell::<Option<Path>>::default();
+    let take = |verified: &VerifiedPath<'_>| {
+        first.borrow_mut().get_or_insert_with(|| Path::of(verified, presented.0));
+        Ok(())
+    };
+    find_path(presented, anchors, algorithms, now, &take)?;
+    check_name(presented.0, name)?;
+    first.into_inner().ok_or(UNKNOWN_ISSUER)
+}
+
+fn check_name(end_entity: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<(), Error> {
+    let certificate = EndEntityCert::try_from(end_entity).map_err(refusal)?;
+    certificate.verify_is_valid_for_subject_name(name).map_err(refusal)
+}
+
+/// An algorithm whose use is counted, so that a chain takes no more than a known time.
+#[derive(Debug)]
+struct Counted<'a> {
+    algorithm: &'a dyn SignatureVerificationAlgorithm,
+    left: &'a AtomicUsize,
+}
+
+impl SignatureVerificationAlgorithm for Counted<'_> {
+    fn verify_signature(
+        &self,
+        public_key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), InvalidSignature> {
+        let one_less = |left: usize| left.checked_sub(1);
+        self.left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
+            .map_err(|_| InvalidSignature)?;
+        self.algorithm.verify_signature(public_key, message, signature)
+    }
+
+    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
+        self.algorithm.public_key_alg_id()
+    }
+
+    fn signature_alg_id(&self) -> AlgorithmIdentifier {
+        self.algorithm.signature_alg_id()
+    }
+}
+
+/// Says in rustls' words why there is no path, as its own verifier does.
+fn refusal(error: webpki::Error) -> Error {
+    use webpki::Error as W;
+    match error {
+        W::UnknownIssuer => UNKNOWN_ISSUER,
+        W::CertExpired { time, not_after } => CertificateError::ExpiredContext { time, not_after }.into(),
+        W::CertNotValidYet { time, not_before } => {
+            CertificateError::NotValidYetContext { time, not_before }.into()
+        }
+        W::InvalidCertValidity => CertificateError::Expired.into(),
+        W::CertNotValidForName(_) => CertificateError::NotValidForName.into(),
+        W::RequiredEkuNotFoundContext(_) => CertificateError::InvalidPurpose.into(),
+        W::InvalidSignatureForPublicKey => CertificateError::BadSignature.into(),
+        other => CertificateError::Other(OtherError(Arc::new(other))).into(),
+    }
+}
+
+/// The check of one handshake, which remembers how the path was accepted.
 #[derive(Debug)]
 pub(crate) struct Verification {
     verifier: Arc<Verifier>,
@@ -161,7 +224,7 @@ impl Verification {
         Self { verifier, checked: OnceLock::new() }
     }
 
-    /// Returns by what the chain was accepted, once it was.
+    /// Returns how the path was accepted, once it was.
     pub(crate) fn checked(&self) -> Option<Checked> {
         self.checked.get().copied()
     }
@@ -188,7 +251,8 @@ impl ServerCertVerifier for Verification {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.verifier.plain.verify_tls12_signature(message, certificate, signed)
+        let algorithms = &self.verifier.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -197,10 +261,11 @@ impl ServerCertVerifier for Verification {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.verifier.plain.verify_tls13_signature(message, certificate, signed)
+        let algorithms = &self.verifier.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.verifier.plain.supported_verify_schemes()
+        self.verifier.provider.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -103,7 +103,7 @@ fn failure(result: &str) -> Option<Failure> {
 }
 
 /// Every failure without an answer.
-const ALL: [Failure; 26] = [
+const ALL: [Failure; 27] = [
     Failure::Timeout,
     Failure::InvalidResponse,
     Failure::AnswerTooLong,
@@ -121,6 +121,7 @@ const ALL: [Failure; 26] = [
     Failure::RevocationUnknown,
     Failure::CertificatePurpose,
     Failure::CertificateInvalid,
+    Failure::ChainTooLarge,
     Failure::ProtocolVersion,
     Failure::NoCommonSuite,
     Failure::ClientCertificateRefused,

@@ -100,27 +100,6 @@ impl Pki {
         roots
     }
 
-    /// Lists what the trusted authority revoked: the receiver's certificate, or nothing. The list is valid for a week.
-    pub(in crate::vectors) fn revocation_list(&self, revoked: bool, now: Timestamp) -> Vec<u8> {
-        let second = |instant: Timestamp| u64::try_from(instant.as_second()).expect("it is after 1970");
-        let at = |seconds| date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
-        let entry = RevokedCertParams {
-            serial_number: SERVER_SERIAL.into(),
-            revocation_time: at(second(now)),
-            reason_code: None,
-            invalidity_date: None,
-        };
-        let list = CertificateRevocationListParams {
-            this_update: at(second(now) - 3600),
-            next_update: at(second(now) + 7 * 24 * 3600),
-            crl_number: 1.into(),
-            issuing_distribution_point: None,
-            revoked_certs: if revoked { vec![entry] } else { Vec::new() },
-            key_identifier_method: KeyIdMethod::Sha256,
-        };
-        list.signed_by(&self.root).expect("a list can be signed").der().to_vec()
-    }
-
     /// Issues a receiver's certificate, in DER and PEM.
     pub(super) fn server_certificate(
         &self,

@@ -8,7 +8,8 @@ use webhook::directory::Settings;
 use webhook::edge::Clock;
 use webhook::notification::AuthorisationServers;
 use webhook::peer::{Exchange, Expiry, Identities, Identity, StoredIdentity};
-use webhook::revocation::{CrlEntry, Index, sha256_hex};
+use webhook::aws::DirectoryTableError;
+use webhook::revocation::{AuthorityRow, Contents, GoodList, LeafRow, ListEntry, Serials, Source};
 
 use super::Scenario::{self, Played};
 use super::compare;
@@ -18,6 +19,8 @@ use crate::vectors::peers::{
     nothing_known, pki, post,
 };
 use crate::vectors::{Judgement, Vector};
+
+const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
     ("TLS-001", Played(a_client_certificate_is_sent_with_its_intermediates)),
@@ -143,37 +146,59 @@ fn an_old_revocation_list_is_tolerated_within_the_window(vector: &Vector) -> Jud
     compare(vector, &came)
 }
 
-/// Posts with a list of this age, read as dispatch reads it; returns what came of it and how many fallbacks were counted.
+/// Posts where the receiver's authority published a list that ended so long ago, read as dispatch reads it; returns what came of
+/// it and how many fallbacks were counted.
 async fn with_list(
     revoked: bool,
-    age: SignedDuration,
+    ended: SignedDuration,
     window: SignedDuration,
 ) -> Result<(Value, usize), String> {
     let functions = Functions::default();
     let (store, now) = (functions.revocation_store(), functions.hands.now());
-    let list = pki().revocation_list(revoked, now);
-    let row = format!("crl#{}", sha256_hex(LIST_URL.as_bytes()));
-    let parts = store.put_crl(&row, &list, now - age).await.map_err(|error| error.to_string())?;
-    let entry = CrlEntry {
-        issuer: "Trusted root".to_owned(),
-        digest: sha256_hex(&list),
-        bytes: list.len(),
-        parts,
-        written_at: now - age,
-        fetched_at: now - age,
-        this_update: now - age,
-        next_update: now + SignedDuration::from_hours(7 * 24),
-        url: String::new(),
-        etag: None,
-    };
-    let index = Index { crls: [(row, entry)].into(), ..Index::default() };
-    store.put_index(&index, now).await.map_err(|error| error.to_string())?;
-    let revocation = functions.revocation(&functions.hands, window);
-    revocation.ready().await.map_err(|error| error.to_string())?;
     let server = Server::start(Offer::default()).await?;
+    // The first exchange shows the receiver's certificate, and dispatch notes it.
+    post(&client_with(&functions.revocation(&functions.hands, window))?, server.address).await?;
+    let noted = loop {
+        let (noted, _) = store.paths().await.map_err(|error| error.to_string())?;
+        if let Some(noted) = noted.into_iter().next() {
+            break noted;
+        }
+        tokio::task::yield_now().await;
+    };
+    let link = noted.path.links().into_iter().next().ok_or("no link")?;
+    let source = Source::of(&link).ok_or("no source")?.id();
+    let (checked, until) = if revoked { (now, now + WEEK) } else { (now - ended - WEEK, now - ended) };
+    let good = GoodList {
+        url: LIST_URL.to_owned(),
+        etag: None,
+        digest: String::new(),
+        fetched_at: checked,
+        this_update: checked,
+        next_update: until,
+    };
+    let serials = Serials { revoked: revoked.then(|| link.serial()).flatten().into_iter().collect(), held: Vec::new() };
+    let put = async || {
+        let entry = store.put_serials(&link.issuer.id(), &serials, now).await?;
+        let lists = vec![ListEntry { source, good: Some(good) }];
+        let row = AuthorityRow { name: String::new(), lists, serials: Some(entry) };
+        let authority = store.put_authority(&link.issuer.id(), &row, now).await?;
+        let first_seen = now - 2 * WEEK;
+        let row = LeafRow { first_seen, ways: vec![noted.path.row()], ocsp: None };
+        let leaf = store.put_leaf(&noted.path.fingerprint(), &row, now).await?;
+        let contents = Contents {
+            authorities: [(link.issuer.id(), authority)].into(),
+            leaves: [(noted.path.fingerprint(), leaf)].into(),
+        };
+        store.put_contents(&contents, now).await
+    };
+    put().await.map_err(|error: DirectoryTableError| error.to_string())?;
+    let revocation = functions.revocation(&functions.hands, window);
+    revocation.ready().await;
+    let (before, counted) = (server.seen().len(), || functions.metrics.values("RevocationFallbacks").len());
+    let fallbacks = counted();
     let (exchange, id) = post(&client_with(&revocation)?, server.address).await?;
-    let came = told(&exchange, &id, &server.seen());
-    Ok((came, functions.metrics.values("RevocationFallbacks").len()))
+    let came = told(&exchange, &id, server.seen().get(before..).unwrap_or_default());
+    Ok((came, counted() - fallbacks))
 }
 
 fn the_suite_of_the_vector_is_spoken(vector: &Vector) -> Judgement {

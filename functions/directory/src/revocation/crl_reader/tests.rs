@@ -50,7 +50,7 @@ impl Parts {
 
     fn read(&self) -> Result<Crl, CrlRefusal> {
         let signer = Signer::new("Authority");
-        read(&self.list(&signer), &signer.authority(), None, now())
+        read(&self.list(&signer), &signer.authority(), None)
     }
 }
 

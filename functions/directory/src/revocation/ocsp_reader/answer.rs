@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, Der, TrustAnchor, UnixTime};
 use webhook::revocation::Authority;
 use webpki::{EndEntityCert, KeyUsage};
 
-use super::super::crl_reader::SKEW;
+use super::super::merge::SKEW;
 use super::super::der::{
     ENUMERATED, GENERALIZED_TIME, INTEGER, NotDer, OCTET_STRING, OID, Reader, SEQUENCE, constructed,
     primitive, unpadded,

@@ -92,7 +92,7 @@ fn lists_of_openssl() {
             &format!("ca -config ca.cnf -gencrl -crldays 7 -crlexts {section} -out list.pem")
         ));
         assert!(openssl(path, "crl -in list.pem -outform DER -out list.der"));
-        let list = read(&fs::read(path.join("list.der")).unwrap(), &authority, may, now).unwrap();
+        let list = read(&fs::read(path.join("list.der")).unwrap(), &authority, may).unwrap();
         assert_eq!(list.scope, scope, "{section}");
         assert_eq!(list.revoked, sorted(&[&long, &[0x10, 1], &[0x10, 3]]), "{section}");
         assert_eq!(list.held, sorted(&[&[0x10, 2]]), "{section}");
@@ -104,15 +104,15 @@ fn lists_of_openssl() {
         for pem in
             [pem.clone(), crlf, [b"\xef\xbb\xbf", &pem[..]].concat(), [b"Our list:\n", &pem[..]].concat()]
         {
-            assert_eq!(read(&pem, &authority, may, now).as_ref(), Ok(&list), "{section}");
+            assert_eq!(read(&pem, &authority, may).as_ref(), Ok(&list), "{section}");
         }
         let twice = [&pem[..], &pem[..]].concat();
-        assert_eq!(read(&twice, &authority, may, now), Err(CrlRefusal::NotCrl), "{section}");
+        assert_eq!(read(&twice, &authority, may), Err(CrlRefusal::NotCrl), "{section}");
     }
     // SHA-1 is refused, whoever signed.
     assert!(openssl(path, "ca -config ca.cnf -gencrl -crldays 7 -md sha1 -out list.pem"));
     let list = fs::read(path.join("list.pem")).unwrap();
-    assert_eq!(read(&list, &authority, may, now), Err(CrlRefusal::Unsupported));
+    assert_eq!(read(&list, &authority, may), Err(CrlRefusal::Unsupported));
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_list_of_rcgen() {
         key_identifier_method: KeyIdMethod::Sha256,
     };
     let list = params.signed_by(signer.issuer()).unwrap();
-    let list = read(list.der(), &signer.authority(), None, now()).unwrap();
+    let list = read(list.der(), &signer.authority(), None).unwrap();
     let names = Some(vec!["http://crl.example/1.crl".to_owned()]);
     assert_eq!(list.scope, Scope { kind: Kind::User, names, ..Scope::default() });
     assert_eq!(list.revoked, sorted(&[&[0x81, 2], &[4]]));

@@ -1,0 +1,236 @@
+//! One question to an authority: a list of one of its sources, or the status of one leaf.
+
+use jiff::Timestamp;
+use thiserror::Error;
+use webhook::aws::DirectoryTableError;
+use webhook::revocation::{Authority, GoodList, Link, OcspEntry, OcspStatus, Source, sha256_hex};
+
+use super::Refresher;
+use super::crl_reader::{self, CrlRefusal};
+use super::merge::{Answer, Fetched as FetchedList, NotGood, judge};
+use super::ocsp_reader::{OcspRefusal, Question, Status};
+use crate::fetch::{FetchError, Fetched};
+
+/// The largest list: some 350,000 revoked certificates.
+pub const CRL_LIMIT: usize = 16 * 1024 * 1024;
+/// Lists up to this size are fetched side by side; a larger one waits for its turn, so that the memory has a bound.
+const SMALL_LIST: usize = 1024 * 1024;
+/// The largest OCSP answer; real ones have some two kilobytes.
+const OCSP_LIMIT: usize = 32 * 1024;
+
+/// What one authority is asked for.
+pub(super) enum Task {
+    List {
+        /// Its id.
+        issuer: String,
+        authority: Authority,
+        may_sign_lists: Option<bool>,
+        source: Source,
+        kept: Option<GoodList>,
+    },
+    Status {
+        fingerprint: String,
+        urls: Vec<String>,
+        link: Link,
+        kept: Option<OcspEntry>,
+    },
+}
+
+/// What came of it.
+pub(super) enum Done {
+    List { issuer: String, source: String, answer: Answer },
+    Status { fingerprint: String, status: OcspEntry },
+}
+
+/// What could not be had, or is not to be believed.
+#[derive(Debug, Error)]
+pub(super) enum Finding {
+    #[error("it could not be fetched")]
+    Fetch(#[from] FetchError),
+    #[error("the revocation list is not believed")]
+    List(#[from] CrlRefusal),
+    #[error("the revocation list is not good for the certificates that name it")]
+    NotGood(#[from] NotGood),
+    #[error("the status is not believed")]
+    Status(#[from] OcspRefusal),
+    #[error("the status is older than the one that is kept")]
+    OlderStatus,
+    #[error("it could not be kept")]
+    Table(#[from] DirectoryTableError),
+    #[error("the serials of all authorities together take more room than there is")]
+    TooMuch,
+    #[error("the time for all of them was over")]
+    Late,
+}
+
+impl Finding {
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Fetch(error) => error.code(),
+            Self::List(refusal) => refusal.code(),
+            Self::NotGood(reason) => reason.code(),
+            Self::Status(refusal) => refusal.code(),
+            Self::OlderStatus => "ocsp_older",
+            Self::Table(DirectoryTableError::TooLarge { .. }) => "row_too_large",
+            Self::Table(_) => "directory_unavailable",
+            Self::TooMuch => "lists_too_large",
+            Self::Late => "late",
+        }
+    }
+
+    /// Says whether nobody answered; nothing where nobody was asked, as the address is not one that may be asked.
+    pub(super) fn is_unanswered(&self) -> Option<bool> {
+        match self {
+            Self::Fetch(FetchError::Url | FetchError::Blocked) => None,
+            Self::Fetch(FetchError::Timeout | FetchError::Network(_) | FetchError::Client(_))
+            | Self::Late => Some(true),
+            _ => Some(false),
+        }
+    }
+}
+
+impl Task {
+    pub(super) fn what(&self) -> &'static str {
+        match self {
+            Self::List { .. } => "crl",
+            Self::Status { .. } => "ocsp",
+        }
+    }
+
+    /// Returns the host alone: an address may carry what no log should.
+    pub(super) fn host(&self) -> String {
+        let url = match self {
+            Self::List { source, .. } => source.urls.first(),
+            Self::Status { urls, .. } => urls.first(),
+        };
+        let host = url.and_then(|url| reqwest::Url::parse(url).ok()?.host_str().map(str::to_owned));
+        host.unwrap_or_default()
+    }
+}
+
+impl Refresher {
+    /// Does a task, by the first of its addresses that has something to be believed.
+    pub(super) async fn ask(&self, task: Task, now: Timestamp) -> Result<Done, Finding> {
+        match task {
+            Task::List { issuer, authority, may_sign_lists, source, kept } => {
+                let signer = (&authority, may_sign_lists);
+                let answer = self.list(&source, signer, kept.as_ref(), now).await?;
+                Ok(Done::List { issuer, source: source.id(), answer })
+            }
+            Task::Status { fingerprint, urls, link, kept } => {
+                let status = self.status(&urls, &link, kept.as_ref(), now).await?;
+                Ok(Done::Status { fingerprint, status })
+            }
+        }
+    }
+
+    async fn list(
+        &self,
+        source: &Source,
+        signer: (&Authority, Option<bool>),
+        kept: Option<&GoodList>,
+        now: Timestamp,
+    ) -> Result<Answer, Finding> {
+        let mut second_best: Result<Answer, Finding> = Err(FetchError::Url.into());
+        for url in &source.urls {
+            match self.list_from(url, source, signer, kept, now).await {
+                Ok(answer @ (Answer::Same(_) | Answer::New(_, Ok(())))) => return Ok(answer),
+                // What it names is revoked, and another address may have one that is good.
+                Ok(not_good) => second_best = Ok(not_good),
+                Err(error) if second_best.is_err() => second_best = Err(error),
+                Err(_) => {}
+            }
+        }
+        second_best
+    }
+
+    async fn list_from(
+        &self,
+        url: &str,
+        source: &Source,
+        (authority, may_sign_lists): (&Authority, Option<bool>),
+        kept: Option<&GoodList>,
+        now: Timestamp,
+    ) -> Result<Answer, Finding> {
+        // A version has its name at the address that gave it only.
+        let named = kept.filter(|kept| kept.url == url);
+        let etag = named.and_then(|named| named.etag.as_deref());
+        let (bytes, etag) = match (self.fetch_list(url, etag).await?, named) {
+            (Fetched::Document { bytes, etag, .. }, _) => (bytes, etag),
+            // It is still the one, and that is worth no more than its own dates allow.
+            (Fetched::NotModified { .. }, Some(named)) if named.next_update > now => {
+                return Ok(Answer::Same(GoodList { fetched_at: now, ..named.clone() }));
+            }
+            (Fetched::NotModified { .. }, _) => return Err(NotGood::Expired.into()),
+        };
+        let digest = sha256_hex(&bytes);
+        let url = url.to_owned();
+        if let Some(same) = kept.filter(|kept| kept.digest == digest && kept.next_update > now) {
+            return Ok(Answer::Same(GoodList { fetched_at: now, url, etag, ..same.clone() }));
+        }
+        let list = crl_reader::read(&bytes, authority, may_sign_lists)?;
+        let is_good = judge(&list, source, kept, now);
+        Ok(Answer::New(Box::new(FetchedList { url, etag, digest, at: now, list }), is_good))
+    }
+
+    /// Fetches a list; one that is not small only once few others of that kind are in memory.
+    async fn fetch_list(&self, url: &str, etag: Option<&str>) -> Result<Fetched, FetchError> {
+        const ACCEPT: &str = "application/pkix-crl, */*;q=0.1";
+        match self.fetcher.get_signed(url, ACCEPT, etag, SMALL_LIST).await {
+            Err(FetchError::TooLarge { .. }) => {
+                let _turn = self.large_lists.acquire().await;
+                self.fetcher.get_signed(url, ACCEPT, etag, CRL_LIMIT).await
+            }
+            fetched => fetched,
+        }
+    }
+
+    async fn status(
+        &self,
+        urls: &[String],
+        link: &Link,
+        kept: Option<&OcspEntry>,
+        now: Timestamp,
+    ) -> Result<OcspEntry, Finding> {
+        let mut finding = Finding::Fetch(FetchError::Url);
+        for url in urls {
+            match self.status_from(url, link, kept, now).await {
+                Ok(status) => return Ok(status),
+                Err(error) => finding = error,
+            }
+        }
+        Err(finding)
+    }
+
+    async fn status_from(
+        &self,
+        url: &str,
+        link: &Link,
+        kept: Option<&OcspEntry>,
+        now: Timestamp,
+    ) -> Result<OcspEntry, Finding> {
+        let mut nonce = [0; 16];
+        for bytes in nonce.as_chunks_mut::<8>().0 {
+            *bytes = self.chance.bits().to_be_bytes();
+        }
+        let question =
+            Question::new(&link.certificate, &link.issuer, Some(nonce)).ok_or(OcspRefusal::Unsupported)?;
+        let body = question.request_der();
+        match self.fetcher.post_signed(url, "application/ocsp-request", body, OCSP_LIMIT).await? {
+            Fetched::Document { bytes, .. } => {
+                let answer = question.read(&bytes, now)?;
+                if kept.is_some_and(|kept| answer.this_update < kept.this_update) {
+                    return Err(Finding::OlderStatus);
+                }
+                let (this_update, next_update) = (answer.this_update, answer.next_update);
+                let status = match answer.status {
+                    Status::Good => OcspStatus::Good,
+                    Status::Held => OcspStatus::Held,
+                    Status::Revoked => OcspStatus::Revoked,
+                };
+                Ok(OcspEntry { status, this_update, next_update, fetched_at: now })
+            }
+            Fetched::NotModified { .. } => Err(OcspRefusal::NotOcsp.into()),
+        }
+    }
+}
