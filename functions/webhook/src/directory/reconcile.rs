@@ -67,26 +67,21 @@ pub struct Reconciliation {
 
 /// Compares the clients that want to be notified with what the Directory says of them.
 ///
-/// Only what the Directory says plainly counts: an organisation or software with a status other than `Active`. An answer by
-/// which more than `most_percent` of the clients would be suspended suspends nobody anew, since it is more likely to be wrong
-/// than they are. Those that are suspended already are counted, so that many small answers come no further than a large one.
+/// Only what the Directory says plainly counts: an organisation or software with a status other than `Active`. An answer that
+/// would suspend more than `max_suspensions` of the clients that are notified suspends none of them, since it is more likely
+/// to be wrong than they are. Clients that are suspended already are counted on neither side.
 pub fn reconcile(
     registrations: &[Registration],
     says: &DirectorySays<'_>,
     most_percent: u8,
 ) -> Reconciliation {
     let mut result = Reconciliation::default();
-    let (mut clients, mut suspended, mut suspensions) = (0, 0, Vec::new());
+    let (mut notified, mut suspensions) = (0, Vec::new());
     for registration in registrations.iter().filter(|registration| registration.base_uri.is_some()) {
         let client_id = &registration.client_id;
         let judged = judge(registration, says);
         result.drifts.extend(judged.drifts.into_iter().map(|drift| (client_id.clone(), drift)));
-        clients += 1;
-        suspended += usize::from(match judged.standing {
-            Standing::Good => false,
-            Standing::Suspended(_) => true,
-            Standing::Unknown => registration.suspension.is_some(),
-        });
+        notified += usize::from(registration.suspension.is_none());
         match (registration.suspension, judged.standing) {
             (None, Standing::Suspended(suspension)) => {
                 suspensions.push((client_id.clone(), Some(suspension)));
@@ -98,12 +93,20 @@ pub fn reconcile(
             _ => {}
         }
     }
-    if suspended * 100 > clients * usize::from(most_percent) {
+    if suspensions.len() > max_suspensions(notified, most_percent) {
         result.refused = suspensions.len();
     } else {
         result.changes.append(&mut suspensions);
     }
     result
+}
+
+/// Returns how many of the clients that are notified one answer of the Directory may suspend.
+///
+/// At least one, however few there are: an account holder with four initiators must stop notifying the one that withdraws.
+/// Where the share is 0, the operator wants none to be suspended without a person.
+fn max_suspensions(notified: usize, most_percent: u8) -> usize {
+    if most_percent == 0 { 0 } else { (notified * usize::from(most_percent) / 100).max(1) }
 }
 
 /// How the Directory sees a client.
@@ -160,6 +163,7 @@ fn judge(registration: &Registration, says: &DirectorySays<'_>) -> Judged {
 #[cfg(test)]
 mod tests {
     use jiff::SignedDuration;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::address::AddressPolicy;
@@ -251,9 +255,17 @@ mod tests {
 
     #[test]
     fn an_answer_that_would_suspend_too_many_is_refused_whole() {
-        for (clients, withdrawn, refused) in
-            [(10, 2, 0), (10, 3, 3), (5, 1, 0), (4, 1, 1), (1, 1, 1), (100, 21, 21)]
-        {
+        for (clients, withdrawn, refused) in [
+            (10, 2, 0),
+            (10, 3, 3),
+            (5, 1, 0),
+            (5, 2, 2),
+            (4, 1, 0),
+            (1, 1, 0),
+            (2, 2, 2),
+            (100, 20, 0),
+            (100, 21, 21),
+        ] {
             let all: Vec<_> = (0..clients).map(registered).collect();
             let statuses: Vec<_> =
                 (0..clients).map(|number| if number < withdrawn { "Withdrawn" } else { "Active" }).collect();
@@ -267,22 +279,38 @@ mod tests {
     }
 
     #[test]
-    fn small_answers_come_no_further_than_a_large_one() {
-        let mut all: Vec<_> = (0..10).map(registered).collect();
-        let withdrawn = |withdrawn: usize| -> Participants {
-            let statuses: Vec<_> =
-                (0..10).map(|number| if number < withdrawn { "Withdrawn" } else { "Active" }).collect();
-            list(&statuses)
-        };
-        for (number, changed) in [(1, 1), (2, 1), (3, 0)] {
-            let list = withdrawn(number);
-            let says = DirectorySays { participants: Some(&list), ..DirectorySays::default() };
-            let result = reconcile(&all, &says, MOST_PERCENT);
-            assert_eq!(result.changes.len(), changed, "{number}");
-            for (client_id, suspension) in result.changes {
-                let registration = all.iter_mut().find(|registration| registration.client_id == client_id);
-                registration.unwrap().suspension = suspension;
+    fn a_share_of_nothing_suspends_nobody() {
+        let all = [registered(0)];
+        let list = list(&["Withdrawn"]);
+        let says = DirectorySays { participants: Some(&list), ..DirectorySays::default() };
+        let result = reconcile(&all, &says, 0);
+        assert_eq!((result.changes.len(), result.refused), (0, 1));
+    }
+
+    proptest! {
+        /// Whatever is suspended already: one client always can be, and never more than the share of those that are notified.
+        #[test]
+        fn the_cap_counts_those_that_are_notified(
+            clients in prop::collection::vec((any::<bool>(), any::<bool>()), 1..40), most_percent in 1_u8..=100,
+        ) {
+            let mut all: Vec<_> = (0..clients.len()).map(registered).collect();
+            for (registration, (is_suspended, _)) in all.iter_mut().zip(&clients) {
+                registration.suspension = is_suspended.then_some(Suspension::OrganisationNotActive);
             }
+            let statuses: Vec<_> = clients.iter().map(|(_, is_active)| if *is_active { "Active" } else { "Withdrawn" }).collect();
+            let list = list(&statuses);
+            let says = DirectorySays { participants: Some(&list), ..DirectorySays::default() };
+            let result = reconcile(&all, &says, most_percent);
+
+            let notified = clients.iter().filter(|(is_suspended, _)| !is_suspended).count();
+            let wanted = clients.iter().filter(|(is_suspended, is_active)| !is_suspended && !is_active).count();
+            let suspended = result.changes.iter().filter(|(_, suspension)| suspension.is_some()).count();
+            prop_assert!(suspended == wanted && result.refused == 0 || suspended == 0 && result.refused == wanted);
+            let within_share = wanted * 100 <= notified * usize::from(most_percent);
+            prop_assert_eq!(suspended == wanted, within_share || wanted <= 1);
+            // Whoever is active again is notified again, whatever the cap says.
+            let back = clients.iter().filter(|(is_suspended, is_active)| *is_suspended && *is_active).count();
+            prop_assert_eq!(result.changes.len() - suspended, back);
         }
     }
 
