@@ -14,12 +14,13 @@ use serde_json::{Value, json};
 use tests::aws::{Functions, post};
 use tests::contract::{Contract, file};
 use webhook::aws::SLOW_MARK_ATTRIBUTES;
-use webhook::directory::RegistrationCall;
+use webhook::directory::{RegistrationCall, SettingsChange};
 use webhook::notification::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, StateChange};
 use webhook::peer::TrustAnchors;
 
 const STATE_CHANGES: (&str, &str) = ("post", "/v1/state-changes");
 const CLIENTS: (&str, &str) = ("put", "/v1/clients/{clientId}");
+const SETTINGS: (&str, &str) = ("patch", "/v1/clients/{clientId}/settings");
 
 fn resources() -> BTreeMap<String, Value> {
     tests::template::resources("template.yaml").unwrap()
@@ -152,6 +153,11 @@ impl Judges {
         Self { contract: Contract::read().unwrap(), operation: CLIENTS, code }
     }
 
+    fn of_settings() -> Self {
+        let code = |value: &Value| SettingsChange::from_json(value).is_ok();
+        Self { contract: Contract::read().unwrap(), operation: SETTINGS, code }
+    }
+
     /// Says whether the contract takes a document, and whether the code does.
     fn judge(&self, document: &Value) -> (bool, bool) {
         let (method, path) = self.operation;
@@ -189,6 +195,7 @@ fn mutations(base: &Value, fields: &[&str]) -> Vec<Value> {
         json!("a"),
         long(128),
         long(129),
+        long(255),
         long(256),
         long(257),
         list(0),
@@ -265,10 +272,12 @@ fn change_without_webhook() -> Value {
 
 #[test]
 fn the_examples_of_the_contract_are_taken_by_the_contract_and_by_the_code() {
-    for judges in [Judges::of_changes(), Judges::of_registrations()] {
+    for (judges, count) in
+        [(Judges::of_changes(), 2), (Judges::of_registrations(), 2), (Judges::of_settings(), 1)]
+    {
         let (method, path) = judges.operation;
         let examples = judges.contract.request_examples(method, path);
-        assert_eq!(examples.len(), 2, "{path}");
+        assert_eq!(examples.len(), count, "{path}");
         for example in examples {
             assert!(judges.contract.takes(method, path, &example).unwrap(), "{example}");
             let changes = example["changes"].as_array().cloned().unwrap_or_else(|| vec![example]);
@@ -300,7 +309,25 @@ fn what_the_contract_refuses_of_a_notifiable_change_the_code_refuses_too() {
 #[test]
 fn the_contract_and_the_code_take_the_same_values_of_fields_with_a_pattern() {
     let cases: [(&str, &[&str]); 4] = [
-        ("client_id", &["A.z_0~:@-", "a b", "a/b", "ação", "a\n", "a%20b"]),
+        (
+            "client_id",
+            &[
+                "A.z_0~:@-",
+                "a b",
+                "a/b",
+                "ação",
+                "a\n",
+                "a%20b",
+                "a+b==",
+                "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~",
+                ".",
+                "..",
+                "...",
+                ".a",
+                "\u{7f}",
+                "\t",
+            ],
+        ),
         (
             "api_version",
             &["v1", "v10", "v19", "v99", "v0", "v01", "v100", "V1", "1", "v", "v1.0", "v+1", "v1\n"],
@@ -379,6 +406,17 @@ fn the_contract_and_the_code_take_the_same_registrations() {
     let versions = ["1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.4.0", "1.3", "v1.3.0", ""];
     let documents = versions.map(|version| json!({ "operation": "DCM", "webhook_version": version }));
     assert_eq!(judges.disagreements(documents), [""; 0]);
+}
+
+#[test]
+fn the_contract_and_the_code_take_the_same_settings() {
+    let full = json!({
+        "webhook_version": "1.2.0", "success_statuses": [200, 202], "notify_optional": true,
+        "also_send_x_authorisation_server_id": true,
+    });
+    for base in [full, json!({})] {
+        assert_eq!(Judges::of_settings().disagreements(mutations(&base, REGISTRATION_FIELDS)), [""; 0]);
+    }
 }
 
 #[test]

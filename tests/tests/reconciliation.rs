@@ -443,5 +443,5 @@ async fn a_client_that_is_removed_during_a_review_does_not_come_back() {
         market.bench.functions.remove("itp-0").await;
         held.release();
     });
-    assert_eq!(market.bench.row("itp-0"), None);
+    assert_eq!(market.bench.get("itp-0").await.status, 404);
 }

@@ -940,21 +940,6 @@ mod tables {
     }
 
     #[tokio::test]
-    async fn a_call_from_before_a_removal_does_not_bring_the_client_back() {
-        let bench = registered().await;
-        let now = || json!({ "called_at": bench.functions.hands.now().to_string() });
-        let early = with(&bench.brings(&bench.statement()), now());
-        bench.pass(seconds(10));
-        let directory = bench.functions.directory();
-        assert_eq!(tests::aws::call(&directory, http::Method::DELETE, CLIENT, "").await.status, 204);
-        bench.pass(seconds(10));
-        assert_eq!(bench.put(CLIENT, &early).await.status, 409);
-        assert_eq!(bench.row(CLIENT), None);
-        let late = with(&bench.brings(&bench.statement()), now());
-        assert_eq!(bench.put(CLIENT, &late).await.status, 200);
-    }
-
-    #[tokio::test]
     async fn keys_that_cannot_be_read_prove_nothing_although_they_are_kept() {
         let bench = registered().await;
         bench.functions.aws.fails_where("GetItem", of_directory, Fault::DENIED);
@@ -993,22 +978,6 @@ mod tables {
     }
 
     #[tokio::test]
-    async fn a_client_that_is_removed_meanwhile_is_registered_anew() {
-        let bench = registered().await;
-        let since = bench.get(CLIENT).await.body["notifies_since"].clone();
-        bench.pass(seconds(60));
-        let body = bench.brings(&bench.statement());
-        let held = bench.functions.aws.holds_back("UpdateItem", RECEIVERS);
-        let (answered, ()) = tokio::join!(bench.put(CLIENT, &body), async {
-            held.arrived().await;
-            bench.functions.remove(CLIENT).await;
-            held.release();
-        });
-        assert_eq!(answered.status, 200);
-        assert_ne!(answered.body["notifies_since"], since, "it was not notified in between");
-    }
-
-    #[tokio::test]
     async fn of_two_first_registrations_both_are_decided() {
         let bench = Bench::new().await;
         let body = bench.brings(&bench.statement());
@@ -1033,5 +1002,518 @@ mod tables {
         let answered = bench.put(CLIENT, &bench.brings(&bench.statement())).await;
         assert_eq!((answered.status, bench.row(CLIENT)), (503, before));
         assert_eq!(bench.functions.aws.writes(RECEIVERS).len(), 3);
+    }
+}
+
+/// Removals: in order with the other calls, whichever arrives first.
+mod removals {
+    use http::Method;
+    use jiff::Timestamp;
+    use tests::aws::{call, call_with_query};
+
+    use super::*;
+
+    fn at(instant: Timestamp) -> Value {
+        json!({ "called_at": instant.to_string() })
+    }
+
+    async fn delete_at(bench: &Bench, instant: Timestamp) -> u16 {
+        let (directory, instant) = (bench.functions.directory(), instant.to_string());
+        call_with_query(&directory, Method::DELETE, CLIENT, ("called_at", &instant), "").await.status
+    }
+
+    async fn delete(bench: &Bench) -> u16 {
+        call(&bench.functions.directory(), Method::DELETE, CLIENT, "").await.status
+    }
+
+    fn is_registered(bench: &Bench) -> bool {
+        bench.row(CLIENT).is_some_and(|row| row.get("registration").is_some())
+    }
+
+    fn revision(bench: &Bench) -> u64 {
+        bench.row(CLIENT).map_or(0, |row| row["revision"]["N"].as_str().unwrap().parse().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_call_from_before_a_removal_does_not_bring_the_client_back() {
+        let bench = registered().await;
+        let early = with(&bench.brings(&bench.statement()), at(bench.functions.hands.now()));
+        let gives_up_early = with(&gives_up(), at(bench.functions.hands.now()));
+        bench.pass(seconds(10));
+        assert_eq!(delete(&bench).await, 204);
+        bench.pass(seconds(10));
+        for late in [&early, &gives_up_early] {
+            assert_eq!(bench.refused(409, late).await.body["type"], "urn:arauto:superseded");
+        }
+        // Neither a day later nor ever: what is left of the row does not expire, and by then the call is too old by itself.
+        bench.pass(SignedDuration::from_hours(23));
+        assert_eq!(bench.refused(409, &early).await.status, 409);
+        let row = bench.row(CLIENT).unwrap();
+        assert!(row.get("registration").is_none() && row.get("expires_at").is_none(), "{row}");
+        assert_eq!(bench.get(CLIENT).await.status, 404);
+        let late = with(&bench.brings(&bench.statement()), at(bench.functions.hands.now()));
+        assert_eq!(bench.put(CLIENT, &late).await.status, 200);
+    }
+
+    #[tokio::test]
+    async fn a_removal_that_is_older_than_the_registration_in_force_changes_nothing_and_says_so() {
+        let bench = Bench::new().await;
+        let first = bench.functions.hands.now();
+        bench.pass(seconds(60));
+        assert_eq!(bench.put(CLIENT, &bench.brings(&bench.statement())).await.status, 200);
+        let row = bench.row(CLIENT);
+        assert_eq!(delete_at(&bench, first).await, 409);
+        assert_eq!(bench.row(CLIENT), row);
+        // Of one instant, the removal is the later.
+        assert_eq!(delete_at(&bench, bench.functions.hands.now()).await, 204);
+        assert!(!is_registered(&bench));
+        // Once more, and an older one: the client is gone as it was to be.
+        for instant in [bench.functions.hands.now(), first] {
+            assert_eq!(delete_at(&bench, instant).await, 204);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_removal_without_a_time_removes_whatever_the_clocks_say() {
+        let bench = Bench::new().await;
+        // The clock of the authorization server runs ahead of ours by as much as it may.
+        let ahead = bench.functions.hands.now() + seconds(5);
+        let body = with(&bench.brings(&bench.statement()), at(ahead));
+        assert_eq!(bench.put(CLIENT, &body).await.status, 200);
+        assert_eq!(delete(&bench).await, 204);
+        assert!(!is_registered(&bench));
+        assert_eq!(bench.put(CLIENT, &bench.brings(&bench.statement())).await.status, 200, "it came after");
+    }
+
+    #[tokio::test]
+    async fn a_removal_from_the_future_or_of_long_ago_or_of_no_instant_is_refused() {
+        let bench = registered().await;
+        let row = bench.row(CLIENT);
+        let now = bench.functions.hands.now();
+        for instant in [now + seconds(6), now - seconds(86_401)] {
+            assert_eq!(delete_at(&bench, instant).await, 400, "{instant}");
+        }
+        for text in ["", "yesterday", "2026-11-22 13:15:30Z", "1764439200"] {
+            let directory = bench.functions.directory();
+            let answer = call_with_query(&directory, Method::DELETE, CLIENT, ("called_at", text), "").await;
+            assert_eq!(answer.status, 400, "{text}");
+        }
+        assert_eq!(bench.row(CLIENT), row);
+        // A "+" that was not percent-encoded.
+        let text = now.to_string().replace('Z', " 00:00");
+        let directory = bench.functions.directory();
+        let answer = call_with_query(&directory, Method::DELETE, CLIENT, ("called_at", &text), "").await;
+        assert_eq!(answer.status, 204, "{}", answer.text());
+    }
+
+    #[tokio::test]
+    async fn a_removal_of_a_client_that_nobody_registered_is_before_the_call_that_would() {
+        let bench = Bench::new().await;
+        let called_at = bench.functions.hands.now();
+        let early = with(&bench.brings(&bench.statement()), at(called_at));
+        bench.pass(seconds(1));
+        assert_eq!(delete(&bench).await, 204);
+        bench.pass(seconds(1));
+        assert_eq!(bench.put(CLIENT, &early).await.status, 409);
+    }
+
+    #[tokio::test]
+    async fn the_revision_grows_over_removals_and_registrations_alike() {
+        let bench = registered().await;
+        let mut before = revision(&bench);
+        for _ in 0..3 {
+            for removes in [true, false] {
+                bench.pass(seconds(1));
+                if removes {
+                    assert_eq!(delete(&bench).await, 204);
+                } else {
+                    assert_eq!(bench.put(CLIENT, &bench.brings(&bench.statement())).await.status, 200);
+                }
+                assert!(revision(&bench) > before);
+                before = revision(&bench);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_known_of_a_receiver_that_hangs_ends_with_its_registration() {
+        let bench = registered().await;
+        let mut row = bench.row(CLIENT).unwrap();
+        row["slow_base_uri"] = json!({ "S": URI });
+        row["slow_hangs"] = json!({ "N": "2" });
+        bench.functions.aws.put_row(RECEIVERS, row);
+        bench.pass(seconds(1));
+        assert_eq!(delete(&bench).await, 204);
+        assert!(bench.row(CLIENT).unwrap().get("slow_base_uri").is_none());
+    }
+
+    /// One of the calls that are played beside each other.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Played {
+        Put(i64),
+        Delete(i64),
+    }
+
+    impl Played {
+        async fn play(self, bench: &Bench, first: Timestamp) -> u16 {
+            match self {
+                Self::Put(second) => {
+                    let uri = format!("https://localhost:1/{second}");
+                    let body = with(&bench.with_uris(CLIENT, &[&uri]), at(first + seconds(second)));
+                    bench.put(CLIENT, &body).await.status
+                }
+                Self::Delete(second) => delete_at(bench, first + seconds(second)).await,
+            }
+        }
+
+        /// When it was made; of two at one instant a removal is the later.
+        fn order(self) -> (i64, bool) {
+            match self {
+                Self::Put(second) => (second, false),
+                Self::Delete(second) => (second, true),
+            }
+        }
+    }
+
+    /// The last call by its time counts, wherever each of three is interrupted between what it reads and what it writes.
+    #[tokio::test]
+    async fn of_calls_beside_each_other_the_last_one_made_counts_however_they_are_interleaved() {
+        use Played::{Delete, Put};
+
+        let bench = Bench::new().await;
+        for calls in [
+            [Put(1), Put(2), Delete(3)],
+            [Put(1), Delete(2), Put(3)],
+            [Delete(1), Put(2), Put(3)],
+            [Put(1), Delete(2), Delete(3)],
+            [Put(1), Put(2), Delete(2)],
+        ] {
+            for arrival in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+                // How many of the three are held back between their read and their write.
+                for held in 0..3 {
+                    // None is there, one is, or one was removed: it is another condition each time.
+                    for before in [&[][..], &[Put(0)], &[Put(0), Delete(0)]] {
+                        bench.functions.aws.forget_rows(RECEIVERS);
+                        bench.pass(SignedDuration::from_mins(5));
+                        for call in before {
+                            call.play(&bench, bench.functions.hands.now()).await;
+                        }
+                        let first = bench.functions.hands.now();
+                        bench.pass(seconds(4));
+                        let [one, two, three] = arrival.map(|index| calls[index]);
+                        interleave(&bench, first, held, [one, two, three]).await;
+                        let last = calls.into_iter().max_by_key(|call| call.order()).unwrap();
+                        let what = format!("{calls:?} as {arrival:?}, {held} held back");
+                        match last {
+                            Delete(_) => assert!(!is_registered(&bench), "{what}"),
+                            Put(second) => {
+                                let base_uri = &bench.get(CLIENT).await.body["base_uri"];
+                                assert_eq!(
+                                    base_uri,
+                                    &json!(format!("https://localhost:1/{second}")),
+                                    "{what}"
+                                );
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Plays the first `held` calls until they want to write, the others whole, and then lets those write.
+    async fn interleave(bench: &Bench, first: Timestamp, held_back: usize, calls: [Played; 3]) {
+        let aws = &bench.functions.aws;
+        let [one, two, three] = calls;
+        match held_back {
+            0 => {
+                for call in calls {
+                    call.play(bench, first).await;
+                }
+            }
+            1 => {
+                let hold = aws.holds_back("UpdateItem", RECEIVERS);
+                tokio::join!(one.play(bench, first), async {
+                    tokio::time::timeout(std::time::Duration::from_millis(50), hold.arrived()).await.ok();
+                    two.play(bench, first).await;
+                    three.play(bench, first).await;
+                    hold.release();
+                });
+            }
+            _ => {
+                let holds =
+                    [aws.holds_back("UpdateItem", RECEIVERS), aws.holds_back("UpdateItem", RECEIVERS)];
+                tokio::join!(one.play(bench, first), two.play(bench, first), async {
+                    for hold in &holds {
+                        tokio::time::timeout(std::time::Duration::from_millis(50), hold.arrived()).await.ok();
+                    }
+                    three.play(bench, first).await;
+                    holds.iter().for_each(tests::aws::Held::release);
+                });
+            }
+        }
+    }
+}
+
+/// Settings: of whoever operates the stack, beside the registration of the authorization server.
+mod settings {
+    use tests::aws::call_settings;
+
+    use super::*;
+
+    async fn change(bench: &Bench, settings: Value) -> Answered {
+        let answer = call_settings(&bench.directory, CLIENT, &settings.to_string()).await;
+        bench.checked_on("patch", "/v1/clients/{clientId}/settings", &answer)
+    }
+
+    fn settings_of(answered: &Answered) -> Value {
+        let body = &answered.body;
+        json!([
+            body["webhook_version"],
+            body["success_statuses"],
+            body["notify_optional"],
+            body["also_send_x_authorisation_server_id"]
+        ])
+    }
+
+    #[tokio::test]
+    async fn a_dcm_keeps_the_operator_s_settings_unless_it_brings_them() {
+        let bench = registered().await;
+        bench.pass(seconds(1));
+        let asked = json!({
+            "webhook_version": "1.2.0", "success_statuses": [200, 202], "notify_optional": true,
+            "also_send_x_authorisation_server_id": true
+        });
+        let changed = change(&bench, asked).await;
+        let operators = json!(["1.2.0", [200, 202], true, true]);
+        assert_eq!((changed.status, settings_of(&changed)), (200, operators.clone()));
+        assert_eq!(bench.get(CLIENT).await, changed, "what is shown is what was answered");
+
+        bench.pass(seconds(1));
+        let dcm = bench.brings(&bench.statement());
+        assert_eq!(settings_of(&bench.judged(&dcm).await), operators);
+        // Null counts as absent, here as everywhere.
+        let nulls = json!({ "webhook_version": null, "success_statuses": null, "notify_optional": null });
+        assert_eq!(settings_of(&bench.judged(&with(&dcm, nulls)).await), operators);
+        // A client that gives notifications up and wants them again is the same client.
+        assert_eq!(settings_of(&bench.judged(&gives_up()).await), operators);
+        bench.pass(seconds(1));
+        let brought = bench.judged(&with(&dcm, json!({ "webhook_version": "1.3.0" }))).await;
+        assert_eq!(settings_of(&brought), json!(["1.3.0", [200, 202], true, true]));
+    }
+
+    #[tokio::test]
+    async fn a_change_of_settings_changes_those_it_brings_and_nothing_else() {
+        let bench = registered().await;
+        let before = bench.get(CLIENT).await.body;
+        bench.pass(seconds(1));
+        let after = change(&bench, json!({ "notify_optional": true })).await;
+        assert_eq!(after.body, with(&before, json!({ "notify_optional": true })));
+        let row = bench.row(CLIENT);
+        for unchanged in [json!({}), json!({ "notify_optional": null }), json!({ "webhook_version": null })] {
+            assert_eq!(change(&bench, unchanged).await, after);
+        }
+        assert_eq!(bench.row(CLIENT), row);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_passed_on_again_does_not_change_the_settings_back() {
+        let bench = registered().await;
+        let called_at =
+            json!({ "called_at": bench.functions.hands.now().to_string(), "webhook_version": "1.2.0" });
+        let dcm = with(&bench.brings(&bench.statement()), called_at);
+        assert_eq!(bench.judged(&dcm).await.body["webhook_version"], "1.2.0");
+        bench.pass(seconds(5));
+        assert_eq!(change(&bench, json!({ "webhook_version": "1.3.0" })).await.status, 200);
+        bench.pass(seconds(5));
+        assert_eq!(bench.judged(&dcm).await.body["webhook_version"], "1.3.0");
+    }
+
+    #[tokio::test]
+    async fn settings_end_with_the_client() {
+        let bench = registered().await;
+        bench.pass(seconds(1));
+        assert_eq!(change(&bench, json!({ "webhook_version": "1.1.0" })).await.status, 200);
+        bench.pass(seconds(1));
+        bench.functions.remove(CLIENT).await;
+        assert_eq!(change(&bench, json!({ "webhook_version": "1.1.0" })).await.status, 404);
+        bench.pass(seconds(1));
+        let answered = bench.judged(&bench.brings(&bench.statement())).await;
+        assert_eq!(answered.body["webhook_version"], "1.3.0");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_setting_is_refused() {
+        let bench = registered().await;
+        let row = bench.row(CLIENT);
+        for (body, code) in [
+            (json!({ "webhook_uris": [URI] }), "unknown_field"),
+            (json!({ "webhook_version": "1.4.0" }), "invalid"),
+            (json!({ "success_statuses": [] }), "invalid"),
+            (json!({ "notify_optional": "yes" }), "wrong_type"),
+            (json!([]), "wrong_type"),
+        ] {
+            let answered = change(&bench, body).await;
+            assert_eq!((answered.status, answered.codes().as_str()), (400, code));
+        }
+        assert_eq!(bench.row(CLIENT), row);
+    }
+
+    #[tokio::test]
+    async fn a_change_of_settings_beside_a_call_loses_neither() {
+        let bench = registered().await;
+        bench.pass(seconds(1));
+        let uri = "https://localhost:1/other";
+        let dcm = bench.with_uris(CLIENT, &[uri]);
+        let held = bench.functions.aws.holds_back("UpdateItem", RECEIVERS);
+        let (answered, ()) = tokio::join!(change(&bench, json!({ "notify_optional": true })), async {
+            held.arrived().await;
+            assert_eq!(bench.put(CLIENT, &dcm).await.status, 200);
+            held.release();
+        });
+        assert_eq!(answered.status, 200);
+        let shown = bench.get(CLIENT).await.body;
+        assert_eq!((&shown["base_uri"], &shown["notify_optional"]), (&json!(uri), &json!(true)));
+    }
+
+    #[tokio::test]
+    async fn a_profile_older_than_an_api_is_a_warning_and_is_counted() {
+        let bench = registered().await;
+        let (enrollments, payments) = ("profile_without_enrollments", "profile_without_automatic_payments");
+        for (version, warnings) in [
+            ("1.0.0", format!("{enrollments} {payments}")),
+            ("1.1.0", payments.to_owned()),
+            ("1.2.0", String::new()),
+            ("1.3.0", String::new()),
+        ] {
+            bench.pass(seconds(1));
+            let version = json!({ "webhook_version": version });
+            let brought = bench.judged(&with(&bench.brings(&bench.statement()), version.clone())).await;
+            assert_eq!((brought.status, brought.warnings()), (200, warnings.clone()), "{version}");
+            bench.pass(seconds(1));
+            assert_eq!(change(&bench, version.clone()).await.warnings(), warnings, "{version}");
+            assert_eq!(bench.get(CLIENT).await.warnings(), warnings, "{version}");
+            bench.review().await;
+            let counted: f64 = bench.functions.metrics.values("ReceiverWarnings").iter().rev().take(4).sum();
+            #[expect(clippy::cast_precision_loss, reason = "two at most")]
+            let expected = warnings.split_whitespace().count() as f64;
+            assert!((counted - expected).abs() < 0.1, "{version}");
+        }
+        // Who is not notified misses nothing.
+        assert_eq!(
+            bench.judged(&with(&gives_up(), json!({ "webhook_version": "1.0.0" }))).await.warnings(),
+            ""
+        );
+    }
+
+    #[tokio::test]
+    async fn a_first_registration_is_notified_of_what_happens_from_its_call_on() {
+        let bench = Bench::new().await;
+        let called_at = bench.functions.hands.now();
+        let body = with(&bench.brings(&bench.statement()), json!({ "called_at": called_at.to_string() }));
+        bench.pass(SignedDuration::from_mins(7));
+        let answered = bench.judged(&body).await;
+        let told_at = bench.functions.hands.now().to_string();
+        assert_eq!(answered.body["notifies_since"], called_at.to_string());
+        assert_eq!(answered.body["registered_at"], told_at);
+        // What it was notified of goes on, whenever a later call is made.
+        bench.pass(SignedDuration::from_mins(7));
+        let again = bench.judged(&bench.brings(&bench.statement())).await;
+        assert_eq!(again.body["notifies_since"], called_at.to_string());
+        // The clock of who calls may run ahead of ours: nothing of before is missed.
+        bench.functions.remove(CLIENT).await;
+        bench.pass(seconds(1));
+        let ahead = json!({ "called_at": (bench.functions.hands.now() + seconds(5)).to_string() });
+        let answered = bench.judged(&with(&bench.brings(&bench.statement()), ahead)).await;
+        assert_eq!(answered.body["notifies_since"], bench.functions.hands.now().to_string());
+    }
+}
+
+/// Client ids in the path, as API Gateway passes them on.
+mod client_ids {
+    use percent_encoding::percent_decode_str;
+    use proptest::prelude::*;
+    use proptest::test_runner::{Config, TestRunner};
+    use webhook::notification::ClientId;
+
+    use super::*;
+
+    /// The event of an HTTP API (payload format 2.0), which decodes the path once.
+    async fn through_the_gateway(bench: &Bench, method: &str, segment: &str, body: &str) -> (u16, Value) {
+        let decoded = percent_decode_str(segment).decode_utf8().unwrap();
+        let (route, path) = ("/v1/clients/{clientId}", format!("/v1/clients/{decoded}"));
+        let event = json!({
+            "version": "2.0", "routeKey": format!("{method} {route}"), "rawPath": path, "rawQueryString": "",
+            "headers": { "content-type": "application/json", "host": "api.example.com" },
+            "requestContext": {
+                "accountId": "123456789012", "apiId": "api", "domainName": "api.example.com", "requestId": "1",
+                "routeKey": format!("{method} {route}"), "stage": "$default", "timeEpoch": 1,
+                "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "t" }
+            },
+            "pathParameters": { "clientId": decoded }, "body": body, "isBase64Encoded": false
+        });
+        let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+        let response = Box::pin(bench.directory.handle(request)).await.unwrap();
+        (response.status().as_u16(), serde_json::from_str(response.body()).unwrap_or_default())
+    }
+
+    /// Registers, shows and removes a client whose id is written so in the path.
+    async fn lives(bench: &Bench, client_id: &str, segment: &str) {
+        let body = gives_up().to_string();
+        let (status, answered) = through_the_gateway(bench, "PUT", segment, &body).await;
+        assert_eq!((status, &answered["client_id"]), (200, &json!(client_id)), "{segment}: {answered}");
+        assert!(bench.row(client_id).unwrap().get("registration").is_some(), "{client_id}");
+        assert_eq!(through_the_gateway(bench, "GET", segment, "").await, (200, answered), "{segment}");
+        assert_eq!(through_the_gateway(bench, "DELETE", segment, "").await.0, 204, "{segment}");
+        assert_eq!(through_the_gateway(bench, "GET", segment, "").await.0, 404, "{segment}");
+    }
+
+    #[tokio::test]
+    async fn a_client_id_of_any_visible_ascii_leads_to_its_client() {
+        let bench = Bench::new().await;
+        let mut runner = TestRunner::new(Config { cases: 200, ..Config::default() });
+        let ids = "[!-~]{1,255}".prop_map(|text| text.parse::<ClientId>().ok());
+        for _ in 0..200 {
+            let id = proptest::strategy::ValueTree::current(&ids.new_tree(&mut runner).unwrap());
+            if let Some(id) = id {
+                lives(&bench, id.as_str(), &id.to_path_segment()).await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn ids_that_are_known_to_be_given_out_work_as_clients_write_them() {
+        let bench = Bench::new().await;
+        for (id, segments) in [
+            ("a/b", &["a%252Fb", "a%252fb"][..]),
+            ("c2VjcmV0+/==", &["c2VjcmV0%252B%252F%253D%253D", "c2VjcmV0%2B%252F%3D%3D", "c2VjcmV0+%252F=="]),
+            ("a+b=", &["a+b=", "a%2Bb%3D", "a%252Bb%253D"]),
+            ("a:b@c~d", &["a:b@c~d", "a%3Ab%40c~d", "a%253Ab%2540c~d"]),
+            ("100%", &["100%25", "100%2525"]),
+            ("a%2Fb", &["a%25252Fb"]),
+            ("a?b#c", &["a%253Fb%2523c"]),
+        ] {
+            for segment in segments {
+                lives(&bench, id, segment).await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_gateway_the_path_is_decoded_once() {
+        let bench = Bench::new().await;
+        for (segment, id) in [("a%2Fb", "a/b"), ("a%2Bb%3D", "a+b="), ("a+b=", "a+b="), ("a%252Fb", "a%2Fb")]
+        {
+            let answered = bench.put(segment, &gives_up()).await;
+            assert_eq!((answered.status, &answered.body["client_id"]), (200, &json!(id)));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_client_id_is_refused() {
+        let bench = Bench::new().await;
+        for segment in ["a%20b", "a%2520b", "%C3%A9", "%FF", "%00", "%2E%2E", &"a".repeat(256)] {
+            assert_eq!(bench.get(segment).await.status, 400, "{segment}");
+        }
     }
 }

@@ -7,16 +7,17 @@ mod participants;
 mod promise;
 mod reconciler;
 mod register;
-mod removals;
+mod remove;
 mod review;
 pub mod revocation;
+mod settings;
 mod software;
 pub mod wire;
 
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt, Response};
 use webhook::answer::Problem;
-use webhook::aws::{DirectoryTableError, Receivers, ReceiversError};
+use webhook::aws::{Receivers, ReceiversError};
 use webhook::edge::Clock;
 use webhook::notification::ClientId;
 use webhook::peer::Network;
@@ -28,7 +29,7 @@ pub use reconciler::Reconciler;
 use revocation::Refresher;
 pub use software::SoftwareStatements;
 
-/// The function behind `/v1/clients/{clientId}` and the schedule.
+/// The function behind `/v1/clients/{clientId}`, `/v1/clients/{clientId}/settings` and the schedule.
 pub struct Directory {
     /// The registrations.
     pub receivers: Receivers,
@@ -59,7 +60,8 @@ impl Directory {
         let answer = match request.method().as_str() {
             "PUT" => self.register(client_id, &request).await,
             "GET" => self.show(&client_id).await,
-            "DELETE" => self.remove(&client_id).await,
+            "DELETE" => self.remove(&client_id, &request).await,
+            "PATCH" => self.change_settings(&client_id, &request).await,
             _ => Err(Problem::method_not_allowed()),
         };
         Ok(answer.unwrap_or_else(Into::into))
@@ -68,15 +70,8 @@ impl Directory {
     async fn show(&self, client_id: &ClientId) -> Result<Response<String>, Problem> {
         match self.receivers.registration(client_id).await.map_err(unavailable)? {
             Some(registration) => Ok(wire::registered(&registration)),
-            None => Err(Problem::not_found(format!("No client {client_id} is registered."))),
+            None => Err(wire::not_registered(client_id)),
         }
-    }
-
-    async fn remove(&self, client_id: &ClientId) -> Result<Response<String>, Problem> {
-        self.receivers.delete(client_id).await.map_err(unavailable)?;
-        removals::note(&self.keys.table, client_id, self.clock.now()).await.map_err(not_kept)?;
-        tracing::info!(%client_id, "A client was removed.");
-        Ok(wire::removed())
     }
 
     async fn scheduled(&self, event: &[u8]) -> Result<Response<String>, ReceiversError> {
@@ -99,7 +94,7 @@ impl Directory {
                 }
                 self.keys.measure().await;
             },
-            review::hosts(&registrations, &self.network),
+            review::hosts(&registrations, &self.network, &self.reconciler.metrics, self.clock.now()),
             self.reconciler.run(&self.receivers, &registrations),
         );
         promise::report(&self.keys.table, self.clock.now()).await;
@@ -107,10 +102,13 @@ impl Directory {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "what map_err calls")]
-fn not_kept(error: DirectoryTableError) -> Problem {
-    tracing::error!(error = %Chain(&error), "The directory table does not work.");
-    Problem::unavailable("The order of calls could not be kept. Send the call again.")
+/// How often a call is decided anew when others write the same client meanwhile.
+const MAX_WRITES: usize = 3;
+
+/// Says that a call was not made because others write the same client each time.
+fn contended(client_id: &ClientId) -> Problem {
+    tracing::error!(%client_id, "A registration was written by others each time it was to be written.");
+    Problem::unavailable("Other calls write the same registration. Send the call again.")
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "what map_err calls")]

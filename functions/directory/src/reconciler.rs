@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::time::sleep;
 use webhook::aws::{Receivers, ReceiversError};
 use webhook::directory::{
-    DirectorySays, Participants, Registration, Software, SoftwareShown, Suspension, reconcile,
+    ClientState, DirectorySays, Participants, Registration, Software, SoftwareShown, Suspension, reconcile,
 };
 use webhook::edge::Clock;
 use webhook::notification::{AuthorisationServers, ClientId};
@@ -170,7 +170,8 @@ impl Reconciler {
         suspension: Option<Suspension>,
     ) -> Result<bool, ReceiversError> {
         let after = Registration { suspension, revision: before.revision + 1, ..before.clone() };
-        let written = receivers.put(&after, Some(before)).await?;
+        let (after, read) = (ClientState::from(after), ClientState::from(before.clone()));
+        let written = receivers.replace(&before.client_id, &after, Some(&read)).await?;
         if written {
             report(&before.client_id, suspension);
         }

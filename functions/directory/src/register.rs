@@ -3,18 +3,16 @@
 use jiff::Timestamp;
 use lambda_http::{Request, Response};
 use webhook::address::AddressPolicy;
-use webhook::answer::{Problem, read_json};
+use webhook::answer::Problem;
 use webhook::directory::{
-    Origin, Registration, RegistrationCall, Statement, StatementError, StatementUris, target,
+    CallTime, ClientState, Origin, Registration, RegistrationCall, Statement, StatementError, StatementUris,
+    target,
 };
 use webhook::notification::ClientId;
 use webhook::telemetry::Chain;
 
 use crate::keys::Unverified;
-use crate::{Directory, keys, not_kept, removals, unavailable, wire};
-
-/// How often a registration is decided anew when others write the same one meanwhile.
-const WRITES: usize = 3;
+use crate::{Directory, MAX_WRITES, contended, keys, unavailable, wire};
 
 impl Directory {
     /// Answers a DCR or DCM call.
@@ -24,13 +22,11 @@ impl Directory {
         request: &Request,
     ) -> Result<Response<String>, Problem> {
         let dry_run = wire::is_dry_run(request)?;
-        let content_type = request.headers().get("content-type").and_then(|value| value.to_str().ok());
-        let document = read_json(content_type, request.body())?;
+        let document = wire::body(request)?;
         let now = self.clock.now();
         let call = RegistrationCall::from_json(&document, now).map_err(wire::refused_fields)?;
-        let called_at = call.called_at.unwrap_or(now);
         let statement = match &call.software_statement {
-            Some(jws) => match self.keys.verify(jws, called_at).await {
+            Some(jws) => match self.keys.verify(jws, call.called_at.unwrap_or(now)).await {
                 Ok(statement) => Some(statement),
                 // A removal must not wait for keys: it claims nothing.
                 Err(Unverified::NoKeys(missing)) if !call.request.is_to_be_notified() => {
@@ -43,74 +39,82 @@ impl Directory {
             None if !call.request.is_to_be_notified() => None,
             None => return Err(wire::missing_statement()),
         };
-        for _ in 0..WRITES {
-            let previous = self.receivers.registration(&client_id).await.map_err(unavailable)?;
-            if previous.is_none() && call.request.is_to_be_notified() {
-                let removed = removals::last(&self.keys.table, &client_id).await.map_err(not_kept)?;
-                if removed.is_some_and(|removed_at| removed_at > called_at) {
-                    return Err(Problem::superseded("The client was removed after this call."));
-                }
-            }
-            let made = make(
-                &client_id,
-                &call,
-                called_at,
-                statement.as_ref(),
-                previous.as_ref(),
-                self.network.policy(),
-                now,
-            )?;
+        let mut found = self.receivers.state(&client_id).await.map_err(unavailable)?;
+        let decision = Decision {
+            client_id: &client_id,
+            call: &call,
+            time: CallTime::new(call.called_at, now, found.as_ref()),
+            statement: statement.as_ref(),
+            policy: self.network.policy(),
+            now,
+        };
+        for _ in 0..MAX_WRITES {
+            let made = decision.make(found.as_ref())?;
             if dry_run {
                 return Ok(wire::registered(&made));
             }
-            if self.receivers.put(&made, previous.as_ref()).await.map_err(unavailable)? {
-                report(&made, previous.as_ref());
+            let state = ClientState::from(made.clone());
+            if self.receivers.replace(&client_id, &state, found.as_ref()).await.map_err(unavailable)? {
+                report(&made, found.as_ref().and_then(ClientState::registration));
                 return Ok(wire::registered(&made));
             }
+            found = self.receivers.state(&client_id).await.map_err(unavailable)?;
         }
-        tracing::error!(%client_id, "A registration was written by others each time it was to be written.");
-        Err(Problem::unavailable("Other calls write the same registration. Send the call again."))
+        Err(contended(&client_id))
     }
 }
 
-/// Makes the registration that a call asks for, or says why it is refused.
-fn make(
-    client_id: &ClientId,
-    call: &RegistrationCall,
-    called_at: Timestamp,
-    statement: Option<&Statement>,
-    previous: Option<&Registration>,
+/// What a call is decided from, besides what is known of its client.
+struct Decision<'a> {
+    client_id: &'a ClientId,
+    call: &'a RegistrationCall,
+    time: CallTime,
+    statement: Option<&'a Statement>,
     policy: AddressPolicy,
     now: Timestamp,
-) -> Result<Registration, Problem> {
-    if previous.is_some_and(|previous| previous.promise().called_at > called_at) {
-        return Err(Problem::superseded("A later call made the registration in force, which stays."));
+}
+
+impl Decision<'_> {
+    /// Makes the registration that the call asks for, or says why it is refused.
+    fn make(&self, found: Option<&ClientState>) -> Result<Registration, Problem> {
+        if let Some(found) = found.filter(|found| self.time.is_superseded(found)) {
+            return Err(Problem::superseded(match found {
+                ClientState::Registered(_) => "A later call made the registration in force, which stays.",
+                ClientState::Removed(_) => "The client was removed after this call.",
+            }));
+        }
+        let previous = found.and_then(ClientState::registration);
+        let call = self.call;
+        let known = previous.and_then(Registration::software);
+        let software = self.statement.map(|statement| &statement.software);
+        if let (Some(known), Some(software)) = (known, software)
+            && known != software
+        {
+            return Err(wire::refused_statement(StatementError::OtherSoftware));
+        }
+        let claim = self.statement.map_or(StatementUris::NotPresented, |statement| {
+            StatementUris::Presented(statement.webhook_uris.as_deref())
+        });
+        let decided = target(claim, call.request.webhook_uris.as_deref(), self.policy)
+            .map_err(|refusals| wire::refused_uris(&refusals))?;
+        let called_at = self.time.instant();
+        let origin = Origin { operation: call.operation, called_at, software: software.or(known).cloned() };
+        // The clock of who called may run ahead of ours.
+        let since = called_at.min(self.now);
+        let made = Registration::new(self.client_id.clone(), call.request.clone(), decided, previous, since);
+        // A call that is passed on again is the registration that it made: the ten minutes are not counted anew.
+        let repeated = previous.filter(|previous| {
+            previous.origin.as_ref() == Some(&origin)
+                && previous.webhook_uris == made.webhook_uris
+                && previous.settings == made.settings
+        });
+        Ok(Registration {
+            // Only a new statement says that the client is active again.
+            suspension: repeated.and_then(|previous| previous.suspension),
+            revision: found.map_or(0, ClientState::revision) + 1,
+            ..made.told_at(repeated.map_or(self.now, |previous| previous.registered_at)).from_call(origin)
+        })
     }
-    let known = previous.and_then(Registration::software);
-    let software = statement.map(|statement| &statement.software);
-    if let (Some(known), Some(software)) = (known, software)
-        && known != software
-    {
-        return Err(wire::refused_statement(StatementError::OtherSoftware));
-    }
-    let claim = statement.map_or(StatementUris::NotPresented, |statement| {
-        StatementUris::Presented(statement.webhook_uris.as_deref())
-    });
-    let decided = target(claim, call.request.webhook_uris.as_deref(), policy)
-        .map_err(|refusals| wire::refused_uris(&refusals))?;
-    let origin = Origin { operation: call.operation, called_at, software: software.or(known).cloned() };
-    // A call that is passed on again is the registration that it made: the ten minutes are not counted anew.
-    let repeated = previous.filter(|previous| {
-        previous.origin.as_ref() == Some(&origin)
-            && previous.webhook_uris == call.request.webhook_uris.as_deref().unwrap_or_default()
-            && previous.settings == call.request.settings
-    });
-    let registered_at = repeated.map_or(now, |previous| previous.registered_at);
-    let mut registration =
-        Registration::new(client_id.clone(), call.request.clone(), decided, previous, registered_at);
-    // Only a new statement says that the client is active again.
-    registration.suspension = repeated.and_then(|previous| previous.suspension);
-    Ok(registration.from_call(origin))
 }
 
 fn report(made: &Registration, previous: Option<&Registration>) {
@@ -119,7 +123,7 @@ fn report(made: &Registration, previous: Option<&Registration>) {
     let software_id = made.software().map(|software| software.software_id.as_str());
     let called_ago_s = made.registered_at.duration_since(made.promise().called_at).as_secs();
     tracing::info!(%client_id, software_id, webhook, base_uri_changed, called_ago_s, "A client was registered.");
-    for warning in &made.warnings {
+    for warning in made.all_warnings() {
         tracing::warn!(%client_id, code = warning.code(), "A registration has something to look at.");
     }
 }

@@ -1,10 +1,11 @@
 //! What the schedule does: look over every receiver and report what would keep it from being notified.
 
 use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
 use webhook::aws::{Receivers, ReceiversError};
-use webhook::directory::Registration;
+use webhook::directory::{Registration, Warning};
 use webhook::peer::{Network, check_host};
-use webhook::telemetry::Chain;
+use webhook::telemetry::{Chain, Metrics};
 
 /// How many names are resolved at once. A name that does not resolve takes five seconds, and there are some sixty receivers.
 const AT_ONCE: usize = 32;
@@ -25,13 +26,28 @@ pub(crate) async fn registrations(receivers: &Receivers) -> Result<Vec<Registrat
 ///
 /// A registration is checked when it is made, but rules tighten and names move. What is found is logged: the registration
 /// stays, and each attempt checks for itself.
-pub(crate) async fn hosts(registrations: &[Registration], network: &Network) {
+pub(crate) async fn hosts(
+    registrations: &[Registration],
+    network: &Network,
+    metrics: &Metrics,
+    now: Timestamp,
+) {
+    measure_warnings(registrations, metrics, now);
     let enabled = registrations.iter().filter(|registration| registration.webhook() == "enabled");
     let looks: Vec<_> = enabled.map(|registration| look_over(registration, network)).collect();
     let found: Vec<_> = stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
     let findings = found.iter().filter(|found| **found).count();
     let (registrations, enabled) = (registrations.len(), found.len());
     tracing::info!(registrations, enabled, findings, "The receivers were looked over.");
+}
+
+/// Measures how many registrations have each warning: those of a profile tell of mandatory notifications that are not sent.
+fn measure_warnings(registrations: &[Registration], metrics: &Metrics, now: Timestamp) {
+    for warning in Warning::ALL {
+        let has = |registration: &&Registration| registration.all_warnings().any(|other| other == warning);
+        let count = u32::try_from(registrations.iter().filter(has).count()).unwrap_or(u32::MAX);
+        metrics.count(now, "ReceiverWarnings", warning.code(), count);
+    }
 }
 
 /// Looks over one receiver; `true` if there is something to report.

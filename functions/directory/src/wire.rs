@@ -1,14 +1,18 @@
 //! What directory reads and answers.
 
+use std::fmt::Display;
+
+use jiff::Timestamp;
 use lambda_http::{Request, RequestExt, Response};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
-use webhook::answer::{Problem, json};
+use serde_json::Value;
+use webhook::answer::{Problem, json, read_json};
 use webhook::directory::{
     DIFFERS_FROM_STATEMENT, INVALID_WEBHOOK_URIS, Operation, Refusal, Registration, Settings, StatementError,
-    Suspension, Warning,
+    Suspension, Warning, check_called_at,
 };
-use webhook::notification::ClientId;
+use webhook::notification::{ClientId, EventInstant};
 use webhook::{FieldError, sentence};
 
 /// Where a call has its software statement.
@@ -17,17 +21,45 @@ const STATEMENT: &str = "/software_statement";
 const INVALID_STATEMENT: &str = "invalid_software_statement";
 
 /// Finds the client a request is about.
+///
+/// An HTTP API decodes the path once, before it looks for the route and fills in the path's parameters: of `a%2Fb` it makes
+/// two segments, which lead nowhere. A client id with such a character is therefore encoded twice, and decoded here once
+/// more. One that has no `%` of its own reads the same, however often it was decoded.
 pub(crate) fn client_id(request: &Request) -> Result<ClientId, Problem> {
-    let path = request.uri().path();
     let parameters = request.path_parameters();
-    let text = match parameters.first("clientId") {
-        Some(text) => text.to_owned(),
-        None => path
-            .strip_prefix("/v1/clients/")
-            .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
-            .ok_or_else(|| Problem::not_found("There is only /v1/clients/{clientId} here."))?,
-    };
+    let segment = parameters.first("clientId").or_else(|| segment_of(request.uri().path()));
+    let segment = segment.ok_or_else(|| Problem::not_found("There is only /v1/clients/{clientId} here."))?;
+    let text = percent_decode_str(segment).decode_utf8_lossy();
     text.parse().map_err(|error| Problem::malformed(format!("The path's client id is wrong: {error}.")))
+}
+
+/// Finds the client in a path that came without parameters, as it does where no gateway is in front.
+fn segment_of(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix("/v1/clients/")?;
+    Some(rest.strip_suffix("/settings").unwrap_or(rest))
+}
+
+/// Reads the body of a request.
+pub(crate) fn body(request: &Request) -> Result<Value, Problem> {
+    let content_type = request.headers().get("content-type").and_then(|value| value.to_str().ok());
+    read_json(content_type, request.body())
+}
+
+/// Says when a removal was made, in the query parameter `called_at`; absent, nobody said.
+pub(crate) fn called_at(request: &Request, now: Timestamp) -> Result<Option<Timestamp>, Problem> {
+    let query = request.query_string_parameters_ref();
+    let Some(text) = query.and_then(|query| query.first("called_at")) else { return Ok(None) };
+    let wrong =
+        |error: &dyn Display| Problem::malformed(format!("The query parameter called_at is wrong: {error}."));
+    // A "+" that was not percent-encoded arrives as a space, and no instant has one.
+    let instant: EventInstant = text.replace(' ', "+").parse().map_err(|error| wrong(&error))?;
+    check_called_at(instant.timestamp(), now).map_err(|error| wrong(&error))?;
+    Ok(Some(instant.timestamp()))
+}
+
+/// Says that a client is not registered.
+pub(crate) fn not_registered(client_id: &ClientId) -> Problem {
+    Problem::not_found(format!("No client {client_id} is registered."))
 }
 
 /// A registration as it is answered.
@@ -57,7 +89,7 @@ struct Described {
 
 /// Answers with a registration.
 pub fn registered(registration: &Registration) -> Response<String> {
-    let describe = |warning: &Warning| Described { code: warning.code(), detail: warning.sentence() };
+    let describe = |warning: Warning| Described { code: warning.code(), detail: warning.sentence() };
     let answer = RegistrationAnswer {
         client_id: &registration.client_id,
         webhook: registration.webhook(),
@@ -71,7 +103,7 @@ pub fn registered(registration: &Registration) -> Response<String> {
         suspension: registration.suspension.map(Suspension::code),
         registered_at: registration.registered_at.to_string(),
         notifies_since: registration.notifies_since.map(|since| since.to_string()),
-        warnings: registration.warnings.iter().map(describe).collect(),
+        warnings: registration.all_warnings().map(describe).collect(),
     };
     json(200, &answer)
 }

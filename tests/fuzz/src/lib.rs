@@ -14,7 +14,7 @@ use serde_json::json;
 use webhook::address::AddressPolicy;
 use webhook::answer::read_json;
 use webhook::delivery::AttemptMessage;
-use webhook::directory::{self, BaseUri, Keys, Participants, RegistrationCall, Statement};
+use webhook::directory::{self, BaseUri, Keys, Participants, RegistrationCall, Settings, Statement};
 use webhook::notification::{
     self, ApiVersion, ClientId, EventInstant, InteractionId, NotificationId, StateChange, compose_url,
 };
@@ -102,7 +102,7 @@ pub fn registration(bytes: &[u8]) {
     let Ok(value) = read_json(Some("application/json"), bytes) else { return };
     match RegistrationCall::from_json(&value, *NOW) {
         Ok(call) => {
-            let settings = &call.request.settings;
+            let settings = call.request.settings.applied_to(&Settings::default());
             assert!(settings.success_statuses.iter().all(|status| (200..300).contains(status)));
             let uris = call.request.webhook_uris.unwrap_or_default();
             assert!(uris.len() <= 10);

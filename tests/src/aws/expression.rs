@@ -1,4 +1,4 @@
-//! The expressions of DynamoDB that the functions write: `SET`, `ADD` of a number, `AND`, `OR`, `=`, `<`, `<=`, `<>`,
+//! The expressions of DynamoDB that the functions write: `SET`, `ADD` of a number, `REMOVE`, `AND`, `OR`, `=`, `<`, `<=`, `<>`,
 //! `attribute_exists`, `attribute_not_exists`, `begins_with`, and in an assignment `if_not_exists` of its own path.
 //! Any other is a failure of the test, not a guess.
 
@@ -54,10 +54,14 @@ impl<'a> Expressions<'a> {
 
     /// Sets what is to be set; fails with a path into a map that is not there.
     pub(super) fn apply(&self, row: &mut Value) -> Result<(), String> {
-        let (expression, sum) = self.text("UpdateExpression").split_once(" ADD ").map_or_else(
-            || (self.text("UpdateExpression"), None),
-            |(expression, sum)| (expression, Some(sum)),
-        );
+        let split = |text: &'a str, word: &str| {
+            text.split_once(word).map_or((text, None), |(before, after)| (before, Some(after)))
+        };
+        let (expression, removed) = split(self.text("UpdateExpression"), " REMOVE ");
+        let (expression, sum) = split(expression, " ADD ");
+        for name in removed.into_iter().flat_map(|names| names.split(", ")) {
+            row.as_object_mut().expect("a row is an object").remove(&self.path(name));
+        }
         if let Some((name, more)) = sum.and_then(|sum| sum.split_once(' ')) {
             let more = number(self.value(more, None).expect("what is added is given"));
             let before = row.get(name).map_or(0, number);

@@ -27,7 +27,8 @@ use webhook::aws::{
 };
 use webhook::delivery::{AttemptMessage, LedgerWrites};
 use webhook::directory::{
-    Environment, Operation, Origin, Registration, RegistrationRequest, Software, StatementUris, target,
+    ClientState, Environment, Operation, Origin, Registration, RegistrationRequest, Software, StatementUris,
+    target,
 };
 use webhook::edge::{Chance, Clock};
 use webhook::notification::{ClientId, Endpoint, StateChange};
@@ -199,10 +200,14 @@ impl Functions {
         let request = RegistrationRequest::from_json(&metadata, "").expect("a registration");
         let decided = target(StatementUris::NotPresented, request.webhook_uris.as_deref(), POLICY);
         let decided = decided.expect("a base URI");
-        let registration = Registration::new(client_id(client), request, decided, None, self.hands.now());
+        let made = Registration::new(client_id(client), request, decided, None, self.hands.now());
         let receivers = self.receivers(&self.hands);
-        let stored = receivers.put(&registration, None).await.expect("the stand-in stores it");
-        assert!(stored, "a client is registered once");
+        let found = receivers.state(&made.client_id).await.expect("the stand-in reads it");
+        let revision = found.as_ref().map_or(0, ClientState::revision) + 1;
+        let state = ClientState::from(Registration { revision, ..made });
+        let stored = receivers.replace(&client_id(client), &state, found.as_ref()).await;
+        assert!(stored.expect("the stand-in stores it"), "nobody else writes it");
+        assert!(found.is_none_or(|found| found.registration().is_none()), "a client is registered once");
     }
 
     /// Starts a receiver that gives these answers, and registers a client there.
@@ -230,21 +235,24 @@ impl Functions {
     /// Registers a client with the software of a statement.
     pub async fn register_software(&self, client: &str, base_uri: &str, software: Software) {
         self.register(client, base_uri).await;
-        let receivers = self.receivers(&self.hands);
         let before = self.registration(client).await.expect("it is registered");
         let origin =
             Origin { operation: Operation::Dcr, called_at: before.registered_at, software: Some(software) };
-        let after = Registration { revision: before.revision + 1, ..before.clone() }.from_call(origin);
-        assert!(receivers.put(&after, Some(&before)).await.expect("the stand-in stores it"));
+        self.change(before.clone(), before.from_call(origin)).await;
     }
 
     /// Has a client notified at another place.
     pub async fn moves(&self, client: &str, base_uri: &str) {
-        let receivers = self.receivers(&self.hands);
         let before = self.registration(client).await.expect("it is registered");
-        let (base_uri, revision) = (Some(base_uri.to_owned()), before.revision + 1);
-        let after = Registration { base_uri, revision, ..before.clone() };
-        assert!(receivers.put(&after, Some(&before)).await.expect("the stand-in stores it"));
+        let base_uri = Some(base_uri.to_owned());
+        self.change(before.clone(), Registration { base_uri, ..before }).await;
+    }
+
+    async fn change(&self, before: Registration, after: Registration) {
+        let after = Registration { revision: before.revision + 1, ..after };
+        let (client, before, after) = (before.client_id.clone(), before.into(), after.into());
+        let stored = self.receivers(&self.hands).replace(&client, &after, Some(&before)).await;
+        assert!(stored.expect("the stand-in stores it"));
     }
 
     /// Reads a client's registration.
@@ -255,8 +263,8 @@ impl Functions {
 
     /// Removes a client as the directory function does.
     pub async fn remove(&self, client: &str) {
-        let receivers = self.receivers(&self.hands);
-        receivers.delete(&client_id(client)).await.expect("the stand-in deletes it");
+        let answer = call(&self.directory(), Method::DELETE, client, "").await;
+        assert_eq!(answer.status, 204, "{}", answer.text());
     }
 
     /// Starts intake.
@@ -477,10 +485,17 @@ pub async fn call_with_query(
     (name, value): (&str, &str),
     body: &str,
 ) -> ApiAnswer {
-    let path = format!("/v1/clients/{client}?{name}={value}");
+    let path = format!("/v1/clients/{client}");
     let request = request(&method, &path, "application/json", body);
     let query = HashMap::from([(name.to_owned(), vec![value.to_owned()])]);
     let request = request.with_query_string_parameters(query);
+    answer(Box::pin(directory.handle(request)).await.expect("a request is always answered"))
+}
+
+/// Calls directory to change a client's settings.
+pub async fn call_settings(directory: &Directory, client: &str, body: &str) -> ApiAnswer {
+    let path = format!("/v1/clients/{client}/settings");
+    let request = request(&Method::PATCH, &path, "application/json", body);
     answer(Box::pin(directory.handle(request)).await.expect("a request is always answered"))
 }
 

@@ -31,7 +31,7 @@ use webhook::aws::Http;
 use webhook::config::Settings;
 
 pub use self::functions::{
-    DIRECTORY_IDENTITY_SECRET, Functions, Hands, Measured, PKI, call, call_with_query, kept, kept_until,
+    DIRECTORY_IDENTITY_SECRET, Functions, Hands, Measured, PKI, call, call_settings, call_with_query, kept, kept_until,
     kept_with, post, review, shown, verdicts,
 };
 use self::kms::Kms;
@@ -287,6 +287,11 @@ impl Aws {
         let mut state = self.state();
         let table = state.tables.get_mut(LEDGER).expect("the table is there from the start");
         table.retain(|row| row["notification"]["S"] != notification || is_of_an_hour(row));
+    }
+
+    /// Deletes all rows of a table.
+    pub fn forget_rows(&self, table: &str) {
+        self.state().tables.get_mut(table).expect("the table is there from the start").retain(|_| false);
     }
 
     /// For how many seconds each message was hidden that was kept, by its receipt handle, oldest first.

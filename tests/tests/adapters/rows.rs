@@ -10,7 +10,7 @@ use webhook::aws::{
     DirectoryTable, Document, RECEIVER_COPY_LIVES, Receivers, SecretError, Secrets, dynamodb, secrets_manager,
 };
 use webhook::delivery::{AttemptNumber, SlowMark};
-use webhook::directory::{Receiver, Registration, Settings};
+use webhook::directory::{ClientState, Receiver, Registration, Removal, Settings};
 use webhook::edge::Clock;
 use webhook::notification::ClientId;
 
@@ -39,6 +39,7 @@ fn registration(client_id: &ClientId, path: &str, revision: u64) -> Registration
         base_uri: Some(base_uri.clone()),
         webhook_uris: vec![base_uri],
         settings: Settings::default(),
+        settings_since: None,
         registered_at: now(),
         notifies_since: Some(now()),
         warnings: Vec::new(),
@@ -53,6 +54,18 @@ fn receivers(place: &Place, clock: Clock) -> Receivers {
     Receivers::new(dynamodb(&place.sdk), place.receivers.clone(), AddressPolicy::Public, clock)
 }
 
+async fn put(receivers: &Receivers, made: &Registration, previous: Option<&Registration>) -> bool {
+    let previous = previous.cloned().map(ClientState::from);
+    receivers.replace(&made.client_id, &made.clone().into(), previous.as_ref()).await.unwrap()
+}
+
+async fn remove(receivers: &Receivers, client_id: &ClientId) {
+    let found = receivers.state(client_id).await.unwrap();
+    let revision = found.as_ref().map_or(0, ClientState::revision) + 1;
+    let removal = ClientState::Removed(Removal { called_at: now(), removed_at: now(), revision });
+    assert!(receivers.replace(client_id, &removal, found.as_ref()).await.unwrap());
+}
+
 async fn found(receivers: &Receivers, client_id: &ClientId) -> Receiver {
     Receiver::clone(&*receivers.find(client_id).await.unwrap().unwrap())
 }
@@ -64,16 +77,22 @@ async fn a_registration_is_put_where_there_is_none_and_in_the_place_of_its_own_p
     let [first, second, other] =
         [("a", 1), ("b", 2), ("c", 2)].map(|(path, revision)| registration(&client_id, path, revision));
     assert_eq!(receivers.registration(&client_id).await.unwrap(), None);
-    assert!(!receivers.put(&second, Some(&first)).await.unwrap(), "there is none to take the place of");
-    assert!(receivers.put(&first, None).await.unwrap());
-    assert!(!receivers.put(&other, None).await.unwrap(), "there is one");
-    assert!(receivers.put(&second, Some(&first)).await.unwrap());
-    assert!(!receivers.put(&other, Some(&first)).await.unwrap(), "another has taken its place");
+    assert!(!put(&receivers, &second, Some(&first)).await, "there is none to take the place of");
+    assert!(put(&receivers, &first, None).await);
+    assert!(!put(&receivers, &other, None).await, "there is one");
+    assert!(put(&receivers, &second, Some(&first)).await);
+    assert!(!put(&receivers, &other, Some(&first)).await, "another has taken its place");
     assert_eq!(receivers.registration(&client_id).await.unwrap(), Some(second));
-    for _ in 0..2 {
-        receivers.delete(&client_id).await.unwrap();
-        assert_eq!(receivers.registration(&client_id).await.unwrap(), None);
-    }
+    let before = receivers.state(&client_id).await.unwrap();
+    remove(&receivers, &client_id).await;
+    assert_eq!(receivers.registration(&client_id).await.unwrap(), None);
+    let removed = receivers.state(&client_id).await.unwrap().unwrap();
+    let again = registration(&client_id, "a", 4);
+    assert!(!put(&receivers, &again, None).await, "what a removal leaves is in the way");
+    assert!(!receivers.replace(&client_id, &again.clone().into(), before.as_ref()).await.unwrap());
+    assert!(receivers.all().await.unwrap().into_iter().flatten().all(|other| other.client_id != client_id));
+    assert!(receivers.replace(&client_id, &again.clone().into(), Some(&removed)).await.unwrap());
+    assert_eq!(receivers.registration(&client_id).await.unwrap(), Some(again));
 }
 
 async fn a_copy_of_a_receiver_serves_a_first_attempt_until_it_is_old_and_a_later_one_never(place: &Place) {
@@ -86,16 +105,16 @@ async fn a_copy_of_a_receiver_serves_a_first_attempt_until_it_is_old_and_a_later
     let (receivers, client_id) = (receivers(place, clock), client());
     let [first, second] = [("a", 1), ("b", 2)].map(|(path, number)| registration(&client_id, path, number));
     assert_eq!(receivers.find(&client_id).await.unwrap(), None);
-    receivers.put(&first, None).await.unwrap();
+    put(&receivers, &first, None).await;
     assert_eq!(found(&receivers, &client_id).await.base_uri.as_str(), "https://itp.example/a");
-    receivers.put(&second, Some(&first)).await.unwrap();
+    put(&receivers, &second, Some(&first)).await;
     let lives = i64::try_from(RECEIVER_COPY_LIVES.as_millis()).unwrap();
     for (after, path) in [(lives - 1, "a"), (lives, "b")] {
         passed.store(after, Ordering::Relaxed);
         let base_uri = found(&receivers, &client_id).await.base_uri;
         assert_eq!(base_uri.as_str(), format!("https://itp.example/{path}"), "after {after} ms");
     }
-    receivers.delete(&client_id).await.unwrap();
+    remove(&receivers, &client_id).await;
     let later = AttemptNumber::FIRST.next().unwrap();
     assert!(receivers.find_for(&client_id, AttemptNumber::FIRST).await.unwrap().is_some());
     assert!(receivers.find_for(&client_id, later).await.unwrap().is_none());
@@ -105,14 +124,14 @@ async fn a_mark_is_made_claimed_and_taken_away_once_and_outlives_a_registration(
     let [ours, theirs] = [(), ()].map(|()| receivers(place, Clock::system()));
     let (client_id, now) = (client(), now());
     let first = registration(&client_id, "a", 1);
-    ours.put(&first, None).await.unwrap();
+    put(&ours, &first, None).await;
     let receiver = found(&ours, &client_id).await;
     let mark = SlowMark::new(receiver.base_uri.as_str(), now);
     assert!(ours.mark_slow(&receiver, mark.clone(), now).await.unwrap());
     assert!(!theirs.mark_slow(&receiver, mark.clone(), now).await.unwrap(), "it has one that holds");
     let settings = Settings { notify_optional: true, ..Settings::default() };
     let second = Registration { settings, revision: 2, ..first.clone() };
-    assert!(ours.put(&second, Some(&first)).await.unwrap(), "a mark is in the way of no registration");
+    assert!(put(&ours, &second, Some(&first)).await, "a mark is in the way of no registration");
 
     let others = receivers(place, Clock::system());
     found(&others, &client_id).await;
@@ -134,7 +153,7 @@ async fn a_mark_is_made_claimed_and_taken_away_once_and_outlives_a_registration(
 async fn attempts_that_hang_are_counted_for_all_environments_until_one_responds(place: &Place) {
     let [ours, theirs] = [(), ()].map(|()| receivers(place, Clock::system()));
     let (client_id, now) = (client(), now());
-    ours.put(&registration(&client_id, "a", 1), None).await.unwrap();
+    put(&ours, &registration(&client_id, "a", 1), None).await;
     let receiver = found(&ours, &client_id).await;
     assert!(!ours.is_suspected(&receiver, now));
     assert_eq!(ours.count_hang(&receiver).await.unwrap(), 1);
@@ -151,7 +170,7 @@ async fn attempts_that_hang_are_counted_for_all_environments_until_one_responds(
     // Elsewhere it does too, and what was marked there before is no mark here.
     assert!(ours.mark_slow(&receiver, SlowMark::new(receiver.base_uri.as_str(), now), now).await.unwrap());
     let moved = Registration { revision: 2, ..registration(&client_id, "b", 1) };
-    assert!(ours.put(&moved, Some(&registration(&client_id, "a", 1))).await.unwrap());
+    assert!(put(&ours, &moved, Some(&registration(&client_id, "a", 1))).await);
     let another = receivers(place, Clock::system());
     let receiver = found(&another, &client_id).await;
     assert_eq!(another.count_hang(&receiver).await.unwrap(), 1);
@@ -165,10 +184,10 @@ fn millis(mark: &SlowMark) -> (i64, i64) {
 
 async fn a_mark_never_brings_a_removed_row_back(place: &Place) {
     let (receivers, client_id, now) = (receivers(place, Clock::system()), client(), now());
-    receivers.put(&registration(&client_id, "a", 1), None).await.unwrap();
+    put(&receivers, &registration(&client_id, "a", 1), None).await;
     let receiver = found(&receivers, &client_id).await;
     let mark = SlowMark::new(receiver.base_uri.as_str(), now);
-    receivers.delete(&client_id).await.unwrap();
+    remove(&receivers, &client_id).await;
     assert!(!receivers.mark_slow(&receiver, mark.clone(), now).await.unwrap());
     assert!(!receivers.claim_probe(&receiver, &mark, now).await.unwrap());
     assert!(!receivers.clear_slow(&receiver, now).await.unwrap());

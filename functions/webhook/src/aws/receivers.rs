@@ -1,4 +1,4 @@
-//! The receivers table: one row a registered client.
+//! The receivers table: one row a client, which outlives its removal.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
@@ -7,14 +7,15 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BoxError, SdkError};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 use thiserror::Error;
 use tokio::sync::Mutex;
 
 use super::cause::cause;
-use super::slow_marks::read_mark;
+use super::slow_marks::{MARK, REMOVED_AT, read_mark};
 use crate::address::AddressPolicy;
 use crate::delivery::{AttemptNumber, SlowMark};
-use crate::directory::{Receiver, Registration};
+use crate::directory::{ClientState, Receiver, Registration};
 use crate::edge::Clock;
 use crate::notification::ClientId;
 
@@ -24,7 +25,9 @@ use crate::notification::ClientId;
 /// attempt begins, 3 s for the write that begins it, 15 s for the exchange.
 pub const RECEIVER_COPY_LIVES: SignedDuration = SignedDuration::from_secs(8);
 pub(super) const KEY: &str = "client_id";
-const DOCUMENT: &str = "registration";
+const REGISTRATION: &str = "registration";
+/// In the place of the registration when the client was removed.
+const REMOVAL: &str = "removal";
 const REVISION: &str = "revision";
 
 /// A copy of one receiver. Locked while it is read, so that a batch for one receiver reads it once.
@@ -99,7 +102,8 @@ impl Receivers {
         }
         let row = Box::pin(self.row(client_id)).await?;
         self.know(client_id, row.as_ref().and_then(read_mark));
-        let registration = row.map(|row| self.parse(&row)).transpose()?;
+        let state = row.map(|row| self.parse(&row)).transpose()?;
+        let registration = state.as_ref().and_then(ClientState::registration);
         let receiver = registration.and_then(|registration| registration.receiver(self.policy)).map(Arc::new);
         *copy = receiver.clone().map(|receiver| (receiver, asked_at));
         if receiver.is_none() {
@@ -115,6 +119,14 @@ impl Receivers {
 
     /// Reads a client's registration as it is now.
     pub async fn registration(&self, client_id: &ClientId) -> Result<Option<Registration>, ReceiversError> {
+        match self.state(client_id).await? {
+            Some(ClientState::Registered(registration)) => Ok(Some(*registration)),
+            Some(ClientState::Removed(_)) | None => Ok(None),
+        }
+    }
+
+    /// Reads what is known of a client, as it is now.
+    pub async fn state(&self, client_id: &ClientId) -> Result<Option<ClientState>, ReceiversError> {
         self.row(client_id).await?.map(|row| self.parse(&row)).transpose()
     }
 
@@ -134,31 +146,54 @@ impl Receivers {
         Ok(answer.item)
     }
 
-    /// Puts a registration in the place of the one it was made from; `false` if that is not the one in the table any more.
-    pub async fn put(
+    /// Puts what is known of a client in the place of what it was decided from; `false` if that is not what the table has any
+    /// more.
+    ///
+    /// The revision of the row only grows, over removals and registrations alike, so that no writer takes another row for the
+    /// one that it read.
+    pub async fn replace(
         &self,
-        registration: &Registration,
-        previous: Option<&Registration>,
+        client_id: &ClientId,
+        state: &ClientState,
+        previous: Option<&ClientState>,
     ) -> Result<bool, ReceiversError> {
-        let document = serde_json::to_string(registration).expect("a registration serialises");
-        let number = |revision: u64| AttributeValue::N(revision.to_string());
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(KEY, text(registration.client_id.as_str()))
-            .update_expression("SET #registration = :registration, #revision = :revision")
-            .expression_attribute_names("#registration", DOCUMENT)
+        debug_assert!(state.revision() > previous.map_or(0, ClientState::revision));
+        let number = |number: String| AttributeValue::N(number);
+        let update = self.client.update_item().table_name(&self.table).key(KEY, text(client_id.as_str()));
+        let update = match state {
+            ClientState::Registered(registration) => update
+                .update_expression(format!(
+                    "SET #registration = :document, #revision = :revision REMOVE #removal, {REMOVED_AT}"
+                ))
+                .expression_attribute_values(":document", document(registration)),
+            // What is known of a receiver that hangs belongs to its registration.
+            ClientState::Removed(removal) => update
+                .update_expression(format!(
+                    "SET #removal = :document, #revision = :revision, {REMOVED_AT} = :removed_at \
+                     REMOVE #registration, {}",
+                    MARK.join(", ")
+                ))
+                .expression_attribute_values(":document", document(removal))
+                .expression_attribute_values(
+                    ":removed_at",
+                    number(removal.removed_at.as_millisecond().to_string()),
+                ),
+        };
+        let update = update
+            .expression_attribute_names("#registration", REGISTRATION)
+            .expression_attribute_names("#removal", REMOVAL)
             .expression_attribute_names("#revision", REVISION)
-            .expression_attribute_values(":registration", AttributeValue::S(document))
-            .expression_attribute_values(":revision", number(registration.revision));
-        let update = match previous.map(|previous| previous.revision) {
-            None => update.condition_expression("attribute_not_exists(#registration)"),
+            .expression_attribute_values(":revision", number(state.revision().to_string()));
+        let update = match previous.map(ClientState::revision) {
+            None => update.condition_expression(
+                "attribute_not_exists(#registration) AND attribute_not_exists(#removal)",
+            ),
             // A row of an earlier release, which did not count.
-            Some(0) => update.condition_expression("attribute_not_exists(#revision)"),
+            Some(0) => update
+                .condition_expression("attribute_exists(#registration) AND attribute_not_exists(#revision)"),
             Some(revision) => update
                 .condition_expression("#revision = :previous")
-                .expression_attribute_values(":previous", number(revision)),
+                .expression_attribute_values(":previous", number(revision.to_string())),
         };
         match update.send().await {
             Ok(_) => Ok(true),
@@ -169,42 +204,44 @@ impl Receivers {
         }
     }
 
-    /// Deletes a client's registration, whether or not there was one.
-    pub async fn delete(&self, client_id: &ClientId) -> Result<(), ReceiversError> {
-        self.client
-            .delete_item()
-            .table_name(&self.table)
-            .key(KEY, text(client_id.as_str()))
-            .send()
-            .await
-            .map_err(|error| self.failed("delete a registration from", cause(error)))?;
-        Ok(())
-    }
-
     /// Reads every registration; rows that cannot be read come as errors beside the others.
+    ///
+    /// A consistent read, as who is suspended is decided from it.
     pub async fn all(&self) -> Result<Vec<Result<Registration, ReceiversError>>, ReceiversError> {
-        let mut pages = self.client.scan().table_name(&self.table).into_paginator().items().send();
+        let scan = self.client.scan().table_name(&self.table).consistent_read(true);
+        let mut pages = scan.into_paginator().items().send();
         let mut all = Vec::new();
         while let Some(item) = pages.next().await {
             let item = item.map_err(|error| self.failed("list", cause(error)))?;
-            all.push(self.parse(&item));
+            match self.parse(&item) {
+                Ok(ClientState::Registered(registration)) => all.push(Ok(*registration)),
+                Ok(ClientState::Removed(_)) => {}
+                Err(error) => all.push(Err(error)),
+            }
         }
         Ok(all)
     }
 
-    fn parse(&self, item: &HashMap<String, AttributeValue>) -> Result<Registration, ReceiversError> {
+    fn parse(&self, item: &HashMap<String, AttributeValue>) -> Result<ClientState, ReceiversError> {
         let text = |name| item.get(name).and_then(|value: &AttributeValue| value.as_s().ok());
-        text(DOCUMENT).and_then(|document| serde_json::from_str(document).ok()).ok_or_else(|| {
-            ReceiversError::Unreadable {
-                table: self.table.clone(),
-                client_id: text(KEY).cloned().unwrap_or_default(),
-            }
+        let state = match (text(REGISTRATION), text(REMOVAL)) {
+            (Some(document), None) => serde_json::from_str(document).ok().map(ClientState::Registered),
+            (None, Some(document)) => serde_json::from_str(document).ok().map(ClientState::Removed),
+            (Some(_), Some(_)) | (None, None) => None,
+        };
+        state.ok_or_else(|| ReceiversError::Unreadable {
+            table: self.table.clone(),
+            client_id: text(KEY).cloned().unwrap_or_default(),
         })
     }
 
     pub(super) fn failed(&self, doing: &'static str, source: BoxError) -> ReceiversError {
         ReceiversError::Service { doing, table: self.table.clone(), source }
     }
+}
+
+fn document(document: &impl Serialize) -> AttributeValue {
+    AttributeValue::S(serde_json::to_string(document).expect("a registration and a removal serialise"))
 }
 
 pub(super) fn text(text: &str) -> AttributeValue {

@@ -22,8 +22,14 @@ const UNTIL: &str = "slow_until";
 const PROBE: &str = "probe_after";
 const BASE_URI: &str = "slow_base_uri";
 const HANGS: &str = "slow_hangs";
-/// The attributes of a mark. `DispatchRole` of the template names them: it may write no others of the table.
-pub const SLOW_MARK_ATTRIBUTES: [&str; 4] = [UNTIL, PROBE, BASE_URI, HANGS];
+/// The attributes of a mark.
+pub(super) const MARK: [&str; 4] = [UNTIL, PROBE, BASE_URI, HANGS];
+/// What says that a client was removed, beside the removal itself: dispatch asks for it and decides nothing else by it.
+pub(super) const REMOVED_AT: &str = "removed_at";
+/// The attributes that the writing of a mark names. `DispatchRole` of the template has them: it may write no others of the table.
+pub const SLOW_MARK_ATTRIBUTES: [&str; 5] = [UNTIL, PROBE, BASE_URI, HANGS, REMOVED_AT];
+/// No mark makes a row, nor is one written on what a removal leaves.
+const IS_REGISTERED: &str = "attribute_exists(client_id) AND attribute_not_exists(removed_at)";
 
 type Row = HashMap<String, AttributeValue>;
 
@@ -63,7 +69,7 @@ impl Receivers {
             .update(receiver)
             .update_expression(format!("SET {BASE_URI} = :base ADD {HANGS} :one"))
             .condition_expression(format!(
-                "attribute_exists({KEY}) AND (attribute_not_exists({BASE_URI}) OR {BASE_URI} = :base)"
+                "{IS_REGISTERED} AND (attribute_not_exists({BASE_URI}) OR {BASE_URI} = :base)"
             ))
             .expression_attribute_values(":one", number(1))
             .return_values(ReturnValue::UpdatedNew);
@@ -88,7 +94,7 @@ impl Receivers {
             .update_expression(format!(
                 "SET {BASE_URI} = :base, {HANGS} = :one, {UNTIL} = :never, {PROBE} = :never"
             ))
-            .condition_expression(format!("attribute_exists({KEY}) AND {BASE_URI} <> :base"))
+            .condition_expression(format!("{IS_REGISTERED} AND {BASE_URI} <> :base"))
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":never", millis(Timestamp::UNIX_EPOCH));
         self.write(update).await
@@ -105,7 +111,7 @@ impl Receivers {
             .update(receiver)
             .update_expression(format!("SET {UNTIL} = :until, {PROBE} = :probe, {BASE_URI} = :base"))
             .condition_expression(format!(
-                "attribute_exists({KEY}) AND (attribute_not_exists({UNTIL}) OR {UNTIL} < :now OR {BASE_URI} <> :base)"
+                "{IS_REGISTERED} AND (attribute_not_exists({UNTIL}) OR {UNTIL} < :now OR {BASE_URI} <> :base)"
             ))
             .expression_attribute_values(":until", millis(mark.slow_until))
             .expression_attribute_values(":probe", millis(mark.probe_after))
@@ -126,9 +132,7 @@ impl Receivers {
         let update = self
             .update(receiver)
             .update_expression(format!("SET {UNTIL} = :until, {PROBE} = :probe"))
-            .condition_expression(format!(
-                "attribute_exists({KEY}) AND {BASE_URI} = :base AND {PROBE} = :seen"
-            ))
+            .condition_expression(format!("{IS_REGISTERED} AND {BASE_URI} = :base AND {PROBE} = :seen"))
             .expression_attribute_values(":until", millis(mark.slow_until))
             .expression_attribute_values(":probe", millis(mark.probe_after))
             .expression_attribute_values(":seen", millis(seen.probe_after));
@@ -147,7 +151,7 @@ impl Receivers {
             .update(receiver)
             .update_expression(format!("SET {UNTIL} = :never, {PROBE} = :never, {HANGS} = :none"))
             .condition_expression(format!(
-                "attribute_exists({KEY}) AND {BASE_URI} = :base AND (:now < {UNTIL} OR :none < {HANGS})"
+                "{IS_REGISTERED} AND {BASE_URI} = :base AND (:now < {UNTIL} OR :none < {HANGS})"
             ))
             .expression_attribute_values(":never", millis(Timestamp::UNIX_EPOCH))
             .expression_attribute_values(":none", number(0))

@@ -7,6 +7,8 @@ mod promise;
 mod receiver;
 mod reconcile;
 mod registration;
+mod removal;
+mod settings;
 mod statement;
 
 pub(crate) use base_uri::is_literal_in_segment;
@@ -15,11 +17,13 @@ pub use environment::{Environment, EnvironmentName, UnknownEnvironment};
 pub use participants::{OrganisationStatus, Participants, ParticipantsError};
 pub use promise::{FirstUse, PROMISE_AT_RISK, PROMISED_WITHIN, Promise, worst_of_month};
 pub use receiver::{
-    OLDEST_CALL, Operation, Origin, Receiver, Registration, RegistrationCall, RegistrationRequest, Settings,
-    Suspension,
+    CalledAtError, OLDEST_CALL, Operation, Origin, Receiver, Registration, RegistrationCall,
+    RegistrationRequest, Suspension, check_called_at,
 };
 pub use reconcile::{DirectorySays, Drift, Reconciliation, SoftwareShown, reconcile};
 pub use registration::{
     DIFFERS_FROM_STATEMENT, INVALID_WEBHOOK_URIS, Refusal, StatementUris, Target, Warning, target,
 };
+pub use removal::{CallTime, ClientState, Removal};
+pub use settings::{Settings, SettingsChange};
 pub use statement::{Keys, KeysError, STATEMENT_LIMIT, Software, Statement, StatementError};

@@ -3,40 +3,16 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use thiserror::Error;
 
 use super::base_uri::BaseUri;
 use super::promise::Promise;
 use super::registration::{Target, Warning};
+use super::settings::{Settings, SettingsChange};
 use super::statement::{CLOCK_SKEW, STATEMENT_LIMIT, Software};
 use crate::address::AddressPolicy;
-use crate::fields::{FieldError, Fields};
-use crate::notification::{ClientId, EventInstant, WebhookVersion};
-
-/// How a receiver is notified, where the convention leaves a choice.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-// Rows outlive releases: one written before a setting was added takes its default.
-#[serde(default)]
-pub struct Settings {
-    /// The webhook profile.
-    pub webhook_version: WebhookVersion,
-    /// The statuses that count as delivered; the convention documents 202 only.
-    pub success_statuses: Vec<u16>,
-    /// Also send the `AUTHORISED` that the convention leaves to the sender.
-    pub notify_optional: bool,
-    /// Also send `x-authorisation-server-id`, as the changelog of 2026-01-12 misspells the header of the OAS.
-    pub also_send_x_authorisation_server_id: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            webhook_version: WebhookVersion::default(),
-            success_statuses: vec![202],
-            notify_optional: false,
-            also_send_x_authorisation_server_id: false,
-        }
-    }
-}
+use crate::fields::{FieldError, Fields, sentence};
+use crate::notification::{ClientId, EventInstant};
 
 /// A client that is notified.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -58,8 +34,8 @@ pub struct Receiver {
 pub struct RegistrationRequest {
     /// The client metadata's `webhook_uris`; absent disables notifications.
     pub webhook_uris: Option<Vec<String>>,
-    /// The receiver's settings.
-    pub settings: Settings,
+    /// The settings that the call brings.
+    pub settings: SettingsChange,
 }
 
 /// A call of the registration API: what the authorization server passes on of a DCR or DCM call it has accepted, or is about
@@ -122,26 +98,7 @@ impl RegistrationRequest {
 
     fn read(fields: &mut Fields<'_>) -> Self {
         let webhook_uris = fields.texts("webhook_uris", MOST_URIS, LONGEST_URI);
-        let mut settings = Settings::default();
-        if fields.value("webhook_version").is_some()
-            && let Some(version) = fields.parsed("webhook_version", str::parse)
-        {
-            settings.webhook_version = version;
-        }
-        settings.notify_optional = fields.boolean("notify_optional").unwrap_or_default();
-        settings.also_send_x_authorisation_server_id =
-            fields.boolean("also_send_x_authorisation_server_id").unwrap_or_default();
-        if let Some(value) = fields.value("success_statuses") {
-            match Vec::<u16>::deserialize(value) {
-                Ok(statuses) if is_choice_of_success(&statuses) => settings.success_statuses = statuses,
-                _ => fields.refuse(
-                    "success_statuses",
-                    "invalid",
-                    "Expected a list of statuses from 200 to 299.",
-                ),
-            }
-        }
-        Self { webhook_uris, settings }
+        Self { webhook_uris, settings: SettingsChange::read(fields) }
     }
 
     /// Says whether the client asks to be notified.
@@ -163,11 +120,8 @@ impl RegistrationCall {
         if fields.value("called_at").is_some() {
             called_at = fields.parsed("called_at", str::parse::<EventInstant>).map(EventInstant::timestamp);
         }
-        if called_at.is_some_and(|called_at| called_at > now + CLOCK_SKEW) {
-            fields.refuse("called_at", "in_future", "Expected an instant that has passed.");
-        }
-        if called_at.is_some_and(|called_at| now.duration_since(called_at) > OLDEST_CALL) {
-            fields.refuse("called_at", "too_old", "Expected an instant within the last 24 hours.");
+        if let Some(error) = called_at.and_then(|called_at| check_called_at(called_at, now).err()) {
+            fields.refuse("called_at", error.code(), sentence(&error.to_string()));
         }
         let software_statement = fields.text("software_statement", STATEMENT_LIMIT);
         let request = RegistrationRequest::read(&mut fields);
@@ -181,8 +135,36 @@ impl RegistrationCall {
     }
 }
 
-fn is_choice_of_success(statuses: &[u16]) -> bool {
-    (1..=100).contains(&statuses.len()) && statuses.iter().all(|status| (200..300).contains(status))
+/// Checks when a call says that it was made; `now` is when it arrived.
+pub fn check_called_at(called_at: Timestamp, now: Timestamp) -> Result<(), CalledAtError> {
+    if called_at > now + CLOCK_SKEW {
+        return Err(CalledAtError::InFuture);
+    }
+    if now.duration_since(called_at) > OLDEST_CALL {
+        return Err(CalledAtError::TooOld);
+    }
+    Ok(())
+}
+
+/// A time at which no call that arrives now can have been made.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum CalledAtError {
+    /// It has not come yet.
+    #[error("expected an instant that has passed")]
+    InFuture,
+    /// It is longer ago than [`OLDEST_CALL`].
+    #[error("expected an instant within the last 24 hours")]
+    TooOld,
+}
+
+impl CalledAtError {
+    /// Returns the error's stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::InFuture => "in_future",
+            Self::TooOld => "too_old",
+        }
+    }
 }
 
 /// The call that made a registration.
@@ -228,7 +210,10 @@ pub struct Registration {
     /// How it is notified.
     #[serde(flatten)]
     pub settings: Settings,
-    /// When this registration was made.
+    /// Since when the settings are as they are, where a call has ever changed them: an older call does not change them back.
+    #[serde(default)]
+    pub settings_since: Option<Timestamp>,
+    /// When we were told of this registration.
     pub registered_at: Timestamp,
     /// Since when the client has been notified without a break.
     pub notifies_since: Option<Timestamp>,
@@ -247,33 +232,59 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// Makes the registration that takes the place of `previous`.
+    /// Makes the registration that takes the place of `previous`, by a call made at `called_at` of which we are told at once.
     pub fn new(
         client_id: ClientId,
         request: RegistrationRequest,
         (target, warnings): (Target, Vec<Warning>),
         previous: Option<&Self>,
-        now: Timestamp,
+        called_at: Timestamp,
     ) -> Self {
         let base_uri = match target {
             Target::Enabled(base) => Some(base.as_str().to_owned()),
             Target::Disabled => None,
         };
-        // A change of URI or settings is no break: only a client that was not notified starts anew.
-        let notifies_since =
-            base_uri.as_ref().map(|_| previous.and_then(|previous| previous.notifies_since).unwrap_or(now));
-        Self {
+        // A change of URI or settings is no break: only a client that was not notified starts anew, with the call and not
+        // with its arrival, as what happens in between must be notified too.
+        let notifies_since = base_uri
+            .as_ref()
+            .map(|_| previous.and_then(|previous| previous.notifies_since).unwrap_or(called_at));
+        let registration = Self {
             client_id,
             base_uri,
             webhook_uris: request.webhook_uris.unwrap_or_default(),
-            settings: request.settings,
-            registered_at: now,
+            settings: previous.map(|previous| previous.settings.clone()).unwrap_or_default(),
+            settings_since: previous.and_then(|previous| previous.settings_since),
+            registered_at: called_at,
             notifies_since,
             warnings,
             origin: None,
             suspension: None,
             revision: previous.map_or(0, |previous| previous.revision) + 1,
+        };
+        registration.with_settings(&request.settings, called_at)
+    }
+
+    /// Changes settings, unless a later call has changed them.
+    #[must_use]
+    pub fn with_settings(self, change: &SettingsChange, called_at: Timestamp) -> Self {
+        if change.is_empty() || self.settings_since.is_some_and(|since| since > called_at) {
+            return self;
         }
+        Self { settings: change.applied_to(&self.settings), settings_since: Some(called_at), ..self }
+    }
+
+    /// Says when we were told of the registration, where that was not at once.
+    #[must_use]
+    pub fn told_at(self, registered_at: Timestamp) -> Self {
+        Self { registered_at, ..self }
+    }
+
+    /// Lists what its owner should look at: what the call brought, and what the settings leave out.
+    pub fn all_warnings(&self) -> impl Iterator<Item = Warning> {
+        let profile = self.base_uri.is_some().then_some(self.settings.webhook_version);
+        let of_profile = profile.into_iter().flat_map(Warning::of_profile);
+        self.warnings.iter().copied().chain(of_profile)
     }
 
     /// Says which call made the registration.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::base_uri::{BaseUri, BaseUriError};
 use crate::address::AddressPolicy;
 use crate::fields::FieldError;
+use crate::notification::{ENDPOINTS, WebhookVersion};
 
 /// The `webhook_uris` that the software statement carries (`software_api_webhook_uris`).
 #[derive(Clone, Copy, Debug)]
@@ -32,14 +33,39 @@ pub enum Warning {
     MultipleWebhookUris,
     /// The base already holds `/open-banking/webhook`, which is appended to it once more.
     BaseContainsWebhookPath,
+    /// The profile has no notification of enrollments, which came with 1.1.0.
+    ProfileWithoutEnrollments,
+    /// The profile has no notification of automatic payments, which came with 1.2.0.
+    ProfileWithoutAutomaticPayments,
 }
 
 impl Warning {
+    /// All warnings.
+    pub const ALL: [Self; 4] = [
+        Self::MultipleWebhookUris,
+        Self::BaseContainsWebhookPath,
+        Self::ProfileWithoutEnrollments,
+        Self::ProfileWithoutAutomaticPayments,
+    ];
+
+    /// Lists what a receiver of this profile is not told of although the convention demands it: one for each API that is
+    /// newer than the profile.
+    pub fn of_profile(profile: WebhookVersion) -> impl Iterator<Item = Self> {
+        let of_api = [
+            ("enrollments", Self::ProfileWithoutEnrollments),
+            ("automatic-payments", Self::ProfileWithoutAutomaticPayments),
+        ];
+        let is_newer = move |api: &str| ENDPOINTS.iter().any(|row| row.api == api && row.since > profile);
+        of_api.into_iter().filter(move |(api, _)| is_newer(api)).map(|(_, warning)| warning)
+    }
+
     /// Returns the warning's stable code.
     pub fn code(self) -> &'static str {
         match self {
             Self::MultipleWebhookUris => "multiple_webhook_uris",
             Self::BaseContainsWebhookPath => "base_contains_webhook_path",
+            Self::ProfileWithoutEnrollments => "profile_without_enrollments",
+            Self::ProfileWithoutAutomaticPayments => "profile_without_automatic_payments",
         }
     }
 
@@ -49,6 +75,13 @@ impl Warning {
             Self::MultipleWebhookUris => "More than one URI is registered; notifications go to the first.",
             Self::BaseContainsWebhookPath => {
                 "The base URI already holds /open-banking/webhook; that path is appended to it once more."
+            }
+            Self::ProfileWithoutEnrollments => {
+                "Enrollments are notified from webhook_version 1.1.0 on; this receiver is told of none, though that is mandatory."
+            }
+            Self::ProfileWithoutAutomaticPayments => {
+                "Automatic payments are notified from webhook_version 1.2.0 on; this receiver is told of none, though that is \
+                 mandatory."
             }
         }
     }

@@ -79,8 +79,10 @@ impl Attempt {
 pub(super) fn can_be_a_success(status: u16) -> bool {
     let asked = json!({ "success_statuses": [202, status] });
     let answer = Answer { status, interaction_id: None, body_cut: false };
-    RegistrationRequest::from_json(&asked, "")
-        .is_ok_and(|asked| super::is_delivered(&Outcome::of(&answer, "", &asked.settings)))
+    RegistrationRequest::from_json(&asked, "").is_ok_and(|asked| {
+        let settings = asked.settings.applied_to(&Settings::default());
+        super::is_delivered(&Outcome::of(&answer, "", &settings))
+    })
 }
 
 /// Finds the failure that a vector names: by the product's code, else by what the words can only mean.

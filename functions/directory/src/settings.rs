@@ -1,0 +1,44 @@
+//! A change of a receiver's settings: whoever operates the stack makes it, the authorization server need not know of it.
+
+use lambda_http::{Request, Response};
+use webhook::answer::Problem;
+use webhook::directory::{ClientState, Registration, SettingsChange};
+use webhook::notification::ClientId;
+
+use crate::{Directory, MAX_WRITES, contended, unavailable, wire};
+
+impl Directory {
+    /// Answers a change of settings: those that the call brings are changed, the others and the registration stay.
+    pub(crate) async fn change_settings(
+        &self,
+        client_id: &ClientId,
+        request: &Request,
+    ) -> Result<Response<String>, Problem> {
+        let document = wire::body(request)?;
+        let change = SettingsChange::from_json(&document).map_err(Problem::invalid)?;
+        let now = self.clock.now();
+        for _ in 0..MAX_WRITES {
+            let found = self.receivers.state(client_id).await.map_err(unavailable)?;
+            let Some(registration) = found.as_ref().and_then(ClientState::registration) else {
+                return Err(wire::not_registered(client_id));
+            };
+            let changed = registration.clone().with_settings(&change, now);
+            if changed == *registration {
+                return Ok(wire::registered(registration));
+            }
+            let changed = Registration { revision: registration.revision + 1, ..changed };
+            let state = ClientState::from(changed.clone());
+            if self.receivers.replace(client_id, &state, found.as_ref()).await.map_err(unavailable)? {
+                report(client_id, registration, &changed);
+                return Ok(wire::registered(&changed));
+            }
+        }
+        Err(contended(client_id))
+    }
+}
+
+fn report(client_id: &ClientId, before: &Registration, after: &Registration) {
+    let webhook_version = after.settings.webhook_version.as_str();
+    let webhook_version_before = before.settings.webhook_version.as_str();
+    tracing::info!(%client_id, webhook_version, webhook_version_before, "A receiver's settings were changed.");
+}

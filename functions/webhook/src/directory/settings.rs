@@ -1,0 +1,110 @@
+//! How a receiver is notified, where the convention leaves a choice.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::fields::{FieldError, Fields};
+use crate::notification::WebhookVersion;
+
+/// How a receiver is notified, where the convention leaves a choice.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+// Rows outlive releases: one written before a setting was added takes its default.
+#[serde(default)]
+pub struct Settings {
+    /// The webhook profile.
+    pub webhook_version: WebhookVersion,
+    /// The statuses that count as delivered; the convention documents 202 only.
+    pub success_statuses: Vec<u16>,
+    /// Also send the `AUTHORISED` that the convention leaves to the sender.
+    pub notify_optional: bool,
+    /// Also send `x-authorisation-server-id`, as the changelog of 2026-01-12 misspells the header of the OAS.
+    pub also_send_x_authorisation_server_id: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            webhook_version: WebhookVersion::default(),
+            success_statuses: vec![202],
+            notify_optional: false,
+            also_send_x_authorisation_server_id: false,
+        }
+    }
+}
+
+/// Which settings a call changes; those that it does not bring stay as they are.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct SettingsChange {
+    /// See [`Settings::webhook_version`].
+    pub webhook_version: Option<WebhookVersion>,
+    /// See [`Settings::success_statuses`].
+    pub success_statuses: Option<Vec<u16>>,
+    /// See [`Settings::notify_optional`].
+    pub notify_optional: Option<bool>,
+    /// See [`Settings::also_send_x_authorisation_server_id`].
+    pub also_send_x_authorisation_server_id: Option<bool>,
+}
+
+const FIELDS: &[&str] =
+    &["also_send_x_authorisation_server_id", "notify_optional", "success_statuses", "webhook_version"];
+
+impl SettingsChange {
+    /// Parses a call that changes settings and nothing else, reporting every error at once. Null counts as absent.
+    pub fn from_json(value: &Value) -> Result<Self, Vec<FieldError>> {
+        let mut fields = Fields::of(value, "", FIELDS)?;
+        let change = Self::read(&mut fields);
+        let errors = fields.into_errors();
+        if errors.is_empty() { Ok(change) } else { Err(errors) }
+    }
+
+    /// Reads the settings among the fields of a call.
+    pub(super) fn read(fields: &mut Fields<'_>) -> Self {
+        let mut change = Self {
+            notify_optional: fields.boolean("notify_optional"),
+            also_send_x_authorisation_server_id: fields.boolean("also_send_x_authorisation_server_id"),
+            ..Self::default()
+        };
+        if fields.value("webhook_version").is_some() {
+            change.webhook_version = fields.parsed("webhook_version", str::parse);
+        }
+        if let Some(value) = fields.value("success_statuses") {
+            match Vec::<u16>::deserialize(value) {
+                Ok(statuses) if is_choice_of_success(&statuses) => change.success_statuses = Some(statuses),
+                _ => fields.refuse(
+                    "success_statuses",
+                    "invalid",
+                    "Expected a list of statuses from 200 to 299.",
+                ),
+            }
+        }
+        change
+    }
+
+    /// Says whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Returns the settings with this change made.
+    #[must_use]
+    pub fn applied_to(&self, before: &Settings) -> Settings {
+        // Destructured, so that a setting cannot be forgotten here.
+        let Self {
+            webhook_version,
+            success_statuses,
+            notify_optional,
+            also_send_x_authorisation_server_id: also_send,
+        } = self;
+        Settings {
+            webhook_version: webhook_version.unwrap_or(before.webhook_version),
+            success_statuses: success_statuses.as_ref().unwrap_or(&before.success_statuses).clone(),
+            notify_optional: notify_optional.unwrap_or(before.notify_optional),
+            also_send_x_authorisation_server_id: also_send
+                .unwrap_or(before.also_send_x_authorisation_server_id),
+        }
+    }
+}
+
+fn is_choice_of_success(statuses: &[u16]) -> bool {
+    (1..=100).contains(&statuses.len()) && statuses.iter().all(|status| (200..300).contains(status))
+}
