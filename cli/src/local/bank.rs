@@ -7,7 +7,7 @@ use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use webhook::directory::Operation;
-use webhook::notification::{ENDPOINTS, Endpoint};
+use webhook::notification::{ClientId, ENDPOINTS, Endpoint};
 
 use crate::identity;
 use crate::signed::ApiAnswer;
@@ -61,7 +61,8 @@ impl Bank<'_> {
 
     /// Puts a registration, as [`registration`] writes it or with settings beside; it must be taken.
     pub async fn put_client(&self, client_id: &str, registration: &Value) -> Result<Value> {
-        let path = format!("/v1/clients/{client_id}");
+        let client: ClientId = client_id.parse()?;
+        let path = format!("/v1/clients/{}", client.to_path_segment());
         let answer = self.0.call_api(Method::PUT, &path, JSON, registration.to_string().into_bytes()).await?;
         ensure!(answer.status == 200, "the client {client_id} was not registered: {}", answer.text());
         serde_json::from_slice(&answer.body).context("the answer to a registration is no JSON")

@@ -185,7 +185,7 @@ mod tests {
         let of_attempts = Code::ALL.iter().filter(|code| code.row().effect == Effect::Failed);
         let longest_code = of_attempts.map(|code| code.as_str().len()).max();
         assert!(failures.iter().any(|failure| Some(failure.code().len()) == longest_code));
-        // An event of three months ago, and a client with the longest id that there may be.
+        // An event of three months ago, and a client id of 128 characters. A longer one makes the line longer by as much.
         let first = message(&"c".repeat(128), "2025-12-01T12:00:00Z");
         let third = first.again(AttemptNumber::try_from(3).unwrap(), Timestamp::UNIX_EPOCH);
         for message in [first.clone(), third, first.replay()] {

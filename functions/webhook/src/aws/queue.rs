@@ -1,8 +1,10 @@
 //! The two queues: notifications to attempt, and those that stay undelivered.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::BoxError;
 use aws_sdk_sqs::types::{
@@ -24,6 +26,8 @@ const BATCH: usize = 10;
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(300)];
 /// How long queueing the messages of one request takes at most, repetitions included. Who called hears before its own time limit.
 pub const SEND_WITHIN: Duration = Duration::from_secs(1 + CALL_TIMEOUT.as_secs());
+/// The longest message group, in characters.
+const LONGEST_GROUP: usize = 128;
 /// Cuts the sentence that goes along with an undelivered message.
 const LONGEST_DETAIL: usize = 500;
 
@@ -81,7 +85,7 @@ impl Queues {
                 .id(at.to_string())
                 .set_message_system_attributes(trace_of(message))
                 .message_body(message.to_json())
-                .message_group_id(message.change.client_id.as_str())
+                .message_group_id(group_of(message.change.client_id.as_str()))
                 .build()
                 .expect("id and body are set")
         });
@@ -121,7 +125,7 @@ impl Queues {
             .send_message()
             .queue_url(&self.notifications)
             .message_body(message.to_json())
-            .message_group_id(message.change.client_id.as_str())
+            .message_group_id(group_of(message.change.client_id.as_str()))
             .set_message_system_attributes(trace_of(message))
             .delay_seconds(i32::try_from(delay_s).unwrap_or(i32::MAX).min(900));
         Box::pin(request.send()).await.map_err(|error| SendError::service(cause(error)))?;
@@ -165,6 +169,18 @@ impl Queues {
 }
 
 /// What the message of an attempt carries beside its text: the trace of its state change.
+/// Returns the message group of a receiver: its name, or a hash of it where SQS does not take that.
+///
+/// Source: "MessageGroupId" of the SQS API reference: at most 128 alphanumeric characters and punctuation, which is all of
+/// visible ASCII. A group that two receivers share would cost them fairness and nothing else.
+fn group_of(receiver: &str) -> Cow<'_, str> {
+    if receiver.len() <= LONGEST_GROUP && receiver.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return receiver.into();
+    }
+    let digest = digest(&SHA256, receiver.as_bytes());
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
+}
+
 fn trace_of(
     message: &AttemptMessage,
 ) -> Option<HashMap<MessageSystemAttributeNameForSends, MessageSystemAttributeValue>> {
@@ -200,5 +216,31 @@ pub enum SendError {
 impl SendError {
     fn service(source: BoxError) -> Self {
         Self::Service { source: source.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_message_group_is_one_that_sqs_takes_and_tells_receivers_apart(names in prop::collection::vec("[ -~]{1,300}", 2)) {
+            let groups: Vec<_> = names.iter().map(|name| group_of(name)).collect();
+            for group in &groups {
+                prop_assert!((1..=128).contains(&group.len()) && group.bytes().all(|byte| byte.is_ascii_graphic()));
+            }
+            prop_assert_eq!(groups[0] == groups[1], names[0] == names[1]);
+        }
+    }
+
+    #[test]
+    fn a_receiver_s_name_is_its_group_where_it_can_be() {
+        for name in ["itp-1", "a/b+c==", &"c".repeat(128)] {
+            assert_eq!(group_of(name), name);
+        }
+        assert_eq!(group_of(&"c".repeat(129)).len(), 64);
     }
 }

@@ -1,6 +1,6 @@
 //! Identifiers, parsed at the door.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -95,19 +95,47 @@ pub struct ParseResourceIdError(IdSyntax);
 pub struct ClientId(String);
 
 impl ClientId {
+    /// The longest client id, in characters. RFC 6749 has no bound; log lines and rows want one.
+    pub const MAX_LENGTH: usize = 255;
+
     /// Returns the client id.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Returns the client id as a segment of a path of our API, percent-encoded twice.
+    ///
+    /// An HTTP API decodes a path once before it looks for the route, so that a slash that was encoded once is a slash again
+    /// and leads nowhere; the function decodes once more.
+    pub fn to_path_segment(&self) -> String {
+        encode_unreserved(&encode_unreserved(&self.0))
+    }
+}
+
+/// Percent-encodes all but the unreserved characters of RFC 3986, section 2.3.
+fn encode_unreserved(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            write!(encoded, "%{byte:02X}").expect("a string takes all that is written");
+        }
+    }
+    encoded
 }
 
 impl FromStr for ClientId {
     type Err = ParseClientIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let known = |byte: u8| byte.is_ascii_alphanumeric() || b"._~:@-".contains(&byte);
-        // 128 characters is what SQS takes as a message group, and the client is the group.
-        if (1..=128).contains(&text.len()) && text.bytes().all(known) {
+        // RFC 6749, appendix A.1: VSCHAR, without the space, which no log or command line shows. A path cannot carry a dot or
+        // two (RFC 3986, section 5.2.4), however they are encoded.
+        let is_visible = |byte: u8| (0x21..=0x7e).contains(&byte);
+        if (1..=Self::MAX_LENGTH).contains(&text.len())
+            && text.bytes().all(is_visible)
+            && !matches!(text, "." | "..")
+        {
             Ok(Self(text.to_owned()))
         } else {
             Err(ParseClientIdError)
@@ -137,12 +165,45 @@ impl fmt::Display for ClientId {
 
 /// A text that is no client id.
 #[derive(Debug, Error, Eq, PartialEq)]
-#[error("not a client id: expected 1 to 128 letters, digits or any of . _ ~ : @ -")]
+#[error("not a client id: expected 1 to 255 visible ASCII characters, and not one dot or two alone")]
 pub struct ParseClientIdError;
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::percent_decode_str;
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_client_id_is_any_visible_ascii(text in "[!-~]{1,255}") {
+            let parsed = text.parse::<ClientId>();
+            prop_assert_eq!(parsed.is_ok(), text != "." && text != "..");
+            let Ok(client_id) = parsed else { return Ok(()) };
+            prop_assert_eq!(client_id.to_string(), text.as_str());
+            let json = serde_json::to_string(&client_id).unwrap();
+            prop_assert_eq!(&serde_json::from_str::<ClientId>(&json).unwrap(), &client_id);
+            // What is left after the decoding of the gateway is a segment that any reader of URLs takes.
+            let segment = client_id.to_path_segment();
+            let once = percent_decode_str(&segment).decode_utf8().unwrap().into_owned();
+            prop_assert!(once.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte)));
+            prop_assert_eq!(percent_decode_str(&once).decode_utf8().unwrap(), text.as_str());
+        }
+
+        #[test]
+        fn no_other_text_is_a_client_id(before in "[!-~]{0,5}", other in "[^!-~]", after in "[!-~]{0,5}") {
+            prop_assert!(format!("{before}{other}{after}").parse::<ClientId>().is_err());
+        }
+    }
+
+    #[test]
+    fn a_client_id_has_255_characters_at_most_and_is_no_dot_segment() {
+        assert!("a".repeat(255).parse::<ClientId>().is_ok());
+        for text in ["", ".", "..", " ", "a b", "a\n", "a\u{7f}", "ação", &"a".repeat(256)] {
+            assert_eq!(text.parse::<ClientId>(), Err(ParseClientIdError), "{text:?}");
+        }
+    }
 
     #[test]
     fn a_namespace_may_have_32_characters_and_no_more() {
