@@ -192,6 +192,8 @@ mod calls {
 mod statements {
     use arauto::directory::{StatementClaims, hs256, unsigned};
     use jiff::Timestamp;
+    use webhook::config::Settings;
+    use webhook::directory::Environment;
 
     use super::*;
 
@@ -225,6 +227,57 @@ mod statements {
         let letter = if parts[part].as_bytes()[middle] == b'A' { "B" } else { "A" };
         parts[part].replace_range(middle..=middle, letter);
         parts.join(".")
+    }
+
+    /// A directory function of an environment of the Directory, at a mock of it that says this issuer.
+    async fn of_environment(environment: Environment, issuer: &str) -> Bench {
+        let mut bench = Bench::with(|settings| settings.issuer = Some(issuer.to_owned())).await;
+        let Environment { jwks_url, participants_url, api_url, token_url, .. } =
+            Environment::local(&bench.twin.base_url());
+        bench.functions.environment =
+            Environment { jwks_url, participants_url, api_url, token_url, ..environment };
+        bench.directory = bench.functions.directory();
+        bench
+    }
+
+    #[tokio::test]
+    async fn each_environment_takes_the_issuers_that_the_specification_has_for_it() {
+        let (production, sandbox) = (Environment::production, Environment::sandbox);
+        // Sources beside the constants; here once more, so that a mistake there is found.
+        for (environment, issuer, status) in [
+            (production as fn() -> Environment, "Open Banking Open Banking Brasil prod SSA issuer", 200),
+            (production, "Open Banking Open Banking Brasil production SSA issuer", 200),
+            (production, "Open Finance Open Finance Brasil prod SSA issuer", 200),
+            (production, "Open Finance Open Finance Brasil production SSA issuer", 200),
+            (production, "Open Banking Open Banking Brasil sandbox SSA issuer", 400),
+            (production, "Open Banking Brasil prod SSA issuer", 400),
+            (sandbox, "Open Banking Open Banking Brasil sandbox SSA issuer", 200),
+            (sandbox, "Open Finance Open Finance Brasil sandbox SSA issuer", 200),
+            (sandbox, "Open Banking Brasil sandbox SSA issuer", 400),
+            (sandbox, "Open Banking Open Banking Brasil Sandbox SSA issuer", 400),
+            (sandbox, "Open Banking Open Banking Brasil prod SSA issuer", 400),
+        ] {
+            let bench = of_environment(environment(), issuer).await;
+            let answered = bench.put(CLIENT, &bench.brings(&bench.statement())).await;
+            assert_eq!(answered.status, status, "{issuer}: {}", answered.body);
+            let code = if status == 200 { "" } else { "other_issuer" };
+            assert_eq!(answered.codes(), code, "{issuer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_parameter_adds_to_the_issuers_of_an_environment() {
+        let mock = "Open Banking Brasil sandbox SSA issuer";
+        let settings = |name: &str| match name {
+            "ARAUTO_DIRECTORY_ENVIRONMENT" => Some("sandbox".to_owned()),
+            "ARAUTO_SOFTWARE_STATEMENT_ISSUERS" => Some(format!("another issuer, {mock}")),
+            _ => None,
+        };
+        let environment = Settings::new(&settings).directory_environment().unwrap();
+        for issuer in [mock, "Open Banking Open Banking Brasil sandbox SSA issuer"] {
+            let bench = of_environment(environment.clone(), issuer).await;
+            assert_eq!(bench.put(CLIENT, &bench.brings(&bench.statement())).await.status, 200, "{issuer}");
+        }
     }
 
     #[tokio::test]

@@ -72,7 +72,7 @@ impl DirectoryKeys {
     /// A key that is not known yet is looked for at the Directory. A statement is refused for it only when the Directory has
     /// just said that it is not one of its own.
     pub async fn verify(&self, jws: &str, called_at: Timestamp) -> Result<Statement, Unverified> {
-        let verify = |keys: &Keys| Statement::verify(jws, keys, self.environment.issuer, called_at);
+        let verify = |keys: &Keys| Statement::verify(jws, keys, &self.environment.issuers, called_at);
         let known = self.known().await.map_err(Unverified::NoKeys)?;
         match known.as_ref().map(|(_, keys)| verify(keys)) {
             Some(Err(StatementError::UnknownKey)) | None => {}

@@ -7,7 +7,7 @@ use thiserror::Error;
 use tracing::level_filters::LevelFilter;
 
 use crate::address::AddressPolicy;
-use crate::directory::{Environment, EnvironmentName};
+use crate::directory::{Environment, EnvironmentName, MoreIssuers};
 use crate::telemetry::{LogFormat, Metrics, start_logging};
 
 /// Reads settings by name.
@@ -40,15 +40,15 @@ impl<'a> Settings<'a> {
     }
 
     /// Returns which Directory of participants counts: `ARAUTO_DIRECTORY_ENVIRONMENT`, and for a local one
-    /// `ARAUTO_LOCAL_DIRECTORY_URL`.
+    /// `ARAUTO_LOCAL_DIRECTORY_URL`. `ARAUTO_SOFTWARE_STATEMENT_ISSUERS` adds to the issuers of its statements.
     pub fn directory_environment(&self) -> Result<Environment, SettingError> {
-        match self.parsed_or("ARAUTO_DIRECTORY_ENVIRONMENT", EnvironmentName::Production)? {
-            EnvironmentName::Production => Ok(Environment::production()),
-            EnvironmentName::Sandbox => Ok(Environment::sandbox()),
-            EnvironmentName::Local => {
-                self.required("ARAUTO_LOCAL_DIRECTORY_URL").map(|base| Environment::local(&base))
-            }
-        }
+        let environment = match self.parsed_or("ARAUTO_DIRECTORY_ENVIRONMENT", EnvironmentName::Production)? {
+            EnvironmentName::Production => Environment::production(),
+            EnvironmentName::Sandbox => Environment::sandbox(),
+            EnvironmentName::Local => Environment::local(&self.required("ARAUTO_LOCAL_DIRECTORY_URL")?),
+        };
+        let more = self.parsed_or("ARAUTO_SOFTWARE_STATEMENT_ISSUERS", MoreIssuers::default())?;
+        Ok(environment.with_issuers(more))
     }
 
     /// Starts the log as the function's `LoggingConfig` has it, which Lambda tells in `AWS_LAMBDA_LOG_FORMAT` and

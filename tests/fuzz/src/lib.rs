@@ -117,7 +117,7 @@ pub fn registration(bytes: &[u8]) {
 /// A software statement: nobody can sign one, so none is accepted, and no error quotes it.
 pub fn statement(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
-    let error = Statement::verify(text, &KEYS, ISSUER, *NOW).expect_err("nobody has the key");
+    let error = Statement::verify(text, &KEYS, &[ISSUER.to_owned()], *NOW).expect_err("nobody has the key");
     let told = error.to_string();
     assert!(text.len() < 16 || !told.contains(text), "{told}");
 }

@@ -1,4 +1,10 @@
 //! The Directory of participants: whose statements count, and where it is asked.
+//!
+//! Each constant has beside it where it was read. DCR-BR is OpenBanking-Brasil/specs-seguranca,
+//! `open-banking-brasil-dynamic-client-registration-1_ID1.md` to `_ID3.md`; its section "SSA Key Store and Issuer Details"
+//! (ID2 and ID3: 9.2) names key sets and issuers. "TPP guide" is `tpp-user-guide.md` of the same repository. "Certification wiki"
+//! is raidiam-conformance/open-finance/certification, page "Discovery of the Mock Bank", which says of all hosts of the Directory
+//! that those of the sandbox have `sandbox` before `.directory`.
 
 use std::str::FromStr;
 
@@ -9,8 +15,8 @@ use thiserror::Error;
 pub struct Environment {
     /// `production`, `sandbox` or `local`.
     pub name: &'static str,
-    /// The issuer of its software statements, claim `iss` (portal, example of DCR 2.1.0).
-    pub issuer: &'static str,
+    /// The wordings of the issuer of its software statements, claim `iss`. A statement has one of them, to the letter.
+    pub issuers: Vec<String>,
     /// Where the keys of its software statements are (DCR-BR, "keystore").
     pub jwks_url: String,
     /// The public list of organisations and their authorisation servers (specs-directory).
@@ -32,6 +38,47 @@ pub enum EnvironmentName {
     Local,
 }
 
+/// The issuer of production.
+const PRODUCTION_ISSUERS: [&str; 4] = [
+    // Genuine statements of 2021-04: DCR-BR ID1, appendix A, and TPP guide, 3.1.
+    "Open Banking Open Banking Brasil prod SSA issuer",
+    // DCR-BR ID1 and ID2, text of the section.
+    "Open Banking Open Banking Brasil production SSA issuer",
+    // DCR-BR ID3, text of the section (portal, page 82051199). No genuine statement with it was seen.
+    "Open Finance Open Finance Brasil production SSA issuer",
+    // The wording of genuine statements under the later name. Not verified: no source prints it.
+    "Open Finance Open Finance Brasil prod SSA issuer",
+];
+
+/// The issuer of the sandbox. Mocks also say it without the doubled words (luikyv/mock-bank, `SS_ISSUER`), the Directory does not.
+const SANDBOX_ISSUERS: [&str; 2] = [
+    // DCR-BR ID1 and ID2, text of the section.
+    "Open Banking Open Banking Brasil sandbox SSA issuer",
+    // DCR-BR ID3, text of the section (portal, page 82051199). No genuine statement with it was seen.
+    "Open Finance Open Finance Brasil sandbox SSA issuer",
+];
+
+/// More wordings of an environment's issuer than are known here, separated by commas.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct MoreIssuers(Vec<String>);
+
+/// The longest wording of an issuer, in bytes. Those that are known have some 55.
+const MAX_ISSUER_BYTES: usize = 256;
+
+impl FromStr for MoreIssuers {
+    type Err = IssuerTooLong;
+
+    /// Reads the list. White space around an issuer is dropped, and so is an empty one.
+    fn from_str(text: &str) -> Result<Self, IssuerTooLong> {
+        let issuers = text.split(',').map(str::trim).filter(|issuer| !issuer.is_empty());
+        let issuers: Vec<String> = issuers.map(str::to_owned).collect();
+        if issuers.iter().any(|issuer| issuer.len() > MAX_ISSUER_BYTES) {
+            return Err(IssuerTooLong);
+        }
+        Ok(Self(issuers))
+    }
+}
+
 impl FromStr for EnvironmentName {
     type Err = UnknownEnvironment;
 
@@ -50,10 +97,14 @@ impl Environment {
     pub fn production() -> Self {
         Self {
             name: "production",
-            issuer: "Open Banking Open Banking Brasil prod SSA issuer",
+            issuers: PRODUCTION_ISSUERS.map(str::to_owned).to_vec(),
+            // DCR-BR ID1 to ID3, the section.
             jwks_url: "https://keystore.directory.openbankingbrasil.org.br/openbanking.jwks".to_owned(),
+            // OpenBanking-Brasil/specs-directory, `swagger_participants.yaml` 1.0.0, `servers` and path.
             participants_url: "https://data.directory.openbankingbrasil.org.br/participants".to_owned(),
+            // TPP guide, 3.1. Also specs-directory, `openapi.yaml` 1.3.7, for the paths under it.
             api_url: "https://matls-api.directory.openbankingbrasil.org.br".to_owned(),
+            // TPP guide, 3.1.
             token_url: "https://matls-auth.directory.openbankingbrasil.org.br/token".to_owned(),
         }
     }
@@ -62,12 +113,16 @@ impl Environment {
     pub fn sandbox() -> Self {
         Self {
             name: "sandbox",
-            issuer: "Open Banking Brasil sandbox SSA issuer",
+            issuers: SANDBOX_ISSUERS.map(str::to_owned).to_vec(),
+            // DCR-BR ID1 to ID3, the section.
             jwks_url: "https://keystore.sandbox.directory.openbankingbrasil.org.br/openbanking.jwks"
                 .to_owned(),
+            // Certification wiki, in so many words.
             participants_url: "https://data.sandbox.directory.openbankingbrasil.org.br/participants"
                 .to_owned(),
+            // The conformance suite takes this one and production's as the Directory's (`directory.apibase`).
             api_url: "https://matls-api.sandbox.directory.openbankingbrasil.org.br".to_owned(),
+            // Certification wiki, by its rule; clients of the sandbox in public repositories have it. No specification prints it.
             token_url: "https://matls-auth.sandbox.directory.openbankingbrasil.org.br/token".to_owned(),
         }
     }
@@ -76,12 +131,22 @@ impl Environment {
     pub fn local(base: &str) -> Self {
         Self {
             name: "local",
-            issuer: "Arauto local SSA issuer",
+            // Ours: what the mock Directory of the `arauto` command says, which has it from a constant of its own.
+            issuers: vec!["Arauto local SSA issuer".to_owned()],
             jwks_url: format!("{base}/openbanking.jwks"),
             participants_url: format!("{base}/participants"),
             api_url: base.to_owned(),
             token_url: format!("{base}/token"),
         }
+    }
+
+    /// Accepts statements with these issuers as well.
+    ///
+    /// Whoever says so widens nothing but the wording: a statement counts only if a key of this environment's key set signed it.
+    #[must_use]
+    pub fn with_issuers(mut self, more: MoreIssuers) -> Self {
+        self.issuers.extend(more.0);
+        self
     }
 }
 
@@ -89,3 +154,40 @@ impl Environment {
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("expected production, sandbox or local")]
 pub struct UnknownEnvironment;
+
+/// An issuer that is longer than any can be.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[error("expected issuers separated by commas, each of at most {MAX_ISSUER_BYTES} bytes")]
+pub struct IssuerTooLong;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn issuers_are_those_of_the_specification_and_not_the_mocks() {
+        let knows =
+            |environment: &Environment, issuer: &str| environment.issuers.iter().any(|known| known == issuer);
+        let (production, sandbox) = (Environment::production(), Environment::sandbox());
+        // DCR-BR ID1: appendix A (genuine), and the section on issuers.
+        assert!(knows(&production, "Open Banking Open Banking Brasil prod SSA issuer"));
+        assert!(knows(&production, "Open Banking Open Banking Brasil production SSA issuer"));
+        assert!(knows(&sandbox, "Open Banking Open Banking Brasil sandbox SSA issuer"));
+        // DCR-BR ID3.
+        assert!(knows(&production, "Open Finance Open Finance Brasil production SSA issuer"));
+        assert!(knows(&sandbox, "Open Finance Open Finance Brasil sandbox SSA issuer"));
+        assert!(!knows(&sandbox, "Open Banking Brasil sandbox SSA issuer"));
+        assert!(!production.issuers.iter().any(|issuer| issuer.contains("sandbox")));
+        assert!(sandbox.issuers.iter().all(|issuer| issuer.contains("sandbox")));
+    }
+
+    #[test]
+    fn a_list_adds_to_the_issuers_of_an_environment() {
+        let more: MoreIssuers = " Some new SSA issuer,, another ".parse().unwrap();
+        let sandbox = Environment::sandbox().with_issuers(more);
+        assert_eq!(sandbox.issuers.len(), SANDBOX_ISSUERS.len() + 2);
+        assert_eq!(sandbox.issuers[SANDBOX_ISSUERS.len()..], ["Some new SSA issuer", "another"]);
+        assert_eq!("".parse(), Ok(MoreIssuers::default()));
+        assert_eq!("a".repeat(257).parse::<MoreIssuers>(), Err(IssuerTooLong));
+    }
+}

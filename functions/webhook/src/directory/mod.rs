@@ -13,7 +13,7 @@ mod statement;
 
 pub(crate) use base_uri::is_literal_in_segment;
 pub use base_uri::{BaseUri, BaseUriError, matches_published_pattern};
-pub use environment::{Environment, EnvironmentName, UnknownEnvironment};
+pub use environment::{Environment, EnvironmentName, IssuerTooLong, MoreIssuers, UnknownEnvironment};
 pub use participants::{OrganisationStatus, Participants, ParticipantsError};
 pub use promise::{FirstUse, PROMISE_AT_RISK, PROMISED_WITHIN, Promise, worst_of_month};
 pub use receiver::{

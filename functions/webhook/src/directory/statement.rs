@@ -91,14 +91,14 @@ impl Keys {
 }
 
 impl Statement {
-    /// Verifies a statement: compact JWS, PS256 only, signed by one of the Directory's keys, by this issuer, and not older
+    /// Verifies a statement: compact JWS, PS256 only, signed by one of the Directory's keys, by one of these issuers, and not older
     /// than five minutes at `called_at`, the instant of the call that brought it.
     ///
     /// Errors never quote the statement.
     pub fn verify(
         jws: &str,
         keys: &Keys,
-        issuer: &str,
+        issuers: &[String],
         called_at: Timestamp,
     ) -> Result<Self, StatementError> {
         let key = keys.0.get(&key_id(jws)?).ok_or(StatementError::UnknownKey)?;
@@ -120,7 +120,7 @@ impl Statement {
             return Err(StatementError::Payload);
         }
         let claims = Claims::deserialize(&token.claims.0).map_err(|_| missing_claim(&token.claims.0))?;
-        if claims.iss != issuer {
+        if !issuers.contains(&claims.iss) {
             return Err(StatementError::Issuer);
         }
         let issued_at = instant(claims.iat).ok_or(StatementError::Claim("iat"))?;
