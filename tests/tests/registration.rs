@@ -783,6 +783,53 @@ mod keys {
         assert!(bench.kept(KEPT_KEYS).unwrap()["fetched_at"]["S"].is_string());
     }
 
+    /// What comes where a key set should: the Directory's key after one of these.
+    fn beside(bench: &Bench, odd: &Value) -> Answer {
+        let good = bench.twin.signer().jwks()["keys"][0].clone();
+        Answer::json(StatusCode::OK, &json!({ "keys": [odd, good] }))
+    }
+
+    #[tokio::test]
+    async fn a_key_that_cannot_be_used_costs_no_other_and_a_statement_by_it_is_no_fault_of_the_caller() {
+        let good_key = Bench::new().await.twin.signer().jwks()["keys"][0].clone();
+        let zeros = format!("AAAA{}", good_key["n"].as_str().unwrap());
+        for (what, members, status, code) in [
+            ("no base64url", json!({ "n": "***" }), 503, ""),
+            ("no modulus", json!({ "n": null }), 503, ""),
+            ("short", json!({ "n": "gQ" }), 503, ""),
+            ("even", json!({ "e": "AQAA" }), 503, ""),
+            ("no kind", json!({ "kty": null }), 503, ""),
+            ("for encryption", json!({ "use": "enc" }), 400, "unknown_kid"),
+            ("for RS256", json!({ "alg": "RS256" }), 400, "unknown_kid"),
+            ("zeros in front", json!({ "n": zeros }), 200, ""),
+        ] {
+            let bench = Bench::new().await;
+            let odd = with(&with(&good_key, json!({ "kid": "odd" })), members);
+            bench.twin.answer_always(JWKS, beside(&bench, &odd));
+            assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200, "{what}");
+            for _ in 0..2 {
+                let answered = bench.put(CLIENT, &forged(&bench, "odd")).await;
+                assert_eq!((answered.status, answered.codes().as_str()), (status, code), "{what}");
+                bench.pass(seconds(61));
+            }
+            assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200, "{what}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_that_the_directory_mends_is_found_at_once() {
+        let bench = Bench::new().await;
+        let key = bench.twin.signer().jwks()["keys"][0].clone();
+        let odd = with(&key, json!({ "n": "***" }));
+        let another = Bench::with(|settings| settings.key_pem = None).await;
+        let other = another.twin.signer().jwks()["keys"][0].clone();
+        bench.twin.answer_always(JWKS, Answer::json(StatusCode::OK, &json!({ "keys": [odd, other] })));
+        assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 503);
+        bench.twin.answer_as_usual();
+        bench.pass(seconds(61));
+        assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
+    }
+
     #[tokio::test]
     async fn a_new_key_is_found_by_the_first_statement_that_names_it() {
         let bench = registered().await;

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 use webhook::aws::{DirectoryTable, DirectoryTableError, Document};
-use webhook::directory::{Environment, Keys, KeysError, Statement, StatementError};
+use webhook::directory::{Environment, Keys, KeysError, Statement, StatementError, VerifyError};
 use webhook::edge::Clock;
 use webhook::telemetry::{Chain, Metrics};
 
@@ -61,25 +61,38 @@ pub enum KeysMissing {
     /// What it answers is no key set.
     #[error("the key set cannot be used")]
     Keys(#[from] KeysError),
+    /// The key of the statement is one of those that could not be read.
+    #[error("the statement's key is in the key set and could not be read")]
+    Unreadable,
     /// The last attempt to fetch them failed, less than a minute ago.
     #[error("the key set could not be fetched less than a minute ago")]
     TriedJustNow,
 }
 
+impl From<VerifyError> for Unverified {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Refused(refused) => Self::Refused(refused),
+            VerifyError::KeyUnreadable => Self::NoKeys(KeysMissing::Unreadable),
+        }
+    }
+}
+
 impl DirectoryKeys {
     /// Verifies the statement of a call that was answered at `called_at`.
     ///
-    /// A key that is not known yet is looked for at the Directory. A statement is refused for it only when the Directory has
-    /// just said that it is not one of its own.
+    /// A key that is not known yet, or could not be read, is looked for at the Directory. A statement is refused for it only when
+    /// the Directory has just said that it is not one of its own.
     pub async fn verify(&self, jws: &str, called_at: Timestamp) -> Result<Statement, Unverified> {
         let verify = |keys: &Keys| Statement::verify(jws, keys, &self.environment.issuers, called_at);
         let known = self.known().await.map_err(Unverified::NoKeys)?;
         match known.as_ref().map(|(_, keys)| verify(keys)) {
-            Some(Err(StatementError::UnknownKey)) | None => {}
-            Some(decided) => return Ok(decided?),
+            Some(Err(VerifyError::Refused(StatementError::UnknownKey) | VerifyError::KeyUnreadable))
+            | None => {}
+            Some(decided) => return decided.map_err(Unverified::from),
         }
         let fresh = self.look_again(known).await.map_err(Unverified::NoKeys)?;
-        Ok(verify(&fresh)?)
+        verify(&fresh).map_err(Unverified::from)
     }
 
     /// Fetches the keys if they are not fresh any more; for the schedule.
@@ -144,6 +157,14 @@ impl DirectoryKeys {
         let document = renew(known, fetched, self.clock.now(), Ok::<_, KeysMissing>)?;
         // Before it is kept: what is no key set leaves the last good one.
         let keys = Keys::from_json(&document.bytes)?;
+        for key in keys.dropped() {
+            tracing::error!(
+                code = "key_unreadable",
+                kid = key.kid,
+                error = %key.flaw,
+                "A key of the Directory cannot be used; statements that it signs cannot be verified."
+            );
+        }
         self.table.put(&self.name(), &document, LIVES).await?;
         Ok(keys)
     }

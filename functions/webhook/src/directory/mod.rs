@@ -2,6 +2,7 @@
 
 mod base_uri;
 mod environment;
+mod key_set;
 mod participants;
 mod promise;
 mod receiver;
@@ -14,6 +15,7 @@ mod statement;
 pub(crate) use base_uri::is_literal_in_segment;
 pub use base_uri::{BaseUri, BaseUriError, matches_published_pattern};
 pub use environment::{Environment, EnvironmentName, IssuerTooLong, MoreIssuers, UnknownEnvironment};
+pub use key_set::{DroppedKey, KeyFlaw, Keys, KeysError};
 pub use participants::{OrganisationStatus, Participants, ParticipantsError};
 pub use promise::{FirstUse, PROMISE_AT_RISK, PROMISED_WITHIN, Promise, worst_of_month};
 pub use receiver::{
@@ -26,4 +28,4 @@ pub use registration::{
 };
 pub use removal::{CallTime, ClientState, Removal};
 pub use settings::{Settings, SettingsChange};
-pub use statement::{Keys, KeysError, STATEMENT_LIMIT, Software, Statement, StatementError};
+pub use statement::{STATEMENT_LIMIT, Software, Statement, StatementError, VerifyError};

@@ -2,17 +2,15 @@
 //!
 //! Sources: DCR-BR 2.1.0, sections 6.1 and 7.1; RFC 7591, section 2.3; RFC 7515 (JWS).
 
-use std::collections::HashMap;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
-use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, KeyAlgorithm, PublicKeyUse};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use jsonwebtoken::{Algorithm, Validation};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
+use super::key_set::{Keys, Named};
 use crate::json::UniqueJson;
 
 /// The longest statement that is read, in bytes. Those of the Directory have some 5,000.
@@ -42,10 +40,6 @@ pub struct Statement {
     pub webhook_uris: Option<Vec<String>>,
 }
 
-/// The keys that the Directory signs statements with.
-#[derive(Clone, Debug)]
-pub struct Keys(HashMap<String, Jwk>);
-
 #[derive(Deserialize)]
 struct Header {
     alg: String,
@@ -63,33 +57,6 @@ struct Claims {
     software_api_webhook_uris: Option<Vec<String>>,
 }
 
-impl Keys {
-    /// Reads a key set (RFC 7517), keeping the keys that can verify a statement; others may be there.
-    pub fn from_json(bytes: &[u8]) -> Result<Self, KeysError> {
-        let UniqueJson(document) = serde_json::from_slice(bytes).map_err(|_| KeysError::NotJson)?;
-        let listed = document.get("keys").and_then(Value::as_array).ok_or(KeysError::NoKeys)?;
-        let mut keys = HashMap::new();
-        for key in listed {
-            let Ok(key) = Jwk::deserialize(key) else { continue };
-            let common = &key.common;
-            let signs = common.public_key_use.as_ref().is_none_or(|of| *of == PublicKeyUse::Signature);
-            let is_ps256 = common.key_algorithm.is_none_or(|of| of == KeyAlgorithm::PS256);
-            let is_rsa = matches!(key.algorithm, AlgorithmParameters::RSA(_));
-            let Some(kid) = common.key_id.clone().filter(|_| signs && is_ps256 && is_rsa) else { continue };
-            if keys.insert(kid, key.clone()).is_some_and(|other| other != key) {
-                return Err(KeysError::Ambiguous);
-            }
-        }
-        if keys.is_empty() { Err(KeysError::NoKeys) } else { Ok(Self(keys)) }
-    }
-
-    /// Returns how many keys there are.
-    #[expect(clippy::len_without_is_empty, reason = "a set without keys cannot be made")]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-}
-
 impl Statement {
     /// Verifies a statement: compact JWS, PS256 only, signed by one of the Directory's keys, by one of these issuers, and not older
     /// than five minutes at `called_at`, the instant of the call that brought it.
@@ -100,26 +67,36 @@ impl Statement {
         keys: &Keys,
         issuers: &[String],
         called_at: Timestamp,
-    ) -> Result<Self, StatementError> {
-        let key = keys.0.get(&key_id(jws)?).ok_or(StatementError::UnknownKey)?;
-        let key = DecodingKey::from_jwk(key).map_err(|_| StatementError::Signature)?;
+    ) -> Result<Self, VerifyError> {
+        let kid = key_id(jws)?;
+        let key = match keys.named(&kid) {
+            Named::Key(key) => key,
+            Named::Unreadable => return Err(VerifyError::KeyUnreadable),
+            Named::Unknown => return Err(StatementError::UnknownKey.into()),
+        };
         let mut validation = Validation::new(Algorithm::PS256);
         // A statement has neither an end nor an audience; its issue and issuer are judged below, with an error of their own.
         validation.validate_exp = false;
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
-        let token =
-            jsonwebtoken::decode::<UniqueJson>(jws, &key, &validation).map_err(|error| {
-                match error.kind() {
-                    jsonwebtoken::errors::ErrorKind::Json(_) => StatementError::Payload,
-                    _ => StatementError::Signature,
-                }
-            })?;
-        if !token.claims.0.is_object() {
+        let token = jsonwebtoken::decode::<UniqueJson>(jws, &key, &validation).map_err(|error| {
+            match error.kind() {
+                jsonwebtoken::errors::ErrorKind::Json(_) => StatementError::Payload.into(),
+                // The key of this name that could not be read may be the one that signed.
+                _ if keys.is_unreadable(&kid) => VerifyError::KeyUnreadable,
+                _ => StatementError::Signature.into(),
+            }
+        })?;
+        Ok(Self::judged(&token.claims.0, issuers, called_at)?)
+    }
+
+    /// Judges what a genuine statement says.
+    fn judged(payload: &Value, issuers: &[String], called_at: Timestamp) -> Result<Self, StatementError> {
+        if !payload.is_object() {
             // A list would be read as the claims in their order.
             return Err(StatementError::Payload);
         }
-        let claims = Claims::deserialize(&token.claims.0).map_err(|_| missing_claim(&token.claims.0))?;
+        let claims = Claims::deserialize(payload).map_err(|_| missing_claim(payload))?;
         if !issuers.contains(&claims.iss) {
             return Err(StatementError::Issuer);
         }
@@ -204,18 +181,15 @@ fn is_id(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
-/// A key set that cannot be used.
+/// A statement that was not verified.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-pub enum KeysError {
-    /// It is not JSON, or has a name twice.
-    #[error("the key set is not JSON")]
-    NotJson,
-    /// There is none that can verify a statement.
-    #[error("the key set holds no RSA key with a kid for signatures with PS256")]
-    NoKeys,
-    /// Two keys go by one kid.
-    #[error("the key set gives one kid to two keys")]
-    Ambiguous,
+pub enum VerifyError {
+    /// The statement is at fault.
+    #[error(transparent)]
+    Refused(#[from] StatementError),
+    /// It names a key that the Directory publishes and that we could not read: nothing is known of the statement.
+    #[error("the software statement names a key that could not be read")]
+    KeyUnreadable,
 }
 
 /// Why a statement is refused. The registration before it stays in force.
