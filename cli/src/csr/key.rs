@@ -8,6 +8,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_kms::types::SigningAlgorithmSpec;
 use rcgen::{KeyPair, PKCS_RSA_SHA256, PublicKeyData as _, SigningKey as _};
 use webhook::aws::{KeyArn, Keys};
+use webhook::pem::private_key;
 
 use crate::pki::{new_key, write_new};
 
@@ -27,10 +28,13 @@ impl Key {
             write_new(path, &key.serialize_pem(), 0o600)?;
             return Ok((Self::Local(Box::new(key)), true));
         }
-        let pem = fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
-        let key = KeyPair::from_pem_and_sign_algo(&pem, &PKCS_RSA_SHA256).map_err(|_| {
-            anyhow!("{} holds no private key of RSA in PEM (PKCS #8), and is left as it is", path.display())
-        })?;
+        let file = fs::read(path).with_context(|| format!("failed to read {}", path.display()))?;
+        let left =
+            || format!("{} holds no private key that can be used, and is left as it is", path.display());
+        let key = private_key(&file).with_context(left)?;
+        let key = KeyPair::from_der_and_sign_algo(&key, &PKCS_RSA_SHA256)
+            .map_err(|_| anyhow!("it is not one of RSA, which a BRCAC has"))
+            .with_context(left)?;
         Ok((Self::Local(Box::new(key)), false))
     }
 

@@ -8,9 +8,9 @@ use aws_lc_rs::signature::{KeyPair as _, RSA_PSS_SHA256, RsaKeyPair};
 use aws_lc_rs::{digest, error};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use rustls_pki_types::PrivatePkcs8KeyDer;
-use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
+use webhook::pem::private_key;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
@@ -34,11 +34,14 @@ impl SigningKey {
         Self::new(pair)
     }
 
-    /// Reads a private key, PKCS#8 in PEM, of 2048 bits or more.
+    /// Reads a private key of RSA in PEM, of 2048 bits or more.
     pub fn from_pem(pem: &str) -> Result<Self> {
-        let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes())
-            .context("there is no -----BEGIN PRIVATE KEY----- (PKCS#8) in the PEM text")?;
-        let pair = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).map_err(|rejected| {
+        let key = private_key(pem.as_bytes())?;
+        let pair = match &key {
+            PrivateKeyDer::Pkcs1(key) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
+            key => RsaKeyPair::from_pkcs8(key.secret_der()),
+        };
+        let pair = pair.map_err(|rejected| {
             anyhow::anyhow!("the private key is not RSA of 2048 bits or more: {rejected}")
         })?;
         Self::new(pair)

@@ -1,13 +1,15 @@
 //! What a certificate says of itself.
 
+use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use jiff::Timestamp;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
+use serde::Serialize;
+use webhook::pem::Certificates;
+use x509_parser::certificate::X509Certificate;
 
 use crate::receiver::{printable, subject_of};
 
-/// The first certificate of a chain, as far as it is shown.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// A certificate, as far as it is shown.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub(super) struct Certificate {
     pub(super) subject: String,
     pub(super) valid_from: Timestamp,
@@ -17,8 +19,12 @@ pub(super) struct Certificate {
 impl Certificate {
     /// Reads the first certificate of a PEM chain.
     pub(super) fn first_of(chain: &str) -> Option<Self> {
-        let der = CertificateDer::from_pem_slice(chain.as_bytes()).ok()?;
-        let (_, certificate) = x509_parser::parse_x509_certificate(&der).ok()?;
+        Self::of(Certificates::from_pem(chain.as_bytes()).ok()?.into_der().first()?)
+    }
+
+    /// Reads a certificate in DER.
+    pub(super) fn of(der: &[u8]) -> Option<Self> {
+        let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
         let instant = |time: x509_parser::time::ASN1Time| Timestamp::from_second(time.timestamp()).ok();
         Some(Self {
             subject: printable(&subject_of(certificate.subject())),
@@ -26,15 +32,33 @@ impl Certificate {
             valid_until: instant(certificate.validity().not_after)?,
         })
     }
-
-    /// Says what is unusual about it for a BRCAC. The sandbox issues certificates of other shapes, so this refuses nothing.
-    pub(super) fn warnings(&self) -> Vec<String> {
-        if self.subject.contains("organizationIdentifier=") {
-            return Vec::new();
-        }
-        vec![format!(
-            "the certificate's subject has no organizationIdentifier, which every BRCAC has: {}",
-            self.subject
-        )]
-    }
 }
+
+/// Says whether a certificate may have issued another: by its name, and by its key where the signature is of a kind that is known
+/// here.
+pub(super) fn issued(issuer: &X509Certificate<'_>, certificate: &X509Certificate<'_>) -> bool {
+    certificate.issuer().as_raw() == issuer.subject().as_raw()
+        && verifies(issuer, certificate).unwrap_or(true)
+}
+
+/// Says whether a certificate names itself as its issuer, as roots do.
+pub(super) fn is_self_issued(certificate: &X509Certificate<'_>) -> bool {
+    certificate.issuer().as_raw() == certificate.subject().as_raw()
+}
+
+/// Checks the signature of a certificate (RFC 8017 and RFC 5758 name the algorithms); nothing where its algorithm is another.
+fn verifies(issuer: &X509Certificate<'_>, certificate: &X509Certificate<'_>) -> Option<bool> {
+    let algorithm: &'static dyn VerificationAlgorithm =
+        match certificate.signature_algorithm.algorithm.to_id_string().as_str() {
+            SHA256_WITH_RSA => &signature::RSA_PKCS1_2048_8192_SHA256,
+            "1.2.840.113549.1.1.12" => &signature::RSA_PKCS1_2048_8192_SHA384,
+            "1.2.840.113549.1.1.13" => &signature::RSA_PKCS1_2048_8192_SHA512,
+            "1.2.840.10045.4.3.2" => &signature::ECDSA_P256_SHA256_ASN1,
+            _ => return None,
+        };
+    let key = UnparsedPublicKey::new(algorithm, issuer.public_key().raw);
+    Some(key.verify(certificate.tbs_certificate.as_ref(), &certificate.signature_value.data).is_ok())
+}
+
+/// `sha256WithRSAEncryption`, of RFC 8017.
+pub(super) const SHA256_WITH_RSA: &str = "1.2.840.113549.1.1.11";

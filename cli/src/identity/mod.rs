@@ -1,9 +1,13 @@
 //! `arauto identity`: our certificates and keys, one for each brand, and the authorities we trust.
 
 mod certificate;
+mod chain;
 mod list;
 mod merge;
 mod put;
+mod review;
+#[cfg(test)]
+mod tests;
 
 use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;

@@ -1,24 +1,28 @@
 //! `arauto identity put`: a certificate, its key and the authorities we trust, checked and stored.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use jiff::Timestamp;
 use serde_json::json;
 use webhook::aws::{KeyArn, Keys, kms};
 use webhook::edge::Clock;
 use webhook::peer::TrustAnchors;
+use webhook::pem::{Certificates, certificates_to_pem, private_key, private_key_to_pem};
 
 use super::certificate::Certificate;
+use super::review::{self, Review};
 use super::{document, document_in_kms, open, put_merged, put_trust, server_id};
 use crate::account::sdk_config;
 
 /// Check the files and put them into the stack's secrets
 ///
-/// Refuses a key that is not the certificate's, a certificate that is not valid now, files that cannot be read, and what a
-/// secret cannot hold (64 KB, about eight identities). Running functions take the new identity up within five minutes.
+/// Refuses a key that is not the certificate's, a certificate that is not valid now or not for TLS clients, files that cannot be
+/// read whole, and what a secret cannot hold (64 KB, about eight identities). Warns of what receivers may refuse: a chain that
+/// lacks an issuer, a subject that is not a BRCAC's. The chain is stored in order, leaf first, and nothing but certificates of it. Running functions take the new identity up within five minutes.
 /// Credentials and region come from the environment or the AWS profile; the key goes nowhere but into the secret.
 ///
 /// With --kms-key-id the key stays in KMS, and the secret takes the certificate chain alone. KMS is asked whether the key is the
@@ -36,7 +40,7 @@ pub(super) struct PutArgs {
     /// Secret of the identities: the stack's output IdentitySecretArn
     #[arg(long, value_name = "ARN")]
     identity_secret: String,
-    /// Our certificate (BRCAC) followed by its intermediates, PEM
+    /// Our certificate (BRCAC) and its intermediates, PEM
     #[arg(long, value_name = "FILE")]
     certificate_chain: PathBuf,
     /// The certificate's private key, PEM
@@ -64,43 +68,101 @@ pub(super) struct PutArgs {
 
 /// Runs the command.
 pub(super) async fn run(args: PutArgs) -> Result<()> {
-    let chain = read(&args.certificate_chain)?;
-    let document = match (&args.private_key, &args.kms_key_id) {
-        (_, Some(key)) => document_in_kms(&chain, &key.to_string()),
-        (Some(file), None) => document(&chain, &read(file)?),
+    let now = Clock::system().now();
+    let files = Files::read(&args, now)?;
+    files.review.check()?;
+    let document = match (&files.key_pem, &args.kms_key_id) {
+        (_, Some(key)) => document_in_kms(&files.chain_pem, &key.to_string()),
+        (Some(key), None) => document(&files.chain_pem, key),
         (None, None) => bail!("give --private-key or --kms-key-id"),
     };
     let sdk = sdk_config().await;
-    let identity = open(document.clone(), &Keys::new(kms(&sdk))).await?;
-    identity.check_validity(Clock::system().now())?;
-    let expires = identity.valid_until();
-    let warnings = Certificate::first_of(&chain).map(|first| first.warnings()).unwrap_or_default();
-    let trust = args.trust_anchors.as_deref().map(read).transpose()?;
     // Before anything is stored: a command that fails changes nothing.
-    trust.as_deref().map(TrustAnchors::from_pem).transpose()?;
+    let identity = open(document.clone(), &Keys::new(kms(&sdk))).await?;
+    identity.check_validity(now)?;
     let (server, of_present) = (&args.authorisation_server_id, &args.default_authorisation_server_id);
     put_merged(&sdk, &args.identity_secret, document, server.as_deref(), of_present.as_deref()).await?;
-    if let (Some(secret), Some(bundle)) = (&args.trust_secret, &trust) {
+    if let (Some(secret), Some(bundle)) = (&args.trust_secret, &files.trust_pem) {
         put_trust(&sdk, secret, bundle).await?;
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     if args.json {
         let answer = json!({
             "authorisation_server_id": server,
-            "certificate_expires_at": expires,
-            "trust_anchors_stored": trust.is_some(),
-            "warnings": warnings,
+            "certificate_expires_at": identity.valid_until(),
+            "certificate_chain": files.chain,
+            "trust_anchors_stored": files.trust_pem.is_some(),
+            "trust_anchors": files.trust,
+            "warnings": files.review.warnings,
         });
         writeln!(out, "{answer}")?;
     } else {
-        let mut err = std::io::stderr().lock();
-        warnings.iter().try_for_each(|warning| writeln!(err, "arauto: warning: {warning}"))?;
-        let trust = if trust.is_some() { " The trust anchors are stored too." } else { "" };
-        writeln!(out, "The identity is stored; its certificate expires at {expires}.{trust}")?;
+        let mut err = io::stderr().lock();
+        files.review.warnings.iter().try_for_each(|warning| writeln!(err, "arauto: warning: {warning}"))?;
+        files.show(&mut out)?;
     }
     Ok(())
 }
 
-fn read(path: &Path) -> Result<String> {
-    fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))
+/// What the files hold, as it is stored, and what was found about it.
+#[derive(Default)]
+pub(super) struct Files {
+    pub(super) chain_pem: String,
+    pub(super) chain: Vec<Certificate>,
+    pub(super) key_pem: Option<String>,
+    pub(super) trust_pem: Option<String>,
+    pub(super) trust: Vec<Certificate>,
+    pub(super) review: Review,
+}
+
+impl Files {
+    /// Reads the files of the command and looks them over.
+    pub(super) fn read(args: &PutArgs, now: Timestamp) -> Result<Self> {
+        let mut files = Self::default();
+        let chain = certificates(&args.certificate_chain)?;
+        let chain = review::chain(&chain, now, &mut files.review);
+        files.chain = review::shown(&chain);
+        files.chain_pem = certificates_to_pem(&chain);
+        if let Some(path) = &args.private_key {
+            let key = private_key(&read(path)?).with_context(|| unusable(path))?;
+            files.key_pem = Some(private_key_to_pem(&key));
+        }
+        if let Some(path) = &args.trust_anchors {
+            let bundle = certificates(path)?;
+            review::anchors(&bundle, now, &mut files.review);
+            TrustAnchors::from_certificates(bundle.clone()).with_context(|| unusable(path))?;
+            let bundle = bundle.into_der();
+            files.trust = review::shown(&bundle);
+            files.trust_pem = Some(certificates_to_pem(&bundle));
+        }
+        Ok(files)
+    }
+
+    /// Says what was stored.
+    pub(super) fn show(&self, out: &mut impl io::Write) -> io::Result<()> {
+        show_list(out, "The identity is stored, with the certificates", &self.chain)?;
+        if self.trust_pem.is_some() {
+            show_list(out, "The trust anchors are stored", &self.trust)?;
+        }
+        Ok(())
+    }
+}
+
+fn show_list(out: &mut impl io::Write, title: &str, certificates: &[Certificate]) -> io::Result<()> {
+    writeln!(out, "{title}:")?;
+    certificates.iter().try_for_each(|certificate| {
+        writeln!(out, "  until {}  {}", certificate.valid_until, certificate.subject)
+    })
+}
+
+fn certificates(path: &Path) -> Result<Certificates> {
+    Certificates::from_pem(&read(path)?).with_context(|| unusable(path))
+}
+
+fn unusable(path: &Path) -> String {
+    format!("{} cannot be used", path.display())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("failed to read {}", path.display()))
 }

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use jiff::Timestamp;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
+use webhook::pem::Certificates;
 
 use super::authority::new_key;
 use super::{Authority, ClientSubject, Identity};
@@ -163,9 +162,11 @@ pub(crate) fn write_new(path: &Path, pem: &str, mode: u32) -> Result<()> {
 }
 
 fn refuse_expired(chain: &Path, now: Timestamp) -> Result<()> {
-    let leaf = CertificateDer::from_pem_file(chain)
-        .with_context(|| format!("no certificate in {}", chain.display()))?;
-    let Ok((_, leaf)) = x509_parser::parse_x509_certificate(&leaf) else {
+    let file = fs::read(chain).with_context(|| format!("failed to read {}", chain.display()))?;
+    let read = Certificates::from_pem(&file);
+    let read = read.with_context(|| format!("{} cannot be used", chain.display()))?.into_der();
+    let leaf = read.first().map(|leaf| x509_parser::parse_x509_certificate(leaf));
+    let Some(Ok((_, leaf))) = leaf else {
         bail!("the first certificate of {} cannot be read", chain.display());
     };
     let not_after = Timestamp::from_second(leaf.validity().not_after.timestamp())?;

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use clap::{ArgGroup, Args};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
+use webhook::pem::{Certificates, certificates_to_pem, private_key, private_key_to_pem};
 
 use super::answer::{AnswerFor, Answers, SYNTAX, Sequence};
 use super::contract::WebhookVersion;
@@ -148,8 +149,9 @@ fn read_files(args: ReceiverArgs) -> Result<Files> {
             args.client_ca.as_ref(),
         ),
     };
-    let identity = Identity { chain_pem: read(certificate)?, key_pem: read(key)? };
-    let client_ca_pem = client_ca.filter(|_| !args.no_client_auth).map(|path| read(path)).transpose()?;
+    let identity = Identity { chain_pem: certificates(certificate)?, key_pem: private_key_of(key)? };
+    let client_ca_pem =
+        client_ca.filter(|_| !args.no_client_auth).map(|path| certificates(path)).transpose()?;
     let settings = Settings {
         listen: args.listen,
         admin: args.admin,
@@ -163,8 +165,19 @@ fn read_files(args: ReceiverArgs) -> Result<Files> {
     Ok(Files { settings, pki })
 }
 
-fn read(path: &Path) -> Result<String> {
-    fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))
+fn certificates(path: &Path) -> Result<String> {
+    let read = Certificates::from_pem(&read(path)?);
+    let read = read.with_context(|| format!("{} cannot be used", path.display()))?.into_der();
+    Ok(certificates_to_pem(&read))
+}
+
+fn private_key_of(path: &Path) -> Result<String> {
+    let key = private_key(&read(path)?).with_context(|| format!("{} cannot be used", path.display()))?;
+    Ok(private_key_to_pem(&key))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("failed to read {}", path.display()))
 }
 
 fn whereabouts(twin: &Twin) -> String {

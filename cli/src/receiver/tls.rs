@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use rustls::crypto::aws_lc_rs;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
-use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
+use webhook::pem::{Certificates, private_key};
 
 use super::twin::Settings;
 
@@ -44,13 +44,10 @@ fn roots(pem: &str) -> Result<RootCertStore> {
 }
 
 fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
-        .collect::<Result<_, _>>()
-        .context("failed to read PEM certificates")?;
-    ensure!(!certificates.is_empty(), "there is no -----BEGIN CERTIFICATE----- in the PEM text");
-    Ok(certificates)
+    let read = Certificates::from_pem(pem.as_bytes()).context("failed to read PEM certificates")?;
+    Ok(read.into_der())
 }
 
 fn key(pem: &str) -> Result<PrivateKeyDer<'static>> {
-    PrivateKeyDer::from_pem_slice(pem.as_bytes()).context("failed to read the PEM private key")
+    private_key(pem.as_bytes()).context("failed to read the PEM private key")
 }

@@ -15,6 +15,7 @@ use webhook::address::AddressPolicy;
 use webhook::aws::{DirectoryTable, DirectoryTableError, Document, SecretError, Secrets};
 use webhook::directory::{Environment, Software, SoftwareShown};
 use webhook::edge::Clock;
+use webhook::pem::{Certificates, PemError, certificates_to_pem, private_key, private_key_to_pem};
 
 use crate::fetch::{FetchError, Fetched, Fetcher, renew};
 
@@ -108,6 +109,9 @@ pub enum SoftwareError {
     /// The secret does not hold what it should.
     #[error("the identity for the Directory is not JSON with certificate_chain, private_key and client_id")]
     Identity,
+    /// What it holds is no PEM that can be read whole.
+    #[error("the identity for the Directory holds PEM that cannot be used")]
+    Pem(#[from] PemError),
     /// The last log-in failed, less than a minute ago.
     #[error("the last log-in at the Directory failed less than a minute ago")]
     LoggedOut,
@@ -199,11 +203,8 @@ impl SoftwareStatements {
             Err(error) => return Err(error.into()),
         };
         let credentials: Credentials = serde_json::from_str(&text).map_err(|_| SoftwareError::Identity)?;
-        let pem = format!("{}\n{}", credentials.certificate_chain, credentials.private_key);
-        let identity = Identity::from_pem(pem.as_bytes()).map_err(|_| SoftwareError::Identity)?;
-        let anchors = credentials.trust_anchors.as_deref().unwrap_or_default();
-        let anchors =
-            Certificate::from_pem_bundle(anchors.as_bytes()).map_err(|_| SoftwareError::Identity)?;
+        let identity = identity(&credentials)?;
+        let anchors = anchors(credentials.trust_anchors.as_deref().unwrap_or_default())?;
         let fetcher = Fetcher::new(self.policy, |client| client.identity(identity).tls_certs_merge(anchors))?;
         let form = [
             ("grant_type", "client_credentials"),
@@ -222,6 +223,29 @@ impl SoftwareStatements {
         let until = self.clock.now() + lives.clamp(SignedDuration::ZERO, IDENTITY_LIVES);
         Ok(Session { fetcher: Arc::new(fetcher), authorization, until })
     }
+}
+
+/// Reads the identity as every PEM file is read, and hands it on in the form that reqwest reads whole.
+fn identity(credentials: &Credentials) -> Result<Identity, SoftwareError> {
+    let chain = Certificates::from_pem(credentials.certificate_chain.as_bytes())?.into_der();
+    let key = private_key(credentials.private_key.as_bytes())?;
+    let pem = certificates_to_pem(&chain) + &private_key_to_pem(&key);
+    Identity::from_pem(pem.as_bytes()).map_err(|_| SoftwareError::Identity)
+}
+
+fn anchors(bundle: &str) -> Result<Vec<Certificate>, SoftwareError> {
+    if bundle.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    let bundle = Certificates::from_pem(bundle.as_bytes())?;
+    if let Some(other) = bundle.others.first() {
+        return Err(PemError::NotCertificate { line: other.line, what: other.what }.into());
+    }
+    if let Some(authority) = bundle.certificates.iter().find(|authority| authority.distrusted) {
+        return Err(PemError::Distrusted { line: authority.line }.into());
+    }
+    let read = bundle.into_der().into_iter().map(|der| Certificate::from_der(&der));
+    read.collect::<Result<_, _>>().map_err(|_| SoftwareError::Identity)
 }
 
 fn read(bytes: &[u8]) -> Result<SoftwareShown, SoftwareError> {

@@ -16,6 +16,7 @@ mod http1;
 pub mod json;
 pub mod notification;
 pub mod peer;
+pub mod pem;
 pub mod revocation;
 pub mod telemetry;
 

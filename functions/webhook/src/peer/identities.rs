@@ -101,7 +101,9 @@ mod tests {
 
     use super::*;
     use crate::notification::AuthorisationServers;
+    use crate::pem::PemError;
 
+    const NO_PEM: PemError = PemError::Nothing { wanted: "CERTIFICATE" };
     const A: &str = "11111111-aaaa-4000-8000-000000000001";
     const B: &str = "22222222-bbbb-4000-8000-000000000002";
 
@@ -119,10 +121,10 @@ mod tests {
 
     #[test]
     fn one_identity_is_the_default_brands_and_no_others() {
-        assert_eq!(read(&identity(), ""), [("default".to_owned(), IdentityError::Chain)]);
-        assert_eq!(read(&identity(), A), [(A.to_owned(), IdentityError::Chain)]);
+        assert_eq!(read(&identity(), ""), [("default".to_owned(), IdentityError::Chain(NO_PEM))]);
+        assert_eq!(read(&identity(), A), [(A.to_owned(), IdentityError::Chain(NO_PEM))]);
         let two = format!("b={B},a={A}");
-        assert_eq!(read(&identity(), &two), [(B.to_owned(), IdentityError::Chain)]);
+        assert_eq!(read(&identity(), &two), [(B.to_owned(), IdentityError::Chain(NO_PEM))]);
     }
 
     #[test]
@@ -130,7 +132,7 @@ mod tests {
         let secret = json!({ A: identity(), B: "nothing", B.to_uppercase(): identity(), "b": identity() });
         let found = read(&secret, A);
         let expected = [
-            (A, IdentityError::Chain),
+            (A, IdentityError::Chain(NO_PEM)),
             (B, IdentityError::NotIdentity),
             (&B.to_uppercase(), IdentityError::Owner),
             ("b", IdentityError::Owner),
@@ -142,7 +144,10 @@ mod tests {
 
     #[test]
     fn without_authorisation_servers_the_only_identity_of_a_map_is_the_default() {
-        assert_eq!(read(&json!({ A: identity() }), ""), [("default".to_owned(), IdentityError::Chain)]);
+        assert_eq!(
+            read(&json!({ A: identity() }), ""),
+            [("default".to_owned(), IdentityError::Chain(NO_PEM))]
+        );
         let owners: Vec<_> =
             read(&json!({ A: identity(), B: identity() }), "").into_iter().map(|(o, _)| o).collect();
         assert_eq!(owners, [A, B]);

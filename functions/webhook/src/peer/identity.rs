@@ -5,8 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::{Error as PemError, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
 use serde::Deserialize;
 use serde_json::Value;
@@ -14,6 +13,7 @@ use thiserror::Error;
 
 use super::kms_key::KmsKey;
 use crate::aws::{KeyArn, KeyError, Keys};
+use crate::pem::{Certificates, PemError, private_key};
 
 /// Our certificate chain and the key that signs for it: the client side of mutual TLS (BRCAC).
 #[derive(Clone)]
@@ -92,13 +92,13 @@ impl KmsIdentity {
 
 impl Identity {
     /// Reads an identity from PEM texts.
-    pub fn from_pem(certificate_chain: &str, private_key: &str) -> Result<Self, IdentityError> {
+    pub fn from_pem(certificate_chain: &str, key: &str) -> Result<Self, IdentityError> {
         let (chain, dates) = chain(certificate_chain)?;
-        let key = PrivateKeyDer::from_pem_slice(private_key.as_bytes()).map_err(|_| IdentityError::Key)?;
+        let key = private_key(key.as_bytes()).map_err(IdentityError::Key)?;
         let provider = provider();
         let certified = CertifiedKey::from_der(chain, key, &provider).map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => IdentityError::Mismatch,
-            _ => IdentityError::Key,
+            _ => IdentityError::KeyUnusable,
         })?;
         Ok(Self { certified: Arc::new(certified), dates, in_kms: None })
     }
@@ -138,11 +138,11 @@ impl Identity {
 
 /// Reads a chain in PEM and the dates of its first certificate.
 fn chain(pem: &str) -> Result<(Vec<CertificateDer<'static>>, Dates), IdentityError> {
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(pem.as_bytes())
-        .collect::<Result<_, PemError>>()
-        .map_err(|_| IdentityError::Chain)?;
-    let dates = chain.first().and_then(dates).ok_or(IdentityError::Chain)?;
-    Ok((chain, dates))
+    let chain = Certificates::from_pem(pem.as_bytes()).map_err(IdentityError::Chain)?;
+    let leaf = chain.certificates.first();
+    let line = leaf.map_or(1, |leaf| leaf.line);
+    let dates = leaf.and_then(|leaf| dates(&leaf.der));
+    Ok((chain.into_der(), dates.ok_or(IdentityError::Chain(PemError::Unreadable { line }))?))
 }
 
 /// Reads from when to when a certificate is valid.
@@ -162,13 +162,25 @@ pub struct TrustAnchors {
 impl TrustAnchors {
     /// Reads authorities from a PEM bundle. All of them must be usable: a bundle that is half read trusts half.
     pub fn from_pem(bundle: &str) -> Result<Self, IdentityError> {
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(bundle.as_bytes()) {
-            let certificate = certificate.map_err(|_| IdentityError::Anchors)?;
-            roots.add(certificate).map_err(|_| IdentityError::Anchors)?;
+        Self::from_certificates(Certificates::from_pem(bundle.as_bytes()).map_err(IdentityError::Anchors)?)
+    }
+
+    /// Takes the certificates of a bundle for authorities.
+    pub fn from_certificates(bundle: Certificates) -> Result<Self, IdentityError> {
+        if let Some(other) = bundle.others.first() {
+            let problem = PemError::NotCertificate { line: other.line, what: other.what };
+            return Err(IdentityError::Anchors(problem));
         }
-        let roots = Arc::new(roots);
-        if roots.is_empty() { Err(IdentityError::Anchors) } else { Ok(Self { roots }) }
+        let mut roots = RootCertStore::empty();
+        for certificate in &bundle.certificates {
+            let line = certificate.line;
+            if certificate.distrusted {
+                return Err(IdentityError::Anchors(PemError::Distrusted { line }));
+            }
+            let added = roots.add(certificate.der.clone());
+            added.map_err(|_| IdentityError::Anchors(PemError::Unreadable { line }))?;
+        }
+        Ok(Self { roots: Arc::new(roots) })
     }
 }
 
@@ -202,12 +214,15 @@ pub enum IdentityError {
     /// An identity is not kept under an authorisation server's id.
     #[error("the identity is not kept under an authorisation server id, a UUID in lower case")]
     Owner,
-    /// There is no readable certificate.
-    #[error("the identity's certificate_chain holds no readable PEM certificate")]
-    Chain,
+    /// It is not certificates, all of which can be read.
+    #[error("the identity's certificate_chain is not PEM certificates that can be read whole")]
+    Chain(#[source] PemError),
     /// There is no readable key.
     #[error("the identity's private_key is no readable PEM private key")]
-    Key,
+    Key(#[source] PemError),
+    /// The key is of a kind or size that TLS does not take.
+    #[error("the identity's private_key is none that TLS can use: a BRCAC has a key of RSA with 2048 bits")]
+    KeyUnusable,
     /// The key is another certificate's.
     #[error("the identity's private_key does not belong to its certificate")]
     Mismatch,
@@ -224,8 +239,8 @@ pub enum IdentityError {
     #[error("the identity's certificate expired at {0}")]
     Expired(Timestamp),
     /// There is no readable authority, or one that is not.
-    #[error("the trust anchors are no PEM bundle of certificates")]
-    Anchors,
+    #[error("the trust anchors are no PEM bundle of authorities that can be read whole")]
+    Anchors(#[source] PemError),
 }
 
 /// An identity whose key KMS keeps, and that cannot be used.

@@ -1,0 +1,251 @@
+//! The one reader of PEM files: certificates and private keys, read whole or refused.
+//!
+//! What operators hand in was joined, converted and mailed. Every block that begins is read or refused with its line; none is
+//! passed over in silence. Errors quote nothing of the file.
+//!
+//! Sources: RFC 7468 (textual encodings); RFC 1421, section 4.6 (headers inside a block); openssl-format-options(1) and
+//! `PEM_read_bio_X509_AUX` of OpenSSL (the labels `X509 CERTIFICATE` and `TRUSTED CERTIFICATE`). The kept readers
+//! (rustls-pki-types 1.16, x509-parser 0.18, pem 4.0) drop blocks without a word: those that begin on the line on which another
+//! ends, after a byte-order mark, indented, or under another label.
+
+mod blocks;
+mod der;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use thiserror::Error;
+
+use blocks::{Block, Label, blocks};
+
+/// The certificates of a file, in its order, and what else it holds.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Certificates {
+    /// The certificates.
+    pub certificates: Vec<PemCertificate>,
+    /// Blocks that are no certificates and stand in such files at times: keys and parameters.
+    pub others: Vec<OtherBlock>,
+}
+
+/// A certificate of a file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PemCertificate {
+    /// The line on which its block begins, counted from 1.
+    pub line: usize,
+    /// The certificate.
+    pub der: CertificateDer<'static>,
+    /// Whether its file says that it is not trusted for TLS servers (`openssl x509 -addreject`, or `-addtrust` for something
+    /// else).
+    pub distrusted: bool,
+}
+
+/// A block that is no certificate.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct OtherBlock {
+    /// The line on which it begins, counted from 1.
+    pub line: usize,
+    /// What it holds.
+    pub what: &'static str,
+}
+
+impl Certificates {
+    /// Reads all certificates of a file. Text between the blocks may be anything, in any encoding.
+    ///
+    /// # Errors
+    ///
+    /// If there is no certificate, or anything that begins cannot be read as one and is not a key or parameters.
+    pub fn from_pem(file: &[u8]) -> Result<Self, PemError> {
+        let mut read = Self::default();
+        for block in blocks(file)? {
+            let line = block.line;
+            match block.label {
+                Label::Certificate | Label::TrustedCertificate => read.certificates.push(certificate(block)?),
+                Label::PrivateKey(_)
+                | Label::EncryptedKey
+                | Label::OtherPrivateKey
+                | Label::PublicKey
+                | Label::Parameters => {
+                    read.others.push(OtherBlock { line, what: block.label.what() });
+                }
+                label => return Err(PemError::NotCertificate { line, what: label.what() }),
+            }
+        }
+        if read.certificates.is_empty() { Err(none(file, "CERTIFICATE")) } else { Ok(read) }
+    }
+
+    /// The certificates alone.
+    pub fn into_der(self) -> Vec<CertificateDer<'static>> {
+        self.certificates.into_iter().map(|certificate| certificate.der).collect()
+    }
+}
+
+fn certificate(block: Block) -> Result<PemCertificate, PemError> {
+    let Block { line, label, bytes } = block;
+    let unreadable = PemError::Unreadable { line };
+    let (der, rest) = der::first_element(&bytes).ok_or(unreadable)?;
+    let distrusted = match (label, rest) {
+        (_, []) => false,
+        // The certificate is followed by what it is trusted for.
+        (Label::TrustedCertificate, rest) => der::distrusts_servers(rest).ok_or(unreadable)?,
+        _ => return Err(unreadable),
+    };
+    x509_parser::parse_x509_certificate(der).map_err(|_| unreadable)?;
+    Ok(PemCertificate { line, der: CertificateDer::from(der.to_vec()), distrusted })
+}
+
+/// Reads the private key of a file: PKCS #8, PKCS #1 or SEC 1. Certificates, public keys and parameters beside it are passed over.
+///
+/// # Errors
+///
+/// If there is none, or more than one, or it is encrypted, or anything that begins cannot be read.
+pub fn private_key(file: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
+    let mut found: Option<(usize, PrivateKeyDer<'static>)> = None;
+    for Block { line, label, bytes } in blocks(file)? {
+        let key = match label {
+            Label::PrivateKey(kind) => kind.key(bytes).ok_or(PemError::Unreadable { line })?,
+            Label::EncryptedKey => return Err(PemError::Encrypted { line }),
+            Label::OtherPrivateKey | Label::Unknown => {
+                return Err(PemError::NotKey { line, what: label.what() });
+            }
+            _ => continue,
+        };
+        match &found {
+            None => found = Some((line, key)),
+            Some((_, other)) if *other == key => {}
+            Some((first, _)) => return Err(PemError::TwoKeys { first: *first, line }),
+        }
+    }
+    found.map(|(_, key)| key).ok_or_else(|| none(file, "PRIVATE KEY"))
+}
+
+/// Writes certificates as they are kept: blocks of lines of 64 characters (RFC 7468, section 2), and nothing between them.
+pub fn certificates_to_pem<'a>(certificates: impl IntoIterator<Item = &'a CertificateDer<'a>>) -> String {
+    certificates.into_iter().map(|certificate| block("CERTIFICATE", certificate)).collect()
+}
+
+/// Writes a private key as it is kept.
+pub fn private_key_to_pem(key: &PrivateKeyDer<'_>) -> String {
+    let label = match key {
+        PrivateKeyDer::Pkcs1(_) => "RSA PRIVATE KEY",
+        PrivateKeyDer::Sec1(_) => "EC PRIVATE KEY",
+        _ => "PRIVATE KEY",
+    };
+    block(label, key.secret_der())
+}
+
+fn block(label: &str, bytes: &[u8]) -> String {
+    let base64 = STANDARD.encode(bytes);
+    let lines = base64.as_bytes().chunks(64).map(|line| str::from_utf8(line).expect("base64 is ASCII"));
+    let lines: String = lines.flat_map(|line| [line, "\n"]).collect();
+    format!("-----BEGIN {label}-----\n{lines}-----END {label}-----\n")
+}
+
+/// Says why a file in which nothing is missing holds nothing of a kind.
+fn none(file: &[u8], wanted: &'static str) -> PemError {
+    // One SEQUENCE, or the beginning of a long one: certificates, keys, PKCS #7 and PKCS #12 are written so.
+    let is_whole = der::first_element(file).is_some_and(|(_, rest)| rest.is_empty());
+    let is_der = is_whole || matches!(file, [0x30, 0x80..=0x84, ..]);
+    if is_der { PemError::Der } else { PemError::Nothing { wanted } }
+}
+
+/// What is wrong with a file. Quotes nothing of it.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum PemError {
+    /// It holds nothing of what is wanted.
+    #[error("there is no -----BEGIN {wanted}----- in it")]
+    Nothing {
+        /// The label that is wanted.
+        wanted: &'static str,
+    },
+    /// It is DER.
+    #[error(
+        "it is DER (or PKCS #12), not PEM: convert it with openssl x509 -inform DER, openssl pkey -inform DER, or openssl pkcs12 \
+         -nodes"
+    )]
+    Der,
+    /// Something looks like the beginning or the end of a block, and is none.
+    #[error("line {line} is neither the beginning nor the end of a block, and looks like one")]
+    Marker {
+        /// The line, counted from 1.
+        line: usize,
+    },
+    /// A block does not end.
+    #[error("the block that begins in line {line} does not end")]
+    Endless {
+        /// The line, counted from 1.
+        line: usize,
+    },
+    /// A block ends as another kind than it begins.
+    #[error("the block that begins in line {line} ends as something else in line {end}")]
+    OtherEnd {
+        /// The line on which it begins, counted from 1.
+        line: usize,
+        /// The line on which it ends.
+        end: usize,
+    },
+    /// Something ends that did not begin.
+    #[error("line {line} ends a block that did not begin")]
+    NotBegun {
+        /// The line, counted from 1.
+        line: usize,
+    },
+    /// A line inside a block is no base64.
+    #[error("line {line} is not base64")]
+    NotBase64 {
+        /// The line, counted from 1.
+        line: usize,
+    },
+    /// A block does not hold what its label says.
+    #[error("the block that begins in line {line} does not hold what its label says, or only half of it")]
+    Unreadable {
+        /// The line, counted from 1.
+        line: usize,
+    },
+    /// An authority is there that its file does not trust.
+    #[error(
+        "the authority in line {line} is marked as not trusted for TLS servers: leave it out, or write it without the marks with \
+         openssl x509 -clrtrust -clrreject"
+    )]
+    Distrusted {
+        /// The line, counted from 1.
+        line: usize,
+    },
+    /// Something else stands where certificates should.
+    #[error("line {line} begins {what} where certificates are expected")]
+    NotCertificate {
+        /// The line, counted from 1.
+        line: usize,
+        /// What it is.
+        what: &'static str,
+    },
+    /// A private key of a kind that is not read.
+    #[error(
+        "line {line} begins {what}, which is not read as a private key: convert it with openssl pkcs8 -topk8 -nocrypt"
+    )]
+    NotKey {
+        /// The line, counted from 1.
+        line: usize,
+        /// What it is.
+        what: &'static str,
+    },
+    /// The private key is encrypted.
+    #[error(
+        "the private key in line {line} is encrypted, and nobody is asked for its password: decrypt it with openssl pkcs8 -in \
+         KEY -out DECRYPTED (or openssl rsa where the file says Proc-Type)"
+    )]
+    Encrypted {
+        /// The line, counted from 1.
+        line: usize,
+    },
+    /// There are several private keys.
+    #[error("there are two private keys, in lines {first} and {line}: leave one")]
+    TwoKeys {
+        /// The line of the first, counted from 1.
+        first: usize,
+        /// The line of the other.
+        line: usize,
+    },
+}
+
+#[cfg(test)]
+mod tests;
