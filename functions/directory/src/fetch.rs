@@ -12,7 +12,7 @@ use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, StatusCod
 use thiserror::Error;
 use webhook::address::AddressPolicy;
 use webhook::aws::Document;
-use webhook::peer::check_addresses;
+use webhook::peer::{KeyExchange, check_addresses};
 
 /// How long a connection may take.
 const CONNECT_BUDGET: Duration = Duration::from_secs(3);
@@ -57,8 +57,10 @@ impl Fetcher {
         policy: AddressPolicy,
         more: impl FnOnce(ClientBuilder) -> ClientBuilder,
     ) -> Result<Self, FetchError> {
-        // One provider in the whole process; a second call finds it installed.
-        rustls::crypto::aws_lc_rs::default_provider().install_default().unwrap_or_default();
+        // One provider in the whole process; a second call finds it installed. Authorities' servers are old front ends too.
+        let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+        KeyExchange::Classical.limit(&mut provider);
+        provider.install_default().unwrap_or_default();
         let builder = Client::builder()
             .dns_resolver(CheckedResolver(policy))
             .redirect(redirect::Policy::none())

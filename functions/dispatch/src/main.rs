@@ -69,7 +69,10 @@ async fn start() -> Result<(), Error> {
         services,
         secrets,
         &servers,
-        Network::system(policy).with_own_name(endpoint_name(&sdk)).metered(&meter),
+        Network::system(policy)
+            .with_own_name(endpoint_name(&sdk))
+            .exchanging_keys(settings.key_exchange()?)
+            .metered(&meter),
         revocation,
         clock.clone(),
         settings.metrics(),

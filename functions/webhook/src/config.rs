@@ -8,6 +8,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::address::AddressPolicy;
 use crate::directory::{Environment, EnvironmentName, MoreIssuers};
+use crate::peer::KeyExchange;
 use crate::telemetry::{LogFormat, Metrics, start_logging};
 
 /// Reads settings by name.
@@ -49,6 +50,12 @@ impl<'a> Settings<'a> {
         };
         let more = self.parsed_or("ARAUTO_SOFTWARE_STATEMENT_ISSUERS", MoreIssuers::default())?;
         Ok(environment.with_issuers(more))
+    }
+
+    /// Returns which groups receivers are offered: `ARAUTO_HYBRID_KEY_EXCHANGE` puts the post-quantum one before the others.
+    pub fn key_exchange(&self) -> Result<KeyExchange, SettingError> {
+        let hybrid = self.parsed_or("ARAUTO_HYBRID_KEY_EXCHANGE", false)?;
+        Ok(if hybrid { KeyExchange::Hybrid } else { KeyExchange::Classical })
     }
 
     /// Starts the log as the function's `LoggingConfig` has it, which Lambda tells in `AWS_LAMBDA_LOG_FORMAT` and

@@ -126,7 +126,7 @@ impl Connector {
         network: Network,
         revocation: &Arc<Revocation>,
     ) -> Result<Self, rustls::Error> {
-        let provider = Arc::new(provider());
+        let provider = Arc::new(provider(network.key_exchange()));
         let (anchors, revocation) = (Arc::clone(&trust.roots), Arc::clone(revocation));
         let clock = revocation.clock();
         let verifier = Arc::new(Verifier::new(anchors, Arc::clone(&provider), revocation));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::kx_group;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
 use serde::Deserialize;
@@ -95,7 +96,8 @@ impl Identity {
     pub fn from_pem(certificate_chain: &str, key: &str) -> Result<Self, IdentityError> {
         let (chain, dates) = chain(certificate_chain)?;
         let key = private_key(key.as_bytes()).map_err(IdentityError::Key)?;
-        let provider = provider();
+        // The groups play no part in reading a key.
+        let provider = provider(KeyExchange::default());
         let certified = CertifiedKey::from_der(chain, key, &provider).map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => IdentityError::Mismatch,
             _ => IdentityError::KeyUnusable,
@@ -184,10 +186,30 @@ impl TrustAnchors {
     }
 }
 
-/// Returns the cipher suites and signatures we speak.
+/// Which groups keys are exchanged in.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum KeyExchange {
+    /// X25519, P-256 and P-384. The hello has some 250 bytes, which every front end reads at once.
+    #[default]
+    Classical,
+    /// X25519MLKEM768 before them, which what is recorded today withstands a quantum computer by. Its share alone has 1,216 bytes
+    /// (draft-ietf-tls-ecdhe-mlkem), so that the hello takes two TCP segments; old front ends read one and close.
+    Hybrid,
+}
+
+impl KeyExchange {
+    /// Lets a provider offer these groups and no others.
+    pub fn limit(self, provider: &mut CryptoProvider) {
+        let classical = [kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
+        let hybrid = (self == Self::Hybrid).then_some(kx_group::X25519MLKEM768);
+        provider.kx_groups = hybrid.into_iter().chain(classical).collect();
+    }
+}
+
+/// Returns the cipher suites, groups and signatures we speak.
 ///
-/// FAPI-BR 2.2.1, section 6.4: with TLS 1.2 the two ECDHE-RSA GCM suites; with TLS 1.3 its own.
-pub(super) fn provider() -> CryptoProvider {
+/// FAPI-BR 2.2.1, section 6.4: with TLS 1.2 the two ECDHE-RSA GCM suites; with TLS 1.3 its own. It names no groups.
+pub(super) fn provider(key_exchange: KeyExchange) -> CryptoProvider {
     use rustls::CipherSuite::{TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384};
     let mut provider = rustls::crypto::aws_lc_rs::default_provider();
     provider.cipher_suites.retain(|suite| {
@@ -195,6 +217,7 @@ pub(super) fn provider() -> CryptoProvider {
             || [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384]
                 .contains(&suite.suite())
     });
+    key_exchange.limit(&mut provider);
     provider
 }
 

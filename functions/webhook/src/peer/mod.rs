@@ -23,7 +23,9 @@ pub use connect::Handshake;
 pub use expiry::Expiry;
 pub use fault::{LocalFault, NetworkFault};
 pub use identities::{Identities, IdentityDocument, is_server_id};
-pub use identity::{Identity, IdentityError, KmsIdentity, KmsIdentityError, StoredIdentity, TrustAnchors};
+pub use identity::{
+    Identity, IdentityError, KeyExchange, KmsIdentity, KmsIdentityError, StoredIdentity, TrustAnchors,
+};
 pub use kms_key::{SIGN_WITHIN, SigningError, SigningUnavailable};
 pub use preflight::{Preflight, Sight, preflight};
 pub use network::{Network, Transport};

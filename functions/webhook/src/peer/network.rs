@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::egress::Egress;
+use super::identity::KeyExchange;
 use super::metered::Metered;
 use crate::address::AddressPolicy;
 use crate::http1::Room;
@@ -33,6 +34,7 @@ type Answer<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
 #[derive(Clone)]
 pub struct Network {
     policy: AddressPolicy,
+    key_exchange: KeyExchange,
     room: Room,
     egress: Egress,
     /// A name that must exist, and a port.
@@ -68,6 +70,7 @@ impl Network {
     {
         Self {
             policy,
+            key_exchange: KeyExchange::default(),
             room: Room::of(MOST_IDLE),
             egress: Egress::default(),
             own_name: None,
@@ -91,6 +94,17 @@ impl Network {
             Box::pin(async move { Ok(Box::new(Metered::new(opened.await?, meter)) as Box<dyn Transport>) })
         };
         Self { open: Arc::new(counted), ..self }
+    }
+
+    /// Has handshakes offer these groups.
+    #[must_use]
+    pub fn exchanging_keys(self, key_exchange: KeyExchange) -> Self {
+        Self { key_exchange, ..self }
+    }
+
+    /// The groups that handshakes offer.
+    pub(super) fn key_exchange(&self) -> KeyExchange {
+        self.key_exchange
     }
 
     /// Returns what may be connected to.

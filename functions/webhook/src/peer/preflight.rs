@@ -22,7 +22,7 @@ use tokio_rustls::TlsConnector;
 
 use super::classify;
 use super::connect::receiver_config;
-use super::identity::TrustAnchors;
+use super::identity::{TrustAnchors, provider};
 use super::network::Network;
 use super::reach::{bare, resolve};
 use crate::delivery::Failure;
@@ -100,7 +100,7 @@ async fn visit(
     clock: &Clock,
 ) -> Result<Sight, Failure> {
     let transport = network.open(address).await.map_err(|error| classify::connecting(&error))?;
-    let (verifier, asked) = (Arc::new(Verifier::new(trust)), Arc::new(Asked::default()));
+    let (verifier, asked) = (Arc::new(Verifier::new(trust, network)), Arc::new(Asked::default()));
     let (check, certificate) = (Arc::clone(&verifier), Arc::clone(&asked));
     let config = receiver_config(clock.clone(), Arc::clone(&verifier.provider), check, certificate);
     let config = config.map_err(|_| Failure::TlsHandshake)?;
@@ -124,8 +124,8 @@ struct Verifier {
 }
 
 impl Verifier {
-    fn new(trust: &TrustAnchors) -> Self {
-        let provider = Arc::new(super::identity::provider());
+    fn new(trust: &TrustAnchors, network: &Network) -> Self {
+        let provider = Arc::new(provider(network.key_exchange()));
         let (path, has_proved) = (OnceLock::new(), AtomicBool::new(false));
         Self { anchors: Arc::clone(&trust.roots), provider, path, has_proved }
     }
