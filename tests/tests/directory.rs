@@ -43,8 +43,10 @@ impl Published {
     }
 
     fn put_identity(&self, pki: &TestPki) {
+        // As files are joined that have no end of line at their end.
+        let glued = pki.sender.chain_pem.replace('\r', "").replace("-----\n-----", "----------");
         let document = json!({
-            "certificate_chain": pki.sender.chain_pem,
+            "certificate_chain": glued,
             "private_key": pki.sender.key_pem,
             "client_id": SOFTWARE,
             "trust_anchors": PKI.receiver_authority.root_pem(),

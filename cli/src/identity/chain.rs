@@ -15,6 +15,9 @@ const ROOTS: [&str; 3] = [
     include_str!("../../../infra/trust/sandbox/open-finance-sandbox-root-ca-g2.pem"),
 ];
 
+/// More certificates than any chain has; every order of them is tried.
+const MAX_CERTIFICATES: usize = 12;
+
 /// A certificate of the file, and what it says.
 struct Link<'a> {
     line: usize,
@@ -42,6 +45,10 @@ pub(super) fn in_order(file: &[PemCertificate], review: &mut Review) -> Vec<Cert
         } else {
             links.push(Link { line: certificate.line, der: &certificate.der, parsed });
         }
+    }
+    if links.len() > MAX_CERTIFICATES {
+        review.refuse(format!("the chain has more than {MAX_CERTIFICATES} certificates"));
+        return Vec::new();
     }
     let order = order(&links);
     for (index, link) in links.iter().enumerate().filter(|(index, _)| !order.path.contains(index)) {
@@ -85,19 +92,31 @@ fn order(links: &[Link<'_>]) -> Order {
         [only] => only,
         _ => 0,
     };
-    let mut path: Vec<usize> = links.get(leaf).map(|_| leaf).into_iter().collect();
-    while let Some(last) = path.last().map(|last| &links[*last])
-        && !is_self_issued(&last.parsed)
-        && let Some(issuer) = (0..links.len())
-            .find(|index| !path.contains(index) && issued(&links[*index].parsed, &last.parsed))
-    {
-        path.push(issuer);
+    if links.is_empty() {
+        return Order::default();
     }
-    let issues = |index: &usize| {
-        !path.contains(index) && path.iter().any(|of| issued(&links[*index].parsed, &links[*of].parsed))
-    };
-    let beside = (0..links.len()).filter(issues).collect();
-    Order { path, beside }
+    let path = longest(links, vec![leaf]);
+    let mut beside: Vec<usize> = Vec::new();
+    loop {
+        let known = || path.iter().chain(&beside);
+        let issues = |index: &usize| known().any(|of| issued(&links[*index].parsed, &links[*of].parsed));
+        match (0..links.len()).find(|index| !known().any(|of| of == index) && issues(index)) {
+            Some(index) => beside.push(index),
+            None => return Order { path, beside },
+        }
+    }
+}
+
+/// Goes on with a path by whichever issuers lead furthest, to one that is its own if there is one.
+fn longest(links: &[Link<'_>], path: Vec<usize>) -> Vec<usize> {
+    let last = path.last().map(|last| &links[*last].parsed);
+    let Some(last) = last.filter(|last| !is_self_issued(last)) else { return path };
+    let issuers =
+        (0..links.len()).filter(|index| !path.contains(index) && issued(&links[*index].parsed, last));
+    let longer = issuers.map(|issuer| longest(links, [path.as_slice(), &[issuer]].concat()));
+    let whole = |path: &[usize]| path.last().is_some_and(|last| is_self_issued(&links[*last].parsed));
+    // Of paths as good as each other the last counts for `max_by_key`: the file's first is the one that is meant.
+    longer.rev().max_by_key(|path| (whole(path), path.len())).unwrap_or(path)
 }
 
 /// Says what is missing behind the last certificate of a chain.

@@ -130,6 +130,7 @@ impl Row {
 mod tests {
     use aws_config::BehaviorVersion;
     use jiff::SignedDuration;
+    use webhook::pem::PemError;
 
     use super::*;
     use crate::identity::{document, document_in_kms};
@@ -189,6 +190,7 @@ mod tests {
     async fn an_identity_without_an_id_is_the_default_brands() {
         let rows = rows(&document("", "").to_string(), &keys(), Timestamp::UNIX_EPOCH).await.unwrap();
         assert_eq!(rows[0].authorisation_server_id, None);
-        assert_eq!(rows[0].problem, Some(IdentityError::Chain.to_string()));
+        let nothing = PemError::Nothing { wanted: "CERTIFICATE" };
+        assert_eq!(rows[0].problem, Some(Chain(&IdentityError::Chain(nothing)).to_string()));
     }
 }

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use clap::Parser;
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, DnValue, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RsaKeySize,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, DnValue,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256,
+    RsaKeySize,
 };
 use tempfile::TempDir;
 use webhook::pem::Certificates;
@@ -70,16 +71,16 @@ struct Hierarchy {
 
 impl Hierarchy {
     fn new() -> Self {
-        let authority = |name: &str| {
-            let mut params = CertificateParams::default();
-            params.distinguished_name.push(DnType::CommonName, name);
-            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-            params
-        };
         let root = Issuer::self_signed(authority("Root"), new_key().unwrap()).unwrap();
         let upper = Issuer::signed_by(authority("Upper"), new_key().unwrap(), &root).unwrap();
         let lower = Issuer::signed_by(authority("Lower"), new_key().unwrap(), &upper).unwrap();
         Self { root, upper, lower }
+    }
+
+    /// Another certificate of the upper authority's key, by a root that has the name of this one.
+    fn crossed(&self) -> String {
+        let other_root = Issuer::self_signed(authority("Root"), new_key().unwrap()).unwrap();
+        authority("Upper").signed_by(self.upper.key(), &other_root).unwrap().pem()
     }
 
     fn leaf(&self, change: impl FnOnce(&mut CertificateParams)) -> String {
@@ -101,6 +102,14 @@ impl Hierarchy {
     fn above(&self) -> String {
         self.lower.pem() + &self.upper.pem() + &self.root.pem()
     }
+}
+
+fn authority(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params
 }
 
 fn contains(all: &[String], part: &str) -> bool {
@@ -174,8 +183,7 @@ fn what_is_missing_of_a_chain_is_named() {
         assert!(review.check().unwrap_err().to_string().starts_with("nothing is stored"));
     }
     // Another certificate of an issuer, as cross-signing makes them, is kept behind the chain.
-    let other_root = Issuer::self_signed(hierarchy.root.params().clone(), new_key().unwrap()).unwrap();
-    let crossed = hierarchy.upper.params().signed_by(hierarchy.upper.key(), &other_root).unwrap().pem();
+    let crossed = hierarchy.crossed();
     let file =
         leaf.clone() + &hierarchy.lower.pem() + &crossed + &hierarchy.upper.pem() + &hierarchy.root.pem();
     let files = read(file.as_bytes());
