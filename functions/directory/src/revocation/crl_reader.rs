@@ -8,10 +8,10 @@ mod tests;
 
 use std::borrow::Cow;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 use rustls::pki_types::CertificateRevocationListDer;
 use rustls::pki_types::pem::PemObject as _;
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use webhook::revocation::Authority;
 
@@ -90,8 +90,9 @@ impl From<NotDer> for CrlRefusal {
 /// Returns what a serial is kept as: the first eight bytes of the SHA-256 of its bytes, big endian, without zeros in front, so
 /// that a serial is the same number however it is padded.
 pub(super) fn serial_hash(serial: &[u8]) -> u64 {
-    let digest = digest(&SHA256, unpadded(serial));
-    digest.as_ref().first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
+    // By this crate and not by aws-lc-rs, which takes twice the time for so few bytes; a list may have 400,000 serials.
+    let digest = Sha256::digest(unpadded(serial));
+    digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
 }
 
 /// Reads a list of an authority, in DER or in PEM.
