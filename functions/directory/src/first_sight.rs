@@ -97,7 +97,12 @@ impl FirstSight {
         }
         let seen = Seen::of(&preflight, now);
         for Described { code, .. } in &seen.warnings {
-            tracing::warn!(code, host = preflight.host, paths = paths.len(), "A receiver that was looked at has something to look at.");
+            tracing::warn!(
+                code,
+                host = preflight.host,
+                paths = paths.len(),
+                "A receiver that was looked at has something to look at."
+            );
             self.metrics.count(now, "FirstSightWarnings", code, 1);
         }
         seen
@@ -110,8 +115,10 @@ impl FirstSight {
         let policy = self.network.policy();
         let due = registrations.iter().filter(|registration| registration.webhook() == "enabled");
         let due = due.filter_map(|registration| registration.receiver(policy));
-        let looks: Vec<_> =
-            due.filter(|receiver| turn_of(&receiver.base_uri) == turn).map(|receiver| self.turn(receiver.base_uri, now)).collect();
+        let looks: Vec<_> = due
+            .filter(|receiver| turn_of(&receiver.base_uri) == turn)
+            .map(|receiver| self.turn(receiver.base_uri, now))
+            .collect();
         stream::iter(looks).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
     }
 
@@ -137,7 +144,8 @@ impl FirstSight {
             return Some(anchors.clone());
         }
         let read = async {
-            let pem = self.secrets.text(&self.trust_secret).await.map_err(|error| Chain(&error).to_string())?;
+            let pem =
+                self.secrets.text(&self.trust_secret).await.map_err(|error| Chain(&error).to_string())?;
             TrustAnchors::from_pem(&pem).map_err(|error| Chain(&error).to_string())
         };
         match read.await {
@@ -146,7 +154,11 @@ impl FirstSight {
                 Some(anchors)
             }
             Err(error) => {
-                tracing::error!(code = NO_ANCHORS.code, error, "Receivers cannot be looked at without trust anchors.");
+                tracing::error!(
+                    code = NO_ANCHORS.code,
+                    error,
+                    "Receivers cannot be looked at without trust anchors."
+                );
                 None
             }
         }
@@ -155,7 +167,9 @@ impl FirstSight {
 
 /// Spreads the receivers over the runs of an hour.
 fn turn_of(base: &BaseUri) -> u64 {
-    u64::from_str_radix(sha256_hex(base.as_str().as_bytes()).get(..8).unwrap_or_default(), 16).unwrap_or_default() % TURNS
+    u64::from_str_radix(sha256_hex(base.as_str().as_bytes()).get(..8).unwrap_or_default(), 16)
+        .unwrap_or_default()
+        % TURNS
 }
 
 const NO_ANCHORS: Described = Described {
@@ -179,7 +193,14 @@ impl Seen {
     fn nothing(why: Described) -> Self {
         let (chain, warnings) = (Vec::new(), vec![why]);
         let (client_certificate_requested, revocation_can_be_checked) = (None, None);
-        Self { addresses: 0, accepted: 0, client_certificate_requested, chain, revocation_can_be_checked, warnings }
+        Self {
+            addresses: 0,
+            accepted: 0,
+            client_certificate_requested,
+            chain,
+            revocation_can_be_checked,
+            warnings,
+        }
     }
 
     fn of(preflight: &Preflight, now: Timestamp) -> Self {

@@ -23,6 +23,7 @@ use webhook::notification::ClientId;
 use webhook::peer::Network;
 use webhook::telemetry::Chain;
 
+use first_sight::FirstSight;
 pub use keys::DirectoryKeys;
 pub use participants::ParticipantsList;
 pub use reconciler::Reconciler;
@@ -39,6 +40,8 @@ pub struct Directory {
     pub reconciler: Reconciler,
     /// What keeps revocation lists and statuses.
     pub revocation: Refresher,
+    /// What looks at receivers before they are notified.
+    pub first_sight: FirstSight,
     /// Where receivers' hosts are looked up, and which addresses they may have.
     pub network: Network,
     /// What time it is.
@@ -69,7 +72,7 @@ impl Directory {
 
     async fn show(&self, client_id: &ClientId) -> Result<Response<String>, Problem> {
         match self.receivers.registration(client_id).await.map_err(unavailable)? {
-            Some(registration) => Ok(wire::registered(&registration)),
+            Some(registration) => Ok(wire::registered(&registration, None)),
             None => Err(wire::not_registered(client_id)),
         }
     }
@@ -87,7 +90,7 @@ impl Directory {
     /// Does what the schedule is for: everything that is known of others is looked at again, each for itself.
     async fn review(&self) -> Result<(), ReceiversError> {
         let registrations = review::registrations(&self.receivers).await?;
-        let ((), (), reconciled) = tokio::join!(
+        let ((), (), reconciled, ()) = tokio::join!(
             async {
                 if let Err(error) = self.keys.refresh().await {
                     keys::report(&error);
@@ -96,6 +99,7 @@ impl Directory {
             },
             review::hosts(&registrations, &self.network, &self.reconciler.metrics, self.clock.now()),
             self.reconciler.run(&self.receivers, &registrations),
+            self.first_sight.daily(&registrations),
         );
         promise::report(&self.keys.table, self.clock.now()).await;
         reconciled

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use directory::fetch::Fetcher;
+use directory::first_sight::FirstSight;
 use directory::revocation::Refresher;
 use directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
 use lambda_http::{Error, run, service_fn};
@@ -23,6 +24,7 @@ async fn main() -> Result<(), Error> {
     let settings = Settings::new(&environment);
     settings.start_logging();
     let (clock, policy) = (Clock::system(), settings.address_policy()?);
+    let network = Network::system(policy).exchanging_keys(settings.key_exchange()?);
     let sdk = sdk_config(&settings, &Http::system(clock.clone()))?;
     let table = settings.required("ARAUTO_RECEIVERS_TABLE")?;
     let receivers = Receivers::new(dynamodb(&sdk), table, policy, clock.clone());
@@ -56,6 +58,16 @@ async fn main() -> Result<(), Error> {
         (clock.clone(), Chance::system()),
         settings.metrics(),
     );
+    let first_sight = FirstSight {
+        secrets: Secrets::new(secrets_manager(&sdk)),
+        trust_secret: settings.required("ARAUTO_TRUST_SECRET")?,
+        store: RevocationStore::new(kept.clone()),
+        table: kept.clone(),
+        network: network.clone(),
+        metrics: settings.metrics(),
+        clock: clock.clone(),
+        anchors: Mutex::default(),
+    };
     let keys = DirectoryKeys {
         table: kept,
         fetcher,
@@ -63,8 +75,7 @@ async fn main() -> Result<(), Error> {
         metrics: settings.metrics(),
         clock: clock.clone(),
     };
-    let directory =
-        Directory { receivers, keys, reconciler, revocation, network: Network::system(policy), clock };
+    let directory = Directory { receivers, keys, reconciler, revocation, first_sight, network, clock };
     run(service_fn(|request| async {
         directory.handle(request).await.map_err(|error| {
             tracing::error!(error = %Chain(&error), "The receivers could not be looked over.");

@@ -51,12 +51,17 @@ impl Directory {
         for _ in 0..MAX_WRITES {
             let made = decision.make(found.as_ref())?;
             if dry_run {
-                return Ok(wire::registered(&made));
+                return Ok(wire::registered(&made, None));
             }
             let state = ClientState::from(made.clone());
             if self.receivers.replace(&client_id, &state, found.as_ref()).await.map_err(unavailable)? {
                 report(&made, found.as_ref().and_then(ClientState::registration));
-                return Ok(wire::registered(&made));
+                // After it is written: whatever is seen is no reason to refuse it.
+                let seen = match made.receiver(self.network.policy()) {
+                    Some(receiver) => Some(self.first_sight.look(&receiver.base_uri).await),
+                    None => None,
+                };
+                return Ok(wire::registered(&made, seen));
             }
             found = self.receivers.state(&client_id).await.map_err(unavailable)?;
         }

@@ -24,13 +24,13 @@ impl Directory {
             };
             let changed = registration.clone().with_settings(&change, now);
             if changed == *registration {
-                return Ok(wire::registered(registration));
+                return Ok(wire::registered(registration, None));
             }
             let changed = Registration { revision: registration.revision + 1, ..changed };
             let state = ClientState::from(changed.clone());
             if self.receivers.replace(client_id, &state, found.as_ref()).await.map_err(unavailable)? {
                 report(client_id, registration, &changed);
-                return Ok(wire::registered(&changed));
+                return Ok(wire::registered(&changed, None));
             }
         }
         Err(contended(client_id))

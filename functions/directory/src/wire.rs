@@ -15,6 +15,8 @@ use webhook::directory::{
 use webhook::notification::{ClientId, EventInstant};
 use webhook::{FieldError, sentence};
 
+use crate::first_sight::Seen;
+
 /// Where a call has its software statement.
 const STATEMENT: &str = "/software_statement";
 /// The OAuth error code of a statement that cannot be read (RFC 7591, section 3.2.2).
@@ -79,6 +81,9 @@ struct RegistrationAnswer<'a> {
     registered_at: String,
     notifies_since: Option<String>,
     warnings: Vec<Described>,
+    /// What the receiver showed just now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_sight: Option<Seen>,
 }
 
 #[derive(Serialize)]
@@ -87,8 +92,8 @@ struct Described {
     detail: &'static str,
 }
 
-/// Answers with a registration.
-pub fn registered(registration: &Registration) -> Response<String> {
+/// Answers with a registration, and what its receiver showed where it was looked at.
+pub fn registered(registration: &Registration, first_sight: Option<Seen>) -> Response<String> {
     let describe = |warning: Warning| Described { code: warning.code(), detail: warning.sentence() };
     let answer = RegistrationAnswer {
         client_id: &registration.client_id,
@@ -104,6 +109,7 @@ pub fn registered(registration: &Registration) -> Response<String> {
         registered_at: registration.registered_at.to_string(),
         notifies_since: registration.notifies_since.map(|since| since.to_string()),
         warnings: registration.all_warnings().map(describe).collect(),
+        first_sight,
     };
     json(200, &answer)
 }

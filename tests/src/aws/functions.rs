@@ -11,6 +11,7 @@ use aws_config::SdkConfig;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use directory::fetch::Fetcher;
+use directory::first_sight::FirstSight;
 use directory::revocation::Refresher;
 use directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
 use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender, Tally, Unwritten};
@@ -191,7 +192,11 @@ impl Functions {
 
     /// Puts a registration in the place of another; `false` if that is not the one in the table.
     pub async fn put_registration(&self, after: &Registration, before: &Registration) -> bool {
-        self.receivers(&self.hands).put(after, Some(before)).await.expect("the stand-in stores it")
+        let (client_id, before) = (&after.client_id, ClientState::from(before.clone()));
+        let revision = before.revision() + 1;
+        let after = ClientState::from(Registration { revision, ..after.clone() });
+        let replaced = self.receivers(&self.hands).replace(client_id, &after, Some(&before)).await;
+        replaced.expect("the stand-in stores it")
     }
 
     /// Registers a client as the directory function does.
@@ -316,6 +321,16 @@ impl Functions {
             keys,
             reconciler,
             revocation,
+            first_sight: FirstSight {
+                secrets: Secrets::new(secrets_manager(&sdk)),
+                trust_secret: TRUST_SECRET.to_owned(),
+                store: revocation_store_of(&sdk),
+                table: DirectoryTable::new(dynamodb(&sdk), DIRECTORY.to_owned()),
+                network: self.network.clone(),
+                metrics: self.metrics.writer("directory"),
+                clock: clock.clone(),
+                anchors: tokio::sync::Mutex::default(),
+            },
             network: self.network.clone(),
             clock,
         }

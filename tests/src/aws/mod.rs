@@ -31,8 +31,8 @@ use webhook::aws::Http;
 use webhook::config::Settings;
 
 pub use self::functions::{
-    DIRECTORY_IDENTITY_SECRET, Functions, Hands, Measured, PKI, call, call_settings, call_with_query, kept, kept_until,
-    kept_with, post, review, shown, verdicts,
+    DIRECTORY_IDENTITY_SECRET, Functions, Hands, Measured, PKI, call, call_settings, call_with_query, kept,
+    kept_until, kept_with, post, review, shown, verdicts,
 };
 use self::kms::Kms;
 use self::queue::Queue;
@@ -499,7 +499,9 @@ impl Call {
         let body = request.body().bytes().expect("requests are not streamed");
         let mut input: Value = serde_json::from_slice(body).expect("AWS JSON is JSON");
         // A batch that reads one table, as all of them do here, names it like any other read.
-        if let Some(table) = input["RequestItems"].as_object().and_then(|tables| tables.keys().next()).cloned() {
+        if let Some(table) =
+            input["RequestItems"].as_object().and_then(|tables| tables.keys().next()).cloned()
+        {
             input["TableName"] = table.into();
         }
         Self { operation: operation.to_owned(), input }

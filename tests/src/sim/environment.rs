@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use ::directory::fetch::Fetcher;
+use ::directory::first_sight::FirstSight;
 use ::directory::revocation::Refresher;
 use ::directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
 use arauto::directory::{Signer, SigningKey};
@@ -238,11 +239,22 @@ impl Place {
             (clock.clone(), Chance::from_fn(|| 0)),
             metrics(),
         );
+        let first_sight = FirstSight {
+            secrets: Secrets::new(clients.secrets.clone()),
+            trust_secret: "trust".to_owned(),
+            store: RevocationStore::new(table.clone()),
+            table: table.clone(),
+            network: self.peers.network(&seam.life),
+            metrics: metrics(),
+            clock: clock.clone(),
+            anchors: tokio::sync::Mutex::default(),
+        };
         let function = Directory {
             receivers: self.receivers(&clients, &clock),
             keys: DirectoryKeys { table, fetcher, environment, metrics: metrics(), clock: clock.clone() },
             reconciler,
             revocation,
+            first_sight,
             network: self.peers.network(&seam.life),
             clock,
         };

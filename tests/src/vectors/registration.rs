@@ -162,7 +162,7 @@ fn register(
     };
     let client_id = "client-1".parse().map_err(|error| format!("{error}"))?;
     let registration = Registration::new(client_id, asked, decided, previous, example::at(second * 1000));
-    Ok(Ok((wire::registered(&registration), registration)))
+    Ok(Ok((wire::registered(&registration, None), registration)))
 }
 
 impl Called {

@@ -11,15 +11,14 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use rustls::pki_types::CertificateRevocationListDer;
 use rustls::pki_types::pem::PemObject as _;
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
-use webhook::revocation::Authority;
+use webhook::revocation::{Authority, serial_hash};
 
 use self::entries::Entries;
 #[allow(unused_imports, reason = "the refresh is about to use it")]
 pub(super) use self::scope::Kind;
 pub(super) use self::scope::Scope;
-use super::der::{INTEGER, NotDer, Reader, SEQUENCE, constructed, unpadded};
+use super::der::{INTEGER, NotDer, Reader, SEQUENCE, constructed};
 use super::envelope::{Signed, Unsigned, extensions, is_time, time};
 
 /// Extensions of a list that are no reason to refuse it when they are critical: authorityKeyIdentifier (the key is known),
@@ -85,14 +84,6 @@ impl From<NotDer> for CrlRefusal {
     fn from(_: NotDer) -> Self {
         Self::NotCrl
     }
-}
-
-/// Returns what a serial is kept as: the first eight bytes of the SHA-256 of its bytes, big endian, without zeros in front, so
-/// that a serial is the same number however it is padded.
-pub(super) fn serial_hash(serial: &[u8]) -> u64 {
-    // By this crate and not by aws-lc-rs, which takes twice the time for so few bytes; a list may have 400,000 serials.
-    let digest = Sha256::digest(unpadded(serial));
-    digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
 }
 
 /// Reads a list of an authority, in DER or in PEM.

@@ -47,7 +47,8 @@ pub(super) fn local(error: &(dyn Error + 'static)) -> Option<LocalFault> {
         }
         if let Some(rustls::Error::Other(other)) = error.downcast_ref::<io::Error>().and_then(tls_error) {
             let unsigned = other.0.downcast_ref::<SigningUnavailable>().cloned().map(LocalFault::from);
-            return unsigned.or_else(|| other.0.downcast_ref::<RevocationUnavailable>().copied().map(LocalFault::from));
+            return unsigned
+                .or_else(|| other.0.downcast_ref::<RevocationUnavailable>().copied().map(LocalFault::from));
         }
         source = error.source();
     }

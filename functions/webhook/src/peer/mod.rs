@@ -27,6 +27,6 @@ pub use identity::{
     Identity, IdentityError, KeyExchange, KmsIdentity, KmsIdentityError, StoredIdentity, TrustAnchors,
 };
 pub use kms_key::{SIGN_WITHIN, SigningError, SigningUnavailable};
-pub use preflight::{Preflight, Sight, preflight};
 pub use network::{Network, Transport};
+pub use preflight::{Preflight, Sight, preflight};
 pub use reach::{check_addresses, check_host};

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use http::Uri;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::ResolvesClientCert;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
@@ -77,7 +77,8 @@ pub async fn preflight(
     let until = Instant::now() + within;
     let uri = base.as_str().parse::<Uri>().ok();
     let host = uri.as_ref().and_then(Uri::host).map(bare).unwrap_or_default().to_owned();
-    let unvisited = |failure| Preflight { host: host.clone(), addresses: Vec::new(), unvisited: Some(failure) };
+    let unvisited =
+        |failure| Preflight { host: host.clone(), addresses: Vec::new(), unvisited: Some(failure) };
     let port = uri.as_ref().and_then(Uri::port_u16).unwrap_or(443);
     let Ok(name) = ServerName::try_from(host.clone()) else { return unvisited(Failure::InvalidUrl) };
     let addresses = match resolve(&host, port, network, until).await {
@@ -135,7 +136,10 @@ impl Verifier {
         self.path.get().filter(|_| self.has_proved.load(Ordering::Relaxed)).cloned()
     }
 
-    fn proves(&self, valid: Result<HandshakeSignatureValid, Error>) -> Result<HandshakeSignatureValid, Error> {
+    fn proves(
+        &self,
+        valid: Result<HandshakeSignatureValid, Error>,
+    ) -> Result<HandshakeSignatureValid, Error> {
         self.has_proved.fetch_or(valid.is_ok(), Ordering::Relaxed);
         valid
     }

@@ -1,6 +1,6 @@
 //! The serial numbers that an authority's lists name, as sorted hashes: eight bytes each, whatever the list's size.
 
-use aws_lc_rs::digest::{SHA256, digest};
+use sha2::{Digest as _, Sha256};
 
 /// Returns the hash under which a serial number is kept: the first eight bytes of the SHA-256 of its value.
 ///
@@ -10,8 +10,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 pub fn serial_hash(serial: &[u8]) -> u64 {
     let value =
         serial.iter().position(|byte| *byte != 0).and_then(|first| serial.get(first..)).unwrap_or_default();
-    let hash = digest(&SHA256, value);
-    hash.as_ref().first_chunk().copied().map(u64::from_be_bytes).unwrap_or_default()
+    // By this crate and not by aws-lc-rs, which takes twice the time for so few bytes; a list may have 400,000 serials.
+    Sha256::digest(value).first_chunk().copied().map(u64::from_be_bytes).unwrap_or_default()
 }
 
 /// The serials of one authority.

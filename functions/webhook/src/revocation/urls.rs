@@ -5,14 +5,14 @@ use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtensio
 use x509_parser::oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_OCSP;
 
 /// The longest address or name that is kept, in bytes.
-pub const MAX_URL_LENGTH: usize = 1024;
+const MAX_URL_LENGTH: usize = 1024;
 /// How many addresses of one kind are tried.
-pub const MAX_URLS: usize = 4;
+const MAX_URLS: usize = 4;
 /// How many names of distribution points are compared with a list's scope.
-pub const MAX_NAMES: usize = 32;
+const MAX_NAMES: usize = 32;
 
 /// Says whether an address can be asked: `http` or `https`, in any case, of at most [`MAX_URL_LENGTH`] bytes.
-pub fn is_http_url(url: &str) -> bool {
+fn is_http_url(url: &str) -> bool {
     let scheme = url.split_once("://").map(|(scheme, _)| scheme);
     url.len() <= MAX_URL_LENGTH
         && scheme

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rcgen::{
-    CertificateParams, CertificateRevocationListParams, CertifiedIssuer, CrlDistributionPoint,
-    ExtendedKeyUsagePurpose, KeyIdMethod, KeyPair, PKCS_RSA_SHA256, RevokedCertParams, date_time_ymd,
+    CertificateParams, CertifiedIssuer, CrlDistributionPoint, ExtendedKeyUsagePurpose, KeyPair,
+    PKCS_RSA_SHA256, date_time_ymd,
 };
 use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject as _;

@@ -3,12 +3,12 @@
 use jiff::SignedDuration;
 use rustls::{CipherSuite, SupportedProtocolVersion};
 use serde_json::{Value, json};
+use webhook::aws::DirectoryTableError;
 use webhook::delivery::{Answer, Outcome};
 use webhook::directory::Settings;
 use webhook::edge::Clock;
 use webhook::notification::AuthorisationServers;
 use webhook::peer::{Exchange, Expiry, Identities, Identity, StoredIdentity};
-use webhook::aws::DirectoryTableError;
 use webhook::revocation::{AuthorityRow, Contents, GoodList, LeafRow, ListEntry, Serials, Source};
 
 use super::Scenario::{self, Played};
@@ -176,7 +176,8 @@ async fn with_list(
         this_update: checked,
         next_update: until,
     };
-    let serials = Serials { revoked: revoked.then(|| link.serial()).flatten().into_iter().collect(), held: Vec::new() };
+    let serials =
+        Serials { revoked: revoked.then(|| link.serial()).flatten().into_iter().collect(), held: Vec::new() };
     let put = async || {
         let entry = store.put_serials(&link.issuer.id(), &serials, now).await?;
         let lists = vec![ListEntry { source, good: Some(good) }];

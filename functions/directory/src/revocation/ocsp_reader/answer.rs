@@ -8,12 +8,12 @@ use rustls::pki_types::{CertificateDer, Der, TrustAnchor, UnixTime};
 use webhook::revocation::Authority;
 use webpki::{EndEntityCert, KeyUsage};
 
-use super::super::merge::SKEW;
 use super::super::der::{
     ENUMERATED, GENERALIZED_TIME, INTEGER, NotDer, OCTET_STRING, OID, Reader, SEQUENCE, constructed,
     primitive, unpadded,
 };
 use super::super::envelope::{Signed, Unsigned, extensions, time};
+use super::super::merge::SKEW;
 use super::question::{NONCE, Question};
 use super::{Answer, ENDLESS, OcspRefusal, Status};
 
