@@ -1,7 +1,6 @@
 //! A certificate authority that nobody here wrote: `openssl ca` for certificates and lists, `openssl ocsp` for statuses,
 //! behind a socket that can also answer badly.
 
-use std::convert::Infallible;
 use std::ffi::OsStr;
 use std::fs;
 use std::net::SocketAddr;
@@ -39,6 +38,8 @@ pub enum Answer {
     Forged,
     /// None, for ever.
     Never,
+    /// None: the connection is closed.
+    Close,
     /// The status of another certificate, by its name.
     StatusOf(&'static str),
 }
@@ -57,6 +58,8 @@ struct Answers {
     list: Answer,
     status: Answer,
     asked: Vec<String>,
+    /// How long the name of a list's version is at least.
+    version_length: usize,
 }
 
 /// Says whether there is an `openssl` to start.
@@ -70,7 +73,8 @@ impl Authority {
         let folder = tempfile::tempdir()?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let answers = Answers { list: Answer::Openssl, status: Answer::Openssl, asked: Vec::new() };
+        let answers =
+            Answers { list: Answer::Openssl, status: Answer::Openssl, asked: Vec::new(), version_length: 0 };
         let this = Self { folder, address, answers: Arc::new(Mutex::new(answers)) };
         fs::write(this.file("index.txt"), "")?;
         fs::write(this.file("serial"), "1000")?;
@@ -129,6 +133,25 @@ impl Authority {
         Issuer::from_certificate(&root).context("the root is a certificate")
     }
 
+    /// Forgets what it revoked: its next list and statuses call every certificate good.
+    pub fn forget_revocations(&self) -> Result<()> {
+        let index = self.text("index.txt")?;
+        let good = index.lines().map(|line| {
+            let mut fields: Vec<_> = line.split('\t').collect();
+            if let [state, _, revoked, ..] = fields.as_mut_slice() {
+                (*state, *revoked) = ("V", "");
+            }
+            fields.join("\t") + "\n"
+        });
+        fs::write(self.file("index.txt"), good.collect::<String>())?;
+        Ok(())
+    }
+
+    /// Names versions of lists by texts of at least so many bytes, from now on.
+    pub fn names_versions_by(&self, bytes: usize) {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).version_length = bytes;
+    }
+
     /// Answers so, from now on.
     pub fn answers(&self, list: Answer, status: Answer) {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -174,18 +197,20 @@ async fn answer(
     folder: PathBuf,
     answers: Arc<Mutex<Answers>>,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> Result<Response<Full<Bytes>>, std::io::Error> {
     let list = request.uri().path() == "/list.crl";
-    let answer = {
+    let (answer, version_length) = {
         let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
         answers.asked.push(request.uri().path().to_owned());
-        if list { answers.list.clone() } else { answers.status.clone() }
+        (if list { answers.list.clone() } else { answers.status.clone() }, answers.version_length)
     };
     let etag = request.headers().get("if-none-match").cloned();
     let body = request.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default();
     let made = match answer {
         Answer::Bytes(bytes) => Ok(bytes),
         Answer::Never => std::future::pending().await,
+        // hyper closes the connection without an answer.
+        Answer::Close => return Err(std::io::ErrorKind::ConnectionAborted.into()),
         Answer::Status(status) => {
             let mut response = Response::new(Full::default());
             *response.status_mut() = status.try_into().unwrap_or_default();
@@ -204,7 +229,8 @@ async fn answer(
     let mut response = Response::new(Full::default());
     match made {
         Ok(bytes) => {
-            let version = format!("\"{}\"", webhook::revocation::sha256_hex(&bytes));
+            let version = webhook::revocation::sha256_hex(&bytes);
+            let version = format!("\"{version:x>version_length$}\"");
             if list && etag.is_some_and(|etag| etag == version.as_str()) {
                 *response.status_mut() = http::StatusCode::NOT_MODIFIED;
                 return Ok(response);

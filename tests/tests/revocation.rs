@@ -5,17 +5,20 @@
 use std::sync::Arc;
 
 use arauto::receiver::{Settings, Twin};
-use directory::revocation::Refresher;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use directory::revocation::CRL_LIMIT;
 use dispatch::Dispatch;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tests::authority::{Answer, Authority, is_installed};
 use tests::aws::{Fault, Functions, PKI, kept};
 use tests::skip;
 use webhook::delivery::AttemptNumber;
-use webhook::revocation::{CRL_LIMIT, Chain, CrlEntry, Index, OcspStatus};
+use webhook::revocation::{AuthorityRow, GoodList, LeafRow, OcspStatus, Path, Serials};
 
 const WEEK: i64 = 7 * 24 * 3600;
 const RECEIVER: &str = "itp";
+const HOST: &str = "itp.example";
 const LATER: SignedDuration = SignedDuration::from_mins(5);
 
 /// An authority, and the functions that ask it.
@@ -24,8 +27,31 @@ struct Bench {
     functions: Functions,
 }
 
+/// What is known of the receiver's certificate.
+#[derive(Debug, PartialEq)]
+struct Known {
+    renewed_at: Timestamp,
+    leaves: usize,
+    authority: Option<AuthorityRow>,
+    serials: Serials,
+    leaf: Option<LeafRow>,
+}
+
+impl Known {
+    /// The last good list.
+    fn list(&self) -> Option<&GoodList> {
+        let row = self.authority.as_ref()?;
+        assert!(row.lists.len() <= 1);
+        row.lists.first()?.good.as_ref()
+    }
+
+    fn status(&self) -> Option<OcspStatus> {
+        self.leaf.as_ref()?.ocsp.as_ref().map(|ocsp| ocsp.status)
+    }
+}
+
 impl Bench {
-    /// Starts an authority whose receiver was noted; nothing where there is no openssl.
+    /// Starts an authority with a receiver; nothing where there is no openssl.
     async fn start() -> Option<Self> {
         if !is_installed() {
             skip::note("skipped: revocation is not tested without openssl").unwrap();
@@ -37,68 +63,112 @@ impl Bench {
         Some(bench)
     }
 
+    /// The same where the receiver was seen.
     async fn noted() -> Option<Self> {
         let bench = Self::start().await?;
-        let store = bench.functions.revocation_store();
-        store.note(&bench.chain(), bench.functions.hands.now()).await.unwrap();
+        bench.note(&bench.path()).await;
         Some(bench)
     }
 
-    fn chain(&self) -> Chain {
-        self.authority.chain(RECEIVER).unwrap()
+    async fn note(&self, path: &Path) -> Timestamp {
+        let (store, now) = (self.functions.revocation_store(), self.functions.hands.now());
+        store.note(HOST, path, now).await.unwrap()
+    }
+
+    fn path(&self) -> Path {
+        self.authority.path(RECEIVER).unwrap()
     }
 
     /// Refreshes as the schedule does, and returns what is known then.
-    async fn refresh(&self) -> Index {
+    async fn refresh(&self) -> Known {
         self.functions.hands.advance(LATER);
         directory::revocation::refresh(&self.functions.refresher()).await;
-        self.functions.revocation_store().index().await.unwrap().map(|(index, _)| index).unwrap_or_default()
+        self.known().await
     }
 
-    fn status(&self, index: &Index) -> Option<OcspStatus> {
-        index.chains[&self.chain().fingerprint()].ocsp.as_ref().map(|ocsp| ocsp.status)
+    /// What is known of the receiver.
+    async fn known(&self) -> Known {
+        let store = self.functions.revocation_store();
+        let (contents, renewed_at) =
+            store.contents().await.unwrap().unwrap_or((Default::default(), Timestamp::MIN));
+        let (id, fingerprint) = (self.authority.issuer().unwrap().id(), self.path().fingerprint());
+        let authority = store.authorities(&[id.clone()]).await.unwrap().read.pop().map(|(.., row)| row);
+        let leaf = store.leaves(&[fingerprint]).await.unwrap().read.pop().map(|(.., row)| row);
+        let entry = authority.as_ref().and_then(|row| row.serials.clone());
+        let serials = match entry {
+            Some(entry) => store.serials(&id, &entry).await.unwrap().unwrap(),
+            None => Serials::default(),
+        };
+        Known { renewed_at, leaves: contents.leaves.len(), authority, serials, leaf }
     }
 
     fn findings(&self) -> usize {
         self.functions.metrics.values("RevocationFindings").len()
     }
-}
 
-fn list(index: &Index) -> Option<&CrlEntry> {
-    assert!(index.crls.len() <= 1);
-    index.crls.values().next()
+    /// Puts a row of these bytes into the directory table.
+    async fn put_row(&self, name: &str, bytes: &[u8]) {
+        let client = webhook::aws::dynamodb(&self.functions.aws.sdk_config());
+        let (name, bytes) = (AttributeValue::S(name.to_owned()), AttributeValue::B(Blob::new(bytes)));
+        client
+            .put_item()
+            .table_name("directory")
+            .item("name", name)
+            .item("bytes", bytes)
+            .send()
+            .await
+            .unwrap();
+    }
+
+    fn writes(&self) -> usize {
+        self.functions.aws.calls().iter().filter(|call| call.operation == "PutItem").count()
+    }
 }
 
 #[tokio::test]
 async fn list_and_status_of_a_certificate_in_use_are_kept_and_renewed() {
     let Some(bench) = Bench::noted().await else { return };
     let first = bench.refresh().await;
-    let kept = list(&first).unwrap();
-    assert_eq!(kept.issuer, "CN=Authority of openssl");
-    assert_eq!(bench.status(&first), Some(OcspStatus::Good));
+    let list = first.list().unwrap().clone();
+    assert_eq!(first.authority.as_ref().unwrap().name, "CN=Authority of openssl");
+    assert_eq!(first.status(), Some(OcspStatus::Good));
     assert_eq!(bench.findings(), 0);
-    let (row, entry) = first.crls.first_key_value().unwrap();
-    let store = bench.functions.revocation_store();
-    assert!(store.crl(row, entry).await.unwrap().is_some());
-
     // The list is the same: it is not sent again, and counts as fetched now.
-    let writes =
-        |bench: &Bench| bench.functions.aws.calls().iter().filter(|call| call.operation == "PutItem").count();
-    let before = writes(&bench);
+    let before = bench.writes();
     let second = bench.refresh().await;
-    assert_eq!(writes(&bench) - before, 1, "the index alone is written");
-    assert_eq!(list(&second).unwrap(), &CrlEntry { fetched_at: bench.functions.hands.now(), ..kept.clone() });
+    assert_eq!(bench.writes() - before, 3, "the authority, the leaf and the contents; no serials");
+    assert_eq!(second.list().unwrap(), &GoodList { fetched_at: bench.functions.hands.now(), ..list });
 }
 
 #[tokio::test]
 async fn a_revoked_certificate_is_known_by_both_mechanisms() {
     let Some(bench) = Bench::noted().await else { return };
-    let before = list(&bench.refresh().await).unwrap().digest.clone();
+    let serial = bench.path().links()[0].serial().unwrap();
+    let before = bench.refresh().await;
+    assert!(!before.serials.contains(serial));
     bench.authority.revoke(RECEIVER).unwrap();
     bench.authority.list(WEEK).unwrap();
-    let index = bench.refresh().await;
-    assert_ne!(list(&index).unwrap().digest, before);
-    assert_eq!(bench.status(&index), Some(OcspStatus::Revoked));
+    let known = bench.refresh().await;
+    assert_ne!(known.list().unwrap().digest, before.list().unwrap().digest);
+    assert!(known.serials.contains(serial));
+    assert_eq!(known.status(), Some(OcspStatus::Revoked));
+}
+
+#[tokio::test]
+async fn what_ocsp_called_revoked_stays_so_when_it_is_called_good_again() {
+    let Some(bench) = Bench::noted().await else { return };
+    bench.authority.answers(Answer::Status(503), Answer::Openssl);
+    bench.authority.revoke(RECEIVER).unwrap();
+    let serial = bench.path().links()[0].serial().unwrap();
+    assert!(bench.refresh().await.serials.contains(serial), "wherever it was learnt");
+    // The authority forgets that it revoked it.
+    bench.authority.forget_revocations().unwrap();
+    bench.authority.list(WEEK).unwrap();
+    bench.authority.answers(Answer::Openssl, Answer::Openssl);
+    let known = bench.refresh().await;
+    assert!(known.list().is_some());
+    assert!(known.serials.contains(serial));
+    assert_eq!(known.status(), Some(OcspStatus::Revoked));
 }
 
 #[tokio::test]
@@ -111,10 +181,10 @@ async fn what_cannot_be_believed_leaves_the_last_good_list_in_place() {
     let short = bench.authority.list(1).unwrap();
     // Made last, so that none of the others is refused for its age alone.
     bench.authority.list(WEEK).unwrap();
-    let kept = list(&bench.refresh().await).unwrap().clone();
+    let kept = bench.refresh().await.list().unwrap().clone();
     let mut findings = 0;
     for (what, answer) in [
-        ("unreachable", Answer::Status(503)),
+        ("refused", Answer::Status(503)),
         ("forged", Answer::Bytes(forged)),
         ("of another authority", Answer::Bytes(stranger.list(WEEK).unwrap())),
         ("expired", Answer::Bytes(short)),
@@ -124,9 +194,9 @@ async fn what_cannot_be_believed_leaves_the_last_good_list_in_place() {
         ("empty", Answer::Bytes(Vec::new())),
     ] {
         bench.authority.answers(answer, Answer::Openssl);
-        let index = bench.refresh().await;
-        assert_eq!(list(&index), Some(&kept), "{what}");
-        assert_eq!(bench.status(&index), Some(OcspStatus::Good), "{what}");
+        let known = bench.refresh().await;
+        assert_eq!(known.list(), Some(&kept), "{what}");
+        assert_eq!(known.status(), Some(OcspStatus::Good), "{what}");
         findings += 1;
         assert_eq!(bench.findings(), findings, "{what}");
     }
@@ -136,7 +206,7 @@ async fn what_cannot_be_believed_leaves_the_last_good_list_in_place() {
 async fn an_answer_that_cannot_be_believed_leaves_the_last_status_in_place() {
     let Some(bench) = Bench::noted().await else { return };
     bench.authority.receiver("other").unwrap();
-    let good = bench.refresh().await.chains[&bench.chain().fingerprint()].ocsp.clone().unwrap();
+    let good = bench.refresh().await.leaf.unwrap().ocsp.unwrap();
     bench.authority.revoke(RECEIVER).unwrap();
     for (what, answer) in [
         ("about another certificate", Answer::StatusOf("other")),
@@ -150,40 +220,26 @@ async fn an_answer_that_cannot_be_believed_leaves_the_last_status_in_place() {
     ] {
         bench.authority.answers(Answer::Openssl, answer);
         let before = bench.findings();
-        let index = bench.refresh().await;
-        let kept = index.chains[&bench.chain().fingerprint()].ocsp.clone().unwrap();
+        let kept = bench.refresh().await.leaf.unwrap().ocsp.unwrap();
         assert_eq!(kept, good, "{what}");
         assert_eq!(bench.findings(), before + 1, "{what}");
     }
     bench.authority.answers(Answer::Openssl, Answer::Openssl);
-    assert_eq!(bench.status(&bench.refresh().await), Some(OcspStatus::Revoked));
+    assert_eq!(bench.refresh().await.status(), Some(OcspStatus::Revoked));
 }
 
 #[tokio::test]
-async fn a_list_over_several_rows_comes_back_whole() {
+async fn two_hundred_thousand_serials_come_back_whole_from_several_rows() {
     let functions = Functions::default();
     let (store, now) = (functions.revocation_store(), functions.hands.now());
-    let long: Vec<u8> = (0..CRL_LIMIT).map(|byte| u8::try_from(byte % 251).unwrap()).collect();
-    let parts = store.put_crl("crl#1", &long, now).await.unwrap();
-    assert!(parts > 10);
-    let mut entry = CrlEntry {
-        issuer: String::new(),
-        digest: webhook::revocation::sha256_hex(&long),
-        bytes: long.len(),
-        parts,
-        written_at: now,
-        fetched_at: now,
-        this_update: now,
-        next_update: now,
-        url: String::new(),
-        etag: None,
-    };
-    assert_eq!(store.crl("crl#1", &entry).await.unwrap(), Some(long));
-    // The next one stands beside it, until the index speaks of that.
-    store.put_crl("crl#1", b"next", now).await.unwrap();
-    assert!(store.crl("crl#1", &entry).await.unwrap().is_some());
-    entry.parts -= 1;
-    assert_eq!(store.crl("crl#1", &entry).await.unwrap(), None);
+    let serials = Serials { revoked: (0..200_000).collect(), held: vec![vec![7], Vec::new()] };
+    let entry = store.put_serials("a", &serials, now).await.unwrap();
+    assert!(entry.parts > 3 && entry.bytes < 1_700_000, "{entry:?}");
+    // The next generation stands beside it, until the authority's row speaks of that.
+    store.put_serials("a", &Serials::default(), now).await.unwrap();
+    assert_eq!(store.serials("a", &entry).await.unwrap(), Some(serials));
+    let short = webhook::revocation::SerialsEntry { parts: entry.parts - 1, ..entry };
+    assert_eq!(store.serials("a", &short).await.unwrap(), None);
 }
 
 /// Posts one notification to a receiver with the authority's certificate; returns outcome and attempt's number.
@@ -226,8 +282,7 @@ async fn a_receiver_is_noted_then_checked_by_its_list_then_refused_once_it_is_re
 
     assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
     assert_eq!(fallbacks(), 1, "nothing is known at first");
-    let index = bench.refresh().await;
-    assert_eq!(index.chains.len(), 1, "dispatch noted the chain");
+    assert_eq!(bench.refresh().await.leaves, 1, "dispatch noted the path");
 
     // Another environment starts with what is known.
     let second = bench.functions.dispatch(&bench.functions.hands);
@@ -247,13 +302,41 @@ async fn a_receiver_is_noted_then_checked_by_its_list_then_refused_once_it_is_re
 }
 
 #[tokio::test]
+async fn a_list_counts_until_its_next_update_although_its_source_is_away() {
+    let Some(bench) = Bench::start().await else { return };
+    bench.authority.list(3 * 3600).unwrap();
+    bench.authority.answers(Answer::Openssl, Answer::Status(503));
+    let (_twin, dispatch) = with_receiver(&bench).await;
+    assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
+    bench.refresh().await;
+    let fallbacks = || bench.functions.metrics.values("RevocationFallbacks").len();
+    let before = fallbacks();
+    bench.authority.answers(Answer::Status(503), Answer::Status(503));
+    // Two hours and a half later, long past any window that began with the last fetch.
+    bench.functions.hands.advance(SignedDuration::from_mins(150));
+    bench.refresh().await;
+    let second = bench.functions.dispatch(&bench.functions.hands);
+    assert_eq!(outcome(&bench, &second, "p-2").await, "delivered");
+    assert_eq!(fallbacks(), before + 1, "it is told that the list was not fetched for a while");
+    // The window begins with its end.
+    bench.functions.hands.advance(SignedDuration::from_mins(80));
+    bench.refresh().await;
+    let third = bench.functions.dispatch(&bench.functions.hands);
+    assert_eq!(outcome(&bench, &third, "p-3").await, "delivered");
+    bench.functions.hands.advance(SignedDuration::from_mins(20));
+    bench.refresh().await;
+    let fourth = bench.functions.dispatch(&bench.functions.hands);
+    assert_eq!(outcome(&bench, &fourth, "p-4").await, "revocation_unknown");
+}
+
+#[tokio::test]
 async fn ocsp_stands_in_for_a_list_that_cannot_be_had() {
     let Some(bench) = Bench::start().await else { return };
     let (_twin, dispatch) = with_receiver(&bench).await;
     bench.authority.answers(Answer::Status(503), Answer::Openssl);
     assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
-    let index = bench.refresh().await;
-    assert_eq!((list(&index), bench.status(&index)), (None, Some(OcspStatus::Good)));
+    let known = bench.refresh().await;
+    assert_eq!((known.list(), known.status()), (None, Some(OcspStatus::Good)));
     // Long after the window of the first sight.
     for _ in 0..20 {
         bench.refresh().await;
@@ -262,12 +345,13 @@ async fn ocsp_stands_in_for_a_list_that_cannot_be_had() {
     assert_eq!(outcome(&bench, &second, "p-2").await, "delivered");
     assert_eq!(bench.functions.metrics.values("RevocationFallbacks").len(), 2);
 
+    // The answer is valid for a day (`-ndays 1`), and the window begins then.
     bench.authority.answers(Answer::Status(503), Answer::Status(503));
-    for _ in 0..12 {
-        bench.refresh().await;
-    }
+    bench.functions.hands.advance(SignedDuration::from_hours(23));
+    bench.refresh().await;
     let third = bench.functions.dispatch(&bench.functions.hands);
-    assert_eq!(outcome(&bench, &third, "p-3").await, "delivered", "an hour is within the window");
+    assert_eq!(outcome(&bench, &third, "p-3").await, "delivered");
+    bench.functions.hands.advance(SignedDuration::from_hours(2));
     bench.refresh().await;
     let fourth = bench.functions.dispatch(&bench.functions.hands);
     assert_eq!(outcome(&bench, &fourth, "p-4").await, "revocation_unknown");
@@ -278,8 +362,9 @@ async fn a_table_that_does_not_answer_costs_no_attempt() {
     let Some(bench) = Bench::start().await else { return };
     let (twin, dispatch) = with_receiver(&bench).await;
     let of_directory = |input: &serde_json::Value| input["TableName"] == "directory";
-    bench.functions.aws.fails_where("GetItem", of_directory, Fault::DENIED);
-    bench.functions.aws.fails_where("PutItem", of_directory, Fault::DENIED);
+    for operation in ["GetItem", "BatchGetItem", "PutItem"] {
+        bench.functions.aws.fails_where(operation, of_directory, Fault::DENIED);
+    }
     assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
     // Within the window it goes on; after it, messages are kept and nothing is booked on the receiver.
     bench.functions.hands.advance(SignedDuration::from_mins(59));
@@ -295,46 +380,93 @@ async fn a_table_that_does_not_answer_costs_no_attempt() {
 #[tokio::test]
 async fn a_directory_function_that_stands_still_costs_no_attempt() {
     let Some(bench) = Bench::start().await else { return };
+    bench.authority.list(1800).unwrap();
+    bench.authority.answers(Answer::Openssl, Answer::Status(503));
     let (twin, dispatch) = with_receiver(&bench).await;
     assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
     bench.refresh().await;
-    // Nothing writes the index any more, though the table answers: environments that look at it, old and new, wait for it.
-    bench.functions.hands.advance(SignedDuration::from_mins(58));
+    // Nothing renews what is known any more, though the table answers. The list is good for half an hour, then the window runs.
+    bench.functions.hands.advance(SignedDuration::from_mins(80));
     let fresh = bench.functions.dispatch(&bench.functions.hands);
     assert_eq!(outcome(&bench, &fresh, "p-2").await, "delivered");
-    bench.functions.hands.advance(SignedDuration::from_mins(3));
+    bench.functions.hands.advance(SignedDuration::from_mins(15));
     idle().await;
     for dispatch in [&dispatch, &fresh, &bench.functions.dispatch(&bench.functions.hands)] {
         assert_eq!(outcome(&bench, dispatch, "p-3").await, "kept");
     }
     assert_eq!(twin.count(), 2);
+    bench.authority.list(WEEK).unwrap();
     bench.refresh().await;
     assert_eq!(outcome(&bench, &dispatch, "p-3").await, "delivered");
 }
 
 #[tokio::test]
-async fn rows_that_cannot_be_read_cost_their_own_chain_alone() {
-    let Some(bench) = Bench::noted().await else { return };
-    let sdk = bench.functions.aws.sdk_config();
-    let client = webhook::aws::dynamodb(&sdk);
-    let broken = |name: &str| {
-        use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
-        let (name, bytes) = (AttributeValue::S(name.to_owned()), AttributeValue::B(Blob::new("broken")));
-        client.put_item().table_name("directory").item("name", name).item("bytes", bytes).send()
-    };
-    bench.authority.receiver("other").unwrap();
-    let other = bench.authority.chain("other").unwrap();
-    for name in ["revocation".to_owned(), format!("chain#{}", other.fingerprint())] {
-        broken(&name).await.unwrap();
+async fn where_no_authority_can_be_reached_messages_are_kept_and_nothing_is_renewed() {
+    let Some(bench) = Bench::start().await else { return };
+    bench.authority.list(1800).unwrap();
+    let (twin, dispatch) = with_receiver(&bench).await;
+    assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
+    let renewed_at = bench.refresh().await.renewed_at;
+    // Port 80 is closed: nobody answers, at no address.
+    bench.authority.answers(Answer::Close, Answer::Close);
+    for _ in 0..20 {
+        assert_eq!(bench.refresh().await.renewed_at, renewed_at);
     }
-    let index = bench.refresh().await;
-    assert_eq!(bench.status(&index), Some(OcspStatus::Good));
-    assert_eq!(index.chains.len(), 1);
+    assert_eq!(bench.functions.metrics.values("RevocationSourcesUnreachable").len(), 20);
+    bench.functions.hands.advance(SignedDuration::from_hours(24));
+    let second = bench.functions.dispatch(&bench.functions.hands);
+    assert_eq!(
+        outcome(&bench, &second, "p-2").await,
+        "kept",
+        "that is our network's fault, not the receiver's"
+    );
+    assert_eq!(twin.count(), 1);
+    bench.authority.answers(Answer::Openssl, Answer::Openssl);
+    bench.authority.list(WEEK).unwrap();
+    bench.refresh().await;
+    assert_eq!(outcome(&bench, &second, "p-2").await, "delivered");
+}
 
-    // It is mended by whoever meets the chain.
-    let (store, now) = (bench.functions.revocation_store(), bench.functions.hands.now());
-    assert_eq!(store.note(&other, now).await.unwrap(), now);
-    assert_eq!(bench.refresh().await.chains.len(), 2);
+#[tokio::test]
+async fn rows_that_cannot_be_read_cost_themselves_alone_and_are_mended() {
+    let Some(bench) = Bench::noted().await else { return };
+    bench.authority.receiver("other").unwrap();
+    let other = bench.authority.path("other").unwrap();
+    bench.refresh().await;
+    let issuer = bench.authority.issuer().unwrap().id();
+    for name in ["revocation".to_owned(), format!("path#{}", other.row()), format!("authority#{issuer}")] {
+        bench.put_row(&name, b"broken").await;
+    }
+    let known = bench.refresh().await;
+    assert_eq!(known.status(), Some(OcspStatus::Good));
+    assert!(known.list().is_some(), "it was asked for anew");
+    assert_eq!(known.leaves, 1);
+    assert!(bench.functions.metrics.values("RevocationRowsBroken").len() >= 3);
+    // It is mended by whoever meets the receiver.
+    assert_eq!(bench.note(&other).await, bench.functions.hands.now());
+    assert_eq!(bench.refresh().await.leaves, 2);
+}
+
+#[tokio::test]
+async fn one_authoritys_row_that_is_too_large_or_broken_stops_no_other_receiver() {
+    let Some(bench) = Bench::start().await else { return };
+    let (_twin, dispatch) = with_receiver(&bench).await;
+    assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
+    // Another authority names its list's version in 392 KB.
+    let other = Authority::start().await.unwrap();
+    other.receiver(RECEIVER).unwrap();
+    other.list(WEEK).unwrap();
+    other.names_versions_by(392 * 1024);
+    bench.note(&other.path(RECEIVER).unwrap()).await;
+    for _ in 0..3 {
+        let known = bench.refresh().await;
+        assert_eq!(known.renewed_at, bench.functions.hands.now());
+        assert_eq!((known.leaves, known.status()), (2, Some(OcspStatus::Good)));
+    }
+    // A row that somebody broke keeps dispatch from nothing but its own receivers.
+    bench.put_row(&format!("authority#{}", other.issuer().unwrap().id()), &[0; 300_000]).await;
+    let second = bench.functions.dispatch(&bench.functions.hands);
+    assert_eq!(outcome(&bench, &second, "p-2").await, "delivered");
 }
 
 #[tokio::test]
@@ -348,11 +480,13 @@ async fn an_environment_that_could_not_read_yet_refuses_nobody() {
         bench.refresh().await;
     }
     let of_directory = |input: &serde_json::Value| input["TableName"] == "directory";
-    bench.functions.aws.fails_where("GetItem", of_directory, Fault::DENIED);
+    for operation in ["GetItem", "BatchGetItem"] {
+        bench.functions.aws.fails_where(operation, of_directory, Fault::DENIED);
+    }
     let fresh = bench.functions.dispatch(&bench.functions.hands);
     for payment in ["p-2", "p-3"] {
         assert_eq!(outcome(&bench, &fresh, payment).await, "delivered");
-        // The chain's row has answered, and the next exchange shakes hands.
+        // The path's row has answered, and the next exchange shakes hands.
         idle().await;
     }
     bench.functions.hands.advance(SignedDuration::from_mins(61));
@@ -361,15 +495,8 @@ async fn an_environment_that_could_not_read_yet_refuses_nobody() {
     bench.refresh().await;
     assert_eq!(outcome(&bench, &fresh, "p-4").await, "delivered");
 
-    // The same where the index can be read and a list cannot.
-    let of_list = |input: &serde_json::Value| {
-        input["Key"]["name"]["S"].as_str().is_some_and(|name| name.starts_with("crl#"))
-    };
-    bench.functions.aws.fails_where("GetItem", of_list, Fault::DENIED);
-    bench.authority.answers(Answer::Openssl, Answer::Status(503));
-    for _ in 0..20 {
-        bench.refresh().await;
-    }
+    // The same where the contents can be read and the rows cannot.
+    bench.functions.aws.fails_where("BatchGetItem", of_directory, Fault::DENIED);
     let fresh = bench.functions.dispatch(&bench.functions.hands);
     for payment in ["p-5", "p-6"] {
         assert_eq!(outcome(&bench, &fresh, payment).await, "delivered");
@@ -380,53 +507,31 @@ async fn an_environment_that_could_not_read_yet_refuses_nobody() {
 #[tokio::test]
 async fn a_responder_that_hangs_keeps_no_list_waiting_and_a_list_that_hangs_no_status() {
     let Some(bench) = Bench::noted().await else { return };
-    let store = bench.functions.revocation_store();
     for name in ["a", "b", "c", "d", "e", "f"].map(|name| format!("other-{name}")) {
         bench.authority.receiver(&name).unwrap();
-        let chain = bench.authority.chain(&name).unwrap();
-        store.note(&chain, bench.functions.hands.now()).await.unwrap();
+        bench.note(&bench.authority.path(&name).unwrap()).await;
     }
     let refresh = async || {
         bench.functions.hands.advance(LATER);
         let budget = std::time::Duration::from_secs(2);
-        directory::revocation::refresh(&Refresher { budget, ..bench.functions.refresher() }).await;
-        bench.functions.revocation_store().index().await.unwrap().unwrap().0
+        let mut refresher = bench.functions.refresher();
+        refresher.budget = budget;
+        directory::revocation::refresh(&refresher).await;
+        bench.known().await
     };
     bench.authority.answers(Answer::Openssl, Answer::Never);
     for _ in 0..2 {
-        let index = refresh().await;
-        assert_eq!(list(&index).unwrap().fetched_at, bench.functions.hands.now());
-        assert_eq!(bench.status(&index), None);
+        let known = refresh().await;
+        assert_eq!(known.list().unwrap().fetched_at, bench.functions.hands.now());
+        assert_eq!(known.status(), None);
     }
     let asked = bench.authority.asked();
     assert_eq!(asked.iter().filter(|path| *path == "/ocsp").count(), 2 * 4, "four of one host at once");
     bench.authority.answers(Answer::Never, Answer::Openssl);
-    let index = refresh().await;
-    assert!(list(&index).unwrap().fetched_at < bench.functions.hands.now());
-    assert!(index.chains.values().any(|chain| chain.ocsp.is_some()));
-}
-
-#[tokio::test]
-async fn a_chain_with_another_intermediate_has_its_lists_asked_for_and_is_no_newer() {
-    let Some(bench) = Bench::noted().await else { return };
-    let (store, first) = (bench.functions.revocation_store(), bench.functions.hands.now());
-    let index = bench.refresh().await;
-    let name = bench.chain().fingerprint();
-    assert_eq!(index.chains[&name].lists, bench.chain().lists());
-
-    // One of another authority stands in for an intermediate that names another list.
-    let other = Authority::start().await.unwrap();
-    other.receiver(RECEIVER).unwrap();
-    let other = other.chain(RECEIVER).unwrap();
-    let both = [bench.chain(), other].iter().flat_map(Chain::to_bytes).collect::<Vec<_>>();
-    let changed = Chain::from_bytes(&both).unwrap();
-    assert_eq!(changed.fingerprint(), name);
-    assert_ne!(changed.lists(), bench.chain().lists());
-    for _ in 0..2 {
-        bench.functions.hands.advance(LATER);
-        assert_eq!(store.note(&changed, bench.functions.hands.now()).await.unwrap(), first);
+    for _ in 0..3 {
+        refresh().await;
     }
-    let index = bench.refresh().await;
-    assert_eq!(index.chains[&name].lists, changed.lists());
-    assert_eq!(index.chains[&name].first_seen, first);
+    let known = bench.known().await;
+    assert!(known.list().unwrap().fetched_at < bench.functions.hands.now());
+    assert_eq!(known.status(), Some(OcspStatus::Good));
 }
