@@ -172,7 +172,7 @@ fn key(certificate: &X509Certificate<'_>, review: &mut Review) {
             "the certificate's key has {bits} bits, fewer than TLS is spoken with ({KEY_BITS})"
         )),
         Some(bits) => {
-            review.warn(format!("the certificate's key has {bits} bits, that of a BRCAC {KEY_BITS}"))
+            review.warn(format!("the certificate's key has {bits} bits, that of a BRCAC {KEY_BITS}"));
         }
         None => review
             .warn(format!("the certificate's key is not RSA, that of a BRCAC is RSA with {KEY_BITS} bits")),

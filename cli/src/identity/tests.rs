@@ -272,7 +272,7 @@ fn files_are_read_as_bytes_and_stored_clean() {
     assert_eq!(files.trust.len(), 1);
 
     // What cannot be read names its file and line, and nothing of it.
-    let half: String = client.chain_pem.lines().take(9).map(|line| format!("{line}\n")).collect();
+    let half: String = client.chain_pem.lines().take(9).map(|line| line.to_owned() + "\n").collect();
     let error = read_files(&folder, half.as_bytes(), &[]).err().unwrap();
     assert!(error.contains("chain.pem cannot be used") && error.contains("line 1 does not end"), "{error}");
     let trust = format!("{}{}", authority.root_pem(), client.key_pem);
