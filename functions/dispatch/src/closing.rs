@@ -212,18 +212,27 @@ fn jittered(pause: Duration, chance: &Chance) -> Duration {
 mod tests {
     use super::*;
 
-    fn left(deadline_ms: u64, now_ms: i64) -> Duration {
-        let (began, now) = (Instant::now(), Timestamp::from_millisecond(now_ms).unwrap());
-        works_until(deadline_ms, now) - began
+    /// Seconds that are left, as whole ones.
+    fn left(deadline_ms: u64, now_ms: i64) -> u64 {
+        let now = Timestamp::from_millisecond(now_ms).unwrap();
+        let left = works_until(deadline_ms, now).saturating_duration_since(Instant::now());
+        (left + Duration::from_millis(500)).as_secs()
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn work_ends_before_the_deadline_by_the_time_to_hide_a_message_and_to_answer() {
-        assert_eq!(left(30_000, 0), Duration::from_secs(27));
-        assert_eq!(left(2_000, 0), Duration::ZERO);
-        let most = LEASE.unsigned_abs() - Duration::from_secs(3);
+    #[test]
+    fn work_ends_before_the_deadline_by_the_time_to_hide_a_message_and_to_answer() {
+        assert_eq!(left(30_000, 0), 27);
+        assert_eq!(left(2_000, 0), 0);
+        let most = LEASE.as_secs().unsigned_abs() - 3;
         for (deadline, now) in [(0, 0), (0, 1_000), (999, 1_000), (u64::MAX, 0), (10_000_000, 0)] {
             assert_eq!(left(deadline, now), most, "{deadline}");
         }
+    }
+
+    #[test]
+    fn a_pause_loses_up_to_half_of_itself_by_chance() {
+        let pause = Duration::from_millis(100);
+        let jittered = |bits| jittered(pause, &Chance::from_fn(move || bits)).as_millis();
+        assert_eq!([jittered(0), jittered(49), jittered(50)], [100, 51, 100]);
     }
 }

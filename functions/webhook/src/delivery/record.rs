@@ -22,7 +22,7 @@ pub struct NotificationShown {
     pub event_instant: String,
     /// When the state change was accepted; absent where no attempt began.
     pub accepted_at: Option<Timestamp>,
-    /// Why it was cancelled, if it was.
+    /// Why it was cancelled, or set aside for a fault of ours.
     pub reason: Option<String>,
     /// The undelivered notification that this one replays, if it is a replay.
     pub replay_of: Option<String>,
