@@ -262,6 +262,12 @@ mod dispatch {
             self.message(Endpoint::PixPayment, "p-1")
         }
 
+        /// Goes on in another environment, which knows nothing of what this one could not write down.
+        fn elsewhere(self) -> Self {
+            let dispatch = self.functions.dispatch(&self.functions.hands);
+            Self { dispatch, ..self }
+        }
+
         async fn kept(&self, message: &AttemptMessage) -> Vec<usize> {
             kept(&self.dispatch, &[message.to_json()]).await
         }
@@ -665,6 +671,7 @@ mod dispatch {
         assert_eq!(bench.kept(&message).await, [0]);
         assert_eq!(bench.twin.count(), 1);
         bench.functions.aws.recovers();
+        let bench = bench.elsewhere();
 
         bench.functions.hands.advance(LEASE - SignedDuration::from_millis(1));
         assert_eq!(bench.kept(&message).await, [0]);
@@ -691,6 +698,7 @@ mod dispatch {
         bench.functions.aws.fails_where("UpdateItem", writes("delivered"), Fault::DENIED);
         assert_eq!(bench.kept(&message).await, [0]);
         bench.functions.aws.recovers();
+        let bench = bench.elsewhere();
         bench.functions.hands.advance(LEASE);
         assert_eq!(bench.kept(&message).await, NOTHING);
         let (second, queued) = bench.next_message();
@@ -723,6 +731,7 @@ mod dispatch {
         assert_eq!(bench.kept(&message).await, [0]);
         let (second, _) = bench.next_message();
         bench.functions.aws.recovers();
+        let bench = bench.elsewhere();
 
         // The row still says that attempt 1 is under way. That attempt 2 was queued shows that it failed, and when.
         assert_eq!(bench.kept(&second).await, NOTHING);

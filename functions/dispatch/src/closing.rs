@@ -3,21 +3,31 @@
 
 use std::collections::VecDeque;
 use std::pin::pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout_at};
-use webhook::aws::{AttemptRecord, LedgerError};
-use webhook::delivery::{AttemptMessage, Begins, Failure, LEASE, Status};
+use webhook::aws::{AttemptRecord, CALL_TIMEOUT, LedgerError};
+use webhook::delivery::{AttemptMessage, Begins, EXCHANGE_DEADLINE, Failure, LEASE, Status};
 use webhook::edge::Chance;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, PREPARE};
+use crate::record::Record;
 use crate::{Dispatch, HIDE_WITHIN};
 
 /// What Lambda is given to take the answer of an invocation in; part of the sum behind the function's timeout.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// What a message may take from its beginning until what came of its attempt is written down, as the sum behind the function's timeout
+/// has it.
+const NEEDED: Duration = Duration::from_secs(
+    2 + PREPARE.as_secs()
+        + 3 * CALL_TIMEOUT.as_secs()
+        + EXCHANGE_DEADLINE.as_secs()
+        + 1
+        + 2 * CALL_TIMEOUT.as_secs(),
+);
 /// A write that failed is repeated after so long, then after twice as long each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -105,10 +115,23 @@ impl Unwritten {
         all.remove(at)
     }
 
-    fn take_some(&self) -> Vec<Known> {
+    /// Takes out some that none of these messages is about.
+    fn take_others(&self, batch: &[Arc<Record>]) -> Vec<Known> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let some = all.len().min(AT_ONCE);
-        all.drain(..some).collect()
+        let is_other = |known: &Known| {
+            let name = known.message.notification.as_str();
+            !batch.iter().any(|record| record.body.contains(name))
+        };
+        let mut others = Vec::new();
+        let mut at = 0;
+        while at < all.len() && others.len() < AT_ONCE {
+            if is_other(&all[at]) {
+                others.extend(all.remove(at));
+            } else {
+                at += 1;
+            }
+        }
+        others
     }
 }
 
@@ -139,7 +162,7 @@ impl Dispatch {
     }
 
     /// Writes down what this environment knows of the notification from an earlier invocation, if anything; `true` if that ends
-    /// the message. One that goes on comes again at once, with a whole invocation's time.
+    /// the message. One that goes on comes again where the rest of the time is too short for it.
     pub(crate) async fn close_known(&self, message: &AttemptMessage, until: Instant) -> Result<bool, Fault> {
         let Some(known) = self.unwritten.take(message) else { return Ok(false) };
         let now = self.clock.now();
@@ -148,13 +171,16 @@ impl Dispatch {
         }
         let ends = known.ends(message);
         Box::pin(self.close_late(known, until)).await?;
-        if ends { Ok(true) } else { Err(Fault::InProgress(now)) }
+        if !ends && Instant::now() + NEEDED > until {
+            return Err(Fault::InProgress(now));
+        }
+        Ok(ends)
     }
 
     /// Writes down what is known of other messages than those of this batch, once each: they may come to other environments.
-    pub(crate) async fn close_others(&self) {
+    pub(crate) async fn close_others(&self, batch: &[Arc<Record>]) {
         let now = self.clock.now();
-        let all = self.unwritten.take_some().into_iter().filter(|known| known.is_of_use(now));
+        let all = self.unwritten.take_others(batch).into_iter().filter(|known| known.is_of_use(now));
         // An error is told when the message comes again.
         join_all(all.map(|known| Box::pin(self.close_late(known, Instant::now())))).await;
     }

@@ -130,8 +130,9 @@ impl Dispatch {
     /// one message it happened in.
     pub async fn handle_until(self: &Arc<Self>, batch: Batch, until: Instant) -> BatchResponse {
         let began = Instant::now();
-        let tasks = batch.records.into_iter().map(|record| {
-            let (dispatch, record) = (Arc::clone(self), Arc::new(record));
+        let records: Vec<_> = batch.records.into_iter().map(Arc::new).collect();
+        let tasks = records.iter().map(|record| {
+            let (dispatch, record) = (Arc::clone(self), Arc::clone(record));
             let task = tokio::spawn({
                 let (dispatch, record) = (Arc::clone(&dispatch), Arc::clone(&record));
                 async move { Box::pin(dispatch.deliver(&record, until)).await }
@@ -146,7 +147,7 @@ impl Dispatch {
                 is_kept.then_some(BatchItemFailure { item_identifier })
             }
         });
-        let (kept, ()) = tokio::join!(join_all(tasks), Box::pin(self.close_others()));
+        let (kept, ()) = tokio::join!(join_all(tasks), Box::pin(self.close_others(&records)));
         let batch_item_failures = kept.into_iter().flatten().collect();
         self.tally.invoked(began.elapsed());
         self.tally.write(self.clock.now(), &self.metrics);
