@@ -18,7 +18,7 @@ use webhook::directory::{Receiver, Registration, RegistrationRequest, StatementU
 use webhook::edge::{Chance, Clock};
 use webhook::notification::{
     AuthorisationServers, InteractionId, MissingAuthorisationServerId, Notification, NotificationId, Plan,
-    StateChange, plan,
+    ReceiverKey, StateChange, plan,
 };
 
 /// Say what would be sent for state changes, or why nothing would
@@ -122,7 +122,10 @@ impl Explainer {
             Ok(receiver) => {
                 let (receiver, warnings) = receiver.unwrap_or_default();
                 let plan = plan(&change, receiver.as_ref(), &self.servers);
-                Explanation { warnings, ..explained(line, &change, plan) }
+                // A brand that is not known is explained by the plan.
+                let server = self.servers.server_of(change.brand.as_deref()).unwrap_or_default();
+                let key = ReceiverKey::new(server.as_deref(), &change.client_id);
+                Explanation { warnings, ..explained(line, &change, plan, &key) }
             }
             Err(errors) => invalid(line, errors),
         }
@@ -147,10 +150,10 @@ impl Explainer {
     }
 }
 
-fn explained(line: usize, change: &StateChange, plan: Plan) -> Explanation {
+fn explained(line: usize, change: &StateChange, plan: Plan, receiver: &ReceiverKey) -> Explanation {
     let base = Explanation { line, decision: "", ..Explanation::EMPTY };
     match plan {
-        Plan::Notify(notification) => notified(line, change, &notification),
+        Plan::Notify(notification) => notified(line, change, &notification, receiver),
         Plan::NotNotifiable(rule) => Explanation {
             decision: "not_notifiable",
             rule: Some(rule.code()),
@@ -171,8 +174,13 @@ fn explained(line: usize, change: &StateChange, plan: Plan) -> Explanation {
     }
 }
 
-fn notified(line: usize, change: &StateChange, notification: &Notification) -> Explanation {
-    let notification_id = NotificationId::of(change, &notification.resource);
+fn notified(
+    line: usize,
+    change: &StateChange,
+    notification: &Notification,
+    receiver: &ReceiverKey,
+) -> Explanation {
+    let notification_id = NotificationId::of(change, &notification.resource, receiver);
     let id = InteractionId::new(notification_id.partition(), &Chance::system());
     let headers = notification.headers_of_attempt(id);
     Explanation {

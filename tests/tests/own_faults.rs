@@ -167,7 +167,7 @@ async fn what_is_logged_of_a_table_says_whether_it_was_throttled_denied_or_out_o
         bench.functions.aws.fails("GetItem", fault);
         tokio::time::pause();
         let of_ledger = bench.dispatch.ledger.cancelled(&message, "no_receiver", Timestamp::MIN).await;
-        let of_receivers = bench.dispatch.receivers.find(&message.change.client_id).await;
+        let of_receivers = bench.dispatch.receivers.find(&message.receiver()).await;
         tokio::time::resume();
         let (of_ledger, of_receivers) = (of_ledger.unwrap_err(), of_receivers.unwrap_err());
         for logged in [Chain(&of_ledger).to_string(), Chain(&of_receivers).to_string()] {

@@ -1294,6 +1294,7 @@ mod removals {
                     // None is there, one is, or one was removed: it is another condition each time.
                     for before in [&[][..], &[Put(0)], &[Put(0), Delete(0)]] {
                         bench.functions.aws.forget_rows(RECEIVERS);
+                        bench.functions.aws.recovers();
                         bench.pass(SignedDuration::from_mins(5));
                         for call in before {
                             call.play(&bench, bench.functions.hands.now()).await;
@@ -1612,7 +1613,7 @@ mod client_ids {
     #[tokio::test]
     async fn what_is_no_client_id_is_refused() {
         let bench = Bench::new().await;
-        for segment in ["a%20b", "a%2520b", "%C3%A9", "%FF", "%00", "%2E%2E", &"a".repeat(256)] {
+        for segment in ["a%20b", "%C3%A9", "%FF", "%00", "%2E%2E", &"a".repeat(256)] {
             assert_eq!(bench.get(segment).await.status, 400, "{segment}");
         }
     }

@@ -162,6 +162,12 @@ async fn each_of_the_five_endpoints_is_notified_as_published(world: &World) -> R
 async fn each_brand_is_notified_with_its_own_certificate(world: &World) -> Result<()> {
     let (client, twin) = world.receiver("202").await?;
     let brands = [("bancoex", "webhook.bancoex.example"), (SECOND_BRAND, SECOND_NAME)];
+    // The other brand's authorisation server gave the client the same id.
+    let uris = [twin.base_uri()];
+    let body = world.registration(&client, Operation::Dcr, Some(&uris), json!({})).to_string();
+    let path = format!("/v1/clients/{client}?brand={SECOND_BRAND}");
+    let answer = world.call(Method::PUT, &path, CLIENT_ROUTE, JSON, &body).await?;
+    ensure!(answer.status == 200, "{}", answer.text());
     let changes = brands.map(|(brand, _)| {
         let mut change = new_change(Endpoint::PixPayment, &client);
         change["brand"] = json!(brand);

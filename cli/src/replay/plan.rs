@@ -104,8 +104,8 @@ impl Plan {
 }
 
 fn receivers(listed: &[Listed]) -> usize {
-    let clients = listed.iter().map(|listed| listed.undelivered.message.change.client_id.as_str());
-    clients.collect::<std::collections::BTreeSet<_>>().len()
+    let receivers = listed.iter().map(|listed| listed.undelivered.message.receiver());
+    receivers.collect::<std::collections::BTreeSet<_>>().len()
 }
 
 fn duration(seconds: u64) -> String {

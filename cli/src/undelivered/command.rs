@@ -62,6 +62,7 @@ fn to_json(filter: &Filter, listing: &Listing, resting: &Resting) -> Value {
         json!({
             "notification_id": row.message.notification.as_str(),
             "client_id": row.message.change.client_id.as_str(),
+            "authorisation_server": row.message.authorisation_server,
             "endpoint": row.message.resource.endpoint.row().code,
             "resource_id": row.message.resource.id.as_str(),
             "outcome": row.outcome,
@@ -125,7 +126,7 @@ fn write_one(out: &mut impl Write, listed: &Listed) -> io::Result<()> {
         "{:.0}  {}  {}  {}  {}  {}",
         row.gave_up_at,
         message.notification,
-        message.change.client_id,
+        message.receiver(),
         message.resource.endpoint,
         row.outcome,
         message.resource.id

@@ -13,7 +13,7 @@ use aws_sdk_sqs::types::{
 use futures_util::future::{join_all, try_join_all};
 use serde::Serialize;
 use tokio::time::Instant;
-use webhook::aws::sqs;
+use webhook::aws::{message_group, sqs};
 use webhook::delivery::AttemptMessage;
 
 use crate::stop::Stop;
@@ -218,7 +218,7 @@ impl Held {
         let group = system.get(&MessageSystemAttributeName::MessageGroupId).cloned();
         Some(Self {
             kind: Kind::of(reason, read.is_some()),
-            group: group.or_else(|| Some(read?.change.client_id.to_string())),
+            group: group.or_else(|| Some(message_group(&read?))),
             body,
             id: message.message_id?,
             receipt: message.receipt_handle?,

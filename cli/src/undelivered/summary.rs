@@ -33,7 +33,7 @@ pub fn groups<'a>(notifications: impl IntoIterator<Item = &'a Listed>) -> Vec<Gr
     for listed in notifications {
         let row = &listed.undelivered;
         let (client_id, endpoint) =
-            (row.message.change.client_id.to_string(), row.message.resource.endpoint.row().code);
+            (row.message.receiver().to_string(), row.message.resource.endpoint.row().code);
         let at = row.gave_up_at;
         let group = groups.entry((client_id.clone(), endpoint, row.outcome.clone())).or_insert_with(|| {
             let outcome = row.outcome.clone();

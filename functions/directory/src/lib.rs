@@ -29,6 +29,7 @@ pub use participants::ParticipantsList;
 pub use reconciler::Reconciler;
 use revocation::Refresher;
 pub use software::SoftwareStatements;
+use wire::Subject;
 
 /// The function behind `/v1/clients/{clientId}`, `/v1/clients/{clientId}/settings` and the schedule.
 pub struct Directory {
@@ -56,24 +57,24 @@ impl Directory {
         if matches!(request.request_context_ref(), Some(RequestContext::PassThrough)) {
             return Box::pin(self.scheduled(request.body())).await;
         }
-        let client_id = match wire::client_id(&request) {
-            Ok(client_id) => client_id,
+        let subject = match wire::subject(&request, &self.reconciler.servers) {
+            Ok(subject) => subject,
             Err(problem) => return Ok(problem.into()),
         };
         let answer = match request.method().as_str() {
-            "PUT" => self.register(client_id, &request).await,
-            "GET" => self.show(&client_id).await,
-            "DELETE" => self.remove(&client_id, &request).await,
-            "PATCH" => self.change_settings(&client_id, &request).await,
+            "PUT" => self.register(subject, &request).await,
+            "GET" => self.show(&subject).await,
+            "DELETE" => self.remove(&subject, &request).await,
+            "PATCH" => self.change_settings(&subject, &request).await,
             _ => Err(Problem::method_not_allowed()),
         };
         Ok(answer.unwrap_or_else(Into::into))
     }
 
-    async fn show(&self, client_id: &ClientId) -> Result<Response<String>, Problem> {
-        match self.receivers.registration(client_id).await.map_err(unavailable)? {
+    async fn show(&self, subject: &Subject) -> Result<Response<String>, Problem> {
+        match self.receivers.registration(&subject.key).await.map_err(unavailable)? {
             Some(registration) => Ok(wire::registered(&registration, None)),
-            None => Err(wire::not_registered(client_id)),
+            None => Err(wire::not_registered(&subject.client_id)),
         }
     }
 

@@ -60,8 +60,8 @@ impl Reconciler {
         }
         let says = DirectorySays { participants: participants.as_ref(), listed_at, software };
         let found = reconcile(registrations, &says, self.most_percent);
-        for (client_id, drift) in &found.drifts {
-            tracing::warn!(%client_id, code = drift.code(), "A registration and the Directory do not agree.");
+        for (receiver, drift) in &found.drifts {
+            tracing::warn!(client_id = %receiver, code = drift.code(), "A registration and the Directory do not agree.");
         }
         self.count("DirectoryDrifts", found.drifts.len());
         self.count("SuspensionsRefused", found.refused);
@@ -74,8 +74,8 @@ impl Reconciler {
             );
         }
         let mut changed = 0;
-        for (client_id, suspension) in &found.changes {
-            let before = registrations.iter().find(|registration| registration.client_id == *client_id);
+        for (receiver, suspension) in &found.changes {
+            let before = registrations.iter().find(|registration| registration.key() == *receiver);
             if let Some(before) = before {
                 changed += usize::from(self.change(receivers, before, *suspension).await?);
             }
@@ -171,7 +171,7 @@ impl Reconciler {
     ) -> Result<bool, ReceiversError> {
         let after = Registration { suspension, revision: before.revision + 1, ..before.clone() };
         let (after, read) = (ClientState::from(after), ClientState::from(before.clone()));
-        let written = receivers.replace(&before.client_id, &after, Some(&read)).await?;
+        let written = receivers.replace(&before.key(), &after, Some(&read)).await?;
         if written {
             report(&before.client_id, suspension);
         }

@@ -8,17 +8,17 @@ use webhook::directory::{
     CallTime, ClientState, Origin, Registration, RegistrationCall, Statement, StatementError, StatementUris,
     target,
 };
-use webhook::notification::ClientId;
 use webhook::telemetry::Chain;
 
 use crate::keys::Unverified;
+use crate::wire::Subject;
 use crate::{Directory, MAX_WRITES, contended, keys, unavailable, wire};
 
 impl Directory {
     /// Answers a DCR or DCM call.
     pub(crate) async fn register(
         &self,
-        client_id: ClientId,
+        subject: Subject,
         request: &Request,
     ) -> Result<Response<String>, Problem> {
         let dry_run = wire::is_dry_run(request)?;
@@ -39,9 +39,9 @@ impl Directory {
             None if !call.request.is_to_be_notified() => None,
             None => return Err(wire::missing_statement()),
         };
-        let mut found = self.receivers.state(&client_id).await.map_err(unavailable)?;
+        let mut found = self.receivers.state(&subject.key).await.map_err(unavailable)?;
         let decision = Decision {
-            client_id: &client_id,
+            subject: &subject,
             call: &call,
             time: CallTime::new(call.called_at, now, found.as_ref()),
             statement: statement.as_ref(),
@@ -54,7 +54,7 @@ impl Directory {
                 return Ok(wire::registered(&made, None));
             }
             let state = ClientState::from(made.clone());
-            if self.receivers.replace(&client_id, &state, found.as_ref()).await.map_err(unavailable)? {
+            if self.receivers.replace(&subject.key, &state, found.as_ref()).await.map_err(unavailable)? {
                 report(&made, found.as_ref().and_then(ClientState::registration));
                 // After it is written: whatever is seen is no reason to refuse it.
                 let seen = match made.receiver(self.network.policy()) {
@@ -63,15 +63,15 @@ impl Directory {
                 };
                 return Ok(wire::registered(&made, seen));
             }
-            found = self.receivers.state(&client_id).await.map_err(unavailable)?;
+            found = self.receivers.state(&subject.key).await.map_err(unavailable)?;
         }
-        Err(contended(&client_id))
+        Err(contended(&subject.client_id))
     }
 }
 
 /// What a call is decided from, besides what is known of its client.
 struct Decision<'a> {
-    client_id: &'a ClientId,
+    subject: &'a Subject,
     call: &'a RegistrationCall,
     time: CallTime,
     statement: Option<&'a Statement>,
@@ -106,7 +106,8 @@ impl Decision<'_> {
         let origin = Origin { operation: call.operation, called_at, software: software.or(known).cloned() };
         // The clock of who called may run ahead of ours.
         let since = called_at.min(self.now);
-        let made = Registration::new(self.client_id.clone(), call.request.clone(), decided, previous, since);
+        let made =
+            Registration::new(self.subject.client_id.clone(), call.request.clone(), decided, previous, since);
         // A call that is passed on again is the registration that it made: the ten minutes are not counted anew.
         let repeated = previous.filter(|previous| {
             previous.origin.as_ref() == Some(&origin)
@@ -114,6 +115,7 @@ impl Decision<'_> {
                 && previous.settings == made.settings
         });
         Ok(Registration {
+            authorisation_server: self.subject.authorisation_server.clone(),
             // Only a new statement says that the client is active again.
             suspension: repeated.and_then(|previous| previous.suspension),
             revision: found.map_or(0, ClientState::revision) + 1,

@@ -3,8 +3,8 @@
 use lambda_http::{Request, Response};
 use webhook::answer::Problem;
 use webhook::directory::{CallTime, ClientState, Removal};
-use webhook::notification::ClientId;
 
+use crate::wire::Subject;
 use crate::{Directory, MAX_WRITES, contended, unavailable, wire};
 
 impl Directory {
@@ -13,12 +13,12 @@ impl Directory {
     /// A client that nobody registered is removed too: the call that registers it may be on its way.
     pub(crate) async fn remove(
         &self,
-        client_id: &ClientId,
+        Subject { client_id, key, .. }: &Subject,
         request: &Request,
     ) -> Result<Response<String>, Problem> {
         let now = self.clock.now();
         let called_at = wire::called_at(request, now)?;
-        let mut found = self.receivers.state(client_id).await.map_err(unavailable)?;
+        let mut found = self.receivers.state(key).await.map_err(unavailable)?;
         let time = CallTime::new(called_at, now, found.as_ref());
         for _ in 0..MAX_WRITES {
             match &found {
@@ -36,11 +36,11 @@ impl Directory {
             let revision = found.as_ref().map_or(0, ClientState::revision) + 1;
             let removal =
                 ClientState::Removed(Removal { called_at: time.instant(), removed_at: now, revision });
-            if self.receivers.replace(client_id, &removal, found.as_ref()).await.map_err(unavailable)? {
+            if self.receivers.replace(key, &removal, found.as_ref()).await.map_err(unavailable)? {
                 tracing::info!(%client_id, "A client was removed.");
                 return Ok(wire::removed());
             }
-            found = self.receivers.state(client_id).await.map_err(unavailable)?;
+            found = self.receivers.state(key).await.map_err(unavailable)?;
         }
         Err(contended(client_id))
     }

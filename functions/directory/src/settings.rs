@@ -5,20 +5,21 @@ use webhook::answer::Problem;
 use webhook::directory::{ClientState, Registration, SettingsChange};
 use webhook::notification::ClientId;
 
+use crate::wire::Subject;
 use crate::{Directory, MAX_WRITES, contended, unavailable, wire};
 
 impl Directory {
     /// Answers a change of settings: those that the call brings are changed, the others and the registration stay.
     pub(crate) async fn change_settings(
         &self,
-        client_id: &ClientId,
+        Subject { client_id, key, .. }: &Subject,
         request: &Request,
     ) -> Result<Response<String>, Problem> {
         let document = wire::body(request)?;
         let change = SettingsChange::from_json(&document).map_err(Problem::invalid)?;
         let now = self.clock.now();
         for _ in 0..MAX_WRITES {
-            let found = self.receivers.state(client_id).await.map_err(unavailable)?;
+            let found = self.receivers.state(key).await.map_err(unavailable)?;
             let Some(registration) = found.as_ref().and_then(ClientState::registration) else {
                 return Err(wire::not_registered(client_id));
             };
@@ -28,7 +29,7 @@ impl Directory {
             }
             let changed = Registration { revision: registration.revision + 1, ..changed };
             let state = ClientState::from(changed.clone());
-            if self.receivers.replace(client_id, &state, found.as_ref()).await.map_err(unavailable)? {
+            if self.receivers.replace(key, &state, found.as_ref()).await.map_err(unavailable)? {
                 report(client_id, registration, &changed);
                 return Ok(wire::registered(&changed, None));
             }

@@ -12,7 +12,7 @@ use webhook::directory::{
     DIFFERS_FROM_STATEMENT, INVALID_WEBHOOK_URIS, Operation, Refusal, Registration, Settings, StatementError,
     Suspension, Warning, check_called_at,
 };
-use webhook::notification::{ClientId, EventInstant};
+use webhook::notification::{AuthorisationServers, ClientId, EventInstant, ReceiverKey};
 use webhook::{FieldError, sentence};
 
 use crate::first_sight::Seen;
@@ -27,12 +27,34 @@ const INVALID_STATEMENT: &str = "invalid_software_statement";
 /// An HTTP API decodes the path once, before it looks for the route and fills in the path's parameters: of `a%2Fb` it makes
 /// two segments, which lead nowhere. A client id with such a character is therefore encoded twice, and decoded here once
 /// more. One that has no `%` of its own reads the same, however often it was decoded.
-pub(crate) fn client_id(request: &Request) -> Result<ClientId, Problem> {
+fn client_id(request: &Request) -> Result<ClientId, Problem> {
     let parameters = request.path_parameters();
     let segment = parameters.first("clientId").or_else(|| segment_of(request.uri().path()));
     let segment = segment.ok_or_else(|| Problem::not_found("There is only /v1/clients/{clientId} here."))?;
     let text = percent_decode_str(segment).decode_utf8_lossy();
     text.parse().map_err(|error| Problem::malformed(format!("The path's client id is wrong: {error}.")))
+}
+
+/// Who a call is about: a client of one of our brands.
+#[derive(Clone, Debug)]
+pub(crate) struct Subject {
+    /// The client.
+    pub(crate) client_id: ClientId,
+    /// The authorisation server that gave it that id, in lower case; absent, the default brand's.
+    pub(crate) authorisation_server: Option<String>,
+    /// The name of its receiver.
+    pub(crate) key: ReceiverKey,
+}
+
+/// Finds out who a request is about: the path has the client, the query parameter `brand` the brand where it is not the default.
+pub(crate) fn subject(request: &Request, servers: &AuthorisationServers) -> Result<Subject, Problem> {
+    let client_id = client_id(request)?;
+    let brand = request.query_string_parameters_ref().and_then(|query| query.first("brand"));
+    let authorisation_server = servers.server_of(brand).map_err(|_| {
+        Problem::malformed("The query parameter brand is not one of the brands that this stack was given.")
+    })?;
+    let key = ReceiverKey::new(authorisation_server.as_deref(), &client_id);
+    Ok(Subject { client_id, authorisation_server, key })
 }
 
 /// Finds the client in a path that came without parameters, as it does where no gateway is in front.
@@ -68,6 +90,8 @@ pub(crate) fn not_registered(client_id: &ClientId) -> Problem {
 #[derive(Serialize)]
 struct RegistrationAnswer<'a> {
     client_id: &'a ClientId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorisation_server: Option<&'a str>,
     webhook: &'static str,
     base_uri: Option<&'a str>,
     webhook_uris: &'a [String],
@@ -97,6 +121,7 @@ pub fn registered(registration: &Registration, first_sight: Option<Seen>) -> Res
     let describe = |warning: Warning| Described { code: warning.code(), detail: warning.sentence() };
     let answer = RegistrationAnswer {
         client_id: &registration.client_id,
+        authorisation_server: registration.authorisation_server.as_deref(),
         webhook: registration.webhook(),
         base_uri: registration.base_uri.as_deref(),
         webhook_uris: &registration.webhook_uris,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
-use webhook::notification::ClientId;
+use webhook::notification::ReceiverKey;
 
 /// Attempts to one receiver under way in one environment at most: as many as a batch has messages. It bounds connections and
 /// handshakes should batches grow, or invocations share an environment.
@@ -16,7 +16,7 @@ const WAIT: Duration = Duration::from_secs(2);
 
 /// The places of all receivers in this environment.
 #[derive(Debug, Default)]
-pub struct Crowd(Mutex<HashMap<ClientId, Arc<Semaphore>>>);
+pub struct Crowd(Mutex<HashMap<ReceiverKey, Arc<Semaphore>>>);
 
 /// A place, held until it is dropped.
 #[derive(Debug)]
@@ -26,11 +26,11 @@ pub(crate) struct Place {
 
 impl Crowd {
     /// Waits for a place; none if there are enough attempts under way for too long.
-    pub(crate) async fn place(&self, client_id: &ClientId) -> Option<Place> {
+    pub(crate) async fn place(&self, key: &ReceiverKey) -> Option<Place> {
         let places = {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let new = || Arc::new(Semaphore::new(MOST_ATTEMPTS));
-            Arc::clone(all.entry(client_id.clone()).or_insert_with(new))
+            Arc::clone(all.entry(key.clone()).or_insert_with(new))
         };
         let permit = timeout(WAIT, places.acquire_owned()).await.ok()?;
         Some(Place { _permit: permit.ok()? })

@@ -93,10 +93,10 @@ impl Dispatch {
         &self,
         message: &AttemptMessage,
     ) -> Result<(Place, Option<Found>, Result<(IdentityOwner, Client), Fault>), Fault> {
-        let client_id = &message.change.client_id;
+        let key = &message.receiver();
         // First, as what is found must not grow old meanwhile (guarantee G5).
-        let place = self.crowd.place(client_id).await.ok_or(Fault::Crowded)?;
-        let receiver = pin!(self.receivers.find_for(client_id, message.attempt));
+        let place = self.crowd.place(key).await.ok_or(Fault::Crowded)?;
+        let receiver = pin!(self.receivers.find_for(key, message.attempt));
         let client = pin!(self.client(message));
         let (found, client) = tokio::join!(receiver, client);
         Ok((place, found?, client))

@@ -35,6 +35,7 @@ pub(crate) fn attempt_ended(
         notification_id = %message.notification,
         interaction_id = %record.interaction_id,
         client_id = shown(&message.change.client_id),
+        authorisation_server = message.authorisation_server,
         endpoint = %message.resource.endpoint,
         attempt = record.attempt.get(),
         outcome = outcome.code(),
@@ -61,6 +62,7 @@ pub(crate) fn attempt_interrupted(
         notification_id = %message.notification,
         interaction_id = %interaction_id,
         client_id = shown(&message.change.client_id),
+        authorisation_server = message.authorisation_server,
         attempt = attempt.get(),
         "An attempt was interrupted; whether it arrived is not known."
     );

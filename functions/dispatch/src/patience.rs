@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use webhook::aws::{Found, ReceiversError};
 use webhook::delivery::{EXCHANGE_DEADLINE, Evidence, IMPATIENT, Outcome, SlowMark, is_hanging};
 use webhook::directory::{BaseUri, Receiver};
-use webhook::notification::ClientId;
+use webhook::notification::ReceiverKey;
 use webhook::telemetry::{Chain, Unit};
 
 use crate::Dispatch;
@@ -18,7 +18,7 @@ const METRIC: &str = "ReceiversFoundHanging";
 
 /// What this environment saw of each receiver by itself.
 #[derive(Debug, Default)]
-pub struct Hangs(Mutex<HashMap<ClientId, Seen>>);
+pub struct Hangs(Mutex<HashMap<ReceiverKey, Seen>>);
 
 /// What was seen of one receiver, at one place.
 #[derive(Debug)]
@@ -49,13 +49,13 @@ impl Hangs {
     fn of<T>(&self, receiver: &Receiver, change: impl FnOnce(&mut Seen) -> T) -> T {
         let anew = || Seen { base_uri: receiver.base_uri.clone(), hangs: 0, responded_at: None };
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(seen) = all.get_mut(&receiver.client_id) {
+        if let Some(seen) = all.get_mut(&receiver.key) {
             if seen.base_uri != receiver.base_uri {
                 *seen = anew();
             }
             return change(seen);
         }
-        change(all.entry(receiver.client_id.clone()).or_insert_with(anew))
+        change(all.entry(receiver.key.clone()).or_insert_with(anew))
     }
 }
 

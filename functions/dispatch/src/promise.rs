@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use webhook::aws::{DirectoryTable, DirectoryTableError, Document};
 use webhook::directory::{FirstUse, PROMISE_AT_RISK, PROMISED_WITHIN, Receiver};
-use webhook::notification::ClientId;
+use webhook::notification::ReceiverKey;
 use webhook::telemetry::{Chain, Metrics, Unit};
 
 /// The name of the metric, in seconds; an alarm of the template watches it.
@@ -20,7 +20,7 @@ pub struct FirstUses {
     table: DirectoryTable,
     metrics: Metrics,
     /// What this environment knows to be reported, so that it asks once a registration.
-    reported: Mutex<HashMap<ClientId, Timestamp>>,
+    reported: Mutex<HashMap<ReceiverKey, Timestamp>>,
 }
 
 impl FirstUses {
@@ -35,7 +35,7 @@ impl FirstUses {
     pub(crate) async fn attempted(&self, receiver: &Receiver, event: Timestamp, started: Timestamp) {
         let Some(promise) = receiver.promise else { return };
         let client_id = &receiver.client_id;
-        if self.reported().get(client_id) == Some(&promise.registered_at) {
+        if self.reported().get(&receiver.key) == Some(&promise.registered_at) {
             return;
         }
         let took = promise.took(event, started);
@@ -45,9 +45,9 @@ impl FirstUses {
             used_at: started,
             seconds: took.as_secs(),
         };
-        match Box::pin(self.keep(&used, promise.registered_at)).await {
+        match Box::pin(self.keep(receiver, &used, promise.registered_at)).await {
             Ok(first) => {
-                self.reported().insert(client_id.clone(), promise.registered_at);
+                self.reported().insert(receiver.key.clone(), promise.registered_at);
                 if first {
                     self.report(&used, took);
                 }
@@ -62,14 +62,19 @@ impl FirstUses {
     }
 
     /// Keeps a first use; `false` if another attempt was first.
-    async fn keep(&self, used: &FirstUse, registered_at: Timestamp) -> Result<bool, DirectoryTableError> {
+    async fn keep(
+        &self,
+        receiver: &Receiver,
+        used: &FirstUse,
+        registered_at: Timestamp,
+    ) -> Result<bool, DirectoryTableError> {
         let document = Document {
             bytes: serde_json::to_vec(used).expect("a first use serialises"),
             fetched_at: used.used_at,
             fresh_until: used.used_at,
             etag: None,
         };
-        let name = format!("{}{}#{registered_at}", FirstUse::PREFIX, used.client_id);
+        let name = format!("{}{}#{registered_at}", FirstUse::PREFIX, receiver.key);
         Ok(self.table.put_new(&name, &document, LIVES).await?.is_none())
     }
 
@@ -99,7 +104,7 @@ impl FirstUses {
         }
     }
 
-    fn reported(&self) -> std::sync::MutexGuard<'_, HashMap<ClientId, Timestamp>> {
+    fn reported(&self) -> std::sync::MutexGuard<'_, HashMap<ReceiverKey, Timestamp>> {
         self.reported.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

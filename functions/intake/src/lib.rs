@@ -15,7 +15,9 @@ use webhook::answer::{Problem, read_json};
 use webhook::aws::{Found, LedgerReader, Queues, Receivers, ReceiversError, SendError};
 use webhook::delivery::{AttemptMessage, AttemptNumber};
 use webhook::edge::Clock;
-use webhook::notification::{AuthorisationServers, ClientId, Plan, StateChange, plan};
+use webhook::notification::{
+    AuthorisationServers, MissingAuthorisationServerId, Plan, ReceiverKey, StateChange, plan,
+};
 
 use webhook::telemetry::{Chain, Meter, TraceHeader};
 
@@ -105,32 +107,49 @@ impl Intake {
     /// Looks every client up once, all at the same time; a client is missing if its receiver could not be read.
     async fn receivers_of(&self, changes: impl Iterator<Item = &StateChange>) -> Known {
         // In the order of their names, so that the same request makes the same calls in the same order.
-        let clients: BTreeSet<_> = changes.map(|change| &change.client_id).collect();
-        let found = join_all(clients.into_iter().map(async |client_id| {
-            let found = self.receivers.find_for(client_id, AttemptNumber::FIRST).await;
-            readable(client_id, found).map(|found| (client_id.clone(), found))
+        let receivers: BTreeSet<_> =
+            changes.filter_map(|change| Some(self.receiver_of(change).ok()?.1)).collect();
+        let found = join_all(receivers.into_iter().map(async |key| {
+            let found = self.receivers.find_for(&key, AttemptNumber::FIRST).await;
+            readable(&key, found).map(|found| (key, found))
         }));
         found.await.into_iter().flatten().collect()
     }
 
     /// Reads the receivers again by whose copies a change would not be notified: that is final, and a copy may be behind.
     async fn read_again(&self, changes: impl Iterator<Item = &StateChange>, known: &mut Known) {
-        let ends = |change: &&StateChange| match known.get(&change.client_id) {
-            Some(Some(Found { receiver, is_fresh: false })) => {
-                matches!(plan(change, Some(receiver), &self.servers), Plan::NotNotifiable(rule) if rule.is_of_the_receiver())
+        let ends = |change: &StateChange| {
+            let (_, key) = self.receiver_of(change).ok()?;
+            match known.get(&key) {
+                Some(Some(Found { receiver, is_fresh: false })) => {
+                    let planned = plan(change, Some(receiver), &self.servers);
+                    matches!(planned, Plan::NotNotifiable(rule) if rule.is_of_the_receiver()).then_some(key)
+                }
+                _ => None,
             }
-            _ => false,
         };
-        let clients: BTreeSet<_> = changes.filter(ends).map(|change| &change.client_id).collect();
-        let found = join_all(clients.into_iter().map(async |client_id| {
-            (client_id, readable(client_id, self.receivers.find_fresh(client_id).await))
+        let receivers: BTreeSet<_> = changes.filter_map(ends).collect();
+        let found = join_all(receivers.into_iter().map(async |key| {
+            let found = readable(&key, self.receivers.find_fresh(&key).await);
+            (key, found)
         }));
-        for (client_id, found) in found.await {
+        for (key, found) in found.await {
             match found {
-                Some(found) => known.insert(client_id.clone(), found),
-                None => known.remove(client_id),
+                Some(found) => known.insert(key, found),
+                None => known.remove(&key),
             };
         }
+    }
+
+    /// Names the authorisation server of a change's brand, unless it is the default one's, and the receiver; fails if this stack
+    /// has no such brand.
+    fn receiver_of(
+        &self,
+        change: &StateChange,
+    ) -> Result<(Option<String>, ReceiverKey), MissingAuthorisationServerId> {
+        let server = self.servers.server_of(change.brand.as_deref())?;
+        let key = ReceiverKey::new(server.as_deref(), &change.client_id);
+        Ok((server, key))
     }
 
     fn judge(
@@ -141,18 +160,20 @@ impl Intake {
         messages: &mut Vec<AttemptMessage>,
         now: Timestamp,
     ) -> Verdict {
-        if change.brand.as_ref().is_some_and(|brand| !self.servers.knows(brand)) {
+        let Ok((server, key)) = self.receiver_of(&change) else {
             let detail = "Not one of the brands that this stack was given.".to_owned();
             let pointer = format!("{pointer}/brand");
             return Verdict::Invalid(vec![FieldError { pointer, code: "unknown_brand", detail }]);
-        }
-        let Some(receiver) = receivers.get(&change.client_id) else { return Verdict::Unavailable };
+        };
+        let Some(receiver) = receivers.get(&key) else { return Verdict::Unavailable };
         match plan(&change, receiver.as_ref().map(|found| &*found.receiver), &self.servers) {
             Plan::NotNotifiable(rule) => Verdict::NotNotifiable(rule),
             Plan::NoReceiver => Verdict::NoReceiver,
             // Accepted all the same: dispatch keeps it, without spending an attempt, until our configuration is mended.
             Plan::Notify(_) | Plan::Misconfigured(_) => {
-                let Some(message) = AttemptMessage::first(change, now) else { return Verdict::NoReceiver };
+                let Some(message) = AttemptMessage::first_of(server, change, now) else {
+                    return Verdict::NoReceiver;
+                };
                 let same = |other: &AttemptMessage| other.notification == message.notification;
                 if let Some(of) = messages.iter().position(same) {
                     return Verdict::Duplicate { of };
@@ -165,11 +186,11 @@ impl Intake {
 }
 
 /// What was found of each client; one whose receiver could not be read is missing.
-type Known = BTreeMap<ClientId, Option<Found>>;
+type Known = BTreeMap<ReceiverKey, Option<Found>>;
 
-fn readable(client_id: &ClientId, found: Result<Option<Found>, ReceiversError>) -> Option<Option<Found>> {
+fn readable(key: &ReceiverKey, found: Result<Option<Found>, ReceiversError>) -> Option<Option<Found>> {
     if let Err(error) = &found {
-        tracing::error!(%client_id, error = %Chain(error), "A receiver could not be read.");
+        tracing::error!(receiver = %key, error = %Chain(error), "A receiver could not be read.");
     }
     found.ok()
 }

@@ -32,7 +32,7 @@ use webhook::directory::{
     target,
 };
 use webhook::edge::{Chance, Clock};
-use webhook::notification::{ClientId, Endpoint, StateChange};
+use webhook::notification::{ClientId, Endpoint, ReceiverKey, StateChange};
 use webhook::peer::Network;
 use webhook::revocation::{Revocation, RevocationStore};
 use webhook::telemetry::{Meter, Metrics};
@@ -207,10 +207,15 @@ impl Functions {
         let decided = decided.expect("a base URI");
         let made = Registration::new(client_id(client), request, decided, None, self.hands.now());
         let receivers = self.receivers(&self.hands);
-        let found = receivers.state(&made.client_id).await.expect("the stand-in reads it");
+        let key = made.key();
+        if receivers.replace(&key, &made.clone().into(), None).await.expect("the stand-in stores it") {
+            return;
+        }
+        // It was removed before.
+        let found = receivers.state(&key).await.expect("the stand-in reads it");
         let revision = found.as_ref().map_or(0, ClientState::revision) + 1;
-        let state = ClientState::from(Registration { revision, ..made });
-        let stored = receivers.replace(&client_id(client), &state, found.as_ref()).await;
+        let again = ClientState::from(Registration { revision, ..made });
+        let stored = receivers.replace(&key, &again, found.as_ref()).await;
         assert!(stored.expect("the stand-in stores it"), "nobody else writes it");
         assert!(found.is_none_or(|found| found.registration().is_none()), "a client is registered once");
     }
@@ -255,15 +260,15 @@ impl Functions {
 
     async fn change(&self, before: Registration, after: Registration) {
         let after = Registration { revision: before.revision + 1, ..after };
-        let (client, before, after) = (before.client_id.clone(), before.into(), after.into());
-        let stored = self.receivers(&self.hands).replace(&client, &after, Some(&before)).await;
+        let (key, before, after) = (before.key(), before.into(), after.into());
+        let stored = self.receivers(&self.hands).replace(&key, &after, Some(&before)).await;
         assert!(stored.expect("the stand-in stores it"));
     }
 
     /// Reads a client's registration.
     pub async fn registration(&self, client: &str) -> Option<Registration> {
         let receivers = self.receivers(&self.hands);
-        receivers.registration(&client_id(client)).await.expect("the stand-in reads it")
+        receivers.registration(&ReceiverKey::from(&client_id(client))).await.expect("the stand-in reads it")
     }
 
     /// Removes a client as the directory function does.

@@ -223,6 +223,7 @@ impl Aws {
     pub fn recovers(&self) {
         let mut state = self.state();
         state.faults.clear();
+        state.held.clear();
         state.refused_messages = None;
     }
 

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use webhook::address::AddressPolicy;
 use webhook::directory::{BaseUri, Receiver, Settings};
 use webhook::notification::{
-    ApiVersion, AuthorisationServers, Endpoint, IdSyntax, Notification, Plan, Reached, StateChange,
-    WebhookVersion, plan,
+    ApiVersion, AuthorisationServers, ClientId, Endpoint, IdSyntax, Notification, Plan, Reached, ReceiverKey,
+    StateChange, WebhookVersion, plan,
 };
 
 /// The base URI of a receiver that a vector does not name.
@@ -139,8 +139,15 @@ pub(super) fn receiver_with(
 ) -> Result<Receiver, String> {
     let base_uri = BaseUri::parse_kept(base, policy)
         .map_err(|error| format!("the base URI {base:?} is refused: {error}"))?;
-    let client_id = "client-1".parse().expect("the example is valid");
-    Ok(Receiver { client_id, base_uri, settings, notifies_since: None, promise: None })
+    let client_id: ClientId = "client-1".parse().expect("the example is valid");
+    Ok(Receiver {
+        key: ReceiverKey::from(&client_id),
+        client_id,
+        base_uri,
+        settings,
+        notifies_since: None,
+        promise: None,
+    })
 }
 
 /// Returns an authorisation server for a vector that names none.

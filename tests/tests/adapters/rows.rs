@@ -12,7 +12,7 @@ use webhook::aws::{
 use webhook::delivery::{AttemptNumber, SlowMark};
 use webhook::directory::{ClientState, Receiver, Registration, Removal, Settings};
 use webhook::edge::Clock;
-use webhook::notification::ClientId;
+use webhook::notification::{ClientId, ReceiverKey};
 
 use super::{Place, SECRET};
 
@@ -28,6 +28,10 @@ pub(super) async fn suite(place: &Place) {
     a_secret_has_a_text_and_one_that_is_not_there_is_empty(place).await;
 }
 
+fn key(client_id: &ClientId) -> ReceiverKey {
+    client_id.into()
+}
+
 fn client() -> ClientId {
     tag("itp").parse().unwrap()
 }
@@ -36,6 +40,7 @@ fn registration(client_id: &ClientId, path: &str, revision: u64) -> Registration
     let base_uri = format!("https://itp.example/{path}");
     Registration {
         client_id: client_id.clone(),
+        authorisation_server: None,
         base_uri: Some(base_uri.clone()),
         webhook_uris: vec![base_uri],
         settings: Settings::default(),
@@ -56,18 +61,18 @@ fn receivers(place: &Place, clock: Clock) -> Receivers {
 
 async fn put(receivers: &Receivers, made: &Registration, previous: Option<&Registration>) -> bool {
     let previous = previous.cloned().map(ClientState::from);
-    receivers.replace(&made.client_id, &made.clone().into(), previous.as_ref()).await.unwrap()
+    receivers.replace(&made.key(), &made.clone().into(), previous.as_ref()).await.unwrap()
 }
 
 async fn remove(receivers: &Receivers, client_id: &ClientId) {
-    let found = receivers.state(client_id).await.unwrap();
+    let found = receivers.state(&key(client_id)).await.unwrap();
     let revision = found.as_ref().map_or(0, ClientState::revision) + 1;
     let removal = ClientState::Removed(Removal { called_at: now(), removed_at: now(), revision });
-    assert!(receivers.replace(client_id, &removal, found.as_ref()).await.unwrap());
+    assert!(receivers.replace(&key(client_id), &removal, found.as_ref()).await.unwrap());
 }
 
 async fn found(receivers: &Receivers, client_id: &ClientId) -> Receiver {
-    Receiver::clone(&*receivers.find(client_id).await.unwrap().unwrap())
+    Receiver::clone(&*receivers.find(&key(client_id)).await.unwrap().unwrap())
 }
 
 async fn a_registration_is_put_where_there_is_none_and_in_the_place_of_its_own_predecessor_alone(
@@ -76,23 +81,23 @@ async fn a_registration_is_put_where_there_is_none_and_in_the_place_of_its_own_p
     let (receivers, client_id) = (receivers(place, Clock::system()), client());
     let [first, second, other] =
         [("a", 1), ("b", 2), ("c", 2)].map(|(path, revision)| registration(&client_id, path, revision));
-    assert_eq!(receivers.registration(&client_id).await.unwrap(), None);
+    assert_eq!(receivers.registration(&key(&client_id)).await.unwrap(), None);
     assert!(!put(&receivers, &second, Some(&first)).await, "there is none to take the place of");
     assert!(put(&receivers, &first, None).await);
     assert!(!put(&receivers, &other, None).await, "there is one");
     assert!(put(&receivers, &second, Some(&first)).await);
     assert!(!put(&receivers, &other, Some(&first)).await, "another has taken its place");
-    assert_eq!(receivers.registration(&client_id).await.unwrap(), Some(second));
-    let before = receivers.state(&client_id).await.unwrap();
+    assert_eq!(receivers.registration(&key(&client_id)).await.unwrap(), Some(second));
+    let before = receivers.state(&key(&client_id)).await.unwrap();
     remove(&receivers, &client_id).await;
-    assert_eq!(receivers.registration(&client_id).await.unwrap(), None);
-    let removed = receivers.state(&client_id).await.unwrap().unwrap();
+    assert_eq!(receivers.registration(&key(&client_id)).await.unwrap(), None);
+    let removed = receivers.state(&key(&client_id)).await.unwrap().unwrap();
     let again = registration(&client_id, "a", 4);
     assert!(!put(&receivers, &again, None).await, "what a removal leaves is in the way");
-    assert!(!receivers.replace(&client_id, &again.clone().into(), before.as_ref()).await.unwrap());
+    assert!(!receivers.replace(&key(&client_id), &again.clone().into(), before.as_ref()).await.unwrap());
     assert!(receivers.all().await.unwrap().into_iter().flatten().all(|other| other.client_id != client_id));
-    assert!(receivers.replace(&client_id, &again.clone().into(), Some(&removed)).await.unwrap());
-    assert_eq!(receivers.registration(&client_id).await.unwrap(), Some(again));
+    assert!(receivers.replace(&key(&client_id), &again.clone().into(), Some(&removed)).await.unwrap());
+    assert_eq!(receivers.registration(&key(&client_id)).await.unwrap(), Some(again));
 }
 
 async fn a_copy_of_a_receiver_serves_a_first_attempt_until_it_is_old_and_a_later_one_never(place: &Place) {
@@ -104,7 +109,7 @@ async fn a_copy_of_a_receiver_serves_a_first_attempt_until_it_is_old_and_a_later
     });
     let (receivers, client_id) = (receivers(place, clock), client());
     let [first, second] = [("a", 1), ("b", 2)].map(|(path, number)| registration(&client_id, path, number));
-    assert_eq!(receivers.find(&client_id).await.unwrap(), None);
+    assert_eq!(receivers.find(&key(&client_id)).await.unwrap(), None);
     put(&receivers, &first, None).await;
     assert_eq!(found(&receivers, &client_id).await.base_uri.as_str(), "https://itp.example/a");
     put(&receivers, &second, Some(&first)).await;
@@ -116,8 +121,8 @@ async fn a_copy_of_a_receiver_serves_a_first_attempt_until_it_is_old_and_a_later
     }
     remove(&receivers, &client_id).await;
     let later = AttemptNumber::FIRST.next().unwrap();
-    assert!(receivers.find_for(&client_id, AttemptNumber::FIRST).await.unwrap().is_some());
-    assert!(receivers.find_for(&client_id, later).await.unwrap().is_none());
+    assert!(receivers.find_for(&key(&client_id), AttemptNumber::FIRST).await.unwrap().is_some());
+    assert!(receivers.find_for(&key(&client_id), later).await.unwrap().is_none());
 }
 
 async fn a_mark_is_made_claimed_and_taken_away_once_and_outlives_a_registration(place: &Place) {
@@ -147,7 +152,7 @@ async fn a_mark_is_made_claimed_and_taken_away_once_and_outlives_a_registration(
     assert!(
         others.mark_slow(&receiver, SlowMark::new(receiver.base_uri.as_str(), later), later).await.unwrap()
     );
-    assert_eq!(ours.registration(&client_id).await.unwrap(), Some(second));
+    assert_eq!(ours.registration(&key(&client_id)).await.unwrap(), Some(second));
 }
 
 async fn attempts_that_hang_are_counted_for_all_environments_until_one_responds(place: &Place) {
@@ -193,7 +198,7 @@ async fn a_mark_never_brings_a_removed_row_back(place: &Place) {
     assert!(!receivers.clear_slow(&receiver, now).await.unwrap());
     assert_eq!(receivers.count_hang(&receiver).await.unwrap(), 0);
     // A row of a mark alone would be an error.
-    assert_eq!(receivers.registration(&client_id).await.unwrap(), None);
+    assert_eq!(receivers.registration(&key(&client_id)).await.unwrap(), None);
 }
 
 fn table(place: &Place) -> DirectoryTable {

@@ -1,6 +1,5 @@
 //! The two queues: notifications to attempt, and those that stay undelivered.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -85,7 +84,7 @@ impl Queues {
                 .id(at.to_string())
                 .set_message_system_attributes(trace_of(message))
                 .message_body(message.to_json())
-                .message_group_id(group_of(message.change.client_id.as_str()))
+                .message_group_id(message_group(message))
                 .build()
                 .expect("id and body are set")
         });
@@ -125,7 +124,7 @@ impl Queues {
             .send_message()
             .queue_url(&self.notifications)
             .message_body(message.to_json())
-            .message_group_id(group_of(message.change.client_id.as_str()))
+            .message_group_id(message_group(message))
             .set_message_system_attributes(trace_of(message))
             .delay_seconds(i32::try_from(delay_s).unwrap_or(i32::MAX).min(900));
         Box::pin(request.send()).await.map_err(|error| SendError::service(cause(error)))?;
@@ -169,16 +168,21 @@ impl Queues {
 }
 
 /// What the message of an attempt carries beside its text: the trace of its state change.
+/// Returns the message group of a notification: its receiver.
+pub fn message_group(message: &AttemptMessage) -> String {
+    group_of(message.receiver().as_str())
+}
+
 /// Returns the message group of a receiver: its name, or a hash of it where SQS does not take that.
 ///
 /// Source: "MessageGroupId" of the SQS API reference: at most 128 alphanumeric characters and punctuation, which is all of
 /// visible ASCII. A group that two receivers share would cost them fairness and nothing else.
-fn group_of(receiver: &str) -> Cow<'_, str> {
+fn group_of(receiver: &str) -> String {
     if receiver.len() <= LONGEST_GROUP && receiver.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return receiver.into();
+        return receiver.to_owned();
     }
     let digest = digest(&SHA256, receiver.as_bytes());
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn trace_of(

@@ -17,7 +17,7 @@ use crate::address::AddressPolicy;
 use crate::delivery::{AttemptNumber, SlowMark};
 use crate::directory::{ClientState, Receiver, Registration};
 use crate::edge::Clock;
-use crate::notification::ClientId;
+use crate::notification::ReceiverKey;
 
 /// How long a copy of a receiver is used.
 ///
@@ -40,9 +40,9 @@ pub struct Receivers {
     pub(super) table: String,
     policy: AddressPolicy,
     clock: Clock,
-    copies: std::sync::Mutex<HashMap<ClientId, Slot>>,
+    copies: std::sync::Mutex<HashMap<ReceiverKey, Slot>>,
     /// The mark of each row that had one when it was read, or as this environment has written it since.
-    pub(super) marks: std::sync::Mutex<HashMap<ClientId, SlowMark>>,
+    pub(super) marks: std::sync::Mutex<HashMap<ReceiverKey, SlowMark>>,
 }
 
 /// A receiver as it was found for an attempt.
@@ -63,8 +63,8 @@ impl Receivers {
 
     /// Finds a client's receiver, from a copy if it is young enough. Absence is never remembered, so a registration counts
     /// at once.
-    pub async fn find(&self, client_id: &ClientId) -> Result<Option<Arc<Receiver>>, ReceiversError> {
-        Ok(self.look_up(client_id, RECEIVER_COPY_LIVES).await?.map(|found| found.receiver))
+    pub async fn find(&self, key: &ReceiverKey) -> Result<Option<Arc<Receiver>>, ReceiversError> {
+        Ok(self.look_up(key, RECEIVER_COPY_LIVES).await?.map(|found| found.receiver))
     }
 
     /// Finds a client's receiver for an attempt; for a later one as it is now, whatever copy there is.
@@ -72,25 +72,25 @@ impl Receivers {
     /// Later attempts are few, and a receiver that was removed or moved in between must count at once.
     pub async fn find_for(
         &self,
-        client_id: &ClientId,
+        key: &ReceiverKey,
         attempt: AttemptNumber,
     ) -> Result<Option<Found>, ReceiversError> {
         let is_first = attempt == AttemptNumber::FIRST;
-        self.look_up(client_id, if is_first { RECEIVER_COPY_LIVES } else { SignedDuration::ZERO }).await
+        self.look_up(key, if is_first { RECEIVER_COPY_LIVES } else { SignedDuration::ZERO }).await
     }
 
     /// Finds a client's receiver as its row is now, whatever copy there is: what ends a notification is decided by this.
-    pub async fn find_fresh(&self, client_id: &ClientId) -> Result<Option<Found>, ReceiversError> {
-        self.look_up(client_id, SignedDuration::ZERO).await
+    pub async fn find_fresh(&self, key: &ReceiverKey) -> Result<Option<Found>, ReceiversError> {
+        self.look_up(key, SignedDuration::ZERO).await
     }
 
     async fn look_up(
         &self,
-        client_id: &ClientId,
+        key: &ReceiverKey,
         copy_lives: SignedDuration,
     ) -> Result<Option<Found>, ReceiversError> {
         let slot = Arc::clone(
-            self.copies.lock().unwrap_or_else(PoisonError::into_inner).entry(client_id.clone()).or_default(),
+            self.copies.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default(),
         );
         let mut copy = slot.lock().await;
         let asked_at = self.clock.now();
@@ -100,45 +100,45 @@ impl Receivers {
                 return Ok(Some(Found { receiver: Arc::clone(receiver), is_fresh: false }));
             }
         }
-        let row = Box::pin(self.row(client_id)).await?;
-        self.know(client_id, row.as_ref().and_then(read_mark));
+        let row = Box::pin(self.row(key)).await?;
+        self.know(key, row.as_ref().and_then(read_mark));
         let state = row.map(|row| self.parse(&row)).transpose()?;
         let registration = state.as_ref().and_then(ClientState::registration);
         let receiver = registration.and_then(|registration| registration.receiver(self.policy)).map(Arc::new);
         *copy = receiver.clone().map(|receiver| (receiver, asked_at));
         if receiver.is_none() {
-            self.forget_copy(client_id);
+            self.forget_copy(key);
         }
         Ok(receiver.map(|receiver| Found { receiver, is_fresh: true }))
     }
 
     /// Lets the next look-up read the row.
-    pub(super) fn forget_copy(&self, client_id: &ClientId) {
-        self.copies.lock().unwrap_or_else(PoisonError::into_inner).remove(client_id);
+    pub(super) fn forget_copy(&self, key: &ReceiverKey) {
+        self.copies.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
     /// Reads a client's registration as it is now.
-    pub async fn registration(&self, client_id: &ClientId) -> Result<Option<Registration>, ReceiversError> {
-        match self.state(client_id).await? {
+    pub async fn registration(&self, key: &ReceiverKey) -> Result<Option<Registration>, ReceiversError> {
+        match self.state(key).await? {
             Some(ClientState::Registered(registration)) => Ok(Some(*registration)),
             Some(ClientState::Removed(_)) | None => Ok(None),
         }
     }
 
     /// Reads what is known of a client, as it is now.
-    pub async fn state(&self, client_id: &ClientId) -> Result<Option<ClientState>, ReceiversError> {
-        self.row(client_id).await?.map(|row| self.parse(&row)).transpose()
+    pub async fn state(&self, key: &ReceiverKey) -> Result<Option<ClientState>, ReceiversError> {
+        self.row(key).await?.map(|row| self.parse(&row)).transpose()
     }
 
     async fn row(
         &self,
-        client_id: &ClientId,
+        key: &ReceiverKey,
     ) -> Result<Option<HashMap<String, AttributeValue>>, ReceiversError> {
         let answer = self
             .client
             .get_item()
             .table_name(&self.table)
-            .key(KEY, text(client_id.as_str()))
+            .key(KEY, text(key.as_str()))
             .consistent_read(true)
             .send()
             .await
@@ -153,13 +153,13 @@ impl Receivers {
     /// one that it read.
     pub async fn replace(
         &self,
-        client_id: &ClientId,
+        key: &ReceiverKey,
         state: &ClientState,
         previous: Option<&ClientState>,
     ) -> Result<bool, ReceiversError> {
         debug_assert!(state.revision() > previous.map_or(0, ClientState::revision));
         let number = |number: String| AttributeValue::N(number);
-        let update = self.client.update_item().table_name(&self.table).key(KEY, text(client_id.as_str()));
+        let update = self.client.update_item().table_name(&self.table).key(KEY, text(key.as_str()));
         let update = match state {
             ClientState::Registered(registration) => update
                 .update_expression(format!(

@@ -16,7 +16,7 @@ use super::ledger::{millis, number};
 use super::receivers::{KEY, Receivers, ReceiversError, text};
 use crate::delivery::SlowMark;
 use crate::directory::Receiver;
-use crate::notification::ClientId;
+use crate::notification::ReceiverKey;
 
 const UNTIL: &str = "slow_until";
 const PROBE: &str = "probe_after";
@@ -53,13 +53,13 @@ impl Receivers {
     /// Returns a receiver's mark as this environment knows it, if it holds.
     pub fn slow_mark(&self, receiver: &Receiver, now: Timestamp) -> Option<SlowMark> {
         let marks = self.marks();
-        marks.get(&receiver.client_id).filter(|mark| mark.holds(receiver.base_uri.as_str(), now)).cloned()
+        marks.get(&receiver.key).filter(|mark| mark.holds(receiver.base_uri.as_str(), now)).cloned()
     }
 
     /// Says whether a response of this receiver is to be told, as this environment knows its row.
     pub fn is_suspected(&self, receiver: &Receiver, now: Timestamp) -> bool {
         let marks = self.marks();
-        marks.get(&receiver.client_id).is_some_and(|mark| mark.is_to_clear(receiver.base_uri.as_str(), now))
+        marks.get(&receiver.key).is_some_and(|mark| mark.is_to_clear(receiver.base_uri.as_str(), now))
     }
 
     /// Counts an attempt that hung for all environments, and returns how many have since one that did not; none of a receiver
@@ -80,9 +80,9 @@ impl Receivers {
         let base_uri = receiver.base_uri.as_str();
         // Not over a mark that another attempt of this environment has made meanwhile.
         let mut marks = self.marks();
-        match marks.get_mut(&receiver.client_id).filter(|mark| mark.base_uri == base_uri) {
+        match marks.get_mut(&receiver.key).filter(|mark| mark.base_uri == base_uri) {
             Some(mark) => mark.hangs = hangs,
-            None => drop(marks.insert(receiver.client_id.clone(), SlowMark::suspected(base_uri, hangs))),
+            None => drop(marks.insert(receiver.key.clone(), SlowMark::suspected(base_uri, hangs))),
         }
         Ok(hangs)
     }
@@ -117,7 +117,7 @@ impl Receivers {
             .expression_attribute_values(":probe", millis(mark.probe_after))
             .expression_attribute_values(":now", millis(now));
         // Known at once, so that the other attempts of this environment do not write it too.
-        self.know(&receiver.client_id, Some(mark));
+        self.know(&receiver.key, Some(mark));
         self.write(update).await
     }
 
@@ -136,11 +136,11 @@ impl Receivers {
             .expression_attribute_values(":until", millis(mark.slow_until))
             .expression_attribute_values(":probe", millis(mark.probe_after))
             .expression_attribute_values(":seen", millis(seen.probe_after));
-        self.know(&receiver.client_id, Some(mark));
+        self.know(&receiver.key, Some(mark));
         let claimed = self.write(update).await?;
         if !claimed {
             // Whoever was faster may have found that it responds again, which only the row tells.
-            self.forget_copy(&receiver.client_id);
+            self.forget_copy(&receiver.key);
         }
         Ok(claimed)
     }
@@ -156,20 +156,20 @@ impl Receivers {
             .expression_attribute_values(":never", millis(Timestamp::UNIX_EPOCH))
             .expression_attribute_values(":none", number(0))
             .expression_attribute_values(":now", millis(now));
-        self.know(&receiver.client_id, None);
+        self.know(&receiver.key, None);
         self.write(update).await
     }
 
     /// Knows from now on what a row says.
-    pub(super) fn know(&self, client_id: &ClientId, mark: Option<SlowMark>) {
+    pub(super) fn know(&self, key: &ReceiverKey, mark: Option<SlowMark>) {
         let mut marks = self.marks();
         match mark {
-            Some(mark) => marks.insert(client_id.clone(), mark),
-            None => marks.remove(client_id),
+            Some(mark) => marks.insert(key.clone(), mark),
+            None => marks.remove(key),
         };
     }
 
-    fn marks(&self) -> MutexGuard<'_, HashMap<ClientId, SlowMark>> {
+    fn marks(&self) -> MutexGuard<'_, HashMap<ReceiverKey, SlowMark>> {
         self.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -177,7 +177,7 @@ impl Receivers {
         self.client
             .update_item()
             .table_name(&self.table)
-            .key(KEY, text(receiver.client_id.as_str()))
+            .key(KEY, text(receiver.key.as_str()))
             .expression_attribute_values(":base", text(receiver.base_uri.as_str()))
     }
 

@@ -9,7 +9,9 @@ use super::attempt::AttemptNumber;
 use super::schedule::failed_at;
 use crate::fields::FieldError;
 use crate::json::Json as _;
-use crate::notification::{NotificationId, ParseNotificationIdError, Resource, StateChange, Subject};
+use crate::notification::{
+    NotificationId, ParseNotificationIdError, ReceiverKey, Resource, StateChange, Subject,
+};
 use crate::telemetry::TraceHeader;
 
 /// A request for one attempt at a notification.
@@ -27,6 +29,8 @@ pub struct AttemptMessage {
     pub replay_of: Option<NotificationId>,
     /// The trace of the state change. Not part of the wire form: it travels beside it.
     pub trace: Option<TraceHeader>,
+    /// The authorisation server that gave the client its id, in lower case; absent, the default brand's.
+    pub authorisation_server: Option<String>,
     /// What changed.
     pub change: StateChange,
     /// The resource it changed: [`StateChange::subject`], known to have an endpoint.
@@ -37,10 +41,16 @@ pub struct AttemptMessage {
 const SCHEMA: u64 = 1;
 
 impl AttemptMessage {
-    /// Asks for the first attempt at what a state change becomes; `None` for an API without webhook.
+    /// Asks for the first attempt at what a state change of the default brand becomes; `None` for an API without webhook.
     pub fn first(change: StateChange, accepted_at: Timestamp) -> Option<Self> {
+        Self::first_of(None, change, accepted_at)
+    }
+
+    /// The same of a client of this authorisation server; of the default brand's where none is given.
+    pub fn first_of(server: Option<String>, change: StateChange, accepted_at: Timestamp) -> Option<Self> {
         let Subject::Resource(resource) = change.subject.clone() else { return None };
-        let notification = NotificationId::of(&change, &resource);
+        let receiver = ReceiverKey::new(server.as_deref(), &change.client_id);
+        let notification = NotificationId::of(&change, &resource, &receiver);
         let attempt = AttemptNumber::FIRST;
         Some(Self {
             notification,
@@ -49,9 +59,15 @@ impl AttemptMessage {
             not_before: None,
             replay_of: None,
             trace: None,
+            authorisation_server: server,
             change,
             resource,
         })
+    }
+
+    /// Names the receiver it is for.
+    pub fn receiver(&self) -> ReceiverKey {
+        ReceiverKey::new(self.authorisation_server.as_deref(), &self.change.client_id)
     }
 
     /// Asks for a later attempt at the same notification.
@@ -90,6 +106,9 @@ impl AttemptMessage {
         if let Some(original) = &self.replay_of {
             message["replay_of"] = original.as_str().into();
         }
+        if let Some(server) = &self.authorisation_server {
+            message["authorisation_server"] = server.as_str().into();
+        }
         message.to_string()
     }
 
@@ -123,6 +142,11 @@ impl AttemptMessage {
                 .transpose()
                 .map_err(|_| ParseMessageError::Field("replay_of"))?,
             trace: None,
+            authorisation_server: part("authorisation_server")
+                .map(|server| {
+                    server.as_str().map(str::to_owned).ok_or(ParseMessageError::Field("authorisation_server"))
+                })
+                .transpose()?,
             change,
             resource,
         })

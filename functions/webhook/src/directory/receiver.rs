@@ -12,11 +12,13 @@ use super::settings::{Settings, SettingsChange};
 use super::statement::{CLOCK_SKEW, STATEMENT_LIMIT, Software};
 use crate::address::AddressPolicy;
 use crate::fields::{FieldError, Fields, sentence};
-use crate::notification::{ClientId, EventInstant};
+use crate::notification::{ClientId, EventInstant, ReceiverKey};
 
 /// A client that is notified.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Receiver {
+    /// Which receiver it is.
+    pub key: ReceiverKey,
     /// The client.
     pub client_id: ClientId,
     /// Where it is notified.
@@ -203,6 +205,9 @@ impl Suspension {
 pub struct Registration {
     /// The client.
     pub client_id: ClientId,
+    /// The authorisation server that gave it that id, in lower case; absent, the default brand's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorisation_server: Option<String>,
     /// Where it is notified; absent when it is not.
     pub base_uri: Option<String>,
     /// All URIs of the registration.
@@ -251,6 +256,7 @@ impl Registration {
             .map(|_| previous.and_then(|previous| previous.notifies_since).unwrap_or(called_at));
         let registration = Self {
             client_id,
+            authorisation_server: previous.and_then(|previous| previous.authorisation_server.clone()),
             base_uri,
             webhook_uris: request.webhook_uris.unwrap_or_default(),
             settings: previous.map(|previous| previous.settings.clone()).unwrap_or_default(),
@@ -293,6 +299,11 @@ impl Registration {
         Self { origin: Some(origin), ..self }
     }
 
+    /// Names the receiver.
+    pub fn key(&self) -> ReceiverKey {
+        ReceiverKey::new(self.authorisation_server.as_deref(), &self.client_id)
+    }
+
     /// Returns the software that the client was last registered for with a statement.
     pub fn software(&self) -> Option<&Software> {
         self.origin.as_ref()?.software.as_ref()
@@ -321,6 +332,7 @@ impl Registration {
         }
         let base_uri = BaseUri::parse_kept(self.base_uri.as_deref()?, policy).ok()?;
         Some(Receiver {
+            key: self.key(),
             client_id: self.client_id.clone(),
             base_uri,
             settings: self.settings.clone(),

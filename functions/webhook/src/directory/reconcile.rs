@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::participants::{OrganisationStatus, Participants};
 use super::receiver::{Registration, Suspension};
-use crate::notification::ClientId;
+use crate::notification::ReceiverKey;
 
 /// What the Directory shows of a software statement.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -58,9 +58,9 @@ impl Drift {
 #[derive(Debug, Default, Eq, PartialEq)]
 pub struct Reconciliation {
     /// Who is to be suspended, or notified again (`None`).
-    pub changes: Vec<(ClientId, Option<Suspension>)>,
+    pub changes: Vec<(ReceiverKey, Option<Suspension>)>,
     /// What does not fit together.
-    pub drifts: Vec<(ClientId, Drift)>,
+    pub drifts: Vec<(ReceiverKey, Drift)>,
     /// How many suspensions were refused because they were too many at once.
     pub refused: usize,
 }
@@ -78,17 +78,17 @@ pub fn reconcile(
     let mut result = Reconciliation::default();
     let (mut notified, mut suspensions) = (0, Vec::new());
     for registration in registrations.iter().filter(|registration| registration.base_uri.is_some()) {
-        let client_id = &registration.client_id;
+        let receiver = &registration.key();
         let judged = judge(registration, says);
-        result.drifts.extend(judged.drifts.into_iter().map(|drift| (client_id.clone(), drift)));
+        result.drifts.extend(judged.drifts.into_iter().map(|drift| (receiver.clone(), drift)));
         notified += usize::from(registration.suspension.is_none());
         match (registration.suspension, judged.standing) {
             (None, Standing::Suspended(suspension)) => {
-                suspensions.push((client_id.clone(), Some(suspension)));
+                suspensions.push((receiver.clone(), Some(suspension)));
             }
-            (Some(_), Standing::Good) => result.changes.push((client_id.clone(), None)),
+            (Some(_), Standing::Good) => result.changes.push((receiver.clone(), None)),
             (Some(before), Standing::Suspended(now)) if before != now => {
-                result.changes.push((client_id.clone(), Some(now)));
+                result.changes.push((receiver.clone(), Some(now)));
             }
             _ => {}
         }
@@ -168,11 +168,16 @@ mod tests {
     use super::*;
     use crate::address::AddressPolicy;
     use crate::directory::{Operation, Origin, RegistrationRequest, Software, StatementUris, target};
+    use crate::notification::ClientId;
 
     const MOST_PERCENT: u8 = 20;
 
-    fn client(number: usize) -> ClientId {
+    fn client_id(number: usize) -> ClientId {
         format!("itp-{number}").parse().unwrap()
+    }
+
+    fn client(number: usize) -> ReceiverKey {
+        ReceiverKey::from(&client_id(number))
     }
 
     fn registered(number: usize) -> Registration {
@@ -182,7 +187,7 @@ mod tests {
         let request = RegistrationRequest { webhook_uris: uris, ..RegistrationRequest::default() };
         let software =
             Software { software_id: format!("ss-{number}"), organisation_id: format!("org-{number}") };
-        Registration::new(client(number), request, decided, None, now).from_call(Origin {
+        Registration::new(client_id(number), request, decided, None, now).from_call(Origin {
             operation: Operation::Dcr,
             called_at: now,
             software: Some(software),

@@ -5,6 +5,7 @@ mod endpoint;
 mod id;
 mod name;
 mod plan;
+mod receiver_key;
 mod time;
 mod trigger;
 mod version;
@@ -16,6 +17,7 @@ pub use name::{InteractionId, NotificationId, ParseNotificationIdError, Partitio
 pub use plan::{
     AuthorisationServers, IdentityOwner, MissingAuthorisationServerId, Notification, Plan, compose_url, plan,
 };
+pub use receiver_key::ReceiverKey;
 pub use time::{EventInstant, ParseEventInstantError, is_canonical, matches_published_pattern};
 pub use trigger::{EventType, Rule, Trigger, trigger};
 pub use version::{ApiVersion, ParseApiVersionError, ParseWebhookVersionError, WebhookVersion};

@@ -10,6 +10,7 @@ use uuid::{Builder, Uuid};
 
 use super::change::{Resource, StateChange};
 use super::endpoint::Endpoint;
+use super::receiver_key::ReceiverKey;
 use crate::edge::Chance;
 
 /// The ledger partition of a resource: 60 bits of a hash of endpoint and identifier.
@@ -48,10 +49,10 @@ impl NotificationId {
     /// Names the notification of a state change.
     ///
     /// Copies are told by the state and the caller's `event_id` where it gives one, else by state, instant and edited
-    /// fields; always of one client and one resource. The instant counts at full precision, as a state can be reached twice (PDNG, SCHD, PDNG).
-    pub fn of(change: &StateChange, resource: &Resource) -> Self {
+    /// fields; always of one receiver and one resource. The instant counts at full precision, as a state can be reached twice (PDNG, SCHD, PDNG).
+    pub fn of(change: &StateChange, resource: &Resource, receiver: &ReceiverKey) -> Self {
         let partition = Partition::of(resource);
-        let client = change.client_id.as_str();
+        let client = receiver.as_str();
         let instant = change.event_instant.to_string();
         let mut fields = change.changed_fields.clone();
         fields.sort_unstable();
