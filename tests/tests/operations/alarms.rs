@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::read_to_string;
 
+use arauto::directory::StatementClaims;
 use arauto::pki::{ClientSubject, Validity};
 use jiff::SignedDuration;
 use regex_lite::Regex;
@@ -141,8 +142,12 @@ async fn trouble() -> Vec<Value> {
 
     // The Directory calls everybody inactive, and then is away for more than a day.
     let mut bench = Bench::new().await;
-    assert_eq!(bench.put(CLIENT, &bench.brings(&bench.statement())).await.status, 200);
-    bench.twin.set_organisation_status(&bench.claims().org_id, "Inactive").unwrap();
+    for client in [CLIENT, "itp-2"] {
+        let body = bench.with_uris(client, &["https://localhost:1"]);
+        assert_eq!(bench.put(client, &body).await.status, 200);
+        let organisation = StatementClaims::of(client).org_id;
+        bench.twin.set_organisation_status(&organisation, "Inactive").unwrap();
+    }
     bench.review().await;
     bench.functions.environment = Environment::local("http://127.0.0.1:9");
     bench.functions.hands.advance(SignedDuration::from_hours(27));
