@@ -62,7 +62,8 @@ impl Dispatch {
         let mut planned = self.plan(&message, found);
         // What ends a notification is decided by the receiver as it is now: a copy may be behind.
         if let (Plan::NotNotifiable(_) | Plan::NoReceiver, Some(Found { is_fresh: false, .. })) = planned {
-            let fresh = Box::pin(self.receivers.find_fresh(&message.change.client_id));
+            let key = message.receiver();
+            let fresh = Box::pin(self.receivers.find_fresh(&key));
             let found = timeout_at(until, fresh).await.map_err(|_| Fault::Slow)??;
             planned = self.plan(&message, found);
         }

@@ -192,10 +192,10 @@ impl Functions {
 
     /// Puts a registration in the place of another; `false` if that is not the one in the table.
     pub async fn put_registration(&self, after: &Registration, before: &Registration) -> bool {
-        let (client_id, before) = (&after.client_id, ClientState::from(before.clone()));
+        let (key, before) = (after.key(), ClientState::from(before.clone()));
         let revision = before.revision() + 1;
         let after = ClientState::from(Registration { revision, ..after.clone() });
-        let replaced = self.receivers(&self.hands).replace(client_id, &after, Some(&before)).await;
+        let replaced = self.receivers(&self.hands).replace(&key, &after, Some(&before)).await;
         replaced.expect("the stand-in stores it")
     }
 
