@@ -6,9 +6,10 @@ use std::fs::read_to_string;
 use arauto::directory::StatementClaims;
 use arauto::pki::{ClientSubject, Validity};
 use jiff::SignedDuration;
+use rcgen::{CertificateParams, CrlDistributionPoint, KeyPair};
 use regex_lite::Regex;
 use serde_json::{Value, json};
-use tests::aws::{Fault, PKI, kept, review};
+use tests::aws::{DIRECTORY, Fault, Functions, PKI, kept, review};
 use tests::bench::Bench;
 use tests::contract::file;
 use tests::template::{Template, resources, templates};
@@ -16,6 +17,7 @@ use webhook::codes::Code;
 use webhook::delivery::{FIRST_ATTEMPT_WITHIN, LONGEST_RETURN};
 use webhook::directory::{Environment, PROMISE_AT_RISK};
 use webhook::peer::Expiry;
+use webhook::revocation::{Authority, Path};
 
 use crate::evaluate::{expression, is_on, statistic};
 use crate::play::{CLIENT, Play, SECOND};
@@ -140,6 +142,17 @@ async fn trouble() -> Vec<Value> {
     }
     lines.extend(play.functions.metrics.lines());
 
+    // A receiver that is accepted for a day though nothing valid is known of its certificate.
+    let functions = Functions { window: SignedDuration::from_hours(48), ..Functions::default() };
+    functions.put_identity(&PKI.sender);
+    let _receiver = functions.receiver(CLIENT, "202").await;
+    let dispatch = functions.dispatch(&functions.hands);
+    for payment in ["p-1", "p-2"] {
+        assert_eq!(kept(&dispatch, &[functions.payment(CLIENT, payment).to_json()]).await, [0; 0]);
+        functions.hands.advance(SignedDuration::from_hours(25));
+    }
+    lines.extend(functions.metrics.lines());
+
     // The Directory calls everybody inactive, and then is away for more than a day.
     let mut bench = Bench::new().await;
     for client in [CLIENT, "itp-2"] {
@@ -152,8 +165,27 @@ async fn trouble() -> Vec<Value> {
     bench.functions.environment = Environment::local("http://127.0.0.1:9");
     bench.functions.hands.advance(SignedDuration::from_hours(27));
     review(&bench.functions.directory()).await;
+    // No authority answers about revocation, as nobody listens at its address; and a row that somebody broke.
+    let store = bench.functions.revocation_store();
+    store.note("itp.example", &path_of_a_silent_authority(), bench.functions.hands.now()).await.unwrap();
+    bench
+        .functions
+        .aws
+        .put_row(DIRECTORY, json!({ "name": { "S": "path#broken" }, "bytes": { "B": "AAAA" } }));
+    bench.functions.hands.advance(SignedDuration::from_mins(5));
+    review(&bench.functions.directory()).await;
     lines.extend(bench.functions.metrics.lines());
     lines
+}
+
+/// The path of a certificate whose authority's list is nowhere to be had.
+fn path_of_a_silent_authority() -> Path {
+    let mut params = CertificateParams::new(vec!["itp.example".to_owned()]).unwrap();
+    params.crl_distribution_points =
+        vec![CrlDistributionPoint { uris: vec!["http://127.0.0.1:9/list.crl".to_owned()] }];
+    let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+    let authority = Authority::from_certificate(certificate.der()).unwrap();
+    Path::new(vec![certificate.der().clone()], authority)
 }
 
 /// Values of a metric of our own, as they were written.
