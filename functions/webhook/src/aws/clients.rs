@@ -49,20 +49,20 @@ pub fn sdk_config(settings: &Settings<'_>, http: &Http) -> Result<SdkConfig, Set
 /// Returns a host that the functions themselves ask, with its port: a name that must exist. `None` in a partition whose names this
 /// does not know.
 pub fn endpoint_name(config: &SdkConfig) -> Option<(String, u16)> {
-    let uri = match config.endpoint_url() {
-        Some(url) => url.parse::<Uri>().ok()?,
-        None => {
-            let region = config.region()?.as_ref();
-            // "AWS service endpoints", AWS General Reference. Isolated partitions have domains of their own.
-            let suffix = match region {
-                isolated if isolated.contains("-iso") => return None,
-                china if china.starts_with("cn-") => "amazonaws.com.cn",
-                _ => "amazonaws.com",
-            };
-            format!("https://dynamodb.{region}.{suffix}").parse().ok()?
-        }
+    let uri: Uri = if let Some(url) = config.endpoint_url() {
+        url.parse().ok()?
+    } else {
+        let region = config.region()?.as_ref();
+        // "AWS service endpoints", AWS General Reference. Isolated partitions have domains of their own.
+        let suffix = match region {
+            isolated if isolated.contains("-iso") => return None,
+            china if china.starts_with("cn-") => "amazonaws.com.cn",
+            _ => "amazonaws.com",
+        };
+        format!("https://dynamodb.{region}.{suffix}").parse().ok()?
     };
-    let port = uri.port_u16().unwrap_or(if uri.scheme() == Some(&Scheme::HTTP) { 80 } else { 443 });
+    let is_plain = uri.scheme() == Some(&Scheme::HTTP);
+    let port = uri.port_u16().unwrap_or(if is_plain { 80 } else { 443 });
     Some((uri.host()?.trim_matches(['[', ']']).to_owned(), port))
 }
 

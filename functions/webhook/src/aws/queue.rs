@@ -7,8 +7,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::BoxError;
 use aws_sdk_sqs::types::{
-    MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
-    SendMessageBatchRequestEntry,
+    BatchResultErrorEntry, MessageAttributeValue, MessageSystemAttributeNameForSends,
+    MessageSystemAttributeValue, SendMessageBatchRequestEntry,
 };
 use futures_util::future::join_all;
 use thiserror::Error;
@@ -100,7 +100,7 @@ impl Queues {
                     }
                     let failed = answer.failed().iter().find(|entry| entry.id() == id);
                     let code = failed.map(|entry| entry.code().to_owned()).unwrap_or_default();
-                    let is_ours = failed.is_some_and(|entry| entry.sender_fault());
+                    let is_ours = failed.is_some_and(BatchResultErrorEntry::sender_fault);
                     (at, Err(if is_ours { SendError::Rejected { code } } else { SendError::Failed { code } }))
                 })
                 .collect(),
