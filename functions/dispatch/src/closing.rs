@@ -202,22 +202,19 @@ impl Dispatch {
         match (ended, begins) {
             (Ended::Delivered, Begins::BeforeItsRequest) => self.ledger.delivered(message, record).await?,
             (Ended::Delivered, Begins::AfterItsRequest) => {
-                self.ledger.delivered_at_once(message, record).await?
+                self.ledger.delivered_at_once(message, record).await?;
             }
             (Ended::Failed(failure, queued), begins) => {
                 // What follows is counted from the row, so that one is made first, as it would have been before the request.
                 if begins == Begins::AfterItsRequest && !self.begin(message, record).await? {
                     return Ok(());
                 }
-                let status = match *queued {
-                    Some(status) => status,
-                    None => {
-                        let ended = record.ended.unwrap_or(record.started);
-                        let attempt = (record.attempt, record.interaction_id);
-                        let status = self.go_on(message, attempt, *failure, ended).await?;
-                        *queued = Some(status);
-                        status
-                    }
+                let status = if let Some(status) = *queued {
+                    status
+                } else {
+                    let ended = record.ended.unwrap_or(record.started);
+                    let attempt = (record.attempt, record.interaction_id);
+                    *queued.insert(self.go_on(message, attempt, *failure, ended).await?)
                 };
                 self.ledger.failed(message, record, status).await?;
             }
@@ -231,7 +228,7 @@ impl Dispatch {
 /// Takes up to half of a pause away by chance, so that all who were throttled do not come back as one.
 fn jittered(pause: Duration, chance: &Chance) -> Duration {
     let half = u64::try_from(pause.as_millis() / 2).unwrap_or(u64::MAX).max(1);
-    pause - Duration::from_millis(chance.bits() % half)
+    pause.saturating_sub(Duration::from_millis(chance.bits() % half))
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ impl Intake {
             changes.filter_map(|change| Some(self.receiver_of(change).ok()?.1)).collect();
         let found = join_all(receivers.into_iter().map(async |key| {
             let found = self.receivers.find_for(&key, AttemptNumber::FIRST).await;
-            readable(&key, found).map(|found| (key, found))
+            readable(&key, found).map(|found| (key, found)).ok()
         }));
         found.await.into_iter().flatten().collect()
     }
@@ -135,8 +135,8 @@ impl Intake {
         }));
         for (key, found) in found.await {
             match found {
-                Some(found) => known.insert(key, found),
-                None => known.remove(&key),
+                Ok(found) => known.insert(key, found),
+                Err(_) => known.remove(&key),
             };
         }
     }
@@ -188,11 +188,14 @@ impl Intake {
 /// What was found of each client; one whose receiver could not be read is missing.
 type Known = BTreeMap<ReceiverKey, Option<Found>>;
 
-fn readable(key: &ReceiverKey, found: Result<Option<Found>, ReceiversError>) -> Option<Option<Found>> {
+fn readable(
+    key: &ReceiverKey,
+    found: Result<Option<Found>, ReceiversError>,
+) -> Result<Option<Found>, ReceiversError> {
     if let Err(error) = &found {
         tracing::error!(receiver = %key, error = %Chain(error), "A receiver could not be read.");
     }
-    found.ok()
+    found
 }
 
 /// Logs why messages were not queued. One that SQS never takes is a mistake of ours, which sending it again does not mend.
