@@ -23,6 +23,8 @@ struct Command {
 }
 
 type Issuer = CertifiedIssuer<'static, KeyPair>;
+/// What makes another certificate of a BRCAC.
+type Change<'a> = &'a dyn Fn(&mut CertificateParams);
 
 fn now() -> Timestamp {
     "2026-11-29T12:00:00Z".parse().unwrap()
@@ -139,7 +141,7 @@ fn a_brcac_with_its_chain_is_taken_as_it_is() {
 fn a_chain_of_another_order_or_form_is_put_right_and_said_so() {
     let hierarchy = Hierarchy::new();
     let (leaf, [root, upper, lower]) =
-        (hierarchy.leaf(|_| ()), [&hierarchy.root, &hierarchy.upper, &hierarchy.lower].map(|of| of.pem()));
+        (hierarchy.leaf(|_| ()), [&hierarchy.root, &hierarchy.upper, &hierarchy.lower].map(Issuer::pem));
     let whole = blocks(&[leaf.as_str(), &lower, &upper, &root].concat());
     for (file, warning) in [
         ([root.as_str(), &upper, &lower, &leaf].concat(), "not in order"),
@@ -198,7 +200,7 @@ fn what_cannot_work_is_refused_and_what_receivers_may_refuse_is_warned_of() {
     let server = |params: &mut CertificateParams| {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     };
-    let refused: [(&str, &dyn Fn(&mut CertificateParams)); 5] = [
+    let refused: [(&str, Change<'_>); 5] = [
         ("no clientAuth", &server),
         ("no digitalSignature", &|params| params.key_usages = vec![KeyUsagePurpose::KeyEncipherment]),
         ("valid from", &|params| params.not_after = rcgen::date_time_ymd(2026, 11, 1)),
@@ -226,7 +228,7 @@ fn what_cannot_work_is_refused_and_what_receivers_may_refuse_is_warned_of() {
             params.distinguished_name.remove(DnType::CustomDnType(oid.to_vec()));
         }
     };
-    let warned: [(&str, &dyn Fn(&mut CertificateParams)); 11] = [
+    let warned: [(&str, Change<'_>); 11] = [
         ("no organizationIdentifier (2.5.4.97)", &without(&[2, 5, 4, 97])),
         ("organizationIdentifier is not OFBBR-", &organization("b7a1c0de-0000-4000-8000-0000000000a1")),
         ("organizationIdentifier is not OFBBR-", &organization("OFBBR-11222333000181")),
