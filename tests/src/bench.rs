@@ -136,7 +136,11 @@ impl Bench {
         assert_eq!(self.functions.aws.writes(RECEIVERS), [], "a question wrote");
         assert_eq!(self.row(CLIENT), before, "a question changed the registration");
         let answered = self.put_text(CLIENT, body).await;
-        assert_eq!(asked, answered, "a question is answered as the call is");
+        // A question visits nobody.
+        let Value::Object(mut body) = answered.body.clone() else { panic!("{:?}", answered.body) };
+        body.remove("first_sight");
+        let told = Answered { body: body.into(), ..answered.clone() };
+        assert_eq!(asked, told, "a question is answered as the call is");
         answered
     }
 

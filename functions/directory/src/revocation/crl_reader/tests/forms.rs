@@ -1,5 +1,6 @@
 //! Forms that lists have, valid and not.
 
+use jiff::SignedDuration;
 use super::*;
 
 const UNKNOWN: &[u8] = &[0x2a, 3, 4];

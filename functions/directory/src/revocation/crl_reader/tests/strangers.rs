@@ -1,5 +1,6 @@
 //! Lists that others wrote: openssl and rcgen.
 
+use jiff::SignedDuration;
 use std::fmt::Write as _;
 use std::fs;
 
