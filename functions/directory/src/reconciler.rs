@@ -1,6 +1,6 @@
 //! The schedule's comparison of what the Directory says with what is registered, and what follows from it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
@@ -107,7 +107,8 @@ impl Reconciler {
     /// Asks for each software that a client is registered for.
     async fn software(&self, registrations: &[Registration]) -> HashMap<String, SoftwareShown> {
         let wanted = registrations.iter().filter(|registration| registration.base_uri.is_some());
-        let wanted: HashSet<&Software> =
+        // In an order that is the same each time: what a run does is decided by what it reads and by nothing else.
+        let wanted: BTreeSet<&Software> =
             wanted.filter_map(Registration::software).take(MOST_SOFTWARE).collect();
         let count = wanted.len();
         let questions: Vec<_> = wanted.into_iter().map(|software| self.ask(software)).collect();

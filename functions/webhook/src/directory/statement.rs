@@ -23,7 +23,7 @@ pub(super) const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
 const ALGORITHM: &str = "PS256";
 
 /// The software that a statement speaks for.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Software {
     /// Claim `software_id`: the software statement's id in the Directory.
     pub software_id: String,
