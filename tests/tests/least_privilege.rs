@@ -12,7 +12,7 @@ use tests::aws::{DIRECTORY_IDENTITY_SECRET, PKI, kept, post, shown};
 use tests::bench::{Bench, CLIENT, URI};
 use tests::bucket::Bucket;
 use tests::contract::file;
-use tests::sim;
+use tests::sim::{self, Hazards};
 use tests::template::{resources, templates};
 use tests::uses::Use;
 use tokio::runtime::Builder;
@@ -66,8 +66,9 @@ fn asked() -> BTreeSet<Use> {
     let runtime = || Builder::new_current_thread().enable_all().build().unwrap();
     runtime().block_on(sim::warm_up());
     let paused = || Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    let mut asked: BTreeSet<Use> =
-        (0..RUNS).flat_map(|seed| paused().block_on(sim::run(seed, None, writes(seed))).uses).collect();
+    let mut asked: BTreeSet<Use> = (0..RUNS)
+        .flat_map(|seed| paused().block_on(sim::run(seed, None, writes(seed), Hazards::all())).uses)
+        .collect();
     asked.extend(runtime().block_on(beside_the_simulation()));
     asked.extend(runtime().block_on(of_evidence()));
     asked

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::scope;
 use std::time::Duration;
 
-use tests::sim::{Break, Crowd, Flood, Flooded, Lateness, Report, flood, one_of, run, warm_up};
+use tests::sim::{Break, Crowd, Flood, Flooded, Hazards, Lateness, Report, flood, one_of, run, warm_up};
 use tokio::runtime::Builder;
 use tokio::time::Instant;
 use webhook::config::environment;
@@ -27,8 +27,13 @@ const ENOUGH: usize = 5;
 /// Runs one seed on a runtime of its own, whose time is paused. A panic of the code under test is reported like a violation.
 fn simulate(seed: u64, broken: Option<Break>, writes: LedgerWrites) -> Result<Report, String> {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(seed, broken, writes))))
+    catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(seed, broken, writes, hazards()))))
         .map_err(|_| format!("seed {seed} panics; what is above says where"))
+}
+
+/// What may go wrong in a run: `ARAUTO_SIM_HAZARDS`, names separated by commas; else all of it.
+fn hazards() -> Hazards {
+    environment("ARAUTO_SIM_HAZARDS").map_or_else(Hazards::all, |text| text.parse().unwrap())
 }
 
 /// Makes what all runs share, once.
@@ -78,7 +83,10 @@ fn sweep(seeds: std::ops::Range<u64>, writes: LedgerWrites, says: bool) -> BTree
 fn must_be_empty(failed: &BTreeMap<u64, String>) {
     let seeds: Vec<_> = failed.keys().map(|seed| format!("ARAUTO_SIM_SEED={seed} make sim")).collect();
     if let Some(first) = failed.values().next() {
-        panic!("{first}\nto replay: {}", seeds.join(", "));
+        let last = |story: &String| story.lines().last().unwrap_or_default().to_owned();
+        let lasts: Vec<_> =
+            failed.iter().map(|(seed, story)| format!("seed {seed}: {}", last(story))).collect();
+        panic!("{first}\n{}\nto replay: {}", lasts.join("\n"), seeds.join(", "));
     }
 }
 
@@ -178,6 +186,45 @@ fn a_message_that_comes_again_and_is_written_once_all_the_same_is_noticed() {
 #[test]
 fn a_ledger_that_is_written_once_and_not_read_before_is_noticed() {
     noticed_by(Break::LedgerKnowsNothing, LedgerWrites::Lean, "G2_nothing_after_a_delivery");
+}
+
+#[test]
+fn a_registration_that_is_decided_by_an_old_read_is_noticed() {
+    noticed_by(Break::StaleReadBelieved, LedgerWrites::Full, "G5_the_latest_call_is_in_force");
+}
+
+#[test]
+fn an_older_call_that_brings_a_removed_client_back_is_noticed() {
+    noticed_by(Break::RemovalForgotten, LedgerWrites::Full, "G5_the_latest_call_is_in_force");
+}
+
+#[test]
+fn a_fault_of_the_machine_that_is_booked_on_a_receiver_is_noticed() {
+    let expected = "G2_no_attempt_is_spent_on_a_fault_of_ours";
+    noticed_by(Break::LocalFaultIsTheirs, LedgerWrites::Full, expected);
+}
+
+#[test]
+fn a_delivery_that_a_throttled_table_makes_forgotten_is_noticed() {
+    let expected = "G2_no_request_after_an_answer_that_came";
+    noticed_by(Break::ThrottledDeliveryForgotten, LedgerWrites::Full, expected);
+}
+
+#[test]
+fn a_connection_that_is_used_after_it_was_closed_is_noticed() {
+    let expected = "G2_no_attempt_is_spent_on_a_fault_of_ours";
+    noticed_by(Break::ClosedConnectionsInUse, LedgerWrites::Full, expected);
+}
+
+#[test]
+fn two_copies_of_one_message_that_make_the_same_attempt_are_noticed() {
+    noticed_by(Break::CopiesShareAnAttempt, LedgerWrites::Full, "G2_one_request_at_a_time");
+}
+
+#[test]
+fn a_row_of_one_receiver_that_stops_the_refresh_for_all_is_noticed() {
+    let expected = "G10_a_refresh_ends_whatever_a_receiver_presents";
+    noticed_by(Break::HostileRowStopsRefresh, LedgerWrites::Full, expected);
 }
 
 /// Runs something on a runtime of its own, whose time is paused.

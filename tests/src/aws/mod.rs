@@ -32,12 +32,12 @@ use webhook::config::Settings;
 
 pub use self::functions::{
     DIRECTORY_IDENTITY_SECRET, Functions, Hands, Measured, PKI, call, call_settings, call_with_query, kept,
-    kept_until, kept_with, post, review, shown, verdicts,
+    kept_until, kept_with, post, review, reviewed, shown, verdicts,
 };
 use self::kms::Kms;
 use self::queue::Queue;
 pub use self::queue::{Counts, QueueSettings, Received};
-use self::table::Table;
+use self::table::{Lag, MAX_LAG, THROTTLED, Table};
 
 /// The table of receivers.
 pub const RECEIVERS: &str = "receivers";
@@ -65,6 +65,8 @@ struct State {
     kms: Kms,
     /// Chooses among so many messages; without it the oldest comes first.
     chance: Option<Box<dyn FnMut(usize) -> usize + Send>>,
+    /// How far behind the next read is that need not be consistent; without it none is.
+    lag: Option<Box<dyn FnMut() -> Duration + Send>>,
     /// Told of each message that is sent.
     changed: Arc<Notify>,
 }
@@ -329,6 +331,17 @@ impl Aws {
         self.state().chance = Some(Box::new(chance));
     }
 
+    /// Lets reads lag that are not consistent: this says how far behind each row is, three seconds at most.
+    pub fn lets_reads_lag(&self, mut lag: impl FnMut() -> Duration + Send + 'static) {
+        self.state().lag = Some(Box::new(move || lag().min(MAX_LAG)));
+    }
+
+    /// Limits the writes a second that a table takes from all callers together; `None` takes the limit away.
+    pub fn limits_writes(&self, table: &str, per_second: Option<u32>) {
+        let mut state = self.state();
+        state.tables.get_mut(table).expect("the table is there").set_limit(per_second, Instant::now());
+    }
+
     /// Receives from a queue as Lambda does; `None` if too many messages are in flight.
     pub fn receive(&self, queue: &str, most: usize) -> Option<Vec<Received>> {
         self.state().receive(queue, most, None, Instant::now())
@@ -509,6 +522,14 @@ impl Call {
     }
 }
 
+/// Says whether a table answered that its capacity is used up.
+pub(crate) fn is_over_capacity(answer: &HttpResponse) -> bool {
+    answer.status().as_u16() == 400
+        && answer.body().bytes().is_some_and(|body| {
+            serde_json::from_slice(body).is_ok_and(|body: Value| body["__type"] == THROTTLED)
+        })
+}
+
 /// Makes an answer of AWS.
 pub(crate) fn respond(status: u16, body: &Value) -> HttpResponse {
     let status = StatusCode::try_from(status).expect("a status");
@@ -534,6 +555,7 @@ impl Default for State {
             secrets: HashMap::new(),
             kms: Kms::default(),
             chance: None,
+            lag: None,
             changed: Arc::default(),
         }
     }
@@ -579,13 +601,25 @@ impl State {
                 }
                 let name = input["TableName"].as_str().unwrap_or_default();
                 match self.tables.get_mut(name) {
-                    Some(table) if operation == "BatchGetItem" => {
-                        let keys = input["RequestItems"][name]["Keys"].as_array().into_iter().flatten();
-                        let answers = keys.map(|key| table.answer("GetItem", &json!({ "Key": key })).1);
-                        let rows: Vec<_> = answers.filter_map(|answer| answer.get("Item").cloned()).collect();
+                    Some(table) => {
+                        let mut none = || Duration::ZERO;
+                        let lag: Lag<'_> = match &mut self.lag {
+                            Some(lag) => lag.as_mut(),
+                            None => &mut none,
+                        };
+                        let now = Instant::now();
+                        if operation != "BatchGetItem" {
+                            return table.answer(operation, input, now, lag);
+                        }
+                        let asked = &input["RequestItems"][name];
+                        let mut rows = Vec::new();
+                        for key in asked["Keys"].as_array().into_iter().flatten() {
+                            let one = json!({ "Key": key, "ConsistentRead": asked["ConsistentRead"] });
+                            let (_, answer) = table.answer("GetItem", &one, now, &mut *lag);
+                            rows.extend(answer.get("Item").cloned());
+                        }
                         (200, json!({ "Responses": { name: rows }, "UnprocessedKeys": {} }))
                     }
-                    Some(table) => table.answer(operation, input),
                     None => (400, json!({ "__type": "ResourceNotFoundException" })),
                 }
             }

@@ -1,20 +1,93 @@
 //! A table: rows by key, as far as the functions use them.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::expression::Expressions;
+
+/// A read that is not consistent is never further behind than this. DynamoDB names no limit; "usually one second or less"
+/// (Amazon DynamoDB Developer Guide, "DynamoDB read consistency").
+pub(super) const MAX_LAG: Duration = Duration::from_secs(3);
+
+type Key = Vec<String>;
 
 #[derive(Debug)]
 pub(super) struct Table {
     key: &'static [&'static str],
-    rows: BTreeMap<Vec<String>, Value>,
+    rows: BTreeMap<Key, Value>,
+    /// What rows were before they changed, oldest change first, as far back as a read may lag.
+    changes: VecDeque<(Instant, Key, Option<Value>)>,
+    limit: Option<Limit>,
 }
+
+/// How many writes a second a table takes from all its callers. What was not used within a second is lost.
+#[derive(Debug)]
+struct Limit {
+    per_second: u32,
+    left: f64,
+    counted_at: Instant,
+}
+
+impl Limit {
+    /// Takes one write; `false` if there is none left.
+    fn take(&mut self, now: Instant) -> bool {
+        let per_second = f64::from(self.per_second);
+        let more = now.duration_since(self.counted_at).as_secs_f64() * per_second;
+        self.left = (self.left + more).min(per_second);
+        self.counted_at = now;
+        let is_left = self.left >= 1.0;
+        if is_left {
+            self.left -= 1.0;
+        }
+        is_left
+    }
+}
+
+/// How far behind a read of one row is.
+pub(super) type Lag<'a> = &'a mut dyn FnMut() -> Duration;
 
 impl Table {
     pub(super) fn new(key: &'static [&'static str]) -> Self {
-        Self { key, rows: BTreeMap::new() }
+        Self { key, rows: BTreeMap::new(), changes: VecDeque::new(), limit: None }
+    }
+
+    /// Limits the writes of all callers together; `None` takes the limit away.
+    pub(super) fn set_limit(&mut self, per_second: Option<u32>, now: Instant) {
+        let limit = |per_second| Limit { per_second, left: f64::from(per_second), counted_at: now };
+        self.limit = per_second.map(limit);
+    }
+
+    /// A row as it was so long ago.
+    fn as_of(&self, key: &Key, now: Instant, lag: Duration) -> Option<&Value> {
+        if lag.is_zero() {
+            return self.rows.get(key);
+        }
+        let at = now - lag;
+        let changed_since = self.changes.iter().find(|(when, changed, _)| *when > at && changed == key);
+        changed_since.map_or_else(|| self.rows.get(key), |(_, _, before)| before.as_ref())
+    }
+
+    /// Every row, each as old as `lag` says.
+    fn read_all(&self, now: Instant, lag: Lag<'_>) -> Vec<Cow<'_, Value>> {
+        let removed = self.changes.iter().map(|(_, key, _)| key).filter(|key| !self.rows.contains_key(*key));
+        let keys: std::collections::BTreeSet<_> = self.rows.keys().chain(removed).collect();
+        keys.into_iter().filter_map(|key| self.as_of(key, now, lag()).map(Cow::Borrowed)).collect()
+    }
+
+    /// Writes or deletes a row.
+    fn change(&mut self, key: Key, row: Option<Value>, now: Instant) {
+        while self.changes.front().is_some_and(|(when, ..)| now.duration_since(*when) > MAX_LAG) {
+            self.changes.pop_front();
+        }
+        let before = match row {
+            Some(row) => self.rows.insert(key.clone(), row),
+            None => self.rows.remove(&key),
+        };
+        self.changes.push_back((now, key, before));
     }
 
     pub(super) fn rows(&self) -> impl Iterator<Item = &Value> {
@@ -27,34 +100,49 @@ impl Table {
     }
 
     pub(super) fn put_row(&mut self, row: Value) {
-        self.rows.insert(self.key_of(&row), row);
+        self.change(self.key_of(&row), Some(row), Instant::now());
     }
 
     pub(super) fn retain(&mut self, keep: impl Fn(&Value) -> bool) {
         self.rows.retain(|_, row| keep(row));
     }
 
-    /// Answers one request with a status and a body.
-    pub(super) fn answer(&mut self, operation: &str, input: &Value) -> (u16, Value) {
+    /// Answers one request with a status and a body; `lag` says how far behind a read is that need not be consistent.
+    pub(super) fn answer(
+        &mut self,
+        operation: &str,
+        input: &Value,
+        now: Instant,
+        lag: Lag<'_>,
+    ) -> (u16, Value) {
+        let is_consistent = input["ConsistentRead"] == true;
+        let mut no_lag = || Duration::ZERO;
+        let lag: Lag<'_> = if is_consistent { &mut no_lag } else { lag };
         match operation {
-            "GetItem" => match self.rows.get(&self.key_of(&input["Key"])) {
+            "GetItem" => match self.as_of(&self.key_of(&input["Key"]), now, lag()) {
                 Some(row) => (200, json!({ "Item": row })),
                 None => (200, json!({})),
             },
-            "PutItem" => self.put(input),
-            "DeleteItem" => {
-                let key = self.key_of(&input["Key"]);
-                self.rows.remove(&key);
-                (200, json!({}))
+            "Query" => self.query(input, now, lag),
+            "Scan" => self.scan(input, now, lag),
+            write => {
+                if self.limit.as_mut().is_some_and(|limit| !limit.take(now)) {
+                    return (400, json!({ "__type": THROTTLED }));
+                }
+                match write {
+                    "PutItem" => self.put(input, now),
+                    "DeleteItem" => {
+                        self.change(self.key_of(&input["Key"]), None, now);
+                        (200, json!({}))
+                    }
+                    "UpdateItem" => self.update(input, now),
+                    other => panic!("{other} is used by no function"),
+                }
             }
-            "Query" => self.query(input),
-            "Scan" => self.scan(input),
-            "UpdateItem" => self.update(input),
-            other => panic!("{other} is used by no function"),
         }
     }
 
-    fn put(&mut self, input: &Value) -> (u16, Value) {
+    fn put(&mut self, input: &Value, now: Instant) -> (u16, Value) {
         let key = self.key_of(&input["Item"]);
         let present = self.rows.get(&key);
         if input.get("ConditionExpression").is_some() {
@@ -66,28 +154,30 @@ impl Table {
                 return refused(input, present);
             }
         }
-        self.rows.insert(key, input["Item"].clone());
+        self.change(key, Some(input["Item"].clone()), now);
         (200, json!({}))
     }
 
-    fn scan(&self, input: &Value) -> (u16, Value) {
-        let kept = |row: &&Value| match input.get("FilterExpression") {
+    fn scan(&self, input: &Value, now: Instant, lag: Lag<'_>) -> (u16, Value) {
+        let kept = |row: &Cow<'_, Value>| match input.get("FilterExpression") {
             None => true,
             Some(_) => Expressions::of(input).filter_holds(row),
         };
-        (200, json!({ "Items": self.rows.values().filter(kept).collect::<Vec<_>>() }))
+        let found: Vec<_> = self.read_all(now, lag).into_iter().filter(kept).collect();
+        (200, json!({ "Items": found }))
     }
 
-    fn query(&self, input: &Value) -> (u16, Value) {
+    fn query(&self, input: &Value, now: Instant, lag: Lag<'_>) -> (u16, Value) {
         let expressions = Expressions::of(input);
         if let Some(name) = expressions.unused() {
             return invalid(&format!("{name} is used in no expression"));
         }
-        let found: Vec<_> = self.rows.values().filter(|row| expressions.key_is(row)).collect();
+        let found: Vec<_> =
+            self.read_all(now, lag).into_iter().filter(|row| expressions.key_is(row)).collect();
         (200, json!({ "Items": found }))
     }
 
-    fn update(&mut self, input: &Value) -> (u16, Value) {
+    fn update(&mut self, input: &Value, now: Instant) -> (u16, Value) {
         let key = self.key_of(&input["Key"]);
         let present = self.rows.get(&key);
         let expressions = Expressions::of(input);
@@ -106,7 +196,7 @@ impl Table {
             Some("UPDATED_NEW") => json!({ "Attributes": expressions.updated(&row) }),
             Some(other) => panic!("{other} is asked for by no function"),
         };
-        self.rows.insert(key, row);
+        self.change(key, Some(row), now);
         (200, answer)
     }
 
@@ -115,6 +205,11 @@ impl Table {
         self.key.iter().map(text).collect()
     }
 }
+
+/// What a table answers whose capacity is used up.
+///
+/// Source: "Error handling with DynamoDB", Amazon DynamoDB Developer Guide.
+pub(super) const THROTTLED: &str = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException";
 
 fn refused(input: &Value, present: Option<&Value>) -> (u16, Value) {
     let mut refusal = json!({ "__type": "ConditionalCheckFailedException" });
@@ -128,4 +223,60 @@ fn refused(input: &Value, present: Option<&Value>) -> (u16, Value) {
 
 fn invalid(message: &str) -> (u16, Value) {
     (400, json!({ "__type": "ValidationException", "message": message }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(table: &mut Table, value: &str, now: Instant) -> u16 {
+        let item = json!({ "name": { "S": "a" }, "value": { "S": value } });
+        table.answer("PutItem", &json!({ "Item": item }), now, &mut || Duration::ZERO).0
+    }
+
+    fn read(table: &mut Table, operation: &str, consistent: bool, now: Instant, lag: u64) -> Value {
+        let input = json!({ "Key": { "name": { "S": "a" } }, "ConsistentRead": consistent });
+        let (_, answer) = table.answer(operation, &input, now, &mut || Duration::from_millis(lag));
+        let row = if operation == "Scan" { answer["Items"][0].clone() } else { answer["Item"].clone() };
+        row["value"]["S"].clone()
+    }
+
+    #[test]
+    fn a_read_lags_unless_it_is_consistent() {
+        let (mut table, start) = (Table::new(&["name"]), Instant::now());
+        let at = |millis| start + Duration::from_secs(10) + Duration::from_millis(millis);
+        for (value, when) in [("old", 0), ("newer", 100), ("newest", 200)] {
+            assert_eq!(put(&mut table, value, at(when)), 200);
+        }
+        for operation in ["GetItem", "Scan"] {
+            for (lag, seen) in [(0, "newest"), (49, "newest"), (51, "newer"), (151, "old")] {
+                assert_eq!(read(&mut table, operation, false, at(250), lag), seen, "{operation} {lag}");
+                assert_eq!(read(&mut table, operation, true, at(250), lag), "newest");
+            }
+            assert_eq!(read(&mut table, operation, false, at(250), 251), Value::Null);
+        }
+        table.answer("DeleteItem", &json!({ "Key": { "name": { "S": "a" } } }), at(300), &mut || {
+            Duration::ZERO
+        });
+        for operation in ["GetItem", "Scan"] {
+            assert_eq!(read(&mut table, operation, false, at(310), 20), "newest");
+            assert_eq!(read(&mut table, operation, true, at(310), 20), Value::Null);
+        }
+    }
+
+    #[test]
+    fn all_callers_share_the_capacity_of_a_table() {
+        let (mut table, start) = (Table::new(&["name"]), Instant::now());
+        table.set_limit(Some(2), start);
+        let answers: Vec<_> = (0..4).map(|_| put(&mut table, "a", start)).collect();
+        assert_eq!(answers, [200, 200, 400, 400]);
+        assert_eq!(put(&mut table, "a", start + Duration::from_millis(500)), 200);
+        assert_eq!(put(&mut table, "a", start + Duration::from_millis(600)), 400);
+        // What was not used is lost.
+        let later = start + Duration::from_secs(60);
+        let answers: Vec<_> = (0..3).map(|_| put(&mut table, "a", later)).collect();
+        assert_eq!(answers, [200, 200, 400]);
+        table.set_limit(None, later);
+        assert_eq!(put(&mut table, "a", later), 200);
+    }
 }

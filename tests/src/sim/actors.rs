@@ -7,7 +7,6 @@ use std::time::Duration;
 use ::directory::Directory;
 use arauto::directory::StatementClaims;
 use arauto::local::registration;
-use arauto::signed::ApiAnswer;
 use http::Method;
 use intake::Intake;
 use serde_json::{Value, json};
@@ -17,12 +16,15 @@ use webhook::directory::Operation;
 use super::dice::Dice;
 use super::environment::{Housed, Place};
 use super::invariants;
-use super::scenario::{Call, Change, Scenario, base_uri, client_name};
-use super::world::Registered;
-use crate::aws::{call, post};
+use super::scenario::{Call, Change, Passed, Scenario, base_uri, client_name};
+use super::world::{Passing, World};
+use crate::aws::{call, call_with_query, post, reviewed};
 
 /// The API's functions have 15 s at most; whoever calls waits no longer.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a call is answered after which a later one was made.
+const SUPERSEDED: u16 = 409;
 
 /// The two functions behind the API. Copies are the same ones.
 #[derive(Clone)]
@@ -93,65 +95,94 @@ impl Api {
     }
 
     /// Passes a client's calls on, one after the other, each until it is answered.
-    pub(super) async fn pass_on(self, start: Instant, client: usize, calls: Vec<(Duration, Call)>) {
+    pub(super) async fn pass_on(self, start: Instant, client: usize, calls: Vec<Passed>) {
         let world = &self.0.place.world;
-        for (at, what) in calls {
+        for Passed { call: what, at, called_at } in calls {
             sleep_until(start + at).await;
             let (from, name) = (world.now(), client_name(client));
-            if let Call::Put(number) = what {
-                let base_uri = base_uri(client, number);
-                world.facts().registered.push(Registered { client, base_uri, from, until: None });
-            }
-            loop {
+            let known_at = called_at.unwrap_or(from);
+            let passing = Passing { client, call: what, called_at: known_at, from, answered: None };
+            let number = {
+                let calls = &mut world.facts().calls;
+                calls.push(passing);
+                calls.len() - 1
+            };
+            let (method, body) = self.request(client, what, called_at);
+            let status = loop {
                 let environment = self.directory();
                 let (seam, function) = (environment.seam.clone(), Arc::clone(&environment.function));
-                let (method, body) = self.request(client, what);
-                let called = name.clone();
-                let answer = self
-                    .answered(&environment, async move { call(&function, method, &called, &body).await })
-                    .await;
+                let (method, called, body) = (method.clone(), name.clone(), body.clone());
+                let query =
+                    called_at.filter(|_| what == Call::Delete).map(|at| World::instant(at).to_string());
+                let made = async move {
+                    match &query {
+                        Some(at) => {
+                            call_with_query(&function, method, &called, ("called_at", at), &body).await
+                        }
+                        None => call(&function, method, &called, &body).await,
+                    }
+                };
+                let answer = self.answered(&environment, made).await;
                 if !seam.life.is_over() {
                     self.with(|state| state.directory.push(environment));
                 }
                 let status = answer.as_ref().map(|answer| answer.status);
-                world.note(format_args!("{name} {what:?} is answered {status:?}"));
-                if status.is_some_and(|status| status < 500) {
+                world.note(format_args!("{name} {what:?} of {known_at:?} is answered {status:?}"));
+                if let Some(status) = status.filter(|status| *status < 500) {
                     let text = answer.map(|answer| answer.text()).unwrap_or_default();
-                    assert!(status.is_some_and(|status| status < 300), "{what:?} is refused: {text}");
-                    break;
+                    let is_late = status == SUPERSEDED && called_at.is_some();
+                    assert!(status < 300 || is_late, "{what:?} is refused: {text}");
+                    break status;
                 }
                 sleep(Duration::from_secs(1)).await;
-            }
+            };
             let now = world.now();
-            for registered in &mut world.facts().registered {
-                let is_it =
-                    matches!(what, Call::Put(number) if registered.base_uri == base_uri(client, number));
-                if registered.client == client && !is_it {
-                    registered.until.get_or_insert(now);
-                }
-            }
+            world.facts().calls[number].answered = Some((now, status));
+            invariants::answered(world, number);
         }
     }
 
-    fn request(&self, client: usize, what: Call) -> (Method, String) {
+    /// Lets the schedule come, which comes again twice where that fails, a minute later each time.
+    pub(super) async fn review(self, start: Instant, at: Duration) {
+        sleep_until(start + at).await;
+        let world = &self.0.place.world;
+        for _ in 0..3 {
+            let (environment, from) = (self.directory(), world.now());
+            let (seam, function) = (environment.seam.clone(), Arc::clone(&environment.function));
+            let done = self.answered(&environment, async move { reviewed(&function).await }).await;
+            if !seam.life.is_over() {
+                self.with(|state| state.directory.push(environment));
+            }
+            world.note(format_args!("{} has reviewed: {done:?}", seam.name));
+            if done == Some(true) {
+                invariants::reviewed(world, &seam.name, from);
+                return;
+            }
+            sleep(Duration::from_mins(1)).await;
+        }
+    }
+
+    fn request(&self, client: usize, what: Call, called_at: Option<Duration>) -> (Method, String) {
         let uris = match what {
             Call::Delete => return (Method::DELETE, String::new()),
             Call::Put(number) => vec![base_uri(client, number)],
             Call::PutNone => Vec::new(),
         };
-        let claims = StatementClaims::of(&client_name(client)).webhook_uris(uris.clone());
+        let mut claims = StatementClaims::of(&client_name(client)).webhook_uris(uris.clone());
+        claims.issued_at = called_at.map(World::instant);
         let statement = self.0.place.signer().statement(&claims);
         let declared = (!uris.is_empty()).then_some(uris.as_slice());
-        (Method::PUT, registration(Operation::Dcm, declared, &statement).to_string())
+        let mut body = registration(Operation::Dcm, declared, &statement);
+        if let Some(called_at) = called_at {
+            body["called_at"] = json!(World::instant(called_at).to_string());
+        }
+        (Method::PUT, body.to_string())
     }
 
-    async fn answered<T>(
-        &self,
-        environment: &Housed<T>,
-        call: impl Future<Output = ApiAnswer>,
-    ) -> Option<ApiAnswer> {
+    async fn answered<T, A>(&self, environment: &Housed<T>, call: impl Future<Output = A>) -> Option<A> {
         let world = &self.0.place.world;
         let (from, seam) = (world.now(), &environment.seam);
+        world.facts().invoked.insert(Arc::clone(&seam.name), from);
         if from < self.0.end && self.with(|state| state.dice.per_cent(self.0.crashes)) {
             seam.dies_soon();
         }

@@ -1,14 +1,15 @@
 //! The functions under test, each in an environment of its own: clients of the SDK, clock, chance and network.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use ::directory::fetch::Fetcher;
 use ::directory::first_sight::FirstSight;
 use ::directory::revocation::Refresher;
 use ::directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
-use arauto::directory::{Signer, SigningKey};
+use arauto::directory::{Signer, SigningKey, StatementClaims};
 use aws_config::SdkConfig;
 use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime::client::identity::IdentityCache;
@@ -16,8 +17,9 @@ use aws_smithy_runtime::client::retries::RetryPartition;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender, Tally, Unwritten};
 use intake::Intake;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use tokio::time::{Instant, sleep, sleep_until};
 use webhook::address::AddressPolicy;
 use webhook::aws::{
     Direct, DirectoryTable, Document, Http, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets,
@@ -28,7 +30,7 @@ use webhook::revocation::{Contents, Revocation, RevocationStore};
 use webhook::telemetry::{Meter, Metrics};
 
 use super::peers::{PKI, Peers};
-use super::scenario::{Break, Storm};
+use super::scenario::{Break, Scenario, Storm, client_name};
 use super::seam::Seam;
 use super::world::World;
 use crate::aws::{Aws, DIRECTORY, LEDGER, NOTIFICATIONS, RECEIVERS, UNDELIVERED};
@@ -36,6 +38,10 @@ use crate::aws::{Aws, DIRECTORY, LEDGER, NOTIFICATIONS, RECEIVERS, UNDELIVERED};
 /// How far a clock of Lambda is off, in milliseconds.
 pub(super) const SKEW_MS: u64 = 5;
 const IDENTITY: &str = "identity";
+/// A name that must exist, as dispatch is given one.
+const OWN_NAME: &str = "dynamodb.sa-east-1.amazonaws.com";
+/// The list of participants in the directory table.
+const PARTICIPANTS: &str = "participants#local";
 const TRUST: &str = "trust";
 const SERVER: &str = "123e4567-e89b-12d3-a456-426614174000";
 /// The Directory's key, read once.
@@ -50,6 +56,16 @@ pub(super) struct Place {
     pub(super) world: World,
     pub(super) peers: Peers,
     pub(super) storms: Arc<[Storm]>,
+    /// Which clients the Directory lists, and whether as active.
+    pub(super) statuses: Arc<Mutex<BTreeMap<usize, bool>>>,
+}
+
+impl Place {
+    pub(super) fn new(world: &World, peers: Peers, scenario: &Scenario) -> Self {
+        let statuses = (0..scenario.receivers.len()).map(|client| (client, true)).collect();
+        let (storms, statuses) = (Arc::from(scenario.storms.clone()), Arc::new(Mutex::new(statuses)));
+        Self { world: world.clone(), peers, storms, statuses }
+    }
 }
 
 /// One environment of a function.
@@ -123,7 +139,44 @@ impl Place {
         let fresh_until = now + SignedDuration::from_hours(24);
         let keys = Document { bytes, fetched_at: now, fresh_until, etag: None };
         table.put("jwks#local", &keys, SignedDuration::from_hours(24)).await.expect("the table works");
+        table
+            .put(PARTICIPANTS, &self.list(now), SignedDuration::from_hours(24))
+            .await
+            .expect("the table works");
         RevocationStore::new(table).put_contents(&Contents::default(), now).await.expect("the table works");
+    }
+
+    /// The list of participants as the Directory publishes it at that time.
+    fn list(&self, now: Timestamp) -> Document {
+        let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = |(client, active): (&usize, &bool)| {
+            let organisation = StatementClaims::of(&client_name(*client)).org_id;
+            (organisation, json!(if *active { "active" } else { "not_active" }))
+        };
+        let organisations: serde_json::Map<_, _> = statuses.iter().map(entry).collect();
+        let list =
+            json!({ "organisations": organisations, "authorisation_servers": [SERVER], "odd_entries": 0 });
+        let fresh_until = now + SignedDuration::from_hours(24);
+        Document { bytes: list.to_string().into_bytes(), fetched_at: now, fresh_until, etag: None }
+    }
+
+    /// Has the Directory call a client active, or not, from then on.
+    pub(super) async fn lists(self, start: Instant, at: Duration, client: usize, is_active: bool) {
+        sleep_until(start + at).await;
+        self.statuses.lock().unwrap_or_else(PoisonError::into_inner).insert(client, is_active);
+        self.world.note(format_args!("the Directory lists {} as active: {is_active}", client_name(client)));
+        if !is_active {
+            self.world.facts().inactive.insert(client);
+        }
+        let table = DirectoryTable::new(
+            aws_sdk_dynamodb::Client::new(&self.world.aws().sdk_config()),
+            DIRECTORY.to_owned(),
+        );
+        let list = self.list(World::instant(self.world.now()));
+        // A table that takes few writes takes this one later.
+        while table.put(PARTICIPANTS, &list, SignedDuration::from_hours(24)).await.is_err() {
+            sleep(Duration::from_secs(1)).await;
+        }
     }
 
     /// Who signs software statements.
@@ -174,7 +227,7 @@ impl Place {
             (Secrets::new(clients.secrets.clone()), Keys::new(clients.kms.clone())),
             (IDENTITY.to_owned(), TRUST.to_owned()),
             &servers,
-            self.peers.network(&seam.life),
+            self.peers.network(&seam).with_own_name(Some((OWN_NAME.to_owned(), 443))),
             Arc::new(Revocation::new(store, window, clock.clone(), metrics())),
             clock.clone(),
             metrics(),
@@ -209,7 +262,7 @@ impl Place {
         let (seam, clock) = self.seam("directory", number);
         let clients = Clients::new(&seam, &clock);
         let table = DirectoryTable::new(clients.dynamodb.clone(), DIRECTORY.to_owned());
-        // Nobody listens there: the schedule, which would ask, does not run.
+        // Nobody is asked there: what the Directory says is in the table, as if another environment had just fetched it.
         let environment = Environment::local("http://127.0.0.1:9");
         let fetcher = Arc::clone(&*FETCHER);
         let reconciler = Reconciler {
@@ -229,7 +282,8 @@ impl Place {
                 session: tokio::sync::Mutex::default(),
             },
             servers: SERVER.parse().expect("a server"),
-            most_percent: 20,
+            // There are four clients at most, of whom any may be suspended.
+            most_percent: 100,
             metrics: metrics(),
             clock: clock.clone(),
         };
@@ -244,7 +298,7 @@ impl Place {
             trust_secret: "trust".to_owned(),
             store: RevocationStore::new(table.clone()),
             table: table.clone(),
-            network: self.peers.network(&seam.life),
+            network: self.peers.network(&seam),
             metrics: metrics(),
             clock: clock.clone(),
             anchors: tokio::sync::Mutex::default(),
@@ -255,7 +309,7 @@ impl Place {
             reconciler,
             revocation,
             first_sight,
-            network: self.peers.network(&seam.life),
+            network: self.peers.network(&seam),
             clock,
         };
         Housed { seam, function: Arc::new(function) }

@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde_json::Value;
 use webhook::delivery::LedgerWrites;
 
+use super::duplicates::{no_request_after_an_answer_that_came, one_request_at_a_time};
 use super::environment::SKEW_MS;
 use super::request::Request;
-use super::scenario::{Change, Scenario, base_uri};
-use super::world::{Arrival, Begun, Facts, HandedOut, World, since_epoch};
-use crate::aws::{Row, UNDELIVERED};
+use super::scenario::{Call, Change, Scenario, base_uri, client_name};
+use super::world::{Arrival, Begun, Facts, HandedOut, Passing, World, since_epoch};
+use crate::aws::{RECEIVERS, Row, UNDELIVERED};
 
 /// How long after it was asked for a write may still be done: as late as the simulator makes it, or the SDK's last try.
 const WRITTEN_LATE: Duration = Duration::from_secs(6);
@@ -71,6 +72,18 @@ pub(super) fn begun(world: &World, id: &str, begun: &Begun) {
     }
 }
 
+/// G2: an attempt that came to nothing by a fault of ours is taken back, and may begin again; one that was made is not.
+pub(super) fn taken_back(world: &World, id: &str) {
+    let was_made = {
+        let mut facts = world.facts();
+        facts.begun.remove(id);
+        facts.arrivals.iter().any(|arrival| arrival.interaction_id == id)
+    };
+    if was_made {
+        world.violated("G2_what_was_sent_is_not_taken_back", id);
+    }
+}
+
 /// G2 where the ledger is written once: an attempt that is written down after its request did not start after a delivery that was
 /// recorded. That it began twice is not seen before both have made their requests.
 pub(super) fn begun_after_its_request(world: &World, begun: &Begun) {
@@ -99,6 +112,8 @@ pub(super) fn arrived(world: &World, arrival: &Arrival, request: &Request, regis
         url_and_body_are_those_of_the_convention(&facts, arrival, request, registration, &mut broken);
         no_post_to_a_base_uri_that_is_gone(&facts, arrival, registration, &mut broken);
         nobody_waits_for_a_receiver_that_hangs(&facts, arrival, &mut broken);
+        no_request_after_an_answer_that_came(world, &facts, arrival, &mut broken);
+        one_request_at_a_time(world, &facts, arrival, &mut broken);
     }
     for (invariant, detail) in broken {
         world.violated(invariant, detail);
@@ -132,7 +147,7 @@ fn one_request_more_for_each_message(facts: &Facts, arrival: &Arrival, broken: &
 }
 
 /// Whether more than one process may have had a first attempt to make.
-fn came_twice(handed_out: HandedOut) -> bool {
+pub(super) fn came_twice(handed_out: HandedOut) -> bool {
     handed_out.firsts + handed_out.again > 1
 }
 
@@ -169,20 +184,76 @@ fn url_and_body_are_those_of_the_convention(
     }
 }
 
-/// G5: 30 s after the answer of the call that took it away.
+/// G5: 30 s after the answer of the call that took it away, whichever of the two came first.
 fn no_post_to_a_base_uri_that_is_gone(
     facts: &Facts,
     arrival: &Arrival,
     registration: u32,
     broken: &mut Broken,
 ) {
-    let base_uri = base_uri(arrival.client, registration);
-    let is_allowed = facts.registered.iter().any(|registered| {
-        let in_time = registered.until.is_none_or(|until| arrival.at <= until + Duration::from_secs(30));
-        registered.base_uri == base_uri && registered.from <= arrival.at && in_time
-    });
-    if !is_allowed {
+    let is_it = |passing: &&Passing| {
+        passing.client == arrival.client
+            && passing.from <= arrival.at
+            && matches!(passing.call, Call::Put(number) if number == registration)
+    };
+    let is_gone = |passing: &Passing| {
+        let done = facts.calls.iter().filter(|later| passing.is_before(later)).filter_map(Passing::done);
+        done.min().is_some_and(|done| arrival.at > done + Duration::from_secs(30))
+    };
+    if !facts.calls.iter().filter(is_it).any(|passing| !is_gone(passing)) {
+        let base_uri = base_uri(arrival.client, registration);
         broken.push(("G5_no_post_to_a_base_uri_that_is_gone", format!("{base_uri} at {:?}", arrival.at)));
+    }
+}
+
+/// A registration call is answered: as superseded only where a later one has been passed on.
+pub(super) fn answered(world: &World, number: usize) {
+    let superseded = {
+        let facts = world.facts();
+        let passing = &facts.calls[number];
+        let is_right = passing.done().is_some() || facts.calls.iter().any(|later| passing.is_before(later));
+        (!is_right).then(|| format!("{passing:?}"))
+    };
+    if let Some(detail) = superseded {
+        world.violated("G5_a_call_gives_way_only_to_a_later_one", detail);
+    }
+}
+
+/// G10: what a receiver presents, and whatever became of its row, stops no refresh of what is known of the others.
+pub(super) fn reviewed(world: &World, environment: &str, from: Duration) {
+    let is_stopped = {
+        let facts = world.facts();
+        let (began, done) = facts.refreshes.get(environment).copied().unwrap_or_default();
+        let began = began.filter(|began| *began >= from);
+        began.is_some_and(|began| done.is_none_or(|done| done < began)) && !of_ours(&facts, from, world.now())
+    };
+    if is_stopped {
+        world.violated("G10_a_refresh_ends_whatever_a_receiver_presents", environment);
+    }
+}
+
+/// G5: of the calls that were passed on, in whatever order and however many at a time, the latest is in force.
+fn the_latest_call_is_in_force(world: &World, facts: &Facts, broken: &mut Broken) {
+    for passing in &facts.calls {
+        if facts.calls.iter().any(|later| passing.is_before(later)) {
+            continue;
+        }
+        let row = world.aws().row(RECEIVERS, &client_name(passing.client)).unwrap_or_default();
+        let registration: Value = row["registration"]["S"]
+            .as_str()
+            .and_then(|registration| serde_json::from_str(registration).ok())
+            .unwrap_or_default();
+        let found = registration["base_uri"].as_str();
+        let expected = match passing.call {
+            Call::Put(number) => Some(base_uri(passing.client, number)),
+            Call::PutNone | Call::Delete => None,
+        };
+        if found != expected.as_deref() {
+            broken.push((
+                "G5_the_latest_call_is_in_force",
+                format!("{passing:?}, and the table has {found:?}"),
+            ));
+        }
     }
 }
 
@@ -235,6 +306,7 @@ pub(super) fn at_the_end(world: &World, scenario: &Scenario) {
         }
         the_ledger_agrees_with_the_receivers(world, &facts, &mut broken);
         every_request_is_in_the_ledger(world, &facts, &mut broken);
+        the_latest_call_is_in_force(world, &facts, &mut broken);
         the_undelivered_queue_holds_what_was_given_up(world, &facts, &mut broken);
     }
     if scenario.calm && !world.facts().ours.is_empty() {
@@ -256,10 +328,10 @@ fn every_accepted_change_ends(
     let status = row.map_or("", |row| row.text("status"));
     let accepted =
         facts.arrivals.iter().any(|arrival| arrival.resource == change.resource && arrival.accepts);
-    let moved = facts
-        .registered
-        .iter()
-        .any(|registered| registered.client == change.client && registered.until.is_some());
+    let moved = facts.inactive.contains(&change.client)
+        || facts.calls.iter().any(|passing| {
+            passing.client == change.client && facts.calls.iter().any(|later| passing.is_before(later))
+        });
     let is_right = match status {
         "delivered" => accepted,
         "undelivered" => row.is_some_and(|row| row.has_attempt(3)),

@@ -9,8 +9,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 use webhook::delivery::LedgerWrites;
 
 use super::dice::Dice;
+use super::hazards::Hazards;
 use super::run::Play;
-use super::scenario::{Call, Change, Deed, Mapping, Mood, ReceiverPlan, Scenario, change};
+use super::scenario::{Call, Change, Deed, Mapping, Mood, Passed, ReceiverPlan, Scenario, change};
 use super::world::{Violation, World};
 use crate::aws::QueueSettings;
 
@@ -160,7 +161,7 @@ pub async fn flood(flood: Flood, seed: u64) -> Flooded {
 
 fn begin(seed: u64) -> World {
     fastrand::seed(seed);
-    World::new(seed, None, LedgerWrites::Full)
+    World::new(seed, None, LedgerWrites::Full, Hazards::NONE)
 }
 
 fn lambda(batch: usize, poll_ms: u64) -> Mapping {
@@ -176,16 +177,14 @@ fn scenario(
 ) -> Scenario {
     posts.sort_by_key(|(at, _)| *at);
     let mood = |client| if client == 0 && first_hangs { Mood::Only(Deed::Hang) } else { Mood::Well };
+    let registered = Passed { call: Call::Put(0), at: Duration::from_millis(100), called_at: None };
     Scenario {
         calm: false,
-        receivers: (0..receivers).map(|client| ReceiverPlan(vec![(Duration::ZERO, mood(client))])).collect(),
+        receivers: (0..receivers).map(|client| ReceiverPlan::always(mood(client))).collect(),
         posts,
-        calls: (0..receivers).map(|_| vec![(Duration::from_millis(100), Call::Put(0))]).collect(),
-        storms: Vec::new(),
-        crashes: 0,
+        calls: (0..receivers).map(|client| (client, vec![registered])).collect(),
         mapping,
-        copies: 0,
-        end,
+        ..Scenario::quiet(end)
     }
 }
 

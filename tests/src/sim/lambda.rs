@@ -18,7 +18,7 @@ use crate::aws::{LEDGER, NOTIFICATIONS, Received};
 use crate::dispatch::batch_of;
 
 /// `Timeout` of dispatch in `template.yaml`.
-const TIMEOUT: Duration = Duration::from_secs(45);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(45);
 
 /// The function behind the queue. Copies are the same one.
 #[derive(Clone)]
@@ -158,6 +158,8 @@ impl Lambda {
             .map(|received| format!("{}x{}", received.id.trim_start_matches(['0', '-']), received.count))
             .collect();
         world.note(format_args!("{} is invoked with {}", seam.name, ids.join(" ")));
+        let began = world.now();
+        world.facts().invoked.insert(Arc::clone(&seam.name), began);
         let mut deadline = TIMEOUT;
         if dies {
             match dies_at {
@@ -195,9 +197,7 @@ impl Lambda {
         };
         sleep(wait).await;
         let environment = self.0.place.dispatch(number);
-        if environment.function.sender.prepare().await.is_err() {
-            self.0.place.world.note("an environment starts without identity");
-        }
+        environment.function.start().await;
         environment
     }
 
@@ -205,8 +205,7 @@ impl Lambda {
     fn finish(&self, batch: &[Received], answer: &BatchResponse) {
         let world = &self.0.place.world;
         for received in batch {
-            let is_kept =
-                answer.batch_item_failures.iter().any(|kept| kept.item_identifier == received.receipt);
+            let is_kept = answer.batch_item_failures.iter().any(|kept| kept.item_identifier == received.id);
             if is_kept {
                 world.note(format_args!("kept {}", received.message.body));
                 if world.is_broken(Break::OurFaultConsumes) {
@@ -291,8 +290,7 @@ fn event(world: &World, batch: &[Received]) -> Batch {
         let mut record = SqsMessage::default();
         let is_first = world.is_broken(Break::EveryReceiveIsTheFirst);
         let receives = if is_first { 1 } else { received.count };
-        // The receipt tells apart two copies of a message in one batch.
-        record.message_id = Some(received.receipt.clone());
+        record.message_id = Some(received.id.clone());
         record.receipt_handle = Some(received.receipt.clone());
         record.body = Some(received.message.body.clone());
         record.attributes = HashMap::from([

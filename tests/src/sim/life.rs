@@ -11,6 +11,8 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
+use super::duplicates::Way;
+
 /// The life of one environment. Copies are the same one.
 #[derive(Clone, Debug)]
 pub(super) struct Life(Arc<Mutex<Inner>>);
@@ -92,13 +94,13 @@ impl Life {
         .await;
     }
 
-    /// Makes one end of a connection this environment's.
-    pub(super) fn wire(&self, end: DuplexStream) -> Wire {
+    /// Makes one end of a connection this environment's; `way` counts what it reads.
+    pub(super) fn wire(&self, end: DuplexStream, way: Way, hides_its_end: bool) -> Wire {
         let end = Arc::new(Mutex::new(Some(end)));
         let mut inner = self.lock();
         inner.wires.retain(|wire| Arc::strong_count(wire) > 1);
         inner.wires.push(Arc::clone(&end));
-        Wire { life: self.clone(), end }
+        Wire { life: self.clone(), end, way, hides_its_end, asked: None }
     }
 
     fn poll_awake(&self, context: &Context<'_>) -> Poll<()> {
@@ -128,6 +130,11 @@ fn wake(wakers: &mut Vec<Waker>) {
 pub(super) struct Wire {
     life: Life,
     end: Arc<Mutex<Option<DuplexStream>>>,
+    way: Way,
+    /// Broken on purpose: that the other side has closed is seen only once something was written.
+    hides_its_end: bool,
+    /// Who waits for that.
+    asked: Option<Waker>,
 }
 
 /// Whoever drops a connection closes it, as a socket does.
@@ -157,13 +164,28 @@ impl AsyncRead for Wire {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.poll(context, |end, context| end.poll_read(context, buffer))
+        let before = buffer.filled().len();
+        let read = self.poll(context, |end, context| end.poll_read(context, buffer));
+        let bytes = buffer.filled().len() - before;
+        self.way.read(bytes);
+        if self.hides_its_end && matches!(read, Poll::Ready(Ok(()))) && bytes == 0 {
+            self.get_mut().asked = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        read
     }
 }
 
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll(context, |end, context| end.poll_write(context, bytes))
+        let written = self.poll(context, |end, context| end.poll_write(context, bytes));
+        if self.hides_its_end && matches!(&written, Poll::Ready(Err(_))) {
+            let this = self.get_mut();
+            this.hides_its_end = false;
+            this.asked.take().into_iter().for_each(Waker::wake);
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        written
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -172,5 +194,50 @@ impl AsyncWrite for Wire {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll(context, AsyncWrite::poll_shutdown)
+    }
+}
+
+/// A receiver's end of a connection, which counts what it sends.
+#[derive(Debug)]
+pub(super) struct Counted {
+    end: DuplexStream,
+    way: Way,
+}
+
+impl Counted {
+    pub(super) fn new(end: DuplexStream, way: Way) -> Self {
+        Self { end, way }
+    }
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.end).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.end).poll_write(context, bytes);
+        if let Poll::Ready(Ok(bytes)) = &written {
+            self.way.sent(*bytes);
+        }
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.end).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.end).poll_shutdown(context)
     }
 }

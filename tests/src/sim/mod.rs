@@ -6,8 +6,12 @@
 //! paused; all chance comes from the seed. What each guarantee demands is asked at every step and at the end.
 
 mod actors;
+mod calls;
 mod dice;
+mod duplicates;
 mod environment;
+mod hazards;
+mod hostile;
 mod invariants;
 mod isolation;
 mod lambda;
@@ -17,8 +21,10 @@ mod request;
 mod run;
 mod scenario;
 mod seam;
+mod troubles;
 mod world;
 
+pub use self::hazards::{Hazard, Hazards};
 pub use self::isolation::{Crowd, Flood, Flooded, Lateness, Ours, flood, one_of};
 pub use self::run::{Report, run, warm_up};
 pub use self::scenario::Break;

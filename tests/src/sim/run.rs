@@ -1,7 +1,7 @@
 //! One seed, from its first instant until nothing moves any more.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use tokio::task::{JoinHandle, JoinSet};
@@ -10,10 +10,13 @@ use webhook::delivery::LedgerWrites;
 
 use super::actors::Api;
 use super::environment::Place;
+use super::hazards::Hazards;
+use super::hostile::spoils_rows;
 use super::invariants;
 use super::lambda::Lambda;
 use super::peers::{PKI, Peers};
 use super::scenario::{Break, Scenario};
+use super::troubles::limit_tables;
 use super::world::{Violation, World};
 use crate::aws::{Aws, Counts, NOTIFICATIONS, QueueSettings, UNDELIVERED};
 use crate::uses::Use;
@@ -45,10 +48,10 @@ pub async fn warm_up() {
 }
 
 /// Runs a seed. The runtime has one thread and its time is paused.
-pub async fn run(seed: u64, broken: Option<Break>, ledger_writes: LedgerWrites) -> Report {
+pub async fn run(seed: u64, broken: Option<Break>, ledger_writes: LedgerWrites, hazards: Hazards) -> Report {
     // The SDK draws its back-off from this thread's generator.
     fastrand::seed(seed);
-    let world = World::new(seed, broken, ledger_writes);
+    let world = World::new(seed, broken, ledger_writes, hazards);
     let scenario = Scenario::of(&world);
     world.note(format_args!("seed {seed}: {scenario:?}"));
     let mut play = Play::begin(&world, &scenario, QueueSettings::default()).await;
@@ -81,15 +84,32 @@ impl Play {
         world.aws().serves_in_any_order(move |of| order.index(of));
         let redrive = Some((UNDELIVERED.to_owned(), 150));
         world.aws().set_up(NOTIFICATIONS, QueueSettings { redrive, ..queue });
-        let peers = Peers::new(world, &scenario.receivers);
-        let place = Place { world: world.clone(), peers, storms: Arc::from(scenario.storms.clone()) };
+        if scenario.stale_reads > 0 {
+            let (mut dice, stale) = (world.dice("lag", 0), scenario.stale_reads);
+            let lag = move || if dice.per_cent(stale) { dice.millis(1, 3_000) } else { Duration::ZERO };
+            world.aws().lets_reads_lag(lag);
+        }
+        let peers = Peers::new(world, scenario);
+        let place = Place::new(world, peers, scenario);
         place.furnish().await;
         let lambda = Lambda::new(&place, scenario);
         let polling = tokio::spawn(lambda.clone().poll());
         let api = Api::new(&place, scenario);
         let mut actors = JoinSet::new();
-        for (client, calls) in scenario.calls.iter().enumerate() {
-            actors.spawn(api.clone().pass_on(start, client, calls.clone()));
+        for (client, calls) in &scenario.calls {
+            actors.spawn(api.clone().pass_on(start, *client, calls.clone()));
+        }
+        for at in &scenario.reviews {
+            actors.spawn(api.clone().review(start, *at));
+        }
+        for (at, client, is_active) in &scenario.statuses {
+            actors.spawn(place.clone().lists(start, *at, *client, *is_active));
+        }
+        if scenario.receivers.iter().any(|receiver| receiver.is_hostile) {
+            actors.spawn(spoils_rows(world.clone(), Duration::from_secs(1)));
+        }
+        if !scenario.limits.is_empty() {
+            actors.spawn(limit_tables(world.clone(), scenario.limits.clone()));
         }
         for (at, changes) in &scenario.posts {
             actors.spawn(api.clone().post(start, *at, changes.clone()));

@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::dice::Dice;
+use super::hazards::Hazard;
+use super::troubles::{Limit, LocalFault, Outage};
 use super::world::World;
 
 /// How the code is broken on purpose, to see that an invariant notices.
@@ -24,11 +26,25 @@ pub enum Break {
     EveryReceiveIsTheFirst,
     /// Whoever asks whether the ledger knows a notification is told that it does not.
     LedgerKnowsNothing,
+    /// A registration is decided by a read that is not consistent, and written whatever the row has become.
+    StaleReadBelieved,
+    /// A removal leaves nothing behind that an older call would find.
+    RemovalForgotten,
+    /// What the machine lacks passes for a receiver that refuses connections.
+    LocalFaultIsTheirs,
+    /// A table that takes no more of a delivery's write is taken to have taken it.
+    ThrottledDeliveryForgotten,
+    /// A connection that its receiver has closed is used all the same.
+    ClosedConnectionsInUse,
+    /// Of two processes with a copy each of one message, the second takes the first one's attempt for its own.
+    CopiesShareAnAttempt,
+    /// A receiver whose certificates cannot be used ends the refresh for all.
+    HostileRowStopsRefresh,
 }
 
 impl Break {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 14] = [
         Self::NoConditionOnBegin,
         Self::AcknowledgedBeforeRetry,
         Self::CopyNeverExpires,
@@ -36,7 +52,33 @@ impl Break {
         Self::SuccessNotRecorded,
         Self::EveryReceiveIsTheFirst,
         Self::LedgerKnowsNothing,
+        Self::StaleReadBelieved,
+        Self::RemovalForgotten,
+        Self::LocalFaultIsTheirs,
+        Self::ThrottledDeliveryForgotten,
+        Self::ClosedConnectionsInUse,
+        Self::CopiesShareAnAttempt,
+        Self::HostileRowStopsRefresh,
     ];
+
+    /// What must go wrong in a run for it to be noticed.
+    pub(super) fn needs(self) -> Option<Hazard> {
+        match self {
+            Self::NoConditionOnBegin
+            | Self::AcknowledgedBeforeRetry
+            | Self::CopyNeverExpires
+            | Self::OurFaultConsumes
+            | Self::SuccessNotRecorded
+            | Self::EveryReceiveIsTheFirst
+            | Self::LedgerKnowsNothing
+            | Self::CopiesShareAnAttempt => None,
+            Self::StaleReadBelieved | Self::RemovalForgotten => Some(Hazard::ConcurrentCalls),
+            Self::LocalFaultIsTheirs => Some(Hazard::LocalFaults),
+            Self::ThrottledDeliveryForgotten => Some(Hazard::TableLimits),
+            Self::ClosedConnectionsInUse => Some(Hazard::ClosedConnections),
+            Self::HostileRowStopsRefresh => Some(Hazard::HostileChains),
+        }
+    }
 }
 
 /// What a receiver does to one request or connection.
@@ -66,6 +108,10 @@ pub(super) enum Deed {
     Garbage,
     /// The name does not resolve.
     NoName,
+    /// Its name servers do not answer ours.
+    NameServersGone,
+    /// A router on the way knows no way to it.
+    Unreachable,
     /// Nobody listens.
     Refuse,
     /// Nobody answers, not even to a connection.
@@ -75,7 +121,7 @@ pub(super) enum Deed {
 }
 
 impl Deed {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 21] = [
         Self::Accept,
         Self::AcceptSlowly,
         Self::AcceptAndClose,
@@ -92,6 +138,8 @@ impl Deed {
         Self::Reset,
         Self::Garbage,
         Self::NoName,
+        Self::NameServersGone,
+        Self::Unreachable,
         Self::Refuse,
         Self::Silent,
         Self::CloseBeforeTls,
@@ -112,6 +160,8 @@ impl Deed {
             | Self::Reset
             | Self::Garbage
             | Self::NoName
+            | Self::NameServersGone
+            | Self::Unreachable
             | Self::Refuse
             | Self::Silent
             | Self::CloseBeforeTls => false,
@@ -120,7 +170,15 @@ impl Deed {
 
     /// Says whether it is done before there is a request.
     pub(super) fn is_before_tls(self) -> bool {
-        matches!(self, Self::NoName | Self::Refuse | Self::Silent | Self::CloseBeforeTls)
+        matches!(
+            self,
+            Self::NoName
+                | Self::NameServersGone
+                | Self::Unreachable
+                | Self::Refuse
+                | Self::Silent
+                | Self::CloseBeforeTls
+        )
     }
 }
 
@@ -135,14 +193,43 @@ pub(super) enum Mood {
     Only(Deed),
 }
 
-/// A receiver: from when it is how.
+/// How long a receiver keeps a connection that is idle.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KeepAlive {
+    /// So long.
+    pub idle: Duration,
+    /// Whether its answers say so: `Keep-Alive: timeout=N`, in whole seconds.
+    pub is_announced: bool,
+}
+
+impl Default for KeepAlive {
+    /// As Node does.
+    fn default() -> Self {
+        Self { idle: Duration::from_secs(5), is_announced: false }
+    }
+}
+
+/// A receiver.
 #[derive(Clone, Debug)]
-pub(super) struct ReceiverPlan(pub Vec<(Duration, Mood)>);
+pub(super) struct ReceiverPlan {
+    /// From when it is how.
+    pub moods: Vec<(Duration, Mood)>,
+    /// How long it keeps connections.
+    pub keep_alive: KeepAlive,
+    /// Whether it presents certificates that nobody asked for.
+    pub is_hostile: bool,
+}
 
 impl ReceiverPlan {
+    /// A receiver that is always so.
+    pub(super) fn always(mood: Mood) -> Self {
+        Self { moods: vec![(Duration::ZERO, mood)], keep_alive: KeepAlive::default(), is_hostile: false }
+    }
+
     /// Draws what it does now.
     pub(super) fn deed(&self, now: Duration, dice: &mut Dice) -> Deed {
-        let (_, mood) = self.0.iter().rfind(|(from, _)| *from <= now).expect("the first is from the start");
+        let (_, mood) =
+            self.moods.iter().rfind(|(from, _)| *from <= now).expect("the first is from the start");
         match mood {
             Mood::Well => Deed::Accept,
             Mood::Only(deed) => *deed,
@@ -172,7 +259,7 @@ pub(super) struct Change {
 }
 
 /// What the authorization server passes on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Call {
     /// A registration with this base URI, by number.
     Put(u32),
@@ -180,6 +267,17 @@ pub(super) enum Call {
     PutNone,
     /// The client is gone.
     Delete,
+}
+
+/// A call, and when it is passed on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Passed {
+    /// The call.
+    pub call: Call,
+    /// When it is passed on.
+    pub at: Duration,
+    /// When it was answered, where it says so; else it is passed on as it is answered.
+    pub called_at: Option<Duration>,
 }
 
 /// When requests to AWS fail.
@@ -227,8 +325,8 @@ pub(super) struct Scenario {
     pub receivers: Vec<ReceiverPlan>,
     /// What the bank posts when, in one request.
     pub posts: Vec<(Duration, Vec<Change>)>,
-    /// What each client's calls are.
-    pub calls: Vec<Vec<(Duration, Call)>>,
+    /// Whose calls are passed on, each once the one before it is answered.
+    pub calls: Vec<(usize, Vec<Passed>)>,
     /// When AWS fails.
     pub storms: Vec<Storm>,
     /// Of how many invocations in a hundred the environment dies.
@@ -237,6 +335,18 @@ pub(super) struct Scenario {
     pub mapping: Mapping,
     /// Of how many messages in a hundred a copy comes.
     pub copies: u64,
+    /// Of how many reads in a hundred that need not be consistent the answer is old.
+    pub stale_reads: u64,
+    /// When a table takes few writes.
+    pub limits: Vec<Limit>,
+    /// What this machine lacks when.
+    pub local_faults: Vec<LocalFault>,
+    /// When nobody can be reached from here.
+    pub outages: Vec<Outage>,
+    /// When the directory function is to review the receivers.
+    pub reviews: Vec<Duration>,
+    /// From when the Directory calls a client active, or not.
+    pub statuses: Vec<(Duration, usize, bool)>,
     /// When the last fault ends.
     pub end: Duration,
 }
@@ -247,16 +357,97 @@ impl Scenario {
         let mut dice = world.dice("scenario", 0);
         let calm = dice.per_cent(35);
         let end = dice.millis(60_000, 240_000);
-        let clients = 1 + dice.index(4);
-        let receivers = (0..clients).map(|_| receiver(&mut dice, end)).collect();
-        let calls = (0..clients).map(|_| calls(&mut dice, end)).collect();
+        let mut drawn = world.dice("hazards", 0);
+        let [stale_reads, closed, announced, limits, local, outages, concurrent, reviews, hostile] =
+            Hazard::ALL.map(|hazard| {
+                let is_drawn = drawn.per_cent(hazard.per_cent());
+                (world.hazards().has(hazard) && is_drawn) || world.needs(hazard)
+            });
+        let clients = if outages { 4 } else { 1 + dice.index(4) };
+        let mut receivers: Vec<_> = (0..clients).map(|_| receiver(&mut dice, end)).collect();
+        let calls = (0..clients).map(|client| (client, calls(&mut dice, end))).collect();
         let posts = posts(&mut dice, clients, end);
         let storms =
             if calm { Vec::new() } else { (0..dice.index(4)).map(|_| storm(&mut dice, end)).collect() };
         let crashes = if calm { 0 } else { dice.choose(&[0, 0, 5, 15, 30]) };
         let mapping = Mapping::of(if calm { 1000 } else { dice.choose(&[1, 2, 5, 1000, 1000]) });
         let copies = dice.choose(&[0, 0, 5, 30]);
-        Self { calm, receivers, posts, calls, storms, crashes, mapping, copies, end }
+        let mut scenario = Self { calm, calls, posts, storms, crashes, mapping, copies, ..Self::quiet(end) };
+        let dice = &mut drawn;
+        if closed || announced {
+            for receiver in &mut receivers {
+                receiver.keep_alive = keep_alive(dice, closed, announced);
+            }
+            scenario.in_a_row(dice, clients);
+        }
+        if hostile {
+            let at = dice.index(clients);
+            receivers[at].is_hostile = true;
+        }
+        scenario.receivers = receivers;
+        scenario.stale_reads = if stale_reads { dice.choose(&[10, 50, 100]) } else { 0 };
+        if concurrent {
+            scenario.calls = (0..clients)
+                .flat_map(|client| {
+                    super::calls::concurrent(dice, end).into_iter().map(move |calls| (client, calls))
+                })
+                .collect();
+        }
+        if reviews || hostile {
+            super::calls::reviews(dice, clients, &mut scenario);
+        }
+        if !calm && limits {
+            scenario.limits = (0..=dice.index(2)).map(|_| Limit::draw(dice, end)).collect();
+        }
+        if !calm && local {
+            scenario.local_faults = (0..=dice.index(2)).map(|_| LocalFault::draw(dice, end)).collect();
+        }
+        if !calm && outages {
+            super::troubles::draw_outage(dice, &mut scenario);
+        }
+        scenario.somebody_comes_back();
+        scenario
+    }
+
+    /// Adds notifications to one receiver that come so soon after each other that its connection is used again.
+    fn in_a_row(&mut self, dice: &mut Dice, clients: usize) {
+        let (client, mut at) = (dice.index(clients), dice.millis(3_000, 30_000));
+        for number in 0..8 {
+            at += dice.millis(300, 3_900);
+            self.posts.push((at, vec![change(dice, client, 2_000 + number, at)]));
+        }
+        self.posts.sort_by_key(|(at, _)| *at);
+        self.end = self.end.max(at);
+    }
+
+    /// Has nobody out of reach for ever where all may be: then nobody could know that it is not us.
+    fn somebody_comes_back(&mut self) {
+        if self.receivers.len() >= 3 {
+            for receiver in &mut self.receivers {
+                receiver.moods.push((self.end, Mood::Moody));
+            }
+        }
+    }
+
+    /// A run in which nothing happens.
+    pub(super) fn quiet(end: Duration) -> Self {
+        Self {
+            calm: true,
+            receivers: Vec::new(),
+            posts: Vec::new(),
+            calls: Vec::new(),
+            storms: Vec::new(),
+            crashes: 0,
+            mapping: Mapping::of(1000),
+            copies: 0,
+            stale_reads: 0,
+            limits: Vec::new(),
+            local_faults: Vec::new(),
+            outages: Vec::new(),
+            reviews: Vec::new(),
+            statuses: Vec::new(),
+            end,
+        }
     }
 }
 
@@ -272,11 +463,18 @@ fn receiver(dice: &mut Dice, end: Duration) -> ReceiverPlan {
         moods.push((from, mood(dice)));
     }
     moods.sort_by_key(|(from, _)| *from);
-    ReceiverPlan(moods)
+    ReceiverPlan { moods, keep_alive: KeepAlive::default(), is_hostile: false }
 }
 
-fn calls(dice: &mut Dice, end: Duration) -> Vec<(Duration, Call)> {
-    let mut calls = vec![(dice.millis(0, 300), Call::Put(0))];
+fn keep_alive(dice: &mut Dice, may_be_silent: bool, may_be_announced: bool) -> KeepAlive {
+    let is_announced = may_be_announced && (!may_be_silent || dice.per_cent(50));
+    let idle = if is_announced { Duration::from_secs(1 + dice.below(5)) } else { dice.millis(1_000, 3_000) };
+    KeepAlive { idle, is_announced }
+}
+
+fn calls(dice: &mut Dice, end: Duration) -> Vec<Passed> {
+    let passed = |at, call| Passed { call, at, called_at: None };
+    let mut calls = vec![passed(dice.millis(0, 300), Call::Put(0))];
     let mut at = Duration::from_secs(5);
     for number in 1..=dice.choose(&[0_u32, 0, 1, 2, 3]) {
         at += dice.millis(5_000, 60_000);
@@ -288,7 +486,7 @@ fn calls(dice: &mut Dice, end: Duration) -> Vec<(Duration, Call)> {
             1 => Call::PutNone,
             _ => Call::Put(number),
         };
-        calls.push((at, call));
+        calls.push(passed(at, call));
     }
     calls
 }

@@ -17,7 +17,7 @@ use super::invariants;
 use super::life::Life;
 use super::scenario::{Break, Storm};
 use super::world::{Begun, World, since_epoch};
-use crate::aws::{Call, LEDGER, NOTIFICATIONS, respond};
+use crate::aws::{Call, DIRECTORY, LEDGER, NOTIFICATIONS, RECEIVERS, is_over_capacity, respond};
 
 /// The way of one environment to AWS. Copies are the same one.
 #[derive(Clone)]
@@ -34,6 +34,10 @@ struct State {
     /// How many requests it lives for, and whether the last is done.
     dies: Option<(u64, bool)>,
 }
+
+/// The row by which a refresh of what is known of revocation is claimed, and the one that it writes last.
+const REFRESH: &str = "revocation-refresh";
+const REFRESHED: &str = "revocation";
 
 /// How a request goes wrong.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -81,6 +85,8 @@ impl Seam {
     /// Ends the environment.
     pub(super) fn kill(&self, from: Duration, why: &str) {
         self.life.kill();
+        let now = self.world.now();
+        self.world.facts().deaths.insert(Arc::clone(&self.name), now);
         self.world.ours(from, format_args!("{} dies: {why}", self.name));
     }
 
@@ -90,6 +96,7 @@ impl Seam {
         let (began, broken) = (self.world.now(), ConnectorError::io(io::Error::other("it broke").into()));
         let (before, after) = self.with(|state| (state.dice.millis(1, 12), state.dice.millis(1, 8)));
         let (fault, dies) = (self.fault(&call), self.dies());
+        self.tries_to_close(&call, began);
         self.life.awake().await;
         sleep(before).await;
         self.life.awake().await;
@@ -117,7 +124,14 @@ impl Seam {
             Some(Fault::AnswerLost) | None => {}
         }
         let operation = call.operation.clone();
-        let response = self.apply(call);
+        let delivers = call.input["ExpressionAttributeValues"][":status"]["S"] == "delivered";
+        let mut response = self.apply(call);
+        if is_over_capacity(&response) {
+            if delivers && self.world.is_broken(Break::ThrottledDeliveryForgotten) {
+                response = respond(200, &json!({}));
+            }
+            self.world.ours(began, format_args!("{} {operation} over capacity", self.name));
+        }
         if dies == Some(true) {
             self.kill(began, &format!("after {operation}"));
             return pending().await;
@@ -133,7 +147,20 @@ impl Seam {
             let is_hit = storm.operation.is_none_or(|operation| operation == call.operation);
             (is_hit && storm.from <= now && now < storm.until).then_some(storm.per_cent)
         })?;
-        self.with(|state| state.dice.per_cent(per_cent).then(|| state.dice.choose(&FAULTS)))
+        let fault = self.with(|state| state.dice.per_cent(per_cent).then(|| state.dice.choose(&FAULTS)))?;
+        // A table throttles by its capacity, which all callers share.
+        let is_table = call.input.get("TableName").is_some();
+        Some(if is_table && fault == Fault::Throttled { Fault::Broken } else { fault })
+    }
+
+    /// Notes that somebody tries to write down a delivery.
+    fn tries_to_close(&self, call: &Call, now: Duration) {
+        let values = &call.input["ExpressionAttributeValues"];
+        if values[":status"]["S"] == "delivered"
+            && let Some(id) = values[":id"]["S"].as_str()
+        {
+            self.world.facts().closings.entry(id.to_owned()).or_default().push(now);
+        }
     }
 
     fn dies(&self) -> Option<bool> {
@@ -162,7 +189,22 @@ impl Seam {
         if call.operation == "UpdateItem" && call.input["TableName"] == LEDGER && taken {
             self.wrote_ledger(&call.input);
         }
+        if call.input["TableName"] == DIRECTORY && taken {
+            self.wrote_directory(&call.input);
+        }
         response
+    }
+
+    /// Notes when a refresh of what is known of revocation begins, and when it is done.
+    fn wrote_directory(&self, input: &Value) {
+        let now = self.world.now();
+        let refreshes = &mut self.world.facts().refreshes;
+        let (began, done) = refreshes.entry(Arc::clone(&self.name)).or_default();
+        if input["Key"]["name"]["S"] == REFRESH {
+            *began = Some(now);
+        } else if input["Item"]["name"]["S"] == REFRESHED {
+            *done = Some(now);
+        }
     }
 
     fn wrote_ledger(&self, input: &Value) {
@@ -187,6 +229,10 @@ impl Seam {
                 self.world.facts().begun.insert(id, begun);
             }
         }
+        let expression = input["UpdateExpression"].as_str().unwrap_or_default();
+        if expression.contains("attempt = :previous") {
+            invariants::taken_back(&self.world, &text(&values[":id"]));
+        }
         if text(&values[":status"]) == "delivered" {
             self.world.facts().delivered.entry(notification).or_insert(now);
         }
@@ -208,6 +254,20 @@ impl Seam {
         if asks && self.world.is_broken(Break::LedgerKnowsNothing) {
             return Some(respond(200, &json!({})));
         }
+        if self.name.starts_with("directory")
+            && let Some(response) = self.sabotage_directory(call)
+        {
+            return Some(response);
+        }
+        if begins && self.world.is_broken(Break::CopiesShareAnAttempt) {
+            let response = self.world.aws().serve(call);
+            let is_ok = response.status().as_u16() == 200;
+            // Served already: what succeeded is looked at as ever.
+            if is_ok {
+                self.wrote_ledger(&call.input);
+            }
+            return Some(respond(200, &json!({})));
+        }
         let retries = call.operation == "SendMessage" && call.input["QueueUrl"] == NOTIFICATIONS;
         if retries && self.world.is_broken(Break::AcknowledgedBeforeRetry) {
             let body: Value = serde_json::from_str(call.input["MessageBody"].as_str()?).ok()?;
@@ -216,6 +276,35 @@ impl Seam {
                 self.kill(self.world.now(), "between the acknowledgement and the retry");
             }
             return self.life.is_over().then(|| respond(500, &json!({})));
+        }
+        None
+    }
+
+    /// What is broken on purpose in the directory function.
+    fn sabotage_directory(&self, call: &mut Call) -> Option<HttpResponse> {
+        let (is_broken, input) = (|by| self.world.is_broken(by), &mut call.input);
+        let of_receivers = input["TableName"] == RECEIVERS;
+        if of_receivers && is_broken(Break::StaleReadBelieved) {
+            match call.operation.as_str() {
+                "GetItem" => input["ConsistentRead"] = json!(false),
+                "UpdateItem" => {
+                    input["ConditionExpression"] = json!("attribute_not_exists(nothing)");
+                    let values = input["ExpressionAttributeValues"].as_object_mut()?;
+                    values.retain(|name, _| name != ":previous");
+                }
+                _ => {}
+            }
+        }
+        let reads_all = call.operation == "Scan" && input["TableName"] == DIRECTORY;
+        if reads_all && is_broken(Break::HostileRowStopsRefresh) && self.world.facts().is_hostile_row_there {
+            return Some(respond(400, &json!({ "__type": "ValidationException" })));
+        }
+        if is_broken(Break::RemovalForgotten) {
+            let removes = input["UpdateExpression"].as_str().is_some_and(|text| text.contains("SET #removal"));
+            if of_receivers && removes {
+                let input = json!({ "TableName": RECEIVERS, "Key": input["Key"] });
+                return Some(self.world.aws().serve(&Call { operation: "DeleteItem".to_owned(), input }));
+            }
         }
         None
     }

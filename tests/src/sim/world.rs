@@ -1,6 +1,6 @@
 //! One run's world: its time, its chance, its AWS, and all that happened in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,7 +11,9 @@ use webhook::delivery::LedgerWrites;
 use webhook::edge::Clock;
 
 use super::dice::Dice;
-use super::scenario::{Break, Change};
+use super::duplicates::AnswerWay;
+use super::hazards::{Hazard, Hazards};
+use super::scenario::{Break, Call, Change};
 use crate::aws::Aws;
 use crate::uses::Uses;
 
@@ -36,6 +38,7 @@ struct Inner {
     aws: Aws,
     broken: Option<Break>,
     ledger_writes: LedgerWrites,
+    hazards: Hazards,
     lines: Mutex<Vec<String>>,
     facts: Mutex<Facts>,
 }
@@ -64,12 +67,26 @@ pub(super) struct Facts {
     pub begun: BTreeMap<String, Begun>,
     /// When the ledger first said that a notification is delivered.
     pub delivered: BTreeMap<String, Duration>,
-    /// Where clients were registered.
-    pub registered: Vec<Registered>,
+    /// The registration calls that were passed on.
+    pub calls: Vec<Passing>,
+    /// Clients that the Directory called inactive at some time.
+    pub inactive: BTreeSet<usize>,
     /// When something of ours failed, was killed or had to wait: from, to and what.
     pub ours: Vec<(Duration, Duration, String)>,
-    /// When a receiver's side was at fault: its client, when, and what.
+    /// When a receiver's side was at fault, or may have been as far as anybody here could know: its client, when, and what.
     pub theirs: Vec<(usize, Duration, String)>,
+    /// When each environment's invocation began.
+    pub invoked: BTreeMap<Arc<str>, Duration>,
+    /// When environments died.
+    pub deaths: BTreeMap<Arc<str>, Duration>,
+    /// When environments tried to write down a delivery, by its interaction id.
+    pub closings: BTreeMap<String, Vec<Duration>>,
+    /// When each environment last began a refresh of what is known of revocation, and when it was last done with one.
+    pub refreshes: BTreeMap<Arc<str>, (Option<Duration>, Option<Duration>)>,
+    /// Whether a row that a hostile receiver has spoiled lies among those of the others.
+    pub is_hostile_row_there: bool,
+    /// Whom each environment tried to reach when, and whether it did.
+    pub reached: BTreeMap<Arc<str>, Vec<(Duration, usize, bool)>>,
     /// What did not hold.
     pub violations: Vec<Violation>,
     /// What the functions asked of AWS.
@@ -102,6 +119,12 @@ pub(super) struct Arrival {
     pub accepts: bool,
     /// Whether the ledger knew of it when it came.
     pub is_begun: bool,
+    /// Which environment made it.
+    pub by: Arc<str>,
+    /// When that environment's invocation began.
+    pub invoked: Duration,
+    /// What is known of the way of its answer.
+    pub answer: AnswerWay,
 }
 
 /// An attempt that began.
@@ -117,25 +140,44 @@ pub(super) struct Begun {
     pub base_uri: String,
 }
 
-/// A base URI that was registered.
+/// A registration call that was passed on.
 #[derive(Clone, Debug)]
-pub(super) struct Registered {
+pub(super) struct Passing {
     /// The client's number.
     pub client: usize,
-    /// The base URI.
-    pub base_uri: String,
-    /// When the call was first made.
+    /// The call.
+    pub call: Call,
+    /// When it was made: of two, the later one counts.
+    pub called_at: Duration,
+    /// When it was first passed on.
     pub from: Duration,
-    /// When the call that took it away was answered.
-    pub until: Option<Duration>,
+    /// When it was answered, and with what.
+    pub answered: Option<(Duration, u16)>,
+}
+
+impl Passing {
+    /// Says whether another call of the client was made after this one.
+    pub(super) fn is_before(&self, other: &Self) -> bool {
+        self.client == other.client && self.called_at < other.called_at
+    }
+
+    /// When it was answered that it is done.
+    pub(super) fn done(&self) -> Option<Duration> {
+        self.answered.filter(|(_, status)| (200..300).contains(status)).map(|(at, _)| at)
+    }
 }
 
 impl World {
     /// Begins a run.
-    pub(super) fn new(seed: u64, broken: Option<Break>, ledger_writes: LedgerWrites) -> Self {
+    pub(super) fn new(
+        seed: u64,
+        broken: Option<Break>,
+        ledger_writes: LedgerWrites,
+        hazards: Hazards,
+    ) -> Self {
         let (lines, facts) = (Mutex::default(), Mutex::default());
         let (start, dice, aws) = (Instant::now(), Dice::new(seed), Aws::default());
-        Self(Arc::new(Inner { start, dice, aws, broken, ledger_writes, lines, facts }))
+        Self(Arc::new(Inner { start, dice, aws, broken, ledger_writes, hazards, lines, facts }))
     }
 
     /// How long the run has lasted.
@@ -167,6 +209,16 @@ impl World {
     /// Says whether the code is broken in this way.
     pub(super) fn is_broken(&self, by: Break) -> bool {
         self.0.broken == Some(by)
+    }
+
+    /// What may go wrong in the run.
+    pub(super) fn hazards(&self) -> Hazards {
+        self.0.hazards
+    }
+
+    /// Says whether the run must have something go wrong, or what is broken would not be noticed.
+    pub(super) fn needs(&self, hazard: Hazard) -> bool {
+        self.0.broken.and_then(Break::needs) == Some(hazard)
     }
 
     /// How often the ledger is written of what is delivered at once.
