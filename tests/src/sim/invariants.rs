@@ -77,6 +77,7 @@ pub(super) fn taken_back(world: &World, id: &str) {
     let was_made = {
         let mut facts = world.facts();
         facts.begun.remove(id);
+        facts.taken_back.insert(id.to_owned());
         facts.arrivals.iter().any(|arrival| arrival.interaction_id == id)
     };
     if was_made {
@@ -382,6 +383,10 @@ fn no_attempt_is_spent_on_a_fault_of_ours(
     for number in (1..=3).filter(|number| row.has_attempt(*number)) {
         let (outcome, interaction) = (row.attempt(number, "outcome"), row.attempt(number, "interaction_id"));
         let begun = facts.begun.get(interaction).map(|begun| begun.at);
+        // What stays to be seen of it until it begins again, which it does not where the receiver is gone by then.
+        if facts.taken_back.contains(interaction) && row.text("status") == "cancelled" {
+            continue;
+        }
         let is_right = begun.is_some_and(|begun| match outcome {
             "delivered" => {
                 facts.arrivals.iter().any(|arrival| arrival.interaction_id == interaction && arrival.accepts)

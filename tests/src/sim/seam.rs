@@ -300,7 +300,8 @@ impl Seam {
             return Some(respond(400, &json!({ "__type": "ValidationException" })));
         }
         if is_broken(Break::RemovalForgotten) {
-            let removes = input["UpdateExpression"].as_str().is_some_and(|text| text.contains("SET #removal"));
+            let removes =
+                input["UpdateExpression"].as_str().is_some_and(|text| text.contains("SET #removal"));
             if of_receivers && removes {
                 let input = json!({ "TableName": RECEIVERS, "Key": input["Key"] });
                 return Some(self.world.aws().serve(&Call { operation: "DeleteItem".to_owned(), input }));
