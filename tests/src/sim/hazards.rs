@@ -60,7 +60,7 @@ impl Hazard {
             Self::StaleReads | Self::ClosedConnections | Self::ConcurrentCalls | Self::Reviews => 35,
             Self::AnnouncedTimeouts | Self::TableLimits | Self::LocalFaults | Self::HostileChains => 25,
             // It lasts, and so does a run with one.
-            Self::EgressOutages => 10,
+            Self::EgressOutages => 6,
         }
     }
 }

@@ -378,7 +378,10 @@ impl Scenario {
             for receiver in &mut receivers {
                 receiver.keep_alive = keep_alive(dice, closed, announced);
             }
-            scenario.in_a_row(dice, clients);
+            // Now and then, as each request takes its time to simulate.
+            if dice.per_cent(25) || world.needs(Hazard::ClosedConnections) {
+                scenario.in_a_row(dice, clients);
+            }
         }
         if hostile {
             let at = dice.index(clients);
