@@ -237,14 +237,24 @@ async fn a_queue_that_fails_before_an_attempt_heals_when_it_works_again() {
 #[tokio::test]
 async fn not_knowing_what_is_revoked_heals_when_the_directory_function_writes() {
     let bench = Bench::new().await;
+    let Functions { aws, metrics, hands, .. } = &bench.functions;
+    for operation in ["GetItem", "BatchGetItem"] {
+        aws.fails_where(operation, |input| input["TableName"] == DIRECTORY, Fault::DENIED);
+    }
+    // The receiver shows its certificate, and for longer than the window nothing can be read of it.
+    let shown = bench.functions.payment(CLIENT, "p-shown").to_json();
+    assert_eq!(kept_with(&bench.dispatch, &[shown], &[]).await, NOTHING);
+    hands.advance(SignedDuration::from_mins(61));
     let message = bench.message();
-    bench.functions.aws.fails_where("GetItem", |input| input["TableName"] == DIRECTORY, Fault::DENIED);
-    bench.functions.hands.advance(SignedDuration::from_hours(1));
-    bench.is_kept(&message, "revocation_unavailable").await;
-    bench.functions.aws.recovers();
+    assert_eq!(kept_with(&bench.dispatch, &[message.to_json()], &[]).await, [0]);
+    assert_eq!(metrics.codes(METRIC), ["revocation_unavailable"]);
+    aws.recovers();
     directory::revocation::refresh(&bench.functions.refresher()).await;
-    bench.functions.hands.advance(SignedDuration::from_mins(1));
-    bench.is_delivered(&message, "revocation_unavailable").await;
+    hands.advance(SignedDuration::from_mins(1));
+    assert_eq!(kept_with(&bench.dispatch, &[message.to_json()], &[]).await, NOTHING);
+    let row = aws.ledger_row(message.notification.as_str()).unwrap();
+    assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "1"), "no attempt was spent");
+    assert_eq!(bench.twin.count(), 2);
 }
 
 #[tokio::test]

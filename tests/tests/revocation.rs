@@ -319,7 +319,7 @@ async fn a_list_counts_until_its_next_update_although_its_source_is_away() {
     assert_eq!(outcome(&bench, &second, "p-2").await, "delivered");
     assert_eq!(fallbacks(), before + 1, "it is told that the list was not fetched for a while");
     // The window begins with its end.
-    bench.functions.hands.advance(SignedDuration::from_mins(80));
+    bench.functions.hands.advance(SignedDuration::from_mins(60));
     bench.refresh().await;
     let third = bench.functions.dispatch(&bench.functions.hands);
     assert_eq!(outcome(&bench, &third, "p-3").await, "delivered");

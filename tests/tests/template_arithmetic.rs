@@ -85,7 +85,7 @@ fn a_fault_of_ours_has_a_day_to_be_mended_before_a_message_is_set_aside() {
     let told = &template.property("DispatchFunction", "Environment")["Variables"]["ARAUTO_NOTIFICATIONS_MAX_RECEIVES"];
     assert_eq!((told, &redrive["maxReceiveCount"]), (&json!(["Notifications", "Receives", "Most"]), told));
     let most = &template.section("Mappings")["Notifications"]["Receives"]["Most"];
-    let receives = u32::try_from(most.as_u64().unwrap()).unwrap();
+    let receives: u32 = most.as_str().unwrap().parse().unwrap();
     let waits = |receives| {
         let reception = Reception { sent: None, first_received: None, receives };
         (0..=LONGEST_RETURN.as_secs()).map(move |chance| u64::from(reception.returns_after(chance)))

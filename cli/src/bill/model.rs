@@ -41,7 +41,7 @@ impl Model {
     /// Bytes sent for a notification on a connection that is there, TLS included.
     pub const SENT_BYTES: u64 = 330;
     /// Bytes sent for a connection: the handshake, with a certificate and one intermediate.
-    pub const HANDSHAKE_BYTES: u64 = 4_200;
+    pub const HANDSHAKE_BYTES: u64 = 2_750;
 
     /// Bytes of a notification's row in the ledger once it is delivered, as `DynamoDB` counts them for a write.
     pub const ROW_BYTES: u64 = 620;

@@ -130,7 +130,7 @@ impl Files {
         if let Some(path) = &args.trust_anchors {
             let bundle = certificates(path)?;
             review::anchors(&bundle, now, &mut files.review);
-            TrustAnchors::from_certificates(bundle.clone()).with_context(|| unusable(path))?;
+            TrustAnchors::from_certificates(&bundle).with_context(|| unusable(path))?;
             let bundle = bundle.into_der();
             files.trust = review::shown(&bundle);
             files.trust_pem = Some(certificates_to_pem(&bundle));

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use webhook::aws::DirectoryTableError;
-use webhook::revocation::{AuthorityRow, Contents, LeafRow, OcspStatus, Serials, SerialsEntry};
+use webhook::revocation::{
+    AuthorityRow, CHECKED_WITHIN, Contents, LeafRow, OcspStatus, Serials, SerialsEntry,
+};
 use webhook::telemetry::{Chain as Causes, Unit};
 
 use super::merge::merge;
@@ -59,7 +61,8 @@ impl Refresher {
             .leaves
             .iter()
             .map(|(fingerprint, leaf)| {
-                let row = leaf_row(leaf, before.leaves.get(fingerprint), found.statuses.get(fingerprint));
+                let row =
+                    leaf_row(leaf, before.leaves.get(fingerprint), found.statuses.get(fingerprint), now);
                 self.keep_leaf(fingerprint, &leaf.host, row, now)
             })
             .collect();
@@ -179,11 +182,18 @@ fn leaf_row(
     leaf: &Leaf,
     before: Option<&LeafRow>,
     status: Option<&webhook::revocation::OcspEntry>,
+    now: Timestamp,
 ) -> LeafRow {
     let known = before.and_then(|before| before.ocsp.clone());
     let is_final = known.as_ref().is_some_and(|known| known.status == OcspStatus::Revoked);
     let ocsp = if is_final { known } else { status.cloned().or(known) };
-    let first_seen = before.map_or(leaf.first_seen, |before| before.first_seen.min(leaf.first_seen));
+    // One that could not be asked about for longer than a run or two, for a fault of ours, is as good as new.
+    let asked_late = now.duration_since(leaf.first_seen) > CHECKED_WITHIN;
+    let first_seen = match before {
+        Some(before) => before.first_seen,
+        None if asked_late => now,
+        None => leaf.first_seen,
+    };
     LeafRow { first_seen, ways: leaf.ways.clone(), ocsp }
 }
 

@@ -20,7 +20,7 @@ pub const DOCUMENT_LIMIT: usize = 380 * 1024;
 /// The longest name of a version that is kept, in bytes: what a source sends beyond that is dropped, so that it makes no row too
 /// large.
 const MAX_ETAG: usize = 512;
-/// How many rows one request reads ("BatchGetItem", Amazon DynamoDB API Reference).
+/// How many rows one request reads (`BatchGetItem`, Amazon DynamoDB API Reference).
 const BATCH: usize = 100;
 /// How often what a request left out is asked for again.
 const MORE: usize = 5;

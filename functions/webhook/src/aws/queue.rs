@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::BoxError;
 use aws_sdk_sqs::types::{
@@ -17,6 +16,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::cause::cause;
 use super::clients::CALL_TIMEOUT;
 use crate::delivery::AttemptMessage;
+use crate::revocation::sha256_hex;
 
 /// The most messages of one `SendMessageBatch`.
 const BATCH: usize = 10;
@@ -175,14 +175,13 @@ pub fn message_group(message: &AttemptMessage) -> String {
 
 /// Returns the message group of a receiver: its name, or a hash of it where SQS does not take that.
 ///
-/// Source: "MessageGroupId" of the SQS API reference: at most 128 alphanumeric characters and punctuation, which is all of
+/// Source: `MessageGroupId` of the SQS API reference: at most 128 alphanumeric characters and punctuation, which is all of
 /// visible ASCII. A group that two receivers share would cost them fairness and nothing else.
 fn group_of(receiver: &str) -> String {
     if receiver.len() <= LONGEST_GROUP && receiver.bytes().all(|byte| byte.is_ascii_graphic()) {
         return receiver.to_owned();
     }
-    let digest = digest(&SHA256, receiver.as_bytes());
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256_hex(receiver.as_bytes())
 }
 
 fn trace_of(

@@ -164,11 +164,11 @@ pub struct TrustAnchors {
 impl TrustAnchors {
     /// Reads authorities from a PEM bundle. All of them must be usable: a bundle that is half read trusts half.
     pub fn from_pem(bundle: &str) -> Result<Self, IdentityError> {
-        Self::from_certificates(Certificates::from_pem(bundle.as_bytes()).map_err(IdentityError::Anchors)?)
+        Self::from_certificates(&Certificates::from_pem(bundle.as_bytes()).map_err(IdentityError::Anchors)?)
     }
 
     /// Takes the certificates of a bundle for authorities.
-    pub fn from_certificates(bundle: Certificates) -> Result<Self, IdentityError> {
+    pub fn from_certificates(bundle: &Certificates) -> Result<Self, IdentityError> {
         if let Some(other) = bundle.others.first() {
             let problem = PemError::NotCertificate { line: other.line, what: other.what };
             return Err(IdentityError::Anchors(problem));

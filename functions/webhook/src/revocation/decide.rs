@@ -141,6 +141,7 @@ mod tests {
     }
 
     /// Checked so long ago, and good for so long from now.
+    #[expect(clippy::unnecessary_wraps, reason = "a state has it as an option")]
     fn good(age: SignedDuration, left: SignedDuration) -> Option<Good> {
         Some(Good { checked_at: now() - age, until: now() + left })
     }

@@ -210,7 +210,8 @@ impl Revocation {
             let of_leaf = state.seen.values().filter(|seen| seen.fingerprint == fingerprint);
             of_leaf.map(|seen| seen.first).min()
         });
-        [here, snapshot.first_seen(fingerprint)].into_iter().flatten().min()
+        // What the directory function says goes first: its window does not run while we could not ask.
+        snapshot.first_seen(fingerprint).or(here)
     }
 
     /// Has a path noted that the directory function does not look after yet, beside the work.

@@ -47,7 +47,7 @@ impl Serials {
         let mut bytes = Vec::with_capacity(self.size());
         for set in std::iter::once(&self.revoked).chain(&self.held) {
             bytes.extend_from_slice(&u32::try_from(set.len()).unwrap_or(u32::MAX).to_be_bytes());
-            set.iter().for_each(|serial| bytes.extend_from_slice(&serial.to_be_bytes()));
+            bytes.extend(set.iter().flat_map(|serial| serial.to_be_bytes()));
         }
         bytes
     }

@@ -1,7 +1,7 @@
 //! Forms that lists have, valid and not.
 
-use jiff::SignedDuration;
 use super::*;
+use jiff::SignedDuration;
 
 const UNKNOWN: &[u8] = &[0x2a, 3, 4];
 
