@@ -1,8 +1,9 @@
 //! A certificate authority as revocation knows it: a name with a public key.
 
 use aws_lc_rs::digest::{Context, SHA256};
-use rustls::pki_types::TrustAnchor;
+use rustls::pki_types::{CertificateDer, TrustAnchor};
 use serde::{Deserialize, Serialize};
+use webpki::EndEntityCert;
 use x509_parser::certificate::X509Certificate;
 
 use super::path::hex;
@@ -37,9 +38,14 @@ impl Authority {
     }
 
     /// Takes the subject of an authority's certificate; `None` if it cannot be read.
+    ///
+    /// By the reader that verifies paths: one that reads less would lose an authority of a verified path, and with it what is
+    /// revoked below.
     pub fn from_certificate(certificate: &[u8]) -> Option<Self> {
-        let certificate = parse(certificate)?;
-        Self::from_der(certificate.subject().as_raw(), certificate.public_key().raw)
+        let der = CertificateDer::from(certificate);
+        let certificate = EndEntityCert::try_from(&der).ok()?;
+        let spki = certificate.subject_public_key_info();
+        Some(Self { subject: certificate.subject().to_vec(), spki: content(&spki)?.to_vec() })
     }
 
     /// Returns what the rows of its lists are named by: a hash of name and key, in hexadecimal.
