@@ -83,10 +83,11 @@ impl Path {
         format!("{}#{}", self.fingerprint(), way.get(..16).unwrap_or_default())
     }
 
-    /// Returns until when the leaf is valid; afterwards no verifier accepts the path.
+    /// Returns until when the leaf is valid; afterwards no verifier accepts the path. One without an end (RFC 5280, section
+    /// 4.1.2.5: 99991231235959Z, which no `Timestamp` reaches) is valid for ever.
     pub fn valid_until(&self) -> Option<Timestamp> {
         let (_, leaf) = x509_parser::parse_x509_certificate(self.leaf()).ok()?;
-        Timestamp::from_second(leaf.validity().not_after.timestamp()).ok()
+        Some(Timestamp::from_second(leaf.validity().not_after.timestamp()).unwrap_or(Timestamp::MAX))
     }
 
     /// Returns each certificate with its issuer, from the leaf to below the trust anchor.
