@@ -31,6 +31,10 @@ pub(super) fn handshake(error: &io::Error, asked: bool) -> Failure {
             | InvalidMessage::MessageTooLarge
             | InvalidMessage::UnknownProtocolVersion,
         )) => Failure::NotTls,
+        // No other message of a handshake is as long: rustls refuses a chain of more than 64 KiB before the verifier sees it.
+        Some(rustls::Error::InvalidMessage(
+            InvalidMessage::CertificatePayloadTooLarge | InvalidMessage::HandshakePayloadTooLarge,
+        )) => Failure::ChainTooLarge,
         Some(error) => tls(error, asked),
         None if is_too_long(error) => Failure::TlsHandshake,
         None => Failure::HandshakeClosed,
