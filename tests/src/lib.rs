@@ -5,6 +5,7 @@ pub mod aws;
 pub mod bench;
 pub mod bucket;
 pub mod certificates;
+pub mod chains;
 pub mod conformance;
 pub mod contract;
 pub mod dispatch;

@@ -31,4 +31,5 @@ pub use serials::{Serials, serial_hash};
 pub use source::Source;
 pub use store::{Noted, RevocationStore, Rows};
 pub use urls::{distribution_names, distribution_urls, ocsp_urls};
-pub(crate) use verifier::{ChainTooLarge, Verification, Verifier, verified_path};
+pub(crate) use verifier::{ChainTooLarge, Verification, Verifier};
+pub use verifier::{MAX_PRESENTED, MAX_PRESENTED_BYTES, MAX_SIGNATURES, verified_path};

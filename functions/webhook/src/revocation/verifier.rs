@@ -23,11 +23,11 @@ use super::known::{Judged, Revocation};
 use super::path::Path;
 
 /// The most certificates that a receiver may present. Real chains have three or four, those with a cross-signed authority five.
-const MAX_PRESENTED: usize = 6;
+pub const MAX_PRESENTED: usize = 6;
 /// The most bytes that they may have in all.
-const MAX_PRESENTED_BYTES: usize = 16 * 1024;
+pub const MAX_PRESENTED_BYTES: usize = 16 * 1024;
 /// The most signatures that are checked to find a path; a chain of four takes three.
-const MAX_SIGNATURES: usize = 24;
+pub const MAX_SIGNATURES: usize = 24;
 
 /// The receiver presented more than is verified, as that would take the time of others.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
@@ -113,7 +113,7 @@ fn rank(judged: Judged) -> u8 {
 
 /// Finds a path from what was presented to one of the anchors that `accepts` takes, within bounds of size and work.
 ///
-/// Certificates and bytes alone bound it only as far as they are few: in `tests/benches` stands what the worst of them cost.
+/// Certificates and bytes alone bound it only as far as they are few: `tests/examples/chains.rs` measures what the worst of them cost.
 fn find_path(
     (end_entity, intermediates): (&CertificateDer<'_>, &[CertificateDer<'_>]),
     anchors: &[TrustAnchor<'_>],
@@ -141,17 +141,26 @@ fn find_path(
     }
 }
 
-/// Finds the first verified path of a receiver with this name, whatever is known of its revocation.
-pub(crate) fn verified_path(
+/// Finds the first verified path of a receiver with this name that `accepts` takes, whatever is known of its revocation.
+///
+/// # Errors
+/// What a handshake would end with. It is certain that no more than a known number of signatures was checked.
+pub fn verified_path(
     presented: (&CertificateDer<'_>, &[CertificateDer<'_>]),
     name: &ServerName<'_>,
     anchors: &[TrustAnchor<'_>],
     algorithms: &[&dyn SignatureVerificationAlgorithm],
     now: UnixTime,
+    accepts: &dyn Fn(&Path) -> bool,
 ) -> Result<Path, Error> {
     let first = RefCell::<Option<Path>>::default();
     let take = |verified: &VerifiedPath<'_>| {
-        first.borrow_mut().get_or_insert_with(|| Path::of(verified, presented.0));
+        let path = Path::of(verified, presented.0);
+        if !accepts(&path) {
+            // webpki goes on with the next path.
+            return Err(webpki::Error::UnknownRevocationStatus);
+        }
+        first.borrow_mut().get_or_insert(path);
         Ok(())
     };
     find_path(presented, anchors, algorithms, now, &take)?;

@@ -1,0 +1,246 @@
+//! Chains made by chance: what is good stays delivered and what is revoked stays refused, whatever stands beside it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use libtest_mimic::{Failed, Trial};
+use rustls::RootCertStore;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls_pki_types::{
+    AlgorithmIdentifier, InvalidSignature, ServerName, SignatureVerificationAlgorithm, UnixTime,
+};
+use tests::aws::Functions;
+use tests::chains::{Draft, Party};
+use webhook::revocation::{MAX_PRESENTED, MAX_PRESENTED_BYTES, MAX_SIGNATURES, Path, verified_path};
+
+use super::case::{Case, put};
+use super::meeting::Meeting;
+use super::pki::{Der, HOST, PKI, anchor, issuer, own, receiver, root, second, stranger, sub};
+
+/// How many chains each trial makes.
+const CASES: u64 = 1500;
+const NAMES: [&str; 4] = ["Issuer", "Root", "Second root", "Sub"];
+const EVIL: &str = "http://evil.example/list.crl";
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let trial =
+        |name: &str, revoked| Trial::test(name, move || super::run(play(revoked)).map_err(Failed::from));
+    vec![
+        trial("good chains with whatever beside them are delivered", false),
+        trial("revoked leaves with whatever beside them are not", true),
+    ]
+}
+
+/// The good chain, or the one whose leaf is revoked, and what is put beside it.
+struct Deck {
+    leaf: Der,
+    /// Ways from it to a trusted root, each in its order.
+    ways: Vec<Vec<Der>>,
+    beside: Vec<Der>,
+    now: jiff::Timestamp,
+}
+
+impl Deck {
+    fn new(now: jiff::Timestamp) -> Self {
+        let leaf =
+            Draft::receiver(&[HOST], now).lists(&["http://ca.example/leaf.crl"]).sign(receiver(), issuer());
+        let authority = || Draft::authority(now).lists(&["http://ca.example/issuer.crl"]);
+        let evil = || Draft::authority(now).lists(&[EVIL]);
+        let days = |days: i64| now + SignedDuration::from_hours(24 * days);
+        let good = authority().sign(issuer(), root());
+        let ways = vec![
+            vec![good.clone()],
+            vec![authority().sign(issuer(), second())],
+            vec![authority().sign(issuer(), sub()), authority().sign(sub(), root())],
+        ];
+        let beside = vec![
+            leaf.clone(),
+            evil().sign(issuer(), stranger()),
+            evil().sign(root(), stranger()),
+            evil().valid(days(-20), days(-10)).sign(issuer(), root()),
+            evil().valid(days(10), days(20)).sign(issuer(), root()),
+            evil().path_length(0).sign(sub(), root()),
+            evil().permits(&["other.example"]).sign(issuer(), root()),
+            evil().no_authority().sign(issuer(), root()),
+            evil().with(&[0x2a, 3, 4], true, &[5, 0]).sign(issuer(), root()),
+            evil().with(&[0x2a, 3, 4], false, &[0; 6000]).sign(own("Issuer", 0), own("Root", 1)),
+            anchor(root()),
+            anchor(second()),
+            Der::from(vec![0x30, 0x80, 1]),
+            Der::from(good[..good.len() / 2].to_vec()),
+        ];
+        Self { leaf, ways, beside, now }
+    }
+
+    /// A certificate of the receiver's own making: any name by any name, with any key by any key.
+    fn made(&self, chance: &mut fastrand::Rng) -> Der {
+        let mut name = || NAMES[chance.usize(..NAMES.len())];
+        let (subject, issuer_name) = (name(), name());
+        // The keys of authorities are known to all, and signed with by none but them.
+        let keys = [issuer().key, root().key, sub().key, &PKI.own[0], &PKI.own[1], &PKI.own[2]];
+        let subject = Party::new(subject, keys[chance.usize(..keys.len())]);
+        let signer = Party::new(issuer_name, &PKI.own[chance.usize(..4)]);
+        let draft = Draft::authority(self.now).lists(&[EVIL]).serial(&[chance.u8(1..120)]);
+        draft.sign(subject, signer)
+    }
+
+    /// A chain with one of its ways, perhaps more of them, and junk, in any order.
+    fn draw(&self, chance: &mut fastrand::Rng) -> Vec<Der> {
+        let mut above = self.ways[chance.usize(..self.ways.len())].clone();
+        for _ in 0..chance.usize(..6) {
+            above.push(match chance.u8(..4) {
+                0 => self.made(chance),
+                1 => above[chance.usize(..above.len())].clone(),
+                2 => self.ways.concat()[chance.usize(..4)].clone(),
+                _ => self.beside[chance.usize(..self.beside.len())].clone(),
+            });
+        }
+        if chance.u8(..4) == 0 {
+            let place = chance.usize(..above.len());
+            above[place] = flipped(&above[place], chance);
+            above.extend(self.ways[0].clone());
+        }
+        chance.shuffle(&mut above);
+        std::iter::once(self.leaf.clone()).chain(above).collect()
+    }
+}
+
+/// The same with one bit changed.
+fn flipped(der: &Der, chance: &mut fastrand::Rng) -> Der {
+    let mut bytes = der.to_vec();
+    if let Some(place) = (!bytes.is_empty()).then(|| chance.usize(..bytes.len())) {
+        bytes[place] ^= 1 << chance.u8(..8);
+    }
+    Der::from(bytes)
+}
+
+async fn play(revoked: bool) -> Result<(), String> {
+    let functions = Functions::default();
+    let (store, now) = (functions.revocation_store(), functions.hands.now());
+    let deck = Deck::new(now);
+    let anchors = [root(), second()];
+    let ends = [anchors[0], anchors[1], anchors[0]];
+    let mut case = Case::presents(&[], "");
+    for (way, end) in deck.ways.iter().zip(ends) {
+        let path: Vec<_> = std::iter::once(&deck.leaf).chain(way).collect();
+        case = case.knows(&path, end);
+        if revoked {
+            case = case.revoked(0);
+        }
+    }
+    put(&store, case.known(), now - SignedDuration::from_hours(24 * 14), now).await;
+    let revocation = functions.revocation(&functions.hands, SignedDuration::from_hours(1));
+    revocation.ready().await;
+    let meeting = Meeting::new(&revocation);
+    let mut roots = RootCertStore::empty();
+    for party in anchors {
+        roots.add(anchor(party)).unwrap();
+    }
+    let (mut most, mut outcomes) = (0, std::collections::BTreeMap::<String, usize>::new());
+    for seed in 0..CASES {
+        let presented = deck.draw(&mut fastrand::Rng::with_seed(seed));
+        let code = meeting.outcome(&presented).await;
+        let large = presented.len() > MAX_PRESENTED
+            || presented.iter().map(|der| der.len()).sum::<usize>() > MAX_PRESENTED_BYTES;
+        // The search goes on where a path is refused, so that this is the dearest.
+        let checks = checks(&presented, &roots, now, &|_| false);
+        most = most.max(checks);
+        let is_right = match code.as_str() {
+            "delivered" => !revoked && !large,
+            "revoked" => revoked && !large,
+            "chain_too_large" => large || checks == MAX_SIGNATURES,
+            _ => false,
+        };
+        if !is_right || checks > MAX_SIGNATURES {
+            return Err(format!("seed {seed}: {code} of {} certificates, {checks} checks", presented.len()));
+        }
+        *outcomes.entry(code).or_default() += 1;
+    }
+    let main = if revoked { "revoked" } else { "delivered" };
+    if outcomes.get(main).is_none_or(|count| *count < 700) || most < 8 {
+        return Err(format!("too little was tried: {outcomes:?}, {most} checks at most"));
+    }
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let (noted, _) = store.paths().await.unwrap();
+    for noted in noted {
+        let certificates = noted.path.certificates();
+        let path = find(certificates, &roots, now, &|_| true).map_err(|error| error.to_string())?;
+        if path != noted.path || noted.host != HOST {
+            return Err(format!("noted was what is no path, of {}", noted.host));
+        }
+        if noted.path.links().iter().any(|link| contains(&link.certificate, EVIL.as_bytes())) {
+            return Err("noted was what leads to an attacker's page".to_owned());
+        }
+    }
+    Ok(())
+}
+
+fn contains(bytes: &[u8], text: &[u8]) -> bool {
+    bytes.windows(text.len()).any(|window| window == text)
+}
+
+fn find(
+    presented: &[Der],
+    roots: &RootCertStore,
+    now: jiff::Timestamp,
+    accepts: &dyn Fn(&Path) -> bool,
+) -> Result<Path, rustls::Error> {
+    let provider = default_provider();
+    search(presented, roots, now, provider.signature_verification_algorithms.all, accepts)
+}
+
+fn search(
+    presented: &[Der],
+    roots: &RootCertStore,
+    now: jiff::Timestamp,
+    algorithms: &[&dyn SignatureVerificationAlgorithm],
+    accepts: &dyn Fn(&Path) -> bool,
+) -> Result<Path, rustls::Error> {
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(now.as_second().try_into().unwrap()));
+    let presented = (&presented[0], &presented[1..]);
+    let name = ServerName::try_from(HOST).unwrap();
+    verified_path(presented, &name, &roots.roots, algorithms, now, accepts)
+}
+
+/// Counts the signatures that are checked to find a path.
+pub(crate) fn checks(
+    presented: &[Der],
+    roots: &RootCertStore,
+    now: jiff::Timestamp,
+    accepts: &dyn Fn(&Path) -> bool,
+) -> usize {
+    let count = AtomicUsize::default();
+    let provider = default_provider();
+    let counting: Vec<_> = provider
+        .signature_verification_algorithms
+        .all
+        .iter()
+        .map(|algorithm| Counting { algorithm: *algorithm, count: &count })
+        .collect();
+    let counting: Vec<_> = counting.iter().map(|one| one as &dyn SignatureVerificationAlgorithm).collect();
+    search(presented, roots, now, &counting, accepts).ok();
+    count.load(Ordering::Relaxed)
+}
+
+/// An algorithm whose use is counted.
+#[derive(Debug)]
+struct Counting<'a> {
+    algorithm: &'a dyn SignatureVerificationAlgorithm,
+    count: &'a AtomicUsize,
+}
+
+impl SignatureVerificationAlgorithm for Counting<'_> {
+    fn verify_signature(&self, key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.algorithm.verify_signature(key, message, signature)
+    }
+
+    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
+        self.algorithm.public_key_alg_id()
+    }
+
+    fn signature_alg_id(&self) -> AlgorithmIdentifier {
+        self.algorithm.signature_alg_id()
+    }
+}
