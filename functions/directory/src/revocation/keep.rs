@@ -89,13 +89,12 @@ impl Refresher {
         // Where they stay as they are they need not be read.
         let reads = brings_serials || has_other_sources || due;
         if reads && let Some(entry) = &known.serials {
-            match self.store.serials(id, entry).await? {
-                Some(read) => serials = read,
+            if let Some(read) = self.store.serials(id, entry).await? {
+                serials = read;
+            } else {
                 // Lost: the lists are asked for anew, as what they named is not known any more.
-                None => {
-                    known.lists.clear();
-                    known.serials = None;
-                }
+                known.lists.clear();
+                known.serials = None;
             }
         }
         if !reads {

@@ -8,7 +8,6 @@ use rcgen::{
     CertificateRevocationListParams, CrlDistributionPoint, CrlIssuingDistributionPoint, CrlScope,
     KeyIdMethod, RevocationReason, RevokedCertParams, SerialNumber, date_time_ymd,
 };
-use webhook::edge::Clock;
 
 use super::super::super::kit::openssl;
 use super::*;
@@ -79,7 +78,6 @@ fn lists_of_openssl() {
     let (authority, may) =
         (Authority::from_certificate(&root).unwrap(), webhook::revocation::may_sign_lists(&root));
     assert_eq!(may, Some(true));
-    let now = Clock::system().now();
     let long = hex(LONG);
     let named = Some(vec!["http://crl.example/1.crl".to_owned(), "ldap://crl.example/1".to_owned()]);
     for (section, scope) in [
