@@ -140,8 +140,6 @@ pub struct Functions {
     pub environment: Environment,
     /// How many of a hundred clients it may suspend.
     pub most_suspended_percent: u8,
-    /// For how long a failure to know of revocation is tolerated.
-    pub window: SignedDuration,
     /// Where receivers are.
     pub network: Network,
     /// What the functions asked of the account; not what a test did in their place.
@@ -160,7 +158,6 @@ impl Default for Functions {
             metrics: Measured::default(),
             environment,
             most_suspended_percent: 20,
-            window: WINDOW,
             network: Network::system(POLICY),
             uses: Uses::default(),
         }
@@ -377,7 +374,7 @@ impl Functions {
         let services = (Secrets::new(secrets_manager(&sdk)), Keys::new(kms(&sdk)));
         let store = revocation_store_of(&sdk);
         let metrics = self.metrics.writer("dispatch");
-        let revocation = Arc::new(Revocation::new(store, self.window, clock.clone(), metrics));
+        let revocation = Arc::new(Revocation::new(store, WINDOW, clock.clone(), metrics));
         let sender = Sender::new(
             services,
             secrets,

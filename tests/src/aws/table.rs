@@ -273,7 +273,7 @@ mod tests {
         assert_eq!(put(&mut table, "a", start + Duration::from_millis(500)), 200);
         assert_eq!(put(&mut table, "a", start + Duration::from_millis(600)), 400);
         // What was not used is lost.
-        let later = start + Duration::from_secs(60);
+        let later = start + Duration::from_mins(1);
         let answers: Vec<_> = (0..3).map(|_| put(&mut table, "a", later)).collect();
         assert_eq!(answers, [200, 200, 400]);
         table.set_limit(None, later);

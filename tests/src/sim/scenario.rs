@@ -372,7 +372,7 @@ impl Scenario {
         let crashes = if calm { 0 } else { dice.choose(&[0, 0, 5, 15, 30]) };
         let mapping = Mapping::of(if calm { 1000 } else { dice.choose(&[1, 2, 5, 1000, 1000]) });
         let copies = dice.choose(&[0, 0, 5, 30]);
-        let mut scenario = Self { calm, calls, posts, storms, crashes, mapping, copies, ..Self::quiet(end) };
+        let mut scenario = Self { calm, posts, calls, storms, crashes, mapping, copies, ..Self::quiet(end) };
         let dice = &mut drawn;
         if closed || announced {
             for receiver in &mut receivers {

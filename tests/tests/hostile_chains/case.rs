@@ -225,7 +225,7 @@ pub(crate) async fn put(store: &RevocationStore, known: &[Known], since: Timesta
         leaves.entry(path.fingerprint()).or_insert(row).ways.push(path.row());
     }
     for (authority, (mut row, serials)) in authorities {
-        row.serials = Some(store.put_serials(&authority.id(), &serials, now).await.unwrap());
+        row.serials = Some(store.put_serials(&authority.id(), &serials, None, now).await.unwrap());
         let hash = store.put_authority(&authority.id(), &row, now).await.unwrap();
         contents.authorities.insert(authority.id(), hash);
     }

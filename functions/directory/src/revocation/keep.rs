@@ -7,7 +7,8 @@ use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use webhook::aws::DirectoryTableError;
 use webhook::revocation::{
-    AuthorityRow, CHECKED_WITHIN, Contents, LeafRow, OcspStatus, Serials, SerialsEntry,
+    AuthorityRow, CHECKED_WITHIN, Contents, Good, LeafRow, OcspStatus, Serials, SerialsEntry, Source,
+    sha256_hex,
 };
 use webhook::telemetry::{Chain as Causes, Unit};
 
@@ -15,10 +16,12 @@ use super::merge::merge;
 use super::plan::{Issuer, Leaf, Plan};
 use super::room::{ROOM, share};
 use super::task::Finding;
-use super::{BROKEN, Before, Found, Refresher};
+use super::{Answer, BROKEN, Before, Found, Refresher};
 
 /// Rows of serials that did not change are written anew after so long, or they would expire.
 const REWRITTEN: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// A receiver of which nothing valid is known for so long has an authority that nobody can ask.
+const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 /// How many rows are written at once.
 const AT_ONCE: usize = 8;
 
@@ -27,10 +30,9 @@ struct Change<'a> {
     id: &'a str,
     issuer: &'a Issuer,
     row: AuthorityRow,
-    /// The serials, where they have to be written.
-    serials: Option<Serials>,
-    /// How many bytes they take.
-    bytes: usize,
+    serials: Serials,
+    /// Whether the serials have to be written.
+    changed: bool,
 }
 
 impl Refresher {
@@ -45,68 +47,35 @@ impl Refresher {
         let mut changes = Vec::new();
         for (id, issuer) in &plan.authorities {
             let known = before.authorities.get(id).cloned().unwrap_or_default();
-            let known = AuthorityRow { name: issuer.name.clone(), ..known };
             let answers = found.lists.remove(id).unwrap_or_default();
-            let by_ocsp = revoked_by_ocsp(id, plan, &found);
-            match self.change(id, issuer, known, answers, &by_ocsp, now).await {
-                Ok(change) => changes.push(change),
-                Err(error) => self.report_write("authority", &issuer.name, &error, now),
+            let change = change(id, issuer, known, answers, &revoked_by_ocsp(id, plan, &found), now);
+            // What was lost says nothing until all of it is known again: until then dispatch takes it for unreadable.
+            if !before.lost.contains(id) || change.row.lists.iter().all(|list| list.good.is_some()) {
+                changes.push(change);
             }
         }
-        let most = share(changes.iter().map(|change| change.bytes).collect(), ROOM);
+        let most = share(changes.iter().map(|change| change.serials.size()).collect(), ROOM);
         let writes: Vec<_> =
             changes.into_iter().map(|change| self.keep_authority(change, most, now)).collect();
-        let authorities: Vec<_> = stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
+        let authorities: BTreeMap<_, _> =
+            stream::iter(writes).buffer_unordered(AT_ONCE).filter_map(async |kept| kept).collect().await;
+        let is_kept =
+            |id: &String| authorities.contains_key(id) || before.contents.authorities.contains_key(id);
         let writes: Vec<_> = plan
             .leaves
             .iter()
             .map(|(fingerprint, leaf)| {
-                let row =
-                    leaf_row(leaf, before.leaves.get(fingerprint), found.statuses.get(fingerprint), now);
+                let (known, status) = (before.leaves.get(fingerprint), found.statuses.get(fingerprint));
+                // A way whose authority could not be kept is not looked after.
+                let ways = leaf.ways.iter().filter(|way| way.authorities.iter().all(is_kept));
+                let ways = ways.map(|way| way.row.clone()).collect();
+                let row = leaf_row(leaf, ways, known, status, now);
                 self.keep_leaf(fingerprint, &leaf.host, row, now)
             })
             .collect();
-        let leaves: Vec<_> = stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
+        let leaves: BTreeMap<_, _> =
+            stream::iter(writes).buffer_unordered(AT_ONCE).filter_map(async |kept| kept).collect().await;
         contents(plan, &before.contents, authorities, leaves)
-    }
-
-    /// Puts what was fetched of an authority into its row.
-    async fn change<'a>(
-        &self,
-        id: &'a str,
-        issuer: &'a Issuer,
-        mut known: AuthorityRow,
-        answers: BTreeMap<String, super::Answer>,
-        by_ocsp: &[u64],
-        now: Timestamp,
-    ) -> Result<Change<'a>, DirectoryTableError> {
-        let brings_serials =
-            !by_ocsp.is_empty() || answers.values().any(|answer| matches!(answer, super::Answer::New(..)));
-        let has_other_sources = known.lists.iter().map(|list| &list.source).ne(issuer.sources.keys());
-        let is_due = |entry: &SerialsEntry| now.duration_since(entry.written_at) >= REWRITTEN;
-        let due = known.serials.as_ref().is_some_and(is_due);
-        let mut serials = Serials::default();
-        // Where they stay as they are they need not be read.
-        let reads = brings_serials || has_other_sources || due;
-        if reads && let Some(entry) = &known.serials {
-            if let Some(read) = self.store.serials(id, entry).await? {
-                serials = read;
-            } else {
-                // Lost: the lists are asked for anew, as what they named is not known any more.
-                known.lists.clear();
-                known.serials = None;
-            }
-        }
-        if !reads {
-            let held = vec![Vec::new(); known.lists.len()];
-            serials.held = held;
-        }
-        let (row, serials) = merge(&known, serials, &issuer.sources, answers, by_ocsp);
-        let bytes =
-            if reads { serials.size() } else { known.serials.as_ref().map_or(0, |entry| entry.bytes) };
-        let changed =
-            reads && (due || known.serials.as_ref().is_none_or(|entry| entry.digest != digest(&serials)));
-        Ok(Change { id, issuer, row, serials: changed.then_some(serials), bytes })
     }
 
     /// Writes an authority unless its serials take more than its share; returns its id and a hash of the row.
@@ -116,14 +85,16 @@ impl Refresher {
         most: usize,
         now: Timestamp,
     ) -> Option<(String, String)> {
-        let Change { id, issuer, mut row, serials, bytes } = change;
-        if serials.is_some() && bytes > most {
+        let Change { id, issuer, mut row, serials, changed } = change;
+        if changed && serials.size() > most {
             self.report("crl", &issuer.name, &Finding::TooMuch, now);
+            self.count_broken("room", now);
             return None;
         }
         let written = async {
-            if let Some(serials) = serials {
-                row.serials = Some(self.store.put_serials(id, &serials, now).await?);
+            if changed {
+                let before = row.serials.take();
+                row.serials = Some(self.store.put_serials(id, &serials, before, now).await?);
             }
             self.store.put_authority(id, &row, now).await
         };
@@ -153,6 +124,27 @@ impl Refresher {
         }
     }
 
+    /// Alarms on receivers of which nothing valid has been known for more than a day, whatever certificates they showed meanwhile.
+    pub(super) fn report_blind(&self, plan: &Plan, before: &Before, now: Timestamp) {
+        let mut hosts = BTreeMap::<&str, (Timestamp, bool)>::new();
+        for (fingerprint, leaf) in &plan.leaves {
+            let is_known = is_known(leaf, before.leaves.get(fingerprint), before, now);
+            let host = hosts.entry(&leaf.host).or_insert((leaf.first_seen, false));
+            *host = (host.0.min(leaf.first_seen), host.1 || is_known);
+        }
+        for (host, (since, is_known)) in hosts {
+            if !is_known && now.duration_since(since) > A_DAY {
+                tracing::error!(
+                    code = "revocation_soft_for_a_day",
+                    host,
+                    %since,
+                    "Nothing valid has been known of this receiver's revocation for more than a day; its authority cannot be asked."
+                );
+                self.metrics.record(now, ("RevocationSoftForADay", 1.0, Unit::Count), &[("host", host)]);
+            }
+        }
+    }
+
     fn report_write(&self, what: &'static str, whose: &str, error: &DirectoryTableError, now: Timestamp) {
         tracing::error!(
             code = "revocation_row_not_written",
@@ -165,8 +157,35 @@ impl Refresher {
     }
 }
 
-fn digest(serials: &Serials) -> String {
-    webhook::revocation::sha256_hex(&serials.to_bytes())
+/// Says whether lists or a status that are valid say anything of a leaf.
+fn is_known(leaf: &Leaf, row: Option<&LeafRow>, before: &Before, now: Timestamp) -> bool {
+    let until = |id: &String, source: &String| {
+        let (row, _) = before.authorities.get(id)?;
+        row.lists.iter().find(|list| list.source == *source)?.good.as_ref().map(|good| good.next_update)
+    };
+    let listed = leaf.link.issuer.id();
+    let source = Source::of(&leaf.link).map(|source| source.id());
+    let by_list = source.and_then(|source| until(&listed, &source)).is_some_and(|until| now < until);
+    let ocsp = row.and_then(|row| row.ocsp.as_ref());
+    by_list || ocsp.is_some_and(|ocsp| Good::of_ocsp(ocsp).is_none_or(|good| now < good.until))
+}
+
+/// Puts what was fetched of an authority into its row.
+fn change<'a>(
+    id: &'a str,
+    issuer: &'a Issuer,
+    (known, serials): (AuthorityRow, Serials),
+    answers: BTreeMap<String, Answer>,
+    by_ocsp: &[u64],
+    now: Timestamp,
+) -> Change<'a> {
+    let known = AuthorityRow { name: issuer.name.clone(), ..known };
+    let (row, serials) = merge(&known, serials, &issuer.sources, answers, by_ocsp);
+    let digest = sha256_hex(&serials.to_bytes());
+    let is_as_it_was =
+        |entry: &SerialsEntry| entry.digest == digest && now.duration_since(entry.written_at) < REWRITTEN;
+    let changed = !known.serials.as_ref().is_some_and(is_as_it_was);
+    Change { id, issuer, row, serials, changed }
 }
 
 /// Returns the serials that responders called revoked for good, of leaves that this authority signed.
@@ -179,6 +198,7 @@ fn revoked_by_ocsp(id: &str, plan: &Plan, found: &Found) -> Vec<u64> {
 /// Makes a leaf's row. What a responder called revoked for good stays so, whatever it says later.
 fn leaf_row(
     leaf: &Leaf,
+    ways: Vec<String>,
     before: Option<&LeafRow>,
     status: Option<&webhook::revocation::OcspEntry>,
     now: Timestamp,
@@ -193,15 +213,15 @@ fn leaf_row(
         None if asked_late => now,
         None => leaf.first_seen,
     };
-    LeafRow { first_seen, ways: leaf.ways.clone(), ocsp }
+    LeafRow { first_seen, ways, ocsp }
 }
 
 /// Says which rows there are: those that were written now, and of those that could not be written what was there before.
 fn contents(
     plan: &Plan,
     before: &Contents,
-    authorities: Vec<Option<(String, String)>>,
-    leaves: Vec<Option<(String, String)>>,
+    authorities: BTreeMap<String, String>,
+    leaves: BTreeMap<String, String>,
 ) -> Contents {
     let stay = |known: &BTreeMap<String, String>, in_use: &dyn Fn(&String) -> bool| {
         known.iter().filter(|(id, _)| in_use(id)).map(|(id, hash)| (id.clone(), hash.clone())).collect()
@@ -210,7 +230,7 @@ fn contents(
         authorities: stay(&before.authorities, &|id| plan.authorities.contains_key(id)),
         leaves: stay(&before.leaves, &|id| plan.leaves.contains_key(id)),
     };
-    contents.authorities.extend(authorities.into_iter().flatten());
-    contents.leaves.extend(leaves.into_iter().flatten());
+    contents.authorities.extend(authorities);
+    contents.leaves.extend(leaves);
     contents
 }

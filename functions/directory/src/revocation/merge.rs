@@ -94,12 +94,19 @@ pub(super) fn merge(
                 // An indirect list names certificates of others by the same numbers.
                 if !list.scope.indirect {
                     named.extend_from_slice(&list.revoked);
-                    if is_good.is_ok() {
-                        on_hold = list.held;
-                    } else {
-                        on_hold.extend_from_slice(&list.held);
-                        on_hold.sort_unstable();
-                        on_hold.dedup();
+                    match is_good {
+                        Ok(()) => on_hold = list.held,
+                        // It is listed now, if not by the list that is good. That one is read anew next time, which lifts it.
+                        Err(NotGood::OtherScope) => {
+                            on_hold.extend_from_slice(&list.held);
+                            on_hold.sort_unstable();
+                            on_hold.dedup();
+                            if let Some(good) = &mut good {
+                                (good.etag, good.digest) = (None, String::new());
+                            }
+                        }
+                        // A hold of an old list may have been lifted since.
+                        Err(NotGood::NotYetValid | NotGood::Expired | NotGood::Older) => {}
                     }
                 }
                 if is_good.is_ok() {
@@ -199,10 +206,17 @@ mod tests {
         let (row, serials) = fetch(&AuthorityRow::default(), &Serials::default(), list(&[1], &[2]));
         let other = Crl { scope: named(&["http://crl.example/b.crl"]), ..list(&[7], &[8]) };
         let (after, serials) = fetch(&row, &serials, other);
-        assert_eq!(after.lists, row.lists, "the good one counts as long as before, and no longer");
+        let until =
+            |row: &AuthorityRow| row.lists[0].good.as_ref().map(|good| (good.fetched_at, good.next_update));
+        assert_eq!(until(&after), until(&row), "the good one counts as long as before, and no longer");
         for serial in [1, 2, 7, 8] {
             assert!(serials.contains(serial), "{serial}");
         }
+        let (_, serials) = fetch(&after, &serials, list(&[1], &[]));
+        assert!(
+            serials.contains(7) && !serials.contains(8),
+            "what was on hold is lifted by the list that is good"
+        );
     }
 
     #[test]
@@ -224,13 +238,13 @@ mod tests {
         let (row, serials) = fetch(&AuthorityRow::default(), &Serials::default(), list(&[1], &[]));
         let (hour, second) = (SignedDuration::from_hours(1), SignedDuration::from_secs(1));
         for bad in [
-            Crl { next_update: now(), ..list(&[9], &[]) },
+            Crl { next_update: now(), ..list(&[9], &[10]) },
             Crl { this_update: now() - hour - second, ..list(&[9], &[]) },
             Crl { this_update: now() + hour, ..list(&[9], &[]) },
         ] {
             let (after, serials) = fetch(&row, &serials, bad);
             assert_eq!(after.lists, row.lists);
-            assert!(serials.contains(9));
+            assert!(serials.contains(9) && !serials.contains(10));
         }
     }
 }

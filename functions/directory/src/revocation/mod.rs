@@ -15,7 +15,7 @@ mod plan;
 mod room;
 mod task;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use webhook::aws::DirectoryTableError;
 use webhook::edge::{Chance, Clock};
-use webhook::revocation::{AuthorityRow, Contents, LeafRow, RevocationStore};
+use webhook::revocation::{AuthorityRow, Contents, LeafRow, RevocationStore, Serials};
 use webhook::telemetry::{Chain as Causes, Metrics, Unit};
 
 pub use self::task::CRL_LIMIT;
@@ -67,7 +67,10 @@ pub struct Refresher {
 #[derive(Debug, Default)]
 struct Before {
     contents: Contents,
-    authorities: BTreeMap<String, AuthorityRow>,
+    authorities: BTreeMap<String, (AuthorityRow, Serials)>,
+    /// The authorities whose rows are there and cannot be read, or whose serials are not: they are asked for anew, and keep
+    /// their rows until all of it is known again.
+    lost: BTreeSet<String>,
     leaves: BTreeMap<String, LeafRow>,
 }
 
@@ -112,20 +115,15 @@ impl Refresher {
         if !self.store.claim(now, EVERY).await? {
             return Ok(());
         }
-        let deadline = Instant::now() + self.budget;
         let (noted, unreadable) = self.store.paths().await?;
         for error in unreadable {
             self.report_row("path", &error, now);
         }
         let plan = plan(noted, now);
-        if plan.left_out > 0 {
-            tracing::error!(
-                code = "too_many_leaves",
-                leaves = plan.left_out,
-                "More certificates of receivers are in use than revocation is checked of; the oldest of each host are left out."
-            );
-        }
+        self.report_left_out(&plan, now);
         let before = self.before(&plan, now).await?;
+        self.report_blind(&plan, &before, now);
+        let deadline = Instant::now() + self.budget;
         let found = self.ask_all(tasks(&plan, &before), deadline, now).await;
         if found.asked > 0 && found.unanswered == found.asked {
             // Nothing is renewed, so that dispatch keeps what it cannot decide: that nobody can be reached is our own fault.
@@ -161,11 +159,29 @@ impl Refresher {
         for (_, error) in authorities.unreadable.iter().chain(&leaves.unreadable) {
             self.report_row("revocation", error, now);
         }
-        Ok(Before {
-            contents,
-            authorities: authorities.read.into_iter().map(|(id, _, row)| (id, row)).collect(),
-            leaves: leaves.read.into_iter().map(|(id, _, row)| (id, row)).collect(),
-        })
+        let leaves = leaves.read.into_iter().map(|(id, _, row)| (id, row)).collect();
+        let lost = authorities.unreadable.into_iter().map(|(id, _)| id).collect();
+        let mut before = Before { contents, authorities: BTreeMap::new(), lost, leaves };
+        for (id, _, row) in authorities.read {
+            let serials = match &row.serials {
+                Some(entry) => self.store.serials(&id, entry).await?,
+                None => Some(Serials::default()),
+            };
+            if let Some(serials) = serials {
+                before.authorities.insert(id, (row, serials));
+            } else {
+                let name = row.name;
+                tracing::error!(
+                    code = "revocation_row_unreadable",
+                    what = "serials",
+                    whose = name,
+                    "The serials of an authority are lost; its lists are asked for anew."
+                );
+                self.count_broken("serials", now);
+                before.lost.insert(id);
+            }
+        }
+        Ok(before)
     }
 
     async fn ask_all(&self, tasks: Vec<Task>, deadline: Instant, now: Timestamp) -> Found {
@@ -183,9 +199,8 @@ impl Refresher {
         ));
         while let Some((what, host, done)) = done.next().await {
             let done = done.unwrap_or(Err(Finding::Late));
-            let unanswered = done.as_ref().map_or_else(Finding::is_unanswered, |_| Some(false));
-            found.asked += usize::from(unanswered.is_some());
-            found.unanswered += usize::from(unanswered == Some(true));
+            found.asked += 1;
+            found.unanswered += usize::from(done.as_ref().is_err_and(Finding::is_unanswered));
             match done {
                 Ok(Done::Status { fingerprint, status }) => {
                     found.statuses.insert(fingerprint, status);
@@ -227,6 +242,26 @@ impl Refresher {
         stream::iter(hosts).map(host).flatten_unordered(hosts_at_once)
     }
 
+    /// Tells what is not looked after for want of room: what dispatch cannot decide of it is our own fault.
+    fn report_left_out(&self, plan: &Plan, now: Timestamp) {
+        if plan.left_out > 0 {
+            tracing::error!(
+                code = "too_many_leaves",
+                leaves = plan.left_out,
+                "More certificates of receivers are in use than revocation is checked of; the oldest of each host are left out."
+            );
+            self.count_broken("leaves", now);
+        }
+        if plan.unfit > 0 {
+            tracing::error!(
+                code = "too_many_lists",
+                paths = plan.unfit,
+                "There are more authorities, or more lists of one of them, than are asked for; the paths with them are left out."
+            );
+            self.count_broken("lists", now);
+        }
+    }
+
     fn report(&self, what: &'static str, host: &str, finding: &Finding, now: Timestamp) {
         let code = finding.code();
         tracing::warn!(
@@ -248,6 +283,11 @@ impl Refresher {
             error = %Causes(error),
             "A row of what is known of revocation cannot be read; it is left out until it is written anew."
         );
+        self.count_broken(what, now);
+    }
+
+    /// Counts what cannot be read or kept, for the alarm.
+    fn count_broken(&self, what: &'static str, now: Timestamp) {
         self.metrics.record(now, (BROKEN, 1.0, Unit::Count), &[("what", what)]);
     }
 }
@@ -259,7 +299,7 @@ const BROKEN: &str = "RevocationRowsBroken";
 fn tasks(plan: &Plan, before: &Before) -> Vec<Task> {
     let mut tasks = Vec::new();
     for (id, issuer) in &plan.authorities {
-        let known = before.authorities.get(id);
+        let known = before.authorities.get(id).map(|(row, _)| row);
         for (source_id, source) in &issuer.sources {
             let entry = known.and_then(|row| row.lists.iter().find(|list| list.source == *source_id));
             tasks.push(Task::List {

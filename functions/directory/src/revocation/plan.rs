@@ -21,6 +21,8 @@ pub(super) struct Plan {
     pub(super) authorities: BTreeMap<String, Issuer>,
     /// How many leaves are left out, as there are too many.
     pub(super) left_out: usize,
+    /// How many paths are left out, as there are too many authorities, or lists of one of them.
+    pub(super) unfit: usize,
 }
 
 /// A leaf that receivers show.
@@ -28,11 +30,20 @@ pub(super) struct Plan {
 pub(super) struct Leaf {
     pub(super) host: String,
     pub(super) first_seen: Timestamp,
-    /// The rows of its ways to a trust anchor.
-    pub(super) ways: Vec<String>,
+    /// Its ways to a trust anchor.
+    pub(super) ways: Vec<Way>,
     pub(super) link: Link,
     /// Where its status is asked for; alternatives.
     pub(super) ocsp_urls: Vec<String>,
+}
+
+/// A way from a leaf to a trust anchor.
+#[derive(Debug)]
+pub(super) struct Way {
+    /// Its row.
+    pub(super) row: String,
+    /// The authorities on it, by their ids.
+    pub(super) authorities: Vec<String>,
 }
 
 /// An authority that signed certificates of these paths.
@@ -55,33 +66,44 @@ pub(super) fn plan(noted: Vec<Noted>, now: Timestamp) -> Plan {
     }
     let all = of_leaf.len();
     let mut plan = Plan::default();
-    for (fingerprint, ways) in looked_after(of_leaf) {
-        plan.add(fingerprint, ways);
+    let mut ranked = ranked(of_leaf);
+    let within = ranked.iter().take_while(|leaf| leaf.rank <= MAX_LEAVES_OF_HOST).count();
+    let others = ranked.split_off(within.min(MAX_LEAVES));
+    for leaf in ranked {
+        plan.add(leaf.fingerprint, leaf.ways);
     }
     plan.left_out = all - plan.leaves.len();
+    // Their authorities are asked all the same, as far as there is room: what they revoked is not forgotten because a receiver shows
+    // other certificates since.
+    for noted in others.iter().flat_map(|leaf| &leaf.ways) {
+        plan.fits(noted);
+    }
     plan
 }
 
-/// Chooses the leaves that are looked after: of each host the newest first, and of all hosts alike.
-fn looked_after(of_leaf: BTreeMap<String, Vec<Noted>>) -> Vec<(String, Vec<Noted>)> {
+/// A leaf by its place among those of its host, the newest first.
+struct Ranked {
+    rank: usize,
+    fingerprint: String,
+    ways: Vec<Noted>,
+}
+
+/// Puts the leaves in the order in which they are looked after: of each host the newest first, and of all hosts alike.
+fn ranked(of_leaf: BTreeMap<String, Vec<Noted>>) -> Vec<Ranked> {
     let first_seen = |ways: &[Noted]| ways.iter().map(|noted| noted.first_seen).min();
     let mut leaves: Vec<_> = of_leaf.into_iter().collect();
     // The newest are those in use: a receiver that renews its certificate leaves the one before it behind.
     leaves.sort_by_key(|(_, ways)| std::cmp::Reverse(first_seen(ways)));
     let mut of_host = HashMap::<String, usize>::new();
-    let mut ranked: Vec<_> = leaves
-        .into_iter()
-        .map(|(fingerprint, ways)| {
-            let host = ways.first().map(|noted| noted.host.clone()).unwrap_or_default();
-            let rank = of_host.entry(host).or_default();
-            *rank += 1;
-            (*rank, fingerprint, ways)
-        })
-        .filter(|(rank, ..)| *rank <= MAX_LEAVES_OF_HOST)
-        .collect();
-    ranked.sort_by_key(|(rank, ..)| *rank);
-    ranked.truncate(MAX_LEAVES);
-    ranked.into_iter().map(|(_, fingerprint, ways)| (fingerprint, ways)).collect()
+    let rank = |(fingerprint, ways): (String, Vec<Noted>)| {
+        let host = ways.first().map(|noted| noted.host.clone()).unwrap_or_default();
+        let rank = of_host.entry(host).or_default();
+        *rank += 1;
+        Ranked { rank: *rank, fingerprint, ways }
+    };
+    let mut ranked: Vec<_> = leaves.into_iter().map(rank).collect();
+    ranked.sort_by_key(|leaf| leaf.rank);
+    ranked
 }
 
 impl Plan {
@@ -92,18 +114,26 @@ impl Plan {
         let leaf =
             ways.first().and_then(|noted| Some((noted.host.clone(), noted.path.links().into_iter().next()?)));
         let (Some(first_seen), Some((host, link))) = (first_seen, leaf) else { return };
-        for link in ways.iter().flat_map(|noted| noted.path.links()) {
-            self.add_link(&link);
-        }
-        let ways = ways.iter().map(|noted| noted.path.row()).collect();
+        let found = ways.len();
+        let ways: Vec<_> = ways.iter().filter_map(|noted| self.fits(noted)).collect();
+        self.unfit += found - ways.len();
         let ocsp_urls = ocsp_urls(&link.certificate);
         self.leaves.insert(fingerprint, Leaf { host, first_seen, ways, link, ocsp_urls });
     }
 
-    fn add_link(&mut self, link: &Link) {
+    /// Adds what a path asks for; nothing if there is no room for all of it. A way that is not looked after is told as our own
+    /// fault, not as the receiver's.
+    fn fits(&mut self, noted: &Noted) -> Option<Way> {
+        let links = noted.path.links();
+        let fits = links.iter().all(|link| self.add_link(link));
+        let authorities = links.iter().map(|link| link.issuer.id()).collect();
+        fits.then(|| Way { row: noted.path.row(), authorities })
+    }
+
+    fn add_link(&mut self, link: &Link) -> bool {
         let id = link.issuer.id();
         if !self.authorities.contains_key(&id) && self.authorities.len() >= MAX_AUTHORITIES {
-            return;
+            return false;
         }
         let stated = link.issuer_certificate.as_ref().and_then(|certificate| may_sign_lists(certificate));
         let issuer = self.authorities.entry(id).or_insert_with(|| Issuer {
@@ -116,11 +146,13 @@ impl Plan {
         if stated != Some(false) {
             issuer.may_sign_lists = stated;
         }
-        if let Some(source) = Source::of(link)
-            && issuer.sources.len() < MAX_LISTS
-        {
-            issuer.sources.insert(source.id(), source);
+        let Some(source) = Source::of(link) else { return true };
+        let id = source.id();
+        let has_room = issuer.sources.len() < MAX_LISTS || issuer.sources.contains_key(&id);
+        if has_room {
+            issuer.sources.insert(id, source);
         }
+        has_room
     }
 }
 

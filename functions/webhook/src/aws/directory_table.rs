@@ -153,6 +153,12 @@ impl DirectoryTable {
         Err(self.failed("write", name, cause(error)))
     }
 
+    /// Deletes a document, if it is there.
+    pub async fn delete(&self, name: &str) -> Result<(), DirectoryTableError> {
+        let deleted = self.client.delete_item().table_name(&self.table).key(KEY, text(name)).send().await;
+        deleted.map(drop).map_err(|error| self.failed("delete", name, cause(error)))
+    }
+
     /// Claims a piece of work that is to be done at most once in `every`, whoever does it; `false` if it was claimed since.
     pub async fn claim(
         &self,

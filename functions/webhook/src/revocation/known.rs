@@ -10,7 +10,7 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::decide::{CHECKED_WITHIN, Checked, Mechanism, Verdict, decide};
+use super::decide::{CHECKED_WITHIN, Checked, Verdict, decide};
 use super::path::Path;
 use super::snapshot::Snapshot;
 use super::store::RevocationStore;
@@ -29,8 +29,6 @@ const READ_TIMEOUT: Duration = Duration::from_secs(3);
 /// Paths that were seen and are not in the table yet; a receiver that shows another certificate each time does not grow this
 /// further.
 const MAX_SEEN: usize = 1000;
-/// A receiver that is accepted in the window for so long has an authority that nobody can ask.
-const SOFT_ALARM: SignedDuration = SignedDuration::from_hours(24);
 
 /// Knows what is known of revocation, and decides by it.
 #[derive(Debug)]
@@ -53,8 +51,6 @@ struct State {
     answered_at: Option<Timestamp>,
     /// The paths shown to this process that the directory function does not look after yet, by row.
     seen: HashMap<String, Seen>,
-    /// Since when each host is accepted in the window alone.
-    soft_since: HashMap<String, Timestamp>,
 }
 
 #[derive(Clone, Debug)]
@@ -133,7 +129,7 @@ impl Revocation {
 
     /// Reads the table, and writes what it did not take before.
     async fn refresh(&self) {
-        let _guard = self.reading.lock().await;
+        let guard = self.reading.lock().await;
         let now = self.clock.now();
         // Another task may have read while this one waited.
         if !self.is_due(now) {
@@ -158,6 +154,8 @@ impl Revocation {
                 state.snapshot = Arc::new(snapshot);
             }
         });
+        // Writes that hang keep nobody from reading.
+        drop(guard);
         let unnoted: Vec<_> =
             self.read(|state| state.seen.values().filter_map(|seen| seen.unnoted.clone()).collect());
         for (host, path) in unnoted {
@@ -250,8 +248,6 @@ impl Revocation {
 
     /// Reports how a path was accepted for a connection that was made, unless by a list that was checked just now.
     pub(crate) fn report(&self, host: &str, checked: Checked) {
-        let now = self.clock.now();
-        self.report_soft(host, checked, now);
         if !checked.is_fallback() {
             return;
         }
@@ -264,31 +260,7 @@ impl Revocation {
             "A receiver's certificate was accepted without a revocation list that was checked within 15 minutes."
         );
         let context = [("event", "revocation_fallback_used"), ("host", host), ("mechanism", mechanism)];
-        self.metrics.record(now, ("RevocationFallbacks", 1.0, Unit::Count), &context);
-    }
-
-    /// Alarms on a receiver that nothing valid is known of for more than a day, whatever certificates it shows meanwhile.
-    fn report_soft(&self, host: &str, checked: Checked, now: Timestamp) {
-        let began = now - checked.age;
-        let since = self.update(|state| {
-            if checked.mechanism != Mechanism::Soft {
-                state.soft_since.remove(host);
-                return None;
-            }
-            let since = state.soft_since.get(host).map_or(began, |since| (*since).min(began));
-            if state.soft_since.len() < MAX_SEEN {
-                state.soft_since.insert(host.to_owned(), since);
-            }
-            Some(since)
-        });
-        let Some(since) = since.filter(|since| is_past(*since, SOFT_ALARM, now)) else { return };
-        tracing::error!(
-            code = "revocation_soft_for_a_day",
-            host,
-            %since,
-            "Nothing valid has been known of this receiver's revocation for more than a day; its authority cannot be asked."
-        );
-        self.metrics.record(now, ("RevocationSoftForADay", 1.0, Unit::Count), &[("host", host)]);
+        self.metrics.record(self.clock.now(), ("RevocationFallbacks", 1.0, Unit::Count), &context);
     }
 
     fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {

@@ -69,6 +69,10 @@ pub struct SerialsEntry {
     pub bytes: usize,
     /// When the rows were last written.
     pub written_at: Timestamp,
+    /// The generation before: its digest and its parts. It is deleted when the next one comes, as whoever read the row before may
+    /// be reading it still.
+    #[serde(default)]
+    pub superseded: Option<(String, usize)>,
 }
 
 /// What is known of one leaf.

@@ -121,7 +121,9 @@ impl Snapshot {
         let leaf = self.leaves.get(&path.fingerprint()).and_then(|(_, leaf)| leaf.ocsp.as_ref());
         let links: Vec<_> = path.links().iter().map(|link| self.link(link)).collect();
         let refused = leaf.is_some_and(|ocsp| ocsp.status != OcspStatus::Good);
-        let lists = links.iter().map(|(_, good)| *good).collect::<Option<Vec<_>>>();
+        // A path of which one certificate cannot be read is not decided by the rest.
+        let is_whole = links.len() == path.certificates().len();
+        let lists = links.iter().map(|(_, good)| *good).collect::<Option<Vec<_>>>().filter(|_| is_whole);
         RevocationState {
             revoked: refused || links.iter().any(|(revoked, _)| *revoked),
             lists: lists.and_then(|lists| lists.into_iter().reduce(Good::and)),

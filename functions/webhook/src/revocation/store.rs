@@ -16,6 +16,8 @@ const LEAF: &str = "leaf#";
 const PATH: &str = "path#";
 /// How long rows live that are written anew long before that.
 const LIVES: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Rows that one authority's serials may take.
+const MAX_PARTS: usize = 64;
 /// How long a path's row outlives its leaf.
 const OUTLIVES: SignedDuration = SignedDuration::from_hours(24);
 
@@ -102,22 +104,29 @@ impl RevocationStore {
         id: &str,
         entry: &SerialsEntry,
     ) -> Result<Option<Serials>, DirectoryTableError> {
+        if entry.parts > MAX_PARTS {
+            return Ok(None);
+        }
         let names: Vec<_> = (0..entry.parts).map(|part| part_name(id, &entry.digest, part)).collect();
         let mut parts = Vec::new();
         for (name, document) in self.0.get_all(&names).await? {
             let place = names.iter().position(|other| *other == name);
-            parts.push((place, document?.bytes));
+            // One part that cannot be read loses the others.
+            let Ok(document) = document else { return Ok(None) };
+            parts.push((place, document.bytes));
         }
         parts.sort_by_key(|(place, _)| *place);
         let bytes: Vec<u8> = parts.into_iter().flat_map(|(_, bytes)| bytes).collect();
         Ok((sha256_hex(&bytes) == entry.digest).then(|| Serials::from_bytes(&bytes)).flatten())
     }
 
-    /// Writes an authority's serials, over as many rows as they need, beside those of the generation before.
+    /// Writes an authority's serials, over as many rows as they need, beside those of the generation before; deletes those of the
+    /// one before that.
     pub async fn put_serials(
         &self,
         id: &str,
         serials: &Serials,
+        before: Option<SerialsEntry>,
         now: Timestamp,
     ) -> Result<SerialsEntry, DirectoryTableError> {
         let bytes = serials.to_bytes();
@@ -126,7 +135,16 @@ impl RevocationStore {
         for (part, bytes) in &parts {
             self.0.put(&part_name(id, &digest, *part), &document(bytes.to_vec(), now), LIVES).await?;
         }
-        Ok(SerialsEntry { digest, parts: parts.len(), bytes: bytes.len(), written_at: now })
+        let before = before.filter(|before| before.digest != digest);
+        if let Some((old, parts)) = before.as_ref().and_then(|before| before.superseded.clone())
+            && old != digest
+        {
+            for part in 0..parts.min(MAX_PARTS) {
+                self.0.delete(&part_name(id, &old, part)).await?;
+            }
+        }
+        let superseded = before.map(|before| (before.digest, before.parts));
+        Ok(SerialsEntry { digest, parts: parts.len(), bytes: bytes.len(), written_at: now, superseded })
     }
 
     /// Notes a path unless it is noted already; returns when it was first.

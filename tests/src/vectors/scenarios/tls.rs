@@ -179,7 +179,7 @@ async fn with_list(
     let serials =
         Serials { revoked: revoked.then(|| link.serial()).flatten().into_iter().collect(), held: Vec::new() };
     let put = async || {
-        let entry = store.put_serials(&link.issuer.id(), &serials, now).await?;
+        let entry = store.put_serials(&link.issuer.id(), &serials, None, now).await?;
         let lists = vec![ListEntry { source, good: Some(good) }];
         let row = AuthorityRow { name: String::new(), lists, serials: Some(entry) };
         let authority = store.put_authority(&link.issuer.id(), &row, now).await?;

@@ -6,8 +6,11 @@ use super::Row;
 use crate::case::{Bench, Case};
 use crate::pki::{Der, HOST, PKI, anchor, issuer, own, receiver, root, second, stranger, sub};
 
+/// Makes a certificate that stands beside a path.
+type Beside = fn(&Bench) -> Der;
+
 /// What a receiver may put beside a good chain without any harm, each with its name.
-pub(super) const BESIDE: &[(&str, fn(&Bench) -> Der)] = &[
+pub(super) const BESIDE: &[(&str, Beside)] = &[
     ("the authority signed by a stranger", |bench| bench.evil().sign(issuer(), stranger())),
     ("the authority signed in the root's name by a key of the receiver's own", |bench| {
         bench.evil().sign(issuer(), own("Root", 0))

@@ -61,6 +61,10 @@ pub(super) fn read(question: &Question, answer: &[u8], now: Timestamp) -> Result
         check_extensions(extended, |oid, value| oid != NONCE || question.accepts_nonce(value))?;
     }
     let answer = newest(statuses, question)?;
+    // What was signed as revoked is so whatever its dates say: it is final.
+    if answer.status == Status::Revoked {
+        return Ok(answer);
+    }
     if answer.this_update > now.saturating_add(SKEW).unwrap_or(Timestamp::MAX) {
         return Err(OcspRefusal::NotYetValid);
     }
@@ -177,7 +181,9 @@ fn newest(mut statuses: Reader<'_>, question: &Question) -> Result<Answer, OcspR
             Err(refusal) => return Err(refusal),
         }
         let single = single(fields)?;
-        let rank = |single: &Single| (single.this_update, single.status);
+        // Revoked is final, so that no later status takes it back.
+        let rank =
+            |single: &Single| (single.status == Some(Status::Revoked), single.this_update, single.status);
         if newest.is_none_or(|before| rank(&single) > rank(&before)) {
             newest = Some(single);
         }
