@@ -4,7 +4,7 @@
 CARGO_TARGET_DIR ?= target
 ARAUTO = $(CARGO_TARGET_DIR)/debug/arauto
 
-.PHONY: help demo up down test sim sim-flood corpus fuzz test-tools check-tools check advisories fmt outcomes capacity cost dashboard lint-infra deploy-check reproducible sbom bench bench-check bench-publish bench-isolation clean
+.PHONY: help demo up down test sim sim-flood corpus fuzz test-tools check-tools check advisories fmt outcomes capacity cost dashboard lint-infra deploy-check reproducible sbom bench bench-check bench-publish bench-isolation bench-chains clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -124,6 +124,9 @@ bench-publish: ## The same, and write docs/benchmarks.md with its figures and it
 
 bench-isolation: ## Measure what one receiver that hangs costs the others, on real sockets (optimised; builds for minutes)
 	cargo run --locked --profile sim -p tests --example isolation
+
+bench-chains: ## Measure what the dearest chains cost that receivers may present (optimised; builds for minutes)
+	cargo run --locked --profile sim -p tests --example chains
 
 clean: down ## Stop the local stack and remove what the commands made, but for cargo's builds
 	rm -rf .arauto .aws-sam

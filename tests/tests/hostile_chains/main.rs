@@ -8,6 +8,7 @@
 mod case;
 mod meeting;
 mod mutate;
+mod neighbour;
 mod pki;
 mod rows;
 mod web;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         .map(|row| Trial::test(row.name.clone(), move || run(play(&row)).map_err(Failed::from)))
         .collect();
     trials.extend(mutate::trials());
+    trials.extend(neighbour::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 

@@ -1,18 +1,13 @@
 //! Chains made by chance: what is good stays delivered and what is revoked stays refused, whatever stands beside it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use libtest_mimic::{Failed, Trial};
 use rustls::RootCertStore;
-use rustls::crypto::aws_lc_rs::default_provider;
-use rustls_pki_types::{
-    AlgorithmIdentifier, InvalidSignature, ServerName, SignatureVerificationAlgorithm, UnixTime,
-};
 use tests::aws::Functions;
-use tests::chains::{Draft, Party};
-use webhook::revocation::{MAX_PRESENTED, MAX_PRESENTED_BYTES, MAX_SIGNATURES, Path, verified_path};
+use tests::chains::{Draft, Party, Search};
+use webhook::revocation::{MAX_PRESENTED, MAX_PRESENTED_BYTES, MAX_SIGNATURES};
 
 use super::case::{Case, put};
 use super::meeting::Meeting;
@@ -143,8 +138,8 @@ async fn play(revoked: bool) -> Result<(), String> {
         let code = meeting.outcome(&presented).await;
         let large = presented.len() > MAX_PRESENTED
             || presented.iter().map(|der| der.len()).sum::<usize>() > MAX_PRESENTED_BYTES;
-        // The search goes on where a path is refused, so that this is the dearest.
-        let checks = checks(&presented, &roots, now, &|_| false);
+        let search = Search { presented: &presented, host: HOST, roots: &roots, now };
+        let checks = search.checks();
         most = most.max(checks);
         let is_right = match code.as_str() {
             "delivered" => !revoked && !large,
@@ -165,7 +160,8 @@ async fn play(revoked: bool) -> Result<(), String> {
     let (noted, _) = store.paths().await.unwrap();
     for noted in noted {
         let certificates = noted.path.certificates();
-        let path = find(certificates, &roots, now, &|_| true).map_err(|error| error.to_string())?;
+        let search = Search { presented: certificates, host: HOST, roots: &roots, now };
+        let path = search.path(&|_| true).map_err(|error| error.to_string())?;
         if path != noted.path || noted.host != HOST {
             return Err(format!("noted was what is no path, of {}", noted.host));
         }
@@ -178,69 +174,4 @@ async fn play(revoked: bool) -> Result<(), String> {
 
 fn contains(bytes: &[u8], text: &[u8]) -> bool {
     bytes.windows(text.len()).any(|window| window == text)
-}
-
-fn find(
-    presented: &[Der],
-    roots: &RootCertStore,
-    now: jiff::Timestamp,
-    accepts: &dyn Fn(&Path) -> bool,
-) -> Result<Path, rustls::Error> {
-    let provider = default_provider();
-    search(presented, roots, now, provider.signature_verification_algorithms.all, accepts)
-}
-
-fn search(
-    presented: &[Der],
-    roots: &RootCertStore,
-    now: jiff::Timestamp,
-    algorithms: &[&dyn SignatureVerificationAlgorithm],
-    accepts: &dyn Fn(&Path) -> bool,
-) -> Result<Path, rustls::Error> {
-    let now = UnixTime::since_unix_epoch(Duration::from_secs(now.as_second().try_into().unwrap()));
-    let presented = (&presented[0], &presented[1..]);
-    let name = ServerName::try_from(HOST).unwrap();
-    verified_path(presented, &name, &roots.roots, algorithms, now, accepts)
-}
-
-/// Counts the signatures that are checked to find a path.
-pub(crate) fn checks(
-    presented: &[Der],
-    roots: &RootCertStore,
-    now: jiff::Timestamp,
-    accepts: &dyn Fn(&Path) -> bool,
-) -> usize {
-    let count = AtomicUsize::default();
-    let provider = default_provider();
-    let counting: Vec<_> = provider
-        .signature_verification_algorithms
-        .all
-        .iter()
-        .map(|algorithm| Counting { algorithm: *algorithm, count: &count })
-        .collect();
-    let counting: Vec<_> = counting.iter().map(|one| one as &dyn SignatureVerificationAlgorithm).collect();
-    search(presented, roots, now, &counting, accepts).ok();
-    count.load(Ordering::Relaxed)
-}
-
-/// An algorithm whose use is counted.
-#[derive(Debug)]
-struct Counting<'a> {
-    algorithm: &'a dyn SignatureVerificationAlgorithm,
-    count: &'a AtomicUsize,
-}
-
-impl SignatureVerificationAlgorithm for Counting<'_> {
-    fn verify_signature(&self, key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
-        self.count.fetch_add(1, Ordering::Relaxed);
-        self.algorithm.verify_signature(key, message, signature)
-    }
-
-    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
-        self.algorithm.public_key_alg_id()
-    }
-
-    fn signature_alg_id(&self) -> AlgorithmIdentifier {
-        self.algorithm.signature_alg_id()
-    }
 }

@@ -1,0 +1,103 @@
+//! A receiver that presents the dearest chains, and its innocent neighbour in the same batch.
+//!
+//! Nothing is timed here, where builds are not optimised and other tests run: what a chain costs is counted in signatures, and
+//! `tests/examples/chains.rs` measures it in milliseconds.
+
+use std::sync::Arc;
+
+use libtest_mimic::{Failed, Trial};
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::crypto::aws_lc_rs::sign::any_supported_type;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{RootCertStore, ServerConfig};
+use tests::aws::{Functions, PKI, kept};
+use tests::chains::worst::Makings;
+use tests::chains::{Key, Search};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use webhook::revocation::MAX_SIGNATURES;
+
+use super::pki::{Der, HOST, pem};
+
+/// How many of a batch of ten are for the receiver that is hostile.
+const HOSTILE: usize = 9;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![Trial::test("the neighbour of a receiver with the dearest chains is delivered to", || {
+        super::run(play()).map_err(Failed::from)
+    })]
+}
+
+async fn play() -> Result<(), String> {
+    let functions = Functions::default();
+    let own = (0..6).map(|_| Key::default()).collect();
+    let makings = Makings { host: HOST, root: Key::default(), own, now: functions.hands.now() };
+    let mut roots = RootCertStore::empty();
+    roots.add(makings.anchor()).unwrap();
+    functions.put_identity(&PKI.sender);
+    functions.put_trust(&(PKI.receiver_authority.root_pem().to_owned() + &pem(&makings.anchor())));
+    let neighbour = functions.receiver("itp-2", "202").await;
+    let dispatch = functions.dispatch(&functions.hands);
+    dispatch.sender.prepare().await.map_err(|error| error.to_string())?;
+    for (number, kind) in makings.worst().into_iter().enumerate() {
+        let (name, client) = (kind.name, format!("hostile-{number}"));
+        let search = Search { presented: &kind.presented, host: HOST, roots: &roots, now: makings.now };
+        let checks = search.checks();
+        if checks > MAX_SIGNATURES {
+            return Err(format!("{name}: {checks} signatures are checked"));
+        }
+        let port = serve(kind.presented, &makings).await;
+        functions.register(&client, &format!("https://localhost:{port}")).await;
+        let mut batch: Vec<_> = (0..HOSTILE)
+            .map(|message| functions.payment(&client, &format!("p-{number}-{message}")))
+            .collect();
+        batch.push(functions.payment("itp-2", &format!("n-{number}")));
+        let bodies: Vec<_> = batch.iter().map(|message| message.to_json()).collect();
+        let left = kept(&dispatch, &bodies).await;
+        if left.contains(&HOSTILE) || neighbour.count() != number + 1 {
+            return Err(format!("{name}: the neighbour was not notified, kept were {left:?}"));
+        }
+        let row = functions.aws.ledger_row(batch[HOSTILE].notification.as_str()).ok_or("no row")?;
+        if row.attempt(1, "outcome") != "delivered" {
+            return Err(format!("{name}: the neighbour's outcome is {}", row.attempt(1, "outcome")));
+        }
+        for message in &batch[..HOSTILE] {
+            let row = functions.aws.ledger_row(message.notification.as_str()).ok_or("no row")?;
+            if row.attempt(1, "outcome") == "delivered" {
+                return Err(format!("{name}: it was delivered to"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Starts a receiver that presents this; returns its port.
+async fn serve(presented: Vec<Der>, makings: &Makings) -> u16 {
+    let key = any_supported_type(&makings.own[2].private()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(Presents(Arc::new(CertifiedKey::new(presented, key)))));
+    let (acceptor, listener) =
+        (TlsAcceptor::from(Arc::new(config)), TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            // What becomes of a handshake that fails is for the sender to say.
+            tokio::spawn(async move { acceptor.accept(stream).await.ok() });
+        }
+    });
+    port
+}
+
+#[derive(Debug)]
+struct Presents(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for Presents {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+}
