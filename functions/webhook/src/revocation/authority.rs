@@ -92,6 +92,20 @@ fn content(der: &[u8]) -> Option<&[u8]> {
     (tag == SEQUENCE && sequence(content) == der).then_some(content)
 }
 
+/// Splits the first value of DER off: the whole of it, its content, and what follows. The tag has one byte.
+pub(super) fn value(der: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let (&[_, first], rest) = der.split_first_chunk()?;
+    let (length, header) = match first {
+        short @ 0..=0x7f => (usize::from(short), 2),
+        long => {
+            let bytes = rest.get(..usize::from(long & 0x7f)).filter(|bytes| bytes.len() <= 4)?;
+            (bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), 2 + bytes.len())
+        }
+    };
+    let end = header.checked_add(length)?;
+    Some((der.get(..end)?, der.get(header..end)?, der.get(end..)?))
+}
+
 /// Writes a sequence (X.690, sections 8.1.3 and 10.1).
 fn sequence(content: &[u8]) -> Vec<u8> {
     let length = content.len().to_be_bytes();

@@ -18,6 +18,7 @@ mod source;
 mod store;
 mod urls;
 mod verifier;
+mod vouched;
 
 pub use authority::{Authority, may_sign_lists};
 pub use decide::{CHECKED_WITHIN, Checked, Good, Mechanism, RevocationState, Verdict, decide};

@@ -21,6 +21,7 @@ use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 use super::decide::{Checked, Verdict};
 use super::known::{Judged, Revocation};
 use super::path::Path;
+use super::vouched::vouched;
 
 /// The most certificates that a receiver may present. Real chains have three or four, those with a cross-signed authority five.
 pub const MAX_PRESENTED: usize = 6;
@@ -113,7 +114,8 @@ fn rank(judged: Judged) -> u8 {
 
 /// Finds a path from what was presented to one of the anchors that `accepts` takes, within bounds of size and work.
 ///
-/// Certificates and bytes alone bound it only as far as they are few: `tests/examples/chains.rs` measures what the worst of them cost.
+/// webpki sees only what somebody who is trusted [vouches for](vouched()). `tests/examples/chains.rs` measures what the worst of
+/// them cost.
 fn find_path(
     (end_entity, intermediates): (&CertificateDer<'_>, &[CertificateDer<'_>]),
     anchors: &[TrustAnchor<'_>],
@@ -132,8 +134,8 @@ fn find_path(
         counted.iter().map(|counted| counted as &dyn SignatureVerificationAlgorithm).collect();
     let certificate = EndEntityCert::try_from(end_entity).map_err(refusal)?;
     let usage = KeyUsage::server_auth();
-    let found =
-        certificate.verify_for_usage(&counted, anchors, intermediates, now, usage, None, Some(accepts));
+    let kept = vouched(intermediates, anchors, &counted);
+    let found = certificate.verify_for_usage(&counted, anchors, &kept, now, usage, None, Some(accepts));
     match found {
         Ok(_) => Ok(()),
         Err(_) if left.load(Ordering::Relaxed) == 0 => Err(Error::Other(OtherError(Arc::new(ChainTooLarge)))),

@@ -88,13 +88,13 @@ pub(super) fn rows() -> Vec<Row> {
             Case::presents(&[&leaf, &good, &good, &good, &good, &good], "delivered")
                 .knows(&[&leaf, &good], root())
         }),
-        Row::new("more ways than are followed", |bench| {
+        Row::new("ways without end to nobody", |bench| {
             let leaf = bench.leaf().sign(receiver(), issuer());
             let own_authority = bench.evil().sign(issuer(), own("Root", 0));
             let roots: Vec<_> =
                 (0..4).map(|key| bench.evil().sign(own("Root", key), own("Root", key))).collect();
             let chain = [&leaf, &own_authority].into_iter().chain(&roots).collect::<Vec<_>>();
-            Case::presents(&chain, "chain_too_large").asks(&[])
+            Case::presents(&chain, "unknown_ca").asks(&[])
         }),
         Row::new("ways without end before the good one", |bench| {
             let (leaf, good) = bench.good();
