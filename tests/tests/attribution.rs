@@ -28,6 +28,8 @@ const CLIENT: &str = "itp-1";
 const NOTHING: [usize; 0] = [];
 const METRIC: &str = "OwnFaults";
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
+/// Longer than a message may take from its beginning until all of it is written down.
+const PATIENCE: Duration = Duration::from_secs(40);
 const OWN_NAME: &str = "dynamodb.sa-east-1.amazonaws.com";
 
 /// What the network does with a name or an address.
@@ -365,6 +367,39 @@ async fn a_failure_that_could_not_be_written_queues_one_message_and_is_told_as_i
     assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, NOTHING);
     let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
     assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("waiting", "connection_refused"));
+    assert_eq!(bench.functions.aws.messages(NOTIFICATIONS).len(), 1);
+}
+
+#[tokio::test]
+async fn an_attempt_that_was_never_sent_is_taken_back_however_late_and_not_if_others_went_on() {
+    let never_sent = async || {
+        let bench = Bench::new().await;
+        bench.network.opening_fails(|_| Some(os(EMFILE)));
+        let message = bench.message();
+        let takes_back = |input: &Value| input["ExpressionAttributeValues"][":status"]["S"] == "waiting";
+        bench.functions.aws.fails_where("UpdateItem", takes_back, Fault::DENIED);
+        assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, [0]);
+        assert_eq!(bench.row_text(&message, "status"), "attempting");
+        bench.functions.aws.recovers();
+        bench.network.works();
+        // The message returns after the lease: here, and to others.
+        bench.functions.hands.advance(LEASE + SECOND);
+        (bench, message)
+    };
+    let (bench, message) = never_sent().await;
+    assert_eq!(kept_until(&bench.dispatch, &[message.to_json()], &[], soon() + PATIENCE).await, NOTHING);
+    let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
+    assert_eq!((row.text("status"), row.text("attempt"), bench.twin.count()), ("delivered", "1", 1));
+    assert_eq!(bench.functions.aws.messages(NOTIFICATIONS).len(), 0);
+
+    let (bench, message) = never_sent().await;
+    let other = bench.functions.dispatch(&bench.functions.hands);
+    assert_eq!(kept(&other, &[message.to_json()]).await, NOTHING);
+    let another = bench.functions.payment(CLIENT, "p-2");
+    assert_eq!(kept(&bench.dispatch, &[another.to_json()]).await, NOTHING);
+    let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
+    assert_eq!((row.text("status"), row.text("attempt")), ("waiting", "1"));
+    assert_eq!(row.attempt(1, "outcome"), "interrupted");
     assert_eq!(bench.functions.aws.messages(NOTIFICATIONS).len(), 1);
 }
 

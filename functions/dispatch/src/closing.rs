@@ -87,11 +87,15 @@ impl Known {
         }
     }
 
-    /// Says whether it is of use to write it down so late. Once the lease is over, others have gone on from there; only a delivery
-    /// counts whatever they did.
+    /// Says whether it is of use to write it down so late.
+    ///
+    /// Once the lease is over, others may have gone on from there. A delivery counts whatever they did, and an attempt that was
+    /// never sent is taken back only while it is still under way; but what follows a failure would be queued a second time.
     fn is_of_use(&self, now: Timestamp) -> bool {
-        let lease_until = self.record.started.saturating_add(LEASE).unwrap_or(Timestamp::MAX);
-        matches!(self.ended, Ended::Delivered) || now < lease_until
+        match self.ended {
+            Ended::Delivered | Ended::NeverSent => true,
+            Ended::Failed(..) => now < self.record.started.saturating_add(LEASE).unwrap_or(Timestamp::MAX),
+        }
     }
 }
 
