@@ -196,7 +196,9 @@ mod dispatch {
     use arauto::receiver::Twin;
     use jiff::SignedDuration;
     use serde_json::{Value, json};
-    use tests::aws::{Call, Fault, Functions, LEDGER, Message, NOTIFICATIONS, PKI, Row, UNDELIVERED, kept};
+    use tests::aws::{
+        Call, Fault, Functions, LEDGER, Message, NOTIFICATIONS, PKI, Row, UNDELIVERED, kept, kept_until,
+    };
     use tokio::time::Instant;
     use webhook::aws::{CALL_TIMEOUT, Cancel, RECEIVER_COPY_LIVES, UndeliveredRows, dynamodb};
     use webhook::delivery::{AttemptMessage, AttemptNumber, Hour, LEASE, Status};
@@ -744,6 +746,40 @@ mod dispatch {
         assert_eq!(bench.kept(&message).await, NOTHING);
         assert_eq!(bench.functions.aws.take_messages(NOTIFICATIONS), []);
         assert_eq!(bench.twin.count(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_later_attempt_begins_although_the_one_before_it_was_taken_back_late() {
+        // As `taken_back` leaves a row whose notification another process has already gone on with.
+        let stands = async |bench: &Bench, attempt: &str| {
+            let message = bench.after_failures(1).await;
+            let id = message.notification.as_str();
+            bench.functions.aws.set_ledger_number(id, "attempt", attempt);
+            assert_eq!(bench.row(&message).text("status"), "waiting");
+            message
+        };
+        let bench = Bench::new("503,202").await;
+        let message = stands(&bench, "0").await;
+        assert_eq!(bench.kept(&message).await, NOTHING);
+        let row = bench.row(&message);
+        assert_eq!((row.text("status"), row.text("attempt"), bench.twin.count()), ("delivered", "2", 2));
+
+        // The same where it is set aside.
+        let bench = Bench::new("503,202").await;
+        let message = stands(&bench, "0").await;
+        bench.functions.put_identity_text("no JSON");
+        let dispatch = bench.functions.dispatch(&bench.functions.hands);
+        let last = [("ApproximateReceiveCount", "149".to_owned())];
+        let soon = Instant::now() + PATIENCE;
+        assert_eq!(kept_until(&dispatch, &[message.to_json()], &last, soon).await, NOTHING);
+        let row = bench.row(&message);
+        assert_eq!((row.text("status"), row.text("reason")), ("undelivered", "identity_unusable"));
+
+        // A row that is ahead still stands in the way of it.
+        let bench = Bench::new("503,202").await;
+        let message = stands(&bench, "2").await;
+        assert_eq!(bench.kept(&message).await, NOTHING);
+        assert_eq!((bench.row(&message).text("status"), bench.twin.count()), ("waiting", 1));
     }
 
     #[tokio::test(start_paused = true)]

@@ -265,6 +265,13 @@ impl Aws {
         rows.find(|row| row["notification"]["S"] == notification && !is_of_an_hour(row)).cloned().map(Row)
     }
 
+    /// Sets a number of a notification's row of the ledger, which is there.
+    pub fn set_ledger_number(&self, notification: &str, name: &str, number: &str) {
+        let Row(mut row) = self.ledger_row(notification).expect("the ledger has a row");
+        row[name] = json!({ "N": number });
+        self.put_row(LEDGER, row);
+    }
+
     /// The rows of notifications given up, oldest hour first.
     pub fn undelivered_rows(&self) -> Vec<Row> {
         self.state().tables[LEDGER].rows().filter(|row| is_of_an_hour(row)).cloned().map(Row).collect()

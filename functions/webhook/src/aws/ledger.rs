@@ -322,7 +322,7 @@ impl Ledger {
     pub async fn set_aside(&self, message: &AttemptMessage, reason: &str) -> Result<(), LedgerError> {
         let update = self
             .update(message, "SET #status = :status, reason = :reason")
-            .only_if("#status = :waiting AND attempt = :previous")
+            .only_if(WAITS)
             .with(":status", Status::Undelivered)
             .with(":reason", reason)
             .with(":waiting", Status::Waiting)
@@ -407,13 +407,19 @@ impl Ledger {
     }
 }
 
+/// Holds of a row whose notification waits for this attempt.
+///
+/// The row may be behind: an attempt that is taken back late, after another process has gone on from it, leaves the number before
+/// its own. The message of an attempt exists only once the attempt before it is over, so that no attempt begins twice by this.
+const WAITS: &str = "#status = :waiting AND attempt <= :previous";
+
 /// Holds if an attempt may begin. Only a first attempt makes the row: a message that is moved back after its row expired must not
 /// begin again.
 fn may_begin(attempt: AttemptNumber) -> &'static str {
     if attempt == AttemptNumber::FIRST {
-        "attribute_not_exists(notification) OR (#status = :waiting AND attempt = :previous)"
+        "attribute_not_exists(notification) OR (#status = :waiting AND attempt <= :previous)"
     } else {
-        "#status = :waiting AND attempt = :previous"
+        WAITS
     }
 }
 
