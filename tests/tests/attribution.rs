@@ -226,6 +226,33 @@ impl Bench {
 }
 
 #[tokio::test]
+async fn a_receiver_with_ipv6_alone_is_out_of_reach_by_its_own_doing_and_says_nothing_of_our_way_out() {
+    let bench = Bench::new().await;
+    let hosts = ["[2606:4700::1111]", "[2620:fe::9]", "[2001:4860:4860::8888]"];
+    for (number, host) in hosts.iter().enumerate() {
+        bench.functions.register(&format!("itp-v6-{number}"), &format!("https://{host}")).await;
+    }
+    for code in [ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL, EACCES] {
+        bench.network.opening_fails(move |address| address.is_ipv6().then(|| os(code)));
+        for round in 0..2 {
+            for number in 0..hosts.len() {
+                let client = format!("itp-v6-{number}");
+                let message = bench.functions.payment(&client, &format!("p-{code}-{round}"));
+                assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, NOTHING, "{code}");
+                let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
+                assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("waiting", "connect_timeout"));
+            }
+            bench.functions.hands.advance(40 * SECOND);
+        }
+    }
+    assert_eq!(bench.functions.metrics.codes(METRIC), [""; 0]);
+    // What spoils a connection to whatever address is ours all the same.
+    bench.network.opening_fails(|_| Some(os(EMFILE)));
+    let message = bench.functions.payment("itp-v6-0", "p-ours");
+    assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, [0]);
+}
+
+#[tokio::test]
 async fn a_resolver_that_does_not_resolve_a_name_of_ours_either_keeps_the_message() {
     let bench = Bench::new().await;
     bench.network.resolving_fails(|_| Some(io::Error::other("Temporary failure in name resolution")));

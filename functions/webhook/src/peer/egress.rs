@@ -1,16 +1,19 @@
 //! Whether anybody is reached: an environment that reaches none of several receivers has no way out, and that is not theirs.
 
-use std::net::IpAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// So many receivers, at as many addresses, must have been out of reach.
+/// So many receivers, no two with an address in common, must have been out of reach.
 const RECEIVERS: usize = 3;
 /// For so long nobody must have been reached.
 const FOR: SignedDuration = SignedDuration::from_secs(30);
 /// What was seen longer ago says nothing. Longer than the quarter of an hour after which a kept message comes again at the latest.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(30);
+/// So many hosts and addresses are kept of one receiver. A balancer names a few of its addresses at a time, in turns.
+const MOST_NAMES: usize = 64;
 
 /// What an environment has seen since it last reached a receiver. Copies share it.
 #[derive(Clone, Debug, Default)]
@@ -22,10 +25,10 @@ impl Egress {
         self.with(Seen::reached);
     }
 
-    /// No TCP connection to a receiver at this address could be opened; says whether that is so of everybody.
-    pub(super) fn unreached(&self, host: &str, address: IpAddr, now: Timestamp) -> bool {
+    /// No TCP connection to a receiver at these addresses could be opened; says whether that is so of everybody.
+    pub(super) fn unreached(&self, host: &str, addresses: &[SocketAddr], now: Timestamp) -> bool {
         self.with(|seen| {
-            seen.unreached(host, address, now);
+            seen.unreached(host, addresses.iter().map(SocketAddr::ip), now);
             seen.is_unavailable(now)
         })
     }
@@ -40,16 +43,35 @@ impl Egress {
     }
 }
 
-/// Receivers out of reach, no two with the same host or address: three are all that is asked for, so no more are kept.
+/// Receivers out of reach, no two with one host or any address in common: three are all that is asked for, so no more are kept.
 #[derive(Debug, Default)]
 struct Seen(Vec<Unreached>);
 
 #[derive(Debug)]
 struct Unreached {
-    host: String,
-    address: IpAddr,
+    hosts: BTreeSet<String>,
+    addresses: BTreeSet<IpAddr>,
     first: Timestamp,
     last: Timestamp,
+}
+
+impl Unreached {
+    fn is_same_as(&self, other: &Self) -> bool {
+        !self.hosts.is_disjoint(&other.hosts) || !self.addresses.is_disjoint(&other.addresses)
+    }
+
+    /// Takes another one in that turned out to be the same.
+    fn join(&mut self, other: Self) {
+        self.hosts.extend(other.hosts);
+        self.addresses.extend(other.addresses);
+        while self.hosts.len() > MOST_NAMES {
+            self.hosts.pop_last();
+        }
+        while self.addresses.len() > MOST_NAMES {
+            self.addresses.pop_last();
+        }
+        (self.first, self.last) = (self.first.min(other.first), self.last.max(other.last));
+    }
 }
 
 impl Seen {
@@ -57,12 +79,16 @@ impl Seen {
         self.0.clear();
     }
 
-    fn unreached(&mut self, host: &str, address: IpAddr, now: Timestamp) {
+    fn unreached(&mut self, host: &str, addresses: impl Iterator<Item = IpAddr>, now: Timestamp) {
         self.forget(now);
-        if let Some(same) = self.0.iter_mut().find(|seen| seen.host == host || seen.address == address) {
-            same.last = now;
-        } else if self.0.len() < RECEIVERS {
-            self.0.push(Unreached { host: host.to_owned(), address, first: now, last: now });
+        let (hosts, addresses) = (BTreeSet::from([host.to_owned()]), addresses.take(MOST_NAMES).collect());
+        let mut one = Unreached { hosts, addresses, first: now, last: now };
+        // By its addresses it may be the same as two that were taken for different ones.
+        while let Some(at) = self.0.iter().position(|seen| seen.is_same_as(&one)) {
+            one.join(self.0.remove(at));
+        }
+        if self.0.len() < RECEIVERS {
+            self.0.push(one);
         }
     }
 
@@ -89,11 +115,15 @@ mod tests {
         Timestamp::from_second(1_795_000_000 + second).unwrap()
     }
 
+    fn address(byte: u8) -> impl Iterator<Item = IpAddr> {
+        std::iter::once(IpAddr::from([203, 0, 113, byte]))
+    }
+
     /// Lets receivers be out of reach: host, last byte of the address, second.
     fn seen(all: &[(&str, u8, i64)]) -> Seen {
         let mut seen = Seen::default();
         for (host, byte, second) in all {
-            seen.unreached(host, IpAddr::from([203, 0, 113, *byte]), at(*second));
+            seen.unreached(host, address(*byte), at(*second));
         }
         seen
     }
@@ -120,11 +150,32 @@ mod tests {
     }
 
     #[test]
+    fn hosts_that_share_any_address_are_one_receiver_in_whatever_order_it_names_them() {
+        let addresses = |bytes: [u8; 2]| bytes.map(|byte| IpAddr::from([203, 0, 113, byte])).into_iter();
+        let mut rotating = Seen::default();
+        for (host, bytes) in [("a", [1, 2]), ("b", [2, 3]), ("c", [3, 1])] {
+            rotating.unreached(host, addresses(bytes), at(0));
+        }
+        assert_eq!((rotating.0.len(), rotating.is_unavailable(at(60))), (1, false));
+        // Two that were taken for different ones, until an answer names an address of each.
+        let mut joined = Seen::default();
+        for (host, bytes) in [("a", [1, 2]), ("b", [3, 4]), ("c", [2, 3]), ("a", [5, 6]), ("d", [6, 7])] {
+            joined.unreached(host, addresses(bytes), at(0));
+        }
+        assert_eq!(joined.0.len(), 1);
+        // What is kept of one stays small.
+        for byte in 0..=255 {
+            joined.unreached(&format!("host-{byte}"), addresses([byte, 1]), at(0));
+        }
+        assert!(joined.0.iter().all(|one| one.hosts.len().max(one.addresses.len()) <= MOST_NAMES));
+    }
+
+    #[test]
     fn one_that_is_reached_within_the_time_keeps_it_off() {
         let mut seen = seen(&[("a", 1, 0), ("b", 2, 1), ("c", 3, 2)]);
         seen.reached();
         for (host, byte) in [("a", 1), ("b", 2), ("c", 3)] {
-            seen.unreached(host, IpAddr::from([203, 0, 113, byte]), at(20));
+            seen.unreached(host, address(byte), at(20));
         }
         assert!(!seen.is_unavailable(at(49)));
         assert!(seen.is_unavailable(at(50)));

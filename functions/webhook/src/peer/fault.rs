@@ -128,7 +128,8 @@ pub(super) fn is_local(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| OURS.contains(&code))
 }
 
-fn is_ipv6(address: IpAddr) -> bool {
+/// Says whether an address is one of IPv6, and not of IPv4 in its notation.
+pub(super) fn is_ipv6(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(address) if address.to_ipv4_mapped().is_none())
 }
 

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::classify;
 use super::connect::ConnectError;
-use super::fault::{Blame, NetworkFault, blame, is_local};
+use super::fault::{Blame, NetworkFault, blame, is_ipv6, is_local};
 use super::network::{Network, Transport};
 use crate::address::AddressPolicy;
 use crate::delivery::Failure;
@@ -56,12 +56,16 @@ pub(super) async fn reach(
             Ok(connected)
         }
         Err(error) if error.ours.is_some() => Err(error),
-        Err(error) => match addresses.first() {
-            Some(first) if network.egress().unreached(host, first.ip(), clock.now()) => {
-                Err(error.of_egress())
-            }
-            _ => Err(error),
-        },
+        Err(error) => {
+            let (egress, now) = (network.egress(), clock.now());
+            // A host with IPv6 alone proves nothing: there may be none here.
+            let is_unavailable = if has_ipv6_alone(&addresses) {
+                egress.is_unavailable(now)
+            } else {
+                egress.unreached(host, &addresses, now)
+            };
+            Err(if is_unavailable { error.of_egress() } else { error })
+        }
     }
 }
 
@@ -144,7 +148,8 @@ pub fn check_addresses(addresses: &[SocketAddr], policy: AddressPolicy) -> Resul
 ///
 /// Where none does: an error of this machine that may have spoiled any of them is ours. Else what a receiver did at one address
 /// is the receiver's, even if this machine has no way to another: a host with IPv6 on a machine without it. Where this machine has
-/// a way to none of them, that is ours.
+/// a way to none of them, that is ours; but a receiver that chooses to have IPv6 alone is out of reach by its own doing, or its
+/// messages would be kept for a day and fill the queue for everybody (guarantee G10).
 async fn connect_to_any(
     addresses: &[SocketAddr],
     network: &Network,
@@ -181,5 +186,14 @@ async fn connect_to_any(
             Err(_) => theirs = Some(ConnectError::new(Failure::ConnectTimeout)),
         }
     }
+    let routeless = match routeless {
+        Some(_) if has_ipv6_alone(addresses) => Some(ConnectError::new(Failure::ConnectTimeout)),
+        other => other,
+    };
     Err(ours.or(theirs).or(routeless).unwrap_or_else(|| ConnectError::new(Failure::DnsError)))
+}
+
+/// Says whether all addresses that are tried are of IPv6.
+fn has_ipv6_alone(addresses: &[SocketAddr]) -> bool {
+    addresses.iter().take(MOST_ADDRESSES).all(|address| is_ipv6(address.ip()))
 }
