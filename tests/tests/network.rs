@@ -93,6 +93,19 @@ fn nothing_may_reach_a_function_and_each_reaches_by_tcp_only() {
 }
 
 #[test]
+fn directory_looks_at_receivers_where_dispatch_reaches_them_and_asks_authorities_by_plain_http() {
+    let all = resources(NETWORK).unwrap();
+    let rules = |name: &str| {
+        let rules = all[name]["Properties"]["SecurityGroupEgress"].as_array().unwrap();
+        let ports = rules.iter().map(|rule| (rule["FromPort"].clone(), rule["ToPort"].clone()));
+        ports.collect::<Vec<_>>()
+    };
+    let [receivers] = &rules("DispatchSecurityGroup")[..] else { panic!("one rule") };
+    let plain = (json!(80), json!(80));
+    assert_eq!(rules("DirectorySecurityGroup"), [receivers.clone(), plain]);
+}
+
+#[test]
 fn dispatch_and_directory_have_their_own_way_and_whoever_calls_aws_alone_has_the_narrowest() {
     for (name, function) in resources("template.yaml").unwrap() {
         if function["Type"] == "AWS::Serverless::Function" {
