@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arauto::local::change;
+use arauto::pki::Authority;
 use arauto::receiver::Twin;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
@@ -614,6 +615,28 @@ async fn a_trust_anchor_that_was_added_counts_within_the_attempt() {
         assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "1"));
     }
     assert_eq!((looks(), bench.twin.count()), (before + 4, 3), "the batch shares one look");
+}
+
+#[tokio::test]
+async fn a_trust_anchor_that_took_the_place_of_one_with_its_name_counts_within_the_attempt() {
+    let bench = Bench::new().await;
+    let functions = &bench.functions;
+    // The chain leads to the old anchor by name, and its signature is by another key.
+    let old = Authority::new("Receiver", functions.hands.now()).unwrap();
+    functions.put_trust(old.root_pem());
+    let dispatch = functions.dispatch(&functions.hands);
+    dispatch.sender.prepare().await.unwrap();
+    let booked = functions.payment(CLIENT, "p-1");
+    assert_eq!(kept(&dispatch, &[booked.to_json()]).await, NOTHING);
+    let row = functions.aws.ledger_row(booked.notification.as_str()).unwrap();
+    assert_eq!(row.attempt(1, "outcome"), "certificate_invalid");
+
+    functions.put_trust(PKI.receiver_authority.root_pem());
+    functions.hands.advance(SignedDuration::from_mins(1));
+    let message = functions.payment(CLIENT, "p-2");
+    assert_eq!(kept(&dispatch, &[message.to_json()]).await, NOTHING);
+    let row = functions.aws.ledger_row(message.notification.as_str()).unwrap();
+    assert_eq!((row.text("status"), row.text("attempt"), bench.twin.count()), ("delivered", "1", 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,7 @@
 //! The exchange of an attempt with its receiver.
 
+use std::time::Duration;
+
 use tokio::time::{Instant, timeout_at};
 use webhook::delivery::Failure;
 use webhook::notification::{InteractionId, Notification};
@@ -8,11 +10,14 @@ use webhook::peer::{Exchange, LocalFault};
 use crate::Dispatch;
 use crate::deliver::Means;
 
+/// With less time than this a handshake is not repeated: what it came to would tell of the time, not of the receiver.
+const WORTH_REPEATING: Duration = Duration::from_secs(1);
+
 impl Dispatch {
     /// Sends the notification once.
     ///
-    /// Where the receiver's authority is unknown nothing was sent yet; it may have been added to the trust secret since this
-    /// environment read it. If so, the handshake is repeated: the same attempt, under the same id, within the same time.
+    /// Where no trust anchor leads to the receiver's certificate nothing was sent yet; one may have been added to the trust secret
+    /// since this environment read it. If so, the handshake is repeated: the same attempt, under the same id, within the same time.
     pub(crate) async fn exchange(
         &self,
         means: &Means,
@@ -21,12 +26,28 @@ impl Dispatch {
     ) -> Result<Exchange, LocalFault> {
         let until = Instant::now() + means.within;
         let first = means.client.post(notification, id, means.within).await?;
-        if first.answer != Err(Failure::UnknownCa) {
+        if !first.answer.as_ref().err().is_some_and(|failure| may_lack_an_anchor(*failure)) {
             return Ok(first);
         }
         let renewed = Box::pin(self.sender.after_unknown_issuer(&means.owner, &means.client));
         let Ok(Some(client)) = timeout_at(until, renewed).await else { return Ok(first) };
         let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() { Ok(first) } else { Box::pin(client.post(notification, id, left)).await }
+        if left < WORTH_REPEATING {
+            return Ok(first);
+        }
+        Box::pin(client.post(notification, id, left)).await
     }
+}
+
+/// Says whether another trust anchor may make a chain good that is refused by this. Of all paths that it tried, webpki tells the
+/// error that it ranks highest (`Error::rank` in its `error.rs`), which need not be the missing anchor. Nothing was sent in any case.
+fn may_lack_an_anchor(failure: Failure) -> bool {
+    matches!(
+        failure,
+        Failure::UnknownCa
+            | Failure::CertificateExpired
+            | Failure::CertificateNotYetValid
+            | Failure::CertificatePurpose
+            | Failure::CertificateInvalid
+    )
 }

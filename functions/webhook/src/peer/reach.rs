@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::classify;
 use super::connect::ConnectError;
@@ -24,6 +24,8 @@ const DNS_BUDGET: Duration = Duration::from_secs(5);
 const DNS_IS_SLOW: Duration = Duration::from_secs(1);
 /// How long a name of our own may take to resolve.
 const OWN_NAME_BUDGET: Duration = Duration::from_secs(2);
+/// With less time than this it is not asked: that it was not resolved would tell of the time, not of the resolver.
+const OWN_NAME_NEEDS: Duration = Duration::from_millis(500);
 /// How long one address may take to accept a connection: a SYN and two repetitions, after 1 s and after 3 s.
 const CONNECT_BUDGET: Duration = Duration::from_secs(4);
 /// How long all addresses of a host may take together; with the name it fits into the exchange.
@@ -86,7 +88,7 @@ pub(super) async fn resolve(
 }
 
 /// Looks a name up. Where that fails and a name of our own fails too, the fault is ours: a resolver that is out of reach looks
-/// like name servers of the receiver that are.
+/// like name servers of the receiver that are. Without the time to ask for our own, nothing speaks for a fault of ours.
 async fn look_up(
     host: &str,
     port: u16,
@@ -95,8 +97,8 @@ async fn look_up(
 ) -> Result<Vec<SocketAddr>, ConnectError> {
     let until = until.min(Instant::now() + DNS_BUDGET);
     let own = async |budget: Duration| {
-        let until = until.min(Instant::now() + budget);
-        timeout_at(until, network.resolves_own_name()).await.unwrap_or(false)
+        let budget = budget.min(until.saturating_duration_since(Instant::now()));
+        budget < OWN_NAME_NEEDS || timeout(budget, network.resolves_own_name()).await.unwrap_or(false)
     };
     let mut answer = pin!(timeout_at(until, network.look_up(host, port)));
     let beside = async {
@@ -196,4 +198,27 @@ async fn connect_to_any(
 /// Says whether all addresses that are tried are of IPv6.
 fn has_ipv6_alone(addresses: &[SocketAddr]) -> bool {
     addresses.iter().take(MOST_ADDRESSES).all(|address| is_ipv6(address.ip()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::io;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_resolver_is_at_fault_only_if_there_was_time_to_ask_it_for_our_own_name() {
+        let silent = Network::new(
+            AddressPolicy::Public,
+            |_, _| pending::<io::Result<Vec<SocketAddr>>>(),
+            |_| pending::<io::Result<Box<dyn Transport>>>(),
+        )
+        .with_own_name(Some(("dynamodb.sa-east-1.amazonaws.com".to_owned(), 443)));
+        for (left_ms, is_ours) in [(100, false), (900, false), (1_500, false), (5_000, true)] {
+            let until = Instant::now() + Duration::from_millis(left_ms);
+            let error = resolve("itp.example.com", 443, &silent, until).await.unwrap_err();
+            assert_eq!((error.failure, error.ours.is_some()), (Failure::DnsError, is_ours), "{left_ms} ms");
+        }
+    }
 }
