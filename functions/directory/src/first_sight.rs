@@ -9,10 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tokio::sync::Mutex;
 use webhook::aws::{DirectoryTable, Secrets};
-use webhook::delivery::Failure;
 use webhook::directory::{BaseUri, Registration};
 use webhook::edge::Clock;
-use webhook::peer::{Network, Preflight, TrustAnchors, preflight};
+use webhook::peer::{Network, Preflight, TrustAnchors, Unseen, preflight};
 use webhook::revocation::{RevocationStore, Source, ocsp_urls, sha256_hex};
 use webhook::telemetry::{Chain, Metrics};
 
@@ -176,6 +175,10 @@ const NO_ANCHORS: Described = Described {
     code: "trust_anchors_missing",
     detail: "The receiver was not looked at, as our trust anchors cannot be read: a fault of ours.",
 };
+const NO_NETWORK: Described = Described {
+    code: "network_unavailable",
+    detail: "The receiver, or an address of it, was not seen, as our network cannot resolve or connect: a fault of ours.",
+};
 const WITHOUT_MTLS: Described = Described {
     code: "receiver_without_mtls",
     detail: "The receiver does not ask for a client certificate in the handshake.",
@@ -227,7 +230,8 @@ impl Seen {
 }
 
 /// Tells a failure as an outcome of a notification would.
-fn described(failure: Failure) -> Described {
+fn described(unseen: Unseen) -> Described {
+    let Unseen::Receiver(failure) = unseen else { return NO_NETWORK };
     let row = failure.described().row();
     Described { code: row.name, detail: row.en }
 }

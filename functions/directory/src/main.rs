@@ -8,7 +8,9 @@ use directory::revocation::Refresher;
 use directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
 use lambda_http::{Error, run, service_fn};
 use tokio::sync::Mutex;
-use webhook::aws::{DirectoryTable, Http, Receivers, Secrets, dynamodb, sdk_config, secrets_manager};
+use webhook::aws::{
+    DirectoryTable, Http, Receivers, Secrets, dynamodb, endpoint_name, sdk_config, secrets_manager,
+};
 use webhook::config::{Settings, environment};
 use webhook::edge::{Chance, Clock};
 use webhook::notification::AuthorisationServers;
@@ -24,8 +26,9 @@ async fn main() -> Result<(), Error> {
     let settings = Settings::new(&environment);
     settings.start_logging();
     let (clock, policy) = (Clock::system(), settings.address_policy()?);
-    let network = Network::system(policy).exchanging_keys(settings.key_exchange()?);
     let sdk = sdk_config(&settings, &Http::system(clock.clone()))?;
+    let network =
+        Network::system(policy).with_own_name(endpoint_name(&sdk)).exchanging_keys(settings.key_exchange()?);
     let table = settings.required("ARAUTO_RECEIVERS_TABLE")?;
     let receivers = Receivers::new(dynamodb(&sdk), table, policy, clock.clone());
     let kept = DirectoryTable::new(dynamodb(&sdk), settings.required("ARAUTO_DIRECTORY_TABLE")?);

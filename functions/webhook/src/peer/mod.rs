@@ -28,5 +28,5 @@ pub use identity::{
 };
 pub use kms_key::{SIGN_WITHIN, SigningError, SigningUnavailable};
 pub use network::{Network, Transport};
-pub use preflight::{Preflight, Sight, preflight};
+pub use preflight::{Preflight, Sight, Unseen, preflight};
 pub use reach::{check_addresses, check_host};

@@ -22,9 +22,10 @@ use tokio_rustls::TlsConnector;
 
 use super::classify;
 use super::connect::receiver_config;
+use super::fault::{Blame, blame, is_ipv6};
 use super::identity::{TrustAnchors, provider};
 use super::network::Network;
-use super::reach::{bare, resolve};
+use super::reach::{bare, open, resolve};
 use crate::delivery::Failure;
 use crate::directory::BaseUri;
 use crate::edge::Clock;
@@ -42,15 +43,31 @@ pub struct Sight {
     pub certificate_requested: bool,
 }
 
+/// Why nothing was seen of a receiver, or of one of its addresses.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Unseen {
+    /// For what the receiver does: a notification would fail so too.
+    Receiver(Failure),
+    /// For a fault of our network, which says nothing of the receiver.
+    Ours,
+}
+
+impl Unseen {
+    /// Tells an error of connecting by whose doing it is.
+    fn by(failure: Failure, is_ours: bool) -> Self {
+        if is_ours { Self::Ours } else { Self::Receiver(failure) }
+    }
+}
+
 /// What came of visiting a receiver.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Preflight {
     /// The receiver's host.
     pub host: String,
     /// What each address showed, or why it showed nothing; empty where the name was not resolved.
-    pub addresses: Vec<(SocketAddr, Result<Sight, Failure>)>,
+    pub addresses: Vec<(SocketAddr, Result<Sight, Unseen>)>,
     /// Why no address was visited.
-    pub unvisited: Option<Failure>,
+    pub unvisited: Option<Unseen>,
 }
 
 impl Preflight {
@@ -59,8 +76,8 @@ impl Preflight {
         self.addresses.iter().filter_map(|(_, sight)| sight.as_ref().ok())
     }
 
-    /// Returns why the receiver, or one of its addresses, would not be notified; nothing if all is well.
-    pub fn failures(&self) -> impl Iterator<Item = Failure> {
+    /// Returns why nothing was seen of the receiver, or of one of its addresses; nothing if all is well.
+    pub fn failures(&self) -> impl Iterator<Item = Unseen> {
         let of_addresses = self.addresses.iter().filter_map(|(_, sight)| sight.as_ref().err().copied());
         self.unvisited.into_iter().chain(of_addresses)
     }
@@ -77,20 +94,26 @@ pub async fn preflight(
     let until = Instant::now() + within;
     let uri = base.as_str().parse::<Uri>().ok();
     let host = uri.as_ref().and_then(Uri::host).map(bare).unwrap_or_default().to_owned();
-    let unvisited =
-        |failure| Preflight { host: host.clone(), addresses: Vec::new(), unvisited: Some(failure) };
+    let unvisited = |unseen| Preflight { host: host.clone(), addresses: Vec::new(), unvisited: Some(unseen) };
     let port = uri.as_ref().and_then(Uri::port_u16).unwrap_or(443);
-    let Ok(name) = ServerName::try_from(host.clone()) else { return unvisited(Failure::InvalidUrl) };
+    let Ok(name) = ServerName::try_from(host.clone()) else {
+        return unvisited(Unseen::Receiver(Failure::InvalidUrl));
+    };
     let addresses = match resolve(&host, port, network, until).await {
         Ok(addresses) => addresses,
-        Err(error) => return unvisited(error.failure),
+        Err(error) => return unvisited(Unseen::by(error.failure, error.ours.is_some())),
     };
     let visits = addresses.into_iter().take(MAX_ADDRESSES).map(async |address| {
         let visit = visit(address, name.clone(), trust, network, clock);
-        let seen = timeout_at(until, visit).await.unwrap_or(Err(Failure::Timeout));
+        let seen = timeout_at(until, visit).await.unwrap_or(Err(Unseen::Receiver(Failure::Timeout)));
         (address, seen)
     });
-    Preflight { host: host.clone(), addresses: join_all(visits).await, unvisited: None }
+    let mut addresses = join_all(visits).await;
+    // A machine without IPv6 notifies a receiver by its other addresses.
+    if addresses.iter().any(|(address, _)| !is_ipv6(address.ip())) {
+        addresses.retain(|(address, seen)| !is_ipv6(address.ip()) || *seen != Err(Unseen::Ours));
+    }
+    Preflight { host: host.clone(), addresses, unvisited: None }
 }
 
 async fn visit(
@@ -99,19 +122,24 @@ async fn visit(
     trust: &TrustAnchors,
     network: &Network,
     clock: &Clock,
-) -> Result<Sight, Failure> {
-    let transport = network.open(address).await.map_err(|error| classify::connecting(&error))?;
+) -> Result<Sight, Unseen> {
+    let transport = open(address, network)
+        .await
+        .map_err(|(error, whose)| Unseen::by(classify::connecting(&error), whose != Blame::Receiver))?;
     let (verifier, asked) = (Arc::new(Verifier::new(trust, network)), Arc::new(Asked::default()));
     let (check, certificate) = (Arc::clone(&verifier), Arc::clone(&asked));
     let config = receiver_config(clock.clone(), Arc::clone(&verifier.provider), check, certificate);
-    let config = config.map_err(|_| Failure::TlsHandshake)?;
+    let config = config.map_err(|_| Unseen::Ours)?;
     let handshake = TlsConnector::from(Arc::new(config)).connect(name, transport).await;
     let certificate_requested = asked.0.load(Ordering::Relaxed);
     // What the receiver says to a client without a certificate comes after its proof, and is expected.
     match (verifier.proven(), handshake) {
         (Some(path), _) => Ok(Sight { path, certificate_requested }),
-        (None, Err(error)) => Err(classify::handshake(&error, certificate_requested)),
-        (None, Ok(_)) => Err(Failure::TlsHandshake),
+        (None, Err(error)) => {
+            let is_ours = blame(&error, &address, false) == Blame::Ours;
+            Err(Unseen::by(classify::handshake(&error, certificate_requested), is_ours))
+        }
+        (None, Ok(_)) => Err(Unseen::Receiver(Failure::TlsHandshake)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! From a host's name to an open TCP connection: resolve, check every address, connect to a checked one.
 
 use std::future::poll_fn;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
@@ -161,21 +162,11 @@ async fn connect_to_any(
     let until = until.min(Instant::now() + CONNECTING_BUDGET);
     for address in addresses.iter().take(MOST_ADDRESSES) {
         let one = until.min(Instant::now() + CONNECT_BUDGET);
-        let (mut opening, mut polls) = (pin!(network.open(*address)), 0);
-        let opened = timeout_at(
-            one,
-            poll_fn(|cx| {
-                polls += 1;
-                opening.as_mut().poll(cx)
-            }),
-        );
-        match opened.await {
+        match timeout_at(one, open(*address, network)).await {
             Ok(Ok(transport)) => return Ok((transport, *address)),
-            Ok(Err(error)) => {
+            Ok(Err((error, whose))) => {
                 let failure = classify::connecting(&error);
-                // What the operating system refuses when it is asked has not gone anywhere.
-                let at_once = polls == 1;
-                let (slot, error) = match blame(&error, address, at_once) {
+                let (slot, error) = match whose {
                     Blame::Receiver => (&mut theirs, ConnectError::because(failure, error)),
                     of_ours => {
                         let fault = NetworkFault::Local(Arc::new(error));
@@ -195,6 +186,23 @@ async fn connect_to_any(
     Err(ours.or(theirs).or(routeless).unwrap_or_else(|| ConnectError::new(Failure::DnsError)))
 }
 
+/// Connects to one address, or says whose doing it is that it cannot be.
+pub(super) async fn open(
+    address: SocketAddr,
+    network: &Network,
+) -> Result<Box<dyn Transport>, (io::Error, Blame)> {
+    let (mut opening, mut polls) = (pin!(network.open(address)), 0);
+    let opened = poll_fn(|cx| {
+        polls += 1;
+        opening.as_mut().poll(cx)
+    });
+    opened.await.map_err(|error| {
+        // What the operating system refuses when it is asked has not gone anywhere.
+        let whose = blame(&error, &address, polls == 1);
+        (error, whose)
+    })
+}
+
 /// Says whether all addresses that are tried are of IPv6.
 fn has_ipv6_alone(addresses: &[SocketAddr]) -> bool {
     addresses.iter().take(MOST_ADDRESSES).all(|address| is_ipv6(address.ip()))
@@ -203,7 +211,6 @@ fn has_ipv6_alone(addresses: &[SocketAddr]) -> bool {
 #[cfg(test)]
 mod tests {
     use std::future::pending;
-    use std::io;
 
     use super::*;
 
