@@ -37,8 +37,11 @@ pub struct AttemptMessage {
     pub resource: Resource,
 }
 
-/// The version of the wire form; a change that old readers cannot read raises it.
+/// The version of the wire form of the default brand's messages; a change that old readers must not read raises it.
 const SCHEMA: u64 = 1;
+/// The version of those that name an authorisation server. A reader that knows no brands would pass over the name and notify the
+/// default brand's client of that id; this version it refuses, and the message waits for a reader that knows them.
+const SCHEMA_OF_BRAND: u64 = 2;
 
 impl AttemptMessage {
     /// Asks for the first attempt at what a state change of the default brand becomes; `None` for an API without webhook.
@@ -93,10 +96,14 @@ impl AttemptMessage {
         Some(failed_at(self.attempt.previous()?, self.not_before?))
     }
 
+    fn schema(&self) -> u64 {
+        if self.authorisation_server.is_some() { SCHEMA_OF_BRAND } else { SCHEMA }
+    }
+
     /// Writes the message as JSON.
     pub fn to_json(&self) -> String {
         let mut message = json!({
-            "schema": SCHEMA,
+            "schema": self.schema(),
             "notification_id": self.notification.as_str(),
             "attempt": self.attempt.get(),
             "accepted_at": self.accepted_at.to_string(),
@@ -120,9 +127,15 @@ impl AttemptMessage {
         let text = |name| part(name).and_then(Borrowed::as_str);
         let instant =
             |name| text(name).map(str::parse).transpose().map_err(|_| ParseMessageError::Field(name));
-        if part("schema").and_then(Borrowed::as_u64) != Some(SCHEMA) {
-            return Err(ParseMessageError::Field("schema"));
-        }
+        let authorisation_server =
+            match (part("schema").and_then(Borrowed::as_u64), part("authorisation_server")) {
+                (Some(SCHEMA), None) => None,
+                (Some(SCHEMA_OF_BRAND), Some(Borrowed::Str(server))) => Some(server.to_string()),
+                (Some(SCHEMA | SCHEMA_OF_BRAND), _) => {
+                    return Err(ParseMessageError::Field("authorisation_server"));
+                }
+                _ => return Err(ParseMessageError::Field("schema")),
+            };
         let notification: NotificationId = text("notification_id").unwrap_or_default().parse()?;
         let attempt = part("attempt")
             .and_then(Borrowed::as_u64)
@@ -142,11 +155,7 @@ impl AttemptMessage {
                 .transpose()
                 .map_err(|_| ParseMessageError::Field("replay_of"))?,
             trace: None,
-            authorisation_server: part("authorisation_server")
-                .map(|server| {
-                    server.as_str().map(str::to_owned).ok_or(ParseMessageError::Field("authorisation_server"))
-                })
-                .transpose()?,
+            authorisation_server,
             change,
             resource,
         })
@@ -193,6 +202,49 @@ mod tests {
         let replay = again.replay();
         for message in [first, again, replay] {
             assert_eq!(AttemptMessage::from_json(&message.to_json()).unwrap(), message);
+        }
+    }
+
+    #[test]
+    fn a_message_of_another_brand_has_a_version_that_readers_without_brands_refuse() {
+        let brand = "11111111-1111-4111-8111-111111111111";
+        let of_default = message();
+        let of_brand = AttemptMessage::first_of(
+            Some(brand.to_owned()),
+            of_default.change.clone(),
+            of_default.accepted_at,
+        )
+        .unwrap();
+        let read = |message: &AttemptMessage| -> Value { serde_json::from_str(&message.to_json()).unwrap() };
+        assert_eq!(
+            (read(&of_default)["schema"].clone(), read(&of_brand)["schema"].clone()),
+            (json!(1), json!(2))
+        );
+        for message in
+            [&of_brand, &of_brand.again(AttemptNumber::FIRST, of_brand.accepted_at), &of_brand.replay()]
+        {
+            assert_eq!(read(message)["schema"], 2);
+            assert_eq!(AttemptMessage::from_json(&message.to_json()).unwrap(), *message);
+        }
+    }
+
+    #[test]
+    fn the_version_says_whether_there_is_an_authorisation_server() {
+        let brand = json!("11111111-1111-4111-8111-111111111111");
+        let rows = [
+            (json!(1), brand.clone(), "authorisation_server"),
+            (json!(2), Value::Null, "authorisation_server"),
+            (json!(2), json!(7), "authorisation_server"),
+            (json!(0), Value::Null, "schema"),
+            (json!(3), brand, "schema"),
+            (json!("1"), Value::Null, "schema"),
+            (Value::Null, Value::Null, "schema"),
+        ];
+        for (schema, server, field) in rows {
+            let mut text: Value = serde_json::from_str(&message().to_json()).unwrap();
+            (text["schema"], text["authorisation_server"]) = (schema, server);
+            let read = AttemptMessage::from_json(&text.to_string());
+            assert_eq!(read, Err(ParseMessageError::Field(field)), "{text}");
         }
     }
 
