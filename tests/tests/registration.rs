@@ -162,6 +162,46 @@ mod calls {
     }
 
     #[tokio::test]
+    async fn of_one_instant_a_dcm_wins_over_a_dcr_whichever_arrives_last() {
+        let registered_uri = "https://localhost:1/registered";
+        let changed_uri = "https://localhost:1/changed";
+        for arrival in [["DCR", "DCM"], ["DCM", "DCR"]] {
+            let bench = Bench::new().await;
+            // As coarse as an authorization server that counts seconds says it.
+            let called_at = bench.functions.hands.now().to_string();
+            let call = |operation: &str| {
+                let uri = if operation == "DCR" { registered_uri } else { changed_uri };
+                let said = json!({ "operation": operation, "called_at": called_at });
+                with(&bench.with_uris(CLIENT, &[uri]), said)
+            };
+            let [first, second] = arrival;
+            assert_eq!(bench.judged(&call(first)).await.status, 200);
+            bench.pass(seconds(1));
+            let expected = if second == "DCM" { 200 } else { 409 };
+            assert_eq!(bench.put(CLIENT, &call(second)).await.status, expected, "{arrival:?}");
+            // The registration is passed on once more, as after an answer that was lost.
+            bench.pass(seconds(1));
+            assert_eq!(bench.refused(409, &call("DCR")).await.body["type"], "urn:arauto:superseded");
+            let shown = bench.get(CLIENT).await.body;
+            assert_eq!((&shown["base_uri"], &shown["operation"]), (&json!(changed_uri), &json!("DCM")));
+            // Nothing tells two changes of one instant apart: the one that arrives last counts.
+            let other = json!({ "operation": "DCM", "called_at": called_at });
+            let other = with(&bench.with_uris(CLIENT, &["https://localhost:1/other"]), other);
+            assert_eq!(bench.judged(&other).await.body["base_uri"], "https://localhost:1/other");
+            assert_eq!(bench.judged(&call("DCM")).await.body["base_uri"], changed_uri);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_registration_without_a_time_is_later_than_a_change_of_a_clock_that_runs_ahead() {
+        let bench = Bench::new().await;
+        let ahead = json!({ "called_at": (bench.functions.hands.now() + seconds(5)).to_string() });
+        assert_eq!(bench.judged(&with(&bench.brings(&bench.statement()), ahead)).await.status, 200);
+        let anew = with(&bench.brings(&bench.statement()), json!({ "operation": "DCR" }));
+        assert_eq!(bench.judged(&anew).await.body["operation"], "DCR");
+    }
+
+    #[tokio::test]
     async fn a_call_that_is_passed_on_late_is_judged_as_it_was_made() {
         let bench = Bench::new().await;
         let called_at = bench.functions.hands.now();

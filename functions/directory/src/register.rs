@@ -43,7 +43,7 @@ impl Directory {
         let decision = Decision {
             subject: &subject,
             call: &call,
-            time: CallTime::new(call.called_at, now, found.as_ref()),
+            time: CallTime::of_registration(call.operation, call.called_at, now, found.as_ref()),
             statement: statement.as_ref(),
             policy: self.network.policy(),
             now,

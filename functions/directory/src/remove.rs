@@ -19,7 +19,7 @@ impl Directory {
         let now = self.clock.now();
         let called_at = wire::called_at(request, now)?;
         let mut found = self.receivers.state(key).await.map_err(unavailable)?;
-        let time = CallTime::new(called_at, now, found.as_ref());
+        let time = CallTime::of_removal(called_at, now, found.as_ref());
         for _ in 0..MAX_WRITES {
             match &found {
                 Some(state @ ClientState::Registered(_)) if time.is_superseded(state) => {

@@ -55,7 +55,7 @@ pub struct RegistrationCall {
 }
 
 /// A call of the authorization server's registration endpoint.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum Operation {
     /// Dynamic client registration, `POST /register` (RFC 7591).
     #[serde(rename = "DCR")]

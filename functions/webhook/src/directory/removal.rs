@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::receiver::Registration;
+use super::receiver::{Operation, Registration};
 
 /// The removal of a client: what is left of its row, so that a call made before and passed on after does not bring it back.
 ///
@@ -62,27 +62,55 @@ impl From<Registration> for ClientState {
 
 /// When a call was made, to be put in order with the others about its client.
 ///
-/// The order does not depend on which of them arrives first. Of a registration and a removal of one instant the removal is
-/// the later: after it there is nothing that the authorization server could have changed.
+/// The order does not depend on which of them arrives first. An instant may be as coarse as a second, so several calls may have
+/// one; then what they are decides, where it can: a client is registered before it is changed (a DCR before a DCM), and after a
+/// removal there is nothing that the authorization server could have changed. Nothing tells two DCMs of one instant apart, nor
+/// two DCRs: of those the one that arrives last counts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct CallTime {
     instant: Timestamp,
+    /// Absent of a removal.
+    operation: Option<Operation>,
 }
 
 impl CallTime {
-    /// Says when a call was made that arrives at `now` and finds the client so.
+    /// Says when a registration was made that arrives at `now` and finds the client so.
     ///
     /// One that says no time was made now, and is later than all it finds: the clock of those that say one may run ahead of
     /// ours.
-    pub fn new(called_at: Option<Timestamp>, now: Timestamp, found: Option<&ClientState>) -> Self {
-        let instant = called_at.unwrap_or_else(|| {
-            let after = |state: &ClientState| match state {
-                ClientState::Registered(_) => state.called_at(),
-                ClientState::Removed(_) => state.called_at() + SignedDuration::from_nanos(1),
+    pub fn of_registration(
+        operation: Operation,
+        called_at: Option<Timestamp>,
+        now: Timestamp,
+        found: Option<&ClientState>,
+    ) -> Self {
+        Self::new(Some(operation), called_at, now, found)
+    }
+
+    /// The same of a removal.
+    pub fn of_removal(called_at: Option<Timestamp>, now: Timestamp, found: Option<&ClientState>) -> Self {
+        Self::new(None, called_at, now, found)
+    }
+
+    fn new(
+        operation: Option<Operation>,
+        called_at: Option<Timestamp>,
+        now: Timestamp,
+        found: Option<&ClientState>,
+    ) -> Self {
+        let at = |instant| Self { instant, operation };
+        let Some(called_at) = called_at else {
+            let after = |state: &ClientState| {
+                let same = at(state.called_at());
+                if same.is_superseded(state) {
+                    same.instant + SignedDuration::from_nanos(1)
+                } else {
+                    same.instant
+                }
             };
-            found.map_or(now, |found| now.max(after(found)))
-        });
-        Self { instant }
+            return at(found.map_or(now, |found| now.max(after(found))));
+        };
+        at(called_at)
     }
 
     /// Returns the instant.
@@ -90,11 +118,16 @@ impl CallTime {
         self.instant
     }
 
-    /// Says whether a registration comes too late: what is known of the client was said after it.
+    /// Says whether a call comes too late: what is known of the client was said after it.
     pub fn is_superseded(self, state: &ClientState) -> bool {
-        match state {
-            ClientState::Registered(_) => state.called_at() > self.instant,
-            ClientState::Removed(_) => state.called_at() >= self.instant,
+        match (state, self.operation) {
+            (ClientState::Registered(found), Some(operation)) => {
+                // Rows that do not say which call made them are of none that is known to be the later.
+                let found = found.origin.as_ref().map_or(Operation::Dcr, |origin| origin.operation);
+                (state.called_at(), found) > (self.instant, operation)
+            }
+            (ClientState::Registered(_), None) => state.called_at() > self.instant,
+            (ClientState::Removed(_), _) => state.called_at() >= self.instant,
         }
     }
 }
