@@ -121,6 +121,10 @@ impl FirstSight {
         stream::iter(looks).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
     }
 
+    /// Looks at a receiver unless somebody did so today.
+    ///
+    /// The turn is the base URI's and no client's: what is seen there, a certificate and whether one is asked for, is the same for
+    /// all clients that are notified there, of whichever brand, as we present none. Several registrations are one look.
     async fn turn(&self, base: BaseUri, now: Timestamp) {
         let name = format!("first-sight#{}", sha256_hex(base.as_str().as_bytes()));
         match self.table.claim(&name, now, EVERY).await {
