@@ -20,12 +20,14 @@ const AIM: f64 = 20.0;
 const TIMES: usize = 31;
 const HOST: &str = "receiver.example";
 
+/// Makes a key.
+type Make = fn() -> Result<Key>;
+
 fn main() -> Result<ExitCode> {
     let mut out = std::io::stdout();
     let mut worst = 0_f64;
     writeln!(out, "| Keys | Chain | Certificates | Bytes | Signatures | ms | To the floor |")?;
     writeln!(out, "|---|---|--:|--:|--:|--:|--:|")?;
-    type Make = fn() -> Result<Key>;
     let p256: Make = || Ok(Key::default());
     let p521: Make = || Ok(Key::of(&rcgen::PKCS_ECDSA_P521_SHA512));
     let rsa: Make = || Key::rsa(4096, Digest::Sha256);

@@ -16,6 +16,7 @@ use tests::chains::worst::Makings;
 use tests::chains::{Key, Search};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+use webhook::delivery::AttemptMessage;
 use webhook::revocation::MAX_SIGNATURES;
 
 use super::pki::{Der, HOST, pem};
@@ -53,7 +54,7 @@ async fn play() -> Result<(), String> {
             .map(|message| functions.payment(&client, &format!("p-{number}-{message}")))
             .collect();
         batch.push(functions.payment("itp-2", &format!("n-{number}")));
-        let bodies: Vec<_> = batch.iter().map(|message| message.to_json()).collect();
+        let bodies: Vec<_> = batch.iter().map(AttemptMessage::to_json).collect();
         let left = kept(&dispatch, &bodies).await;
         if left.contains(&HOSTILE) || neighbour.count() != number + 1 {
             return Err(format!("{name}: the neighbour was not notified, kept were {left:?}"));
