@@ -556,6 +556,32 @@ async fn a_message_whose_attempt_is_under_way_elsewhere_is_queued_anew() {
     assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("waiting", "interrupted"));
 }
 
+#[tokio::test]
+async fn a_message_that_only_waits_for_others_to_its_receiver_is_queued_anew() {
+    let bench = Bench::new().await;
+    // Ten hold their places for longer than the eleventh waits.
+    *bench.network.later.lock().unwrap() = Duration::from_secs(3);
+    let bodies: Vec<_> =
+        (0..11).map(|number| bench.functions.payment(CLIENT, &format!("p-{number}")).to_json()).collect();
+    let until = Instant::now() + Duration::from_secs(20);
+    assert_eq!(kept_until(&bench.dispatch, &bodies, &received(149), until).await, NOTHING);
+    let [again] = &bench.functions.aws.messages(NOTIFICATIONS)[..] else { panic!("one message") };
+    assert!(bodies.contains(&again.body) && again.delay_s > 0);
+    assert_eq!((bench.twin.count(), bench.functions.aws.undelivered_rows().len()), (10, 0));
+    assert_eq!(bench.functions.aws.messages(UNDELIVERED).len(), 0);
+}
+
+#[tokio::test]
+async fn the_ledger_tells_whether_a_notification_was_set_aside_or_had_moved_on() {
+    let bench = Bench::new().await;
+    let (message, ledger) = (bench.message(), &bench.dispatch.ledger);
+    assert!(!ledger.set_aside(&message, "network_unavailable").await.unwrap(), "it is not held");
+    ledger.hold(&message, bench.functions.hands.now()).await.unwrap();
+    assert!(ledger.set_aside(&message, "network_unavailable").await.unwrap());
+    assert!(!ledger.set_aside(&message, "network_unavailable").await.unwrap(), "it was before");
+    assert_eq!(bench.row_text(&message, "status"), "undelivered");
+}
+
 /// Registers a client anew with another profile.
 async fn set_profile(functions: &Functions, version: &str) {
     let before = functions.registration(CLIENT).await.unwrap();

@@ -49,10 +49,13 @@ impl Dispatch {
 
     /// Works until the message can be deleted.
     async fn give_up_for(&self, message: &AttemptMessage, fault: &Fault, receives: u32) -> Result<(), Fault> {
-        if let Fault::InProgress(lease_until) = fault {
-            return self.anew(message, *lease_until).await;
-        }
         let now = self.clock.now();
+        match fault {
+            Fault::InProgress(lease_until) => return self.anew(message, *lease_until).await,
+            // Nothing is wrong: it waits for attempts to the same receiver.
+            Fault::Crowded => return self.anew(message, now).await,
+            _ => {}
+        }
         for _ in 0..2 {
             match self.ledger.hold(message, now).await? {
                 Begin::Begun => return self.give_up_held(message, fault, receives).await,
@@ -96,7 +99,10 @@ impl Dispatch {
             Chain(fault)
         );
         self.lay_down(&undelivered, &detail).await?;
-        self.ledger.set_aside(message, code).await?;
+        if !self.ledger.set_aside(message, code).await? {
+            // Whoever moved the row on has said what came of it.
+            return Ok(());
+        }
         tracing::error!(
             notification_id = %message.notification,
             client_id = %message.change.client_id,

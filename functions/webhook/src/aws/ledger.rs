@@ -160,7 +160,8 @@ impl Ledger {
         message: &AttemptMessage,
         record: &AttemptRecord,
     ) -> Result<(), LedgerError> {
-        self.finish("record a delivery", self.whole(message, record, Status::Delivered)).await
+        let update = self.whole(message, record, Status::Delivered);
+        self.finish("record a delivery", update).await.map(drop)
     }
 
     /// Records that an attempt was accepted, whatever has happened to the row since it began.
@@ -171,7 +172,7 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         let update =
             self.end(message, record, Status::Delivered, END).only_if("#record.interaction_id = :id");
-        self.finish("record a delivery", update).await
+        self.finish("record a delivery", update).await.map(drop)
     }
 
     /// Records that an attempt failed; `status` says whether another one waits.
@@ -183,7 +184,7 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         let update =
             self.end(message, record, new, END).only_if(UNDER_WAY).with(":attempting", Status::Attempting);
-        self.finish("record a failure", update).await
+        self.finish("record a failure", update).await.map(drop)
     }
 
     /// Takes back an attempt that never reached its receiver, for a reason of ours: the notification stands where it stood before,
@@ -203,7 +204,7 @@ impl Ledger {
             .only_if(UNDER_WAY)
             .with(":attempting", Status::Attempting)
             .with(":previous", i64::from(record.attempt.get()) - 1);
-        self.finish("take an attempt back", update).await
+        self.finish("take an attempt back", update).await.map(drop)
     }
 
     /// Writes where the notification stands once an attempt is over, and what came of that, as the expression says.
@@ -238,7 +239,7 @@ impl Ledger {
             .with(":ended", ended)
             .with(":outcome", Failure::Interrupted.code())
             .with(":id", interaction_id.as_str());
-        self.finish("record an interruption", update).await
+        self.finish("record an interruption", update).await.map(drop)
     }
 
     /// Records that a notification ends without a further attempt, as its receiver is gone or not to be told.
@@ -318,8 +319,9 @@ impl Ledger {
         }
     }
 
-    /// Records that a notification is given up for a fault of ours, as which this attempt of it never began.
-    pub async fn set_aside(&self, message: &AttemptMessage, reason: &str) -> Result<(), LedgerError> {
+    /// Records that a notification is given up for a fault of ours, as which this attempt of it never began; `false` if it has
+    /// moved on meanwhile.
+    pub async fn set_aside(&self, message: &AttemptMessage, reason: &str) -> Result<bool, LedgerError> {
         let update = self
             .update(message, "SET #status = :status, reason = :reason")
             .only_if(WAITS)
@@ -373,13 +375,13 @@ impl Ledger {
         Update::new(&self.table, [("partition", partition), ("notification", notification)], expression)
     }
 
-    /// Makes a write that ends something. That the row has moved on is no error: whoever moved it has written more.
-    async fn finish(&self, doing: &'static str, update: Update<'_>) -> Result<(), LedgerError> {
+    /// Makes a write that ends something; `false` if the row has moved on, which is no error: whoever moved it has written more.
+    async fn finish(&self, doing: &'static str, update: Update<'_>) -> Result<bool, LedgerError> {
         match self.write(update).await {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(true),
             Err(UpdateItemError::ConditionalCheckFailedException(_)) => {
                 tracing::warn!(doing, "The ledger row had moved on before the write that ends the attempt.");
-                Ok(())
+                Ok(false)
             }
             Err(error) => Err(LedgerError::service(doing, error.into())),
         }
