@@ -15,7 +15,7 @@ use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::aws::{
-    Fault, Functions, Hands, NOTIFICATIONS, PKI, UNDELIVERED, kept, kept_until, kept_with, verdicts,
+    Fault, Functions, Hands, LEDGER, NOTIFICATIONS, PKI, UNDELIVERED, kept, kept_until, kept_with, verdicts,
 };
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
@@ -369,6 +369,29 @@ async fn a_delivery_that_could_not_be_written_is_remembered_and_not_made_again()
         ("delivered", "delivered", 1)
     );
     assert_eq!(bench.functions.aws.messages(NOTIFICATIONS).len(), 0);
+}
+
+#[tokio::test]
+async fn a_copy_waits_while_another_writes_down_what_is_remembered() {
+    let bench = Bench::new().await;
+    let message = bench.message();
+    bench.functions.aws.fails_where("UpdateItem", is_closing, Fault::DENIED);
+    assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, [0]);
+    bench.functions.aws.recovers();
+    // After its lease, so that a copy that knows of nothing would take the attempt for interrupted.
+    bench.functions.hands.advance(LEASE + SECOND);
+    let copies = [message.to_json(), message.to_json()];
+    let held = bench.functions.aws.holds_back("UpdateItem", LEDGER);
+    let (kept_of_both, ()) = tokio::join!(kept(&bench.dispatch, &copies), async {
+        held.arrived().await;
+        sleep(Duration::from_millis(100)).await;
+        held.release();
+    });
+    assert_eq!(kept_of_both, [1]);
+    assert_eq!((bench.row_text(&message, "status").as_str(), bench.twin.count()), ("delivered", 1));
+    assert_eq!(bench.functions.aws.messages(NOTIFICATIONS).len(), 0);
+    assert_eq!(kept(&bench.dispatch, &copies[1..]).await, NOTHING, "and is dropped then");
+    assert_eq!(bench.functions.metrics.codes(METRIC), ["ledger_unavailable"]);
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 //! Writing down what came of an attempt: until it is done or the invocation's time is over, and later what is known and could
 //! not be written.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -99,13 +99,46 @@ impl Known {
     }
 }
 
-/// Attempts of this environment that are over and could not be written down, oldest first.
+/// Attempts of this environment that are over and could not be written down.
 #[derive(Debug, Default)]
-pub struct Unwritten(Mutex<VecDeque<Known>>);
+pub struct Unwritten(Mutex<Memory>);
+
+#[derive(Debug, Default)]
+struct Memory {
+    /// Oldest first.
+    known: VecDeque<Known>,
+    /// Of which notifications it is being written down just now.
+    writing: BTreeSet<String>,
+}
+
+/// What is remembered of a notification.
+enum Memories<'a> {
+    Nothing,
+    /// A copy of the message writes it down just now.
+    BeingWritten,
+    /// This, to be written down while the mark lives.
+    Known(Box<Known>, Writing<'a>),
+}
+
+/// Marks a notification as one whose attempt is being written down.
+struct Writing<'a> {
+    unwritten: &'a Unwritten,
+    notification: String,
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.unwritten.memory().writing.remove(&self.notification);
+    }
+}
 
 impl Unwritten {
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn keep(&self, known: Known) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = &mut self.memory().known;
         if all.len() >= MOST {
             all.pop_front();
         }
@@ -113,15 +146,21 @@ impl Unwritten {
     }
 
     /// Takes out what is known of a notification.
-    fn take(&self, message: &AttemptMessage) -> Option<Known> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = all.iter().position(|known| known.message.notification == message.notification)?;
-        all.remove(at)
+    fn take(&self, message: &AttemptMessage) -> Memories<'_> {
+        let mut memory = self.memory();
+        let notification = message.notification.to_string();
+        if memory.writing.contains(&notification) {
+            return Memories::BeingWritten;
+        }
+        let at = memory.known.iter().position(|known| known.message.notification == message.notification);
+        let Some(known) = at.and_then(|at| memory.known.remove(at)) else { return Memories::Nothing };
+        memory.writing.insert(notification.clone());
+        Memories::Known(Box::new(known), Writing { unwritten: self, notification })
     }
 
     /// Takes out some that none of these messages is about.
     fn take_others(&self, batch: &[Arc<Record>]) -> Vec<Known> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = &mut self.memory().known;
         let is_other = |known: &Known| {
             let name = known.message.notification.as_str();
             !batch.iter().any(|record| record.body.contains(name))
@@ -168,8 +207,12 @@ impl Dispatch {
     /// Writes down what this environment knows of the notification from an earlier invocation, if anything; `true` if that ends
     /// the message. One that goes on comes again where the rest of the time is too short for it.
     pub(crate) async fn close_known(&self, message: &AttemptMessage, until: Instant) -> Result<bool, Fault> {
-        let Some(known) = self.unwritten.take(message) else { return Ok(false) };
         let now = self.clock.now();
+        let (known, _writing) = match self.unwritten.take(message) {
+            Memories::Nothing => return Ok(false),
+            Memories::BeingWritten => return Err(Fault::InProgress(now)),
+            Memories::Known(known, writing) => (*known, writing),
+        };
         if !known.is_of_use(now) {
             return Ok(false);
         }
