@@ -10,7 +10,7 @@ use serde_json::Value;
 use webhook::answer::{Problem, json, read_json};
 use webhook::directory::{
     DIFFERS_FROM_STATEMENT, INVALID_WEBHOOK_URIS, Operation, Refusal, Registration, Settings, StatementError,
-    Suspension, Warning, check_called_at,
+    Suspension, Warning, check_removed_at,
 };
 use webhook::notification::{AuthorisationServers, ClientId, EventInstant, ReceiverKey};
 use webhook::{FieldError, sentence};
@@ -77,7 +77,7 @@ pub(crate) fn called_at(request: &Request, now: Timestamp) -> Result<Option<Time
         |error: &dyn Display| Problem::malformed(format!("The query parameter called_at is wrong: {error}."));
     // A "+" that was not percent-encoded arrives as a space, and no instant has one.
     let instant: EventInstant = text.replace(' ', "+").parse().map_err(|error| wrong(&error))?;
-    check_called_at(instant.timestamp(), now).map_err(|error| wrong(&error))?;
+    check_removed_at(instant.timestamp(), now).map_err(|error| wrong(&error))?;
     Ok(Some(instant.timestamp()))
 }
 

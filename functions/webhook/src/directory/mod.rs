@@ -20,7 +20,7 @@ pub use participants::{OrganisationStatus, Participants, ParticipantsError};
 pub use promise::{FirstUse, PROMISE_AT_RISK, PROMISED_WITHIN, Promise, worst_of_month};
 pub use receiver::{
     CalledAtError, OLDEST_CALL, Operation, Origin, Receiver, Registration, RegistrationCall,
-    RegistrationRequest, Suspension, check_called_at,
+    RegistrationRequest, Suspension, check_called_at, check_removed_at,
 };
 pub use reconcile::{DirectorySays, Drift, Reconciliation, SoftwareShown, reconcile};
 pub use registration::{

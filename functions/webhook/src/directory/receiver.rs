@@ -137,11 +137,18 @@ impl RegistrationCall {
     }
 }
 
-/// Checks when a call says that it was made; `now` is when it arrived.
-pub fn check_called_at(called_at: Timestamp, now: Timestamp) -> Result<(), CalledAtError> {
+/// Checks when a removal says that it was made; `now` is when it arrived. However late it comes, it is taken: it claims nothing,
+/// and the order of calls protects the registrations after it.
+pub fn check_removed_at(called_at: Timestamp, now: Timestamp) -> Result<(), CalledAtError> {
     if called_at > now + CLOCK_SKEW {
         return Err(CalledAtError::InFuture);
     }
+    Ok(())
+}
+
+/// Checks when a registration says that it was made; `now` is when it arrived.
+pub fn check_called_at(called_at: Timestamp, now: Timestamp) -> Result<(), CalledAtError> {
+    check_removed_at(called_at, now)?;
     if now.duration_since(called_at) > OLDEST_CALL {
         return Err(CalledAtError::TooOld);
     }
