@@ -140,7 +140,7 @@ impl std::fmt::Debug for Rule {
 /// Messages that a batch does not take.
 struct Refused {
     text: String,
-    sender_fault: bool,
+    code: &'static str,
     times: usize,
 }
 
@@ -213,12 +213,12 @@ impl Aws {
 
     /// Refuses the entries of a batch whose body contains this text, and takes the others.
     pub fn refuses_messages_with(&self, text: &str) {
-        self.fails_messages_with(text, false, usize::MAX);
+        self.fails_messages_with(text, "InternalError", usize::MAX);
     }
 
-    /// Fails the entries of a batch whose body contains this text so often, and says whether that is the sender's fault.
-    pub fn fails_messages_with(&self, text: &str, sender_fault: bool, times: usize) {
-        self.state().refused_messages = Some(Refused { text: text.to_owned(), sender_fault, times });
+    /// Fails the entries of a batch whose body contains this text so often with this code.
+    pub fn fails_messages_with(&self, text: &str, code: &'static str, times: usize) {
+        self.state().refused_messages = Some(Refused { text: text.to_owned(), code, times });
     }
 
     /// Works again.

@@ -71,7 +71,7 @@ impl State {
     }
 
     fn send_batch(&mut self, queue: &str, input: &Value, now: Instant) -> Value {
-        let sender_fault = self.refused_messages.as_ref().is_some_and(|refused| refused.sender_fault);
+        let code = self.refused_messages.as_ref().map_or("InternalError", |refused| refused.code);
         let (_, mut answer) = self.each(input, |state, entry| {
             let is_refused = state.refused_messages.as_mut().is_some_and(|refused| {
                 let body = entry["MessageBody"].as_str().unwrap_or_default();
@@ -85,7 +85,9 @@ impl State {
             !is_refused
         });
         for failed in answer["Failed"].as_array_mut().into_iter().flatten() {
-            failed["SenderFault"] = json!(sender_fault);
+            failed["Code"] = json!(code);
+            // Throttling counts as the sender's fault too.
+            failed["SenderFault"] = json!(code != "InternalError");
         }
         answer
     }

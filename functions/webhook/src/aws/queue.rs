@@ -6,8 +6,8 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::BoxError;
 use aws_sdk_sqs::types::{
-    BatchResultErrorEntry, MessageAttributeValue, MessageSystemAttributeNameForSends,
-    MessageSystemAttributeValue, SendMessageBatchRequestEntry,
+    MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
+    SendMessageBatchRequestEntry,
 };
 use futures_util::future::join_all;
 use thiserror::Error;
@@ -25,6 +25,20 @@ const BATCH: usize = 10;
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(300)];
 /// How long queueing the messages of one request takes at most, repetitions included. Who called hears before its own time limit.
 pub const SEND_WITHIN: Duration = Duration::from_secs(1 + CALL_TIMEOUT.as_secs());
+/// What SQS calls an entry that it never takes as it is. Everything else is repeated, also where SQS says `SenderFault`: it says that
+/// of throttling and of the queue's key too, which pass.
+///
+/// Source: SQS API reference, `SendMessage` (`InvalidMessageContents`, `UnsupportedOperation`), Common Errors (`InvalidParameterCombination`,
+/// `InvalidParameterValue`, `MissingParameter`; an entry that is too long is an `InvalidParameterValue`) and `SendMessageBatch`
+/// (`BatchRequestTooLong`). A name may have the prefix `AWS.SimpleQueueService.` of the query protocol.
+const NEVER_TAKEN: [&str; 6] = [
+    "BatchRequestTooLong",
+    "InvalidMessageContents",
+    "InvalidParameterCombination",
+    "InvalidParameterValue",
+    "MissingParameter",
+    "UnsupportedOperation",
+];
 /// The longest message group, in characters.
 const LONGEST_GROUP: usize = 128;
 /// Cuts the sentence that goes along with an undelivered message.
@@ -46,7 +60,7 @@ impl Queues {
 
     /// Queues messages, ten a call and all calls at once, and says of each whether it was taken.
     ///
-    /// Entries that SQS fails are sent again, twice at most, unless the fault is ours.
+    /// Entries that SQS fails are sent again, twice at most, unless they are such as it never takes.
     pub async fn send_all(&self, messages: &[AttemptMessage]) -> Vec<Result<(), SendError>> {
         let until = Instant::now() + SEND_WITHIN;
         let batches = messages.chunks(BATCH).map(|batch| self.send_batch(batch, until));
@@ -100,8 +114,7 @@ impl Queues {
                     }
                     let failed = answer.failed().iter().find(|entry| entry.id() == id);
                     let code = failed.map(|entry| entry.code().to_owned()).unwrap_or_default();
-                    let is_ours = failed.is_some_and(BatchResultErrorEntry::sender_fault);
-                    (at, Err(if is_ours { SendError::Rejected { code } } else { SendError::Failed { code } }))
+                    (at, Err(SendError::of_entry(code)))
                 })
                 .collect(),
             Err(error) => {
@@ -167,7 +180,6 @@ impl Queues {
     }
 }
 
-/// What the message of an attempt carries beside its text: the trace of its state change.
 /// Returns the message group of a notification: its receiver.
 pub fn message_group(message: &AttemptMessage) -> String {
     group_of(message.receiver().as_str())
@@ -184,6 +196,7 @@ fn group_of(receiver: &str) -> String {
     sha256_hex(receiver.as_bytes())
 }
 
+/// What the message of an attempt carries beside its text: the trace of its state change.
 fn trace_of(
     message: &AttemptMessage,
 ) -> Option<HashMap<MessageSystemAttributeNameForSends, MessageSystemAttributeValue>> {
@@ -202,7 +215,7 @@ pub enum SendError {
         /// What the service calls it.
         code: String,
     },
-    /// The service answered the call and refused this message as one that it never takes (`SenderFault`): our own mistake.
+    /// The service answered the call and refused this message as one that it never takes: our own mistake.
     #[error("the queue rejected the message: {code}")]
     Rejected {
         /// What the service calls it.
@@ -217,6 +230,12 @@ pub enum SendError {
 }
 
 impl SendError {
+    /// Tells what a code that SQS gave an entry means.
+    fn of_entry(code: String) -> Self {
+        let name = code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(&code);
+        if NEVER_TAKEN.contains(&name) { Self::Rejected { code } } else { Self::Failed { code } }
+    }
+
     fn service(source: BoxError) -> Self {
         Self::Service { source: source.into() }
     }
@@ -236,6 +255,31 @@ mod tests {
                 prop_assert!((1..=128).contains(&group.len()) && group.bytes().all(|byte| byte.is_ascii_graphic()));
             }
             prop_assert_eq!(groups[0] == groups[1], names[0] == names[1]);
+        }
+    }
+
+    #[test]
+    fn only_what_sqs_never_takes_is_rejected() {
+        let is_rejected =
+            |code: &str| matches!(SendError::of_entry(code.to_owned()), SendError::Rejected { .. });
+        for code in ["InvalidMessageContents", "InvalidParameterValue", "MissingParameter"] {
+            assert!(is_rejected(code) && is_rejected(&format!("AWS.SimpleQueueService.{code}")), "{code}");
+        }
+        for code in [
+            "",
+            "InternalError",
+            "InternalFailure",
+            "RequestThrottled",
+            "ThrottlingException",
+            "KMS.ThrottlingException",
+            "AWS.SimpleQueueService.KmsThrottled",
+            "KmsDisabled",
+            "KmsInvalidState",
+            "AccessDenied",
+            "ServiceUnavailable",
+            "SomethingNew",
+        ] {
+            assert!(!is_rejected(code), "{code}");
         }
     }
 
