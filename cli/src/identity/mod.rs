@@ -89,8 +89,19 @@ async fn put_merged(
     server: Option<&str>,
     of_present: Option<&str>,
 ) -> Result<()> {
+    put_text(sdk, secret, merged(sdk, secret, identity, server, of_present).await?).await
+}
+
+/// Returns what the secret is to hold; nothing is stored yet.
+async fn merged(
+    sdk: &SdkConfig,
+    secret: &str,
+    identity: Value,
+    server: Option<&str>,
+    of_present: Option<&str>,
+) -> Result<String> {
     let present = get_text(sdk, secret).await?;
-    put_text(sdk, secret, merge::merge(present.as_deref(), identity, server, of_present)?).await
+    merge::merge(present.as_deref(), identity, server, of_present)
 }
 
 /// Reads a secret; nothing while it was never filled.

@@ -15,7 +15,7 @@ use webhook::pem::{Certificates, certificates_to_pem, private_key, private_key_t
 
 use super::certificate::Certificate;
 use super::review::{self, Review};
-use super::{document, document_in_kms, open, put_merged, put_trust, server_id};
+use super::{document, document_in_kms, merged, open, put_text, put_trust, server_id};
 use crate::account::sdk_config;
 
 /// Check the files and put them into the stack's secrets
@@ -81,9 +81,21 @@ pub(super) async fn run(args: PutArgs) -> Result<()> {
     let identity = open(document.clone(), &Keys::new(kms(&sdk))).await?;
     identity.check_validity(now)?;
     let (server, of_present) = (&args.authorisation_server_id, &args.default_authorisation_server_id);
-    put_merged(&sdk, &args.identity_secret, document, server.as_deref(), of_present.as_deref()).await?;
-    if let (Some(secret), Some(bundle)) = (&args.trust_secret, &files.trust_pem) {
-        put_trust(&sdk, secret, bundle).await?;
+    let identities =
+        merged(&sdk, &args.identity_secret, document, server.as_deref(), of_present.as_deref()).await?;
+    // The trust first: where the second of two writes fails, the same command again does both.
+    let stored_trust = match (&args.trust_secret, &files.trust_pem) {
+        (Some(secret), Some(bundle)) => {
+            put_trust(&sdk, secret, bundle).await?;
+            true
+        }
+        _ => false,
+    };
+    let stored = put_text(&sdk, &args.identity_secret, identities).await;
+    if stored_trust {
+        stored.context("the trust anchors were stored, the identity was not: repeat the command")?;
+    } else {
+        stored?;
     }
     let mut out = io::stdout().lock();
     if args.json {
