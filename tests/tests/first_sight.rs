@@ -24,7 +24,7 @@ use webhook::address::AddressPolicy;
 use webhook::delivery::Failure;
 use webhook::directory::BaseUri;
 use webhook::edge::Clock;
-use webhook::peer::{Network, Preflight, Sight, Transport, TrustAnchors, Unseen, preflight};
+use webhook::peer::{Network, Preflight, Sight, Transport, TrustAnchors, Unseen, check_host, preflight};
 
 const POLICY: AddressPolicy = AddressPolicy::PublicAndLoopback;
 const WITHIN: Duration = Duration::from_secs(5);
@@ -201,6 +201,10 @@ async fn what_our_network_lacks_is_not_told_as_the_receivers() {
     let ours = unresolved.with_own_name(Some(("dynamodb.sa-east-1.amazonaws.com".to_owned(), 443)));
     let seen = look("https://itp.example.com", &ours).await;
     assert_eq!(seen.failures().collect::<Vec<_>>(), [Unseen::Ours]);
+    // So it is where the schedule looks names up.
+    let base = BaseUri::parse("https://itp.example.com", POLICY).unwrap();
+    assert_eq!(check_host(&base, &ours).await, Err(Unseen::Ours));
+    assert_eq!(Unseen::Ours.code(), "network_unavailable");
 }
 
 /// The codes of what is to be looked at.

@@ -59,8 +59,8 @@ async fn look_over(registration: &Registration, network: &Network) -> bool {
     };
     match check_host(&receiver.base_uri, network).await {
         Ok(()) => false,
-        Err(failure) => {
-            tracing::warn!(%client_id, code = failure.code(), "A receiver's host cannot be connected to at present.");
+        Err(unseen) => {
+            tracing::warn!(%client_id, code = unseen.code(), "A receiver's host cannot be connected to at present.");
             true
         }
     }

@@ -26,6 +26,7 @@ use super::fault::{Blame, blame, is_ipv6};
 use super::identity::{TrustAnchors, provider};
 use super::network::Network;
 use super::reach::{bare, open, resolve};
+use crate::codes::Code;
 use crate::delivery::Failure;
 use crate::directory::BaseUri;
 use crate::edge::Clock;
@@ -53,8 +54,16 @@ pub enum Unseen {
 }
 
 impl Unseen {
+    /// Returns the stable code: of an outcome, or of our fault.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Receiver(failure) => failure.code(),
+            Self::Ours => Code::NetworkUnavailable.as_str(),
+        }
+    }
+
     /// Tells an error of connecting by whose doing it is.
-    fn by(failure: Failure, is_ours: bool) -> Self {
+    pub(super) fn by(failure: Failure, is_ours: bool) -> Self {
         if is_ours { Self::Ours } else { Self::Receiver(failure) }
     }
 }

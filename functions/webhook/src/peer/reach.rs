@@ -14,6 +14,7 @@ use super::classify;
 use super::connect::ConnectError;
 use super::fault::{Blame, NetworkFault, blame, is_ipv6, is_local};
 use super::network::{Network, Transport};
+use super::preflight::Unseen;
 use crate::address::AddressPolicy;
 use crate::delivery::Failure;
 use crate::directory::BaseUri;
@@ -127,13 +128,14 @@ async fn look_up(
     Err(if is_theirs { error } else { error.of_ours(NetworkFault::Resolver) })
 }
 
-/// Says whether a receiver's host would be connected to as it resolves now.
-pub async fn check_host(base: &BaseUri, network: &Network) -> Result<(), Failure> {
-    let uri: Uri = base.as_str().parse().map_err(|_| Failure::InvalidUrl)?;
-    let host = uri.host().map(bare).ok_or(Failure::InvalidUrl)?;
+/// Says whether a receiver's host would be connected to as it resolves now, and if not, whose doing that is.
+pub async fn check_host(base: &BaseUri, network: &Network) -> Result<(), Unseen> {
+    let invalid = Unseen::Receiver(Failure::InvalidUrl);
+    let uri: Uri = base.as_str().parse().map_err(|_| invalid)?;
+    let host = uri.host().map(bare).ok_or(invalid)?;
     let until = Instant::now() + DNS_BUDGET;
     let resolved = resolve(host, uri.port_u16().unwrap_or(443), network, until).await;
-    resolved.map(drop).map_err(|error| error.failure)
+    resolved.map(drop).map_err(|error| Unseen::by(error.failure, error.ours.is_some()))
 }
 
 /// Returns the host of a URI, an IPv6 address without its brackets.
