@@ -172,7 +172,7 @@ mod tests {
         let template = include_str!("../../template.yaml");
         let receives = template
             .lines()
-            .find_map(|line| line.trim().strip_prefix("Receives: { Most: ")?.strip_suffix(" }"))
+            .find_map(|line| line.trim().strip_prefix("Receives: { Most: \"")?.strip_suffix("\" }"))
             .unwrap();
         assert!(markdown().contains(&format!("comes again, up to {receives} times")), "{receives}");
     }

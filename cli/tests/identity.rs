@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::{fs, thread};
 
 use arauto::pki::{Authority, ClientSubject};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use webhook::edge::Clock;
 
 /// Secrets Manager, as far as the command asks it: it stores nothing and notes which secrets were to be stored.
 #[derive(Clone)]
@@ -51,7 +51,7 @@ impl SecretsManager {
                 continue;
             };
             match name.to_ascii_lowercase().as_str() {
-                "x-amz-target" => target = value.to_owned(),
+                "x-amz-target" => value.clone_into(&mut target),
                 "content-length" => length = value.parse().unwrap(),
                 _ => {}
             }
@@ -88,7 +88,7 @@ impl Files {
     /// Makes an identity and its root; the chain is given in another order, which is a warning.
     fn new() -> Self {
         let files = Self { folder: tempfile::tempdir().unwrap() };
-        let authority = Authority::new("Test", Timestamp::now()).unwrap();
+        let authority = Authority::new("Test", Clock::system().now()).unwrap();
         let identity = authority.client(&ClientSubject::default()).unwrap();
         files.write("key.pem", &identity.key_pem);
         files.write("other-key.pem", &authority.client(&ClientSubject::default()).unwrap().key_pem);

@@ -230,7 +230,7 @@ async fn answer(
     match made {
         Ok(bytes) => {
             let version = webhook::revocation::sha256_hex(&bytes);
-            let version = format!("\"{version:x>version_length$}\"");
+            let version = format!("\"{}{version}\"", "x".repeat(version_length));
             if list && etag.is_some_and(|etag| etag == version.as_str()) {
                 *response.status_mut() = http::StatusCode::NOT_MODIFIED;
                 return Ok(response);

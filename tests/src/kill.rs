@@ -24,7 +24,7 @@ use crate::world::{Row, World, first_message, now};
 /// A lease of 45 s, a retry after 10 s, the queue's visibility twice, and a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(150);
 /// The rows that are no step of a message.
-const CHAIN_NOTE: &str = " chain ";
+const PATH_NOTE: &str = " path ";
 
 /// What the process is at when it is stopped.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -94,7 +94,7 @@ pub async fn at_every_point(world: &World, scenario: Scenario) -> Result<Vec<Str
     let points = play(world, scenario, &Stop::Nowhere).await?;
     ensure!(points.len() >= 6, "{scenario:?}: a process makes more calls than {points:?}");
     // Which certificates receivers present is noted beside the work, sooner or later or after it.
-    let on_the_way = points.into_iter().filter(|point| !point.is_about(CHAIN_NOTE));
+    let on_the_way = points.into_iter().filter(|point| !point.is_about(PATH_NOTE));
     let mut stops: Vec<_> = on_the_way.map(Stop::At).collect();
     stops.extend([Stop::OnTheWire, Stop::BeforeDeletion]);
     let played = join_all(stops.iter().map(async |stop| {

@@ -9,6 +9,7 @@ use arauto::pki::{ClientSubject, TestPki};
 use arauto::stack::Stack;
 use arauto::{csr, identity};
 use aws_sdk_kms::types::{KeySpec, KeyUsageType};
+use http::Method;
 use jiff::SignedDuration;
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
@@ -17,7 +18,7 @@ use tokio::time::Instant;
 use webhook::address::AddressPolicy;
 use webhook::aws::{KeyArn, Keys, kms};
 use webhook::delivery::EXCHANGE_DEADLINE;
-use webhook::directory::{Registration, RegistrationRequest, StatementUris, target};
+use webhook::directory::{Operation, Registration, RegistrationRequest, StatementUris, target};
 use webhook::edge::Chance;
 use webhook::notification::{
     AuthorisationServers, Endpoint, InteractionId, Notification, Partition, Plan, plan,
@@ -57,7 +58,11 @@ pub async fn nginx_takes_a_certificate_whose_key_never_leaves_kms(world: &World)
     for protocol in ["TLSv1.2", "TLSv1.3"] {
         let nginx = Nginx::speaking(protocol, &program, &world.pki, None).await?;
         let client = tag("itp");
-        world.register_new(&client, &[nginx.base_uri(PREFIX)]).await?;
+        let body = world.registration(&client, Operation::Dcr, Some(&[nginx.base_uri(PREFIX)]), json!({}));
+        let path = format!("/v1/clients/{client}?brand={THIRD_BRAND}");
+        let (route, json) = ("/v1/clients/{clientId}", "application/json");
+        let answer = world.call(Method::PUT, &path, route, json, &body.to_string()).await?;
+        ensure!(answer.status == 200, "{}", answer.text());
         let mut change = new_change(Endpoint::PaymentConsent, &client);
         change["brand"] = json!(THIRD_BRAND);
         let id = world.notify(&change).await?;

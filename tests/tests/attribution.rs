@@ -681,7 +681,7 @@ async fn a_trust_anchor_that_took_the_place_of_one_with_its_name_counts_within_t
     let booked = functions.payment(CLIENT, "p-1");
     assert_eq!(kept(&dispatch, &[booked.to_json()]).await, NOTHING);
     let row = functions.aws.ledger_row(booked.notification.as_str()).unwrap();
-    assert_eq!(row.attempt(1, "outcome"), "certificate_invalid");
+    assert_eq!(row.attempt(1, "outcome"), "unknown_ca");
 
     functions.put_trust(PKI.receiver_authority.root_pem());
     functions.hands.advance(SignedDuration::from_mins(1));

@@ -18,6 +18,7 @@ use tests::uses::Use;
 use tokio::runtime::Builder;
 use webhook::delivery::{Hour, LedgerWrites};
 use webhook::notification::Endpoint;
+use webhook::revocation::Serials;
 
 /// How many runs of the simulation are looked at. In each the functions meet retries, kills, faults of AWS and receivers that
 /// hang; what is rarest among it comes once in a few runs.
@@ -102,6 +103,17 @@ async fn beside_the_simulation() -> BTreeSet<Use> {
     let dispatch = functions.dispatch(&functions.hands);
     let message = functions.payment("itp-kms", "signed");
     assert_eq!(kept(&dispatch, &[message.to_json()]).await, [0; 0]);
+
+    // The receiver's certificate is noted now, so that there are rows for an environment that starts.
+    bench.pass(SignedDuration::from_mins(5));
+    bench.review().await;
+    functions.dispatch(&functions.hands).sender.prepare().await.unwrap();
+    // The third generation of an authority's serials takes the place of the first.
+    let (store, mut before) = (functions.revocation_store_of_directory(), None);
+    for serial in 0..3 {
+        let serials = Serials { revoked: vec![serial], held: Vec::new() };
+        before = Some(store.put_serials("a", &serials, before, functions.hands.now()).await.unwrap());
+    }
     functions.uses.seen()
 }
 

@@ -197,8 +197,8 @@ codes! {
         "The receiver's certificate cannot be used.",
         "O certificado do receptor não pode ser usado.";
     ChainTooLarge "chain_too_large" Failed TLS,
-        "The receiver's server sends more certificates than are looked at: more than 6, more than 16 KiB, or more ways through them than are followed. It should send its own and its intermediate certificates alone.",
-        "O servidor do receptor envia mais certificados do que examinamos: mais de 6, mais de 16 KiB ou mais caminhos entre eles do que seguimos. Ele deve enviar apenas o seu certificado e os intermediários.";
+        "The receiver's server sends more certificates than are looked at: more than 6, more than 16 KiB, or more ways through them than are followed; it should send its own and its intermediate certificates alone.",
+        "O servidor do receptor envia mais certificados do que examinamos: mais de 6, mais de 16 KiB ou mais caminhos entre eles do que seguimos; ele deve enviar apenas o seu certificado e os intermediários.";
     ProtocolVersion "protocol_version" Failed TLS,
         "The receiver speaks neither TLS 1.2 nor TLS 1.3, and older versions are not allowed.",
         "O receptor não fala TLS 1.2 nem TLS 1.3, e versões anteriores não são permitidas.";

@@ -157,8 +157,10 @@ pub fn names(bytes: &[u8]) {
         assert_eq!(instant.to_string().parse(), Ok(instant));
         assert!(notification::matches_published_pattern(&instant.to_wire()));
     }
-    let client = |byte: u8| byte.is_ascii_alphanumeric() || b"._~:@-".contains(&byte);
-    let is_client = (1..=128).contains(&text.len()) && text.bytes().all(client);
+    // RFC 6749, appendix A.1, without the space; "." and ".." are no segments of a path.
+    let is_client = (1..=255).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+        && !matches!(text, "." | "..");
     assert_eq!(text.parse::<ClientId>().is_ok(), is_client);
     let hexadecimal = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     let id = text.parse::<NotificationId>();

@@ -356,6 +356,11 @@ impl Functions {
         revocation_store_of(&self.aws.sdk_config())
     }
 
+    /// The same as the directory function has it: what it asks for is noted.
+    pub fn revocation_store_of_directory(&self) -> RevocationStore {
+        revocation_store_of(&self.sdk_config_of("directory"))
+    }
+
     /// What dispatch knows of revocation, in an environment of its own that has this clock. Nothing is read yet.
     pub fn revocation(&self, hands: &Hands, window: SignedDuration) -> Arc<Revocation> {
         let metrics = self.metrics.writer("dispatch");

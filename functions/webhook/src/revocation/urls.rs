@@ -19,7 +19,7 @@ fn is_http_url(url: &str) -> bool {
             .is_some_and(|scheme| ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)))
 }
 
-/// Returns the addresses of a certificate's revocation lists in their order, each once, [`MAX_URLS`] at most.
+/// Returns the addresses of a certificate's revocation lists in their order, each once, four at most.
 ///
 /// Authorities of ICP-Brasil name several places of one list, each as a distribution point. A point for some reasons only, or
 /// of a list that somebody else signs, does not count (RFC 5280, section 4.2.1.13).
@@ -27,13 +27,13 @@ pub fn distribution_urls(certificate: &[u8]) -> Vec<String> {
     collect(points(certificate).into_iter().filter(|name| is_http_url(name)), MAX_URLS)
 }
 
-/// Returns all URIs of the distribution points that [`distribution_urls`] reads, whatever their scheme, [`MAX_NAMES`] at most,
+/// Returns all URIs of the distribution points that [`distribution_urls`] reads, whatever their scheme, 32 at most,
 /// to be compared with the scope of a list (RFC 5280, section 6.3.3, step b.2.i).
 pub fn distribution_names(certificate: &[u8]) -> Vec<String> {
     collect(points(certificate).into_iter().filter(|name| name.len() <= MAX_URL_LENGTH), MAX_NAMES)
 }
 
-/// Returns the addresses at which a certificate's status is asked by OCSP in their order, each once, [`MAX_URLS`] at most.
+/// Returns the addresses at which a certificate's status is asked by OCSP in their order, each once, four at most.
 pub fn ocsp_urls(certificate: &[u8]) -> Vec<String> {
     let Some(certificate) = parse(certificate) else { return Vec::new() };
     let mut urls = Vec::new();

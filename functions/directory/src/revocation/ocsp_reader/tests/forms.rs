@@ -29,13 +29,14 @@ fn statuses_are_told_apart() {
 }
 
 #[test]
-fn the_newest_status_counts_and_of_two_the_worse() {
+fn revoked_counts_before_all_then_the_newest_status_and_of_two_the_worse() {
     let scene = Scene::new();
     let at = |stated: &[u8], time: i64| single(&scene.id(), stated, &hours(time));
     let other = single(&scene.id_by(SHA1, &SHA1_FOR_LEGACY_USE_ONLY, &[1]), &revoked(&[]), &hours(0));
     for (statuses, expected) in [
-        (vec![at(&good(), -1), at(&revoked(&[]), -2), other.clone()], Ok(Status::Good)),
-        (vec![at(&revoked(&[]), -2), at(&good(), -1)], Ok(Status::Good)),
+        (vec![at(&good(), -1), at(&revoked(&[]), -2), other.clone()], Ok(Status::Revoked)),
+        (vec![at(&revoked(&[]), -2), at(&good(), -1)], Ok(Status::Revoked)),
+        (vec![at(&revoked(&reason(6)), -2), at(&good(), -1)], Ok(Status::Good)),
         (vec![at(&revoked(&[]), -1), at(&good(), -1)], Ok(Status::Revoked)),
         (vec![at(&good(), -1), at(&revoked(&reason(6)), -1)], Ok(Status::Held)),
         (vec![at(&unknown(), -1), at(&good(), -1)], Ok(Status::Good)),
