@@ -68,7 +68,7 @@ pub(crate) fn verdicts(report: &Report) -> Vec<Verdict> {
         }
     }
     all.extend(
-        report.sizes.iter().map(|size| of_count(format!("Zip of {}", size.name), size.zip_mb, 4.0, "MB")),
+        report.sizes.iter().map(|size| of_count(format!("Zip of {}", size.name), size.zip_mb, 5.0, "MB")),
     );
     all
 }
@@ -229,7 +229,7 @@ mod tests {
             |report| report.starts.iter_mut().for_each(|start| start.median_ms *= 10.0),
         ];
         let counts: [fn(&mut Report); 4] = [
-            |report| report.sizes[2].zip_mb = 4.01,
+            |report| report.sizes[2].zip_mb = 5.01,
             |report| report.starts[1].least_ms = report.starts[4].least_ms * 4.01,
             |report| main_case(report).most_resident_mb = 15.1,
             |report| {
