@@ -15,7 +15,6 @@ use thiserror::Error;
 use webhook::revocation::{Authority, serial_hash};
 
 use self::entries::Entries;
-#[allow(unused_imports, reason = "the refresh is about to use it")]
 pub(super) use self::scope::Kind;
 pub(super) use self::scope::Scope;
 use super::der::{INTEGER, NotDer, Reader, SEQUENCE, constructed};
