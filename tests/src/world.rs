@@ -195,7 +195,7 @@ impl World {
         settings: Value,
     ) -> Result<Value> {
         let body = self.registration(client, Operation::Dcm, uris, settings);
-        self.bank().put_client(client, &body).await
+        self.bank().put_client(client, None, &body).await
     }
 
     /// Lets the directory function do what the schedule asks for, and returns its answer.

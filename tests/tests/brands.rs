@@ -91,6 +91,15 @@ async fn a_client_id_of_two_brands_is_two_receivers_and_a_resource_of_both_is_tw
     for twin in [&one, &other] {
         assert_eq!(twin.wait_for(1, Duration::from_secs(5)).await.unwrap().len(), 1);
     }
+    // The ledger tells whose client it is; of the default brand it says what it always said.
+    let intake = bench.functions.intake();
+    for (message, server) in read.iter().zip([None, Some(SECOND)]) {
+        let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
+        assert_eq!(row.text("authorisation_server"), server.unwrap_or_default());
+        let shown = tests::aws::shown(&intake, message.notification.as_str()).await;
+        let shown: Value = serde_json::from_slice(&shown.body).unwrap();
+        assert_eq!((&shown["client_id"], &shown["authorisation_server"]), (&json!(CLIENT), &json!(server)));
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, ensure};
 use http::Method;
 use jiff::Timestamp;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use webhook::directory::Operation;
 use webhook::notification::{ClientId, ENDPOINTS, Endpoint};
@@ -56,13 +57,22 @@ impl Bank<'_> {
     ///
     /// The statement is one that a Directory signed for the client with the same URIs.
     pub async fn register(&self, client_id: &str, uris: &[String], statement: &str) -> Result<Value> {
-        self.put_client(client_id, &registration(Operation::Dcr, Some(uris), statement)).await
+        self.put_client(client_id, None, &registration(Operation::Dcr, Some(uris), statement)).await
     }
 
-    /// Puts a registration, as [`registration`] writes it or with settings beside; it must be taken.
-    pub async fn put_client(&self, client_id: &str, registration: &Value) -> Result<Value> {
+    /// Puts a registration with a brand, the default one where none is given, as [`registration`] writes it or with settings
+    /// beside; it must be taken.
+    pub async fn put_client(
+        &self,
+        client_id: &str,
+        brand: Option<&str>,
+        registration: &Value,
+    ) -> Result<Value> {
         let client: ClientId = client_id.parse()?;
-        let path = format!("/v1/clients/{}", client.to_path_segment());
+        let brand = brand
+            .map(|brand| format!("?brand={}", utf8_percent_encode(brand, NON_ALPHANUMERIC)))
+            .unwrap_or_default();
+        let path = format!("/v1/clients/{}{brand}", client.to_path_segment());
         let answer = self.0.call_api(Method::PUT, &path, JSON, registration.to_string().into_bytes()).await?;
         ensure!(answer.status == 200, "the client {client_id} was not registered: {}", answer.text());
         serde_json::from_slice(&answer.body).context("the answer to a registration is no JSON")

@@ -41,6 +41,10 @@ pub struct RegisterArgs {
     #[arg(long, value_name = "ID")]
     software_id: Option<String>,
 
+    /// The brand whose client it is, as `AuthorisationServers` names it; without, the default brand
+    #[arg(long)]
+    brand: Option<String>,
+
     /// Print the registration as one line of JSON
     #[arg(long)]
     json: bool,
@@ -60,7 +64,7 @@ pub async fn run_register(args: RegisterArgs) -> Result<()> {
     let statement = ask_for_statement(&find_directory().await?, &request).await?;
     let operation = if args.dcm { Operation::Dcm } else { Operation::Dcr };
     let body = registration(operation, uris.as_deref(), &statement);
-    let registered = Bank(&stack).put_client(&args.client_id, &body).await?;
+    let registered = Bank(&stack).put_client(&args.client_id, args.brand.as_deref(), &body).await?;
     let text = if args.json { registered.to_string() } else { format!("{registered:#}") };
     Ok(writeln!(io::stdout().lock(), "{text}")?)
 }

@@ -14,7 +14,9 @@ pub(super) fn write(out: &mut impl Write, shown: &NotificationShown) -> io::Resu
     let version =
         shown.api_version.as_ref().map(|version| format!(", API version {version}")).unwrap_or_default();
     writeln!(out, "  resource    {} ({}{version})", shown.resource_id, shown.endpoint)?;
-    writeln!(out, "  receiver    {}", shown.client_id)?;
+    let server =
+        shown.authorisation_server.as_ref().map(|server| format!(" of authorisation server {server}"));
+    writeln!(out, "  receiver    {}{}", shown.client_id, server.unwrap_or_default())?;
     writeln!(out, "  event       {}", shown.event_instant)?;
     if let Some(accepted) = shown.accepted_at {
         writeln!(out, "  accepted    {accepted}")?;
@@ -31,7 +33,11 @@ fn standing(shown: &NotificationShown) -> String {
         Ok(Status::Waiting) => "an attempt failed; the next one waits in the queue".to_owned(),
         Ok(Status::Delivered) => "delivered: the receiver accepted it".to_owned(),
         Ok(Status::Undelivered) => {
-            "undelivered: three attempts failed (`arauto replay` sends such notifications again)".to_owned()
+            let why = match &shown.reason {
+                Some(code) => format!("a fault of ours kept it from being sent: {code}"),
+                None => "three attempts failed".to_owned(),
+            };
+            format!("undelivered: {why} (`arauto replay` sends such notifications again)")
         }
         Ok(Status::Cancelled) => {
             let reason = shown.reason.as_deref().unwrap_or("no reason is known");
@@ -74,6 +80,7 @@ mod tests {
             notification_id: "339c89c7469c6be05b1f0d2a97c3e481".to_owned(),
             status: status.to_owned(),
             client_id: "itp-1".to_owned(),
+            authorisation_server: None,
             endpoint: "E2".to_owned(),
             resource_id: "p-1".to_owned(),
             api_version: Some("v4".to_owned()),

@@ -31,6 +31,7 @@ fn record(name: u128, attempt: u8, outcome: Option<&str>, at: Timestamp) -> Reco
         notification_status: None,
         reason: None,
         client_id: Some("itp-1".to_owned()),
+        authorisation_server: None,
         endpoint: Some("E2".to_owned()),
         resource_id: Some("p-1".to_owned()),
         event_instant: None,

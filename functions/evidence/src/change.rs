@@ -145,6 +145,7 @@ fn of_notification(change: &Change, kind: Kind, shown: Option<&NotificationShown
         notification_status: shown.map(|shown| shown.status.clone()),
         reason: shown.and_then(|shown| shown.reason.clone()),
         client_id: shown.map(|shown| shown.client_id.clone()),
+        authorisation_server: shown.and_then(|shown| shown.authorisation_server.clone()),
         endpoint: shown.map(|shown| shown.endpoint.clone()),
         resource_id: shown.map(|shown| shown.resource_id.clone()),
         event_instant: shown.map(|shown| shown.event_instant.clone()),

@@ -25,6 +25,9 @@ pub struct Record {
     /// Whose receiver it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
+    /// The authorisation server that gave the client its id, where that is not the default brand's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorisation_server: Option<String>,
     /// The endpoint, `E1` to `E5`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,

@@ -250,7 +250,7 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Cancel, LedgerError> {
         let update = self
-            .update(message, with_replay(
+            .update(message, with_optional(
                 "SET #status = :status, reason = :reason, client_id = :client, resource_id = :resource, \
                  endpoint = :endpoint, event_instant = :event, expires_at = :expires",
                 message
@@ -269,7 +269,7 @@ impl Ledger {
             .with(":event", message.change.event_instant.to_string())
             .with(":expires", self.expires(now))
             .returning_old();
-        match self.write(with_original(update, message)).await {
+        match self.write(with_optional_values(update, message)).await {
             Ok(()) => Ok(Cancel::Cancelled),
             Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 let progress = failed.item.as_ref().and_then(progress).ok_or(LedgerError::Unreadable)?;
@@ -291,7 +291,7 @@ impl Ledger {
         let resource = &message.resource;
         let row = resource.endpoint.row();
         let update = self
-            .update(message, with_replay(
+            .update(message, with_optional(
                 "SET #status = :status, attempt = :previous, client_id = :client, endpoint = :endpoint, \
                  resource_id = :resource, api_version = :version, event_instant = :event, accepted_at = :accepted, \
                  expires_at = :expires",
@@ -309,7 +309,7 @@ impl Ledger {
             .with(":accepted", message.accepted_at)
             .with(":expires", self.expires(now))
             .returning_old();
-        match self.write(with_original(update, message)).await {
+        match self.write(with_optional_values(update, message)).await {
             Ok(()) => Ok(Begin::Begun),
             Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 let Some(row) = failed.item else { return Ok(Begin::Forgotten) };
@@ -343,7 +343,7 @@ impl Ledger {
         let row = resource.endpoint.row();
         let lease = record.started.saturating_add(LEASE).unwrap_or(Timestamp::MAX);
         let update = self
-            .update(message, with_replay(
+            .update(message, with_optional(
                 "SET #status = :status, attempt = :attempt, interaction_id = :id, lease_until = :lease, #record = :record, \
                  client_id = :client, endpoint = :endpoint, resource_id = :resource, api_version = :version, \
                  event_instant = :event, accepted_at = :accepted, expires_at = :expires",
@@ -362,7 +362,7 @@ impl Ledger {
             .with(":event", message.change.event_instant.to_string())
             .with(":accepted", message.accepted_at)
             .with(":expires", self.expires(record.started));
-        with_original(update, message)
+        with_optional_values(update, message)
     }
 
     fn update<'a>(
@@ -425,18 +425,25 @@ fn may_begin(attempt: AttemptNumber) -> &'static str {
     }
 }
 
-/// Adds what a write that may make the row says besides where the notification is a replay.
-fn with_replay(expression: &'static str, message: &AttemptMessage) -> Cow<'static, str> {
-    match &message.replay_of {
-        Some(_) => format!("{expression}, replay_of = :replay_of").into(),
-        None => expression.into(),
+/// Adds what a write that may make the row says besides, where it is so: that the notification is a replay, and whose client its
+/// receiver is where that is not the default brand's.
+fn with_optional(expression: &'static str, message: &AttemptMessage) -> Cow<'static, str> {
+    let replay = message.replay_of.as_ref().map_or("", |_| ", replay_of = :replay_of");
+    let server = message.authorisation_server.as_ref().map_or("", |_| ", authorisation_server = :server");
+    if replay.is_empty() && server.is_empty() {
+        return expression.into();
     }
+    format!("{expression}{replay}{server}").into()
 }
 
-/// Gives [`with_replay`] its value.
-fn with_original<'a>(update: Update<'a>, message: &'a AttemptMessage) -> Update<'a> {
-    match &message.replay_of {
+/// Gives [`with_optional`] its values.
+fn with_optional_values<'a>(update: Update<'a>, message: &'a AttemptMessage) -> Update<'a> {
+    let update = match &message.replay_of {
         Some(original) => update.with(":replay_of", original.as_str()),
+        None => update,
+    };
+    match &message.authorisation_server {
+        Some(server) => update.with(":server", server.as_str()),
         None => update,
     }
 }

@@ -73,6 +73,7 @@ impl LedgerReader {
             notification_id: text_of(row, "notification")?,
             status: status.as_str().to_owned(),
             client_id: text_of(row, "client_id")?,
+            authorisation_server: text_of(row, "authorisation_server"),
             endpoint: text_of(row, "endpoint")?,
             resource_id: text_of(row, "resource_id")?,
             api_version: text_of(row, "api_version"),

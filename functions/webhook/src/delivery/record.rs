@@ -12,6 +12,8 @@ pub struct NotificationShown {
     pub status: String,
     /// Whose receiver it is for.
     pub client_id: String,
+    /// The authorisation server that gave the client its id; absent where that is the default brand's.
+    pub authorisation_server: Option<String>,
     /// The endpoint, `E1` to `E5`.
     pub endpoint: String,
     /// The resource that changed.
