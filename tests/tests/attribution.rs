@@ -20,13 +20,15 @@ use tests::aws::{
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 use webhook::address::AddressPolicy;
+use webhook::aws::Begin;
 use webhook::codes::Code;
-use webhook::delivery::{AttemptMessage, Hour, LEASE};
+use webhook::delivery::{AttemptMessage, Hour, LEASE, SetAside, Status};
 use webhook::notification::Endpoint;
 use webhook::peer::{Network, Transport};
 
 const CLIENT: &str = "itp-1";
 const NOTHING: [usize; 0] = [];
+const NO_NAMES: [String; 0] = [];
 const METRIC: &str = "OwnFaults";
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 /// Longer than a message may take from its beginning until all of it is written down.
@@ -597,15 +599,74 @@ async fn a_message_that_only_waits_for_others_to_its_receiver_is_queued_anew() {
     assert_eq!(bench.functions.aws.messages(UNDELIVERED).len(), 0);
 }
 
+/// The notifications that the hours list, and how many messages the undelivered queue has.
+fn listed(bench: &Bench) -> (Vec<String>, usize) {
+    let aws = &bench.functions.aws;
+    let rows = aws.undelivered_rows();
+    (rows.iter().map(|row| row.text("notification").to_owned()).collect(), aws.messages(UNDELIVERED).len())
+}
+
 #[tokio::test]
-async fn the_ledger_tells_whether_a_notification_was_set_aside_or_had_moved_on() {
+async fn what_was_set_aside_and_not_listed_is_listed_when_its_message_comes_again() {
+    for operation in ["SendMessage", "UpdateItem"] {
+        let bench = Bench::new().await;
+        bench.network.opening_fails(|_| Some(os(EMFILE)));
+        let message = bench.message();
+        let bodies = [message.to_json()];
+        // The ledger takes it; what comes after that fails, as it would where the process stops.
+        let is_listing = move |input: &Value| {
+            let partition = input["Key"]["partition"]["S"].as_str();
+            operation == "SendMessage" || partition.is_some_and(|name| name.starts_with("undelivered#"))
+        };
+        bench.functions.aws.fails_where(operation, is_listing, Fault::DENIED);
+        assert_eq!(kept_until(&bench.dispatch, &bodies, &received(148), soon()).await, [0]);
+        assert_eq!(bench.row_text(&message, "status"), "undelivered");
+        assert_eq!(listed(&bench).0, NO_NAMES);
+
+        // Another hour and another process; the network works, and yet nothing is sent.
+        bench.functions.aws.recovers();
+        bench.network.works();
+        bench.functions.hands.advance(SignedDuration::from_hours(2));
+        let other = bench.functions.dispatch(&bench.functions.hands);
+        assert_eq!(kept(&other, &bodies).await, NOTHING);
+        let (names, messages) = listed(&bench);
+        assert_eq!(names, [message.notification.to_string()], "in the hour that gave it up");
+        // Copies add nothing, also where the receiver is gone.
+        bench.functions.remove(CLIENT).await;
+        assert_eq!(kept(&other, &bodies).await, NOTHING);
+        assert_eq!((listed(&bench), bench.twin.count()), ((names, messages), 0));
+        // Where the queue took it before the list failed there are two.
+        assert_eq!(messages, if operation == "SendMessage" { 1 } else { 2 });
+    }
+}
+
+#[tokio::test]
+async fn what_was_set_aside_and_not_listed_is_listed_where_the_receiver_is_gone_too() {
+    let bench = Bench::new().await;
+    bench.network.opening_fails(|_| Some(os(EMFILE)));
+    let message = bench.message();
+    bench.functions.aws.fails("SendMessage", Fault::DENIED);
+    assert_eq!(kept_until(&bench.dispatch, &[message.to_json()], &received(148), soon()).await, [0]);
+    bench.functions.aws.recovers();
+    bench.functions.remove(CLIENT).await;
+    assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, NOTHING);
+    assert_eq!(listed(&bench), (vec![message.notification.to_string()], 1));
+}
+
+#[tokio::test]
+async fn a_notification_is_set_aside_once_and_then_no_attempt_begins() {
     let bench = Bench::new().await;
     let (message, ledger) = (bench.message(), &bench.dispatch.ledger);
-    assert!(!ledger.set_aside(&message, "network_unavailable").await.unwrap(), "it is not held");
-    ledger.hold(&message, bench.functions.hands.now()).await.unwrap();
-    assert!(ledger.set_aside(&message, "network_unavailable").await.unwrap());
-    assert!(!ledger.set_aside(&message, "network_unavailable").await.unwrap(), "it was before");
-    assert_eq!(bench.row_text(&message, "status"), "undelivered");
+    let now = bench.functions.hands.now();
+    let first = ledger.set_aside(&message, "network_unavailable", now).await.unwrap();
+    assert!(matches!(first, Begin::Begun), "{first:?}");
+    let second = ledger.set_aside(&message, "ledger_unavailable", now + SECOND).await.unwrap();
+    let Begin::Conflict(progress) = second else { panic!("{second:?}") };
+    let at = jiff::Timestamp::from_millisecond(now.as_millisecond()).unwrap();
+    let expected = SetAside { code: "network_unavailable".to_owned(), at };
+    assert_eq!((progress.status, progress.set_aside), (Status::Undelivered, Some(expected)));
+    assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, NOTHING);
+    assert_eq!((bench.row_text(&message, "status"), bench.twin.count()), ("undelivered".to_owned(), 0));
 }
 
 /// Registers a client anew with another profile.

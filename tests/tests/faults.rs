@@ -970,7 +970,8 @@ mod dispatch {
             bench.functions.remove(CLIENT).await;
             let now = bench.functions.hands.now();
             let cancelled = bench.dispatch.ledger.cancelled(&last, "no_receiver", now).await.unwrap();
-            assert_eq!(cancelled, Cancel::EndedBefore(ended));
+            let Cancel::Conflict(progress) = cancelled else { panic!("{cancelled:?}") };
+            assert_eq!(progress.status, ended);
             assert_eq!(bench.kept(&last).await, NOTHING);
             assert_eq!(bench.row(&last), row);
         }
@@ -978,6 +979,30 @@ mod dispatch {
         let (message, now) = (bench.payment(), bench.functions.hands.now());
         let cancelled = bench.dispatch.ledger.cancelled(&message, "no_receiver", now).await.unwrap();
         assert_eq!(cancelled, Cancel::Cancelled);
+    }
+
+    /// A process that stops in the middle of an attempt, and a receiver that is removed before another finds that out.
+    #[tokio::test]
+    async fn an_attempt_that_was_interrupted_comes_to_its_end_before_its_notification_is_cancelled() {
+        for (failures, status, messages) in [(0, "waiting", (1, 0)), (2, "undelivered", (0, 1))] {
+            let bench = Bench::new("503").await;
+            let last = bench.after_failures(failures).await;
+            let aws = &bench.functions.aws;
+            aws.fails("SendMessage", Fault::DENIED);
+            assert_eq!(bench.kept(&last).await, [0]);
+            aws.recovers();
+            bench.functions.remove(CLIENT).await;
+            let later = bench.functions.dispatch(&bench.functions.hands.ahead(VISIBILITY));
+            assert_eq!(kept(&later, &[last.to_json()]).await, NOTHING);
+            let (row, attempt) = (bench.row(&last), last.attempt.get());
+            assert_eq!((row.text("status"), row.attempt(attempt, "outcome")), (status, "interrupted"));
+            assert_eq!((aws.messages(NOTIFICATIONS).len(), aws.undelivered_rows().len()), messages);
+            // What follows is cancelled, as nobody is there any more.
+            for next in aws.take_messages(NOTIFICATIONS) {
+                assert_eq!(kept(&later, &[next.body]).await, NOTHING);
+                assert_eq!(bench.row(&last).text("status"), "cancelled");
+            }
+        }
     }
 
     #[tokio::test]

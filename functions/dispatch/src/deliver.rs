@@ -126,13 +126,14 @@ impl Dispatch {
     }
 
     async fn cancel(&self, message: &AttemptMessage, reason: &'static str) -> Result<(), Fault> {
-        match Box::pin(self.ledger.cancelled(message, reason, self.clock.now())).await? {
-            Cancel::Cancelled => {}
-            Cancel::EndedBefore(status) => {
-                copy_dropped(message, status);
+        let now = self.clock.now();
+        if let Cancel::Conflict(progress) = Box::pin(self.ledger.cancelled(message, reason, now)).await? {
+            if !self.clear_the_way(message, &progress, now).await? {
                 return Ok(());
             }
-            Cancel::InProgress(lease_until) => return Err(Fault::InProgress(lease_until)),
+            if let Cancel::Conflict(progress) = Box::pin(self.ledger.cancelled(message, reason, now)).await? {
+                return Err(Fault::InProgress(progress.lease_until));
+            }
         }
         tracing::info!(
             notification_id = %message.notification,
@@ -257,7 +258,7 @@ impl Dispatch {
     ) -> Result<bool, Fault> {
         match resolve(progress, message.attempt, message.before_failed_at(), now) {
             Resolution::Done => {
-                copy_dropped(message, progress.status);
+                self.drop_copy(message, progress).await?;
                 Ok(false)
             }
             Resolution::InProgress => Err(Fault::InProgress(progress.lease_until)),
@@ -275,6 +276,17 @@ impl Dispatch {
                 Ok(true)
             }
         }
+    }
+
+    /// Ends a message whose notification has ended, or is past it. One that was set aside may have lost its process before it was
+    /// listed: that is made up for first.
+    async fn drop_copy(&self, message: &AttemptMessage, progress: &Progress) -> Result<(), Fault> {
+        if let Some(set_aside) = &progress.set_aside {
+            let detail = "Kept by a fault of ours until its receives were nearly spent.";
+            Box::pin(self.list_set_aside(message, set_aside, detail)).await?;
+        }
+        copy_dropped(message, progress.status);
+        Ok(())
     }
 
     /// Queues what follows a failure and says where that leaves the notification.

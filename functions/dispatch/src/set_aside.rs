@@ -4,9 +4,10 @@
 //! it. So dispatch does it itself while a few receives are left. Where the ledger or the queue is the fault, SQS still does it; the
 //! alarm on the undelivered queue sees both.
 
+use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 use webhook::aws::Begin;
-use webhook::delivery::{AttemptMessage, Undelivered, returns_after_lease};
+use webhook::delivery::{AttemptMessage, Hour, SetAside, Undelivered, returns_after_lease};
 use webhook::notification::InteractionId;
 use webhook::telemetry::Chain;
 
@@ -56,9 +57,10 @@ impl Dispatch {
             Fault::Crowded => return self.anew(message, now).await,
             _ => {}
         }
+        let code = fault.code().as_str();
         for _ in 0..2 {
-            match self.ledger.hold(message, now).await? {
-                Begin::Begun => return self.give_up_held(message, fault, receives).await,
+            match self.ledger.set_aside(message, code, now).await? {
+                Begin::Begun => return self.list_new(message, fault, receives, now).await,
                 Begin::Conflict(progress) => match self.clear_the_way(message, &progress, now).await {
                     Ok(true) => {}
                     Ok(false) => return Ok(()),
@@ -74,35 +76,24 @@ impl Dispatch {
 
     /// Queues the message anew, with all its receives: whoever makes the attempt says what came of it, and if nobody does, the
     /// message goes on from there.
-    async fn anew(&self, message: &AttemptMessage, lease_until: jiff::Timestamp) -> Result<(), Fault> {
+    async fn anew(&self, message: &AttemptMessage, lease_until: Timestamp) -> Result<(), Fault> {
         let delay = returns_after_lease(lease_until, self.clock.now());
         Ok(self.queues.send_later(message, delay).await?)
     }
 
-    /// Comes in this order, as [`Dispatch::go_on`] does: a stop in between repeats a step and loses none.
-    async fn give_up_held(
+    /// Lists a notification that the ledger now calls undelivered.
+    async fn list_new(
         &self,
         message: &AttemptMessage,
         fault: &Fault,
         receives: u32,
+        at: Timestamp,
     ) -> Result<(), Fault> {
         let code = fault.code().as_str();
-        let undelivered = Undelivered {
-            message: message.clone(),
-            outcome: code.to_owned(),
-            interaction_id: InteractionId::NONE,
-            gave_up_at: self.clock.now(),
-            replayed_at: None,
-        };
         let detail = format!(
             "Received {receives} times, each time kept by a fault of ours; the last: {}.",
             Chain(fault)
         );
-        self.lay_down(&undelivered, &detail).await?;
-        if !self.ledger.set_aside(message, code).await? {
-            // Whoever moved the row on has said what came of it.
-            return Ok(());
-        }
         tracing::error!(
             notification_id = %message.notification,
             client_id = %message.change.client_id,
@@ -111,6 +102,34 @@ impl Dispatch {
             code,
             "The notification stays undelivered for a fault of ours that lasted too long."
         );
+        self.list_set_aside(message, &SetAside { code: code.to_owned(), at }, &detail).await
+    }
+
+    /// Sends a notification that was set aside to the undelivered queue, and lists it, unless that was done before.
+    ///
+    /// Comes after the ledger, whose one conditional write decides between this and a copy of the message that begins an attempt. A
+    /// stop in between repeats this step: the message is still queued, and meets what the ledger says. The list comes last, as it is
+    /// what tells that all is done.
+    pub(crate) async fn list_set_aside(
+        &self,
+        message: &AttemptMessage,
+        set_aside: &SetAside,
+        detail: &str,
+    ) -> Result<(), Fault> {
+        let rows = self.ledger.undelivered();
+        if rows.has(Hour::of(set_aside.at), &message.notification).await? {
+            return Ok(());
+        }
+        let undelivered = Undelivered {
+            message: message.clone(),
+            outcome: set_aside.code.clone(),
+            interaction_id: InteractionId::NONE,
+            gave_up_at: set_aside.at,
+            replayed_at: None,
+        };
+        self.queues.bury(&message.to_json(), &set_aside.code, detail).await?;
+        rows.keep(&undelivered).await?;
+        self.tally.gave_up();
         Ok(())
     }
 }

@@ -28,7 +28,7 @@ use super::clients::{AFTER_ONE_TRY, TRIES};
 use super::direct::Direct;
 use super::undelivered::UndeliveredRows;
 use super::update::{Update, Value};
-use crate::delivery::{AttemptMessage, AttemptNumber, Failure, LEASE, Progress, Status};
+use crate::delivery::{AttemptMessage, AttemptNumber, Failure, LEASE, Progress, SetAside, Status};
 use crate::notification::InteractionId;
 
 /// What expressions call the attribute that keeps an attempt.
@@ -59,14 +59,12 @@ pub enum Begin {
 }
 
 /// What came of cancelling a notification.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Cancel {
     /// It has ended, by this.
     Cancelled,
-    /// It had ended before.
-    EndedBefore(Status),
-    /// An attempt is under way, by this lease.
-    InProgress(Timestamp),
+    /// It had ended before, or an attempt began and what came of it is not known yet.
+    Conflict(Progress),
 }
 
 /// One attempt, as the ledger keeps it.
@@ -242,7 +240,8 @@ impl Ledger {
         self.finish("record an interruption", update).await.map(drop)
     }
 
-    /// Records that a notification ends without a further attempt, as its receiver is gone or not to be told.
+    /// Records that a notification ends without a further attempt, as its receiver is gone or not to be told. An attempt that began
+    /// comes to its own end first: a third one that was interrupted leaves its notification undelivered.
     pub async fn cancelled(
         &self,
         message: &AttemptMessage,
@@ -250,18 +249,17 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Cancel, LedgerError> {
         let update = self
-            .update(message, with_optional(
-                "SET #status = :status, reason = :reason, client_id = :client, resource_id = :resource, \
+            .update(
+                message,
+                with_optional(
+                    "SET #status = :status, reason = :reason, client_id = :client, resource_id = :resource, \
                  endpoint = :endpoint, event_instant = :event, expires_at = :expires",
-                message
-            ))
-            .only_if(
-                "attribute_not_exists(notification) OR #status = :waiting OR (#status = :attempting AND lease_until < :now)",
+                    message,
+                ),
             )
+            .only_if("attribute_not_exists(notification) OR #status = :waiting")
             .with(":status", Status::Cancelled)
             .with(":waiting", Status::Waiting)
-            .with(":attempting", Status::Attempting)
-            .with(":now", now)
             .with(":reason", reason)
             .with(":client", message.change.client_id.as_str())
             .with(":resource", message.resource.id.as_str())
@@ -273,33 +271,34 @@ impl Ledger {
             Ok(()) => Ok(Cancel::Cancelled),
             Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 let progress = failed.item.as_ref().and_then(progress).ok_or(LedgerError::Unreadable)?;
-                Ok(match progress.status {
-                    Status::Attempting => Cancel::InProgress(progress.lease_until),
-                    ended @ (Status::Waiting
-                    | Status::Delivered
-                    | Status::Undelivered
-                    | Status::Cancelled) => Cancel::EndedBefore(ended),
-                })
+                Ok(Cancel::Conflict(progress))
             }
             Err(error) => Err(LedgerError::service("record a cancellation", error.into())),
         }
     }
 
-    /// Makes sure that an attempt could begin now, and keeps it from nobody: the first step of giving a notification up that faults
-    /// of ours held back. A notification that has no row gets one, without an attempt.
-    pub async fn hold(&self, message: &AttemptMessage, now: Timestamp) -> Result<Begin, LedgerError> {
+    /// Records that a notification is given up for a fault of ours, whose stable code is `reason`, before this attempt began. A
+    /// notification that has no row gets one, without an attempt. Succeeds for one caller, and only where the attempt could begin.
+    pub async fn set_aside(
+        &self,
+        message: &AttemptMessage,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Begin, LedgerError> {
         let resource = &message.resource;
         let row = resource.endpoint.row();
         let update = self
             .update(message, with_optional(
-                "SET #status = :status, attempt = :previous, client_id = :client, endpoint = :endpoint, \
-                 resource_id = :resource, api_version = :version, event_instant = :event, accepted_at = :accepted, \
-                 expires_at = :expires",
+                "SET #status = :status, reason = :reason, gave_up_at = :now, attempt = :previous, client_id = :client, \
+                 endpoint = :endpoint, resource_id = :resource, api_version = :version, event_instant = :event, \
+                 accepted_at = :accepted, expires_at = :expires",
                 message
             ))
             .only_if(may_begin(message.attempt))
-            .with(":status", Status::Waiting)
+            .with(":status", Status::Undelivered)
             .with(":waiting", Status::Waiting)
+            .with(":reason", reason)
+            .with(":now", now)
             .with(":previous", i64::from(message.attempt.get()) - 1)
             .with(":client", message.change.client_id.as_str())
             .with(":endpoint", row.code)
@@ -315,21 +314,8 @@ impl Ledger {
                 let Some(row) = failed.item else { return Ok(Begin::Forgotten) };
                 Ok(Begin::Conflict(progress(&row).ok_or(LedgerError::Unreadable)?))
             }
-            Err(error) => Err(LedgerError::service("hold a notification", error.into())),
+            Err(error) => Err(LedgerError::service("set a notification aside", error.into())),
         }
-    }
-
-    /// Records that a notification is given up for a fault of ours, as which this attempt of it never began; `false` if it has
-    /// moved on meanwhile.
-    pub async fn set_aside(&self, message: &AttemptMessage, reason: &str) -> Result<bool, LedgerError> {
-        let update = self
-            .update(message, "SET #status = :status, reason = :reason")
-            .only_if(WAITS)
-            .with(":status", Status::Undelivered)
-            .with(":reason", reason)
-            .with(":waiting", Status::Waiting)
-            .with(":previous", i64::from(message.attempt.get()) - 1);
-        self.finish("set a notification aside", update).await
     }
 
     /// Writes all that a row says of a notification whose newest attempt this is.
@@ -456,14 +442,17 @@ fn progress(row: &HashMap<String, AttributeValue>) -> Option<Progress> {
     if matches!(status, Status::Cancelled | Status::Undelivered) {
         let interaction_id =
             text("interaction_id").and_then(|id| id.parse().ok()).unwrap_or(InteractionId::NONE);
-        let attempt = AttemptNumber::FIRST;
-        return Some(Progress { status, attempt, interaction_id, lease_until: Timestamp::MIN });
+        let gave_up_at = number("gave_up_at").and_then(|millis| Timestamp::from_millisecond(millis).ok());
+        let set_aside = text("reason").zip(gave_up_at).map(|(code, at)| SetAside { code: code.clone(), at });
+        let (attempt, lease_until) = (AttemptNumber::FIRST, Timestamp::MIN);
+        return Some(Progress { status, attempt, interaction_id, lease_until, set_aside });
     }
     Some(Progress {
         status,
         attempt: AttemptNumber::try_from(u64::try_from(number("attempt")?).ok()?).ok()?,
         interaction_id: text("interaction_id")?.parse().ok()?,
         lease_until: Timestamp::from_millisecond(number("lease_until")?).ok()?,
+        set_aside: None,
     })
 }
 

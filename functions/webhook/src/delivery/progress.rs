@@ -60,6 +60,17 @@ pub struct Progress {
     pub interaction_id: InteractionId,
     /// Until when that attempt, if under way, is left alone.
     pub lease_until: Timestamp,
+    /// How it was given up, where a fault of ours did that and not three failed attempts.
+    pub set_aside: Option<SetAside>,
+}
+
+/// A notification given up for a fault of ours.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SetAside {
+    /// The stable code of the fault.
+    pub code: String,
+    /// When it was given up.
+    pub at: Timestamp,
 }
 
 /// What to do with a message whose attempt could not begin, as the ledger says otherwise.
@@ -127,7 +138,13 @@ mod tests {
 
     fn resolution(status: Status, at: u64, message: u64, now: i64) -> Resolution {
         let interaction_id = ID.parse().unwrap();
-        let progress = Progress { status, attempt: number(at), interaction_id, lease_until: second(100) };
+        let progress = Progress {
+            status,
+            attempt: number(at),
+            interaction_id,
+            lease_until: second(100),
+            set_aside: None,
+        };
         resolve(&progress, number(message), None, second(now))
     }
 
@@ -160,7 +177,7 @@ mod tests {
     fn a_message_that_follows_an_attempt_proves_that_it_failed_and_waits_for_no_lease() {
         let interaction_id = ID.parse().unwrap();
         let (status, lease_until) = (Status::Attempting, second(100));
-        let progress = Progress { status, attempt: number(1), interaction_id, lease_until };
+        let progress = Progress { status, attempt: number(1), interaction_id, lease_until, set_aside: None };
         let failed = Some(second(75));
         let Resolution::Interrupted { attempt, ended, .. } =
             resolve(&progress, number(2), failed, second(85))

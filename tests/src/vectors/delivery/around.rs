@@ -57,8 +57,13 @@ fn requests(messages: &[AttemptMessage]) -> usize {
                     let interaction_id = fresh_id(message);
                     let lease_until = now.saturating_add(LEASE).unwrap_or(now);
                     let attempt = message.attempt;
-                    let progress =
-                        Progress { status: Status::Attempting, attempt, interaction_id, lease_until };
+                    let progress = Progress {
+                        status: Status::Attempting,
+                        attempt,
+                        interaction_id,
+                        lease_until,
+                        set_aside: None,
+                    };
                     ledger.insert(message.notification.clone(), progress);
                 }
                 Some(progress) => match resolve(progress, message.attempt, message.before_failed_at(), now) {
@@ -89,8 +94,13 @@ pub(super) fn after_a_crash(event_at_ms: i64, attempts: &[Attempt], crash_ms: i6
     let crashed = made.last().ok_or("the attempt that crashes is not made")?;
     let (sent, lease_until) =
         (fresh_id(&message), crashed.started.saturating_add(LEASE).unwrap_or(crashed.started));
-    let progress =
-        Progress { status: Status::Attempting, attempt: message.attempt, interaction_id: sent, lease_until };
+    let progress = Progress {
+        status: Status::Attempting,
+        attempt: message.attempt,
+        interaction_id: sent,
+        lease_until,
+        set_aside: None,
+    };
     // The queue delivers the message again: too early at first, then after the lease.
     if resolve(&progress, message.attempt, message.before_failed_at(), example::at(crash_ms))
         != Resolution::InProgress
