@@ -235,7 +235,9 @@ impl Peers {
         drop(facts);
         // Where all are gone whom it has tried, it cannot know that they are, and waits.
         if !is_reached && reaches_nobody(&self.0.world, &caller.name, now, Duration::ZERO) {
-            self.0.world.ours(now, format_args!("{} reaches nobody, for all it knows", caller.name));
+            self.0
+                .world
+                .taken_for_ours(now, format_args!("{} reaches nobody, for all it knows", caller.name));
         }
     }
 

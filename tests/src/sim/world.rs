@@ -75,6 +75,8 @@ pub(super) struct Facts {
     pub inactive: BTreeSet<usize>,
     /// When something of ours failed, was killed or had to wait: from, to and what.
     pub ours: Vec<(Duration, Duration, String)>,
+    /// Whether anything of ours failed, whatever passed for it.
+    pub ours_failed: bool,
     /// When a receiver's side was at fault, or may have been as far as anybody here could know: its client, when, and what.
     pub theirs: Vec<(usize, Duration, String)>,
     /// When each environment's invocation began.
@@ -241,6 +243,12 @@ impl World {
 
     /// Notes that something of ours went wrong, from then until now.
     pub(super) fn ours(&self, from: Duration, what: impl fmt::Display) {
+        self.facts().ours_failed = true;
+        self.taken_for_ours(from, what);
+    }
+
+    /// Notes that something went wrong, from then until now, which an environment must take for a fault of ours.
+    pub(super) fn taken_for_ours(&self, from: Duration, what: impl fmt::Display) {
         self.note(format_args!("OURS {what}"));
         let to = self.now();
         self.facts().ours.push((from, to, what.to_string()));

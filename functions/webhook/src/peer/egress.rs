@@ -6,13 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// So many receivers, no two with an address in common, must have been out of reach.
+use crate::notification::ClientId;
+
+/// So many clients' receivers, no two with a host or an address in common, must have been out of reach.
 const RECEIVERS: usize = 3;
 /// For so long nobody must have been reached.
 const FOR: SignedDuration = SignedDuration::from_secs(30);
 /// What was seen longer ago says nothing. Longer than the quarter of an hour after which a kept message comes again at the latest.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(30);
-/// So many hosts and addresses are kept of one receiver. A balancer names a few of its addresses at a time, in turns.
+/// So many clients, hosts and addresses are kept of one receiver. A balancer names a few of its addresses at a time, in turns.
 const MOST_NAMES: usize = 64;
 
 /// What an environment has seen since it last reached a receiver. Copies share it.
@@ -25,10 +27,15 @@ impl Egress {
         self.with(Seen::reached);
     }
 
-    /// No TCP connection to a receiver at these addresses could be opened; says whether that is so of everybody.
-    pub(super) fn unreached(&self, host: &str, addresses: &[SocketAddr], now: Timestamp) -> bool {
+    /// No TCP connection to a client's receiver at these addresses could be opened; says whether that is so of everybody.
+    pub(super) fn unreached(
+        &self,
+        (client, host): (&ClientId, &str),
+        addresses: &[SocketAddr],
+        now: Timestamp,
+    ) -> bool {
         self.with(|seen| {
-            seen.unreached(host, addresses.iter().map(SocketAddr::ip), now);
+            seen.unreached((client.as_str(), host), addresses.iter().map(SocketAddr::ip), now);
             seen.is_unavailable(now)
         })
     }
@@ -43,12 +50,13 @@ impl Egress {
     }
 }
 
-/// Receivers out of reach, no two with one host or any address in common: three are all that is asked for, so no more are kept.
+/// Receivers out of reach, no two with one client, one host or any address in common: three are all that is asked for, so no more are kept.
 #[derive(Debug, Default)]
 struct Seen(Vec<Unreached>);
 
 #[derive(Debug)]
 struct Unreached {
+    clients: BTreeSet<String>,
     hosts: BTreeSet<String>,
     addresses: BTreeSet<IpAddr>,
     first: Timestamp,
@@ -57,20 +65,25 @@ struct Unreached {
 
 impl Unreached {
     fn is_same_as(&self, other: &Self) -> bool {
-        !self.hosts.is_disjoint(&other.hosts) || !self.addresses.is_disjoint(&other.addresses)
+        !self.clients.is_disjoint(&other.clients)
+            || !self.hosts.is_disjoint(&other.hosts)
+            || !self.addresses.is_disjoint(&other.addresses)
     }
 
     /// Takes another one in that turned out to be the same.
     fn join(&mut self, other: Self) {
-        self.hosts.extend(other.hosts);
-        self.addresses.extend(other.addresses);
-        while self.hosts.len() > MOST_NAMES {
-            self.hosts.pop_last();
-        }
-        while self.addresses.len() > MOST_NAMES {
-            self.addresses.pop_last();
-        }
+        extend(&mut self.clients, other.clients);
+        extend(&mut self.hosts, other.hosts);
+        extend(&mut self.addresses, other.addresses);
         (self.first, self.last) = (self.first.min(other.first), self.last.max(other.last));
+    }
+}
+
+/// Takes others in, as long as there is room.
+fn extend<T: Ord>(names: &mut BTreeSet<T>, others: BTreeSet<T>) {
+    names.extend(others);
+    while names.len() > MOST_NAMES {
+        names.pop_last();
     }
 }
 
@@ -79,10 +92,16 @@ impl Seen {
         self.0.clear();
     }
 
-    fn unreached(&mut self, host: &str, addresses: impl Iterator<Item = IpAddr>, now: Timestamp) {
+    fn unreached(
+        &mut self,
+        (client, host): (&str, &str),
+        addresses: impl Iterator<Item = IpAddr>,
+        now: Timestamp,
+    ) {
         self.forget(now);
-        let (hosts, addresses) = (BTreeSet::from([host.to_owned()]), addresses.take(MOST_NAMES).collect());
-        let mut one = Unreached { hosts, addresses, first: now, last: now };
+        let [clients, hosts] = [client, host].map(|name| BTreeSet::from([name.to_owned()]));
+        let addresses = addresses.take(MOST_NAMES).collect();
+        let mut one = Unreached { clients, hosts, addresses, first: now, last: now };
         // By its addresses it may be the same as two that were taken for different ones.
         while let Some(at) = self.0.iter().position(|seen| seen.is_same_as(&one)) {
             one.join(self.0.remove(at));
@@ -123,9 +142,27 @@ mod tests {
     fn seen(all: &[(&str, u8, i64)]) -> Seen {
         let mut seen = Seen::default();
         for (host, byte, second) in all {
-            seen.unreached(host, address(*byte), at(*second));
+            seen.unreached((&client_of(host), host), address(*byte), at(*second));
         }
         seen
+    }
+
+    /// A client whose only host this is.
+    fn client_of(host: &str) -> String {
+        format!("itp-{host}")
+    }
+
+    #[test]
+    fn one_client_is_one_receiver_over_however_many_hosts() {
+        let mut moved = Seen::default();
+        for (host, byte) in [("a", 1), ("b", 2), ("c", 3)] {
+            moved.unreached(("itp-1", host), address(byte), at(0));
+        }
+        assert_eq!((moved.0.len(), moved.is_unavailable(at(60))), (1, false));
+        // Two clients at one host are one receiver; a third is another.
+        moved.unreached(("itp-2", "c"), address(4), at(0));
+        moved.unreached(("itp-3", "d"), address(5), at(0));
+        assert_eq!(moved.0.len(), 2);
     }
 
     #[test]
@@ -154,20 +191,26 @@ mod tests {
         let addresses = |bytes: [u8; 2]| bytes.map(|byte| IpAddr::from([203, 0, 113, byte])).into_iter();
         let mut rotating = Seen::default();
         for (host, bytes) in [("a", [1, 2]), ("b", [2, 3]), ("c", [3, 1])] {
-            rotating.unreached(host, addresses(bytes), at(0));
+            rotating.unreached((&client_of(host), host), addresses(bytes), at(0));
         }
         assert_eq!((rotating.0.len(), rotating.is_unavailable(at(60))), (1, false));
         // Two that were taken for different ones, until an answer names an address of each.
         let mut joined = Seen::default();
         for (host, bytes) in [("a", [1, 2]), ("b", [3, 4]), ("c", [2, 3]), ("a", [5, 6]), ("d", [6, 7])] {
-            joined.unreached(host, addresses(bytes), at(0));
+            joined.unreached((&client_of(host), host), addresses(bytes), at(0));
         }
         assert_eq!(joined.0.len(), 1);
         // What is kept of one stays small.
         for byte in 0..=255 {
-            joined.unreached(&format!("host-{byte}"), addresses([byte, 1]), at(0));
+            let host = format!("host-{byte}");
+            joined.unreached((&client_of(&host), &host), addresses([byte, 1]), at(0));
         }
-        assert!(joined.0.iter().all(|one| one.hosts.len().max(one.addresses.len()) <= MOST_NAMES));
+        assert!(
+            joined
+                .0
+                .iter()
+                .all(|one| one.clients.len().max(one.hosts.len()).max(one.addresses.len()) <= MOST_NAMES)
+        );
     }
 
     #[test]
@@ -175,7 +218,7 @@ mod tests {
         let mut seen = seen(&[("a", 1, 0), ("b", 2, 1), ("c", 3, 2)]);
         seen.reached();
         for (host, byte) in [("a", 1), ("b", 2), ("c", 3)] {
-            seen.unreached(host, address(byte), at(20));
+            seen.unreached((&client_of(host), host), address(byte), at(20));
         }
         assert!(!seen.is_unavailable(at(49)));
         assert!(seen.is_unavailable(at(50)));
