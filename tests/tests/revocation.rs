@@ -433,6 +433,41 @@ async fn where_no_authority_can_be_reached_messages_are_kept_and_nothing_is_rene
     assert_eq!(outcome(&bench, &second, "p-2").await, "delivered");
 }
 
+/// A proxy of ours answers for everybody, in each of the ways that it may; what three authorities have in common is us.
+#[tokio::test]
+async fn where_a_proxy_answers_for_three_authorities_messages_are_kept_and_nothing_is_renewed() {
+    let page = b"<html><body>Blocked by policy</body></html>".to_vec();
+    for answer in [Answer::Status(403), Answer::Status(302), Answer::Bytes(page)] {
+        let Some(bench) = Bench::start().await else { return };
+        bench.authority.list(1800).unwrap();
+        let (twin, dispatch) = with_receiver(&bench).await;
+        assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
+        let mut others = Vec::new();
+        for _ in 0..2 {
+            let other = Authority::start().await.unwrap();
+            other.receiver(RECEIVER).unwrap();
+            other.list(WEEK).unwrap();
+            bench.note(&other.path(RECEIVER).unwrap()).await;
+            others.push(other);
+        }
+        let renewed_at = bench.refresh().await.renewed_at;
+        for authority in others.iter().chain([&bench.authority]) {
+            authority.answers(answer.clone(), answer.clone());
+        }
+        assert_eq!(bench.refresh().await.renewed_at, renewed_at);
+        assert_eq!(bench.functions.metrics.values("RevocationSourcesUnreachable"), [1.0]);
+        bench.functions.hands.advance(SignedDuration::from_hours(48));
+        let second = bench.functions.dispatch(&bench.functions.hands);
+        assert_eq!(outcome(&bench, &second, "p-2").await, "kept");
+        assert_eq!(twin.count(), 1);
+        // One that has a list to show is enough: the others are at fault themselves.
+        others[0].answers(Answer::Openssl, Answer::Openssl);
+        others[0].list(WEEK).unwrap();
+        assert_eq!(bench.refresh().await.renewed_at, bench.functions.hands.now());
+        assert_eq!(bench.functions.metrics.values("RevocationSourcesUnreachable"), [1.0]);
+    }
+}
+
 #[tokio::test]
 async fn rows_that_cannot_be_read_cost_themselves_alone_and_are_mended() {
     let Some(bench) = Bench::noted().await else { return };

@@ -47,6 +47,9 @@ const LISTS_AT_ONCE: (usize, usize) = (8, 2);
 const STATUSES_AT_ONCE: (usize, usize) = (16, 4);
 /// How many large lists are in memory at once; with [`CRL_LIMIT`] that bounds what they take.
 const LARGE_LISTS_AT_ONCE: usize = 2;
+/// So many authorities must have been asked for what came from each of their addresses to speak of our way out. One or two may
+/// have mislaid their lists.
+const AUTHORITIES_FOR_A_PROXY: usize = 3;
 /// Counts refreshes in which no source answered although some were asked.
 const UNREACHABLE: &str = "RevocationSourcesUnreachable";
 
@@ -82,7 +85,17 @@ struct Found {
     statuses: BTreeMap<String, webhook::revocation::OcspEntry>,
     asked: usize,
     unanswered: usize,
+    /// How many brought nothing that only an authority can have, those that did not answer among them.
+    from_anybody: usize,
     findings: usize,
+}
+
+impl Found {
+    /// Says whether no authority was reached: nobody answered, or something in their place did.
+    fn reached_nobody(&self, authorities: usize) -> bool {
+        let is_a_proxy = authorities >= AUTHORITIES_FOR_A_PROXY && self.from_anybody == self.asked;
+        self.asked > 0 && (self.unanswered == self.asked || is_a_proxy)
+    }
 }
 
 /// Asks the authorities about every path that receivers showed.
@@ -125,12 +138,13 @@ impl Refresher {
         self.report_blind(&plan, &before, now);
         let deadline = Instant::now() + self.budget;
         let found = self.ask_all(tasks(&plan, &before), deadline, now).await;
-        if found.asked > 0 && found.unanswered == found.asked {
+        if found.reached_nobody(plan.authorities.len()) {
             // Nothing is renewed, so that dispatch keeps what it cannot decide: that nobody can be reached is our own fault.
             tracing::error!(
                 code = "revocation_sources_unreachable",
                 asked = found.asked,
-                "No authority answered about revocation: the way out of our network is closed, or the resolver does not answer."
+                unanswered = found.unanswered,
+                "No authority answered about revocation: the way out of our network is closed, a proxy answers for all, or the resolver does not answer."
             );
             self.metrics.record(now, (UNREACHABLE, 1.0, Unit::Count), &[]);
             return Ok(());
@@ -201,6 +215,7 @@ impl Refresher {
             let done = done.unwrap_or(Err(Finding::Late));
             found.asked += 1;
             found.unanswered += usize::from(done.as_ref().is_err_and(Finding::is_unanswered));
+            found.from_anybody += usize::from(done.as_ref().is_err_and(Finding::is_from_anybody));
             match done {
                 Ok(Done::Status { fingerprint, status }) => {
                     found.statuses.insert(fingerprint, status);

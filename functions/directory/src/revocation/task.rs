@@ -83,6 +83,15 @@ impl Finding {
         use FetchError as F;
         matches!(self, Self::Late | Self::Fetch(F::Timeout | F::Network(_) | F::Client(_) | F::Blocked))
     }
+
+    /// Says whether what came may be from anybody: a proxy that answers in an authority's place has neither a list nor a status.
+    pub(super) fn is_from_anybody(&self) -> bool {
+        let has_neither = matches!(
+            self,
+            Self::Fetch(_) | Self::List(CrlRefusal::NotCrl) | Self::Status(OcspRefusal::NotOcsp)
+        );
+        has_neither || self.is_unanswered()
+    }
 }
 
 impl Task {
