@@ -414,6 +414,22 @@ async fn what_the_time_does_not_suffice_to_move_back_is_let_go_and_told() {
 }
 
 #[tokio::test]
+async fn an_entry_that_the_queue_fails_is_sent_again_and_one_that_it_goes_on_failing_stays() {
+    for (failures, moved, left) in [(2, 3, 0), (3, 0, 1)] {
+        let mut bench = Bench::new("202").await;
+        let aws = bench.functions.aws.clone();
+        for resource in ["p-1", "bad-1", "p-2"] {
+            aws.put_message(UNDELIVERED, set_aside(bench.payment(resource).to_json()));
+        }
+        aws.fails_messages_with("bad-1", "InternalError", failures);
+        let result = move_back(&bench.target, RATE, None, &mut bench.stop, |_| ()).await;
+        assert_eq!(result.ok().map(|moved| moved.moved), (moved > 0).then_some(moved), "{failures}");
+        assert_eq!(aws.messages(NOTIFICATIONS).len(), 3 - left);
+        assert_eq!(aws.visible_messages(UNDELIVERED).len(), left);
+    }
+}
+
+#[tokio::test]
 async fn who_asks_to_stop_finds_the_queue_as_it_was() {
     let mut bench = Bench::new("503").await;
     bench.give_up(&["p-1"]).await;

@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use serde::Serialize;
-use tokio::time::Instant;
-use webhook::aws::sqs;
+use tokio::time::{Instant, sleep};
+use webhook::aws::{RESEND_PAUSES, sqs};
 
 use super::pace::Pace;
 use crate::stop::Stop;
@@ -79,12 +79,32 @@ pub async fn move_back(
     result.map(|()| moved).with_context(|| format!("{} messages were moved before this", moved.moved))
 }
 
+/// Moves a batch. What the queue fails is sent again, as the functions do ([`RESEND_PAUSES`]).
 async fn move_batch(
     client: &Client,
     target: &Target,
     queue: &UndeliveredQueue,
     batch: &[Held],
 ) -> Result<()> {
+    let mut waiting = send_batch(client, target, queue, batch.to_vec()).await?;
+    for pause in RESEND_PAUSES {
+        if waiting.is_empty() {
+            break;
+        }
+        sleep(pause).await;
+        waiting = send_batch(client, target, queue, waiting).await?;
+    }
+    anyhow::ensure!(waiting.is_empty(), "the queue of notifications refused a message");
+    Ok(())
+}
+
+/// Sends messages once, deletes those that the queue took where they were, and returns the others.
+async fn send_batch(
+    client: &Client,
+    target: &Target,
+    queue: &UndeliveredQueue,
+    batch: Vec<Held>,
+) -> Result<Vec<Held>> {
     let entries = batch.iter().enumerate().map(|(index, held)| {
         SendMessageBatchRequestEntry::builder()
             .id(index.to_string())
@@ -100,13 +120,11 @@ async fn move_batch(
         .await
         .map_err(aws_sdk_sqs::Error::from)
         .context("failed to send to the queue of notifications")?;
-    let taken: Vec<_> = batch
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| answer.successful().iter().any(|entry| entry.id() == index.to_string()))
-        .map(|(_, held)| held.clone())
-        .collect();
+    let is_taken = |index: usize| answer.successful().iter().any(|entry| entry.id() == index.to_string());
+    let (taken, others): (Vec<_>, Vec<_>) =
+        batch.into_iter().enumerate().partition(|(index, _)| is_taken(*index));
+    let [taken, others] =
+        [taken, others].map(|held| held.into_iter().map(|(_, held)| held).collect::<Vec<_>>());
     queue.delete(&taken).await?;
-    anyhow::ensure!(taken.len() == batch.len(), "the queue of notifications refused a message");
-    Ok(())
+    Ok(others)
 }

@@ -24,7 +24,7 @@ pub use http::Http;
 pub use keys::{KeyArn, KeyError, Keys, NotAKeyArn};
 pub use ledger::{AttemptRecord, Begin, Cancel, Ledger, LedgerError};
 pub use ledger_reader::LedgerReader;
-pub use queue::{Queues, SEND_WITHIN, SendError, message_group};
+pub use queue::{Queues, RESEND_PAUSES, SEND_WITHIN, SendError, message_group};
 pub use receivers::{Found, RECEIVER_COPY_LIVES, Receivers, ReceiversError};
 pub use secrets::{SecretError, Secrets};
 pub use slow_marks::SLOW_MARK_ATTRIBUTES;

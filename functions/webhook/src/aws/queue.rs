@@ -22,7 +22,7 @@ use crate::revocation::sha256_hex;
 const BATCH: usize = 10;
 /// After so long the entries that SQS failed of a call are sent again, and after so long once more: the call was answered, so the
 /// SDK does not repeat it.
-const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(300)];
+pub const RESEND_PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(300)];
 /// How long queueing the messages of one request takes at most, repetitions included. Who called hears before its own time limit.
 pub const SEND_WITHIN: Duration = Duration::from_secs(1 + CALL_TIMEOUT.as_secs());
 /// What SQS calls an entry that it never takes as it is. Everything else is repeated, also where SQS says `SenderFault`: it says that
@@ -69,7 +69,7 @@ impl Queues {
 
     async fn send_batch(&self, messages: &[AttemptMessage], until: Instant) -> Vec<Result<(), SendError>> {
         let mut results = self.try_batch(messages, (0..messages.len()).collect()).await;
-        for pause in PAUSES {
+        for pause in RESEND_PAUSES {
             let failed = |result: &Result<(), SendError>| matches!(result, Err(SendError::Failed { .. }));
             let again: Vec<_> = (0..messages.len()).filter(|at| failed(&results[*at].1)).collect();
             if again.is_empty() || Instant::now() + pause >= until {
