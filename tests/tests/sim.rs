@@ -226,6 +226,12 @@ fn a_row_of_one_receiver_that_stops_the_refresh_for_all_is_noticed() {
     noticed_by(Break::HostileRowStopsRefresh, LedgerWrites::Full, expected);
 }
 
+#[test]
+fn a_registration_call_that_undoes_what_an_operator_has_set_is_noticed() {
+    let expected = "G5_settings_outlive_registration_calls";
+    noticed_by(Break::RegistrationResetsSettings, LedgerWrites::Full, expected);
+}
+
 /// Runs something on a runtime of its own, whose time is paused.
 fn paused<T>(run: impl Future<Output = T>) -> T {
     Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(run)

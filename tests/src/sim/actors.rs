@@ -16,9 +16,9 @@ use webhook::directory::Operation;
 use super::dice::Dice;
 use super::environment::{Housed, Place};
 use super::invariants;
-use super::scenario::{Call, Change, Passed, Scenario, base_uri, client_name};
+use super::scenario::{Break, Call, Change, Passed, Scenario, base_uri, client_name};
 use super::world::{Passing, World};
-use crate::aws::{call, call_with_query, post, reviewed};
+use crate::aws::{call, call_settings, call_with_query, post, reviewed};
 
 /// The API's functions have 15 s at most; whoever calls waits no longer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -142,6 +142,37 @@ impl Api {
         }
     }
 
+    /// Changes a client's settings, once after the other, each until it is answered.
+    pub(super) async fn change_settings(self, start: Instant, client: usize, changes: Vec<(Duration, bool)>) {
+        let (world, name) = (&self.0.place.world, client_name(client));
+        for (at, is_sent) in changes {
+            sleep_until(start + at).await;
+            let body = json!({ "also_send_x_authorisation_server_id": is_sent }).to_string();
+            let status = loop {
+                let environment = self.directory();
+                let (seam, function) = (environment.seam.clone(), Arc::clone(&environment.function));
+                let (called, body) = (name.clone(), body.clone());
+                let made = async move { call_settings(&function, &called, &body).await };
+                let answer = self.answered(&environment, made).await;
+                if !seam.life.is_over() {
+                    self.with(|state| state.directory.push(environment));
+                }
+                let status = answer.map(|answer| answer.status);
+                world.note(format_args!("{name} is set to {is_sent}: {status:?}"));
+                if let Some(status) = status.filter(|status| *status < 500) {
+                    break status;
+                }
+                sleep(Duration::from_secs(1)).await;
+            };
+            // Nobody has settings who is not registered.
+            if status == 200 {
+                world.facts().settings.insert(client, is_sent);
+            } else {
+                assert_eq!(status, 404, "a change of settings is refused");
+            }
+        }
+    }
+
     /// Lets the schedule come, which comes again twice where that fails, a minute later each time.
     pub(super) async fn review(self, start: Instant, at: Duration) {
         sleep_until(start + at).await;
@@ -173,6 +204,9 @@ impl Api {
         let statement = self.0.place.signer().statement(&claims);
         let declared = (!uris.is_empty()).then_some(uris.as_slice());
         let mut body = registration(Operation::Dcm, declared, &statement);
+        if self.0.place.world.is_broken(Break::RegistrationResetsSettings) {
+            body["also_send_x_authorisation_server_id"] = json!(false);
+        }
         if let Some(called_at) = called_at {
             body["called_at"] = json!(World::instant(called_at).to_string());
         }

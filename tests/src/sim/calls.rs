@@ -35,6 +35,22 @@ pub(super) fn concurrent(dice: &mut Dice, end: Duration) -> Vec<Vec<Passed>> {
     calls.into_iter().map(|call| vec![call]).collect()
 }
 
+/// Draws when an operator changes settings of clients, mostly close to registration calls. Each waits for the one before it.
+pub(super) fn settings(dice: &mut Dice, scenario: &Scenario) -> Vec<(usize, Vec<(Duration, bool)>)> {
+    let clients = scenario.calls.iter().map(|(client, _)| *client).max().map_or(0, |most| most + 1);
+    let changes = |client: usize| {
+        let mut times = Vec::new();
+        for call in scenario.calls.iter().filter(|(of, _)| *of == client).flat_map(|(_, calls)| calls) {
+            if dice.per_cent(40) {
+                times.push((call.at + dice.millis(0, 60)).saturating_sub(Duration::from_millis(20)));
+            }
+        }
+        times.sort_unstable();
+        (client, times.into_iter().zip([true, false].into_iter().cycle()).collect())
+    };
+    (0..clients).map(changes).collect()
+}
+
 /// Draws when the directory function reviews the receivers, often close to calls, and what the Directory says of clients.
 pub(super) fn reviews(dice: &mut Dice, clients: usize, scenario: &mut Scenario) {
     let calls: Vec<_> =

@@ -258,6 +258,31 @@ fn the_latest_call_is_in_force(world: &World, facts: &Facts, broken: &mut Broken
     }
 }
 
+/// G5: what an operator has set stays, whatever is registered beside it; only a client that is removed loses it.
+fn settings_outlive_registration_calls(world: &World, facts: &Facts, broken: &mut Broken) {
+    for (client, expected) in &facts.settings {
+        let of_client = |passing: &&Passing| passing.client == *client;
+        if facts.calls.iter().filter(of_client).any(|passing| passing.call == Call::Delete) {
+            continue;
+        }
+        let row = world.aws().row(RECEIVERS, &client_name(*client)).unwrap_or_default();
+        let registration: Value = row["registration"]["S"]
+            .as_str()
+            .and_then(|registration| serde_json::from_str(registration).ok())
+            .unwrap_or_default();
+        let found = &registration["also_send_x_authorisation_server_id"];
+        if found.as_bool() != Some(*expected) {
+            broken.push((
+                "G5_settings_outlive_registration_calls",
+                format!(
+                    "those of {} were set to {expected}, and the table has {found}",
+                    client_name(*client)
+                ),
+            ));
+        }
+    }
+}
+
 /// G9 and the first part of G3: at the receiver, 1.5 s after the event, unless something of ours failed in between.
 fn nobody_waits_for_a_receiver_that_hangs(facts: &Facts, arrival: &Arrival, broken: &mut Broken) {
     let Some(change) = facts.posted.get(&arrival.resource) else { return };
@@ -308,6 +333,7 @@ pub(super) fn at_the_end(world: &World, scenario: &Scenario) {
         the_ledger_agrees_with_the_receivers(world, &facts, &mut broken);
         every_request_is_in_the_ledger(world, &facts, &mut broken);
         the_latest_call_is_in_force(world, &facts, &mut broken);
+        settings_outlive_registration_calls(world, &facts, &mut broken);
         the_undelivered_queue_holds_what_was_given_up(world, &facts, &mut broken);
     }
     if scenario.calm && world.facts().ours_failed {

@@ -99,6 +99,9 @@ impl Play {
         for (client, calls) in &scenario.calls {
             actors.spawn(api.clone().pass_on(start, *client, calls.clone()));
         }
+        for (client, changes) in &scenario.settings {
+            actors.spawn(api.clone().change_settings(start, *client, changes.clone()));
+        }
         for at in &scenario.reviews {
             actors.spawn(api.clone().review(start, *at));
         }

@@ -40,11 +40,13 @@ pub enum Break {
     CopiesShareAnAttempt,
     /// A receiver whose certificates cannot be used ends the refresh for all.
     HostileRowStopsRefresh,
+    /// A registration call sets what an operator has set back to what it was at first.
+    RegistrationResetsSettings,
 }
 
 impl Break {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::NoConditionOnBegin,
         Self::AcknowledgedBeforeRetry,
         Self::CopyNeverExpires,
@@ -59,6 +61,7 @@ impl Break {
         Self::ClosedConnectionsInUse,
         Self::CopiesShareAnAttempt,
         Self::HostileRowStopsRefresh,
+        Self::RegistrationResetsSettings,
     ];
 
     /// What must go wrong in a run for it to be noticed.
@@ -72,7 +75,9 @@ impl Break {
             | Self::EveryReceiveIsTheFirst
             | Self::LedgerKnowsNothing
             | Self::CopiesShareAnAttempt => None,
-            Self::StaleReadBelieved | Self::RemovalForgotten => Some(Hazard::ConcurrentCalls),
+            Self::StaleReadBelieved | Self::RemovalForgotten | Self::RegistrationResetsSettings => {
+                Some(Hazard::ConcurrentCalls)
+            }
             Self::LocalFaultIsTheirs => Some(Hazard::LocalFaults),
             Self::ThrottledDeliveryForgotten => Some(Hazard::TableLimits),
             Self::ClosedConnectionsInUse => Some(Hazard::ClosedConnections),
@@ -343,6 +348,8 @@ pub(super) struct Scenario {
     pub local_faults: Vec<LocalFault>,
     /// When nobody can be reached from here.
     pub outages: Vec<Outage>,
+    /// When an operator changes the settings of which client: whether the header's older spelling is sent too.
+    pub settings: Vec<(usize, Vec<(Duration, bool)>)>,
     /// When the directory function is to review the receivers.
     pub reviews: Vec<Duration>,
     /// From when the Directory calls a client active, or not.
@@ -396,6 +403,9 @@ impl Scenario {
                 })
                 .collect();
         }
+        if concurrent {
+            scenario.settings = super::calls::settings(dice, &scenario);
+        }
         if reviews || hostile {
             super::calls::reviews(dice, clients, &mut scenario);
         }
@@ -447,6 +457,7 @@ impl Scenario {
             limits: Vec::new(),
             local_faults: Vec::new(),
             outages: Vec::new(),
+            settings: Vec::new(),
             reviews: Vec::new(),
             statuses: Vec::new(),
             end,

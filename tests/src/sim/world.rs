@@ -71,6 +71,8 @@ pub(super) struct Facts {
     pub delivered: BTreeMap<String, Duration>,
     /// The registration calls that were passed on.
     pub calls: Vec<Passing>,
+    /// What the settings of a client were last changed to.
+    pub settings: BTreeMap<usize, bool>,
     /// Clients that the Directory called inactive at some time.
     pub inactive: BTreeSet<usize>,
     /// When something of ours failed, was killed or had to wait: from, to and what.
