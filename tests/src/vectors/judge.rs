@@ -1,6 +1,9 @@
 //! From a vector's category to the family that judges it.
 
-use super::{Judgement, Vector, base_uri, body, delivery, headers, parameter, registration, trigger, url};
+use super::{
+    Judgement, Vector, base_uri, body, client_id, delivery, headers, issuer, parameter, registration,
+    revocation, trigger, url,
+};
 
 /// How the vectors of a category are judged.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +30,9 @@ impl Family {
             "trigger" => Self::Data(trigger::judge),
             "delivery" => Self::Data(delivery::judge),
             "dcr_dcm" => Self::Data(registration::judge),
+            "statement_issuer" => Self::Data(issuer::judge),
+            "client_id" => Self::Data(client_id::judge),
+            "revocation" => Self::Data(revocation::judge),
             "mtls" | "synchronisation" | "conformance_scenario" | "observability" => Self::Scenario,
             "open_insurance" => Self::Foreign,
             _ => return None,

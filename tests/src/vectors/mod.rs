@@ -5,16 +5,19 @@
 
 mod base_uri;
 mod body;
+mod client_id;
 mod compare;
 mod delivery;
 mod example;
 mod file;
 pub mod harness;
 mod headers;
+mod issuer;
 mod judge;
 mod parameter;
 mod peers;
 mod registration;
+mod revocation;
 pub mod scenarios;
 mod trigger;
 mod url;
