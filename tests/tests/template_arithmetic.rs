@@ -95,7 +95,7 @@ fn a_fault_of_ours_has_a_day_to_be_mended_before_a_message_is_set_aside() {
     let (shortest, longest) = (Duration::from_secs(shortest), Duration::from_secs(longest));
     assert!(Duration::from_hours(24) < shortest, "{shortest:?}");
     assert!(longest < seconds("NotificationsQueue", "MessageRetentionPeriod"), "{longest:?}");
-    // What infra/README.md and the template promise.
+    // What docs/operations.md and the template promise.
     assert_eq!((shortest.as_secs() / 3600, longest.as_secs().div_ceil(3600)), (26, 36));
     let untold = receives * seconds("NotificationsQueue", "VisibilityTimeout");
     assert_eq!(untold.as_secs() / 3600, 11);
@@ -143,7 +143,7 @@ fn now() -> Timestamp {
 
 #[test]
 fn one_receiver_that_hangs_leaves_the_others_invocations_of_dispatch() {
-    // The load that infra/README.md names: events a second to one receiver, all of whose attempts hang.
+    // The load that docs/configuration.md names: events a second to one receiver, all of whose attempts hang.
     const EVENTS: u64 = 300;
     let batch = trigger()["BatchSize"].as_u64().unwrap();
     let least = template().bound("DispatchMaximumConcurrency", "Default").unwrap();
@@ -151,7 +151,11 @@ fn one_receiver_that_hangs_leaves_the_others_invocations_of_dispatch() {
     let once_found_out = EVENTS * u64::from(AttemptNumber::MOST) * IMPATIENT.as_secs() / batch;
     // Others: as many events, 0.2 s each.
     let others = EVENTS / 5 / batch;
-    assert_eq!((until_found_out, once_found_out, others), (450, 270, 6), "infra/README.md says otherwise");
+    assert_eq!(
+        (until_found_out, once_found_out, others),
+        (450, 270, 6),
+        "docs/configuration.md says otherwise"
+    );
     assert!(until_found_out + others <= least);
     assert!(once_found_out + others <= least);
 }

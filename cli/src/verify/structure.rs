@@ -12,7 +12,8 @@ use super::finding::{Finding, Wrong};
 
 /// For how long the records of a notification that has ended are kept in memory, for copies that come late.
 const LATE_COPIES: SignedDuration = SignedDuration::from_hours(72);
-/// After which an attempt that began must have ended: a message that our faults keep comes for 36 hours (`infra/README.md`).
+/// After which an attempt that began must have ended: faults of ours requeue a message for 36 hours at most
+/// (`docs/operations.md`).
 const ENDS_WITHIN: SignedDuration = SignedDuration::from_hours(48);
 /// Between the clock that accepts a change and the one that files its records.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(10);

@@ -52,16 +52,19 @@ fn the_pages_have_the_prices_of_the_lists() {
     let network = (month(Rate::NatHour) + month(Rate::PublicAddressHour)).times(2);
     let firehose = of(Rate::FirehoseIngested).of(13, 10);
     let told = [
-        ("infra/README.md", format!("about ${} a month (two NAT gateways", network.rounded(0))),
-        ("infra/README.md", format!("and ${} a GB", of(Rate::NatProcessed).exact())),
-        ("infra/README.md", format!("US$ {} a month for a key", of(Rate::KmsKey).exact())),
+        ("docs/configuration.md", format!("about ${} a month (two NAT gateways", network.rounded(0))),
+        ("docs/configuration.md", format!("and ${} a GB", of(Rate::NatProcessed).exact())),
+        ("docs/configuration.md", format!("US$ {} a month for a key", of(Rate::KmsKey).exact())),
         (
-            "infra/README.md",
+            "docs/configuration.md",
             format!("US$ {} for\n10,000 requests with RSA 2048", of(Rate::KmsRsa2048).times(10_000).exact()),
         ),
-        ("infra/README.md", format!("US$ {} with longer keys", of(Rate::KmsRsa4096).times(10_000).exact())),
-        ("infra/README.md", format!("Firehose US$ {} (two lines", firehose.rounded(2))),
-        ("infra/README.md", format!("1.3 GB at {};", of(Rate::FirehoseIngested).exact())),
+        (
+            "docs/configuration.md",
+            format!("US$ {} with longer keys", of(Rate::KmsRsa4096).times(10_000).exact()),
+        ),
+        ("docs/evidence.md", format!("Firehose US$ {} (two lines", firehose.rounded(2))),
+        ("docs/evidence.md", format!("1.3 GB at {};", of(Rate::FirehoseIngested).exact())),
         (
             "docs/deploy.md",
             format!(
