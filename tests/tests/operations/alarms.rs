@@ -316,6 +316,7 @@ fn each_alarm_that_calculates_goes_on_at_what_it_is_for() {
 #[test]
 fn each_alarm_says_what_to_do_in_two_languages_and_is_told_when_it_is_over() {
     let runbook = read_to_string(file("docs/operations.md").unwrap()).unwrap();
+    let portuguese = read_to_string(file("docs/operations.pt-BR.md").unwrap()).unwrap();
     let anchors: BTreeSet<_> = runbook
         .lines()
         .filter_map(|line| line.strip_prefix("### "))
@@ -332,6 +333,7 @@ fn each_alarm_says_what_to_do_in_two_languages_and_is_told_when_it_is_over() {
         // English, then Portuguese.
         assert!(told.matches(". ").count() >= 1 && told.ends_with('.'), "{name}: {told}");
         assert!(runbook.contains(&format!("`{name}`")), "{name} is not in docs/operations.md");
+        assert!(portuguese.contains(&format!("`{name}`")), "{name} is not in docs/operations.pt-BR.md");
         assert_eq!(alarm["AlarmActions"], alarm["OKActions"], "{name}");
         assert_eq!(alarm["AlarmActions"][1], json!(["AlarmTopicArn"]), "{name}");
         assert!(["page", "notice"].contains(&text(&alarm["Tags"][0]["Value"])), "{name}");
