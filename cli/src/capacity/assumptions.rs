@@ -34,63 +34,55 @@ pub enum Source {
 /// When the pages of AWS were read, in stored copies whose own age is not known.
 pub(super) const CHECKED: &str = "2026-11-23";
 
-const SQS_SCALING: Source = Source::Aws(
-    "Configuring scaling behavior for SQS event source mappings",
-    "https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html",
-);
+const SQS_SCALING: Source =
+    Source::Aws("SQS scaling", "https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html");
 const POLLERS: Source = Source::Aws(
-    "AWS::Lambda::EventSourceMapping ProvisionedPollerConfig",
+    "poller configuration",
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-lambda-eventsourcemapping-provisionedpollerconfig.html",
 );
-const LAMBDA_SCALING: Source = Source::Aws(
-    "Lambda scaling behavior",
-    "https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html",
-);
+const LAMBDA_SCALING: Source =
+    Source::Aws("Lambda scaling", "https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html");
 const LAMBDA_QUOTAS: Source =
     Source::Aws("Lambda quotas", "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html");
-const LAMBDA_MEMORY: Source = Source::Aws(
-    "Configure Lambda function memory",
-    "https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html",
-);
-const LAMBDA_CONCURRENCY: Source = Source::Aws(
-    "Understanding Lambda function scaling",
-    "https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html",
-);
+const LAMBDA_MEMORY: Source =
+    Source::Aws("Lambda memory", "https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html");
+const LAMBDA_CONCURRENCY: Source =
+    Source::Aws("Lambda concurrency", "https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html");
 const SQS_QUOTAS: Source = Source::Aws(
-    "Amazon SQS standard queue quotas",
+    "SQS quotas",
     "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html",
 );
 const FAIR_QUEUES: Source = Source::Aws(
-    "How Amazon SQS fair queues work",
+    "fair queues",
     "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues-detailed.html",
 );
 const DYNAMODB_QUOTAS: Source = Source::Aws(
-    "Quotas in Amazon DynamoDB",
+    "DynamoDB quotas",
     "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html",
 );
 const ON_DEMAND: Source = Source::Aws(
-    "DynamoDB on-demand capacity mode",
+    "on-demand mode",
     "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html",
 );
 const KEYS: Source = Source::Aws(
-    "Best practices for designing and using partition keys effectively in DynamoDB",
+    "partition keys",
     "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html",
 );
 const KMS: Source = Source::Aws(
-    "AWS KMS request quotas",
+    "KMS quotas",
     "https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html",
 );
 const API: Source = Source::Aws(
-    "Amazon API Gateway quotas",
+    "API Gateway quotas",
     "https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html",
 );
 const FIREHOSE: Source = Source::Unconfirmed(
-    "Amazon Data Firehose quota",
+    "Firehose quotas",
     "https://docs.aws.amazon.com/firehose/latest/dev/limits.html",
-    "older copies of the page, of Kinesis Data Firehose, say so; of newer ones only the beginning was read",
+    "only older copies say so",
 );
 const SECRETS: Source = Source::Aws(
-    "AWS Secrets Manager quotas",
+    "Secrets Manager quotas",
     "https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html",
 );
 const LEAN: Source = Source::Here("webhook/src/delivery/writes.rs");
@@ -117,134 +109,133 @@ assumptions! {
     /// How soon a first attempt is due.
     DUE = "First attempt due after the event", seconds(FIRST_ATTEMPT_WITHIN.as_millis()), "s", SCHEDULE;
     /// Requests a second of all APIs of an account.
-    API_REQUESTS = "HTTP API requests of an account and region", 10_000.0, "/s", API;
+    API_REQUESTS = "HTTP API requests of an account", 10_000.0, "/s", API;
     /// The template's throttle.
     API_RATE = "`ApiRateLimit` by default", 500.0, "/s", Source::Here("template.yaml");
     /// Changes that a request may carry.
-    CHANGES = "Changes in one request at most", 100.0, "", Source::Here("intake/src/wire.rs");
+    CHANGES = "Changes in a request", 100.0, "", Source::Here("intake/src/wire.rs");
     /// From the event to the queue.
-    INTAKE = "From the event until its message can be received", 60.0, "ms", Source::Assumed("the caller posts at once; one call of the API, one of SQS");
+    INTAKE = "From event to receivable message", 60.0, "ms", Source::Assumed("one call of the API, one of SQS");
     /// How long intake is busy with a request.
-    INTAKE_BUSY = "Intake is busy with a request", 50.0, "ms", Source::Assumed("two calls of AWS, some of them side by side");
+    INTAKE_BUSY = "Intake time per request", 50.0, "ms", Source::Assumed("two calls of AWS");
     /// Messages that a queue may have in flight.
-    IN_FLIGHT = "Messages in flight of a standard queue", 120_000.0, "", SQS_QUOTAS;
+    IN_FLIGHT = "Messages in flight", 120_000.0, "", SQS_QUOTAS;
     /// The share from which a group is noisy.
-    NOISY_SHARE = "Share in flight beyond which a receiver's messages wait for the others'", 10.0, "%", FAIR_QUEUES;
+    NOISY_SHARE = "Share in flight that makes a receiver noisy", 10.0, "%", FAIR_QUEUES;
     /// The number from which a group can be noisy.
-    NOISY_FROM = "Messages in flight from which they can", 30.0, "", FAIR_QUEUES;
+    NOISY_FROM = "Least number in flight for that", 30.0, "", FAIR_QUEUES;
     /// Messages in an invocation.
-    BATCH = "Messages in an invocation at most", 10.0, "", Source::Here("template.yaml");
+    BATCH = "Messages in an invocation", 10.0, "", Source::Here("template.yaml");
     /// Where the mapping begins.
-    FIRST_INVOKES = "Concurrent invocations that an event source begins with", 5.0, "", SQS_SCALING;
+    FIRST_INVOKES = "Initial invocations of an event source", 5.0, "", SQS_SCALING;
     /// How fast it grows.
-    RAMP = "Concurrent invocations that it adds", 300.0, "/min", SQS_SCALING;
+    RAMP = "Invocations that it adds", 300.0, "/min", SQS_SCALING;
     /// How far.
-    CEILING = "Concurrent invocations of an event source at most", 1_250.0, "", SQS_SCALING;
+    CEILING = "Maximum invocations of it", 1_250.0, "", SQS_SCALING;
     /// The most that can be set.
-    MAXIMUM_CONCURRENCY = "`MaximumConcurrency` of an event source at most", 1_000.0, "", SQS_SCALING;
+    MAXIMUM_CONCURRENCY = "Maximum of `MaximumConcurrency`", 1_000.0, "", SQS_SCALING;
     /// What a poller runs.
-    POLLER_INVOKES = "Concurrent invocations of a provisioned poller", 10.0, "", SQS_SCALING;
+    POLLER_INVOKES = "Invocations of a provisioned poller", 10.0, "", SQS_SCALING;
     /// How often it polls.
-    POLLER_POLLS = "Receives of a provisioned poller", 10.0, "/s", SQS_SCALING;
+    POLLER_POLLS = "Its receives", 10.0, "/s", SQS_SCALING;
     /// How much it carries.
-    POLLER_BYTES = "Throughput of a provisioned poller", 1.0, "MB/s", SQS_SCALING;
+    POLLER_BYTES = "Its throughput", 1.0, "MB/s", SQS_SCALING;
     /// How fast they grow.
-    POLLERS_RAMP = "Concurrent invocations that provisioned mode adds", 1_000.0, "/min", SQS_SCALING;
+    POLLERS_RAMP = "Invocations that provisioned mode adds", 1_000.0, "/min", SQS_SCALING;
     /// The most that stand ready.
-    POLLERS_READY = "Provisioned pollers that can be kept ready at most", 200.0, "", POLLERS;
+    POLLERS_READY = "Maximum of ready pollers", 200.0, "", POLLERS;
     /// The most there are.
-    POLLERS_MOST = "Provisioned pollers at most (Lambda's API page says 10,000)", 2_000.0, "", POLLERS;
+    POLLERS_MOST = "Maximum of pollers (Lambda's API page says 10,000)", 2_000.0, "", POLLERS;
     /// What SQS hands over with a message.
-    EVENT_BYTES = "Bytes of a message with its attributes", 1_000.0, "B", Source::Assumed("a body of some 600 bytes");
+    EVENT_BYTES = "Bytes of a message", 1_000.0, "B", Source::Assumed("a body of 600");
     /// From the queue to a poller.
-    RECEIVE = "Receiving a batch and invoking the function", 20.0, "ms", Source::Assumed("one call of SQS and one of Lambda within a region");
+    RECEIVE = "Receiving a batch and invoking the function", 20.0, "ms", Source::Assumed("one call of SQS, one of Lambda");
     /// What an account may run.
-    ACCOUNT = "Concurrent executions of an account and region (new accounts may have fewer)", 1_000.0, "", LAMBDA_QUOTAS;
+    ACCOUNT = "Concurrent executions of an account (new ones may have fewer)", 1_000.0, "", LAMBDA_QUOTAS;
     /// How fast Lambda makes environments.
-    NEW_ENVIRONMENTS = "New environments of a function in 10 s", 1_000.0, "", LAMBDA_SCALING;
+    NEW_ENVIRONMENTS = "New environments in 10 s", 1_000.0, "", LAMBDA_SCALING;
     /// Requests for each of its concurrency.
-    REQUESTS_EACH = "Invocations a second for each concurrent execution of an account", 10.0, "/s", LAMBDA_CONCURRENCY;
+    REQUESTS_EACH = "Invocations for each concurrent execution", 10.0, "/s", LAMBDA_CONCURRENCY;
     /// How long a start takes.
-    START = "A new environment until it works on its first batch", 250.0, "ms", Source::Assumed("Lambda's part of a start; the process itself takes some 12 ms");
+    START = "Environment start", 250.0, "ms", Source::Assumed("Lambda's part; the process takes some 12 ms");
     /// Memory of dispatch.
     MEMORY = "Memory of dispatch", 256.0, "MB", Source::Here("template.yaml");
     /// Memory for a whole processor.
-    MEMORY_OF_CPU = "Memory at which a function has one processor", 1_769.0, "MB", LAMBDA_MEMORY;
+    MEMORY_OF_CPU = "Memory for one processor", 1_769.0, "MB", LAMBDA_MEMORY;
     /// Processor time for each attempt: a constant, so that no run of the benchmark moves the page.
-    CPU = "Processor time of an attempt on a kept connection", 200.0, "µs", Source::Assumed("a quarter more than the 160 µs that the project allows itself, as machines differ; `make bench` measures it");
+    CPU = "Processor time of an attempt, connection reused", 200.0, "µs", Source::Assumed("a quarter over 160 µs; `make bench` measures it");
     /// Processor time for each handshake.
-    HANDSHAKE_CPU = "Processor time of a full handshake besides", 1_500.0, "µs", Source::Assumed("one RSA-2048 signature, one key exchange, a chain of three");
+    HANDSHAKE_CPU = "Processor time of a handshake", 1_500.0, "µs", Source::Assumed("one RSA-2048 signature, a key exchange, a chain of three");
     /// How long a copy of a receiver lives.
-    COPY = "A copy of a receiver is used for", seconds(RECEIVER_COPY_LIVES.as_millis()), "s", Source::Here("webhook/src/aws/receivers.rs");
+    COPY = "Life of a receiver's copy", seconds(RECEIVER_COPY_LIVES.as_millis()), "s", Source::Here("webhook/src/aws/receivers.rs");
     /// A call of DynamoDB.
-    DYNAMODB = "A call of DynamoDB", 6.0, "ms", Source::Assumed("single-digit milliseconds, says AWS");
+    DYNAMODB = "DynamoDB call", 6.0, "ms", Source::Assumed("AWS says single-digit");
     /// A call of SQS.
-    SQS = "A call of SQS", 10.0, "ms", Source::Assumed("");
+    SQS = "SQS call", 10.0, "ms", Source::Assumed("");
     /// How long a connection is kept.
-    IDLE = "A connection is kept for", 4.0, "s", Source::Here("webhook/src/peer/client.rs");
+    IDLE = "Idle timeout of a connection", 4.0, "s", Source::Here("webhook/src/peer/client.rs");
     /// How long a signature takes.
-    KMS_SIGN = "A signature by KMS", 15.0, "ms", Source::Assumed("");
+    KMS_SIGN = "KMS signature", 15.0, "ms", Source::Assumed("");
     /// Signatures a second.
-    KMS_SIGNS = "KMS signatures with RSA keys of an account and region", 1_000.0, "/s", KMS;
+    KMS_SIGNS = "KMS signatures, RSA, of an account", 1_000.0, "/s", KMS;
     /// How long an attempt may take.
-    PATIENT = "Time granted to an attempt", seconds(EXCHANGE_DEADLINE.as_millis().cast_signed()), "s", SCHEDULE;
+    PATIENT = "Deadline of an attempt", seconds(EXCHANGE_DEADLINE.as_millis().cast_signed()), "s", SCHEDULE;
     /// How long to one that hangs.
-    HANGING = "Time granted once the receiver is known to hang", seconds(IMPATIENT.as_millis().cast_signed()), "s", PATIENCE;
+    HANGING = "Deadline while it hangs", seconds(IMPATIENT.as_millis().cast_signed()), "s", PATIENCE;
     /// The second attempt.
-    SECOND = "Second attempt after the first failed", seconds(AFTER_FIRST_FAILURE.as_millis()), "s", SCHEDULE;
+    SECOND = "Second attempt after the first", seconds(AFTER_FIRST_FAILURE.as_millis()), "s", SCHEDULE;
     /// The third attempt.
-    THIRD = "Third attempt after the second failed", seconds(AFTER_SECOND_FAILURE.as_millis()), "s", SCHEDULE;
+    THIRD = "Third attempt after the second", seconds(AFTER_SECOND_FAILURE.as_millis()), "s", SCHEDULE;
     /// Write units of an attempt.
     WRITES = "Ledger writes of an attempt", 2.0, "", Source::Here("webhook/src/aws/ledger.rs");
     /// Write units of a first attempt that delivers, with a ledger that is written once.
-    LEAN_WRITES = "Ledger writes of a first attempt that delivers, with `LedgerWrites=lean`", 1.0, "", LEAN;
+    LEAN_WRITES = "Ledger writes of a delivered first attempt, `lean`", 1.0, "", LEAN;
     /// Read units of a first attempt, with a ledger that is written once.
-    LEAN_READS = "Ledger reads of a first attempt, with `LedgerWrites=lean`", 1.0, "", LEAN;
+    LEAN_READS = "Ledger reads of a first attempt, `lean`", 1.0, "", LEAN;
     /// Write units of a row with failures.
-    LATER_UNITS = "Write units of each where an attempt failed before", 2.0, "", Source::Here("docs/decisions.md");
+    LATER_UNITS = "Write units of each after a failure", 2.0, "", Source::Here("docs/adr");
     /// Write units of the list of what was given up.
-    GIVEN_UP_UNITS = "Write units of listing what was given up", 2.0, "", Source::Assumed("the row holds the message, some 1.2 KB");
+    GIVEN_UP_UNITS = "Write units to list an undelivered notification", 2.0, "", Source::Assumed("1.2 KB");
     /// Partition keys of that list.
-    GIVEN_UP_KEYS = "Partition keys of that list in an hour", UNDELIVERED_PARTITIONS as f64, "", Source::Here("webhook/src/aws/undelivered.rs");
+    GIVEN_UP_KEYS = "Partition keys of that list per hour", UNDELIVERED_PARTITIONS as f64, "", Source::Here("webhook/src/aws/undelivered.rs");
     /// Write units of a table.
     TABLE_WRITES = "Write units of an on-demand table", 40_000.0, "/s", DYNAMODB_QUOTAS;
     /// Read units of a table.
     TABLE_READS = "Read units of an on-demand table", 40_000.0, "/s", DYNAMODB_QUOTAS;
     /// Write units of a new table.
-    NEW_TABLE_WRITES = "Write units that a new on-demand table takes at once; twice its peak within 30 minutes", 4_000.0, "/s", ON_DEMAND;
+    NEW_TABLE_WRITES = "Write units of a new table at once; twice its peak within 30 minutes", 4_000.0, "/s", ON_DEMAND;
     /// Read units of a new table.
-    NEW_TABLE_READS = "Read units that a new on-demand table takes at once; twice its peak within 30 minutes", 12_000.0, "/s", ON_DEMAND;
+    NEW_TABLE_READS = "Read units of a new table at once, likewise", 12_000.0, "/s", ON_DEMAND;
     /// Write units of a key.
     KEY_WRITES = "Write units of one partition key", 1_000.0, "/s", KEYS;
     /// Read units of a key.
     KEY_READS = "Read units of one partition key", 3_000.0, "/s", KEYS;
     /// Reads of secrets.
-    SECRET_READS = "Reads of secrets of an account and region", 10_000.0, "/s", SECRETS;
+    SECRET_READS = "Reads of secrets of an account", 10_000.0, "/s", SECRETS;
     /// How often an environment reads its secrets.
-    SECRETS_EVERY = "An environment reads its two secrets every", 300.0, "s", Source::Here("docs/decisions.md");
+    SECRETS_EVERY = "Secrets are read every", 300.0, "s", Source::Here("docs/adr");
     /// Evidence of a notification.
-    EVIDENCE_BYTES = "Bytes of evidence of an attempt", 1_300.0, "B", Source::Here("infra/README.md");
+    EVIDENCE_BYTES = "Evidence bytes of an attempt", 1_300.0, "B", Source::Here("docs/evidence.md");
     /// What Firehose takes.
-    FIREHOSE_BYTES = "Firehose direct put of a stream (5 in us-east-1, us-west-2, eu-west-1)", 1.0, "MiB/s", FIREHOSE;
+    FIREHOSE_BYTES = "Firehose direct put (5 in us-east-1, us-west-2, eu-west-1)", 1.0, "MiB/s", FIREHOSE;
 }
 
 /// What the model makes simpler than it is.
 pub const SIMPLIFICATIONS: &[&str] = &[
-    "Notifications come at random instants (Poisson) and are for every receiver alike; messages of all receivers mix in a batch.",
-    "An invocation lasts as long as the slowest of its messages, and its messages are in flight until it ends.",
-    "A receiver that is dead takes the connection or not and says nothing: the attempt holds until its granted time is over.",
-    "Each delay of a service is half fixed and half exponential, with the mean named above; so is the receiver's answer.",
-    "Fair queues: a receiver whose share in flight is beyond the threshold is noisy until it has no backlog; a receive takes messages \
-     of the others first and fills up with those of noisy ones, the oldest first, where SQS takes those of whoever has the fewest in \
-     flight. SQS's second measure, the share of processing time, is the same here. AWS calls its thresholds approximate.",
-    "A receive gets what is there, up to ten, without a window. Processes are never taken away within a run.",
-    "Where an invocation would be throttled, its messages wait in the queue; on AWS pollers hold them and try again.",
-    "New environments are granted evenly, 100 a second, after the first 1,000. The environment that was used last is used next.",
-    "With `LedgerWrites=lean` each message is handed out once; one that comes a second time would be written as with `full`. The \
-     read before a first attempt takes as long as the write that it stands for.",
-    "What DynamoDB, KMS, Secrets Manager, the API and Firehose would throttle is counted and named, and not played.",
-    "Loads of more than 200,000 messages are played smaller: one message and one environment stand for several, and every limit is \
-     divided by as many. What comes comes in larger portions then, so that waits near a limit are longer than those of the whole.",
+    "Notifications come at random (Poisson), alike for every receiver, and mix in batches.",
+    "An invocation lasts as long as its slowest message; its messages are in flight until it ends.",
+    "A dead receiver says nothing until the deadline.",
+    "Delays, and receivers' answers, are half fixed and half exponential, with the mean above.",
+    "Fair queues: a receiver beyond the threshold is noisy until it has no backlog. A receive takes the others' messages first, \
+     then the oldest noisy ones, where SQS prefers whoever has the fewest in flight. SQS's second measure, processing time, is \
+     the same here; AWS calls its thresholds approximate.",
+    "A receive gets what is there, up to ten. No process is taken away.",
+    "Throttled invocations leave messages in the queue; on AWS pollers hold them and retry.",
+    "After the first 1,000, 100 environments come a second. The one used last is used next.",
+    "With `LedgerWrites=lean` each message is delivered once, and the read takes as long as the write.",
+    "Throttling by DynamoDB, KMS, Secrets Manager, the API and Firehose is counted, not played.",
+    "Beyond 200,000 messages, one message and one environment stand for several, and limits are divided; waits near a limit come \
+     out too long.",
 ];
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ impl fmt::Display for Change {
             Self::Lean(units) => write!(
                 f,
                 "LedgerWrites=lean, {} write units then; the ledger no longer knows every request, and a fourth may be sent \
-                 (infra/README.md, \"The ledger, written once\")",
+                 (docs/configuration.md, \"Writing the ledger once\")",
                 grouped(*units)
             ),
             Self::TableReads(to) => write!(f, "Amazon DynamoDB, \"Table-level read throughput limit\": {to}"),

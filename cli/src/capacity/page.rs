@@ -13,70 +13,63 @@ use super::text::lowered;
 
 const PREFACE: &str = "# Capacity
 
-Made by `make capacity` from the model in `cli/src/capacity`; a test holds the two equal. No figure here was measured on AWS: a
-model of events plays the stack in simulated time, under the limits that AWS documents and the [assumptions](#assumptions) below.
+Made by `make capacity` from the model in `cli/src/capacity`. Nothing was measured on AWS: a model of events plays
+the stack in simulated time, with AWS's documented limits and the [assumptions](#assumptions) below.
 
 ```sh
-arauto capacity --rate 300 --receivers 50 --dead 1          # your load; --help has all there is to set
+arauto capacity --rate 300 --receivers 50 --dead 1    # --help
 ```
 
-Lateness is counted from the event until the request has arrived at its receiver. The convention allows 1.5 s; a load counts as
-carried if 99 of 100 first attempts arrive within that and no limit breaks. A dead receiver is the worst there is, one that hangs:
-each attempt takes all the time that it is granted. Ten messages of all receivers share an invocation, which lasts as long as its
-slowest message, so a few dead receivers hold most invocations: that is what a large load needs concurrency for.
+Lateness counts from the event until the request reaches its receiver; the convention allows 1.5 s. A load is carried if 99 of 100 first
+attempts are in time and no limit breaks. A dead receiver hangs: each attempt takes all its time. Ten messages share an invocation, which
+lasts as long as the slowest, so a few dead receivers hold most invocations.
 
-A load begins in one of three ways. `running`: it has run for hours, and who hangs is known to hang. `onset`: it has run for hours,
-and the dead receivers begin to hang all in the same second, which nobody knows yet. `idle`: all of it comes at once upon a stack
-that had nothing to do.
+A load begins `running` (for hours; who hangs is known), `onset` (for hours; the dead begin to hang in the same second) or `idle` (at once,
+on an idle stack).
 ";
 
 const GROWTH: &str = "
 ## How a stack grows
 
-As the template deploys it, one receiver in fifty dead, one hundred changes in each request to the API; then ten and a hundred times
-the load and the receivers. The second line of a load that is not carried has the changes that carry it, or all that were found.
+As deployed, with one receiver in fifty dead and 100 changes in each API request; then ten and a hundred times as much. Below a load that is
+not carried are the changes that carry it, or all that were found.
 
-| Load, receivers (dead) | Begins | First attempts p50, p99 | Invocations at a time | In flight | Ledger write units a second | Breaks first |
-|---|---|---|---|---|---|---|
+| Load, receivers (dead) | First attempts p50, p99 | Invocations | In flight | Ledger write units a second | Breaks first |
+|---|---|---|---|---|---|
 ";
 
 const LARGE: &str = "
 ## 17,400 notifications a second to 58 receivers, 6 of them dead
 
-The template's defaults do not carry it, as the first line below says. One stack carries it with these changes, once it is known who
-hangs. That six of 58 begin to hang in the same second it does not carry: three stacks do, each with a third of the receivers.
+The defaults do not carry it. One stack does with these changes, once it is known who hangs. If six of 58 begin to hang in the same second,
+it takes three stacks, each with a third of the receivers.
 
 | | One stack | Each of three stacks |
 |---|---|---|
 ";
 
 const LARGE_TABLE: &str = "
-| Case | Begins | First attempts p50, p99, max | Of receivers that work, p99 | Late until | Invocations at a time | In flight | Breaks first |
-|---|---|---|---|---|---|---|---|
+| Case | First attempts p50, p99, max | Of working receivers, p99 | Late until | Invocations (with full batches) | In flight | Breaks first |
+|---|---|---|---|---|---|---|
 ";
 
 const LARGE_AFTER: &str = "
-Why one stack does not carry the onset: until the six are found out, two of three batches hold a message that hangs for 15 s, which
-would take some 18,000 invocations within those seconds; Lambda makes a thousand environments in 10 s, and no more than 200 pollers
-stand ready for a queue. First attempts to everybody are late then until the pollers have grown and the backlog is done. Nothing is
-lost, and no attempt is spent. In a stack of 20 receivers the messages of one that hangs are soon more than a tenth of those in
-flight, so SQS serves the others first, and the environments suffice. Three stacks may be in one account: nothing has a physical
-name. Each client's changes and registrations go to the API of its stack.
+One stack does not carry the onset: until the six are found out, two of three batches hold a message that hangs for 15 s. That takes some
+18,000 invocations, but Lambda makes a thousand environments in 10 s, and at most 200 pollers stand ready. First attempts are late until the
+pollers have grown and the backlog is done; nothing is lost, and no attempt is consumed. With 20 receivers, the messages of one that hangs
+soon exceed a tenth of those in flight, so SQS serves the others first. Three stacks fit in one account; each client uses the API of its
+stack.
 
-In the model, pollers use all the invocations there are, as each takes what it finds; what a load needs is what full batches take, and
-a tenth more. That batches are small while there are invocations to spare is also what lets SQS tell a receiver that hangs from
-those that share its batches: AWS does not say how it fills them, so measure an onset before you rely on it.
+In the model, pollers use every invocation; a load needs what full batches take, and a tenth more. AWS does not say how it fills batches, so
+measure an onset before you rely on it.
 ";
 
 const ASSUMED: &str = "
 ## Assumptions
 
-Every number that the model goes by. Paths are of this repository, those of `webhook`, `intake` under `functions`. AWS raises some of
-these limits on request; the command takes yours (`--account-concurrency`, `--quota`). A date says when AWS's page was read, in a stored
-copy of it whose own age is not known; what is **not confirmed** was not found on the page as it is now.
+`webhook` and `intake` are under `functions`. AWS raises some limits on request; `--account-concurrency` and `--quota` take yours. AWS's
+pages were read on CHECKED, in stored copies of unknown age; what is **not confirmed** was not found there.
 
-| What | How much | Source |
-|---|---|---|
 ";
 
 /// Returns the page.
@@ -110,10 +103,11 @@ fn grown(page: &mut String, answer: &Answer, changes: &[String]) {
     let (load, seen) = (&answer.question.load, &answer.observed);
     let title = match changes {
         [] => format!(
-            "{} a second, {} ({})",
+            "{}/s, {} ({}), `{}`",
             exact(load.rate),
             grouped(length(load.receivers.len())),
-            grouped(length(load.dead()))
+            grouped(length(load.dead())),
+            answer.question.begin.as_str()
         ),
         changes => format!("with {}", changes.join("; ")),
     };
@@ -122,7 +116,6 @@ fn grown(page: &mut String, answer: &Answer, changes: &[String]) {
         page,
         &[
             title,
-            format!("`{}`", answer.question.begin.as_str()),
             format!("{p50}, {p99}"),
             grouped(seen.concurrency.1),
             grouped(seen.in_flight),
@@ -151,17 +144,16 @@ fn large(page: &mut String, progress: &mut dyn FnMut(&Question, u64, u64)) {
     let (account, writes) = (grouped(LARGE_CONCURRENCY), grouped(LARGE_WRITES));
     let of_account = format!("{account} for all three");
     for [what, of_one, of_three] in [
-        ["Load", "17,400 a second to 58 receivers, 6 dead", "6,000 a second to 20 receivers, 2 dead"],
-        ["Parameters of the stack (provisioned mode)", &format!("`{one}`"), &format!("`{three}`")],
-        ["AWS Lambda, \"Concurrent executions\", and `AccountConcurrency`", &account, &of_account],
-        ["Amazon DynamoDB, \"Table-level write throughput limit\"", &writes, "40,000, the default"],
+        ["Load", "17,400/s, 58 receivers, 6 dead", "6,000/s, 20 receivers, 2 dead"],
+        ["Parameters", &format!("`{one}`"), &format!("`{three}`")],
+        ["Lambda \"Concurrent executions\" and `AccountConcurrency`", &account, &of_account],
+        ["DynamoDB \"Table-level write throughput limit\"", &writes, "40,000 (default)"],
         [
-            "Ledger table",
-            "ready for 55,000 write units a second",
-            "ready for 20,000: a new one takes 4,000, twice its peak within 30 minutes, or what `aws dynamodb update-table \
-             --warm-throughput` says",
+            "Ledger table ready for",
+            "55,000 write units a second",
+            "20,000 (a new one: 4,000, or by `aws dynamodb update-table --warm-throughput`)",
         ],
-        ["State changes in each request to the API", "100, as `ApiRateLimit` is 500", "100"],
+        ["Changes in an API request", "100 (`ApiRateLimit` is 500)", "100"],
     ] {
         row(page, &[what.to_owned(), of_one.to_owned(), of_three.to_owned()]);
     }
@@ -184,9 +176,9 @@ fn large(page: &mut String, progress: &mut dyn FnMut(&Question, u64, u64)) {
         ("One stack, none dead", whole(0), of_one(), Begin::Idle, 120),
         ("One stack, 1 dead", whole(1), of_one(), Begin::Onset, 120),
         ("One stack, 6 dead", whole(6), of_one(), Begin::Onset, 900),
-        ("Each of three stacks, 2 dead", third(), of_three(), Begin::Running, 120),
-        ("Each of three stacks, 2 dead", third(), of_three(), Begin::Onset, 120),
-        ("Each of three stacks, 2 dead", third(), of_three(), Begin::Idle, 120),
+        ("Each of three, 2 dead", third(), of_three(), Begin::Running, 120),
+        ("Each of three, 2 dead", third(), of_three(), Begin::Onset, 120),
+        ("Each of three, 2 dead", third(), of_three(), Begin::Idle, 120),
     ] {
         large_case(page, case, &question(load, settings, begin, seconds).answer(progress));
     }
@@ -208,10 +200,9 @@ fn lean_ledger(page: &mut String, full: &Answer, lean: &Answer) {
         (grouped(lean.observed.busiest.ledger_reads), grouped(lean.question.settings.quotas.table_writes));
     writeln!(
         page,
-        "\nWith `LedgerWrites=lean` the ledger takes {now} write units in each of the busiest ten seconds instead of {before}, and {reads} \
-         read units:\nbelow the {limit} that a table has by default, as the last line above has it. Attempts take as long as with `full`, as \
-         the ledger is\nread where it was written, and those that fail are written as ever. It gives something up: the ledger no longer \
-         knows every request,\nand a fourth may be sent ([what that means](../infra/README.md#the-ledger-written-once))."
+        "\nWith `LedgerWrites=lean` the ledger takes {now} write and {reads} read units in each of the busiest ten seconds, not {before} \
+         write units:\nwithin a table's default of {limit}. Attempts take as long, but the ledger no longer knows every request, and a fourth \
+         may be sent\n([details](configuration.md#writing-the-ledger-once))."
     )
     .ok();
 }
@@ -229,14 +220,13 @@ fn large_case(page: &mut String, case: &str, answer: &Answer) {
     row(
         page,
         &[
-            case.to_owned(),
-            format!("`{}`", answer.question.begin.as_str()),
+            format!("{case}, `{}`", answer.question.begin.as_str()),
             format!("{p50}, {p99}, {max}"),
             millis(seen.of_working.quantile(990)),
             late_until,
             full.map_or_else(
                 || grouped(seen.concurrency.1),
-                |full| format!("{} ({} with full batches)", grouped(seen.concurrency.1), grouped(full)),
+                |full| format!("{} ({})", grouped(seen.concurrency.1), grouped(full)),
             ),
             grouped(seen.in_flight),
             breaks_first(answer),
@@ -249,19 +239,19 @@ fn breaks_first(answer: &Answer) -> String {
 }
 
 fn assumptions(page: &mut String) {
-    page.push_str(ASSUMED);
+    page.push_str(&ASSUMED.replace("CHECKED", CHECKED));
     for Assumption { name, value, unit, source } in ASSUMPTIONS {
         let source = match source {
-            Source::Aws(title, url) => format!("[{title}]({url}), {CHECKED}"),
+            Source::Aws(title, url) => format!("[{title}]({url})"),
             Source::Unconfirmed(title, url, why) => format!("[{title}]({url}), **not confirmed**: {why}"),
             Source::Here(place) => format!("`{place}`"),
             Source::Assumed("") => "assumed".to_owned(),
             Source::Assumed(why) => format!("assumed: {why}"),
         };
         let space = if unit.is_empty() || unit.starts_with('/') { "" } else { " " };
-        row(page, &[(*name).to_owned(), format!("{}{space}{unit}", exact(*value)), source]);
+        writeln!(page, "- {name}: {}{space}{unit} ({source})", exact(*value)).ok();
     }
-    page.push_str("\nWhat it makes simpler than it is:\n\n");
+    page.push_str("\nWhat it simplifies:\n\n");
     for simpler in SIMPLIFICATIONS {
         writeln!(page, "- {simpler}").ok();
     }
