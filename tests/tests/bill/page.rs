@@ -135,11 +135,10 @@ fn batch() -> String {
         |batch_ms: &u64| bill(Model { batch_ms: *batch_ms, ..USUAL }, Region::UsEast1).in_budget() <= budget;
     let most = (USUAL.batch_ms..1_000).take_while(holds).last().unwrap();
     format!(
-        "**The {usual} ms of a batch are assumed, not measured**, and the budget bears {most}. By the [model of capacity](capacity.md) a full \
-         batch to\nreceivers 20 ms away takes {of_fast} ms where they answer in {fast} ms in the mean, {of_slow} ms where in {slow} ms, and \
-         {of_slowest} ms where in {slowest} ms: it\nlasts as long as its slowest message. The rest are two calls of DynamoDB one after the \
-         other, and the part of a processor that\n256 MB have. `--batch-ms` takes yours: of a stack that runs, `arauto bill` goes by what \
-         Lambda or the functions counted.",
+        "**The {usual} ms of a batch are assumed, not measured**; the budget bears {most}. By the [model of capacity](capacity.md), a full \
+         batch to\nreceivers 20 ms away that answer in {fast} ms in the mean takes {of_fast} ms; in {slow} ms, {of_slow} ms; in {slowest} ms, \
+         {of_slowest} ms. It lasts as long as its slowest\nmessage, which includes two DynamoDB calls on the share of a processor that 256 MB \
+         have. `--batch-ms` takes yours.",
         usual = USUAL.batch_ms
     )
 }
@@ -172,10 +171,9 @@ fn kept() -> String {
     let [(virginia, years), (paulo, paulo_years)] = Region::ALL.map(of);
     let bytes = Model::ROW_BYTES + Model::ROW_OVERHEAD;
     format!(
-        "**What it costs to keep them is more than what it costs to send them.** The rows of a million notifications, {bytes} bytes each, \
-         are\nUS$ {virginia} a month in us-east-1 and US$ {paulo} in sa-east-1 (prices not confirmed): over the five years of \
-         `LedgerRetentionDays`\nUS$ {years} and US$ {paulo_years}. Keep the ledger for a shorter time where `Evidence` keeps the proof: \
-         S3 asks a fraction."
+        "**Storing costs more than sending.** The rows of a million notifications, {bytes} bytes each, cost US$ {virginia} a month in us-east-1 \
+         and US$ {paulo} in\nsa-east-1 (prices not confirmed): US$ {years} and US$ {paulo_years} over the five years of \
+         `LedgerRetentionDays`. Shorten those where `Evidence` keeps\nthe proof: S3 asks a fraction."
     )
 }
 
