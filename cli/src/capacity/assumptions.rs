@@ -181,7 +181,7 @@ assumptions! {
     /// How long an attempt may take.
     PATIENT = "Deadline of an attempt", seconds(EXCHANGE_DEADLINE.as_millis().cast_signed()), "s", SCHEDULE;
     /// How long to one that hangs.
-    HANGING = "Deadline while it hangs", seconds(IMPATIENT.as_millis().cast_signed()), "s", PATIENCE;
+    HANGING = "Deadline while the receiver hangs", seconds(IMPATIENT.as_millis().cast_signed()), "s", PATIENCE;
     /// The second attempt.
     SECOND = "Second attempt after the first", seconds(AFTER_FIRST_FAILURE.as_millis()), "s", SCHEDULE;
     /// The third attempt.
