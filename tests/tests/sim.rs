@@ -95,7 +95,8 @@ fn the_guarantees_hold_whatever_happens() {
     must_be_empty(&sweep(0..SEEDS, LedgerWrites::Full, false));
 }
 
-/// The guarantees as they are where `LedgerWrites` is `lean`: what it gives up is in docs/decisions.md.
+/// The guarantees as they are where `LedgerWrites` is `lean`: what it gives up is in
+/// docs/adr/0029-lean-ledger-writes.md.
 #[test]
 fn the_guarantees_hold_where_the_ledger_is_written_once_but_for_what_that_gives_up() {
     must_be_empty(&sweep(0..LEAN_SEEDS, LedgerWrites::Lean, false));

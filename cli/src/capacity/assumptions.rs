@@ -193,7 +193,7 @@ assumptions! {
     /// Read units of a first attempt, with a ledger that is written once.
     LEAN_READS = "Ledger reads of a first attempt, `lean`", 1.0, "", LEAN;
     /// Write units of a row with failures.
-    LATER_UNITS = "Write units of each after a failure", 2.0, "", Source::Here("docs/adr");
+    LATER_UNITS = "Write units of each after a failure", 2.0, "", Source::Here("docs/adr/0002-one-ledger-row-per-notification.md");
     /// Write units of the list of what was given up.
     GIVEN_UP_UNITS = "Write units to list an undelivered notification", 2.0, "", Source::Assumed("1.2 KB");
     /// Partition keys of that list.
@@ -213,7 +213,7 @@ assumptions! {
     /// Reads of secrets.
     SECRET_READS = "Reads of secrets of an account", 10_000.0, "/s", SECRETS;
     /// How often an environment reads its secrets.
-    SECRETS_EVERY = "Secrets are read every", 300.0, "s", Source::Here("docs/adr");
+    SECRETS_EVERY = "Secrets are read every", 300.0, "s", Source::Here("docs/adr/0006-identities-in-secrets-manager.md");
     /// Evidence of a notification.
     EVIDENCE_BYTES = "Evidence bytes of an attempt", 1_300.0, "B", Source::Here("docs/evidence.md");
     /// What Firehose takes.

@@ -192,7 +192,7 @@ fn the_reads_of_a_lean_ledger_have_a_limit_too() {
 
 #[test]
 fn a_flood_to_a_receiver_that_hangs_takes_what_the_simulator_of_the_functions_says() {
-    // docs/decisions.md, "isolation is measured in the simulator": 300 a second to one that hangs, 33 to ten others, take 314
+    // docs/performance.md, "A receiver that hangs": 300 a second to one that hangs, 33 to ten others, take 314
     // environments for good with batches of 2.6 of 3, and leave the others' first attempts in time at its onset.
     let mut load = Load::alike(333.0, 11, 1);
     load.receivers.iter_mut().for_each(|receiver| receiver.weight = if receiver.dead { 300.0 } else { 3.3 });

@@ -1,7 +1,7 @@
 //! The event of an invocation as it came, past the runtime's reader.
 //!
-//! The runtime's reader keeps the path of each value, for an error that no event of SQS ever has (`docs/decisions.md`, "an event is
-//! read once").
+//! The runtime's reader keeps the path of each value, for an error that no event of SQS ever has
+//! (`docs/adr/0032-dispatch-hot-path-and-binary-size.md`).
 
 use std::mem::replace;
 use std::task::{Context, Poll};

@@ -32,8 +32,8 @@ const WINDOW_MINUTES: i64 = 60;
 /// Sooner than any time limit of a message, the shortest of which is a second.
 const TICK: Duration = Duration::from_millis(500);
 
-/// A notification is many small allocations, which this makes faster than the system's (`docs/decisions.md`, "dispatch has an
-/// allocator of its own").
+/// A notification is many small allocations, which this makes faster than the system's
+/// (`docs/adr/0032-dispatch-hot-path-and-binary-size.md`).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

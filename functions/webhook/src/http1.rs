@@ -2,7 +2,7 @@
 //!
 //! hyper's connection is driven by whoever waits for its answer, and not by a task of its own: nothing outlives an exchange
 //! that is given up, and what goes over a connection costs no switch between tasks. Nobody drives one that is idle, so whether it
-//! was closed meanwhile is found out when it is taken (`docs/decisions.md`, "connections are driven by their exchange").
+//! was closed meanwhile is found out when it is taken (`docs/adr/0018-connection-pool.md`).
 
 mod keep_alive;
 

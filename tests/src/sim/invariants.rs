@@ -417,8 +417,9 @@ fn no_attempt_is_spent_on_a_fault_of_ours(
             "delivered" => {
                 facts.arrivals.iter().any(|arrival| arrival.interaction_id == interaction && arrival.accepts)
             }
-            // The process stopped, or the ledger did not take what came of it; or it took the beginning of an attempt after whoever
-            // asked had given up, so that it was never made, and counts (docs/decisions.md, "the next attempt is queued …").
+            // The process stopped, or the ledger did not take what came of it; or it took the beginning of an
+            // attempt after whoever asked had given up, so that it was never made, and counts
+            // (docs/adr/0002-one-ledger-row-per-notification.md).
             "interrupted" => {
                 of_ours(facts, begun.saturating_sub(WRITTEN_LATE), begun + Duration::from_secs(40))
             }

@@ -57,7 +57,8 @@ const JUST_AFTER: Duration = Duration::from_millis(50);
 const CONNECTING: Duration = Duration::from_secs(5);
 /// An address of AWS.
 const OURS: Ipv4Addr = Ipv4Addr::new(52, 94, 0, 1);
-/// Who reaches none of so many receivers for so long knows that the fault is not theirs (docs/decisions.md).
+/// Who reaches none of so many receivers for so long knows that the fault is not theirs
+/// (docs/adr/0014-our-faults-cost-no-attempt.md).
 const NOBODY: (usize, Duration) = (3, Duration::from_secs(30));
 
 /// All receivers. Copies are the same ones.

@@ -1,8 +1,8 @@
 //! Writes of `DynamoDB` that are made without the SDK's clients: signed and written out here, and nothing around them.
 //!
-//! The SDK's own way to send takes several times the processor time of the request itself, and each notification makes two
-//! (`docs/decisions.md`, "the ledger's writes are first tried directly"). What is not done at once is left to the SDK, which
-//! tries again and tells errors apart.
+//! The SDK's own way to send takes several times the processor time of the request itself, and each notification
+//! makes two (`docs/adr/0031-ledger-fast-path.md`). What is not done at once is left to the SDK, which tries again
+//! and tells errors apart.
 
 use std::fmt;
 use std::pin::pin;

@@ -1,7 +1,7 @@
 //! A connection to a service of AWS over which requests go that are written out already.
 //!
-//! hyper carries a request through queues, maps and channels, which it needs for whatever may be asked and answered: some 20,000
-//! instructions for one whose head is always the same (`docs/decisions.md`, "a ledger write is written out"). Here one is
+//! hyper carries a request through queues, maps and channels, which it needs for whatever may be asked and answered:
+//! some 20,000 instructions for one whose head is always the same (`docs/adr/0031-ledger-fast-path.md`). Here one is
 //! written, and of its answer the status is read, and where it ends.
 
 use std::future::poll_fn;

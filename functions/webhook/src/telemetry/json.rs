@@ -1,7 +1,7 @@
 //! An event of `tracing` as one flat JSON object.
 //!
-//! tracing-subscriber has such a form too, over a serialiser; the line of each attempt goes through here, and takes a fourth of the
-//! time (`docs/decisions.md`, "log lines are written without a serialiser").
+//! tracing-subscriber has such a form too, over a serialiser; the line of each attempt goes through here, and takes
+//! a fourth of the time (`docs/adr/0032-dispatch-hot-path-and-binary-size.md`).
 
 use std::fmt::{self, Debug, Write};
 

@@ -13,8 +13,8 @@ thread_local! {
 /// Writes to standard output: at once, or, on a thread that gathers, before it waits for anything.
 ///
 /// One write for the lines of several attempts that end at the same time, each of which would take longer than it takes to make
-/// the line. Nothing is held back while a thread waits, as a process may be killed then (`docs/decisions.md`, "lines are
-/// written before the thread waits").
+/// the line. Nothing is held back while a thread waits, as a process may be killed then
+/// (`docs/adr/0032-dispatch-hot-path-and-binary-size.md`).
 #[derive(Clone, Copy, Debug)]
 pub struct Output;
 
