@@ -1,4 +1,4 @@
-# The commands people run. `make` alone says which there are.
+# The commands people run. `make` alone lists them, by the groups that the `##@` lines begin.
 
 # One build for everything: the functions, the command and the tests share their dependencies.
 CARGO_TARGET_DIR ?= target
@@ -6,19 +6,24 @@ ARAUTO = $(CARGO_TARGET_DIR)/debug/arauto
 
 .PHONY: help demo up down test sim sim-flood corpus fuzz test-tools check-tools check advisories fmt outcomes capacity cost dashboard lint-infra deploy-check reproducible sbom bench bench-check bench-publish bench-isolation bench-chains clean
 
-help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+help: ## List the commands
+	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Try
 
 demo: $(ARAUTO) ## Deploy template.yaml on this machine and watch it notify a receiver
 	$(ARAUTO) demo
 
-up: $(ARAUTO) ## Start the local stack and keep it
+up: $(ARAUTO) ## Start the local stack and keep it running
 	$(ARAUTO) up
 
-down: $(ARAUTO) ## Stop what `make up` keeps
+down: $(ARAUTO) ## Stop the stack that `make up` started
 	$(ARAUTO) down
 
-test: ## Run every test (Rust and Python; nginx and Prism where they are installed)
+##@ Test and check
+
+test: ## Run every test; those that need nginx or Prism run where these are installed
 	@rm -f .arauto/skipped.txt
 	cargo build --locked --workspace --bins
 	cargo test --locked --workspace
@@ -26,16 +31,16 @@ test: ## Run every test (Rust and Python; nginx and Prism where they are install
 
 # Seeds that `make sim` plays.
 SEEDS ?= 10000
-sim: ## Simulate the system from SEEDS seeds; ARAUTO_SIM_SEED=N replays one and prints what happened
+sim: ## Simulate the whole system from SEEDS=10000 seeds; ARAUTO_SIM_SEED=N replays one and prints its history
 	ARAUTO_SIM_SEEDS=$(SEEDS) cargo test --locked --profile sim -p tests --test sim -- \
 	  --ignored --exact the_guarantees_hold_for_many_seeds \
 	  one_of_fifty_receivers_that_hangs_leaves_the_others_their_p99 --nocapture
 
-sim-flood: ## Simulate 300 events a second to a receiver that hangs, and count environments (four minutes)
+sim-flood: ## Simulate 300 events a second to a receiver that hangs (four minutes)
 	cargo test --locked --profile sim -p tests --test sim -- \
 	  --ignored --exact a_flood_to_a_receiver_that_hangs_leaves_the_others_their_time --nocapture
 
-corpus: ## Run the attack corpus alone: receivers that do what they should not
+corpus: ## Run the attack corpus alone: some 220 misbehaving receivers
 	cargo test --locked --workspace --test corpus
 
 # Seconds that each fuzz target runs.
@@ -43,7 +48,7 @@ FUZZ_SECONDS ?= 60
 # Stable: libFuzzer alone needs no nightly, and the sanitizers find little in a workspace without unsafe code.
 FUZZ := RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz --sanitizer none
 
-fuzz: ## Give every parser what no caller would send, FUZZ_SECONDS=60 each
+fuzz: ## Fuzz every parser of outside input, FUZZ_SECONDS=60 each
 	@cargo fuzz --version > /dev/null 2>&1 || \
 	{ echo "cargo-fuzz is not installed. Install it with: cargo install --locked cargo-fuzz"; exit 1; }
 	@for target in $$(ls tests/fuzz/corpus); do \
@@ -53,15 +58,15 @@ fuzz: ## Give every parser what no caller would send, FUZZ_SECONDS=60 each
 			-max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 || exit 1; \
 	done
 
-test-tools: ## Install nginx and Prism, the receivers of others that some tests need (Debian, as root)
+test-tools: ## Install nginx, OpenSSL and Prism, which some tests need (Debian, as root)
 	apt-get update -qq
 	apt-get install -y --no-install-recommends nginx-light openssl
 	npm install --no-package-lock --no-fund --no-audit --prefix .arauto/node @stoplight/prism-cli@5.14.2
 
-check-tools: ## Install cargo-deny, which looks over licences and sources of dependencies
+check-tools: ## Install cargo-deny, which checks licences and sources of dependencies
 	cargo deny --version > /dev/null 2>&1 || cargo install --locked --debug cargo-deny@0.20.2
 
-check: ## Format, lints and documentation, as CI runs them
+check: ## Check format, lints, documentation and dependencies, as CI does
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --document-private-items
@@ -69,7 +74,7 @@ check: ## Format, lints and documentation, as CI runs them
 	else echo "skipped: cargo deny is not installed (make check-tools)"; [ "$$ARAUTO_SKIP" != never ]; fi
 
 # The database lies on a public git server. Where it cannot be reached nothing was checked, and that is said.
-advisories: ## Look dependencies up in the database of known vulnerabilities, where it can be reached
+advisories: ## Check dependencies for known vulnerabilities, where the database can be reached
 	@if cargo deny fetch db > /dev/null 2>&1; then cargo deny --offline check advisories; \
 	else echo "skipped: the database of advisories cannot be reached, or cargo deny is not installed (make check-tools)"; \
 	[ "$$ARAUTO_SKIP" != never ]; fi
@@ -77,58 +82,66 @@ advisories: ## Look dependencies up in the database of known vulnerabilities, wh
 fmt: ## Format the code
 	cargo fmt --all
 
+##@ Generate pages
+
 outcomes: $(ARAUTO) ## Write docs/outcomes.md from the table of codes
 	$(ARAUTO) outcomes --markdown > docs/outcomes.md
 
 capacity: $(ARAUTO) ## Write docs/capacity.md from the model of arauto capacity
 	$(ARAUTO) capacity --markdown > docs/capacity.md
 
-dashboard: ## Draw docs/dashboard.svg from the dashboard of infra/operations.yaml
+dashboard: ## Draw docs/dashboard.svg from the dashboard in infra/operations.yaml
 	ARAUTO_WRITE_PICTURE=1 cargo test --locked -p tests --test operations picture
 
-cost: ## Write docs/cost.md and docs/cost.svg from the lists of prices and what a notification uses
+cost: ## Write docs/cost.md and docs/cost.svg from the price lists and what a notification uses
 	ARAUTO_WRITE_COST=1 cargo test --locked -p tests --test bill page
 
-lint-infra: ## Lint the templates with cfn-lint, checkov and rules of our own; offline once its tools are installed
+##@ Deploy
+
+lint-infra: ## Lint the templates with cfn-lint, checkov and our own rules; offline once its tools are installed
 	infra/lint-infra
 
-deploy-check: ## Lint and build template.yaml with SAM, and deploy it to the local stack with sam deploy
+deploy-check: ## Lint, build and deploy template.yaml with SAM, to the local emulator
 	infra/deploy-check
 
 # One function by default, in the profile of the simulator and for this machine: minutes. FUNCTION=, PROFILE=release and
 # TARGET=aarch64-unknown-linux-gnu build what is deployed.
 FUNCTION ?= intake
 PROFILE ?= sim
-reproducible: ## Build a function twice from this commit, in two folders, and compare the zips
+reproducible: ## Build a function twice from this commit and compare the zips
 	infra/reproducible $(FUNCTION) $(PROFILE) $(TARGET)
 
-sbom: ## Write the bill of materials of each function to .arauto/sbom, in CycloneDX
+sbom: ## Write each function's bill of materials (CycloneDX) to .arauto/sbom
 	infra/sbom
+
+##@ Measure
 
 # What `bench --help` names: BENCH="--short", for example. What is measured is kept, case by case, in bench.json beside the binaries.
 BENCH ?=
 MEASURED = --functions $(CARGO_TARGET_DIR)/release --floor $(CARGO_TARGET_DIR)/release/floor
-bench: measured ## Measure time, memory and requests of a notification beside their floors (builds release binaries: many minutes; measures for more than five)
+bench: measured ## Measure time, memory and requests of a notification, compared with a minimal sender (many minutes)
 	cargo run --locked --profile sim -p bench -- $(MEASURED) $(BENCH)
 
 # As CI runs it: the driver is built as the tests are, since nothing here depends on how fast it is.
-bench-check: measured ## Measure for half a minute, and fail if a notification takes more requests, memory or bytes than budgeted
+bench-check: measured ## Measure for half a minute; fail if requests, memory or bytes exceed the budget
 	cargo run --locked -p bench -- $(MEASURED) --short
 
 .PHONY: measured
 measured:
 	cargo build --locked --release -p dispatch -p intake -p directory -p evidence -p floor
 
-bench-publish: ## The same, and write docs/benchmarks.md with its figures and its picture
+bench-publish: ## Run `make bench` and write docs/benchmarks.md with its picture
 	$(MAKE) bench BENCH="--publish docs"
 
-bench-isolation: ## Measure what one receiver that hangs costs the others, on real sockets (optimised; builds for minutes)
+bench-isolation: ## Measure what one receiver that hangs costs the others, on real sockets (builds for minutes)
 	cargo run --locked --profile sim -p tests --example isolation
 
-bench-chains: ## Measure what the dearest chains cost that receivers may present (optimised; builds for minutes)
+bench-chains: ## Measure the certificate chains that cost most to verify (builds for minutes)
 	cargo run --locked --profile sim -p tests --example chains
 
-clean: down ## Stop the local stack and remove what the commands made, but for cargo's builds
+##@ Clean up
+
+clean: down ## Stop the local stack and remove what the commands made, except cargo's builds
 	rm -rf .arauto .aws-sam
 
 .PHONY: $(ARAUTO)
