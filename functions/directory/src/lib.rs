@@ -1,4 +1,18 @@
 //! Keeps who is notified where: registrations come from DCR and DCM calls, the schedule looks them over.
+//!
+//! Every five minutes the schedule does five things side by side, so that none keeps another from being done:
+//!
+//! - `keys` fetches the Directory's keys once they are older than their `max-age`.
+//! - `reconciler` fetches the list of participants (`participants`) and, with an identity for it, asks the Directory's API for each
+//!   software (`software`). It suspends clients that are not active there and notifies them again once they are. An answer that would
+//!   suspend too many at once is refused.
+//! - `review` counts the warnings of registrations, and logs those whose base URI is not allowed any more or whose host does not resolve
+//!   to public addresses. It changes nothing: each attempt checks for itself.
+//! - `first_sight` makes a handshake with each receiver once a day, as at each registration.
+//! - `revocation` asks the authorities of all verified paths for lists and statuses, and leaves what they signed in the directory table,
+//!   where dispatch reads it.
+//!
+//! Then it logs the slowest first use of a registration this month (`promise`).
 
 pub mod fetch;
 pub mod first_sight;

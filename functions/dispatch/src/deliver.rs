@@ -1,4 +1,20 @@
 //! One message, from its text to what the ledger says of it.
+//!
+//! The message of the next attempt is sent before the failure is recorded and before the message of this one is deleted. A process
+//! that dies in between repeats a step and loses none. SQS hands the message out again 270 s after it was received; what happens then:
+//!
+//! | The process died after | What the ledger and the queue hold | What the message does when it returns |
+//! |---|---|---|
+//! | receiving, before `begin` | No row, or `waiting` | Begins the attempt, late |
+//! | `begin`, before or during the POST | `attempting`, and the lease is over | Records the attempt as `interrupted`, failed at the end of its lease, and queues the next one; after the third it is dead-lettered |
+//! | a 202 that was not recorded | The same: nobody can tell | The same. The receiver gets the notification once more, under another id |
+//! | a failure, before `send_later` | The same | The same |
+//! | `send_later`, before `failed` | `attempting`, and the next message is queued | The next message proves that this attempt failed, and when. It records that as `interrupted`, whether or not the lease is over, and begins its own. This message is then dropped as a copy. If this one returns first, after its lease, it queues the next message again |
+//! | `failed` or `delivered`, before the deletion | The row has moved on | Is dropped as a copy |
+//! | `bury` or the row of the hour, before `failed` | Dead-lettered, and `attempting` at attempt 3 | Does both again and records `undelivered`; there is no fourth attempt |
+//!
+//! An interrupted attempt is one of the three, as its request may have been sent: a repeated notification does less harm than a lost
+//! one.
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -1,4 +1,13 @@
 //! Sends notifications: every message of a batch at once, each in a task of its own.
+//!
+//! A later attempt is a new message with a delay. The old one could be hidden for longer instead, but hidden messages count against the
+//! 120,000 that a queue may have in flight, so that one dead receiver would stop all others; delayed messages do not count.
+//!
+//! The ledger counts attempts. SQS cannot: it delivers at least once, its receive count also rises for our own faults, and two
+//! invocations may hold one message. Two processes agree on the row alone, as both write it under a condition.
+//!
+//! What the receiver does wrong is an outcome, which consumes an attempt. What we do wrong is a fault, which returns the message to the
+//! queue. All that an attempt needs is prepared before it begins, so that a fault costs none.
 
 mod closing;
 mod crowd;
