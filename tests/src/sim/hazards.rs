@@ -5,23 +5,29 @@ use std::str::FromStr;
 /// One of them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Hazard {
-    /// Reads that need not be consistent return what a row was up to three seconds ago.
+    /// A `GetItem`, `BatchGetItem`, `Query` or `Scan` without `ConsistentRead` returns each row as it was up to three seconds ago.
     StaleReads,
-    /// Receivers close kept connections after one to three seconds without saying so.
+    /// Receivers close kept connections after one to three seconds without saying so; what is sent while the close is on its way
+    /// is lost.
     ClosedConnections,
-    /// Receivers announce that they close kept connections, and do.
+    /// Receivers send `Keep-Alive: timeout=N` and close kept connections then.
     AnnouncedTimeouts,
-    /// Tables take so many writes a second from all callers together.
+    /// A table takes one to four writes a second from all callers together, and answers `ProvisionedThroughputExceededException` to
+    /// the others. Throttling of a table has no other cause.
     TableLimits,
-    /// The machine has no descriptor, port, route or resolver.
+    /// The machine has no descriptor, buffer, port, route or permission (nine error numbers, given at once), or its resolver
+    /// answers nothing or only failures.
     LocalFaults,
-    /// No receiver can be reached from here.
+    /// For one to two and a half minutes no new connection from here reaches anybody: no answer, or a router's ICMP.
     EgressOutages,
-    /// Registration calls come at the same time and in any order.
+    /// `PUT` and `DELETE` of one client come within milliseconds of each other or seconds apart, in any order, some twice; each says
+    /// when it was made (`called_at`).
     ConcurrentCalls,
-    /// The directory function's review runs beside all this, and the Directory calls clients inactive and active again.
+    /// The directory function's review runs at any time and right beside calls; the Directory calls clients inactive, and active
+    /// again.
     Reviews,
-    /// Receivers present certificates that nobody asked for.
+    /// A receiver presents an expired certificate under its issuer's name, one whose lists are at an internal address, and one with
+    /// a huge text; rows that cannot be read lie among those of the other receivers.
     HostileChains,
 }
 
