@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
-use webhook::delivery::LedgerWrites;
+use webhook::delivery::{EXCHANGE_DEADLINE, IMPATIENT, LedgerWrites};
 
 use super::duplicates::{no_request_after_an_answer_that_came, one_request_at_a_time};
 use super::environment::SKEW_MS;
@@ -424,6 +424,7 @@ fn no_attempt_is_spent_on_a_fault_of_ours(
                 of_ours(facts, begun.saturating_sub(WRITTEN_LATE), begun + Duration::from_secs(40))
             }
             "" => row.text("status") == "delivered" || row.text("status") == "cancelled",
+            "timeout" if is_reduced(row, number) && is_slow(facts, change.client, begun) => true,
             _ => facts.theirs.iter().any(|(client, at, _)| {
                 *client == change.client && *at + TOLERANCE >= begun && *at <= begun + Duration::from_secs(17)
             }),
@@ -435,6 +436,16 @@ fn no_attempt_is_spent_on_a_fault_of_ours(
             ));
         }
     }
+}
+
+/// Whether an attempt was granted less than the convention allows, as its receiver was known to hang.
+fn is_reduced(row: &Row, attempt: u8) -> bool {
+    row.attempt(attempt, "deadline_ms") == IMPATIENT.as_millis().to_string()
+}
+
+/// Whether a receiver took longer to accept than it is granted then.
+fn is_slow(facts: &Facts, client: usize, begun: Duration) -> bool {
+    facts.slow.iter().any(|(of, at)| *of == client && *at >= begun && *at <= begun + EXCHANGE_DEADLINE)
 }
 
 /// The attempts of the ledger are the requests that receivers saw, and those that never reached one.

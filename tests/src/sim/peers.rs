@@ -17,6 +17,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use webhook::address::AddressPolicy;
+use webhook::delivery::IMPATIENT;
 use webhook::peer::{Network, Transport};
 
 use super::dice::Dice;
@@ -126,14 +127,23 @@ impl Peers {
         sleep(wait).await;
         match deed {
             Deed::NoName => {
-                self.trouble(client.into(), deed);
+                self.unresolved(&caller, client.into(), deed);
                 Err(no_such_name())
             }
             Deed::NameServersGone => {
-                self.trouble(client.into(), deed);
+                self.unresolved(&caller, client.into(), deed);
                 Err(no_answer())
             }
             _ => Ok(vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::new(200, 160, client, registration)), port)]),
+        }
+    }
+
+    /// A receiver's name does not resolve. Whoever has reached nobody for a while cannot know that this is not why.
+    fn unresolved(&self, caller: &Caller, client: usize, deed: Deed) {
+        let (world, now) = (&self.0.world, self.0.world.now());
+        self.trouble(client, deed);
+        if reaches_nobody(world, &caller.name, now, Duration::ZERO) {
+            world.taken_for_ours(now, format_args!("{} resolves nothing, for all it knows", caller.name));
         }
     }
 
@@ -335,7 +345,12 @@ impl Peers {
         if !deed.accepts() {
             self.trouble(client, deed);
         }
-        sleep(if deed == Deed::AcceptSlowly { wait * 60 } else { wait }).await;
+        let wait = if deed == Deed::AcceptSlowly { wait * 60 } else { wait };
+        if wait >= IMPATIENT {
+            let at = world.now();
+            world.facts().slow.push((client, at));
+        }
+        sleep(wait).await;
         let KeepAlive { idle, is_announced } = self.0.plans[client].0.keep_alive;
         let kept =
             if is_announced { format!("keep-alive: timeout={}\r\n", idle.as_secs()) } else { String::new() };

@@ -81,6 +81,8 @@ pub(super) struct Facts {
     pub ours_failed: bool,
     /// When a receiver's side was at fault, or may have been as far as anybody here could know: its client, when, and what.
     pub theirs: Vec<(usize, Duration, String)>,
+    /// When a receiver took longer to accept than it is granted while it is known to hang: its client, and when.
+    pub slow: Vec<(usize, Duration)>,
     /// When each environment's invocation began.
     pub invoked: BTreeMap<Arc<str>, Duration>,
     /// When environments died.
