@@ -22,13 +22,12 @@ use tokio::time::{Instant, sleep};
 use webhook::address::AddressPolicy;
 use webhook::aws::Begin;
 use webhook::codes::Code;
-use webhook::delivery::{AttemptMessage, Hour, LEASE, SetAside, Status};
+use webhook::delivery::{AttemptMessage, Hour, LEASE, Status, Unlisted};
 use webhook::notification::Endpoint;
 use webhook::peer::{Network, Transport};
 
 const CLIENT: &str = "itp-1";
 const NOTHING: [usize; 0] = [];
-const NO_NAMES: [String; 0] = [];
 const METRIC: &str = "OwnFaults";
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 /// Longer than a message may take from its beginning until all of it is written down.
@@ -621,7 +620,10 @@ async fn what_was_set_aside_and_not_listed_is_listed_when_its_message_comes_agai
         bench.functions.aws.fails_where(operation, is_listing, Fault::DENIED);
         assert_eq!(kept_until(&bench.dispatch, &bodies, &received(148), soon()).await, [0]);
         assert_eq!(bench.row_text(&message, "status"), "undelivered");
-        assert_eq!(listed(&bench).0, NO_NAMES);
+        // Queue and list are asked at once.
+        let before = if operation == "SendMessage" { (1, 0) } else { (0, 1) };
+        let (names, messages) = listed(&bench);
+        assert_eq!((names.len(), messages), before);
 
         // Another hour and another process; the network works, and yet nothing is sent.
         bench.functions.aws.recovers();
@@ -637,6 +639,8 @@ async fn what_was_set_aside_and_not_listed_is_listed_when_its_message_comes_agai
         assert_eq!((listed(&bench), bench.twin.count()), ((names, messages), 0));
         // Where the queue took it before the list failed there are two.
         assert_eq!(messages, if operation == "SendMessage" { 1 } else { 2 });
+        let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
+        assert_eq!((row.text("status"), row.text("unlisted_since")), ("undelivered", ""));
     }
 }
 
@@ -663,8 +667,8 @@ async fn a_notification_is_set_aside_once_and_then_no_attempt_begins() {
     let second = ledger.set_aside(&message, "ledger_unavailable", now + SECOND).await.unwrap();
     let Begin::Conflict(progress) = second else { panic!("{second:?}") };
     let at = jiff::Timestamp::from_millisecond(now.as_millisecond()).unwrap();
-    let expected = SetAside { code: "network_unavailable".to_owned(), at };
-    assert_eq!((progress.status, progress.set_aside), (Status::Undelivered, Some(expected)));
+    let expected = Unlisted { code: "network_unavailable".to_owned(), at };
+    assert_eq!((progress.status, progress.unlisted), (Status::Undelivered, Some(expected)));
     assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, NOTHING);
     assert_eq!((bench.row_text(&message, "status"), bench.twin.count()), ("undelivered".to_owned(), 0));
 }

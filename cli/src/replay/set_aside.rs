@@ -1,6 +1,7 @@
 //! Messages that faults of ours set aside go back to where they were, unchanged.
 //!
-//! They are no replays: their notifications have attempts left, and go on where they were.
+//! They are no replays: their notifications have attempts left, and go on where they were. One that dispatch had given up in the
+//! ledger by then, and could not list, is listed now: `arauto replay` sends it.
 
 use std::time::Duration;
 

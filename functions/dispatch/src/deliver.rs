@@ -297,9 +297,9 @@ impl Dispatch {
     /// Ends a message whose notification has ended, or is past it. One that was set aside may have lost its process before it was
     /// listed: that is made up for first.
     async fn drop_copy(&self, message: &AttemptMessage, progress: &Progress) -> Result<(), Fault> {
-        if let Some(set_aside) = &progress.set_aside {
+        if let Some(unlisted) = &progress.unlisted {
             let detail = "Kept by a fault of ours until its receives were nearly spent.";
-            Box::pin(self.list_set_aside(message, set_aside, detail)).await?;
+            Box::pin(self.list(message, unlisted, detail)).await?;
         }
         copy_dropped(message, progress.status);
         Ok(())

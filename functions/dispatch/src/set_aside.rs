@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 use webhook::aws::Begin;
-use webhook::delivery::{AttemptMessage, Hour, SetAside, Undelivered, returns_after_lease};
+use webhook::delivery::{AttemptMessage, Undelivered, Unlisted, returns_after_lease};
 use webhook::notification::InteractionId;
 use webhook::telemetry::Chain;
 
@@ -102,34 +102,27 @@ impl Dispatch {
             code,
             "The notification stays undelivered for a fault of ours that lasted too long."
         );
-        self.list_set_aside(message, &SetAside { code: code.to_owned(), at }, &detail).await
+        self.list(message, &Unlisted { code: code.to_owned(), at }, &detail).await
     }
 
-    /// Sends a notification that was set aside to the undelivered queue, and lists it, unless that was done before.
+    /// Dead-letters a notification that was set aside, lists it, and records that this is done.
     ///
     /// Comes after the ledger, whose one conditional write decides between this and a copy of the message that begins an attempt. A
-    /// stop in between repeats this step: the message is still queued, and meets what the ledger says. The list comes last, as it is
-    /// what tells that all is done.
-    pub(crate) async fn list_set_aside(
+    /// stop in between repeats these steps: the message is still queued, and meets a row that says that it is not listed.
+    pub(crate) async fn list(
         &self,
         message: &AttemptMessage,
-        set_aside: &SetAside,
+        unlisted: &Unlisted,
         detail: &str,
     ) -> Result<(), Fault> {
-        let rows = self.ledger.undelivered();
-        if rows.has(Hour::of(set_aside.at), &message.notification).await? {
-            return Ok(());
-        }
         let undelivered = Undelivered {
             message: message.clone(),
-            outcome: set_aside.code.clone(),
+            outcome: unlisted.code.clone(),
             interaction_id: InteractionId::NONE,
-            gave_up_at: set_aside.at,
+            gave_up_at: unlisted.at,
             replayed_at: None,
         };
-        self.queues.bury(&message.to_json(), &set_aside.code, detail).await?;
-        rows.keep(&undelivered).await?;
-        self.tally.gave_up();
-        Ok(())
+        self.lay_down(&undelivered, detail).await?;
+        Ok(self.ledger.listed(message).await?)
     }
 }

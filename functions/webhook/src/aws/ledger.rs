@@ -28,7 +28,7 @@ use super::clients::{AFTER_ONE_TRY, TRIES};
 use super::direct::Direct;
 use super::undelivered::UndeliveredRows;
 use super::update::{Update, Value};
-use crate::delivery::{AttemptMessage, AttemptNumber, Failure, LEASE, Progress, SetAside, Status};
+use crate::delivery::{AttemptMessage, AttemptNumber, Failure, LEASE, Progress, Status, Unlisted};
 use crate::notification::InteractionId;
 
 /// What expressions call the attribute that keeps an attempt.
@@ -279,6 +279,7 @@ impl Ledger {
 
     /// Records that a notification is given up for a fault of ours, whose stable code is `reason`, before this attempt began. A
     /// notification that has no row gets one, without an attempt. Succeeds for one caller, and only where the attempt could begin.
+    /// The row says that the notification is not listed yet, until [`Ledger::listed`].
     pub async fn set_aside(
         &self,
         message: &AttemptMessage,
@@ -289,7 +290,7 @@ impl Ledger {
         let row = resource.endpoint.row();
         let update = self
             .update(message, with_optional(
-                "SET #status = :status, reason = :reason, gave_up_at = :now, attempt = :previous, client_id = :client, \
+                "SET #status = :status, reason = :reason, unlisted_since = :now, attempt = :previous, client_id = :client, \
                  endpoint = :endpoint, resource_id = :resource, api_version = :version, event_instant = :event, \
                  accepted_at = :accepted, expires_at = :expires",
                 message
@@ -316,6 +317,15 @@ impl Ledger {
             }
             Err(error) => Err(LedgerError::service("set a notification aside", error.into())),
         }
+    }
+
+    /// Records that a notification which was set aside is dead-lettered and listed.
+    pub async fn listed(&self, message: &AttemptMessage) -> Result<(), LedgerError> {
+        let update = self
+            .update(message, "SET #status = :status REMOVE unlisted_since")
+            .only_if("#status = :status AND attribute_exists(unlisted_since)")
+            .with(":status", Status::Undelivered);
+        self.finish("record that a notification is listed", update).await.map(drop)
     }
 
     /// Writes all that a row says of a notification whose newest attempt this is.
@@ -442,17 +452,17 @@ fn progress(row: &HashMap<String, AttributeValue>) -> Option<Progress> {
     if matches!(status, Status::Cancelled | Status::Undelivered) {
         let interaction_id =
             text("interaction_id").and_then(|id| id.parse().ok()).unwrap_or(InteractionId::NONE);
-        let gave_up_at = number("gave_up_at").and_then(|millis| Timestamp::from_millisecond(millis).ok());
-        let set_aside = text("reason").zip(gave_up_at).map(|(code, at)| SetAside { code: code.clone(), at });
+        let unlisted = number("unlisted_since").and_then(|millis| Timestamp::from_millisecond(millis).ok());
+        let unlisted = text("reason").zip(unlisted).map(|(code, at)| Unlisted { code: code.clone(), at });
         let (attempt, lease_until) = (AttemptNumber::FIRST, Timestamp::MIN);
-        return Some(Progress { status, attempt, interaction_id, lease_until, set_aside });
+        return Some(Progress { status, attempt, interaction_id, lease_until, unlisted });
     }
     Some(Progress {
         status,
         attempt: AttemptNumber::try_from(u64::try_from(number("attempt")?).ok()?).ok()?,
         interaction_id: text("interaction_id")?.parse().ok()?,
         lease_until: Timestamp::from_millisecond(number("lease_until")?).ok()?,
-        set_aside: None,
+        unlisted: None,
     })
 }
 

@@ -69,22 +69,6 @@ impl UndeliveredRows {
         Ok(())
     }
 
-    /// Says whether a notification is kept that was given up in this hour, to whatever was written before.
-    pub async fn has(&self, hour: Hour, notification: &NotificationId) -> Result<bool, LedgerError> {
-        let request = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key("partition", text(partition_of(hour, notification)))
-            .key("notification", text(notification))
-            .projection_expression("notification")
-            .consistent_read(true);
-        let found = Box::pin(request.send())
-            .await
-            .map_err(|error| LedgerError::service("look for an undelivered notification", cause(error)))?;
-        Ok(found.item.is_some())
-    }
-
     /// Reads what was given up in an hour; rows that cannot be read come as errors beside the others.
     pub async fn of_hour(&self, hour: Hour) -> Result<Vec<Result<Undelivered, LedgerError>>, LedgerError> {
         let digits = (0..UNDELIVERED_PARTITIONS).filter_map(|digit| char::from_digit(digit, 16));

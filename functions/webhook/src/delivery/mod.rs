@@ -17,7 +17,7 @@ pub use hour::{Hour, ParseHourError};
 pub use message::{AttemptMessage, ParseMessageError};
 pub use outcome::{Answer, Failure, Finding, Outcome};
 pub use patience::{Evidence, IMPATIENT, SlowMark, is_hanging};
-pub use progress::{Progress, Resolution, SetAside, Status, resolve};
+pub use progress::{Progress, Resolution, Status, Unlisted, resolve};
 pub use reception::{ClockSkew, FIRST_RETURN, LONGEST_RETURN, Reception, VISIBILITY, returns_after_lease};
 pub use record::{AttemptShown, NotificationShown};
 pub use schedule::{

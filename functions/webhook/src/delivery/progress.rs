@@ -60,13 +60,13 @@ pub struct Progress {
     pub interaction_id: InteractionId,
     /// Until when that attempt, if under way, is left alone.
     pub lease_until: Timestamp,
-    /// How it was given up, where a fault of ours did that and not three failed attempts.
-    pub set_aside: Option<SetAside>,
+    /// How it was given up, where that was for a fault of ours and nobody has dead-lettered and listed it yet.
+    pub unlisted: Option<Unlisted>,
 }
 
-/// A notification given up for a fault of ours.
+/// A notification given up for a fault of ours, and not listed yet.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SetAside {
+pub struct Unlisted {
     /// The stable code of the fault.
     pub code: String,
     /// When it was given up.
@@ -143,7 +143,7 @@ mod tests {
             attempt: number(at),
             interaction_id,
             lease_until: second(100),
-            set_aside: None,
+            unlisted: None,
         };
         resolve(&progress, number(message), None, second(now))
     }
@@ -177,7 +177,7 @@ mod tests {
     fn a_message_that_follows_an_attempt_proves_that_it_failed_and_waits_for_no_lease() {
         let interaction_id = ID.parse().unwrap();
         let (status, lease_until) = (Status::Attempting, second(100));
-        let progress = Progress { status, attempt: number(1), interaction_id, lease_until, set_aside: None };
+        let progress = Progress { status, attempt: number(1), interaction_id, lease_until, unlisted: None };
         let failed = Some(second(75));
         let Resolution::Interrupted { attempt, ended, .. } =
             resolve(&progress, number(2), failed, second(85))

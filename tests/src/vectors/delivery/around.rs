@@ -62,7 +62,7 @@ fn requests(messages: &[AttemptMessage]) -> usize {
                         attempt,
                         interaction_id,
                         lease_until,
-                        set_aside: None,
+                        unlisted: None,
                     };
                     ledger.insert(message.notification.clone(), progress);
                 }
@@ -99,7 +99,7 @@ pub(super) fn after_a_crash(event_at_ms: i64, attempts: &[Attempt], crash_ms: i6
         attempt: message.attempt,
         interaction_id: sent,
         lease_until,
-        set_aside: None,
+        unlisted: None,
     };
     // The queue delivers the message again: too early at first, then after the lease.
     if resolve(&progress, message.attempt, message.before_failed_at(), example::at(crash_ms))
