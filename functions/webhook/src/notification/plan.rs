@@ -9,8 +9,8 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::change::{Resource, StateChange, Subject};
-use super::id::ClientId;
 use super::name::InteractionId;
+use super::receiver_key::ReceiverKey;
 use super::trigger::{EventType, Rule, Trigger, trigger};
 use crate::codes::Code;
 use crate::directory::{BaseUri, Receiver, is_literal_in_segment};
@@ -36,8 +36,8 @@ pub enum Plan {
 /// What one state change becomes: the same for each of its attempts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notification {
-    /// Whose receiver it is for.
-    pub client_id: ClientId,
+    /// The receiver it is for.
+    pub receiver: ReceiverKey,
     /// What it is about.
     pub resource: Resource,
     /// Whether it must be sent, or the receiver's settings ask for it.
@@ -81,7 +81,7 @@ pub fn plan(change: &StateChange, receiver: Option<&Receiver>, servers: &Authori
     }
     match headers(change, resource, receiver, servers) {
         Ok(headers) => Plan::Notify(Box::new(Notification {
-            client_id: change.client_id.clone(),
+            receiver: receiver.key.clone(),
             resource: resource.clone(),
             required,
             url: compose_url(&receiver.base_uri, resource),

@@ -25,7 +25,7 @@ use crate::delivery::{Answer, BODY_LIMIT, EXCHANGE_DEADLINE, Failure, Finding, H
 use crate::directory::Settings;
 use crate::edge::Clock;
 use crate::http1::{Exchanges, Pool, Stream, settings};
-use crate::notification::{ClientId, InteractionId, Notification};
+use crate::notification::{InteractionId, Notification, ReceiverKey};
 use crate::revocation::Revocation;
 
 /// A connection idle for longer is not used again: many servers close theirs after five seconds, and one that closes under
@@ -106,7 +106,7 @@ impl Client {
         };
         let deadline = Instant::now() + within;
         // In a box, as most requests need no new connection.
-        let connect = || Box::pin(self.connect(&notification.client_id, &place, deadline));
+        let connect = || Box::pin(self.connect(&notification.receiver, &place, deadline));
         // Pinned where it is made, as what is handed over is copied.
         let answered = pin!(self.pool.answered(place.as_str(), request, connect));
         let (mut exchanges, response) = match timeout_at(deadline, answered).await {
@@ -130,11 +130,11 @@ impl Client {
 
     async fn connect(
         &self,
-        client: &ClientId,
+        receiver: &ReceiverKey,
         place: &Authority,
         deadline: Instant,
     ) -> Result<Kept, PostError> {
-        let (stream, handshake) = self.connector.connect(client, place, &self.clock, deadline).await?;
+        let (stream, handshake) = self.connector.connect(receiver, place, &self.clock, deadline).await?;
         let settings = settings().max_buf_size(HEADER_LIMIT).clone();
         Ok(Exchanges::over(stream, &settings, Arc::new(handshake)).await?)
     }

@@ -36,7 +36,7 @@ use super::reach::{bare, reach};
 use super::renegotiation::{WantsRenegotiation, Watching};
 use crate::delivery::Failure;
 use crate::edge::Clock;
-use crate::notification::ClientId;
+use crate::notification::ReceiverKey;
 use crate::revocation::{Mechanism, Revocation, Verification, Verifier};
 
 /// What is known of a connection once its handshake is done.
@@ -137,10 +137,10 @@ impl Connector {
         Ok(Self { config, verifier, network, signs_in_kms: identity.signs_in_kms() })
     }
 
-    /// Connects to a client's receiver, before this instant as far as that is up to us.
+    /// Connects to a receiver, before this instant as far as that is up to us.
     pub(super) async fn connect(
         &self,
-        client: &ClientId,
+        receiver: &ReceiverKey,
         to: &Authority,
         clock: &Clock,
         deadline: Instant,
@@ -149,7 +149,7 @@ impl Connector {
         let name =
             ServerName::try_from(host.to_owned()).map_err(|_| ConnectError::new(Failure::InvalidUrl))?;
         let to = (host, to.port_u16().unwrap_or(443));
-        let (transport, peer) = reach(client, to, &self.network, clock, deadline).await?;
+        let (transport, peer) = reach(receiver, to, &self.network, clock, deadline).await?;
         self.handshake(transport, peer, host, name).await.map_err(|error| error.of_whom(&peer))
     }
 

@@ -6,16 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::notification::ClientId;
+use crate::notification::ReceiverKey;
 
-/// So many clients' receivers, no two with a host or an address in common, must have been out of reach.
-const RECEIVERS: usize = 3;
 /// For so long nobody must have been reached.
 const FOR: SignedDuration = SignedDuration::from_secs(30);
 /// What was seen longer ago says nothing. Longer than the quarter of an hour after which a kept message comes again at the latest.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(30);
-/// So many clients, hosts and addresses are kept of one receiver. A balancer names a few of its addresses at a time, in turns.
-const MOST_NAMES: usize = 64;
+/// So many receivers are kept, and so many hosts and addresses of each. A balancer names a few of its addresses at a time, in turns.
+const MAX_KEPT: usize = 64;
 
 /// What an environment has seen since it last reached a receiver. Copies share it.
 #[derive(Clone, Debug, Default)]
@@ -27,15 +25,15 @@ impl Egress {
         self.with(Seen::reached);
     }
 
-    /// No TCP connection to a client's receiver at these addresses could be opened; says whether that is so of everybody.
+    /// No TCP connection to a receiver at these addresses could be opened; says whether that is so of everybody.
     pub(super) fn unreached(
         &self,
-        (client, host): (&ClientId, &str),
+        (receiver, host): (&ReceiverKey, &str),
         addresses: &[SocketAddr],
         now: Timestamp,
     ) -> bool {
         self.with(|seen| {
-            seen.unreached((client.as_str(), host), addresses.iter().map(SocketAddr::ip), now);
+            seen.unreached((receiver.as_str(), host), addresses.iter().map(SocketAddr::ip), now);
             seen.is_unavailable(now)
         })
     }
@@ -50,13 +48,13 @@ impl Egress {
     }
 }
 
-/// Receivers out of reach, no two with one client, one host or any address in common: three are all that is asked for, so no more are kept.
+/// Receivers out of reach, each as far as it goes by itself: what one names as its addresses joins no others.
 #[derive(Debug, Default)]
 struct Seen(Vec<Unreached>);
 
 #[derive(Debug)]
 struct Unreached {
-    clients: BTreeSet<String>,
+    receiver: String,
     hosts: BTreeSet<String>,
     addresses: BTreeSet<IpAddr>,
     first: Timestamp,
@@ -64,26 +62,9 @@ struct Unreached {
 }
 
 impl Unreached {
-    fn is_same_as(&self, other: &Self) -> bool {
-        !self.clients.is_disjoint(&other.clients)
-            || !self.hosts.is_disjoint(&other.hosts)
-            || !self.addresses.is_disjoint(&other.addresses)
-    }
-
-    /// Takes another one in that turned out to be the same.
-    fn join(&mut self, other: Self) {
-        extend(&mut self.clients, other.clients);
-        extend(&mut self.hosts, other.hosts);
-        extend(&mut self.addresses, other.addresses);
-        (self.first, self.last) = (self.first.min(other.first), self.last.max(other.last));
-    }
-}
-
-/// Takes others in, as long as there is room.
-fn extend<T: Ord>(names: &mut BTreeSet<T>, others: BTreeSet<T>) {
-    names.extend(others);
-    while names.len() > MOST_NAMES {
-        names.pop_last();
+    /// Says whether the two have no host and no address in common, so that only we can be what they have in common.
+    fn is_apart_from(&self, other: &Self) -> bool {
+        self.hosts.is_disjoint(&other.hosts) && self.addresses.is_disjoint(&other.addresses)
     }
 }
 
@@ -94,27 +75,53 @@ impl Seen {
 
     fn unreached(
         &mut self,
-        (client, host): (&str, &str),
+        (receiver, host): (&str, &str),
         addresses: impl Iterator<Item = IpAddr>,
         now: Timestamp,
     ) {
         self.forget(now);
-        let [clients, hosts] = [client, host].map(|name| BTreeSet::from([name.to_owned()]));
-        let addresses = addresses.take(MOST_NAMES).collect();
-        let mut one = Unreached { clients, hosts, addresses, first: now, last: now };
-        // By its addresses it may be the same as two that were taken for different ones.
-        while let Some(at) = self.0.iter().position(|seen| seen.is_same_as(&one)) {
-            one.join(self.0.remove(at));
+        let one = if let Some(at) = self.0.iter().position(|seen| seen.receiver == receiver) {
+            &mut self.0[at]
+        } else {
+            if self.0.len() >= MAX_KEPT {
+                let oldest = (0..self.0.len()).min_by_key(|at| self.0[*at].last);
+                oldest.map(|at| self.0.swap_remove(at));
+            }
+            let receiver = receiver.to_owned();
+            let (hosts, addresses) = (BTreeSet::new(), BTreeSet::new());
+            self.0.push_mut(Unreached { receiver, hosts, addresses, first: now, last: now })
+        };
+        one.hosts.insert(host.to_owned());
+        one.addresses.extend(addresses.take(MAX_KEPT));
+        one.last = now;
+        while one.hosts.len() > MAX_KEPT {
+            one.hosts.pop_last();
         }
-        if self.0.len() < RECEIVERS {
-            self.0.push(one);
+        while one.addresses.len() > MAX_KEPT {
+            one.addresses.pop_last();
         }
     }
 
+    /// Says whether three receivers, each apart from the two others, have been out of reach for long enough.
     fn is_unavailable(&mut self, now: Timestamp) -> bool {
         self.forget(now);
-        let since = self.0.iter().map(|seen| seen.first).min();
-        self.0.len() >= RECEIVERS && since.is_some_and(|since| now.duration_since(since) >= FOR)
+        let is_long = self.0.iter().any(|seen| now.duration_since(seen.first) >= FOR);
+        is_long && self.has_three_apart()
+    }
+
+    fn has_three_apart(&self) -> bool {
+        let all = &self.0;
+        // A bit for each that comes later.
+        let apart: Vec<u64> = (0..all.len())
+            .map(|one| {
+                let later = (one + 1..all.len()).filter(|other| all[one].is_apart_from(&all[*other]));
+                later.fold(0, |bits, other| bits | 1 << other)
+            })
+            .collect();
+        let has = |bits: u64, other: usize| bits & 1 << other != 0;
+        apart
+            .iter()
+            .any(|of_one| (0..all.len()).any(|other| has(*of_one, other) && of_one & apart[other] != 0))
     }
 
     /// A clock that was set back tells nothing of an age.
@@ -159,10 +166,33 @@ mod tests {
             moved.unreached(("itp-1", host), address(byte), at(0));
         }
         assert_eq!((moved.0.len(), moved.is_unavailable(at(60))), (1, false));
-        // Two clients at one host are one receiver; a third is another.
+        // Two clients at one host have that in common.
         moved.unreached(("itp-2", "c"), address(4), at(0));
         moved.unreached(("itp-3", "d"), address(5), at(0));
-        assert_eq!(moved.0.len(), 2);
+        assert!(!moved.is_unavailable(at(60)));
+        moved.unreached(("itp-4", "e"), address(6), at(0));
+        assert!(moved.is_unavailable(at(60)));
+    }
+
+    #[test]
+    fn a_receiver_that_names_the_addresses_of_others_hides_nothing() {
+        for first in [true, false] {
+            let mut seen = Seen::default();
+            let names_all = |seen: &mut Seen| {
+                let all = [1, 2, 3].map(|byte| IpAddr::from([203, 0, 113, byte]));
+                seen.unreached(("hostile", "everybody"), all.into_iter(), at(0));
+            };
+            if first {
+                names_all(&mut seen);
+            }
+            for (host, byte) in [("a", 1), ("b", 2), ("c", 3)] {
+                seen.unreached((&client_of(host), host), address(byte), at(0));
+            }
+            if !first {
+                names_all(&mut seen);
+            }
+            assert!(seen.is_unavailable(at(30)), "{first}");
+        }
     }
 
     #[test]
@@ -187,30 +217,16 @@ mod tests {
     }
 
     #[test]
-    fn hosts_that_share_any_address_are_one_receiver_in_whatever_order_it_names_them() {
+    fn hosts_that_share_addresses_are_not_three_in_whatever_order_they_name_them() {
         let addresses = |bytes: [u8; 2]| bytes.map(|byte| IpAddr::from([203, 0, 113, byte])).into_iter();
-        let mut rotating = Seen::default();
-        for (host, bytes) in [("a", [1, 2]), ("b", [2, 3]), ("c", [3, 1])] {
-            rotating.unreached((&client_of(host), host), addresses(bytes), at(0));
+        let all = [("a", [1, 2]), ("b", [3, 4]), ("c", [2, 3]), ("a", [5, 6]), ("d", [6, 7])];
+        for names in [&[("a", [1, 2]), ("b", [2, 3]), ("c", [3, 1])][..], &all] {
+            let mut seen = Seen::default();
+            for (host, bytes) in names {
+                seen.unreached((&client_of(host), host), addresses(*bytes), at(0));
+            }
+            assert!(!seen.is_unavailable(at(60)), "{names:?}");
         }
-        assert_eq!((rotating.0.len(), rotating.is_unavailable(at(60))), (1, false));
-        // Two that were taken for different ones, until an answer names an address of each.
-        let mut joined = Seen::default();
-        for (host, bytes) in [("a", [1, 2]), ("b", [3, 4]), ("c", [2, 3]), ("a", [5, 6]), ("d", [6, 7])] {
-            joined.unreached((&client_of(host), host), addresses(bytes), at(0));
-        }
-        assert_eq!(joined.0.len(), 1);
-        // What is kept of one stays small.
-        for byte in 0..=255 {
-            let host = format!("host-{byte}");
-            joined.unreached((&client_of(&host), &host), addresses([byte, 1]), at(0));
-        }
-        assert!(
-            joined
-                .0
-                .iter()
-                .all(|one| one.clients.len().max(one.hosts.len()).max(one.addresses.len()) <= MOST_NAMES)
-        );
     }
 
     #[test]
@@ -232,9 +248,17 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_kept_than_is_asked_for() {
-        let hosts: Vec<_> = (0..200).map(|number| format!("host-{number}")).collect();
-        let many: Vec<_> = hosts.iter().zip(0..).map(|(host, byte)| (host.as_str(), byte, 0)).collect();
-        assert_eq!(seen(&many).0.len(), RECEIVERS);
+    fn what_is_kept_stays_small_and_is_of_those_that_were_tried_last() {
+        let mut seen = Seen::default();
+        for number in 0..=255 {
+            let host = format!("host-{number}");
+            seen.unreached((&client_of(&host), &host), address(number), at(number.into()));
+            seen.unreached(("moves", &host), address(number), at(number.into()));
+        }
+        assert_eq!(seen.0.len(), MAX_KEPT);
+        assert!(seen.0.iter().all(|one| one.hosts.len().max(one.addresses.len()) <= MAX_KEPT));
+        assert!(seen.0.iter().any(|one| one.receiver == "itp-host-255"));
+        assert!(!seen.0.iter().any(|one| one.receiver == "itp-host-0"));
+        assert!(seen.is_unavailable(at(300)));
     }
 }

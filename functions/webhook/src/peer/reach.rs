@@ -19,7 +19,7 @@ use crate::address::AddressPolicy;
 use crate::delivery::Failure;
 use crate::directory::BaseUri;
 use crate::edge::Clock;
-use crate::notification::ClientId;
+use crate::notification::ReceiverKey;
 
 /// How long a name may take to resolve. Lambda has no resolver cache of its own.
 const DNS_BUDGET: Duration = Duration::from_secs(5);
@@ -38,9 +38,9 @@ const MOST_ADDRESSES: usize = 8;
 /// Connecting ends so long before the time of its exchange, so that what it came to is known.
 const BEFORE_DEADLINE: Duration = Duration::from_millis(100);
 
-/// Resolves the host of a client's receiver and opens a TCP connection to it, before this instant.
+/// Resolves the host of a receiver and opens a TCP connection to it, before this instant.
 pub(super) async fn reach(
-    client: &ClientId,
+    receiver: &ReceiverKey,
     (host, port): (&str, u16),
     network: &Network,
     clock: &Clock,
@@ -68,7 +68,7 @@ pub(super) async fn reach(
             let is_unavailable = if has_ipv6_alone(&addresses) {
                 egress.is_unavailable(now)
             } else {
-                egress.unreached((client, host), &addresses, now)
+                egress.unreached((receiver, host), &addresses, now)
             };
             Err(if is_unavailable { error.of_egress() } else { error })
         }
