@@ -47,9 +47,9 @@ const LISTS_AT_ONCE: (usize, usize) = (8, 2);
 const STATUSES_AT_ONCE: (usize, usize) = (16, 4);
 /// How many large lists are in memory at once; with [`CRL_LIMIT`] that bounds what they take.
 const LARGE_LISTS_AT_ONCE: usize = 2;
-/// So many authorities must have been asked for what came from each of their addresses to speak of our way out. One or two may
-/// have mislaid their lists.
-const AUTHORITIES_FOR_A_PROXY: usize = 3;
+/// So many authorities, at as many servers, must have been asked for what came from each of them to speak of our way out. One or two
+/// may have mislaid their lists.
+const ASKED_FOR_A_PROXY: usize = 3;
 /// Counts refreshes in which no source answered although some were asked.
 const UNREACHABLE: &str = "RevocationSourcesUnreachable";
 
@@ -84,6 +84,9 @@ struct Found {
     lists: BTreeMap<String, BTreeMap<String, Answer>>,
     statuses: BTreeMap<String, webhook::revocation::OcspEntry>,
     asked: usize,
+    /// The authorities that were asked, and the servers where.
+    authorities: BTreeSet<String>,
+    servers: BTreeSet<String>,
     unanswered: usize,
     /// How many brought nothing that only an authority can have, those that did not answer among them.
     from_anybody: usize,
@@ -92,8 +95,9 @@ struct Found {
 
 impl Found {
     /// Says whether no authority was reached: nobody answered, or something in their place did.
-    fn reached_nobody(&self, authorities: usize) -> bool {
-        let is_a_proxy = authorities >= AUTHORITIES_FOR_A_PROXY && self.from_anybody == self.asked;
+    fn reached_nobody(&self) -> bool {
+        let are_enough = self.authorities.len().min(self.servers.len()) >= ASKED_FOR_A_PROXY;
+        let is_a_proxy = are_enough && self.from_anybody == self.asked;
         self.asked > 0 && (self.unanswered == self.asked || is_a_proxy)
     }
 }
@@ -138,7 +142,7 @@ impl Refresher {
         self.report_blind(&plan, &before, now);
         let deadline = Instant::now() + self.budget;
         let found = self.ask_all(tasks(&plan, &before), deadline, now).await;
-        if found.reached_nobody(plan.authorities.len()) {
+        if found.reached_nobody() {
             // Nothing is renewed, so that dispatch keeps what it cannot decide: that nobody can be reached is our own fault.
             tracing::error!(
                 code = "revocation_sources_unreachable",
@@ -201,8 +205,8 @@ impl Refresher {
     async fn ask_all(&self, tasks: Vec<Task>, deadline: Instant, now: Timestamp) -> Found {
         let mut found = Found::default();
         let ask = |task: Task| {
-            let (what, host) = (task.what(), task.host());
-            timeout_at(deadline, self.ask(task, now)).map(move |done| (what, host, done))
+            let (what, host, asked) = (task.what(), task.host(), (task.authority(), task.server()));
+            timeout_at(deadline, self.ask(task, now)).map(move |done| (what, host, asked, done))
         };
         let (lists, statuses): (Vec<_>, Vec<_>) =
             tasks.into_iter().partition(|task| matches!(task, Task::List { .. }));
@@ -211,9 +215,11 @@ impl Refresher {
             self.by_host(lists, LISTS_AT_ONCE, ask),
             self.by_host(statuses, STATUSES_AT_ONCE, ask)
         ));
-        while let Some((what, host, done)) = done.next().await {
+        while let Some((what, host, (authority, server), done)) = done.next().await {
             let done = done.unwrap_or(Err(Finding::Late));
             found.asked += 1;
+            found.authorities.insert(authority);
+            found.servers.insert(server);
             found.unanswered += usize::from(done.as_ref().is_err_and(Finding::is_unanswered));
             found.from_anybody += usize::from(done.as_ref().is_err_and(Finding::is_from_anybody));
             match done {

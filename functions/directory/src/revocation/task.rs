@@ -102,14 +102,31 @@ impl Task {
         }
     }
 
+    /// Returns the id of the authority that is asked.
+    pub(super) fn authority(&self) -> String {
+        match self {
+            Self::List { issuer, .. } => issuer.clone(),
+            Self::Status { link, .. } => link.issuer.id(),
+        }
+    }
+
     /// Returns the host alone: an address may carry what no log should.
     pub(super) fn host(&self) -> String {
+        self.url().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+    }
+
+    /// Returns host and port.
+    pub(super) fn server(&self) -> String {
+        let port = self.url().and_then(|url| url.port_or_known_default()).unwrap_or_default();
+        format!("{}:{port}", self.host())
+    }
+
+    fn url(&self) -> Option<reqwest::Url> {
         let url = match self {
             Self::List { source, .. } => source.urls.first(),
             Self::Status { urls, .. } => urls.first(),
         };
-        let host = url.and_then(|url| reqwest::Url::parse(url).ok()?.host_str().map(str::to_owned));
-        host.unwrap_or_default()
+        reqwest::Url::parse(url?).ok()
     }
 }
 
