@@ -58,13 +58,14 @@ pub(super) struct Place {
     pub(super) storms: Arc<[Storm]>,
     /// Which clients the Directory lists, and whether as active.
     pub(super) statuses: Arc<Mutex<BTreeMap<usize, bool>>>,
+    max_receives: u32,
 }
 
 impl Place {
     pub(super) fn new(world: &World, peers: Peers, scenario: &Scenario) -> Self {
         let statuses = (0..scenario.receivers.len()).map(|client| (client, true)).collect();
         let (storms, statuses) = (Arc::from(scenario.storms.clone()), Arc::new(Mutex::new(statuses)));
-        Self { world: world.clone(), peers, storms, statuses }
+        Self { world: world.clone(), peers, storms, statuses, max_receives: scenario.max_receives }
     }
 }
 
@@ -249,7 +250,7 @@ impl Place {
             crowd: Crowd::default(),
             hangs: Hangs::default(),
             unwritten: Unwritten::default(),
-            max_receives: 150,
+            max_receives: self.max_receives,
             tally: Tally::default(),
             metrics: metrics(),
             clock,

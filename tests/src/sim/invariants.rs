@@ -297,7 +297,12 @@ fn nobody_waits_for_a_receiver_that_hangs(facts: &Facts, arrival: &Arrival, brok
         change.event,
         arrival.at,
     );
-    if is_first && posted_at_once && took > LATE && !of_ours(facts, change.event, arrival.at) && !theirs {
+    if is_first
+        && posted_at_once
+        && took > LATE
+        && !of_ours_for(facts, arrival.client, change.event, arrival.at)
+        && !theirs
+    {
         broken.push((
             "G9_nobody_waits_for_a_receiver_that_hangs",
             format!("{} came {took:?} after its event", arrival.resource),
@@ -311,6 +316,12 @@ fn change_was_posted_at_once(facts: &Facts, change: &Change) -> bool {
 
 fn of_ours(facts: &Facts, from: Duration, to: Duration) -> bool {
     between(facts.ours.iter().map(|(from, to, _)| (*from, *to)), from, to)
+}
+
+/// The same of what concerns one client, with what had to pass for a fault of ours.
+fn of_ours_for(facts: &Facts, client: usize, from: Duration, to: Duration) -> bool {
+    let taken = facts.taken_for_ours.iter().filter(|(of, _)| *of == client).map(|(_, at)| (*at, *at));
+    of_ours(facts, from, to) || between(taken, from, to)
 }
 
 fn between(mut spans: impl Iterator<Item = (Duration, Duration)>, from: Duration, to: Duration) -> bool {
@@ -336,7 +347,7 @@ pub(super) fn at_the_end(world: &World, scenario: &Scenario) {
         settings_outlive_registration_calls(world, &facts, &mut broken);
         the_undelivered_queue_holds_what_was_given_up(world, &facts, &mut broken);
     }
-    if scenario.calm && world.facts().ours_failed {
+    if scenario.calm && !world.facts().ours.is_empty() {
         broken.push(("the simulator is at fault", "something of ours failed in a calm run".to_owned()));
     }
     for (invariant, detail) in broken {
@@ -361,13 +372,21 @@ fn every_accepted_change_ends(
         });
     let is_right = match status {
         "delivered" => accepted,
-        "undelivered" => row.is_some_and(|row| row.has_attempt(3)),
+        // Three attempts failed, or a fault of ours lasted until the message's receives were nearly spent.
+        "undelivered" => row.is_some_and(|row| row.has_attempt(3) || is_set_aside(facts, change, row)),
         "cancelled" => moved,
         _ => false,
     };
     if !is_right {
         broken.push(("G1_every_accepted_change_ends", format!("{id} of {} is {status:?}", change.resource)));
     }
+}
+
+/// Whether a notification was given up for a fault of ours, and there was one.
+fn is_set_aside(facts: &Facts, change: &Change, row: &Row) -> bool {
+    !row.text("reason").is_empty()
+        && row.text("unlisted_since").is_empty()
+        && of_ours_for(facts, change.client, change.event, Duration::MAX)
 }
 
 /// G1: what was given up, all of it and nothing else; a step that is repeated may lay a copy beside it.
@@ -409,8 +428,10 @@ fn no_attempt_is_spent_on_a_fault_of_ours(
     for number in (1..=3).filter(|number| row.has_attempt(*number)) {
         let (outcome, interaction) = (row.attempt(number, "outcome"), row.attempt(number, "interaction_id"));
         let begun = facts.begun.get(interaction).map(|begun| begun.at);
-        // What stays to be seen of it until it begins again, which it does not where the receiver is gone by then.
-        if facts.taken_back.contains(interaction) && row.text("status") == "cancelled" {
+        // What stays to be seen of it until it begins again, which it does not where the receiver is gone by then, or the fault
+        // lasted too long.
+        let never_again = row.text("status") == "cancelled" || is_set_aside(facts, change, row);
+        if facts.taken_back.contains(interaction) && never_again {
             continue;
         }
         let is_right = begun.is_some_and(|begun| match outcome {
@@ -503,7 +524,7 @@ fn attempts_are_made_when_they_are_due(
     let millis = |number, name: &str| since_epoch(row.attempt(number, name));
     if let (Some(started), false) = (millis(1, "started_at"), change.is_late)
         && started > change.event + LATE
-        && !of_ours(facts, change.event, started)
+        && !of_ours_for(facts, change.client, change.event, started)
     {
         broken.push((
             "G3_attempts_are_made_when_they_are_due",
@@ -527,7 +548,7 @@ fn attempts_are_made_when_they_are_due(
         let is_early = came_early || (!was_interrupted && started + TOLERANCE < due);
         let is_late = started > due + LATE
             && !was_interrupted
-            && !of_ours(facts, failed.saturating_sub(TOLERANCE), started);
+            && !of_ours_for(facts, change.client, failed.saturating_sub(TOLERANCE), started);
         if is_early || is_late {
             broken.push((
                 "G3_attempts_are_made_when_they_are_due",

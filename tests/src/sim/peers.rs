@@ -143,7 +143,7 @@ impl Peers {
         let (world, now) = (&self.0.world, self.0.world.now());
         self.trouble(client, deed);
         if reaches_nobody(world, &caller.name, now, Duration::ZERO) {
-            world.taken_for_ours(now, format_args!("{} resolves nothing, for all it knows", caller.name));
+            world.taken_for_ours(client, format_args!("{} resolves nothing, for all it knows", caller.name));
         }
     }
 
@@ -248,7 +248,7 @@ impl Peers {
         if !is_reached && reaches_nobody(&self.0.world, &caller.name, now, Duration::ZERO) {
             self.0
                 .world
-                .taken_for_ours(now, format_args!("{} reaches nobody, for all it knows", caller.name));
+                .taken_for_ours(client, format_args!("{} reaches nobody, for all it knows", caller.name));
         }
     }
 

@@ -82,7 +82,7 @@ impl Play {
         let start = Instant::now() - world.now();
         let mut order = world.dice("queue", 0);
         world.aws().serves_in_any_order(move |of| order.index(of));
-        let redrive = Some((UNDELIVERED.to_owned(), 150));
+        let redrive = Some((UNDELIVERED.to_owned(), scenario.max_receives));
         world.aws().set_up(NOTIFICATIONS, QueueSettings { redrive, ..queue });
         if scenario.stale_reads > 0 {
             let (mut dice, stale) = (world.dice("lag", 0), scenario.stale_reads);

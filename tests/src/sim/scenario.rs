@@ -336,6 +336,8 @@ pub(super) struct Scenario {
     pub storms: Vec<Storm>,
     /// Of how many invocations in a hundred the environment dies.
     pub crashes: u64,
+    /// How often the queue hands a message out before it moves it (`maxReceiveCount`).
+    pub max_receives: u32,
     /// How the queue is polled.
     pub mapping: Mapping,
     /// Of how many messages in a hundred a copy comes.
@@ -418,6 +420,10 @@ impl Scenario {
         if !calm && outages {
             super::troubles::draw_outage(dice, &mut scenario);
         }
+        // Few enough that faults of a minute spend them. A process that dies with the last of them leaves that to the queue.
+        if outages && scenario.crashes == 0 && scenario.storms.is_empty() && dice.per_cent(50) {
+            scenario.max_receives = 6;
+        }
         scenario.somebody_comes_back();
         scenario
     }
@@ -451,6 +457,7 @@ impl Scenario {
             calls: Vec::new(),
             storms: Vec::new(),
             crashes: 0,
+            max_receives: 150,
             mapping: Mapping::of(1000),
             copies: 0,
             stale_reads: 0,

@@ -77,8 +77,8 @@ pub(super) struct Facts {
     pub inactive: BTreeSet<usize>,
     /// When something of ours failed, was killed or had to wait: from, to and what.
     pub ours: Vec<(Duration, Duration, String)>,
-    /// Whether anything of ours failed, whatever passed for it.
-    pub ours_failed: bool,
+    /// When a client's receiver was out of reach, and an environment had to take that for a fault of ours.
+    pub taken_for_ours: Vec<(usize, Duration)>,
     /// When a receiver's side was at fault, or may have been as far as anybody here could know: its client, when, and what.
     pub theirs: Vec<(usize, Duration, String)>,
     /// When a receiver took longer to accept than it is granted while it is known to hang: its client, and when.
@@ -247,15 +247,16 @@ impl World {
 
     /// Notes that something of ours went wrong, from then until now.
     pub(super) fn ours(&self, from: Duration, what: impl fmt::Display) {
-        self.facts().ours_failed = true;
-        self.taken_for_ours(from, what);
-    }
-
-    /// Notes that something went wrong, from then until now, which an environment must take for a fault of ours.
-    pub(super) fn taken_for_ours(&self, from: Duration, what: impl fmt::Display) {
         self.note(format_args!("OURS {what}"));
         let to = self.now();
         self.facts().ours.push((from, to, what.to_string()));
+    }
+
+    /// Notes that a client's receiver was out of reach, which an environment must take for a fault of ours.
+    pub(super) fn taken_for_ours(&self, client: usize, what: impl fmt::Display) {
+        self.note(format_args!("TAKEN FOR OURS {what}"));
+        let now = self.now();
+        self.facts().taken_for_ours.push((client, now));
     }
 
     /// Notes that a guarantee did not hold.
