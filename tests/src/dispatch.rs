@@ -7,7 +7,7 @@ use anyhow::Result;
 use arauto::local::AUTHORISATION_SERVER_ID;
 use arauto::stack::Stack;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use dispatch::{Batch, Crowd, Dispatch, FirstUses, Hangs, Sender, Tally, Unwritten};
+use dispatch::{Batch, ConcurrencyLimiter, Dispatch, FirstUses, Hangs, Sender, Tally, Unwritten};
 use jiff::SignedDuration;
 use webhook::address::AddressPolicy;
 use webhook::aws::{
@@ -89,7 +89,7 @@ pub(crate) fn on_stack(
         first_uses: FirstUses::new(directory, metrics.clone()),
         servers,
         sender: Arc::new(sender),
-        crowd: Crowd::default(),
+        concurrency: ConcurrencyLimiter::default(),
         hangs: Hangs::default(),
         unwritten: Unwritten::default(),
         max_receives: 150,

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arauto::local::change;
-use dispatch::{Dispatch, MOST_ATTEMPTS};
+use dispatch::{Dispatch, MAX_CONCURRENT_ATTEMPTS};
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -483,8 +483,8 @@ async fn ten_attempts_to_one_receiver_are_under_way_and_the_rest_of_a_larger_bat
     let messages: Vec<_> = (0..30).map(|_| bench.message()).collect();
     let bodies: Vec<_> = messages.iter().map(AttemptMessage::to_json).collect();
     let kept = kept(&environment, &bodies).await;
-    assert_eq!(kept.len(), 30 - MOST_ATTEMPTS);
-    assert_eq!(bench.host.most_open.load(Ordering::Relaxed), MOST_ATTEMPTS);
+    assert_eq!(kept.len(), 30 - MAX_CONCURRENT_ATTEMPTS);
+    assert_eq!(bench.host.most_open.load(Ordering::Relaxed), MAX_CONCURRENT_ATTEMPTS);
     for position in kept {
         let row = bench.functions.aws.ledger_row(messages[position].notification.as_str());
         assert_eq!(row, None, "no attempt is consumed");

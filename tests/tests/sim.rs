@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::scope;
 use std::time::Duration;
 
-use tests::sim::{Break, Crowd, Flood, Flooded, Hazards, Lateness, Report, flood, one_of, run, warm_up};
+use tests::sim::{Break, ReceiverLoad, Flood, Flooded, Hazards, Lateness, Report, flood, one_of, run, warm_up};
 use tokio::runtime::Builder;
 use tokio::time::Instant;
 use webhook::config::environment;
@@ -244,14 +244,14 @@ const LATEST: Duration = Duration::from_millis(1_500);
 /// Plays fifty receivers at equal load twice, with the first that works and hangs, and returns what the others got.
 fn fifty_of_which_one_hangs(seconds: u64) -> [Lateness; 2] {
     warm();
-    let crowd = Crowd { receivers: 50, per_second: 2, seconds };
+    let load = ReceiverLoad { receivers: 50, per_second: 2, seconds };
     let [works, hangs] = [false, true].map(|hangs| {
-        let (others, ours, violations) = paused(one_of(crowd, hangs, 1));
+        let (others, ours, violations) = paused(one_of(load, hangs, 1));
         assert!(violations.is_empty(), "{violations:?}");
         assert!(others.worst <= LATEST, "{others:?}");
         (others, ours)
     });
-    eprintln!("isolation: {crowd:?}; all work: {works:?}; one hangs: {hangs:?}");
+    eprintln!("isolation: {load:?}; all work: {works:?}; one hangs: {hangs:?}");
     assert_eq!(works.0.attempts, hangs.0.attempts);
     [works.0, hangs.0]
 }

@@ -34,7 +34,7 @@ use webhook::peer::Client;
 
 use crate::Dispatch;
 use crate::closing::{Ended, Over};
-use crate::crowd::Place;
+use crate::concurrency_limiter::Permit;
 use crate::fault::{Fault, PREPARE};
 use crate::line::{attempt_ended, attempt_interrupted, copy_dropped};
 use crate::record::Record;
@@ -48,7 +48,7 @@ pub(crate) struct Means {
     pub(crate) client: Client,
     pub(crate) within: Duration,
     /// Held while the exchange is under way.
-    place: Place,
+    permit: Permit,
     /// When the ledger hears of it.
     begins: Begins,
     /// Until when what came of it may be written down.
@@ -74,7 +74,7 @@ impl Dispatch {
         }
         let until = Instant::now() + PREPARE;
         let prepared = timeout_at(until, pin!(self.prepare(&message))).await.map_err(|_| Fault::Slow)?;
-        let (place, found, client) = prepared?;
+        let (permit, found, client) = prepared?;
         let mut planned = self.plan(&message, found);
         // What ends a notification is decided by the receiver as it is now: a copy may be behind.
         if let (Plan::NotNotifiable(_) | Plan::NoReceiver, Some(Found { is_fresh: false, .. })) = planned {
@@ -89,7 +89,7 @@ impl Dispatch {
                 let (owner, client) = client?;
                 let within = self.time_for(&found, until).await;
                 let begins = self.ledger_writes.begins(message.attempt, reception.receives);
-                let means = Means { owner, client, within, place, begins, works_until };
+                let means = Means { owner, client, within, permit, begins, works_until };
                 // In a box, as the task would else hold the two largest futures of a message in one.
                 Box::pin(self.attempt(&message, &notification, &found.receiver, means)).await
             }
@@ -104,19 +104,19 @@ impl Dispatch {
         (plan(&message.change, found.as_ref().map(|found| &*found.receiver), &self.servers), found)
     }
 
-    /// Waits for a place among the attempts to the receiver, then finds receiver and client, both at once: a table or secret
+    /// Waits for a permit of the receiver, then finds receiver and client, both at once: a table or secret
     /// that does not answer keeps this message, not the batch.
     async fn prepare(
         &self,
         message: &AttemptMessage,
-    ) -> Result<(Place, Option<Found>, Result<(IdentityOwner, Client), Fault>), Fault> {
+    ) -> Result<(Permit, Option<Found>, Result<(IdentityOwner, Client), Fault>), Fault> {
         let key = &message.receiver();
         // First, as what is found must not grow old meanwhile (guarantee G5).
-        let place = self.crowd.place(key).await.ok_or(Fault::Crowded)?;
+        let permit = self.concurrency.acquire(key).await.ok_or(Fault::ConcurrencyLimited)?;
         let receiver = pin!(self.receivers.find_for(key, message.attempt));
         let client = pin!(self.client(message));
         let (found, client) = tokio::join!(receiver, client);
-        Ok((place, found?, client))
+        Ok((permit, found?, client))
     }
 
     /// Finds the client that presents the identity of the change's brand.
@@ -191,8 +191,8 @@ impl Dispatch {
         let began = Instant::now();
         let exchange = self.exchange(&means, notification, id).await;
         let took = began.elapsed();
-        let Means { within, place, works_until, .. } = means;
-        drop(place);
+        let Means { within, permit, works_until, .. } = means;
+        drop(permit);
         let exchange = match exchange {
             Ok(exchange) => exchange,
             Err(fault) => {

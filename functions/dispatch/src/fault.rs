@@ -28,7 +28,7 @@ pub enum Fault {
     InProgress(Timestamp),
     /// As many attempts to its receiver are under way as this environment makes at a time.
     #[error("enough attempts to its receiver are under way")]
-    Crowded,
+    ConcurrencyLimited,
     /// Our clock cannot be right.
     #[error("our clock and the queue's do not agree")]
     Clock(#[from] ClockSkew),
@@ -64,7 +64,7 @@ impl Fault {
         match self {
             Self::Slow => Code::PrepareTimeout,
             Self::InProgress(_) => Code::InProgress,
-            Self::Crowded => Code::Crowded,
+            Self::ConcurrencyLimited => Code::ConcurrencyLimited,
             Self::Clock(_) => ClockSkew::CODE,
             Self::Ledger(_) => Code::LedgerUnavailable,
             Self::Receivers(_) => Code::ReceiversUnavailable,
@@ -86,7 +86,7 @@ impl Fault {
         match self {
             Self::InProgress(lease_until) => returns_after_lease(*lease_until, now),
             Self::Slow
-            | Self::Crowded
+            | Self::ConcurrencyLimited
             | Self::Clock(_)
             | Self::Ledger(_)
             | Self::Receivers(_)

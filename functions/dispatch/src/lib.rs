@@ -10,7 +10,7 @@
 //! queue. All that an attempt needs is prepared before it begins, so that a fault costs none.
 
 mod closing;
-mod crowd;
+mod concurrency_limiter;
 mod deliver;
 mod event;
 mod exchange;
@@ -38,7 +38,7 @@ use webhook::telemetry::{Chain, Metrics};
 use record::Record;
 
 pub use closing::{ANSWER_WITHIN, Unwritten, works_until};
-pub use crowd::{Crowd, MOST_ATTEMPTS};
+pub use concurrency_limiter::{ConcurrencyLimiter, MAX_CONCURRENT_ATTEMPTS};
 pub use event::AsItCame;
 pub use fault::{Fault, PREPARE};
 pub use patience::Hangs;
@@ -94,7 +94,7 @@ pub struct Dispatch {
     /// Our side of mutual TLS.
     pub sender: Arc<Sender>,
     /// How many attempts to each receiver are under way.
-    pub crowd: Crowd,
+    pub concurrency: ConcurrencyLimiter,
     /// Which receivers let attempts run out of time.
     pub hangs: Hangs,
     /// What this environment knows and could not write down.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dispatch::{
-    AsItCame, Batch, BatchResponse, Crowd, Dispatch, FirstUses, Hangs, Sender, Tally, Unwritten, works_until,
+    AsItCame, Batch, BatchResponse, ConcurrencyLimiter, Dispatch, FirstUses, Hangs, Sender, Tally, Unwritten, works_until,
 };
 use jiff::SignedDuration;
 use lambda_runtime::layers::TracingLayer;
@@ -99,7 +99,7 @@ async fn start() -> Result<(), Error> {
         first_uses: FirstUses::new(directory, settings.metrics()),
         servers,
         sender: Arc::new(sender),
-        crowd: Crowd::default(),
+        concurrency: ConcurrencyLimiter::default(),
         hangs: Hangs::default(),
         unwritten: Unwritten::default(),
         // Without it, SQS alone sets messages aside.

@@ -54,7 +54,7 @@ impl Dispatch {
         match fault {
             Fault::InProgress(lease_until) => return self.anew(message, *lease_until).await,
             // Nothing is wrong: it waits for attempts to the same receiver.
-            Fault::Crowded => return self.anew(message, now).await,
+            Fault::ConcurrencyLimited => return self.anew(message, now).await,
             _ => {}
         }
         let code = fault.code().as_str();

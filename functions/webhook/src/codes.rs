@@ -234,7 +234,7 @@ codes! {
     InProgress "in_progress" Kept OURS,
         "Another process of ours is making this attempt; the message waits until it is done.",
         "Outro processo nosso está fazendo esta tentativa; a mensagem espera até que ele termine.";
-    Crowded "crowded" Kept OURS,
+    ConcurrencyLimited "concurrency_limited" Kept OURS,
         "As many attempts as we make at a time are under way to this receiver; the message waits for its turn.",
         "Já estão em andamento tantas tentativas a este receptor quantas fazemos ao mesmo tempo; a mensagem espera a sua vez.";
     ClockSkew "clock_skew" Kept OURS,
@@ -334,7 +334,7 @@ impl Code {
     /// Says whether it is a fault of ours that keeps messages, each of which the template has an alarm for. A message that only
     /// came out of turn is none.
     pub fn alarms(self) -> bool {
-        self.row().effect == Effect::Kept && !matches!(self, Self::InProgress | Self::Crowded)
+        self.row().effect == Effect::Kept && !matches!(self, Self::InProgress | Self::ConcurrencyLimited)
     }
 
     /// Finds a code by its name.

@@ -15,7 +15,7 @@ use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime::client::retries::RetryPartition;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
-use dispatch::{Crowd, Dispatch, FirstUses, Hangs, Sender, Tally, Unwritten};
+use dispatch::{ConcurrencyLimiter, Dispatch, FirstUses, Hangs, Sender, Tally, Unwritten};
 use intake::Intake;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -247,7 +247,7 @@ impl Place {
             first_uses: FirstUses::new(directory, metrics()),
             servers,
             sender: Arc::new(sender),
-            crowd: Crowd::default(),
+            concurrency: ConcurrencyLimiter::default(),
             hangs: Hangs::default(),
             unwritten: Unwritten::default(),
             max_receives: self.max_receives,

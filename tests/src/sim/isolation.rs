@@ -24,7 +24,7 @@ const COUNTS_EVERY: Duration = Duration::from_millis(100);
 
 /// Receivers at equal load.
 #[derive(Clone, Copy, Debug)]
-pub struct Crowd {
+pub struct ReceiverLoad {
     /// How many there are.
     pub receivers: usize,
     /// How many events a second there are for all of them.
@@ -106,19 +106,19 @@ impl Lateness {
 }
 
 /// Plays receivers at equal load, of which the first hangs on every request or works as well; returns what the others got.
-pub async fn one_of(crowd: Crowd, hangs: bool, seed: u64) -> (Lateness, Ours, Vec<Violation>) {
+pub async fn one_of(load: ReceiverLoad, hangs: bool, seed: u64) -> (Lateness, Ours, Vec<Violation>) {
     let world = begin(seed);
     let mut dice = world.dice("events", 0);
-    let events = crowd.per_second * crowd.seconds;
-    let span = Duration::from_secs(crowd.seconds);
+    let events = load.per_second * load.seconds;
+    let span = Duration::from_secs(load.seconds);
     let posts = (0..events)
         .map(|number| {
-            let client = usize::try_from(number).unwrap_or(0) % crowd.receivers;
+            let client = usize::try_from(number).unwrap_or(0) % load.receivers;
             event(&mut dice, client, number, (REGISTERED, span))
         })
         .collect();
     let mapping = lambda(10, 40);
-    let scenario = scenario(crowd.receivers, hangs, posts, mapping, REGISTERED + span);
+    let scenario = scenario(load.receivers, hangs, posts, mapping, REGISTERED + span);
     let mut play = Play::begin(&world, &scenario, QueueSettings::default()).await;
     let ours = watch(&world, &play, scenario.end).await;
     play.play_out(&scenario).await;
