@@ -13,7 +13,7 @@ use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use tests::aws::{Functions, post};
 use tests::contract::{Contract, file};
-use webhook::aws::SLOW_MARK_ATTRIBUTES;
+use webhook::aws::SLOW_RECEIVER_ATTRIBUTES;
 use webhook::directory::{RegistrationCall, SettingsChange};
 use webhook::notification::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, StateChange};
 use webhook::peer::TrustAnchors;
@@ -115,7 +115,7 @@ fn dispatch_may_write_nothing_of_a_receiver_but_the_mark_of_one_that_hangs() {
     let attributes =
         write["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"].as_array().unwrap();
     let allowed: Vec<_> = attributes.iter().map(text).collect();
-    assert_eq!(allowed, [&["client_id"], &SLOW_MARK_ATTRIBUTES[..]].concat());
+    assert_eq!(allowed, [&["client_id"], &SLOW_RECEIVER_ATTRIBUTES[..]].concat());
 }
 
 #[test]

@@ -20,8 +20,8 @@ use tests::aws::{Call, Fault, Functions, NOTIFICATIONS, PKI, RECEIVERS, kept, ve
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 use webhook::address::AddressPolicy;
-use webhook::aws::{RECEIVER_COPY_LIVES, SLOW_MARK_ATTRIBUTES};
-use webhook::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, IMPATIENT};
+use webhook::aws::{RECEIVER_COPY_LIVES, SLOW_RECEIVER_ATTRIBUTES};
+use webhook::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, REDUCED_TIMEOUT};
 use webhook::notification::Endpoint;
 use webhook::peer::{Network, Transport};
 
@@ -176,7 +176,7 @@ impl Bench {
 }
 
 fn is_full(took: &Duration) -> bool {
-    assert!([EXCHANGE_DEADLINE, IMPATIENT].contains(took), "{took:?}");
+    assert!([EXCHANGE_DEADLINE, REDUCED_TIMEOUT].contains(took), "{took:?}");
     *took == EXCHANGE_DEADLINE
 }
 
@@ -191,11 +191,11 @@ async fn three_attempts_that_run_out_shorten_those_of_all_environments() {
     }
     assert!(bench.is_marked());
     assert_eq!(bench.writes(), 3 + 1, "each counted, and the last one marked");
-    assert_eq!(bench.functions.metrics.values("ReceiversFoundHanging"), [1.0]);
+    assert_eq!(bench.functions.metrics.values("SlowReceiversFound"), [1.0]);
 
     bench.functions.aws.forget_calls();
     for environment in environments.iter().take(2) {
-        assert_eq!(bench.attempt_and_pass(environment).await, IMPATIENT);
+        assert_eq!(bench.attempt_and_pass(environment).await, REDUCED_TIMEOUT);
     }
     assert_eq!((bench.writes(), bench.host.opened.load(Ordering::Relaxed)), (0, 5));
 }
@@ -221,7 +221,7 @@ async fn an_attempt_that_hung_while_the_receiver_responded_to_others_counts_for_
         let (took, ()) = tokio::join!(hangs, async {
             tokio::time::sleep(Duration::from_secs(5)).await;
             bench.host.refuses.store(true, Ordering::Relaxed);
-            assert!(bench.attempt(environment).await < IMPATIENT);
+            assert!(bench.attempt(environment).await < REDUCED_TIMEOUT);
             bench.host.refuses.store(false, Ordering::Relaxed);
         });
         assert!(is_full(&took));
@@ -241,12 +241,12 @@ async fn a_host_that_fails_after_ten_seconds_hangs_like_one_that_is_silent() {
         assert_eq!(bench.attempt_and_pass(&environment).await, SLOW);
     }
     assert!(bench.is_marked());
-    assert_eq!(bench.attempt_and_pass(&environment).await, IMPATIENT);
+    assert_eq!(bench.attempt_and_pass(&environment).await, REDUCED_TIMEOUT);
     // Nor does a probe that fails as slowly clear the mark.
     bench.pass(Duration::from_secs(20));
     assert_eq!(bench.attempt_and_pass(&environment).await, SLOW);
     assert!(bench.is_marked());
-    assert_eq!(bench.attempt_and_pass(&environment).await, IMPATIENT);
+    assert_eq!(bench.attempt_and_pass(&environment).await, REDUCED_TIMEOUT);
 }
 
 #[tokio::test(start_paused = true)]
@@ -260,7 +260,7 @@ async fn another_environment_learns_of_it_when_its_copy_of_the_receiver_has_aged
     let (_, ()) = tokio::join!(bench.attempt(&one), async {
         tokio::time::sleep(Duration::from_secs(1)).await;
         bench.host.breaks_after_s.store(1, Ordering::Relaxed);
-        assert!(bench.attempt(&other).await < IMPATIENT);
+        assert!(bench.attempt(&other).await < REDUCED_TIMEOUT);
         bench.host.breaks_after_s.store(0, Ordering::Relaxed);
     });
     assert!(bench.is_marked());
@@ -281,7 +281,7 @@ async fn later_attempts_are_granted_as_little_and_all_are_made() {
         bench.functions.aws.take_messages(NOTIFICATIONS);
         let started = Instant::now();
         assert_eq!(kept(&environment, &[body.clone()]).await, NOTHING);
-        assert_eq!(started.elapsed().as_secs(), IMPATIENT.as_secs(), "attempt {number}");
+        assert_eq!(started.elapsed().as_secs(), REDUCED_TIMEOUT.as_secs(), "attempt {number}");
         let next = bench.functions.aws.take_messages(NOTIFICATIONS).pop();
         let Some(next) = next else { continue };
         body = next.body;
@@ -328,7 +328,7 @@ async fn of_two_that_want_to_see_at_the_same_instant_one_may() {
     );
     assert!(is_full(&before));
     // A second in which its claim was held back; then it was refused.
-    assert_eq!(behind, Duration::from_secs(1) + IMPATIENT);
+    assert_eq!(behind, Duration::from_secs(1) + REDUCED_TIMEOUT);
     assert_eq!(bench.writes(), 2);
 }
 
@@ -347,7 +347,7 @@ async fn a_claim_that_was_refused_makes_the_next_attempt_look_at_the_row() {
         bench.host.refuses.store(false, Ordering::Relaxed);
         held.release();
     });
-    assert_eq!(behind, IMPATIENT);
+    assert_eq!(behind, REDUCED_TIMEOUT);
     assert!(!bench.is_marked());
     assert!(is_full(&bench.attempt(&one).await));
 }
@@ -426,7 +426,7 @@ async fn a_mark_brings_no_removed_receiver_back() {
     });
     let row = bench.functions.aws.row(RECEIVERS, CLIENT).unwrap();
     let is_left = |name: &str| row.get(name).is_some();
-    assert!(!is_left("registration") && SLOW_MARK_ATTRIBUTES[..4].iter().all(|name| !is_left(name)), "{row}");
+    assert!(!is_left("registration") && SLOW_RECEIVER_ATTRIBUTES[..4].iter().all(|name| !is_left(name)), "{row}");
     assert_eq!(
         bench.functions.aws.writes(RECEIVERS).len(),
         5,
@@ -467,7 +467,7 @@ async fn a_receiver_that_hangs_for_ten_minutes_costs_a_write_every_twenty_second
         attempts += took.len();
         full += took.iter().filter(|took| is_full(took)).count();
         // As if those that take little time followed each other while the probe is under way.
-        bench.pass(IMPATIENT);
+        bench.pass(REDUCED_TIMEOUT);
     }
     let (writes, most) = (bench.writes(), 5 + 5 + 10 * 60 / 20);
     assert!((25..=most).contains(&writes), "{writes} writes for {attempts} attempts");
@@ -545,7 +545,7 @@ async fn a_silent_connection_is_what_this_bench_takes_it_for() {
     // Else the tests above would prove nothing.
     let bench = Bench::new().await;
     let environment = bench.environment().await;
-    for within in [EXCHANGE_DEADLINE, EXCHANGE_DEADLINE, EXCHANGE_DEADLINE, IMPATIENT] {
+    for within in [EXCHANGE_DEADLINE, EXCHANGE_DEADLINE, EXCHANGE_DEADLINE, REDUCED_TIMEOUT] {
         let message = bench.message();
         kept(&environment, &[message.to_json()]).await;
         let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();

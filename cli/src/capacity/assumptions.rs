@@ -2,7 +2,7 @@
 
 use webhook::aws::{RECEIVER_COPY_LIVES, UNDELIVERED_PARTITIONS};
 use webhook::delivery::{
-    AFTER_FIRST_FAILURE, AFTER_SECOND_FAILURE, EXCHANGE_DEADLINE, FIRST_ATTEMPT_WITHIN, IMPATIENT,
+    AFTER_FIRST_FAILURE, AFTER_SECOND_FAILURE, EXCHANGE_DEADLINE, FIRST_ATTEMPT_WITHIN, REDUCED_TIMEOUT,
 };
 
 /// A number that the model goes by.
@@ -87,7 +87,7 @@ const SECRETS: Source = Source::Aws(
 );
 const LEAN: Source = Source::Here("webhook/src/delivery/writes.rs");
 const SCHEDULE: Source = Source::Here("webhook/src/delivery/schedule.rs");
-const PATIENCE: Source = Source::Here("webhook/src/delivery/patience.rs");
+const ADAPTIVE_TIMEOUT: Source = Source::Here("webhook/src/delivery/adaptive_timeout.rs");
 
 #[expect(clippy::cast_precision_loss, reason = "minutes at most")]
 const fn seconds(millis: i128) -> f64 {
@@ -181,7 +181,7 @@ assumptions! {
     /// How long an attempt may take.
     PATIENT = "Deadline of an attempt", seconds(EXCHANGE_DEADLINE.as_millis().cast_signed()), "s", SCHEDULE;
     /// How long to one that hangs.
-    HANGING = "Deadline while the receiver hangs", seconds(IMPATIENT.as_millis().cast_signed()), "s", PATIENCE;
+    HANGING = "Deadline while the receiver hangs", seconds(REDUCED_TIMEOUT.as_millis().cast_signed()), "s", ADAPTIVE_TIMEOUT;
     /// The second attempt.
     SECOND = "Second attempt after the first", seconds(AFTER_FIRST_FAILURE.as_millis()), "s", SCHEDULE;
     /// The third attempt.

@@ -217,7 +217,7 @@ impl Dispatch {
         }
         attempt_ended(message, &record, &outcome, revocation);
         self.tally.attempted(message, &outcome, (record.started, ended));
-        let learnt = self.learn(receiver, &outcome, (within, took));
+        let observed = self.observe(receiver, &outcome, (within, took));
         // Pinned where it is made: it has thousands of bytes, and what is handed over is copied.
         let over = Over { message, record: &record, begins };
         let ended = match &outcome {
@@ -233,7 +233,7 @@ impl Dispatch {
             }
         };
         // At once, as the function's timeout is the sum of what comes one after the other.
-        let (recorded, (), ()) = tokio::join!(recorded, first_use, learnt);
+        let (recorded, (), ()) = tokio::join!(recorded, first_use, observed);
         recorded
     }
 

@@ -16,7 +16,7 @@ mod event;
 mod exchange;
 mod fault;
 mod line;
-mod patience;
+mod adaptive_timeout;
 mod promise;
 mod record;
 mod sender;
@@ -41,7 +41,7 @@ pub use closing::{ANSWER_WITHIN, Unwritten, works_until};
 pub use concurrency_limiter::{ConcurrencyLimiter, MAX_CONCURRENT_ATTEMPTS};
 pub use event::AsItCame;
 pub use fault::{Fault, PREPARE};
-pub use patience::Hangs;
+pub use adaptive_timeout::ConsecutiveTimeouts;
 pub use promise::FirstUses;
 pub use record::Batch;
 pub use sender::{Sender, SenderError};
@@ -96,7 +96,7 @@ pub struct Dispatch {
     /// How many attempts to each receiver are under way.
     pub concurrency: ConcurrencyLimiter,
     /// Which receivers let attempts run out of time.
-    pub hangs: Hangs,
+    pub consecutive_timeouts: ConsecutiveTimeouts,
     /// What this environment knows and could not write down.
     pub unwritten: Unwritten,
     /// How often the queue hands a message out before it moves it to the undelivered queue (`maxReceiveCount`).

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dispatch::{
-    AsItCame, Batch, BatchResponse, ConcurrencyLimiter, Dispatch, FirstUses, Hangs, Sender, Tally, Unwritten, works_until,
+    AsItCame, Batch, BatchResponse, ConcurrencyLimiter, Dispatch, FirstUses, ConsecutiveTimeouts, Sender, Tally, Unwritten, works_until,
 };
 use jiff::SignedDuration;
 use lambda_runtime::layers::TracingLayer;
@@ -100,7 +100,7 @@ async fn start() -> Result<(), Error> {
         servers,
         sender: Arc::new(sender),
         concurrency: ConcurrencyLimiter::default(),
-        hangs: Hangs::default(),
+        consecutive_timeouts: ConsecutiveTimeouts::default(),
         unwritten: Unwritten::default(),
         // Without it, SQS alone sets messages aside.
         max_receives: settings.parsed_or("ARAUTO_NOTIFICATIONS_MAX_RECEIVES", u32::MAX)?,

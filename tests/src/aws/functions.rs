@@ -14,7 +14,7 @@ use directory::fetch::Fetcher;
 use directory::first_sight::FirstSight;
 use directory::revocation::Refresher;
 use directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
-use dispatch::{ConcurrencyLimiter, Dispatch, FirstUses, Hangs, Sender, Tally, Unwritten};
+use dispatch::{ConcurrencyLimiter, Dispatch, FirstUses, ConsecutiveTimeouts, Sender, Tally, Unwritten};
 use http::Method;
 use intake::Intake;
 use jiff::{SignedDuration, Timestamp};
@@ -402,7 +402,7 @@ impl Functions {
             servers,
             sender: Arc::new(sender),
             concurrency: ConcurrencyLimiter::default(),
-            hangs: Hangs::default(),
+            consecutive_timeouts: ConsecutiveTimeouts::default(),
             unwritten: Unwritten::default(),
             max_receives: 150,
             tally: Tally::of(meter),

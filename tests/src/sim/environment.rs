@@ -15,7 +15,7 @@ use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime::client::retries::RetryPartition;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
-use dispatch::{ConcurrencyLimiter, Dispatch, FirstUses, Hangs, Sender, Tally, Unwritten};
+use dispatch::{ConcurrencyLimiter, Dispatch, FirstUses, ConsecutiveTimeouts, Sender, Tally, Unwritten};
 use intake::Intake;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -248,7 +248,7 @@ impl Place {
             servers,
             sender: Arc::new(sender),
             concurrency: ConcurrencyLimiter::default(),
-            hangs: Hangs::default(),
+            consecutive_timeouts: ConsecutiveTimeouts::default(),
             unwritten: Unwritten::default(),
             max_receives: self.max_receives,
             tally: Tally::default(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
-use webhook::delivery::{EXCHANGE_DEADLINE, IMPATIENT, LedgerWrites};
+use webhook::delivery::{EXCHANGE_DEADLINE, REDUCED_TIMEOUT, LedgerWrites};
 
 use super::duplicates::{no_request_after_an_answer_that_came, one_request_at_a_time};
 use super::environment::SKEW_MS;
@@ -461,7 +461,7 @@ fn no_attempt_is_spent_on_a_fault_of_ours(
 
 /// Whether an attempt was granted less than the convention allows, as its receiver was known to hang.
 fn is_reduced(row: &Row, attempt: u8) -> bool {
-    row.attempt(attempt, "deadline_ms") == IMPATIENT.as_millis().to_string()
+    row.attempt(attempt, "deadline_ms") == REDUCED_TIMEOUT.as_millis().to_string()
 }
 
 /// Whether a receiver took longer to accept than it is granted then.

@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use webhook::address::AddressPolicy;
-use webhook::delivery::IMPATIENT;
+use webhook::delivery::REDUCED_TIMEOUT;
 use webhook::peer::{Network, Transport};
 
 use super::dice::Dice;
@@ -346,7 +346,7 @@ impl Peers {
             self.trouble(client, deed);
         }
         let wait = if deed == Deed::AcceptSlowly { wait * 60 } else { wait };
-        if wait >= IMPATIENT {
+        if wait >= REDUCED_TIMEOUT {
             let at = world.now();
             world.facts().slow.push((client, at));
         }

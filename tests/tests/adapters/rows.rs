@@ -9,7 +9,7 @@ use webhook::address::AddressPolicy;
 use webhook::aws::{
     DirectoryTable, Document, RECEIVER_COPY_LIVES, Receivers, SecretError, Secrets, dynamodb, secrets_manager,
 };
-use webhook::delivery::{AttemptNumber, SlowMark};
+use webhook::delivery::{AttemptNumber, SlowReceiver};
 use webhook::directory::{ClientState, Receiver, Registration, Removal, Settings};
 use webhook::edge::Clock;
 use webhook::notification::{ClientId, ReceiverKey};
@@ -131,7 +131,7 @@ async fn a_mark_is_made_claimed_and_taken_away_once_and_outlives_a_registration(
     let first = registration(&client_id, "a", 1);
     put(&ours, &first, None).await;
     let receiver = found(&ours, &client_id).await;
-    let mark = SlowMark::new(receiver.base_uri.as_str(), now);
+    let mark = SlowReceiver::new(receiver.base_uri.as_str(), now);
     assert!(ours.mark_slow(&receiver, mark.clone(), now).await.unwrap());
     assert!(!theirs.mark_slow(&receiver, mark.clone(), now).await.unwrap(), "it has one that holds");
     let settings = Settings { notify_optional: true, ..Settings::default() };
@@ -150,7 +150,7 @@ async fn a_mark_is_made_claimed_and_taken_away_once_and_outlives_a_registration(
     assert!(!others.clear_slow(&receiver, later).await.unwrap(), "another has taken it away");
     assert!(!ours.claim_probe(&receiver, &seen, later).await.unwrap(), "there is none");
     assert!(
-        others.mark_slow(&receiver, SlowMark::new(receiver.base_uri.as_str(), later), later).await.unwrap()
+        others.mark_slow(&receiver, SlowReceiver::new(receiver.base_uri.as_str(), later), later).await.unwrap()
     );
     assert_eq!(ours.registration(&key(&client_id)).await.unwrap(), Some(second));
 }
@@ -173,7 +173,7 @@ async fn attempts_that_hang_are_counted_for_all_environments_until_one_responds(
     assert_eq!(ours.count_hang(&receiver).await.unwrap(), 1, "the count begins anew");
 
     // Elsewhere it does too, and what was marked there before is no mark here.
-    assert!(ours.mark_slow(&receiver, SlowMark::new(receiver.base_uri.as_str(), now), now).await.unwrap());
+    assert!(ours.mark_slow(&receiver, SlowReceiver::new(receiver.base_uri.as_str(), now), now).await.unwrap());
     let moved = Registration { revision: 2, ..registration(&client_id, "b", 1) };
     assert!(put(&ours, &moved, Some(&registration(&client_id, "a", 1))).await);
     let another = receivers(place, Clock::system());
@@ -183,7 +183,7 @@ async fn attempts_that_hang_are_counted_for_all_environments_until_one_responds(
     assert!(another.slow_mark(&receiver, now).is_none());
 }
 
-fn millis(mark: &SlowMark) -> (i64, i64) {
+fn millis(mark: &SlowReceiver) -> (i64, i64) {
     (mark.slow_until.as_millisecond(), mark.probe_after.as_millisecond())
 }
 
@@ -191,7 +191,7 @@ async fn a_mark_never_brings_a_removed_row_back(place: &Place) {
     let (receivers, client_id, now) = (receivers(place, Clock::system()), client(), now());
     put(&receivers, &registration(&client_id, "a", 1), None).await;
     let receiver = found(&receivers, &client_id).await;
-    let mark = SlowMark::new(receiver.base_uri.as_str(), now);
+    let mark = SlowReceiver::new(receiver.base_uri.as_str(), now);
     remove(&receivers, &client_id).await;
     assert!(!receivers.mark_slow(&receiver, mark.clone(), now).await.unwrap());
     assert!(!receivers.claim_probe(&receiver, &mark, now).await.unwrap());

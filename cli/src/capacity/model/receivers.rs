@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use webhook::delivery::{EXCHANGE_DEADLINE, Evidence, Failure, IMPATIENT, Outcome, SlowMark, is_hanging};
+use webhook::delivery::{EXCHANGE_DEADLINE, Signal, Failure, REDUCED_TIMEOUT, Outcome, SlowReceiver, is_hanging};
 
 use super::chance::Micros;
 
@@ -14,7 +14,7 @@ pub(super) struct Peer {
     /// The attempts that hung since one that did not, as its row counts them.
     hangs: u32,
     /// The mark of its row, and since when it has one.
-    mark: Option<(SlowMark, Micros)>,
+    mark: Option<(SlowReceiver, Micros)>,
 }
 
 /// Whose place it is does not matter here, as no receiver moves.
@@ -28,7 +28,7 @@ impl Peer {
 
     /// Marks it from the beginning of the run.
     pub(super) fn known(self) -> Self {
-        Self { mark: Some((SlowMark::new(PLACE, instant(0)), 0)), ..self }
+        Self { mark: Some((SlowReceiver::new(PLACE, instant(0)), 0)), ..self }
     }
 
     pub(super) fn hangs(&self, time: Micros) -> bool {
@@ -43,25 +43,25 @@ impl Peer {
             return EXCHANGE_DEADLINE;
         }
         if is_fresh && mark.wants_probe(now) {
-            *mark = SlowMark::new(PLACE, now);
+            *mark = SlowReceiver::new(PLACE, now);
             return EXCHANGE_DEADLINE;
         }
-        IMPATIENT
+        REDUCED_TIMEOUT
     }
 
     /// Learns from an attempt that hung for all the time that it was granted.
     pub(super) fn hung(&mut self, within: Duration, time: Micros) {
         let now = instant(time);
-        match Evidence::of(&Outcome::Failed(Failure::Timeout), within, within) {
-            Evidence::None | Evidence::Responds => {}
-            Evidence::Hangs => {
+        match Signal::of(&Outcome::Failed(Failure::Timeout), within, within) {
+            Signal::None | Signal::Responds => {}
+            Signal::Hangs => {
                 if self.mark.as_ref().is_some_and(|(mark, _)| mark.holds(PLACE, now)) {
                     return;
                 }
                 self.hangs += 1;
                 if is_hanging(self.hangs) {
                     self.hangs = 0;
-                    self.mark = Some((SlowMark::new(PLACE, now), time));
+                    self.mark = Some((SlowReceiver::new(PLACE, now), time));
                 }
             }
         }
@@ -92,9 +92,9 @@ mod tests {
             peer.hung(EXCHANGE_DEADLINE, 15 * SECOND);
         }
         assert_eq!(peer.granted((14 * SECOND, false), 16 * SECOND), EXCHANGE_DEADLINE);
-        assert_eq!(peer.granted((15 * SECOND, false), 16 * SECOND), IMPATIENT);
-        peer.hung(IMPATIENT, 19 * SECOND);
-        assert_eq!(peer.granted((20 * SECOND, true), 20 * SECOND), IMPATIENT);
+        assert_eq!(peer.granted((15 * SECOND, false), 16 * SECOND), REDUCED_TIMEOUT);
+        peer.hung(REDUCED_TIMEOUT, 19 * SECOND);
+        assert_eq!(peer.granted((20 * SECOND, true), 20 * SECOND), REDUCED_TIMEOUT);
     }
 
     #[test]

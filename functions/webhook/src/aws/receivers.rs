@@ -12,9 +12,9 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 
 use super::cause::cause;
-use super::slow_marks::{MARK, REMOVED_AT, read_mark};
+use super::slow_receivers::{MARK, REMOVED_AT, read_mark};
 use crate::address::AddressPolicy;
-use crate::delivery::{AttemptNumber, SlowMark};
+use crate::delivery::{AttemptNumber, SlowReceiver};
 use crate::directory::{ClientState, Receiver, Registration};
 use crate::edge::Clock;
 use crate::notification::ReceiverKey;
@@ -42,7 +42,7 @@ pub struct Receivers {
     clock: Clock,
     copies: std::sync::Mutex<HashMap<ReceiverKey, Slot>>,
     /// The mark of each row that had one when it was read, or as this environment has written it since.
-    pub(super) marks: std::sync::Mutex<HashMap<ReceiverKey, SlowMark>>,
+    pub(super) marks: std::sync::Mutex<HashMap<ReceiverKey, SlowReceiver>>,
 }
 
 /// A receiver as it was found for an attempt.

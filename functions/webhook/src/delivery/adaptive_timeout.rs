@@ -12,7 +12,7 @@ use super::outcome::Outcome;
 use super::schedule::EXCHANGE_DEADLINE;
 
 /// The time of an attempt to a receiver that hangs. Those that work answer well within it.
-pub const IMPATIENT: Duration = Duration::from_secs(3);
+pub const REDUCED_TIMEOUT: Duration = Duration::from_secs(3);
 /// So many attempts in a row that hung mark a receiver, of one environment or of all. Fewer may be one connection that was lost.
 const HANGS: u32 = 3;
 /// How long a mark holds that nobody renews: then there was nothing to send, and all is open again.
@@ -23,7 +23,7 @@ const PROBE_EVERY: SignedDuration = SignedDuration::from_secs(20);
 
 /// What all environments know of a receiver that hangs, or may.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SlowMark {
+pub struct SlowReceiver {
     /// Where it was notified; at another place it starts anew.
     pub base_uri: String,
     /// The attempts that hung since one that did not, as far as environments counted them.
@@ -34,7 +34,7 @@ pub struct SlowMark {
     pub probe_after: Timestamp,
 }
 
-impl SlowMark {
+impl SlowReceiver {
     /// Marks a receiver, or renews the mark for the probe that begins now.
     pub fn new(base_uri: &str, now: Timestamp) -> Self {
         let after = |wait| now.saturating_add(wait).unwrap_or(Timestamp::MAX);
@@ -66,7 +66,7 @@ impl SlowMark {
 
 /// What an attempt says of whether its receiver hangs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Evidence {
+pub enum Signal {
     /// It failed after more time than a receiver that hangs is granted.
     Hangs,
     /// It was accepted, or it failed soon: by an answer, a refusal or a connection that broke off.
@@ -75,15 +75,15 @@ pub enum Evidence {
     None,
 }
 
-impl Evidence {
+impl Signal {
     /// Weighs what came of an attempt that was granted so much time and took this much.
     ///
     /// What counts is how long a failure held us, not what it was: a gateway that answers 504 after ten seconds holds as much of
     /// our concurrency as one that says nothing.
     pub fn of(outcome: &Outcome, within: Duration, took: Duration) -> Self {
         match outcome {
-            Outcome::Failed(_) if took >= IMPATIENT && within < EXCHANGE_DEADLINE => Self::None,
-            Outcome::Failed(_) if took >= IMPATIENT => Self::Hangs,
+            Outcome::Failed(_) if took >= REDUCED_TIMEOUT && within < EXCHANGE_DEADLINE => Self::None,
+            Outcome::Failed(_) if took >= REDUCED_TIMEOUT => Self::Hangs,
             Outcome::Delivered { .. } | Outcome::Failed(_) => Self::Responds,
         }
     }
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_mark_holds_for_a_minute_at_its_place_and_wants_a_probe_after_twenty_seconds() {
-        let mark = SlowMark::new(HERE, second(100));
+        let mark = SlowReceiver::new(HERE, second(100));
         assert!(mark.holds(HERE, second(159)) && !mark.holds(HERE, second(160)));
         assert!(!mark.holds("https://there.example", second(101)));
         assert!(!mark.wants_probe(second(119)) && mark.wants_probe(second(120)));
@@ -115,12 +115,12 @@ mod tests {
 
     #[test]
     fn a_suspicion_shortens_nothing_and_is_cleared_by_a_response_at_its_place() {
-        let suspected = SlowMark::suspected(HERE, 2);
+        let suspected = SlowReceiver::suspected(HERE, 2);
         assert!(!suspected.holds(HERE, second(0)));
         assert!(suspected.is_to_clear(HERE, second(100)));
         assert!(!suspected.is_to_clear("https://there.example", second(100)));
-        assert!(!SlowMark::suspected(HERE, 0).is_to_clear(HERE, second(100)));
-        assert!(SlowMark::new(HERE, second(100)).is_to_clear(HERE, second(159)));
+        assert!(!SlowReceiver::suspected(HERE, 0).is_to_clear(HERE, second(100)));
+        assert!(SlowReceiver::new(HERE, second(100)).is_to_clear(HERE, second(159)));
     }
 
     #[test]
@@ -138,16 +138,16 @@ mod tests {
     ];
 
     #[test]
-    fn a_failure_after_long_is_evidence_whatever_it_was_if_it_had_all_the_time() {
+    fn a_failure_after_long_is_a_signal_whatever_it_was_if_it_had_all_the_time() {
         for failure in FAILURES {
-            let of = |within, took| Evidence::of(&Outcome::Failed(failure), within, took);
-            for took in [IMPATIENT, Duration::from_secs(10), EXCHANGE_DEADLINE] {
-                assert_eq!(of(EXCHANGE_DEADLINE, took), Evidence::Hangs, "{failure}");
+            let of = |within, took| Signal::of(&Outcome::Failed(failure), within, took);
+            for took in [REDUCED_TIMEOUT, Duration::from_secs(10), EXCHANGE_DEADLINE] {
+                assert_eq!(of(EXCHANGE_DEADLINE, took), Signal::Hangs, "{failure}");
             }
-            assert_eq!(of(IMPATIENT, IMPATIENT), Evidence::None, "{failure}");
+            assert_eq!(of(REDUCED_TIMEOUT, REDUCED_TIMEOUT), Signal::None, "{failure}");
             let soon = Duration::from_millis(2_999);
-            for within in [EXCHANGE_DEADLINE, IMPATIENT] {
-                assert_eq!(of(within, soon), Evidence::Responds, "{failure}");
+            for within in [EXCHANGE_DEADLINE, REDUCED_TIMEOUT] {
+                assert_eq!(of(within, soon), Signal::Responds, "{failure}");
             }
         }
     }
@@ -155,8 +155,8 @@ mod tests {
     #[test]
     fn whoever_accepts_responds_however_long_it_took() {
         let delivered = Outcome::Delivered { status: 202, findings: Vec::new() };
-        for (within, took) in [(EXCHANGE_DEADLINE, Duration::from_secs(14)), (IMPATIENT, IMPATIENT)] {
-            assert_eq!(Evidence::of(&delivered, within, took), Evidence::Responds);
+        for (within, took) in [(EXCHANGE_DEADLINE, Duration::from_secs(14)), (REDUCED_TIMEOUT, REDUCED_TIMEOUT)] {
+            assert_eq!(Signal::of(&delivered, within, took), Signal::Responds);
         }
     }
 

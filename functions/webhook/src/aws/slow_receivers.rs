@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use super::cause::cause;
 use super::ledger::{millis, number};
 use super::receivers::{KEY, Receivers, ReceiversError, text};
-use crate::delivery::SlowMark;
+use crate::delivery::SlowReceiver;
 use crate::directory::Receiver;
 use crate::notification::ReceiverKey;
 
@@ -27,22 +27,22 @@ pub(super) const MARK: [&str; 4] = [UNTIL, PROBE, BASE_URI, HANGS];
 /// What says that a client was removed, beside the removal itself: dispatch asks for it and decides nothing else by it.
 pub(super) const REMOVED_AT: &str = "removed_at";
 /// The attributes that the writing of a mark names. `DispatchRole` of the template has them: it may write no others of the table.
-pub const SLOW_MARK_ATTRIBUTES: [&str; 5] = [UNTIL, PROBE, BASE_URI, HANGS, REMOVED_AT];
+pub const SLOW_RECEIVER_ATTRIBUTES: [&str; 5] = [UNTIL, PROBE, BASE_URI, HANGS, REMOVED_AT];
 /// No mark makes a row, nor is one written on what a removal leaves.
 const IS_REGISTERED: &str = "attribute_exists(client_id) AND attribute_not_exists(removed_at)";
 
 type Row = HashMap<String, AttributeValue>;
 
 /// Reads the mark of a row, if it has one.
-pub(super) fn read_mark(row: &Row) -> Option<SlowMark> {
+pub(super) fn read_mark(row: &Row) -> Option<SlowReceiver> {
     let number = |name| row.get(name)?.as_n().ok()?.parse::<i64>().ok();
     let instant = |name| Timestamp::from_millisecond(number(name)?).ok();
-    let suspected = SlowMark::suspected(row.get(BASE_URI)?.as_s().ok()?, read_hangs(row));
+    let suspected = SlowReceiver::suspected(row.get(BASE_URI)?.as_s().ok()?, read_hangs(row));
     // Suspected only: then nothing says until when.
     let (Some(slow_until), Some(probe_after)) = (instant(UNTIL), instant(PROBE)) else {
         return Some(suspected);
     };
-    Some(SlowMark { slow_until, probe_after, ..suspected })
+    Some(SlowReceiver { slow_until, probe_after, ..suspected })
 }
 
 fn read_hangs(row: &Row) -> u32 {
@@ -51,7 +51,7 @@ fn read_hangs(row: &Row) -> u32 {
 
 impl Receivers {
     /// Returns a receiver's mark as this environment knows it, if it holds.
-    pub fn slow_mark(&self, receiver: &Receiver, now: Timestamp) -> Option<SlowMark> {
+    pub fn slow_mark(&self, receiver: &Receiver, now: Timestamp) -> Option<SlowReceiver> {
         let marks = self.marks();
         marks.get(&receiver.key).filter(|mark| mark.holds(receiver.base_uri.as_str(), now)).cloned()
     }
@@ -82,7 +82,7 @@ impl Receivers {
         let mut marks = self.marks();
         match marks.get_mut(&receiver.key).filter(|mark| mark.base_uri == base_uri) {
             Some(mark) => mark.hangs = hangs,
-            None => drop(marks.insert(receiver.key.clone(), SlowMark::suspected(base_uri, hangs))),
+            None => drop(marks.insert(receiver.key.clone(), SlowReceiver::suspected(base_uri, hangs))),
         }
         Ok(hangs)
     }
@@ -104,7 +104,7 @@ impl Receivers {
     pub async fn mark_slow(
         &self,
         receiver: &Receiver,
-        mark: SlowMark,
+        mark: SlowReceiver,
         now: Timestamp,
     ) -> Result<bool, ReceiversError> {
         let update = self
@@ -125,10 +125,10 @@ impl Receivers {
     pub async fn claim_probe(
         &self,
         receiver: &Receiver,
-        seen: &SlowMark,
+        seen: &SlowReceiver,
         now: Timestamp,
     ) -> Result<bool, ReceiversError> {
-        let mark = SlowMark::new(&seen.base_uri, now);
+        let mark = SlowReceiver::new(&seen.base_uri, now);
         let update = self
             .update(receiver)
             .update_expression(format!("SET {UNTIL} = :until, {PROBE} = :probe"))
@@ -161,7 +161,7 @@ impl Receivers {
     }
 
     /// Knows from now on what a row says.
-    pub(super) fn know(&self, key: &ReceiverKey, mark: Option<SlowMark>) {
+    pub(super) fn know(&self, key: &ReceiverKey, mark: Option<SlowReceiver>) {
         let mut marks = self.marks();
         match mark {
             Some(mark) => marks.insert(key.clone(), mark),
@@ -169,7 +169,7 @@ impl Receivers {
         };
     }
 
-    fn marks(&self) -> MutexGuard<'_, HashMap<ReceiverKey, SlowMark>> {
+    fn marks(&self) -> MutexGuard<'_, HashMap<ReceiverKey, SlowReceiver>> {
         self.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 use webhook::aws::{Found, ReceiversError};
-use webhook::delivery::{EXCHANGE_DEADLINE, Evidence, IMPATIENT, Outcome, SlowMark, is_hanging};
+use webhook::delivery::{EXCHANGE_DEADLINE, Signal, REDUCED_TIMEOUT, Outcome, SlowReceiver, is_hanging};
 use webhook::directory::{BaseUri, Receiver};
 use webhook::notification::ReceiverKey;
 use webhook::telemetry::{Chain, Unit};
@@ -14,11 +14,11 @@ use webhook::telemetry::{Chain, Unit};
 use crate::Dispatch;
 
 /// The metric that counts the marks this makes.
-const METRIC: &str = "ReceiversFoundHanging";
+const METRIC: &str = "SlowReceiversFound";
 
 /// What this environment saw of each receiver by itself.
 #[derive(Debug, Default)]
-pub struct Hangs(Mutex<HashMap<ReceiverKey, Seen>>);
+pub struct ConsecutiveTimeouts(Mutex<HashMap<ReceiverKey, Seen>>);
 
 /// What was seen of one receiver, at one place.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ struct Seen {
     responded_at: Option<Instant>,
 }
 
-impl Hangs {
+impl ConsecutiveTimeouts {
     /// Counts an attempt that began at this instant and hung; nothing if the receiver has responded since, which says more.
     fn one_more(&self, receiver: &Receiver, began: Instant) -> Option<u32> {
         self.of(receiver, |seen| {
@@ -66,41 +66,41 @@ impl Dispatch {
         let Some(mark) = self.receivers.slow_mark(receiver, now) else { return EXCHANGE_DEADLINE };
         // A copy may be behind: whoever has just read the row asks for the probe.
         if !is_fresh || !mark.wants_probe(now) {
-            return IMPATIENT;
+            return REDUCED_TIMEOUT;
         }
         let claimed = timeout_at(until, Box::pin(self.receivers.claim_probe(receiver, &mark, now))).await;
         match claimed.unwrap_or(Ok(false)) {
             Ok(true) => EXCHANGE_DEADLINE,
-            Ok(false) => IMPATIENT,
+            Ok(false) => REDUCED_TIMEOUT,
             Err(error) => {
                 not_shared(receiver, &error);
-                IMPATIENT
+                REDUCED_TIMEOUT
             }
         }
     }
 
-    /// Learns from what came of an attempt that was granted so much time and took this much, and tells all environments if that
+    /// Observes what came of an attempt that was granted so much time and took this much, and tells all environments if that
     /// changes what they know.
-    pub(crate) async fn learn(
+    pub(crate) async fn observe(
         &self,
         receiver: &Receiver,
         outcome: &Outcome,
         (within, took): (Duration, Duration),
     ) {
         let (now, ended) = (self.clock.now(), Instant::now());
-        match Evidence::of(outcome, within, took) {
-            Evidence::None => {}
-            Evidence::Hangs => {
+        match Signal::of(outcome, within, took) {
+            Signal::None => {}
+            Signal::Hangs => {
                 let began = ended.checked_sub(took).unwrap_or(ended);
-                let Some(own) = self.hangs.one_more(receiver, began) else { return };
+                let Some(own) = self.consecutive_timeouts.one_more(receiver, began) else { return };
                 if self.receivers.slow_mark(receiver, now).is_none()
                     && (is_hanging(own) || is_hanging(Box::pin(self.of_all(receiver)).await))
                 {
-                    Box::pin(self.mark(receiver, SlowMark::new(receiver.base_uri.as_str(), now))).await;
+                    Box::pin(self.mark(receiver, SlowReceiver::new(receiver.base_uri.as_str(), now))).await;
                 }
             }
-            Evidence::Responds => {
-                self.hangs.responded(receiver, ended);
+            Signal::Responds => {
+                self.consecutive_timeouts.responded(receiver, ended);
                 if self.receivers.is_suspected(receiver, now) {
                     Box::pin(self.clear(receiver)).await;
                 }
@@ -116,13 +116,13 @@ impl Dispatch {
         })
     }
 
-    async fn mark(&self, receiver: &Receiver, mark: SlowMark) {
+    async fn mark(&self, receiver: &Receiver, mark: SlowReceiver) {
         let client_id = &receiver.client_id;
         let now = self.clock.now();
         match self.receivers.mark_slow(receiver, mark, now).await {
             Ok(true) => {
                 self.metrics.record(now, (METRIC, 1.0, Unit::Count), &[("client_id", client_id.as_str())]);
-                tracing::warn!(%client_id, code = "receiver_hangs", "A receiver hangs; its attempts are granted less time.");
+                tracing::warn!(%client_id, code = "receiver_times_out", "A receiver hangs; its attempts are granted less time.");
             }
             Ok(false) => {}
             Err(error) => not_shared(receiver, &error),
@@ -142,11 +142,11 @@ impl Dispatch {
     }
 }
 
-/// What cannot be shared costs patience, not the notification.
+/// What cannot be shared costs time, not the notification.
 fn not_shared(receiver: &Receiver, error: &ReceiversError) {
     tracing::warn!(
         client_id = %receiver.client_id,
-        code = "slow_mark_not_kept",
+        code = "slow_receiver_not_shared",
         error = %Chain(error),
         "Whether a receiver hangs could not be told to the other environments."
     );
