@@ -7,7 +7,7 @@ use anyhow::Result;
 use arauto::local::AUTHORISATION_SERVER_ID;
 use arauto::stack::Stack;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use dispatch::{Batch, ConcurrencyLimiter, Dispatch, FirstUses, ConsecutiveTimeouts, Sender, Tally, Unwritten};
+use dispatch::{Batch, ConcurrencyLimiter, Dispatch, FirstUses, ConsecutiveTimeouts, Sender, BatchMetrics, Unwritten};
 use jiff::SignedDuration;
 use webhook::address::AddressPolicy;
 use webhook::aws::{
@@ -93,7 +93,7 @@ pub(crate) fn on_stack(
         consecutive_timeouts: ConsecutiveTimeouts::default(),
         unwritten: Unwritten::default(),
         max_receives: 150,
-        tally: Tally::default(),
+        batch_metrics: BatchMetrics::default(),
         metrics,
         clock,
         chance,

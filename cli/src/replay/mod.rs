@@ -11,7 +11,7 @@ mod sweep;
 
 pub use command::{ReplayArgs, run};
 pub use plan::Plan;
-pub use price::Tally;
+pub use price::BatchMetrics;
 pub use round::Round;
 pub use send::{Replayer, Sent};
 pub use set_aside::{Moved, move_back};

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::price::Tally;
+use super::price::BatchMetrics;
 use crate::prices::{Prices, Region};
 use crate::undelivered::{Group, Listed, Listing, count, groups, write_groups};
 
@@ -97,9 +97,9 @@ impl Plan {
         })
     }
 
-    fn tallies(&self) -> (Tally, Tally, Tally) {
+    fn tallies(&self) -> (BatchMetrics, BatchMetrics, BatchMetrics) {
         let count = self.to_send.len();
-        (Tally::of_command(count), Tally::delivered_at_once(count), Tally::silent_three_times(count))
+        (BatchMetrics::of_command(count), BatchMetrics::delivered_at_once(count), BatchMetrics::silent_three_times(count))
     }
 }
 

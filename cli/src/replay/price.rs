@@ -15,7 +15,7 @@ const TIMED_OUT_MS: u64 = 15_000;
 
 /// Requests and what else is paid for.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Tally {
+pub struct BatchMetrics {
     /// Calls of SQS.
     pub sqs: u64,
     /// Units of reading (4 KB) in DynamoDB.
@@ -28,7 +28,7 @@ pub struct Tally {
     pub invoked_ms: u64,
 }
 
-impl Tally {
+impl BatchMetrics {
     /// What the command itself asks for: look each replay up, queue it, mark its row (2 KB with its message), and take the
     /// message out of the undelivered queue.
     pub fn of_command(count: usize) -> Self {
@@ -78,7 +78,7 @@ impl Tally {
     }
 }
 
-impl Add for Tally {
+impl Add for BatchMetrics {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
@@ -105,17 +105,17 @@ mod tests {
     fn a_million_delivered_at_once_costs_what_the_prices_say() {
         // 0.2 calls of SQS, two writes, a tenth of an invocation of 0.05 GB-s each.
         let prices = Prices::of(Region::UsEast1);
-        let delivered = Tally::delivered_at_once(1_000_000).price(&prices);
+        let delivered = BatchMetrics::delivered_at_once(1_000_000).price(&prices);
         assert_eq!(delivered.to_string(), "1.416667");
-        let command = Tally::of_command(1_000_000).price(&prices);
+        let command = BatchMetrics::of_command(1_000_000).price(&prices);
         assert_eq!(command.to_string(), "1.495000");
-        assert!(Tally::silent_three_times(1_000_000).price(&prices) > delivered);
+        assert!(BatchMetrics::silent_three_times(1_000_000).price(&prices) > delivered);
     }
 
     #[test]
     fn part_of_a_batch_is_a_call() {
-        let tally = Tally::of_command(11) + Tally::delivered_at_once(11);
-        assert_eq!((tally.sqs, tally.reads, tally.writes, tally.invocations), (10, 11, 44, 2));
-        assert_eq!(Tally::default().price(&Prices::of(Region::UsEast1)), Usd::ZERO);
+        let batch_metrics = BatchMetrics::of_command(11) + BatchMetrics::delivered_at_once(11);
+        assert_eq!((batch_metrics.sqs, batch_metrics.reads, batch_metrics.writes, batch_metrics.invocations), (10, 11, 44, 2));
+        assert_eq!(BatchMetrics::default().price(&Prices::of(Region::UsEast1)), Usd::ZERO);
     }
 }

@@ -43,7 +43,7 @@ use crate::record::Record;
 const WORTH_WAITING: SignedDuration = SignedDuration::from_secs(2);
 
 /// What an attempt is made with.
-pub(crate) struct Means {
+pub(crate) struct AttemptContext {
     pub(crate) owner: IdentityOwner,
     pub(crate) client: Client,
     pub(crate) within: Duration,
@@ -63,7 +63,7 @@ impl Dispatch {
         let message = match AttemptMessage::from_json(body) {
             Ok(message) => AttemptMessage { trace: record.trace(), ..message },
             Err(error) => {
-                self.tally.unreadable();
+                self.batch_metrics.unreadable();
                 let code = Code::UnreadableMessage.as_str();
                 tracing::error!(code, %error, "A message cannot be read and is laid down as undelivered.");
                 return Ok(self.queues.bury(body, code, &error.to_string()).await?);
@@ -89,9 +89,9 @@ impl Dispatch {
                 let (owner, client) = client?;
                 let within = self.time_for(&found, until).await;
                 let begins = self.ledger_writes.begins(message.attempt, reception.receives);
-                let means = Means { owner, client, within, permit, begins, works_until };
+                let context = AttemptContext { owner, client, within, permit, begins, works_until };
                 // In a box, as the task would else hold the two largest futures of a message in one.
-                Box::pin(self.attempt(&message, &notification, &found.receiver, means)).await
+                Box::pin(self.attempt(&message, &notification, &found.receiver, context)).await
             }
             (Plan::Misconfigured(missing), _) => Err(missing.into()),
             (Plan::NotNotifiable(rule), _) => self.cancel(&message, rule.code()).await,
@@ -166,15 +166,15 @@ impl Dispatch {
         message: &AttemptMessage,
         notification: &Notification,
         receiver: &Receiver,
-        means: Means,
+        context: AttemptContext,
     ) -> Result<(), Fault> {
-        let mut begins = means.begins;
+        let mut begins = context.begins;
         let id = InteractionId::new(message.notification.partition(), &self.chance);
         let mut record = AttemptRecord {
             attempt: message.attempt,
             interaction_id: id,
             started: self.clock.now(),
-            within: means.within,
+            within: context.within,
             ended: None,
             base_uri: receiver.base_uri.to_string(),
             outcome: None,
@@ -189,9 +189,9 @@ impl Dispatch {
             return Ok(());
         }
         let began = Instant::now();
-        let exchange = self.exchange(&means, notification, id).await;
+        let exchange = self.exchange(&context, notification, id).await;
         let took = began.elapsed();
-        let Means { within, permit, works_until, .. } = means;
+        let AttemptContext { within, permit, works_until, .. } = means;
         drop(permit);
         let exchange = match exchange {
             Ok(exchange) => exchange,
@@ -216,7 +216,7 @@ impl Dispatch {
             record.tls = Some(Arc::clone(&handshake.tls));
         }
         attempt_ended(message, &record, &outcome, revocation);
-        self.tally.attempted(message, &outcome, (record.started, ended));
+        self.batch_metrics.attempted(message, &outcome, (record.started, ended));
         let observed = self.observe(receiver, &outcome, (within, took));
         // Pinned where it is made: it has thousands of bytes, and what is handed over is copied.
         let over = Over { message, record: &record, begins };
@@ -281,7 +281,7 @@ impl Dispatch {
             Resolution::Interrupted { attempt, interaction_id, ended } => {
                 let lost = (attempt, interaction_id);
                 attempt_interrupted(message, lost);
-                self.tally.interrupted();
+                self.batch_metrics.interrupted();
                 if attempt == message.attempt {
                     let status = self.go_on(message, lost, Failure::Interrupted, ended).await?;
                     self.ledger.interrupted(message, lost, ended, status).await?;
@@ -362,7 +362,7 @@ impl Dispatch {
             tokio::join!(self.queues.bury(&body, &undelivered.outcome, detail), rows.keep(undelivered));
         buried?;
         listed?;
-        self.tally.gave_up();
+        self.batch_metrics.gave_up();
         Ok(())
     }
 }

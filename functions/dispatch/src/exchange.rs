@@ -8,7 +8,7 @@ use webhook::notification::{InteractionId, Notification};
 use webhook::peer::{Exchange, LocalFault};
 
 use crate::Dispatch;
-use crate::deliver::Means;
+use crate::deliver::AttemptContext;
 
 /// With less time than this a handshake is not repeated: what it came to would tell of the time, not of the receiver.
 const WORTH_REPEATING: Duration = Duration::from_secs(1);
@@ -20,16 +20,16 @@ impl Dispatch {
     /// since this environment read it. If so, the handshake is repeated: the same attempt, under the same id, within the same time.
     pub(crate) async fn exchange(
         &self,
-        means: &Means,
+        context: &AttemptContext,
         notification: &Notification,
         id: InteractionId,
     ) -> Result<Exchange, LocalFault> {
-        let until = Instant::now() + means.within;
-        let first = means.client.post(notification, id, means.within).await?;
+        let until = Instant::now() + context.within;
+        let first = context.client.post(notification, id, context.within).await?;
         if !first.answer.as_ref().err().is_some_and(|failure| may_lack_an_anchor(*failure)) {
             return Ok(first);
         }
-        let renewed = Box::pin(self.sender.after_unknown_issuer(&means.owner, &means.client));
+        let renewed = Box::pin(self.sender.after_unknown_issuer(&context.owner, &context.client));
         let Ok(Some(client)) = timeout_at(until, renewed).await else { return Ok(first) };
         let left = until.saturating_duration_since(Instant::now());
         if left < WORTH_REPEATING {

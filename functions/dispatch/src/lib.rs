@@ -21,7 +21,7 @@ mod promise;
 mod record;
 mod sender;
 mod set_aside;
-mod tally;
+mod batch_metrics;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub use adaptive_timeout::ConsecutiveTimeouts;
 pub use promise::FirstUses;
 pub use record::Batch;
 pub use sender::{Sender, SenderError};
-pub use tally::Tally;
+pub use batch_metrics::BatchMetrics;
 
 /// How long the start of an environment waits for the identities and for what is known of revocation; part of the sum behind the
 /// function's timeout.
@@ -102,7 +102,7 @@ pub struct Dispatch {
     /// How often the queue hands a message out before it moves it to the undelivered queue (`maxReceiveCount`).
     pub max_receives: u32,
     /// What is measured of the notifications of an invocation.
-    pub tally: Tally,
+    pub batch_metrics: BatchMetrics,
     /// Where that is written, and receivers that hang are counted.
     pub metrics: Metrics,
     /// What time it is.
@@ -158,8 +158,8 @@ impl Dispatch {
         });
         let (kept, ()) = tokio::join!(join_all(tasks), Box::pin(self.close_others(&records)));
         let batch_item_failures = kept.into_iter().flatten().collect();
-        self.tally.invoked(began.elapsed());
-        self.tally.write(self.clock.now(), &self.metrics);
+        self.batch_metrics.invoked(began.elapsed());
+        self.batch_metrics.write(self.clock.now(), &self.metrics);
         BatchResponse { batch_item_failures }
     }
 
@@ -167,7 +167,7 @@ impl Dispatch {
     async fn after(&self, record: &Record, fault: &Fault, until: Instant) -> bool {
         if self.set_aside(record, fault, until).await {
             if fault.alarms() {
-                self.tally.kept(fault.code(), None, self.clock.now());
+                self.batch_metrics.kept(fault.code(), None, self.clock.now());
             }
             return false;
         }
@@ -185,7 +185,7 @@ impl Dispatch {
         let client_id = message.as_ref().map(|message| message.change.client_id.as_str());
         let now = self.clock.now();
         if fault.alarms() {
-            self.tally.kept(fault.code(), message.as_ref(), now);
+            self.batch_metrics.kept(fault.code(), message.as_ref(), now);
             tracing::error!(
                 message_id,
                 notification_id,

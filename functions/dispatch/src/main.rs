@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dispatch::{
-    AsItCame, Batch, BatchResponse, ConcurrencyLimiter, Dispatch, FirstUses, ConsecutiveTimeouts, Sender, Tally, Unwritten, works_until,
+    AsItCame, Batch, BatchResponse, ConcurrencyLimiter, Dispatch, FirstUses, ConsecutiveTimeouts, Sender, BatchMetrics, Unwritten, works_until,
 };
 use jiff::SignedDuration;
 use lambda_runtime::layers::TracingLayer;
@@ -22,7 +22,7 @@ use webhook::edge::{Chance, Clock};
 use webhook::notification::AuthorisationServers;
 use webhook::peer::Network;
 use webhook::revocation::{Revocation, RevocationStore};
-use webhook::telemetry::{Meter, Output};
+use webhook::telemetry::{UsageMeter, Output};
 
 /// Five years, as sharing records are kept.
 const RETENTION_DAYS: i64 = 5 * 365;
@@ -47,7 +47,7 @@ fn main() -> Result<(), Error> {
 async fn start() -> Result<(), Error> {
     let settings = Settings::new(&environment);
     settings.start_logging();
-    let meter = Meter::default();
+    let meter = UsageMeter::default();
     let clock = Clock::system();
     let http = Http::system(clock.clone()).metered(&meter);
     let sdk = sdk_config(&settings, &http)?;
@@ -104,7 +104,7 @@ async fn start() -> Result<(), Error> {
         unwritten: Unwritten::default(),
         // Without it, SQS alone sets messages aside.
         max_receives: settings.parsed_or("ARAUTO_NOTIFICATIONS_MAX_RECEIVES", u32::MAX)?,
-        tally: Tally::of(meter),
+        batch_metrics: BatchMetrics::of(meter),
         metrics: settings.metrics(),
         clock,
         chance: Chance::system(),

@@ -19,7 +19,7 @@ use webhook::notification::{
     AuthorisationServers, MissingAuthorisationServerId, Plan, ReceiverKey, StateChange, plan,
 };
 
-use webhook::telemetry::{Chain, Meter, TraceHeader};
+use webhook::telemetry::{Chain, UsageMeter, TraceHeader};
 
 use verdict::{Judged, Verdict};
 
@@ -36,7 +36,7 @@ pub struct Intake {
     /// What time it is.
     pub clock: Clock,
     /// What is counted of what its clients use.
-    pub meter: Meter,
+    pub meter: UsageMeter,
 }
 
 impl Intake {

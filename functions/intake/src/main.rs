@@ -6,13 +6,13 @@ use webhook::aws::{Http, LedgerReader, Queues, Receivers, sdk_config};
 use webhook::config::{Settings, environment};
 use webhook::edge::Clock;
 use webhook::notification::AuthorisationServers;
-use webhook::telemetry::Meter;
+use webhook::telemetry::UsageMeter;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = Settings::new(&environment);
     settings.start_logging();
-    let meter = Meter::default();
+    let meter = UsageMeter::default();
     let clock = Clock::system();
     let sdk = sdk_config(&settings, &Http::system(clock.clone()).metered(&meter))?;
     let intake = Intake {

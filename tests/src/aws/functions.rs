@@ -14,7 +14,7 @@ use directory::fetch::Fetcher;
 use directory::first_sight::FirstSight;
 use directory::revocation::Refresher;
 use directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
-use dispatch::{ConcurrencyLimiter, Dispatch, FirstUses, ConsecutiveTimeouts, Sender, Tally, Unwritten};
+use dispatch::{ConcurrencyLimiter, Dispatch, FirstUses, ConsecutiveTimeouts, Sender, BatchMetrics, Unwritten};
 use http::Method;
 use intake::Intake;
 use jiff::{SignedDuration, Timestamp};
@@ -35,7 +35,7 @@ use webhook::edge::{Chance, Clock};
 use webhook::notification::{ClientId, Endpoint, ReceiverKey, StateChange};
 use webhook::peer::Network;
 use webhook::revocation::{Revocation, RevocationStore};
-use webhook::telemetry::{Meter, Metrics};
+use webhook::telemetry::{UsageMeter, Metrics};
 
 use crate::dispatch::batch_of;
 use crate::uses::{Noted, Uses};
@@ -279,7 +279,7 @@ impl Functions {
 
     /// Starts intake.
     pub fn intake(&self) -> Intake {
-        let meter = Meter::default();
+        let meter = UsageMeter::default();
         let sdk = Aws::sdk_config_over(Http::over(self.network_of("intake")).metered(&meter));
         Intake {
             receivers: receivers_of(&sdk, &self.hands),
@@ -370,7 +370,7 @@ impl Functions {
 
     /// Starts dispatch, in an environment of its own that has this clock. Its identity is not loaded yet.
     pub fn dispatch(&self, hands: &Hands) -> Arc<Dispatch> {
-        let meter = Meter::default();
+        let meter = UsageMeter::default();
         let network = Http::over(self.network_of("dispatch")).metered(&meter);
         let sdk = Aws::sdk_config_over(network.clone());
         let secrets = (IDENTITY_SECRET.to_owned(), TRUST_SECRET.to_owned());
@@ -405,7 +405,7 @@ impl Functions {
             consecutive_timeouts: ConsecutiveTimeouts::default(),
             unwritten: Unwritten::default(),
             max_receives: 150,
-            tally: Tally::of(meter),
+            batch_metrics: BatchMetrics::of(meter),
             metrics: self.metrics.writer("dispatch"),
             clock,
             chance: Chance::system(),

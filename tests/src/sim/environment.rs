@@ -15,7 +15,7 @@ use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime::client::retries::RetryPartition;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
-use dispatch::{ConcurrencyLimiter, Dispatch, FirstUses, ConsecutiveTimeouts, Sender, Tally, Unwritten};
+use dispatch::{ConcurrencyLimiter, Dispatch, FirstUses, ConsecutiveTimeouts, Sender, BatchMetrics, Unwritten};
 use intake::Intake;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -27,7 +27,7 @@ use webhook::aws::{
 use webhook::directory::Environment;
 use webhook::edge::{Chance, Clock};
 use webhook::revocation::{Contents, Revocation, RevocationStore};
-use webhook::telemetry::{Meter, Metrics};
+use webhook::telemetry::{UsageMeter, Metrics};
 
 use super::peers::{PKI, Peers};
 use super::scenario::{Break, Scenario, Storm, client_name};
@@ -212,7 +212,7 @@ impl Place {
             queues: Queues::new(clients.sqs, NOTIFICATIONS.to_owned(), None),
             servers: SERVER.parse().expect("a server"),
             clock,
-            meter: Meter::default(),
+            meter: UsageMeter::default(),
         };
         Housed { seam, function: Arc::new(function) }
     }
@@ -250,8 +250,8 @@ impl Place {
             concurrency: ConcurrencyLimiter::default(),
             consecutive_timeouts: ConsecutiveTimeouts::default(),
             unwritten: Unwritten::default(),
-            max_receives: self.max_receives,
-            tally: Tally::default(),
+            max_receives: 150,
+            batch_metrics: BatchMetrics::default(),
             metrics: metrics(),
             clock,
             chance: Chance::from_fn(move || dice.lock().unwrap_or_else(PoisonError::into_inner).bits()),

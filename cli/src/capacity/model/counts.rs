@@ -76,7 +76,7 @@ impl Counts {
 
 /// Counts by ten seconds.
 #[derive(Debug, Default)]
-pub(super) struct Meter {
+pub(super) struct UsageMeter {
     now: Counts,
     window: Micros,
     total: Counts,
@@ -86,7 +86,7 @@ pub(super) struct Meter {
 /// What is looked at as one.
 const WINDOW: Micros = 10_000_000;
 
-impl Meter {
+impl UsageMeter {
     /// Counts what is asked for now. Time goes forward.
     pub(super) fn count(&mut self, time: Micros, counts: Counts) {
         if time / WINDOW > self.window {
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn the_busiest_ten_seconds_are_told_beside_the_mean() {
-        let mut meter = Meter::default();
+        let mut meter = UsageMeter::default();
         for second in [0, 4, 9, 15, 20] {
             meter.count(second * 1_000_000, Counts { writes: 10.0, ..Counts::default() });
         }

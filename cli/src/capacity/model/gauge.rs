@@ -8,7 +8,7 @@ use super::super::assumptions::{BATCH, DUE};
 use super::super::numbers::{length, real};
 use super::batch::Attempt;
 use super::chance::Micros;
-use super::counts::{Counts, Meter};
+use super::counts::{Counts, UsageMeter};
 use super::histogram::Histogram;
 use super::observed::{Limit, Observed, Waited};
 use super::queue::FairQueue;
@@ -22,7 +22,7 @@ pub(super) struct Gauge {
     lateness: Histogram,
     of_working: Histogram,
     late_until: Option<Micros>,
-    meter: Meter,
+    meter: UsageMeter,
     samples: f64,
     running: (f64, f64),
     in_flight: f64,
@@ -54,7 +54,7 @@ impl Gauge {
             lateness: Histogram::default(),
             of_working: Histogram::default(),
             late_until: None,
-            meter: Meter::default(),
+            meter: UsageMeter::default(),
             samples: 0.0,
             running: (0.0, 0.0),
             in_flight: 0.0,

@@ -25,7 +25,7 @@ use tower_service::Service as _;
 use super::wire::{self, Wire};
 use crate::edge::Clock;
 use crate::http1::{Exchanges, Kept as _, Pool, Room, Stream, settings};
-use crate::telemetry::{Meter, Usage};
+use crate::telemetry::{UsageMeter, Usage};
 
 /// A service that takes longer than this to connect is asked again.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -45,7 +45,7 @@ pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Clone, Debug)]
 pub struct Http {
     link: Link,
-    meter: Option<Meter>,
+    meter: Option<UsageMeter>,
 }
 
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ impl Http {
 
     /// Has every request counted: AWS asks money for each of the SDK's tries.
     #[must_use]
-    pub fn metered(self, meter: &Meter) -> Self {
+    pub fn metered(self, meter: &UsageMeter) -> Self {
         Self { meter: Some(meter.clone()), ..self }
     }
 

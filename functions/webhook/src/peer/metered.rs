@@ -7,16 +7,16 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::network::Transport;
-use crate::telemetry::{Meter, Usage};
+use crate::telemetry::{UsageMeter, Usage};
 
 /// A connection whose bytes are counted.
 pub(super) struct Metered {
     inner: Box<dyn Transport>,
-    meter: Meter,
+    meter: UsageMeter,
 }
 
 impl Metered {
-    pub(super) fn new(inner: Box<dyn Transport>, meter: Meter) -> Self {
+    pub(super) fn new(inner: Box<dyn Transport>, meter: UsageMeter) -> Self {
         meter.add(Usage::Connections, 1);
         Self { inner, meter }
     }

@@ -15,7 +15,7 @@ use super::identity::KeyExchange;
 use super::metered::Metered;
 use crate::address::AddressPolicy;
 use crate::http1::Room;
-use crate::telemetry::Meter;
+use crate::telemetry::UsageMeter;
 
 /// Connections to receivers that wait for their next request at most, whoever's identity they present: an environment has 1,024 file
 /// descriptors ("Lambda quotas", AWS Lambda Developer Guide), and for want of one nothing can be sent to anybody.
@@ -87,7 +87,7 @@ impl Network {
 
     /// Has the bytes of every connection counted.
     #[must_use]
-    pub fn metered(self, meter: &Meter) -> Self {
+    pub fn metered(self, meter: &UsageMeter) -> Self {
         let (open, meter) = (self.open, meter.clone());
         let counted = move |address| -> Answer<Box<dyn Transport>> {
             let (opened, meter) = (open(address), meter.clone());

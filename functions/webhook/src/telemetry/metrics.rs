@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
-use super::meter::Used;
+use super::usage_meter::Used;
 use super::output::Output;
 
 /// The namespace of every metric.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use webhook::codes::{Code, FailureClass};
 use webhook::delivery::{AttemptMessage, AttemptNumber, Outcome};
-use webhook::telemetry::{LONGEST_ARRAY, Line, Meter, Metrics, Unit, Used};
+use webhook::telemetry::{LONGEST_ARRAY, Line, UsageMeter, Metrics, Unit, Used};
 
 use crate::fault::Fault;
 
@@ -32,9 +32,9 @@ const CLASS: &str = "Class";
 
 /// What was seen since the last line.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct BatchMetrics {
     seen: Mutex<Seen>,
-    meter: Meter,
+    meter: UsageMeter,
 }
 
 #[derive(Debug, Default)]
@@ -48,9 +48,9 @@ struct Seen {
     oldest: Option<SignedDuration>,
 }
 
-impl Tally {
+impl BatchMetrics {
     /// Tells of what this meter counts too.
-    pub fn of(meter: Meter) -> Self {
+    pub fn of(meter: UsageMeter) -> Self {
         Self { seen: Mutex::default(), meter }
     }
 

@@ -88,9 +88,9 @@ impl Usage {
 
 /// Counts what one function uses. Copies are the same one; nothing is allocated to count.
 #[derive(Clone, Debug, Default)]
-pub struct Meter(Arc<[AtomicU64; Usage::ALL.len()]>);
+pub struct UsageMeter(Arc<[AtomicU64; Usage::ALL.len()]>);
 
-impl Meter {
+impl UsageMeter {
     /// Counts so many.
     pub fn add(&self, usage: Usage, count: u64) {
         self.0[usage as usize].fetch_add(count, Ordering::Relaxed);
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn what_is_counted_is_told_once() {
-        let meter = Meter::default();
+        let meter = UsageMeter::default();
         let same = meter.clone();
         meter.add(Usage::SqsRequests, 2);
         same.add(Usage::SqsRequests, 1);
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn each_thing_has_its_own_count() {
-        let meter = Meter::default();
+        let meter = UsageMeter::default();
         for (index, usage) in Usage::ALL.into_iter().enumerate() {
             assert_eq!(usage as usize, index, "{}", usage.as_str());
             meter.add(usage, 1);
