@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout_at};
 use webhook::aws::{AttemptRecord, CALL_TIMEOUT, LedgerError};
-use webhook::delivery::{AttemptMessage, Begins, EXCHANGE_DEADLINE, Failure, LEASE, Status};
+use webhook::delivery::{AttemptMessage, LedgerMode, EXCHANGE_DEADLINE, Failure, LEASE, Status};
 use webhook::edge::Chance;
 
 use crate::fault::{Fault, PREPARE};
@@ -65,7 +65,7 @@ pub(crate) enum Ended {
 pub(crate) struct Over<'a> {
     pub(crate) message: &'a AttemptMessage,
     pub(crate) record: &'a AttemptRecord,
-    pub(crate) begins: Begins,
+    pub(crate) mode: LedgerMode,
 }
 
 /// What is remembered of an attempt that is over.
@@ -73,7 +73,7 @@ pub(crate) struct Over<'a> {
 struct Known {
     message: AttemptMessage,
     record: AttemptRecord,
-    begins: Begins,
+    mode: LedgerMode,
     ended: Ended,
 }
 
@@ -198,8 +198,8 @@ impl Dispatch {
             }
         }
         if let Err(Fault::Ledger(_) | Fault::Queue(_)) = result {
-            let (message, record, begins) = (over.message.clone(), over.record.clone(), over.begins);
-            self.unwritten.keep(Known { message, record, begins, ended });
+            let (message, record, mode) = (over.message.clone(), over.record.clone(), over.mode);
+            self.unwritten.keep(Known { message, record, mode, ended });
         }
         result
     }
@@ -233,8 +233,8 @@ impl Dispatch {
     }
 
     async fn close_late(&self, known: Known, until: Instant) -> Result<(), Fault> {
-        let Known { message, record, begins, ended } = known;
-        self.close(Over { message: &message, record: &record, begins }, ended, until).await?;
+        let Known { message, record, mode, ended } = known;
+        self.close(Over { message: &message, record: &record, mode }, ended, until).await?;
         tracing::info!(
             notification_id = %message.notification,
             attempt = record.attempt.get(),
@@ -245,15 +245,15 @@ impl Dispatch {
     }
 
     async fn write_down(&self, over: Over<'_>, ended: &mut Ended) -> Result<(), Fault> {
-        let Over { message, record, begins } = over;
-        match (ended, begins) {
-            (Ended::Delivered, Begins::BeforeItsRequest) => self.ledger.delivered(message, record).await?,
-            (Ended::Delivered, Begins::AfterItsRequest) => {
+        let Over { message, record, mode } = over;
+        match (ended, mode) {
+            (Ended::Delivered, LedgerMode::WriteAhead) => self.ledger.delivered(message, record).await?,
+            (Ended::Delivered, LedgerMode::WriteBehind) => {
                 self.ledger.delivered_at_once(message, record).await?;
             }
-            (Ended::Failed(failure, queued), begins) => {
+            (Ended::Failed(failure, queued), mode) => {
                 // What follows is counted from the row, so that one is made first, as it would have been before the request.
-                if begins == Begins::AfterItsRequest && !self.begin(message, record).await? {
+                if mode == LedgerMode::WriteBehind && !self.begin(message, record).await? {
                     return Ok(());
                 }
                 let status = if let Some(status) = *queued {
@@ -265,8 +265,8 @@ impl Dispatch {
                 };
                 self.ledger.failed(message, record, status).await?;
             }
-            (Ended::NeverSent, Begins::BeforeItsRequest) => self.ledger.taken_back(message, record).await?,
-            (Ended::NeverSent, Begins::AfterItsRequest) => {}
+            (Ended::NeverSent, LedgerMode::WriteAhead) => self.ledger.taken_back(message, record).await?,
+            (Ended::NeverSent, LedgerMode::WriteBehind) => {}
         }
         Ok(())
     }

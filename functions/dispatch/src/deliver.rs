@@ -5,7 +5,7 @@
 //!
 //! | The process died after | What the ledger and the queue hold | What the message does when it returns |
 //! |---|---|---|
-//! | receiving, before `begin` | No row, or `waiting` | Begins the attempt, late |
+//! | receiving, before `begin` | No row, or `waiting` | LedgerMode the attempt, late |
 //! | `begin`, before or during the POST | `attempting`, and the lease is over | Records the attempt as `interrupted`, failed at the end of its lease, and queues the next one; after the third it is dead-lettered |
 //! | a 202 that was not recorded | The same: nobody can tell | The same. The receiver gets the notification once more, under another id |
 //! | a failure, before `send_later` | The same | The same |
@@ -25,7 +25,7 @@ use tokio::time::{Instant, timeout_at};
 use webhook::aws::{AttemptRecord, Begin, Cancel, Found};
 use webhook::codes::Code;
 use webhook::delivery::{
-    AttemptMessage, AttemptNumber, Begins, Failure, Next, Outcome, Progress, Resolution, Status, Undelivered,
+    AttemptMessage, AttemptNumber, LedgerMode, Failure, Next, Outcome, Progress, Resolution, Status, Undelivered,
     delay_seconds, next, resolve,
 };
 use webhook::directory::Receiver;
@@ -50,7 +50,7 @@ pub(crate) struct AttemptContext {
     /// Held while the exchange is under way.
     permit: Permit,
     /// When the ledger hears of it.
-    begins: Begins,
+    mode: LedgerMode,
     /// Until when what came of it may be written down.
     works_until: Instant,
 }
@@ -84,12 +84,12 @@ impl Dispatch {
             planned = self.plan(&message, found);
         }
         match planned {
-            // Before the attempt begins: an identity that cannot be used must not consume it.
+            // Before the attempt mode: an identity that cannot be used must not consume it.
             (Plan::Notify(notification), Some(found)) => {
                 let (owner, client) = client?;
                 let within = self.time_for(&found, until).await;
-                let begins = self.ledger_writes.begins(message.attempt, reception.receives);
-                let context = AttemptContext { owner, client, within, permit, begins, works_until };
+                let mode = self.ledger_writes.mode(message.attempt, reception.receives);
+                let context = AttemptContext { owner, client, within, permit, mode, works_until };
                 // In a box, as the task would else hold the two largest futures of a message in one.
                 Box::pin(self.attempt(&message, &notification, &found.receiver, context)).await
             }
@@ -168,7 +168,7 @@ impl Dispatch {
         receiver: &Receiver,
         context: AttemptContext,
     ) -> Result<(), Fault> {
-        let mut begins = context.begins;
+        let mut mode = context.mode;
         let id = InteractionId::new(message.notification.partition(), &self.chance);
         let mut record = AttemptRecord {
             attempt: message.attempt,
@@ -182,10 +182,10 @@ impl Dispatch {
             peer: None,
             tls: None,
         };
-        if begins == Begins::AfterItsRequest && self.ledger.knows(message).await? {
-            begins = Begins::BeforeItsRequest;
+        if mode == LedgerMode::WriteBehind && self.ledger.knows(message).await? {
+            mode = LedgerMode::WriteAhead;
         }
-        if begins == Begins::BeforeItsRequest && !self.begin(message, &record).await? {
+        if mode == LedgerMode::WriteAhead && !self.begin(message, &record).await? {
             return Ok(());
         }
         let began = Instant::now();
@@ -200,7 +200,7 @@ impl Dispatch {
                 record.ended = Some(self.clock.now());
                 record.outcome = Some(fault.code().as_str());
                 // Nothing was sent. Were the ledger to fail too, the attempt would pass for one that was interrupted.
-                let over = Over { message, record: &record, begins };
+                let over = Over { message, record: &record, mode };
                 Box::pin(self.close(over, Ended::NeverSent, works_until)).await?;
                 return Err(fault);
             }
@@ -219,7 +219,7 @@ impl Dispatch {
         self.batch_metrics.attempted(message, &outcome, (record.started, ended));
         let observed = self.observe(receiver, &outcome, (within, took));
         // Pinned where it is made: it has thousands of bytes, and what is handed over is copied.
-        let over = Over { message, record: &record, begins };
+        let over = Over { message, record: &record, mode };
         let ended = match &outcome {
             Outcome::Delivered { .. } => Ended::Delivered,
             Outcome::Failed(failure) => Ended::Failed(*failure, None),
@@ -237,7 +237,7 @@ impl Dispatch {
         recorded
     }
 
-    /// Begins an attempt; `false` if the message is done with without one.
+    /// LedgerMode an attempt; `false` if the message is done with without one.
     pub(crate) async fn begin(
         &self,
         message: &AttemptMessage,

@@ -176,7 +176,7 @@ impl Passing {
 }
 
 impl World {
-    /// Begins a run.
+    /// LedgerMode a run.
     pub(super) fn new(
         seed: u64,
         broken: Option<Break>,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use webhook::delivery::{AttemptNumber, Begins, LedgerWrites};
+use webhook::delivery::{AttemptNumber, LedgerMode, LedgerWrites};
 
 use super::super::assumptions::{
     DYNAMODB, GIVEN_UP_UNITS, KMS_SIGN, LATER_UNITS, LEAN_READS, LEAN_WRITES, MEMORY_OF_CPU, RECEIVE, SQS,
@@ -84,7 +84,7 @@ impl<'a> Stage<'a> {
             counts.reads += f64::from(u8::from(copy.1));
             let within = peer.granted(copy, time);
             let read = if copy.1 { dice.delay(DYNAMODB.value) } else { 0.0 };
-            let begins = self.ledger_writes.begins(message.attempt, ONCE);
+            let begins = self.ledger_writes.mode(message.attempt, ONCE);
             // A write of the ledger, or a read.
             let ready = began + read + dice.delay(DYNAMODB.value);
             let hangs = peer.hangs(whole(ready));
@@ -113,8 +113,8 @@ impl<'a> Stage<'a> {
             let failed = (hangs || refused).then(|| Failed { at: whole(at), hung });
             // One that failed is written as ever, its beginning too.
             let beginning = match begins {
-                Begins::AfterItsRequest if failed.is_some() => dice.delay(DYNAMODB.value),
-                Begins::AfterItsRequest | Begins::BeforeItsRequest => 0.0,
+                LedgerMode::WriteBehind if failed.is_some() => dice.delay(DYNAMODB.value),
+                LedgerMode::WriteBehind | LedgerMode::WriteAhead => 0.0,
             };
             let queueing = if failed.is_some() { dice.delay(SQS.value) } else { 0.0 };
             ends = ends.max(at + beginning + queueing + dice.delay(DYNAMODB.value));
@@ -122,10 +122,10 @@ impl<'a> Stage<'a> {
             counts.at_once += f64::from(u8::from(is_first && failed.is_none()));
             let full = WRITES.value * if is_first { 1.0 } else { LATER_UNITS.value };
             counts.writes += match begins {
-                Begins::AfterItsRequest if failed.is_none() => LEAN_WRITES.value,
-                Begins::AfterItsRequest | Begins::BeforeItsRequest => full,
+                LedgerMode::WriteBehind if failed.is_none() => LEAN_WRITES.value,
+                LedgerMode::WriteBehind | LedgerMode::WriteAhead => full,
             };
-            if begins == Begins::AfterItsRequest {
+            if begins == LedgerMode::WriteBehind {
                 counts.ledger_reads += LEAN_READS.value;
             }
             if failed.is_some() && message.attempt.next().is_none() {

@@ -25,4 +25,4 @@ pub use schedule::{
     HEADER_LIMIT, LEASE, Next, delay_seconds, failed_at, is_late, next,
 };
 pub use undelivered::{UNDELIVERED_ROW_LIVES, Undelivered};
-pub use writes::{Begins, LedgerWrites, ParseLedgerWritesError};
+pub use writes::{LedgerMode, LedgerWrites, ParseLedgerWritesError};

@@ -21,11 +21,11 @@ pub enum LedgerWrites {
 
 /// When an attempt begins in the ledger.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Begins {
+pub enum LedgerMode {
     /// Before its request is sent.
-    BeforeItsRequest,
+    WriteAhead,
     /// When its request has ended, if the ledger knows nothing of the notification until then.
-    AfterItsRequest,
+    WriteBehind,
 }
 
 impl LedgerWrites {
@@ -33,10 +33,10 @@ impl LedgerWrites {
     ///
     /// A message that was handed out before may have been the death of a process after its request; were the next one not
     /// written down first, nothing would count how often that happens.
-    pub fn begins(self, attempt: AttemptNumber, receives: u32) -> Begins {
+    pub fn mode(self, attempt: AttemptNumber, receives: u32) -> LedgerMode {
         match self {
-            Self::Lean if attempt == AttemptNumber::FIRST && receives <= 1 => Begins::AfterItsRequest,
-            Self::Lean | Self::Full => Begins::BeforeItsRequest,
+            Self::Lean if attempt == AttemptNumber::FIRST && receives <= 1 => LedgerMode::WriteBehind,
+            Self::Lean | Self::Full => LedgerMode::WriteAhead,
         }
     }
 }
@@ -69,13 +69,13 @@ mod tests {
     #[test]
     fn only_a_first_attempt_whose_message_came_once_is_written_down_after_its_request() {
         for (writes, number, receives, expected) in [
-            (LedgerWrites::Full, 1, 1, Begins::BeforeItsRequest),
-            (LedgerWrites::Lean, 1, 1, Begins::AfterItsRequest),
-            (LedgerWrites::Lean, 1, 2, Begins::BeforeItsRequest),
-            (LedgerWrites::Lean, 2, 1, Begins::BeforeItsRequest),
-            (LedgerWrites::Lean, 3, 1, Begins::BeforeItsRequest),
+            (LedgerWrites::Full, 1, 1, LedgerMode::WriteAhead),
+            (LedgerWrites::Lean, 1, 1, LedgerMode::WriteBehind),
+            (LedgerWrites::Lean, 1, 2, LedgerMode::WriteAhead),
+            (LedgerWrites::Lean, 2, 1, LedgerMode::WriteAhead),
+            (LedgerWrites::Lean, 3, 1, LedgerMode::WriteAhead),
         ] {
-            assert_eq!(writes.begins(attempt(number), receives), expected, "{writes:?} {number} {receives}");
+            assert_eq!(writes.mode(attempt(number), receives), expected, "{writes:?} {number} {receives}");
         }
     }
 
