@@ -265,7 +265,7 @@ impl Dispatch {
                 };
                 self.ledger.failed(message, record, status).await?;
             }
-            (Ended::NeverSent, LedgerMode::WriteAhead) => self.ledger.taken_back(message, record).await?,
+            (Ended::NeverSent, LedgerMode::WriteAhead) => self.ledger.roll_back(message, record).await?,
             (Ended::NeverSent, LedgerMode::WriteBehind) => {}
         }
         Ok(())

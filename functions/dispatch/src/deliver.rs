@@ -182,7 +182,7 @@ impl Dispatch {
             peer: None,
             tls: None,
         };
-        if mode == LedgerMode::WriteBehind && self.ledger.knows(message).await? {
+        if mode == LedgerMode::WriteBehind && self.ledger.exists(message).await? {
             mode = LedgerMode::WriteAhead;
         }
         if mode == LedgerMode::WriteAhead && !self.begin(message, &record).await? {

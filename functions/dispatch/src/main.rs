@@ -83,7 +83,7 @@ async fn start() -> Result<(), Error> {
             settings.required("ARAUTO_LEDGER_TABLE")?,
             SignedDuration::from_hours(24 * retention),
         )
-        .writing_directly(direct),
+        .with_fast_path(direct),
         ledger_writes: settings.parsed_or("ARAUTO_LEDGER_WRITES", LedgerWrites::default())?,
         receivers: Receivers::new(
             dynamodb(&sdk),

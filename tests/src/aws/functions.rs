@@ -391,7 +391,7 @@ impl Functions {
         );
         Arc::new(Dispatch {
             ledger: Ledger::new(dynamodb(&sdk), LEDGER.to_owned(), SignedDuration::from_hours(24))
-                .writing_directly(Direct::new(&sdk, network, clock.clone())),
+                .with_fast_path(Direct::new(&sdk, network, clock.clone())),
             ledger_writes: self.ledger_writes,
             receivers: receivers_of(&sdk, hands),
             queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), Some(UNDELIVERED.to_owned())),

@@ -236,7 +236,7 @@ impl Place {
         let dice = Mutex::new(self.world.dice("chance", number));
         let function = Dispatch {
             ledger: Ledger::new(clients.dynamodb.clone(), LEDGER.to_owned(), SignedDuration::from_hours(24))
-                .writing_directly(Direct::new(
+                .with_fast_path(Direct::new(
                     &clients.sdk,
                     Http::over(SharedHttpConnector::new(seam.clone())),
                     clock.clone(),

@@ -73,11 +73,11 @@ pub(super) fn begun(world: &World, id: &str, begun: &Begun) {
 }
 
 /// G2: an attempt that came to nothing by a fault of ours is taken back, and may begin again; one that was made is not.
-pub(super) fn taken_back(world: &World, id: &str) {
+pub(super) fn rolled_back(world: &World, id: &str) {
     let was_made = {
         let mut facts = world.facts();
         facts.begun.remove(id);
-        facts.taken_back.insert(id.to_owned());
+        facts.rolled_back.insert(id.to_owned());
         facts.arrivals.iter().any(|arrival| arrival.interaction_id == id)
     };
     if was_made {
@@ -428,10 +428,8 @@ fn no_attempt_is_spent_on_a_fault_of_ours(
     for number in (1..=3).filter(|number| row.has_attempt(*number)) {
         let (outcome, interaction) = (row.attempt(number, "outcome"), row.attempt(number, "interaction_id"));
         let begun = facts.begun.get(interaction).map(|begun| begun.at);
-        // What stays to be seen of it until it begins again, which it does not where the receiver is gone by then, or the fault
-        // lasted too long.
-        let never_again = row.text("status") == "cancelled" || is_set_aside(facts, change, row);
-        if facts.taken_back.contains(interaction) && never_again {
+        // What stays to be seen of it until it begins again, which it does not where the receiver is gone by then.
+        if facts.rolled_back.contains(interaction) && row.text("status") == "cancelled" {
             continue;
         }
         let is_right = begun.is_some_and(|begun| match outcome {

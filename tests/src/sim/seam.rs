@@ -231,7 +231,7 @@ impl Seam {
         }
         let expression = input["UpdateExpression"].as_str().unwrap_or_default();
         if expression.contains("attempt = :previous") {
-            invariants::taken_back(&self.world, &text(&values[":id"]));
+            invariants::rolled_back(&self.world, &text(&values[":id"]));
         }
         if text(&values[":status"]) == "delivered" {
             self.world.facts().delivered.entry(notification).or_insert(now);

@@ -66,7 +66,7 @@ pub(super) struct Facts {
     /// Attempts that the ledger let begin, by interaction id.
     pub begun: BTreeMap<String, Begun>,
     /// Attempts that were taken back, by interaction id.
-    pub taken_back: BTreeSet<String>,
+    pub rolled_back: BTreeSet<String>,
     /// When the ledger first said that a notification is delivered.
     pub delivered: BTreeMap<String, Duration>,
     /// The registration calls that were passed on.

@@ -100,7 +100,7 @@ impl Ledger {
 
     /// Has writes tried directly first.
     #[must_use]
-    pub fn writing_directly(self, direct: Option<Direct>) -> Self {
+    pub fn with_fast_path(self, direct: Option<Direct>) -> Self {
         Self { direct: direct.map(Arc::new), ..self }
     }
 
@@ -136,7 +136,7 @@ impl Ledger {
     }
 
     /// Says whether there is a row of the notification, to whatever was written before.
-    pub async fn knows(&self, message: &AttemptMessage) -> Result<bool, LedgerError> {
+    pub async fn exists(&self, message: &AttemptMessage) -> Result<bool, LedgerError> {
         let request = self
             .client
             .get_item()
@@ -187,7 +187,7 @@ impl Ledger {
 
     /// Takes back an attempt that never reached its receiver, for a reason of ours: the notification stands where it stood before,
     /// and this attempt can begin again. What came of it stays to be seen until then.
-    pub async fn taken_back(
+    pub async fn roll_back(
         &self,
         message: &AttemptMessage,
         record: &AttemptRecord,
