@@ -7,7 +7,7 @@ use anyhow::Result;
 use arauto::local::AUTHORISATION_SERVER_ID;
 use arauto::stack::Stack;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use dispatch::{Batch, ConcurrencyLimiter, Dispatch, FirstUses, ConsecutiveTimeouts, Sender, BatchMetrics, Unwritten};
+use dispatch::{Batch, ConcurrencyLimiter, Dispatch, FirstUses, ConsecutiveTimeouts, IdentityStore, BatchMetrics, Unwritten};
 use jiff::SignedDuration;
 use webhook::address::AddressPolicy;
 use webhook::aws::{
@@ -68,7 +68,7 @@ pub(crate) fn on_stack(
     let store = RevocationStore::new(directory.clone());
     let window = SignedDuration::from_hours(24);
     let revocation = Arc::new(Revocation::new(store, window, clock.clone(), metrics.clone()));
-    let sender = Sender::new(
+    let identities = IdentityStore::new(
         services,
         secrets,
         &servers,
@@ -88,7 +88,7 @@ pub(crate) fn on_stack(
         ),
         first_uses: FirstUses::new(directory, metrics.clone()),
         servers,
-        sender: Arc::new(sender),
+        identities: Arc::new(identities),
         concurrency: ConcurrencyLimiter::default(),
         consecutive_timeouts: ConsecutiveTimeouts::default(),
         unwritten: Unwritten::default(),

@@ -91,7 +91,7 @@ pub async fn measure(world: &World) -> Result<String> {
     let notification = notification(&nginx.base_uri(PREFIX))?;
     let mut said = String::new();
     for brand in ["here", "kms"] {
-        let client = dispatch.sender.client(&servers.identity_owner(Some(brand))?).await?;
+        let client = dispatch.identities.client(&servers.identity_owner(Some(brand))?).await?;
         let mut took = Vec::new();
         for _ in 0..POSTS {
             // No connection is kept for so long.

@@ -50,7 +50,7 @@ impl<'a> Warm<'a> {
         let edges = (hands.clock(), Chance::system());
         let brands = format!("one={ONE},other={OTHER}");
         let dispatch = on_stack(&world.stack, &arn, &brands, edges, metrics.writer("dispatch"))?;
-        dispatch.sender.prepare().await?;
+        dispatch.identities.prepare().await?;
         let (client, twin) = world.receiver(answers).await?;
         Ok(Self { world, secret: arn, dispatch, hands, metrics, client, twin })
     }

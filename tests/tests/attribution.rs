@@ -113,7 +113,7 @@ impl Bench {
         functions.put_identity(&PKI.sender);
         let twin = functions.receiver(CLIENT, "202").await;
         let dispatch = functions.dispatch(&functions.hands);
-        dispatch.sender.prepare().await.unwrap();
+        dispatch.identities.prepare().await.unwrap();
         functions.aws.forget_calls();
         Self { functions, twin, dispatch, network }
     }
@@ -710,7 +710,7 @@ async fn a_trust_anchor_that_was_added_counts_within_the_attempt() {
     let functions = &bench.functions;
     functions.put_trust(PKI.sender_authority.root_pem());
     let dispatch = functions.dispatch(&functions.hands);
-    dispatch.sender.prepare().await.unwrap();
+    dispatch.identities.prepare().await.unwrap();
     let looks = || functions.aws.calls().iter().filter(|call| call.operation == "GetSecretValue").count();
     let before = looks();
     // Nothing has changed: it is booked, and looked for once a minute at most.
@@ -742,7 +742,7 @@ async fn a_trust_anchor_that_took_the_place_of_one_with_its_name_counts_within_t
     let old = Authority::new("Receiver", functions.hands.now()).unwrap();
     functions.put_trust(old.root_pem());
     let dispatch = functions.dispatch(&functions.hands);
-    dispatch.sender.prepare().await.unwrap();
+    dispatch.identities.prepare().await.unwrap();
     let booked = functions.payment(CLIENT, "p-1");
     assert_eq!(kept(&dispatch, &[booked.to_json()]).await, NOTHING);
     let row = functions.aws.ledger_row(booked.notification.as_str()).unwrap();

@@ -230,7 +230,7 @@ mod dispatch {
             let twin = functions.receiver(CLIENT, answers).await;
             let dispatch = functions.dispatch(&functions.hands);
             // As `main` does, before the first message.
-            dispatch.sender.prepare().await.ok();
+            dispatch.identities.prepare().await.ok();
             functions.aws.forget_calls();
             Self { functions, twin, dispatch }
         }
@@ -283,7 +283,7 @@ mod dispatch {
             self.functions.hands.advance(SignedDuration::from_mins(15));
             self.functions.aws.forget_calls();
             let owner = self.dispatch.servers.default_identity_owner();
-            self.dispatch.sender.client(&owner).await.unwrap();
+            self.dispatch.identities.client(&owner).await.unwrap();
             // It happens beside, in a task that waits for no socket: letting it run is enough.
             for _ in 0..1_000 {
                 tokio::task::yield_now().await;
@@ -466,7 +466,7 @@ mod dispatch {
             let message = bench.payment();
             assert_eq!(bench.kept(&message).await, [0], "{code}");
             let owner = bench.dispatch.servers.default_identity_owner();
-            let fault = bench.dispatch.sender.client(&owner).await.err().map(|error| error.code().as_str());
+            let fault = bench.dispatch.identities.client(&owner).await.err().map(|error| error.code().as_str());
             assert_eq!(fault, Some(code));
             assert_eq!(bench.functions.aws.ledger_row(message.notification.as_str()), None, "{code}");
             let update = |call: &Call| call.operation == "UpdateItem";
@@ -548,7 +548,7 @@ mod dispatch {
             assert_eq!(bench.shown(), shown(&[("p-1", "a.example"), ("p-3", "a.example")]), "{code}");
             assert_eq!(bench.functions.aws.ledger_row(of_b.notification.as_str()), None, "{code}");
             let owner = bench.dispatch.servers.identity_owner(Some("b")).unwrap();
-            let fault = bench.dispatch.sender.client(&owner).await.err().map(|error| error.code().as_str());
+            let fault = bench.dispatch.identities.client(&owner).await.err().map(|error| error.code().as_str());
             assert_eq!(fault, Some(code));
 
             bench.functions.put_identities(&[(A, &a), (B, &b)]);

@@ -122,7 +122,7 @@ impl Bench {
 
     async fn environment(&self) -> Arc<Dispatch> {
         let dispatch = self.functions.dispatch(&self.functions.hands);
-        dispatch.sender.prepare().await.unwrap();
+        dispatch.identities.prepare().await.unwrap();
         dispatch
     }
 

@@ -95,7 +95,7 @@ async fn kms_signs_once_for_each_connection_and_shows_its_key_once() {
 
     // The identity is looked at again, is the same one, and keeps its connections.
     bench.functions.hands.advance(SignedDuration::from_mins(5));
-    bench.dispatch.sender.prepare().await.unwrap();
+    bench.dispatch.identities.prepare().await.unwrap();
     assert_eq!(bench.hand_over(&bench.message("p-3")).await, NOTHING);
     assert_eq!(bench.asked("GetPublicKey"), 1);
 }
@@ -106,7 +106,7 @@ async fn while_kms_does_not_sign_a_notification_is_kept_at_the_cost_of_no_attemp
         [Fault::DENIED, Fault::THROTTLED, Fault::Unreachable, PENDING_DELETION, DISABLED, Fault::Silent];
     for fault in faults {
         let bench = Bench::new("202").await;
-        bench.dispatch.sender.prepare().await.unwrap();
+        bench.dispatch.identities.prepare().await.unwrap();
         let message = bench.message("p-1");
         bench.functions.aws.fails("Sign", fault);
         let started = Instant::now();
@@ -167,7 +167,7 @@ async fn a_receiver_learns_nothing_of_a_signature_that_does_not_come_and_others_
     functions.put_identity_text(&both.to_string());
     let bench = Bench::with(functions, "202").await;
     let other = bench.functions.receiver("itp-2", "202").await;
-    bench.dispatch.sender.prepare().await.unwrap();
+    bench.dispatch.identities.prepare().await.unwrap();
     bench.functions.aws.fails("Sign", Fault::Silent);
 
     let unsigned = message(&bench.functions, CLIENT, "p-1", "two").to_json();

@@ -26,7 +26,7 @@ impl Bench {
         functions.put_identity(&PKI.sender);
         let twin = functions.receiver(CLIENT, answers).await;
         let dispatch = functions.dispatch(&functions.hands);
-        dispatch.sender.prepare().await.unwrap();
+        dispatch.identities.prepare().await.unwrap();
         // The first notification notes the receiver's certificate and the first use of its registration.
         let first = functions.payment(CLIENT, "before").to_json();
         assert_eq!(kept(&dispatch, &[first]).await, NOTHING);

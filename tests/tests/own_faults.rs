@@ -181,7 +181,7 @@ async fn a_table_that_never_answers_heals_when_it_does() {
     let bench = Bench::new().await;
     let message = bench.message();
     // The identity first, as a first look at a secret takes no part in this.
-    bench.dispatch.sender.prepare().await.unwrap();
+    bench.dispatch.identities.prepare().await.unwrap();
     bench.functions.aws.fails_where("GetItem", |input| input["TableName"] == RECEIVERS, Fault::Silent);
     tokio::time::pause();
     bench.is_kept(&message, "receivers_unavailable").await;
@@ -194,7 +194,7 @@ async fn a_table_that_never_answers_heals_when_it_does() {
 async fn a_batch_whose_table_never_answers_is_kept_in_time_and_heals() {
     let bench = Bench::new().await;
     let message = bench.message();
-    bench.dispatch.sender.prepare().await.unwrap();
+    bench.dispatch.identities.prepare().await.unwrap();
     bench.functions.aws.fails_where("GetItem", |input| input["TableName"] == RECEIVERS, Fault::Silent);
     tokio::time::pause();
     let bodies = [message.to_json(), message.to_json()];
@@ -341,7 +341,7 @@ async fn a_message_that_another_process_is_at_comes_again_after_its_lease_and_is
 async fn a_queue_that_cannot_be_told_when_a_message_comes_again_costs_nothing_but_that() {
     for fault in [Fault::DENIED, Fault::Silent] {
         let bench = Bench::new().await;
-        bench.dispatch.sender.prepare().await.unwrap();
+        bench.dispatch.identities.prepare().await.unwrap();
         bench.functions.aws.fails("UpdateItem", Fault::DENIED);
         bench.functions.aws.fails("ChangeMessageVisibility", fault);
         tokio::time::pause();

@@ -47,7 +47,7 @@ impl Bench {
         functions.put_identity(&PKI.sender);
         let twin = functions.receiver(CLIENT, answers).await;
         let dispatch = functions.dispatch(&functions.hands);
-        dispatch.sender.prepare().await.ok();
+        dispatch.identities.prepare().await.ok();
         let target = target(&functions.aws.sdk_config());
         let (asked, stop) = Stop::channel();
         Self { functions, twin, dispatch, target, stop, asked }

@@ -271,7 +271,7 @@ async fn with_receiver(bench: &Bench) -> (Twin, Arc<Dispatch>) {
     let twin = Twin::start(settings).await.unwrap();
     bench.functions.register("itp-1", &twin.base_uri()).await;
     let dispatch = bench.functions.dispatch(&bench.functions.hands);
-    dispatch.sender.prepare().await.unwrap();
+    dispatch.identities.prepare().await.unwrap();
     (twin, dispatch)
 }
 

@@ -122,7 +122,7 @@ impl Dispatch {
     /// Finds the client that presents the identity of the change's brand.
     async fn client(&self, message: &AttemptMessage) -> Result<(IdentityOwner, Client), Fault> {
         let owner = self.servers.identity_owner(message.change.brand.as_deref())?;
-        let client = self.sender.client(&owner).await?;
+        let client = self.identities.client(&owner).await?;
         Ok((owner, client))
     }
 

@@ -29,7 +29,7 @@ impl Dispatch {
         if !first.answer.as_ref().err().is_some_and(|failure| may_lack_an_anchor(*failure)) {
             return Ok(first);
         }
-        let renewed = Box::pin(self.sender.after_unknown_issuer(&context.owner, &context.client));
+        let renewed = Box::pin(self.identities.after_unknown_issuer(&context.owner, &context.client));
         let Ok(Some(client)) = timeout_at(until, renewed).await else { return Ok(first) };
         let left = until.saturating_duration_since(Instant::now());
         if left < WORTH_REPEATING {

@@ -12,7 +12,7 @@ use webhook::edge::Chance;
 use webhook::notification::MissingAuthorisationServerId;
 use webhook::peer::LocalFault;
 
-use crate::sender::SenderError;
+use crate::identity_store::IdentityStoreError;
 
 /// How long finding the receiver and the identity may take, both at once; part of the sum behind the function's timeout.
 pub const PREPARE: Duration = Duration::from_secs(4);
@@ -43,7 +43,7 @@ pub enum Fault {
     Queue(#[from] SendError),
     /// Our identity cannot be used.
     #[error("our identity cannot be used")]
-    Sender(#[from] SenderError),
+    IdentityStore(#[from] IdentityStoreError),
     /// Something of ours kept the attempt from reaching its receiver; nothing was sent.
     #[error("the attempt did not reach its receiver for a fault of ours")]
     Local(#[from] LocalFault),
@@ -69,7 +69,7 @@ impl Fault {
             Self::Ledger(_) => Code::LedgerUnavailable,
             Self::Receivers(_) => Code::ReceiversUnavailable,
             Self::Queue(_) => Code::QueueUnavailable,
-            Self::Sender(error) => error.code(),
+            Self::IdentityStore(error) => error.code(),
             Self::Local(fault) => fault.code(),
             Self::Configuration(_) => MissingAuthorisationServerId::CODE,
             Self::Panic(_) => Code::Panic,
@@ -91,7 +91,7 @@ impl Fault {
             | Self::Ledger(_)
             | Self::Receivers(_)
             | Self::Queue(_)
-            | Self::Sender(_)
+            | Self::IdentityStore(_)
             | Self::Local(_)
             | Self::Configuration(_)
             | Self::Panic(_) => reception.returns_after(chance.bits()),

@@ -19,7 +19,7 @@ mod line;
 mod adaptive_timeout;
 mod promise;
 mod record;
-mod sender;
+mod identity_store;
 mod set_aside;
 mod batch_metrics;
 
@@ -44,7 +44,7 @@ pub use fault::{Fault, PREPARE};
 pub use adaptive_timeout::ConsecutiveTimeouts;
 pub use promise::FirstUses;
 pub use record::Batch;
-pub use sender::{Sender, SenderError};
+pub use identity_store::{IdentityStore, IdentityStoreError};
 pub use batch_metrics::BatchMetrics;
 
 /// How long the start of an environment waits for the identities and for what is known of revocation; part of the sum behind the
@@ -92,7 +92,7 @@ pub struct Dispatch {
     /// How soon each registration was first used.
     pub first_uses: FirstUses,
     /// Our side of mutual TLS.
-    pub sender: Arc<Sender>,
+    pub identities: Arc<IdentityStore>,
     /// How many attempts to each receiver are under way.
     pub concurrency: ConcurrencyLimiter,
     /// Which receivers let attempts run out of time.
@@ -115,7 +115,7 @@ impl Dispatch {
     /// Loads what every message needs before the first one, so that none waits for it. What is not there yet stops nobody from
     /// starting.
     pub async fn start(&self) {
-        match timeout(START, Box::pin(self.sender.prepare())).await {
+        match timeout(START, Box::pin(self.identities.prepare())).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::warn!(code = error.code().as_str(), error = %Chain(&error), "The identities cannot be used yet.");

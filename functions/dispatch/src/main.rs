@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dispatch::{
-    AsItCame, Batch, BatchResponse, ConcurrencyLimiter, Dispatch, FirstUses, ConsecutiveTimeouts, Sender, BatchMetrics, Unwritten, works_until,
+    AsItCame, Batch, BatchResponse, ConcurrencyLimiter, Dispatch, FirstUses, ConsecutiveTimeouts, IdentityStore, BatchMetrics, Unwritten, works_until,
 };
 use jiff::SignedDuration;
 use lambda_runtime::layers::TracingLayer;
@@ -65,7 +65,7 @@ async fn start() -> Result<(), Error> {
         clock.clone(),
         settings.metrics(),
     ));
-    let sender = Sender::new(
+    let identities = IdentityStore::new(
         services,
         secrets,
         &servers,
@@ -98,7 +98,7 @@ async fn start() -> Result<(), Error> {
         ),
         first_uses: FirstUses::new(directory, settings.metrics()),
         servers,
-        sender: Arc::new(sender),
+        identities: Arc::new(identities),
         concurrency: ConcurrencyLimiter::default(),
         consecutive_timeouts: ConsecutiveTimeouts::default(),
         unwritten: Unwritten::default(),

@@ -14,7 +14,7 @@ use directory::fetch::Fetcher;
 use directory::first_sight::FirstSight;
 use directory::revocation::Refresher;
 use directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
-use dispatch::{ConcurrencyLimiter, Dispatch, FirstUses, ConsecutiveTimeouts, Sender, BatchMetrics, Unwritten};
+use dispatch::{ConcurrencyLimiter, Dispatch, FirstUses, ConsecutiveTimeouts, IdentityStore, BatchMetrics, Unwritten};
 use http::Method;
 use intake::Intake;
 use jiff::{SignedDuration, Timestamp};
@@ -380,7 +380,7 @@ impl Functions {
         let store = revocation_store_of(&sdk);
         let metrics = self.metrics.writer("dispatch");
         let revocation = Arc::new(Revocation::new(store, WINDOW, clock.clone(), metrics));
-        let sender = Sender::new(
+        let identities = IdentityStore::new(
             services,
             secrets,
             &servers,
@@ -400,7 +400,7 @@ impl Functions {
                 self.metrics.writer("dispatch"),
             ),
             servers,
-            sender: Arc::new(sender),
+            identities: Arc::new(identities),
             concurrency: ConcurrencyLimiter::default(),
             consecutive_timeouts: ConsecutiveTimeouts::default(),
             unwritten: Unwritten::default(),

@@ -15,7 +15,7 @@ use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime::client::retries::RetryPartition;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
-use dispatch::{ConcurrencyLimiter, Dispatch, FirstUses, ConsecutiveTimeouts, Sender, BatchMetrics, Unwritten};
+use dispatch::{ConcurrencyLimiter, Dispatch, FirstUses, ConsecutiveTimeouts, IdentityStore, BatchMetrics, Unwritten};
 use intake::Intake;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -224,7 +224,7 @@ impl Place {
         let directory = DirectoryTable::new(clients.dynamodb.clone(), DIRECTORY.to_owned());
         let window = SignedDuration::from_hours(24);
         let store = RevocationStore::new(directory.clone());
-        let sender = Sender::new(
+        let identities = IdentityStore::new(
             (Secrets::new(clients.secrets.clone()), Keys::new(clients.kms.clone())),
             (IDENTITY.to_owned(), TRUST.to_owned()),
             &servers,
@@ -246,7 +246,7 @@ impl Place {
             queues: Queues::new(clients.sqs, NOTIFICATIONS.to_owned(), Some(UNDELIVERED.to_owned())),
             first_uses: FirstUses::new(directory, metrics()),
             servers,
-            sender: Arc::new(sender),
+            identities: Arc::new(identities),
             concurrency: ConcurrencyLimiter::default(),
             consecutive_timeouts: ConsecutiveTimeouts::default(),
             unwritten: Unwritten::default(),

@@ -40,7 +40,7 @@ async fn play() -> Result<(), String> {
     functions.put_trust(&(PKI.receiver_authority.root_pem().to_owned() + &pem(&makings.anchor())));
     let neighbour = functions.receiver("itp-2", "202").await;
     let dispatch = functions.dispatch(&functions.hands);
-    dispatch.sender.prepare().await.map_err(|error| error.to_string())?;
+    dispatch.identities.prepare().await.map_err(|error| error.to_string())?;
     for (number, kind) in makings.worst().into_iter().enumerate() {
         let (name, client) = (kind.name, format!("hostile-{number}"));
         let search = Search { presented: &kind.presented, host: HOST, roots: &roots, now: makings.now };

@@ -20,16 +20,16 @@ use webhook::revocation::Revocation;
 use webhook::telemetry::{Chain, Metrics, Unit};
 
 /// How long identities are used before their secret is looked at again.
-const LIVES: SignedDuration = SignedDuration::from_mins(5);
+const REFRESH_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
 /// Counts what a reading of the secrets refused while the identity before it stays in use.
 const NOT_RELOADED: &str = "IdentityNotReloaded";
-/// For so long nobody looks again for an identity that was not there: many messages may want it at a time.
-const AGAIN: SignedDuration = SignedDuration::from_secs(1);
+/// Minimum interval between reloads after a miss: many messages may want the same identity at a time.
+const MISS_BACKOFF: SignedDuration = SignedDuration::from_secs(1);
 /// How often an unknown authority makes an environment read the trust secret again, at most: any receiver can present one.
-const UNKNOWN_ISSUER_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+const UNKNOWN_ISSUER_BACKOFF: SignedDuration = SignedDuration::from_mins(1);
 
 /// Makes and keeps the clients that present our identities, one for each authorisation server.
-pub struct Sender {
+pub struct IdentityStore {
     secrets: Secrets,
     keys: Keys,
     identity_secret: String,
@@ -62,7 +62,7 @@ impl Loaded {
 /// What one reading of the secrets gave.
 struct Table {
     trust: String,
-    entries: BTreeMap<IdentityOwner, Result<Entry, SenderError>>,
+    entries: BTreeMap<IdentityOwner, Result<Entry, IdentityStoreError>>,
 }
 
 #[derive(Clone)]
@@ -74,15 +74,15 @@ struct Entry {
 impl Table {
     /// Returns an owner's client if its certificate is valid now. An expired one would only collect refusals, each of which
     /// would be booked on the receiver.
-    fn client(&self, owner: &IdentityOwner, now: Timestamp) -> Result<Client, SenderError> {
-        let entry = self.entries.get(owner).ok_or_else(|| SenderError::Missing(owner.clone()))?;
-        let Entry { identity, client } = entry.as_ref().map_err(SenderError::clone)?;
+    fn client(&self, owner: &IdentityOwner, now: Timestamp) -> Result<Client, IdentityStoreError> {
+        let entry = self.entries.get(owner).ok_or_else(|| IdentityStoreError::Missing(owner.clone()))?;
+        let Entry { identity, client } = entry.as_ref().map_err(IdentityStoreError::clone)?;
         identity.check_validity(now)?;
         Ok(client.clone())
     }
 }
 
-impl Sender {
+impl IdentityStore {
     /// Uses the identities and the trust anchors of these two secrets, the keys that KMS keeps for them, and what is known of
     /// revocation.
     pub fn new(
@@ -113,7 +113,7 @@ impl Sender {
     }
 
     /// Loads the identities and what is known of revocation before the first message, so that none waits for it.
-    pub async fn prepare(&self) -> Result<(), SenderError> {
+    pub async fn prepare(&self) -> Result<(), IdentityStoreError> {
         let identities = async {
             let _guard = self.loading.lock().await;
             Box::pin(self.load()).await.map(drop)
@@ -123,7 +123,7 @@ impl Sender {
     }
 
     /// Returns the client of an authorisation server, once what is known of revocation was looked at if it is time to.
-    pub async fn client(self: &Arc<Self>, owner: &IdentityOwner) -> Result<Client, SenderError> {
+    pub async fn client(self: &Arc<Self>, owner: &IdentityOwner) -> Result<Client, IdentityStoreError> {
         let ((), client) = tokio::join!(self.revocation.ready(), self.identified(owner));
         client
     }
@@ -132,21 +132,21 @@ impl Sender {
     ///
     /// When it is time to look at the secrets again, that happens beside: nobody waits for it, and an identity that cannot be
     /// loaded leaves the one before it in use.
-    async fn identified(self: &Arc<Self>, owner: &IdentityOwner) -> Result<Client, SenderError> {
+    async fn identified(self: &Arc<Self>, owner: &IdentityOwner) -> Result<Client, IdentityStoreError> {
         let now = self.clock.now();
         if let Some(loaded) = self.loaded()
             && let Ok(client) = loaded.table.client(owner, now)
         {
-            if !loaded.is_younger_than(LIVES, now) {
+            if !loaded.is_younger_than(REFRESH_INTERVAL, now) {
                 let sender = Arc::clone(self);
-                tokio::spawn(async move { sender.look_again().await });
+                tokio::spawn(async move { sender.refresh().await });
             }
             return Ok(client);
         }
         let _guard = self.loading.lock().await;
         // Another task may have looked while this one waited.
         let now = self.clock.now();
-        let table = match self.loaded().filter(|loaded| loaded.is_younger_than(AGAIN, now)) {
+        let table = match self.loaded().filter(|loaded| loaded.is_younger_than(MISS_BACKOFF, now)) {
             Some(loaded) => loaded.table,
             None => Box::pin(self.load()).await?,
         };
@@ -169,7 +169,7 @@ impl Sender {
         }
         let now = self.clock.now();
         let age = looked_at.map(|at| now.duration_since(at));
-        if age.is_some_and(|age| !age.is_negative() && age < UNKNOWN_ISSUER_AGAIN) {
+        if age.is_some_and(|age| !age.is_negative() && age < UNKNOWN_ISSUER_BACKOFF) {
             return None;
         }
         *looked_at = Some(now);
@@ -178,7 +178,7 @@ impl Sender {
         newer()
     }
 
-    async fn look_again(&self) {
+    async fn refresh(&self) {
         // Whoever holds the lock is looking already.
         let Ok(_guard) = self.loading.try_lock() else { return };
         self.reload().await;
@@ -199,10 +199,10 @@ impl Sender {
         }
     }
 
-    async fn load(&self) -> Result<Arc<Table>, SenderError> {
+    async fn load(&self) -> Result<Arc<Table>, IdentityStoreError> {
         let (identities, trust) =
             tokio::try_join!(self.secrets.text(&self.identity_secret), self.secrets.text(&self.trust_secret))
-                .map_err(|error| SenderError::Secret(Arc::new(error)))?;
+                .map_err(|error| IdentityStoreError::Secret(Arc::new(error)))?;
         let now = self.clock.now();
         let identities = Identities::from_json(&identities, &self.default)?;
         let anchors = TrustAnchors::from_pem(&trust)?;
@@ -227,7 +227,7 @@ impl Sender {
         &self,
         stored: Result<StoredIdentity, IdentityError>,
         old: Option<Old<'_>>,
-    ) -> Result<Identity, SenderError> {
+    ) -> Result<Identity, IdentityStoreError> {
         match stored? {
             StoredIdentity::Whole(identity) => Ok(identity),
             StoredIdentity::InKms(stored) => match old {
@@ -241,11 +241,11 @@ impl Sender {
     fn entry(
         &self,
         owner: &IdentityOwner,
-        read: Result<Identity, SenderError>,
+        read: Result<Identity, IdentityStoreError>,
         old: Option<Old<'_>>,
         anchors: &TrustAnchors,
         now: Timestamp,
-    ) -> Result<Entry, SenderError> {
+    ) -> Result<Entry, IdentityStoreError> {
         let fresh = read
             .and_then(|identity| Ok(identity.check_validity(now).map(|()| identity)?))
             .and_then(|identity| self.present(identity, old, anchors));
@@ -276,13 +276,13 @@ impl Sender {
         identity: Identity,
         old: Option<Old<'_>>,
         anchors: &TrustAnchors,
-    ) -> Result<Entry, SenderError> {
+    ) -> Result<Entry, IdentityStoreError> {
         let client = match old {
             Some(Old { entry, same_trust: true }) if entry.identity.is_same_as(&identity) => {
                 entry.client.clone()
             }
             _ => Client::new(&identity, anchors, self.network.clone(), &self.revocation)
-                .map_err(SenderError::Tls)?,
+                .map_err(IdentityStoreError::Tls)?,
         };
         Ok(Entry { identity, client })
     }
@@ -295,10 +295,10 @@ impl Sender {
     }
 
     /// Measures how long a certificate is still good, and warns when that is little.
-    fn observe(&self, owner: &IdentityOwner, entry: &Result<Entry, SenderError>, now: Timestamp) {
+    fn observe(&self, owner: &IdentityOwner, entry: &Result<Entry, IdentityStoreError>, now: Timestamp) {
         let valid_until = match entry {
             Ok(entry) => entry.identity.valid_until(),
-            Err(SenderError::Identity(IdentityError::Expired(valid_until))) => *valid_until,
+            Err(IdentityStoreError::Identity(IdentityError::Expired(valid_until))) => *valid_until,
             Err(_) => return,
         };
         let expiry = Expiry::at(valid_until, now);
@@ -340,7 +340,7 @@ struct Old<'a> {
 
 /// Our identity cannot be used, or receivers cannot be checked: our own fault, which consumes no attempt.
 #[derive(Clone, Debug, Error)]
-pub enum SenderError {
+pub enum IdentityStoreError {
     /// A secret cannot be read.
     #[error("the identity cannot be read")]
     Secret(#[source] Arc<SecretError>),
@@ -358,7 +358,7 @@ pub enum SenderError {
     Key(#[source] Arc<KeyError>),
 }
 
-impl From<KmsIdentityError> for SenderError {
+impl From<KmsIdentityError> for IdentityStoreError {
     fn from(error: KmsIdentityError) -> Self {
         match error {
             KmsIdentityError::Key(error) => Self::Key(Arc::new(error)),
@@ -367,7 +367,7 @@ impl From<KmsIdentityError> for SenderError {
     }
 }
 
-impl SenderError {
+impl IdentityStoreError {
     /// Returns the fault's stable code.
     pub fn code(&self) -> Code {
         match self {
