@@ -7,7 +7,7 @@ use anyhow::Result;
 use arauto::local::AUTHORISATION_SERVER_ID;
 use arauto::stack::Stack;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use dispatch::{Batch, ConcurrencyLimiter, Dispatch, FirstUses, ConsecutiveTimeouts, IdentityStore, BatchMetrics, Unwritten};
+use dispatch::{Batch, ConcurrencyLimiter, Dispatch, FirstDeliveries, ConsecutiveTimeouts, IdentityStore, BatchMetrics, Unwritten};
 use jiff::SignedDuration;
 use webhook::address::AddressPolicy;
 use webhook::aws::{
@@ -86,7 +86,7 @@ pub(crate) fn on_stack(
             output("NotificationsQueueUrl")?,
             Some(output("UndeliveredQueueUrl")?),
         ),
-        first_uses: FirstUses::new(directory, metrics.clone()),
+        first_deliveries: FirstDeliveries::new(directory, metrics.clone()),
         servers,
         identities: Arc::new(identities),
         concurrency: ConcurrencyLimiter::default(),

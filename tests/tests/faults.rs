@@ -331,7 +331,7 @@ mod dispatch {
                 .collect()
         };
         assert_eq!(kept(&bench.dispatch, &batch("a")).await, NOTHING);
-        // The two PutItem keep the first use of the registration and the receiver's certificate chain.
+        // The two PutItem keep the first delivery of the registration and the receiver's certificate chain.
         assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "PutItem 2", "UpdateItem 20"]);
 
         bench.functions.hands.advance(RECEIVER_COPY_LIVES - SignedDuration::from_millis(1));

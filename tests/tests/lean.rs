@@ -27,7 +27,7 @@ impl Bench {
         let twin = functions.receiver(CLIENT, answers).await;
         let dispatch = functions.dispatch(&functions.hands);
         dispatch.identities.prepare().await.unwrap();
-        // The first notification notes the receiver's certificate and the first use of its registration.
+        // The first notification notes the receiver's certificate and the first delivery of its registration.
         let first = functions.payment(CLIENT, "before").to_json();
         assert_eq!(kept(&dispatch, &[first]).await, NOTHING);
         functions.aws.forget_calls();

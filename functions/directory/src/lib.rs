@@ -12,13 +12,13 @@
 //! - `revocation` asks the authorities of all verified paths for lists and statuses, and leaves what they signed in the directory table,
 //!   where dispatch reads it.
 //!
-//! Then it logs the slowest first use of a registration this month (`promise`).
+//! Then it logs the slowest first delivery of a registration this month (`promise`).
 
 pub mod fetch;
 pub mod first_sight;
 pub mod keys;
 mod participants;
-mod promise;
+mod onboarding_slo;
 mod reconciler;
 mod register;
 mod remove;
@@ -116,7 +116,7 @@ impl Directory {
             self.reconciler.run(&self.receivers, &registrations),
             self.first_sight.daily(&registrations),
         );
-        promise::report(&self.keys.table, self.clock.now()).await;
+        onboarding_slo::report(&self.keys.table, self.clock.now()).await;
         reconciled
     }
 }

@@ -226,14 +226,14 @@ impl Dispatch {
         };
         let recorded = pin!(self.close(over, ended, works_until));
         let event = message.change.event_instant.timestamp();
-        let first_use = async {
+        let first_delivery = async {
             // A replay comes when an operator sends it, which says nothing of how soon a registration is used.
             if message.replay_of.is_none() {
-                self.first_uses.attempted(receiver, event, record.started).await;
+                self.first_deliveries.attempted(receiver, event, record.started).await;
             }
         };
         // At once, as the function's timeout is the sum of what comes one after the other.
-        let (recorded, (), ()) = tokio::join!(recorded, first_use, observed);
+        let (recorded, (), ()) = tokio::join!(recorded, first_delivery, observed);
         recorded
     }
 

@@ -17,7 +17,7 @@ mod exchange;
 mod fault;
 mod line;
 mod adaptive_timeout;
-mod promise;
+mod onboarding_slo;
 mod record;
 mod identity_store;
 mod set_aside;
@@ -42,7 +42,7 @@ pub use concurrency_limiter::{ConcurrencyLimiter, MAX_CONCURRENT_ATTEMPTS};
 pub use event::AsItCame;
 pub use fault::{Fault, PREPARE};
 pub use adaptive_timeout::ConsecutiveTimeouts;
-pub use promise::FirstUses;
+pub use onboarding_slo::FirstDeliveries;
 pub use record::Batch;
 pub use identity_store::{IdentityStore, IdentityStoreError};
 pub use batch_metrics::BatchMetrics;
@@ -90,7 +90,7 @@ pub struct Dispatch {
     /// Our authorisation servers.
     pub servers: AuthorisationServers,
     /// How soon each registration was first used.
-    pub first_uses: FirstUses,
+    pub first_deliveries: FirstDeliveries,
     /// Our side of mutual TLS.
     pub identities: Arc<IdentityStore>,
     /// How many attempts to each receiver are under way.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dispatch::{
-    AsItCame, Batch, BatchResponse, ConcurrencyLimiter, Dispatch, FirstUses, ConsecutiveTimeouts, IdentityStore, BatchMetrics, Unwritten, works_until,
+    AsItCame, Batch, BatchResponse, ConcurrencyLimiter, Dispatch, FirstDeliveries, ConsecutiveTimeouts, IdentityStore, BatchMetrics, Unwritten, works_until,
 };
 use jiff::SignedDuration;
 use lambda_runtime::layers::TracingLayer;
@@ -96,7 +96,7 @@ async fn start() -> Result<(), Error> {
             settings.required("ARAUTO_NOTIFICATIONS_QUEUE_URL")?,
             Some(settings.required("ARAUTO_UNDELIVERED_QUEUE_URL")?),
         ),
-        first_uses: FirstUses::new(directory, settings.metrics()),
+        first_deliveries: FirstDeliveries::new(directory, settings.metrics()),
         servers,
         identities: Arc::new(identities),
         concurrency: ConcurrencyLimiter::default(),

@@ -14,7 +14,7 @@ use directory::fetch::Fetcher;
 use directory::first_sight::FirstSight;
 use directory::revocation::Refresher;
 use directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
-use dispatch::{ConcurrencyLimiter, Dispatch, FirstUses, ConsecutiveTimeouts, IdentityStore, BatchMetrics, Unwritten};
+use dispatch::{ConcurrencyLimiter, Dispatch, FirstDeliveries, ConsecutiveTimeouts, IdentityStore, BatchMetrics, Unwritten};
 use http::Method;
 use intake::Intake;
 use jiff::{SignedDuration, Timestamp};
@@ -395,7 +395,7 @@ impl Functions {
             ledger_writes: self.ledger_writes,
             receivers: receivers_of(&sdk, hands),
             queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), Some(UNDELIVERED.to_owned())),
-            first_uses: FirstUses::new(
+            first_deliveries: FirstDeliveries::new(
                 DirectoryTable::new(dynamodb(&sdk), DIRECTORY.to_owned()),
                 self.metrics.writer("dispatch"),
             ),

@@ -15,7 +15,7 @@ use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime::client::retries::RetryPartition;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
-use dispatch::{ConcurrencyLimiter, Dispatch, FirstUses, ConsecutiveTimeouts, IdentityStore, BatchMetrics, Unwritten};
+use dispatch::{ConcurrencyLimiter, Dispatch, FirstDeliveries, ConsecutiveTimeouts, IdentityStore, BatchMetrics, Unwritten};
 use intake::Intake;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -244,7 +244,7 @@ impl Place {
             ledger_writes: self.world.ledger_writes(),
             receivers: self.receivers(&clients, &clock),
             queues: Queues::new(clients.sqs, NOTIFICATIONS.to_owned(), Some(UNDELIVERED.to_owned())),
-            first_uses: FirstUses::new(directory, metrics()),
+            first_deliveries: FirstDeliveries::new(directory, metrics()),
             servers,
             identities: Arc::new(identities),
             concurrency: ConcurrencyLimiter::default(),

@@ -106,7 +106,7 @@ async fn the_bill_counts_what_the_account_was_asked() {
     assert_eq!((counts.sqs_requests, counts.secret_requests), (1, 2));
     assert_eq!((counts.attempts, counts.delivered), (10, 10));
     assert_eq!((counts.dispatches, counts.api_calls, counts.reports), (1, 1, 2));
-    // Two writes a notification, two first uses, and the certificate that both receivers have: at 0.625 millionths.
+    // Two writes a notification, two first deliveries, and the certificate that both receivers have: at 0.625 millionths.
     assert!(counts.table_writes >= 23, "{counts:?}");
     let writes = bill.costs.iter().find(|cost| cost.item == Item::TableWrites).unwrap();
     assert_eq!(

@@ -15,7 +15,7 @@ use tests::contract::file;
 use tests::template::{Template, resources, templates};
 use webhook::codes::Code;
 use webhook::delivery::{FIRST_ATTEMPT_WITHIN, LONGEST_RETURN};
-use webhook::directory::{Environment, PROMISE_AT_RISK};
+use webhook::directory::{Environment, ONBOARDING_AT_RISK};
 use webhook::peer::Expiry;
 use webhook::revocation::{Authority, Path};
 
@@ -372,7 +372,7 @@ fn the_alarms_and_the_code_have_the_same_limits() {
     let of = |name: &str| (&alarms[name]["Threshold"], text(&alarms[name]["ComparisonOperator"]));
     assert_eq!(of("CertificateExpiringAlarm"), (&json!(Expiry::ALARM_DAYS), "LessThanOrEqualToThreshold"));
     assert!(text(&alarms["CertificateExpiringAlarm"]["AlarmDescription"]).starts_with(Expiry::CODE));
-    let seconds = PROMISE_AT_RISK.as_secs();
+    let seconds = ONBOARDING_AT_RISK.as_secs();
     assert_eq!(of("RegistrationSlowAlarm"), (&json!(seconds), "GreaterThanThreshold"));
     let late = i64::try_from(FIRST_ATTEMPT_WITHIN.as_millis()).unwrap();
     assert_eq!(of("FirstAttemptLateAlarm"), (&json!(late), "GreaterThanThreshold"));

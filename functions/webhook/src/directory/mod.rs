@@ -4,7 +4,7 @@ mod base_uri;
 mod environment;
 mod key_set;
 mod participants;
-mod promise;
+mod onboarding_slo;
 mod receiver;
 mod reconcile;
 mod registration;
@@ -17,7 +17,7 @@ pub use base_uri::{BaseUri, BaseUriError, matches_published_pattern};
 pub use environment::{Environment, EnvironmentName, IssuerTooLong, MoreIssuers, UnknownEnvironment};
 pub use key_set::{DroppedKey, KeyFlaw, Keys, KeysError};
 pub use participants::{OrganisationStatus, Participants, ParticipantsError};
-pub use promise::{FirstUse, PROMISE_AT_RISK, PROMISED_WITHIN, Promise, worst_of_month};
+pub use onboarding_slo::{FirstDelivery, ONBOARDING_AT_RISK, ONBOARDING_SLO, OnboardingSlo, worst_of_month};
 pub use receiver::{
     CalledAtError, OLDEST_CALL, Operation, Origin, Receiver, Registration, RegistrationCall,
     RegistrationRequest, Suspension, check_called_at, check_removed_at,

@@ -6,7 +6,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::base_uri::BaseUri;
-use super::promise::Promise;
+use super::onboarding_slo::OnboardingSlo;
 use super::registration::{Target, Warning};
 use super::settings::{Settings, SettingsChange};
 use super::statement::{CLOCK_SKEW, STATEMENT_LIMIT, Software};
@@ -28,7 +28,7 @@ pub struct Receiver {
     /// Since when it is notified: older events are not for it. `None` when nobody knows.
     pub notifies_since: Option<Timestamp>,
     /// Which registration this is, and since when it holds. `None` when it was never registered.
-    pub promise: Option<Promise>,
+    pub promise: Option<OnboardingSlo>,
 }
 
 /// What a registration call asks for.
@@ -317,10 +317,10 @@ impl Registration {
     }
 
     /// Returns what the ten minutes of the convention are counted from.
-    pub fn promise(&self) -> Promise {
+    pub fn promise(&self) -> OnboardingSlo {
         let registered_at = self.registered_at;
         let called_at = self.origin.as_ref().map_or(registered_at, |origin| origin.called_at);
-        Promise { called_at, registered_at }
+        OnboardingSlo { called_at, registered_at }
     }
 
     /// Says whether the client is notified, in the word of the API: `enabled`, `disabled` or `suspended`.

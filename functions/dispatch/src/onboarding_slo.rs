@@ -5,26 +5,26 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use webhook::aws::{DirectoryTable, DirectoryTableError, Document};
-use webhook::directory::{FirstUse, PROMISE_AT_RISK, PROMISED_WITHIN, Receiver};
+use webhook::directory::{FirstDelivery, ONBOARDING_AT_RISK, ONBOARDING_SLO, Receiver};
 use webhook::notification::ReceiverKey;
 use webhook::telemetry::{Chain, Metrics, Unit};
 
 /// The name of the metric, in seconds; an alarm of the template watches it.
 const METRIC: &str = "SecondsFromRegistrationToFirstAttempt";
-/// How long a first use is kept: the report is about a month.
+/// How long a first delivery is kept: the report is about a month.
 const LIVES: SignedDuration = SignedDuration::from_hours(24 * 62);
 
-/// Reports the first use of each registration, once, whichever environment made it.
+/// Reports the first delivery of each registration, once, whichever environment made it.
 #[derive(Debug)]
-pub struct FirstUses {
+pub struct FirstDeliveries {
     table: DirectoryTable,
     metrics: Metrics,
     /// What this environment knows to be reported, so that it asks once a registration.
     reported: Mutex<HashMap<ReceiverKey, Timestamp>>,
 }
 
-impl FirstUses {
-    /// Keeps first uses in this table.
+impl FirstDeliveries {
+    /// Keeps first deliveries in this table.
     pub fn new(table: DirectoryTable, metrics: Metrics) -> Self {
         Self { table, metrics, reported: Mutex::default() }
     }
@@ -39,7 +39,7 @@ impl FirstUses {
             return;
         }
         let took = promise.took(event, started);
-        let used = FirstUse {
+        let used = FirstDelivery {
             client_id: client_id.clone(),
             called_at: promise.called_at,
             used_at: started,
@@ -54,49 +54,49 @@ impl FirstUses {
             }
             Err(error) => tracing::warn!(
                 %client_id,
-                code = "first_use_not_kept",
+                code = "first_delivery_not_recorded",
                 error = %Chain(&error),
-                "The first use of a registration could not be kept."
+                "The first delivery of a registration could not be kept."
             ),
         }
     }
 
-    /// Keeps a first use; `false` if another attempt was first.
+    /// Keeps a first delivery; `false` if another attempt was first.
     async fn keep(
         &self,
         receiver: &Receiver,
-        used: &FirstUse,
+        used: &FirstDelivery,
         registered_at: Timestamp,
     ) -> Result<bool, DirectoryTableError> {
         let document = Document {
-            bytes: serde_json::to_vec(used).expect("a first use serialises"),
+            bytes: serde_json::to_vec(used).expect("a first delivery serialises"),
             fetched_at: used.used_at,
             fresh_until: used.used_at,
             etag: None,
         };
-        let name = format!("{}{}#{registered_at}", FirstUse::PREFIX, receiver.key);
+        let name = format!("{}{}#{registered_at}", FirstDelivery::PREFIX, receiver.key);
         Ok(self.table.put_new(&name, &document, LIVES).await?.is_none())
     }
 
-    fn report(&self, used: &FirstUse, took: SignedDuration) {
-        let FirstUse { client_id, seconds, .. } = used;
+    fn report(&self, used: &FirstDelivery, took: SignedDuration) {
+        let FirstDelivery { client_id, seconds, .. } = used;
         self.metrics.record(
             used.used_at,
             (METRIC, took.as_secs_f64(), Unit::Seconds),
             &[("client_id", client_id.as_str())],
         );
-        if took > PROMISED_WITHIN {
+        if took > ONBOARDING_SLO {
             tracing::error!(
                 %client_id,
                 seconds,
-                code = "promise_broken",
+                code = "onboarding_slo_missed",
                 "Notifications started more than ten minutes after the registration."
             );
-        } else if took > PROMISE_AT_RISK {
+        } else if took > ONBOARDING_AT_RISK {
             tracing::warn!(
                 %client_id,
                 seconds,
-                code = "promise_at_risk",
+                code = "onboarding_slo_at_risk",
                 "Notifications started more than five minutes after the registration."
             );
         } else {

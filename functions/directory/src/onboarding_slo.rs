@@ -2,26 +2,26 @@
 
 use jiff::Timestamp;
 use webhook::aws::DirectoryTable;
-use webhook::directory::{FirstUse, PROMISED_WITHIN, worst_of_month};
+use webhook::directory::{FirstDelivery, ONBOARDING_SLO, worst_of_month};
 use webhook::telemetry::Chain;
 
 /// Writes the line of the report.
 pub(crate) async fn report(table: &DirectoryTable, now: Timestamp) {
-    let kept = match table.all(FirstUse::PREFIX).await {
+    let kept = match table.all(FirstDelivery::PREFIX).await {
         Ok(kept) => kept,
         Err(error) => {
-            tracing::error!(code = "first_uses_unreadable", error = %Chain(&error), "The first uses of registrations could not be read.");
+            tracing::error!(code = "first_uses_unreadable", error = %Chain(&error), "The first deliveries of registrations could not be read.");
             return;
         }
     };
-    let uses: Vec<FirstUse> =
+    let uses: Vec<FirstDelivery> =
         kept.iter().filter_map(|(_, read)| serde_json::from_slice(&read.as_ref().ok()?.bytes).ok()).collect();
     let Some(worst) = worst_of_month(&uses, now) else { return };
     tracing::info!(
         client_id = %worst.client_id,
         worst_seconds = worst.seconds,
-        promised_seconds = PROMISED_WITHIN.as_secs(),
-        kept = worst.seconds <= PROMISED_WITHIN.as_secs(),
+        slo_seconds = ONBOARDING_SLO.as_secs(),
+        kept = worst.seconds <= ONBOARDING_SLO.as_secs(),
         called_at = %worst.called_at,
         "The slowest first notification of this month after a registration."
     );

@@ -8,20 +8,20 @@ use serde::{Deserialize, Serialize};
 use crate::notification::ClientId;
 
 /// Notifications must start within this after the call.
-pub const PROMISED_WITHIN: SignedDuration = SignedDuration::from_mins(10);
+pub const ONBOARDING_SLO: SignedDuration = SignedDuration::from_mins(10);
 /// Half of it: late enough to be looked at, early enough to be mended.
-pub const PROMISE_AT_RISK: SignedDuration = SignedDuration::from_mins(5);
+pub const ONBOARDING_AT_RISK: SignedDuration = SignedDuration::from_mins(5);
 
 /// What the ten minutes are counted from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Promise {
+pub struct OnboardingSlo {
     /// When the DCR or DCM call was answered.
     pub called_at: Timestamp,
     /// When we were told of it.
     pub registered_at: Timestamp,
 }
 
-impl Promise {
+impl OnboardingSlo {
     /// Returns how long after the call the first attempt used the registration, without the time in which there was nothing
     /// to notify: a quiet receiver is no late one.
     pub fn took(&self, event: Timestamp, attempt_started: Timestamp) -> SignedDuration {
@@ -33,24 +33,24 @@ impl Promise {
 
 /// The first attempt that used a registration.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct FirstUse {
+pub struct FirstDelivery {
     /// Whose registration it is.
     pub client_id: ClientId,
     /// When the call that made it was answered.
     pub called_at: Timestamp,
     /// When the attempt began.
     pub used_at: Timestamp,
-    /// What [`Promise::took`] says, in whole seconds.
+    /// What [`OnboardingSlo::took`] says, in whole seconds.
     pub seconds: i64,
 }
 
-impl FirstUse {
-    /// How the names of first uses start in the directory table.
+impl FirstDelivery {
+    /// How the names of first deliveries start in the directory table.
     pub const PREFIX: &str = "first-use#";
 }
 
-/// Returns the slowest first use within the calendar month (UTC) of `now`.
-pub fn worst_of_month(uses: &[FirstUse], now: Timestamp) -> Option<&FirstUse> {
+/// Returns the slowest first delivery within the calendar month (UTC) of `now`.
+pub fn worst_of_month(uses: &[FirstDelivery], now: Timestamp) -> Option<&FirstDelivery> {
     let month = |instant: Timestamp| instant.strftime("%Y-%m").to_string();
     let this_month = month(now);
     uses.iter().filter(|used| month(used.used_at) == this_month).max_by_key(|used| used.seconds)
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn the_promise_counts_from_the_call_and_leaves_out_the_time_without_events() {
         let promise =
-            Promise { called_at: at("2026-11-22T12:00:00Z"), registered_at: at("2026-11-22T12:00:20Z") };
+            OnboardingSlo { called_at: at("2026-11-22T12:00:00Z"), registered_at: at("2026-11-22T12:00:20Z") };
         for (event, started, took) in [
             // Notified at once, two hours later: only the time until we were told counts.
             ("2026-11-22T14:00:00Z", "2026-11-22T14:00:01Z", 21),
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn the_worst_is_that_of_the_month_only() {
-        let one = |used_at: &str, seconds| FirstUse {
+        let one = |used_at: &str, seconds| FirstDelivery {
             client_id: "itp-1".parse().unwrap(),
             called_at: at("2026-10-01T00:00:00Z"),
             used_at: at(used_at),
