@@ -185,7 +185,7 @@ async fn round(play: Play, hangs: bool) -> Result<Round> {
     let mut environments = Vec::new();
     for _ in 0..play.environments {
         let environment = functions.dispatch(&functions.hands);
-        environment.sender.prepare().await?;
+        environment.identities.prepare().await?;
         environments.push(environment);
     }
     for (number, environment) in (0..).zip(&environments) {

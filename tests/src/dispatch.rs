@@ -7,7 +7,10 @@ use anyhow::Result;
 use arauto::local::AUTHORISATION_SERVER_ID;
 use arauto::stack::Stack;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use dispatch::{Batch, ConcurrencyLimiter, Dispatch, FirstDeliveries, ConsecutiveTimeouts, IdentityStore, BatchMetrics, Unwritten};
+use dispatch::{
+    Batch, BatchMetrics, ConcurrencyLimiter, ConsecutiveTimeouts, Dispatch, FirstDeliveries, IdentityStore,
+    Unwritten,
+};
 use jiff::SignedDuration;
 use webhook::address::AddressPolicy;
 use webhook::aws::{

@@ -369,7 +369,7 @@ mod dispatch {
         assert_eq!(kept(&other, &[again.to_json()]).await, NOTHING);
         assert_eq!(metrics.values(SECONDS), [0.0]);
 
-        // Another registration is another promise, and an event that waited counts.
+        // Another registration has another objective, and an event that waited counts.
         hands.advance(SignedDuration::from_mins(1));
         bench.functions.remove(CLIENT).await;
         bench.functions.register(CLIENT, &bench.twin.base_uri()).await;
@@ -466,7 +466,8 @@ mod dispatch {
             let message = bench.payment();
             assert_eq!(bench.kept(&message).await, [0], "{code}");
             let owner = bench.dispatch.servers.default_identity_owner();
-            let fault = bench.dispatch.identities.client(&owner).await.err().map(|error| error.code().as_str());
+            let fault =
+                bench.dispatch.identities.client(&owner).await.err().map(|error| error.code().as_str());
             assert_eq!(fault, Some(code));
             assert_eq!(bench.functions.aws.ledger_row(message.notification.as_str()), None, "{code}");
             let update = |call: &Call| call.operation == "UpdateItem";
@@ -548,7 +549,8 @@ mod dispatch {
             assert_eq!(bench.shown(), shown(&[("p-1", "a.example"), ("p-3", "a.example")]), "{code}");
             assert_eq!(bench.functions.aws.ledger_row(of_b.notification.as_str()), None, "{code}");
             let owner = bench.dispatch.servers.identity_owner(Some("b")).unwrap();
-            let fault = bench.dispatch.identities.client(&owner).await.err().map(|error| error.code().as_str());
+            let fault =
+                bench.dispatch.identities.client(&owner).await.err().map(|error| error.code().as_str());
             assert_eq!(fault, Some(code));
 
             bench.functions.put_identities(&[(A, &a), (B, &b)]);

@@ -426,7 +426,10 @@ async fn a_mark_brings_no_removed_receiver_back() {
     });
     let row = bench.functions.aws.row(RECEIVERS, CLIENT).unwrap();
     let is_left = |name: &str| row.get(name).is_some();
-    assert!(!is_left("registration") && SLOW_RECEIVER_ATTRIBUTES[..4].iter().all(|name| !is_left(name)), "{row}");
+    assert!(
+        !is_left("registration") && SLOW_RECEIVER_ATTRIBUTES[..4].iter().all(|name| !is_left(name)),
+        "{row}"
+    );
     assert_eq!(
         bench.functions.aws.writes(RECEIVERS).len(),
         5,

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::scope;
 use std::time::Duration;
 
-use tests::sim::{Break, ReceiverLoad, Flood, Flooded, Hazards, Lateness, Report, flood, one_of, run, warm_up};
+use tests::sim::{
+    Break, Flood, Flooded, Hazards, Lateness, ReceiverLoad, Report, flood, one_of, run, warm_up,
+};
 use tokio::runtime::Builder;
 use tokio::time::Instant;
 use webhook::config::environment;

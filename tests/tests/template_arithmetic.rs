@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use tests::template::Template;
 use webhook::aws::{CALL_TIMEOUT, SEND_WITHIN};
 use webhook::delivery::{
-    AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, REDUCED_TIMEOUT, LEASE, LONGEST_RETURN, Reception, VISIBILITY,
+    AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, LEASE, LONGEST_RETURN, REDUCED_TIMEOUT, Reception,
+    VISIBILITY,
 };
 use webhook::notification::StateChange;
 

@@ -99,7 +99,11 @@ impl Plan {
 
     fn tallies(&self) -> (BatchMetrics, BatchMetrics, BatchMetrics) {
         let count = self.to_send.len();
-        (BatchMetrics::of_command(count), BatchMetrics::delivered_at_once(count), BatchMetrics::silent_three_times(count))
+        (
+            BatchMetrics::of_command(count),
+            BatchMetrics::delivered_at_once(count),
+            BatchMetrics::silent_three_times(count),
+        )
     }
 }
 

@@ -115,7 +115,10 @@ mod tests {
     #[test]
     fn part_of_a_batch_is_a_call() {
         let batch_metrics = BatchMetrics::of_command(11) + BatchMetrics::delivered_at_once(11);
-        assert_eq!((batch_metrics.sqs, batch_metrics.reads, batch_metrics.writes, batch_metrics.invocations), (10, 11, 44, 2));
+        assert_eq!(
+            (batch_metrics.sqs, batch_metrics.reads, batch_metrics.writes, batch_metrics.invocations),
+            (10, 11, 44, 2)
+        );
         assert_eq!(BatchMetrics::default().price(&Prices::of(Region::UsEast1)), Usd::ZERO);
     }
 }

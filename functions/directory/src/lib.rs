@@ -12,13 +12,13 @@
 //! - `revocation` asks the authorities of all verified paths for lists and statuses, and leaves what they signed in the directory table,
 //!   where dispatch reads it.
 //!
-//! Then it logs the slowest first delivery of a registration this month (`promise`).
+//! Then it logs the slowest first delivery of a registration this month.
 
 pub mod fetch;
 pub mod first_sight;
 pub mod keys;
-mod participants;
 mod onboarding_slo;
+mod participants;
 mod reconciler;
 mod register;
 mod remove;

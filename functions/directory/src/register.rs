@@ -128,7 +128,7 @@ fn report(made: &Registration, previous: Option<&Registration>) {
     let (client_id, webhook) = (&made.client_id, made.webhook());
     let base_uri_changed = previous.is_some_and(|previous| previous.base_uri != made.base_uri);
     let software_id = made.software().map(|software| software.software_id.as_str());
-    let called_ago_s = made.registered_at.duration_since(made.promise().called_at).as_secs();
+    let called_ago_s = made.registered_at.duration_since(made.onboarding_slo().called_at).as_secs();
     tracing::info!(%client_id, software_id, webhook, base_uri_changed, called_ago_s, "A client was registered.");
     for warning in made.all_warnings() {
         tracing::warn!(%client_id, code = warning.code(), "A registration has something to look at.");

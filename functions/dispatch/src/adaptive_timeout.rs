@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 use webhook::aws::{Found, ReceiversError};
-use webhook::delivery::{EXCHANGE_DEADLINE, Signal, REDUCED_TIMEOUT, Outcome, SlowReceiver, is_hanging};
+use webhook::delivery::{EXCHANGE_DEADLINE, Outcome, REDUCED_TIMEOUT, Signal, SlowReceiver, is_hanging};
 use webhook::directory::{BaseUri, Receiver};
 use webhook::notification::ReceiverKey;
 use webhook::telemetry::{Chain, Unit};

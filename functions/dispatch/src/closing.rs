@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout_at};
 use webhook::aws::{AttemptRecord, CALL_TIMEOUT, LedgerError};
-use webhook::delivery::{AttemptMessage, LedgerMode, EXCHANGE_DEADLINE, Failure, LEASE, Status};
+use webhook::delivery::{AttemptMessage, EXCHANGE_DEADLINE, Failure, LEASE, LedgerMode, Status};
 use webhook::edge::Chance;
 
 use crate::fault::{Fault, PREPARE};

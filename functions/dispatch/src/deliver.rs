@@ -25,8 +25,8 @@ use tokio::time::{Instant, timeout_at};
 use webhook::aws::{AttemptRecord, Begin, Cancel, Found};
 use webhook::codes::Code;
 use webhook::delivery::{
-    AttemptMessage, AttemptNumber, LedgerMode, Failure, Next, Outcome, Progress, Resolution, Status, Undelivered,
-    delay_seconds, next, resolve,
+    AttemptMessage, AttemptNumber, Failure, LedgerMode, Next, Outcome, Progress, Resolution, Status,
+    Undelivered, delay_seconds, next, resolve,
 };
 use webhook::directory::Receiver;
 use webhook::notification::{IdentityOwner, InteractionId, Notification, Plan, plan};
@@ -191,7 +191,7 @@ impl Dispatch {
         let began = Instant::now();
         let exchange = self.exchange(&context, notification, id).await;
         let took = began.elapsed();
-        let AttemptContext { within, permit, works_until, .. } = means;
+        let AttemptContext { within, permit, works_until, .. } = context;
         drop(permit);
         let exchange = match exchange {
             Ok(exchange) => exchange,

@@ -9,19 +9,19 @@
 //! What the receiver does wrong is an outcome, which consumes an attempt. What we do wrong is a fault, which returns the message to the
 //! queue. All that an attempt needs is prepared before it begins, so that a fault costs none.
 
+mod adaptive_timeout;
+mod batch_metrics;
 mod closing;
 mod concurrency_limiter;
 mod deliver;
 mod event;
 mod exchange;
 mod fault;
+mod identity_store;
 mod line;
-mod adaptive_timeout;
 mod onboarding_slo;
 mod record;
-mod identity_store;
 mod set_aside;
-mod batch_metrics;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,15 +37,15 @@ use webhook::telemetry::{Chain, Metrics};
 
 use record::Record;
 
+pub use adaptive_timeout::ConsecutiveTimeouts;
+pub use batch_metrics::BatchMetrics;
 pub use closing::{ANSWER_WITHIN, Unwritten, works_until};
 pub use concurrency_limiter::{ConcurrencyLimiter, MAX_CONCURRENT_ATTEMPTS};
 pub use event::AsItCame;
 pub use fault::{Fault, PREPARE};
-pub use adaptive_timeout::ConsecutiveTimeouts;
+pub use identity_store::{IdentityStore, IdentityStoreError};
 pub use onboarding_slo::FirstDeliveries;
 pub use record::Batch;
-pub use identity_store::{IdentityStore, IdentityStoreError};
-pub use batch_metrics::BatchMetrics;
 
 /// How long the start of an environment waits for the identities and for what is known of revocation; part of the sum behind the
 /// function's timeout.

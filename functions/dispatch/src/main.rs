@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dispatch::{
-    AsItCame, Batch, BatchResponse, ConcurrencyLimiter, Dispatch, FirstDeliveries, ConsecutiveTimeouts, IdentityStore, BatchMetrics, Unwritten, works_until,
+    AsItCame, Batch, BatchMetrics, BatchResponse, ConcurrencyLimiter, ConsecutiveTimeouts, Dispatch,
+    FirstDeliveries, IdentityStore, Unwritten, works_until,
 };
 use jiff::SignedDuration;
 use lambda_runtime::layers::TracingLayer;
@@ -22,7 +23,7 @@ use webhook::edge::{Chance, Clock};
 use webhook::notification::AuthorisationServers;
 use webhook::peer::Network;
 use webhook::revocation::{Revocation, RevocationStore};
-use webhook::telemetry::{UsageMeter, Output};
+use webhook::telemetry::{Output, UsageMeter};
 
 /// Five years, as sharing records are kept.
 const RETENTION_DAYS: i64 = 5 * 365;

@@ -33,21 +33,21 @@ impl FirstDeliveries {
     ///
     /// A table that does not work costs the number, not the notification: the next attempt tries again.
     pub(crate) async fn attempted(&self, receiver: &Receiver, event: Timestamp, started: Timestamp) {
-        let Some(promise) = receiver.promise else { return };
+        let Some(onboarding_slo) = receiver.onboarding_slo else { return };
         let client_id = &receiver.client_id;
-        if self.reported().get(&receiver.key) == Some(&promise.registered_at) {
+        if self.reported().get(&receiver.key) == Some(&onboarding_slo.registered_at) {
             return;
         }
-        let took = promise.took(event, started);
+        let took = onboarding_slo.took(event, started);
         let used = FirstDelivery {
             client_id: client_id.clone(),
-            called_at: promise.called_at,
+            called_at: onboarding_slo.called_at,
             used_at: started,
             seconds: took.as_secs(),
         };
-        match Box::pin(self.keep(receiver, &used, promise.registered_at)).await {
+        match Box::pin(self.keep(receiver, &used, onboarding_slo.registered_at)).await {
             Ok(first) => {
-                self.reported().insert(receiver.key.clone(), promise.registered_at);
+                self.reported().insert(receiver.key.clone(), onboarding_slo.registered_at);
                 if first {
                     self.report(&used, took);
                 }

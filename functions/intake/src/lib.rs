@@ -19,7 +19,7 @@ use webhook::notification::{
     AuthorisationServers, MissingAuthorisationServerId, Plan, ReceiverKey, StateChange, plan,
 };
 
-use webhook::telemetry::{Chain, UsageMeter, TraceHeader};
+use webhook::telemetry::{Chain, TraceHeader, UsageMeter};
 
 use verdict::{Judged, Verdict};
 

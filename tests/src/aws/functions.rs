@@ -14,7 +14,10 @@ use directory::fetch::Fetcher;
 use directory::first_sight::FirstSight;
 use directory::revocation::Refresher;
 use directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
-use dispatch::{ConcurrencyLimiter, Dispatch, FirstDeliveries, ConsecutiveTimeouts, IdentityStore, BatchMetrics, Unwritten};
+use dispatch::{
+    BatchMetrics, ConcurrencyLimiter, ConsecutiveTimeouts, Dispatch, FirstDeliveries, IdentityStore,
+    Unwritten,
+};
 use http::Method;
 use intake::Intake;
 use jiff::{SignedDuration, Timestamp};
@@ -35,7 +38,7 @@ use webhook::edge::{Chance, Clock};
 use webhook::notification::{ClientId, Endpoint, ReceiverKey, StateChange};
 use webhook::peer::Network;
 use webhook::revocation::{Revocation, RevocationStore};
-use webhook::telemetry::{UsageMeter, Metrics};
+use webhook::telemetry::{Metrics, UsageMeter};
 
 use crate::dispatch::batch_of;
 use crate::uses::{Noted, Uses};

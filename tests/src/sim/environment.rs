@@ -15,7 +15,10 @@ use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime::client::retries::RetryPartition;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
-use dispatch::{ConcurrencyLimiter, Dispatch, FirstDeliveries, ConsecutiveTimeouts, IdentityStore, BatchMetrics, Unwritten};
+use dispatch::{
+    BatchMetrics, ConcurrencyLimiter, ConsecutiveTimeouts, Dispatch, FirstDeliveries, IdentityStore,
+    Unwritten,
+};
 use intake::Intake;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -27,7 +30,7 @@ use webhook::aws::{
 use webhook::directory::Environment;
 use webhook::edge::{Chance, Clock};
 use webhook::revocation::{Contents, Revocation, RevocationStore};
-use webhook::telemetry::{UsageMeter, Metrics};
+use webhook::telemetry::{Metrics, UsageMeter};
 
 use super::peers::{PKI, Peers};
 use super::scenario::{Break, Scenario, Storm, client_name};

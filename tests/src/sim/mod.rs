@@ -35,7 +35,7 @@ mod troubles;
 mod world;
 
 pub use self::hazards::{Hazard, Hazards};
-pub use self::isolation::{ReceiverLoad, Flood, Flooded, Lateness, Ours, flood, one_of};
+pub use self::isolation::{Flood, Flooded, Lateness, Ours, ReceiverLoad, flood, one_of};
 pub use self::run::{Report, run, warm_up};
 pub use self::scenario::Break;
 pub use self::world::Violation;

@@ -146,7 +146,7 @@ pub(super) fn receiver_with(
         base_uri,
         settings,
         notifies_since: None,
-        promise: None,
+        onboarding_slo: None,
     })
 }
 

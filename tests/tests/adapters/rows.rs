@@ -150,7 +150,10 @@ async fn a_mark_is_made_claimed_and_taken_away_once_and_outlives_a_registration(
     assert!(!others.clear_slow(&receiver, later).await.unwrap(), "another has taken it away");
     assert!(!ours.claim_probe(&receiver, &seen, later).await.unwrap(), "there is none");
     assert!(
-        others.mark_slow(&receiver, SlowReceiver::new(receiver.base_uri.as_str(), later), later).await.unwrap()
+        others
+            .mark_slow(&receiver, SlowReceiver::new(receiver.base_uri.as_str(), later), later)
+            .await
+            .unwrap()
     );
     assert_eq!(ours.registration(&key(&client_id)).await.unwrap(), Some(second));
 }
@@ -173,7 +176,9 @@ async fn attempts_that_hang_are_counted_for_all_environments_until_one_responds(
     assert_eq!(ours.count_hang(&receiver).await.unwrap(), 1, "the count begins anew");
 
     // Elsewhere it does too, and what was marked there before is no mark here.
-    assert!(ours.mark_slow(&receiver, SlowReceiver::new(receiver.base_uri.as_str(), now), now).await.unwrap());
+    assert!(
+        ours.mark_slow(&receiver, SlowReceiver::new(receiver.base_uri.as_str(), now), now).await.unwrap()
+    );
     let moved = Registration { revision: 2, ..registration(&client_id, "b", 1) };
     assert!(put(&ours, &moved, Some(&registration(&client_id, "a", 1))).await);
     let another = receivers(place, Clock::system());

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use webhook::delivery::{EXCHANGE_DEADLINE, Signal, Failure, REDUCED_TIMEOUT, Outcome, SlowReceiver, is_hanging};
+use webhook::delivery::{
+    EXCHANGE_DEADLINE, Failure, Outcome, REDUCED_TIMEOUT, Signal, SlowReceiver, is_hanging,
+};
 
 use super::chance::Micros;
 

@@ -25,7 +25,7 @@ use tower_service::Service as _;
 use super::wire::{self, Wire};
 use crate::edge::Clock;
 use crate::http1::{Exchanges, Kept as _, Pool, Room, Stream, settings};
-use crate::telemetry::{UsageMeter, Usage};
+use crate::telemetry::{Usage, UsageMeter};
 
 /// A service that takes longer than this to connect is asked again.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);

@@ -155,7 +155,9 @@ mod tests {
     #[test]
     fn whoever_accepts_responds_however_long_it_took() {
         let delivered = Outcome::Delivered { status: 202, findings: Vec::new() };
-        for (within, took) in [(EXCHANGE_DEADLINE, Duration::from_secs(14)), (REDUCED_TIMEOUT, REDUCED_TIMEOUT)] {
+        for (within, took) in
+            [(EXCHANGE_DEADLINE, Duration::from_secs(14)), (REDUCED_TIMEOUT, REDUCED_TIMEOUT)]
+        {
             assert_eq!(Signal::of(&delivered, within, took), Signal::Responds);
         }
     }

@@ -1,10 +1,10 @@
 //! How a notification is attempted, what came of it, and when to try again: decided without any I/O.
 
+mod adaptive_timeout;
 mod attempt;
 mod hour;
 mod message;
 mod outcome;
-mod adaptive_timeout;
 mod progress;
 mod reception;
 mod record;
@@ -12,11 +12,11 @@ mod schedule;
 mod undelivered;
 mod writes;
 
+pub use adaptive_timeout::{REDUCED_TIMEOUT, Signal, SlowReceiver, is_hanging};
 pub use attempt::AttemptNumber;
 pub use hour::{Hour, ParseHourError};
 pub use message::{AttemptMessage, ParseMessageError};
 pub use outcome::{Answer, Failure, Finding, Outcome};
-pub use adaptive_timeout::{Signal, REDUCED_TIMEOUT, SlowReceiver, is_hanging};
 pub use progress::{Progress, Resolution, Status, Unlisted, resolve};
 pub use reception::{ClockSkew, FIRST_RETURN, LONGEST_RETURN, Reception, VISIBILITY, returns_after_lease};
 pub use record::{AttemptShown, NotificationShown};

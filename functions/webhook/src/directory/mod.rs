@@ -3,8 +3,8 @@
 mod base_uri;
 mod environment;
 mod key_set;
-mod participants;
 mod onboarding_slo;
+mod participants;
 mod receiver;
 mod reconcile;
 mod registration;
@@ -16,8 +16,8 @@ pub(crate) use base_uri::is_literal_in_segment;
 pub use base_uri::{BaseUri, BaseUriError, matches_published_pattern};
 pub use environment::{Environment, EnvironmentName, IssuerTooLong, MoreIssuers, UnknownEnvironment};
 pub use key_set::{DroppedKey, KeyFlaw, Keys, KeysError};
-pub use participants::{OrganisationStatus, Participants, ParticipantsError};
 pub use onboarding_slo::{FirstDelivery, ONBOARDING_AT_RISK, ONBOARDING_SLO, OnboardingSlo, worst_of_month};
+pub use participants::{OrganisationStatus, Participants, ParticipantsError};
 pub use receiver::{
     CalledAtError, OLDEST_CALL, Operation, Origin, Receiver, Registration, RegistrationCall,
     RegistrationRequest, Suspension, check_called_at, check_removed_at,

@@ -65,9 +65,11 @@ mod tests {
     }
 
     #[test]
-    fn the_promise_counts_from_the_call_and_leaves_out_the_time_without_events() {
-        let promise =
-            OnboardingSlo { called_at: at("2026-11-22T12:00:00Z"), registered_at: at("2026-11-22T12:00:20Z") };
+    fn the_objective_counts_from_the_call_and_leaves_out_the_time_without_events() {
+        let onboarding_slo = OnboardingSlo {
+            called_at: at("2026-11-22T12:00:00Z"),
+            registered_at: at("2026-11-22T12:00:20Z"),
+        };
         for (event, started, took) in [
             // Notified at once, two hours later: only the time until we were told counts.
             ("2026-11-22T14:00:00Z", "2026-11-22T14:00:01Z", 21),
@@ -78,7 +80,7 @@ mod tests {
             // A clock that is behind makes nothing negative.
             ("2026-11-22T12:01:00Z", "2026-11-22T12:00:59Z", 20),
         ] {
-            assert_eq!(promise.took(at(event), at(started)).as_secs(), took, "{event} {started}");
+            assert_eq!(onboarding_slo.took(at(event), at(started)).as_secs(), took, "{event} {started}");
         }
     }
 

@@ -28,7 +28,7 @@ pub struct Receiver {
     /// Since when it is notified: older events are not for it. `None` when nobody knows.
     pub notifies_since: Option<Timestamp>,
     /// Which registration this is, and since when it holds. `None` when it was never registered.
-    pub promise: Option<OnboardingSlo>,
+    pub onboarding_slo: Option<OnboardingSlo>,
 }
 
 /// What a registration call asks for.
@@ -317,7 +317,7 @@ impl Registration {
     }
 
     /// Returns what the ten minutes of the convention are counted from.
-    pub fn promise(&self) -> OnboardingSlo {
+    pub fn onboarding_slo(&self) -> OnboardingSlo {
         let registered_at = self.registered_at;
         let called_at = self.origin.as_ref().map_or(registered_at, |origin| origin.called_at);
         OnboardingSlo { called_at, registered_at }
@@ -344,7 +344,7 @@ impl Registration {
             base_uri,
             settings: self.settings.clone(),
             notifies_since: self.notifies_since,
-            promise: Some(self.promise()),
+            onboarding_slo: Some(self.onboarding_slo()),
         })
     }
 }

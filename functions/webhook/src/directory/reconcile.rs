@@ -144,7 +144,7 @@ fn judge(registration: &Registration, says: &DirectorySays<'_>) -> Judged {
         _ => {}
     }
     // The statement of a call is the Directory's word too: a list from before it is no news.
-    let is_news = says.listed_at.is_none_or(|listed_at| registration.promise().called_at <= listed_at);
+    let is_news = says.listed_at.is_none_or(|listed_at| registration.onboarding_slo().called_at <= listed_at);
     let standing = match (organisation.flatten(), shown.and_then(|shown| shown.active)) {
         (Some(OrganisationStatus::NotActive), _) if is_news => {
             Standing::Suspended(Suspension::OrganisationNotActive)
@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn a_list_from_before_the_statement_of_a_call_suspends_nobody() {
         let all: Vec<_> = (0..5).map(registered).collect();
-        let called_at = all[0].promise().called_at;
+        let called_at = all[0].onboarding_slo().called_at;
         let bad = list(&["Withdrawn", "Active", "Active", "Active", "Active"]);
         for (listed_at, suspends) in [(-1, false), (0, true), (1, true)] {
             let listed_at = Some(called_at + SignedDuration::from_secs(listed_at));

@@ -48,7 +48,7 @@ impl ClientState {
     /// Returns when the call that led here was made.
     pub fn called_at(&self) -> Timestamp {
         match self {
-            Self::Registered(registration) => registration.promise().called_at,
+            Self::Registered(registration) => registration.onboarding_slo().called_at,
             Self::Removed(removal) => removal.called_at,
         }
     }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::network::Transport;
-use crate::telemetry::{UsageMeter, Usage};
+use crate::telemetry::{Usage, UsageMeter};
 
 /// A connection whose bytes are counted.
 pub(super) struct Metered {

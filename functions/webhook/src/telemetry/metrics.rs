@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
-use super::usage_meter::Used;
 use super::output::Output;
+use super::usage_meter::Used;
 
 /// The namespace of every metric.
 const NAMESPACE: &str = "Arauto";
