@@ -137,7 +137,7 @@ async fn beside_the_simulation() -> BTreeSet<Use> {
     // The receiver's certificate is noted now, so that there are rows for an environment that starts.
     bench.pass(SignedDuration::from_mins(5));
     bench.review().await;
-    functions.dispatch(&functions.hands).sender.prepare().await.unwrap();
+    functions.dispatch(&functions.hands).identities.prepare().await.unwrap();
     // The third generation of an authority's serials takes the place of the first.
     let (store, mut before) = (functions.revocation_store_of_directory(), None);
     for serial in 0..3 {

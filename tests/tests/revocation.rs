@@ -302,7 +302,7 @@ async fn a_receiver_is_noted_then_checked_by_its_list_then_refused_once_it_is_re
     assert_eq!(outcome(&bench, &third, "p-3").await, "revoked");
     // The one that was warm learns it beside the first message that finds it time to look again.
     idle().await;
-    second.sender.client(&second.servers.default_identity_owner()).await.unwrap();
+    second.identities.client(&second.servers.default_identity_owner()).await.unwrap();
     idle().await;
     assert_eq!(outcome(&bench, &second, "p-4").await, "revoked");
 }

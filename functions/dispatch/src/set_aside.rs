@@ -122,9 +122,7 @@ impl Dispatch {
             gave_up_at: unlisted.at,
             replayed_at: None,
         };
-        self.queues.bury(&message.to_json(), &set_aside.code, detail).await?;
-        rows.keep(&undelivered).await?;
-        self.batch_metrics.gave_up();
-        Ok(())
+        self.lay_down(&undelivered, detail).await?;
+        Ok(self.ledger.listed(message).await?)
     }
 }

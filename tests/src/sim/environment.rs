@@ -253,7 +253,7 @@ impl Place {
             concurrency: ConcurrencyLimiter::default(),
             consecutive_timeouts: ConsecutiveTimeouts::default(),
             unwritten: Unwritten::default(),
-            max_receives: 150,
+            max_receives: self.max_receives,
             batch_metrics: BatchMetrics::default(),
             metrics: metrics(),
             clock,

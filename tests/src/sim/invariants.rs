@@ -428,8 +428,10 @@ fn no_attempt_is_spent_on_a_fault_of_ours(
     for number in (1..=3).filter(|number| row.has_attempt(*number)) {
         let (outcome, interaction) = (row.attempt(number, "outcome"), row.attempt(number, "interaction_id"));
         let begun = facts.begun.get(interaction).map(|begun| begun.at);
-        // What stays to be seen of it until it begins again, which it does not where the receiver is gone by then.
-        if facts.rolled_back.contains(interaction) && row.text("status") == "cancelled" {
+        // What stays to be seen of it until it begins again, which it does not where the receiver is gone by then, or the fault
+        // lasted too long.
+        let never_again = row.text("status") == "cancelled" || is_set_aside(facts, change, row);
+        if facts.rolled_back.contains(interaction) && never_again {
             continue;
         }
         let is_right = begun.is_some_and(|begun| match outcome {
