@@ -8,7 +8,7 @@ use arauto::pki::{ClientSubject, TestPki};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tests::lambda::Process;
 use tokio::time::Instant;
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 
 use crate::case::{Binaries, CASES, Case, measure};
 use crate::machine::machine;

@@ -11,7 +11,8 @@ use tempfile::TempDir;
 use webhook::address::AddressPolicy;
 use webhook::delivery::AttemptMessage;
 use webhook::directory::{Registration, RegistrationRequest, StatementUris, target};
-use webhook::edge::{Chance, Clock};
+use webhook::clock::Clock;
+use webhook::rng::Rng;
 use webhook::notification::{AuthorisationServers, Endpoint, InteractionId, Plan, StateChange, plan};
 
 use crate::receivers::{Conduct, Receivers};
@@ -139,7 +140,7 @@ impl World {
         else {
             anyhow::bail!("the change is not notified");
         };
-        let id = InteractionId::new(message.notification.partition(), &Chance::system());
+        let id = InteractionId::new(message.notification.partition(), &Rng::system());
         let headers: Vec<_> =
             notification.headers_of_attempt(id).map(|(name, value)| (name.to_string(), value)).collect();
         let urls = self.receivers.base_uris.iter().map(|base| {

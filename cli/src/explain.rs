@@ -15,7 +15,8 @@ use webhook::FieldError;
 use webhook::address::AddressPolicy;
 use webhook::codes::Code;
 use webhook::directory::{Receiver, Registration, RegistrationRequest, StatementUris, target};
-use webhook::edge::{Chance, Clock};
+use webhook::clock::Clock;
+use webhook::rng::Rng;
 use webhook::notification::{
     AuthorisationServers, InteractionId, MissingAuthorisationServerId, Notification, NotificationId, Plan,
     ReceiverKey, StateChange, plan,
@@ -181,7 +182,7 @@ fn notified(
     receiver: &ReceiverKey,
 ) -> Explanation {
     let notification_id = NotificationId::of(change, &notification.resource, receiver);
-    let id = InteractionId::new(notification_id.partition(), &Chance::system());
+    let id = InteractionId::new(notification_id.partition(), &Rng::system());
     let headers = notification.headers_of_attempt(id);
     Explanation {
         line,

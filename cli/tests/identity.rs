@@ -11,7 +11,7 @@ use std::{fs, thread};
 use arauto::pki::{Authority, ClientSubject};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 
 /// Secrets Manager, as far as the command asks it: it stores nothing and notes which secrets were to be stored.
 #[derive(Clone)]

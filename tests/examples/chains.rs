@@ -11,7 +11,7 @@ use rustix::time::{ClockId, clock_gettime};
 use rustls::RootCertStore;
 use tests::chains::worst::{Kind, Makings};
 use tests::chains::{Digest, Key, Search};
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::revocation::{MAX_PRESENTED, MAX_PRESENTED_BYTES, Path, Source, ocsp_urls};
 
 /// What one chain may take, in milliseconds.

@@ -19,7 +19,7 @@ use tests::aws::{Functions, Hands, PKI};
 use tests::pump::{Pump, work_on};
 use tokio::time::Instant;
 use webhook::delivery::AttemptMessage;
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::notification::{Endpoint, StateChange};
 
 /// The 99th percentiles may differ by this factor.

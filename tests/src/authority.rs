@@ -22,7 +22,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::revocation::{Authority as Issuer, Path};
 
 /// What an authority answers at one of its addresses.

@@ -8,7 +8,7 @@ use http::Method;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use webhook::directory::{Environment, Operation};
-use webhook::edge::Chance;
+use webhook::rng::Rng;
 
 use crate::aws::{DIRECTORY, Functions, PKI, RECEIVERS, call, call_with_query, review};
 use crate::contract::Contract;
@@ -84,7 +84,7 @@ impl Bench {
         let mut functions = Functions::default();
         let mut settings = Settings {
             key_pem: Some(PKI.directory_key_pem.clone()),
-            ..Settings::new(functions.hands.clock(), Chance::system())
+            ..Settings::new(functions.hands.clock(), Rng::system())
         };
         change(&mut settings);
         let twin = DirectoryTwin::start(settings).await.expect("the Directory starts");

@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use evidence::{Archive, BUDGET, Evidence, Firehose, Sealer};
 use jiff::Timestamp;
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::telemetry::Metrics;
 
 use crate::aws::Aws;

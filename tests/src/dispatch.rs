@@ -17,7 +17,8 @@ use webhook::aws::{
     DirectoryTable, Keys, Ledger, Queues, Receivers, Secrets, dynamodb, kms, secrets_manager, sqs,
 };
 use webhook::delivery::{AttemptMessage, LedgerWrites};
-use webhook::edge::{Chance, Clock};
+use webhook::clock::Clock;
+use webhook::rng::Rng;
 use webhook::peer::Network;
 use webhook::revocation::{Revocation, RevocationStore};
 use webhook::telemetry::Metrics;
@@ -25,9 +26,9 @@ use webhook::telemetry::Metrics;
 /// Hands dispatch a batch in which one message panics, and returns the messages it keeps.
 pub async fn with_a_panic(stack: &Stack, messages: &[AttemptMessage]) -> Result<Vec<String>> {
     let drawn = AtomicUsize::new(0);
-    let chance = Chance::from_fn(move || {
+    let rng = Rng::from_fn(move || {
         assert!(drawn.fetch_add(1, Ordering::Relaxed) != 0, "this is the panic that the test provokes");
-        Chance::system().bits()
+        Rng::system().bits()
     });
     let metrics = Metrics::to(String::new(), |_| ());
     let secret = stack.output("IdentitySecretArn")?;
@@ -59,7 +60,7 @@ pub(crate) fn on_stack(
     stack: &Stack,
     identity_secret: &str,
     servers: &str,
-    (clock, chance): (Clock, Chance),
+    (clock, chance): (Clock, Rng),
     metrics: Metrics,
 ) -> Result<Arc<Dispatch>> {
     let (sdk, policy) = (stack.sdk_config(), AddressPolicy::PublicAndLoopback);

@@ -15,7 +15,7 @@ use jiff::SignedDuration;
 use tokio::time::{Instant, timeout};
 use webhook::aws::{AttemptRecord, Begin, Ledger, UndeliveredRows, dynamodb};
 use webhook::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Failure, Hour, Status};
-use webhook::edge::Chance;
+use webhook::rng::Rng;
 use webhook::notification::InteractionId;
 
 use crate::lambda::{Deed, OwnQueue, Process, Proxy, Reached};
@@ -230,7 +230,7 @@ async fn third(world: &World, first: &AttemptMessage) -> Result<AttemptMessage> 
     for attempt in numbers {
         let mut record = AttemptRecord {
             attempt,
-            interaction_id: InteractionId::new(first.notification.partition(), &Chance::system()),
+            interaction_id: InteractionId::new(first.notification.partition(), &Rng::system()),
             started: now(),
             within: EXCHANGE_DEADLINE,
             ended: None,

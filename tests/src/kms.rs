@@ -19,7 +19,7 @@ use webhook::address::AddressPolicy;
 use webhook::aws::{KeyArn, Keys, kms};
 use webhook::delivery::EXCHANGE_DEADLINE;
 use webhook::directory::{Operation, Registration, RegistrationRequest, StatementUris, target};
-use webhook::edge::Chance;
+use webhook::rng::Rng;
 use webhook::notification::{
     AuthorisationServers, Endpoint, InteractionId, Notification, Partition, Plan, plan,
 };
@@ -86,7 +86,7 @@ pub async fn measure(world: &World) -> Result<String> {
     let (clock, metrics) = (hands.clock(), Measured::default().writer("dispatch"));
     let brands = format!("here={AUTHORISATION_SERVER_ID},kms={THIRD_SERVER}");
     let secret = world.stack.output("IdentitySecretArn")?;
-    let dispatch = on_stack(&world.stack, secret, &brands, (clock, Chance::system()), metrics)?;
+    let dispatch = on_stack(&world.stack, secret, &brands, (clock, Rng::system()), metrics)?;
     let servers: AuthorisationServers = brands.parse()?;
     let notification = notification(&nginx.base_uri(PREFIX))?;
     let mut said = String::new();
@@ -96,7 +96,7 @@ pub async fn measure(world: &World) -> Result<String> {
         for _ in 0..POSTS {
             // No connection is kept for so long.
             hands.advance(SignedDuration::from_secs(10));
-            let id = InteractionId::new(Partition::of(&notification.resource), &Chance::system());
+            let id = InteractionId::new(Partition::of(&notification.resource), &Rng::system());
             let started = Instant::now();
             let exchange = client.post(&notification, id, EXCHANGE_DEADLINE).await?;
             took.push(started.elapsed());

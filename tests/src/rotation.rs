@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use webhook::aws::secrets_manager;
 use webhook::delivery::AttemptMessage;
-use webhook::edge::Chance;
+use webhook::rng::Rng;
 use webhook::notification::{Endpoint, StateChange};
 
 use crate::aws::{Hands, Measured};
@@ -47,7 +47,7 @@ impl<'a> Warm<'a> {
             secrets.create_secret().name(tag("identity")).secret_string(secret.to_string()).send().await?;
         let arn = made.arn.context("the secret has no ARN")?;
         let (hands, metrics) = (Hands::starting_now(), Measured::default());
-        let edges = (hands.clock(), Chance::system());
+        let edges = (hands.clock(), Rng::system());
         let brands = format!("one={ONE},other={OTHER}");
         let dispatch = on_stack(&world.stack, &arn, &brands, edges, metrics.writer("dispatch"))?;
         dispatch.identities.prepare().await?;

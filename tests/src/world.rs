@@ -22,7 +22,8 @@ use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep};
 use webhook::delivery::AttemptMessage;
 use webhook::directory::Operation;
-use webhook::edge::{Chance, Clock};
+use webhook::clock::Clock;
+use webhook::rng::Rng;
 use webhook::notification::{Endpoint, NotificationId, StateChange};
 
 use crate::contract::Contract;
@@ -76,7 +77,7 @@ impl World {
         let (directory, stack) = runtime.block_on(async {
             let settings = directory::Settings {
                 key_pem: Some(pki.directory_key_pem.clone()),
-                ..directory::Settings::new(Clock::system(), Chance::system())
+                ..directory::Settings::new(Clock::system(), Rng::system())
             };
             let directory = DirectoryTwin::start(settings).await?;
             let brands = format!(
@@ -359,7 +360,7 @@ pub fn first_message(client: &str) -> Result<AttemptMessage> {
 
 /// A text that no other test has.
 pub fn tag(prefix: &str) -> String {
-    format!("{prefix}-{:016x}", Chance::system().bits())
+    format!("{prefix}-{:016x}", Rng::system().bits())
 }
 
 /// What time it is.

@@ -13,7 +13,7 @@ use webhook::address::AddressPolicy;
 use webhook::config::Settings;
 use webhook::delivery::EXCHANGE_DEADLINE;
 use webhook::directory::{Registration, RegistrationRequest, StatementUris, target};
-use webhook::edge::Chance;
+use webhook::rng::Rng;
 use webhook::notification::{
     AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
 };
@@ -52,7 +52,7 @@ async fn hello(setting: Option<&str>) -> Vec<u8> {
 
     let receiver = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let notification = notification(receiver.local_addr().unwrap().port());
-    let id = InteractionId::new(Partition::of(&notification.resource), &Chance::system());
+    let id = InteractionId::new(Partition::of(&notification.resource), &Rng::system());
     let read = async {
         let (mut connection, _) = receiver.accept().await.unwrap();
         let mut head = [0; 5];

@@ -25,7 +25,7 @@ use tests::bucket::Bucket;
 use tests::world::{World, new_change, now};
 use tokio::time::{Instant, sleep};
 use webhook::delivery::Hour;
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::notification::Endpoint;
 use webhook::telemetry::Metrics;
 

@@ -23,7 +23,7 @@ use tokio::time::{sleep, timeout};
 use webhook::address::AddressPolicy;
 use webhook::delivery::Failure;
 use webhook::directory::BaseUri;
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::peer::{Network, Preflight, Sight, Transport, TrustAnchors, Unseen, check_host, preflight};
 
 const POLICY: AddressPolicy = AddressPolicy::PublicAndLoopback;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tests::aws::{DIRECTORY, Fault, Functions, PKI, RECEIVERS, kept, kept_with};
 use webhook::codes::Code;
 use webhook::delivery::{AttemptMessage, AttemptNumber, LEASE};
-use webhook::edge::Chance;
+use webhook::rng::Rng;
 use webhook::notification::Endpoint;
 use webhook::telemetry::Chain;
 
@@ -291,9 +291,9 @@ async fn a_clock_that_is_wrong_heals_when_it_is_set() {
 async fn a_panic_costs_the_message_some_seconds() {
     let mut bench = Bench::new().await;
     let panicked = AtomicBool::new(false);
-    let chance = Chance::from_fn(move || {
+    let rng = Rng::from_fn(move || {
         assert!(panicked.swap(true, Ordering::Relaxed), "this is the panic that the test provokes");
-        Chance::system().bits()
+        Rng::system().bits()
     });
     Arc::get_mut(&mut bench.dispatch).unwrap().chance = chance;
     let message = bench.message();

@@ -34,7 +34,7 @@ use tests::skip;
 use tests::world::{PREFIX, SECOND_BRAND, SECOND_NAME, World, between, new_change, now, tag};
 use webhook::delivery::AttemptMessage;
 use webhook::directory::Operation;
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::notification::{ENDPOINTS, Endpoint, StateChange};
 
 /// For what should come at once, on a machine that compiles meanwhile.

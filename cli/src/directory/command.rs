@@ -10,7 +10,8 @@ use clap::Args;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
-use webhook::edge::{Chance, Clock};
+use webhook::clock::Clock;
+use webhook::rng::Rng;
 
 use super::state::Request;
 use super::twin::{DirectoryTwin, Settings};
@@ -55,7 +56,7 @@ pub async fn run(args: DirectoryArgs) -> Result<()> {
     let settings = Settings {
         listen: args.listen,
         key_pem: Some(read(&pki.directory_key)?),
-        ..Settings::new(clock, Chance::system())
+        ..Settings::new(clock, Rng::system())
     };
     // Before the port opens, so that a signal that comes at once is not lost.
     let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for Ctrl-C")?;

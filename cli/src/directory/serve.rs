@@ -23,7 +23,8 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
-use webhook::edge::{Chance, Clock};
+use webhook::clock::Clock;
+use webhook::rng::Rng;
 
 use super::answer::{Answer, Deed};
 use super::control;
@@ -53,7 +54,7 @@ pub(super) struct Service {
     pub(super) state: Arc<State>,
     pub(super) jwks_max_age: Duration,
     pub(super) clock: Clock,
-    pub(super) chance: Chance,
+    pub(super) rng: Rng,
 }
 
 /// An answer before it is sent, or spoilt.
@@ -150,7 +151,7 @@ impl Service {
             (Some("client_credentials"), _) => return refuse("invalid_scope"),
             (Some(_), _) => return refuse("unsupported_grant_type"),
         }
-        let token = format!("{:016x}{:016x}", self.chance.bits(), self.chance.bits());
+        let token = format!("{:016x}{:016x}", self.rng.bits(), self.rng.bits());
         let life = SignedDuration::try_from(TOKEN_LIFE).expect("ten minutes");
         self.state.records().tokens.insert(token.clone(), self.clock.now() + life);
         let answer = json!({

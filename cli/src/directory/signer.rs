@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::Result;
 use aws_lc_rs::hmac;
 use serde_json::{Value, json};
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 
 use super::claims::StatementClaims;
 use super::key::{SigningKey, base64url};

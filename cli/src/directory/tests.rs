@@ -10,7 +10,8 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use webhook::edge::{Chance, Clock};
+use webhook::clock::Clock;
+use webhook::rng::Rng;
 
 use super::*;
 use crate::signed::{ApiAnswer, http_client, read_answer};
@@ -23,7 +24,7 @@ fn now() -> Timestamp {
 }
 
 fn settings() -> Settings {
-    Settings::new(Clock::from_fn(now), Chance::from_fn(|| 7))
+    Settings::new(Clock::from_fn(now), Rng::from_fn(|| 7))
 }
 
 async fn twin() -> DirectoryTwin {

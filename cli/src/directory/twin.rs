@@ -6,7 +6,8 @@ use anyhow::{Context as _, Result, ensure};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio::task::{JoinSet, spawn_blocking};
-use webhook::edge::{Chance, Clock};
+use webhook::clock::Clock;
+use webhook::rng::Rng;
 
 use super::answer::Answer;
 use super::claims::StatementClaims;
@@ -33,7 +34,7 @@ pub struct Settings {
     /// Tells the time, for `iat` and the life of tokens.
     pub clock: Clock,
     /// Draws access tokens.
-    pub chance: Chance,
+    pub rng: Rng,
 }
 
 /// A running Directory; stops when dropped.
@@ -47,7 +48,7 @@ pub struct DirectoryTwin {
 
 impl Settings {
     /// A Directory on a free loopback port with a key of its own.
-    pub fn new(clock: Clock, chance: Chance) -> Self {
+    pub fn new(clock: Clock, rng: Rng) -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             key_pem: None,

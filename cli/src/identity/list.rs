@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use webhook::aws::{Keys, kms};
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::peer::{Expiry, IdentityDocument, IdentityError, KmsIdentityError, is_server_id};
 use webhook::telemetry::Chain;
 

@@ -9,7 +9,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 use webhook::aws::{KeyArn, Keys, kms};
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::peer::TrustAnchors;
 use webhook::pem::{Certificates, certificates_to_pem, private_key, private_key_to_pem};
 

@@ -9,7 +9,8 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::timeout;
-use webhook::edge::{Chance, Clock};
+use webhook::clock::Clock;
+use webhook::rng::Rng;
 use webhook::notification::ENDPOINTS;
 
 use super::bank::{Bank, changes_of_all_kinds, options};
@@ -74,7 +75,7 @@ pub async fn run(args: DemoArgs) -> Result<bool> {
     let pki = made.await?;
     let directory = DirectoryTwin::start(directory::Settings {
         key_pem: Some(pki.directory_key_pem.clone()),
-        ..directory::Settings::new(clock.clone(), Chance::system())
+        ..directory::Settings::new(clock.clone(), Rng::system())
     })
     .await?;
     let state_dir = Checkout::find()?.scratch().join("demo");
@@ -100,7 +101,7 @@ pub async fn run(args: DemoArgs) -> Result<bool> {
     ));
 
     let mut arrivals = twin.subscribe();
-    let tag = format!("{:08x}", Chance::system().bits() >> 32);
+    let tag = format!("{:08x}", Rng::system().bits() >> 32);
     let event = clock.now();
     bank.notify(&changes_of_all_kinds(CLIENT, &tag, event)).await?;
     progress.line("five state changes posted; one of them is refused once, so this takes ten seconds more");

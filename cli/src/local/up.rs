@@ -12,7 +12,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 
 use super::bank::{AUTHORISATION_SERVER_ID, Bank, options};
 use crate::directory::{StatementRequest, ask_for_statement};

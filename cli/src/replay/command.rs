@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 
 use super::plan::Plan;
 use super::round::Round;

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use futures_util::future::{join_all, try_join_all};
 use serde::Serialize;
 use webhook::aws::{LedgerReader, Queues, UndeliveredRows, dynamodb};
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 
 use super::pace::Pace;
 use crate::stop::Stop;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::notification::NotificationId;
 
 use super::filter::{Filter, FilterArgs};

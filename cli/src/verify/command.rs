@@ -11,7 +11,7 @@ use jiff::{Timestamp, civil::Date};
 use serde_json::json;
 use tokio::time::Instant;
 use webhook::delivery::Hour;
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 
 use super::finding::Finding;
 use super::source::Source;

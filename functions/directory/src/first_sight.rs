@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::sync::Mutex;
 use webhook::aws::{DirectoryTable, Secrets};
 use webhook::directory::{BaseUri, Registration};
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::peer::{Network, Preflight, TrustAnchors, Unseen, preflight};
 use webhook::revocation::{RevocationStore, Source, ocsp_urls, sha256_hex};
 use webhook::telemetry::{Chain, Metrics};

@@ -8,7 +8,7 @@ use thiserror::Error;
 use tokio::time::{Instant, sleep};
 use webhook::aws::{DirectoryTable, DirectoryTableError, Document};
 use webhook::directory::{Environment, Keys, KeysError, Statement, StatementError, VerifyError};
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::telemetry::{Chain, Metrics};
 
 use crate::fetch::{FetchError, Fetcher, renew};

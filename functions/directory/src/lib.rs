@@ -32,7 +32,7 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt, Response};
 use webhook::answer::Problem;
 use webhook::aws::{Receivers, ReceiversError};
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::notification::ClientId;
 use webhook::peer::Network;
 use webhook::telemetry::Chain;

@@ -12,7 +12,8 @@ use webhook::aws::{
     DirectoryTable, Http, Receivers, Secrets, dynamodb, endpoint_name, sdk_config, secrets_manager,
 };
 use webhook::config::{Settings, environment};
-use webhook::edge::{Chance, Clock};
+use webhook::clock::Clock;
+use webhook::rng::Rng;
 use webhook::notification::AuthorisationServers;
 use webhook::peer::Network;
 use webhook::revocation::RevocationStore;
@@ -58,7 +59,7 @@ async fn main() -> Result<(), Error> {
     let revocation = Refresher::new(
         RevocationStore::new(kept.clone()),
         Arc::clone(&fetcher),
-        (clock.clone(), Chance::system()),
+        (clock.clone(), Rng::system()),
         settings.metrics(),
     );
     let first_sight = FirstSight {

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use webhook::aws::{DirectoryTable, DirectoryTableError, Document};
 use webhook::directory::{Environment, Participants, ParticipantsError};
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::telemetry::Chain;
 
 use crate::fetch::{FetchError, Fetcher, renew};

@@ -10,7 +10,7 @@ use webhook::aws::{Receivers, ReceiversError};
 use webhook::directory::{
     ClientState, DirectorySays, Participants, Registration, Software, SoftwareShown, Suspension, reconcile,
 };
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::notification::{AuthorisationServers, ClientId};
 use webhook::telemetry::{Chain, Metrics, Unit};
 

@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use webhook::address::AddressPolicy;
 use webhook::aws::{DirectoryTable, DirectoryTableError, Document, SecretError, Secrets};
 use webhook::directory::{Environment, Software, SoftwareShown};
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::pem::{Certificates, PemError, certificates_to_pem, private_key, private_key_to_pem};
 
 use crate::fetch::{FetchError, Fetched, Fetcher, renew};

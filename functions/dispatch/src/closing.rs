@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout_at};
 use webhook::aws::{AttemptRecord, CALL_TIMEOUT, LedgerError};
 use webhook::delivery::{AttemptMessage, EXCHANGE_DEADLINE, Failure, LEASE, LedgerMode, Status};
-use webhook::edge::Chance;
+use webhook::rng::Rng;
 
 use crate::fault::{Fault, PREPARE};
 use crate::record::Record;
@@ -186,7 +186,7 @@ impl Dispatch {
         let mut result = pin!(self.write_down(over, &mut ended)).await;
         let mut pause = FIRST_PAUSE;
         while let Err(Fault::Ledger(LedgerError::Service { .. }) | Fault::Queue(_)) = result {
-            let jittered = jittered(pause, &self.chance);
+            let jittered = jittered(pause, &self.rng);
             if Instant::now() + jittered >= until {
                 break;
             }
@@ -273,9 +273,9 @@ impl Dispatch {
 }
 
 /// Takes up to half of a pause away by chance, so that all who were throttled do not come back as one.
-fn jittered(pause: Duration, chance: &Chance) -> Duration {
+fn jittered(pause: Duration, rng: &Rng) -> Duration {
     let half = u64::try_from(pause.as_millis() / 2).unwrap_or(u64::MAX).max(1);
-    pause.saturating_sub(Duration::from_millis(chance.bits() % half))
+    pause.saturating_sub(Duration::from_millis(rng.bits() % half))
 }
 
 #[cfg(test)]
@@ -302,7 +302,7 @@ mod tests {
     #[test]
     fn a_pause_loses_up_to_half_of_itself_by_chance() {
         let pause = Duration::from_millis(100);
-        let jittered = |bits| jittered(pause, &Chance::from_fn(move || bits)).as_millis();
+        let jittered = |bits| jittered(pause, &Rng::from_fn(move || bits)).as_millis();
         assert_eq!([jittered(0), jittered(49), jittered(50)], [100, 51, 100]);
     }
 }

@@ -58,8 +58,8 @@ pub(crate) struct AttemptContext {
 impl Dispatch {
     /// Works through one message. `Ok` means that it can be deleted.
     pub(crate) async fn deliver(&self, record: &Record, works_until: Instant) -> Result<(), Fault> {
-        let (body, reception) = (&record.body, record.reception());
-        reception.check_clock(self.clock.now())?;
+        let (body, metadata) = (&record.body, record.metadata());
+        metadata.check_clock(self.clock.now())?;
         let message = match AttemptMessage::from_json(body) {
             Ok(message) => AttemptMessage { trace: record.trace(), ..message },
             Err(error) => {
@@ -88,7 +88,7 @@ impl Dispatch {
             (Plan::Notify(notification), Some(found)) => {
                 let (owner, client) = client?;
                 let within = self.time_for(&found, until).await;
-                let mode = self.ledger_writes.mode(message.attempt, reception.receives);
+                let mode = self.ledger_writes.mode(message.attempt, metadata.receives);
                 let context = AttemptContext { owner, client, within, permit, mode, works_until };
                 // In a box, as the task would else hold the two largest futures of a message in one.
                 Box::pin(self.attempt(&message, &notification, &found.receiver, context)).await
@@ -169,7 +169,7 @@ impl Dispatch {
         context: AttemptContext,
     ) -> Result<(), Fault> {
         let mut mode = context.mode;
-        let id = InteractionId::new(message.notification.partition(), &self.chance);
+        let id = InteractionId::new(message.notification.partition(), &self.rng);
         let mut record = AttemptRecord {
             attempt: message.attempt,
             interaction_id: id,

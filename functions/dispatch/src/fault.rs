@@ -7,8 +7,8 @@ use thiserror::Error;
 use tokio::task::JoinError;
 use webhook::aws::{LedgerError, ReceiversError, SendError};
 use webhook::codes::Code;
-use webhook::delivery::{ClockSkew, Reception, returns_after_lease};
-use webhook::edge::Chance;
+use webhook::delivery::{ClockSkew, ReceiveMetadata, returns_after_lease};
+use webhook::rng::Rng;
 use webhook::notification::MissingAuthorisationServerId;
 use webhook::peer::LocalFault;
 
@@ -82,7 +82,7 @@ impl Fault {
     }
 
     /// Returns the seconds after which the message is to come again.
-    pub(crate) fn returns_after(&self, reception: &Reception, now: Timestamp, chance: &Chance) -> u32 {
+    pub(crate) fn returns_after(&self, metadata: &ReceiveMetadata, now: Timestamp, rng: &Rng) -> u32 {
         match self {
             Self::InProgress(lease_until) => returns_after_lease(*lease_until, now),
             Self::Slow
@@ -94,7 +94,7 @@ impl Fault {
             | Self::IdentityStore(_)
             | Self::Local(_)
             | Self::Configuration(_)
-            | Self::Panic(_) => reception.returns_after(chance.bits()),
+            | Self::Panic(_) => metadata.returns_after(rng.bits()),
         }
     }
 }

@@ -10,7 +10,7 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 use webhook::aws::{KeyError, Keys, SecretError, Secrets};
 use webhook::codes::Code;
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::notification::{AuthorisationServers, IdentityOwner};
 use webhook::peer::{
     Client, Expiry, Identities, Identity, IdentityError, KmsIdentityError, Network, StoredIdentity,

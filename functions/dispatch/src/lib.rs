@@ -31,7 +31,8 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout};
 use webhook::aws::{Ledger, Queues, Receivers};
 use webhook::delivery::{AttemptMessage, LedgerWrites};
-use webhook::edge::{Chance, Clock};
+use webhook::clock::Clock;
+use webhook::rng::Rng;
 use webhook::notification::AuthorisationServers;
 use webhook::telemetry::{Chain, Metrics};
 
@@ -108,7 +109,7 @@ pub struct Dispatch {
     /// What time it is.
     pub clock: Clock,
     /// Where interaction ids come from, and part of the time after which a kept message comes again.
-    pub chance: Chance,
+    pub rng: Rng,
 }
 
 impl Dispatch {
@@ -177,8 +178,8 @@ impl Dispatch {
 
     /// Says why a message is kept, and when it is to come again.
     async fn keep(&self, record: &Record, fault: &Fault) {
-        let (message_id, reception) = (&record.message_id, record.reception());
-        let receives = reception.receives;
+        let (message_id, metadata) = (&record.message_id, record.metadata());
+        let receives = metadata.receives;
         // Read once more, as this is rare: the line must lead to the notification, not only to the message of SQS.
         let message = AttemptMessage::from_json(&record.body).ok();
         let notification_id = message.as_ref().map(|message| message.notification.as_str());
@@ -205,7 +206,7 @@ impl Dispatch {
                 "The message is kept: {fault}."
             );
         }
-        let seconds = fault.returns_after(&reception, now, &self.chance);
+        let seconds = fault.returns_after(&metadata, now, &self.rng);
         let hidden = timeout(HIDE_WITHIN, self.queues.hide(&record.receipt_handle, seconds)).await;
         let error = match &hidden {
             Ok(Ok(())) => return,

@@ -100,7 +100,7 @@ mod tests {
     use tracing::subscriber::with_default;
     use webhook::codes::{Code, Effect};
     use webhook::delivery::{Failure, Finding};
-    use webhook::edge::Chance;
+    use webhook::rng::Rng;
     use webhook::notification::StateChange;
     use webhook::telemetry::json_lines;
 
@@ -127,7 +127,7 @@ mod tests {
         let started: Timestamp = "2026-03-10T12:00:00Z".parse().unwrap();
         let record = AttemptRecord {
             attempt: message.attempt,
-            interaction_id: InteractionId::new(message.notification.partition(), &Chance::from_fn(|| 0)),
+            interaction_id: InteractionId::new(message.notification.partition(), &Rng::from_fn(|| 0)),
             started,
             within,
             ended: Some(started + SignedDuration::from_millis(15_999)),

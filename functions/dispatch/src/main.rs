@@ -19,7 +19,8 @@ use webhook::aws::{
 };
 use webhook::config::{Settings, environment};
 use webhook::delivery::LedgerWrites;
-use webhook::edge::{Chance, Clock};
+use webhook::clock::Clock;
+use webhook::rng::Rng;
 use webhook::notification::AuthorisationServers;
 use webhook::peer::Network;
 use webhook::revocation::{Revocation, RevocationStore};
@@ -108,7 +109,7 @@ async fn start() -> Result<(), Error> {
         batch_metrics: BatchMetrics::of(meter),
         metrics: settings.metrics(),
         clock,
-        chance: Chance::system(),
+        rng: Rng::system(),
     });
     dispatch.start().await;
     // tokio wakes its own thread, by a system call, for each timer that ends before all others: with one that always does, the

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use webhook::delivery::Reception;
+use webhook::delivery::ReceiveMetadata;
 use webhook::telemetry::TraceHeader;
 
 /// The event of a batch, as far as it is needed: what else there is in it is not even taken apart.
@@ -40,12 +40,12 @@ struct Attributes {
 
 impl Record {
     /// Returns how it came.
-    pub(crate) fn reception(&self) -> Reception {
+    pub(crate) fn metadata(&self) -> ReceiveMetadata {
         let number = |text: &Option<String>| text.as_ref()?.parse::<i64>().ok();
         let instant = |text| Timestamp::from_millisecond(number(text)?).ok();
         let Attributes { sent_timestamp, approximate_first_receive_timestamp, .. } = &self.attributes;
         let receives = number(&self.attributes.approximate_receive_count);
-        Reception {
+        ReceiveMetadata {
             sent: instant(sent_timestamp),
             first_received: instant(approximate_first_receive_timestamp),
             receives: receives.and_then(|count| u32::try_from(count).ok()).unwrap_or(1),
@@ -80,7 +80,7 @@ mod tests {
             "MessageGroupId": "itp-1",
             "AWSTraceHeader": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
         }));
-        let Reception { sent, first_received, receives } = record.reception();
+        let ReceiveMetadata { sent, first_received, receives } = record.metadata();
         assert_eq!(record.trace().unwrap().id(), "1-5759e988-bd862e3fe1be46a994272793");
         assert_eq!(sent, "2026-11-22T12:00:00Z".parse().ok());
         assert_eq!(first_received, "2026-11-22T12:00:00.25Z".parse().ok());
@@ -89,9 +89,9 @@ mod tests {
 
     #[test]
     fn attributes_that_are_absent_or_odd_are_not_known() {
-        let nothing = Reception { sent: None, first_received: None, receives: 1 };
+        let nothing = ReceiveMetadata { sent: None, first_received: None, receives: 1 };
         for attributes in [json!({}), json!({ "SentTimestamp": "yesterday", "AWSTraceHeader": null })] {
-            assert_eq!(record(&attributes).reception(), nothing);
+            assert_eq!(record(&attributes).metadata(), nothing);
         }
     }
 }

@@ -21,7 +21,7 @@ const LEFT: u32 = 2;
 impl Dispatch {
     /// Gives a message up that a fault keeps, if its receives are nearly spent; `true` if it can be deleted.
     pub(crate) async fn set_aside(&self, record: &Record, fault: &Fault, until: Instant) -> bool {
-        let receives = record.reception().receives;
+        let receives = record.metadata().receives;
         let is_last = receives >= self.max_receives;
         if receives.saturating_add(LEFT) < self.max_receives {
             return false;

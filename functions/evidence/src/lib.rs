@@ -19,7 +19,7 @@ mod stream;
 use serde_json::{Value, json};
 use thiserror::Error;
 use webhook::delivery::Hour;
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::telemetry::{Chain, Metrics, Unit};
 
 pub use archive::{Archive, ArchiveError, Put, Version};

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use tokio::time::Instant;
 use webhook::delivery::Hour;
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 
 use crate::archive::{Archive, ArchiveError, Put, Version};
 use crate::seal::{ATTEMPTS, Digest, SEALS, Seal, Sealed, hour_of, prefix};

@@ -14,7 +14,7 @@ use webhook::FieldError;
 use webhook::answer::{Problem, read_json};
 use webhook::aws::{Found, LedgerReader, Queues, Receivers, ReceiversError, SendError};
 use webhook::delivery::{AttemptMessage, AttemptNumber};
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::notification::{
     AuthorisationServers, MissingAuthorisationServerId, Plan, ReceiverKey, StateChange, plan,
 };

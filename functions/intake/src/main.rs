@@ -4,7 +4,7 @@ use intake::Intake;
 use lambda_http::{Error, run, service_fn};
 use webhook::aws::{Http, LedgerReader, Queues, Receivers, sdk_config};
 use webhook::config::{Settings, environment};
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::notification::AuthorisationServers;
 use webhook::telemetry::UsageMeter;
 

@@ -25,7 +25,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use self::keep_alive::KeepAlive;
-use crate::edge::Clock;
+use crate::clock::Clock;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 

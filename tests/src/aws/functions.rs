@@ -34,7 +34,8 @@ use webhook::directory::{
     ClientState, Environment, Operation, Origin, Registration, RegistrationRequest, Software, StatementUris,
     target,
 };
-use webhook::edge::{Chance, Clock};
+use webhook::clock::Clock;
+use webhook::rng::Rng;
 use webhook::notification::{ClientId, Endpoint, ReceiverKey, StateChange};
 use webhook::peer::Network;
 use webhook::revocation::{Revocation, RevocationStore};
@@ -349,7 +350,7 @@ impl Functions {
         Refresher::new(
             revocation_store_of(&self.sdk_config_of("directory")),
             Arc::new(Fetcher::new(POLICY, |client| client).expect("a fetcher")),
-            (self.hands.clock(), Chance::system()),
+            (self.hands.clock(), Rng::system()),
             self.metrics.writer("directory"),
         )
     }
@@ -411,7 +412,7 @@ impl Functions {
             batch_metrics: BatchMetrics::of(meter),
             metrics: self.metrics.writer("dispatch"),
             clock,
-            chance: Chance::system(),
+            rng: Rng::system(),
         })
     }
 

@@ -141,10 +141,10 @@ impl State {
         visibility: Option<Duration>,
         now: Instant,
     ) -> Option<Vec<Received>> {
-        let mut chance = self.chance.take();
+        let mut chance = self.rng.take();
         let draw = |of: usize| chance.as_mut().map_or(0, |chance| chance(of));
         let received = self.queue(queue).receive(most, visibility, now, draw);
-        self.chance = chance;
+        self.rng = chance;
         let (received, spent) = received?;
         if let Some((target, _)) = self.queue(queue).settings.redrive.clone() {
             for message in spent {

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::task::JoinSet;
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 
 /// How long an invocation may last, in milliseconds; told to the function, which does not ask.
 const TIMEOUT_MS: i64 = 45_000;

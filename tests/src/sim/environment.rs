@@ -28,7 +28,8 @@ use webhook::aws::{
     Direct, DirectoryTable, Document, Http, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets,
 };
 use webhook::directory::Environment;
-use webhook::edge::{Chance, Clock};
+use webhook::clock::Clock;
+use webhook::rng::Rng;
 use webhook::revocation::{Contents, Revocation, RevocationStore};
 use webhook::telemetry::{Metrics, UsageMeter};
 
@@ -257,7 +258,7 @@ impl Place {
             batch_metrics: BatchMetrics::default(),
             metrics: metrics(),
             clock,
-            chance: Chance::from_fn(move || dice.lock().unwrap_or_else(PoisonError::into_inner).bits()),
+            rng: Rng::from_fn(move || dice.lock().unwrap_or_else(PoisonError::into_inner).bits()),
         };
         Housed { seam, function: Arc::new(function) }
     }
@@ -294,7 +295,7 @@ impl Place {
         let revocation = Refresher::new(
             RevocationStore::new(table.clone()),
             Arc::clone(&fetcher),
-            (clock.clone(), Chance::from_fn(|| 0)),
+            (clock.clone(), Rng::from_fn(|| 0)),
             metrics(),
         );
         let first_sight = FirstSight {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use webhook::delivery::LedgerWrites;
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 
 use super::dice::Dice;
 use super::duplicates::AnswerWay;

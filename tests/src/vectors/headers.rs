@@ -9,7 +9,7 @@ use regex_lite::Regex;
 use serde::Deserialize;
 use webhook::delivery::{Answer, AttemptMessage, Next, Outcome, next};
 use webhook::directory::{Receiver, Settings};
-use webhook::edge::Chance;
+use webhook::rng::Rng;
 use webhook::notification::{AuthorisationServers, InteractionId, Notification, Plan, StateChange, plan};
 
 use super::compare::{Comparison, Field, read, there};
@@ -202,7 +202,7 @@ fn attempts(
             Plan::Notify(notification) => *notification,
             other => return Err(format!("nothing is sent: {other:?}")),
         };
-        let id = InteractionId::new(due.notification.partition(), &Chance::system());
+        let id = InteractionId::new(due.notification.partition(), &Rng::system());
         let headers = notification.headers_of_attempt(id).collect();
         attempts.push(Attempt { notification, headers });
         let answer = Answer { status, interaction_id: Some(id.to_string()), body_cut: false };

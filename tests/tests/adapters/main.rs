@@ -21,7 +21,7 @@ use tests::world::{now, tag};
 use tokio::time::sleep;
 use webhook::aws::{AttemptRecord, Begin, Cancel, Ledger, Queues, dynamodb, secrets_manager, sqs};
 use webhook::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Status};
-use webhook::edge::Chance;
+use webhook::rng::Rng;
 use webhook::notification::{InteractionId, StateChange};
 
 /// Two queues, the first with a redrive after two receives, three tables and a secret. The local stack wants a function, which nobody calls.
@@ -159,7 +159,7 @@ fn message() -> AttemptMessage {
 fn record(message: &AttemptMessage, attempt: AttemptNumber, started: Timestamp) -> AttemptRecord {
     AttemptRecord {
         attempt,
-        interaction_id: InteractionId::new(message.notification.partition(), &Chance::system()),
+        interaction_id: InteractionId::new(message.notification.partition(), &Rng::system()),
         started,
         within: EXCHANGE_DEADLINE,
         ended: None,

@@ -11,7 +11,7 @@ use webhook::aws::{
 };
 use webhook::delivery::{AttemptNumber, SlowReceiver};
 use webhook::directory::{ClientState, Receiver, Registration, Removal, Settings};
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::notification::{ClientId, ReceiverKey};
 
 use super::{Place, SECRET};

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use webhook::address::AddressPolicy;
 use webhook::delivery::{BODY_LIMIT, EXCHANGE_DEADLINE, HEADER_LIMIT, Outcome};
 use webhook::directory::{Registration, RegistrationRequest, Settings, StatementUris, target};
-use webhook::edge::Chance;
+use webhook::rng::Rng;
 use webhook::notification::{
     AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
 };
@@ -163,7 +163,7 @@ impl Sender {
 
     async fn post(&self, host: &str) -> (Outcome, Exchange) {
         let notification = notification(host);
-        let id = InteractionId::new(Partition::of(&notification.resource), &Chance::system());
+        let id = InteractionId::new(Partition::of(&notification.resource), &Rng::system());
         let exchange = self.client.post(&notification, id, EXCHANGE_DEADLINE).await.unwrap();
         (exchange.outcome(id, &Settings::default()), exchange)
     }

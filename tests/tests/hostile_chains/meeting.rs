@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use webhook::address::AddressPolicy;
 use webhook::delivery::EXCHANGE_DEADLINE;
 use webhook::directory::{Registration, RegistrationRequest, Settings, StatementUris, target};
-use webhook::edge::Chance;
+use webhook::rng::Rng;
 use webhook::notification::{
     AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
 };
@@ -53,7 +53,7 @@ impl Meeting {
     pub(crate) async fn outcome(&self, presented: &[Der]) -> String {
         *self.presents.0.lock().unwrap_or_else(PoisonError::into_inner) = certified(presented.to_vec());
         let notification = notification();
-        let id = InteractionId::new(Partition::of(&notification.resource), &Chance::system());
+        let id = InteractionId::new(Partition::of(&notification.resource), &Rng::system());
         match self.client.post(&notification, id, EXCHANGE_DEADLINE).await {
             Ok(exchange) => exchange.outcome(id, &Settings::default()).code().to_owned(),
             Err(fault) => fault.code().as_str().to_owned(),

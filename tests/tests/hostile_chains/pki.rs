@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair};
 use rustls_pki_types::CertificateDer;
 use tests::chains::{Digest, Draft, Key, Party};
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::peer::{Identity, TrustAnchors};
 use webhook::revocation::Authority;
 

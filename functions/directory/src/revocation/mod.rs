@@ -25,7 +25,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use webhook::aws::DirectoryTableError;
-use webhook::edge::{Chance, Clock};
+use webhook::clock::Clock;
+use webhook::rng::Rng;
 use webhook::revocation::{AuthorityRow, Contents, LeafRow, RevocationStore, Serials};
 use webhook::telemetry::{Chain as Causes, Metrics, Unit};
 
@@ -59,7 +60,7 @@ pub struct Refresher {
     store: RevocationStore,
     fetcher: Arc<Fetcher>,
     clock: Clock,
-    chance: Chance,
+    rng: Rng,
     /// How long all fetches of one refresh may take.
     pub budget: Duration,
     metrics: Metrics,
@@ -120,7 +121,7 @@ impl Refresher {
     pub fn new(
         store: RevocationStore,
         fetcher: Arc<Fetcher>,
-        (clock, chance): (Clock, Chance),
+        (clock, chance): (Clock, Rng),
         metrics: Metrics,
     ) -> Self {
         let large_lists = Arc::new(Semaphore::new(LARGE_LISTS_AT_ONCE));
@@ -252,13 +253,13 @@ impl Refresher {
         (hosts_at_once, at_once): (usize, usize),
         ask: impl Fn(Task) -> F + Copy,
     ) -> impl Stream<Item = T> {
-        tasks.sort_by_cached_key(|_| self.chance.bits());
+        tasks.sort_by_cached_key(|_| self.rng.bits());
         let mut hosts = BTreeMap::<String, Vec<Task>>::new();
         for task in tasks {
             hosts.entry(task.host()).or_default().push(task);
         }
         let mut hosts: Vec<_> = hosts.into_values().collect();
-        hosts.sort_by_cached_key(|_| self.chance.bits());
+        hosts.sort_by_cached_key(|_| self.rng.bits());
         let host = move |tasks: Vec<Task>| stream::iter(tasks).map(ask).buffer_unordered(at_once);
         stream::iter(hosts).map(host).flatten_unordered(hosts_at_once)
     }

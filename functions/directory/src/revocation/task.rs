@@ -235,7 +235,7 @@ impl Refresher {
     ) -> Result<OcspEntry, Finding> {
         let mut nonce = [0; 16];
         for bytes in nonce.as_chunks_mut::<8>().0 {
-            *bytes = self.chance.bits().to_be_bytes();
+            *bytes = self.rng.bits().to_be_bytes();
         }
         let question =
             Question::new(&link.certificate, &link.issuer, Some(nonce)).ok_or(OcspRefusal::Unsupported)?;

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use super::clients::TRY_TIMEOUT;
 use super::http::Http;
 use super::update::Update;
-use crate::edge::Clock;
+use crate::clock::Clock;
 use crate::telemetry::Usage;
 
 const HEADERS: Headers<'_> =

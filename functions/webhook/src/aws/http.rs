@@ -23,7 +23,7 @@ use tokio_rustls::TlsConnector;
 use tower_service::Service as _;
 
 use super::wire::{self, Wire};
-use crate::edge::Clock;
+use crate::clock::Clock;
 use crate::http1::{Exchanges, Kept as _, Pool, Room, Stream, settings};
 use crate::telemetry::{Usage, UsageMeter};
 

@@ -16,7 +16,7 @@ use super::slow_receivers::{MARK, REMOVED_AT, read_mark};
 use crate::address::AddressPolicy;
 use crate::delivery::{AttemptNumber, SlowReceiver};
 use crate::directory::{ClientState, Receiver, Registration};
-use crate::edge::Clock;
+use crate::clock::Clock;
 use crate::notification::ReceiverKey;
 
 /// How long a copy of a receiver is used.

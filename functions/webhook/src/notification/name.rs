@@ -11,7 +11,7 @@ use uuid::{Builder, Uuid};
 use super::change::{Resource, StateChange};
 use super::endpoint::Endpoint;
 use super::receiver_key::ReceiverKey;
-use crate::edge::Chance;
+use crate::rng::Rng;
 
 /// The ledger partition of a resource: 60 bits of a hash of endpoint and identifier.
 ///
@@ -122,10 +122,10 @@ impl InteractionId {
     pub const NONE: Self = Self(*b"00000000-0000-0000-0000-000000000000");
 
     /// Names a new attempt at a notification of this partition.
-    pub fn new(partition: Partition, chance: &Chance) -> Self {
+    pub fn new(partition: Partition, rng: &Rng) -> Self {
         // RFC 9562, section 5.4: 48 bits, version, 12 bits, variant, 62 bits.
         let high = (partition.0 >> 12) << 16 | (partition.0 & 0xfff);
-        let bits = u128::from(high) << 64 | u128::from(chance.bits());
+        let bits = u128::from(high) << 64 | u128::from(rng.bits());
         Builder::from_random_bytes(bits.to_be_bytes()).into_uuid().into()
     }
 
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn an_interaction_id_is_a_random_uuid_that_leads_to_its_partition() {
         for (partition, bits) in [(0, 0), (0x0fff_ffff_ffff_ffff, u64::MAX), (0x0123_4567_89ab_cdef, 42)] {
-            let id = InteractionId::new(Partition(partition), &Chance::from_fn(move || bits));
+            let id = InteractionId::new(Partition(partition), &Rng::from_fn(move || bits));
             assert_eq!(id.partition(), Partition(partition));
             let uuid: Uuid = id.to_string().parse().unwrap();
             assert_eq!((uuid.get_version_num(), uuid.get_variant()), (4, uuid::Variant::RFC4122));

@@ -23,7 +23,7 @@ use super::identity::{Identity, TrustAnchors};
 use super::network::{Network, Transport};
 use crate::delivery::{Answer, BODY_LIMIT, EXCHANGE_DEADLINE, Failure, Finding, HEADER_LIMIT, Outcome};
 use crate::directory::Settings;
-use crate::edge::Clock;
+use crate::clock::Clock;
 use crate::http1::{Exchanges, Pool, Stream, settings};
 use crate::notification::{InteractionId, Notification, ReceiverKey};
 use crate::revocation::Revocation;

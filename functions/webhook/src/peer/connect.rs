@@ -35,7 +35,7 @@ use super::network::{Network, Transport};
 use super::reach::{bare, reach};
 use super::renegotiation::{WantsRenegotiation, Watching};
 use crate::delivery::Failure;
-use crate::edge::Clock;
+use crate::clock::Clock;
 use crate::notification::ReceiverKey;
 use crate::revocation::{Mechanism, Revocation, Verification, Verifier};
 

@@ -29,7 +29,7 @@ use super::reach::{bare, open, resolve};
 use crate::codes::Code;
 use crate::delivery::Failure;
 use crate::directory::BaseUri;
-use crate::edge::Clock;
+use crate::clock::Clock;
 use crate::revocation::{Path, verified_path};
 
 /// How many addresses of a host are visited.

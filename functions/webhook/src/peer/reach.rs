@@ -18,7 +18,7 @@ use super::preflight::Unseen;
 use crate::address::AddressPolicy;
 use crate::delivery::Failure;
 use crate::directory::BaseUri;
-use crate::edge::Clock;
+use crate::clock::Clock;
 use crate::notification::ReceiverKey;
 
 /// How long a name may take to resolve. Lambda has no resolver cache of its own.

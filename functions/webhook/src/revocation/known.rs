@@ -15,7 +15,7 @@ use super::path::Path;
 use super::snapshot::Snapshot;
 use super::store::RevocationStore;
 use crate::codes::Code;
-use crate::edge::Clock;
+use crate::clock::Clock;
 use crate::telemetry::{Chain as Causes, Metrics, Unit};
 
 /// How long what was read is used before the table is looked at again.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use webhook::delivery::{
     AttemptMessage, AttemptNumber, LEASE, Next, Progress, Resolution, Status, next, resolve,
 };
-use webhook::edge::Chance;
+use webhook::rng::Rng;
 use webhook::notification::{
     ENDPOINTS, Endpoint, InteractionId, NotificationId, StateChange, Subject, WebhookVersion,
 };
@@ -80,7 +80,7 @@ fn requests(messages: &[AttemptMessage]) -> usize {
 }
 
 fn fresh_id(message: &AttemptMessage) -> InteractionId {
-    InteractionId::new(message.notification.partition(), &Chance::system())
+    InteractionId::new(message.notification.partition(), &Rng::system())
 }
 
 /// Says what comes after a process stopped with an attempt under way, as a sentence.

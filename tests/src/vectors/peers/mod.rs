@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use webhook::address::AddressPolicy;
 use webhook::delivery::EXCHANGE_DEADLINE;
 use webhook::directory::Settings;
-use webhook::edge::Chance;
+use webhook::rng::Rng;
 use webhook::notification::{Endpoint, InteractionId, Notification, Partition, WebhookVersion};
 use webhook::peer::{Client, Exchange, Identity, Network};
 use webhook::revocation::Revocation;
@@ -68,7 +68,7 @@ pub(super) fn notification(address: SocketAddr) -> Result<Box<Notification>, Str
 /// Posts one notification to the receiver at this address; returns what it was named, too.
 pub(super) async fn post(client: &Client, address: SocketAddr) -> Result<(Exchange, String), String> {
     let notification = notification(address)?;
-    let id = InteractionId::new(Partition::of(&notification.resource), &Chance::system());
+    let id = InteractionId::new(Partition::of(&notification.resource), &Rng::system());
     let exchange = client.post(&notification, id, EXCHANGE_DEADLINE).await;
     Ok((exchange.map_err(|error| error.to_string())?, id.to_string()))
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use webhook::aws::DirectoryTableError;
 use webhook::delivery::{Answer, Outcome};
 use webhook::directory::Settings;
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::notification::AuthorisationServers;
 use webhook::peer::{Exchange, Expiry, Identities, Identity, StoredIdentity};
 use webhook::revocation::{AuthorityRow, Contents, GoodList, LeafRow, ListEntry, Serials, Source};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use webhook::edge::Clock;
+use webhook::clock::Clock;
 use webhook::revocation::Authority;
 
 use super::super::super::kit::openssl;

@@ -23,7 +23,7 @@ const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(2);
 
 /// How the queue handed a message over. What it did not say is not known, and decides nothing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Reception {
+pub struct ReceiveMetadata {
     /// When the queue took it, by the queue's clock.
     pub sent: Option<Timestamp>,
     /// When the queue first handed it out, by the queue's clock.
@@ -48,7 +48,7 @@ impl ClockSkew {
     pub const CODE: Code = Code::ClockSkew;
 }
 
-impl Reception {
+impl ReceiveMetadata {
     /// Says whether our clock, which shows `now`, can be that of the queue.
     pub fn check_clock(&self, now: Timestamp) -> Result<(), ClockSkew> {
         if let Some(ahead) = self.sent.map(|sent| sent.duration_since(now))
@@ -89,8 +89,8 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn received(receives: u32) -> Reception {
-        Reception { sent: None, first_received: None, receives }
+    fn received(receives: u32) -> ReceiveMetadata {
+        ReceiveMetadata { sent: None, first_received: None, receives }
     }
 
     #[test]
@@ -109,18 +109,18 @@ mod tests {
 
     #[test]
     fn a_message_from_our_future_shows_that_our_clock_is_behind() {
-        let reception = Reception { sent: Some(second(1_000)), ..received(1) };
-        assert_eq!(reception.check_clock(second(998)), Ok(()));
+        let metadata = ReceiveMetadata { sent: Some(second(1_000)), ..received(1) };
+        assert_eq!(metadata.check_clock(second(998)), Ok(()));
         let early = second(998) - SignedDuration::from_millis(1);
-        assert_eq!(reception.check_clock(early), Err(ClockSkew::Behind(SignedDuration::from_millis(2_001))));
+        assert_eq!(metadata.check_clock(early), Err(ClockSkew::Behind(SignedDuration::from_millis(2_001))));
     }
 
     #[test]
     fn a_first_receive_longer_ago_than_the_queue_hides_it_shows_that_our_clock_is_ahead() {
-        let first = Reception { first_received: Some(second(1_000)), ..received(1) };
+        let first = ReceiveMetadata { first_received: Some(second(1_000)), ..received(1) };
         assert_eq!(first.check_clock(second(1_270)), Ok(()));
         assert_eq!(first.check_clock(second(1_271)), Err(ClockSkew::Ahead(SignedDuration::from_secs(271))));
-        assert_eq!(Reception { receives: 2, ..first }.check_clock(second(9_999)), Ok(()));
+        assert_eq!(ReceiveMetadata { receives: 2, ..first }.check_clock(second(9_999)), Ok(()));
     }
 
     #[test]

@@ -1,37 +1,7 @@
-//! Where time and chance come in: the only places that ask the operating system for either.
+//! Random bits: the only place that asks the operating system for them.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-
-use jiff::Timestamp;
-
-/// Tells the time. A value, so that tests and the simulator decide what time it is.
-#[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
-
-impl Clock {
-    /// Makes the clock of the machine.
-    pub fn system() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "the edge: everything else takes a Clock")]
-        Self::from_fn(Timestamp::now)
-    }
-
-    /// Makes a clock from a function.
-    pub fn from_fn(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self(Arc::new(now))
-    }
-
-    /// Returns the present instant, UTC.
-    pub fn now(&self) -> Timestamp {
-        (self.0)()
-    }
-}
-
-impl fmt::Debug for Clock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Clock")
-    }
-}
 
 /// Draws random bits. A value, so that tests and the simulator decide what is drawn.
 #[derive(Clone)]
