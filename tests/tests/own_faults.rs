@@ -17,7 +17,7 @@ use webhook::codes::Code;
 use webhook::delivery::{AttemptMessage, AttemptNumber, LEASE};
 use webhook::rng::Rng;
 use webhook::notification::Endpoint;
-use webhook::telemetry::Chain;
+use webhook::telemetry::ErrorChain;
 
 const CLIENT: &str = "itp-1";
 const NOTHING: [usize; 0] = [];
@@ -170,7 +170,7 @@ async fn what_is_logged_of_a_table_says_whether_it_was_throttled_denied_or_out_o
         let of_receivers = bench.dispatch.receivers.find(&message.receiver()).await;
         tokio::time::resume();
         let (of_ledger, of_receivers) = (of_ledger.unwrap_err(), of_receivers.unwrap_err());
-        for logged in [Chain(&of_ledger).to_string(), Chain(&of_receivers).to_string()] {
+        for logged in [ErrorChain(&of_ledger).to_string(), ErrorChain(&of_receivers).to_string()] {
             assert!(logged.to_lowercase().contains(&expected.to_lowercase()), "{fault:?}: {logged}");
         }
     }

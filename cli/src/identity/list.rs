@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use webhook::aws::{Keys, kms};
 use webhook::clock::Clock;
 use webhook::peer::{Expiry, IdentityDocument, IdentityError, KmsIdentityError, is_server_id};
-use webhook::telemetry::Chain;
+use webhook::telemetry::ErrorChain;
 
 use super::certificate::Certificate;
 use super::{get_text, open};
@@ -104,7 +104,7 @@ impl Row {
             subject: certificate.map(|certificate| certificate.subject),
             key_matches,
             kms_key_id,
-            problem: problem.map(|problem| Chain(&problem).to_string()),
+            problem: problem.map(|problem| ErrorChain(&problem).to_string()),
         }
     }
 
@@ -191,6 +191,6 @@ mod tests {
         let rows = rows(&document("", "").to_string(), &keys(), Timestamp::UNIX_EPOCH).await.unwrap();
         assert_eq!(rows[0].authorisation_server_id, None);
         let nothing = PemError::Nothing { wanted: "CERTIFICATE" };
-        assert_eq!(rows[0].problem, Some(Chain(&IdentityError::Chain(nothing)).to_string()));
+        assert_eq!(rows[0].problem, Some(ErrorChain(&IdentityError::ErrorChain(nothing)).to_string()));
     }
 }

@@ -13,7 +13,7 @@ use webhook::directory::{BaseUri, Registration};
 use webhook::clock::Clock;
 use webhook::peer::{Network, Preflight, TrustAnchors, Unseen, preflight};
 use webhook::revocation::{RevocationStore, Source, ocsp_urls, sha256_hex};
-use webhook::telemetry::{Chain, Metrics};
+use webhook::telemetry::{ErrorChain, Metrics};
 
 /// How long one look may take: a call waits for it.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -89,7 +89,7 @@ impl FirstSight {
                 tracing::error!(
                     code = "path_not_noted",
                     host = preflight.host,
-                    error = %Chain(&error),
+                    error = %ErrorChain(&error),
                     "The certificate of a receiver could not be noted; dispatch notes it at the first notification."
                 );
             }
@@ -132,7 +132,7 @@ impl FirstSight {
             Ok(false) => {}
             Err(error) => tracing::error!(
                 code = "first_sight_not_claimed",
-                error = %Chain(&error),
+                error = %ErrorChain(&error),
                 "A receiver could not be looked at; the next run tries again."
             ),
         }
@@ -148,8 +148,8 @@ impl FirstSight {
         }
         let read = async {
             let pem =
-                self.secrets.text(&self.trust_secret).await.map_err(|error| Chain(&error).to_string())?;
-            TrustAnchors::from_pem(&pem).map_err(|error| Chain(&error).to_string())
+                self.secrets.text(&self.trust_secret).await.map_err(|error| ErrorChain(&error).to_string())?;
+            TrustAnchors::from_pem(&pem).map_err(|error| ErrorChain(&error).to_string())
         };
         match read.await {
             Ok(anchors) => {

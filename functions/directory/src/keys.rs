@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use webhook::aws::{DirectoryTable, DirectoryTableError, Document};
 use webhook::directory::{Environment, Keys, KeysError, Statement, StatementError, VerifyError};
 use webhook::clock::Clock;
-use webhook::telemetry::{Chain, Metrics};
+use webhook::telemetry::{ErrorChain, Metrics};
 
 use crate::fetch::{FetchError, Fetcher, renew};
 
@@ -144,7 +144,7 @@ impl DirectoryKeys {
             Ok(keys) => Ok(Some((document, keys))),
             Err(error) => {
                 // Another release may have kept what this one reads otherwise: fetched anew, it heals.
-                tracing::error!(code = "keys_unreadable", error = %Chain(&error), "The Directory's keys that are kept cannot be read.");
+                tracing::error!(code = "keys_unreadable", error = %ErrorChain(&error), "The Directory's keys that are kept cannot be read.");
                 Ok(None)
             }
         }
@@ -174,7 +174,7 @@ impl DirectoryKeys {
 pub(crate) fn report(error: &KeysMissing) {
     tracing::error!(
         code = "keys_not_fetched",
-        error = %Chain(error),
+        error = %ErrorChain(error),
         "The Directory's keys could not be fetched; the last good ones stay in use."
     );
 }

@@ -35,7 +35,7 @@ use webhook::aws::{Receivers, ReceiversError};
 use webhook::clock::Clock;
 use webhook::notification::ClientId;
 use webhook::peer::Network;
-use webhook::telemetry::Chain;
+use webhook::telemetry::ErrorChain;
 
 use first_sight::FirstSight;
 pub use keys::DirectoryKeys;
@@ -132,6 +132,6 @@ fn contended(client_id: &ClientId) -> Problem {
 
 #[expect(clippy::needless_pass_by_value, reason = "what map_err calls")]
 fn unavailable(error: ReceiversError) -> Problem {
-    tracing::error!(error = %Chain(&error), "The receivers table does not work.");
+    tracing::error!(error = %ErrorChain(&error), "The receivers table does not work.");
     Problem::unavailable("The registration could not be read or written. Send the call again.")
 }

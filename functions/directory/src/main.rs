@@ -17,7 +17,7 @@ use webhook::rng::Rng;
 use webhook::notification::AuthorisationServers;
 use webhook::peer::Network;
 use webhook::revocation::RevocationStore;
-use webhook::telemetry::Chain;
+use webhook::telemetry::ErrorChain;
 
 /// A fifth: an answer that says more is more likely to be wrong than they are.
 const MOST_SUSPENDED_PERCENT: u8 = 20;
@@ -82,7 +82,7 @@ async fn main() -> Result<(), Error> {
     let directory = Directory { receivers, keys, reconciler, revocation, first_sight, network, clock };
     run(service_fn(|request| async {
         directory.handle(request).await.map_err(|error| {
-            tracing::error!(error = %Chain(&error), "The receivers could not be looked over.");
+            tracing::error!(error = %ErrorChain(&error), "The receivers could not be looked over.");
             Error::from(error)
         })
     }))

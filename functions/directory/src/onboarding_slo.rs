@@ -3,14 +3,14 @@
 use jiff::Timestamp;
 use webhook::aws::DirectoryTable;
 use webhook::directory::{FirstDelivery, ONBOARDING_SLO, worst_of_month};
-use webhook::telemetry::Chain;
+use webhook::telemetry::ErrorChain;
 
 /// Writes the line of the report.
 pub(crate) async fn report(table: &DirectoryTable, now: Timestamp) {
     let kept = match table.all(FirstDelivery::PREFIX).await {
         Ok(kept) => kept,
         Err(error) => {
-            tracing::error!(code = "first_uses_unreadable", error = %Chain(&error), "The first deliveries of registrations could not be read.");
+            tracing::error!(code = "first_uses_unreadable", error = %ErrorChain(&error), "The first deliveries of registrations could not be read.");
             return;
         }
     };

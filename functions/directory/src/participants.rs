@@ -7,7 +7,7 @@ use thiserror::Error;
 use webhook::aws::{DirectoryTable, DirectoryTableError, Document};
 use webhook::directory::{Environment, Participants, ParticipantsError};
 use webhook::clock::Clock;
-use webhook::telemetry::Chain;
+use webhook::telemetry::ErrorChain;
 
 use crate::fetch::{FetchError, Fetcher, renew};
 
@@ -62,7 +62,7 @@ impl ParticipantsList {
             (Err(error), Some((list, fetched_at))) => {
                 tracing::error!(
                     code = "participants_not_fetched",
-                    error = %Chain(&error),
+                    error = %ErrorChain(&error),
                     %fetched_at,
                     "The list of participants could not be fetched; the last good one stays in use."
                 );

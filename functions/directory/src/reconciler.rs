@@ -12,7 +12,7 @@ use webhook::directory::{
 };
 use webhook::clock::Clock;
 use webhook::notification::{AuthorisationServers, ClientId};
-use webhook::telemetry::{Chain, Metrics, Unit};
+use webhook::telemetry::{ErrorChain, Metrics, Unit};
 
 use crate::participants::ParticipantsList;
 use crate::software::{SoftwareError, SoftwareStatements};
@@ -96,7 +96,7 @@ impl Reconciler {
             Err(error) => {
                 tracing::error!(
                     code = "participants_missing",
-                    error = %Chain(&error),
+                    error = %ErrorChain(&error),
                     "There is no list of participants; no organisation's status is known."
                 );
                 None
@@ -134,7 +134,7 @@ impl Reconciler {
             Some(SoftwareError::NoIdentity) => {}
             Some(error) => tracing::error!(
                 code = "software_not_shown",
-                error = %Chain(&error),
+                error = %ErrorChain(&error),
                 unanswered,
                 "The Directory's API could not be asked about every software; the first of the errors is shown."
             ),

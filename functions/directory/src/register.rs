@@ -8,7 +8,7 @@ use webhook::directory::{
     CallTime, ClientState, Origin, Registration, RegistrationCall, Statement, StatementError, StatementUris,
     target,
 };
-use webhook::telemetry::Chain;
+use webhook::telemetry::ErrorChain;
 
 use crate::keys::Unverified;
 use crate::wire::Subject;
@@ -142,7 +142,7 @@ fn unverified(error: Unverified) -> Problem {
             wire::refused_statement(refused)
         }
         Unverified::NoKeys(missing) => {
-            tracing::error!(code = "keys_missing", error = %Chain(&missing), "A software statement could not be verified.");
+            tracing::error!(code = "keys_missing", error = %ErrorChain(&missing), "A software statement could not be verified.");
             Problem::unavailable(
                 "The Directory's keys are missing, so the statement could not be verified. Send the call again.",
             )

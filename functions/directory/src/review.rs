@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use webhook::aws::{Receivers, ReceiversError};
 use webhook::directory::{Registration, Warning};
 use webhook::peer::{Network, check_host};
-use webhook::telemetry::{Chain, Metrics};
+use webhook::telemetry::{ErrorChain, Metrics};
 
 /// How many names are resolved at once. A name that does not resolve takes five seconds, and there are some sixty receivers.
 const AT_ONCE: usize = 32;
@@ -16,7 +16,7 @@ pub(crate) async fn registrations(receivers: &Receivers) -> Result<Vec<Registrat
     for registration in receivers.all().await? {
         match registration {
             Ok(registration) => registrations.push(registration),
-            Err(error) => tracing::error!(error = %Chain(&error), "A registration cannot be read."),
+            Err(error) => tracing::error!(error = %ErrorChain(&error), "A registration cannot be read."),
         }
     }
     Ok(registrations)

@@ -9,7 +9,7 @@ use webhook::aws::{Found, ReceiversError};
 use webhook::delivery::{EXCHANGE_DEADLINE, Outcome, REDUCED_TIMEOUT, Signal, SlowReceiver, is_hanging};
 use webhook::directory::{BaseUri, Receiver};
 use webhook::notification::ReceiverKey;
-use webhook::telemetry::{Chain, Unit};
+use webhook::telemetry::{ErrorChain, Unit};
 
 use crate::Dispatch;
 
@@ -147,7 +147,7 @@ fn not_shared(receiver: &Receiver, error: &ReceiversError) {
     tracing::warn!(
         client_id = %receiver.client_id,
         code = "slow_receiver_not_shared",
-        error = %Chain(error),
+        error = %ErrorChain(error),
         "Whether a receiver hangs could not be told to the other environments."
     );
 }

@@ -17,7 +17,7 @@ use webhook::peer::{
     TrustAnchors,
 };
 use webhook::revocation::Revocation;
-use webhook::telemetry::{Chain, Metrics, Unit};
+use webhook::telemetry::{ErrorChain, Metrics, Unit};
 
 /// How long identities are used before their secret is looked at again.
 const REFRESH_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
@@ -189,7 +189,7 @@ impl IdentityStore {
         if let Err(error) = Box::pin(self.load()).await {
             tracing::error!(
                 code = error.code().as_str(),
-                error = %Chain(&error),
+                error = %ErrorChain(&error),
                 "The identities could not be loaded again; those before them stay in use."
             );
             self.not_reloaded(error.code(), None);
@@ -257,7 +257,7 @@ impl IdentityStore {
         tracing::error!(
             code = error.code().as_str(),
             authorisation_server_id = %owner,
-            error = %Chain(&error),
+            error = %ErrorChain(&error),
             kept = still_valid.is_some(),
             "An identity of the secret cannot be used."
         );

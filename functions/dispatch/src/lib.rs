@@ -34,7 +34,7 @@ use webhook::delivery::{AttemptMessage, LedgerWrites};
 use webhook::clock::Clock;
 use webhook::rng::Rng;
 use webhook::notification::AuthorisationServers;
-use webhook::telemetry::{Chain, Metrics};
+use webhook::telemetry::{ErrorChain, Metrics};
 
 use record::Record;
 
@@ -119,7 +119,7 @@ impl Dispatch {
         match timeout(START, Box::pin(self.identities.prepare())).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::warn!(code = error.code().as_str(), error = %Chain(&error), "The identities cannot be used yet.");
+                tracing::warn!(code = error.code().as_str(), error = %ErrorChain(&error), "The identities cannot be used yet.");
             }
             Err(_) => tracing::warn!(
                 code = "slow_start",
@@ -193,7 +193,7 @@ impl Dispatch {
                 client_id,
                 receives,
                 code = fault.code().as_str(),
-                error = %Chain(fault),
+                error = %ErrorChain(fault),
                 "The message is kept: the fault is ours."
             );
         } else {
@@ -210,7 +210,7 @@ impl Dispatch {
         let hidden = timeout(HIDE_WITHIN, self.queues.hide(&record.receipt_handle, seconds)).await;
         let error = match &hidden {
             Ok(Ok(())) => return,
-            Ok(Err(error)) => Chain(error).to_string(),
+            Ok(Err(error)) => ErrorChain(error).to_string(),
             Err(elapsed) => elapsed.to_string(),
         };
         tracing::warn!(

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use webhook::aws::{DirectoryTable, DirectoryTableError, Document};
 use webhook::directory::{FirstDelivery, ONBOARDING_AT_RISK, ONBOARDING_SLO, Receiver};
 use webhook::notification::ReceiverKey;
-use webhook::telemetry::{Chain, Metrics, Unit};
+use webhook::telemetry::{ErrorChain, Metrics, Unit};
 
 /// The name of the metric, in seconds; an alarm of the template watches it.
 const METRIC: &str = "SecondsFromRegistrationToFirstAttempt";
@@ -55,7 +55,7 @@ impl FirstDeliveries {
             Err(error) => tracing::warn!(
                 %client_id,
                 code = "first_delivery_not_recorded",
-                error = %Chain(&error),
+                error = %ErrorChain(&error),
                 "The first delivery of a registration could not be kept."
             ),
         }

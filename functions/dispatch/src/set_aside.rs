@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use webhook::aws::Begin;
 use webhook::delivery::{AttemptMessage, Undelivered, Unlisted, returns_after_lease};
 use webhook::notification::InteractionId;
-use webhook::telemetry::Chain;
+use webhook::telemetry::ErrorChain;
 
 use crate::Dispatch;
 use crate::fault::Fault;
@@ -35,7 +35,7 @@ impl Dispatch {
         let work = Box::pin(self.give_up_for(&message, fault, receives));
         let error = match timeout_at(until, work).await {
             Ok(Ok(())) => return true,
-            Ok(Err(error)) => Chain(&error).to_string(),
+            Ok(Err(error)) => ErrorChain(&error).to_string(),
             Err(elapsed) => elapsed.to_string(),
         };
         tracing::error!(
@@ -92,7 +92,7 @@ impl Dispatch {
         let code = fault.code().as_str();
         let detail = format!(
             "Received {receives} times, each time kept by a fault of ours; the last: {}.",
-            Chain(fault)
+            ErrorChain(fault)
         );
         tracing::error!(
             notification_id = %message.notification,

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use webhook::delivery::Hour;
 use webhook::clock::Clock;
-use webhook::telemetry::{Chain, Metrics, Unit};
+use webhook::telemetry::{ErrorChain, Metrics, Unit};
 
 pub use archive::{Archive, ArchiveError, Put, Version};
 pub use batch::{Blob, pack};
@@ -80,7 +80,7 @@ impl Evidence {
             Err(error) => {
                 tracing::error!(
                     code = "evidence_not_taken",
-                    error = %Chain(&error),
+                    error = %ErrorChain(&error),
                     "Firehose did not take records; they are put again."
                 );
                 vec![json!({ "itemIdentifier": error.from })]

@@ -10,7 +10,7 @@ use serde_json::Value;
 use webhook::aws::{Http, sdk_config};
 use webhook::config::{Settings, environment};
 use webhook::clock::Clock;
-use webhook::telemetry::Chain;
+use webhook::telemetry::ErrorChain;
 
 /// Two megabytes of records, or a page of a listing, may take longer than the other functions give a call; nobody waits here.
 const TRY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,7 +33,7 @@ async fn main() -> Result<(), Error> {
     };
     run(service_fn(|event: LambdaEvent<Value>| async {
         evidence.handle(event.payload).await.map_err(|error| {
-            tracing::error!(error = %Chain(&error), "The evidence could not be kept or sealed.");
+            tracing::error!(error = %ErrorChain(&error), "The evidence could not be kept or sealed.");
             Error::from(error)
         })
     }))

@@ -19,7 +19,7 @@ use webhook::notification::{
     AuthorisationServers, MissingAuthorisationServerId, Plan, ReceiverKey, StateChange, plan,
 };
 
-use webhook::telemetry::{Chain, TraceHeader, UsageMeter};
+use webhook::telemetry::{ErrorChain, TraceHeader, UsageMeter};
 
 use verdict::{Judged, Verdict};
 
@@ -193,7 +193,7 @@ fn readable(
     found: Result<Option<Found>, ReceiversError>,
 ) -> Result<Option<Found>, ReceiversError> {
     if let Err(error) = &found {
-        tracing::error!(receiver = %key, error = %Chain(error), "A receiver could not be read.");
+        tracing::error!(receiver = %key, error = %ErrorChain(error), "A receiver could not be read.");
     }
     found
 }
@@ -204,12 +204,12 @@ fn report(sent: &[Result<(), SendError>]) {
     if let Some(error) = errors().find(|error| matches!(error, SendError::Rejected { .. })) {
         tracing::error!(
             code = "message_rejected",
-            error = %Chain(error),
+            error = %ErrorChain(error),
             "The queue rejects notifications for a mistake of ours; sending them again does not mend it."
         );
     }
     if let Some(error) = errors().find(|error| !matches!(error, SendError::Rejected { .. })) {
-        tracing::error!(error = %Chain(error), "Some notifications could not be queued; the caller was told so.");
+        tracing::error!(error = %ErrorChain(error), "Some notifications could not be queued; the caller was told so.");
     }
 }
 

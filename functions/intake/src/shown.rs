@@ -4,7 +4,7 @@ use lambda_http::{Request, RequestExt, Response};
 use webhook::answer::{Problem, json};
 use webhook::aws::LedgerReader;
 use webhook::notification::NotificationId;
-use webhook::telemetry::Chain;
+use webhook::telemetry::ErrorChain;
 
 const PATH: &str = "/v1/notifications/";
 
@@ -26,7 +26,7 @@ pub(crate) async fn show(ledger: &LedgerReader, asked: &str) -> Result<Response<
             "The ledger has no notification {id}; it waits for its first attempt, or there is none."
         ))),
         Err(error) => {
-            tracing::error!(notification_id = %id, error = %Chain(&error), "The ledger could not be read.");
+            tracing::error!(notification_id = %id, error = %ErrorChain(&error), "The ledger could not be read.");
             Err(Problem::unavailable("The ledger could not be read. Ask again."))
         }
     }

@@ -10,7 +10,7 @@ use webhook::revocation::{
     AuthorityRow, CHECKED_WITHIN, Contents, Good, LeafRow, OcspStatus, Serials, SerialsEntry, Source,
     sha256_hex,
 };
-use webhook::telemetry::{Chain as Causes, Unit};
+use webhook::telemetry::{ErrorChain, Unit};
 
 use super::merge::merge;
 use super::plan::{Issuer, Leaf, Plan};
@@ -150,7 +150,7 @@ impl Refresher {
             code = "revocation_row_not_written",
             what,
             whose,
-            error = %Causes(error),
+            error = %ErrorChain(error),
             "A row of what is known of revocation cannot be written; what it said before stays in use."
         );
         self.metrics.record(now, (BROKEN, 1.0, Unit::Count), &[("what", what), ("whose", whose)]);

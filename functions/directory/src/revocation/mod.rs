@@ -28,7 +28,7 @@ use webhook::aws::DirectoryTableError;
 use webhook::clock::Clock;
 use webhook::rng::Rng;
 use webhook::revocation::{AuthorityRow, Contents, LeafRow, RevocationStore, Serials};
-use webhook::telemetry::{Chain as Causes, Metrics, Unit};
+use webhook::telemetry::{ErrorChain, Metrics, Unit};
 
 pub use self::task::CRL_LIMIT;
 
@@ -110,7 +110,7 @@ pub async fn refresh(refresher: &Refresher) {
     if let Err(error) = refresher.refresh().await {
         tracing::error!(
             code = "revocation_unavailable",
-            error = %Causes(&error),
+            error = %ErrorChain(&error),
             "What is known of revocation could not be refreshed."
         );
     }
@@ -290,7 +290,7 @@ impl Refresher {
             what,
             host,
             code,
-            error = %Causes(finding),
+            error = %ErrorChain(finding),
             "An authority could not be asked about revocation; what it said before is kept."
         );
         let context = [("what", what), ("host", host), ("code", code)];
@@ -302,7 +302,7 @@ impl Refresher {
         tracing::error!(
             code = "revocation_row_unreadable",
             what,
-            error = %Causes(error),
+            error = %ErrorChain(error),
             "A row of what is known of revocation cannot be read; it is left out until it is written anew."
         );
         self.count_broken(what, now);

@@ -121,10 +121,10 @@ mod tests {
 
     #[test]
     fn one_identity_is_the_default_brands_and_no_others() {
-        assert_eq!(read(&identity(), ""), [("default".to_owned(), IdentityError::Chain(NO_PEM))]);
-        assert_eq!(read(&identity(), A), [(A.to_owned(), IdentityError::Chain(NO_PEM))]);
+        assert_eq!(read(&identity(), ""), [("default".to_owned(), IdentityError::ErrorChain(NO_PEM))]);
+        assert_eq!(read(&identity(), A), [(A.to_owned(), IdentityError::ErrorChain(NO_PEM))]);
         let two = format!("b={B},a={A}");
-        assert_eq!(read(&identity(), &two), [(B.to_owned(), IdentityError::Chain(NO_PEM))]);
+        assert_eq!(read(&identity(), &two), [(B.to_owned(), IdentityError::ErrorChain(NO_PEM))]);
     }
 
     #[test]
@@ -132,7 +132,7 @@ mod tests {
         let secret = json!({ A: identity(), B: "nothing", B.to_uppercase(): identity(), "b": identity() });
         let found = read(&secret, A);
         let expected = [
-            (A, IdentityError::Chain(NO_PEM)),
+            (A, IdentityError::ErrorChain(NO_PEM)),
             (B, IdentityError::NotIdentity),
             (&B.to_uppercase(), IdentityError::Owner),
             ("b", IdentityError::Owner),
@@ -146,7 +146,7 @@ mod tests {
     fn without_authorisation_servers_the_only_identity_of_a_map_is_the_default() {
         assert_eq!(
             read(&json!({ A: identity() }), ""),
-            [("default".to_owned(), IdentityError::Chain(NO_PEM))]
+            [("default".to_owned(), IdentityError::ErrorChain(NO_PEM))]
         );
         let owners: Vec<_> =
             read(&json!({ A: identity(), B: identity() }), "").into_iter().map(|(o, _)| o).collect();

@@ -140,11 +140,11 @@ impl Identity {
 
 /// Reads a chain in PEM and the dates of its first certificate.
 fn chain(pem: &str) -> Result<(Vec<CertificateDer<'static>>, Dates), IdentityError> {
-    let chain = Certificates::from_pem(pem.as_bytes()).map_err(IdentityError::Chain)?;
+    let chain = Certificates::from_pem(pem.as_bytes()).map_err(IdentityError::ErrorChain)?;
     let leaf = chain.certificates.first();
     let line = leaf.map_or(1, |leaf| leaf.line);
     let dates = leaf.and_then(|leaf| dates(&leaf.der));
-    Ok((chain.into_der(), dates.ok_or(IdentityError::Chain(PemError::Unreadable { line }))?))
+    Ok((chain.into_der(), dates.ok_or(IdentityError::ErrorChain(PemError::Unreadable { line }))?))
 }
 
 /// Reads from when to when a certificate is valid.
@@ -239,7 +239,7 @@ pub enum IdentityError {
     Owner,
     /// It is not certificates, all of which can be read.
     #[error("the identity's certificate_chain is not PEM certificates that can be read whole")]
-    Chain(#[source] PemError),
+    ErrorChain(#[source] PemError),
     /// There is no readable key.
     #[error("the identity's private_key is no readable PEM private key")]
     Key(#[source] PemError),

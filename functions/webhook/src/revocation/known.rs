@@ -16,7 +16,7 @@ use super::snapshot::Snapshot;
 use super::store::RevocationStore;
 use crate::codes::Code;
 use crate::clock::Clock;
-use crate::telemetry::{Chain as Causes, Metrics, Unit};
+use crate::telemetry::{ErrorChain as Causes, Metrics, Unit};
 
 /// How long what was read is used before the table is looked at again.
 const REFRESH_INTERVAL: SignedDuration = SignedDuration::from_mins(5);

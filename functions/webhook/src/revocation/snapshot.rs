@@ -12,7 +12,7 @@ use super::serials::Serials;
 use super::source::Source;
 use super::store::RevocationStore;
 use crate::aws::DirectoryTableError;
-use crate::telemetry::Chain as Causes;
+use crate::telemetry::ErrorChain as Causes;
 
 /// What is known of an authority.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! What is logged, measured and traced.
 
-mod chain;
+mod error_chain;
 mod json;
 mod log;
 mod metrics;
@@ -8,7 +8,7 @@ mod output;
 mod trace;
 mod usage_meter;
 
-pub use chain::Chain;
+pub use error_chain::ErrorChain;
 pub use log::{LogFormat, json_lines, start_logging};
 pub use metrics::{LONGEST_ARRAY, Line, Metrics, Unit};
 pub use output::Output;

@@ -6,9 +6,9 @@ use std::fmt;
 /// Shows an error with everything that caused it, outermost first.
 ///
 /// Errors here describe their own layer only, so a log line needs the chain.
-pub struct Chain<'a>(pub &'a dyn Error);
+pub struct ErrorChain<'a>(pub &'a dyn Error);
 
-impl fmt::Display for Chain<'_> {
+impl fmt::Display for ErrorChain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)?;
         let mut source = self.0.source();
