@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 use anyhow::{Context as _, Result, bail};
 use clap::{ArgGroup, Args};
 use webhook::aws::{LedgerError, LedgerReader, dynamodb};
-use webhook::delivery::NotificationShown;
+use webhook::delivery::NotificationView;
 use webhook::notification::{ENDPOINTS, Endpoint, InteractionId, NotificationId};
 
 use crate::target::LedgerArgs;
@@ -69,7 +69,7 @@ pub async fn run(args: ShowArgs) -> Result<()> {
 }
 
 impl ShowArgs {
-    async fn look_up(&self, reader: &LedgerReader) -> Result<Vec<NotificationShown>> {
+    async fn look_up(&self, reader: &LedgerReader) -> Result<Vec<NotificationView>> {
         if let Some(id) = &self.notification {
             return Ok(reader.notification(id).await?.into_iter().collect());
         }
@@ -111,12 +111,12 @@ pub async fn of_resource(
     reader: &LedgerReader,
     id: &str,
     endpoint: Option<Endpoint>,
-) -> Result<Vec<NotificationShown>, LedgerError> {
+) -> Result<Vec<NotificationView>, LedgerError> {
     let mut found = Vec::new();
     for row in ENDPOINTS.iter().filter(|row| endpoint.is_none_or(|asked| asked == row.endpoint)) {
         found.extend(reader.resource(row.endpoint, id).await?);
     }
-    found.sort_by_key(NotificationShown::when);
+    found.sort_by_key(NotificationView::when);
     Ok(found)
 }
 

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-use webhook::delivery::{AttemptShown, NotificationShown, Status};
+use webhook::delivery::{AttemptView, NotificationView, Status};
 
 /// Writes a notification and its attempts.
-pub(super) fn write(out: &mut impl Write, shown: &NotificationShown) -> io::Result<()> {
+pub(super) fn write(out: &mut impl Write, shown: &NotificationView) -> io::Result<()> {
     writeln!(out, "notification {}", shown.notification_id)?;
     writeln!(out, "  {}", standing(shown))?;
     if let Some(original) = &shown.replay_of {
@@ -27,7 +27,7 @@ pub(super) fn write(out: &mut impl Write, shown: &NotificationShown) -> io::Resu
     writeln!(out)
 }
 
-fn standing(shown: &NotificationShown) -> String {
+fn standing(shown: &NotificationView) -> String {
     match shown.status.parse() {
         Ok(Status::Attempting) => "an attempt is under way, or its process stopped".to_owned(),
         Ok(Status::Waiting) => "an attempt failed; the next one waits in the queue".to_owned(),
@@ -47,7 +47,7 @@ fn standing(shown: &NotificationShown) -> String {
     }
 }
 
-fn write_attempt(out: &mut impl Write, attempt: &AttemptShown) -> io::Result<()> {
+fn write_attempt(out: &mut impl Write, attempt: &AttemptView) -> io::Result<()> {
     let outcome = match (&attempt.outcome, attempt.status) {
         (Some(outcome), Some(status)) => format!("{outcome} (HTTP {status})"),
         (Some(outcome), None) => outcome.clone(),
@@ -75,8 +75,8 @@ fn write_attempt(out: &mut impl Write, attempt: &AttemptShown) -> io::Result<()>
 mod tests {
     use super::*;
 
-    fn shown(status: &str, attempts: Vec<AttemptShown>) -> NotificationShown {
-        NotificationShown {
+    fn shown(status: &str, attempts: Vec<AttemptView>) -> NotificationView {
+        NotificationView {
             notification_id: "339c89c7469c6be05b1f0d2a97c3e481".to_owned(),
             status: status.to_owned(),
             client_id: "itp-1".to_owned(),
@@ -92,7 +92,7 @@ mod tests {
         }
     }
 
-    fn written(shown: &NotificationShown) -> String {
+    fn written(shown: &NotificationView) -> String {
         let mut out = Vec::new();
         write(&mut out, shown).unwrap();
         String::from_utf8(out).unwrap()
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn each_attempt_is_told_with_its_times_outcome_and_tls() {
-        let attempt = AttemptShown {
+        let attempt = AttemptView {
             attempt: 1,
             interaction_id: "339c89c7-469c-46be-a882-45a01e824cda".to_owned(),
             base_uri: "https://itp.example.com/kong3".to_owned(),
@@ -112,7 +112,7 @@ mod tests {
             peer: Some("203.0.113.7:443".to_owned()),
             tls: Some("TLSv1_3 TLS13_AES_256_GCM_SHA384".to_owned()),
         };
-        let lost = AttemptShown {
+        let lost = AttemptView {
             attempt: 2,
             ended_at: None,
             outcome: None,

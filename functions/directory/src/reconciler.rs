@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::time::sleep;
 use webhook::aws::{Receivers, ReceiversError};
 use webhook::directory::{
-    ClientState, DirectorySays, Participants, Registration, Software, SoftwareShown, Suspension, reconcile,
+    ClientState, DirectorySays, Participants, Registration, Software, SoftwareView, Suspension, reconcile,
 };
 use webhook::clock::Clock;
 use webhook::notification::{AuthorisationServers, ClientId};
@@ -105,7 +105,7 @@ impl Reconciler {
     }
 
     /// Asks for each software that a client is registered for.
-    async fn software(&self, registrations: &[Registration]) -> HashMap<String, SoftwareShown> {
+    async fn software(&self, registrations: &[Registration]) -> HashMap<String, SoftwareView> {
         let wanted = registrations.iter().filter(|registration| registration.base_uri.is_some());
         // In an order that is the same each time: what a run does is decided by what it reads and by nothing else.
         let wanted: BTreeSet<&Software> =
@@ -148,7 +148,7 @@ impl Reconciler {
         shown
     }
 
-    async fn ask<'a>(&self, software: &'a Software) -> (&'a Software, Result<SoftwareShown, SoftwareError>) {
+    async fn ask<'a>(&self, software: &'a Software) -> (&'a Software, Result<SoftwareView, SoftwareError>) {
         (software, self.software.shown(software).await)
     }
 

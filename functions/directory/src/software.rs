@@ -13,7 +13,7 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 use webhook::address::AddressPolicy;
 use webhook::aws::{DirectoryTable, DirectoryTableError, Document, SecretError, Secrets};
-use webhook::directory::{Environment, Software, SoftwareShown};
+use webhook::directory::{Environment, Software, SoftwareView};
 use webhook::clock::Clock;
 use webhook::pem::{Certificates, PemError, certificates_to_pem, private_key, private_key_to_pem};
 
@@ -130,7 +130,7 @@ impl SoftwareStatements {
     /// Returns what the Directory shows of a software, asked for anew if what is kept is not fresh any more.
     ///
     /// That the Directory shows nothing (403, 404) is an answer too: another participant's software is not generally readable.
-    pub async fn shown(&self, software: &Software) -> Result<SoftwareShown, SoftwareError> {
+    pub async fn shown(&self, software: &Software) -> Result<SoftwareView, SoftwareError> {
         let name = format!("software#{}", software.software_id);
         let known = self.table.get(&name).await?;
         if let Some(document) = &known
@@ -168,7 +168,7 @@ impl SoftwareStatements {
             Err(error) => return Err(error.into()),
         };
         renew(known, fetched, self.clock.now(), |bytes| {
-            let shown = if hidden { SoftwareShown::default() } else { read(&bytes)? };
+            let shown = if hidden { SoftwareView::default() } else { read(&bytes)? };
             serde_json::to_vec(&shown).map_err(|_| SoftwareError::Answer)
         })
     }
@@ -248,10 +248,10 @@ fn anchors(bundle: &str) -> Result<Vec<Certificate>, SoftwareError> {
     read.collect::<Result<_, _>>().map_err(|_| SoftwareError::Identity)
 }
 
-fn read(bytes: &[u8]) -> Result<SoftwareShown, SoftwareError> {
+fn read(bytes: &[u8]) -> Result<SoftwareView, SoftwareError> {
     let shown: Shown = serde_json::from_slice(bytes).map_err(|_| SoftwareError::Answer)?;
     // `Active`, `Suspended`, `Inactive` (openapi.yaml 1.3.7).
-    Ok(SoftwareShown {
+    Ok(SoftwareView {
         active: shown.status.map(|status| status == "Active"),
         webhook_uris: shown.api_webhook_uri,
     })

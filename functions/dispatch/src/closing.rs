@@ -14,7 +14,7 @@ use webhook::delivery::{AttemptMessage, EXCHANGE_DEADLINE, Failure, LEASE, Ledge
 use webhook::rng::Rng;
 
 use crate::fault::{Fault, PREPARE};
-use crate::record::Record;
+use crate::sqs_event::Record;
 use crate::{Dispatch, HIDE_WITHIN};
 
 /// What Lambda is given to take the answer of an invocation in; part of the sum behind the function's timeout.

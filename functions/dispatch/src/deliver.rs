@@ -36,8 +36,8 @@ use crate::Dispatch;
 use crate::closing::{Ended, Over};
 use crate::concurrency_limiter::Permit;
 use crate::fault::{Fault, PREPARE};
-use crate::line::{attempt_ended, attempt_interrupted, copy_dropped};
-use crate::record::Record;
+use crate::log::{attempt_ended, attempt_interrupted, copy_dropped};
+use crate::sqs_event::Record;
 
 /// A message that comes earlier than it should by no more than this waits here; one that comes earlier still is sent on.
 const WORTH_WAITING: SignedDuration = SignedDuration::from_secs(2);

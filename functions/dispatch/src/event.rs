@@ -12,7 +12,7 @@ use lambda_runtime::{Error, LambdaInvocation};
 use tokio::task::futures::TaskLocalFuture;
 use tokio::task_local;
 
-use crate::record::Batch;
+use crate::sqs_event::Batch;
 
 task_local! {
     static EVENT: Bytes;

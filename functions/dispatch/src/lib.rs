@@ -18,9 +18,9 @@ mod event;
 mod exchange;
 mod fault;
 mod identity_store;
-mod line;
+mod log;
 mod onboarding_slo;
-mod record;
+mod sqs_event;
 mod set_aside;
 
 use std::sync::Arc;
@@ -36,7 +36,7 @@ use webhook::rng::Rng;
 use webhook::notification::AuthorisationServers;
 use webhook::telemetry::{ErrorChain, Metrics};
 
-use record::Record;
+use sqs_event::Record;
 
 pub use adaptive_timeout::ConsecutiveTimeouts;
 pub use batch_metrics::BatchMetrics;
@@ -46,7 +46,7 @@ pub use event::AsItCame;
 pub use fault::{Fault, PREPARE};
 pub use identity_store::{IdentityStore, IdentityStoreError};
 pub use onboarding_slo::FirstDeliveries;
-pub use record::Batch;
+pub use sqs_event::Batch;
 
 /// How long the start of an environment waits for the identities and for what is known of revocation; part of the sum behind the
 /// function's timeout.

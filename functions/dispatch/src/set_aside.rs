@@ -13,7 +13,7 @@ use webhook::telemetry::ErrorChain;
 
 use crate::Dispatch;
 use crate::fault::Fault;
-use crate::record::Record;
+use crate::sqs_event::Record;
 
 /// So many receives are left when a message is given up: one that fails, or whose process stops, leaves the others.
 const LEFT: u32 = 2;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use serde_json::Value;
 use webhook::aws::LedgerReader;
-use webhook::delivery::{AttemptShown, NotificationShown, Status};
+use webhook::delivery::{AttemptView, NotificationView, Status};
 
 use crate::record::{Attempt, Kind, Record};
 use crate::stream::{Change, row};
@@ -45,7 +45,7 @@ fn is_listing(change: &Change) -> bool {
     change.dynamodb.key("partition").contains('#')
 }
 
-fn compare(change: &Change, old: Option<&NotificationShown>, new: &NotificationShown) -> Vec<Record> {
+fn compare(change: &Change, old: Option<&NotificationView>, new: &NotificationView) -> Vec<Record> {
     let before = |number| old.and_then(|old| old.attempts.iter().find(|attempt| attempt.attempt == number));
     let mut records = Vec::new();
     for attempt in &new.attempts {
@@ -97,7 +97,7 @@ fn has_ended(status: &str) -> bool {
 }
 
 /// What was known of an attempt when it began, and all that is known.
-fn parts(shown: &AttemptShown) -> (Attempt, Attempt) {
+fn parts(shown: &AttemptView) -> (Attempt, Attempt) {
     let began = Attempt {
         number: shown.attempt,
         interaction_id: shown.interaction_id.clone(),
@@ -126,14 +126,14 @@ fn host(base_uri: &str) -> &str {
     rest.split('/').next().unwrap_or_default()
 }
 
-fn of_attempt(change: &Change, kind: Kind, shown: &NotificationShown, attempt: Attempt) -> Record {
+fn of_attempt(change: &Change, kind: Kind, shown: &NotificationView, attempt: Attempt) -> Record {
     let number = attempt.number;
     let record = of_notification(change, kind, Some(shown));
     let id = format!("{}.{number}.{}", record.notification_id, kind.as_str());
     Record { id, attempt: Some(attempt), ..record }
 }
 
-fn of_notification(change: &Change, kind: Kind, shown: Option<&NotificationShown>) -> Record {
+fn of_notification(change: &Change, kind: Kind, shown: Option<&NotificationView>) -> Record {
     let images = &change.dynamodb;
     let notification_id = images.key("notification").to_owned();
     Record {

@@ -1,6 +1,6 @@
 //! Takes state changes in: parses them, decides what is to be notified, and queues it. Shows what became of a notification.
 
-mod shown;
+mod get_notification;
 mod verdict;
 mod wire;
 
@@ -21,7 +21,7 @@ use webhook::notification::{
 
 use webhook::telemetry::{ErrorChain, TraceHeader, UsageMeter};
 
-use verdict::{Judged, Verdict};
+use verdict::{ChangeResult, Verdict};
 
 /// The function behind `POST /v1/state-changes` and `GET /v1/notifications/{notificationId}`.
 pub struct Intake {
@@ -52,10 +52,10 @@ impl Intake {
         answer
     }
 
-    async fn answer(&self, request: Request) -> (Response<String>, Option<Vec<Judged>>) {
-        if let Some(asked) = shown::asked(&request) {
+    async fn answer(&self, request: Request) -> (Response<String>, Option<Vec<ChangeResult>>) {
+        if let Some(asked) = get_notification::asked(&request) {
             let answer = match request.method().as_str() {
-                "GET" => shown::show(&self.ledger, &asked).await.unwrap_or_else(Into::into),
+                "GET" => get_notification::show(&self.ledger, &asked).await.unwrap_or_else(Into::into),
                 _ => Problem::method_not_allowed().into(),
             };
             return (answer, None);
@@ -77,7 +77,7 @@ impl Intake {
     /// Decides on every change, queues those to be notified, and says what became of each.
     ///
     /// The trace is that of the request; what follows from it can be found by it.
-    async fn judge_all(&self, changes: Vec<wire::Change<'_>>, trace: Option<&TraceHeader>) -> Vec<Judged> {
+    async fn judge_all(&self, changes: Vec<wire::Change<'_>>, trace: Option<&TraceHeader>) -> Vec<ChangeResult> {
         let now = self.clock.now();
         let parsed: Vec<_> =
             changes.iter().map(|change| StateChange::posted(change.value, &change.pointer, now)).collect();
@@ -100,7 +100,7 @@ impl Intake {
         verdicts
             .into_iter()
             .enumerate()
-            .map(|(index, verdict)| Judged::new(index, verdict, &messages, &taken))
+            .map(|(index, verdict)| ChangeResult::new(index, verdict, &messages, &taken))
             .collect()
     }
 

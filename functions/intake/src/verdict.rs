@@ -33,7 +33,7 @@ pub(crate) enum Verdict {
 
 /// A verdict as it is answered.
 #[derive(Debug, Serialize)]
-pub(crate) struct Judged {
+pub(crate) struct ChangeResult {
     index: usize,
     verdict: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,7 +46,7 @@ pub(crate) struct Judged {
     pub(crate) errors: Vec<FieldError>,
 }
 
-impl Judged {
+impl ChangeResult {
     /// Says what became of the change at this position, given the messages of the request and which of them were taken.
     pub(crate) fn new(index: usize, verdict: Verdict, messages: &[AttemptMessage], taken: &[bool]) -> Self {
         let base = |verdict, detail| Self {
@@ -84,7 +84,7 @@ impl Judged {
 }
 
 /// Writes the one line of a request: how many changes got which verdict, and what was used since the last.
-pub(crate) fn log(all: &[Judged], used: &Used) {
+pub(crate) fn log(all: &[ChangeResult], used: &Used) {
     let count = |verdict| all.iter().filter(|judged| judged.is(verdict)).count();
     tracing::info!(
         accepted = count("accepted"),
@@ -105,8 +105,8 @@ pub(crate) fn log(all: &[Judged], used: &Used) {
 ///
 /// 202 when nothing is left to do; 400 when no change can be read; 503 when none could be queued; 207 when some of the caller's
 /// changes want mending or sending again and others do not.
-pub(crate) fn status(all: &[Judged]) -> StatusCode {
-    let done = |judged: &Judged| !judged.is("invalid") && !judged.is("unavailable");
+pub(crate) fn status(all: &[ChangeResult]) -> StatusCode {
+    let done = |judged: &ChangeResult| !judged.is("invalid") && !judged.is("unavailable");
     if all.iter().all(done) {
         StatusCode::ACCEPTED
     } else if all.iter().all(|judged| judged.is("invalid")) {
@@ -135,9 +135,9 @@ mod tests {
     }
 
     /// Judges verdicts over one message, which the queue took or did not.
-    fn judged(verdicts: Vec<Verdict>, taken: bool) -> Vec<Judged> {
+    fn judged(verdicts: Vec<Verdict>, taken: bool) -> Vec<ChangeResult> {
         let message = [message()];
-        let judge = |(index, verdict)| Judged::new(index, verdict, &message, &[taken]);
+        let judge = |(index, verdict)| ChangeResult::new(index, verdict, &message, &[taken]);
         verdicts.into_iter().enumerate().map(judge).collect()
     }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use webhook::answer::{Problem, json, problem};
 use webhook::{FieldError, refuse_unknown_fields};
 
-use crate::verdict::{Judged, status};
+use crate::verdict::{ChangeResult, status};
 
 /// The most changes of one request.
 const MOST_CHANGES: usize = 100;
@@ -41,7 +41,7 @@ pub(crate) fn changes(document: &Value) -> Result<Vec<Change<'_>>, Problem> {
 }
 
 /// Answers with what became of each change.
-pub(crate) fn answer(judged: &[Judged]) -> Response<String> {
+pub(crate) fn answer(judged: &[ChangeResult]) -> Response<String> {
     match status(judged) {
         StatusCode::BAD_REQUEST => {
             let errors = judged.iter().flat_map(|judged| judged.errors.clone()).collect();
@@ -57,15 +57,15 @@ pub(crate) fn answer(judged: &[Judged]) -> Response<String> {
 
 #[derive(Serialize)]
 struct Verdicts<'a> {
-    verdicts: &'a [Judged],
+    verdicts: &'a [ChangeResult],
 }
 
-fn with_verdicts(refused: &Problem, judged: &[Judged]) -> Response<String> {
+fn with_verdicts(refused: &Problem, judged: &[ChangeResult]) -> Response<String> {
     #[derive(Serialize)]
     struct WithVerdicts<'a> {
         #[serde(flatten)]
         problem: &'a Problem,
-        verdicts: &'a [Judged],
+        verdicts: &'a [ChangeResult],
     }
     problem(refused.status, &WithVerdicts { problem: refused, verdicts: judged })
 }

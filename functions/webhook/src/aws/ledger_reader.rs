@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::cause::cause;
 use super::ledger::{LedgerError, text};
-use crate::delivery::{AttemptNumber, AttemptShown, NotificationShown, Status};
+use crate::delivery::{AttemptNumber, AttemptView, NotificationView, Status};
 use crate::notification::{Endpoint, InteractionId, NotificationId, Partition};
 
 type Row = HashMap<String, AttributeValue>;
@@ -27,7 +27,7 @@ impl LedgerReader {
     }
 
     /// Finds a notification by its name.
-    pub async fn notification(&self, id: &NotificationId) -> Result<Option<NotificationShown>, LedgerError> {
+    pub async fn notification(&self, id: &NotificationId) -> Result<Option<NotificationView>, LedgerError> {
         let answer = self
             .client
             .get_item()
@@ -42,10 +42,10 @@ impl LedgerReader {
     }
 
     /// Finds the notification that an attempt belongs to.
-    pub async fn attempt(&self, id: InteractionId) -> Result<Option<NotificationShown>, LedgerError> {
+    pub async fn attempt(&self, id: InteractionId) -> Result<Option<NotificationView>, LedgerError> {
         let name = id.to_string();
         let is_it =
-            |shown: &NotificationShown| shown.attempts.iter().any(|attempt| attempt.interaction_id == name);
+            |shown: &NotificationView| shown.attempts.iter().any(|attempt| attempt.interaction_id == name);
         Ok(self.partition(id.partition()).await?.into_iter().find(is_it))
     }
 
@@ -54,22 +54,22 @@ impl LedgerReader {
         &self,
         endpoint: Endpoint,
         id: &str,
-    ) -> Result<Vec<NotificationShown>, LedgerError> {
+    ) -> Result<Vec<NotificationView>, LedgerError> {
         let mut found = self.partition(Partition::of_id(endpoint, id)).await?;
         // Two resources may share a partition.
         found.retain(|shown| shown.resource_id == id && shown.endpoint == endpoint.row().code);
-        found.sort_by_key(NotificationShown::when);
+        found.sort_by_key(NotificationView::when);
         Ok(found)
     }
 
     /// Reads a row; nothing for one that this version cannot have written.
-    pub fn shown(row: &HashMap<String, AttributeValue>) -> Option<NotificationShown> {
+    pub fn shown(row: &HashMap<String, AttributeValue>) -> Option<NotificationView> {
         let status: Status = text_of(row, "status")?.parse().ok()?;
         let attempts = (1..=u64::from(AttemptNumber::MOST)).filter_map(|number| {
             let attempt = AttemptNumber::try_from(number).ok()?;
             Some(attempt_of(attempt, row.get(&format!("attempt_{attempt}"))?.as_m().ok()?))
         });
-        Some(NotificationShown {
+        Some(NotificationView {
             notification_id: text_of(row, "notification")?,
             status: status.as_str().to_owned(),
             client_id: text_of(row, "client_id")?,
@@ -85,7 +85,7 @@ impl LedgerReader {
         })
     }
 
-    async fn partition(&self, partition: Partition) -> Result<Vec<NotificationShown>, LedgerError> {
+    async fn partition(&self, partition: Partition) -> Result<Vec<NotificationView>, LedgerError> {
         let mut rows = self
             .client
             .query()
@@ -107,8 +107,8 @@ impl LedgerReader {
     }
 }
 
-fn attempt_of(attempt: AttemptNumber, map: &Row) -> Option<AttemptShown> {
-    Some(AttemptShown {
+fn attempt_of(attempt: AttemptNumber, map: &Row) -> Option<AttemptView> {
+    Some(AttemptView {
         attempt: attempt.get(),
         interaction_id: text_of(map, "interaction_id")?,
         base_uri: text_of(map, "base_uri")?,

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 /// What is known of a notification.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct NotificationShown {
+pub struct NotificationView {
     /// Its name.
     pub notification_id: String,
     /// Where it stands: see [`super::Status`].
@@ -29,10 +29,10 @@ pub struct NotificationShown {
     /// The undelivered notification that this one replays, if it is a replay.
     pub replay_of: Option<String>,
     /// Its attempts, first to last.
-    pub attempts: Vec<AttemptShown>,
+    pub attempts: Vec<AttemptView>,
 }
 
-impl NotificationShown {
+impl NotificationView {
     /// By this the notifications of a resource stand in the order of time: that of the event, and of the first attempt for those of
     /// one event.
     pub fn when(&self) -> (Timestamp, Option<Timestamp>) {
@@ -43,7 +43,7 @@ impl NotificationShown {
 
 /// What is known of an attempt.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct AttemptShown {
+pub struct AttemptView {
     /// Which, 1 to 3.
     pub attempt: u8,
     /// Its name, sent as `x-webhook-interaction-id`.

@@ -22,7 +22,7 @@ pub use receiver::{
     CalledAtError, OLDEST_CALL, Operation, Origin, Receiver, Registration, RegistrationCall,
     RegistrationRequest, Suspension, check_called_at, check_removed_at,
 };
-pub use reconcile::{DirectorySays, Drift, Reconciliation, SoftwareShown, reconcile};
+pub use reconcile::{DirectorySays, Drift, Reconciliation, SoftwareView, reconcile};
 pub use registration::{
     DIFFERS_FROM_STATEMENT, INVALID_WEBHOOK_URIS, Refusal, StatementUris, Target, Warning, target,
 };

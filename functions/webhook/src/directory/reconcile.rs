@@ -11,7 +11,7 @@ use crate::notification::ReceiverKey;
 
 /// What the Directory shows of a software statement.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub struct SoftwareShown {
+pub struct SoftwareView {
     /// Whether its status is `Active`; absent where no status is shown.
     pub active: Option<bool>,
     /// `ApiWebhookUri`, where it is shown.
@@ -26,7 +26,7 @@ pub struct DirectorySays<'a> {
     /// When the Directory last said that this is the list; absent: just now.
     pub listed_at: Option<Timestamp>,
     /// Software by its id.
-    pub software: HashMap<String, SoftwareShown>,
+    pub software: HashMap<String, SoftwareView>,
 }
 
 /// Something that does not fit together. A person should look at it; no notification depends on it.
@@ -200,9 +200,9 @@ mod tests {
         Participants::from_json(&serde_json::to_vec(&entries).unwrap()).unwrap()
     }
 
-    fn shown(active: Option<bool>, uris: Option<&[&str]>) -> SoftwareShown {
+    fn shown(active: Option<bool>, uris: Option<&[&str]>) -> SoftwareView {
         let webhook_uris = uris.map(|uris| uris.iter().map(|uri| (*uri).to_owned()).collect());
-        SoftwareShown { active, webhook_uris }
+        SoftwareView { active, webhook_uris }
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl RevocationUnavailable {
 
 /// A path that was judged.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Judged {
+pub(super) enum Judgement {
     /// By what is known.
     Decided(Verdict),
     /// Nothing decides, and that is our own fault.
@@ -169,7 +169,7 @@ impl Revocation {
     }
 
     /// Decides whether a verified path may be used, by what is known now. Waits for nothing.
-    pub(super) fn judge(&self, snapshot: &Snapshot, path: &Path) -> Judged {
+    pub(super) fn judge(&self, snapshot: &Snapshot, path: &Path) -> Judgement {
         let now = self.clock.now();
         let fingerprint = path.fingerprint();
         let first_seen = self.first_seen(snapshot, &fingerprint).unwrap_or(now);
@@ -178,10 +178,10 @@ impl Revocation {
         let first_seen = if lacks_rows { first_seen.max(self.started) } else { first_seen };
         match decide(&snapshot.state(path, first_seen), now, self.window) {
             Verdict::Unknown => match self.own_fault(snapshot, path, lacks_rows, now) {
-                Some(unavailable) => Judged::Unavailable(unavailable),
-                None => Judged::Decided(Verdict::Unknown),
+                Some(unavailable) => Judgement::Unavailable(unavailable),
+                None => Judgement::Decided(Verdict::Unknown),
             },
-            decided => Judged::Decided(decided),
+            decided => Judgement::Decided(decided),
         }
     }
 

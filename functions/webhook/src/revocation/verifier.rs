@@ -19,7 +19,7 @@ use thiserror::Error;
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
 use super::decide::{Checked, Verdict};
-use super::known::{Judged, Revocation};
+use super::known::{Judgement, Revocation};
 use super::path::Path;
 use super::vouched::vouched;
 
@@ -69,7 +69,7 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<Checked, Error> {
         let snapshot = self.revocation.snapshot();
-        let best = RefCell::<Option<(Judged, Path)>>::default();
+        let best = RefCell::<Option<(Judgement, Path)>>::default();
         let judge = |verified: &VerifiedPath<'_>| {
             let path = Path::of(verified, end_entity);
             let judged = self.revocation.judge(&snapshot, &path);
@@ -78,7 +78,7 @@ impl Verifier {
                 *best = Some((judged, path));
             }
             match judged {
-                Judged::Decided(Verdict::Accepted(_)) => Ok(()),
+                Judgement::Decided(Verdict::Accepted(_)) => Ok(()),
                 // webpki goes on with the next path.
                 _ => Err(webpki::Error::UnknownRevocationStatus),
             }
@@ -92,10 +92,10 @@ impl Verifier {
         let host = name.to_str();
         self.revocation.saw(&snapshot, &host, path);
         match judged {
-            Judged::Decided(Verdict::Accepted(checked)) => Ok(checked),
-            Judged::Decided(Verdict::Revoked) => Err(CertificateError::Revoked.into()),
-            Judged::Decided(Verdict::Unknown) => Err(CertificateError::UnknownRevocationStatus.into()),
-            Judged::Unavailable(unavailable) => Err(Error::Other(OtherError(Arc::new(unavailable)))),
+            Judgement::Decided(Verdict::Accepted(checked)) => Ok(checked),
+            Judgement::Decided(Verdict::Revoked) => Err(CertificateError::Revoked.into()),
+            Judgement::Decided(Verdict::Unknown) => Err(CertificateError::UnknownRevocationStatus.into()),
+            Judgement::Unavailable(unavailable) => Err(Error::Other(OtherError(Arc::new(unavailable)))),
         }
     }
 }
@@ -103,12 +103,12 @@ impl Verifier {
 const UNKNOWN_ISSUER: Error = Error::InvalidCertificate(CertificateError::UnknownIssuer);
 
 /// Of several paths the best decides: an authority that is revoked condemns the ways through it alone.
-fn rank(judged: Judged) -> u8 {
+fn rank(judged: Judgement) -> u8 {
     match judged {
-        Judged::Decided(Verdict::Accepted(_)) => 3,
-        Judged::Unavailable(_) => 2,
-        Judged::Decided(Verdict::Unknown) => 1,
-        Judged::Decided(Verdict::Revoked) => 0,
+        Judgement::Decided(Verdict::Accepted(_)) => 3,
+        Judgement::Unavailable(_) => 2,
+        Judgement::Decided(Verdict::Unknown) => 1,
+        Judgement::Decided(Verdict::Revoked) => 0,
     }
 }
 

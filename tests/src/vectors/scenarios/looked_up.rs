@@ -8,7 +8,7 @@ use arauto::show::of_resource;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use webhook::aws::{LedgerReader, dynamodb};
-use webhook::delivery::{AttemptShown, NotificationShown};
+use webhook::delivery::{AttemptView, NotificationView};
 use webhook::notification::Endpoint;
 
 use super::compare;
@@ -62,7 +62,7 @@ struct Truth<'a> {
 
 impl Truth<'_> {
     /// Whether the answer has this, and has it right. What no one here knows of is not told.
-    fn is_told(&self, what: &str, found: &NotificationShown, attempt: &AttemptShown) -> bool {
+    fn is_told(&self, what: &str, found: &NotificationView, attempt: &AttemptView) -> bool {
         let received = self.request.received_at;
         let posted = |field: &str| self.posted[field].as_str().unwrap_or_default();
         match what {
@@ -122,7 +122,7 @@ pub(super) fn a_resource_has_all_its_events_and_attempts_in_time_order(vector: &
 }
 
 /// The events as they happened, and the attempts of each as they were made: those that the receiver saw, and no others.
-fn is_all_in_order(events: &[Value], found: &[NotificationShown], seen: &[Received]) -> bool {
+fn is_all_in_order(events: &[Value], found: &[NotificationView], seen: &[Received]) -> bool {
     let happened: Vec<_> = found.iter().map(|shown| json!(shown.event_instant)).collect();
     let posted: Vec<_> = events.iter().map(|event| event["event_instant"].clone()).collect();
     let in_order = found.iter().all(|shown| {
