@@ -13,7 +13,7 @@ use http::{HeaderMap, Method};
 const WITHIN: Duration = Duration::from_secs(35);
 
 /// API Gateway's own limit of an answer is 10 MB.
-const MOST_BYTES: usize = 10 * 1024 * 1024;
+const MAX_BYTES: usize = 10 * 1024 * 1024;
 
 /// An answer, read to its end.
 #[derive(Clone, Debug)]
@@ -142,8 +142,8 @@ pub(crate) async fn read_answer(request: reqwest::RequestBuilder, url: &str) -> 
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.with_context(|| format!("the answer of {url} broke off"))? {
         ensure!(
-            body.len() + chunk.len() <= MOST_BYTES,
-            "the answer of {url} is longer than {MOST_BYTES} bytes"
+            body.len() + chunk.len() <= MAX_BYTES,
+            "the answer of {url} is longer than {MAX_BYTES} bytes"
         );
         body.extend_from_slice(&chunk);
     }

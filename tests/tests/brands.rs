@@ -131,7 +131,7 @@ async fn a_review_tells_the_clients_of_two_brands_apart() {
     bench.twin.set_organisation_status(&software.org_id, "Withdrawn").unwrap();
     bench.functions.aws.forget_calls();
     let mut functions = bench.functions;
-    functions.most_suspended_percent = 100;
+    functions.max_suspended_percent = 100;
     tests::aws::review(&functions.directory()).await;
     for key in [CLIENT.to_owned(), format!("{SECOND} {CLIENT}")] {
         let row = functions.aws.row(RECEIVERS, &key).unwrap();

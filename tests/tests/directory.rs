@@ -101,12 +101,12 @@ async fn a_suspended_software_is_followed_only_within_the_share() {
     let metrics = published.functions.metrics.clone();
 
     // A share of nothing suspends nobody; else one client can be, even where it is the only one.
-    published.functions.most_suspended_percent = 0;
+    published.functions.max_suspended_percent = 0;
     review(&published.functions.directory()).await;
     assert_eq!(published.suspension().await, None);
     assert_eq!(metrics.values("SuspensionsRefused"), [1.0]);
 
-    published.functions.most_suspended_percent = 20;
+    published.functions.max_suspended_percent = 20;
     review(&published.functions.directory()).await;
     assert_eq!(published.suspension().await, Some(Suspension::SoftwareNotActive));
     assert_eq!(metrics.values("SuspensionsRefused"), [1.0, 0.0]);

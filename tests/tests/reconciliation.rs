@@ -272,7 +272,7 @@ async fn a_token_that_ends_before_its_time_is_replaced() {
 async fn what_is_no_list_suspends_nobody_and_the_last_good_list_stays() {
     let mut market = Market::new().await;
     // So that it is not the share that keeps them.
-    market.bench.functions.most_suspended_percent = 100;
+    market.bench.functions.max_suspended_percent = 100;
     market.bench.directory = market.bench.functions.directory();
     market.set_organisation("itp-0", "Withdrawn");
     let list = |statuses: &[(&str, &str)]| {

@@ -143,17 +143,17 @@ fn a_seed_is_the_same_run_each_time() {
 /// Runs seeds until an invariant notices that the code is broken so, and returns the names of what did.
 fn noticed_by(broken: Break, writes: LedgerWrites, expected: &str) {
     warm();
-    for seed in 0..MOST_TO_NOTICE {
+    for seed in 0..MAX_TO_NOTICE {
         let report = simulate(seed, Some(broken), writes).unwrap();
         if report.violations.iter().any(|violation| violation.invariant == expected) {
             return;
         }
     }
-    panic!("{broken:?} is not noticed by {expected} within {MOST_TO_NOTICE} seeds");
+    panic!("{broken:?} is not noticed by {expected} within {MAX_TO_NOTICE} seeds");
 }
 
 /// A break that is not noticed within so many seeds would get past a day's work.
-const MOST_TO_NOTICE: u64 = 60;
+const MAX_TO_NOTICE: u64 = 60;
 
 #[test]
 fn an_attempt_that_begins_without_condition_is_noticed() {

@@ -43,7 +43,7 @@ pub struct Plan {
 }
 
 /// More changes than this are not looked for.
-const MOST_STEPS: usize = 8;
+const MAX_STEPS: usize = 8;
 
 impl Question {
     /// Plays it; tells now and then which second of how many it has come to.
@@ -58,7 +58,7 @@ impl Question {
     /// Looks for settings that carry the load, beginning with those of an answer.
     pub fn plan(answer: &Answer, progress: &mut dyn FnMut(&Self, u64, u64)) -> Plan {
         let mut plan = Plan { changes: Vec::new(), answer: answer.clone() };
-        for _ in 0..MOST_STEPS {
+        for _ in 0..MAX_STEPS {
             if plan.answer.is_carried() {
                 break;
             }

@@ -13,7 +13,7 @@ use super::model::Histogram;
 use super::numbers::{length, real};
 
 /// Of limits that hold, so many are shown.
-const MOST_SHOWN: usize = 6;
+const MAX_SHOWN: usize = 6;
 
 /// Writes the answer to one question: what is asked, what comes of it, and what that takes.
 pub(super) fn answer(text: &mut String, answer: &Answer) {
@@ -51,7 +51,7 @@ pub(super) fn answer(text: &mut String, answer: &Answer) {
     let mut held = 0;
     for quota in &answer.quotas {
         held += usize::from(!quota.breaks);
-        if quota.breaks || held <= MOST_SHOWN {
+        if quota.breaks || held <= MAX_SHOWN {
             let mark = if quota.breaks { "!" } else { " " };
             let (needed, limit) = (grouped(quota.needed), exact(quota.limit));
             line(

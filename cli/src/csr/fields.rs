@@ -8,9 +8,9 @@ const STATES: [&str; 27] = [
     "PR", "RJ", "RN", "RO", "RR", "RS", "SC", "SE", "SP", "TO",
 ];
 /// The most characters of a common name and of an organisation's name (RFC 5280, appendix A.1).
-const MOST_OF_NAME: usize = 64;
+const MAX_OF_NAME: usize = 64;
 /// The most characters of a locality's name (the same).
-const MOST_OF_LOCALITY: usize = 128;
+const MAX_OF_LOCALITY: usize = 128;
 
 /// Reads a state.
 pub(super) fn state(text: &str) -> Result<String, String> {
@@ -35,21 +35,21 @@ pub(super) fn host(text: &str) -> Result<String, String> {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    let is_host = text.contains('.') && text.len() <= MOST_OF_NAME && text.split('.').all(label);
+    let is_host = text.contains('.') && text.len() <= MAX_OF_NAME && text.split('.').all(label);
     let is_address = text.parse::<std::net::IpAddr>().is_ok();
     (is_host && !is_address).then(|| text.to_owned()).ok_or_else(|| {
-        format!("expected a full host name in lower case of at most {MOST_OF_NAME} characters, for example webhook.bank.com.br")
+        format!("expected a full host name in lower case of at most {MAX_OF_NAME} characters, for example webhook.bank.com.br")
     })
 }
 
 /// Reads the name of an organisation.
 pub(super) fn organization_name(text: &str) -> Result<String, String> {
-    named(text, MOST_OF_NAME)
+    named(text, MAX_OF_NAME)
 }
 
 /// Reads the name of a city.
 pub(super) fn locality(text: &str) -> Result<String, String> {
-    named(text, MOST_OF_LOCALITY)
+    named(text, MAX_OF_LOCALITY)
 }
 
 fn named(text: &str, most: usize) -> Result<String, String> {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use webhook::peer::IdentityDocument;
 
 /// The most that Secrets Manager keeps in a secret.
-const MOST_BYTES: usize = 65_536;
+const MAX_BYTES: usize = 65_536;
 
 /// Returns the secret's text with an identity put into it.
 ///
@@ -27,8 +27,8 @@ pub(super) fn merge(
     };
     let text = document.to_json();
     ensure!(
-        text.len() <= MOST_BYTES,
-        "the identities would take {} bytes and a secret holds {MOST_BYTES}, so nothing is stored: leave out of the chain what \
+        text.len() <= MAX_BYTES,
+        "the identities would take {} bytes and a secret holds {MAX_BYTES}, so nothing is stored: leave out of the chain what \
          receivers have already (the root), or give some brands a stack of their own",
         text.len()
     );

@@ -59,7 +59,7 @@ pub struct ReplayArgs {
 }
 
 /// At most so many messages of the queue are looked at to say how many were set aside.
-const MOST_LOOKED_AT: usize = 1_000;
+const MAX_LOOKED_AT: usize = 1_000;
 /// How often progress is told.
 const BEAT: Duration = Duration::from_secs(2);
 
@@ -119,7 +119,7 @@ async fn run_replay(args: &ReplayArgs, target: &Target) -> Result<bool> {
 async fn run_set_aside(args: &ReplayArgs, target: &Target) -> Result<bool> {
     let queue = UndeliveredQueue::new(&target.sdk, target.undelivered.clone());
     let mut stop = Stop::on_signals()?;
-    let found = queue.count(MOST_LOOKED_AT, &stop).await?;
+    let found = queue.count(MAX_LOOKED_AT, &stop).await?;
     let bound = if found.at_least { "at least " } else { "" };
     if !args.json {
         writeln!(

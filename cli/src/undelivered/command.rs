@@ -37,7 +37,7 @@ pub struct UndeliveredArgs {
 }
 
 /// At most so many messages of the queue are looked at: they are hidden from others meanwhile.
-const MOST_LOOKED_AT: usize = 1_000;
+const MAX_LOOKED_AT: usize = 1_000;
 
 /// Runs the command.
 pub async fn run(args: UndeliveredArgs) -> Result<()> {
@@ -46,7 +46,7 @@ pub async fn run(args: UndeliveredArgs) -> Result<()> {
     let target = args.target.find().await?;
     let listing = Listing::read(&target.rows(), &filter).await?;
     let resting =
-        UndeliveredQueue::new(&target.sdk, target.undelivered.clone()).count(MOST_LOOKED_AT, &stop).await?;
+        UndeliveredQueue::new(&target.sdk, target.undelivered.clone()).count(MAX_LOOKED_AT, &stop).await?;
     let mut out = io::stdout().lock();
     if args.json {
         writeln!(out, "{}", to_json(&filter, &listing, &resting))?;

@@ -50,7 +50,7 @@ pub struct VerifyArgs {
 }
 
 /// Of what is wrong, so much is shown to people.
-const MOST_SHOWN: usize = 50;
+const MAX_SHOWN: usize = 50;
 /// How often progress is told.
 const BEAT: Duration = Duration::from_secs(2);
 /// What is looked at by default.
@@ -131,12 +131,12 @@ fn write(out: &mut impl Write, report: &Report, source: &Source) -> io::Result<(
         );
     }
     writeln!(out, "\nNot proven, {count} found:")?;
-    for Finding { code, subject, detail } in report.findings.iter().take(MOST_SHOWN) {
+    for Finding { code, subject, detail } in report.findings.iter().take(MAX_SHOWN) {
         let detail = if detail.is_empty() { String::new() } else { format!(" ({detail})") };
         writeln!(out, "  {subject}: {}{detail}", code.sentence())?;
     }
-    if count > MOST_SHOWN {
-        writeln!(out, "  and {} more: see --json", count - MOST_SHOWN)?;
+    if count > MAX_SHOWN {
+        writeln!(out, "  and {} more: see --json", count - MAX_SHOWN)?;
     }
     Ok(())
 }

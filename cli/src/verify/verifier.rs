@@ -21,7 +21,7 @@ use super::structure::Structure;
 /// User Guide), so an object may be seen for the first time somewhat after its time.
 const UPLOADS: SignedDuration = SignedDuration::from_mins(15);
 /// Of one object, so many lines that are no records are named.
-const MOST_LINES: usize = 3;
+const MAX_LINES: usize = 3;
 
 /// What is to be checked.
 #[derive(Clone, Debug)]
@@ -259,8 +259,8 @@ async fn read_object(
     }
     let unpacked = unpacked.and_then(|()| lines.finish());
     odd.extend(unpacked.err().map(|error| error.to_string()));
-    let more = odd.len().saturating_sub(MOST_LINES);
-    odd.truncate(MOST_LINES);
+    let more = odd.len().saturating_sub(MAX_LINES);
+    odd.truncate(MAX_LINES);
     if more > 0 {
         odd.push(format!("and {more} more"));
     }

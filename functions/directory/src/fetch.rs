@@ -19,7 +19,7 @@ const CONNECT_BUDGET: Duration = Duration::from_secs(3);
 /// How long a whole fetch may take, its body included.
 pub const BUDGET: Duration = Duration::from_secs(10);
 /// The longest that an answer may claim to stay fresh: what was withdrawn must be noticed within a day.
-const LONGEST_FRESH: Duration = Duration::from_hours(24);
+const MAX_FRESHNESS: Duration = Duration::from_hours(24);
 
 /// The longest name of a version (`ETag`) that is kept, in bytes; real ones have some forty. A longer one is treated as none, and
 /// the document is asked for anew each time: rows that keep what is known have no room for it.
@@ -182,7 +182,7 @@ fn fresh_for(headers: &HeaderMap) -> Option<Duration> {
         return Some(Duration::ZERO);
     }
     let seconds = directives.iter().find_map(|directive| directive.strip_prefix("max-age="))?.parse().ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST_FRESH))
+    Some(Duration::from_secs(seconds).min(MAX_FRESHNESS))
 }
 
 /// Resolves names and refuses them whole if any address is not allowed, so that the address that was checked is the one

@@ -20,7 +20,7 @@ use webhook::revocation::RevocationStore;
 use webhook::telemetry::ErrorChain;
 
 /// A fifth: an answer that says more is more likely to be wrong than they are.
-const MOST_SUSPENDED_PERCENT: u8 = 20;
+const MAX_SUSPENDED_PERCENT: u8 = 20;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -52,7 +52,7 @@ async fn main() -> Result<(), Error> {
             session: Mutex::default(),
         },
         servers: settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?,
-        most_percent: settings.parsed_or("ARAUTO_MOST_SUSPENDED_PERCENT", MOST_SUSPENDED_PERCENT)?,
+        max_percent: settings.parsed_or("ARAUTO_MAX_SUSPENDED_PERCENT", MAX_SUSPENDED_PERCENT)?,
         metrics: settings.metrics(),
         clock: clock.clone(),
     };

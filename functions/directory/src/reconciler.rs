@@ -22,7 +22,7 @@ const AT_ONCE: usize = 8;
 /// How long the API is asked in one run: less than half of what the function has, whatever the API does.
 const SOFTWARE_BUDGET: Duration = Duration::from_secs(25);
 /// How many software statements are asked for in one run; there are some sixty initiators.
-const MOST_SOFTWARE: usize = 500;
+const MAX_SOFTWARE: usize = 500;
 
 /// Compares the Directory with the registrations.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub struct Reconciler {
     /// Our own authorisation servers.
     pub servers: AuthorisationServers,
     /// How many of a hundred clients an answer of the Directory may suspend.
-    pub most_percent: u8,
+    pub max_percent: u8,
     /// What is measured.
     pub metrics: Metrics,
     /// What time it is.
@@ -59,7 +59,7 @@ impl Reconciler {
             self.metrics.record_age(self.clock.now(), "DirectoryListAge", listed_at);
         }
         let says = DirectorySays { participants: participants.as_ref(), listed_at, software };
-        let found = reconcile(registrations, &says, self.most_percent);
+        let found = reconcile(registrations, &says, self.max_percent);
         for (receiver, drift) in &found.drifts {
             tracing::warn!(client_id = %receiver, code = drift.code(), "A registration and the Directory do not agree.");
         }
@@ -69,7 +69,7 @@ impl Reconciler {
             tracing::error!(
                 code = "suspensions_refused",
                 clients = found.refused,
-                most_percent = self.most_percent,
+                max_percent = self.max_percent,
                 "The Directory's answer would suspend too many clients and was not followed."
             );
         }
@@ -109,7 +109,7 @@ impl Reconciler {
         let wanted = registrations.iter().filter(|registration| registration.base_uri.is_some());
         // In an order that is the same each time: what a run does is decided by what it reads and by nothing else.
         let wanted: BTreeSet<&Software> =
-            wanted.filter_map(Registration::software).take(MOST_SOFTWARE).collect();
+            wanted.filter_map(Registration::software).take(MAX_SOFTWARE).collect();
         let count = wanted.len();
         let questions: Vec<_> = wanted.into_iter().map(|software| self.ask(software)).collect();
         // What was answered in time counts; the rest is asked in the next run.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use webhook::codes::{Code, FailureClass};
 use webhook::delivery::{AttemptMessage, AttemptNumber, Outcome};
-use webhook::telemetry::{LONGEST_ARRAY, Line, Metrics, Unit, UsageMeter, Used};
+use webhook::telemetry::{MAX_ARRAY, Line, Metrics, Unit, UsageMeter, Used};
 
 use crate::fault::Fault;
 
@@ -159,7 +159,7 @@ impl Seen {
     fn attempts(&self) -> Line {
         // A batch has ten; were there ever more, some more of their values would be better than none.
         let [delivered, delays] =
-            [&self.delivered, &self.delays_ms].map(|values| values.get(..LONGEST_ARRAY).unwrap_or(values));
+            [&self.delivered, &self.delays_ms].map(|values| values.get(..MAX_ARRAY).unwrap_or(values));
         Line::of(&[]).with(DELIVERED, Unit::None, delivered).with(
             FIRST_ATTEMPT_DELAY,
             Unit::Milliseconds,

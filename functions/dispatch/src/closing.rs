@@ -30,7 +30,7 @@ const NEEDED: Duration = Duration::from_secs(
 );
 /// A write that failed is repeated after so long, then after twice as long each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const MAX_PAUSE: Duration = Duration::from_secs(2);
 /// The most attempts that one environment remembers. It has ten under way at a time; more than this have outlived their leases.
 const MOST: usize = 1_000;
 /// How many of them one invocation writes beside its batch.
@@ -191,7 +191,7 @@ impl Dispatch {
                 break;
             }
             sleep(jittered).await;
-            pause = LONGEST_PAUSE.min(pause * 2);
+            pause = MAX_PAUSE.min(pause * 2);
             match timeout_at(until, Box::pin(self.write_down(over, &mut ended))).await {
                 Ok(repeated) => result = repeated,
                 Err(_) => break,

@@ -9,7 +9,7 @@ use webhook::revocation::Mechanism;
 use webhook::telemetry::TraceHeader;
 
 /// The most of a client's id that the line of an attempt shows; 256 bits in base64 have this many characters, a UUID has 36.
-const LONGEST_CLIENT_ID: usize = 43;
+const MAX_CLIENT_ID: usize = 43;
 
 /// Writes the one line of an attempt: identifiers and codes, nothing of the body.
 ///
@@ -81,7 +81,7 @@ pub(crate) fn copy_dropped(message: &AttemptMessage, status: Status) {
 /// A client's id as the lines of its attempts show it, and a metric of it has it.
 fn shown(client_id: &ClientId) -> &str {
     let client_id = client_id.as_str();
-    client_id.get(..LONGEST_CLIENT_ID).unwrap_or(client_id)
+    client_id.get(..MAX_CLIENT_ID).unwrap_or(client_id)
 }
 
 fn millis(duration: SignedDuration) -> i64 {

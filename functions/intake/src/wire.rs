@@ -9,7 +9,7 @@ use webhook::{FieldError, refuse_unknown_fields};
 use crate::verdict::{ChangeResult, status};
 
 /// The most changes of one request.
-const MOST_CHANGES: usize = 100;
+const MAX_CHANGES: usize = 100;
 
 /// A change and where it stands in the request.
 pub(crate) struct Change<'a> {
@@ -24,13 +24,13 @@ pub(crate) fn changes(document: &Value) -> Result<Vec<Change<'_>>, Problem> {
     };
     refuse_unknown_fields(document, "", &["changes"]).map_err(Problem::invalid)?;
     match list.as_array() {
-        Some(list) if (1..=MOST_CHANGES).contains(&list.len()) => Ok(list
+        Some(list) if (1..=MAX_CHANGES).contains(&list.len()) => Ok(list
             .iter()
             .enumerate()
             .map(|(index, value)| Change { value, pointer: format!("/changes/{index}") })
             .collect()),
         _ => {
-            let detail = format!("Expected a list of 1 to {MOST_CHANGES} state changes.");
+            let detail = format!("Expected a list of 1 to {MAX_CHANGES} state changes.");
             Err(Problem::invalid(vec![FieldError {
                 pointer: "/changes".to_owned(),
                 code: "invalid",

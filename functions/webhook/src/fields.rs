@@ -17,9 +17,9 @@ pub struct FieldError {
 }
 
 /// Long enough for any identifier of the convention, short enough for a ledger row.
-pub(crate) const LONGEST_TEXT: usize = 256;
+pub(crate) const MAX_TEXT: usize = 256;
 /// Long enough for names and for what SQS takes as a message group.
-pub(crate) const LONGEST_NAME: usize = 128;
+pub(crate) const MAX_NAME: usize = 128;
 
 /// Says whether a text can go through the queue: SQS refuses a whole batch for a character that XML 1.0 does not have.
 fn is_sendable(text: &str) -> bool {
@@ -69,7 +69,7 @@ impl<'a, V: Json> Fields<'a, V> {
         };
         let mut fields = Self { object: value, pointer, errors: Vec::new() };
         for name in names.filter(|name| !known.contains(name)) {
-            let shown: String = name.chars().take(LONGEST_NAME).collect();
+            let shown: String = name.chars().take(MAX_NAME).collect();
             fields.refuse(
                 &shown,
                 "unknown_field",
@@ -138,7 +138,7 @@ impl<'a, V: Json> Fields<'a, V> {
         field: &str,
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Option<T> {
-        match parse(self.required(field, LONGEST_TEXT)?) {
+        match parse(self.required(field, MAX_TEXT)?) {
             Ok(value) => Some(value),
             Err(error) => {
                 self.refuse(field, "invalid", sentence(&error.to_string()));

@@ -143,7 +143,7 @@ pub struct Functions {
     /// The Directory of participants; nobody listens there unless a test says so.
     pub environment: Environment,
     /// How many of a hundred clients it may suspend.
-    pub most_suspended_percent: u8,
+    pub max_suspended_percent: u8,
     /// Where receivers are.
     pub network: Network,
     /// What the functions asked of the account; not what a test did in their place.
@@ -161,7 +161,7 @@ impl Default for Functions {
             ledger_writes: LedgerWrites::default(),
             metrics: Measured::default(),
             environment,
-            most_suspended_percent: 20,
+            max_suspended_percent: 20,
             network: Network::system(POLICY),
             uses: Uses::default(),
         }
@@ -318,7 +318,7 @@ impl Functions {
                 session: tokio::sync::Mutex::default(),
             },
             servers: self.servers.parse().expect("authorisation servers"),
-            most_percent: self.most_suspended_percent,
+            max_percent: self.max_suspended_percent,
             metrics: self.metrics.writer("directory"),
             clock: clock.clone(),
         };

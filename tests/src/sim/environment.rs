@@ -288,7 +288,7 @@ impl Place {
             },
             servers: SERVER.parse().expect("a server"),
             // There are four clients at most, of whom any may be suspended.
-            most_percent: 100,
+            max_percent: 100,
             metrics: metrics(),
             clock: clock.clone(),
         };

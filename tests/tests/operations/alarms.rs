@@ -14,7 +14,7 @@ use tests::bench::Bench;
 use tests::contract::file;
 use tests::template::{Template, resources, templates};
 use webhook::codes::Code;
-use webhook::delivery::{FIRST_ATTEMPT_WITHIN, LONGEST_RETURN};
+use webhook::delivery::{FIRST_ATTEMPT_WITHIN, MAX_BACKOFF};
 use webhook::directory::{Environment, ONBOARDING_AT_RISK};
 use webhook::peer::Expiry;
 use webhook::revocation::{Authority, Path};
@@ -356,7 +356,7 @@ fn each_fault_of_ours_has_one_alarm_that_stays_on_between_two_receives() {
         let code = text(&alarm["Dimensions"][1]["Value"]).to_owned();
         assert!(text(&alarm["AlarmDescription"]).starts_with(&format!("{code}: ")), "{name}");
         assert!(runbook.contains(&format!("| `{code}` | `{name}` |")), "{code} is not in docs/operations.md");
-        assert!(LONGEST_RETURN.as_secs() < alarm["Period"].as_u64().unwrap(), "{name}");
+        assert!(MAX_BACKOFF.as_secs() < alarm["Period"].as_u64().unwrap(), "{name}");
         alarmed.push(code);
     }
     alarmed.sort();

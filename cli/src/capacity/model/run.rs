@@ -34,7 +34,7 @@ pub struct Run<'a> {
 }
 
 /// Of more messages than this one stands for several.
-const MOST_MESSAGES: f64 = 200_000.0;
+const MAX_MESSAGES: f64 = 200_000.0;
 /// Seconds before what is measured of a load that has run for hours: until third attempts come.
 const WARM_UP: u64 = 100;
 /// Seconds before receivers begin to hang.
@@ -68,7 +68,7 @@ impl Run<'_> {
     /// Returns how many messages one stands for.
     fn each(&self) -> f64 {
         let seconds = real(self.warm_up() / SECOND + self.seconds);
-        (self.load.rate * seconds / MOST_MESSAGES).ceil().max(1.0)
+        (self.load.rate * seconds / MAX_MESSAGES).ceil().max(1.0)
     }
 }
 

@@ -34,7 +34,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const IDLE: SignedDuration = SignedDuration::from_secs(15);
 
 /// Connections that wait at most: a few for each message of a batch. What is left of the 1,024 file descriptors is for receivers.
-const MOST_IDLE: usize = 50;
+const MAX_IDLE: usize = 50;
 
 /// The header that names a request's operation.
 const TARGET: &str = "x-amz-target";
@@ -61,7 +61,7 @@ impl Http {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        let room = Room::of(MOST_IDLE);
+        let room = Room::of(MAX_IDLE);
         let (pool, wires) = (Pool::new(IDLE, clock.clone(), room.clone()), Pool::new(IDLE, clock, room));
         let system = System { tcp, tls: OnceLock::new(), pool, wires };
         Self { link: Link::System(Arc::new(system)), meter: None }

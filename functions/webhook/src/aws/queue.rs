@@ -40,9 +40,9 @@ const NEVER_TAKEN: [&str; 6] = [
     "UnsupportedOperation",
 ];
 /// The longest message group, in characters.
-const LONGEST_GROUP: usize = 128;
+const MAX_GROUP: usize = 128;
 /// Cuts the sentence that goes along with an undelivered message.
-const LONGEST_DETAIL: usize = 500;
+const MAX_DETAIL: usize = 500;
 
 /// Sends to both queues.
 #[derive(Clone, Debug)]
@@ -160,7 +160,7 @@ impl Queues {
     pub async fn bury(&self, body: &str, reason: &str, detail: &str) -> Result<(), SendError> {
         let attribute = |text: &str| {
             let printable = |c: &char| !c.is_control();
-            let text: String = text.chars().filter(printable).take(LONGEST_DETAIL).collect();
+            let text: String = text.chars().filter(printable).take(MAX_DETAIL).collect();
             let text = if text.is_empty() { "-".to_owned() } else { text };
             MessageAttributeValue::builder()
                 .data_type("String")
@@ -190,7 +190,7 @@ pub fn message_group(message: &AttemptMessage) -> String {
 /// Source: `MessageGroupId` of the SQS API reference: at most 128 alphanumeric characters and punctuation, which is all of
 /// visible ASCII. A group that two receivers share would cost them fairness and nothing else.
 fn group_of(receiver: &str) -> String {
-    if receiver.len() <= LONGEST_GROUP && receiver.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if receiver.len() <= MAX_GROUP && receiver.bytes().all(|byte| byte.is_ascii_graphic()) {
         return receiver.to_owned();
     }
     sha256_hex(receiver.as_bytes())

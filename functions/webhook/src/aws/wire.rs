@@ -22,7 +22,7 @@ use crate::http1::Kept;
 /// No answer that is longer is read to its end. What a write is answered has a few hundred bytes.
 const LONGEST: usize = 16 * 1024;
 /// Headers of an answer at most.
-const MOST_HEADERS: usize = 32;
+const MAX_HEADERS: usize = 32;
 
 /// Such a connection. One whose exchange fails or is given up is not to be used again.
 pub(super) struct Wire {
@@ -89,7 +89,7 @@ impl Kept for Wire {
 ///
 /// Where it does not say how long it is (RFC 9112, section 6.3), it is the last of its connection, and its end is not waited for.
 fn read(bytes: &[u8]) -> io::Result<Option<Answer>> {
-    let mut headers = [EMPTY_HEADER; MOST_HEADERS];
+    let mut headers = [EMPTY_HEADER; MAX_HEADERS];
     let mut head = httparse::Response::new(&mut headers);
     let Status::Complete(start) = head.parse(bytes).map_err(io::Error::other)? else { return Ok(None) };
     let status = head.code.unwrap_or_default();
@@ -121,7 +121,7 @@ fn length(value: &[u8]) -> Option<usize> {
 
 /// Reads a request that was written out, for a link that is no wire.
 pub(super) fn parse(to: &Uri, written: &[u8]) -> Result<Request<SdkBody>, BoxError> {
-    let mut headers = [EMPTY_HEADER; MOST_HEADERS];
+    let mut headers = [EMPTY_HEADER; MAX_HEADERS];
     let mut head = httparse::Request::new(&mut headers);
     let Status::Complete(start) = head.parse(written)? else { return Err("the head has no end".into()) };
     let body = Bytes::copy_from_slice(written.get(start..).unwrap_or_default());

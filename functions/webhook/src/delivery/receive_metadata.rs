@@ -13,7 +13,7 @@ pub const VISIBILITY: SignedDuration = SignedDuration::from_secs(270);
 /// A message that is kept for the first time comes again after so long: a fault that is over in seconds costs seconds.
 pub const FIRST_RETURN: Duration = Duration::from_secs(5);
 /// However often it was kept, it comes again within this: a fault that is mended at last is not waited for much longer.
-pub const LONGEST_RETURN: Duration = Duration::from_mins(15);
+pub const MAX_BACKOFF: Duration = Duration::from_mins(15);
 /// So much of each wait is left to chance, as one part of this many, so that a thousand kept messages do not return as one.
 const CHANCE_PART: u64 = 4;
 /// After a lease's end it is no longer doubtful that the process which held it is gone.
@@ -68,8 +68,8 @@ impl ReceiveMetadata {
 
     /// Returns the seconds after which a message that a fault keeps comes again: twice as long each time.
     pub fn returns_after(&self, chance: u64) -> u32 {
-        let doublings = self.receives.saturating_sub(1).min(LONGEST_RETURN.as_secs().ilog2());
-        let longest = (FIRST_RETURN.as_secs() << doublings).min(LONGEST_RETURN.as_secs());
+        let doublings = self.receives.saturating_sub(1).min(MAX_BACKOFF.as_secs().ilog2());
+        let longest = (FIRST_RETURN.as_secs() << doublings).min(MAX_BACKOFF.as_secs());
         let shorter = chance % (longest / CHANCE_PART + 1);
         u32::try_from(longest - shorter).unwrap_or(u32::MAX)
     }

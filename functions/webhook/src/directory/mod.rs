@@ -19,7 +19,7 @@ pub use key_set::{DroppedKey, KeyFlaw, Keys, KeysError};
 pub use onboarding_slo::{FirstDelivery, ONBOARDING_AT_RISK, ONBOARDING_SLO, OnboardingSlo, worst_of_month};
 pub use participants::{OrganisationStatus, Participants, ParticipantsError};
 pub use receiver::{
-    CalledAtError, OLDEST_CALL, Operation, Origin, Receiver, Registration, RegistrationCall,
+    CalledAtError, MAX_CALL_AGE, Operation, Origin, Receiver, Registration, RegistrationCall,
     RegistrationRequest, Suspension, check_called_at, check_removed_at,
 };
 pub use reconcile::{DirectorySays, Drift, Reconciliation, SoftwareView, reconcile};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// More organisations than Open Finance Brasil will have; some 1,000 are listed.
-const MOST_ORGANISATIONS: usize = 20_000;
+const MAX_ORGANISATIONS: usize = 20_000;
 /// The only status in which an organisation takes part; the others are `Pending` and `Withdrawn`.
 const ACTIVE: &str = "Active";
 
@@ -52,7 +52,7 @@ impl Participants {
     pub fn from_json(bytes: &[u8]) -> Result<Self, ParticipantsError> {
         let entries: Vec<Option<Entry>> =
             serde_json::from_slice(bytes).map_err(|_| ParticipantsError::NotList)?;
-        if entries.len() > MOST_ORGANISATIONS {
+        if entries.len() > MAX_ORGANISATIONS {
             return Err(ParticipantsError::TooMany);
         }
         let mut list = Self::default();
@@ -113,7 +113,7 @@ pub enum ParticipantsError {
     #[error("the list names no organisation")]
     Empty,
     /// It lists more than there can be.
-    #[error("the list names more than {MOST_ORGANISATIONS} organisations")]
+    #[error("the list names more than {MAX_ORGANISATIONS} organisations")]
     TooMany,
 }
 
@@ -171,7 +171,7 @@ mod tests {
         for text in ["[]", "[null]", r#"[{"Status":"Active"}]"#] {
             assert_eq!(list(text), Err(ParticipantsError::Empty), "{text}");
         }
-        let many = format!("[{}null]", "null,".repeat(MOST_ORGANISATIONS));
+        let many = format!("[{}null]", "null,".repeat(MAX_ORGANISATIONS));
         assert_eq!(list(&many), Err(ParticipantsError::TooMany));
     }
 }

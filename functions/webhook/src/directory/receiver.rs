@@ -83,11 +83,11 @@ const CALL_FIELDS: &[&str] = &[
     "webhook_version",
 ];
 /// No participant has more than a handful; the limit bounds the stored row.
-const MOST_URIS: usize = 10;
+const MAX_URIS: usize = 10;
 /// Longer than any URI that is accepted, so that one of 300 characters is told its own rule.
-const LONGEST_URI: usize = 2048;
+const MAX_URI: usize = 2048;
 /// How long after it was made a call may be passed on: a statement of that time must not be good for ever.
-pub const OLDEST_CALL: SignedDuration = SignedDuration::from_hours(24);
+pub const MAX_CALL_AGE: SignedDuration = SignedDuration::from_hours(24);
 
 impl RegistrationRequest {
     /// Parses what a registration asks for, reporting every error at once.
@@ -99,7 +99,7 @@ impl RegistrationRequest {
     }
 
     fn read(fields: &mut Fields<'_>) -> Self {
-        let webhook_uris = fields.texts("webhook_uris", MOST_URIS, LONGEST_URI);
+        let webhook_uris = fields.texts("webhook_uris", MAX_URIS, MAX_URI);
         Self { webhook_uris, settings: SettingsChange::read(fields) }
     }
 
@@ -149,7 +149,7 @@ pub fn check_removed_at(called_at: Timestamp, now: Timestamp) -> Result<(), Call
 /// Checks when a registration says that it was made; `now` is when it arrived.
 pub fn check_called_at(called_at: Timestamp, now: Timestamp) -> Result<(), CalledAtError> {
     check_removed_at(called_at, now)?;
-    if now.duration_since(called_at) > OLDEST_CALL {
+    if now.duration_since(called_at) > MAX_CALL_AGE {
         return Err(CalledAtError::TooOld);
     }
     Ok(())
@@ -161,7 +161,7 @@ pub enum CalledAtError {
     /// It has not come yet.
     #[error("expected an instant that has passed")]
     InFuture,
-    /// It is longer ago than [`OLDEST_CALL`].
+    /// It is longer ago than [`MAX_CALL_AGE`].
     #[error("expected an instant within the last 24 hours")]
     TooOld,
 }

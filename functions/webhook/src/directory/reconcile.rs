@@ -73,7 +73,7 @@ pub struct Reconciliation {
 pub fn reconcile(
     registrations: &[Registration],
     says: &DirectorySays<'_>,
-    most_percent: u8,
+    max_percent: u8,
 ) -> Reconciliation {
     let mut result = Reconciliation::default();
     let (mut notified, mut suspensions) = (0, Vec::new());
@@ -93,7 +93,7 @@ pub fn reconcile(
             _ => {}
         }
     }
-    if suspensions.len() > max_suspensions(notified, most_percent) {
+    if suspensions.len() > max_suspensions(notified, max_percent) {
         result.refused = suspensions.len();
     } else {
         result.changes.append(&mut suspensions);
@@ -105,8 +105,8 @@ pub fn reconcile(
 ///
 /// At least one, however few there are: an account holder with four initiators must stop notifying the one that withdraws.
 /// Where the share is 0, the operator wants none to be suspended without a person.
-fn max_suspensions(notified: usize, most_percent: u8) -> usize {
-    if most_percent == 0 { 0 } else { (notified * usize::from(most_percent) / 100).max(1) }
+fn max_suspensions(notified: usize, max_percent: u8) -> usize {
+    if max_percent == 0 { 0 } else { (notified * usize::from(max_percent) / 100).max(1) }
 }
 
 /// How the Directory sees a client.
@@ -170,7 +170,7 @@ mod tests {
     use crate::directory::{Operation, Origin, RegistrationRequest, Software, StatementUris, target};
     use crate::notification::ClientId;
 
-    const MOST_PERCENT: u8 = 20;
+    const MAX_PERCENT: u8 = 20;
 
     fn client_id(number: usize) -> ClientId {
         format!("itp-{number}").parse().unwrap()
@@ -210,7 +210,7 @@ mod tests {
         let mut all: Vec<_> = (0..5).map(registered).collect();
         let bad = list(&["Withdrawn", "Active", "Active", "Active", "Active"]);
         let says = DirectorySays { participants: Some(&bad), ..DirectorySays::default() };
-        let result = reconcile(&all, &says, MOST_PERCENT);
+        let result = reconcile(&all, &says, MAX_PERCENT);
         let suspended = Some(Suspension::OrganisationNotActive);
         assert_eq!(
             result,
@@ -218,12 +218,12 @@ mod tests {
         );
 
         all[0].suspension = suspended;
-        assert_eq!(reconcile(&all, &says, MOST_PERCENT), Reconciliation::default());
+        assert_eq!(reconcile(&all, &says, MAX_PERCENT), Reconciliation::default());
         let good = list(&["Active"; 5]);
         let says = DirectorySays { participants: Some(&good), ..DirectorySays::default() };
-        assert_eq!(reconcile(&all, &says, MOST_PERCENT).changes, [(client(0), None)]);
+        assert_eq!(reconcile(&all, &says, MAX_PERCENT).changes, [(client(0), None)]);
         let unknown = DirectorySays::default();
-        assert_eq!(reconcile(&all, &unknown, MOST_PERCENT), Reconciliation::default());
+        assert_eq!(reconcile(&all, &unknown, MAX_PERCENT), Reconciliation::default());
     }
 
     #[test]
@@ -234,7 +234,7 @@ mod tests {
         for (listed_at, suspends) in [(-1, false), (0, true), (1, true)] {
             let listed_at = Some(called_at + SignedDuration::from_secs(listed_at));
             let says = DirectorySays { participants: Some(&bad), listed_at, ..DirectorySays::default() };
-            assert_eq!(!reconcile(&all, &says, MOST_PERCENT).changes.is_empty(), suspends);
+            assert_eq!(!reconcile(&all, &says, MAX_PERCENT).changes.is_empty(), suspends);
         }
     }
 
@@ -248,12 +248,12 @@ mod tests {
             software: HashMap::from([("ss-0".to_owned(), software)]),
         };
         let suspended = Some(Suspension::SoftwareNotActive);
-        let result = reconcile(&all, &says(shown(Some(false), None)), MOST_PERCENT);
+        let result = reconcile(&all, &says(shown(Some(false), None)), MAX_PERCENT);
         assert_eq!(result.changes, [(client(0), suspended)]);
         all[0].suspension = suspended;
-        assert_eq!(reconcile(&all, &says(shown(None, None)), MOST_PERCENT).changes, []);
+        assert_eq!(reconcile(&all, &says(shown(None, None)), MAX_PERCENT).changes, []);
         assert_eq!(
-            reconcile(&all, &says(shown(Some(true), None)), MOST_PERCENT).changes,
+            reconcile(&all, &says(shown(Some(true), None)), MAX_PERCENT).changes,
             [(client(0), None)]
         );
     }
@@ -276,7 +276,7 @@ mod tests {
                 (0..clients).map(|number| if number < withdrawn { "Withdrawn" } else { "Active" }).collect();
             let list = list(&statuses);
             let says = DirectorySays { participants: Some(&list), ..DirectorySays::default() };
-            let result = reconcile(&all, &says, MOST_PERCENT);
+            let result = reconcile(&all, &says, MAX_PERCENT);
             assert_eq!(result.refused, refused, "{withdrawn} of {clients}");
             assert_eq!(result.changes.len(), withdrawn - refused, "{withdrawn} of {clients}");
             assert_eq!(reconcile(&all, &says, 100).changes.len(), withdrawn);
@@ -296,7 +296,7 @@ mod tests {
         /// Whatever is suspended already: one client always can be, and never more than the share of those that are notified.
         #[test]
         fn the_cap_counts_those_that_are_notified(
-            clients in prop::collection::vec((any::<bool>(), any::<bool>()), 1..40), most_percent in 1_u8..=100,
+            clients in prop::collection::vec((any::<bool>(), any::<bool>()), 1..40), max_percent in 1_u8..=100,
         ) {
             let mut all: Vec<_> = (0..clients.len()).map(registered).collect();
             for (registration, (is_suspended, _)) in all.iter_mut().zip(&clients) {
@@ -305,13 +305,13 @@ mod tests {
             let statuses: Vec<_> = clients.iter().map(|(_, is_active)| if *is_active { "Active" } else { "Withdrawn" }).collect();
             let list = list(&statuses);
             let says = DirectorySays { participants: Some(&list), ..DirectorySays::default() };
-            let result = reconcile(&all, &says, most_percent);
+            let result = reconcile(&all, &says, max_percent);
 
             let notified = clients.iter().filter(|(is_suspended, _)| !is_suspended).count();
             let wanted = clients.iter().filter(|(is_suspended, is_active)| !is_suspended && !is_active).count();
             let suspended = result.changes.iter().filter(|(_, suspension)| suspension.is_some()).count();
             prop_assert!(suspended == wanted && result.refused == 0 || suspended == 0 && result.refused == wanted);
-            let within_share = wanted * 100 <= notified * usize::from(most_percent);
+            let within_share = wanted * 100 <= notified * usize::from(max_percent);
             prop_assert_eq!(suspended == wanted, within_share || wanted <= 1);
             // Whoever is active again is notified again, whatever the cap says.
             let back = clients.iter().filter(|(is_suspended, is_active)| *is_suspended && *is_active).count();
@@ -331,7 +331,7 @@ mod tests {
             ("ss-1".to_owned(), shown(Some(true), Some(&["https://itp-1.example.com"]))),
         ]);
         let says = DirectorySays { participants: Some(&list), listed_at: None, software };
-        let result = reconcile(&all, &says, MOST_PERCENT);
+        let result = reconcile(&all, &says, MAX_PERCENT);
         let drifts = [
             (client(0), Drift::DirectoryUrisDiffer),
             (client(1), Drift::OrganisationUnclear),

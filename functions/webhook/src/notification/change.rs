@@ -7,7 +7,7 @@ use super::endpoint::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, Endpoint, PARTIALLY_ACCEP
 use super::id::{ClientId, ResourceId};
 use super::time::EventInstant;
 use super::version::ApiVersion;
-use crate::fields::{FieldError, Fields, LONGEST_NAME, LONGEST_TEXT, sentence};
+use crate::fields::{FieldError, Fields, MAX_NAME, MAX_TEXT, sentence};
 use crate::json::Json;
 
 /// Something that changed at the account holder and may have to be notified.
@@ -97,7 +97,7 @@ const FIELDS: &[&str] = &[
 ];
 /// How far ahead of ours the clock of the bank's systems may run. A receiver refuses what has not happened yet.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
-const MOST_CHANGED_FIELDS: usize = 50;
+const MAX_CHANGED_FIELDS: usize = 50;
 
 impl StateChange {
     /// Parses a state change that is posted now; `pointer` is where it stands in the whole document.
@@ -125,17 +125,17 @@ impl StateChange {
             );
             fields.refuse("event_instant", "in_the_future", detail);
         }
-        let from = fields.text("from", LONGEST_TEXT);
-        let to = fields.required_text("to", LONGEST_TEXT);
+        let from = fields.text("from", MAX_TEXT);
+        let to = fields.required_text("to", MAX_TEXT);
         let passed_through_partially_accepted = fields.boolean("passed_through_partially_accepted");
         let changed_fields =
-            fields.texts("changed_fields", MOST_CHANGED_FIELDS, LONGEST_NAME).unwrap_or_default();
+            fields.texts("changed_fields", MAX_CHANGED_FIELDS, MAX_NAME).unwrap_or_default();
         let actor = actor(&mut fields);
-        let brand = fields.text("brand", LONGEST_NAME);
-        let event_id = fields.text("event_id", LONGEST_NAME);
+        let brand = fields.text("brand", MAX_NAME);
+        let event_id = fields.text("event_id", MAX_NAME);
         // Informative: accepted so that a caller may post what it has, and used by no rule.
-        fields.text("cause", LONGEST_TEXT);
-        fields.text("product", LONGEST_TEXT);
+        fields.text("cause", MAX_TEXT);
+        fields.text("product", MAX_TEXT);
         let subject = subject(&mut fields);
         if let (Some(Subject::Resource(resource)), Some(to)) = (&subject, &to) {
             check_states(&mut fields, resource, from.as_deref(), to, passed_through_partially_accepted);
@@ -189,7 +189,7 @@ impl StateChange {
 }
 
 fn actor<V: Json>(fields: &mut Fields<'_, V>) -> Option<Actor> {
-    let text = fields.text("actor", LONGEST_NAME)?;
+    let text = fields.text("actor", MAX_NAME)?;
     let actor = Actor::ALL.into_iter().find(|actor| actor.as_str() == text);
     if actor.is_none() {
         fields.refuse("actor", "invalid", "Expected DETENTORA, INICIADORA or USUARIO.");
@@ -198,10 +198,10 @@ fn actor<V: Json>(fields: &mut Fields<'_, V>) -> Option<Actor> {
 }
 
 fn subject<V: Json>(fields: &mut Fields<'_, V>) -> Option<Subject> {
-    let api = fields.required_text("api", LONGEST_NAME);
-    let resource = fields.required_text("resource", LONGEST_NAME);
+    let api = fields.required_text("api", MAX_NAME);
+    let resource = fields.required_text("resource", MAX_NAME);
     let api_version = fields.parsed("api_version", str::parse::<ApiVersion>);
-    let id = fields.required_text("resource_id", LONGEST_TEXT);
+    let id = fields.required_text("resource_id", MAX_TEXT);
     let (api, resource, id) = (api?, resource?, id?);
     if APIS_WITHOUT_WEBHOOK.contains(&api.as_str()) {
         return Some(Subject::ApiWithoutWebhook);

@@ -19,7 +19,7 @@ use crate::telemetry::UsageMeter;
 
 /// Connections to receivers that wait for their next request at most, whoever's identity they present: an environment has 1,024 file
 /// descriptors ("Lambda quotas", AWS Lambda Developer Guide), and for want of one nothing can be sent to anybody.
-const MOST_IDLE: usize = 900;
+const MAX_IDLE: usize = 900;
 
 /// A connection before TLS.
 pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -71,7 +71,7 @@ impl Network {
         Self {
             policy,
             key_exchange: KeyExchange::default(),
-            room: Room::of(MOST_IDLE),
+            room: Room::of(MAX_IDLE),
             egress: Egress::default(),
             own_name: None,
             look_up: Arc::new(move |host, port| Box::pin(look_up(host, port))),

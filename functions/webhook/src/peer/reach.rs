@@ -34,7 +34,7 @@ const CONNECT_BUDGET: Duration = Duration::from_secs(4);
 /// How long all addresses of a host may take together; with the name it fits into the exchange.
 const CONNECTING_BUDGET: Duration = Duration::from_secs(9);
 /// How many addresses of a host are tried. Those that refuse at once would otherwise make a port scan of one attempt.
-const MOST_ADDRESSES: usize = 8;
+const MAX_ADDRESSES: usize = 8;
 /// Connecting ends so long before the time of its exchange, so that what it came to is known.
 const BEFORE_DEADLINE: Duration = Duration::from_millis(100);
 
@@ -164,7 +164,7 @@ async fn connect_to_any(
 ) -> Result<(Box<dyn Transport>, SocketAddr), ConnectError> {
     let (mut theirs, mut routeless, mut ours) = (None, None, None);
     let until = until.min(Instant::now() + CONNECTING_BUDGET);
-    for address in addresses.iter().take(MOST_ADDRESSES) {
+    for address in addresses.iter().take(MAX_ADDRESSES) {
         let one = until.min(Instant::now() + CONNECT_BUDGET);
         match timeout_at(one, open(*address, network)).await {
             Ok(Ok(transport)) => return Ok((transport, *address)),
@@ -209,7 +209,7 @@ pub(super) async fn open(
 
 /// Says whether all addresses that are tried are of IPv6.
 fn has_ipv6_alone(addresses: &[SocketAddr]) -> bool {
-    addresses.iter().take(MOST_ADDRESSES).all(|address| is_ipv6(address.ip()))
+    addresses.iter().take(MAX_ADDRESSES).all(|address| is_ipv6(address.ip()))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ const FUNCTION: &str = "FunctionName";
 /// The dimension of what is counted by code; the codes are few and stable.
 const CODE: &str = "Code";
 /// The most values of one metric in a line; CloudWatch drops a metric that has more.
-pub const LONGEST_ARRAY: usize = 100;
+pub const MAX_ARRAY: usize = 100;
 
 /// What a metric's value counts, in CloudWatch's words.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -178,7 +178,7 @@ impl Line {
         Self { directive, fields: Vec::with_capacity(8) }
     }
 
-    /// Adds a metric with its values, [`LONGEST_ARRAY`] at most; nothing where there are none.
+    /// Adds a metric with its values, [`MAX_ARRAY`] at most; nothing where there are none.
     #[must_use]
     pub fn with(mut self, name: &'static str, unit: Unit, values: &[f64]) -> Self {
         let field = match values {
