@@ -261,7 +261,7 @@ impl Dispatch {
                 } else {
                     let ended = record.ended.unwrap_or(record.started);
                     let attempt = (record.attempt, record.interaction_id);
-                    *queued.insert(self.go_on(message, attempt, *failure, ended).await?)
+                    *queued.insert(self.schedule_next(message, attempt, *failure, ended).await?)
                 };
                 self.ledger.failed(message, record, status).await?;
             }

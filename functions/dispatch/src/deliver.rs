@@ -69,7 +69,7 @@ impl Dispatch {
                 return Ok(self.queues.bury(body, code, &error.to_string()).await?);
             }
         };
-        if self.close_known(&message, works_until).await? || self.waits(&message).await? {
+        if self.close_known(&message, works_until).await? || self.defer_if_early(&message).await? {
             return Ok(());
         }
         let until = Instant::now() + PREPARE;
@@ -127,7 +127,7 @@ impl Dispatch {
     }
 
     /// Waits until the attempt is due, or sends the message on if that is too long; `true` if it did.
-    async fn waits(&self, message: &AttemptMessage) -> Result<bool, Fault> {
+    async fn defer_if_early(&self, message: &AttemptMessage) -> Result<bool, Fault> {
         let Some(due) = message.not_before else { return Ok(false) };
         let now = self.clock.now();
         let early = due.duration_since(now);
@@ -283,7 +283,7 @@ impl Dispatch {
                 attempt_interrupted(message, lost);
                 self.batch_metrics.interrupted();
                 if attempt == message.attempt {
-                    let status = self.go_on(message, lost, Failure::Interrupted, ended).await?;
+                    let status = self.schedule_next(message, lost, Failure::Interrupted, ended).await?;
                     self.ledger.interrupted(message, lost, ended, status).await?;
                     return Ok(false);
                 }
@@ -308,7 +308,7 @@ impl Dispatch {
     /// Queues what follows a failure and says where that leaves the notification.
     ///
     /// Comes before the failure is recorded: a stop in between repeats a step and loses none.
-    pub(crate) async fn go_on(
+    pub(crate) async fn schedule_next(
         &self,
         message: &AttemptMessage,
         (failed, interaction_id): (AttemptNumber, InteractionId),
@@ -322,14 +322,14 @@ impl Dispatch {
                 Ok(Status::Waiting)
             }
             Next::Exhausted => {
-                self.give_up(message, interaction_id, failure, ended).await?;
+                self.exhaust(message, interaction_id, failure, ended).await?;
                 Ok(Status::Undelivered)
             }
         }
     }
 
     /// Gives a notification up whose third attempt failed.
-    async fn give_up(
+    async fn exhaust(
         &self,
         message: &AttemptMessage,
         interaction_id: InteractionId,

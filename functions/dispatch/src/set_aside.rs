@@ -32,7 +32,7 @@ impl Dispatch {
         }
         let Ok(message) = AttemptMessage::from_json(&record.body) else { return false };
         let message = AttemptMessage { trace: record.trace(), ..message };
-        let work = Box::pin(self.give_up_for(&message, fault, receives));
+        let work = Box::pin(self.set_aside_for(&message, fault, receives));
         let error = match timeout_at(until, work).await {
             Ok(Ok(())) => return true,
             Ok(Err(error)) => ErrorChain(&error).to_string(),
@@ -49,7 +49,7 @@ impl Dispatch {
     }
 
     /// Works until the message can be deleted.
-    async fn give_up_for(&self, message: &AttemptMessage, fault: &Fault, receives: u32) -> Result<(), Fault> {
+    async fn set_aside_for(&self, message: &AttemptMessage, fault: &Fault, receives: u32) -> Result<(), Fault> {
         let now = self.clock.now();
         match fault {
             Fault::InProgress(lease_until) => return self.anew(message, *lease_until).await,
