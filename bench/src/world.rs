@@ -9,11 +9,11 @@ use arauto::pki::TestPki;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use webhook::address::AddressPolicy;
+use webhook::clock::Clock;
 use webhook::delivery::AttemptMessage;
 use webhook::directory::{Registration, RegistrationRequest, StatementUris, target};
-use webhook::clock::Clock;
-use webhook::rng::Rng;
 use webhook::notification::{AuthorisationServers, Endpoint, InteractionId, Plan, StateChange, plan};
+use webhook::rng::Rng;
 
 use crate::receivers::{Conduct, Receivers};
 use crate::stand_in::{Sample, StandIn};

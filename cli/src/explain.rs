@@ -13,14 +13,14 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use webhook::FieldError;
 use webhook::address::AddressPolicy;
+use webhook::clock::Clock;
 use webhook::codes::Code;
 use webhook::directory::{Receiver, Registration, RegistrationRequest, StatementUris, target};
-use webhook::clock::Clock;
-use webhook::rng::Rng;
 use webhook::notification::{
     AuthorisationServers, InteractionId, MissingAuthorisationServerId, Notification, NotificationId, Plan,
     ReceiverKey, StateChange, plan,
 };
+use webhook::rng::Rng;
 
 /// Say what would be sent for state changes, or why nothing would
 ///

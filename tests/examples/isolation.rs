@@ -18,8 +18,8 @@ use serde_json::json;
 use tests::aws::{Functions, Hands, PKI};
 use tests::pump::{Pump, work_on};
 use tokio::time::Instant;
-use webhook::delivery::AttemptMessage;
 use webhook::clock::Clock;
+use webhook::delivery::AttemptMessage;
 use webhook::notification::{Endpoint, StateChange};
 
 /// The 99th percentiles may differ by this factor.

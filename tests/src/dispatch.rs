@@ -16,11 +16,11 @@ use webhook::address::AddressPolicy;
 use webhook::aws::{
     DirectoryTable, Keys, Ledger, Queues, Receivers, Secrets, dynamodb, kms, secrets_manager, sqs,
 };
-use webhook::delivery::{AttemptMessage, LedgerWrites};
 use webhook::clock::Clock;
-use webhook::rng::Rng;
+use webhook::delivery::{AttemptMessage, LedgerWrites};
 use webhook::peer::Network;
 use webhook::revocation::{Revocation, RevocationStore};
+use webhook::rng::Rng;
 use webhook::telemetry::Metrics;
 
 /// Hands dispatch a batch in which one message panics, and returns the messages it keeps.
@@ -32,7 +32,7 @@ pub async fn with_a_panic(stack: &Stack, messages: &[AttemptMessage]) -> Result<
     });
     let metrics = Metrics::to(String::new(), |_| ());
     let secret = stack.output("IdentitySecretArn")?;
-    let dispatch = on_stack(stack, secret, AUTHORISATION_SERVER_ID, (Clock::system(), chance), metrics)?;
+    let dispatch = on_stack(stack, secret, AUTHORISATION_SERVER_ID, (Clock::system(), rng), metrics)?;
     hand_over(&dispatch, messages).await
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn on_stack(
     stack: &Stack,
     identity_secret: &str,
     servers: &str,
-    (clock, chance): (Clock, Rng),
+    (clock, rng): (Clock, Rng),
     metrics: Metrics,
 ) -> Result<Arc<Dispatch>> {
     let (sdk, policy) = (stack.sdk_config(), AddressPolicy::PublicAndLoopback);
@@ -100,6 +100,6 @@ pub(crate) fn on_stack(
         batch_metrics: BatchMetrics::default(),
         metrics,
         clock,
-        chance,
+        rng,
     }))
 }

@@ -15,8 +15,8 @@ use jiff::SignedDuration;
 use tokio::time::{Instant, timeout};
 use webhook::aws::{AttemptRecord, Begin, Ledger, UndeliveredRows, dynamodb};
 use webhook::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Failure, Hour, Status};
-use webhook::rng::Rng;
 use webhook::notification::InteractionId;
+use webhook::rng::Rng;
 
 use crate::lambda::{Deed, OwnQueue, Process, Proxy, Reached};
 use crate::world::{Row, World, first_message, now};

@@ -19,10 +19,10 @@ use webhook::address::AddressPolicy;
 use webhook::aws::{KeyArn, Keys, kms};
 use webhook::delivery::EXCHANGE_DEADLINE;
 use webhook::directory::{Operation, Registration, RegistrationRequest, StatementUris, target};
-use webhook::rng::Rng;
 use webhook::notification::{
     AuthorisationServers, Endpoint, InteractionId, Notification, Partition, Plan, plan,
 };
+use webhook::rng::Rng;
 
 use crate::aws::{Hands, Measured};
 use crate::dispatch::on_stack;

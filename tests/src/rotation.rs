@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use webhook::aws::secrets_manager;
 use webhook::delivery::AttemptMessage;
-use webhook::rng::Rng;
 use webhook::notification::{Endpoint, StateChange};
+use webhook::rng::Rng;
 
 use crate::aws::{Hands, Measured};
 use crate::dispatch::{hand_over, on_stack};

@@ -20,11 +20,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep};
+use webhook::clock::Clock;
 use webhook::delivery::AttemptMessage;
 use webhook::directory::Operation;
-use webhook::clock::Clock;
-use webhook::rng::Rng;
 use webhook::notification::{Endpoint, NotificationId, StateChange};
+use webhook::rng::Rng;
 
 use crate::contract::Contract;
 use crate::kms;

@@ -13,11 +13,11 @@ use webhook::address::AddressPolicy;
 use webhook::config::Settings;
 use webhook::delivery::EXCHANGE_DEADLINE;
 use webhook::directory::{Registration, RegistrationRequest, StatementUris, target};
-use webhook::rng::Rng;
 use webhook::notification::{
     AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
 };
 use webhook::peer::{Client, Identity, Network, TrustAnchors};
+use webhook::rng::Rng;
 
 const LOOPBACK: AddressPolicy = AddressPolicy::PublicAndLoopback;
 

@@ -24,8 +24,8 @@ use tests::aws::Aws;
 use tests::bucket::Bucket;
 use tests::world::{World, new_change, now};
 use tokio::time::{Instant, sleep};
-use webhook::delivery::Hour;
 use webhook::clock::Clock;
+use webhook::delivery::Hour;
 use webhook::notification::Endpoint;
 use webhook::telemetry::Metrics;
 

@@ -21,9 +21,9 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 use webhook::address::AddressPolicy;
+use webhook::clock::Clock;
 use webhook::delivery::Failure;
 use webhook::directory::BaseUri;
-use webhook::clock::Clock;
 use webhook::peer::{Network, Preflight, Sight, Transport, TrustAnchors, Unseen, check_host, preflight};
 
 const POLICY: AddressPolicy = AddressPolicy::PublicAndLoopback;

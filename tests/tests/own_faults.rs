@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use tests::aws::{DIRECTORY, Fault, Functions, PKI, RECEIVERS, kept, kept_with};
 use webhook::codes::Code;
 use webhook::delivery::{AttemptMessage, AttemptNumber, LEASE};
-use webhook::rng::Rng;
 use webhook::notification::Endpoint;
+use webhook::rng::Rng;
 use webhook::telemetry::ErrorChain;
 
 const CLIENT: &str = "itp-1";
@@ -295,7 +295,7 @@ async fn a_panic_costs_the_message_some_seconds() {
         assert!(panicked.swap(true, Ordering::Relaxed), "this is the panic that the test provokes");
         Rng::system().bits()
     });
-    Arc::get_mut(&mut bench.dispatch).unwrap().chance = chance;
+    Arc::get_mut(&mut bench.dispatch).unwrap().rng = rng;
     let message = bench.message();
     bench.is_kept(&message, "panic").await;
     bench.is_delivered(&message, "panic").await;

@@ -89,7 +89,7 @@ fn a_fault_of_ours_has_a_day_to_be_mended_before_a_message_is_set_aside() {
     let receives: u32 = most.as_str().unwrap().parse().unwrap();
     let waits = |receives| {
         let reception = ReceiveMetadata { sent: None, first_received: None, receives };
-        (0..=MAX_BACKOFF.as_secs()).map(move |chance| u64::from(reception.returns_after(chance)))
+        (0..=MAX_BACKOFF.as_secs()).map(move |rng| u64::from(reception.returns_after(rng)))
     };
     let shortest = (1..=receives).map(|receives| waits(receives).min().unwrap()).sum();
     let longest = (1..=receives).map(|receives| waits(receives).max().unwrap()).sum();

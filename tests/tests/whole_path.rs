@@ -32,9 +32,9 @@ use tests::rotation::{
 };
 use tests::skip;
 use tests::world::{PREFIX, SECOND_BRAND, SECOND_NAME, World, between, new_change, now, tag};
+use webhook::clock::Clock;
 use webhook::delivery::AttemptMessage;
 use webhook::directory::Operation;
-use webhook::clock::Clock;
 use webhook::notification::{ENDPOINTS, Endpoint, StateChange};
 
 /// For what should come at once, on a machine that compiles meanwhile.

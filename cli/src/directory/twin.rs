@@ -55,7 +55,7 @@ impl Settings {
             issuer: None,
             jwks_max_age: JWKS_MAX_AGE,
             clock,
-            chance,
+            rng,
         }
     }
 }
@@ -63,7 +63,7 @@ impl Settings {
 impl DirectoryTwin {
     /// Binds the address and starts to serve, on the runtime of the caller.
     pub async fn start(settings: Settings) -> Result<Self> {
-        let Settings { listen, key_pem, issuer, jwks_max_age, clock, chance } = settings;
+        let Settings { listen, key_pem, issuer, jwks_max_age, clock, rng } = settings;
         ensure!(
             listen.ip().is_loopback(),
             "the Directory cannot listen on {listen}: it is neither encrypted nor guarded, so it takes a loopback address \
@@ -81,8 +81,7 @@ impl DirectoryTwin {
             TcpListener::bind(listen).await.with_context(|| format!("failed to listen on {listen}"))?;
         let address = listener.local_addr().context("the listener has no address")?;
         let state = Arc::new(State::new());
-        let service =
-            Service { signer: signer.clone(), state: Arc::clone(&state), jwks_max_age, clock, chance };
+        let service = Service { signer: signer.clone(), state: Arc::clone(&state), jwks_max_age, clock, rng };
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::new(service).serve(listener));
         Ok(Self { address, signer, state, tasks })

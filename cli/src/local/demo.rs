@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::timeout;
 use webhook::clock::Clock;
-use webhook::rng::Rng;
 use webhook::notification::ENDPOINTS;
+use webhook::rng::Rng;
 
 use super::bank::{Bank, changes_of_all_kinds, options};
 use crate::directory::{self, DirectoryTwin, StatementClaims};

@@ -10,8 +10,8 @@ use evidence::{Digest, last_over};
 use jiff::{Timestamp, civil::Date};
 use serde_json::json;
 use tokio::time::Instant;
-use webhook::delivery::Hour;
 use webhook::clock::Clock;
+use webhook::delivery::Hour;
 
 use super::finding::Finding;
 use super::source::Source;

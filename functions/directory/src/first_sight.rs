@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tokio::sync::Mutex;
 use webhook::aws::{DirectoryTable, Secrets};
-use webhook::directory::{BaseUri, Registration};
 use webhook::clock::Clock;
+use webhook::directory::{BaseUri, Registration};
 use webhook::peer::{Network, Preflight, TrustAnchors, Unseen, preflight};
 use webhook::revocation::{RevocationStore, Source, ocsp_urls, sha256_hex};
 use webhook::telemetry::{ErrorChain, Metrics};
@@ -147,8 +147,11 @@ impl FirstSight {
             return Some(anchors.clone());
         }
         let read = async {
-            let pem =
-                self.secrets.text(&self.trust_secret).await.map_err(|error| ErrorChain(&error).to_string())?;
+            let pem = self
+                .secrets
+                .text(&self.trust_secret)
+                .await
+                .map_err(|error| ErrorChain(&error).to_string())?;
             TrustAnchors::from_pem(&pem).map_err(|error| ErrorChain(&error).to_string())
         };
         match read.await {

@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 use webhook::aws::{DirectoryTable, DirectoryTableError, Document};
-use webhook::directory::{Environment, Keys, KeysError, Statement, StatementError, VerifyError};
 use webhook::clock::Clock;
+use webhook::directory::{Environment, Keys, KeysError, Statement, StatementError, VerifyError};
 use webhook::telemetry::{ErrorChain, Metrics};
 
 use crate::fetch::{FetchError, Fetcher, renew};

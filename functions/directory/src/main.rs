@@ -11,12 +11,12 @@ use tokio::sync::Mutex;
 use webhook::aws::{
     DirectoryTable, Http, Receivers, Secrets, dynamodb, endpoint_name, sdk_config, secrets_manager,
 };
-use webhook::config::{Settings, environment};
 use webhook::clock::Clock;
-use webhook::rng::Rng;
+use webhook::config::{Settings, environment};
 use webhook::notification::AuthorisationServers;
 use webhook::peer::Network;
 use webhook::revocation::RevocationStore;
+use webhook::rng::Rng;
 use webhook::telemetry::ErrorChain;
 
 /// A fifth: an answer that says more is more likely to be wrong than they are.

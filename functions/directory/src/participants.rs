@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use webhook::aws::{DirectoryTable, DirectoryTableError, Document};
-use webhook::directory::{Environment, Participants, ParticipantsError};
 use webhook::clock::Clock;
+use webhook::directory::{Environment, Participants, ParticipantsError};
 use webhook::telemetry::ErrorChain;
 
 use crate::fetch::{FetchError, Fetcher, renew};

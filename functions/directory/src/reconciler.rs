@@ -7,10 +7,10 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio::time::sleep;
 use webhook::aws::{Receivers, ReceiversError};
+use webhook::clock::Clock;
 use webhook::directory::{
     ClientState, DirectorySays, Participants, Registration, Software, SoftwareView, Suspension, reconcile,
 };
-use webhook::clock::Clock;
 use webhook::notification::{AuthorisationServers, ClientId};
 use webhook::telemetry::{ErrorChain, Metrics, Unit};
 

@@ -13,8 +13,8 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 use webhook::address::AddressPolicy;
 use webhook::aws::{DirectoryTable, DirectoryTableError, Document, SecretError, Secrets};
-use webhook::directory::{Environment, Software, SoftwareView};
 use webhook::clock::Clock;
+use webhook::directory::{Environment, Software, SoftwareView};
 use webhook::pem::{Certificates, PemError, certificates_to_pem, private_key, private_key_to_pem};
 
 use crate::fetch::{FetchError, Fetched, Fetcher, renew};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use webhook::codes::{Code, FailureClass};
 use webhook::delivery::{AttemptMessage, AttemptNumber, Outcome};
-use webhook::telemetry::{MAX_ARRAY, Line, Metrics, Unit, UsageMeter, Used};
+use webhook::telemetry::{Line, MAX_ARRAY, Metrics, Unit, UsageMeter, Used};
 
 use crate::fault::Fault;
 

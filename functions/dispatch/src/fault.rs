@@ -8,9 +8,9 @@ use tokio::task::JoinError;
 use webhook::aws::{LedgerError, ReceiversError, SendError};
 use webhook::codes::Code;
 use webhook::delivery::{ClockSkew, ReceiveMetadata, returns_after_lease};
-use webhook::rng::Rng;
 use webhook::notification::MissingAuthorisationServerId;
 use webhook::peer::LocalFault;
+use webhook::rng::Rng;
 
 use crate::identity_store::IdentityStoreError;
 

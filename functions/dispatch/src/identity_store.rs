@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use tokio::sync::Mutex;
 use webhook::aws::{KeyError, Keys, SecretError, Secrets};
-use webhook::codes::Code;
 use webhook::clock::Clock;
+use webhook::codes::Code;
 use webhook::notification::{AuthorisationServers, IdentityOwner};
 use webhook::peer::{
     Client, Expiry, Identities, Identity, IdentityError, KmsIdentityError, Network, StoredIdentity,

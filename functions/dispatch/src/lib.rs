@@ -20,8 +20,8 @@ mod fault;
 mod identity_store;
 mod log;
 mod onboarding_slo;
-mod sqs_event;
 mod set_aside;
+mod sqs_event;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,10 +30,10 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
 use webhook::aws::{Ledger, Queues, Receivers};
-use webhook::delivery::{AttemptMessage, LedgerWrites};
 use webhook::clock::Clock;
-use webhook::rng::Rng;
+use webhook::delivery::{AttemptMessage, LedgerWrites};
 use webhook::notification::AuthorisationServers;
+use webhook::rng::Rng;
 use webhook::telemetry::{ErrorChain, Metrics};
 
 use sqs_event::Record;

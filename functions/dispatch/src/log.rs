@@ -100,8 +100,8 @@ mod tests {
     use tracing::subscriber::with_default;
     use webhook::codes::{Code, Effect};
     use webhook::delivery::{Failure, Finding};
-    use webhook::rng::Rng;
     use webhook::notification::StateChange;
+    use webhook::rng::Rng;
     use webhook::telemetry::json_lines;
 
     use super::*;

@@ -17,13 +17,13 @@ use webhook::aws::{
     Direct, DirectoryTable, Http, Keys, Ledger, Queues, Receivers, Secrets, dynamodb, endpoint_name, kms,
     sdk_config, secrets_manager, sqs,
 };
+use webhook::clock::Clock;
 use webhook::config::{Settings, environment};
 use webhook::delivery::LedgerWrites;
-use webhook::clock::Clock;
-use webhook::rng::Rng;
 use webhook::notification::AuthorisationServers;
 use webhook::peer::Network;
 use webhook::revocation::{Revocation, RevocationStore};
+use webhook::rng::Rng;
 use webhook::telemetry::{Output, UsageMeter};
 
 /// Five years, as sharing records are kept.

@@ -49,7 +49,12 @@ impl Dispatch {
     }
 
     /// Works until the message can be deleted.
-    async fn set_aside_for(&self, message: &AttemptMessage, fault: &Fault, receives: u32) -> Result<(), Fault> {
+    async fn set_aside_for(
+        &self,
+        message: &AttemptMessage,
+        fault: &Fault,
+        receives: u32,
+    ) -> Result<(), Fault> {
         let now = self.clock.now();
         match fault {
             Fault::InProgress(lease_until) => return self.anew(message, *lease_until).await,

@@ -18,8 +18,8 @@ mod stream;
 
 use serde_json::{Value, json};
 use thiserror::Error;
-use webhook::delivery::Hour;
 use webhook::clock::Clock;
+use webhook::delivery::Hour;
 use webhook::telemetry::{ErrorChain, Metrics, Unit};
 
 pub use archive::{Archive, ArchiveError, Put, Version};

@@ -8,8 +8,8 @@ use evidence::{Archive, BUDGET, Evidence, Firehose, Sealer};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
 use webhook::aws::{Http, sdk_config};
-use webhook::config::{Settings, environment};
 use webhook::clock::Clock;
+use webhook::config::{Settings, environment};
 use webhook::telemetry::ErrorChain;
 
 /// Two megabytes of records, or a page of a listing, may take longer than the other functions give a call; nobody waits here.

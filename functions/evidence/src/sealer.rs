@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use tokio::time::Instant;
-use webhook::delivery::Hour;
 use webhook::clock::Clock;
+use webhook::delivery::Hour;
 
 use crate::archive::{Archive, ArchiveError, Put, Version};
 use crate::seal::{ATTEMPTS, Digest, SEALS, Seal, Sealed, hour_of, prefix};

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use webhook::FieldError;
 use webhook::answer::{Problem, read_json};
 use webhook::aws::{Found, LedgerReader, Queues, Receivers, ReceiversError, SendError};
-use webhook::delivery::{AttemptMessage, AttemptNumber};
 use webhook::clock::Clock;
+use webhook::delivery::{AttemptMessage, AttemptNumber};
 use webhook::notification::{
     AuthorisationServers, MissingAuthorisationServerId, Plan, ReceiverKey, StateChange, plan,
 };
@@ -77,7 +77,11 @@ impl Intake {
     /// Decides on every change, queues those to be notified, and says what became of each.
     ///
     /// The trace is that of the request; what follows from it can be found by it.
-    async fn judge_all(&self, changes: Vec<wire::Change<'_>>, trace: Option<&TraceHeader>) -> Vec<ChangeResult> {
+    async fn judge_all(
+        &self,
+        changes: Vec<wire::Change<'_>>,
+        trace: Option<&TraceHeader>,
+    ) -> Vec<ChangeResult> {
         let now = self.clock.now();
         let parsed: Vec<_> =
             changes.iter().map(|change| StateChange::posted(change.value, &change.pointer, now)).collect();

@@ -3,8 +3,8 @@
 use intake::Intake;
 use lambda_http::{Error, run, service_fn};
 use webhook::aws::{Http, LedgerReader, Queues, Receivers, sdk_config};
-use webhook::config::{Settings, environment};
 use webhook::clock::Clock;
+use webhook::config::{Settings, environment};
 use webhook::notification::AuthorisationServers;
 use webhook::telemetry::UsageMeter;
 

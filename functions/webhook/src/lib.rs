@@ -6,12 +6,11 @@
 pub mod address;
 pub mod answer;
 pub mod aws;
+pub mod clock;
 pub mod codes;
 pub mod config;
 pub mod delivery;
 pub mod directory;
-pub mod clock;
-pub mod rng;
 mod fields;
 mod http1;
 pub mod json;
@@ -19,6 +18,7 @@ pub mod notification;
 pub mod peer;
 pub mod pem;
 pub mod revocation;
+pub mod rng;
 pub mod telemetry;
 
 pub use fields::{FieldError, refuse_unknown_fields, sentence};

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Draws random bits. A value, so that tests and the simulator decide what is drawn.
 #[derive(Clone)]
-pub struct Chance(Arc<dyn Fn() -> u64 + Send + Sync>);
+pub struct Rng(Arc<dyn Fn() -> u64 + Send + Sync>);
 
-impl Chance {
+impl Rng {
     /// Draws from the operating system's generator, for several times at once: a call takes longer than what is drawn.
     pub fn system() -> Self {
         let drawn = Mutex::new(Vec::new());
@@ -15,7 +15,7 @@ impl Chance {
             let mut drawn = drawn.lock().unwrap_or_else(PoisonError::into_inner);
             if drawn.is_empty() {
                 let mut bits = [0; 256];
-                #[expect(clippy::disallowed_methods, reason = "the edge: everything else takes a Chance")]
+                #[expect(clippy::disallowed_methods, reason = "everything else takes a Rng")]
                 getrandom::fill(&mut bits).expect("the operating system has a random generator");
                 drawn.extend(bits.as_chunks().0.iter().copied().map(u64::from_le_bytes));
             }
@@ -23,7 +23,7 @@ impl Chance {
         })
     }
 
-    /// Makes a source of chance from a function.
+    /// Makes a source of random bits from a function.
     pub fn from_fn(draw: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(draw))
     }
@@ -34,9 +34,9 @@ impl Chance {
     }
 }
 
-impl fmt::Debug for Chance {
+impl fmt::Debug for Rng {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Chance")
+        f.write_str("Rng")
     }
 }
 
@@ -48,8 +48,8 @@ mod tests {
 
     #[test]
     fn no_bits_are_drawn_twice() {
-        let chance = Chance::system();
-        let drawn: HashSet<_> = (0..1000).map(|_| chance.bits()).collect();
+        let rng = Rng::system();
+        let drawn: HashSet<_> = (0..1000).map(|_| rng.bits()).collect();
         assert_eq!(drawn.len(), 1000);
     }
 }

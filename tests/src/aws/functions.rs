@@ -29,16 +29,16 @@ use webhook::aws::{
     Direct, DirectoryTable, Http, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets, dynamodb, kms,
     secrets_manager, sqs,
 };
+use webhook::clock::Clock;
 use webhook::delivery::{AttemptMessage, LedgerWrites};
 use webhook::directory::{
     ClientState, Environment, Operation, Origin, Registration, RegistrationRequest, Software, StatementUris,
     target,
 };
-use webhook::clock::Clock;
-use webhook::rng::Rng;
 use webhook::notification::{ClientId, Endpoint, ReceiverKey, StateChange};
 use webhook::peer::Network;
 use webhook::revocation::{Revocation, RevocationStore};
+use webhook::rng::Rng;
 use webhook::telemetry::{Metrics, UsageMeter};
 
 use crate::dispatch::batch_of;

@@ -64,7 +64,7 @@ struct State {
     secrets: HashMap<String, String>,
     kms: Kms,
     /// Chooses among so many messages; without it the oldest comes first.
-    chance: Option<Box<dyn FnMut(usize) -> usize + Send>>,
+    rng: Option<Box<dyn FnMut(usize) -> usize + Send>>,
     /// How far behind the next read is that need not be consistent; without it none is.
     lag: Option<Box<dyn FnMut() -> Duration + Send>>,
     /// Told of each message that is sent.
@@ -334,8 +334,8 @@ impl Aws {
     }
 
     /// Serves the messages of a queue in any order: this chooses among so many.
-    pub fn serves_in_any_order(&self, chance: impl FnMut(usize) -> usize + Send + 'static) {
-        self.state().chance = Some(Box::new(chance));
+    pub fn serves_in_any_order(&self, rng: impl FnMut(usize) -> usize + Send + 'static) {
+        self.state().rng = Some(Box::new(rng));
     }
 
     /// Lets reads lag that are not consistent: this says how far behind each row is, three seconds at most.
@@ -561,7 +561,7 @@ impl Default for State {
             queues: BTreeMap::new(),
             secrets: HashMap::new(),
             kms: Kms::default(),
-            chance: None,
+            rng: None,
             lag: None,
             changed: Arc::default(),
         }

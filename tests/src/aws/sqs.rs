@@ -141,10 +141,10 @@ impl State {
         visibility: Option<Duration>,
         now: Instant,
     ) -> Option<Vec<Received>> {
-        let mut chance = self.rng.take();
-        let draw = |of: usize| chance.as_mut().map_or(0, |chance| chance(of));
+        let mut rng = self.rng.take();
+        let draw = |of: usize| rng.as_mut().map_or(0, |rng| rng(of));
         let received = self.queue(queue).receive(most, visibility, now, draw);
-        self.rng = chance;
+        self.rng = rng;
         let (received, spent) = received?;
         if let Some((target, _)) = self.queue(queue).settings.redrive.clone() {
             for message in spent {

@@ -41,8 +41,8 @@ impl Dice {
     }
 
     /// Says yes in so many of a hundred.
-    pub(super) fn per_cent(&mut self, chance: u64) -> bool {
-        self.below(100) < chance
+    pub(super) fn per_cent(&mut self, rng: u64) -> bool {
+        self.below(100) < rng
     }
 
     /// Draws a number of milliseconds.

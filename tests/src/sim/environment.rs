@@ -27,10 +27,10 @@ use webhook::address::AddressPolicy;
 use webhook::aws::{
     Direct, DirectoryTable, Document, Http, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets,
 };
-use webhook::directory::Environment;
 use webhook::clock::Clock;
-use webhook::rng::Rng;
+use webhook::directory::Environment;
 use webhook::revocation::{Contents, Revocation, RevocationStore};
+use webhook::rng::Rng;
 use webhook::telemetry::{Metrics, UsageMeter};
 
 use super::peers::{PKI, Peers};

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
-use webhook::delivery::LedgerWrites;
 use webhook::clock::Clock;
+use webhook::delivery::LedgerWrites;
 
 use super::dice::Dice;
 use super::duplicates::AnswerWay;

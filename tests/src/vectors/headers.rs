@@ -9,8 +9,8 @@ use regex_lite::Regex;
 use serde::Deserialize;
 use webhook::delivery::{Answer, AttemptMessage, Next, Outcome, next};
 use webhook::directory::{Receiver, Settings};
-use webhook::rng::Rng;
 use webhook::notification::{AuthorisationServers, InteractionId, Notification, Plan, StateChange, plan};
+use webhook::rng::Rng;
 
 use super::compare::{Comparison, Field, read, there};
 use super::{Judgement, Vector, example};

@@ -21,8 +21,8 @@ use tests::world::{now, tag};
 use tokio::time::sleep;
 use webhook::aws::{AttemptRecord, Begin, Cancel, Ledger, Queues, dynamodb, secrets_manager, sqs};
 use webhook::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Status};
-use webhook::rng::Rng;
 use webhook::notification::{InteractionId, StateChange};
+use webhook::rng::Rng;
 
 /// Two queues, the first with a redrive after two receives, three tables and a secret. The local stack wants a function, which nobody calls.
 const TEMPLATE: &str = "

@@ -9,9 +9,9 @@ use webhook::address::AddressPolicy;
 use webhook::aws::{
     DirectoryTable, Document, RECEIVER_COPY_LIVES, Receivers, SecretError, Secrets, dynamodb, secrets_manager,
 };
+use webhook::clock::Clock;
 use webhook::delivery::{AttemptNumber, SlowReceiver};
 use webhook::directory::{ClientState, Receiver, Registration, Removal, Settings};
-use webhook::clock::Clock;
 use webhook::notification::{ClientId, ReceiverKey};
 
 use super::{Place, SECRET};

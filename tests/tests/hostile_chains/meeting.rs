@@ -15,12 +15,12 @@ use tokio_rustls::TlsAcceptor;
 use webhook::address::AddressPolicy;
 use webhook::delivery::EXCHANGE_DEADLINE;
 use webhook::directory::{Registration, RegistrationRequest, Settings, StatementUris, target};
-use webhook::rng::Rng;
 use webhook::notification::{
     AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
 };
 use webhook::peer::{Client, Network, Transport};
 use webhook::revocation::Revocation;
+use webhook::rng::Rng;
 
 use super::pki::{Der, HOST, anchors, identity, receiver};
 

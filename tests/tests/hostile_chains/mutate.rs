@@ -69,43 +69,43 @@ impl Deck {
     }
 
     /// A certificate of the receiver's own making: any name by any name, with any key by any key.
-    fn made(&self, chance: &mut fastrand::Rng) -> Der {
-        let mut name = || NAMES[chance.usize(..NAMES.len())];
+    fn made(&self, rng: &mut fastrand::Rng) -> Der {
+        let mut name = || NAMES[rng.usize(..NAMES.len())];
         let (subject, issuer_name) = (name(), name());
         // The keys of authorities are known to all, and signed with by none but them.
         let keys = [issuer().key, root().key, sub().key, &PKI.own[0], &PKI.own[1], &PKI.own[2]];
-        let subject = Party::new(subject, keys[chance.usize(..keys.len())]);
-        let signer = Party::new(issuer_name, &PKI.own[chance.usize(..4)]);
-        let draft = Draft::authority(self.now).lists(&[EVIL]).serial(&[chance.u8(1..120)]);
+        let subject = Party::new(subject, keys[rng.usize(..keys.len())]);
+        let signer = Party::new(issuer_name, &PKI.own[rng.usize(..4)]);
+        let draft = Draft::authority(self.now).lists(&[EVIL]).serial(&[rng.u8(1..120)]);
         draft.sign(subject, signer)
     }
 
     /// A chain with one of its ways, perhaps more of them, and junk, in any order.
-    fn draw(&self, chance: &mut fastrand::Rng) -> Vec<Der> {
-        let mut above = self.ways[chance.usize(..self.ways.len())].clone();
-        for _ in 0..chance.usize(..6) {
-            above.push(match chance.u8(..4) {
-                0 => self.made(chance),
-                1 => above[chance.usize(..above.len())].clone(),
-                2 => self.ways.concat()[chance.usize(..4)].clone(),
-                _ => self.beside[chance.usize(..self.beside.len())].clone(),
+    fn draw(&self, rng: &mut fastrand::Rng) -> Vec<Der> {
+        let mut above = self.ways[rng.usize(..self.ways.len())].clone();
+        for _ in 0..rng.usize(..6) {
+            above.push(match rng.u8(..4) {
+                0 => self.made(rng),
+                1 => above[rng.usize(..above.len())].clone(),
+                2 => self.ways.concat()[rng.usize(..4)].clone(),
+                _ => self.beside[rng.usize(..self.beside.len())].clone(),
             });
         }
-        if chance.u8(..4) == 0 {
-            let place = chance.usize(..above.len());
-            above[place] = flipped(&above[place], chance);
+        if rng.u8(..4) == 0 {
+            let place = rng.usize(..above.len());
+            above[place] = flipped(&above[place], rng);
             above.extend(self.ways[0].clone());
         }
-        chance.shuffle(&mut above);
+        rng.shuffle(&mut above);
         std::iter::once(self.leaf.clone()).chain(above).collect()
     }
 }
 
 /// The same with one bit changed.
-fn flipped(der: &Der, chance: &mut fastrand::Rng) -> Der {
+fn flipped(der: &Der, rng: &mut fastrand::Rng) -> Der {
     let mut bytes = der.to_vec();
-    if let Some(place) = (!bytes.is_empty()).then(|| chance.usize(..bytes.len())) {
-        bytes[place] ^= 1 << chance.u8(..8);
+    if let Some(place) = (!bytes.is_empty()).then(|| rng.usize(..bytes.len())) {
+        bytes[place] ^= 1 << rng.u8(..8);
     }
     Der::from(bytes)
 }

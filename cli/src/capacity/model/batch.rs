@@ -10,11 +10,11 @@ use super::super::assumptions::{
 };
 use super::super::load::{Load, Settings};
 use super::super::numbers::{real, whole};
-use super::chance::{Dice, Micros};
 use super::counts::Counts;
 use super::environments::Environment;
 use super::queue::Message;
 use super::receivers::Peer;
+use super::rng::{Dice, Micros};
 
 /// An invocation under way.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::ops::AddAssign;
 
 use super::super::numbers::real;
-use super::chance::Micros;
+use super::rng::Micros;
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

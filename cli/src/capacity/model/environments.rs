@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::super::assumptions::{COPY, IDLE, NEW_ENVIRONMENTS};
 use super::super::numbers::{real, whole};
-use super::chance::Micros;
+use super::rng::Micros;
 
 /// All environments there are.
 #[derive(Debug)]

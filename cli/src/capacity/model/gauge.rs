@@ -7,12 +7,12 @@ use webhook::delivery::AttemptNumber;
 use super::super::assumptions::{BATCH, DUE};
 use super::super::numbers::{length, real};
 use super::batch::Attempt;
-use super::chance::Micros;
 use super::counts::{Counts, UsageMeter};
 use super::histogram::Histogram;
 use super::observed::{Limit, Observed, Waited};
 use super::queue::FairQueue;
 use super::receivers::Peer;
+use super::rng::Micros;
 
 /// What is measured, from an instant on.
 #[derive(Debug)]

@@ -1,7 +1,6 @@
 //! The deployed system as a model of events: pure, in simulated time, the same for the same seed.
 
 mod batch;
-mod chance;
 mod counts;
 mod environments;
 mod gauge;
@@ -10,6 +9,7 @@ mod observed;
 mod pollers;
 mod queue;
 mod receivers;
+mod rng;
 mod run;
 
 pub use counts::Counts;

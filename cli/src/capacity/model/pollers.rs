@@ -6,7 +6,7 @@ use super::super::assumptions::{
 };
 use super::super::load::Mapping;
 use super::super::numbers::{real, whole};
-use super::chance::Micros;
+use super::rng::Micros;
 
 /// The event source.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use webhook::delivery::AttemptNumber;
 
 use super::super::assumptions::{NOISY_FROM, NOISY_SHARE};
 use super::super::numbers::real;
-use super::chance::Micros;
+use super::rng::Micros;
 
 /// One message: an attempt that is due.
 #[derive(Clone, Copy, Debug)]

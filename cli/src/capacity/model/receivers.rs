@@ -7,7 +7,7 @@ use webhook::delivery::{
     EXCHANGE_DEADLINE, Failure, Outcome, REDUCED_TIMEOUT, Signal, SlowReceiver, is_hanging,
 };
 
-use super::chance::Micros;
+use super::rng::Micros;
 
 /// A receiver as the model plays it.
 #[derive(Debug)]

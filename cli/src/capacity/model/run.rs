@@ -10,13 +10,13 @@ use super::super::estimate::Estimate;
 use super::super::load::{Begin, Load, Settings};
 use super::super::numbers::{real, whole, whole_above};
 use super::batch::{Batch, Stage};
-use super::chance::{Dice, Micros};
 use super::environments::Environments;
 use super::gauge::Gauge;
 use super::observed::{Limit, Observed};
 use super::pollers::Pollers;
 use super::queue::{FairQueue, Message};
 use super::receivers::{Peer, instant};
+use super::rng::{Dice, Micros};
 
 /// A run to be made.
 #[derive(Clone, Copy, Debug)]

@@ -26,8 +26,8 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use webhook::aws::DirectoryTableError;
 use webhook::clock::Clock;
-use webhook::rng::Rng;
 use webhook::revocation::{AuthorityRow, Contents, LeafRow, RevocationStore, Serials};
+use webhook::rng::Rng;
 use webhook::telemetry::{ErrorChain, Metrics, Unit};
 
 pub use self::task::CRL_LIMIT;
@@ -121,11 +121,11 @@ impl Refresher {
     pub fn new(
         store: RevocationStore,
         fetcher: Arc<Fetcher>,
-        (clock, chance): (Clock, Rng),
+        (clock, rng): (Clock, Rng),
         metrics: Metrics,
     ) -> Self {
         let large_lists = Arc::new(Semaphore::new(LARGE_LISTS_AT_ONCE));
-        Self { store, fetcher, clock, chance, budget: BUDGET, metrics, large_lists }
+        Self { store, fetcher, clock, rng, budget: BUDGET, metrics, large_lists }
     }
 
     async fn refresh(&self) -> Result<(), DirectoryTableError> {

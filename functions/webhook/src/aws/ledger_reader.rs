@@ -50,11 +50,7 @@ impl LedgerReader {
     }
 
     /// Finds the notifications of a resource, in the order of their events.
-    pub async fn resource(
-        &self,
-        endpoint: Endpoint,
-        id: &str,
-    ) -> Result<Vec<NotificationView>, LedgerError> {
+    pub async fn resource(&self, endpoint: Endpoint, id: &str) -> Result<Vec<NotificationView>, LedgerError> {
         let mut found = self.partition(Partition::of_id(endpoint, id)).await?;
         // Two resources may share a partition.
         found.retain(|shown| shown.resource_id == id && shown.endpoint == endpoint.row().code);

@@ -14,9 +14,9 @@ use tokio::sync::Mutex;
 use super::cause::cause;
 use super::slow_receivers::{MARK, REMOVED_AT, read_mark};
 use crate::address::AddressPolicy;
+use crate::clock::Clock;
 use crate::delivery::{AttemptNumber, SlowReceiver};
 use crate::directory::{ClientState, Receiver, Registration};
-use crate::clock::Clock;
 use crate::notification::ReceiverKey;
 
 /// How long a copy of a receiver is used.

@@ -18,7 +18,9 @@ pub use hour::{Hour, ParseHourError};
 pub use message::{AttemptMessage, ParseMessageError};
 pub use outcome::{Answer, Failure, Finding, Outcome};
 pub use progress::{Progress, Resolution, Status, Unlisted, resolve};
-pub use receive_metadata::{ClockSkew, FIRST_RETURN, MAX_BACKOFF, ReceiveMetadata, VISIBILITY, returns_after_lease};
+pub use receive_metadata::{
+    ClockSkew, FIRST_RETURN, MAX_BACKOFF, ReceiveMetadata, VISIBILITY, returns_after_lease,
+};
 pub use record::{AttemptView, NotificationView};
 pub use schedule::{
     AFTER_FIRST_FAILURE, AFTER_SECOND_FAILURE, BODY_LIMIT, EXCHANGE_DEADLINE, FIRST_ATTEMPT_WITHIN,

@@ -252,10 +252,7 @@ mod tests {
         assert_eq!(result.changes, [(client(0), suspended)]);
         all[0].suspension = suspended;
         assert_eq!(reconcile(&all, &says(shown(None, None)), MAX_PERCENT).changes, []);
-        assert_eq!(
-            reconcile(&all, &says(shown(Some(true), None)), MAX_PERCENT).changes,
-            [(client(0), None)]
-        );
+        assert_eq!(reconcile(&all, &says(shown(Some(true), None)), MAX_PERCENT).changes, [(client(0), None)]);
     }
 
     #[test]

@@ -128,8 +128,7 @@ impl StateChange {
         let from = fields.text("from", MAX_TEXT);
         let to = fields.required_text("to", MAX_TEXT);
         let passed_through_partially_accepted = fields.boolean("passed_through_partially_accepted");
-        let changed_fields =
-            fields.texts("changed_fields", MAX_CHANGED_FIELDS, MAX_NAME).unwrap_or_default();
+        let changed_fields = fields.texts("changed_fields", MAX_CHANGED_FIELDS, MAX_NAME).unwrap_or_default();
         let actor = actor(&mut fields);
         let brand = fields.text("brand", MAX_NAME);
         let event_id = fields.text("event_id", MAX_NAME);

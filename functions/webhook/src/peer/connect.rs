@@ -34,8 +34,8 @@ use super::identity::{Identity, TrustAnchors, provider};
 use super::network::{Network, Transport};
 use super::reach::{bare, reach};
 use super::renegotiation::{WantsRenegotiation, Watching};
-use crate::delivery::Failure;
 use crate::clock::Clock;
+use crate::delivery::Failure;
 use crate::notification::ReceiverKey;
 use crate::revocation::{Mechanism, Revocation, Verification, Verifier};
 

@@ -26,10 +26,10 @@ use super::fault::{Blame, blame, is_ipv6};
 use super::identity::{TrustAnchors, provider};
 use super::network::Network;
 use super::reach::{bare, open, resolve};
+use crate::clock::Clock;
 use crate::codes::Code;
 use crate::delivery::Failure;
 use crate::directory::BaseUri;
-use crate::clock::Clock;
 use crate::revocation::{Path, verified_path};
 
 /// How many addresses of a host are visited.

@@ -16,9 +16,9 @@ use super::fault::{Blame, NetworkFault, blame, is_ipv6, is_local};
 use super::network::{Network, Transport};
 use super::preflight::Unseen;
 use crate::address::AddressPolicy;
+use crate::clock::Clock;
 use crate::delivery::Failure;
 use crate::directory::BaseUri;
-use crate::clock::Clock;
 use crate::notification::ReceiverKey;
 
 /// How long a name may take to resolve. Lambda has no resolver cache of its own.

@@ -14,8 +14,8 @@ use super::decide::{CHECKED_WITHIN, Checked, Verdict, decide};
 use super::path::Path;
 use super::snapshot::Snapshot;
 use super::store::RevocationStore;
-use crate::codes::Code;
 use crate::clock::Clock;
+use crate::codes::Code;
 use crate::telemetry::{ErrorChain as Causes, Metrics, Unit};
 
 /// How long what was read is used before the table is looked at again.

@@ -10,7 +10,7 @@ mod usage_meter;
 
 pub use error_chain::ErrorChain;
 pub use log::{LogFormat, json_lines, start_logging};
-pub use metrics::{MAX_ARRAY, Line, Metrics, Unit};
+pub use metrics::{Line, MAX_ARRAY, Metrics, Unit};
 pub use output::Output;
 pub use trace::{ParseTraceHeaderError, TraceHeader};
 pub use usage_meter::{Usage, UsageMeter, Used};

@@ -6,10 +6,10 @@ use std::time::Duration;
 use webhook::delivery::{
     AttemptMessage, AttemptNumber, LEASE, Next, Progress, Resolution, Status, next, resolve,
 };
-use webhook::rng::Rng;
 use webhook::notification::{
     ENDPOINTS, Endpoint, InteractionId, NotificationId, StateChange, Subject, WebhookVersion,
 };
+use webhook::rng::Rng;
 
 use super::result::Attempt;
 use super::timeline::{Standing, Timeline, change};

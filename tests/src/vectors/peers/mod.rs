@@ -15,10 +15,10 @@ use tokio::time::Instant;
 use webhook::address::AddressPolicy;
 use webhook::delivery::EXCHANGE_DEADLINE;
 use webhook::directory::Settings;
-use webhook::rng::Rng;
 use webhook::notification::{Endpoint, InteractionId, Notification, Partition, WebhookVersion};
 use webhook::peer::{Client, Exchange, Identity, Network};
 use webhook::revocation::Revocation;
+use webhook::rng::Rng;
 
 use super::example;
 use crate::aws::Functions;
