@@ -99,11 +99,11 @@ fn effect(effect: Effect, language: Language) -> &'static str {
     match (language, effect) {
         (Language::En, Effect::Delivered) => "delivered",
         (Language::En, Effect::Failed) => "consumes an attempt",
-        (Language::En, Effect::Kept) => "kept, consumes no attempt",
+        (Language::En, Effect::Requeued) => "requeued, consumes no attempt",
         (Language::En, Effect::Ended) => "ended, no further attempt",
         (Language::PtBr, Effect::Delivered) => "entregue",
         (Language::PtBr, Effect::Failed) => "consome uma tentativa",
-        (Language::PtBr, Effect::Kept) => "guardada, não consome tentativa",
+        (Language::PtBr, Effect::Requeued) => "volta à fila, não consome tentativa",
         (Language::PtBr, Effect::Ended) => "encerrada, sem nova tentativa",
     }
 }

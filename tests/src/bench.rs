@@ -186,7 +186,7 @@ impl Bench {
     }
 
     /// What is kept of the Directory under a name, as it is stored.
-    pub fn kept(&self, name: &str) -> Option<Value> {
+    pub fn requeued(&self, name: &str) -> Option<Value> {
         self.functions.aws.row(DIRECTORY, name)
     }
 

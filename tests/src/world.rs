@@ -214,7 +214,7 @@ impl World {
     }
 
     /// The names of what the directory function keeps of others.
-    pub async fn kept(&self) -> Result<Vec<String>> {
+    pub async fn requeued(&self) -> Result<Vec<String>> {
         let client = aws_sdk_dynamodb::Client::new(&self.stack.sdk_config());
         let rows = client.scan().table_name(self.stack.output("DirectoryTableName")?).send().await?;
         let name =

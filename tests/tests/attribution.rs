@@ -15,7 +15,8 @@ use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::aws::{
-    Fault, Functions, Hands, LEDGER, NOTIFICATIONS, PKI, UNDELIVERED, kept, kept_until, kept_with, verdicts,
+    Fault, Functions, Hands, LEDGER, NOTIFICATIONS, PKI, UNDELIVERED, requeued, requeued_until,
+    requeued_with, verdicts,
 };
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
@@ -130,14 +131,14 @@ impl Bench {
     /// Expects that the message is kept by this code and no attempt is spent, and that it is delivered by its first once that is over.
     async fn is_kept_and_heals(&self, code: &str) {
         let message = self.message();
-        assert_eq!(kept(&self.dispatch, &[message.to_json()]).await, [0], "{code}");
+        assert_eq!(requeued(&self.dispatch, &[message.to_json()]).await, [0], "{code}");
         assert_eq!(self.functions.metrics.codes(METRIC), [code]);
         assert!(Code::named(code).unwrap().alarms());
         assert_eq!(self.row_text(&message, "status"), "waiting", "{code}");
         assert_eq!((self.twin.count(), self.functions.aws.messages(NOTIFICATIONS).len()), (0, 0), "{code}");
         self.network.works();
         self.functions.hands.advance(5 * SECOND);
-        assert_eq!(kept(&self.dispatch, &[message.to_json()]).await, NOTHING, "{code}");
+        assert_eq!(requeued(&self.dispatch, &[message.to_json()]).await, NOTHING, "{code}");
         assert_eq!(self.row_text(&message, "status"), "delivered", "{code}");
         assert_eq!((self.row_text(&message, "attempt").as_str(), self.twin.count()), ("1", 1), "{code}");
     }
@@ -145,7 +146,7 @@ impl Bench {
     /// Expects that the attempt is spent, with this outcome.
     async fn is_booked(&self, outcome: &str) {
         let message = self.message();
-        assert_eq!(kept(&self.dispatch, &[message.to_json()]).await, NOTHING, "{outcome}");
+        assert_eq!(requeued(&self.dispatch, &[message.to_json()]).await, NOTHING, "{outcome}");
         let row = self.functions.aws.ledger_row(message.notification.as_str()).unwrap();
         assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("waiting", outcome));
         assert_eq!(self.functions.metrics.codes(METRIC), [""; 0]);
@@ -213,7 +214,7 @@ async fn a_receiver_with_an_address_that_has_no_route_is_judged_by_its_other_one
     bench.network.opening_fails(of(EMFILE, ECONNREFUSED));
     let message = bench.message();
     assert_eq!(
-        kept(&bench.dispatch, &[message.to_json()]).await,
+        requeued(&bench.dispatch, &[message.to_json()]).await,
         [0],
         "the other may have been the one that works"
     );
@@ -222,7 +223,7 @@ async fn a_receiver_with_an_address_that_has_no_route_is_judged_by_its_other_one
 impl Bench {
     async fn is_kept_and_heals_with_v4_only(&self, code: i32) {
         let message = self.message();
-        assert_eq!(kept(&self.dispatch, &[message.to_json()]).await, [0], "{code}");
+        assert_eq!(requeued(&self.dispatch, &[message.to_json()]).await, [0], "{code}");
         assert_eq!(self.functions.metrics.codes(METRIC), ["network_unavailable"], "{code}");
     }
 }
@@ -240,7 +241,7 @@ async fn a_receiver_with_ipv6_alone_is_out_of_reach_by_its_own_doing_and_says_no
             for number in 0..hosts.len() {
                 let client = format!("itp-v6-{number}");
                 let message = bench.functions.payment(&client, &format!("p-{code}-{round}"));
-                assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, NOTHING, "{code}");
+                assert_eq!(requeued(&bench.dispatch, &[message.to_json()]).await, NOTHING, "{code}");
                 let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
                 assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("waiting", "connect_timeout"));
             }
@@ -251,7 +252,7 @@ async fn a_receiver_with_ipv6_alone_is_out_of_reach_by_its_own_doing_and_says_no
     // What spoils a connection to whatever address is ours all the same.
     bench.network.opening_fails(|_| Some(os(EMFILE)));
     let message = bench.functions.payment("itp-v6-0", "p-ours");
-    assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, [0]);
+    assert_eq!(requeued(&bench.dispatch, &[message.to_json()]).await, [0]);
 }
 
 #[tokio::test]
@@ -292,21 +293,25 @@ async fn an_environment_that_reaches_nobody_keeps_what_fails_before_tls_until_on
     let of = |host: &str, resource: &str| bench.functions.payment(&format!("itp-{host}"), resource);
     for host in dead {
         let message = of(host, "p-1");
-        assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, NOTHING, "{host} is booked at first");
+        assert_eq!(
+            requeued(&bench.dispatch, &[message.to_json()]).await,
+            NOTHING,
+            "{host} is booked at first"
+        );
     }
     bench.functions.hands.advance(29 * SECOND);
-    assert_eq!(kept(&bench.dispatch, &[of(dead[0], "p-2").to_json()]).await, NOTHING, "29 s");
+    assert_eq!(requeued(&bench.dispatch, &[of(dead[0], "p-2").to_json()]).await, NOTHING, "29 s");
     bench.functions.hands.advance(SECOND);
     let message = of(dead[0], "p-3");
-    assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, [0], "30 s");
+    assert_eq!(requeued(&bench.dispatch, &[message.to_json()]).await, [0], "30 s");
     assert_eq!(bench.functions.metrics.codes(METRIC), ["egress_unavailable"]);
     let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
     assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("waiting", "egress_unavailable"));
 
     // One that is reached ends it.
-    assert_eq!(kept(&bench.dispatch, &[bench.message().to_json()]).await, NOTHING);
+    assert_eq!(requeued(&bench.dispatch, &[bench.message().to_json()]).await, NOTHING);
     assert_eq!(bench.twin.count(), 1);
-    assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, NOTHING, "booked again");
+    assert_eq!(requeued(&bench.dispatch, &[message.to_json()]).await, NOTHING, "booked again");
 }
 
 #[tokio::test]
@@ -320,11 +325,11 @@ async fn receivers_that_lead_nowhere_change_nothing_while_another_is_reached() {
     for round in 0..8 {
         for host in dead {
             let message = bench.functions.payment(&format!("itp-{host}"), &format!("p-{round}"));
-            assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, NOTHING, "{round} {host}");
+            assert_eq!(requeued(&bench.dispatch, &[message.to_json()]).await, NOTHING, "{round} {host}");
         }
         // Seldom enough for a connection of its own, often enough for one that is used again.
         let message = bench.functions.payment(CLIENT, &format!("p-{round}"));
-        assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, NOTHING);
+        assert_eq!(requeued(&bench.dispatch, &[message.to_json()]).await, NOTHING);
         bench.functions.hands.advance(if round < 4 { 25 * SECOND } else { 4 * SECOND });
     }
     assert_eq!(bench.functions.metrics.codes(METRIC), [""; 0]);
@@ -342,7 +347,7 @@ async fn a_delivery_is_written_down_as_soon_as_the_table_takes_it() {
     let aws = bench.functions.aws.clone();
     let until = Instant::now() + Duration::from_secs(20);
     let bodies = [message.to_json()];
-    let (kept, ()) = tokio::join!(kept_until(&bench.dispatch, &bodies, &[], until), async {
+    let (kept, ()) = tokio::join!(requeued_until(&bench.dispatch, &bodies, &[], until), async {
         sleep(Duration::from_secs(2)).await;
         aws.recovers();
     });
@@ -357,13 +362,13 @@ async fn a_delivery_that_could_not_be_written_is_remembered_and_not_made_again()
     bench.functions.aws.fails_where("UpdateItem", is_closing, Fault::DENIED);
     let began = Instant::now();
     let until = began + Duration::from_secs(1);
-    assert_eq!(kept_until(&bench.dispatch, &[message.to_json()], &[], until).await, [0]);
+    assert_eq!(requeued_until(&bench.dispatch, &[message.to_json()], &[], until).await, [0]);
     assert!(began.elapsed() < Duration::from_secs(2), "the message is hidden in time");
-    assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, [0], "still known, still not written");
+    assert_eq!(requeued(&bench.dispatch, &[message.to_json()]).await, [0], "still known, still not written");
     // However late it comes, and whoever has meanwhile the lease.
     bench.functions.hands.advance(LEASE + SECOND);
     bench.functions.aws.recovers();
-    assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, NOTHING);
+    assert_eq!(requeued(&bench.dispatch, &[message.to_json()]).await, NOTHING);
     let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
     assert_eq!(
         (row.text("status"), row.attempt(1, "outcome"), bench.twin.count()),
@@ -377,13 +382,13 @@ async fn a_copy_waits_while_another_writes_down_what_is_remembered() {
     let bench = Bench::new().await;
     let message = bench.message();
     bench.functions.aws.fails_where("UpdateItem", is_closing, Fault::DENIED);
-    assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, [0]);
+    assert_eq!(requeued(&bench.dispatch, &[message.to_json()]).await, [0]);
     bench.functions.aws.recovers();
     // After its lease, so that a copy that knows of nothing would take the attempt for interrupted.
     bench.functions.hands.advance(LEASE + SECOND);
     let copies = [message.to_json(), message.to_json()];
     let held = bench.functions.aws.holds_back("UpdateItem", LEDGER);
-    let (kept_of_both, ()) = tokio::join!(kept(&bench.dispatch, &copies), async {
+    let (kept_of_both, ()) = tokio::join!(requeued(&bench.dispatch, &copies), async {
         held.arrived().await;
         sleep(Duration::from_millis(100)).await;
         held.release();
@@ -391,7 +396,7 @@ async fn a_copy_waits_while_another_writes_down_what_is_remembered() {
     assert_eq!(kept_of_both, [1]);
     assert_eq!((bench.row_text(&message, "status").as_str(), bench.twin.count()), ("delivered", 1));
     assert_eq!(bench.functions.aws.messages(NOTIFICATIONS).len(), 0);
-    assert_eq!(kept(&bench.dispatch, &copies[1..]).await, NOTHING, "and is dropped then");
+    assert_eq!(requeued(&bench.dispatch, &copies[1..]).await, NOTHING, "and is dropped then");
     assert_eq!(bench.functions.metrics.codes(METRIC), ["ledger_unavailable"]);
 }
 
@@ -400,10 +405,10 @@ async fn what_is_remembered_is_written_beside_the_next_batch() {
     let bench = Bench::new().await;
     let message = bench.message();
     bench.functions.aws.fails_where("UpdateItem", is_closing, Fault::DENIED);
-    assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, [0]);
+    assert_eq!(requeued(&bench.dispatch, &[message.to_json()]).await, [0]);
     bench.functions.aws.recovers();
     let other = bench.functions.payment(CLIENT, "p-2");
-    assert_eq!(kept(&bench.dispatch, &[other.to_json()]).await, NOTHING);
+    assert_eq!(requeued(&bench.dispatch, &[other.to_json()]).await, NOTHING);
     assert_eq!((bench.row_text(&message, "status").as_str(), bench.twin.count()), ("delivered", 2));
 }
 
@@ -414,9 +419,9 @@ async fn a_failure_that_could_not_be_written_queues_one_message_and_is_told_as_i
     let message = bench.message();
     let is_failure = |input: &Value| input["ExpressionAttributeValues"][":status"]["S"] == "waiting";
     bench.functions.aws.fails_where("UpdateItem", is_failure, Fault::DENIED);
-    assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, [0]);
+    assert_eq!(requeued(&bench.dispatch, &[message.to_json()]).await, [0]);
     bench.functions.aws.recovers();
-    assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, NOTHING);
+    assert_eq!(requeued(&bench.dispatch, &[message.to_json()]).await, NOTHING);
     let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
     assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("waiting", "connection_refused"));
     assert_eq!(bench.functions.aws.messages(NOTIFICATIONS).len(), 1);
@@ -430,7 +435,7 @@ async fn an_attempt_that_was_never_sent_is_taken_back_however_late_and_not_if_ot
         let message = bench.message();
         let takes_back = |input: &Value| input["ExpressionAttributeValues"][":status"]["S"] == "waiting";
         bench.functions.aws.fails_where("UpdateItem", takes_back, Fault::DENIED);
-        assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, [0]);
+        assert_eq!(requeued(&bench.dispatch, &[message.to_json()]).await, [0]);
         assert_eq!(bench.row_text(&message, "status"), "attempting");
         bench.functions.aws.recovers();
         bench.network.works();
@@ -439,16 +444,16 @@ async fn an_attempt_that_was_never_sent_is_taken_back_however_late_and_not_if_ot
         (bench, message)
     };
     let (bench, message) = never_sent().await;
-    assert_eq!(kept_until(&bench.dispatch, &[message.to_json()], &[], soon() + PATIENCE).await, NOTHING);
+    assert_eq!(requeued_until(&bench.dispatch, &[message.to_json()], &[], soon() + PATIENCE).await, NOTHING);
     let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
     assert_eq!((row.text("status"), row.text("attempt"), bench.twin.count()), ("delivered", "1", 1));
     assert_eq!(bench.functions.aws.messages(NOTIFICATIONS).len(), 0);
 
     let (bench, message) = never_sent().await;
     let other = bench.functions.dispatch(&bench.functions.hands);
-    assert_eq!(kept(&other, &[message.to_json()]).await, NOTHING);
+    assert_eq!(requeued(&other, &[message.to_json()]).await, NOTHING);
     let another = bench.functions.payment(CLIENT, "p-2");
-    assert_eq!(kept(&bench.dispatch, &[another.to_json()]).await, NOTHING);
+    assert_eq!(requeued(&bench.dispatch, &[another.to_json()]).await, NOTHING);
     let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
     assert_eq!((row.text("status"), row.text("attempt")), ("waiting", "1"));
     assert_eq!(row.attempt(1, "outcome"), "interrupted");
@@ -507,9 +512,9 @@ async fn a_message_that_a_fault_keeps_too_often_ends_in_the_ledger_and_is_listed
     bench.network.opening_fails(|_| Some(os(EMFILE)));
     let message = bench.message();
     let bodies = [message.to_json()];
-    assert_eq!(kept_with(&bench.dispatch, &bodies, &received(147)).await, [0]);
+    assert_eq!(requeued_with(&bench.dispatch, &bodies, &received(147)).await, [0]);
     assert_eq!(aws.undelivered_rows().len(), 0);
-    assert_eq!(kept_until(&bench.dispatch, &bodies, &received(148), soon()).await, NOTHING);
+    assert_eq!(requeued_until(&bench.dispatch, &bodies, &received(148), soon()).await, NOTHING);
     let row = aws.ledger_row(message.notification.as_str()).unwrap();
     assert_eq!((row.text("status"), row.text("reason")), ("undelivered", "network_unavailable"));
     let [laid_down] = &aws.messages(UNDELIVERED)[..] else { panic!("one message") };
@@ -527,7 +532,7 @@ async fn a_message_that_a_fault_keeps_too_often_ends_in_the_ledger_and_is_listed
     assert_eq!((metrics.values("Undelivered"), metrics.codes(METRIC).len()), (vec![1.0], 2));
     // A copy is dropped, and the fault's end changes nothing.
     bench.network.works();
-    assert_eq!(kept(&bench.dispatch, &bodies).await, NOTHING);
+    assert_eq!(requeued(&bench.dispatch, &bodies).await, NOTHING);
     assert_eq!(bench.twin.count(), 0);
 }
 
@@ -538,7 +543,7 @@ async fn a_message_without_a_row_gets_one_when_it_is_set_aside() {
     functions.put_identity_text("no JSON");
     let dispatch = functions.dispatch(&functions.hands);
     let message = bench.message();
-    assert_eq!(kept_until(&dispatch, &[message.to_json()], &received(150), soon()).await, NOTHING);
+    assert_eq!(requeued_until(&dispatch, &[message.to_json()], &received(150), soon()).await, NOTHING);
     let row = functions.aws.ledger_row(message.notification.as_str()).unwrap();
     assert_eq!(
         (row.text("status"), row.text("reason"), row.has_attempt(1)),
@@ -548,7 +553,7 @@ async fn a_message_without_a_row_gets_one_when_it_is_set_aside() {
     // Who reads the ledger can read it.
     let shown = tests::aws::shown(&functions.intake(), message.notification.as_str()).await;
     assert_eq!(shown.status, 200);
-    assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, NOTHING, "a copy is dropped");
+    assert_eq!(requeued(&bench.dispatch, &[message.to_json()]).await, NOTHING, "a copy is dropped");
     assert_eq!(bench.twin.count(), 0);
 }
 
@@ -557,7 +562,7 @@ async fn a_message_whose_ledger_is_the_fault_is_left_to_the_queue() {
     let bench = Bench::new().await;
     bench.functions.aws.fails("UpdateItem", Fault::DENIED);
     let message = bench.message();
-    assert_eq!(kept_until(&bench.dispatch, &[message.to_json()], &received(150), soon()).await, [0]);
+    assert_eq!(requeued_until(&bench.dispatch, &[message.to_json()], &received(150), soon()).await, [0]);
     assert_eq!(bench.functions.aws.messages(UNDELIVERED).len(), 0);
 }
 
@@ -566,10 +571,10 @@ async fn a_message_whose_attempt_is_under_way_elsewhere_is_queued_anew() {
     let bench = Bench::new().await;
     let message = bench.message();
     bench.functions.aws.fails_where("UpdateItem", is_closing, Fault::DENIED);
-    assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, [0]);
+    assert_eq!(requeued(&bench.dispatch, &[message.to_json()]).await, [0]);
     bench.functions.aws.recovers();
     let other = bench.functions.dispatch(&bench.functions.hands);
-    assert_eq!(kept_until(&other, &[message.to_json()], &received(149), soon()).await, NOTHING);
+    assert_eq!(requeued_until(&other, &[message.to_json()], &received(149), soon()).await, NOTHING);
     let [again] = &bench.functions.aws.messages(NOTIFICATIONS)[..] else { panic!("one message") };
     assert_eq!(again.body, message.to_json());
     assert!(again.delay_s > 0 && bench.row_text(&message, "status") == "attempting");
@@ -578,7 +583,7 @@ async fn a_message_whose_attempt_is_under_way_elsewhere_is_queued_anew() {
     let other = bench.functions.dispatch(&bench.functions.hands);
     bench.functions.hands.advance(LEASE + SECOND);
     bench.functions.put_identity_text("no JSON");
-    assert_eq!(kept_until(&other, &[message.to_json()], &received(149), soon()).await, NOTHING);
+    assert_eq!(requeued_until(&other, &[message.to_json()], &received(149), soon()).await, NOTHING);
     let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
     assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("waiting", "interrupted"));
 }
@@ -591,7 +596,7 @@ async fn a_message_that_only_waits_for_others_to_its_receiver_is_queued_anew() {
     let bodies: Vec<_> =
         (0..11).map(|number| bench.functions.payment(CLIENT, &format!("p-{number}")).to_json()).collect();
     let until = Instant::now() + Duration::from_secs(20);
-    assert_eq!(kept_until(&bench.dispatch, &bodies, &received(149), until).await, NOTHING);
+    assert_eq!(requeued_until(&bench.dispatch, &bodies, &received(149), until).await, NOTHING);
     let [again] = &bench.functions.aws.messages(NOTIFICATIONS)[..] else { panic!("one message") };
     assert!(bodies.contains(&again.body) && again.delay_s > 0);
     assert_eq!((bench.twin.count(), bench.functions.aws.undelivered_rows().len()), (10, 0));
@@ -618,7 +623,7 @@ async fn what_was_set_aside_and_not_listed_is_listed_when_its_message_comes_agai
             operation == "SendMessage" || partition.is_some_and(|name| name.starts_with("undelivered#"))
         };
         bench.functions.aws.fails_where(operation, is_listing, Fault::DENIED);
-        assert_eq!(kept_until(&bench.dispatch, &bodies, &received(148), soon()).await, [0]);
+        assert_eq!(requeued_until(&bench.dispatch, &bodies, &received(148), soon()).await, [0]);
         assert_eq!(bench.row_text(&message, "status"), "undelivered");
         // Queue and list are asked at once.
         let before = if operation == "SendMessage" { (1, 0) } else { (0, 1) };
@@ -630,12 +635,12 @@ async fn what_was_set_aside_and_not_listed_is_listed_when_its_message_comes_agai
         bench.network.works();
         bench.functions.hands.advance(SignedDuration::from_hours(2));
         let other = bench.functions.dispatch(&bench.functions.hands);
-        assert_eq!(kept(&other, &bodies).await, NOTHING);
+        assert_eq!(requeued(&other, &bodies).await, NOTHING);
         let (names, messages) = listed(&bench);
         assert_eq!(names, [message.notification.to_string()], "in the hour that gave it up");
         // Copies add nothing, also where the receiver is gone.
         bench.functions.remove(CLIENT).await;
-        assert_eq!(kept(&other, &bodies).await, NOTHING);
+        assert_eq!(requeued(&other, &bodies).await, NOTHING);
         assert_eq!((listed(&bench), bench.twin.count()), ((names, messages), 0));
         // Where the queue took it before the list failed there are two.
         assert_eq!(messages, if operation == "SendMessage" { 1 } else { 2 });
@@ -650,10 +655,10 @@ async fn what_was_set_aside_and_not_listed_is_listed_where_the_receiver_is_gone_
     bench.network.opening_fails(|_| Some(os(EMFILE)));
     let message = bench.message();
     bench.functions.aws.fails("SendMessage", Fault::DENIED);
-    assert_eq!(kept_until(&bench.dispatch, &[message.to_json()], &received(148), soon()).await, [0]);
+    assert_eq!(requeued_until(&bench.dispatch, &[message.to_json()], &received(148), soon()).await, [0]);
     bench.functions.aws.recovers();
     bench.functions.remove(CLIENT).await;
-    assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, NOTHING);
+    assert_eq!(requeued(&bench.dispatch, &[message.to_json()]).await, NOTHING);
     assert_eq!(listed(&bench), (vec![message.notification.to_string()], 1));
 }
 
@@ -669,7 +674,7 @@ async fn a_notification_is_set_aside_once_and_then_no_attempt_begins() {
     let at = jiff::Timestamp::from_millisecond(now.as_millisecond()).unwrap();
     let expected = Unlisted { code: "network_unavailable".to_owned(), at };
     assert_eq!((progress.status, progress.unlisted), (Status::Undelivered, Some(expected)));
-    assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, NOTHING);
+    assert_eq!(requeued(&bench.dispatch, &[message.to_json()]).await, NOTHING);
     assert_eq!((bench.row_text(&message, "status"), bench.twin.count()), ("undelivered".to_owned(), 0));
 }
 
@@ -695,12 +700,12 @@ async fn a_change_is_not_notifiable_only_by_the_receiver_as_it_is_now() {
     let message = functions.message_of(&posted);
     // Dispatch takes a copy too, of another notification.
     let other = functions.message_of(&change(Endpoint::RecurringPayment, CLIENT, "r-2", now));
-    assert_eq!(kept(&bench.dispatch, &[other.to_json()]).await, NOTHING);
+    assert_eq!(requeued(&bench.dispatch, &[other.to_json()]).await, NOTHING);
     assert_eq!(bench.row_text(&other, "status"), "cancelled");
 
     set_profile(functions, "1.3.0").await;
     assert_eq!(verdicts(&intake, &document).await.1, ["accepted"]);
-    assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, NOTHING);
+    assert_eq!(requeued(&bench.dispatch, &[message.to_json()]).await, NOTHING);
     assert_eq!(bench.row_text(&message, "status"), "delivered");
 }
 
@@ -716,7 +721,7 @@ async fn a_trust_anchor_that_was_added_counts_within_the_attempt() {
     // Nothing has changed: it is booked, and looked for once a minute at most.
     for resource in ["p-1", "p-2"] {
         let message = functions.payment(CLIENT, resource);
-        assert_eq!(kept(&dispatch, &[message.to_json()]).await, NOTHING);
+        assert_eq!(requeued(&dispatch, &[message.to_json()]).await, NOTHING);
         let row = functions.aws.ledger_row(message.notification.as_str()).unwrap();
         assert_eq!(row.attempt(1, "outcome"), "unknown_ca");
     }
@@ -726,7 +731,7 @@ async fn a_trust_anchor_that_was_added_counts_within_the_attempt() {
     functions.hands.advance(SignedDuration::from_mins(1));
     let batch: Vec<_> = (3..6).map(|number| functions.payment(CLIENT, &format!("p-{number}"))).collect();
     let bodies: Vec<_> = batch.iter().map(AttemptMessage::to_json).collect();
-    assert_eq!(kept(&dispatch, &bodies).await, NOTHING);
+    assert_eq!(requeued(&dispatch, &bodies).await, NOTHING);
     for message in &batch {
         let row = functions.aws.ledger_row(message.notification.as_str()).unwrap();
         assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "1"));
@@ -744,14 +749,14 @@ async fn a_trust_anchor_that_took_the_place_of_one_with_its_name_counts_within_t
     let dispatch = functions.dispatch(&functions.hands);
     dispatch.identities.prepare().await.unwrap();
     let booked = functions.payment(CLIENT, "p-1");
-    assert_eq!(kept(&dispatch, &[booked.to_json()]).await, NOTHING);
+    assert_eq!(requeued(&dispatch, &[booked.to_json()]).await, NOTHING);
     let row = functions.aws.ledger_row(booked.notification.as_str()).unwrap();
     assert_eq!(row.attempt(1, "outcome"), "unknown_ca");
 
     functions.put_trust(PKI.receiver_authority.root_pem());
     functions.hands.advance(SignedDuration::from_mins(1));
     let message = functions.payment(CLIENT, "p-2");
-    assert_eq!(kept(&dispatch, &[message.to_json()]).await, NOTHING);
+    assert_eq!(requeued(&dispatch, &[message.to_json()]).await, NOTHING);
     let row = functions.aws.ledger_row(message.notification.as_str()).unwrap();
     assert_eq!((row.text("status"), row.text("attempt"), bench.twin.count()), ("delivered", "1", 1));
 }

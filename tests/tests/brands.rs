@@ -8,7 +8,7 @@ use arauto::local::{change, registration};
 use arauto::receiver::Twin;
 use http::Method;
 use serde_json::{Value, json};
-use tests::aws::{Functions, NOTIFICATIONS, PKI, RECEIVERS, call, call_with_query, kept, verdicts};
+use tests::aws::{Functions, NOTIFICATIONS, PKI, RECEIVERS, call, call_with_query, requeued, verdicts};
 use tests::bench::{Bench, gives_up};
 use webhook::delivery::AttemptMessage;
 use webhook::directory::Operation;
@@ -87,7 +87,7 @@ async fn a_client_id_of_two_brands_is_two_receivers_and_a_resource_of_both_is_tw
 
     let dispatch = bench.functions.dispatch(&bench.functions.hands);
     let bodies: Vec<_> = messages.into_iter().map(|message| message.body).collect();
-    assert_eq!(kept(&dispatch, &bodies).await, [0; 0]);
+    assert_eq!(requeued(&dispatch, &bodies).await, [0; 0]);
     for twin in [&one, &other] {
         assert_eq!(twin.wait_for(1, Duration::from_secs(5)).await.unwrap().len(), 1);
     }

@@ -197,7 +197,8 @@ mod dispatch {
     use jiff::SignedDuration;
     use serde_json::{Value, json};
     use tests::aws::{
-        Call, Fault, Functions, LEDGER, Message, NOTIFICATIONS, PKI, Row, UNDELIVERED, kept, kept_until,
+        Call, Fault, Functions, LEDGER, Message, NOTIFICATIONS, PKI, Row, UNDELIVERED, requeued,
+        requeued_until,
     };
     use tokio::time::Instant;
     use webhook::aws::{CALL_TIMEOUT, Cancel, RECEIVER_COPY_LIVES, UndeliveredRows, dynamodb};
@@ -270,8 +271,8 @@ mod dispatch {
             Self { dispatch, ..self }
         }
 
-        async fn kept(&self, message: &AttemptMessage) -> Vec<usize> {
-            kept(&self.dispatch, &[message.to_json()]).await
+        async fn requeued(&self, message: &AttemptMessage) -> Vec<usize> {
+            requeued(&self.dispatch, &[message.to_json()]).await
         }
 
         fn row(&self, message: &AttemptMessage) -> Row {
@@ -306,7 +307,7 @@ mod dispatch {
         async fn after_failures(&self, failures: u8) -> AttemptMessage {
             let mut message = self.payment();
             for _ in 0..failures {
-                assert_eq!(self.kept(&message).await, NOTHING);
+                assert_eq!(self.requeued(&message).await, NOTHING);
                 (message, _) = self.next_message();
             }
             message
@@ -330,18 +331,18 @@ mod dispatch {
                 .map(|number| bench.message(Endpoint::PixPayment, &format!("{name}-{number}")).to_json())
                 .collect()
         };
-        assert_eq!(kept(&bench.dispatch, &batch("a")).await, NOTHING);
+        assert_eq!(requeued(&bench.dispatch, &batch("a")).await, NOTHING);
         // The two PutItem keep the first delivery of the registration and the receiver's certificate chain.
         assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "PutItem 2", "UpdateItem 20"]);
 
         bench.functions.hands.advance(RECEIVER_COPY_LIVES - SignedDuration::from_millis(1));
         bench.functions.aws.forget_calls();
-        assert_eq!(kept(&bench.dispatch, &batch("b")).await, NOTHING);
+        assert_eq!(requeued(&bench.dispatch, &batch("b")).await, NOTHING);
         assert_eq!(bench.functions.aws.counted(), ["UpdateItem 20"]);
 
         bench.functions.hands.advance(SignedDuration::from_millis(1));
         bench.functions.aws.forget_calls();
-        assert_eq!(kept(&bench.dispatch, &batch("c")).await, NOTHING);
+        assert_eq!(requeued(&bench.dispatch, &batch("c")).await, NOTHING);
         assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "UpdateItem 20"]);
         assert_eq!(bench.twin.count(), 30);
     }
@@ -358,15 +359,15 @@ mod dispatch {
         let of_first_use =
             |input: &Value| input["Item"]["name"]["S"].as_str().is_some_and(|name| name.contains(CLIENT));
         aws.fails_where("PutItem", of_first_use, Fault::DENIED);
-        assert_eq!(bench.kept(&message).await, NOTHING);
+        assert_eq!(bench.requeued(&message).await, NOTHING);
         assert_eq!(metrics.values(SECONDS), [0.0; 0]);
         aws.recovers();
 
-        assert_eq!(bench.kept(&bench.message(Endpoint::PixPayment, "p-2")).await, NOTHING);
+        assert_eq!(bench.requeued(&bench.message(Endpoint::PixPayment, "p-2")).await, NOTHING);
         assert_eq!(metrics.values(SECONDS), [0.0]);
         let other = bench.functions.dispatch(hands);
         let again = bench.message(Endpoint::PixPayment, "p-3");
-        assert_eq!(kept(&other, &[again.to_json()]).await, NOTHING);
+        assert_eq!(requeued(&other, &[again.to_json()]).await, NOTHING);
         assert_eq!(metrics.values(SECONDS), [0.0]);
 
         // Another registration has another objective, and an event that waited counts.
@@ -375,7 +376,7 @@ mod dispatch {
         bench.functions.register(CLIENT, &bench.twin.base_uri()).await;
         let message = bench.message(Endpoint::PixPayment, "p-4");
         hands.advance(SignedDuration::from_secs(400));
-        assert_eq!(bench.kept(&message).await, NOTHING);
+        assert_eq!(bench.requeued(&message).await, NOTHING);
         assert_eq!(metrics.values(SECONDS), [0.0, 400.0]);
         assert_eq!(bench.twin.count(), 4);
     }
@@ -385,7 +386,7 @@ mod dispatch {
         let bench = Bench::new("202").await;
         let message = bench.payment();
         bench.functions.aws.fails_once("UpdateItem", Fault::AnswerLost);
-        assert_eq!(bench.kept(&message).await, NOTHING);
+        assert_eq!(bench.requeued(&message).await, NOTHING);
         assert_eq!(bench.twin.count(), 1);
         assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "PutItem 2", "UpdateItem 3"]);
         let row = bench.row(&message);
@@ -400,7 +401,7 @@ mod dispatch {
         let bench = Bench::new("503,202").await;
         let second = bench.after_failures(1).await;
         bench.functions.aws.fails_once("UpdateItem", Fault::AnswerLost);
-        assert_eq!(bench.kept(&second).await, NOTHING);
+        assert_eq!(bench.requeued(&second).await, NOTHING);
         let row = bench.row(&second);
         assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "2"));
         assert_eq!((row.attempt(1, "outcome"), row.attempt(2, "outcome")), ("server_error", "delivered"));
@@ -417,7 +418,7 @@ mod dispatch {
                 writes(status)(input) && !lost.swap(true, std::sync::atomic::Ordering::Relaxed)
             };
             bench.functions.aws.fails_where("UpdateItem", first, Fault::AnswerLost);
-            assert_eq!(bench.kept(&message).await, NOTHING, "{status}");
+            assert_eq!(bench.requeued(&message).await, NOTHING, "{status}");
             assert_eq!(bench.row(&message).text("status"), status);
             assert_eq!(bench.twin.count(), 1);
         }
@@ -429,7 +430,7 @@ mod dispatch {
             let bench = Bench::new("202").await;
             bench.functions.aws.fails("UpdateItem", fault);
             let started = Instant::now();
-            assert_eq!(bench.kept(&bench.payment()).await, [0], "{fault:?}");
+            assert_eq!(bench.requeued(&bench.payment()).await, [0], "{fault:?}");
             let took = started.elapsed();
             assert!(took <= CALL_TIMEOUT, "{fault:?}: {took:?}");
             assert_eq!(bench.twin.connections().accepted, 0, "{fault:?}");
@@ -464,7 +465,7 @@ mod dispatch {
             }
             let bench = Bench::with(functions, "202").await;
             let message = bench.payment();
-            assert_eq!(bench.kept(&message).await, [0], "{code}");
+            assert_eq!(bench.requeued(&message).await, [0], "{code}");
             let owner = bench.dispatch.servers.default_identity_owner();
             let fault =
                 bench.dispatch.identities.client(&owner).await.err().map(|error| error.code().as_str());
@@ -482,9 +483,9 @@ mod dispatch {
         functions.put_identity_text("no JSON");
         let bench = Bench::with(functions, "202").await;
         let message = bench.payment();
-        assert_eq!(bench.kept(&message).await, [0]);
+        assert_eq!(bench.requeued(&message).await, [0]);
         bench.functions.put_identity(&PKI.sender);
-        assert_eq!(bench.kept(&message).await, NOTHING);
+        assert_eq!(bench.requeued(&message).await, NOTHING);
         let row = bench.row(&message);
         assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "1"));
     }
@@ -520,7 +521,7 @@ mod dispatch {
         let bench = two_brands(&[(A, &identity("a.example", 90)), (B, &identity("b.example", 90))]).await;
         let of_none = bench.message(Endpoint::PixPayment, "p-0");
         let batch = [of_none, bench.payment_of("a", "p-1"), bench.payment_of("b", "p-2")];
-        assert_eq!(kept(&bench.dispatch, &batch.map(|message| message.to_json())).await, NOTHING);
+        assert_eq!(requeued(&bench.dispatch, &batch.map(|message| message.to_json())).await, NOTHING);
         let expected = [("p-0", "a.example"), ("p-1", "a.example"), ("p-2", "b.example")];
         assert_eq!(bench.shown(), shown(&expected));
         assert!(!bench.functions.aws.calls().iter().any(|call| call.operation == "GetSecretValue"));
@@ -545,7 +546,11 @@ mod dispatch {
             let bench = Bench::with(functions, "202").await;
             let of_b = bench.payment_of("b", "p-2");
             let batch = [bench.payment_of("a", "p-1"), of_b.clone(), bench.payment_of("a", "p-3")];
-            assert_eq!(kept(&bench.dispatch, &batch.map(|message| message.to_json())).await, [1], "{code}");
+            assert_eq!(
+                requeued(&bench.dispatch, &batch.map(|message| message.to_json())).await,
+                [1],
+                "{code}"
+            );
             assert_eq!(bench.shown(), shown(&[("p-1", "a.example"), ("p-3", "a.example")]), "{code}");
             assert_eq!(bench.functions.aws.ledger_row(of_b.notification.as_str()), None, "{code}");
             let owner = bench.dispatch.servers.identity_owner(Some("b")).unwrap();
@@ -555,7 +560,7 @@ mod dispatch {
 
             bench.functions.put_identities(&[(A, &a), (B, &b)]);
             bench.functions.hands.advance(SignedDuration::from_secs(1));
-            assert_eq!(bench.kept(&of_b).await, NOTHING, "{code}");
+            assert_eq!(bench.requeued(&of_b).await, NOTHING, "{code}");
             assert_eq!(bench.row(&of_b).text("attempt"), "1", "{code}");
         }
     }
@@ -566,7 +571,7 @@ mod dispatch {
         bench.functions.hands.advance(SignedDuration::from_secs(1));
         let batch: Vec<_> =
             (0..10).map(|number| bench.payment_of("b", &format!("p-{number}")).to_json()).collect();
-        assert_eq!(kept(&bench.dispatch, &batch).await, (0..10).collect::<Vec<_>>());
+        assert_eq!(requeued(&bench.dispatch, &batch).await, (0..10).collect::<Vec<_>>());
         // The identity and the trust anchors.
         let counted = bench.functions.aws.counted();
         assert_eq!(counted, ["ChangeMessageVisibility 10", "GetItem 1", "GetSecretValue 2"]);
@@ -576,14 +581,14 @@ mod dispatch {
     async fn a_rotation_of_one_brand_keeps_the_connections_of_the_other() {
         let (a, b) = (identity("a.example", 90), identity("b.example", 90));
         let bench = two_brands(&[(A, &a), (B, &b)]).await;
-        assert_eq!(bench.kept(&bench.payment_of("b", "p-0")).await, NOTHING);
+        assert_eq!(bench.requeued(&bench.payment_of("b", "p-0")).await, NOTHING);
         bench.functions.put_identities(&[(A, &identity("a2.example", 90)), (B, &b)]);
         bench.look_again().await;
         // Connections are kept by the same clock, and for seconds only.
         bench.functions.hands.advance(SignedDuration::from_mins(-15));
-        assert_eq!(bench.kept(&bench.payment_of("b", "p-1")).await, NOTHING);
+        assert_eq!(bench.requeued(&bench.payment_of("b", "p-1")).await, NOTHING);
         assert_eq!(bench.twin.connections().accepted, 1);
-        assert_eq!(bench.kept(&bench.payment_of("a", "p-2")).await, NOTHING);
+        assert_eq!(bench.requeued(&bench.payment_of("a", "p-2")).await, NOTHING);
         assert_eq!(bench.shown()[2], ("p-2".to_owned(), "a2.example".to_owned()));
         assert_eq!(bench.twin.connections().accepted, 2);
     }
@@ -596,12 +601,12 @@ mod dispatch {
         bench.functions.put_identities(&[(A, &wrong), (B, &identity("b2.example", 90))]);
         bench.look_again().await;
         let batch = [bench.payment_of("a", "p-1"), bench.payment_of("b", "p-2")];
-        assert_eq!(kept(&bench.dispatch, &batch.map(|message| message.to_json())).await, NOTHING);
+        assert_eq!(requeued(&bench.dispatch, &batch.map(|message| message.to_json())).await, NOTHING);
 
         bench.functions.put_identity_text("no JSON");
         bench.look_again().await;
         let batch = [bench.payment_of("a", "p-3"), bench.payment_of("b", "p-4")];
-        assert_eq!(kept(&bench.dispatch, &batch.map(|message| message.to_json())).await, NOTHING);
+        assert_eq!(requeued(&bench.dispatch, &batch.map(|message| message.to_json())).await, NOTHING);
         let expected =
             [("p-1", "a.example"), ("p-2", "b2.example"), ("p-3", "a.example"), ("p-4", "b2.example")];
         assert_eq!(bench.shown(), shown(&expected));
@@ -614,7 +619,7 @@ mod dispatch {
         bench.functions.put_identities(&[(A, &a)]);
         bench.look_again().await;
         let batch = [bench.payment_of("a", "p-1").to_json(), bench.payment_of("b", "p-2").to_json()];
-        assert_eq!(kept(&bench.dispatch, &batch).await, [1]);
+        assert_eq!(requeued(&bench.dispatch, &batch).await, [1]);
     }
 
     #[tokio::test]
@@ -626,7 +631,7 @@ mod dispatch {
         bench.functions.put_identities(&[(A, &soon), (B, &identity("b.example", 31))]);
         bench.look_again().await;
         assert_eq!(measured(), [30.0, -2.0, 29.0, 30.0]);
-        assert_eq!(bench.kept(&bench.payment_of("a", "p-1")).await, NOTHING);
+        assert_eq!(bench.requeued(&bench.payment_of("a", "p-1")).await, NOTHING);
         assert_eq!(measured().len(), 4);
     }
 
@@ -641,7 +646,7 @@ mod dispatch {
                 .map(|number| bench.message(Endpoint::PixPayment, &format!("p-{number}")).to_json())
                 .collect();
             let started = Instant::now();
-            assert_eq!(kept(&bench.dispatch, &batch).await, (0..10).collect::<Vec<_>>(), "{operation}");
+            assert_eq!(requeued(&bench.dispatch, &batch).await, (0..10).collect::<Vec<_>>(), "{operation}");
             let took = started.elapsed();
             assert!(PREPARE <= took && took < PREPARE + Duration::from_millis(100), "{operation}: {took:?}");
             assert_eq!(bench.twin.connections().accepted, 0, "{operation}");
@@ -659,7 +664,7 @@ mod dispatch {
         functions.put_identity(&PKI.sender);
         let bench = Bench::with(functions, "202").await;
         let enrollment = bench.message(Endpoint::Enrollment, "e-1");
-        assert_eq!(kept(&bench.dispatch, &[enrollment.to_json(), bench.payment().to_json()]).await, [0]);
+        assert_eq!(requeued(&bench.dispatch, &[enrollment.to_json(), bench.payment().to_json()]).await, [0]);
         assert_eq!(bench.functions.aws.ledger_row(enrollment.notification.as_str()), None);
         assert_eq!(bench.row(&bench.payment()).text("status"), "delivered");
         let counted = bench.functions.aws.counted();
@@ -672,24 +677,24 @@ mod dispatch {
         let bench = Bench::new("202").await;
         let message = bench.payment();
         bench.functions.aws.fails_where("UpdateItem", writes("delivered"), Fault::DENIED);
-        assert_eq!(bench.kept(&message).await, [0]);
+        assert_eq!(bench.requeued(&message).await, [0]);
         assert_eq!(bench.twin.count(), 1);
         bench.functions.aws.recovers();
         let bench = bench.elsewhere();
 
         bench.functions.hands.advance(LEASE - SignedDuration::from_millis(1));
-        assert_eq!(bench.kept(&message).await, [0]);
+        assert_eq!(bench.requeued(&message).await, [0]);
         assert_eq!(bench.row(&message).text("status"), "attempting");
 
         bench.functions.hands.advance(VISIBILITY - LEASE + SignedDuration::from_millis(1));
-        assert_eq!(bench.kept(&message).await, NOTHING);
+        assert_eq!(bench.requeued(&message).await, NOTHING);
         let row = bench.row(&message);
         assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("waiting", "interrupted"));
         let (second, queued) = bench.next_message();
         assert_eq!((second.attempt.get(), queued.delay_s), (2, 0));
         assert_eq!(bench.twin.count(), 1);
 
-        assert_eq!(bench.kept(&second).await, NOTHING);
+        assert_eq!(bench.requeued(&second).await, NOTHING);
         let row = bench.row(&message);
         assert_eq!((row.text("status"), row.attempt(2, "outcome")), ("delivered", "delivered"));
         assert_eq!(bench.twin.count(), 2);
@@ -700,11 +705,11 @@ mod dispatch {
         let bench = Bench::new("202").await;
         let message = bench.payment();
         bench.functions.aws.fails_where("UpdateItem", writes("delivered"), Fault::DENIED);
-        assert_eq!(bench.kept(&message).await, [0]);
+        assert_eq!(bench.requeued(&message).await, [0]);
         bench.functions.aws.recovers();
         let bench = bench.elsewhere();
         bench.functions.hands.advance(LEASE);
-        assert_eq!(bench.kept(&message).await, NOTHING);
+        assert_eq!(bench.requeued(&message).await, NOTHING);
         let (second, queued) = bench.next_message();
         assert_eq!((second.attempt.get(), queued.delay_s), (2, 10));
     }
@@ -714,13 +719,13 @@ mod dispatch {
         let bench = Bench::new("503").await;
         let message = bench.payment();
         bench.functions.aws.fails("SendMessage", Fault::DENIED);
-        assert_eq!(bench.kept(&message).await, [0]);
+        assert_eq!(bench.requeued(&message).await, [0]);
         let row = bench.row(&message);
         assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("attempting", ""));
 
         bench.functions.aws.recovers();
         bench.functions.hands.advance(VISIBILITY);
-        assert_eq!(bench.kept(&message).await, NOTHING);
+        assert_eq!(bench.requeued(&message).await, NOTHING);
         let row = bench.row(&message);
         assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("waiting", "interrupted"));
         assert_eq!(bench.next_message().0.attempt.get(), 2);
@@ -732,20 +737,20 @@ mod dispatch {
         let bench = Bench::new("503,202").await;
         let message = bench.payment();
         bench.functions.aws.fails_where("UpdateItem", writes("waiting"), Fault::DENIED);
-        assert_eq!(bench.kept(&message).await, [0]);
+        assert_eq!(bench.requeued(&message).await, [0]);
         let (second, _) = bench.next_message();
         bench.functions.aws.recovers();
         let bench = bench.elsewhere();
 
         // The row still says that attempt 1 is under way. That attempt 2 was queued shows that it failed, and when.
-        assert_eq!(bench.kept(&second).await, NOTHING);
+        assert_eq!(bench.requeued(&second).await, NOTHING);
         let row = bench.row(&message);
         let failed_at = second.before_failed_at().unwrap().as_millisecond().to_string();
         assert_eq!(row.attempt(1, "ended_at"), failed_at);
         assert_eq!((row.attempt(1, "outcome"), row.attempt(2, "outcome")), ("interrupted", "delivered"));
         assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "2"));
 
-        assert_eq!(bench.kept(&message).await, NOTHING);
+        assert_eq!(bench.requeued(&message).await, NOTHING);
         assert_eq!(bench.functions.aws.take_messages(NOTIFICATIONS), []);
         assert_eq!(bench.twin.count(), 2);
     }
@@ -762,7 +767,7 @@ mod dispatch {
         };
         let bench = Bench::new("503,202").await;
         let message = stands(&bench, "0").await;
-        assert_eq!(bench.kept(&message).await, NOTHING);
+        assert_eq!(bench.requeued(&message).await, NOTHING);
         let row = bench.row(&message);
         assert_eq!((row.text("status"), row.text("attempt"), bench.twin.count()), ("delivered", "2", 2));
 
@@ -773,14 +778,14 @@ mod dispatch {
         let dispatch = bench.functions.dispatch(&bench.functions.hands);
         let last = [("ApproximateReceiveCount", "149".to_owned())];
         let soon = Instant::now() + PATIENCE;
-        assert_eq!(kept_until(&dispatch, &[message.to_json()], &last, soon).await, NOTHING);
+        assert_eq!(requeued_until(&dispatch, &[message.to_json()], &last, soon).await, NOTHING);
         let row = bench.row(&message);
         assert_eq!((row.text("status"), row.text("reason")), ("undelivered", "identity_unusable"));
 
         // A row that is ahead still stands in the way of it.
         let bench = Bench::new("503,202").await;
         let message = stands(&bench, "2").await;
-        assert_eq!(bench.kept(&message).await, NOTHING);
+        assert_eq!(bench.requeued(&message).await, NOTHING);
         assert_eq!((bench.row(&message).text("status"), bench.twin.count()), ("waiting", 1));
     }
 
@@ -792,7 +797,7 @@ mod dispatch {
         let due = bench.functions.hands.now() + SignedDuration::from_secs(2);
         let message = bench.payment().again(AttemptNumber::try_from(2).unwrap(), due);
         let started = Instant::now();
-        let (ended, ()) = tokio::join!(bench.kept(&message), async {
+        let (ended, ()) = tokio::join!(bench.requeued(&message), async {
             tokio::time::sleep(Duration::from_millis(1_999)).await;
             assert_eq!(bench.functions.aws.calls(), []);
         });
@@ -807,7 +812,7 @@ mod dispatch {
         let due = bench.functions.hands.now() + SignedDuration::from_millis(2_001);
         let message = bench.payment().again(AttemptNumber::try_from(2).unwrap(), due);
         let started = Instant::now();
-        assert_eq!(bench.kept(&message).await, NOTHING);
+        assert_eq!(bench.requeued(&message).await, NOTHING);
         assert_eq!(started.elapsed(), Duration::ZERO);
         assert_eq!(bench.functions.aws.counted(), ["SendMessage 1"]);
         let (sent_on, queued) = bench.next_message();
@@ -819,7 +824,7 @@ mod dispatch {
         let bench = Bench::new("503").await;
         let third = bench.after_failures(2).await;
         bench.functions.aws.forget_calls();
-        assert_eq!(bench.kept(&third).await, NOTHING);
+        assert_eq!(bench.requeued(&third).await, NOTHING);
         assert_eq!(bench.row(&third).text("status"), "undelivered");
         let calls = bench.functions.aws.calls();
         let at = |found: &dyn Fn(&Call) -> bool| calls.iter().position(found).expect("it is called");
@@ -844,7 +849,7 @@ mod dispatch {
         let bench = Bench::new("500,502,503").await;
         let third = bench.after_failures(2).await;
         assert_eq!(bench.functions.aws.undelivered_rows(), []);
-        assert_eq!(bench.kept(&third).await, NOTHING);
+        assert_eq!(bench.requeued(&third).await, NOTHING);
         let rows = bench.functions.aws.undelivered_rows();
         let now = bench.functions.hands.now();
         assert_eq!(rows.len(), 1);
@@ -870,12 +875,12 @@ mod dispatch {
         let bench = Bench::new("503").await;
         let third = bench.after_failures(2).await;
         bench.functions.aws.fails_where("UpdateItem", lists, Fault::DENIED);
-        assert_eq!(bench.kept(&third).await, [0]);
+        assert_eq!(bench.requeued(&third).await, [0]);
         assert_eq!(bench.row(&third).text("status"), "attempting");
 
         bench.functions.aws.recovers();
         bench.functions.hands.advance(VISIBILITY);
-        assert_eq!(bench.kept(&third).await, NOTHING);
+        assert_eq!(bench.requeued(&third).await, NOTHING);
         assert_eq!(bench.row(&third).text("status"), "undelivered");
         let rows = bench.functions.aws.undelivered_rows();
         assert_eq!(rows.len(), 1);
@@ -888,13 +893,13 @@ mod dispatch {
         let bench = Bench::new("503").await;
         let third = bench.after_failures(2).await;
         bench.functions.aws.fails_where("UpdateItem", writes("undelivered"), Fault::DENIED);
-        assert_eq!(bench.kept(&third).await, [0]);
+        assert_eq!(bench.requeued(&third).await, [0]);
         let listed = bench.functions.aws.undelivered_rows();
         assert_eq!(listed[0].text("outcome"), "server_error");
 
         bench.functions.aws.recovers();
         bench.functions.hands.advance(LEASE);
-        assert_eq!(bench.kept(&third).await, NOTHING);
+        assert_eq!(bench.requeued(&third).await, NOTHING);
         assert_eq!(bench.row(&third).text("status"), "undelivered");
         let again = bench.functions.aws.undelivered_rows();
         assert!(again.contains(&listed[0]), "{again:?}");
@@ -905,12 +910,12 @@ mod dispatch {
         let bench = Bench::new("503").await;
         let third = bench.after_failures(2).await;
         bench.functions.aws.fails("SendMessage", Fault::DENIED);
-        assert_eq!(bench.kept(&third).await, [0]);
+        assert_eq!(bench.requeued(&third).await, [0]);
         assert_eq!(bench.row(&third).text("status"), "attempting");
 
         bench.functions.aws.recovers();
         bench.functions.hands.advance(VISIBILITY);
-        assert_eq!(bench.kept(&third).await, NOTHING);
+        assert_eq!(bench.requeued(&third).await, NOTHING);
         let row = bench.row(&third);
         assert_eq!((row.text("status"), row.attempt(3, "outcome")), ("undelivered", "interrupted"));
         let undelivered = bench.functions.aws.take_messages(UNDELIVERED);
@@ -923,9 +928,9 @@ mod dispatch {
     async fn a_buried_message_that_is_moved_back_is_not_attempted_a_fourth_time() {
         let bench = Bench::new("503").await;
         let third = bench.after_failures(2).await;
-        assert_eq!(bench.kept(&third).await, NOTHING);
+        assert_eq!(bench.requeued(&third).await, NOTHING);
         let buried = bench.functions.aws.take_messages(UNDELIVERED).remove(0);
-        assert_eq!(kept(&bench.dispatch, &[buried.body]).await, NOTHING);
+        assert_eq!(requeued(&bench.dispatch, &[buried.body]).await, NOTHING);
         assert_eq!(bench.twin.count(), 3);
         assert_eq!(bench.row(&third).text("status"), "undelivered");
     }
@@ -935,9 +940,9 @@ mod dispatch {
         let bench = Bench::new("delay:1s:202,202").await;
         let message = bench.payment();
         let later = bench.functions.dispatch(&bench.functions.hands.ahead(VISIBILITY));
-        let (slow, ()) = tokio::join!(bench.kept(&message), async {
+        let (slow, ()) = tokio::join!(bench.requeued(&message), async {
             bench.twin.wait_for(1, PATIENCE).await.unwrap();
-            assert_eq!(kept(&later, &[message.to_json()]).await, NOTHING);
+            assert_eq!(requeued(&later, &[message.to_json()]).await, NOTHING);
             let row = bench.row(&message);
             assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("waiting", "interrupted"));
         });
@@ -946,7 +951,7 @@ mod dispatch {
         assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("delivered", "delivered"));
 
         let (second, _) = bench.next_message();
-        assert_eq!(kept(&later, &[second.to_json()]).await, NOTHING);
+        assert_eq!(requeued(&later, &[second.to_json()]).await, NOTHING);
         assert_eq!(bench.twin.count(), 1);
     }
 
@@ -954,9 +959,9 @@ mod dispatch {
     async fn a_copy_of_a_message_whose_notification_is_delivered_is_dropped() {
         let bench = Bench::new("202").await;
         let message = bench.payment();
-        assert_eq!(bench.kept(&message).await, NOTHING);
+        assert_eq!(bench.requeued(&message).await, NOTHING);
         let row = bench.row(&message);
-        assert_eq!(bench.kept(&message).await, NOTHING);
+        assert_eq!(bench.requeued(&message).await, NOTHING);
         assert_eq!(bench.row(&message), row);
         assert_eq!(bench.twin.count(), 1);
     }
@@ -967,14 +972,14 @@ mod dispatch {
         for (answers, failures, ended) in cases {
             let bench = Bench::new(answers).await;
             let last = bench.after_failures(failures).await;
-            assert_eq!(bench.kept(&last).await, NOTHING);
+            assert_eq!(bench.requeued(&last).await, NOTHING);
             let row = bench.row(&last);
             bench.functions.remove(CLIENT).await;
             let now = bench.functions.hands.now();
             let cancelled = bench.dispatch.ledger.cancelled(&last, "no_receiver", now).await.unwrap();
             let Cancel::Conflict(progress) = cancelled else { panic!("{cancelled:?}") };
             assert_eq!(progress.status, ended);
-            assert_eq!(bench.kept(&last).await, NOTHING);
+            assert_eq!(bench.requeued(&last).await, NOTHING);
             assert_eq!(bench.row(&last), row);
         }
         let bench = Bench::new("202").await;
@@ -991,17 +996,17 @@ mod dispatch {
             let last = bench.after_failures(failures).await;
             let aws = &bench.functions.aws;
             aws.fails("SendMessage", Fault::DENIED);
-            assert_eq!(bench.kept(&last).await, [0]);
+            assert_eq!(bench.requeued(&last).await, [0]);
             aws.recovers();
             bench.functions.remove(CLIENT).await;
             let later = bench.functions.dispatch(&bench.functions.hands.ahead(VISIBILITY));
-            assert_eq!(kept(&later, &[last.to_json()]).await, NOTHING);
+            assert_eq!(requeued(&later, &[last.to_json()]).await, NOTHING);
             let (row, attempt) = (bench.row(&last), last.attempt.get());
             assert_eq!((row.text("status"), row.attempt(attempt, "outcome")), (status, "interrupted"));
             assert_eq!((aws.messages(NOTIFICATIONS).len(), aws.undelivered_rows().len()), messages);
             // What follows is cancelled, as nobody is there any more.
             for next in aws.take_messages(NOTIFICATIONS) {
-                assert_eq!(kept(&later, &[next.body]).await, NOTHING);
+                assert_eq!(requeued(&later, &[next.body]).await, NOTHING);
                 assert_eq!(bench.row(&last).text("status"), "cancelled");
             }
         }
@@ -1012,7 +1017,7 @@ mod dispatch {
         let bench = Bench::new("503").await;
         let second = bench.after_failures(1).await;
         bench.functions.aws.forget_row(second.notification.as_str());
-        assert_eq!(bench.kept(&second).await, NOTHING);
+        assert_eq!(bench.requeued(&second).await, NOTHING);
         assert_eq!(bench.functions.aws.ledger_row(second.notification.as_str()), None);
         assert_eq!(bench.twin.count(), 1);
     }
@@ -1022,17 +1027,17 @@ mod dispatch {
         let bench = Bench::new("delay:1s:503").await;
         let message = bench.payment();
         let other = bench.functions.dispatch(&bench.functions.hands);
-        let (attempted, ()) = tokio::join!(bench.kept(&message), async {
+        let (attempted, ()) = tokio::join!(bench.requeued(&message), async {
             bench.twin.wait_for(1, PATIENCE).await.unwrap();
             bench.functions.remove(CLIENT).await;
-            assert_eq!(kept(&other, &[message.to_json()]).await, [0]);
+            assert_eq!(requeued(&other, &[message.to_json()]).await, [0]);
             assert_eq!(bench.row(&message).text("status"), "attempting");
         });
         assert_eq!(attempted, NOTHING);
         assert_eq!(bench.row(&message).text("status"), "waiting");
 
         let (second, _) = bench.next_message();
-        assert_eq!(bench.kept(&second).await, NOTHING);
+        assert_eq!(bench.requeued(&second).await, NOTHING);
         let row = bench.row(&message);
         assert_eq!((row.text("status"), row.text("reason")), ("cancelled", "no_receiver"));
         assert_eq!(bench.twin.count(), 1);
@@ -1044,7 +1049,7 @@ mod dispatch {
         let message = bench.payment();
         let other = bench.functions.dispatch(&bench.functions.hands);
         let bodies = [message.to_json()];
-        let (one, two) = tokio::join!(bench.kept(&message), kept(&other, &bodies));
+        let (one, two) = tokio::join!(bench.requeued(&message), requeued(&other, &bodies));
         assert_eq!([one, two].concat(), [0]);
         let begun = bench.functions.aws.calls().into_iter().filter(|call| begins(&call.input)).count();
         // Whoever is refused is told by the SDK, which asks once more.

@@ -16,7 +16,7 @@ use dispatch::{Dispatch, MAX_CONCURRENT_ATTEMPTS};
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tests::aws::{Call, Fault, Functions, NOTIFICATIONS, PKI, RECEIVERS, kept, verdicts};
+use tests::aws::{Call, Fault, Functions, NOTIFICATIONS, PKI, RECEIVERS, requeued, verdicts};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 use webhook::address::AddressPolicy;
@@ -136,7 +136,7 @@ impl Bench {
     async fn attempt(&self, environment: &Arc<Dispatch>) -> Duration {
         let message = self.message();
         let started = Instant::now();
-        assert_eq!(kept(environment, &[message.to_json()]).await, NOTHING);
+        assert_eq!(requeued(environment, &[message.to_json()]).await, NOTHING);
         let took = started.elapsed();
         let row = self.functions.aws.ledger_row(message.notification.as_str()).unwrap();
         assert_eq!(row.text("status"), "waiting", "every attempt is made");
@@ -206,7 +206,7 @@ async fn a_batch_that_hangs_as_a_whole_marks_by_itself_for_three_writes() {
     let environment = bench.environment().await;
     bench.functions.aws.forget_calls();
     let batch: Vec<_> = (0..10).map(|_| bench.message().to_json()).collect();
-    assert_eq!(kept(&environment, &batch).await, NOTHING);
+    assert_eq!(requeued(&environment, &batch).await, NOTHING);
     assert!(bench.is_marked());
     assert_eq!(bench.writes(), 2 + 1, "two that were not enough, and the mark");
 }
@@ -280,7 +280,7 @@ async fn later_attempts_are_granted_as_little_and_all_are_made() {
     for number in 1..=AttemptNumber::MOST {
         bench.functions.aws.take_messages(NOTIFICATIONS);
         let started = Instant::now();
-        assert_eq!(kept(&environment, &[body.clone()]).await, NOTHING);
+        assert_eq!(requeued(&environment, &[body.clone()]).await, NOTHING);
         assert_eq!(started.elapsed().as_secs(), REDUCED_TIMEOUT.as_secs(), "attempt {number}");
         let next = bench.functions.aws.take_messages(NOTIFICATIONS).pop();
         let Some(next) = next else { continue };
@@ -359,7 +359,7 @@ async fn a_receiver_that_responds_again_has_all_the_time_again_for_one_write() {
     bench.mark(&one).await;
     bench.host.refuses.store(true, Ordering::Relaxed);
     let batch: Vec<_> = (0..10).map(|_| bench.message().to_json()).collect();
-    assert_eq!(kept(&one, &batch).await, NOTHING);
+    assert_eq!(requeued(&one, &batch).await, NOTHING);
     assert_eq!(bench.writes(), 1);
     assert!(!bench.is_marked());
 
@@ -485,7 +485,7 @@ async fn ten_attempts_to_one_receiver_are_under_way_and_the_rest_of_a_larger_bat
     bench.functions.aws.forget_calls();
     let messages: Vec<_> = (0..30).map(|_| bench.message()).collect();
     let bodies: Vec<_> = messages.iter().map(AttemptMessage::to_json).collect();
-    let kept = kept(&environment, &bodies).await;
+    let kept = requeued(&environment, &bodies).await;
     assert_eq!(kept.len(), 30 - MAX_CONCURRENT_ATTEMPTS);
     assert_eq!(bench.host.most_open.load(Ordering::Relaxed), MAX_CONCURRENT_ATTEMPTS);
     for position in kept {
@@ -504,7 +504,7 @@ async fn where_attempts_end_soon_a_larger_batch_is_worked_through() {
     bench.host.refuses.store(true, Ordering::Relaxed);
     let environment = bench.environment().await;
     let bodies: Vec<_> = (0..30).map(|_| bench.message().to_json()).collect();
-    assert_eq!(kept(&environment, &bodies).await, NOTHING);
+    assert_eq!(requeued(&environment, &bodies).await, NOTHING);
     assert_eq!(bench.host.opened.load(Ordering::Relaxed), 30);
 }
 
@@ -522,11 +522,11 @@ async fn whatever_is_queued_is_in_the_group_of_its_receiver() {
     verdicts(&intake, &json!({ "changes": posted })).await;
     // Two failures, and a message that comes too early.
     let first = bench.message();
-    kept(&environment, &[first.to_json()]).await;
+    requeued(&environment, &[first.to_json()]).await;
     let second = first.again(AttemptNumber::try_from(2).unwrap(), bench.functions.hands.now());
-    kept(&environment, &[second.to_json()]).await;
+    requeued(&environment, &[second.to_json()]).await;
     let early = bench.functions.hands.now() + SignedDuration::from_secs(9);
-    kept(&environment, &[bench.message().again(AttemptNumber::FIRST, early).to_json()]).await;
+    requeued(&environment, &[bench.message().again(AttemptNumber::FIRST, early).to_json()]).await;
 
     let calls = bench.functions.aws.calls();
     let to_notify =
@@ -550,7 +550,7 @@ async fn a_silent_connection_is_what_this_bench_takes_it_for() {
     let environment = bench.environment().await;
     for within in [EXCHANGE_DEADLINE, EXCHANGE_DEADLINE, EXCHANGE_DEADLINE, REDUCED_TIMEOUT] {
         let message = bench.message();
-        kept(&environment, &[message.to_json()]).await;
+        requeued(&environment, &[message.to_json()]).await;
         let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
         assert_eq!(row.attempt(1, "outcome"), "timeout");
         assert_eq!(row.attempt(1, "deadline_ms"), within.as_millis().to_string());

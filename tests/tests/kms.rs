@@ -10,7 +10,7 @@ use arauto::receiver::Twin;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tests::aws::{Fault, Functions, PKI, Row, kept};
+use tests::aws::{Fault, Functions, PKI, Row, requeued};
 use tokio::time::{Instant, timeout};
 use webhook::codes::Code;
 use webhook::delivery::AttemptMessage;
@@ -53,7 +53,7 @@ impl Bench {
     }
 
     async fn hand_over(&self, message: &AttemptMessage) -> Vec<usize> {
-        kept(&self.dispatch, &[message.to_json()]).await
+        requeued(&self.dispatch, &[message.to_json()]).await
     }
 
     fn row(&self, message: &AttemptMessage) -> Row {
@@ -175,7 +175,7 @@ async fn a_receiver_learns_nothing_of_a_signature_that_does_not_come_and_others_
     let started = Instant::now();
     let both = tokio::spawn({
         let (dispatch, bodies) = (Arc::clone(&bench.dispatch), [unsigned, signed]);
-        async move { kept(&dispatch, &bodies).await }
+        async move { requeued(&dispatch, &bodies).await }
     });
     // The one thread of this runtime goes on while the other handshake waits for KMS.
     timeout(SIGN_WITHIN / 2, other.wait_for(1, SIGN_WITHIN)).await.unwrap().unwrap();

@@ -8,7 +8,7 @@ use arauto::receiver::Twin;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::Value;
-use tests::aws::{Fault, Functions, NOTIFICATIONS, PKI, Row, kept, kept_with};
+use tests::aws::{Fault, Functions, NOTIFICATIONS, PKI, Row, requeued, requeued_with};
 use webhook::delivery::{AttemptMessage, LedgerWrites};
 
 const CLIENT: &str = "itp-1";
@@ -29,7 +29,7 @@ impl Bench {
         dispatch.identities.prepare().await.unwrap();
         // The first notification notes the receiver's certificate and the first delivery of its registration.
         let first = functions.payment(CLIENT, "before").to_json();
-        assert_eq!(kept(&dispatch, &[first]).await, NOTHING);
+        assert_eq!(requeued(&dispatch, &[first]).await, NOTHING);
         functions.aws.forget_calls();
         Self { functions, twin, dispatch }
     }
@@ -45,7 +45,7 @@ impl Bench {
     /// Hands a message over that the queue has handed out so often.
     async fn handed_out(&self, message: &AttemptMessage, times: u8) -> Vec<usize> {
         let receives = [("ApproximateReceiveCount", times.to_string())];
-        kept_with(&self.dispatch, &[message.to_json()], &receives).await
+        requeued_with(&self.dispatch, &[message.to_json()], &receives).await
     }
 
     /// Goes on in another environment, which knows nothing of what this one could not write down.
@@ -80,7 +80,7 @@ async fn a_batch_delivered_at_once_costs_one_write_and_one_read_a_notification()
     ] {
         let bench = Bench::new(writes, "202").await;
         let batch: Vec<_> = (0..10).map(|number| bench.payment(&format!("p-{number}")).to_json()).collect();
-        assert_eq!(kept(&bench.dispatch, &batch).await, NOTHING);
+        assert_eq!(requeued(&bench.dispatch, &batch).await, NOTHING);
         assert_eq!(bench.functions.aws.counted(), expected, "{writes:?}");
         assert_eq!(bench.twin.count(), 11);
     }
@@ -161,12 +161,12 @@ async fn two_copies_at_one_moment_are_two_requests_of_which_the_ledger_keeps_the
     let bench = Bench::lean("202").await;
     let message = bench.payment("p-1");
     let copies = [message.to_json(), message.to_json()];
-    assert_eq!(kept(&bench.dispatch, &copies).await, NOTHING);
+    assert_eq!(requeued(&bench.dispatch, &copies).await, NOTHING);
     assert_eq!(bench.requests("p-1").0, 2);
     assert_eq!(bench.row(&message).text("status"), "delivered");
     // Where both are written before, one of them waits for as long as the other is under way.
     let full = Bench::new(LedgerWrites::Full, "delay:1s:202").await;
-    assert_eq!(kept(&full.dispatch, &copies).await.len(), 1);
+    assert_eq!(requeued(&full.dispatch, &copies).await.len(), 1);
     assert_eq!(full.requests("p-1").0, 1);
 }
 

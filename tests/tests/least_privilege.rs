@@ -9,7 +9,7 @@ use std::time::Duration;
 use arauto::local::change;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tests::aws::{DIRECTORY_IDENTITY_SECRET, Functions, PKI, kept, kept_until, post, shown};
+use tests::aws::{DIRECTORY_IDENTITY_SECRET, Functions, PKI, post, requeued, requeued_until, shown};
 use tests::bench::{Bench, CLIENT, URI};
 use tests::bucket::Bucket;
 use tests::contract::file;
@@ -93,12 +93,12 @@ fn asked_by_default() -> BTreeSet<Use> {
         let message = functions.payment(CLIENT, "set-aside").to_json();
         let receives = [("ApproximateReceiveCount", "150".to_owned())];
         let until = Instant::now() + Duration::from_secs(5);
-        assert_eq!(kept_until(&dispatch, std::slice::from_ref(&message), &receives, until).await, [0; 0]);
+        assert_eq!(requeued_until(&dispatch, std::slice::from_ref(&message), &receives, until).await, [0; 0]);
         // A copy, once the fault is mended.
         let identity =
             json!({ "certificate_chain": PKI.sender.chain_pem, "private_key": PKI.sender.key_pem });
         functions.put_identity_text(&identity.to_string());
-        assert_eq!(kept(&functions.dispatch(&functions.hands), &[message]).await, [0; 0]);
+        assert_eq!(requeued(&functions.dispatch(&functions.hands), &[message]).await, [0; 0]);
         assert_eq!(functions.aws.undelivered_rows().len(), 1);
         functions.uses.seen()
     }));
@@ -132,7 +132,7 @@ async fn beside_the_simulation() -> BTreeSet<Use> {
     let _twin = functions.receiver("itp-kms", "202").await;
     let dispatch = functions.dispatch(&functions.hands);
     let message = functions.payment("itp-kms", "signed");
-    assert_eq!(kept(&dispatch, &[message.to_json()]).await, [0; 0]);
+    assert_eq!(requeued(&dispatch, &[message.to_json()]).await, [0; 0]);
 
     // The receiver's certificate is noted now, so that there are rows for an environment that starts.
     bench.pass(SignedDuration::from_mins(5));

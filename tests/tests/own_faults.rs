@@ -12,7 +12,7 @@ use arauto::receiver::Twin;
 use dispatch::Dispatch;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tests::aws::{DIRECTORY, Fault, Functions, PKI, RECEIVERS, kept, kept_with};
+use tests::aws::{DIRECTORY, Fault, Functions, PKI, RECEIVERS, requeued, requeued_with};
 use webhook::codes::Code;
 use webhook::delivery::{AttemptMessage, AttemptNumber, LEASE};
 use webhook::notification::Endpoint;
@@ -51,7 +51,7 @@ impl Bench {
 
     /// Hands the message over and expects that it is kept for seconds, counted by this code, and that no attempt was made.
     async fn is_kept(&self, message: &AttemptMessage, code: &str) {
-        assert_eq!(kept(&self.dispatch, &[message.to_json()]).await, [0], "{code}");
+        assert_eq!(requeued(&self.dispatch, &[message.to_json()]).await, [0], "{code}");
         self.shows(message, code);
     }
 
@@ -74,7 +74,7 @@ impl Bench {
     /// The same with attributes that SQS gives each message.
     async fn is_delivered_with(&self, message: &AttemptMessage, code: &str, attributes: &[(&str, String)]) {
         self.functions.hands.advance(5 * SECOND);
-        assert_eq!(kept_with(&self.dispatch, &[message.to_json()], attributes).await, NOTHING, "{code}");
+        assert_eq!(requeued_with(&self.dispatch, &[message.to_json()], attributes).await, NOTHING, "{code}");
         let row = self.functions.aws.ledger_row(message.notification.as_str()).unwrap();
         assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "1"), "{code}");
         assert_eq!((self.twin.count(), self.functions.metrics.codes(METRIC).len()), (1, 1), "{code}");
@@ -198,7 +198,7 @@ async fn a_batch_whose_table_never_answers_is_kept_in_time_and_heals() {
     bench.functions.aws.fails_where("GetItem", |input| input["TableName"] == RECEIVERS, Fault::Silent);
     tokio::time::pause();
     let bodies = [message.to_json(), message.to_json()];
-    assert_eq!(kept(&bench.dispatch, &bodies).await, [0, 1]);
+    assert_eq!(requeued(&bench.dispatch, &bodies).await, [0, 1]);
     // The first asks the table; the second waits for that and no longer.
     let codes = bench.functions.metrics.codes(METRIC);
     assert_eq!(codes, ["prepare_timeout", "receivers_unavailable"]);
@@ -206,7 +206,7 @@ async fn a_batch_whose_table_never_answers_is_kept_in_time_and_heals() {
     tokio::time::resume();
     bench.functions.aws.recovers();
     bench.functions.hands.advance(5 * SECOND);
-    assert_eq!(kept(&bench.dispatch, &bodies[..1]).await, NOTHING);
+    assert_eq!(requeued(&bench.dispatch, &bodies[..1]).await, NOTHING);
     assert_eq!((bench.twin.count(), bench.functions.metrics.codes(METRIC).len()), (1, 2));
 }
 
@@ -243,15 +243,15 @@ async fn not_knowing_what_is_revoked_heals_when_the_directory_function_writes() 
     }
     // The receiver shows its certificate, and for longer than the window nothing can be read of it.
     let shown = bench.functions.payment(CLIENT, "p-shown").to_json();
-    assert_eq!(kept_with(&bench.dispatch, &[shown], &[]).await, NOTHING);
+    assert_eq!(requeued_with(&bench.dispatch, &[shown], &[]).await, NOTHING);
     hands.advance(SignedDuration::from_mins(61));
     let message = bench.message();
-    assert_eq!(kept_with(&bench.dispatch, &[message.to_json()], &[]).await, [0]);
+    assert_eq!(requeued_with(&bench.dispatch, &[message.to_json()], &[]).await, [0]);
     assert_eq!(metrics.codes(METRIC), ["revocation_unavailable"]);
     aws.recovers();
     directory::revocation::refresh(&bench.functions.refresher()).await;
     hands.advance(SignedDuration::from_mins(1));
-    assert_eq!(kept_with(&bench.dispatch, &[message.to_json()], &[]).await, NOTHING);
+    assert_eq!(requeued_with(&bench.dispatch, &[message.to_json()], &[]).await, NOTHING);
     let row = aws.ledger_row(message.notification.as_str()).unwrap();
     assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "1"), "no attempt was spent");
     assert_eq!(bench.twin.count(), 2);
@@ -280,7 +280,7 @@ async fn a_clock_that_is_wrong_heals_when_it_is_set() {
         let at = bench.functions.hands.now();
         let attributes = [(attribute, millis(at)), ("ApproximateReceiveCount", "1".to_owned())];
         bench.functions.hands.advance(SignedDuration::from_secs(ahead_s));
-        assert_eq!(kept_with(&bench.dispatch, &[message.to_json()], &attributes).await, [0]);
+        assert_eq!(requeued_with(&bench.dispatch, &[message.to_json()], &attributes).await, [0]);
         bench.shows(&message, "clock_skew");
         bench.functions.hands.advance(SignedDuration::from_secs(-ahead_s));
         bench.is_delivered_with(&message, "clock_skew", &attributes).await;
@@ -309,7 +309,7 @@ async fn a_message_kept_again_and_again_waits_longer_each_time() {
     for (receives, longest) in [(1, 5), (2, 10), (3, 20), (9, 900), (100, 900)] {
         bench.functions.aws.forget_calls();
         let attributes = [("ApproximateReceiveCount", receives.to_string())];
-        assert_eq!(kept_with(&bench.dispatch, &[message.to_json()], &attributes).await, [0]);
+        assert_eq!(requeued_with(&bench.dispatch, &[message.to_json()], &attributes).await, [0]);
         let seconds = bench.functions.aws.hidden()[0].1;
         assert!((longest * 3 / 4..=longest).contains(&seconds), "{receives}: {seconds}");
     }
@@ -324,13 +324,13 @@ async fn a_message_that_another_process_is_at_comes_again_after_its_lease_and_is
         |input| input["ExpressionAttributeValues"][":status"]["S"] == "delivered",
         Fault::DENIED,
     );
-    assert_eq!(kept(&bench.dispatch, &[message.to_json()]).await, [0]);
+    assert_eq!(requeued(&bench.dispatch, &[message.to_json()]).await, [0]);
     assert_eq!(bench.functions.metrics.codes(METRIC), ["ledger_unavailable"]);
     bench.functions.aws.forget_calls();
 
     bench.functions.hands.advance(10 * SECOND);
     let other = bench.functions.dispatch(&bench.functions.hands);
-    assert_eq!(kept(&other, &[message.to_json()]).await, [0]);
+    assert_eq!(requeued(&other, &[message.to_json()]).await, [0]);
     assert_eq!(bench.functions.metrics.codes(METRIC).len(), 1);
     let left = LEASE.as_secs().unsigned_abs() - 10;
     let seconds = bench.functions.aws.hidden()[0].1;
@@ -346,7 +346,7 @@ async fn a_queue_that_cannot_be_told_when_a_message_comes_again_costs_nothing_bu
         bench.functions.aws.fails("ChangeMessageVisibility", fault);
         tokio::time::pause();
         let started = tokio::time::Instant::now();
-        assert_eq!(kept(&bench.dispatch, &[bench.message().to_json()]).await, [0], "{fault:?}");
+        assert_eq!(requeued(&bench.dispatch, &[bench.message().to_json()]).await, [0], "{fault:?}");
         assert!(started.elapsed().as_millis() <= 2_001, "{fault:?}: {:?}", started.elapsed());
         tokio::time::resume();
     }

@@ -7,7 +7,7 @@ use arauto::local::change;
 use http::StatusCode;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tests::aws::{DIRECTORY_IDENTITY_SECRET, PKI, RECEIVERS, kept, verdicts};
+use tests::aws::{DIRECTORY_IDENTITY_SECRET, PKI, RECEIVERS, requeued, verdicts};
 use tests::bench::{Bench, KEPT_LIST, with};
 use webhook::delivery::AttemptMessage;
 use webhook::notification::{Endpoint, StateChange};
@@ -106,7 +106,7 @@ impl Market {
 
     /// The list as it is kept, without its age.
     fn list(&self) -> Value {
-        self.bench.kept(KEPT_LIST).unwrap()["bytes"].clone()
+        self.bench.requeued(KEPT_LIST).unwrap()["bytes"].clone()
     }
 }
 
@@ -133,7 +133,7 @@ async fn a_client_whose_organisation_withdraws_is_not_notified_until_it_is_activ
     assert_eq!(market.taken("meanwhile").await, expected);
     // What was accepted before it withdrew goes nowhere either.
     let dispatch = functions.dispatch(&functions.hands);
-    assert_eq!(kept(&dispatch, &[waiting.to_json()]).await, [0; 0]);
+    assert_eq!(requeued(&dispatch, &[waiting.to_json()]).await, [0; 0]);
     let row = functions.aws.ledger_row(waiting.notification.as_str()).unwrap();
     assert_eq!((row.text("status"), row.text("reason")), ("cancelled", "no_receiver"));
 

@@ -820,7 +820,7 @@ mod keys {
         bench.directory = bench.functions.directory();
         assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
         assert_eq!(bench.twin.count("/"), 1);
-        assert!(bench.kept(KEPT_KEYS).unwrap()["fetched_at"]["S"].is_string());
+        assert!(bench.requeued(KEPT_KEYS).unwrap()["fetched_at"]["S"].is_string());
     }
 
     /// What comes where a key set should: the Directory's key after one of these.
@@ -918,7 +918,7 @@ mod keys {
             let answered = bench.put(CLIENT, &good(&bench)).await;
             assert_eq!((answered.status, bench.row(CLIENT)), (503, None), "{what}: {}", answered.body);
             assert_eq!(bench.twin.count(JWKS), 1, "{what}");
-            let kept = bench.kept("jwks#local");
+            let kept = bench.requeued("jwks#local");
             assert_eq!(kept, None, "{what}");
             bench.twin.answer_as_usual();
             bench.pass(seconds(61));
@@ -935,7 +935,7 @@ mod keys {
         assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
         let unasked = ("304 without a question", Answer::status(StatusCode::NOT_MODIFIED));
         for (what, answer) in no_key_sets(&bench).into_iter().chain([unasked]) {
-            let kept = bench.kept(KEPT_KEYS);
+            let kept = bench.requeued(KEPT_KEYS);
             bench.pass(SignedDuration::from_hours(1));
             bench.twin.answer_always(JWKS, answer);
             bench.review().await;
@@ -943,7 +943,7 @@ mod keys {
             let answered = bench.put(CLIENT, &forged(&bench, "none")).await;
             assert_eq!((answered.status, bench.row(CLIENT)), (503, before), "{what}");
             assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200, "{what}");
-            assert_eq!(bench.kept(KEPT_KEYS), kept, "{what}");
+            assert_eq!(bench.requeued(KEPT_KEYS), kept, "{what}");
             bench.twin.answer_always(JWKS, unversioned());
             bench.pass(seconds(61));
             assert_eq!(bench.refused(400, &forged(&bench, "none")).await.codes(), "unknown_kid", "{what}");
@@ -989,7 +989,7 @@ mod keys {
     async fn the_schedule_asks_again_when_the_keys_are_no_longer_fresh_and_by_their_version() {
         let bench = Bench::new().await;
         bench.review().await;
-        let (mut kept, first) = (bench.kept(KEPT_KEYS), bench.twin.signer().jwks());
+        let (mut kept, first) = (bench.requeued(KEPT_KEYS), bench.twin.signer().jwks());
         for (minutes, asked, status) in [(14, 1, 200), (1, 2, 304), (14, 2, 304), (1, 3, 304)] {
             bench.pass(SignedDuration::from_mins(minutes));
             bench.review().await;
@@ -1072,7 +1072,7 @@ mod tables {
                     tokio::time::pause();
                 }
                 assert_eq!((answered.status, bench.row(CLIENT)), (503, None), "{operation} {fault:?}");
-                assert_eq!(bench.kept(KEPT_KEYS), None, "{operation} {fault:?}");
+                assert_eq!(bench.requeued(KEPT_KEYS), None, "{operation} {fault:?}");
                 // What needs no proof needs no table.
                 assert_eq!(bench.put(CLIENT, &gives_up()).await.status, 200, "{operation} {fault:?}");
             }

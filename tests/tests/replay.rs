@@ -20,7 +20,7 @@ use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::Value;
 use tests::aws::{
-    Aws, Call, Fault, Functions, LEDGER, Message, NOTIFICATIONS, PKI, UNDELIVERED, kept, shown as asked,
+    Aws, Call, Fault, Functions, LEDGER, Message, NOTIFICATIONS, PKI, UNDELIVERED, requeued, shown as asked,
 };
 use tests::contract::Contract;
 use webhook::aws::{LedgerReader, dynamodb};
@@ -64,7 +64,7 @@ impl Bench {
             let Some(longest) = messages.iter().map(|message| message.delay_s).max() else { return };
             self.functions.hands.advance(SignedDuration::from_secs(longest.try_into().unwrap()));
             let bodies: Vec<_> = messages.iter().map(|message| message.body.clone()).collect();
-            for index in kept(&self.dispatch, &bodies).await {
+            for index in requeued(&self.dispatch, &bodies).await {
                 self.functions.aws.put_message(NOTIFICATIONS, messages[index].clone());
             }
         }
@@ -74,7 +74,7 @@ impl Bench {
     async fn give_up(&self, resources: &[&str]) -> Vec<AttemptMessage> {
         let messages: Vec<_> = resources.iter().map(|resource| self.payment(resource)).collect();
         let bodies: Vec<_> = messages.iter().map(AttemptMessage::to_json).collect();
-        assert_eq!(kept(&self.dispatch, &bodies).await, [0_usize; 0]);
+        assert_eq!(requeued(&self.dispatch, &bodies).await, [0_usize; 0]);
         self.settle().await;
         messages
     }

@@ -11,7 +11,7 @@ use directory::revocation::CRL_LIMIT;
 use dispatch::Dispatch;
 use jiff::{SignedDuration, Timestamp};
 use tests::authority::{Answer, Authority, is_installed};
-use tests::aws::{Fault, Functions, PKI, kept};
+use tests::aws::{Fault, Functions, PKI, requeued};
 use tests::skip;
 use webhook::delivery::AttemptNumber;
 use webhook::revocation::{AuthorityRow, Contents, GoodList, LeafRow, OcspStatus, Path, Serials};
@@ -252,7 +252,7 @@ async fn two_hundred_thousand_serials_come_back_whole_from_several_rows() {
 async fn outcome(bench: &Bench, dispatch: &Arc<Dispatch>, resource: &str) -> String {
     let message = bench.functions.payment("itp-1", resource);
     assert_eq!(message.attempt, AttemptNumber::FIRST);
-    if !kept(dispatch, &[message.to_json()]).await.is_empty() {
+    if !requeued(dispatch, &[message.to_json()]).await.is_empty() {
         return "kept".to_owned();
     }
     let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();

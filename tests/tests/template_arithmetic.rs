@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arauto::local::changes_of_all_kinds;
 use directory::fetch;
-use dispatch::{ANSWER_WITHIN, HIDE_WITHIN, PREPARE, START};
+use dispatch::{ANSWER_WITHIN, CHANGE_VISIBILITY_WITHIN, PREPARE, START};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tests::template::Template;
@@ -35,9 +35,15 @@ fn trigger() -> Value {
 #[test]
 fn dispatch_has_time_for_all_that_one_message_may_have_to_wait_for() {
     // The environment's start, an early message, receiver and identity, three ledger writes, the exchange, the rest of its body, queue and ledger; then
-    // when a kept message comes again.
+    // when a requeued message is delivered again.
     let exchange = EXCHANGE_DEADLINE + SECOND;
-    let whole = START + 2 * SECOND + PREPARE + 3 * CALL_TIMEOUT + exchange + 2 * CALL_TIMEOUT + HIDE_WITHIN;
+    let whole = START
+        + 2 * SECOND
+        + PREPARE
+        + 3 * CALL_TIMEOUT
+        + exchange
+        + 2 * CALL_TIMEOUT
+        + CHANGE_VISIBILITY_WITHIN;
     let timeout = seconds("DispatchFunction", "Timeout");
     assert!(whole + ANSWER_WITHIN <= timeout, "{whole:?}");
     // Lambda begins a start anew that takes longer than ten seconds.
@@ -89,7 +95,7 @@ fn a_fault_of_ours_has_a_day_to_be_mended_before_a_message_is_set_aside() {
     let receives: u32 = most.as_str().unwrap().parse().unwrap();
     let waits = |receives| {
         let reception = ReceiveMetadata { sent: None, first_received: None, receives };
-        (0..=MAX_BACKOFF.as_secs()).map(move |rng| u64::from(reception.returns_after(rng)))
+        (0..=MAX_BACKOFF.as_secs()).map(move |rng| u64::from(reception.redelivery_backoff(rng)))
     };
     let shortest = (1..=receives).map(|receives| waits(receives).min().unwrap()).sum();
     let longest = (1..=receives).map(|receives| waits(receives).max().unwrap()).sum();

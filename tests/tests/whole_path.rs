@@ -643,7 +643,7 @@ async fn the_schedule_keeps_keys_participants_and_what_is_known_of_revocation(wo
     ensure!(twin.count() == 1, "{} requests", twin.count());
     let answer = world.review().await?;
     ensure!(answer.status == 200 && answer.text() == "null", "{} {}", answer.status, answer.text());
-    let kept = world.kept().await?;
+    let kept = world.requeued().await?;
     for name in ["jwks#local", "participants#local", "revocation"] {
         ensure!(kept.iter().any(|kept| kept == name), "{name} is not among {kept:?}");
     }

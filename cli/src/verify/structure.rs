@@ -28,7 +28,7 @@ const INTERRUPTED: &str = "interrupted";
 
 /// Says whether nothing was sent, for a fault of ours: the attempt is taken back, and begins again under another interaction id.
 fn is_taken_back(code: &str) -> bool {
-    Code::named(code).is_some_and(|code| code.row().effect == Effect::Kept)
+    Code::named(code).is_some_and(|code| code.row().effect == Effect::Requeued)
 }
 
 /// Takes records in about the order in which they were written, and judges each notification once.

@@ -105,7 +105,7 @@ impl BatchMetrics {
     }
 
     /// Takes down a message that a fault of ours keeps.
-    pub(crate) fn kept(&self, code: Code, message: Option<&AttemptMessage>, now: Timestamp) {
+    pub(crate) fn requeued(&self, code: Code, message: Option<&AttemptMessage>, now: Timestamp) {
         self.see(|seen| *seen.faults.entry(code.as_str()).or_default() += 1);
         if let Some(message) = message {
             self.waits(message, now);

@@ -15,7 +15,7 @@ use webhook::rng::Rng;
 
 use crate::fault::{Fault, PREPARE};
 use crate::sqs_event::Record;
-use crate::{Dispatch, HIDE_WITHIN};
+use crate::{CHANGE_VISIBILITY_WITHIN, Dispatch};
 
 /// What Lambda is given to take the answer of an invocation in; part of the sum behind the function's timeout.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(1);
@@ -46,7 +46,7 @@ pub fn works_until(deadline_ms: u64, now: Timestamp) -> Instant {
         i64::try_from(deadline_ms).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
     let left = deadline.and_then(|deadline| Duration::try_from(deadline.duration_since(now)).ok());
     let left = left.filter(|left| !left.is_zero()).unwrap_or(Duration::MAX).min(LEASE.unsigned_abs());
-    Instant::now() + left.saturating_sub(HIDE_WITHIN + ANSWER_WITHIN)
+    Instant::now() + left.saturating_sub(CHANGE_VISIBILITY_WITHIN + ANSWER_WITHIN)
 }
 
 /// What is known of an attempt that is over.

@@ -1,4 +1,4 @@
-//! Why a message is kept.
+//! Why a message returns to the queue.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use thiserror::Error;
 use tokio::task::JoinError;
 use webhook::aws::{LedgerError, ReceiversError, SendError};
 use webhook::codes::Code;
-use webhook::delivery::{ClockSkew, ReceiveMetadata, returns_after_lease};
+use webhook::delivery::{ClockSkew, ReceiveMetadata, backoff_after_lease};
 use webhook::notification::MissingAuthorisationServerId;
 use webhook::peer::LocalFault;
 use webhook::rng::Rng;
@@ -17,14 +17,14 @@ use crate::identity_store::IdentityStoreError;
 /// How long finding the receiver and the identity may take, both at once; part of the sum behind the function's timeout.
 pub const PREPARE: Duration = Duration::from_secs(4);
 
-/// Why a message is kept. Never the receiver's fault, and never at the cost of an attempt.
+/// Why a message returns to the queue. Never the receiver's fault, and never at the cost of an attempt.
 #[derive(Debug, Error)]
 pub enum Fault {
     /// What an attempt needs did not answer in time.
     #[error("the receivers table or the identity did not answer within {PREPARE:?}")]
     Slow,
     /// Another process is making this attempt, by a lease until this instant.
-    #[error("another process is at it")]
+    #[error("another process holds the lease")]
     InProgress(Timestamp),
     /// As many attempts to its receiver are under way as this environment makes at a time.
     #[error("enough attempts to its receiver are under way")]
@@ -82,9 +82,9 @@ impl Fault {
     }
 
     /// Returns the seconds after which the message is to come again.
-    pub(crate) fn returns_after(&self, metadata: &ReceiveMetadata, now: Timestamp, rng: &Rng) -> u32 {
+    pub(crate) fn redelivery_backoff(&self, metadata: &ReceiveMetadata, now: Timestamp, rng: &Rng) -> u32 {
         match self {
-            Self::InProgress(lease_until) => returns_after_lease(*lease_until, now),
+            Self::InProgress(lease_until) => backoff_after_lease(*lease_until, now),
             Self::Slow
             | Self::ConcurrencyLimited
             | Self::Clock(_)
@@ -94,7 +94,7 @@ impl Fault {
             | Self::IdentityStore(_)
             | Self::Local(_)
             | Self::Configuration(_)
-            | Self::Panic(_) => metadata.returns_after(rng.bits()),
+            | Self::Panic(_) => metadata.redelivery_backoff(rng.bits()),
         }
     }
 }

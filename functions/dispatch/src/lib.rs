@@ -55,9 +55,9 @@ pub use sqs_event::Batch;
 /// environment lifecycle", AWS Lambda Developer Guide, "Init phase"). What is not there in time is loaded for the first message.
 pub const START: Duration = Duration::from_secs(5);
 
-/// How long the queue is given to take in when a kept message is to come again; part of the sum behind the function's timeout.
+/// How long the queue is given to take in when a requeued message is delivered again; part of the sum behind the function's timeout.
 /// One that does not answer costs nothing but that: its own time applies.
-pub const HIDE_WITHIN: Duration = Duration::from_secs(2);
+pub const CHANGE_VISIBILITY_WITHIN: Duration = Duration::from_secs(2);
 
 /// Which messages of a batch are kept; all others are deleted.
 ///
@@ -108,7 +108,7 @@ pub struct Dispatch {
     pub metrics: Metrics,
     /// What time it is.
     pub clock: Clock,
-    /// Where interaction ids come from, and part of the time after which a kept message comes again.
+    /// Where interaction ids come from, and part of the time after which a requeued message is delivered again.
     pub rng: Rng,
 }
 
@@ -168,16 +168,16 @@ impl Dispatch {
     async fn after(&self, record: &Record, fault: &Fault, until: Instant) -> bool {
         if self.set_aside(record, fault, until).await {
             if fault.alarms() {
-                self.batch_metrics.kept(fault.code(), None, self.clock.now());
+                self.batch_metrics.requeued(fault.code(), None, self.clock.now());
             }
             return false;
         }
-        self.keep(record, fault).await;
+        self.requeue(record, fault).await;
         true
     }
 
-    /// Says why a message is kept, and when it is to come again.
-    async fn keep(&self, record: &Record, fault: &Fault) {
+    /// Returns a message to the queue, with a backoff, and logs why.
+    async fn requeue(&self, record: &Record, fault: &Fault) {
         let (message_id, metadata) = (&record.message_id, record.metadata());
         let receives = metadata.receives;
         // Read once more, as this is rare: the line must lead to the notification, not only to the message of SQS.
@@ -186,7 +186,7 @@ impl Dispatch {
         let client_id = message.as_ref().map(|message| message.change.client_id.as_str());
         let now = self.clock.now();
         if fault.alarms() {
-            self.batch_metrics.kept(fault.code(), message.as_ref(), now);
+            self.batch_metrics.requeued(fault.code(), message.as_ref(), now);
             tracing::error!(
                 message_id,
                 notification_id,
@@ -194,7 +194,7 @@ impl Dispatch {
                 receives,
                 code = fault.code().as_str(),
                 error = %ErrorChain(fault),
-                "The message is kept: the fault is ours."
+                "The message returns to the queue: the fault is ours."
             );
         } else {
             tracing::info!(
@@ -203,11 +203,13 @@ impl Dispatch {
                 client_id,
                 receives,
                 code = fault.code().as_str(),
-                "The message is kept: {fault}."
+                "The message returns to the queue: {fault}."
             );
         }
-        let seconds = fault.returns_after(&metadata, now, &self.rng);
-        let hidden = timeout(HIDE_WITHIN, self.queues.hide(&record.receipt_handle, seconds)).await;
+        let seconds = fault.redelivery_backoff(&metadata, now, &self.rng);
+        let hidden =
+            timeout(CHANGE_VISIBILITY_WITHIN, self.queues.change_visibility(&record.receipt_handle, seconds))
+                .await;
         let error = match &hidden {
             Ok(Ok(())) => return,
             Ok(Err(error)) => ErrorChain(error).to_string(),
@@ -215,9 +217,9 @@ impl Dispatch {
         };
         tracing::warn!(
             message_id,
-            code = "not_hidden",
+            code = "visibility_not_changed",
             error,
-            "The queue could not be told when a kept message is to come again; it does after the queue's own time."
+            "ChangeMessageVisibility failed; the queue's default timeout applies."
         );
     }
 }

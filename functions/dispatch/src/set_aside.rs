@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 use webhook::aws::Begin;
-use webhook::delivery::{AttemptMessage, Undelivered, Unlisted, returns_after_lease};
+use webhook::delivery::{AttemptMessage, Undelivered, Unlisted, backoff_after_lease};
 use webhook::notification::InteractionId;
 use webhook::telemetry::ErrorChain;
 
@@ -82,7 +82,7 @@ impl Dispatch {
     /// Queues the message anew, with all its receives: whoever makes the attempt says what came of it, and if nobody does, the
     /// message goes on from there.
     async fn anew(&self, message: &AttemptMessage, lease_until: Timestamp) -> Result<(), Fault> {
-        let delay = returns_after_lease(lease_until, self.clock.now());
+        let delay = backoff_after_lease(lease_until, self.clock.now());
         Ok(self.queues.send_later(message, delay).await?)
     }
 

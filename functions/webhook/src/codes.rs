@@ -40,8 +40,8 @@ pub enum Effect {
     Delivered,
     /// An attempt was made and failed; another follows, up to the third.
     Failed,
-    /// The message is kept and comes again. No attempt was made.
-    Kept,
+    /// The message returns to the queue. No attempt was made.
+    Requeued,
     /// The message or notification ends without a further attempt.
     Ended,
 }
@@ -51,7 +51,7 @@ impl Effect {
     pub fn consumes_an_attempt(self) -> bool {
         match self {
             Self::Delivered | Self::Failed => true,
-            Self::Kept | Self::Ended => false,
+            Self::Requeued | Self::Ended => false,
         }
     }
 
@@ -60,7 +60,7 @@ impl Effect {
         match self {
             Self::Delivered => "delivered",
             Self::Failed => "failed",
-            Self::Kept => "kept",
+            Self::Requeued => "requeued",
             Self::Ended => "ended",
         }
     }
@@ -231,62 +231,62 @@ codes! {
     Interrupted "interrupted" Failed OURS,
         "Our process stopped during the attempt, so whether it arrived is not known; the next attempt follows.",
         "Nosso processo parou durante a tentativa, portanto não se sabe se ela chegou; a próxima tentativa se segue.";
-    InProgress "in_progress" Kept OURS,
+    InProgress "in_progress" Requeued OURS,
         "Another process of ours is making this attempt; the message waits until it is done.",
         "Outro processo nosso está fazendo esta tentativa; a mensagem espera até que ele termine.";
-    ConcurrencyLimited "concurrency_limited" Kept OURS,
+    ConcurrencyLimited "concurrency_limited" Requeued OURS,
         "As many attempts as we make at a time are under way to this receiver; the message waits for its turn.",
         "Já estão em andamento tantas tentativas a este receptor quantas fazemos ao mesmo tempo; a mensagem espera a sua vez.";
-    ClockSkew "clock_skew" Kept OURS,
+    ClockSkew "clock_skew" Requeued OURS,
         "Our clock disagrees with that of AWS; the message waits until a process with the right time takes it.",
         "Nosso relógio diverge do relógio da AWS; a mensagem espera até que um processo com a hora certa a receba.";
-    Panic "panic" Kept OURS,
+    Panic "panic" Requeued OURS,
         "A defect in our code stopped the work on this message; it is kept and tried again, and the defect is ours to mend.",
         "Um defeito em nosso código interrompeu o trabalho nesta mensagem; ela fica guardada e é retomada, e cabe a nós corrigir o defeito.";
-    PrepareTimeout "prepare_timeout" Kept OURS,
-        "What we need before an attempt did not answer us in time; the message is kept and tried again.",
+    PrepareTimeout "prepare_timeout" Requeued OURS,
+        "What we need before an attempt did not answer us in time; the message returns to the queue.",
         "Aquilo de que precisamos antes de uma tentativa não nos respondeu a tempo; a mensagem fica guardada e é retomada.";
-    LedgerUnavailable "ledger_unavailable" Kept OURS,
-        "Our record of attempts does not work at present; no attempt is made without it, and the message is kept.",
+    LedgerUnavailable "ledger_unavailable" Requeued OURS,
+        "Our record of attempts does not work at present; no attempt is made without it, and the message returns to the queue.",
         "Nosso registro de tentativas não funciona no momento; nenhuma tentativa é feita sem ele, e a mensagem fica guardada.";
-    ReceiversUnavailable "receivers_unavailable" Kept OURS,
-        "Our table of receivers does not work at present; the message is kept and tried again.",
+    ReceiversUnavailable "receivers_unavailable" Requeued OURS,
+        "Our table of receivers does not work at present; the message returns to the queue.",
         "Nossa tabela de receptores não funciona no momento; a mensagem fica guardada e é retomada.";
-    QueueUnavailable "queue_unavailable" Kept OURS,
+    QueueUnavailable "queue_unavailable" Requeued OURS,
         "Our queue does not take messages at present; the message before it is kept and tried again.",
         "Nossa fila não aceita mensagens no momento; a mensagem anterior fica guardada e é retomada.";
-    IdentityUnreadable "identity_unreadable" Kept OURS,
-        "The secret with our certificate cannot be read; the message is kept until it can.",
+    IdentityUnreadable "identity_unreadable" Requeued OURS,
+        "The secret with our certificate cannot be read; the message is requeued until it can.",
         "O segredo com o nosso certificado não pode ser lido; a mensagem fica guardada até que possa.";
-    IdentityMissing "identity_missing" Kept OURS,
-        "No certificate is stored for this brand of ours; the message is kept until one is.",
+    IdentityMissing "identity_missing" Requeued OURS,
+        "No certificate is stored for this brand of ours; the message is requeued until one is.",
         "Não há certificado guardado para esta nossa marca; a mensagem fica guardada até que haja.";
-    IdentityExpired "identity_expired" Kept OURS,
-        "Our certificate has expired; the message is kept until a new one is stored.",
+    IdentityExpired "identity_expired" Requeued OURS,
+        "Our certificate has expired; the message is requeued until a new one is stored.",
         "Nosso certificado expirou; a mensagem fica guardada até que um novo seja armazenado.";
-    IdentityNotYetValid "identity_not_yet_valid" Kept OURS,
-        "Our certificate is not valid yet; the message is kept until it is.",
+    IdentityNotYetValid "identity_not_yet_valid" Requeued OURS,
+        "Our certificate is not valid yet; the message is requeued until it is.",
         "Nosso certificado ainda não é válido; a mensagem fica guardada até que seja.";
-    IdentityUnusable "identity_unusable" Kept OURS,
-        "Our certificate and key cannot be used together; the message is kept until they are stored anew.",
+    IdentityUnusable "identity_unusable" Requeued OURS,
+        "Our certificate and key cannot be used together; the message is requeued until they are stored anew.",
         "Nosso certificado e nossa chave não podem ser usados juntos; a mensagem fica guardada até que sejam armazenados de novo.";
-    MissingAuthorisationServerId "missing_authorisation_server_id" Kept OURS,
-        "Our configuration names no authorisation server for this brand; the message is kept until it does.",
+    MissingAuthorisationServerId "missing_authorisation_server_id" Requeued OURS,
+        "Our configuration names no authorisation server for this brand; the message is requeued until it does.",
         "Nossa configuração não indica um servidor de autorização para esta marca; a mensagem fica guardada até que indique.";
-    RevocationUnavailable "revocation_unavailable" Kept OURS,
-        "What we know of revoked certificates was not renewed for too long; the message is kept until it is.",
+    RevocationUnavailable "revocation_unavailable" Requeued OURS,
+        "What we know of revoked certificates was not renewed for too long; the message is requeued until it is.",
         "O que sabemos sobre certificados revogados não é renovado há tempo demais; a mensagem fica guardada até que seja.";
-    NetworkUnavailable "network_unavailable" Kept OURS,
-        "Our own machine or network refuses to connect; the message is kept until it does.",
+    NetworkUnavailable "network_unavailable" Requeued OURS,
+        "Our own machine or network refuses to connect; the message is requeued until it does.",
         "Nossa própria máquina ou rede se recusa a conectar; a mensagem fica guardada até que conecte.";
-    ResolverUnavailable "resolver_unavailable" Kept OURS,
-        "Our resolver does not resolve names, not even one of our own; the message is kept until it does.",
+    ResolverUnavailable "resolver_unavailable" Requeued OURS,
+        "Our resolver does not resolve names, not even one of our own; the message is requeued until it does.",
         "Nosso resolvedor não resolve nomes, nem mesmo um nome nosso; a mensagem fica guardada até que resolva.";
-    EgressUnavailable "egress_unavailable" Kept OURS,
-        "We reached none of several receivers for half a minute, so our own way out is at fault; the message is kept until one is reached.",
+    EgressUnavailable "egress_unavailable" Requeued OURS,
+        "We reached none of several receivers for half a minute, so our own way out is at fault; the message is requeued until one is reached.",
         "Não alcançamos nenhum de vários receptores durante meio minuto, portanto a falha é da nossa própria saída de rede; a mensagem fica guardada até que um deles seja alcançado.";
-    SigningUnavailable "signing_unavailable" Kept OURS,
-        "KMS did not sign the handshake with the key of our certificate; the message is kept until it does.",
+    SigningUnavailable "signing_unavailable" Requeued OURS,
+        "KMS did not sign the handshake with the key of our certificate; the message is requeued until it does.",
         "O KMS não assinou o handshake com a chave do nosso certificado; a mensagem fica guardada até que assine.";
     UnreadableMessage "unreadable_message" Ended OURS,
         "A message of our own queue cannot be read; it is laid down in the undelivered queue for a person to look at.",
@@ -334,7 +334,7 @@ impl Code {
     /// Says whether it is a fault of ours that keeps messages, each of which the template has an alarm for. A message that only
     /// came out of turn is none.
     pub fn alarms(self) -> bool {
-        self.row().effect == Effect::Kept && !matches!(self, Self::InProgress | Self::ConcurrencyLimited)
+        self.row().effect == Effect::Requeued && !matches!(self, Self::InProgress | Self::ConcurrencyLimited)
     }
 
     /// Finds a code by its name.
@@ -381,7 +381,7 @@ mod tests {
     fn a_message_is_kept_for_faults_of_ours_alone() {
         for row in Code::ALL.iter().map(|code| code.row()) {
             let ours = row.class == Some(FailureClass::Ours);
-            assert!(row.effect != Effect::Kept || ours, "{}", row.name);
+            assert!(row.effect != Effect::Requeued || ours, "{}", row.name);
         }
     }
 }

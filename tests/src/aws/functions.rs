@@ -445,22 +445,22 @@ fn client_id(text: &str) -> ClientId {
 }
 
 /// Hands dispatch a batch and returns the positions of the messages that it keeps.
-pub async fn kept(dispatch: &Arc<Dispatch>, bodies: &[String]) -> Vec<usize> {
-    kept_with(dispatch, bodies, &[]).await
+pub async fn requeued(dispatch: &Arc<Dispatch>, bodies: &[String]) -> Vec<usize> {
+    requeued_with(dispatch, bodies, &[]).await
 }
 
 /// The same with attributes that SQS gives each message.
-pub async fn kept_with(
+pub async fn requeued_with(
     dispatch: &Arc<Dispatch>,
     bodies: &[String],
     attributes: &[(&str, String)],
 ) -> Vec<usize> {
     // No time to repeat what fails: a test that wants that says so.
-    kept_until(dispatch, bodies, attributes, tokio::time::Instant::now()).await
+    requeued_until(dispatch, bodies, attributes, tokio::time::Instant::now()).await
 }
 
 /// The same in an invocation that may work until this instant.
-pub async fn kept_until(
+pub async fn requeued_until(
     dispatch: &Arc<Dispatch>,
     bodies: &[String],
     attributes: &[(&str, String)],

@@ -241,7 +241,7 @@ async fn messages_are_sent_hidden_let_go_and_deleted(place: &Place) {
     for message in received.iter().skip(1) {
         delete(place, message).await;
     }
-    queues.hide(received[0].receipt_handle().unwrap(), 0).await.unwrap();
+    queues.change_visibility(received[0].receipt_handle().unwrap(), 0).await.unwrap();
     let again = receive(place, &place.notifications).await;
     assert_eq!((again.len(), again[0].body()), (1, received[0].body()));
     delete(place, &again[0]).await;
@@ -261,7 +261,7 @@ async fn what_is_received_too_often_is_moved(place: &Place) {
     queues.send_later(&message, 0).await.unwrap();
     for _ in 0..2 {
         let received = receive(place, &place.notifications).await;
-        queues.hide(received[0].receipt_handle().unwrap(), 0).await.unwrap();
+        queues.change_visibility(received[0].receipt_handle().unwrap(), 0).await.unwrap();
     }
     assert!(receive(place, &place.notifications).await.is_empty());
     let moved = receive(place, &place.undelivered).await;

@@ -11,7 +11,7 @@ use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
-use tests::aws::{Functions, PKI, kept};
+use tests::aws::{Functions, PKI, requeued};
 use tests::chains::worst::Makings;
 use tests::chains::{Key, Search};
 use tokio::net::TcpListener;
@@ -55,7 +55,7 @@ async fn play() -> Result<(), String> {
             .collect();
         batch.push(functions.payment("itp-2", &format!("n-{number}")));
         let bodies: Vec<_> = batch.iter().map(AttemptMessage::to_json).collect();
-        let left = kept(&dispatch, &bodies).await;
+        let left = requeued(&dispatch, &bodies).await;
         if left.contains(&HOSTILE) || neighbour.count() != number + 1 {
             return Err(format!("{name}: the neighbour was not notified, kept were {left:?}"));
         }

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use rcgen::{CertificateParams, CrlDistributionPoint, KeyPair};
 use regex_lite::Regex;
 use serde_json::{Value, json};
-use tests::aws::{DIRECTORY, Fault, PKI, kept, review};
+use tests::aws::{DIRECTORY, Fault, PKI, requeued, review};
 use tests::bench::Bench;
 use tests::contract::file;
 use tests::template::{Template, resources, templates};
@@ -127,7 +127,7 @@ async fn trouble() -> Vec<Value> {
     play.next_attempt(10 * SECOND).await;
     play.next_attempt(60 * SECOND).await;
     // What cannot be read, and what a fault of ours keeps.
-    assert_eq!(kept(&play.dispatch, &["no message".to_owned()]).await, [0; 0]);
+    assert_eq!(requeued(&play.dispatch, &["no message".to_owned()]).await, [0; 0]);
     let message = play.payment(CLIENT, "p-2");
     play.functions.aws.fails("UpdateItem", Fault::THROTTLED);
     play.functions.hands.advance(1_000 * SECOND);

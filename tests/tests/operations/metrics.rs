@@ -1,7 +1,7 @@
 //! What dispatch measures of its work.
 
 use serde_json::{Value, json};
-use tests::aws::{Fault, kept};
+use tests::aws::{Fault, requeued};
 
 use crate::play::{CLIENT, Play, SECOND};
 
@@ -89,6 +89,6 @@ async fn a_replay_is_no_late_first_attempt_and_says_nothing_of_what_waits() {
 #[tokio::test]
 async fn a_message_that_cannot_be_read_is_counted() {
     let play = Play::new("202").await;
-    assert_eq!(kept(&play.dispatch, &["no message".to_owned()]).await, [0; 0]);
+    assert_eq!(requeued(&play.dispatch, &["no message".to_owned()]).await, [0; 0]);
     assert_eq!(play.functions.metrics.values("UnreadableMessages"), [1.0]);
 }

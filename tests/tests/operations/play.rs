@@ -6,7 +6,7 @@ use arauto::receiver::Twin;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::Value;
-use tests::aws::{Functions, Message, NOTIFICATIONS, PKI, kept_with};
+use tests::aws::{Functions, Message, NOTIFICATIONS, PKI, requeued_with};
 use webhook::delivery::AttemptMessage;
 
 pub(crate) const CLIENT: &str = "itp-1";
@@ -37,7 +37,7 @@ impl Play {
     /// Hands dispatch a batch, and returns how many of it are kept.
     pub(crate) async fn dispatch(&self, messages: &[AttemptMessage]) -> usize {
         let bodies: Vec<_> = messages.iter().map(AttemptMessage::to_json).collect();
-        kept_with(&self.dispatch, &bodies, &[]).await.len()
+        requeued_with(&self.dispatch, &bodies, &[]).await.len()
     }
 
     /// Hands dispatch what it queued itself, when it is due.
@@ -47,7 +47,10 @@ impl Play {
         for message in &queued {
             let trace = message.trace.iter().map(|trace| ("AWSTraceHeader", trace.clone()));
             let trace: Vec<_> = trace.collect();
-            assert_eq!(kept_with(&self.dispatch, std::slice::from_ref(&message.body), &trace).await, [0; 0]);
+            assert_eq!(
+                requeued_with(&self.dispatch, std::slice::from_ref(&message.body), &trace).await,
+                [0; 0]
+            );
         }
         queued
     }

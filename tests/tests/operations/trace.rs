@@ -3,7 +3,7 @@
 use http::Method;
 use lambda_http::{Body, Context, Request, RequestExt};
 use serde_json::json;
-use tests::aws::{NOTIFICATIONS, kept_with};
+use tests::aws::{NOTIFICATIONS, requeued_with};
 
 use crate::play::{CLIENT, Play, SECOND};
 
@@ -39,7 +39,7 @@ async fn the_trace_of_the_request_goes_with_each_message_up_to_the_third_attempt
     for message in play.functions.aws.take_messages(NOTIFICATIONS) {
         traces.push(message.trace.clone().unwrap());
         let attributes = [("AWSTraceHeader", message.trace.unwrap())];
-        assert_eq!(kept_with(&play.dispatch, &[message.body], &attributes).await, [0; 0]);
+        assert_eq!(requeued_with(&play.dispatch, &[message.body], &attributes).await, [0; 0]);
     }
     for seconds in [10, 60] {
         traces.extend(

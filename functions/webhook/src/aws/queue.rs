@@ -145,7 +145,7 @@ impl Queues {
     }
 
     /// Hides a received message for so many seconds from now on, in place of the queue's own time.
-    pub async fn hide(&self, receipt_handle: &str, seconds: u32) -> Result<(), SendError> {
+    pub async fn change_visibility(&self, receipt_handle: &str, seconds: u32) -> Result<(), SendError> {
         let request = self
             .client
             .change_message_visibility()

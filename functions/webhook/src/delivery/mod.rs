@@ -19,7 +19,7 @@ pub use message::{AttemptMessage, ParseMessageError};
 pub use outcome::{Answer, Failure, Finding, Outcome};
 pub use progress::{Progress, Resolution, Status, Unlisted, resolve};
 pub use receive_metadata::{
-    ClockSkew, FIRST_RETURN, MAX_BACKOFF, ReceiveMetadata, VISIBILITY, returns_after_lease,
+    BACKOFF_BASE, ClockSkew, MAX_BACKOFF, ReceiveMetadata, VISIBILITY, backoff_after_lease,
 };
 pub use record::{AttemptView, NotificationView};
 pub use schedule::{

@@ -10,12 +10,12 @@ use crate::codes::Code;
 
 /// How long the queue hides a message that it handed out, unless it is told otherwise (`VisibilityTimeout` in the template).
 pub const VISIBILITY: SignedDuration = SignedDuration::from_secs(270);
-/// A message that is kept for the first time comes again after so long: a fault that is over in seconds costs seconds.
-pub const FIRST_RETURN: Duration = Duration::from_secs(5);
-/// However often it was kept, it comes again within this: a fault that is mended at last is not waited for much longer.
+/// Initial backoff, short so that brief faults cause brief delays.
+pub const BACKOFF_BASE: Duration = Duration::from_secs(5);
+/// The longest backoff: a fault that is mended at last is not waited for much longer.
 pub const MAX_BACKOFF: Duration = Duration::from_mins(15);
-/// So much of each wait is left to chance, as one part of this many, so that a thousand kept messages do not return as one.
-const CHANCE_PART: u64 = 4;
+/// One part in so many of each backoff is random, so that a thousand requeued messages do not return as one.
+const JITTER: u64 = 4;
 /// After a lease's end it is no longer doubtful that the process which held it is gone.
 const AFTER_LEASE: SignedDuration = SignedDuration::from_secs(1);
 /// Clocks that follow NTP differ by less.
@@ -66,17 +66,17 @@ impl ReceiveMetadata {
         Ok(())
     }
 
-    /// Returns the seconds after which a message that a fault keeps comes again: twice as long each time.
-    pub fn returns_after(&self, chance: u64) -> u32 {
+    /// Returns the backoff of a requeued message in seconds: exponential, with jitter.
+    pub fn redelivery_backoff(&self, chance: u64) -> u32 {
         let doublings = self.receives.saturating_sub(1).min(MAX_BACKOFF.as_secs().ilog2());
-        let longest = (FIRST_RETURN.as_secs() << doublings).min(MAX_BACKOFF.as_secs());
-        let shorter = chance % (longest / CHANCE_PART + 1);
+        let longest = (BACKOFF_BASE.as_secs() << doublings).min(MAX_BACKOFF.as_secs());
+        let shorter = chance % (longest / JITTER + 1);
         u32::try_from(longest - shorter).unwrap_or(u32::MAX)
     }
 }
 
 /// Returns the seconds after which a message comes again whose notification another process is at until `lease_until`.
-pub fn returns_after_lease(lease_until: Timestamp, now: Timestamp) -> u32 {
+pub fn backoff_after_lease(lease_until: Timestamp, now: Timestamp) -> u32 {
     let wait = (lease_until.duration_since(now) + AFTER_LEASE).clamp(AFTER_LEASE, LEASE + AFTER_LEASE);
     delay_seconds(now, now + wait)
 }
@@ -95,15 +95,15 @@ mod tests {
 
     #[test]
     fn a_kept_message_comes_again_after_twice_the_time_until_that_is_a_quarter_of_an_hour() {
-        let waits: Vec<_> = [1, 2, 3, 8, 9, 100, u32::MAX].map(|n| received(n).returns_after(0)).into();
+        let waits: Vec<_> = [1, 2, 3, 8, 9, 100, u32::MAX].map(|n| received(n).redelivery_backoff(0)).into();
         assert_eq!(waits, [5, 10, 20, 640, 900, 900, 900]);
-        assert_eq!(received(0).returns_after(0), 5);
+        assert_eq!(received(0).redelivery_backoff(0), 5);
     }
 
     #[test]
     fn a_thousand_messages_kept_at_once_come_again_at_many_times() {
         let waits: std::collections::BTreeSet<_> =
-            (0..1_000).map(|chance| received(9).returns_after(chance)).collect();
+            (0..1_000).map(|chance| received(9).redelivery_backoff(chance)).collect();
         assert_eq!((waits.first(), waits.last(), waits.len()), (Some(&675), Some(&900), 226));
     }
 
@@ -130,10 +130,10 @@ mod tests {
 
     #[test]
     fn a_message_that_another_process_is_at_comes_again_when_its_lease_is_over() {
-        assert_eq!(returns_after_lease(second(130), second(100)), 31);
+        assert_eq!(backoff_after_lease(second(130), second(100)), 31);
         let in_part = second(130) + SignedDuration::from_millis(1);
-        assert_eq!(returns_after_lease(in_part, second(100)), 32);
-        assert_eq!(returns_after_lease(second(10), second(100)), 1);
-        assert_eq!(returns_after_lease(Timestamp::MAX, second(100)), 46);
+        assert_eq!(backoff_after_lease(in_part, second(100)), 32);
+        assert_eq!(backoff_after_lease(second(10), second(100)), 1);
+        assert_eq!(backoff_after_lease(Timestamp::MAX, second(100)), 46);
     }
 }

@@ -10,7 +10,7 @@ use crate::notification::ReceiverKey;
 
 /// For so long nobody must have been reached.
 const FOR: SignedDuration = SignedDuration::from_secs(30);
-/// What was seen longer ago says nothing. Longer than the quarter of an hour after which a kept message comes again at the latest.
+/// What was seen longer ago says nothing. Longer than the quarter of an hour after which a requeued message is delivered again at the latest.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(30);
 /// So many receivers are kept, and so many hosts and addresses of each. A balancer names a few of its addresses at a time, in turns.
 const MAX_KEPT: usize = 64;
