@@ -64,7 +64,7 @@ impl World {
                 "ARAUTO_NOTIFICATIONS_QUEUE_URL",
                 "https://sqs.us-east-1.amazonaws.com/000000000000/notifications",
             ),
-            ("ARAUTO_UNDELIVERED_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/000000000000/undelivered"),
+            ("ARAUTO_DEAD_LETTER_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/000000000000/undelivered"),
             ("ARAUTO_LEDGER_TABLE", "ledger"),
             ("ARAUTO_RECEIVERS_TABLE", "receivers"),
             ("ARAUTO_DIRECTORY_TABLE", "directory"),

@@ -10,7 +10,7 @@ use webhook::codes::{Code, CodeRow, Effect, FailureClass};
 /// Say what an outcome's code means, in words to forward
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  arauto outcomes no_common_suite --lang pt-BR\n\n\
-    The codes are those of the ledger (outcome, reason), of the logs (outcome, code, reason) and of the undelivered queue.")]
+    The codes are those of the ledger (outcome, reason), of the logs (outcome, code, reason) and of the dead-letter queue.")]
 pub struct OutcomesArgs {
     /// The code; every one where it is missing
     code: Option<String>,
@@ -138,7 +138,7 @@ const PREFACE: &str = "# The outcomes
 Made from `functions/webhook/src/codes.rs` by `make outcomes`; a test holds the two equal.
 
 These codes are in the ledger (`outcome` of an attempt, `reason` of a notification that was cancelled or set aside), in the log lines (`outcome`,
-`code`, `reason`, see [the log lines](logging.md)) and in the attribute `reason` of the undelivered queue. Each sentence can be
+`code`, `reason`, see [the log lines](logging.md)) and in the attribute `reason` of the dead-letter queue. Each sentence can be
 forwarded to the receiver as it is; that of a fault of ours says what we do about it. `arauto outcomes CODE` prints one.
 
 | Becomes of it | What that means |

@@ -45,9 +45,9 @@ pub struct TargetArgs {
     /// The queue of notifications: the output NotificationsQueueUrl, or ARAUTO_NOTIFICATIONS_QUEUE_URL
     #[arg(long, value_name = "URL")]
     notifications_queue: Option<String>,
-    /// The undelivered queue: the output UndeliveredQueueUrl, or ARAUTO_UNDELIVERED_QUEUE_URL
+    /// The dead-letter queue: the output DeadLetterQueueUrl, or ARAUTO_DEAD_LETTER_QUEUE_URL
     #[arg(long, value_name = "URL")]
-    undelivered_queue: Option<String>,
+    dead_letter_queue: Option<String>,
 }
 
 /// The ledger of one stack.
@@ -107,7 +107,7 @@ impl TargetArgs {
                 "--notifications-queue",
                 given(self.notifications_queue.as_ref(), "ARAUTO_NOTIFICATIONS_QUEUE_URL"),
             ),
-            ("--undelivered-queue", given(self.undelivered_queue.as_ref(), "ARAUTO_UNDELIVERED_QUEUE_URL")),
+            ("--dead-letter-queue", given(self.dead_letter_queue.as_ref(), "ARAUTO_DEAD_LETTER_QUEUE_URL")),
         ];
         let missing: Vec<_> =
             named.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| *name).collect();
@@ -135,7 +135,7 @@ impl Target {
             &stack.sdk_config(),
             output("LedgerTableName")?,
             output("NotificationsQueueUrl")?,
-            output("UndeliveredQueueUrl")?,
+            output("DeadLetterQueueUrl")?,
         ))
     }
 

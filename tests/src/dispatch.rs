@@ -85,11 +85,7 @@ pub(crate) fn on_stack(
         ledger: Ledger::new(dynamodb(&sdk), output("LedgerTableName")?, SignedDuration::from_hours(24)),
         ledger_writes: LedgerWrites::default(),
         receivers: Receivers::new(dynamodb(&sdk), output("ReceiversTableName")?, policy, clock.clone()),
-        queues: Queues::new(
-            sqs(&sdk),
-            output("NotificationsQueueUrl")?,
-            Some(output("UndeliveredQueueUrl")?),
-        ),
+        queues: Queues::new(sqs(&sdk), output("NotificationsQueueUrl")?, Some(output("DeadLetterQueueUrl")?)),
         first_deliveries: FirstDeliveries::new(directory, metrics.clone()),
         servers,
         identities: Arc::new(identities),

@@ -139,7 +139,7 @@ async fn play(world: &World, scenario: Scenario, stop: &Stop) -> Result<Vec<Reac
     check(scenario, &twin, &row)?;
     if scenario == Scenario::GivenUp {
         let kept = queue.undelivered().await?;
-        ensure!(!kept.is_empty(), "nothing is in the undelivered queue");
+        ensure!(!kept.is_empty(), "nothing is in the dead-letter queue");
         ensure!(is_listed(world, &message).await?, "no hour lists what was given up");
     }
     Ok(points)

@@ -30,7 +30,7 @@ impl Use {
             Some(("TableName", LEDGER)) => ("dynamodb", "LedgerTable"),
             Some(("TableName", DIRECTORY)) => ("dynamodb", "DirectoryTable"),
             Some(("QueueUrl", NOTIFICATIONS)) => ("sqs", "NotificationsQueue"),
-            Some(("QueueUrl", UNDELIVERED)) => ("sqs", "UndeliveredQueue"),
+            Some(("QueueUrl", UNDELIVERED)) => ("sqs", "DeadLetterQueue"),
             Some(("SecretId", "identity")) => ("secretsmanager", "IdentitySecret"),
             Some(("SecretId", "trust")) => ("secretsmanager", "TrustSecret"),
             Some(("SecretId", "directory-identity")) => ("secretsmanager", "DirectoryIdentitySecret"),

@@ -278,10 +278,10 @@ impl World {
         Ok(answer.item.map(Row))
     }
 
-    /// Looks for a message of the undelivered queue whose body contains a text; returns body and reason.
+    /// Looks for a message of the dead-letter queue whose body contains a text; returns body and reason.
     pub async fn undelivered(&self, containing: &str, patience: Duration) -> Result<(String, String)> {
         let client = aws_sdk_sqs::Client::new(&self.stack.sdk_config());
-        let queue = self.stack.output("UndeliveredQueueUrl")?;
+        let queue = self.stack.output("DeadLetterQueueUrl")?;
         let deadline = Instant::now() + patience;
         loop {
             let receive =
@@ -296,7 +296,7 @@ impl World {
                 let reason = reason.and_then(|reason| reason.string_value()).unwrap_or_default();
                 return Ok((message.body().unwrap_or_default().to_owned(), reason.to_owned()));
             }
-            ensure!(Instant::now() < deadline, "nothing with {containing:?} is in the undelivered queue");
+            ensure!(Instant::now() < deadline, "nothing with {containing:?} is in the dead-letter queue");
             sleep(Duration::from_millis(300)).await;
         }
     }

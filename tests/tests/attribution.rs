@@ -517,9 +517,9 @@ async fn a_message_that_a_fault_keeps_too_often_ends_in_the_ledger_and_is_listed
     assert_eq!(requeued_until(&bench.dispatch, &bodies, &received(148), soon()).await, NOTHING);
     let row = aws.ledger_row(message.notification.as_str()).unwrap();
     assert_eq!((row.text("status"), row.text("reason")), ("undelivered", "network_unavailable"));
-    let [laid_down] = &aws.messages(UNDELIVERED)[..] else { panic!("one message") };
+    let [dead_lettered] = &aws.messages(UNDELIVERED)[..] else { panic!("one message") };
     assert_eq!(
-        (laid_down.reason.as_deref(), &laid_down.body),
+        (dead_lettered.reason.as_deref(), &dead_lettered.body),
         (Some("network_unavailable"), &message.to_json())
     );
     let rows =
@@ -603,7 +603,7 @@ async fn a_message_that_only_waits_for_others_to_its_receiver_is_queued_anew() {
     assert_eq!(bench.functions.aws.messages(UNDELIVERED).len(), 0);
 }
 
-/// The notifications that the hours list, and how many messages the undelivered queue has.
+/// The notifications that the hours list, and how many messages the dead-letter queue has.
 fn listed(bench: &Bench) -> (Vec<String>, usize) {
     let aws = &bench.functions.aws;
     let rows = aws.undelivered_rows();

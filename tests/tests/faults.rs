@@ -828,10 +828,11 @@ mod dispatch {
         assert_eq!(bench.row(&third).text("status"), "undelivered");
         let calls = bench.functions.aws.calls();
         let at = |found: &dyn Fn(&Call) -> bool| calls.iter().position(found).expect("it is called");
-        let buried = at(&|call| call.operation == "SendMessage" && call.input["QueueUrl"] == UNDELIVERED);
+        let dead_lettered =
+            at(&|call| call.operation == "SendMessage" && call.input["QueueUrl"] == UNDELIVERED);
         let recorded = at(&|call| writes("undelivered")(&call.input));
         let listed = at(&|call| lists(&call.input));
-        assert!(buried < listed && listed < recorded);
+        assert!(dead_lettered < listed && listed < recorded);
         let undelivered = bench.functions.aws.take_messages(UNDELIVERED);
         assert_eq!(undelivered.len(), 1);
         assert_eq!(undelivered[0].reason.as_deref(), Some("server_error"));
@@ -929,8 +930,8 @@ mod dispatch {
         let bench = Bench::new("503").await;
         let third = bench.after_failures(2).await;
         assert_eq!(bench.requeued(&third).await, NOTHING);
-        let buried = bench.functions.aws.take_messages(UNDELIVERED).remove(0);
-        assert_eq!(requeued(&bench.dispatch, &[buried.body]).await, NOTHING);
+        let dead_lettered = bench.functions.aws.take_messages(UNDELIVERED).remove(0);
+        assert_eq!(requeued(&bench.dispatch, &[dead_lettered.body]).await, NOTHING);
         assert_eq!(bench.twin.count(), 3);
         assert_eq!(bench.row(&third).text("status"), "undelivered");
     }

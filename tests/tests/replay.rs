@@ -1,4 +1,4 @@
-//! What is given up is listed, replayed once, and leaves the undelivered queue; also when a step fails in between. Dispatch and
+//! What is given up is listed, replayed once, and leaves the dead-letter queue; also when a step fails in between. Dispatch and
 //! the command run in this process, on the stand-in for AWS.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -12,7 +12,7 @@ use arauto::receiver::Twin;
 use arauto::replay::{Plan, Replayer, Round, Sent, Swept, move_back, sweep};
 use arauto::stop::Stop;
 use arauto::target::Target;
-use arauto::undelivered::{Filter, Listed, Listing, UndeliveredQueue, Window};
+use arauto::undelivered::{DeadLetterQueue, Filter, Listed, Listing, Window};
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
@@ -108,7 +108,7 @@ impl Bench {
         let listing = self.listing().await;
         let replayed = listing.notifications.iter().filter(|listed| listed.is_replayed());
         let replayed: BTreeSet<_> = replayed.map(|listed| listed.id().as_str()).collect();
-        let queue = UndeliveredQueue::new(&self.target.sdk, UNDELIVERED.to_owned());
+        let queue = DeadLetterQueue::new(&self.target.sdk, UNDELIVERED.to_owned());
         sweep(&queue, &replayed, &self.stop).await.unwrap()
     }
 }
@@ -306,7 +306,7 @@ async fn what_sqs_set_aside_goes_back_unchanged_and_nothing_else_does() {
     let newer = bench.payment("p-2").to_json();
     let unread = Message { group: None, ..message(&newer, Some("unreadable_message")) };
     aws.put_message(UNDELIVERED, unread);
-    let queue = UndeliveredQueue::new(&bench.target.sdk, UNDELIVERED.to_owned());
+    let queue = DeadLetterQueue::new(&bench.target.sdk, UNDELIVERED.to_owned());
     let resting = queue.count(1_000, &bench.stop).await.unwrap();
     assert_eq!((resting.given_up, resting.unreadable, resting.set_aside), (1, 1, 2));
     assert!(!resting.at_least);
@@ -361,7 +361,7 @@ async fn a_receive_that_waits_on_an_empty_queue_is_no_failure() {
     let bench = Bench::new("202").await;
     bench.functions.aws.put_message(UNDELIVERED, set_aside(bench.payment("p-1").to_json()));
     let target = target(&Aws::sdk_config_over(LongPolling(bench.functions.aws.clone())));
-    let queue = UndeliveredQueue::new(&target.sdk, target.undelivered.clone());
+    let queue = DeadLetterQueue::new(&target.sdk, target.undelivered.clone());
     assert_eq!(queue.count(1_000, &bench.stop).await.unwrap().set_aside, 1);
 }
 
@@ -372,7 +372,7 @@ async fn what_was_held_is_let_go_where_the_queue_fails_in_between() {
     for number in 0..25 {
         aws.put_message(UNDELIVERED, set_aside(bench.payment(&format!("p-{number}")).to_json()));
     }
-    let queue = UndeliveredQueue::new(&bench.target.sdk, UNDELIVERED.to_owned());
+    let queue = DeadLetterQueue::new(&bench.target.sdk, UNDELIVERED.to_owned());
     let receives = AtomicUsize::new(0);
     aws.fails_where("GetQueueAttributes", |_| true, Fault::DENIED);
     queue.count(1_000, &bench.stop).await.unwrap_err();

@@ -76,9 +76,9 @@ fn who_calls_the_api_hears_from_the_function_before_the_api_gives_up() {
 }
 
 #[test]
-fn what_is_moved_to_the_undelivered_queue_outlives_its_first_queue() {
+fn what_is_moved_to_the_dead_letter_queue_outlives_its_first_queue() {
     assert!(
-        seconds("UndeliveredQueue", "MessageRetentionPeriod")
+        seconds("DeadLetterQueue", "MessageRetentionPeriod")
             > seconds("NotificationsQueue", "MessageRetentionPeriod")
     );
 }
@@ -87,7 +87,7 @@ fn what_is_moved_to_the_undelivered_queue_outlives_its_first_queue() {
 fn a_fault_of_ours_has_a_day_to_be_mended_before_a_message_is_set_aside() {
     let template = template();
     let redrive = template.property("NotificationsQueue", "RedrivePolicy");
-    assert_eq!(redrive["deadLetterTargetArn"], "UndeliveredQueue.Arn");
+    assert_eq!(redrive["deadLetterTargetArn"], "DeadLetterQueue.Arn");
     // Of one text, dispatch is told what the queue is.
     let told = &template.property("DispatchFunction", "Environment")["Variables"]["ARAUTO_NOTIFICATIONS_MAX_RECEIVES"];
     assert_eq!((told, &redrive["maxReceiveCount"]), (&json!(["Notifications", "Receives", "Most"]), told));
@@ -215,8 +215,8 @@ fn a_review_that_is_asked_for_late_is_dropped_before_the_next_one() {
 #[test]
 fn the_ledger_outlives_every_message_that_may_still_ask_for_an_attempt() {
     let days = template().bound("LedgerRetentionDays", "MinValue").unwrap();
-    let undelivered = seconds("UndeliveredQueue", "MessageRetentionPeriod");
+    let undelivered = seconds("DeadLetterQueue", "MessageRetentionPeriod");
     let notifications = seconds("NotificationsQueue", "MessageRetentionPeriod");
-    // One that was moved back from the undelivered queue starts anew in the first.
+    // One that was moved back from the dead-letter queue starts anew in the first.
     assert!(undelivered + notifications < Duration::from_hours(24 * days));
 }

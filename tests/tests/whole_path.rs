@@ -1,5 +1,5 @@
 //! The real functions on the local stack, seen from outside: by the receiver, by the caller of the API, by whoever reads the
-//! ledger and the undelivered queue.
+//! ledger and the dead-letter queue.
 //!
 //! Every test has a client and a receiver of its own, so all of them run at once and their waits pass side by side.
 
@@ -14,7 +14,7 @@ use arauto::receiver::{Body, Received};
 use arauto::replay::{Plan, Replayer, sweep};
 use arauto::stop::Stop;
 use arauto::target::Target;
-use arauto::undelivered::{Filter, Listing, UndeliveredQueue, Window};
+use arauto::undelivered::{DeadLetterQueue, Filter, Listing, Window};
 use http::Method;
 use jiff::SignedDuration;
 use libtest_mimic::{Arguments, Trial};
@@ -73,11 +73,11 @@ fn trials(world: &Shared) -> Vec<Trial> {
         each_of_the_five_endpoints_is_notified_as_published,
         each_brand_is_notified_with_its_own_certificate,
         a_refused_notification_is_tried_again_after_10_and_after_60_seconds,
-        three_failures_end_in_the_undelivered_queue_and_no_fourth_request_comes,
+        three_failures_end_in_the_dead_letter_queue_and_no_fourth_request_comes,
         what_was_given_up_is_listed_and_replayed_once,
         copies_of_one_change_are_notified_once,
         a_receiver_that_hangs_holds_nobody_else_up,
-        an_unreadable_message_is_laid_down_with_its_reason_and_stops_nobody,
+        an_unreadable_message_is_dead_lettered_with_its_reason_and_stops_nobody,
         a_panic_keeps_its_own_message_only,
         a_process_that_was_frozen_delivers_at_once_and_on_no_connection_that_is_too_old,
         a_dispatch_process_killed_between_any_two_of_its_steps_loses_nothing_and_never_asks_a_fourth_time,
@@ -206,7 +206,7 @@ async fn a_refused_notification_is_tried_again_after_10_and_after_60_seconds(wor
     Ok(())
 }
 
-async fn three_failures_end_in_the_undelivered_queue_and_no_fourth_request_comes(
+async fn three_failures_end_in_the_dead_letter_queue_and_no_fourth_request_comes(
     world: &World,
 ) -> Result<()> {
     let (client, twin) = world.receiver("503").await?;
@@ -268,7 +268,7 @@ async fn what_was_given_up_is_listed_and_replayed_once(world: &World) -> Result<
     result?;
     drop(asked);
     ensure!(sent.already == 1 && sent.sent == 0, "{sent:?}");
-    let queue = UndeliveredQueue::new(&target.sdk, target.undelivered.clone());
+    let queue = DeadLetterQueue::new(&target.sdk, target.undelivered.clone());
     let swept = sweep(&queue, &BTreeSet::from([id.as_str()]), &stop).await?;
     ensure!(swept.deleted >= 1, "{swept:?}");
     ensure!(world.undelivered(id.as_str(), Duration::from_secs(2)).await.is_err(), "it is still there");
@@ -396,7 +396,9 @@ async fn a_change_while_an_attempt_waits(world: &World, change: Change, waiting:
     Ok(())
 }
 
-async fn an_unreadable_message_is_laid_down_with_its_reason_and_stops_nobody(world: &World) -> Result<()> {
+async fn an_unreadable_message_is_dead_lettered_with_its_reason_and_stops_nobody(
+    world: &World,
+) -> Result<()> {
     let (client, twin) = world.receiver("202").await?;
     let broken = tag("broken");
     let change = parse(&new_change(Endpoint::PixPayment, &client))?;

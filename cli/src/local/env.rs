@@ -32,7 +32,7 @@ const FROM_OUTPUTS: &[(&str, &str)] = &[
     ("ARAUTO_NOTIFICATIONS_QUEUE_URL", "NotificationsQueueUrl"),
     ("ARAUTO_RECEIVERS_TABLE", "ReceiversTableName"),
     ("ARAUTO_TRUST_SECRET", "TrustSecretArn"),
-    ("ARAUTO_UNDELIVERED_QUEUE_URL", "UndeliveredQueueUrl"),
+    ("ARAUTO_DEAD_LETTER_QUEUE_URL", "DeadLetterQueueUrl"),
 ];
 
 /// Runs the command.

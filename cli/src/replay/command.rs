@@ -15,13 +15,13 @@ use super::send::Sent;
 use super::set_aside::move_back;
 use crate::stop::Stop;
 use crate::target::{Target, TargetArgs};
-use crate::undelivered::{FilterArgs, Listing, UndeliveredQueue, count};
+use crate::undelivered::{DeadLetterQueue, FilterArgs, Listing, count};
 
 /// Send notifications that were given up again, each as a new notification of the same change
 ///
 /// Without --yes it changes nothing: it says how many it would send, to whom, how long that takes and what it costs, and, on a
 /// terminal, asks. Each gets three attempts. Repeating is safe: what was replayed is left out, and what fails again can itself be
-/// replayed. What was sent leaves the undelivered queue. Ctrl-C stops between two batches.
+/// replayed. What was sent leaves the dead-letter queue. Ctrl-C stops between two batches.
 #[derive(Args, Clone, Debug)]
 #[command(
     after_help = "Examples:\n  arauto replay --client itp-1 --last 6h\n  arauto replay --client itp-1 --last 6h --yes --rate 50\n  \
@@ -94,22 +94,22 @@ async fn run_replay(args: &ReplayArgs, target: &Target) -> Result<bool> {
     let swept = round.sweeping.as_ref().ok();
     if args.json {
         let (plan, sent) = (plan.to_json(), &round.sent);
-        print(&json!({ "dry_run": false, "plan": plan, "result": sent, "undelivered_queue": swept }))?;
+        print(&json!({ "dry_run": false, "plan": plan, "result": sent, "dead_letter_queue": swept }))?;
     } else {
         tell(&round.sent, plan.to_send.len())?;
         if let Some(swept) = swept {
-            writeln!(io::stdout(), "{} deleted from the undelivered queue", count(swept.deleted, "message"))?;
+            writeln!(io::stdout(), "{} deleted from the dead-letter queue", count(swept.deleted, "message"))?;
         }
     }
     let complete = round.is_complete(&plan);
     match round.sweeping {
         Ok(swept) if swept.cut => complain(
-            "not all of the undelivered queue was looked at, or not all deleted: messages of what was replayed may rest in it; \
+            "not all of the dead-letter queue was looked at, or not all deleted: messages of what was replayed may rest in it; \
              repeating mends it\n",
         ),
         Ok(_) => {}
         Err(error) => complain(&format!(
-            "what was replayed still rests in the undelivered queue: {error:#}; repeating mends it\n"
+            "what was replayed still rests in the dead-letter queue: {error:#}; repeating mends it\n"
         )),
     }
     round.sending.context("stopped; repeat the command to go on where it stopped")?;
@@ -117,7 +117,7 @@ async fn run_replay(args: &ReplayArgs, target: &Target) -> Result<bool> {
 }
 
 async fn run_set_aside(args: &ReplayArgs, target: &Target) -> Result<bool> {
-    let queue = UndeliveredQueue::new(&target.sdk, target.undelivered.clone());
+    let queue = DeadLetterQueue::new(&target.sdk, target.undelivered.clone());
     let mut stop = Stop::on_signals()?;
     let found = queue.count(MAX_LOOKED_AT, &stop).await?;
     let bound = if found.at_least { "at least " } else { "" };
@@ -131,14 +131,14 @@ async fn run_set_aside(args: &ReplayArgs, target: &Target) -> Result<bool> {
     let nothing = found.set_aside == 0 && !found.at_least;
     if nothing || !go_ahead(args, "move them back to the queue of notifications")? {
         if args.json {
-            print(&json!({ "dry_run": true, "undelivered_queue": found }))?;
+            print(&json!({ "dry_run": true, "dead_letter_queue": found }))?;
         }
         return Ok(true);
     }
     let mut beat = Beat::new(found.set_aside);
     let moved = move_back(target, args.rate, args.max, &mut stop, |moved| beat.tell(moved.moved)).await?;
     if args.json {
-        print(&json!({ "dry_run": false, "undelivered_queue": found, "result": moved }))?;
+        print(&json!({ "dry_run": false, "dead_letter_queue": found, "result": moved }))?;
     } else {
         let bound = if moved.at_least { "at least " } else { "" };
         writeln!(io::stdout(), "{} moved back, {bound}{} left", count(moved.moved, "message"), moved.left)?;

@@ -30,7 +30,7 @@ pub struct BatchMetrics {
 
 impl BatchMetrics {
     /// What the command itself asks for: look each replay up, queue it, mark its row (2 KB with its message), and take the
-    /// message out of the undelivered queue.
+    /// message out of the dead-letter queue.
     pub fn of_command(count: usize) -> Self {
         let (all, batches) = (count as u64, batches(count));
         Self { sqs: 3 * batches, reads: all, writes: 2 * all, ..Self::default() }
@@ -48,7 +48,7 @@ impl BatchMetrics {
         }
     }
 
-    /// What it adds if every receiver is silent three times for 15 s: attempts queued, laid down and listed again.
+    /// What it adds if every receiver is silent three times for 15 s: attempts queued, dead-lettered and listed again.
     pub fn silent_three_times(count: usize) -> Self {
         let (all, batches) = (count as u64, batches(count));
         Self {

@@ -1,4 +1,4 @@
-//! One run of a replay: send, then take what was replayed out of the undelivered queue.
+//! One run of a replay: send, then take what was replayed out of the dead-letter queue.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::send::{Replayer, Sent};
 use super::sweep::{Swept, sweep};
 use crate::stop::Stop;
 use crate::target::Target;
-use crate::undelivered::{Filter, Listing, UndeliveredQueue};
+use crate::undelivered::{DeadLetterQueue, Filter, Listing};
 
 /// What came of one run.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct Round {
     pub sent: Sent,
     /// Why it ended before its end, if it did.
     pub sending: Result<()>,
-    /// What came of the undelivered queue.
+    /// What came of the dead-letter queue.
     pub sweeping: Result<Swept>,
 }
 
@@ -49,5 +49,5 @@ async fn sweep_replayed(target: &Target, filter: &Filter, stop: &Stop) -> Result
     let listing = Listing::read(&target.rows(), filter).await.context("what was replayed is not known")?;
     let replayed = listing.notifications.iter().filter(|listed| listed.is_replayed());
     let replayed: BTreeSet<_> = replayed.map(|listed| listed.id().as_str()).collect();
-    sweep(&UndeliveredQueue::new(&target.sdk, target.undelivered.clone()), &replayed, stop).await
+    sweep(&DeadLetterQueue::new(&target.sdk, target.undelivered.clone()), &replayed, stop).await
 }

@@ -15,7 +15,7 @@ use webhook::aws::{RESEND_PAUSES, sqs};
 use super::pace::Pace;
 use crate::stop::Stop;
 use crate::target::Target;
-use crate::undelivered::{Held, Hold, Kind, UndeliveredQueue};
+use crate::undelivered::{DeadLetterQueue, Held, Hold, Kind};
 
 /// The most messages of one run, and how long they are hidden at most.
 const MOST: usize = 10_000;
@@ -51,7 +51,7 @@ pub async fn move_back(
     stop: &mut Stop,
     mut progress: impl FnMut(&Moved),
 ) -> Result<Moved> {
-    let queue = UndeliveredQueue::new(&target.sdk, target.undelivered.clone());
+    let queue = DeadLetterQueue::new(&target.sdk, target.undelivered.clone());
     let until = Instant::now() + Duration::from_secs(HELD_S.unsigned_abs().into()) - LETTING_GO;
     let Hold { held, cut: at_least } = queue.hold(MOST, HELD_S, stop).await?;
     let (mut to_move, others): (Vec<_>, Vec<_>) =
@@ -81,12 +81,7 @@ pub async fn move_back(
 }
 
 /// Moves a batch. What the queue fails is sent again, as the functions do ([`RESEND_PAUSES`]).
-async fn move_batch(
-    client: &Client,
-    target: &Target,
-    queue: &UndeliveredQueue,
-    batch: &[Held],
-) -> Result<()> {
+async fn move_batch(client: &Client, target: &Target, queue: &DeadLetterQueue, batch: &[Held]) -> Result<()> {
     let mut waiting = send_batch(client, target, queue, batch.to_vec()).await?;
     for pause in RESEND_PAUSES {
         if waiting.is_empty() {
@@ -103,7 +98,7 @@ async fn move_batch(
 async fn send_batch(
     client: &Client,
     target: &Target,
-    queue: &UndeliveredQueue,
+    queue: &DeadLetterQueue,
     batch: Vec<Held>,
 ) -> Result<Vec<Held>> {
     let entries = batch.iter().enumerate().map(|(index, held)| {

@@ -1,4 +1,4 @@
-//! What was replayed leaves the undelivered queue, so that the alarm on it can end.
+//! What was replayed leaves the dead-letter queue, so that the alarm on it can end.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::stop::Stop;
-use crate::undelivered::{Hold, Kind, UndeliveredQueue};
+use crate::undelivered::{DeadLetterQueue, Hold, Kind};
 
 /// The most messages that are looked at. Others are hidden from nobody and go at the next replay.
 const MOST: usize = 10_000;
@@ -25,7 +25,7 @@ pub struct Swept {
 }
 
 /// Deletes the messages of notifications that were replayed, and lets the others go.
-pub async fn sweep(queue: &UndeliveredQueue, replayed: &BTreeSet<&str>, stop: &Stop) -> Result<Swept> {
+pub async fn sweep(queue: &DeadLetterQueue, replayed: &BTreeSet<&str>, stop: &Stop) -> Result<Swept> {
     if replayed.is_empty() {
         return Ok(Swept::default());
     }

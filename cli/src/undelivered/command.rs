@@ -10,14 +10,14 @@ use webhook::notification::NotificationId;
 
 use super::filter::{Filter, FilterArgs};
 use super::listing::{Listed, Listing};
-use super::queue::{Resting, UndeliveredQueue};
+use super::queue::{DeadLetterQueue, Resting};
 use super::summary::{groups, write_groups};
 use crate::stop::Stop;
 use crate::target::TargetArgs;
 
 /// List the notifications that were given up after three attempts, by receiver, endpoint and outcome
 ///
-/// Says too how many messages of the undelivered queue no list has: those that SQS moved there after faults of ours, and those
+/// Says too how many messages of the dead-letter queue no list has: those that SQS moved there after faults of ours, and those
 /// that cannot be read. Nothing is changed. Without options it reads the local stack that `arauto up` keeps.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  arauto undelivered\n  arauto undelivered --client itp-1 --last 7d\n  \
@@ -46,7 +46,7 @@ pub async fn run(args: UndeliveredArgs) -> Result<()> {
     let target = args.target.find().await?;
     let listing = Listing::read(&target.rows(), &filter).await?;
     let resting =
-        UndeliveredQueue::new(&target.sdk, target.undelivered.clone()).count(MAX_LOOKED_AT, &stop).await?;
+        DeadLetterQueue::new(&target.sdk, target.undelivered.clone()).count(MAX_LOOKED_AT, &stop).await?;
     let mut out = io::stdout().lock();
     if args.json {
         writeln!(out, "{}", to_json(&filter, &listing, &resting))?;
@@ -80,7 +80,7 @@ fn to_json(filter: &Filter, listing: &Listing, resting: &Resting) -> Value {
         "groups": groups(&listing.notifications),
         "notifications": listing.notifications.iter().map(notification).collect::<Vec<_>>(),
         "unreadable_rows": listing.unreadable,
-        "undelivered_queue": resting,
+        "dead_letter_queue": resting,
     })
 }
 
@@ -146,7 +146,7 @@ fn write_resting(out: &mut impl Write, resting: &Resting) -> io::Result<()> {
     let bound = if at_least { "at least " } else { "" };
     writeln!(
         out,
-        "\nthe undelivered queue holds {bound}{}",
+        "\nthe dead-letter queue holds {bound}{}",
         count(given_up + unreadable + set_aside, "message")
     )?;
     if set_aside > 0 {

@@ -13,5 +13,5 @@ pub(crate) use command::count;
 pub use command::{UndeliveredArgs, run};
 pub use filter::{Filter, FilterArgs, Window};
 pub use listing::{Listed, Listing};
-pub use queue::{Held, Hold, Kind, Resting, UndeliveredQueue};
+pub use queue::{DeadLetterQueue, Held, Hold, Kind, Resting};
 pub use summary::{Group, groups, write_groups};

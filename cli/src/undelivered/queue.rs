@@ -1,4 +1,4 @@
-//! The undelivered queue, looked at without taking anything away: what is received is held, then let go.
+//! The dead-letter queue, looked at without taking anything away: what is received is held, then let go.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -30,7 +30,7 @@ const AT_ONCE: usize = 8;
 
 /// The queue of what was given up.
 #[derive(Clone, Debug)]
-pub struct UndeliveredQueue {
+pub struct DeadLetterQueue {
     client: Client,
     url: String,
 }
@@ -57,7 +57,7 @@ pub struct Hold {
     pub cut: bool,
 }
 
-/// How a message came into the undelivered queue.
+/// How a message came into the dead-letter queue.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
     /// Dispatch gave its notification up: there is a row that lists it.
@@ -81,7 +81,7 @@ pub struct Resting {
     pub at_least: bool,
 }
 
-impl UndeliveredQueue {
+impl DeadLetterQueue {
     /// Uses this queue, by URL.
     pub fn new(sdk: &SdkConfig, url: String) -> Self {
         Self { client: sqs(sdk), url }
@@ -140,7 +140,7 @@ impl UndeliveredQueue {
             .await
             .map_err(aws_sdk_sqs::Error::from)
             .context(
-                "failed to look into the undelivered queue: check its URL, your region and your credentials",
+                "failed to look into the dead-letter queue: check its URL, your region and your credentials",
             )?;
         Ok(received.messages.unwrap_or_default().into_iter().filter_map(Held::read).collect())
     }
@@ -165,7 +165,7 @@ impl UndeliveredQueue {
         }
         let Some(error) = failed else { return Ok(()) };
         Err(aws_sdk_sqs::Error::from(error))
-            .context("failed to let messages of the undelivered queue go; they show again by themselves")
+            .context("failed to let messages of the dead-letter queue go; they show again by themselves")
     }
 
     /// Deletes messages and returns how many the queue says are gone.
@@ -186,7 +186,7 @@ impl UndeliveredQueue {
             let answers = try_join_all(calls)
                 .await
                 .map_err(aws_sdk_sqs::Error::from)
-                .context("failed to delete from the undelivered queue")?;
+                .context("failed to delete from the dead-letter queue")?;
             gone += answers.iter().map(|answer| answer.successful().len()).sum::<usize>();
         }
         Ok(gone)

@@ -11,7 +11,7 @@
 //! | a failure, before `send_later` | The same | The same |
 //! | `send_later`, before `failed` | `attempting`, and the next message is queued | The next message proves that this attempt failed, and when. It records that as `interrupted`, whether or not the lease is over, and begins its own. This message is then dropped as a copy. If this one returns first, after its lease, it queues the next message again |
 //! | `failed` or `delivered`, before the deletion | The row has moved on | Is dropped as a copy |
-//! | `bury` or the row of the hour, before `failed` | Dead-lettered, and `attempting` at attempt 3 | Does both again and records `undelivered`; there is no fourth attempt |
+//! | `dead_letter` or the row of the hour, before `failed` | Dead-lettered, and `attempting` at attempt 3 | Does both again and records `undelivered`; there is no fourth attempt |
 //!
 //! An interrupted attempt is one of the three, as its request may have been sent: a repeated notification does less harm than a lost
 //! one.
@@ -65,8 +65,8 @@ impl Dispatch {
             Err(error) => {
                 self.batch_metrics.unreadable();
                 let code = Code::UnreadableMessage.as_str();
-                tracing::error!(code, %error, "A message cannot be read and is laid down as undelivered.");
-                return Ok(self.queues.bury(body, code, &error.to_string()).await?);
+                tracing::error!(code, %error, "A message cannot be read and is dead-lettered.");
+                return Ok(self.queues.dead_letter(body, code, &error.to_string()).await?);
             }
         };
         if self.close_known(&message, works_until).await? || self.defer_if_early(&message).await? {
@@ -343,7 +343,8 @@ impl Dispatch {
             gave_up_at: ended,
             replayed_at: None,
         };
-        self.lay_down(&undelivered, &format!("Three attempts failed; the last: {failure}.")).await?;
+        self.dead_letter_and_list(&undelivered, &format!("Three attempts failed; the last: {failure}."))
+            .await?;
         tracing::warn!(
             notification_id = %message.notification,
             client_id = %message.change.client_id,
@@ -354,13 +355,19 @@ impl Dispatch {
         Ok(())
     }
 
-    /// Lays a notification down as undelivered and lists it among what its hour gave up: at once, as the function's timeout is
+    /// Dead-letters a notification and lists it among what its hour gave up: at once, as the function's timeout is
     /// the sum of what comes one after the other. Where either fails both are done again.
-    pub(crate) async fn lay_down(&self, undelivered: &Undelivered, detail: &str) -> Result<(), Fault> {
+    pub(crate) async fn dead_letter_and_list(
+        &self,
+        undelivered: &Undelivered,
+        detail: &str,
+    ) -> Result<(), Fault> {
         let (body, rows) = (undelivered.message.to_json(), self.ledger.undelivered());
-        let (buried, listed) =
-            tokio::join!(self.queues.bury(&body, &undelivered.outcome, detail), rows.keep(undelivered));
-        buried?;
+        let (dead_lettered, listed) = tokio::join!(
+            self.queues.dead_letter(&body, &undelivered.outcome, detail),
+            rows.keep(undelivered)
+        );
+        dead_lettered?;
         listed?;
         self.batch_metrics.gave_up();
         Ok(())

@@ -100,7 +100,7 @@ pub struct Dispatch {
     pub consecutive_timeouts: ConsecutiveTimeouts,
     /// What this environment knows and could not write down.
     pub unwritten: Unwritten,
-    /// How often the queue hands a message out before it moves it to the undelivered queue (`maxReceiveCount`).
+    /// How often the queue hands a message out before it moves it to the dead-letter queue (`maxReceiveCount`).
     pub max_receives: u32,
     /// What is measured of the notifications of an invocation.
     pub batch_metrics: BatchMetrics,

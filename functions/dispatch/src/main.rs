@@ -96,7 +96,7 @@ async fn start() -> Result<(), Error> {
         queues: Queues::new(
             sqs(&sdk),
             settings.required("ARAUTO_NOTIFICATIONS_QUEUE_URL")?,
-            Some(settings.required("ARAUTO_UNDELIVERED_QUEUE_URL")?),
+            Some(settings.required("ARAUTO_DEAD_LETTER_QUEUE_URL")?),
         ),
         first_deliveries: FirstDeliveries::new(directory, settings.metrics()),
         servers,

@@ -1,8 +1,8 @@
 //! Giving a notification up that faults of ours held back for too long.
 //!
-//! SQS moves a message to the undelivered queue once it was received too often, and tells nobody: the ledger would know nothing of
+//! SQS moves a message to the dead-letter queue once it was received too often, and tells nobody: the ledger would know nothing of
 //! it. So dispatch does it itself while a few receives are left. Where the ledger or the queue is the fault, SQS still does it; the
-//! alarm on the undelivered queue sees both.
+//! alarm on the dead-letter queue sees both.
 
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
@@ -43,7 +43,7 @@ impl Dispatch {
             receives,
             code = "not_set_aside",
             error,
-            "A message whose receives are nearly spent could not be given up; SQS moves it to the undelivered queue."
+            "A message whose receives are nearly spent could not be given up; SQS moves it to the dead-letter queue."
         );
         false
     }
@@ -127,7 +127,7 @@ impl Dispatch {
             gave_up_at: unlisted.at,
             replayed_at: None,
         };
-        self.lay_down(&undelivered, detail).await?;
+        self.dead_letter_and_list(&undelivered, detail).await?;
         Ok(self.ledger.listed(message).await?)
     }
 }

@@ -1,4 +1,4 @@
-//! The stable codes of the ledger, the logs and the undelivered queue: one row for each way in which a message can end.
+//! The stable codes of the ledger, the logs and the dead-letter queue: one row for each way in which a message can end.
 //!
 //! `docs/outcomes.md` is made from it. Each sentence can be forwarded to the receiver as it is; that of a fault of ours says
 //! what we do about it.
@@ -289,7 +289,7 @@ codes! {
         "KMS did not sign the handshake with the key of our certificate; the message is requeued until it does.",
         "O KMS não assinou o handshake com a chave do nosso certificado; a mensagem fica guardada até que assine.";
     UnreadableMessage "unreadable_message" Ended OURS,
-        "A message of our own queue cannot be read; it is laid down in the undelivered queue for a person to look at.",
+        "A message of our own queue cannot be read; it is in the dead-letter queue for a person to look at.",
         "Uma mensagem da nossa própria fila não pode ser lida; ela é deixada na fila de não entregues para que uma pessoa a examine.";
 
     // Reasons for which nothing is sent, or nothing more.

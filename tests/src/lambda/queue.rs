@@ -35,7 +35,7 @@ impl OwnQueue {
         let function = stack.output("DispatchFunctionName")?;
         let mut variables = variables(stack, function, &proxy.endpoint()).await?;
         variables.insert("ARAUTO_NOTIFICATIONS_QUEUE_URL".to_owned(), notifications.clone());
-        variables.insert("ARAUTO_UNDELIVERED_QUEUE_URL".to_owned(), undelivered.clone());
+        variables.insert("ARAUTO_DEAD_LETTER_QUEUE_URL".to_owned(), undelivered.clone());
         Ok(Self { client, notifications, undelivered, variables })
     }
 
@@ -89,7 +89,7 @@ impl OwnQueue {
         Ok(counts.iter().all(|name| count(name) == Some("0")))
     }
 
-    /// Returns the texts in the undelivered queue.
+    /// Returns the texts in the dead-letter queue.
     pub async fn undelivered(&self) -> Result<Vec<String>> {
         let receive = self.client.receive_message().queue_url(&self.undelivered).max_number_of_messages(10);
         let messages = receive.visibility_timeout(0).send().await?.messages.unwrap_or_default();

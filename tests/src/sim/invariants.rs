@@ -345,7 +345,7 @@ pub(super) fn at_the_end(world: &World, scenario: &Scenario) {
         every_request_is_in_the_ledger(world, &facts, &mut broken);
         the_latest_call_is_in_force(world, &facts, &mut broken);
         settings_outlive_registration_calls(world, &facts, &mut broken);
-        the_undelivered_queue_holds_what_was_given_up(world, &facts, &mut broken);
+        the_dead_letter_queue_holds_what_was_given_up(world, &facts, &mut broken);
     }
     if scenario.calm && !world.facts().ours.is_empty() {
         broken.push(("the simulator is at fault", "something of ours failed in a calm run".to_owned()));
@@ -390,7 +390,7 @@ fn is_set_aside(facts: &Facts, change: &Change, row: &Row) -> bool {
 }
 
 /// G1: what was given up, all of it and nothing else; a step that is repeated may lay a copy beside it.
-fn the_undelivered_queue_holds_what_was_given_up(world: &World, facts: &Facts, broken: &mut Broken) {
+fn the_dead_letter_queue_holds_what_was_given_up(world: &World, facts: &Facts, broken: &mut Broken) {
     let is_undelivered =
         |id: &&String| world.aws().ledger_row(id).is_some_and(|row| row.text("status") == "undelivered");
     let expected: BTreeSet<_> = facts.accepted.keys().filter(is_undelivered).cloned().collect();
@@ -402,7 +402,7 @@ fn the_undelivered_queue_holds_what_was_given_up(world: &World, facts: &Facts, b
         world.aws().messages(UNDELIVERED).iter().map(|message| id_of(&message.body)).collect();
     if expected != found {
         broken.push((
-            "G1_the_undelivered_queue_holds_what_was_given_up",
+            "G1_the_dead_letter_queue_holds_what_was_given_up",
             format!("{found:?}, and the ledger says {expected:?}"),
         ));
     }

@@ -9,7 +9,7 @@ use arauto::receiver::Twin;
 use dispatch::Dispatch;
 use intake::Intake;
 use serde_json::{Value, json};
-use tests::aws::{Fault, Functions, NOTIFICATIONS, PKI, kept_with, verdicts};
+use tests::aws::{Fault, Functions, NOTIFICATIONS, PKI, requeued_with, verdicts};
 use tests::log::Written;
 use tracing::subscriber::DefaultGuard;
 use webhook::notification::Endpoint;
@@ -59,7 +59,7 @@ impl Play {
         let messages = self.functions.aws.take_messages(NOTIFICATIONS);
         let bodies: Vec<_> = messages.into_iter().map(|message| message.body).collect();
         let trace = [("AWSTraceHeader", TRACE.to_owned())];
-        assert_eq!(kept_with(&self.dispatch, &bodies, &trace).await, [0_usize; 0]);
+        assert_eq!(requeued_with(&self.dispatch, &bodies, &trace).await, [0_usize; 0]);
         [of_intake, self.lines()]
     }
 

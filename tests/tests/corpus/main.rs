@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         run(freeze()).map_err(Failed::from)
     }));
     trials.push(Trial::test("a kept connection that closes causes no second request", || {
-        run(requeued()).map_err(Failed::from)
+        run(kept()).map_err(Failed::from)
     }));
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
     let skipped = conclusion.num_ignored + conclusion.num_filtered_out;
@@ -117,7 +117,7 @@ async fn freeze() -> Result<(), String> {
 }
 
 /// A connection that was used before is closed at every byte of the second request and of its answer.
-async fn requeued() -> Result<(), String> {
+async fn kept() -> Result<(), String> {
     let answer = DELIVERS.as_bytes().to_vec();
     let read = (0..280).step_by(7).map(|bytes| vec![Step::ReadBytes(bytes)]);
     let sent = (0..answer.len() - 40).map(|bytes| vec![Step::Read, send(&answer[..bytes])]);

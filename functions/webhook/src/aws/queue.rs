@@ -156,8 +156,8 @@ impl Queues {
         Ok(())
     }
 
-    /// Lays a message down as undelivered, with the reason beside it.
-    pub async fn bury(&self, body: &str, reason: &str, detail: &str) -> Result<(), SendError> {
+    /// Sends a message to the dead-letter queue, with the reason beside it.
+    pub async fn dead_letter(&self, body: &str, reason: &str, detail: &str) -> Result<(), SendError> {
         let attribute = |text: &str| {
             let printable = |c: &char| !c.is_control();
             let text: String = text.chars().filter(printable).take(MAX_DETAIL).collect();

@@ -7,7 +7,7 @@ use super::message::AttemptMessage;
 use crate::notification::InteractionId;
 
 /// How long the row of an undelivered notification is kept: longer than the 14 days for which SQS keeps its message, so
-/// that none is ever in the undelivered queue without a row, and a month back can still be listed and replayed.
+/// that none is ever in the dead-letter queue without a row, and a month back can still be listed and replayed.
 pub const UNDELIVERED_ROW_LIVES: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 /// A notification whose three attempts failed.
