@@ -60,7 +60,7 @@ async fn a_template_is_deployed_called_triggered_and_nothing_survives_it() {
 
     let environment = post(&stack).await;
     assert_eq!(environment["GREETING"], "olá & até já");
-    assert_eq!(environment["FAREWELL"], "olá & até já e adeus", "what the nested template put out");
+    assert_eq!(environment["CLOSE_TIMEOUT"], "olá & até já e adeus", "what the nested template put out");
     assert_eq!(environment["AWS_ENDPOINT_URL"], stack.endpoint());
     assert_eq!(environment["CARGO_PKG_NAME"], Value::Null, "the caller's environment reached a function");
 
@@ -128,7 +128,7 @@ async fn a_nested_template_that_fails_says_which_of_its_resources_and_why() {
 async fn a_nested_template_whose_condition_does_not_hold_is_not_deployed() {
     let (_folder, options) = folder(|text| text.replace("VisibilityTimeout: 30", "VisibilityTimeout: 99999"));
     let stack = Stack::start(&options.parameter("Nested", "false")).await.unwrap();
-    assert_eq!(post(&stack).await["FAREWELL"], "none");
+    assert_eq!(post(&stack).await["CLOSE_TIMEOUT"], "none");
 }
 
 #[tokio::test]

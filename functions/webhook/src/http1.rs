@@ -30,7 +30,7 @@ use crate::clock::Clock;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How long the other side is given to hear that a connection is not needed any more.
-const FAREWELL: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How HTTP/1.1 is spoken to everybody: head and body of a request, which are short here, in one piece.
 pub(crate) fn settings() -> Builder {
@@ -50,7 +50,7 @@ pub(crate) trait Payload: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Se
 impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static> Payload for B {}
 
 /// One connection, with what is known of it.
-pub(crate) struct Exchanges<S: Stream, B: Payload, F> {
+pub(crate) struct PooledConnection<S: Stream, B: Payload, F> {
     sender: SendRequest<B>,
     /// `None` once it has ended. In a box, as an exchange moves it: out of the pool, and back.
     connection: Option<Box<Connection<S, B>>>,
@@ -76,7 +76,7 @@ impl<B> From<Unanswered<B>> for hyper::Error {
     }
 }
 
-impl<S: Stream, B: Payload, F> Exchanges<S, B, F> {
+impl<S: Stream, B: Payload, F> PooledConnection<S, B, F> {
     /// LedgerMode to speak HTTP/1.1 on a connection.
     pub(crate) async fn over(stream: S, settings: &Builder, facts: F) -> hyper::Result<Self> {
         let (sender, connection) = settings.handshake(stream).await?;
@@ -143,7 +143,7 @@ impl<S: Stream, B: Payload, F> Exchanges<S, B, F> {
     }
 }
 
-impl<S: Stream, B: Payload, F> Kept for Exchanges<S, B, F> {
+impl<S: Stream, B: Payload, F> Poolable for PooledConnection<S, B, F> {
     fn idle_limit(&self) -> Option<SignedDuration> {
         self.announced.idle_limit()
     }
@@ -152,7 +152,7 @@ impl<S: Stream, B: Payload, F> Kept for Exchanges<S, B, F> {
         if let (Some(connection), Ok(runtime)) = (self.connection, Handle::try_current()) {
             drop(self.sender);
             // Whether it was heard or not, it is over.
-            runtime.spawn(async { timeout(FAREWELL, connection).await.is_ok() });
+            runtime.spawn(async { timeout(CLOSE_TIMEOUT, connection).await.is_ok() });
         }
     }
 }
@@ -177,7 +177,7 @@ async fn alongside<S: Stream, B: Payload, T>(
 }
 
 /// A connection that can be kept.
-pub(crate) trait Kept {
+pub(crate) trait Poolable {
     /// For how long the other side lets it be idle, as far as it says so; zero where it is not to be used again.
     fn idle_limit(&self) -> Option<SignedDuration> {
         None
@@ -189,9 +189,9 @@ pub(crate) trait Kept {
 
 /// How many more connections may wait for their next request. Copies share it.
 #[derive(Clone, Debug)]
-pub(crate) struct Room(Arc<AtomicUsize>);
+pub(crate) struct IdleBudget(Arc<AtomicUsize>);
 
-impl Room {
+impl IdleBudget {
     /// Makes room for so many.
     pub(crate) fn of(connections: usize) -> Self {
         Self(Arc::new(AtomicUsize::new(connections)))
@@ -209,101 +209,104 @@ impl Room {
 /// Connections that wait for their next request, by where they lead.
 pub(crate) struct Pool<C> {
     idle: Mutex<Idle<C>>,
-    room: Room,
+    budget: IdleBudget,
     /// One idle for longer is not used again.
-    lives: SignedDuration,
+    idle_timeout: SignedDuration,
     clock: Clock,
 }
 
 struct Idle<C> {
-    by_place: HashMap<String, Vec<(C, Timestamp)>>,
+    by_authority: HashMap<String, Vec<(C, Timestamp)>>,
     looked_at: Timestamp,
 }
 
-impl<C: Kept> Pool<C> {
+impl<C: Poolable> Pool<C> {
     /// Makes an empty pool, whose connections may be idle for so long, as many as there is room for.
-    pub(crate) fn new(lives: SignedDuration, clock: Clock, room: Room) -> Self {
-        let idle = Idle { by_place: HashMap::new(), looked_at: Timestamp::MIN };
-        Self { idle: Mutex::new(idle), room, lives, clock }
+    pub(crate) fn new(idle_timeout: SignedDuration, clock: Clock, budget: IdleBudget) -> Self {
+        let idle = Idle { by_authority: HashMap::new(), looked_at: Timestamp::MIN };
+        Self { idle: Mutex::new(idle), budget, idle_timeout, clock }
     }
 
-    /// Keeps a connection for the next request to this place, while there is room.
-    pub(crate) fn put(&self, place: &str, kept: C) {
+    /// Keeps a connection for the next request to this authority, while there is room.
+    pub(crate) fn put(&self, authority: &str, connection: C) {
         let now = self.clock.now();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.idle_limit().is_some_and(|limit| limit.is_zero()) || !self.room.take() {
-            return kept.close();
+        if connection.idle_limit().is_some_and(|limit| limit.is_zero()) || !self.budget.take() {
+            return connection.close();
         }
-        match idle.by_place.get_mut(place) {
-            Some(others) => others.push((kept, now)),
+        match idle.by_authority.get_mut(authority) {
+            Some(others) => others.push((connection, now)),
             None => {
-                idle.by_place.insert(place.to_owned(), vec![(kept, now)]);
+                idle.by_authority.insert(authority.to_owned(), vec![(connection, now)]);
             }
         }
     }
 
-    /// Takes the connection to this place that was used last, if it is young enough by the time of day: the clock of hyper and
+    /// Takes the connection to this authority that was used last, if it is young enough by the time of day: the clock of hyper and
     /// tokio may stand still while the environment is frozen. One that was set back tells nothing, so then none is used.
-    pub(crate) fn take(&self, place: &str) -> Option<C> {
+    pub(crate) fn take(&self, authority: &str) -> Option<C> {
         let now = self.clock.now();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if !is_young(idle.looked_at, now, self.lives) {
+        if !is_young(idle.looked_at, now, self.idle_timeout) {
             idle.looked_at = now;
-            for kept in idle.by_place.values_mut() {
-                for (old, _) in kept.extract_if(.., |(kept, since)| !self.is_usable(kept, *since, now)) {
-                    self.room.give_back(1);
+            for connections in idle.by_authority.values_mut() {
+                for (old, _) in
+                    connections.extract_if(.., |(connection, since)| !self.is_usable(connection, *since, now))
+                {
+                    self.budget.give_back(1);
                     old.close();
                 }
             }
-            idle.by_place.retain(|_, kept| !kept.is_empty());
+            idle.by_authority.retain(|_, connections| !connections.is_empty());
         }
-        let (kept, since) = idle.by_place.get_mut(place)?.pop()?;
-        self.room.give_back(1);
-        if self.is_usable(&kept, since, now) {
-            return Some(kept);
+        let (connection, since) = idle.by_authority.get_mut(authority)?.pop()?;
+        self.budget.give_back(1);
+        if self.is_usable(&connection, since, now) {
+            return Some(connection);
         }
-        kept.close();
+        connection.close();
         None
     }
 
     /// Says whether a connection has been idle for no longer than we and the other side allow.
-    fn is_usable(&self, kept: &C, since: Timestamp, now: Timestamp) -> bool {
-        is_young(since, now, kept.idle_limit().map_or(self.lives, |limit| limit.min(self.lives)))
+    fn is_usable(&self, connection: &C, since: Timestamp, now: Timestamp) -> bool {
+        let limit = connection.idle_limit().map_or(self.idle_timeout, |limit| limit.min(self.idle_timeout));
+        is_young(since, now, limit)
     }
 }
 
-fn is_young(since: Timestamp, now: Timestamp, lives: SignedDuration) -> bool {
+fn is_young(since: Timestamp, now: Timestamp, idle_timeout: SignedDuration) -> bool {
     let idle = now.duration_since(since);
-    !idle.is_negative() && idle <= lives
+    !idle.is_negative() && idle <= idle_timeout
 }
 
-/// An identity that is changed leaves its connections.
+/// Releases pool slots when an identity is replaced.
 impl<C> Drop for Pool<C> {
     fn drop(&mut self) {
         let idle = self.idle.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.room.give_back(idle.by_place.values().map(Vec::len).sum());
+        self.budget.give_back(idle.by_authority.values().map(Vec::len).sum());
     }
 }
 
-impl<S: Stream, B: Payload, F> Pool<Exchanges<S, B, F>> {
-    /// Sends a request over a connection to this place that is kept, or else over a new one, until it is answered.
+impl<S: Stream, B: Payload, F> Pool<PooledConnection<S, B, F>> {
+    /// Sends a request over a connection to this authority that is idle, or else over a new one, until it is answered.
     ///
     /// It goes to another connection only where nothing of it was sent over one that was closed already.
     pub(crate) async fn answered<E: From<hyper::Error>, C>(
         &self,
-        place: &str,
+        authority: &str,
         mut request: Request<B>,
         connect: impl FnOnce() -> C,
-    ) -> Result<(Exchanges<S, B, F>, Response<Incoming>), E>
+    ) -> Result<(PooledConnection<S, B, F>, Response<Incoming>), E>
     where
-        C: Future<Output = Result<Exchanges<S, B, F>, E>>,
+        C: Future<Output = Result<PooledConnection<S, B, F>, E>>,
     {
-        while let Some(mut kept) = self.take(place) {
-            if !kept.is_open().await {
+        while let Some(mut connection) = self.take(authority) {
+            if !connection.is_open().await {
                 continue;
             }
-            match kept.try_send(request).await {
-                Ok(response) => return Ok((kept, response)),
+            match connection.try_send(request).await {
+                Ok(response) => return Ok((connection, response)),
                 Err(Unanswered::Unsent(unsent, _)) => request = *unsent,
                 Err(Unanswered::Failed(error)) => return Err(error.into()),
             }
@@ -313,10 +316,10 @@ impl<S: Stream, B: Payload, F> Pool<Exchanges<S, B, F>> {
         Ok((new, response))
     }
 
-    /// Keeps a connection for the next request to this place, unless its last answer said that it will be closed.
-    pub(crate) async fn keep(&self, place: &str, mut kept: Exchanges<S, B, F>) {
-        if kept.is_reusable().await {
-            self.put(place, kept);
+    /// Keeps a connection for the next request to this authority, unless its last answer said that it will be closed.
+    pub(crate) async fn keep(&self, authority: &str, mut connection: PooledConnection<S, B, F>) {
+        if connection.is_reusable().await {
+            self.put(authority, connection);
         }
     }
 }

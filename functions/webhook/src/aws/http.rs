@@ -24,7 +24,7 @@ use tower_service::Service as _;
 
 use super::wire::{self, Wire};
 use crate::clock::Clock;
-use crate::http1::{Exchanges, Kept as _, Pool, Room, Stream, settings};
+use crate::http1::{IdleBudget, Pool, Poolable as _, PooledConnection, Stream, settings};
 use crate::telemetry::{Usage, UsageMeter};
 
 /// A service that takes longer than this to connect is asked again.
@@ -61,8 +61,9 @@ impl Http {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        let room = Room::of(MAX_IDLE);
-        let (pool, wires) = (Pool::new(IDLE, clock.clone(), room.clone()), Pool::new(IDLE, clock, room));
+        let idle_budget = IdleBudget::of(MAX_IDLE);
+        let (pool, wires) =
+            (Pool::new(IDLE, clock.clone(), idle_budget.clone()), Pool::new(IDLE, clock, idle_budget));
         let system = System { tcp, tls: OnceLock::new(), pool, wires };
         Self { link: Link::System(Arc::new(system)), meter: None }
     }
@@ -136,7 +137,7 @@ struct System {
     /// Made when it is first needed, as reading the certificates of the system's authorities takes its time.
     tls: OnceLock<TlsConnector>,
     /// For what the SDK sends.
-    pool: Pool<Exchanges<Connection, SdkBody, ()>>,
+    pool: Pool<PooledConnection<Connection, SdkBody, ()>>,
     /// For what is written out.
     wires: Pool<Wire>,
 }
@@ -205,12 +206,15 @@ impl System {
         Ok(answer.status)
     }
 
-    async fn connect_in_time(&self, to: &Uri) -> Result<Exchanges<Connection, SdkBody, ()>, Unanswered> {
+    async fn connect_in_time(
+        &self,
+        to: &Uri,
+    ) -> Result<PooledConnection<Connection, SdkBody, ()>, Unanswered> {
         let connected = timeout(CONNECT_TIMEOUT, self.connect(to)).await;
         let stream = connected
             .map_err(|elapsed| Unanswered(ConnectorError::timeout(elapsed.into())))?
             .map_err(|error| Unanswered(ConnectorError::io(error)))?;
-        Ok(Exchanges::over(stream, &settings(), ()).await?)
+        Ok(PooledConnection::over(stream, &settings(), ()).await?)
     }
 
     async fn connect(&self, to: &Uri) -> Result<Connection, BoxError> {

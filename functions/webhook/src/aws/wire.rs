@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
 
 use super::http::{BoxError, Connection};
-use crate::http1::Kept;
+use crate::http1::Poolable;
 
 /// No answer that is longer is read to its end. What a write is answered has a few hundred bytes.
 const LONGEST: usize = 16 * 1024;
@@ -27,7 +27,7 @@ const MAX_HEADERS: usize = 32;
 /// Such a connection. One whose exchange fails or is given up is not to be used again.
 pub(super) struct Wire {
     stream: TokioIo<Connection>,
-    /// Kept from one request to the next, as memory that was used just now is the fastest.
+    /// Poolable from one request to the next, as memory that was used just now is the fastest.
     request: Vec<u8>,
     answer: Vec<u8>,
 }
@@ -80,7 +80,7 @@ impl Wire {
     }
 }
 
-impl Kept for Wire {
+impl Poolable for Wire {
     /// Services of AWS need no farewell.
     fn close(self) {}
 }

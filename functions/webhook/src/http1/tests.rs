@@ -11,15 +11,15 @@ use tokio::task::yield_now;
 
 use super::*;
 
-const LIVES: SignedDuration = SignedDuration::from_secs(4);
-const ROOM: usize = 3;
+const IDLE_TIMEOUT: SignedDuration = SignedDuration::from_secs(4);
+const BUDGET: usize = 3;
 const PLACE: &str = "receiver.example";
 
 type Stand = TokioIo<DuplexStream>;
 
 /// A server of hyper's, in memory, and a pool of connections to it.
 struct World {
-    pool: Pool<Exchanges<Stand, Full<Bytes>, usize>>,
+    pool: Pool<PooledConnection<Stand, Full<Bytes>, usize>>,
     /// Seconds that have passed.
     passed: Arc<AtomicI64>,
     connections: AtomicUsize,
@@ -45,7 +45,12 @@ impl World {
         let clock = Clock::from_fn(move || {
             Timestamp::from_second(1_795_000_000 + hand.load(Ordering::Relaxed)).expect("an instant")
         });
-        Self { pool: Pool::new(LIVES, clock, Room::of(ROOM)), passed, connections: AtomicUsize::new(0), ends }
+        Self {
+            pool: Pool::new(IDLE_TIMEOUT, clock, IdleBudget::of(BUDGET)),
+            passed,
+            connections: AtomicUsize::new(0),
+            ends,
+        }
     }
 
     fn pass(&self, seconds: i64) {
@@ -53,7 +58,7 @@ impl World {
     }
 
     /// Connects, and says which connection of all it is.
-    async fn connect(&self) -> hyper::Result<Exchanges<Stand, Full<Bytes>, usize>> {
+    async fn connect(&self) -> hyper::Result<PooledConnection<Stand, Full<Bytes>, usize>> {
         let (ours, theirs) = duplex(4096);
         let ends = self.ends;
         tokio::spawn(async move {
@@ -77,7 +82,7 @@ impl World {
             }
         });
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
-        Exchanges::over(TokioIo::new(ours), &Builder::new(), number).await
+        PooledConnection::over(TokioIo::new(ours), &Builder::new(), number).await
     }
 
     /// Makes one exchange, and says over which connection.
@@ -150,34 +155,34 @@ async fn connections_that_grew_old_are_closed_when_any_other_is_asked_for() {
     world.pass(5);
     assert!(world.pool.take("another.example").is_none());
     yield_now().await;
-    assert!(world.pool.idle.lock().unwrap().by_place.is_empty());
+    assert!(world.pool.idle.lock().unwrap().by_authority.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_more_connections_wait_than_there_is_room_for() {
     let world = World::new(Ends::Never);
-    let left = || world.pool.room.0.load(Ordering::Relaxed);
-    for place in ["a", "a", "b", "c"] {
-        world.pool.put(place, world.connect().await.unwrap());
+    let left = || world.pool.budget.0.load(Ordering::Relaxed);
+    for authority in ["a", "a", "b", "c"] {
+        world.pool.put(authority, world.connect().await.unwrap());
     }
     assert!(left() == 0 && world.pool.take("c").is_none());
-    // One that is taken leaves its room to another, and so do those that grow old.
+    // One that is taken leaves its budget to another, and so do those that grow old.
     let taken = world.pool.take("b").unwrap();
     assert_eq!(left(), 1);
     world.pool.put("c", taken);
     world.pass(5);
     assert!(world.pool.take("a").is_none());
-    assert_eq!(left(), ROOM);
+    assert_eq!(left(), BUDGET);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pool_that_ends_leaves_its_room_to_the_others() {
     let world = World::new(Ends::Never);
-    let room = world.pool.room.clone();
+    let budget = world.pool.budget.clone();
     world.exchange().await;
-    assert_eq!(room.0.load(Ordering::Relaxed), ROOM - 1);
+    assert_eq!(budget.0.load(Ordering::Relaxed), BUDGET - 1);
     drop(world);
-    assert_eq!(room.0.load(Ordering::Relaxed), ROOM);
+    assert_eq!(budget.0.load(Ordering::Relaxed), BUDGET);
 }
 
 #[tokio::test(start_paused = true)]

@@ -24,7 +24,7 @@ use super::network::{Network, Transport};
 use crate::clock::Clock;
 use crate::delivery::{Answer, BODY_LIMIT, EXCHANGE_DEADLINE, Failure, Finding, HEADER_LIMIT, Outcome};
 use crate::directory::Settings;
-use crate::http1::{Exchanges, Pool, Stream, settings};
+use crate::http1::{Pool, PooledConnection, Stream, settings};
 use crate::notification::{InteractionId, Notification, ReceiverKey};
 use crate::revocation::Revocation;
 
@@ -35,13 +35,13 @@ const IDLE: SignedDuration = SignedDuration::from_secs(4);
 const BODY_BUDGET: Duration = Duration::from_secs(1);
 
 /// A connection to a receiver.
-type Kept = Exchanges<PeerStream, Full<Bytes>, Arc<Handshake>>;
+type Connection = PooledConnection<PeerStream, Full<Bytes>, Arc<Handshake>>;
 
 /// Sends notifications to receivers. Cannot be made without an identity.
 #[derive(Clone)]
 pub struct Client {
     connector: Connector,
-    pool: Arc<Pool<Kept>>,
+    pool: Arc<Pool<Connection>>,
     egress: Egress,
     clock: Clock,
 }
@@ -82,7 +82,7 @@ impl Client {
         revocation: &Arc<Revocation>,
     ) -> Result<Self, rustls::Error> {
         let (clock, egress) = (revocation.clock(), network.egress().clone());
-        let pool = Arc::new(Pool::new(IDLE, clock.clone(), network.room()));
+        let pool = Arc::new(Pool::new(IDLE, clock.clone(), network.idle_budget()));
         Ok(Self { connector: Connector::new(identity, trust, network, revocation)?, pool, egress, clock })
     }
 
@@ -101,14 +101,14 @@ impl Client {
         within: Duration,
     ) -> Result<Exchange, LocalFault> {
         let failed = |failure| Exchange { answer: Err(failure), handshake: None };
-        let Some((place, request)) = request(notification, id) else {
+        let Some((authority, request)) = request(notification, id) else {
             return Ok(failed(Failure::InvalidUrl));
         };
         let deadline = Instant::now() + within;
         // In a box, as most requests need no new connection.
-        let connect = || Box::pin(self.connect(&notification.receiver, &place, deadline));
+        let connect = || Box::pin(self.connect(&notification.receiver, &authority, deadline));
         // Pinned where it is made, as what is handed over is copied.
-        let answered = pin!(self.pool.answered(place.as_str(), request, connect));
+        let answered = pin!(self.pool.answered(authority.as_str(), request, connect));
         let (mut exchanges, response) = match timeout_at(deadline, answered).await {
             Ok(Ok(answered)) => answered,
             Ok(Err(error)) => {
@@ -123,7 +123,7 @@ impl Client {
         let answer = read(&mut exchanges, response, deadline).await;
         let handshake = Some(Arc::clone(&exchanges.facts));
         if answer.as_ref().is_ok_and(|answer| !answer.body_cut) {
-            self.pool.keep(place.as_str(), exchanges).await;
+            self.pool.keep(authority.as_str(), exchanges).await;
         }
         Ok(Exchange { answer, handshake })
     }
@@ -131,12 +131,12 @@ impl Client {
     async fn connect(
         &self,
         receiver: &ReceiverKey,
-        place: &Authority,
+        authority: &Authority,
         deadline: Instant,
-    ) -> Result<Kept, PostError> {
-        let (stream, handshake) = self.connector.connect(receiver, place, &self.clock, deadline).await?;
+    ) -> Result<Connection, PostError> {
+        let (stream, handshake) = self.connector.connect(receiver, authority, &self.clock, deadline).await?;
         let settings = settings().max_buf_size(HEADER_LIMIT).clone();
-        Ok(Exchanges::over(stream, &settings, Arc::new(handshake)).await?)
+        Ok(PooledConnection::over(stream, &settings, Arc::new(handshake)).await?)
     }
 }
 
@@ -152,9 +152,9 @@ enum PostError {
 /// Makes the request of an attempt, and says where it goes; `None` if the URL is none.
 fn request(notification: &Notification, id: InteractionId) -> Option<(Authority, Request<Full<Bytes>>)> {
     let url = notification.url.parse::<Uri>().ok()?.into_parts();
-    let (place, target) = (url.authority?, url.path_and_query.unwrap_or(PathAndQuery::from_static("/")));
+    let (authority, target) = (url.authority?, url.path_and_query.unwrap_or(PathAndQuery::from_static("/")));
     // The port of the scheme goes without saying (RFC 9110, section 7.2 and 4.2.2).
-    let host = if place.port_u16() == Some(443) { place.host() } else { place.as_str() };
+    let host = if authority.port_u16() == Some(443) { authority.host() } else { authority.as_str() };
     let host = HeaderValue::from_str(host).ok()?;
     let mut request = Request::new(Full::new(Bytes::from(notification.body.clone())));
     *request.method_mut() = Notification::METHOD.parse().ok()?;
@@ -165,7 +165,7 @@ fn request(notification: &Notification, id: InteractionId) -> Option<(Authority,
     for (name, value) in notification.headers_of_attempt(id) {
         headers.insert(name, HeaderValue::try_from(value.into_owned()).ok()?);
     }
-    Some((place, request))
+    Some((authority, request))
 }
 
 impl fmt::Debug for Client {
@@ -180,7 +180,8 @@ impl fmt::Debug for Client {
 pub async fn read_answer(connection: impl Transport + 'static) -> Result<Answer, Failure> {
     let failed = |error: hyper::Error| classify::exchange(&error);
     let settings = settings().max_buf_size(HEADER_LIMIT).clone();
-    let mut exchanges = Exchanges::over(TokioIo::new(connection), &settings, ()).await.map_err(failed)?;
+    let mut exchanges =
+        PooledConnection::over(TokioIo::new(connection), &settings, ()).await.map_err(failed)?;
     let request = Request::post("/").body(Full::<Bytes>::default()).expect("a path is a target");
     let response = exchanges.send(request).await.map_err(failed)?;
     read(&mut exchanges, response, Instant::now() + EXCHANGE_DEADLINE).await
@@ -188,7 +189,7 @@ pub async fn read_answer(connection: impl Transport + 'static) -> Result<Answer,
 
 /// Reads what matters of an answer.
 async fn read<S: Stream, F>(
-    exchanges: &mut Exchanges<S, Full<Bytes>, F>,
+    exchanges: &mut PooledConnection<S, Full<Bytes>, F>,
     response: Response<Incoming>,
     deadline: Instant,
 ) -> Result<Answer, Failure> {

@@ -14,7 +14,7 @@ use super::egress::Egress;
 use super::identity::KeyExchange;
 use super::metered::Metered;
 use crate::address::AddressPolicy;
-use crate::http1::Room;
+use crate::http1::IdleBudget;
 use crate::telemetry::UsageMeter;
 
 /// Connections to receivers that wait for their next request at most, whoever's identity they present: an environment has 1,024 file
@@ -35,7 +35,7 @@ type Answer<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
 pub struct Network {
     policy: AddressPolicy,
     key_exchange: KeyExchange,
-    room: Room,
+    idle_budget: IdleBudget,
     egress: Egress,
     /// A name that must exist, and a port.
     own_name: Option<(Arc<str>, u16)>,
@@ -71,7 +71,7 @@ impl Network {
         Self {
             policy,
             key_exchange: KeyExchange::default(),
-            room: Room::of(MAX_IDLE),
+            idle_budget: IdleBudget::of(MAX_IDLE),
             egress: Egress::default(),
             own_name: None,
             look_up: Arc::new(move |host, port| Box::pin(look_up(host, port))),
@@ -112,9 +112,9 @@ impl Network {
         self.policy
     }
 
-    /// The room that all connections to receivers share.
-    pub(super) fn room(&self) -> Room {
-        self.room.clone()
+    /// The idle budget that all connections to receivers share.
+    pub(super) fn idle_budget(&self) -> IdleBudget {
+        self.idle_budget.clone()
     }
 
     /// Whether anybody is reached, as all who use this network see it.
