@@ -1,4 +1,4 @@
-//! Accepting connections, as both twins do.
+//! Accepting connections, as both mocks do.
 
 use std::future::Future;
 use std::net::SocketAddr;

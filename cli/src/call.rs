@@ -11,7 +11,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::account::sdk_config;
-use crate::signed::{ApiAnswer, Caller, http_client};
+use crate::aws_http::{ApiAnswer, Caller, http_client};
 use crate::stack::{Checkout, Stack};
 
 /// Call the API, signed with SigV4

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use arauto::local::change;
-use arauto::receiver::{Settings, Twin};
+use arauto::receiver::{Settings, MockReceiver};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tests::aws::{Functions, Hands, PKI};
@@ -170,16 +170,16 @@ fn describe(round: &Round) -> String {
 async fn round(play: Play, hangs: bool) -> Result<Round> {
     let functions = Functions::default();
     functions.put_identity(&PKI.sender);
-    let mut twins = Vec::new();
+    let mut mocks = Vec::new();
     for number in 0..play.receivers {
         let answers = if hangs && number == 0 { "hang" } else { "202" };
         let settings = Settings {
             answers: answers.parse().map_err(anyhow::Error::msg)?,
             ..Settings::new(PKI.receiver.clone(), PKI.sender_authority.root_pem())
         };
-        let twin = Twin::start(settings).await?;
-        functions.register(&client(number), &twin.base_uri()).await;
-        twins.push(twin);
+        let mock = MockReceiver::start(settings).await?;
+        functions.register(&client(number), &mock.base_uri()).await;
+        mocks.push(mock);
     }
     let ticking = tokio::spawn(tick(functions.hands.clone()));
     let mut environments = Vec::new();
@@ -220,7 +220,7 @@ async fn round(play: Play, hangs: bool) -> Result<Round> {
     ticking.abort();
 
     let mut latencies = Vec::new();
-    for received in twins.iter().skip(1).flat_map(Twin::received) {
+    for received in mocks.iter().skip(1).flat_map(MockReceiver::received) {
         if received.resource_id.as_deref().is_some_and(|resource| resource.starts_with(WARMS_UP)) {
             continue;
         }
@@ -229,7 +229,7 @@ async fn round(play: Play, hangs: bool) -> Result<Round> {
         latencies.push(received.received_at.duration_since(event).as_secs_f64() * 1000.0);
     }
     latencies.sort_by(f64::total_cmp);
-    let first = twins.first().map_or(0, Twin::count);
+    let first = mocks.first().map_or(0, MockReceiver::count);
     Ok(Round { latencies, most_busy: pump.most_busy, kept: pump.kept, missing: posted.len(), first })
 }
 

@@ -1,9 +1,9 @@
 //! The directory function and a Directory of participants that it asks, on one clock that the test moves.
 
 use ::directory::Directory;
-use arauto::directory::{DirectoryTwin, Settings, StatementClaims};
+use arauto::directory::{MockDirectory, Settings, StatementClaims};
 use arauto::local::registration;
-use arauto::signed::ApiAnswer;
+use arauto::aws_http::ApiAnswer;
 use http::Method;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ pub struct Bench {
     /// What the function stands on.
     pub functions: Functions,
     /// The Directory.
-    pub twin: DirectoryTwin,
+    pub mock: MockDirectory,
     /// The function.
     pub directory: Directory,
     contract: Contract,
@@ -87,11 +87,11 @@ impl Bench {
             ..Settings::new(functions.hands.clock(), Rng::system())
         };
         change(&mut settings);
-        let twin = DirectoryTwin::start(settings).await.expect("the Directory starts");
-        functions.environment = Environment::local(&twin.base_url());
+        let mock = MockDirectory::start(settings).await.expect("the Directory starts");
+        functions.environment = Environment::local(&mock.base_url());
         let directory = functions.directory();
         let contract = Contract::read().expect("the contract is there");
-        Self { functions, twin, directory, contract }
+        Self { functions, mock, directory, contract }
     }
 
     /// The claims of the client's statement.
@@ -101,7 +101,7 @@ impl Bench {
 
     /// Has the Directory sign what it says of the client's software.
     pub fn statement(&self) -> String {
-        self.twin.statement(&self.claims())
+        self.mock.statement(&self.claims())
     }
 
     /// A call that brings this statement, for a client that wants to be notified.
@@ -111,7 +111,7 @@ impl Bench {
 
     /// A call with these URIs, and a statement that has the same.
     pub fn with_uris(&self, client: &str, uris: &[&str]) -> Value {
-        let statement = self.twin.statement(&StatementClaims::of(client).webhook_uris(uris.iter().copied()));
+        let statement = self.mock.statement(&StatementClaims::of(client).webhook_uris(uris.iter().copied()));
         let uris: Vec<_> = uris.iter().map(|uri| (*uri).to_owned()).collect();
         registration(Operation::Dcm, Some(&uris), &statement)
     }

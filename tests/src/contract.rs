@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use arauto::signed::ApiAnswer;
+use arauto::aws_http::ApiAnswer;
 use arauto::stack::Checkout;
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use arauto::receiver::{Prefix, Settings, Twin};
+use arauto::receiver::{Prefix, Settings, MockReceiver};
 use jiff::SignedDuration;
 
 use crate::lambda::{Deed, OwnQueue, Process, Proxy};
@@ -20,14 +20,14 @@ const LONG: Duration = Duration::from_secs(6);
 
 /// Delivers before, between and after two freezes.
 pub async fn delivers(world: &World) -> Result<()> {
-    let twin = Twin::start(Settings {
+    let mock = MockReceiver::start(Settings {
         prefix: PREFIX.parse::<Prefix>().map_err(anyhow::Error::msg)?,
         idle: Some(RECEIVER_CLOSES),
         ..Settings::new(world.pki.receiver.clone(), world.pki.sender_authority.root_pem())
     })
     .await?;
     let client = tag("itp");
-    world.register_new(&client, &[twin.base_uri()]).await?;
+    world.register_new(&client, &[mock.base_uri()]).await?;
     let proxy = Proxy::start(&world.stack.endpoint(), Deed::Watch).await?;
     let queue = OwnQueue::make(&world.stack, &proxy).await?;
     let mut process = queue.environment().await?;
@@ -38,7 +38,7 @@ pub async fn delivers(world: &World) -> Result<()> {
     process.freeze(LONG).await?;
     deliver(world, &queue, &mut process, &client).await?;
 
-    let received = twin.received();
+    let received = mock.received();
     let connections: Vec<_> = received.iter().map(|request| request.connection).collect();
     let [first, second, third] = connections[..] else { anyhow::bail!("{connections:?} brought requests") };
     // On a busy machine more than the freeze may lie between two requests; then our clock closes the connection rightly.

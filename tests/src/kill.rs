@@ -9,7 +9,7 @@ use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use arauto::receiver::Twin;
+use arauto::receiver::MockReceiver;
 use futures_util::future::{join_all, try_join_all};
 use jiff::SignedDuration;
 use tokio::time::{Instant, timeout};
@@ -110,7 +110,7 @@ pub async fn at_every_point(world: &World, scenario: Scenario) -> Result<Vec<Str
 
 /// Plays a scenario once, and returns the points that were passed before the process was stopped.
 async fn play(world: &World, scenario: Scenario, stop: &Stop) -> Result<Vec<Reached>> {
-    let (client, twin) = world.receiver(scenario.answers()).await?;
+    let (client, mock) = world.receiver(scenario.answers()).await?;
     let first = first_message(&client)?;
     let message = match scenario {
         Scenario::Accepted | Scenario::Refused => first,
@@ -122,7 +122,7 @@ async fn play(world: &World, scenario: Scenario, stop: &Stop) -> Result<Vec<Reac
     queue.send(&message.to_json()).await?;
 
     let mut process = queue.environment().await?;
-    first_invocation(&queue, &proxy, &mut process, &twin, stop).await?;
+    first_invocation(&queue, &proxy, &mut process, &mock, stop).await?;
     let points = proxy.points();
     process.kill().await?;
     proxy.disarm();
@@ -136,7 +136,7 @@ async fn play(world: &World, scenario: Scenario, stop: &Stop) -> Result<Vec<Reac
     }
     let row = world.ended(&message.notification, scenario.end().as_str(), Duration::ZERO).await;
     let row = row.with_context(|| process.log())?;
-    check(scenario, &twin, &row)?;
+    check(scenario, &mock, &row)?;
     if scenario == Scenario::GivenUp {
         let kept = queue.undelivered().await?;
         ensure!(!kept.is_empty(), "nothing is in the dead-letter queue");
@@ -150,7 +150,7 @@ async fn first_invocation(
     queue: &OwnQueue,
     proxy: &Proxy,
     process: &mut Process,
-    twin: &Twin,
+    mock: &MockReceiver,
     stop: &Stop,
 ) -> Result<()> {
     let message = queue.next().await?;
@@ -173,7 +173,7 @@ async fn first_invocation(
         Stop::OnTheWire => {
             tokio::select! {
                 offered = queue.offer(&message, process) => anyhow::bail!("no request came: {offered:?}"),
-                arrived = twin.wait_for(1, PATIENCE) => arrived.map(drop)?,
+                arrived = mock.wait_for(1, PATIENCE) => arrived.map(drop)?,
             }
             process.kill().await
         }
@@ -199,8 +199,8 @@ async fn is_listed(world: &World, message: &AttemptMessage) -> Result<bool> {
 }
 
 /// What must hold however often a process was stopped.
-fn check(scenario: Scenario, twin: &Twin, row: &Row) -> Result<()> {
-    let received = twin.received();
+fn check(scenario: Scenario, mock: &MockReceiver, row: &Row) -> Result<()> {
+    let received = mock.received();
     let ids: BTreeSet<_> = received.iter().filter_map(|request| request.interaction_id.as_deref()).collect();
     ensure!(ids.len() == received.len(), "two requests with one interaction id: {received:?}");
     ensure!(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use arauto::pki::{ClientSubject, Identity, Validity};
-use arauto::receiver::{Received, Twin};
+use arauto::receiver::{Received, MockReceiver};
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ struct Warm<'a> {
     hands: Hands,
     metrics: Measured,
     client: String,
-    twin: Twin,
+    mock: MockReceiver,
 }
 
 impl<'a> Warm<'a> {
@@ -51,8 +51,8 @@ impl<'a> Warm<'a> {
         let brands = format!("one={ONE},other={OTHER}");
         let dispatch = on_stack(&world.stack, &arn, &brands, edges, metrics.writer("dispatch"))?;
         dispatch.identities.prepare().await?;
-        let (client, twin) = world.receiver(answers).await?;
-        Ok(Self { world, secret: arn, dispatch, hands, metrics, client, twin })
+        let (client, mock) = world.receiver(answers).await?;
+        Ok(Self { world, secret: arn, dispatch, hands, metrics, client, mock })
     }
 
     /// Puts a new version into the secret.
@@ -75,7 +75,7 @@ impl<'a> Warm<'a> {
         let resource = message.resource.id.to_string();
         let kept = hand_over(&self.dispatch, &[message]).await?;
         ensure!(kept.is_empty(), "a message of {brand} was kept");
-        let received = self.twin.wait_for(1, SOON).await?;
+        let received = self.mock.wait_for(1, SOON).await?;
         let is_it = |request: &&Received| request.resource_id.as_deref() == Some(resource.as_str());
         let request = received.iter().find(is_it).context("the receiver did not see it")?;
         let certificate = request.client_certificate.as_ref().context("no certificate was presented")?;

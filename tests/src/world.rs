@@ -6,11 +6,11 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use arauto::directory::{self, DirectoryTwin, StatementClaims};
+use arauto::directory::{self, MockDirectory, StatementClaims};
 use arauto::local::{AUTHORISATION_SERVER_ID, Bank, change, options, registration};
 use arauto::pki::{ClientSubject, TestPki};
-use arauto::receiver::{Answers, Prefix, Received, Settings, Twin};
-use arauto::signed::{ApiAnswer, Caller, http_client};
+use arauto::receiver::{Answers, Prefix, Received, Settings, MockReceiver};
+use arauto::aws_http::{ApiAnswer, Caller, http_client};
 use arauto::stack::{CREDENTIAL, Progress, REGION, Stack};
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -53,7 +53,7 @@ pub struct World {
     /// The certificates.
     pub pki: TestPki,
     /// The Directory of participants that the stack asks.
-    pub directory: DirectoryTwin,
+    pub directory: MockDirectory,
     /// The contract that every answer is held against.
     pub contract: Contract,
     runtime: Runtime,
@@ -79,7 +79,7 @@ impl World {
                 key_pem: Some(pki.directory_key_pem.clone()),
                 ..directory::Settings::new(Clock::system(), Rng::system())
             };
-            let directory = DirectoryTwin::start(settings).await?;
+            let directory = MockDirectory::start(settings).await?;
             let brands = format!(
                 "bancoex={AUTHORISATION_SERVER_ID},{SECOND_BRAND}={SECOND_SERVER},{THIRD_BRAND}={THIRD_SERVER}"
             );
@@ -142,20 +142,20 @@ impl World {
     }
 
     /// Starts a receiver that answers so, and registers it for a client of its own.
-    pub async fn receiver(&self, answers: &str) -> Result<(String, Twin)> {
-        let (client, twin) = (tag("itp"), self.twin(answers).await?);
-        self.register_new(&client, &[twin.base_uri()]).await?;
-        Ok((client, twin))
+    pub async fn receiver(&self, answers: &str) -> Result<(String, MockReceiver)> {
+        let (client, mock) = (tag("itp"), self.mock(answers).await?);
+        self.register_new(&client, &[mock.base_uri()]).await?;
+        Ok((client, mock))
     }
 
     /// Starts a receiver that answers so.
-    pub async fn twin(&self, answers: &str) -> Result<Twin> {
+    pub async fn mock(&self, answers: &str) -> Result<MockReceiver> {
         let settings = Settings {
             prefix: PREFIX.parse::<Prefix>().map_err(anyhow::Error::msg)?,
             answers: answers.parse::<Answers>().map_err(anyhow::Error::msg)?,
             ..Settings::new(self.pki.receiver.clone(), self.pki.sender_authority.root_pem())
         };
-        Twin::start(settings).await
+        MockReceiver::start(settings).await
     }
 
     /// Has the Directory sign a statement for a client's software, which is its own.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arauto::local::change;
 use arauto::pki::Authority;
-use arauto::receiver::Twin;
+use arauto::receiver::MockReceiver;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -102,7 +102,7 @@ impl Scripted {
 
 struct Bench {
     functions: Functions,
-    twin: Twin,
+    mock: MockReceiver,
     dispatch: Arc<Dispatch>,
     network: Scripted,
 }
@@ -112,11 +112,11 @@ impl Bench {
         let network = Scripted::new();
         let functions = Functions { network: network.network(), ..Functions::default() };
         functions.put_identity(&PKI.sender);
-        let twin = functions.receiver(CLIENT, "202").await;
+        let mock = functions.receiver(CLIENT, "202").await;
         let dispatch = functions.dispatch(&functions.hands);
         dispatch.identities.prepare().await.unwrap();
         functions.aws.forget_calls();
-        Self { functions, twin, dispatch, network }
+        Self { functions, mock, dispatch, network }
     }
 
     fn message(&self) -> AttemptMessage {
@@ -135,12 +135,12 @@ impl Bench {
         assert_eq!(self.functions.metrics.codes(METRIC), [code]);
         assert!(Code::named(code).unwrap().alarms());
         assert_eq!(self.row_text(&message, "status"), "waiting", "{code}");
-        assert_eq!((self.twin.count(), self.functions.aws.messages(NOTIFICATIONS).len()), (0, 0), "{code}");
+        assert_eq!((self.mock.count(), self.functions.aws.messages(NOTIFICATIONS).len()), (0, 0), "{code}");
         self.network.works();
         self.functions.hands.advance(5 * SECOND);
         assert_eq!(requeued(&self.dispatch, &[message.to_json()]).await, NOTHING, "{code}");
         assert_eq!(self.row_text(&message, "status"), "delivered", "{code}");
-        assert_eq!((self.row_text(&message, "attempt").as_str(), self.twin.count()), ("1", 1), "{code}");
+        assert_eq!((self.row_text(&message, "attempt").as_str(), self.mock.count()), ("1", 1), "{code}");
     }
 
     /// Expects that the attempt is spent, with this outcome.
@@ -310,7 +310,7 @@ async fn an_environment_that_reaches_nobody_keeps_what_fails_before_tls_until_on
 
     // One that is reached ends it.
     assert_eq!(requeued(&bench.dispatch, &[bench.message().to_json()]).await, NOTHING);
-    assert_eq!(bench.twin.count(), 1);
+    assert_eq!(bench.mock.count(), 1);
     assert_eq!(requeued(&bench.dispatch, &[message.to_json()]).await, NOTHING, "booked again");
 }
 
@@ -352,7 +352,7 @@ async fn a_delivery_is_written_down_as_soon_as_the_table_takes_it() {
         aws.recovers();
     });
     assert_eq!(kept, NOTHING);
-    assert_eq!((bench.row_text(&message, "status").as_str(), bench.twin.count()), ("delivered", 1));
+    assert_eq!((bench.row_text(&message, "status").as_str(), bench.mock.count()), ("delivered", 1));
 }
 
 #[tokio::test]
@@ -371,7 +371,7 @@ async fn a_delivery_that_could_not_be_written_is_remembered_and_not_made_again()
     assert_eq!(requeued(&bench.dispatch, &[message.to_json()]).await, NOTHING);
     let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
     assert_eq!(
-        (row.text("status"), row.attempt(1, "outcome"), bench.twin.count()),
+        (row.text("status"), row.attempt(1, "outcome"), bench.mock.count()),
         ("delivered", "delivered", 1)
     );
     assert_eq!(bench.functions.aws.messages(NOTIFICATIONS).len(), 0);
@@ -394,7 +394,7 @@ async fn a_copy_waits_while_another_writes_down_what_is_remembered() {
         held.release();
     });
     assert_eq!(kept_of_both, [1]);
-    assert_eq!((bench.row_text(&message, "status").as_str(), bench.twin.count()), ("delivered", 1));
+    assert_eq!((bench.row_text(&message, "status").as_str(), bench.mock.count()), ("delivered", 1));
     assert_eq!(bench.functions.aws.messages(NOTIFICATIONS).len(), 0);
     assert_eq!(requeued(&bench.dispatch, &copies[1..]).await, NOTHING, "and is dropped then");
     assert_eq!(bench.functions.metrics.codes(METRIC), ["ledger_unavailable"]);
@@ -409,7 +409,7 @@ async fn what_is_remembered_is_written_beside_the_next_batch() {
     bench.functions.aws.recovers();
     let other = bench.functions.payment(CLIENT, "p-2");
     assert_eq!(requeued(&bench.dispatch, &[other.to_json()]).await, NOTHING);
-    assert_eq!((bench.row_text(&message, "status").as_str(), bench.twin.count()), ("delivered", 2));
+    assert_eq!((bench.row_text(&message, "status").as_str(), bench.mock.count()), ("delivered", 2));
 }
 
 #[tokio::test]
@@ -446,7 +446,7 @@ async fn an_attempt_that_was_never_sent_is_taken_back_however_late_and_not_if_ot
     let (bench, message) = never_sent().await;
     assert_eq!(requeued_until(&bench.dispatch, &[message.to_json()], &[], soon() + PATIENCE).await, NOTHING);
     let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
-    assert_eq!((row.text("status"), row.text("attempt"), bench.twin.count()), ("delivered", "1", 1));
+    assert_eq!((row.text("status"), row.text("attempt"), bench.mock.count()), ("delivered", "1", 1));
     assert_eq!(bench.functions.aws.messages(NOTIFICATIONS).len(), 0);
 
     let (bench, message) = never_sent().await;
@@ -533,7 +533,7 @@ async fn a_message_that_a_fault_keeps_too_often_ends_in_the_ledger_and_is_listed
     // A copy is dropped, and the fault's end changes nothing.
     bench.network.works();
     assert_eq!(requeued(&bench.dispatch, &bodies).await, NOTHING);
-    assert_eq!(bench.twin.count(), 0);
+    assert_eq!(bench.mock.count(), 0);
 }
 
 #[tokio::test]
@@ -554,7 +554,7 @@ async fn a_message_without_a_row_gets_one_when_it_is_set_aside() {
     let shown = tests::aws::shown(&functions.intake(), message.notification.as_str()).await;
     assert_eq!(shown.status, 200);
     assert_eq!(requeued(&bench.dispatch, &[message.to_json()]).await, NOTHING, "a copy is dropped");
-    assert_eq!(bench.twin.count(), 0);
+    assert_eq!(bench.mock.count(), 0);
 }
 
 #[tokio::test]
@@ -599,7 +599,7 @@ async fn a_message_that_only_waits_for_others_to_its_receiver_is_queued_anew() {
     assert_eq!(requeued_until(&bench.dispatch, &bodies, &received(149), until).await, NOTHING);
     let [again] = &bench.functions.aws.messages(NOTIFICATIONS)[..] else { panic!("one message") };
     assert!(bodies.contains(&again.body) && again.delay_s > 0);
-    assert_eq!((bench.twin.count(), bench.functions.aws.undelivered_rows().len()), (10, 0));
+    assert_eq!((bench.mock.count(), bench.functions.aws.undelivered_rows().len()), (10, 0));
     assert_eq!(bench.functions.aws.messages(UNDELIVERED).len(), 0);
 }
 
@@ -641,7 +641,7 @@ async fn what_was_set_aside_and_not_listed_is_listed_when_its_message_comes_agai
         // Copies add nothing, also where the receiver is gone.
         bench.functions.remove(CLIENT).await;
         assert_eq!(requeued(&other, &bodies).await, NOTHING);
-        assert_eq!((listed(&bench), bench.twin.count()), ((names, messages), 0));
+        assert_eq!((listed(&bench), bench.mock.count()), ((names, messages), 0));
         // Where the queue took it before the list failed there are two.
         assert_eq!(messages, if operation == "SendMessage" { 1 } else { 2 });
         let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
@@ -675,7 +675,7 @@ async fn a_notification_is_set_aside_once_and_then_no_attempt_begins() {
     let expected = Unlisted { code: "network_unavailable".to_owned(), at };
     assert_eq!((progress.status, progress.unlisted), (Status::Undelivered, Some(expected)));
     assert_eq!(requeued(&bench.dispatch, &[message.to_json()]).await, NOTHING);
-    assert_eq!((bench.row_text(&message, "status"), bench.twin.count()), ("undelivered".to_owned(), 0));
+    assert_eq!((bench.row_text(&message, "status"), bench.mock.count()), ("undelivered".to_owned(), 0));
 }
 
 /// Registers a client anew with another profile.
@@ -736,7 +736,7 @@ async fn a_trust_anchor_that_was_added_counts_within_the_attempt() {
         let row = functions.aws.ledger_row(message.notification.as_str()).unwrap();
         assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "1"));
     }
-    assert_eq!((looks(), bench.twin.count()), (before + 4, 3), "the batch shares one look");
+    assert_eq!((looks(), bench.mock.count()), (before + 4, 3), "the batch shares one look");
 }
 
 #[tokio::test]
@@ -758,7 +758,7 @@ async fn a_trust_anchor_that_took_the_place_of_one_with_its_name_counts_within_t
     let message = functions.payment(CLIENT, "p-2");
     assert_eq!(requeued(&dispatch, &[message.to_json()]).await, NOTHING);
     let row = functions.aws.ledger_row(message.notification.as_str()).unwrap();
-    assert_eq!((row.text("status"), row.text("attempt"), bench.twin.count()), ("delivered", "1", 1));
+    assert_eq!((row.text("status"), row.text("attempt"), bench.mock.count()), ("delivered", "1", 1));
 }
 
 #[tokio::test(start_paused = true)]

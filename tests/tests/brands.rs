@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use arauto::local::{change, registration};
-use arauto::receiver::Twin;
+use arauto::receiver::MockReceiver;
 use http::Method;
 use serde_json::{Value, json};
 use tests::aws::{Functions, NOTIFICATIONS, PKI, RECEIVERS, call, call_with_query, requeued, verdicts};
@@ -50,7 +50,7 @@ fn payment(bench: &Bench, brand: Option<&str>) -> Value {
     posted
 }
 
-async fn twin() -> Twin {
+async fn mock() -> MockReceiver {
     let functions = Functions::default();
     functions.receiver("unused", "202").await
 }
@@ -58,7 +58,7 @@ async fn twin() -> Twin {
 #[tokio::test]
 async fn a_client_id_of_two_brands_is_two_receivers_and_a_resource_of_both_is_two_notifications() {
     let bench = bench().await;
-    let (one, other) = (twin().await, twin().await);
+    let (one, other) = (mock().await, mock().await);
     registers(&bench, None, &one.base_uri()).await;
     registers(&bench, Some("b"), &other.base_uri()).await;
     // The default brand's row is as it is where there is one brand.
@@ -88,8 +88,8 @@ async fn a_client_id_of_two_brands_is_two_receivers_and_a_resource_of_both_is_tw
     let dispatch = bench.functions.dispatch(&bench.functions.hands);
     let bodies: Vec<_> = messages.into_iter().map(|message| message.body).collect();
     assert_eq!(requeued(&dispatch, &bodies).await, [0; 0]);
-    for twin in [&one, &other] {
-        assert_eq!(twin.wait_for(1, Duration::from_secs(5)).await.unwrap().len(), 1);
+    for mock in [&one, &other] {
+        assert_eq!(mock.wait_for(1, Duration::from_secs(5)).await.unwrap().len(), 1);
     }
     // The ledger tells whose client it is; of the default brand it says what it always said.
     let intake = bench.functions.intake();
@@ -128,7 +128,7 @@ async fn a_review_tells_the_clients_of_two_brands_apart() {
     registers(&bench, None, "https://localhost:1/a").await;
     registers(&bench, Some("b"), "https://localhost:1/b").await;
     let software = arauto::directory::StatementClaims::of(CLIENT);
-    bench.twin.set_organisation_status(&software.org_id, "Withdrawn").unwrap();
+    bench.mock.set_organisation_status(&software.org_id, "Withdrawn").unwrap();
     bench.functions.aws.forget_calls();
     let mut functions = bench.functions;
     functions.max_suspended_percent = 100;

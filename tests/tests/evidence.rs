@@ -50,10 +50,10 @@ async fn on_the_stack(world: &World) -> Result<()> {
 
     // One that is delivered at once, and one whose first attempt fails: six writes of the ledger.
     for answers in ["202", "503,202"] {
-        let (client, twin) = world.receiver(answers).await?;
+        let (client, mock) = world.receiver(answers).await?;
         let id = world.notify(&new_change(Endpoint::PixPayment, &client)).await?;
         world.ended(&id, "delivered", MINUTE).await?;
-        twin.stop().await;
+        mock.stop().await;
     }
     wait_for_lines(&archive, 6).await?;
 

@@ -193,7 +193,7 @@ mod dispatch {
     use ::dispatch::Dispatch;
     use arauto::local::change;
     use arauto::pki::{ClientSubject, Identity, Validity};
-    use arauto::receiver::Twin;
+    use arauto::receiver::MockReceiver;
     use jiff::SignedDuration;
     use serde_json::{Value, json};
     use tests::aws::{
@@ -216,7 +216,7 @@ mod dispatch {
     /// A receiver, an identity, and dispatch ready to send.
     struct Bench {
         functions: Functions,
-        twin: Twin,
+        mock: MockReceiver,
         dispatch: Arc<Dispatch>,
     }
 
@@ -228,12 +228,12 @@ mod dispatch {
         }
 
         async fn with(functions: Functions, answers: &str) -> Self {
-            let twin = functions.receiver(CLIENT, answers).await;
+            let mock = functions.receiver(CLIENT, answers).await;
             let dispatch = functions.dispatch(&functions.hands);
             // As `main` does, before the first message.
             dispatch.identities.prepare().await.ok();
             functions.aws.forget_calls();
-            Self { functions, twin, dispatch }
+            Self { functions, mock, dispatch }
         }
 
         fn message(&self, endpoint: Endpoint, resource: &str) -> AttemptMessage {
@@ -249,7 +249,7 @@ mod dispatch {
 
         /// What the receiver was shown for each resource: its id, and the common name of our certificate.
         fn shown(&self) -> Vec<(String, String)> {
-            let received = self.twin.received().into_iter();
+            let received = self.mock.received().into_iter();
             let mut shown: Vec<_> = received
                 .map(|request| {
                     let subject = request.client_certificate.unwrap().subject;
@@ -344,7 +344,7 @@ mod dispatch {
         bench.functions.aws.forget_calls();
         assert_eq!(requeued(&bench.dispatch, &batch("c")).await, NOTHING);
         assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "UpdateItem 20"]);
-        assert_eq!(bench.twin.count(), 30);
+        assert_eq!(bench.mock.count(), 30);
     }
 
     #[tokio::test]
@@ -373,12 +373,12 @@ mod dispatch {
         // Another registration has another objective, and an event that waited counts.
         hands.advance(SignedDuration::from_mins(1));
         bench.functions.remove(CLIENT).await;
-        bench.functions.register(CLIENT, &bench.twin.base_uri()).await;
+        bench.functions.register(CLIENT, &bench.mock.base_uri()).await;
         let message = bench.message(Endpoint::PixPayment, "p-4");
         hands.advance(SignedDuration::from_secs(400));
         assert_eq!(bench.requeued(&message).await, NOTHING);
         assert_eq!(metrics.values(SECONDS), [0.0, 400.0]);
-        assert_eq!(bench.twin.count(), 4);
+        assert_eq!(bench.mock.count(), 4);
     }
 
     #[tokio::test]
@@ -387,12 +387,12 @@ mod dispatch {
         let message = bench.payment();
         bench.functions.aws.fails_once("UpdateItem", Fault::AnswerLost);
         assert_eq!(bench.requeued(&message).await, NOTHING);
-        assert_eq!(bench.twin.count(), 1);
+        assert_eq!(bench.mock.count(), 1);
         assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "PutItem 2", "UpdateItem 3"]);
         let row = bench.row(&message);
         assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "1"));
         assert_eq!((row.attempt(1, "outcome"), row.attempt(1, "status")), ("delivered", "202"));
-        let received = bench.twin.received();
+        let received = bench.mock.received();
         assert_eq!(received[0].interaction_id.as_deref(), Some(row.attempt(1, "interaction_id")));
     }
 
@@ -405,7 +405,7 @@ mod dispatch {
         let row = bench.row(&second);
         assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "2"));
         assert_eq!((row.attempt(1, "outcome"), row.attempt(2, "outcome")), ("server_error", "delivered"));
-        assert_eq!(bench.twin.count(), 2);
+        assert_eq!(bench.mock.count(), 2);
     }
 
     #[tokio::test]
@@ -420,7 +420,7 @@ mod dispatch {
             bench.functions.aws.fails_where("UpdateItem", first, Fault::AnswerLost);
             assert_eq!(bench.requeued(&message).await, NOTHING, "{status}");
             assert_eq!(bench.row(&message).text("status"), status);
-            assert_eq!(bench.twin.count(), 1);
+            assert_eq!(bench.mock.count(), 1);
         }
     }
 
@@ -433,7 +433,7 @@ mod dispatch {
             assert_eq!(bench.requeued(&bench.payment()).await, [0], "{fault:?}");
             let took = started.elapsed();
             assert!(took <= CALL_TIMEOUT, "{fault:?}: {took:?}");
-            assert_eq!(bench.twin.connections().accepted, 0, "{fault:?}");
+            assert_eq!(bench.mock.connections().accepted, 0, "{fault:?}");
             assert_eq!(bench.functions.aws.take_messages(NOTIFICATIONS), []);
         }
     }
@@ -473,7 +473,7 @@ mod dispatch {
             assert_eq!(bench.functions.aws.ledger_row(message.notification.as_str()), None, "{code}");
             let update = |call: &Call| call.operation == "UpdateItem";
             assert!(!bench.functions.aws.calls().iter().any(update), "{code}");
-            assert_eq!(bench.twin.connections().accepted, 0, "{code}");
+            assert_eq!(bench.mock.connections().accepted, 0, "{code}");
         }
     }
 
@@ -587,10 +587,10 @@ mod dispatch {
         // Connections are kept by the same clock, and for seconds only.
         bench.functions.hands.advance(SignedDuration::from_mins(-15));
         assert_eq!(bench.requeued(&bench.payment_of("b", "p-1")).await, NOTHING);
-        assert_eq!(bench.twin.connections().accepted, 1);
+        assert_eq!(bench.mock.connections().accepted, 1);
         assert_eq!(bench.requeued(&bench.payment_of("a", "p-2")).await, NOTHING);
         assert_eq!(bench.shown()[2], ("p-2".to_owned(), "a2.example".to_owned()));
-        assert_eq!(bench.twin.connections().accepted, 2);
+        assert_eq!(bench.mock.connections().accepted, 2);
     }
 
     #[tokio::test]
@@ -649,7 +649,7 @@ mod dispatch {
             assert_eq!(requeued(&bench.dispatch, &batch).await, (0..10).collect::<Vec<_>>(), "{operation}");
             let took = started.elapsed();
             assert!(PREPARE <= took && took < PREPARE + Duration::from_millis(100), "{operation}: {took:?}");
-            assert_eq!(bench.twin.connections().accepted, 0, "{operation}");
+            assert_eq!(bench.mock.connections().accepted, 0, "{operation}");
             let asked = bench.functions.aws.calls();
             let harmless = |call: &Call| {
                 call.operation.starts_with("Get") || call.operation == "ChangeMessageVisibility"
@@ -669,7 +669,7 @@ mod dispatch {
         assert_eq!(bench.row(&bench.payment()).text("status"), "delivered");
         let counted = bench.functions.aws.counted();
         assert_eq!(counted, ["ChangeMessageVisibility 1", "GetItem 1", "PutItem 2", "UpdateItem 2"]);
-        assert_eq!(bench.twin.count(), 1);
+        assert_eq!(bench.mock.count(), 1);
     }
 
     #[tokio::test]
@@ -678,7 +678,7 @@ mod dispatch {
         let message = bench.payment();
         bench.functions.aws.fails_where("UpdateItem", writes("delivered"), Fault::DENIED);
         assert_eq!(bench.requeued(&message).await, [0]);
-        assert_eq!(bench.twin.count(), 1);
+        assert_eq!(bench.mock.count(), 1);
         bench.functions.aws.recovers();
         let bench = bench.elsewhere();
 
@@ -692,12 +692,12 @@ mod dispatch {
         assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("waiting", "interrupted"));
         let (second, queued) = bench.next_message();
         assert_eq!((second.attempt.get(), queued.delay_s), (2, 0));
-        assert_eq!(bench.twin.count(), 1);
+        assert_eq!(bench.mock.count(), 1);
 
         assert_eq!(bench.requeued(&second).await, NOTHING);
         let row = bench.row(&message);
         assert_eq!((row.text("status"), row.attempt(2, "outcome")), ("delivered", "delivered"));
-        assert_eq!(bench.twin.count(), 2);
+        assert_eq!(bench.mock.count(), 2);
     }
 
     #[tokio::test]
@@ -729,7 +729,7 @@ mod dispatch {
         let row = bench.row(&message);
         assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("waiting", "interrupted"));
         assert_eq!(bench.next_message().0.attempt.get(), 2);
-        assert_eq!(bench.twin.count(), 1);
+        assert_eq!(bench.mock.count(), 1);
     }
 
     #[tokio::test]
@@ -752,7 +752,7 @@ mod dispatch {
 
         assert_eq!(bench.requeued(&message).await, NOTHING);
         assert_eq!(bench.functions.aws.take_messages(NOTIFICATIONS), []);
-        assert_eq!(bench.twin.count(), 2);
+        assert_eq!(bench.mock.count(), 2);
     }
 
     #[tokio::test]
@@ -769,7 +769,7 @@ mod dispatch {
         let message = stands(&bench, "0").await;
         assert_eq!(bench.requeued(&message).await, NOTHING);
         let row = bench.row(&message);
-        assert_eq!((row.text("status"), row.text("attempt"), bench.twin.count()), ("delivered", "2", 2));
+        assert_eq!((row.text("status"), row.text("attempt"), bench.mock.count()), ("delivered", "2", 2));
 
         // The same where it is set aside.
         let bench = Bench::new("503,202").await;
@@ -786,7 +786,7 @@ mod dispatch {
         let bench = Bench::new("503,202").await;
         let message = stands(&bench, "2").await;
         assert_eq!(bench.requeued(&message).await, NOTHING);
-        assert_eq!((bench.row(&message).text("status"), bench.twin.count()), ("waiting", 1));
+        assert_eq!((bench.row(&message).text("status"), bench.mock.count()), ("waiting", 1));
     }
 
     #[tokio::test(start_paused = true)]
@@ -837,7 +837,7 @@ mod dispatch {
         assert_eq!(undelivered.len(), 1);
         assert_eq!(undelivered[0].reason.as_deref(), Some("server_error"));
         assert_eq!(bench.functions.aws.take_messages(NOTIFICATIONS), []);
-        assert_eq!(bench.twin.count(), 3);
+        assert_eq!(bench.mock.count(), 3);
     }
 
     /// Says whether an update lists a notification among what its hour gave up.
@@ -886,7 +886,7 @@ mod dispatch {
         let rows = bench.functions.aws.undelivered_rows();
         assert_eq!(rows.len(), 1);
         assert_eq!(rows[0].text("outcome"), "interrupted");
-        assert_eq!(bench.twin.count(), 3);
+        assert_eq!(bench.mock.count(), 3);
     }
 
     #[tokio::test]
@@ -922,7 +922,7 @@ mod dispatch {
         let undelivered = bench.functions.aws.take_messages(UNDELIVERED);
         assert_eq!(undelivered.len(), 1);
         assert_eq!(undelivered[0].reason.as_deref(), Some("interrupted"));
-        assert_eq!(bench.twin.count(), 3);
+        assert_eq!(bench.mock.count(), 3);
     }
 
     #[tokio::test]
@@ -932,7 +932,7 @@ mod dispatch {
         assert_eq!(bench.requeued(&third).await, NOTHING);
         let dead_lettered = bench.functions.aws.take_messages(UNDELIVERED).remove(0);
         assert_eq!(requeued(&bench.dispatch, &[dead_lettered.body]).await, NOTHING);
-        assert_eq!(bench.twin.count(), 3);
+        assert_eq!(bench.mock.count(), 3);
         assert_eq!(bench.row(&third).text("status"), "undelivered");
     }
 
@@ -942,7 +942,7 @@ mod dispatch {
         let message = bench.payment();
         let later = bench.functions.dispatch(&bench.functions.hands.ahead(VISIBILITY));
         let (slow, ()) = tokio::join!(bench.requeued(&message), async {
-            bench.twin.wait_for(1, PATIENCE).await.unwrap();
+            bench.mock.wait_for(1, PATIENCE).await.unwrap();
             assert_eq!(requeued(&later, &[message.to_json()]).await, NOTHING);
             let row = bench.row(&message);
             assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("waiting", "interrupted"));
@@ -953,7 +953,7 @@ mod dispatch {
 
         let (second, _) = bench.next_message();
         assert_eq!(requeued(&later, &[second.to_json()]).await, NOTHING);
-        assert_eq!(bench.twin.count(), 1);
+        assert_eq!(bench.mock.count(), 1);
     }
 
     #[tokio::test]
@@ -964,7 +964,7 @@ mod dispatch {
         let row = bench.row(&message);
         assert_eq!(bench.requeued(&message).await, NOTHING);
         assert_eq!(bench.row(&message), row);
-        assert_eq!(bench.twin.count(), 1);
+        assert_eq!(bench.mock.count(), 1);
     }
 
     #[tokio::test]
@@ -1020,7 +1020,7 @@ mod dispatch {
         bench.functions.aws.forget_row(second.notification.as_str());
         assert_eq!(bench.requeued(&second).await, NOTHING);
         assert_eq!(bench.functions.aws.ledger_row(second.notification.as_str()), None);
-        assert_eq!(bench.twin.count(), 1);
+        assert_eq!(bench.mock.count(), 1);
     }
 
     #[tokio::test]
@@ -1029,7 +1029,7 @@ mod dispatch {
         let message = bench.payment();
         let other = bench.functions.dispatch(&bench.functions.hands);
         let (attempted, ()) = tokio::join!(bench.requeued(&message), async {
-            bench.twin.wait_for(1, PATIENCE).await.unwrap();
+            bench.mock.wait_for(1, PATIENCE).await.unwrap();
             bench.functions.remove(CLIENT).await;
             assert_eq!(requeued(&other, &[message.to_json()]).await, [0]);
             assert_eq!(bench.row(&message).text("status"), "attempting");
@@ -1041,7 +1041,7 @@ mod dispatch {
         assert_eq!(bench.requeued(&second).await, NOTHING);
         let row = bench.row(&message);
         assert_eq!((row.text("status"), row.text("reason")), ("cancelled", "no_receiver"));
-        assert_eq!(bench.twin.count(), 1);
+        assert_eq!(bench.mock.count(), 1);
     }
 
     #[tokio::test]
@@ -1054,6 +1054,6 @@ mod dispatch {
         assert_eq!([one, two].concat(), [0]);
         let begun = bench.functions.aws.calls().into_iter().filter(|call| begins(&call.input)).count();
         // Whoever is refused is told by the SDK, which asks once more.
-        assert_eq!((begun, bench.twin.count()), (3, 1));
+        assert_eq!((begun, bench.mock.count()), (3, 1));
     }
 }

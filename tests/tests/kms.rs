@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arauto::local::{AUTHORISATION_SERVER_ID, change};
-use arauto::receiver::Twin;
+use arauto::receiver::MockReceiver;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ const DISABLED: Fault = Fault::Refused(400, "DisabledException");
 
 struct Bench {
     functions: Functions,
-    twin: Twin,
+    mock: MockReceiver,
     dispatch: Arc<Dispatch>,
 }
 
@@ -43,9 +43,9 @@ impl Bench {
     }
 
     async fn with(functions: Functions, answers: &str) -> Self {
-        let twin = functions.receiver(CLIENT, answers).await;
+        let mock = functions.receiver(CLIENT, answers).await;
         let dispatch = functions.dispatch(&functions.hands);
-        Self { functions, twin, dispatch }
+        Self { functions, mock, dispatch }
     }
 
     fn message(&self, resource: &str) -> AttemptMessage {
@@ -86,7 +86,7 @@ async fn kms_signs_once_for_each_connection_and_shows_its_key_once() {
     for resource in ["p-1", "p-2"] {
         assert_eq!(bench.hand_over(&bench.message(resource)).await, NOTHING);
     }
-    let received = bench.twin.wait_for(2, Duration::from_secs(5)).await.unwrap();
+    let received = bench.mock.wait_for(2, Duration::from_secs(5)).await.unwrap();
     for request in &received {
         let certificate = request.client_certificate.as_ref().unwrap();
         assert!(certificate.subject.contains("organizationIdentifier=OFBBR-"), "{}", certificate.subject);
@@ -115,7 +115,7 @@ async fn while_kms_does_not_sign_a_notification_is_kept_at_the_cost_of_no_attemp
         assert_eq!(bench.codes(), ["signing_unavailable"], "{fault:?}");
         let row = bench.row(&message);
         assert_eq!((row.text("status"), row.text("attempt")), ("waiting", "0"), "{fault:?}");
-        assert_eq!((row.attempt(1, "outcome"), bench.twin.count()), ("signing_unavailable", 0), "{fault:?}");
+        assert_eq!((row.attempt(1, "outcome"), bench.mock.count()), ("signing_unavailable", 0), "{fault:?}");
 
         bench.functions.aws.recovers();
         bench.functions.hands.advance(5 * SECOND);
@@ -123,7 +123,7 @@ async fn while_kms_does_not_sign_a_notification_is_kept_at_the_cost_of_no_attemp
         let row = bench.row(&message);
         assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "1"), "{fault:?}");
         assert_eq!(row.attempt(1, "outcome"), "delivered", "{fault:?}");
-        assert_eq!((bench.twin.count(), bench.codes().len()), (1, 1), "{fault:?}");
+        assert_eq!((bench.mock.count(), bench.codes().len()), (1, 1), "{fault:?}");
     }
     assert!(Code::SigningUnavailable.alarms());
 }
@@ -143,7 +143,7 @@ async fn an_attempt_that_kms_did_not_sign_is_made_once_it_does_and_no_fourth_com
         }
         bench.functions.aws.recovers();
         assert_eq!(bench.hand_over(&message).await, NOTHING, "{attempt}");
-        assert_eq!(bench.twin.count(), usize::from(attempt));
+        assert_eq!(bench.mock.count(), usize::from(attempt));
         if attempt < 3 {
             let next = bench.functions.aws.take_messages(tests::aws::NOTIFICATIONS);
             message = AttemptMessage::from_json(&next[0].body).unwrap();
@@ -181,7 +181,7 @@ async fn a_receiver_learns_nothing_of_a_signature_that_does_not_come_and_others_
     timeout(SIGN_WITHIN / 2, other.wait_for(1, SIGN_WITHIN)).await.unwrap().unwrap();
     assert!(!both.is_finished() && started.elapsed() < SIGN_WITHIN / 2);
     assert_eq!(both.await.unwrap(), [0]);
-    assert_eq!((bench.codes(), bench.twin.count()), (vec!["signing_unavailable".to_owned()], 0));
+    assert_eq!((bench.codes(), bench.mock.count()), (vec!["signing_unavailable".to_owned()], 0));
 }
 
 #[tokio::test]
@@ -196,7 +196,7 @@ async fn a_key_that_kms_does_not_show_keeps_notifications_before_their_attempt()
         bench.functions.aws.recovers();
         bench.functions.hands.advance(5 * SECOND);
         assert_eq!(bench.hand_over(&message).await, NOTHING, "{fault:?}");
-        assert_eq!(bench.twin.count(), 1, "{fault:?}");
+        assert_eq!(bench.mock.count(), 1, "{fault:?}");
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use arauto::receiver::Twin;
+use arauto::receiver::MockReceiver;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -16,7 +16,7 @@ const NOTHING: [usize; 0] = [];
 
 struct Bench {
     functions: Functions,
-    twin: Twin,
+    mock: MockReceiver,
     dispatch: Arc<Dispatch>,
 }
 
@@ -24,14 +24,14 @@ impl Bench {
     async fn new(ledger_writes: LedgerWrites, answers: &str) -> Self {
         let functions = Functions { ledger_writes, ..Functions::default() };
         functions.put_identity(&PKI.sender);
-        let twin = functions.receiver(CLIENT, answers).await;
+        let mock = functions.receiver(CLIENT, answers).await;
         let dispatch = functions.dispatch(&functions.hands);
         dispatch.identities.prepare().await.unwrap();
         // The first notification notes the receiver's certificate and the first delivery of its registration.
         let first = functions.payment(CLIENT, "before").to_json();
         assert_eq!(requeued(&dispatch, &[first]).await, NOTHING);
         functions.aws.forget_calls();
-        Self { functions, twin, dispatch }
+        Self { functions, mock, dispatch }
     }
 
     async fn lean(answers: &str) -> Self {
@@ -60,7 +60,7 @@ impl Bench {
 
     /// How many requests came for a resource, and what the last of them was called.
     fn requests(&self, resource: &str) -> (usize, String) {
-        let received = self.twin.received();
+        let received = self.mock.received();
         let of_it: Vec<_> =
             received.iter().filter(|request| request.resource_id.as_deref() == Some(resource)).collect();
         let last = of_it.last().and_then(|request| request.interaction_id.clone());
@@ -82,7 +82,7 @@ async fn a_batch_delivered_at_once_costs_one_write_and_one_read_a_notification()
         let batch: Vec<_> = (0..10).map(|number| bench.payment(&format!("p-{number}")).to_json()).collect();
         assert_eq!(requeued(&bench.dispatch, &batch).await, NOTHING);
         assert_eq!(bench.functions.aws.counted(), expected, "{writes:?}");
-        assert_eq!(bench.twin.count(), 11);
+        assert_eq!(bench.mock.count(), 11);
     }
 }
 

@@ -88,7 +88,7 @@ fn asked_by_default() -> BTreeSet<Use> {
     asked.extend(runtime().block_on(async {
         let functions = Functions::default();
         functions.put_identity_text("no JSON");
-        let _twin = functions.receiver(CLIENT, "202").await;
+        let _mock = functions.receiver(CLIENT, "202").await;
         let dispatch = functions.dispatch(&functions.hands);
         let message = functions.payment(CLIENT, "set-aside").to_json();
         let receives = [("ApproximateReceiveCount", "150".to_owned())];
@@ -129,7 +129,7 @@ async fn beside_the_simulation() -> BTreeSet<Use> {
     functions.aws.put_key(KEY, &PKI.sender.key_pem);
     let identity = json!({ "certificate_chain": PKI.sender.chain_pem, "kms_key_id": KEY });
     functions.put_identity_text(&identity.to_string());
-    let _twin = functions.receiver("itp-kms", "202").await;
+    let _mock = functions.receiver("itp-kms", "202").await;
     let dispatch = functions.dispatch(&functions.hands);
     let message = functions.payment("itp-kms", "signed");
     assert_eq!(requeued(&dispatch, &[message.to_json()]).await, [0; 0]);

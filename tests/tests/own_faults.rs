@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arauto::local::change;
 use arauto::pki::{ClientSubject, Identity, Validity};
-use arauto::receiver::Twin;
+use arauto::receiver::MockReceiver;
 use dispatch::Dispatch;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ const METRIC: &str = "OwnFaults";
 /// A receiver that accepts everything, and dispatch in an environment that stays the same.
 struct Bench {
     functions: Functions,
-    twin: Twin,
+    mock: MockReceiver,
     dispatch: Arc<Dispatch>,
 }
 
@@ -39,10 +39,10 @@ impl Bench {
     }
 
     async fn with(functions: Functions) -> Self {
-        let twin = functions.receiver(CLIENT, "202").await;
+        let mock = functions.receiver(CLIENT, "202").await;
         let dispatch = functions.dispatch(&functions.hands);
         functions.aws.forget_calls();
-        Self { functions, twin, dispatch }
+        Self { functions, mock, dispatch }
     }
 
     fn message(&self) -> AttemptMessage {
@@ -63,7 +63,7 @@ impl Bench {
         let [(handle, seconds)] = hidden.as_slice() else { panic!("{code}: {hidden:?}") };
         assert!(handle == "receipt-0" && (4..=5).contains(seconds), "{code}: {hidden:?}");
         assert_eq!(aws.ledger_row(message.notification.as_str()), None, "{code}");
-        assert_eq!(self.twin.count(), 0, "{code}");
+        assert_eq!(self.mock.count(), 0, "{code}");
     }
 
     /// Hands the message over once more and expects that it is delivered by its first attempt, and nothing more is counted.
@@ -77,7 +77,7 @@ impl Bench {
         assert_eq!(requeued_with(&self.dispatch, &[message.to_json()], attributes).await, NOTHING, "{code}");
         let row = self.functions.aws.ledger_row(message.notification.as_str()).unwrap();
         assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "1"), "{code}");
-        assert_eq!((self.twin.count(), self.functions.metrics.codes(METRIC).len()), (1, 1), "{code}");
+        assert_eq!((self.mock.count(), self.functions.metrics.codes(METRIC).len()), (1, 1), "{code}");
     }
 }
 
@@ -207,7 +207,7 @@ async fn a_batch_whose_table_never_answers_is_kept_in_time_and_heals() {
     bench.functions.aws.recovers();
     bench.functions.hands.advance(5 * SECOND);
     assert_eq!(requeued(&bench.dispatch, &bodies[..1]).await, NOTHING);
-    assert_eq!((bench.twin.count(), bench.functions.metrics.codes(METRIC).len()), (1, 2));
+    assert_eq!((bench.mock.count(), bench.functions.metrics.codes(METRIC).len()), (1, 2));
 }
 
 #[tokio::test]
@@ -254,7 +254,7 @@ async fn not_knowing_what_is_revoked_heals_when_the_directory_function_writes() 
     assert_eq!(requeued_with(&bench.dispatch, &[message.to_json()], &[]).await, NOTHING);
     let row = aws.ledger_row(message.notification.as_str()).unwrap();
     assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "1"), "no attempt was spent");
-    assert_eq!(bench.twin.count(), 2);
+    assert_eq!(bench.mock.count(), 2);
 }
 
 #[tokio::test]

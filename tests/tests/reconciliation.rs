@@ -53,11 +53,11 @@ impl Market {
     }
 
     fn set_organisation(&self, client: &str, status: &str) {
-        self.bench.twin.set_organisation_status(&StatementClaims::of(client).org_id, status).unwrap();
+        self.bench.mock.set_organisation_status(&StatementClaims::of(client).org_id, status).unwrap();
     }
 
     fn set_software(&self, client: &str, status: &str) {
-        self.bench.twin.set_software_status(&StatementClaims::of(client).software_id, status).unwrap();
+        self.bench.mock.set_software_status(&StatementClaims::of(client).software_id, status).unwrap();
     }
 
     /// Lets the Directory know us, so that it shows software.
@@ -174,11 +174,11 @@ async fn a_fresh_statement_ends_a_suspension_and_the_list_of_before_it_does_not_
         // The list that is kept is older than the statement; so is the last good one while no other can be had.
         market.after(SignedDuration::from_mins(5)).await;
         assert_eq!(market.suspended().await, []);
-        market.bench.twin.answer_always(PARTICIPANTS, Answer::status(StatusCode::BAD_GATEWAY));
+        market.bench.mock.answer_always(PARTICIPANTS, Answer::status(StatusCode::BAD_GATEWAY));
         market.after(LIST_LIVES).await;
         assert_eq!(market.suspended().await, []);
 
-        market.bench.twin.answer_as_usual();
+        market.bench.mock.answer_as_usual();
         if recovered {
             market.set_organisation("itp-0", "Active");
         }
@@ -198,14 +198,14 @@ async fn a_software_that_the_api_shows_as_not_active_is_suspended_until_it_shows
         let not_active = suspended_once("itp-3", "software_not_active");
         assert_eq!(market.suspended().await, not_active);
         assert_eq!(market.taken("r").await[3], "no_receiver");
-        assert_eq!((market.bench.twin.count("/token"), market.bench.twin.count(SOFTWARE)), (1, 5));
+        assert_eq!((market.bench.mock.count("/token"), market.bench.mock.count(SOFTWARE)), (1, 5));
 
         // That it is hidden from then on says nothing.
         market.set_software("itp-3", "Active");
-        market.bench.twin.only_show_software_of(Some("us"));
+        market.bench.mock.only_show_software_of(Some("us"));
         market.after(SignedDuration::from_mins(5)).await;
         assert_eq!(market.suspended().await, not_active);
-        market.bench.twin.only_show_software_of(None);
+        market.bench.mock.only_show_software_of(None);
         market.after(HIDDEN).await;
         assert_eq!(market.suspended().await, []);
     }
@@ -217,17 +217,17 @@ async fn an_api_that_shows_nothing_changes_nothing() {
     market.put_identity();
     let rows = market.rows();
     market.set_software("itp-0", "Inactive");
-    market.bench.twin.only_show_software_of(Some("us"));
+    market.bench.mock.only_show_software_of(Some("us"));
     market.after(SignedDuration::ZERO).await;
     let statuses = |path: &str| -> Vec<u16> {
-        market.bench.twin.requests(path).iter().map(|request| request.status).collect()
+        market.bench.mock.requests(path).iter().map(|request| request.status).collect()
     };
     assert_eq!(statuses(SOFTWARE), [403; 5]);
-    market.bench.twin.only_show_software_of(None);
+    market.bench.mock.only_show_software_of(None);
     for client in &market.clients {
-        market.bench.twin.remove_software(&StatementClaims::of(client).software_id);
+        market.bench.mock.remove_software(&StatementClaims::of(client).software_id);
     }
-    market.bench.twin.forget_requests();
+    market.bench.mock.forget_requests();
     market.after(HIDDEN).await;
     assert_eq!(statuses(SOFTWARE), [404; 5]);
     let answers = [
@@ -243,12 +243,12 @@ async fn an_api_that_shows_nothing_changes_nothing() {
     ];
     for answer in answers {
         for path in [SOFTWARE, "/token"] {
-            market.bench.twin.answer_always(path, answer.clone());
-            market.bench.twin.forget_requests();
+            market.bench.mock.answer_always(path, answer.clone());
+            market.bench.mock.forget_requests();
             market.after(SignedDuration::from_mins(30)).await;
             assert_eq!(market.rows(), rows, "{path}: {answer:?}");
-            assert!(market.bench.twin.count(path) > 0, "{path}: {answer:?}");
-            market.bench.twin.answer_as_usual();
+            assert!(market.bench.mock.count(path) > 0, "{path}: {answer:?}");
+            market.bench.mock.answer_as_usual();
         }
     }
 }
@@ -259,13 +259,13 @@ async fn a_token_that_ends_before_its_time_is_replaced() {
     market.put_identity();
     market.after(SignedDuration::ZERO).await;
     market.set_software("itp-0", "Inactive");
-    market.bench.twin.revoke_tokens();
+    market.bench.mock.revoke_tokens();
     market.after(SignedDuration::from_mins(5)).await;
     assert_eq!(market.suspended().await, [], "nothing was shown");
-    assert_eq!(market.bench.twin.count("/token"), 1);
+    assert_eq!(market.bench.mock.count("/token"), 1);
     market.after(SignedDuration::ZERO).await;
     assert_eq!(market.suspended().await, suspended_once("itp-0", "software_not_active"));
-    assert_eq!(market.bench.twin.count("/token"), 2);
+    assert_eq!(market.bench.mock.count("/token"), 2);
 }
 
 #[tokio::test]
@@ -281,7 +281,7 @@ async fn what_is_no_list_suspends_nobody_and_the_last_good_list_stays() {
     };
     let good = list(&[("itp-0", "Withdrawn"), ("itp-1", "Active"), ("itp-2", "Active")]);
     // Without a version there is nothing to ask by: each answer is to a plain question.
-    market.bench.twin.answer_always(PARTICIPANTS, Answer::json(StatusCode::OK, &good));
+    market.bench.mock.answer_always(PARTICIPANTS, Answer::json(StatusCode::OK, &good));
     market.after(SignedDuration::ZERO).await;
     let (rows, kept) = (market.rows(), market.list());
     assert_eq!(market.suspended().await, suspended_once("itp-0", "organisation_not_active"));
@@ -312,11 +312,11 @@ async fn what_is_no_list_suspends_nobody_and_the_last_good_list_stays() {
         ),
     ];
     for (what, answer) in answers {
-        market.bench.twin.answer_always(PARTICIPANTS, answer);
-        market.bench.twin.forget_requests();
+        market.bench.mock.answer_always(PARTICIPANTS, answer);
+        market.bench.mock.forget_requests();
         market.after(LIST_LIVES).await;
         assert_eq!((market.rows(), market.list()), (rows.clone(), kept.clone()), "{what}");
-        assert_eq!(market.bench.twin.count(PARTICIPANTS), 1, "{what}");
+        assert_eq!(market.bench.mock.count(PARTICIPANTS), 1, "{what}");
     }
 }
 
@@ -345,18 +345,18 @@ async fn an_organisation_that_is_listed_in_two_ways_or_not_at_all_is_left_as_it_
         ("not listed", json!([other]), false),
     ] {
         let market = Market::new().await;
-        market.bench.twin.answer_always(PARTICIPANTS, Answer::json(StatusCode::OK, &list));
+        market.bench.mock.answer_always(PARTICIPANTS, Answer::json(StatusCode::OK, &list));
         market.after(SignedDuration::ZERO).await;
         assert_eq!(!market.suspended().await.is_empty(), suspends, "{what}");
 
         // And who is suspended stays so.
         market
             .bench
-            .twin
+            .mock
             .answer_always(PARTICIPANTS, Answer::json(StatusCode::OK, &json!([withdrawn, other])));
         market.after(LIST_LIVES).await;
         assert_eq!(market.suspended().await.len(), 1);
-        market.bench.twin.answer_always(PARTICIPANTS, Answer::json(StatusCode::OK, &list));
+        market.bench.mock.answer_always(PARTICIPANTS, Answer::json(StatusCode::OK, &list));
         market.after(LIST_LIVES).await;
         assert_eq!(market.suspended().await.is_empty(), what == "twice active", "{what}");
     }
@@ -397,7 +397,7 @@ async fn the_list_is_asked_for_when_it_is_no_longer_fresh_and_by_its_version() {
     let market = Market::new().await;
     market.after(SignedDuration::ZERO).await;
     market.set_organisation("itp-0", "Withdrawn");
-    let asked = || market.bench.twin.requests(PARTICIPANTS);
+    let asked = || market.bench.mock.requests(PARTICIPANTS);
     for (seconds, count, suspended) in [(300, 1, 0), (599, 1, 0), (1, 2, 1), (899, 2, 1), (1, 3, 1)] {
         market.after(SignedDuration::from_secs(seconds)).await;
         assert_eq!((asked().len(), market.suspended().await.len()), (count, suspended));

@@ -59,7 +59,7 @@ mod calls {
         let bench = Bench::new().await;
         let answered = bench.judged(&gives_up()).await;
         assert_eq!((answered.status, &answered.body["webhook"]), (200, &json!("disabled")));
-        assert_eq!(bench.twin.count("/"), 0, "nothing was to be proved");
+        assert_eq!(bench.mock.count("/"), 0, "nothing was to be proved");
     }
 
     #[tokio::test]
@@ -139,7 +139,7 @@ mod calls {
         let call = |uri: &str, offset: i64| {
             let issued = first + seconds(offset) - seconds(1);
             let claims = bench.claims().webhook_uris([uri]).issued_at(issued);
-            with(&call(uri, offset), json!({ "software_statement": bench.twin.statement(&claims) }))
+            with(&call(uri, offset), json!({ "software_statement": bench.mock.statement(&claims) }))
         };
         let answered = bench.judged(&call(later, 90)).await;
         assert_eq!((answered.status, &answered.body["base_uri"]), (200, &json!(later)));
@@ -273,7 +273,7 @@ mod statements {
     async fn of_environment(environment: Environment, issuer: &str) -> Bench {
         let mut bench = Bench::with(|settings| settings.issuer = Some(issuer.to_owned())).await;
         let Environment { jwks_url, participants_url, api_url, token_url, .. } =
-            Environment::local(&bench.twin.base_url());
+            Environment::local(&bench.mock.base_url());
         bench.functions.environment =
             Environment { jwks_url, participants_url, api_url, token_url, ..environment };
         bench.directory = bench.functions.directory();
@@ -323,7 +323,7 @@ mod statements {
     #[tokio::test]
     async fn a_statement_whose_form_is_wrong_is_refused() {
         let bench = registered().await;
-        let (good, signer) = (bench.statement(), bench.twin.signer());
+        let (good, signer) = (bench.statement(), bench.mock.signer());
         let (header, payload) = (signer.header(), signer.payload(&bench.claims()).to_string());
         let head = |members: Value| with(&header, members).to_string();
         let other = signer.statement(&bench.claims().claim("org_name", "another"));
@@ -416,7 +416,7 @@ mod statements {
     #[tokio::test]
     async fn a_payload_that_says_something_twice_is_refused_although_it_is_signed() {
         let bench = registered().await;
-        let signer = bench.twin.signer();
+        let signer = bench.mock.signer();
         let (header, payload) = (signer.header().to_string(), signer.payload(&bench.claims()).to_string());
         for twice in [
             format!(r#""software_api_webhook_uris":["{URI}"],"#),
@@ -437,7 +437,7 @@ mod statements {
         let claims = bench.claims();
         let payload = json!({ "iss": "Arauto local SSA issuer", "iat": bench.functions.hands.now().as_second(),
             "software_id": claims.software_id, "org_id": claims.org_id, "software_api_webhook_uris": [URI] });
-        let short = bench.twin.signer().sign(&payload);
+        let short = bench.mock.signer().sign(&payload);
         assert_eq!(bench.judged(&bench.brings(&short)).await.status, 200);
         for length in 0..short.len() {
             let answered = refused(&bench, &format!("{length} letters"), short.split_at(length).0).await;
@@ -452,7 +452,7 @@ mod statements {
     #[tokio::test]
     async fn a_statement_whose_claims_are_wrong_is_refused() {
         let bench = registered().await;
-        let signer = bench.twin.signer();
+        let signer = bench.mock.signer();
         let whole = signer.payload(&bench.claims());
         let now = bench.functions.hands.now().as_second();
         let cases = [
@@ -557,7 +557,7 @@ mod statements {
             // At a full second, as `iat` has no fraction.
             let now = Timestamp::from_second(bench.functions.hands.now().as_second() + 60).unwrap();
             bench.pass(now.duration_since(bench.functions.hands.now()));
-            let statement = bench.twin.statement(&bench.claims().issued_at(now - age));
+            let statement = bench.mock.statement(&bench.claims().issued_at(now - age));
             match code {
                 None => assert_eq!(bench.judged(&bench.brings(&statement)).await.status, 200, "{age}"),
                 Some(code) => check(&bench, &age.to_string(), &statement, (INVALID, code)).await,
@@ -568,7 +568,7 @@ mod statements {
     #[tokio::test]
     async fn claims_that_need_not_be_there_may_be_absent_or_null() {
         let bench = registered().await;
-        let signer = bench.twin.signer();
+        let signer = bench.mock.signer();
         let whole = signer.payload(&bench.claims());
         for payload in [without(&whole, "org_status"), with(&whole, json!({ "org_status": null }))] {
             assert_eq!(bench.judged(&bench.brings(&signer.sign(&payload))).await.status, 200);
@@ -591,7 +591,7 @@ mod statements {
     async fn a_client_that_was_removed_may_come_back_for_another_software() {
         let bench = registered().await;
         bench.functions.remove(CLIENT).await;
-        let statement = bench.twin.statement(&StatementClaims::of("itp-2").webhook_uris([URI]));
+        let statement = bench.mock.statement(&StatementClaims::of("itp-2").webhook_uris([URI]));
         assert_eq!(bench.judged(&bench.brings(&statement)).await.status, 200);
     }
 }
@@ -606,7 +606,7 @@ mod uris {
     const B: &str = "https://localhost:1/b";
 
     fn call(bench: &Bench, metadata: &[&str], claim: &[&str]) -> Value {
-        let statement = bench.twin.statement(&bench.claims().webhook_uris(claim.iter().copied()));
+        let statement = bench.mock.statement(&bench.claims().webhook_uris(claim.iter().copied()));
         let metadata: Vec<_> = metadata.iter().map(|uri| (*uri).to_owned()).collect();
         registration(Operation::Dcm, Some(&metadata), &statement)
     }
@@ -753,7 +753,7 @@ mod keys {
 
     /// A statement under a header that names a key of nobody.
     fn forged(bench: &Bench, kid: &str) -> Value {
-        let signer = bench.twin.signer();
+        let signer = bench.mock.signer();
         let header = with(&signer.header(), json!({ "kid": kid })).to_string();
         bench.brings(&signer.sign_raw(&header, &signer.payload(&bench.claims()).to_string()))
     }
@@ -769,12 +769,12 @@ mod keys {
     /// What comes where a key set should.
     fn no_key_sets(bench: &Bench) -> Vec<(&'static str, Answer)> {
         let json = |body: Value| Answer::json(StatusCode::OK, &body);
-        let key = bench.twin.signer().jwks()["keys"][0].clone();
+        let key = bench.mock.signer().jwks()["keys"][0].clone();
         let other = key["n"].as_str().unwrap().replacen('a', "b", 1);
         let twice = json!({ "keys": [key, with(&key, json!({ "n": other }))] });
         let elliptic = json!({ "kty": "EC", "kid": "e", "use": "sig", "crv": "P-256",
             "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" });
-        let text = bench.twin.signer().jwks().to_string();
+        let text = bench.mock.signer().jwks().to_string();
         let name_twice = text.replacen('{', r#"{"keys":[],"#, 1);
         vec![
             ("429", Answer::status(StatusCode::TOO_MANY_REQUESTS)),
@@ -813,25 +813,25 @@ mod keys {
     async fn keys_are_fetched_by_the_first_call_and_kept_for_all_that_follow() {
         let mut bench = Bench::new().await;
         assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
-        assert_eq!(bench.twin.count("/"), 1);
+        assert_eq!(bench.mock.count("/"), 1);
         bench.pass(SignedDuration::from_hours(24 * 365));
         assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
         // Another process finds them too.
         bench.directory = bench.functions.directory();
         assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
-        assert_eq!(bench.twin.count("/"), 1);
+        assert_eq!(bench.mock.count("/"), 1);
         assert!(bench.requeued(KEPT_KEYS).unwrap()["fetched_at"]["S"].is_string());
     }
 
     /// What comes where a key set should: the Directory's key after one of these.
     fn beside(bench: &Bench, odd: &Value) -> Answer {
-        let good = bench.twin.signer().jwks()["keys"][0].clone();
+        let good = bench.mock.signer().jwks()["keys"][0].clone();
         Answer::json(StatusCode::OK, &json!({ "keys": [odd, good] }))
     }
 
     #[tokio::test]
     async fn a_key_that_cannot_be_used_costs_no_other_and_a_statement_by_it_is_no_fault_of_the_caller() {
-        let good_key = Bench::new().await.twin.signer().jwks()["keys"][0].clone();
+        let good_key = Bench::new().await.mock.signer().jwks()["keys"][0].clone();
         let zeros = format!("AAAA{}", good_key["n"].as_str().unwrap());
         for (what, members, status, code) in [
             ("no base64url", json!({ "n": "***" }), 503, ""),
@@ -845,7 +845,7 @@ mod keys {
         ] {
             let bench = Bench::new().await;
             let odd = with(&with(&good_key, json!({ "kid": "odd" })), members);
-            bench.twin.answer_always(JWKS, beside(&bench, &odd));
+            bench.mock.answer_always(JWKS, beside(&bench, &odd));
             assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200, "{what}");
             for _ in 0..2 {
                 let answered = bench.put(CLIENT, &forged(&bench, "odd")).await;
@@ -859,13 +859,13 @@ mod keys {
     #[tokio::test]
     async fn a_key_that_the_directory_mends_is_found_at_once() {
         let bench = Bench::new().await;
-        let key = bench.twin.signer().jwks()["keys"][0].clone();
+        let key = bench.mock.signer().jwks()["keys"][0].clone();
         let odd = with(&key, json!({ "n": "***" }));
         let another = Bench::with(|settings| settings.key_pem = None).await;
-        let other = another.twin.signer().jwks()["keys"][0].clone();
-        bench.twin.answer_always(JWKS, Answer::json(StatusCode::OK, &json!({ "keys": [odd, other] })));
+        let other = another.mock.signer().jwks()["keys"][0].clone();
+        bench.mock.answer_always(JWKS, Answer::json(StatusCode::OK, &json!({ "keys": [odd, other] })));
         assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 503);
-        bench.twin.answer_as_usual();
+        bench.mock.answer_as_usual();
         bench.pass(seconds(61));
         assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
     }
@@ -874,24 +874,24 @@ mod keys {
     async fn a_new_key_is_found_by_the_first_statement_that_names_it() {
         let bench = registered().await;
         bench.pass(seconds(61));
-        bench.twin.rotate_key().unwrap();
-        let old = bench.twin.signer().latest();
+        bench.mock.rotate_key().unwrap();
+        let old = bench.mock.signer().latest();
         assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
-        assert_eq!(bench.twin.count(JWKS), 2);
+        assert_eq!(bench.mock.count(JWKS), 2);
         // And a key that the Directory lists no more is forgotten with the set that had it.
         bench.pass(seconds(61));
         let withdrawn = good(&bench);
-        bench.twin.rotate_key().unwrap();
-        bench.twin.signer().retire_old_keys();
+        bench.mock.rotate_key().unwrap();
+        bench.mock.signer().retire_old_keys();
         assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
-        assert_ne!(bench.twin.signer().latest().kid(), old.kid());
+        assert_ne!(bench.mock.signer().latest().kid(), old.kid());
         assert_eq!(bench.refused(400, &withdrawn).await.codes(), "unknown_kid");
     }
 
     #[tokio::test]
     async fn a_flood_of_unknown_keys_asks_the_directory_once_a_minute() {
         let bench = registered().await;
-        bench.twin.forget_requests();
+        bench.mock.forget_requests();
         for (minute, wait) in [(1, 60_500), (2, 60_000), (3, 61_000), (4, 60_999)] {
             bench.pass(SignedDuration::from_millis(wait));
             for number in 0..20 {
@@ -904,7 +904,7 @@ mod keys {
                 );
                 bench.pass(seconds(1));
             }
-            assert_eq!(bench.twin.count(JWKS), minute);
+            assert_eq!(bench.mock.count(JWKS), minute);
             bench.pass(seconds(-20));
         }
     }
@@ -914,13 +914,13 @@ mod keys {
         let cases = no_key_sets(&Bench::new().await);
         for (what, answer) in cases.into_iter().chain([("304", Answer::status(StatusCode::NOT_MODIFIED))]) {
             let bench = Bench::new().await;
-            bench.twin.answer_always(JWKS, answer);
+            bench.mock.answer_always(JWKS, answer);
             let answered = bench.put(CLIENT, &good(&bench)).await;
             assert_eq!((answered.status, bench.row(CLIENT)), (503, None), "{what}: {}", answered.body);
-            assert_eq!(bench.twin.count(JWKS), 1, "{what}");
+            assert_eq!(bench.mock.count(JWKS), 1, "{what}");
             let kept = bench.requeued("jwks#local");
             assert_eq!(kept, None, "{what}");
-            bench.twin.answer_as_usual();
+            bench.mock.answer_as_usual();
             bench.pass(seconds(61));
             assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200, "{what}");
         }
@@ -930,47 +930,47 @@ mod keys {
     async fn the_last_good_keys_stay_whatever_comes_instead_of_new_ones() {
         let bench = Bench::new().await;
         // Without a version there is nothing to ask by, so that half of it is not half of "the same as ever".
-        let unversioned = || Answer::json(StatusCode::OK, &bench.twin.signer().jwks());
-        bench.twin.answer_always(JWKS, unversioned());
+        let unversioned = || Answer::json(StatusCode::OK, &bench.mock.signer().jwks());
+        bench.mock.answer_always(JWKS, unversioned());
         assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
         let unasked = ("304 without a question", Answer::status(StatusCode::NOT_MODIFIED));
         for (what, answer) in no_key_sets(&bench).into_iter().chain([unasked]) {
             let kept = bench.requeued(KEPT_KEYS);
             bench.pass(SignedDuration::from_hours(1));
-            bench.twin.answer_always(JWKS, answer);
+            bench.mock.answer_always(JWKS, answer);
             bench.review().await;
             let before = bench.row(CLIENT);
             let answered = bench.put(CLIENT, &forged(&bench, "none")).await;
             assert_eq!((answered.status, bench.row(CLIENT)), (503, before), "{what}");
             assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200, "{what}");
             assert_eq!(bench.requeued(KEPT_KEYS), kept, "{what}");
-            bench.twin.answer_always(JWKS, unversioned());
+            bench.mock.answer_always(JWKS, unversioned());
             bench.pass(seconds(61));
             assert_eq!(bench.refused(400, &forged(&bench, "none")).await.codes(), "unknown_kid", "{what}");
         }
-        let asked = bench.twin.requests(JWKS);
+        let asked = bench.mock.requests(JWKS);
         assert!(asked.iter().all(|request| request.header("if-none-match").is_none()), "{asked:?}");
     }
 
     #[tokio::test]
     async fn a_directory_that_fails_is_asked_once_a_minute_too() {
         let bench = Bench::new().await;
-        bench.twin.answer_always(JWKS, Answer::status(StatusCode::INTERNAL_SERVER_ERROR));
+        bench.mock.answer_always(JWKS, Answer::status(StatusCode::INTERNAL_SERVER_ERROR));
         let body = good(&bench);
         // Those that come meanwhile wait a little for what comes of it.
         let (one, two, three) =
             tokio::join!(bench.put("itp-1", &body), bench.put("itp-2", &body), bench.put("itp-3", &body));
         let answers = [one, two, three];
         assert!(answers.iter().all(|answered| answered.status == 503), "{answers:?}");
-        assert_eq!(bench.twin.count(JWKS), 1);
+        assert_eq!(bench.mock.count(JWKS), 1);
     }
 
     #[tokio::test]
     async fn a_directory_that_is_gone_takes_no_key_away_and_brings_none() {
         let bench = registered().await;
-        let Bench { twin, mut functions, .. } = Bench::new().await;
-        let gone = twin.base_url();
-        twin.stop().await;
+        let Bench { mock, mut functions, .. } = Bench::new().await;
+        let gone = mock.base_url();
+        mock.stop().await;
         functions.environment = webhook::directory::Environment::local(&gone);
         let without_keys = functions.directory();
         let body = good(&bench).to_string();
@@ -989,25 +989,25 @@ mod keys {
     async fn the_schedule_asks_again_when_the_keys_are_no_longer_fresh_and_by_their_version() {
         let bench = Bench::new().await;
         bench.review().await;
-        let (mut kept, first) = (bench.requeued(KEPT_KEYS), bench.twin.signer().jwks());
+        let (mut kept, first) = (bench.requeued(KEPT_KEYS), bench.mock.signer().jwks());
         for (minutes, asked, status) in [(14, 1, 200), (1, 2, 304), (14, 2, 304), (1, 3, 304)] {
             bench.pass(SignedDuration::from_mins(minutes));
             bench.review().await;
-            let requests = bench.twin.requests(JWKS);
+            let requests = bench.mock.requests(JWKS);
             assert_eq!((requests.len(), requests.last().unwrap().status), (asked, status));
         }
         let etag = kept.take().unwrap()["etag"]["S"].as_str().unwrap().to_owned();
-        let asked = bench.twin.requests(JWKS);
+        let asked = bench.mock.requests(JWKS);
         assert_eq!(asked[1].header("if-none-match"), Some(etag.as_str()));
-        assert_eq!(bench.twin.signer().jwks(), first);
+        assert_eq!(bench.mock.signer().jwks(), first);
 
-        bench.twin.rotate_key().unwrap();
+        bench.mock.rotate_key().unwrap();
         bench.pass(SignedDuration::from_mins(15));
         bench.review().await;
-        assert_eq!(bench.twin.requests(JWKS).last().unwrap().status, 200);
-        bench.twin.forget_requests();
+        assert_eq!(bench.mock.requests(JWKS).last().unwrap().status, 200);
+        bench.mock.forget_requests();
         assert_eq!(bench.put(CLIENT, &good(&bench)).await.status, 200);
-        assert_eq!(bench.twin.count(JWKS), 0, "the schedule had found the new key");
+        assert_eq!(bench.mock.count(JWKS), 0, "the schedule had found the new key");
     }
 
     #[tokio::test]
@@ -1023,16 +1023,16 @@ mod keys {
             ("private", minutes(5)),
         ] {
             let bench = Bench::new().await;
-            bench.twin.answer_always(JWKS, cached(said));
+            bench.mock.answer_always(JWKS, cached(said));
             bench.review().await;
             if !fresh_for.is_zero() {
                 bench.pass(fresh_for - seconds(1));
                 bench.review().await;
-                assert_eq!(bench.twin.count(JWKS), 1, "{said}");
+                assert_eq!(bench.mock.count(JWKS), 1, "{said}");
                 bench.pass(seconds(1));
             }
             bench.review().await;
-            assert_eq!(bench.twin.count(JWKS), 2, "{said}");
+            assert_eq!(bench.mock.count(JWKS), 2, "{said}");
         }
     }
 
@@ -1045,7 +1045,7 @@ mod keys {
         let unknown = bench.brings(&stranger.statement(&bench.claims()));
         assert_eq!(bench.refused(400, &unknown).await.codes(), "unknown_kid");
         let payload = stranger.payload(&bench.claims()).to_string();
-        let named = stranger.sign_raw(&bench.twin.signer().header().to_string(), &payload);
+        let named = stranger.sign_raw(&bench.mock.signer().header().to_string(), &payload);
         assert_eq!(bench.refused(400, &bench.brings(&named)).await.codes(), "invalid_signature");
     }
 }
@@ -1084,7 +1084,7 @@ mod tables {
         let bench = registered().await;
         bench.functions.aws.fails_where("GetItem", of_directory, Fault::DENIED);
         assert_eq!(bench.refused(503, &bench.brings(&bench.statement())).await.codes(), "");
-        assert_eq!(bench.twin.count("/"), 1, "the Directory is not asked in their place");
+        assert_eq!(bench.mock.count("/"), 1, "the Directory is not asked in their place");
         bench.functions.aws.recovers();
         assert_eq!(bench.judged(&bench.brings(&bench.statement())).await.status, 200);
     }
@@ -1124,7 +1124,7 @@ mod tables {
         let held = bench.functions.aws.holds_back("UpdateItem", RECEIVERS);
         let (answered, ()) = tokio::join!(bench.put(CLIENT, &body), async {
             held.arrived().await;
-            let other = bench.brings(&bench.twin.statement(&bench.claims().software_id("another")));
+            let other = bench.brings(&bench.mock.statement(&bench.claims().software_id("another")));
             assert_eq!(bench.put(CLIENT, &other).await.status, 200);
             held.release();
         });

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use arauto::receiver::Twin;
+use arauto::receiver::MockReceiver;
 use arauto::replay::{Plan, Replayer, Round, Sent, Swept, move_back, sweep};
-use arauto::stop::Stop;
-use arauto::target::Target;
+use arauto::shutdown::Shutdown;
+use arauto::stack_ref::StackRef;
 use arauto::undelivered::{DeadLetterQueue, Filter, Listed, Listing, Window};
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
@@ -33,10 +33,10 @@ const RATE: u32 = 1_000;
 
 struct Bench {
     functions: Functions,
-    twin: Twin,
+    mock: MockReceiver,
     dispatch: Arc<Dispatch>,
-    target: Target,
-    stop: Stop,
+    target: StackRef,
+    stop: Shutdown,
     /// Keeps `stop` from being asked for by nobody.
     asked: tokio::sync::watch::Sender<bool>,
 }
@@ -45,12 +45,12 @@ impl Bench {
     async fn new(answers: &str) -> Self {
         let functions = Functions::default();
         functions.put_identity(&PKI.sender);
-        let twin = functions.receiver(CLIENT, answers).await;
+        let mock = functions.receiver(CLIENT, answers).await;
         let dispatch = functions.dispatch(&functions.hands);
         dispatch.identities.prepare().await.ok();
         let target = target(&functions.aws.sdk_config());
-        let (asked, stop) = Stop::channel();
-        Self { functions, twin, dispatch, target, stop, asked }
+        let (asked, stop) = Shutdown::channel();
+        Self { functions, mock, dispatch, target, stop, asked }
     }
 
     fn payment(&self, resource: &str) -> AttemptMessage {
@@ -113,8 +113,8 @@ impl Bench {
     }
 }
 
-fn target(sdk: &SdkConfig) -> Target {
-    Target::new(sdk, LEDGER.to_owned(), NOTIFICATIONS.to_owned(), UNDELIVERED.to_owned())
+fn target(sdk: &SdkConfig) -> StackRef {
+    StackRef::new(sdk, LEDGER.to_owned(), NOTIFICATIONS.to_owned(), UNDELIVERED.to_owned())
 }
 
 fn sent(sent: usize, already: usize) -> Sent {
@@ -132,7 +132,7 @@ async fn a_replay_is_a_notification_of_its_own_with_the_same_body_and_is_sent_on
     assert_eq!(bench.replay().await, (sent(1, 0), Ok(())));
     bench.settle().await;
 
-    let received = bench.twin.received();
+    let received = bench.mock.received();
     assert_eq!(received.len(), 4);
     assert_eq!((&received[3].path, &received[3].body), (&received[0].path, &received[0].body));
     let headers =
@@ -155,7 +155,7 @@ async fn a_replay_is_a_notification_of_its_own_with_the_same_body_and_is_sent_on
 
     assert_eq!(bench.replay().await, (sent(0, 0), Ok(())));
     bench.settle().await;
-    assert_eq!(bench.twin.count(), 4);
+    assert_eq!(bench.mock.count(), 4);
     assert_eq!(bench.sweep().await, Swept { deleted: 1, ..Swept::default() });
     assert_eq!(bench.functions.aws.take_messages(UNDELIVERED), []);
 }
@@ -176,7 +176,7 @@ async fn a_mark_that_was_lost_sends_the_same_name_again_and_the_receiver_hears_i
     assert_eq!(names.len(), 2);
     assert_eq!(names[0], names[1]);
     bench.settle().await;
-    assert_eq!(bench.twin.count(), 4);
+    assert_eq!(bench.mock.count(), 4);
 }
 
 #[tokio::test]
@@ -190,7 +190,7 @@ async fn a_mark_that_was_lost_is_made_good_by_what_the_ledger_knows() {
     assert_eq!(bench.replay().await, (sent(0, 1), Ok(())));
     assert!(bench.listing().await.notifications[0].is_replayed());
     assert_eq!(bench.functions.aws.take_messages(NOTIFICATIONS), []);
-    assert_eq!(bench.twin.count(), 4);
+    assert_eq!(bench.mock.count(), 4);
 }
 
 #[tokio::test]
@@ -220,7 +220,7 @@ async fn a_replay_that_fails_three_times_is_listed_and_can_itself_be_replayed() 
     assert_eq!((first.is_replayed(), second.is_replayed()), (true, false));
     assert_eq!(bench.replay().await, (sent(1, 0), Ok(())));
     bench.settle().await;
-    assert_eq!(bench.twin.count(), 9);
+    assert_eq!(bench.mock.count(), 9);
     // The queue has all three; only what was replayed leaves it.
     assert_eq!(bench.sweep().await, Swept { deleted: 2, left: 1, cut: false });
     let left = bench.functions.aws.visible_messages(UNDELIVERED);
@@ -240,7 +240,7 @@ async fn a_receiver_that_is_gone_gets_no_replay() {
     let row = bench.functions.aws.ledger_row(original.notification.replay().as_str()).unwrap();
     assert_eq!((row.text("status"), row.text("reason")), ("cancelled", "no_receiver"));
     assert_eq!(row.text("replay_of"), original.notification.as_str());
-    assert_eq!(bench.twin.count(), 3);
+    assert_eq!(bench.mock.count(), 3);
 }
 
 #[tokio::test]
@@ -318,7 +318,7 @@ async fn what_sqs_set_aside_goes_back_unchanged_and_nothing_else_does() {
     let left: Vec<_> = aws.visible_messages(UNDELIVERED).into_iter().map(|left| left.body).collect();
     assert_eq!(left, ["given up", "{"]);
     bench.settle().await;
-    assert_eq!(bench.twin.count(), 2);
+    assert_eq!(bench.mock.count(), 2);
 }
 
 #[tokio::test]

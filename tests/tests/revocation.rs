@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use arauto::receiver::{Settings, Twin};
+use arauto::receiver::{Settings, MockReceiver};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use directory::revocation::CRL_LIMIT;
@@ -260,7 +260,7 @@ async fn outcome(bench: &Bench, dispatch: &Arc<Dispatch>, resource: &str) -> Str
 }
 
 /// A receiver with the authority's certificate, and dispatch that trusts the authority.
-async fn with_receiver(bench: &Bench) -> (Twin, Arc<Dispatch>) {
+async fn with_receiver(bench: &Bench) -> (MockReceiver, Arc<Dispatch>) {
     bench.functions.put_identity(&PKI.sender);
     bench.functions.aws.put_secret("trust", &bench.authority.root_pem().unwrap());
     let identity = bench.authority.receiver(RECEIVER).unwrap();
@@ -268,11 +268,11 @@ async fn with_receiver(bench: &Bench) -> (Twin, Arc<Dispatch>) {
         answers: "202".parse().unwrap(),
         ..Settings::new(identity, PKI.sender_authority.root_pem())
     };
-    let twin = Twin::start(settings).await.unwrap();
-    bench.functions.register("itp-1", &twin.base_uri()).await;
+    let mock = MockReceiver::start(settings).await.unwrap();
+    bench.functions.register("itp-1", &mock.base_uri()).await;
     let dispatch = bench.functions.dispatch(&bench.functions.hands);
     dispatch.identities.prepare().await.unwrap();
-    (twin, dispatch)
+    (mock, dispatch)
 }
 
 /// Lets idle connections go, so that the next exchange shakes hands.
@@ -283,7 +283,7 @@ async fn idle() {
 #[tokio::test]
 async fn a_receiver_is_noted_then_checked_by_its_list_then_refused_once_it_is_revoked() {
     let Some(bench) = Bench::start().await else { return };
-    let (_twin, dispatch) = with_receiver(&bench).await;
+    let (_mock, dispatch) = with_receiver(&bench).await;
     let fallbacks = || bench.functions.metrics.values("RevocationFallbacks").len();
 
     assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
@@ -312,7 +312,7 @@ async fn a_list_counts_until_its_next_update_although_its_source_is_away() {
     let Some(bench) = Bench::start().await else { return };
     bench.authority.list(3 * 3600).unwrap();
     bench.authority.answers(Answer::Openssl, Answer::Status(503));
-    let (_twin, dispatch) = with_receiver(&bench).await;
+    let (_mock, dispatch) = with_receiver(&bench).await;
     assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
     bench.refresh().await;
     let fallbacks = || bench.functions.metrics.values("RevocationFallbacks").len();
@@ -338,7 +338,7 @@ async fn a_list_counts_until_its_next_update_although_its_source_is_away() {
 #[tokio::test]
 async fn ocsp_stands_in_for_a_list_that_cannot_be_had() {
     let Some(bench) = Bench::start().await else { return };
-    let (_twin, dispatch) = with_receiver(&bench).await;
+    let (_mock, dispatch) = with_receiver(&bench).await;
     bench.authority.answers(Answer::Status(503), Answer::Openssl);
     assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
     let known = bench.refresh().await;
@@ -366,7 +366,7 @@ async fn ocsp_stands_in_for_a_list_that_cannot_be_had() {
 #[tokio::test]
 async fn a_table_that_does_not_answer_costs_no_attempt() {
     let Some(bench) = Bench::start().await else { return };
-    let (twin, dispatch) = with_receiver(&bench).await;
+    let (mock, dispatch) = with_receiver(&bench).await;
     let of_directory = |input: &serde_json::Value| input["TableName"] == "directory";
     for operation in ["GetItem", "BatchGetItem", "PutItem"] {
         bench.functions.aws.fails_where(operation, of_directory, Fault::DENIED);
@@ -377,7 +377,7 @@ async fn a_table_that_does_not_answer_costs_no_attempt() {
     assert_eq!(outcome(&bench, &dispatch, "p-2").await, "delivered");
     bench.functions.hands.advance(SignedDuration::from_mins(2));
     assert_eq!(outcome(&bench, &dispatch, "p-3").await, "kept");
-    assert_eq!(twin.count(), 2);
+    assert_eq!(mock.count(), 2);
     bench.functions.aws.recovers();
     bench.refresh().await;
     assert_eq!(outcome(&bench, &dispatch, "p-3").await, "delivered", "the outage was ours");
@@ -388,7 +388,7 @@ async fn a_directory_function_that_stands_still_costs_no_attempt() {
     let Some(bench) = Bench::start().await else { return };
     bench.authority.list(1800).unwrap();
     bench.authority.answers(Answer::Openssl, Answer::Status(503));
-    let (twin, dispatch) = with_receiver(&bench).await;
+    let (mock, dispatch) = with_receiver(&bench).await;
     assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
     bench.refresh().await;
     // Nothing renews what is known any more, though the table answers. The list is good for half an hour, then the window runs.
@@ -400,7 +400,7 @@ async fn a_directory_function_that_stands_still_costs_no_attempt() {
     for dispatch in [&dispatch, &fresh, &bench.functions.dispatch(&bench.functions.hands)] {
         assert_eq!(outcome(&bench, dispatch, "p-3").await, "kept");
     }
-    assert_eq!(twin.count(), 2);
+    assert_eq!(mock.count(), 2);
     bench.authority.list(WEEK).unwrap();
     bench.refresh().await;
     assert_eq!(outcome(&bench, &dispatch, "p-3").await, "delivered");
@@ -410,7 +410,7 @@ async fn a_directory_function_that_stands_still_costs_no_attempt() {
 async fn where_no_authority_can_be_reached_messages_are_kept_and_nothing_is_renewed() {
     let Some(bench) = Bench::start().await else { return };
     bench.authority.list(1800).unwrap();
-    let (twin, dispatch) = with_receiver(&bench).await;
+    let (mock, dispatch) = with_receiver(&bench).await;
     assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
     let renewed_at = bench.refresh().await.renewed_at;
     // Port 80 is closed: nobody answers, at no address.
@@ -426,7 +426,7 @@ async fn where_no_authority_can_be_reached_messages_are_kept_and_nothing_is_rene
         "kept",
         "that is our network's fault, not the receiver's"
     );
-    assert_eq!(twin.count(), 1);
+    assert_eq!(mock.count(), 1);
     bench.authority.answers(Answer::Openssl, Answer::Openssl);
     bench.authority.list(WEEK).unwrap();
     bench.refresh().await;
@@ -440,7 +440,7 @@ async fn where_a_proxy_answers_for_three_authorities_messages_are_kept_and_nothi
     for answer in [Answer::Status(403), Answer::Status(302), Answer::Bytes(page)] {
         let Some(bench) = Bench::start().await else { return };
         bench.authority.list(1800).unwrap();
-        let (twin, dispatch) = with_receiver(&bench).await;
+        let (mock, dispatch) = with_receiver(&bench).await;
         assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
         let mut others = Vec::new();
         for _ in 0..2 {
@@ -459,7 +459,7 @@ async fn where_a_proxy_answers_for_three_authorities_messages_are_kept_and_nothi
         bench.functions.hands.advance(SignedDuration::from_hours(48));
         let second = bench.functions.dispatch(&bench.functions.hands);
         assert_eq!(outcome(&bench, &second, "p-2").await, "kept");
-        assert_eq!(twin.count(), 1);
+        assert_eq!(mock.count(), 1);
         // One that has a list to show is enough: the others are at fault themselves.
         others[0].answers(Answer::Openssl, Answer::Openssl);
         others[0].list(WEEK).unwrap();
@@ -491,7 +491,7 @@ async fn rows_that_cannot_be_read_cost_themselves_alone_and_are_mended() {
 #[tokio::test]
 async fn one_authoritys_row_that_is_too_large_or_broken_stops_no_other_receiver() {
     let Some(bench) = Bench::start().await else { return };
-    let (_twin, dispatch) = with_receiver(&bench).await;
+    let (_mock, dispatch) = with_receiver(&bench).await;
     assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
     // Another authority names its list's version in 392 KB.
     let other = Authority::start().await.unwrap();
@@ -524,7 +524,7 @@ async fn one_authoritys_row_that_is_too_large_or_broken_stops_no_other_receiver(
 #[tokio::test]
 async fn an_environment_that_could_not_read_yet_refuses_nobody() {
     let Some(bench) = Bench::start().await else { return };
-    let (_twin, dispatch) = with_receiver(&bench).await;
+    let (_mock, dispatch) = with_receiver(&bench).await;
     assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
     bench.refresh().await;
     // The receiver is known for long when an environment starts that cannot read, though it can write.

@@ -12,8 +12,8 @@ use anyhow::{Context, Result, ensure};
 use arauto::local::{AUTHORISATION_SERVER_ID, changes_of_all_kinds};
 use arauto::receiver::{Body, Received};
 use arauto::replay::{Plan, Replayer, sweep};
-use arauto::stop::Stop;
-use arauto::target::Target;
+use arauto::shutdown::Stop;
+use arauto::stack_ref::Target;
 use arauto::undelivered::{DeadLetterQueue, Filter, Listing, Window};
 use http::Method;
 use jiff::SignedDuration;
@@ -133,9 +133,9 @@ fn judged_trials(world: &Shared) -> Vec<Judged> {
 }
 
 async fn each_of_the_five_endpoints_is_notified_as_published(world: &World) -> Result<()> {
-    let (client, twin) = world.receiver("202").await?;
+    let (client, mock) = world.receiver("202").await?;
     world.bank().notify(&changes_of_all_kinds(&client, &tag("r"), now())).await?;
-    let received = twin.wait_for(ENDPOINTS.len(), SOON).await?;
+    let received = mock.wait_for(ENDPOINTS.len(), SOON).await?;
     let endpoints: BTreeSet<_> =
         received.iter().filter_map(|request| Some(request.endpoint?.as_str())).collect();
     ensure!(endpoints.len() == ENDPOINTS.len(), "only {endpoints:?} were notified");
@@ -160,10 +160,10 @@ async fn each_of_the_five_endpoints_is_notified_as_published(world: &World) -> R
 }
 
 async fn each_brand_is_notified_with_its_own_certificate(world: &World) -> Result<()> {
-    let (client, twin) = world.receiver("202").await?;
+    let (client, mock) = world.receiver("202").await?;
     let brands = [("bancoex", "webhook.bancoex.example"), (SECOND_BRAND, SECOND_NAME)];
     // The other brand's authorisation server gave the client the same id.
-    let uris = [twin.base_uri()];
+    let uris = [mock.base_uri()];
     let body = world.registration(&client, Operation::Dcr, Some(&uris), json!({})).to_string();
     let path = format!("/v1/clients/{client}?brand={SECOND_BRAND}");
     let answer = world.call(Method::PUT, &path, CLIENT_ROUTE, JSON, &body).await?;
@@ -174,7 +174,7 @@ async fn each_brand_is_notified_with_its_own_certificate(world: &World) -> Resul
         change
     });
     world.bank().notify(&changes).await?;
-    let received = twin.wait_for(brands.len(), SOON).await?;
+    let received = mock.wait_for(brands.len(), SOON).await?;
     for (change, (brand, name)) in changes.iter().zip(brands) {
         let of_brand = |request: &&Received| request.resource_id.as_deref() == change["resource_id"].as_str();
         let request = received.iter().find(of_brand).with_context(|| format!("nothing came of {brand}"))?;
@@ -185,9 +185,9 @@ async fn each_brand_is_notified_with_its_own_certificate(world: &World) -> Resul
 }
 
 async fn a_refused_notification_is_tried_again_after_10_and_after_60_seconds(world: &World) -> Result<()> {
-    let (client, twin) = world.receiver("503,500,202").await?;
+    let (client, mock) = world.receiver("503,500,202").await?;
     let id = world.notify(&new_change(Endpoint::PixPayment, &client)).await?;
-    let received = twin.wait_for(3, THIRD).await?;
+    let received = mock.wait_for(3, THIRD).await?;
     for (earlier, later, asked) in [(0, 1, 10_000), (1, 2, 60_000)] {
         let waited = between(&received[earlier], &received[later]);
         ensure!((asked..asked + LATENESS_MS).contains(&waited), "{waited} ms instead of {asked}");
@@ -209,10 +209,10 @@ async fn a_refused_notification_is_tried_again_after_10_and_after_60_seconds(wor
 async fn three_failures_end_in_the_dead_letter_queue_and_no_fourth_request_comes(
     world: &World,
 ) -> Result<()> {
-    let (client, twin) = world.receiver("503").await?;
+    let (client, mock) = world.receiver("503").await?;
     let change = new_change(Endpoint::PaymentConsent, &client);
     let id = world.notify(&change).await?;
-    twin.wait_for(3, THIRD).await?;
+    mock.wait_for(3, THIRD).await?;
     let row = world.ended(&id, "undelivered", SOON).await?;
     ensure!(row.attempt(3, "status") == "503", "{row:?}");
     // As long as what another test reads of the queue may be hidden from this one.
@@ -224,14 +224,14 @@ async fn three_failures_end_in_the_dead_letter_queue_and_no_fourth_request_comes
     world.notify(&change).await?;
     world.enqueue(&[body]).await?;
     tokio::time::sleep(Duration::from_secs(15)).await;
-    ensure!(twin.count() == 3, "a fourth request came");
+    ensure!(mock.count() == 3, "a fourth request came");
     Ok(())
 }
 
 async fn what_was_given_up_is_listed_and_replayed_once(world: &World) -> Result<()> {
-    let (client, twin) = world.receiver("503,503,503,202").await?;
+    let (client, mock) = world.receiver("503,503,503,202").await?;
     let id = world.notify(&new_change(Endpoint::PixPayment, &client)).await?;
-    twin.wait_for(3, THIRD).await?;
+    mock.wait_for(3, THIRD).await?;
     world.ended(&id, "undelivered", SOON).await?;
     world.undelivered(id.as_str(), THIRD).await?;
 
@@ -272,12 +272,12 @@ async fn what_was_given_up_is_listed_and_replayed_once(world: &World) -> Result<
     let swept = sweep(&queue, &BTreeSet::from([id.as_str()]), &stop).await?;
     ensure!(swept.deleted >= 1, "{swept:?}");
     ensure!(world.undelivered(id.as_str(), Duration::from_secs(2)).await.is_err(), "it is still there");
-    ensure!(twin.count() == 4, "{} requests came", twin.count());
+    ensure!(mock.count() == 4, "{} requests came", mock.count());
     Ok(())
 }
 
 async fn copies_of_one_change_are_notified_once(world: &World) -> Result<()> {
-    let (client, twin) = world.receiver("delay:1s:202").await?;
+    let (client, mock) = world.receiver("delay:1s:202").await?;
     let change = new_change(Endpoint::RecurringPayment, &client);
     let (status, answer) = world.post(&json!({ "changes": [change, change] })).await?;
     ensure!(status == 202, "{answer}");
@@ -295,18 +295,18 @@ async fn copies_of_one_change_are_notified_once(world: &World) -> Result<()> {
     let message = AttemptMessage::first(parse(&change)?, now()).context("a message")?.to_json();
     world.enqueue(&[message.clone(), message]).await?;
     tokio::time::sleep(Duration::from_secs(5)).await;
-    ensure!(twin.count() == 1, "{} requests came", twin.count());
+    ensure!(mock.count() == 1, "{} requests came", mock.count());
     Ok(())
 }
 
 async fn a_receiver_that_hangs_holds_nobody_else_up(world: &World) -> Result<()> {
     let (hanging, silent) = world.receiver("hang").await?;
-    let (healthy, twin) = world.receiver("202").await?;
+    let (healthy, mock) = world.receiver("202").await?;
     let mut changes: Vec<_> = (0..9).map(|_| new_change(Endpoint::PixPayment, &hanging)).collect();
     changes.push(new_change(Endpoint::PixPayment, &healthy));
     world.bank().notify(&changes).await?;
     silent.wait_for(9, SOON).await?;
-    let received = twin.wait_for(1, Duration::from_secs(10)).await?;
+    let received = mock.wait_for(1, Duration::from_secs(10)).await?;
     // The silent receiver still holds its nine requests for 15 s from their start.
     let first = &silent.received()[0];
     ensure!(between(first, &received[0]) < 10_000, "the healthy receiver waited for the silent one");
@@ -354,9 +354,9 @@ impl Change {
 
 async fn a_change_while_an_attempt_waits(world: &World, change: Change, waiting: usize) -> Result<()> {
     let refusals = vec!["503"; waiting - 1].join(",");
-    let (client, twin) = world.receiver(&format!("{refusals},202")).await?;
+    let (client, mock) = world.receiver(&format!("{refusals},202")).await?;
     let id = world.notify(&new_change(Endpoint::PixPayment, &client)).await?;
-    twin.wait_for(waiting - 1, SECOND).await?;
+    mock.wait_for(waiting - 1, SECOND).await?;
     match change {
         Change::Removed => {
             let path = format!("/v1/clients/{client}");
@@ -368,7 +368,7 @@ async fn a_change_while_an_attempt_waits(world: &World, change: Change, waiting:
             ensure!(answer["webhook"] == "disabled", "{answer}");
         }
         Change::Moved => {
-            world.register(&client, Some(&[twin.base_uri().replace("localhost", "127.0.0.1")])).await?;
+            world.register(&client, Some(&[mock.base_uri().replace("localhost", "127.0.0.1")])).await?;
         }
     }
     let patience = if waiting == 2 { SECOND } else { THIRD };
@@ -378,16 +378,16 @@ async fn a_change_while_an_attempt_waits(world: &World, change: Change, waiting:
             ensure!(row.text("reason") == "no_receiver", "{row:?}");
             let last = u8::try_from(waiting - 1)?;
             ensure!(row.attempt(last, "outcome") == "server_error", "{row:?}");
-            ensure!(twin.count() == waiting - 1, "a receiver that is gone was called");
+            ensure!(mock.count() == waiting - 1, "a receiver that is gone was called");
         }
         Change::Moved => {
-            twin.wait_for(waiting, patience).await?;
+            mock.wait_for(waiting, patience).await?;
             let row = world.ended(&id, "delivered", SOON).await?;
             ensure!(row.text("attempt") == waiting.to_string(), "{row:?}");
-            let received = twin.received();
+            let received = mock.received();
             let hosts: Vec<_> = received.iter().map(|request| request.header("host")).collect();
             let (last, before) = hosts.split_last().context("nothing came")?;
-            let port = twin.address().port();
+            let port = mock.address().port();
             let (old, new) = (format!("localhost:{port}"), format!("127.0.0.1:{port}"));
             ensure!(before.iter().all(|host| *host == Some(old.as_str())), "{hosts:?}");
             ensure!(*last == Some(new.as_str()) && hosts.len() == waiting, "{hosts:?}");
@@ -399,19 +399,19 @@ async fn a_change_while_an_attempt_waits(world: &World, change: Change, waiting:
 async fn an_unreadable_message_is_dead_lettered_with_its_reason_and_stops_nobody(
     world: &World,
 ) -> Result<()> {
-    let (client, twin) = world.receiver("202").await?;
+    let (client, mock) = world.receiver("202").await?;
     let broken = tag("broken");
     let change = parse(&new_change(Endpoint::PixPayment, &client))?;
     let message = AttemptMessage::first(change, now()).context("a message")?.to_json();
     world.enqueue(&[format!("{{\"schema\": \"{broken}\"}}"), message]).await?;
-    twin.wait_for(1, SOON).await?;
+    mock.wait_for(1, SOON).await?;
     let (_, reason) = world.undelivered(&broken, SOON).await?;
     ensure!(reason == "unreadable_message", "the reason is {reason}");
     Ok(())
 }
 
 async fn a_panic_keeps_its_own_message_only(world: &World) -> Result<()> {
-    let (client, twin) = world.receiver("202").await?;
+    let (client, mock) = world.receiver("202").await?;
     let messages: Vec<_> = (0..3)
         .map(|_| {
             AttemptMessage::first(parse(&new_change(Endpoint::PixPayment, &client))?, now())
@@ -420,7 +420,7 @@ async fn a_panic_keeps_its_own_message_only(world: &World) -> Result<()> {
         .collect::<Result<_>>()?;
     let kept = tests::dispatch::with_a_panic(&world.stack, &messages).await?;
     ensure!(kept.len() == 1, "kept: {kept:?}");
-    twin.wait_for(2, SOON).await?;
+    mock.wait_for(2, SOON).await?;
     Ok(())
 }
 
@@ -439,9 +439,9 @@ async fn a_dispatch_process_killed_between_any_two_of_its_steps_loses_nothing_an
 }
 
 async fn a_success_that_is_not_202_counts_where_the_receiver_says_so(world: &World) -> Result<()> {
-    let (client, twin) = world.receiver("204").await?;
+    let (client, mock) = world.receiver("204").await?;
     let settings = json!({ "success_statuses": [202, 204] });
-    world.register_with(&client, Some(&[twin.base_uri()]), settings).await?;
+    world.register_with(&client, Some(&[mock.base_uri()]), settings).await?;
     let id = world.notify(&new_change(Endpoint::PixPayment, &client)).await?;
     let row = world.ended(&id, "delivered", SOON).await?;
     ensure!(row.attempt(1, "status") == "204", "{row:?}");
@@ -450,9 +450,9 @@ async fn a_success_that_is_not_202_counts_where_the_receiver_says_so(world: &Wor
 
 async fn a_redirect_is_a_failure_and_is_not_followed(world: &World) -> Result<()> {
     let (_, target) = world.receiver("202").await?;
-    let (client, twin) = world.receiver(&format!("redirect:{},202", target.base_uri())).await?;
+    let (client, mock) = world.receiver(&format!("redirect:{},202", target.base_uri())).await?;
     let id = world.notify(&new_change(Endpoint::PixPayment, &client)).await?;
-    twin.wait_for(2, SECOND).await?;
+    mock.wait_for(2, SECOND).await?;
     let row = world.ended(&id, "delivered", SOON).await?;
     ensure!(row.attempt(1, "outcome") == "redirect" && row.attempt(1, "status") == "302", "{row:?}");
     ensure!(target.count() == 0, "the redirection was followed");
@@ -460,11 +460,11 @@ async fn a_redirect_is_a_failure_and_is_not_followed(world: &World) -> Result<()
 }
 
 async fn a_profile_of_1_2_0_is_notified_without_what_1_3_0_adds(world: &World) -> Result<()> {
-    let (client, twin) = world.receiver("202").await?;
+    let (client, mock) = world.receiver("202").await?;
     let settings = json!({ "webhook_version": "1.2.0" });
-    world.register_with(&client, Some(&[twin.base_uri()]), settings).await?;
+    world.register_with(&client, Some(&[mock.base_uri()]), settings).await?;
     world.notify(&new_change(Endpoint::Enrollment, &client)).await?;
-    let received = twin.wait_for(1, SOON).await?;
+    let received = mock.wait_for(1, SOON).await?;
     ensure!(received[0].authorization_server_id.is_none(), "{}", received[0]);
     let Body::Json(body) = &received[0].body else { anyhow::bail!("no JSON body") };
     ensure!(body["data"].as_object().is_some_and(|data| data.keys().eq(["timestamp"])), "{body}");
@@ -556,7 +556,7 @@ async fn a_state_change_is_refused_with_every_error_it_has(world: &World) -> Res
         pointers == ["/amount", "/client_id", "/event_instant", "/api_version", "/resource_id"],
         "{answer}"
     );
-    let (client, _twin) = world.receiver("202").await?;
+    let (client, _mock) = world.receiver("202").await?;
     let mut future = new_change(Endpoint::PixPayment, &client);
     future["event_instant"] = json!("2099-01-01T00:00:00Z");
     future["to"] = json!("PATC");
@@ -581,7 +581,7 @@ async fn a_state_change_is_refused_with_every_error_it_has(world: &World) -> Res
 }
 
 async fn one_bad_change_does_not_refuse_the_others(world: &World) -> Result<()> {
-    let (client, twin) = world.receiver("202").await?;
+    let (client, mock) = world.receiver("202").await?;
     let good = new_change(Endpoint::PixPayment, &client);
     let mut bad = good.clone();
     bad["api_version"] = json!("4");
@@ -589,12 +589,12 @@ async fn one_bad_change_does_not_refuse_the_others(world: &World) -> Result<()> 
     ensure!(status == 207, "{answer}");
     ensure!(answer["verdicts"][0]["errors"][0]["pointer"] == "/changes/0/api_version", "{answer}");
     ensure!(answer["verdicts"][1]["verdict"] == "accepted", "{answer}");
-    twin.wait_for(1, SOON).await?;
+    mock.wait_for(1, SOON).await?;
     Ok(())
 }
 
 async fn what_is_not_notified_says_by_which_rule(world: &World) -> Result<()> {
-    let (client, twin) = world.receiver("202").await?;
+    let (client, mock) = world.receiver("202").await?;
     let with = |changes: Value| {
         let mut change = new_change(Endpoint::PixPayment, &client);
         if let (Some(all), Some(some)) = (change.as_object_mut(), changes.as_object()) {
@@ -622,7 +622,7 @@ async fn what_is_not_notified_says_by_which_rule(world: &World) -> Result<()> {
     let (not_notifiable, no_receiver) = (json!("not_notifiable"), json!("no_receiver"));
     let verdicts = [&not_notifiable, &no_receiver, &not_notifiable, &not_notifiable];
     ensure!(said == verdicts.into_iter().zip(&rules).collect::<Vec<_>>(), "{answer}");
-    ensure!(twin.count() == 0, "something was notified");
+    ensure!(mock.count() == 0, "something was notified");
     Ok(())
 }
 
@@ -639,10 +639,10 @@ async fn an_unsigned_request_is_refused(world: &World) -> Result<()> {
 }
 
 async fn the_schedule_keeps_keys_participants_and_what_is_known_of_revocation(world: &World) -> Result<()> {
-    let (client, twin) = world.receiver("202").await?;
+    let (client, mock) = world.receiver("202").await?;
     let id = world.notify(&new_change(Endpoint::PixPayment, &client)).await?;
     world.ended(&id, "delivered", SOON).await?;
-    ensure!(twin.count() == 1, "{} requests", twin.count());
+    ensure!(mock.count() == 1, "{} requests", mock.count());
     let answer = world.review().await?;
     ensure!(answer.status == 200 && answer.text() == "null", "{} {}", answer.status, answer.text());
     let kept = world.requeued().await?;

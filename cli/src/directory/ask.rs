@@ -3,7 +3,7 @@ use http::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
 
 use super::claims::StatementClaims;
-use crate::signed::{http_client, read_answer};
+use crate::aws_http::{http_client, read_answer};
 
 /// For whom a statement is wanted.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -31,7 +31,7 @@ impl StatementRequest {
 
 /// Has a running local Directory sign a statement, and list the organisation from then on.
 pub async fn ask_for_statement(directory_url: &str, request: &StatementRequest) -> Result<String> {
-    let url = format!("{}/twin/statements", directory_url.trim_end_matches('/'));
+    let url = format!("{}/mock/statements", directory_url.trim_end_matches('/'));
     let asking = http_client(None)?
         .post(&url)
         .header(CONTENT_TYPE, "application/json")

@@ -14,7 +14,7 @@ use webhook::clock::Clock;
 use webhook::rng::Rng;
 
 use super::state::Request;
-use super::twin::{DirectoryTwin, Settings};
+use super::mock_directory::{MockDirectory, Settings};
 use crate::pki::PkiFiles;
 
 const EXAMPLES: &str = "\
@@ -25,8 +25,8 @@ Examples:
       the requests as JSON lines
   arauto statement --directory http://127.0.0.1:8400 --client itp-1 --webhook-uri https://localhost:8443/kong3
       has a software statement signed by it
-  curl -X PUT 'http://127.0.0.1:8400/twin/answer?path=/openbanking.jwks' -d retry-after:30:429
-      the keys are not to be had; curl http://127.0.0.1:8400/twin/ says what else can be set
+  curl -X PUT 'http://127.0.0.1:8400/mock/answer?path=/openbanking.jwks' -d retry-after:30:429
+      the keys are not to be had; curl http://127.0.0.1:8400/mock/ says what else can be set
 ";
 
 /// Serve a Directory of participants, as Open Finance Brasil does
@@ -61,9 +61,9 @@ pub async fn run(args: DirectoryArgs) -> Result<()> {
     // Before the port opens, so that a signal that comes at once is not lost.
     let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
-    let twin = DirectoryTwin::start(settings).await?;
-    let mut requests = twin.subscribe();
-    introduce(&twin, &pki.directory_key, args.json).context("failed to print where the Directory is")?;
+    let mock = MockDirectory::start(settings).await?;
+    let mut requests = mock.subscribe();
+    introduce(&mock, &pki.directory_key, args.json).context("failed to print where the Directory is")?;
     loop {
         tokio::select! {
             request = requests.recv() => match request {
@@ -78,8 +78,8 @@ pub async fn run(args: DirectoryArgs) -> Result<()> {
             _ = terminate.recv() => break,
         }
     }
-    let count = twin.count("/");
-    twin.stop().await;
+    let count = mock.count("/");
+    mock.stop().await;
     complain(&format!("stopped: {count} requests\n"));
     Ok(())
 }
@@ -89,9 +89,9 @@ pub(super) fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))
 }
 
-fn introduce(twin: &DirectoryTwin, key: &Path, as_json: bool) -> io::Result<()> {
-    let base = twin.base_url();
-    let kid = twin.signer().latest().kid().to_owned();
+fn introduce(mock: &MockDirectory, key: &Path, as_json: bool) -> io::Result<()> {
+    let base = mock.base_url();
+    let kid = mock.signer().latest().kid().to_owned();
     if as_json {
         return line(&json!({ "directory": base, "kid": kid }).to_string());
     }
@@ -99,7 +99,7 @@ fn introduce(twin: &DirectoryTwin, key: &Path, as_json: bool) -> io::Result<()> 
         "listening on {base}\n  \
          keys                  {base}/openbanking.jwks\n  \
          participants          {base}/participants\n  \
-         what can be set       {base}/twin/\n  \
+         what can be set       {base}/mock/\n  \
          signs with            {} (kid {kid})\n\
          have a statement signed\n  \
          arauto statement --directory {base} --client itp-1 --webhook-uri https://localhost:8443/kong3\n\

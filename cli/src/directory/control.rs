@@ -1,4 +1,4 @@
-//! What is under `/twin/`: how scripts and other commands tell a running Directory what to do.
+//! What is under `/mock/`: how scripts and other commands tell a running Directory what to do.
 
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
@@ -11,13 +11,13 @@ use super::signer::Signer;
 use super::state::State;
 
 const USAGE: &str = "\
-POST /twin/statements             signs {\"client\": NAME, \"webhook_uris\": [URI]} and lists its organisation
-PUT /twin/organisations/{id}      sets {\"status\": \"Withdrawn\"}
-PUT /twin/software/{id}           sets {\"status\": \"Inactive\", \"webhook_uris\": [URI]}, either or both
-PUT /twin/answer?path=/token      answers what is at and under the path so from now on
-DELETE /twin/answer               answers everything as usual again
-POST /twin/key                    makes a key that signs from now on
-GET /twin/requests[?path=/token]  what it was asked, oldest first
+POST /mock/statements             signs {\"client\": NAME, \"webhook_uris\": [URI]} and lists its organisation
+PUT /mock/organisations/{id}      sets {\"status\": \"Withdrawn\"}
+PUT /mock/software/{id}           sets {\"status\": \"Inactive\", \"webhook_uris\": [URI]}, either or both
+PUT /mock/answer?path=/token      answers what is at and under the path so from now on
+DELETE /mock/answer               answers everything as usual again
+POST /mock/key                    makes a key that signs from now on
+GET /mock/requests[?path=/token]  what it was asked, oldest first
 ";
 
 /// What may be changed of a software statement.
@@ -28,7 +28,7 @@ struct Change {
     webhook_uris: Option<Vec<String>>,
 }
 
-/// Carries out one instruction; `path` is what follows `/twin/`.
+/// Carries out one instruction; `path` is what follows `/mock/`.
 pub(super) fn answer(
     state: &State,
     signer: &Signer,

@@ -1,4 +1,4 @@
-//! A Directory of participants to test against: a twin of the one that Open Finance Brasil runs.
+//! A Directory of participants to test against: a mock of the one that Open Finance Brasil runs.
 //!
 //! It serves its keys, its participants and their software statements on plain HTTP, signs statements, and answers as it
 //! is told to, badly included. It signs with aws-lc-rs, so that it shares no code with who verifies.
@@ -16,7 +16,7 @@ mod state;
 mod statement;
 #[cfg(test)]
 mod tests;
-mod twin;
+mod mock_directory;
 
 pub use self::answer::Answer;
 pub use self::ask::{StatementRequest, ask_for_statement};
@@ -27,4 +27,4 @@ pub use self::records::{AuthorisationServer, Organisation, Software};
 pub use self::signer::{Signer, hs256, unsigned};
 pub use self::state::Request;
 pub use self::statement::{StatementArgs, run as run_statement};
-pub use self::twin::{DirectoryTwin, Settings};
+pub use self::mock_directory::{MockDirectory, Settings};

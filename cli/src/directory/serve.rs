@@ -86,7 +86,7 @@ impl Service {
             Err(_) => return Reply::problem(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long").usual(),
         };
         let path = head.uri.path();
-        if let Some(rest) = path.strip_prefix("/twin/") {
+        if let Some(rest) = path.strip_prefix("/mock/") {
             let query = head.uri.query().unwrap_or_default();
             return control::answer(&self.state, &self.signer, &head.method, rest, query, &body).usual();
         }
@@ -133,7 +133,7 @@ impl Service {
             _ => Reply::problem(
                 StatusCode::NOT_FOUND,
                 "there are GET /openbanking.jwks, GET /participants, POST /token, \
-                 GET /organisations/{org}/softwarestatements/{id}, and what is under /twin/",
+                 GET /organisations/{org}/softwarestatements/{id}, and what is under /mock/",
             ),
         }
     }

@@ -41,7 +41,7 @@ impl Request {
     }
 }
 
-/// All that requests and the twin's owner share.
+/// All that requests and the mock's owner share.
 #[derive(Debug)]
 pub(super) struct State {
     records: Mutex<Records>,

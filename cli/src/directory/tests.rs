@@ -14,7 +14,7 @@ use webhook::clock::Clock;
 use webhook::rng::Rng;
 
 use super::*;
-use crate::signed::{ApiAnswer, http_client, read_answer};
+use crate::aws_http::{ApiAnswer, http_client, read_answer};
 
 const NOW: &str = "2026-11-23T12:00:00Z";
 const URI: &str = "https://itp.example/kong3";
@@ -27,8 +27,8 @@ fn settings() -> Settings {
     Settings::new(Clock::from_fn(now), Rng::from_fn(|| 7))
 }
 
-async fn twin() -> DirectoryTwin {
-    DirectoryTwin::start(settings()).await.unwrap()
+async fn mock() -> MockDirectory {
+    MockDirectory::start(settings()).await.unwrap()
 }
 
 fn claims() -> StatementClaims {
@@ -37,13 +37,13 @@ fn claims() -> StatementClaims {
 
 /// Sends a request; `headers` in pairs.
 async fn call(
-    twin: &DirectoryTwin,
+    mock: &MockDirectory,
     method: Method,
     path: &str,
     headers: &[(&str, &str)],
     body: &str,
 ) -> anyhow::Result<ApiAnswer> {
-    let url = format!("{}{path}", twin.base_url());
+    let url = format!("{}{path}", mock.base_url());
     let mut request = http_client(None)?.request(method, &url).body(body.to_owned());
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -51,12 +51,12 @@ async fn call(
     read_answer(request, &url).await
 }
 
-async fn get(twin: &DirectoryTwin, path: &str) -> ApiAnswer {
-    call(twin, Method::GET, path, &[], "").await.unwrap()
+async fn get(mock: &MockDirectory, path: &str) -> ApiAnswer {
+    call(mock, Method::GET, path, &[], "").await.unwrap()
 }
 
-async fn put(twin: &DirectoryTwin, path: &str, body: &str) -> ApiAnswer {
-    call(twin, Method::PUT, path, &[], body).await.unwrap()
+async fn put(mock: &MockDirectory, path: &str, body: &str) -> ApiAnswer {
+    call(mock, Method::PUT, path, &[], body).await.unwrap()
 }
 
 fn json_of(answer: &ApiAnswer) -> Value {
@@ -83,9 +83,9 @@ fn verify(jwks: &Value, statement: &str) -> Result<Value, String> {
 
 #[tokio::test]
 async fn a_statement_is_signed_by_a_key_that_is_listed() {
-    let twin = twin().await;
-    let statement = twin.statement(&claims());
-    let answer = get(&twin, "/openbanking.jwks").await;
+    let mock = mock().await;
+    let statement = mock.statement(&claims());
+    let answer = get(&mock, "/openbanking.jwks").await;
     assert_eq!(answer.status, 200);
     let said = verify(&json_of(&answer), &statement).unwrap();
     assert_eq!(said["iss"], "Arauto local SSA issuer");
@@ -99,16 +99,16 @@ async fn a_statement_is_signed_by_a_key_that_is_listed() {
     );
     let header = statement.split('.').next().unwrap();
     let header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();
-    assert_eq!(header, json!({ "alg": "PS256", "typ": "JWT", "kid": twin.signer().latest().kid() }));
+    assert_eq!(header, json!({ "alg": "PS256", "typ": "JWT", "kid": mock.signer().latest().kid() }));
 }
 
 #[tokio::test]
 async fn a_statement_can_say_anything() {
-    let twin =
-        DirectoryTwin::start(Settings { issuer: Some("another".to_owned()), ..settings() }).await.unwrap();
+    let mock =
+        MockDirectory::start(Settings { issuer: Some("another".to_owned()), ..settings() }).await.unwrap();
     let early = now() - SignedDuration::from_hours(1);
     let odd = claims().issued_at(early).claim("software_roles", json!("PAGTO")).software_id("other");
-    let said = verify(&twin.signer().jwks(), &twin.statement(&odd)).unwrap();
+    let said = verify(&mock.signer().jwks(), &mock.statement(&odd)).unwrap();
     assert_eq!(said["iss"], "another");
     assert_eq!(said["iat"], early.as_second());
     assert_eq!((&said["software_roles"], &said["software_id"]), (&json!("PAGTO"), &json!("other")));
@@ -116,8 +116,8 @@ async fn a_statement_can_say_anything() {
 
 #[tokio::test]
 async fn bad_statements_can_be_made_and_are_bad() {
-    let twin = twin().await;
-    let (signer, jwks) = (twin.signer(), twin.signer().jwks());
+    let mock = mock().await;
+    let (signer, jwks) = (mock.signer(), mock.signer().jwks());
     let (header, payload) = (signer.header(), signer.payload(&claims()));
     let with = |name: &str, value: &str| {
         let mut header = header.clone();
@@ -147,17 +147,17 @@ async fn bad_statements_can_be_made_and_are_bad() {
 
 #[tokio::test]
 async fn a_new_key_signs_and_the_old_one_stays_until_it_is_retired() {
-    let twin = twin().await;
-    let old = twin.statement(&claims());
-    let kid = twin.rotate_key().unwrap();
-    let new = twin.statement(&claims());
-    assert_eq!(twin.signer().latest().kid(), kid);
-    let both = json_of(&get(&twin, "/openbanking.jwks").await);
+    let mock = mock().await;
+    let old = mock.statement(&claims());
+    let kid = mock.rotate_key().unwrap();
+    let new = mock.statement(&claims());
+    assert_eq!(mock.signer().latest().kid(), kid);
+    let both = json_of(&get(&mock, "/openbanking.jwks").await);
     assert_eq!(both["keys"].as_array().unwrap().len(), 2);
     verify(&both, &old).unwrap();
     verify(&both, &new).unwrap();
-    twin.signer().retire_old_keys();
-    let one = json_of(&get(&twin, "/openbanking.jwks").await);
+    mock.signer().retire_old_keys();
+    let one = json_of(&get(&mock, "/openbanking.jwks").await);
     assert_eq!(verify(&one, &old).unwrap_err(), "no such key");
     verify(&one, &new).unwrap();
 }
@@ -166,38 +166,38 @@ async fn a_new_key_signs_and_the_old_one_stays_until_it_is_retired() {
 async fn the_same_key_has_the_same_name_everywhere() {
     let pem = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
     let pem = pem.serialize_pem();
-    let twin = DirectoryTwin::start(Settings { key_pem: Some(pem.clone()), ..settings() }).await.unwrap();
+    let mock = MockDirectory::start(Settings { key_pem: Some(pem.clone()), ..settings() }).await.unwrap();
     let apart = Signer::new(SigningKey::from_pem(&pem).unwrap(), Clock::from_fn(now));
-    verify(&twin.signer().jwks(), &apart.statement(&claims())).unwrap();
+    verify(&mock.signer().jwks(), &apart.statement(&claims())).unwrap();
 }
 
 #[tokio::test]
 async fn documents_are_sent_again_only_when_they_changed() {
-    let twin = twin().await;
-    twin.statement(&claims());
+    let mock = mock().await;
+    mock.statement(&claims());
     for (path, max_age) in [("/openbanking.jwks", "max-age=900"), ("/participants", "max-age=900")] {
-        let first = get(&twin, path).await;
+        let first = get(&mock, path).await;
         assert_eq!((first.status, text(&first.headers, "cache-control")), (200, max_age), "{path}");
         let etag = text(&first.headers, "etag");
         let tags = format!("\"other\", W/{etag}");
         for known in [etag, &tags, "*"] {
-            let again = call(&twin, Method::GET, path, &[("if-none-match", known)], "").await.unwrap();
+            let again = call(&mock, Method::GET, path, &[("if-none-match", known)], "").await.unwrap();
             assert_eq!((again.status, again.body.len()), (304, 0), "{path} {known}");
             assert_eq!(text(&again.headers, "etag"), etag);
         }
-        assert_eq!(twin.requests(path)[1].header("if-none-match"), Some(etag));
+        assert_eq!(mock.requests(path)[1].header("if-none-match"), Some(etag));
     }
-    let etag = text(&get(&twin, "/participants").await.headers, "etag").to_owned();
-    twin.set_organisation_status(&claims().org_id, "Withdrawn").unwrap();
-    let changed = call(&twin, Method::GET, "/participants", &[("if-none-match", &etag)], "").await.unwrap();
+    let etag = text(&get(&mock, "/participants").await.headers, "etag").to_owned();
+    mock.set_organisation_status(&claims().org_id, "Withdrawn").unwrap();
+    let changed = call(&mock, Method::GET, "/participants", &[("if-none-match", &etag)], "").await.unwrap();
     assert_eq!((changed.status, &json_of(&changed)[0]["Status"]), (200, &json!("Withdrawn")));
 }
 
 #[tokio::test]
 async fn participants_have_the_directorys_shape() {
-    let twin = twin().await;
-    assert_eq!(json_of(&get(&twin, "/participants").await), json!([]));
-    twin.statement(&claims());
+    let mock = mock().await;
+    assert_eq!(json_of(&get(&mock, "/participants").await), json!([]));
+    mock.statement(&claims());
     let bank = Organisation {
         authorisation_servers: vec![AuthorisationServer {
             id: "as-1".to_owned(),
@@ -206,8 +206,8 @@ async fn participants_have_the_directorys_shape() {
         roles: vec!["CONTA".to_owned()],
         ..Organisation::of(&StatementClaims::of("bank"))
     };
-    twin.put_organisation(bank.clone());
-    let list = json_of(&get(&twin, "/participants").await);
+    mock.put_organisation(bank.clone());
+    let list = json_of(&get(&mock, "/participants").await);
     assert_eq!(list.as_array().unwrap().len(), 2);
     let find = |id: &str| {
         list.as_array().unwrap().iter().find(|organisation| organisation["OrganisationId"] == *id).unwrap()
@@ -221,15 +221,15 @@ async fn participants_have_the_directorys_shape() {
     let server = &find(&bank.id)["AuthorisationServers"][0];
     assert_eq!(server["AuthorisationServerId"], "as-1");
     assert_eq!(server["CustomerFriendlyName"], "Banco X");
-    twin.remove_organisation(&bank.id);
-    assert_eq!(json_of(&get(&twin, "/participants").await).as_array().unwrap().len(), 1);
+    mock.remove_organisation(&bank.id);
+    assert_eq!(json_of(&get(&mock, "/participants").await).as_array().unwrap().len(), 1);
 }
 
 const FORM: &[(&str, &str)] = &[("content-type", "application/x-www-form-urlencoded")];
 
-async fn token(twin: &DirectoryTwin) -> String {
+async fn token(mock: &MockDirectory) -> String {
     let form = "grant_type=client_credentials&scope=directory%3Asoftware&client_id=us";
-    let answer = call(twin, Method::POST, "/token", FORM, form).await.unwrap();
+    let answer = call(mock, Method::POST, "/token", FORM, form).await.unwrap();
     assert_eq!((answer.status, text(&answer.headers, "cache-control")), (200, "no-store"));
     let answer = json_of(&answer);
     assert_eq!((&answer["token_type"], &answer["expires_in"]), (&json!("Bearer"), &json!(600)));
@@ -238,155 +238,155 @@ async fn token(twin: &DirectoryTwin) -> String {
 
 #[tokio::test]
 async fn a_token_is_given_for_client_credentials_and_the_right_scope_only() {
-    let twin = twin().await;
-    token(&twin).await;
+    let mock = mock().await;
+    token(&mock).await;
     for (form, error) in [
         ("scope=directory:software", "invalid_request"),
         ("grant_type=password&scope=directory:software", "unsupported_grant_type"),
         ("grant_type=client_credentials", "invalid_scope"),
         ("grant_type=client_credentials&scope=openid", "invalid_scope"),
     ] {
-        let answer = call(&twin, Method::POST, "/token", FORM, form).await.unwrap();
+        let answer = call(&mock, Method::POST, "/token", FORM, form).await.unwrap();
         assert_eq!((answer.status, &json_of(&answer)["error"]), (400, &json!(error)), "{form}");
     }
     let form = "grant_type=client_credentials&scope=directory:software";
-    let answer = call(&twin, Method::POST, "/token", &[("content-type", "text/plain")], form).await.unwrap();
+    let answer = call(&mock, Method::POST, "/token", &[("content-type", "text/plain")], form).await.unwrap();
     assert_eq!((answer.status, &json_of(&answer)["error"]), (400, &json!("invalid_request")));
 }
 
 #[tokio::test]
 async fn software_is_shown_to_who_may_see_it() {
-    let twin = twin().await;
-    twin.statement(&claims());
+    let mock = mock().await;
+    mock.statement(&claims());
     let path = format!("/organisations/{}/softwarestatements/{}", claims().org_id, claims().software_id);
-    let bearer = format!("Bearer {}", token(&twin).await);
+    let bearer = format!("Bearer {}", token(&mock).await);
     let ask = |path: String| {
-        let (twin, bearer) = (&twin, &bearer);
-        async move { call(twin, Method::GET, &path, &[("authorization", bearer)], "").await.unwrap() }
+        let (mock, bearer) = (&mock, &bearer);
+        async move { call(mock, Method::GET, &path, &[("authorization", bearer)], "").await.unwrap() }
     };
     let shown = json_of(&ask(path.clone()).await);
     assert_eq!((&shown["Status"], &shown["ApiWebhookUri"]), (&json!("Active"), &json!([URI])));
 
-    twin.set_software_status(&claims().software_id, "Inactive").unwrap();
-    twin.set_webhook_uris(&claims().software_id, &[]).unwrap();
+    mock.set_software_status(&claims().software_id, "Inactive").unwrap();
+    mock.set_webhook_uris(&claims().software_id, &[]).unwrap();
     let shown = json_of(&ask(path.clone()).await);
     assert_eq!((&shown["Status"], &shown["ApiWebhookUri"]), (&json!("Inactive"), &json!([])));
     // Another statement changes what the software says, not whether it counts.
-    twin.statement(&claims());
+    mock.statement(&claims());
     let shown = json_of(&ask(path.clone()).await);
     assert_eq!((&shown["Status"], &shown["ApiWebhookUri"]), (&json!("Inactive"), &json!([URI])));
 
     assert_eq!(ask(format!("{path}x")).await.status, 404);
     assert_eq!(ask(path.replace(&claims().org_id, "other")).await.status, 404);
-    twin.only_show_software_of(Some("us"));
+    mock.only_show_software_of(Some("us"));
     assert_eq!(ask(path.clone()).await.status, 403);
-    twin.only_show_software_of(None);
-    twin.revoke_tokens();
+    mock.only_show_software_of(None);
+    mock.revoke_tokens();
     let refused = ask(path.clone()).await;
     assert_eq!(refused.status, 401);
     assert!(text(&refused.headers, "www-authenticate").contains("invalid_token"));
-    assert_eq!(get(&twin, &path).await.status, 401);
-    twin.set_software_status("other", "Inactive").unwrap_err();
+    assert_eq!(get(&mock, &path).await.status, 401);
+    mock.set_software_status("other", "Inactive").unwrap_err();
 }
 
 #[tokio::test]
 async fn it_fails_as_it_is_told_to() {
-    let twin = twin().await;
+    let mock = mock().await;
     let jwks = "/openbanking.jwks";
-    let whole = get(&twin, jwks).await.body;
+    let whole = get(&mock, jwks).await.body;
 
     let busy = Answer::status(StatusCode::TOO_MANY_REQUESTS);
-    twin.answer_next(jwks, busy.header("retry-after".parse().unwrap(), HeaderValue::from_static("30")));
-    twin.answer_next(jwks, Answer::status(StatusCode::NOT_MODIFIED));
-    let answer = get(&twin, jwks).await;
+    mock.answer_next(jwks, busy.header("retry-after".parse().unwrap(), HeaderValue::from_static("30")));
+    mock.answer_next(jwks, Answer::status(StatusCode::NOT_MODIFIED));
+    let answer = get(&mock, jwks).await;
     assert_eq!((answer.status, text(&answer.headers, "retry-after")), (429, "30"));
-    assert_eq!(get(&twin, jwks).await.status, 304);
-    assert_eq!(get(&twin, jwks).await.body, whole);
+    assert_eq!(get(&mock, jwks).await.status, 304);
+    assert_eq!(get(&mock, jwks).await.body, whole);
 
-    twin.answer_next(jwks, Answer::html(StatusCode::OK));
-    let page = get(&twin, jwks).await;
+    mock.answer_next(jwks, Answer::html(StatusCode::OK));
+    let page = get(&mock, jwks).await;
     assert!(text(&page.headers, "content-type").starts_with("text/html") && page.text().contains("<h1>"));
-    twin.answer_next(jwks, Answer::garbage());
-    assert!(String::from_utf8(get(&twin, jwks).await.body).is_err());
+    mock.answer_next(jwks, Answer::garbage());
+    assert!(String::from_utf8(get(&mock, jwks).await.body).is_err());
 
-    twin.answer_next(jwks, Answer::half());
-    let error = call(&twin, Method::GET, jwks, &[], "").await.unwrap_err();
+    mock.answer_next(jwks, Answer::half());
+    let error = call(&mock, Method::GET, jwks, &[], "").await.unwrap_err();
     assert!(error.to_string().contains("broke off"), "{error:#}");
 
-    twin.answer_next(jwks, Answer::large(100_000));
-    assert_eq!(get(&twin, jwks).await.body.len(), 100_000);
-    twin.answer_next(jwks, Answer::endless());
-    let error = call(&twin, Method::GET, jwks, &[], "").await.unwrap_err();
+    mock.answer_next(jwks, Answer::large(100_000));
+    assert_eq!(get(&mock, jwks).await.body.len(), 100_000);
+    mock.answer_next(jwks, Answer::endless());
+    let error = call(&mock, Method::GET, jwks, &[], "").await.unwrap_err();
     assert!(error.to_string().contains("longer than"), "{error:#}");
 
     #[expect(clippy::disallowed_methods, reason = "the delay is real")]
     let started = Instant::now();
-    twin.answer_next(jwks, Answer::usual().after(Duration::from_millis(300)));
-    assert_eq!(get(&twin, jwks).await.body, whole);
+    mock.answer_next(jwks, Answer::usual().after(Duration::from_millis(300)));
+    assert_eq!(get(&mock, jwks).await.body, whole);
     assert!(started.elapsed() >= Duration::from_millis(300));
 
-    twin.answer_always("/organisations", Answer::status(StatusCode::BAD_GATEWAY));
-    assert_eq!(get(&twin, "/organisations/a/softwarestatements/b").await.status, 502);
-    assert_eq!(get(&twin, "/organisationsx").await.status, 404);
-    twin.answer_as_usual();
-    assert_eq!(get(&twin, "/organisations/a/softwarestatements/b").await.status, 401);
-    let statuses: Vec<_> = twin.requests(jwks).iter().map(|request| request.status).collect();
+    mock.answer_always("/organisations", Answer::status(StatusCode::BAD_GATEWAY));
+    assert_eq!(get(&mock, "/organisations/a/softwarestatements/b").await.status, 502);
+    assert_eq!(get(&mock, "/organisationsx").await.status, 404);
+    mock.answer_as_usual();
+    assert_eq!(get(&mock, "/organisations/a/softwarestatements/b").await.status, 401);
+    let statuses: Vec<_> = mock.requests(jwks).iter().map(|request| request.status).collect();
     assert_eq!(statuses, [200, 429, 304, 200, 200, 200, 200, 200, 200, 200]);
-    twin.forget_requests();
-    assert_eq!(twin.count("/"), 0);
+    mock.forget_requests();
+    assert_eq!(mock.count("/"), 0);
 }
 
 #[tokio::test]
 async fn a_running_directory_takes_instructions() {
-    let twin = twin().await;
+    let mock = mock().await;
     let request = StatementRequest {
         client: "itp-1".to_owned(),
         webhook_uris: Some(vec![URI.to_owned()]),
         software_id: None,
     };
-    let statement = ask_for_statement(&twin.base_url(), &request).await.unwrap();
-    let said = verify(&twin.signer().jwks(), &statement).unwrap();
+    let statement = ask_for_statement(&mock.base_url(), &request).await.unwrap();
+    let said = verify(&mock.signer().jwks(), &statement).unwrap();
     assert_eq!(said["software_api_webhook_uris"], json!([URI]));
-    assert_eq!(twin.organisation(&claims().org_id).unwrap().status, "Active");
+    assert_eq!(mock.organisation(&claims().org_id).unwrap().status, "Active");
 
-    let organisation = format!("/twin/organisations/{}", claims().org_id);
-    let software = format!("/twin/software/{}", claims().software_id);
-    assert_eq!(put(&twin, &organisation, r#"{"status":"Withdrawn"}"#).await.status, 204);
-    assert_eq!(put(&twin, &software, r#"{"status":"Inactive","webhook_uris":[]}"#).await.status, 204);
-    assert_eq!(twin.organisation(&claims().org_id).unwrap().status, "Withdrawn");
-    let held = twin.software(&claims().software_id).unwrap();
+    let organisation = format!("/mock/organisations/{}", claims().org_id);
+    let software = format!("/mock/software/{}", claims().software_id);
+    assert_eq!(put(&mock, &organisation, r#"{"status":"Withdrawn"}"#).await.status, 204);
+    assert_eq!(put(&mock, &software, r#"{"status":"Inactive","webhook_uris":[]}"#).await.status, 204);
+    assert_eq!(mock.organisation(&claims().org_id).unwrap().status, "Withdrawn");
+    let held = mock.software(&claims().software_id).unwrap();
     assert_eq!((held.status.as_str(), held.webhook_uris.len()), ("Inactive", 0));
-    assert_eq!(put(&twin, &organisation, r#"{"webhook_uris":[]}"#).await.status, 400);
-    assert_eq!(put(&twin, "/twin/software/other", r#"{"status":"Active"}"#).await.status, 404);
-    assert_eq!(put(&twin, &software, r#"{"state":"Active"}"#).await.status, 400);
+    assert_eq!(put(&mock, &organisation, r#"{"webhook_uris":[]}"#).await.status, 400);
+    assert_eq!(put(&mock, "/mock/software/other", r#"{"status":"Active"}"#).await.status, 404);
+    assert_eq!(put(&mock, &software, r#"{"state":"Active"}"#).await.status, 400);
 
-    assert_eq!(put(&twin, "/twin/answer?path=/openbanking.jwks", "503").await.status, 204);
-    assert_eq!(get(&twin, "/openbanking.jwks").await.status, 503);
-    assert_eq!(call(&twin, Method::DELETE, "/twin/answer", &[], "").await.unwrap().status, 204);
-    assert_eq!(get(&twin, "/openbanking.jwks").await.status, 200);
-    assert_eq!(put(&twin, "/twin/answer", "503").await.status, 400);
-    assert_eq!(put(&twin, "/twin/answer?path=/token", "hm").await.status, 400);
+    assert_eq!(put(&mock, "/mock/answer?path=/openbanking.jwks", "503").await.status, 204);
+    assert_eq!(get(&mock, "/openbanking.jwks").await.status, 503);
+    assert_eq!(call(&mock, Method::DELETE, "/mock/answer", &[], "").await.unwrap().status, 204);
+    assert_eq!(get(&mock, "/openbanking.jwks").await.status, 200);
+    assert_eq!(put(&mock, "/mock/answer", "503").await.status, 400);
+    assert_eq!(put(&mock, "/mock/answer?path=/token", "hm").await.status, 400);
 
-    let kid = json_of(&call(&twin, Method::POST, "/twin/key", &[], "").await.unwrap())["kid"].clone();
-    assert_eq!(kid, twin.signer().latest().kid());
-    let asked = json_of(&get(&twin, "/twin/requests?path=%2Fopenbanking.jwks").await);
+    let kid = json_of(&call(&mock, Method::POST, "/mock/key", &[], "").await.unwrap())["kid"].clone();
+    assert_eq!(kid, mock.signer().latest().kid());
+    let asked = json_of(&get(&mock, "/mock/requests?path=%2Fopenbanking.jwks").await);
     assert_eq!(
         (&asked[0]["status"], &asked[1]["status"], asked.as_array().unwrap().len()),
         (&json!(503), &json!(200), 2)
     );
-    let usage = get(&twin, "/twin/").await;
-    assert!(usage.status == 404 && usage.text().contains("PUT /twin/answer"), "{}", usage.text());
+    let usage = get(&mock, "/mock/").await;
+    assert!(usage.status == 404 && usage.text().contains("PUT /mock/answer"), "{}", usage.text());
 }
 
 #[tokio::test]
 async fn it_listens_on_loopback_only_and_until_it_is_stopped() {
-    let error = DirectoryTwin::start(Settings { listen: "0.0.0.0:0".parse().unwrap(), ..settings() }).await;
+    let error = MockDirectory::start(Settings { listen: "0.0.0.0:0".parse().unwrap(), ..settings() }).await;
     let error = error.unwrap_err().to_string();
     assert!(error.contains("loopback address"), "{error}");
-    let twin = twin().await;
-    let address = twin.base_url().replace("http://", "");
+    let mock = mock().await;
+    let address = mock.base_url().replace("http://", "");
     TcpStream::connect(&address).await.unwrap();
-    twin.stop().await;
+    mock.stop().await;
     TcpStream::connect(&address).await.unwrap_err();
     let request = StatementRequest { client: "itp-1".to_owned(), ..StatementRequest::default() };
     let error = ask_for_statement(&format!("http://{address}"), &request).await.unwrap_err();

@@ -11,7 +11,7 @@ use webhook::directory::Operation;
 use webhook::notification::{ClientId, ENDPOINTS, Endpoint};
 
 use crate::identity;
-use crate::signed::ApiAnswer;
+use crate::aws_http::ApiAnswer;
 use crate::stack::{Options, Stack};
 
 /// The bank's authorisation server.

@@ -14,9 +14,9 @@ use webhook::notification::ENDPOINTS;
 use webhook::rng::Rng;
 
 use super::bank::{Bank, changes_of_all_kinds, options};
-use crate::directory::{self, DirectoryTwin, StatementClaims};
+use crate::directory::{self, MockDirectory, StatementClaims};
 use crate::pki::{ClientSubject, TestPki};
-use crate::receiver::{Answers, Received, Settings, Twin};
+use crate::receiver::{Answers, Received, Settings, MockReceiver};
 use crate::stack::{Checkout, Progress, Stack};
 
 /// Deploy template.yaml on this machine and watch it notify a receiver
@@ -73,7 +73,7 @@ pub async fn run(args: DemoArgs) -> Result<bool> {
         .await?
     });
     let pki = made.await?;
-    let directory = DirectoryTwin::start(directory::Settings {
+    let directory = MockDirectory::start(directory::Settings {
         key_pem: Some(pki.directory_key_pem.clone()),
         ..directory::Settings::new(clock.clone(), Rng::system())
     })
@@ -88,19 +88,19 @@ pub async fn run(args: DemoArgs) -> Result<bool> {
         },
         ..Settings::new(pki.receiver.clone(), pki.sender_authority.root_pem())
     };
-    let twin = Twin::start(settings).await?;
+    let mock = MockReceiver::start(settings).await?;
     let bank = Bank(&stack);
     bank.put_identity(&pki.sender.chain_pem, &pki.sender.key_pem, pki.receiver_authority.root_pem()).await?;
-    let uris = [twin.base_uri()];
+    let uris = [mock.base_uri()];
     let statement = directory.statement(&StatementClaims::of(CLIENT).webhook_uris(uris.clone()));
     bank.register(CLIENT, &uris, &statement).await?;
     progress.line(&format!(
         "receiver {} registered as {CLIENT}, with a software statement signed by the Directory at {}",
-        twin.base_uri(),
+        mock.base_uri(),
         directory.base_url()
     ));
 
-    let mut arrivals = twin.subscribe();
+    let mut arrivals = mock.subscribe();
     let tag = format!("{:08x}", Rng::system().bits() >> 32);
     let event = clock.now();
     bank.notify(&changes_of_all_kinds(CLIENT, &tag, event)).await?;
@@ -119,8 +119,8 @@ pub async fn run(args: DemoArgs) -> Result<bool> {
         };
         table.show(&received)?;
     }
-    let good = table.summary(&twin.received())?;
-    twin.stop().await;
+    let good = table.summary(&mock.received())?;
+    mock.stop().await;
     directory.stop().await;
     stack.stop().await?;
     progress.line("stack stopped");

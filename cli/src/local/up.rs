@@ -17,7 +17,7 @@ use webhook::clock::Clock;
 use super::bank::{AUTHORISATION_SERVER_ID, Bank, options};
 use crate::directory::{StatementRequest, ask_for_statement};
 use crate::pki::PkiFiles;
-use crate::signed::http_client;
+use crate::aws_http::http_client;
 use crate::stack::{Checkout, Down, Progress, Stack, down};
 
 /// Start the local stack with a Directory and a receiver, and keep all of it until `arauto down`
@@ -33,7 +33,7 @@ pub struct UpArgs {
     json: bool,
 }
 
-/// Stop what `arauto up` keeps
+/// Shutdown what `arauto up` keeps
 #[derive(Args, Clone, Debug)]
 pub struct DownArgs {
     /// Print one JSON object
@@ -86,7 +86,7 @@ pub async fn run_up(args: UpArgs) -> Result<()> {
         })
         .await?;
     drop(reserved);
-    let health = format!("{}/twin/requests", directory.url());
+    let health = format!("{}/mock/requests", directory.url());
     progress.step("Directory started", None, directory.start(&stack, &[], &health)).await?;
     let receiver = Beside {
         name: "receiver",
@@ -234,7 +234,7 @@ fn print(args: &UpArgs, stack: &Stack, at: &Whereabouts) -> io::Result<()> {
          Register another client, with a software statement that the Directory signs:\n\n\
          target/debug/arauto register itp-2 --webhook-uri {base_uri}\n\n\
          Only sign a statement:  target/debug/arauto statement --client itp-2 --webhook-uri {base_uri}\n\
-         Stop it:                make down",
+         Shutdown it:                make down",
         stack.endpoint()
     )
 }

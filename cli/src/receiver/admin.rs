@@ -1,4 +1,4 @@
-//! What the twin received, on plain HTTP for scripts.
+//! What the mock received, on plain HTTP for scripts.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! How the twin answers, and the syntax that says so.
+//! How the mock answers, and the syntax that says so.
 
 use std::fmt;
 use std::str::FromStr;
@@ -34,7 +34,7 @@ with any of these before it
   body:N:202        a body of N bytes
   header:N:202      a header of N bytes";
 
-/// How the twin answers each request.
+/// How the mock answers each request.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Answers {
     /// Where no exception holds.
@@ -56,7 +56,7 @@ pub struct AnswerFor {
     pub answers: Sequence,
 }
 
-/// What the twin does with one request.
+/// What the mock does with one request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Answer {
     pub(super) delay: Option<Duration>,

@@ -14,7 +14,7 @@ use super::answer::{AnswerFor, Answers, SYNTAX, Sequence};
 use super::contract::WebhookVersion;
 use super::event::Received;
 use super::prefix::Prefix;
-use super::twin::{Settings, Twin, wall_clock};
+use super::mock_receiver::{Settings, MockReceiver, wall_clock};
 use crate::pki::{Identity, PkiFiles};
 
 const EXAMPLES: &str = "\
@@ -93,13 +93,13 @@ pub struct ReceiverArgs {
     json: bool,
 }
 
-/// What the caller of a twin needs to know of the files it was started with.
+/// What the caller of a mock needs to know of the files it was started with.
 struct Files {
     settings: Settings,
     pki: Option<PkiFiles>,
 }
 
-/// Runs a twin until Ctrl-C or SIGTERM: requests to standard output, everything else to standard error.
+/// Runs a mock until Ctrl-C or SIGTERM: requests to standard output, everything else to standard error.
 pub async fn run(args: ReceiverArgs) -> Result<()> {
     let json = args.json;
     let Files { settings, pki } = read_files(args)?;
@@ -107,10 +107,10 @@ pub async fn run(args: ReceiverArgs) -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
     let told = introduction(&settings, pki.as_ref());
-    let twin = Twin::start(settings).await?;
-    let example = pki.map_or_else(String::new, |pki| example(&twin, &pki));
-    let (mut events, mut refusals) = (twin.subscribe(), twin.subscribe_refusals());
-    complain(&format!("{}{told}{example}stop with Ctrl-C\n", whereabouts(&twin)));
+    let mock = MockReceiver::start(settings).await?;
+    let example = pki.map_or_else(String::new, |pki| example(&mock, &pki));
+    let (mut events, mut refusals) = (mock.subscribe(), mock.subscribe_refusals());
+    complain(&format!("{}{told}{example}stop with Ctrl-C\n", whereabouts(&mock)));
     loop {
         tokio::select! {
             event = events.recv() => match event {
@@ -129,9 +129,9 @@ pub async fn run(args: ReceiverArgs) -> Result<()> {
             _ = terminate.recv() => break,
         }
     }
-    let connections = twin.connections();
-    let received = twin.count();
-    twin.stop().await;
+    let connections = mock.connections();
+    let received = mock.count();
+    mock.stop().await;
     complain(&format!(
         "stopped: {received} requests on {} connections, {} refused\n",
         connections.accepted, connections.failed
@@ -180,11 +180,11 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("failed to read {}", path.display()))
 }
 
-fn whereabouts(twin: &Twin) -> String {
-    let admin = twin.admin_address().map_or_else(String::new, |admin| {
+fn whereabouts(mock: &MockReceiver) -> String {
+    let admin = mock.admin_address().map_or_else(String::new, |admin| {
         format!("  received requests   http://{admin}/received (also DELETE; PUT /answer; GET /health)\n")
     });
-    format!("listening on {}\n  base URI to register  {}\n{admin}", twin.address(), twin.base_uri())
+    format!("listening on {}\n  base URI to register  {}\n{admin}", mock.address(), mock.base_uri())
 }
 
 fn introduction(settings: &Settings, pki: Option<&PkiFiles>) -> String {
@@ -206,8 +206,8 @@ fn introduction(settings: &Settings, pki: Option<&PkiFiles>) -> String {
     lines.join("\n") + "\n"
 }
 
-/// A notification to try the twin with, as a shell command.
-fn example(twin: &Twin, pki: &PkiFiles) -> String {
+/// A notification to try the mock with, as a shell command.
+fn example(mock: &MockReceiver, pki: &PkiFiles) -> String {
     let (root, chain, key) =
         (pki.receiver_root.display(), pki.sender_chain.display(), pki.sender_key.display());
     format!(
@@ -216,7 +216,7 @@ fn example(twin: &Twin, pki: &PkiFiles) -> String {
          -d '{{\"data\":{{\"timestamp\":\"{:.0}\"}}}}' \\\n    \
          {}/open-banking/webhook/v1/payments/v4/consents/urn:bancoex:C1DD33123\n",
         wall_clock(),
-        twin.base_uri()
+        mock.base_uri()
     )
 }
 

@@ -1,6 +1,6 @@
 //! What the published contracts say of a request: paths and patterns.
 //!
-//! Written from the OpenAPI files alone, sharing no code with the sender: a twin that repeats the sender's mistakes
+//! Written from the OpenAPI files alone, sharing no code with the sender: a mock that repeats the sender's mistakes
 //! would find none.
 
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What the twin keeps of a request.
+//! What the mock keeps of a request.
 
 use std::fmt;
 
@@ -13,12 +13,12 @@ use super::finding::Finding;
 /// A notification has under 100 characters; a line on a terminal need not hold much more.
 const SHOWN_OF_BODY: usize = 200;
 
-/// A request that the twin received.
+/// A request that the mock received.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Received {
     /// Counts from 1.
     pub sequence: u64,
-    /// When its header was complete, by the twin's clock.
+    /// When its header was complete, by the mock's clock.
     #[serde(serialize_with = "with_milliseconds")]
     pub received_at: Timestamp,
     /// The method.
@@ -41,7 +41,7 @@ pub struct Received {
     pub body: Body,
     /// Everything that is wrong with the request.
     pub findings: Vec<Finding>,
-    /// What the twin did, in the syntax of `--answer`.
+    /// What the mock did, in the syntax of `--answer`.
     pub answered: String,
     /// Who sent it.
     pub client_certificate: Option<ClientCertificate>,

@@ -87,7 +87,7 @@ pub enum Code {
     UnexpectedMember,
 }
 
-/// The contract that a twin holds its callers to.
+/// The contract that a mock holds its callers to.
 #[derive(Clone, Debug)]
 pub(super) struct Contract {
     pub(super) version: WebhookVersion,

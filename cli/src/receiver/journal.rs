@@ -1,4 +1,4 @@
-//! What the twin remembers, and what it does next.
+//! What the mock remembers, and what it does next.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ const BACKLOG: usize = 1024;
 /// How many refused connections are kept.
 const KEPT_REFUSALS: usize = 100;
 
-/// The connections that the twin saw.
+/// The connections that the mock saw.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Connections {
     /// TCP connections accepted.

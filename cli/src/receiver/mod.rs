@@ -1,4 +1,4 @@
-//! A receiver to test senders against: a twin of what a payment initiator runs.
+//! A receiver to test senders against: a mock of what a payment initiator runs.
 //!
 //! It demands a client certificate, keeps everything it received, notes what the published contract has against it, and
 //! answers as it is told to, badly included.
@@ -15,7 +15,7 @@ mod serve;
 #[cfg(test)]
 mod tests;
 mod tls;
-mod twin;
+mod mock_receiver;
 
 pub use self::answer::{Answer, AnswerFor, Answers, Sequence};
 pub use self::command::{ReceiverArgs, run};
@@ -25,4 +25,4 @@ pub(crate) use self::event::{printable, subject_of};
 pub use self::finding::{Code, Finding};
 pub use self::journal::{Connections, Refusal};
 pub use self::prefix::Prefix;
-pub use self::twin::{Settings, Twin};
+pub use self::mock_receiver::{Settings, MockReceiver};

@@ -1,4 +1,4 @@
-//! The HTTPS side of the twin.
+//! The HTTPS side of the mock.
 
 use std::convert::Infallible;
 use std::error::Error;

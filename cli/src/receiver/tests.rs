@@ -1,4 +1,4 @@
-//! The twin as a sender meets it: real sockets, real handshakes.
+//! The mock as a sender meets it: real sockets, real handshakes.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
@@ -23,7 +23,7 @@ const PAYMENT: &str = "/open-banking/webhook/v1/payments/v4/pix/payments/TXpRMU9
 static PKI: LazyLock<TestPki> = LazyLock::new(|| TestPki::new(&ClientSubject::default(), now()).unwrap());
 
 fn now() -> Timestamp {
-    twin::wall_clock()
+    mock_receiver::wall_clock()
 }
 
 fn settings() -> Settings {
@@ -62,9 +62,9 @@ fn sender() -> Client {
     client(Some(&PKI.sender), rustls::ALL_VERSIONS)
 }
 
-fn notification(client: &Client, twin: &Twin, path: &str, attempt: u8) -> RequestBuilder {
+fn notification(client: &Client, mock: &MockReceiver, path: &str, attempt: u8) -> RequestBuilder {
     client
-        .post(format!("{}{path}", twin.base_uri()))
+        .post(format!("{}{path}", mock.base_uri()))
         .header("x-webhook-interaction-id", interaction_id(attempt))
         .json(&json!({"data": {"timestamp": "2026-01-12T12:00:00Z"}}))
 }
@@ -77,10 +77,10 @@ fn echo(response: &Response) -> Option<&str> {
     response.headers().get("x-webhook-interaction-id").map(|value| value.to_str().unwrap())
 }
 
-async fn statuses(client: &Client, twin: &Twin, paths: &[&str]) -> Vec<u16> {
+async fn statuses(client: &Client, mock: &MockReceiver, paths: &[&str]) -> Vec<u16> {
     let mut statuses = Vec::new();
     for (attempt, path) in (0..).zip(paths) {
-        statuses.push(notification(client, twin, path, attempt).send().await.unwrap().status().as_u16());
+        statuses.push(notification(client, mock, path, attempt).send().await.unwrap().status().as_u16());
     }
     statuses
 }
@@ -95,13 +95,13 @@ async fn body_of(mut response: Response) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_notification_is_accepted_echoed_and_kept() {
-    let twin = Twin::start(Settings { prefix: "/kong3".parse().unwrap(), ..settings() }).await.unwrap();
-    let mut subscription = twin.subscribe();
-    let response = notification(&sender(), &twin, CONSENT, 1).send().await.unwrap();
+    let mock = MockReceiver::start(Settings { prefix: "/kong3".parse().unwrap(), ..settings() }).await.unwrap();
+    let mut subscription = mock.subscribe();
+    let response = notification(&sender(), &mock, CONSENT, 1).send().await.unwrap();
     assert_eq!(response.status(), 202);
     assert_eq!(echo(&response), Some(interaction_id(1).as_str()));
 
-    let received = twin.wait_for(1, PATIENCE).await.unwrap();
+    let received = mock.wait_for(1, PATIENCE).await.unwrap();
     assert_eq!(subscription.recv().await.unwrap(), received[0]);
     let event = &received[0];
     assert_eq!(event.findings, []);
@@ -122,12 +122,12 @@ async fn a_notification_is_accepted_echoed_and_kept() {
     assert_eq!(json["endpoint"], "E1");
     assert_eq!(json["received_at"].as_str().unwrap().len(), "2026-01-12T12:00:00.000Z".len());
     assert_eq!(json["answered"], "202");
-    twin.stop().await;
+    mock.stop().await;
 }
 
 #[tokio::test]
 async fn a_caller_without_the_right_certificate_is_refused_and_counted() {
-    let twin = Twin::start(settings()).await.unwrap();
+    let mock = MockReceiver::start(settings()).await.unwrap();
     let stranger = Authority::new("Stranger", now()).unwrap().client(&ClientSubject::default()).unwrap();
     let day = jiff::SignedDuration::from_hours(24);
     let past = Validity { not_before: now() - day * 2, not_after: now() - day };
@@ -135,104 +135,104 @@ async fn a_caller_without_the_right_certificate_is_refused_and_counted() {
     for (identity, reason) in
         [(None, "peer sent no certificates"), (Some(&stranger), "UnknownIssuer"), (Some(&expired), "expired")]
     {
-        let mut refusals = twin.subscribe_refusals();
-        notification(&client(identity, rustls::ALL_VERSIONS), &twin, CONSENT, 1).send().await.unwrap_err();
+        let mut refusals = mock.subscribe_refusals();
+        notification(&client(identity, rustls::ALL_VERSIONS), &mock, CONSENT, 1).send().await.unwrap_err();
         let refusal = refusals.recv().await.unwrap();
         assert!(refusal.error.contains(reason), "{reason}: {}", refusal.error);
     }
-    assert_eq!(twin.received(), []);
-    let connections = twin.connections();
+    assert_eq!(mock.received(), []);
+    let connections = mock.connections();
     assert_eq!((connections.accepted, connections.completed, connections.failed), (3, 0, 3));
 }
 
 #[tokio::test]
 async fn nobody_is_asked_for_a_certificate_if_so_told() {
-    let twin = Twin::start(Settings { client_ca_pem: None, ..settings() }).await.unwrap();
-    notification(&client(None, rustls::ALL_VERSIONS), &twin, CONSENT, 1).send().await.unwrap();
-    assert_eq!(twin.received()[0].client_certificate, None);
+    let mock = MockReceiver::start(Settings { client_ca_pem: None, ..settings() }).await.unwrap();
+    notification(&client(None, rustls::ALL_VERSIONS), &mock, CONSENT, 1).send().await.unwrap();
+    assert_eq!(mock.received()[0].client_certificate, None);
 }
 
 #[tokio::test]
 async fn both_versions_of_tls_are_spoken_and_either_can_be_left_out() {
     const TLS_1_2: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
     const TLS_1_3: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
-    let twin = Twin::start(settings()).await.unwrap();
+    let mock = MockReceiver::start(settings()).await.unwrap();
     for versions in [TLS_1_2, TLS_1_3] {
-        notification(&client(Some(&PKI.sender), versions), &twin, CONSENT, 1).send().await.unwrap();
+        notification(&client(Some(&PKI.sender), versions), &mock, CONSENT, 1).send().await.unwrap();
     }
-    let spoken: Vec<String> = twin.received().into_iter().map(|event| event.tls.protocol).collect();
+    let spoken: Vec<String> = mock.received().into_iter().map(|event| event.tls.protocol).collect();
     assert_eq!(spoken, ["TLS 1.2", "TLS 1.3"]);
 
-    let modern = Twin::start(Settings { tls_versions: TLS_1_3, ..settings() }).await.unwrap();
+    let modern = MockReceiver::start(Settings { tls_versions: TLS_1_3, ..settings() }).await.unwrap();
     notification(&client(Some(&PKI.sender), TLS_1_2), &modern, CONSENT, 1).send().await.unwrap_err();
 }
 
 #[tokio::test]
 async fn a_session_is_resumed_only_if_so_told_and_then_seen() {
     for resumption in [false, true] {
-        let twin = Twin::start(Settings { resumption, ..answering("close,202") }).await.unwrap();
+        let mock = MockReceiver::start(Settings { resumption, ..answering("close,202") }).await.unwrap();
         let sender = sender();
         // A response first, so that the client has read the session tickets; then a new connection.
-        notification(&sender, &twin, PAYMENT, 0).send().await.unwrap_err();
-        notification(&sender, &twin, PAYMENT, 1).send().await.unwrap();
-        let resumed: Vec<bool> = twin.received().into_iter().map(|event| event.tls.resumed).collect();
+        notification(&sender, &mock, PAYMENT, 0).send().await.unwrap_err();
+        notification(&sender, &mock, PAYMENT, 1).send().await.unwrap();
+        let resumed: Vec<bool> = mock.received().into_iter().map(|event| event.tls.resumed).collect();
         assert_eq!(resumed, [false, resumption]);
     }
 }
 
 #[tokio::test]
 async fn each_resource_has_its_own_place_in_the_sequence() {
-    let twin = Twin::start(answering("503,202")).await.unwrap();
+    let mock = MockReceiver::start(answering("503,202")).await.unwrap();
     let paths = [CONSENT, PAYMENT, CONSENT, PAYMENT, CONSENT];
-    assert_eq!(statuses(&sender(), &twin, &paths).await, [503, 503, 202, 202, 202]);
-    let answered: Vec<String> = twin.received().into_iter().map(|event| event.answered).collect();
+    assert_eq!(statuses(&sender(), &mock, &paths).await, [503, 503, 202, 202, 202]);
+    let answered: Vec<String> = mock.received().into_iter().map(|event| event.answered).collect();
     assert_eq!(answered, ["503", "503", "202", "202", "202"]);
     // One client, one connection.
-    assert_eq!(twin.connections().accepted, 1);
+    assert_eq!(mock.connections().accepted, 1);
 
-    twin.set_answers("500".parse().unwrap());
-    assert_eq!(statuses(&sender(), &twin, &[CONSENT]).await, [500]);
+    mock.set_answers("500".parse().unwrap());
+    assert_eq!(statuses(&sender(), &mock, &[CONSENT]).await, [500]);
 }
 
 #[tokio::test]
 async fn some_paths_can_have_other_answers() {
     let mut settings = settings();
     settings.answers.exceptions.push("/pix/=404".parse().unwrap());
-    let twin = Twin::start(settings).await.unwrap();
-    assert_eq!(statuses(&sender(), &twin, &[CONSENT, PAYMENT]).await, [202, 404]);
+    let mock = MockReceiver::start(settings).await.unwrap();
+    assert_eq!(statuses(&sender(), &mock, &[CONSENT, PAYMENT]).await, [202, 404]);
 }
 
 #[tokio::test]
 async fn a_connection_is_reset_closed_or_left_hanging_after_the_request_was_kept() {
     for (deed, symptom) in [("reset", "reset by peer"), ("close", "closed before"), ("hang", "timed out")] {
-        let twin = Twin::start(answering(deed)).await.unwrap();
-        let request = notification(&sender(), &twin, CONSENT, 1).timeout(Duration::from_millis(500));
+        let mock = MockReceiver::start(answering(deed)).await.unwrap();
+        let request = notification(&sender(), &mock, CONSENT, 1).timeout(Duration::from_millis(500));
         let error = anyhow::Error::from(request.send().await.unwrap_err());
         assert!(format!("{error:#}").contains(symptom), "{deed}: {error:#}");
-        assert_eq!(twin.received()[0].answered, deed);
+        assert_eq!(mock.received()[0].answered, deed);
     }
 }
 
 #[tokio::test]
 async fn an_answer_can_be_without_end() {
     for deed in ["endless", "trickle"] {
-        let twin = Twin::start(answering(deed)).await.unwrap();
+        let mock = MockReceiver::start(answering(deed)).await.unwrap();
         let mut response =
-            notification(&sender(), &twin, CONSENT, 1).timeout(Duration::from_secs(2)).send().await.unwrap();
+            notification(&sender(), &mock, CONSENT, 1).timeout(Duration::from_secs(2)).send().await.unwrap();
         assert_eq!(response.status(), 202);
         assert!(response.chunk().await.unwrap().is_some(), "{deed}");
         while let Ok(chunk) = response.chunk().await {
             assert!(chunk.is_some(), "{deed} ended");
         }
     }
-    let twin = Twin::start(answering("informational")).await.unwrap();
-    let request = notification(&sender(), &twin, CONSENT, 1).timeout(Duration::from_millis(500));
+    let mock = MockReceiver::start(answering("informational")).await.unwrap();
+    let request = notification(&sender(), &mock, CONSENT, 1).timeout(Duration::from_millis(500));
     assert!(request.send().await.unwrap_err().is_timeout());
 }
 
 #[tokio::test]
 async fn headers_and_bodies_are_as_told() {
-    let twin = Twin::start(answering(
+    let mock = MockReceiver::start(answering(
         "no-echo:202,wrong-echo:202,redirect:https://localhost:1/a,body:70000:202,header:70000:500,delay:50ms:202",
     ))
     .await
@@ -240,7 +240,7 @@ async fn headers_and_bodies_are_as_told() {
     let sender = sender();
     let mut responses = Vec::new();
     for attempt in 0..6 {
-        responses.push(notification(&sender, &twin, CONSENT, attempt).send().await.unwrap());
+        responses.push(notification(&sender, &mock, CONSENT, attempt).send().await.unwrap());
     }
     let shown: Vec<(u16, Option<&str>)> =
         responses.iter().map(|response| (response.status().as_u16(), echo(response))).collect();
@@ -261,9 +261,9 @@ async fn headers_and_bodies_are_as_told() {
 
 #[tokio::test]
 async fn a_bad_request_is_answered_all_the_same_and_everything_wrong_is_noted() {
-    let twin = Twin::start(settings()).await.unwrap();
+    let mock = MockReceiver::start(settings()).await.unwrap();
     let sender = sender();
-    let url = format!("{}/open-banking/webhook/v1/enrollments/v0/enrollments/a_b", twin.base_uri());
+    let url = format!("{}/open-banking/webhook/v1/enrollments/v0/enrollments/a_b", mock.base_uri());
     let bad = || sender.put(&url).header("x-webhook-interaction-id", "attempt-1").body(r#"{"data":{"x":1}}"#);
     assert_eq!(bad().send().await.unwrap().status(), 202);
     bad().send().await.unwrap();
@@ -279,7 +279,7 @@ async fn a_bad_request_is_answered_all_the_same_and_everything_wrong_is_noted() 
         Code::MissingEventType,
         Code::UnexpectedMember,
     ];
-    let received = twin.received();
+    let received = mock.received();
     assert_eq!(codes(&received[0]), expected);
     expected.push(Code::RepeatedInteractionId);
     assert_eq!(codes(&received[1]), expected);
@@ -287,48 +287,48 @@ async fn a_bad_request_is_answered_all_the_same_and_everything_wrong_is_noted() 
 
 #[tokio::test]
 async fn a_connection_that_idles_is_closed_if_so_told() {
-    let twin = Twin::start(Settings { idle: Some(Duration::from_millis(200)), ..settings() }).await.unwrap();
+    let mock = MockReceiver::start(Settings { idle: Some(Duration::from_millis(200)), ..settings() }).await.unwrap();
     let sender = sender();
-    assert_eq!(statuses(&sender, &twin, &[CONSENT, PAYMENT]).await, [202, 202]);
-    assert_eq!(twin.connections().accepted, 1);
+    assert_eq!(statuses(&sender, &mock, &[CONSENT, PAYMENT]).await, [202, 202]);
+    assert_eq!(mock.connections().accepted, 1);
     tokio::time::sleep(Duration::from_millis(600)).await;
-    assert_eq!(statuses(&sender, &twin, &[CONSENT]).await, [202]);
-    assert_eq!(twin.connections().accepted, 2);
+    assert_eq!(statuses(&sender, &mock, &[CONSENT]).await, [202]);
+    assert_eq!(mock.connections().accepted, 2);
 
     let slow =
-        Twin::start(Settings { idle: Some(Duration::from_millis(200)), ..answering("delay:600ms:202") });
+        MockReceiver::start(Settings { idle: Some(Duration::from_millis(200)), ..answering("delay:600ms:202") });
     assert_eq!(statuses(&sender, &slow.await.unwrap(), &[CONSENT]).await, [202]);
 }
 
 #[tokio::test]
 async fn only_so_many_requests_are_kept_and_waiting_for_more_fails_with_the_count() {
-    let twin = Twin::start(Settings { keep: 2, ..settings() }).await.unwrap();
-    statuses(&sender(), &twin, &[CONSENT, CONSENT, CONSENT]).await;
+    let mock = MockReceiver::start(Settings { keep: 2, ..settings() }).await.unwrap();
+    statuses(&sender(), &mock, &[CONSENT, CONSENT, CONSENT]).await;
     let kept: Vec<u64> =
-        twin.wait_for(3, PATIENCE).await.unwrap().into_iter().map(|event| event.sequence).collect();
+        mock.wait_for(3, PATIENCE).await.unwrap().into_iter().map(|event| event.sequence).collect();
     assert_eq!(kept, [2, 3]);
-    let error = twin.wait_for(4, Duration::from_millis(10)).await.unwrap_err();
+    let error = mock.wait_for(4, Duration::from_millis(10)).await.unwrap_err();
     assert_eq!(error.to_string(), "3 of 4 requests came within 10ms");
-    twin.forget();
-    assert_eq!(twin.wait_for(0, PATIENCE).await.unwrap(), []);
+    mock.forget();
+    assert_eq!(mock.wait_for(0, PATIENCE).await.unwrap(), []);
 }
 
 #[tokio::test]
-async fn nothing_listens_after_the_twin_is_stopped() {
-    let twin = Twin::start(settings()).await.unwrap();
-    let address = twin.address();
-    twin.stop().await;
+async fn nothing_listens_after_the_mock_is_stopped() {
+    let mock = MockReceiver::start(settings()).await.unwrap();
+    let address = mock.address();
+    mock.stop().await;
     tokio::net::TcpStream::connect(address).await.unwrap_err();
 }
 
 #[tokio::test]
 async fn what_was_received_is_served_and_answers_can_be_changed() {
     let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    let twin = Twin::start(Settings { admin: Some(loopback), ..settings() }).await.unwrap();
-    let admin = format!("http://{}", twin.admin_address().unwrap());
+    let mock = MockReceiver::start(Settings { admin: Some(loopback), ..settings() }).await.unwrap();
+    let admin = format!("http://{}", mock.admin_address().unwrap());
     let sender = sender();
     let http = Client::builder().tls_backend_preconfigured(client_config()).build().unwrap();
-    statuses(&sender, &twin, &[CONSENT, PAYMENT]).await;
+    statuses(&sender, &mock, &[CONSENT, PAYMENT]).await;
 
     let received = async |query: &str| -> Value {
         http.get(format!("{admin}/received{query}")).send().await.unwrap().json().await.unwrap()
@@ -344,7 +344,7 @@ async fn what_was_received_is_served_and_answers_can_be_changed() {
     assert_eq!(put("/answer", "503").await, 204);
     assert_eq!(put("/answer?path=/pix/", "500,404").await, 204);
     assert_eq!(put("/answer", "nonsense").await, 400);
-    assert_eq!(statuses(&sender, &twin, &[CONSENT, PAYMENT, PAYMENT]).await, [503, 500, 404]);
+    assert_eq!(statuses(&sender, &mock, &[CONSENT, PAYMENT, PAYMENT]).await, [503, 500, 404]);
 
     let health: Value = http.get(format!("{admin}/health")).send().await.unwrap().json().await.unwrap();
     assert_eq!(health["received"], 5);
@@ -356,7 +356,7 @@ async fn what_was_received_is_served_and_answers_can_be_changed() {
 #[tokio::test]
 async fn the_admin_side_stays_on_this_machine() {
     let everywhere: SocketAddr = "0.0.0.0:0".parse().unwrap();
-    let error = Twin::start(Settings { admin: Some(everywhere), ..settings() }).await.unwrap_err();
+    let error = MockReceiver::start(Settings { admin: Some(everywhere), ..settings() }).await.unwrap_err();
     assert!(error.to_string().contains("not a loopback address"), "{error}");
 }
 

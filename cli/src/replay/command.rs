@@ -13,8 +13,8 @@ use super::plan::Plan;
 use super::round::Round;
 use super::send::Sent;
 use super::set_aside::move_back;
-use crate::stop::Stop;
-use crate::target::{Target, TargetArgs};
+use crate::shutdown::Shutdown;
+use crate::stack_ref::{StackRef, TargetArgs};
 use crate::undelivered::{DeadLetterQueue, FilterArgs, Listing, count};
 
 /// Send notifications that were given up again, each as a new notification of the same change
@@ -69,7 +69,7 @@ pub async fn run(args: ReplayArgs) -> Result<bool> {
     if args.set_aside { run_set_aside(&args, &target).await } else { run_replay(&args, &target).await }
 }
 
-async fn run_replay(args: &ReplayArgs, target: &Target) -> Result<bool> {
+async fn run_replay(args: &ReplayArgs, target: &StackRef) -> Result<bool> {
     let clock = Clock::system();
     let filter = args.filter.at(clock.now())?;
     let plan = Plan::new(Listing::read(&target.rows(), &filter).await?, args.max, args.rate);
@@ -87,7 +87,7 @@ async fn run_replay(args: &ReplayArgs, target: &Target) -> Result<bool> {
         }
         return Ok(true);
     }
-    let mut stop = Stop::on_signals()?;
+    let mut stop = Shutdown::on_signals()?;
     let mut beat = Beat::new(plan.to_send.len());
     let work = (clock, &filter, &plan);
     let round = Round::run(target, work, &mut stop, |sent| beat.tell(sent.done() + sent.refused)).await;
@@ -116,9 +116,9 @@ async fn run_replay(args: &ReplayArgs, target: &Target) -> Result<bool> {
     Ok(complete)
 }
 
-async fn run_set_aside(args: &ReplayArgs, target: &Target) -> Result<bool> {
+async fn run_set_aside(args: &ReplayArgs, target: &StackRef) -> Result<bool> {
     let queue = DeadLetterQueue::new(&target.sdk, target.undelivered.clone());
-    let mut stop = Stop::on_signals()?;
+    let mut stop = Shutdown::on_signals()?;
     let found = queue.count(MAX_LOOKED_AT, &stop).await?;
     let bound = if found.at_least { "at least " } else { "" };
     if !args.json {

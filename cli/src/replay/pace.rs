@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::stop::Stop;
+use crate::shutdown::Shutdown;
 
 /// The most messages of one call of SQS.
 const BATCH: u32 = 10;
@@ -27,7 +27,7 @@ impl Pace {
     }
 
     /// Waits until so many may go; `false` if it was asked to stop.
-    pub(super) async fn wait(&mut self, count: usize, stop: &mut Stop) -> bool {
+    pub(super) async fn wait(&mut self, count: usize, stop: &mut Shutdown) -> bool {
         tokio::select! {
             biased;
             () = stop.asked() => return false,

@@ -8,8 +8,8 @@ use webhook::clock::Clock;
 use super::plan::Plan;
 use super::send::{Replayer, Sent};
 use super::sweep::{Swept, sweep};
-use crate::stop::Stop;
-use crate::target::Target;
+use crate::shutdown::Shutdown;
+use crate::stack_ref::StackRef;
 use crate::undelivered::{DeadLetterQueue, Filter, Listing};
 
 /// What came of one run.
@@ -26,9 +26,9 @@ pub struct Round {
 impl Round {
     /// Sends what is planned, and sweeps whatever the listing has as replayed: also what an earlier run sent and did not sweep.
     pub async fn run(
-        target: &Target,
+        target: &StackRef,
         (clock, filter, plan): (Clock, &Filter, &Plan),
-        stop: &mut Stop,
+        stop: &mut Shutdown,
         progress: impl FnMut(&Sent),
     ) -> Self {
         let replayer = Replayer::new(target, clock, plan.rate);
@@ -45,7 +45,7 @@ impl Round {
     }
 }
 
-async fn sweep_replayed(target: &Target, filter: &Filter, stop: &Stop) -> Result<Swept> {
+async fn sweep_replayed(target: &StackRef, filter: &Filter, stop: &Shutdown) -> Result<Swept> {
     let listing = Listing::read(&target.rows(), filter).await.context("what was replayed is not known")?;
     let replayed = listing.notifications.iter().filter(|listed| listed.is_replayed());
     let replayed: BTreeSet<_> = replayed.map(|listed| listed.id().as_str()).collect();

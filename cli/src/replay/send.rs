@@ -7,8 +7,8 @@ use webhook::aws::{LedgerReader, Queues, UndeliveredRows, dynamodb};
 use webhook::clock::Clock;
 
 use super::pace::Pace;
-use crate::stop::Stop;
-use crate::target::Target;
+use crate::shutdown::Shutdown;
+use crate::stack_ref::StackRef;
 use crate::undelivered::Listed;
 
 /// Sends notifications again.
@@ -43,7 +43,7 @@ impl Sent {
 
 impl Replayer {
     /// Sends so many notifications a second on this stack.
-    pub fn new(target: &Target, clock: Clock, rate: u32) -> Self {
+    pub fn new(target: &StackRef, clock: Clock, rate: u32) -> Self {
         let ledger = LedgerReader::new(dynamodb(&target.sdk), target.ledger_table.clone());
         Self { rows: target.rows(), ledger, queues: target.queues(), clock, rate }
     }
@@ -55,7 +55,7 @@ impl Replayer {
     pub async fn send(
         &self,
         notifications: &[Listed],
-        stop: &mut Stop,
+        stop: &mut Shutdown,
         mut progress: impl FnMut(&Sent),
     ) -> (Sent, Result<()>) {
         let (mut sent, mut pace) = (Sent::default(), Pace::new(self.rate));

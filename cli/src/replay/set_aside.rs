@@ -13,8 +13,8 @@ use tokio::time::{Instant, sleep};
 use webhook::aws::{RESEND_PAUSES, sqs};
 
 use super::pace::Pace;
-use crate::stop::Stop;
-use crate::target::Target;
+use crate::shutdown::Shutdown;
+use crate::stack_ref::StackRef;
 use crate::undelivered::{DeadLetterQueue, Held, Hold, Kind};
 
 /// The most messages of one run, and how long they are hidden at most.
@@ -45,10 +45,10 @@ impl Moved {
 ///
 /// A process that stops in between leaves a message in both queues: a copy, which does no harm.
 pub async fn move_back(
-    target: &Target,
+    target: &StackRef,
     rate: u32,
     most: Option<usize>,
-    stop: &mut Stop,
+    stop: &mut Shutdown,
     mut progress: impl FnMut(&Moved),
 ) -> Result<Moved> {
     let queue = DeadLetterQueue::new(&target.sdk, target.undelivered.clone());
@@ -81,7 +81,7 @@ pub async fn move_back(
 }
 
 /// Moves a batch. What the queue fails is sent again, as the functions do ([`RESEND_PAUSES`]).
-async fn move_batch(client: &Client, target: &Target, queue: &DeadLetterQueue, batch: &[Held]) -> Result<()> {
+async fn move_batch(client: &Client, target: &StackRef, queue: &DeadLetterQueue, batch: &[Held]) -> Result<()> {
     let mut waiting = send_batch(client, target, queue, batch.to_vec()).await?;
     for pause in RESEND_PAUSES {
         if waiting.is_empty() {
@@ -97,7 +97,7 @@ async fn move_batch(client: &Client, target: &Target, queue: &DeadLetterQueue, b
 /// Sends messages once, deletes those that the queue took where they were, and returns the others.
 async fn send_batch(
     client: &Client,
-    target: &Target,
+    target: &StackRef,
     queue: &DeadLetterQueue,
     batch: Vec<Held>,
 ) -> Result<Vec<Held>> {

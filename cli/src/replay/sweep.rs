@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::stop::Stop;
+use crate::shutdown::Shutdown;
 use crate::undelivered::{DeadLetterQueue, Hold, Kind};
 
 /// The most messages that are looked at. Others are hidden from nobody and go at the next replay.
@@ -25,7 +25,7 @@ pub struct Swept {
 }
 
 /// Deletes the messages of notifications that were replayed, and lets the others go.
-pub async fn sweep(queue: &DeadLetterQueue, replayed: &BTreeSet<&str>, stop: &Stop) -> Result<Swept> {
+pub async fn sweep(queue: &DeadLetterQueue, replayed: &BTreeSet<&str>, stop: &Shutdown) -> Result<Swept> {
     if replayed.is_empty() {
         return Ok(Swept::default());
     }

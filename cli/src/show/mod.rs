@@ -10,7 +10,7 @@ use webhook::aws::{LedgerError, LedgerReader, dynamodb};
 use webhook::delivery::NotificationView;
 use webhook::notification::{ENDPOINTS, Endpoint, InteractionId, NotificationId};
 
-use crate::target::LedgerArgs;
+use crate::stack_ref::LedgerArgs;
 
 /// Show what the ledger says: event, receiver, and every attempt with its times, outcome and TLS
 ///

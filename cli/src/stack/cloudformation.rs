@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use http::Method;
 use roxmltree::{Document, Node};
 
-use crate::signed::{ApiAnswer, Caller};
+use crate::aws_http::{ApiAnswer, Caller};
 
 /// Calls to one endpoint.
 #[derive(Debug)]

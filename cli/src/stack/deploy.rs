@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::REGION;
 use super::cloudformation::CloudFormation;
 use super::template::Template;
-use crate::signed::{Caller, http_client};
+use crate::aws_http::{Caller, http_client};
 
 /// The bucket for packages and template, as `sam deploy --resolve-s3` makes one.
 const BUCKET: &str = "arauto-code";

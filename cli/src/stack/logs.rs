@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::REGION;
 use super::running::credentials;
-use crate::signed::{Caller, http_client};
+use crate::aws_http::{Caller, http_client};
 
 /// One page of each group, which is more than a local stack writes in a while; `CloudWatch` has no larger one.
 const EVENTS: u32 = 10_000;

@@ -178,7 +178,7 @@ impl Drop for Ministack {
 /// Whether a MiniStack answers at this port.
 pub(super) async fn is_ready(port: u16) -> bool {
     let answer = async {
-        let client = crate::signed::http_client(None).ok()?;
+        let client = crate::aws_http::http_client(None).ok()?;
         let url = format!("http://{}:{port}/_ministack/ready", Ipv4Addr::LOCALHOST);
         let answer = client.get(url).send().await.ok()?;
         answer.status().is_success().then_some(())

@@ -22,7 +22,7 @@ use super::state::State;
 use super::state_dir::StateDir;
 use super::template::Template;
 use super::{Checkout, Code, Options, deploy, logs, venv};
-use crate::signed::{ApiAnswer, Caller, http_client};
+use crate::aws_http::{ApiAnswer, Caller, http_client};
 
 /// The region of everything in a local stack.
 pub const REGION: &str = "us-east-1";

@@ -12,8 +12,8 @@ use super::filter::{Filter, FilterArgs};
 use super::listing::{Listed, Listing};
 use super::queue::{DeadLetterQueue, Resting};
 use super::summary::{groups, write_groups};
-use crate::stop::Stop;
-use crate::target::TargetArgs;
+use crate::shutdown::Shutdown;
+use crate::stack_ref::TargetArgs;
 
 /// List the notifications that were given up after three attempts, by receiver, endpoint and outcome
 ///
@@ -41,7 +41,7 @@ const MAX_LOOKED_AT: usize = 1_000;
 
 /// Runs the command.
 pub async fn run(args: UndeliveredArgs) -> Result<()> {
-    let stop = Stop::on_signals()?;
+    let stop = Shutdown::on_signals()?;
     let filter = args.filter.at(Clock::system().now())?;
     let target = args.target.find().await?;
     let listing = Listing::read(&target.rows(), &filter).await?;

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use webhook::aws::{message_group, sqs};
 use webhook::delivery::AttemptMessage;
 
-use crate::stop::Stop;
+use crate::shutdown::Shutdown;
 
 /// The most messages that SQS hands out, lets go or deletes in one call.
 const BATCH: i32 = 10;
@@ -88,7 +88,7 @@ impl DeadLetterQueue {
     }
 
     /// Counts what rests in the queue, looking at so many messages at most.
-    pub async fn count(&self, most: usize, stop: &Stop) -> Result<Resting> {
+    pub async fn count(&self, most: usize, stop: &Shutdown) -> Result<Resting> {
         let Hold { held, cut } = self.hold(most, COUNTED_WITHIN_S, stop).await?;
         let depth = self.depth().await;
         self.let_go(&held).await?;
@@ -105,7 +105,7 @@ impl DeadLetterQueue {
     /// Holds what the queue hands out, until it has no more, so many are held, half of the seconds are over or it is asked to
     /// stop. What is neither let go nor deleted shows again
     /// after so many seconds. Where it fails nothing stays held.
-    pub async fn hold(&self, most: usize, seconds: i32, stop: &Stop) -> Result<Hold> {
+    pub async fn hold(&self, most: usize, seconds: i32, stop: &Shutdown) -> Result<Hold> {
         let (mut held, mut seen, mut empty) = (Vec::new(), HashSet::new(), 0);
         // What was held first must not show again before all of it was worked on.
         let half = Instant::now() + Duration::from_secs(u64::from(seconds.unsigned_abs())) / 2;

@@ -16,7 +16,7 @@ use webhook::delivery::Hour;
 use super::finding::Finding;
 use super::source::Source;
 use super::verifier::{Asked, Report, verify};
-use crate::target::EvidenceArgs;
+use crate::stack_ref::EvidenceArgs;
 
 /// Prove that nothing of the evidence was removed or changed since it was sealed
 ///

@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use arauto::local::{AUTHORISATION_SERVER_ID, change};
 use arauto::pki::{ClientSubject, Identity, TestPki};
-use arauto::receiver::{Settings, Twin};
-use arauto::signed::ApiAnswer;
+use arauto::receiver::{Settings, MockReceiver};
+use arauto::aws_http::ApiAnswer;
 use aws_config::SdkConfig;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
@@ -225,14 +225,14 @@ impl Functions {
     }
 
     /// Starts a receiver that gives these answers, and registers a client there.
-    pub async fn receiver(&self, client: &str, answers: &str) -> Twin {
+    pub async fn receiver(&self, client: &str, answers: &str) -> MockReceiver {
         let settings = Settings {
             answers: answers.parse().expect("answers that the receiver knows"),
             ..Settings::new(PKI.receiver.clone(), PKI.sender_authority.root_pem())
         };
-        let twin = Twin::start(settings).await.expect("the receiver starts");
-        self.register(client, &twin.base_uri()).await;
-        twin
+        let mock = MockReceiver::start(settings).await.expect("the receiver starts");
+        self.register(client, &mock.base_uri()).await;
+        mock
     }
 
     /// The message of the first attempt at what a change becomes that is posted now.

@@ -79,7 +79,7 @@ async fn schd(suite: &Suite<'_>, version: &str) -> Result<Told> {
 /// Registered without a URI, which a DCM call then adds.
 async fn by_dcm(suite: &Suite<'_>, version: &str) -> Result<Told> {
     let initiator = Initiator::new(suite, "202").await?;
-    let uri = [initiator.twin.base_uri()];
+    let uri = [initiator.mock.base_uri()];
     let (status, answer) = initiator.call(Operation::Dcr, None, &uri).await?;
     ensure!(status == 200 && answer["webhook"] == "disabled", "{status} {answer}");
     let (status, answer) = initiator.call(Operation::Dcm, Some(&uri), &uri).await?;
@@ -105,10 +105,10 @@ async fn remove(suite: &Suite<'_>, version: &str) -> Result<Told> {
     ensure!(statuses == ["503", "202"], "{statuses:?}");
     ensure!(first.body == second.body && first.path == second.path, "the retry differs");
 
-    let (status, answer) = initiator.call(Operation::Dcm, None, &[initiator.twin.base_uri()]).await?;
+    let (status, answer) = initiator.call(Operation::Dcm, None, &[initiator.mock.base_uri()]).await?;
     ensure!(status == 200 && answer["webhook"] == "disabled", "{status} {answer}");
     initiator.wait().await;
-    let before = initiator.twin.count();
+    let before = initiator.mock.count();
     Payment::new(version).made(&initiator, SETTLED).await?;
     let calls = initiator.stays_at().await - before;
 
@@ -126,7 +126,7 @@ async fn remove(suite: &Suite<'_>, version: &str) -> Result<Told> {
 /// Metadata and statement do not agree: refused, and what was registered before stays.
 async fn wrong(suite: &Suite<'_>) -> Result<Told> {
     let initiator = Initiator::registered(suite, "202").await?;
-    let (right, wrong) = ([initiator.twin.base_uri()], ["https://evil.example.com".to_owned()]);
+    let (right, wrong) = ([initiator.mock.base_uri()], ["https://evil.example.com".to_owned()]);
     let stranger = Initiator::new(suite, "202").await?;
     let (new_status, _) = stranger.call(Operation::Dcr, Some(&wrong), &right).await?;
     let (status, answer) = initiator.call(Operation::Dcm, Some(&wrong), &right).await?;
@@ -142,7 +142,7 @@ pub(super) async fn clock_ahead(suite: &Suite<'_>, seconds: i64) -> Result<Told>
     let ahead = SignedDuration::from_secs(seconds);
     let change = payment.change_in(&initiator.client, ahead, &json!({ "from": "ACPD", "to": "ACSC" }));
     initiator.posts(&change).await?;
-    let received = initiator.twin.wait_for(1, suite.waits.message).await?;
+    let received = initiator.mock.wait_for(1, suite.waits.message).await?;
     Ok(match initiator.check(&received[0]) {
         Ok(()) => json!({ "suite_result": "pass" }),
         Err(error) => json!({ "suite_result": "fail", "reason": error.to_string() }),

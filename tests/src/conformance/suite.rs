@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use arauto::receiver::{Received, Twin};
+use arauto::receiver::{Received, MockReceiver};
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
@@ -63,21 +63,21 @@ impl std::fmt::Debug for Suite<'_> {
 pub(super) struct Initiator<'a> {
     pub(super) suite: &'a Suite<'a>,
     pub(super) client: String,
-    pub(super) twin: Twin,
+    pub(super) mock: MockReceiver,
     pub(super) began: Timestamp,
 }
 
 impl<'a> Initiator<'a> {
     /// Starts a receiver that answers so; its client is not registered yet.
     pub(super) async fn new(suite: &'a Suite<'a>, answers: &str) -> Result<Self> {
-        let twin = suite.world.twin(answers).await?;
-        Ok(Self { suite, client: tag("itp"), twin, began: now() })
+        let mock = suite.world.mock(answers).await?;
+        Ok(Self { suite, client: tag("itp"), mock, began: now() })
     }
 
     /// The same, registered by DCR with the URI of its statement, and past the time for synchronisation.
     pub(super) async fn registered(suite: &'a Suite<'a>, answers: &str) -> Result<Self> {
         let initiator = Self::new(suite, answers).await?;
-        let uri = [initiator.twin.base_uri()];
+        let uri = [initiator.mock.base_uri()];
         let (status, _) = initiator.call(Operation::Dcr, Some(&uri), &uri).await?;
         ensure!(status == 200, "the registration was answered {status}");
         initiator.wait().await;
@@ -121,7 +121,7 @@ impl<'a> Initiator<'a> {
 
     /// Waits until so many messages have come, and checks each as the suite does.
     pub(super) async fn receives(&self, count: usize) -> Result<Vec<Received>> {
-        let received = self.twin.wait_for(count, self.suite.waits.message).await?;
+        let received = self.mock.wait_for(count, self.suite.waits.message).await?;
         for message in &received {
             self.check(message)?;
         }
@@ -144,7 +144,7 @@ impl<'a> Initiator<'a> {
     /// Makes sure that nothing comes, and says how many messages there are.
     pub(super) async fn stays_at(&self) -> usize {
         tokio::time::sleep(self.suite.waits.silence).await;
-        self.twin.count()
+        self.mock.count()
     }
 
     /// Counts messages at an endpoint for a resource.
@@ -153,7 +153,7 @@ impl<'a> Initiator<'a> {
             message.endpoint.is_some_and(|of| of.as_str() == endpoint)
                 && message.resource_id.as_deref() == Some(resource.id.as_str())
         };
-        self.twin.received().iter().filter(at).count()
+        self.mock.received().iter().filter(at).count()
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use arauto::signed::{Caller, http_client};
+use arauto::aws_http::{Caller, http_client};
 use arauto::stack::{CREDENTIAL, REGION, Stack};
 use aws_credential_types::Credentials;
 use http::Method;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arauto::bill::{Bill, Item, Lines, Model, Terms};
 use arauto::local::change;
 use arauto::prices::{Prices, Rate, Region};
-use arauto::receiver::Twin;
+use arauto::receiver::MockReceiver;
 use dispatch::Dispatch;
 use intake::Intake;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ struct Play {
     functions: Functions,
     intake: Intake,
     dispatch: Arc<Dispatch>,
-    twins: Vec<Twin>,
+    mocks: Vec<MockReceiver>,
     written: Written,
     measured: usize,
     _log: DefaultGuard,
@@ -35,21 +35,21 @@ impl Play {
     async fn with_receivers(count: usize) -> Self {
         let functions = Functions::default();
         functions.put_identity(&PKI.sender);
-        let mut twins = Vec::new();
+        let mut mocks = Vec::new();
         for number in 0..count {
-            twins.push(functions.receiver(&client(number), "202").await);
+            mocks.push(functions.receiver(&client(number), "202").await);
         }
         functions.aws.forget_calls();
         let (written, log) = Written::here();
         let (intake, dispatch) = (functions.intake(), functions.dispatch(&functions.hands));
-        Self { functions, intake, dispatch, twins, written, measured: 0, _log: log }
+        Self { functions, intake, dispatch, mocks, written, measured: 0, _log: log }
     }
 
     /// Posts ten changes, hands dispatch what was queued as one batch, and returns the lines of the two invocations.
     async fn ten(&mut self, name: &str) -> [Vec<String>; 2] {
         let now = self.functions.hands.now();
         let one = |number| {
-            let receiver = client(number % self.twins.len());
+            let receiver = client(number % self.mocks.len());
             change(Endpoint::PixPayment, &receiver, &format!("{name}-{number}"), now)
         };
         let changes: Vec<_> = (0..10).map(one).collect();

@@ -148,7 +148,7 @@ async fn trouble() -> Vec<Value> {
         let body = bench.with_uris(client, &["https://localhost:1"]);
         assert_eq!(bench.put(client, &body).await.status, 200);
         let organisation = StatementClaims::of(client).org_id;
-        bench.twin.set_organisation_status(&organisation, "Inactive").unwrap();
+        bench.mock.set_organisation_status(&organisation, "Inactive").unwrap();
     }
     bench.review().await;
     bench.functions.environment = Environment::local("http://127.0.0.1:9");

@@ -48,7 +48,7 @@ async fn three_failures_are_counted_by_whose_doing_they_are_and_the_notification
     assert_eq!(metrics.values("Undelivered"), [0.0; 0]);
     play.next_attempt(10 * SECOND).await;
     play.next_attempt(60 * SECOND).await;
-    assert_eq!(play.twin.count(), 3);
+    assert_eq!(play.mock.count(), 3);
     assert_eq!(metrics.values("Delivered"), [0.0; 3]);
     assert_eq!(metrics.values("FailedAttempts"), [1.0; 3]);
     assert!(play.lines_with("FailedAttempts").iter().all(|line| line["Class"] == "receiver"));

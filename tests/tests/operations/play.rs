@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arauto::receiver::Twin;
+use arauto::receiver::MockReceiver;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -15,7 +15,7 @@ pub(crate) const SECOND: SignedDuration = SignedDuration::from_secs(1);
 /// A receiver that answers as it is told, and dispatch in an environment that stays the same.
 pub(crate) struct Play {
     pub(crate) functions: Functions,
-    pub(crate) twin: Twin,
+    pub(crate) mock: MockReceiver,
     pub(crate) dispatch: Arc<Dispatch>,
 }
 
@@ -24,9 +24,9 @@ impl Play {
     pub(crate) async fn new(answers: &str) -> Self {
         let functions = Functions::default();
         functions.put_identity(&PKI.sender);
-        let twin = functions.receiver(CLIENT, answers).await;
+        let mock = functions.receiver(CLIENT, answers).await;
         let dispatch = functions.dispatch(&functions.hands);
-        Self { functions, twin, dispatch }
+        Self { functions, mock, dispatch }
     }
 
     /// The message of the first attempt at a payment that changes now.

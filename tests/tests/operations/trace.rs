@@ -47,7 +47,7 @@ async fn the_trace_of_the_request_goes_with_each_message_up_to_the_third_attempt
         );
     }
     assert_eq!(traces, [PASSED_ON; 3]);
-    let received = play.twin.received();
+    let received = play.mock.received();
     assert_eq!(received.len(), 3);
     for request in received {
         let told = format!("{request:?}").to_lowercase();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use arauto::receiver::{Received, Twin};
+use arauto::receiver::{Received, MockReceiver};
 use arauto::show::of_resource;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -34,10 +34,10 @@ pub(super) fn an_attempt_is_found_by_its_interaction_id(vector: &Vector) -> Judg
     let wanted: Vec<String> =
         serde_json::from_value(vector.expected["returns"].clone()).map_err(|error| error.to_string())?;
     let told = on_stack(async |suite| {
-        let (client, twin) = suite.world.receiver("503,202").await?;
+        let (client, mock) = suite.world.receiver("503,202").await?;
         let posted = new_change(Endpoint::PixPayment, &client);
         let id = suite.world.notify(&posted).await?;
-        let received = twin.wait_for(2, suite.waits.message).await?;
+        let received = mock.wait_for(2, suite.waits.message).await?;
         suite.world.ended(&id, "delivered", suite.waits.message).await?;
         let reader = reader(suite.world)?;
         ensure!(reader.attempt(unknown).await?.is_none(), "an attempt was found that nobody made");
@@ -45,7 +45,7 @@ pub(super) fn an_attempt_is_found_by_its_interaction_id(vector: &Vector) -> Judg
         let found = reader.attempt(quoted.parse()?).await?.context("nothing was found")?;
         let attempt = found.attempts.iter().find(|attempt| attempt.interaction_id == quoted);
         let attempt = attempt.context("the attempt is not among those that were found")?;
-        let truth = Truth { posted: &posted, client: &client, twin: &twin, request: &received[1] };
+        let truth = Truth { posted: &posted, client: &client, mock: &mock, request: &received[1] };
         let returns: Vec<_> = wanted.iter().filter(|what| truth.is_told(what, &found, attempt)).collect();
         Ok(json!({ "returns": returns }))
     })?;
@@ -56,7 +56,7 @@ pub(super) fn an_attempt_is_found_by_its_interaction_id(vector: &Vector) -> Judg
 struct Truth<'a> {
     posted: &'a Value,
     client: &'a str,
-    twin: &'a Twin,
+    mock: &'a MockReceiver,
     request: &'a Received,
 }
 
@@ -71,7 +71,7 @@ impl Truth<'_> {
                 found.event_instant.parse().ok() == instant && instant.is_some()
             }
             "resource id" => found.resource_id == posted("resource_id"),
-            "receiver" => found.client_id == self.client && attempt.base_uri == self.twin.base_uri(),
+            "receiver" => found.client_id == self.client && attempt.base_uri == self.mock.base_uri(),
             "attempt number" => attempt.attempt == 2,
             "start" => within(attempt.started_at, received),
             "end" => {
@@ -81,7 +81,7 @@ impl Truth<'_> {
             "tls peer" => {
                 let peer = attempt.peer.as_deref().unwrap_or_default();
                 let port = peer.rsplit(':').next().unwrap_or_default();
-                let host = self.twin.base_uri();
+                let host = self.mock.base_uri();
                 attempt.tls.as_deref().is_some_and(|tls| tls.starts_with("TLSv1"))
                     && host.contains(&format!(":{port}/"))
                     && peer.parse::<std::net::SocketAddr>().is_ok()
@@ -100,7 +100,7 @@ fn within(before: Timestamp, after: Timestamp) -> bool {
 pub(super) fn a_resource_has_all_its_events_and_attempts_in_time_order(vector: &Vector) -> Judgement {
     let id = vector.input["query"]["consentId"].as_str().ok_or("input.query names no consent")?;
     let told = on_stack(async |suite| {
-        let (client, twin) = suite.world.receiver("503,202").await?;
+        let (client, mock) = suite.world.receiver("503,202").await?;
         let mut events = Vec::new();
         for endpoint in [Endpoint::PaymentConsent, Endpoint::RecurringConsent, Endpoint::PaymentConsent] {
             events.push(change_of(endpoint, &client, id, now()));
@@ -114,7 +114,7 @@ pub(super) fn a_resource_has_all_its_events_and_attempts_in_time_order(vector: &
             suite.world.ended(name, "delivered", suite.waits.message).await?;
         }
         let found = of_resource(&reader(suite.world)?, id, None).await?;
-        let seen = twin.received();
+        let seen = mock.received();
         let is_all = is_all_in_order(&events, &found, &seen);
         Ok(json!({ "returns": if is_all { ALL.to_owned() } else { format!("{found:#?}") } }))
     })?;

@@ -51,7 +51,7 @@ pub(super) fn no_log_line_holds_personal_data_or_a_key(vector: &Vector) -> Judge
         .map_err(|error| error.to_string())?;
     let told = on_stack(async |suite| {
         let world = suite.world;
-        let (client, twin) = world.receiver("503,202").await?;
+        let (client, mock) = world.receiver("503,202").await?;
         let mut names = Vec::new();
         for row in ENDPOINTS {
             names.push(world.notify(&with_secrets_where_texts_may_be(world, row.endpoint, &client)).await?);
@@ -66,7 +66,7 @@ pub(super) fn no_log_line_holds_personal_data_or_a_key(vector: &Vector) -> Judge
         for name in &names {
             world.ended(name, "delivered", SOON).await?;
         }
-        ensure!(twin.count() == 10, "{} requests", twin.count());
+        ensure!(mock.count() == 10, "{} requests", mock.count());
         let logs = logs_that_tell_of(world, &client).await?;
         let is_absent = |what: &&String| {
             looks_like(world, what).is_some_and(|texts| !texts.iter().any(|text| logs.contains(text)))

@@ -105,13 +105,13 @@ fn a_pending_attempt_is_cancelled_when_its_receiver_is_removed(vector: &Vector) 
     let status = vector.input["attempt_1"].as_u64().ok_or("input.attempt_1 is no status")?;
     let removed_at = vector.input["removed_at_ms"].as_u64().ok_or("input.removed_at_ms is no number")?;
     let told = on_stack(async |suite| {
-        let (client, twin) = suite.world.receiver(&status.to_string()).await?;
+        let (client, mock) = suite.world.receiver(&status.to_string()).await?;
         let id = suite.world.notify(&new_change(Endpoint::PixPayment, &client)).await?;
-        twin.wait_for(1, suite.waits.message).await?;
+        mock.wait_for(1, suite.waits.message).await?;
         tokio::time::sleep(Duration::from_millis(removed_at)).await;
         suite.world.register(&client, None).await?;
         let row = suite.world.ended(&id, "cancelled", suite.waits.message).await?;
-        let second = if twin.count() == 1 { row.text("status") } else { "sent" };
+        let second = if mock.count() == 1 { row.text("status") } else { "sent" };
         Ok(json!({ "attempt_2": second }))
     })?;
     compare(vector, &told)

@@ -61,7 +61,7 @@ pub struct LedgerTarget {
 
 /// The ledger and the queues of one stack.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct StackRef {
     /// How AWS is reached.
     pub sdk: SdkConfig,
     /// The ledger's table.
@@ -100,7 +100,7 @@ impl EvidenceArgs {
 
 impl TargetArgs {
     /// Finds the ledger and the queues: what options or the environment name, all of one stack, else those of the local one.
-    pub async fn find(&self) -> Result<Target> {
+    pub async fn find(&self) -> Result<StackRef> {
         let named = [
             ("--ledger-table", given(self.ledger.ledger_table.as_ref(), "ARAUTO_LEDGER_TABLE")),
             (
@@ -112,17 +112,17 @@ impl TargetArgs {
         let missing: Vec<_> =
             named.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| *name).collect();
         if missing.len() == named.len() {
-            return Target::of_stack(&local(&missing.join(", ")).await?);
+            return StackRef::of_stack(&local(&missing.join(", ")).await?);
         }
         // Half of one stack and half of another would be replayed into each other.
         let [(_, Some(ledger_table)), (_, Some(notifications)), (_, Some(undelivered))] = named else {
             bail!("{} is missing: name all three, or none for the local stack", missing.join(", "));
         };
-        Ok(Target::new(&sdk_config().await, ledger_table, notifications, undelivered))
+        Ok(StackRef::new(&sdk_config().await, ledger_table, notifications, undelivered))
     }
 }
 
-impl Target {
+impl StackRef {
     /// Works on these with the credentials and the region of this configuration, and the timeouts of a command.
     pub fn new(sdk: &SdkConfig, ledger_table: String, notifications: String, undelivered: String) -> Self {
         Self { sdk: patient(sdk), ledger_table, notifications, undelivered }

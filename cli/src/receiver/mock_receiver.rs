@@ -20,10 +20,10 @@ use super::serve::Service;
 use super::{admin, tls};
 use crate::pki::Identity;
 
-/// How many requests a twin keeps unless told otherwise: a few MB.
+/// How many requests a mock keeps unless told otherwise: a few MB.
 const KEPT: usize = 10_000;
 
-/// How a twin is to behave.
+/// How a mock is to behave.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Where to listen; port 0 takes a free one.
@@ -54,7 +54,7 @@ pub struct Settings {
 
 /// A running receiver; stops when dropped.
 #[derive(Debug)]
-pub struct Twin {
+pub struct MockReceiver {
     journal: Arc<Journal>,
     address: SocketAddr,
     admin: Option<SocketAddr>,
@@ -82,7 +82,7 @@ impl Settings {
     }
 }
 
-impl Twin {
+impl MockReceiver {
     /// Binds the addresses and starts to serve, on the runtime of the caller.
     pub async fn start(settings: Settings) -> Result<Self> {
         let acceptor = tls::acceptor(&settings)?;
@@ -132,12 +132,12 @@ impl Twin {
         self.journal.received()
     }
 
-    /// How many requests came since the start or the last [`Twin::forget`].
+    /// How many requests came since the start or the last [`MockReceiver::forget`].
     pub fn count(&self) -> usize {
         *self.journal.count().borrow()
     }
 
-    /// Waits until so many requests came since the start or the last [`Twin::forget`], and returns those kept.
+    /// Waits until so many requests came since the start or the last [`MockReceiver::forget`], and returns those kept.
     ///
     /// A request counts when it was read, before it is answered.
     pub async fn wait_for(&self, count: usize, patience: Duration) -> Result<Vec<Received>> {
@@ -185,7 +185,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("failed to listen on {address}"))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the twin's edge: a receiver has a clock of its own")]
+#[expect(clippy::disallowed_methods, reason = "a receiver has a clock of its own")]
 pub(super) fn wall_clock() -> Timestamp {
     Timestamp::now()
 }

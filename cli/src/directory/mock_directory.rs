@@ -39,7 +39,7 @@ pub struct Settings {
 
 /// A running Directory; stops when dropped.
 #[derive(Debug)]
-pub struct DirectoryTwin {
+pub struct MockDirectory {
     address: SocketAddr,
     signer: Signer,
     state: Arc<State>,
@@ -60,7 +60,7 @@ impl Settings {
     }
 }
 
-impl DirectoryTwin {
+impl MockDirectory {
     /// Binds the address and starts to serve, on the runtime of the caller.
     pub async fn start(settings: Settings) -> Result<Self> {
         let Settings { listen, key_pem, issuer, jwks_max_age, clock, rng } = settings;
@@ -94,7 +94,7 @@ impl DirectoryTwin {
 
     /// Signs a statement, and lists its organisation and software with what it says.
     ///
-    /// Statuses that were set before stay. [`DirectoryTwin::signer`] signs without listing.
+    /// Statuses that were set before stay. [`MockDirectory::signer`] signs without listing.
     pub fn statement(&self, claims: &StatementClaims) -> String {
         self.state.records().enrol(claims);
         self.signer.statement(claims)

@@ -13,9 +13,9 @@ const STOPPING: &str = "stopping after the step under way; once more exits at on
 
 /// Tells that the command is to stop. Copies tell the same.
 #[derive(Clone, Debug)]
-pub struct Stop(watch::Receiver<bool>);
+pub struct Shutdown(watch::Receiver<bool>);
 
-impl Stop {
+impl Shutdown {
     /// Listens for Ctrl-C and SIGTERM from now on; the second one ends the process.
     pub fn on_signals() -> Result<Self> {
         let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for Ctrl-C")?;
