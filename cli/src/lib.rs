@@ -2,6 +2,7 @@
 
 mod accept;
 mod account;
+pub mod aws_http;
 pub mod bill;
 pub mod call;
 pub mod capacity;
@@ -16,9 +17,8 @@ pub mod prices;
 pub mod receiver;
 pub mod replay;
 pub mod show;
-pub mod aws_http;
-pub mod stack;
 pub mod shutdown;
+pub mod stack;
 pub mod stack_ref;
 pub mod undelivered;
 pub mod verify;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use arauto::local::change;
-use arauto::receiver::{Settings, MockReceiver};
+use arauto::receiver::{MockReceiver, Settings};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tests::aws::{Functions, Hands, PKI};

@@ -1,9 +1,9 @@
 //! The directory function and a Directory of participants that it asks, on one clock that the test moves.
 
 use ::directory::Directory;
+use arauto::aws_http::ApiAnswer;
 use arauto::directory::{MockDirectory, Settings, StatementClaims};
 use arauto::local::registration;
-use arauto::aws_http::ApiAnswer;
 use http::Method;
 use jiff::SignedDuration;
 use serde_json::{Value, json};

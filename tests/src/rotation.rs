@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use arauto::pki::{ClientSubject, Identity, Validity};
-use arauto::receiver::{Received, MockReceiver};
+use arauto::receiver::{MockReceiver, Received};
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::{Value, json};

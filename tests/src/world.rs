@@ -6,11 +6,11 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use arauto::aws_http::{ApiAnswer, Caller, http_client};
 use arauto::directory::{self, MockDirectory, StatementClaims};
 use arauto::local::{AUTHORISATION_SERVER_ID, Bank, change, options, registration};
 use arauto::pki::{ClientSubject, TestPki};
-use arauto::receiver::{Answers, Prefix, Received, Settings, MockReceiver};
-use arauto::aws_http::{ApiAnswer, Caller, http_client};
+use arauto::receiver::{Answers, MockReceiver, Prefix, Received, Settings};
 use arauto::stack::{CREDENTIAL, Progress, REGION, Stack};
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use arauto::receiver::{Settings, MockReceiver};
+use arauto::receiver::{MockReceiver, Settings};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use directory::revocation::CRL_LIMIT;

@@ -12,8 +12,8 @@ use anyhow::{Context, Result, ensure};
 use arauto::local::{AUTHORISATION_SERVER_ID, changes_of_all_kinds};
 use arauto::receiver::{Body, Received};
 use arauto::replay::{Plan, Replayer, sweep};
-use arauto::shutdown::Stop;
-use arauto::stack_ref::Target;
+use arauto::shutdown::Shutdown;
+use arauto::stack_ref::StackRef;
 use arauto::undelivered::{DeadLetterQueue, Filter, Listing, Window};
 use http::Method;
 use jiff::SignedDuration;
@@ -240,7 +240,7 @@ async fn what_was_given_up_is_listed_and_replayed_once(world: &World) -> Result<
     let shown: Value = serde_json::from_slice(&answer.body)?;
     ensure!(shown["status"] == "undelivered" && shown["attempts"][2]["status"] == 503, "{shown}");
 
-    let target = Target::of_stack(&world.stack)?;
+    let target = StackRef::of_stack(&world.stack)?;
     let listing = || async {
         let window = Window { since: now() - SignedDuration::from_mins(30), until: now() };
         let clients = vec![client.parse()?];
@@ -255,7 +255,7 @@ async fn what_was_given_up_is_listed_and_replayed_once(world: &World) -> Result<
     ensure!(plan.to_send == listed.notifications && listing().await?.notifications == listed.notifications);
 
     let replayer = Replayer::new(&target, Clock::system(), 10);
-    let (asked, mut stop) = Stop::channel();
+    let (asked, mut stop) = Shutdown::channel();
     let (sent, result) = replayer.send(&plan.to_send, &mut stop, |_| ()).await;
     result?;
     ensure!(sent.sent == 1, "{sent:?}");

@@ -13,8 +13,8 @@ use tokio::sync::broadcast::error::RecvError;
 use webhook::clock::Clock;
 use webhook::rng::Rng;
 
-use super::state::Request;
 use super::mock_directory::{MockDirectory, Settings};
+use super::state::Request;
 use crate::pki::PkiFiles;
 
 const EXAMPLES: &str = "\

@@ -9,6 +9,7 @@ mod claims;
 mod command;
 mod control;
 mod key;
+mod mock_directory;
 mod records;
 mod serve;
 mod signer;
@@ -16,15 +17,14 @@ mod state;
 mod statement;
 #[cfg(test)]
 mod tests;
-mod mock_directory;
 
 pub use self::answer::Answer;
 pub use self::ask::{StatementRequest, ask_for_statement};
 pub use self::claims::StatementClaims;
 pub use self::command::{DirectoryArgs, run};
 pub use self::key::SigningKey;
+pub use self::mock_directory::{MockDirectory, Settings};
 pub use self::records::{AuthorisationServer, Organisation, Software};
 pub use self::signer::{Signer, hs256, unsigned};
 pub use self::state::Request;
 pub use self::statement::{StatementArgs, run as run_statement};
-pub use self::mock_directory::{MockDirectory, Settings};

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use webhook::directory::Operation;
 use webhook::notification::{ClientId, ENDPOINTS, Endpoint};
 
-use crate::identity;
 use crate::aws_http::ApiAnswer;
+use crate::identity;
 use crate::stack::{Options, Stack};
 
 /// The bank's authorisation server.

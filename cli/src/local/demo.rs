@@ -16,7 +16,7 @@ use webhook::rng::Rng;
 use super::bank::{Bank, changes_of_all_kinds, options};
 use crate::directory::{self, MockDirectory, StatementClaims};
 use crate::pki::{ClientSubject, TestPki};
-use crate::receiver::{Answers, Received, Settings, MockReceiver};
+use crate::receiver::{Answers, MockReceiver, Received, Settings};
 use crate::stack::{Checkout, Progress, Stack};
 
 /// Deploy template.yaml on this machine and watch it notify a receiver

@@ -15,9 +15,9 @@ use tokio::time::{Instant, sleep};
 use webhook::clock::Clock;
 
 use super::bank::{AUTHORISATION_SERVER_ID, Bank, options};
+use crate::aws_http::http_client;
 use crate::directory::{StatementRequest, ask_for_statement};
 use crate::pki::PkiFiles;
-use crate::aws_http::http_client;
 use crate::stack::{Checkout, Down, Progress, Stack, down};
 
 /// Start the local stack with a Directory and a receiver, and keep all of it until `arauto down`
@@ -33,7 +33,7 @@ pub struct UpArgs {
     json: bool,
 }
 
-/// Shutdown what `arauto up` keeps
+/// Stop what `arauto up` keeps
 #[derive(Args, Clone, Debug)]
 pub struct DownArgs {
     /// Print one JSON object
@@ -234,7 +234,7 @@ fn print(args: &UpArgs, stack: &Stack, at: &Whereabouts) -> io::Result<()> {
          Register another client, with a software statement that the Directory signs:\n\n\
          target/debug/arauto register itp-2 --webhook-uri {base_uri}\n\n\
          Only sign a statement:  target/debug/arauto statement --client itp-2 --webhook-uri {base_uri}\n\
-         Shutdown it:                make down",
+         Stop it:                make down",
         stack.endpoint()
     )
 }

@@ -10,12 +10,12 @@ mod contract;
 mod event;
 mod finding;
 mod journal;
+mod mock_receiver;
 mod prefix;
 mod serve;
 #[cfg(test)]
 mod tests;
 mod tls;
-mod mock_receiver;
 
 pub use self::answer::{Answer, AnswerFor, Answers, Sequence};
 pub use self::command::{ReceiverArgs, run};
@@ -24,5 +24,5 @@ pub use self::event::{Body, ClientCertificate, Header, Received, Tls};
 pub(crate) use self::event::{printable, subject_of};
 pub use self::finding::{Code, Finding};
 pub use self::journal::{Connections, Refusal};
+pub use self::mock_receiver::{MockReceiver, Settings};
 pub use self::prefix::Prefix;
-pub use self::mock_receiver::{Settings, MockReceiver};

@@ -95,7 +95,8 @@ async fn body_of(mut response: Response) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_notification_is_accepted_echoed_and_kept() {
-    let mock = MockReceiver::start(Settings { prefix: "/kong3".parse().unwrap(), ..settings() }).await.unwrap();
+    let mock =
+        MockReceiver::start(Settings { prefix: "/kong3".parse().unwrap(), ..settings() }).await.unwrap();
     let mut subscription = mock.subscribe();
     let response = notification(&sender(), &mock, CONSENT, 1).send().await.unwrap();
     assert_eq!(response.status(), 202);
@@ -287,7 +288,8 @@ async fn a_bad_request_is_answered_all_the_same_and_everything_wrong_is_noted() 
 
 #[tokio::test]
 async fn a_connection_that_idles_is_closed_if_so_told() {
-    let mock = MockReceiver::start(Settings { idle: Some(Duration::from_millis(200)), ..settings() }).await.unwrap();
+    let mock =
+        MockReceiver::start(Settings { idle: Some(Duration::from_millis(200)), ..settings() }).await.unwrap();
     let sender = sender();
     assert_eq!(statuses(&sender, &mock, &[CONSENT, PAYMENT]).await, [202, 202]);
     assert_eq!(mock.connections().accepted, 1);
@@ -295,8 +297,10 @@ async fn a_connection_that_idles_is_closed_if_so_told() {
     assert_eq!(statuses(&sender, &mock, &[CONSENT]).await, [202]);
     assert_eq!(mock.connections().accepted, 2);
 
-    let slow =
-        MockReceiver::start(Settings { idle: Some(Duration::from_millis(200)), ..answering("delay:600ms:202") });
+    let slow = MockReceiver::start(Settings {
+        idle: Some(Duration::from_millis(200)),
+        ..answering("delay:600ms:202")
+    });
     assert_eq!(statuses(&sender, &slow.await.unwrap(), &[CONSENT]).await, [202]);
 }
 

@@ -81,7 +81,12 @@ pub async fn move_back(
 }
 
 /// Moves a batch. What the queue fails is sent again, as the functions do ([`RESEND_PAUSES`]).
-async fn move_batch(client: &Client, target: &StackRef, queue: &DeadLetterQueue, batch: &[Held]) -> Result<()> {
+async fn move_batch(
+    client: &Client,
+    target: &StackRef,
+    queue: &DeadLetterQueue,
+    batch: &[Held],
+) -> Result<()> {
     let mut waiting = send_batch(client, target, queue, batch.to_vec()).await?;
     for pause in RESEND_PAUSES {
         if waiting.is_empty() {

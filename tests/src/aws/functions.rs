@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use arauto::aws_http::ApiAnswer;
 use arauto::local::{AUTHORISATION_SERVER_ID, change};
 use arauto::pki::{ClientSubject, Identity, TestPki};
-use arauto::receiver::{Settings, MockReceiver};
-use arauto::aws_http::ApiAnswer;
+use arauto::receiver::{MockReceiver, Settings};
 use aws_config::SdkConfig;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use arauto::receiver::{Received, MockReceiver};
+use arauto::receiver::{MockReceiver, Received};
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};

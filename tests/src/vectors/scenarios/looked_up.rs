@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use arauto::receiver::{Received, MockReceiver};
+use arauto::receiver::{MockReceiver, Received};
 use arauto::show::of_resource;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
