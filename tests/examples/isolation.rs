@@ -15,8 +15,8 @@ use arauto::local::change;
 use arauto::receiver::{MockReceiver, Settings};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use tests::aws::{Functions, Hands, PKI};
-use tests::pump::{Pump, work_on};
+use tests::aws::{Functions, PKI, TestClock};
+use tests::fake_event_source::{FakeEventSource, work_on};
 use tokio::time::Instant;
 use webhook::clock::Clock;
 use webhook::delivery::AttemptMessage;
@@ -181,10 +181,10 @@ async fn round(play: Play, hangs: bool) -> Result<Round> {
         functions.register(&client(number), &mock.base_uri()).await;
         mocks.push(mock);
     }
-    let ticking = tokio::spawn(tick(functions.hands.clone()));
+    let ticking = tokio::spawn(tick(functions.test_clock.clone()));
     let mut environments = Vec::new();
     for _ in 0..play.environments {
-        let environment = functions.dispatch(&functions.hands);
+        let environment = functions.dispatch(&functions.test_clock);
         environment.identities.prepare().await?;
         environments.push(environment);
     }
@@ -199,7 +199,7 @@ async fn round(play: Play, hangs: bool) -> Result<Round> {
             );
         }
     }
-    let mut pump = Pump::new(functions.aws.clone(), environments);
+    let mut pump = FakeEventSource::new(functions.aws.clone(), environments);
 
     // Where two rounds are played at a time, the events of one lie between those of the other.
     let offset = if hangs { Duration::from_secs(1) / play.rate / 2 } else { Duration::ZERO };
@@ -244,10 +244,10 @@ fn message(client: &str, resource: &str, at: Timestamp) -> Result<String> {
 }
 
 /// Moves the functions' clock as the machine's goes.
-async fn tick(hands: Hands) {
+async fn tick(test_clock: TestClock) {
     let clock = Clock::system();
     loop {
-        hands.advance(clock.now().duration_since(hands.now()));
+        test_clock.advance(clock.now().duration_since(test_clock.now()));
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }

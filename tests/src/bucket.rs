@@ -13,7 +13,7 @@ use webhook::clock::Clock;
 use webhook::telemetry::Metrics;
 
 use crate::aws::Aws;
-use crate::uses::Use;
+use crate::iam_usage::Use;
 
 /// The bucket. Copies are the same one.
 #[derive(Clone, Debug, Default)]

@@ -23,7 +23,7 @@ use webhook::revocation::{Revocation, RevocationStore};
 use webhook::rng::Rng;
 use webhook::telemetry::Metrics;
 
-/// Hands dispatch a batch in which one message panics, and returns the messages it keeps.
+/// TestClock dispatch a batch in which one message panics, and returns the messages it keeps.
 pub async fn with_a_panic(stack: &Stack, messages: &[AttemptMessage]) -> Result<Vec<String>> {
     let drawn = AtomicUsize::new(0);
     let rng = Rng::from_fn(move || {
@@ -36,7 +36,7 @@ pub async fn with_a_panic(stack: &Stack, messages: &[AttemptMessage]) -> Result<
     hand_over(&dispatch, messages).await
 }
 
-/// Hands dispatch a batch, and returns the messages it keeps.
+/// TestClock dispatch a batch, and returns the messages it keeps.
 pub(crate) async fn hand_over(dispatch: &Arc<Dispatch>, messages: &[AttemptMessage]) -> Result<Vec<String>> {
     let mut event = SqsEvent::default();
     for (index, message) in messages.iter().enumerate() {

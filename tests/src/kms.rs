@@ -24,7 +24,7 @@ use webhook::notification::{
 };
 use webhook::rng::Rng;
 
-use crate::aws::{Hands, Measured};
+use crate::aws::{Measured, TestClock};
 use crate::dispatch::on_stack;
 use crate::judges::{Nginx, find_nginx};
 use crate::world::{
@@ -82,8 +82,8 @@ pub async fn measure(world: &World) -> Result<String> {
     const POSTS: usize = 50;
     let program = find_nginx().context("nginx is gone")?;
     let nginx = Nginx::start(&program, &world.pki, None).await?;
-    let hands = Hands::starting_now();
-    let (clock, metrics) = (hands.clock(), Measured::default().writer("dispatch"));
+    let test_clock = TestClock::starting_now();
+    let (clock, metrics) = (test_clock.clock(), Measured::default().writer("dispatch"));
     let brands = format!("here={AUTHORISATION_SERVER_ID},kms={THIRD_SERVER}");
     let secret = world.stack.output("IdentitySecretArn")?;
     let dispatch = on_stack(&world.stack, secret, &brands, (clock, Rng::system()), metrics)?;
@@ -95,7 +95,7 @@ pub async fn measure(world: &World) -> Result<String> {
         let mut took = Vec::new();
         for _ in 0..POSTS {
             // No connection is kept for so long.
-            hands.advance(SignedDuration::from_secs(10));
+            test_clock.advance(SignedDuration::from_secs(10));
             let id = InteractionId::new(Partition::of(&notification.resource), &Rng::system());
             let started = Instant::now();
             let exchange = client.post(&notification, id, EXCHANGE_DEADLINE).await?;

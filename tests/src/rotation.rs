@@ -16,7 +16,7 @@ use webhook::delivery::AttemptMessage;
 use webhook::notification::{Endpoint, StateChange};
 use webhook::rng::Rng;
 
-use crate::aws::{Hands, Measured};
+use crate::aws::{Measured, TestClock};
 use crate::dispatch::{hand_over, on_stack};
 use crate::world::{World, new_change, now, tag};
 
@@ -34,7 +34,7 @@ struct Warm<'a> {
     world: &'a World,
     secret: String,
     dispatch: Arc<Dispatch>,
-    hands: Hands,
+    test_clock: TestClock,
     metrics: Measured,
     client: String,
     mock: MockReceiver,
@@ -46,13 +46,13 @@ impl<'a> Warm<'a> {
         let made =
             secrets.create_secret().name(tag("identity")).secret_string(secret.to_string()).send().await?;
         let arn = made.arn.context("the secret has no ARN")?;
-        let (hands, metrics) = (Hands::starting_now(), Measured::default());
-        let edges = (hands.clock(), Rng::system());
+        let (test_clock, metrics) = (TestClock::starting_now(), Measured::default());
+        let edges = (test_clock.clock(), Rng::system());
         let brands = format!("one={ONE},other={OTHER}");
         let dispatch = on_stack(&world.stack, &arn, &brands, edges, metrics.writer("dispatch"))?;
         dispatch.identities.prepare().await?;
         let (client, mock) = world.receiver(answers).await?;
-        Ok(Self { world, secret: arn, dispatch, hands, metrics, client, mock })
+        Ok(Self { world, secret: arn, dispatch, test_clock, metrics, client, mock })
     }
 
     /// Puts a new version into the secret.
@@ -85,7 +85,7 @@ impl<'a> Warm<'a> {
 
     /// Lets the secret grow old, and has it looked at beside a notification, which still goes out with what was in use.
     async fn looks_again(&self, in_use: &str) -> Result<()> {
-        self.hands.advance(LIVES);
+        self.test_clock.advance(LIVES);
         ensure!(
             self.presents("one").await? == in_use,
             "the notification that came with the look waited for it"
@@ -138,9 +138,9 @@ pub async fn a_new_identity_is_taken_up_while_warm_and_the_old_one_serves_until_
     let of_both = |one: &Identity| json!({ ONE: pair(one, one), OTHER: pair(&old, &old) });
     let warm = Warm::new(world, "202,202,delay:2s:202,202", &of_both(&old)).await?;
     warm.put(&of_both(&new).to_string()).await?;
-    warm.hands.advance(LIVES - SignedDuration::from_secs(1));
+    warm.test_clock.advance(LIVES - SignedDuration::from_secs(1));
     ensure!(warm.presents("one").await? == "old.example", "it was looked at too early");
-    warm.hands.advance(SignedDuration::from_secs(1));
+    warm.test_clock.advance(SignedDuration::from_secs(1));
     ensure!(warm.presents("one").await? == "old.example", "the notification waited for the look");
 
     // Begun with the old one, or with the new one if it is there already; either way it ends well while the other is in use.

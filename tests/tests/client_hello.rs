@@ -44,7 +44,7 @@ async fn hello(setting: Option<&str>) -> Vec<u8> {
     let settings = |name: &str| setting.filter(|_| name == "ARAUTO_HYBRID_KEY_EXCHANGE").map(str::to_owned);
     let key_exchange = Settings::new(&settings).key_exchange().unwrap();
     let functions = Functions::default();
-    let revocation = functions.revocation(&functions.hands, SignedDuration::from_hours(1));
+    let revocation = functions.revocation(&functions.test_clock, SignedDuration::from_hours(1));
     let identity = Identity::from_pem(&PKI.sender.chain_pem, &PKI.sender.key_pem).unwrap();
     let trust = TrustAnchors::from_pem(PKI.receiver_authority.root_pem()).unwrap();
     let network = Network::system(LOOPBACK).exchanging_keys(key_exchange);

@@ -122,9 +122,9 @@ async fn without_an_identity_for_it_or_with_another_s_the_api_tells_nothing_and_
     review(&directory).await;
     assert_eq!(published.suspension().await, None);
 
-    let stranger = TestPki::new(&ClientSubject::default(), published.functions.hands.now()).unwrap();
+    let stranger = TestPki::new(&ClientSubject::default(), published.functions.test_clock.now()).unwrap();
     published.put_identity(&stranger);
-    published.functions.hands.advance(SignedDuration::from_mins(10));
+    published.functions.test_clock.advance(SignedDuration::from_mins(10));
     review(&directory).await;
     assert_eq!(published.suspension().await, None);
     let requests = published.nginx.requests(1, PATIENCE).await.unwrap();

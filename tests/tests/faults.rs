@@ -30,7 +30,7 @@ mod intake {
     }
 
     fn payment(functions: &Functions, client: &str, resource: &str) -> Value {
-        change(Endpoint::PixPayment, client, resource, functions.hands.now())
+        change(Endpoint::PixPayment, client, resource, functions.test_clock.now())
     }
 
     fn clients(count: usize) -> impl Iterator<Item = String> {
@@ -214,13 +214,13 @@ mod dispatch {
     const VISIBILITY: SignedDuration = SignedDuration::from_secs(270);
 
     /// A receiver, an identity, and dispatch ready to send.
-    struct Bench {
+    struct Fixture {
         functions: Functions,
         mock: MockReceiver,
         dispatch: Arc<Dispatch>,
     }
 
-    impl Bench {
+    impl Fixture {
         async fn new(answers: &str) -> Self {
             let functions = Functions::default();
             functions.put_identity(&PKI.sender);
@@ -229,7 +229,7 @@ mod dispatch {
 
         async fn with(functions: Functions, answers: &str) -> Self {
             let mock = functions.receiver(CLIENT, answers).await;
-            let dispatch = functions.dispatch(&functions.hands);
+            let dispatch = functions.dispatch(&functions.test_clock);
             // As `main` does, before the first message.
             dispatch.identities.prepare().await.ok();
             functions.aws.forget_calls();
@@ -237,12 +237,12 @@ mod dispatch {
         }
 
         fn message(&self, endpoint: Endpoint, resource: &str) -> AttemptMessage {
-            self.functions.message_of(&change(endpoint, CLIENT, resource, self.functions.hands.now()))
+            self.functions.message_of(&change(endpoint, CLIENT, resource, self.functions.test_clock.now()))
         }
 
         /// A payment of a brand's customer.
         fn payment_of(&self, brand: &str, resource: &str) -> AttemptMessage {
-            let mut posted = change(Endpoint::PixPayment, CLIENT, resource, self.functions.hands.now());
+            let mut posted = change(Endpoint::PixPayment, CLIENT, resource, self.functions.test_clock.now());
             posted["brand"] = json!(brand);
             self.functions.message_of(&posted)
         }
@@ -267,7 +267,7 @@ mod dispatch {
 
         /// Goes on in another environment, which knows nothing of what this one could not write down.
         fn elsewhere(self) -> Self {
-            let dispatch = self.functions.dispatch(&self.functions.hands);
+            let dispatch = self.functions.dispatch(&self.functions.test_clock);
             Self { dispatch, ..self }
         }
 
@@ -281,7 +281,7 @@ mod dispatch {
 
         /// Lets the time come to look at the secrets again, and waits until that is done.
         async fn look_again(&self) {
-            self.functions.hands.advance(SignedDuration::from_mins(15));
+            self.functions.test_clock.advance(SignedDuration::from_mins(15));
             self.functions.aws.forget_calls();
             let owner = self.dispatch.servers.default_identity_owner();
             self.dispatch.identities.client(&owner).await.unwrap();
@@ -299,7 +299,7 @@ mod dispatch {
             let mut messages = self.functions.aws.take_messages(NOTIFICATIONS);
             assert_eq!(messages.len(), 1, "{messages:?}");
             let message = messages.remove(0);
-            self.functions.hands.advance(SignedDuration::from_secs(message.delay_s.try_into().unwrap()));
+            self.functions.test_clock.advance(SignedDuration::from_secs(message.delay_s.try_into().unwrap()));
             (AttemptMessage::from_json(&message.body).unwrap(), message)
         }
 
@@ -325,116 +325,116 @@ mod dispatch {
 
     #[tokio::test]
     async fn a_batch_delivered_at_once_costs_two_writes_a_notification_and_one_read_in_all() {
-        let bench = Bench::new("202").await;
+        let fixture = Fixture::new("202").await;
         let batch = |name: &str| -> Vec<String> {
             (0..10)
-                .map(|number| bench.message(Endpoint::PixPayment, &format!("{name}-{number}")).to_json())
+                .map(|number| fixture.message(Endpoint::PixPayment, &format!("{name}-{number}")).to_json())
                 .collect()
         };
-        assert_eq!(requeued(&bench.dispatch, &batch("a")).await, NOTHING);
+        assert_eq!(requeued(&fixture.dispatch, &batch("a")).await, NOTHING);
         // The two PutItem keep the first delivery of the registration and the receiver's certificate chain.
-        assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "PutItem 2", "UpdateItem 20"]);
+        assert_eq!(fixture.functions.aws.counted(), ["GetItem 1", "PutItem 2", "UpdateItem 20"]);
 
-        bench.functions.hands.advance(RECEIVER_COPY_LIVES - SignedDuration::from_millis(1));
-        bench.functions.aws.forget_calls();
-        assert_eq!(requeued(&bench.dispatch, &batch("b")).await, NOTHING);
-        assert_eq!(bench.functions.aws.counted(), ["UpdateItem 20"]);
+        fixture.functions.test_clock.advance(RECEIVER_COPY_LIVES - SignedDuration::from_millis(1));
+        fixture.functions.aws.forget_calls();
+        assert_eq!(requeued(&fixture.dispatch, &batch("b")).await, NOTHING);
+        assert_eq!(fixture.functions.aws.counted(), ["UpdateItem 20"]);
 
-        bench.functions.hands.advance(SignedDuration::from_millis(1));
-        bench.functions.aws.forget_calls();
-        assert_eq!(requeued(&bench.dispatch, &batch("c")).await, NOTHING);
-        assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "UpdateItem 20"]);
-        assert_eq!(bench.mock.count(), 30);
+        fixture.functions.test_clock.advance(SignedDuration::from_millis(1));
+        fixture.functions.aws.forget_calls();
+        assert_eq!(requeued(&fixture.dispatch, &batch("c")).await, NOTHING);
+        assert_eq!(fixture.functions.aws.counted(), ["GetItem 1", "UpdateItem 20"]);
+        assert_eq!(fixture.mock.count(), 30);
     }
 
     #[tokio::test]
     async fn the_first_use_of_a_registration_is_measured_once_for_all_environments() {
         const SECONDS: &str = "SecondsFromRegistrationToFirstAttempt";
-        let bench = Bench::new("202").await;
-        let Functions { aws, hands, metrics, .. } = &bench.functions;
-        hands.advance(SignedDuration::from_secs(7));
-        let message = bench.message(Endpoint::PixPayment, "p-1");
-        hands.advance(SignedDuration::from_secs(2));
+        let fixture = Fixture::new("202").await;
+        let Functions { aws, test_clock, metrics, .. } = &fixture.functions;
+        test_clock.advance(SignedDuration::from_secs(7));
+        let message = fixture.message(Endpoint::PixPayment, "p-1");
+        test_clock.advance(SignedDuration::from_secs(2));
         // A table that does not work costs the number for now, and no notification.
         let of_first_use =
             |input: &Value| input["Item"]["name"]["S"].as_str().is_some_and(|name| name.contains(CLIENT));
         aws.fails_where("PutItem", of_first_use, Fault::DENIED);
-        assert_eq!(bench.requeued(&message).await, NOTHING);
+        assert_eq!(fixture.requeued(&message).await, NOTHING);
         assert_eq!(metrics.values(SECONDS), [0.0; 0]);
         aws.recovers();
 
-        assert_eq!(bench.requeued(&bench.message(Endpoint::PixPayment, "p-2")).await, NOTHING);
+        assert_eq!(fixture.requeued(&fixture.message(Endpoint::PixPayment, "p-2")).await, NOTHING);
         assert_eq!(metrics.values(SECONDS), [0.0]);
-        let other = bench.functions.dispatch(hands);
-        let again = bench.message(Endpoint::PixPayment, "p-3");
+        let other = fixture.functions.dispatch(test_clock);
+        let again = fixture.message(Endpoint::PixPayment, "p-3");
         assert_eq!(requeued(&other, &[again.to_json()]).await, NOTHING);
         assert_eq!(metrics.values(SECONDS), [0.0]);
 
         // Another registration has another objective, and an event that waited counts.
-        hands.advance(SignedDuration::from_mins(1));
-        bench.functions.remove(CLIENT).await;
-        bench.functions.register(CLIENT, &bench.mock.base_uri()).await;
-        let message = bench.message(Endpoint::PixPayment, "p-4");
-        hands.advance(SignedDuration::from_secs(400));
-        assert_eq!(bench.requeued(&message).await, NOTHING);
+        test_clock.advance(SignedDuration::from_mins(1));
+        fixture.functions.remove(CLIENT).await;
+        fixture.functions.register(CLIENT, &fixture.mock.base_uri()).await;
+        let message = fixture.message(Endpoint::PixPayment, "p-4");
+        test_clock.advance(SignedDuration::from_secs(400));
+        assert_eq!(fixture.requeued(&message).await, NOTHING);
         assert_eq!(metrics.values(SECONDS), [0.0, 400.0]);
-        assert_eq!(bench.mock.count(), 4);
+        assert_eq!(fixture.mock.count(), 4);
     }
 
     #[tokio::test]
     async fn a_begin_whose_answer_was_lost_is_recognised_as_ours() {
-        let bench = Bench::new("202").await;
-        let message = bench.payment();
-        bench.functions.aws.fails_once("UpdateItem", Fault::AnswerLost);
-        assert_eq!(bench.requeued(&message).await, NOTHING);
-        assert_eq!(bench.mock.count(), 1);
-        assert_eq!(bench.functions.aws.counted(), ["GetItem 1", "PutItem 2", "UpdateItem 3"]);
-        let row = bench.row(&message);
+        let fixture = Fixture::new("202").await;
+        let message = fixture.payment();
+        fixture.functions.aws.fails_once("UpdateItem", Fault::AnswerLost);
+        assert_eq!(fixture.requeued(&message).await, NOTHING);
+        assert_eq!(fixture.mock.count(), 1);
+        assert_eq!(fixture.functions.aws.counted(), ["GetItem 1", "PutItem 2", "UpdateItem 3"]);
+        let row = fixture.row(&message);
         assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "1"));
         assert_eq!((row.attempt(1, "outcome"), row.attempt(1, "status")), ("delivered", "202"));
-        let received = bench.mock.received();
+        let received = fixture.mock.received();
         assert_eq!(received[0].interaction_id.as_deref(), Some(row.attempt(1, "interaction_id")));
     }
 
     #[tokio::test]
     async fn so_is_the_begin_of_a_later_attempt() {
-        let bench = Bench::new("503,202").await;
-        let second = bench.after_failures(1).await;
-        bench.functions.aws.fails_once("UpdateItem", Fault::AnswerLost);
-        assert_eq!(bench.requeued(&second).await, NOTHING);
-        let row = bench.row(&second);
+        let fixture = Fixture::new("503,202").await;
+        let second = fixture.after_failures(1).await;
+        fixture.functions.aws.fails_once("UpdateItem", Fault::AnswerLost);
+        assert_eq!(fixture.requeued(&second).await, NOTHING);
+        let row = fixture.row(&second);
         assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "2"));
         assert_eq!((row.attempt(1, "outcome"), row.attempt(2, "outcome")), ("server_error", "delivered"));
-        assert_eq!(bench.mock.count(), 2);
+        assert_eq!(fixture.mock.count(), 2);
     }
 
     #[tokio::test]
     async fn an_outcome_whose_answer_was_lost_is_recorded_once() {
         for (answer, status) in [("202", "delivered"), ("503", "waiting")] {
-            let bench = Bench::new(answer).await;
-            let message = bench.payment();
+            let fixture = Fixture::new(answer).await;
+            let message = fixture.payment();
             let lost = std::sync::atomic::AtomicBool::new(false);
             let first = move |input: &Value| {
                 writes(status)(input) && !lost.swap(true, std::sync::atomic::Ordering::Relaxed)
             };
-            bench.functions.aws.fails_where("UpdateItem", first, Fault::AnswerLost);
-            assert_eq!(bench.requeued(&message).await, NOTHING, "{status}");
-            assert_eq!(bench.row(&message).text("status"), status);
-            assert_eq!(bench.mock.count(), 1);
+            fixture.functions.aws.fails_where("UpdateItem", first, Fault::AnswerLost);
+            assert_eq!(fixture.requeued(&message).await, NOTHING, "{status}");
+            assert_eq!(fixture.row(&message).text("status"), status);
+            assert_eq!(fixture.mock.count(), 1);
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn without_a_ledger_nothing_is_posted() {
         for fault in [Fault::THROTTLED, Fault::Unreachable, Fault::Silent, Fault::DENIED] {
-            let bench = Bench::new("202").await;
-            bench.functions.aws.fails("UpdateItem", fault);
+            let fixture = Fixture::new("202").await;
+            fixture.functions.aws.fails("UpdateItem", fault);
             let started = Instant::now();
-            assert_eq!(bench.requeued(&bench.payment()).await, [0], "{fault:?}");
+            assert_eq!(fixture.requeued(&fixture.payment()).await, [0], "{fault:?}");
             let took = started.elapsed();
             assert!(took <= CALL_TIMEOUT, "{fault:?}: {took:?}");
-            assert_eq!(bench.mock.connections().accepted, 0, "{fault:?}");
-            assert_eq!(bench.functions.aws.take_messages(NOTIFICATIONS), []);
+            assert_eq!(fixture.mock.connections().accepted, 0, "{fault:?}");
+            assert_eq!(fixture.functions.aws.take_messages(NOTIFICATIONS), []);
         }
     }
 
@@ -443,7 +443,7 @@ mod dispatch {
         let json = |chain: &Identity, key: &Identity| {
             json!({ "certificate_chain": chain.chain_pem, "private_key": key.key_pem }).to_string()
         };
-        let now = Functions::default().hands.now();
+        let now = Functions::default().test_clock.now();
         let days = |days: i64| now + SignedDuration::from_hours(24 * days);
         let of_days = |from, until| {
             let validity = Validity { not_before: days(from), not_after: days(until) };
@@ -463,17 +463,17 @@ mod dispatch {
                 Some(text) => functions.put_identity_text(text),
                 None => functions.aws.fails("GetSecretValue", Fault::DENIED),
             }
-            let bench = Bench::with(functions, "202").await;
-            let message = bench.payment();
-            assert_eq!(bench.requeued(&message).await, [0], "{code}");
-            let owner = bench.dispatch.servers.default_identity_owner();
+            let fixture = Fixture::with(functions, "202").await;
+            let message = fixture.payment();
+            assert_eq!(fixture.requeued(&message).await, [0], "{code}");
+            let owner = fixture.dispatch.servers.default_identity_owner();
             let fault =
-                bench.dispatch.identities.client(&owner).await.err().map(|error| error.code().as_str());
+                fixture.dispatch.identities.client(&owner).await.err().map(|error| error.code().as_str());
             assert_eq!(fault, Some(code));
-            assert_eq!(bench.functions.aws.ledger_row(message.notification.as_str()), None, "{code}");
+            assert_eq!(fixture.functions.aws.ledger_row(message.notification.as_str()), None, "{code}");
             let update = |call: &Call| call.operation == "UpdateItem";
-            assert!(!bench.functions.aws.calls().iter().any(update), "{code}");
-            assert_eq!(bench.mock.connections().accepted, 0, "{code}");
+            assert!(!fixture.functions.aws.calls().iter().any(update), "{code}");
+            assert_eq!(fixture.mock.connections().accepted, 0, "{code}");
         }
     }
 
@@ -481,12 +481,12 @@ mod dispatch {
     async fn a_message_kept_for_want_of_an_identity_is_delivered_once_there_is_one() {
         let functions = Functions::default();
         functions.put_identity_text("no JSON");
-        let bench = Bench::with(functions, "202").await;
-        let message = bench.payment();
-        assert_eq!(bench.requeued(&message).await, [0]);
-        bench.functions.put_identity(&PKI.sender);
-        assert_eq!(bench.requeued(&message).await, NOTHING);
-        let row = bench.row(&message);
+        let fixture = Fixture::with(functions, "202").await;
+        let message = fixture.payment();
+        assert_eq!(fixture.requeued(&message).await, [0]);
+        fixture.functions.put_identity(&PKI.sender);
+        assert_eq!(fixture.requeued(&message).await, NOTHING);
+        let row = fixture.row(&message);
         assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "1"));
     }
 
@@ -495,7 +495,7 @@ mod dispatch {
 
     /// An identity whose certificate has this common name and ends after so many days.
     fn identity(name: &str, days: i64) -> Identity {
-        let now = Functions::default().hands.now();
+        let now = Functions::default().test_clock.now();
         let subject = ClientSubject { common_name: name.to_owned(), ..ClientSubject::default() };
         // A few minutes more, as what is written in whole days is rounded down.
         let end = now + SignedDuration::from_hours(24 * days) + SignedDuration::from_mins(10);
@@ -504,10 +504,10 @@ mod dispatch {
     }
 
     /// A bank of two brands, with what its secret holds.
-    async fn two_brands(identities: &[(&str, &Identity)]) -> Bench {
+    async fn two_brands(identities: &[(&str, &Identity)]) -> Fixture {
         let functions = Functions { servers: BRANDS, ..Functions::default() };
         functions.put_identities(identities);
-        Bench::with(functions, "202").await
+        Fixture::with(functions, "202").await
     }
 
     const BRANDS: &str = "a=11111111-aaaa-4000-8000-000000000001,b=22222222-bbbb-4000-8000-000000000002";
@@ -518,13 +518,13 @@ mod dispatch {
 
     #[tokio::test]
     async fn each_brand_is_notified_with_its_own_identity_and_no_brand_with_the_default() {
-        let bench = two_brands(&[(A, &identity("a.example", 90)), (B, &identity("b.example", 90))]).await;
-        let of_none = bench.message(Endpoint::PixPayment, "p-0");
-        let batch = [of_none, bench.payment_of("a", "p-1"), bench.payment_of("b", "p-2")];
-        assert_eq!(requeued(&bench.dispatch, &batch.map(|message| message.to_json())).await, NOTHING);
+        let fixture = two_brands(&[(A, &identity("a.example", 90)), (B, &identity("b.example", 90))]).await;
+        let of_none = fixture.message(Endpoint::PixPayment, "p-0");
+        let batch = [of_none, fixture.payment_of("a", "p-1"), fixture.payment_of("b", "p-2")];
+        assert_eq!(requeued(&fixture.dispatch, &batch.map(|message| message.to_json())).await, NOTHING);
         let expected = [("p-0", "a.example"), ("p-1", "a.example"), ("p-2", "b.example")];
-        assert_eq!(bench.shown(), shown(&expected));
-        assert!(!bench.functions.aws.calls().iter().any(|call| call.operation == "GetSecretValue"));
+        assert_eq!(fixture.shown(), shown(&expected));
+        assert!(!fixture.functions.aws.calls().iter().any(|call| call.operation == "GetSecretValue"));
     }
 
     #[tokio::test]
@@ -543,95 +543,95 @@ mod dispatch {
         for (secret, code) in cases {
             let functions = Functions { servers: BRANDS, ..Functions::default() };
             functions.put_identity_text(&secret.to_string());
-            let bench = Bench::with(functions, "202").await;
-            let of_b = bench.payment_of("b", "p-2");
-            let batch = [bench.payment_of("a", "p-1"), of_b.clone(), bench.payment_of("a", "p-3")];
+            let fixture = Fixture::with(functions, "202").await;
+            let of_b = fixture.payment_of("b", "p-2");
+            let batch = [fixture.payment_of("a", "p-1"), of_b.clone(), fixture.payment_of("a", "p-3")];
             assert_eq!(
-                requeued(&bench.dispatch, &batch.map(|message| message.to_json())).await,
+                requeued(&fixture.dispatch, &batch.map(|message| message.to_json())).await,
                 [1],
                 "{code}"
             );
-            assert_eq!(bench.shown(), shown(&[("p-1", "a.example"), ("p-3", "a.example")]), "{code}");
-            assert_eq!(bench.functions.aws.ledger_row(of_b.notification.as_str()), None, "{code}");
-            let owner = bench.dispatch.servers.identity_owner(Some("b")).unwrap();
+            assert_eq!(fixture.shown(), shown(&[("p-1", "a.example"), ("p-3", "a.example")]), "{code}");
+            assert_eq!(fixture.functions.aws.ledger_row(of_b.notification.as_str()), None, "{code}");
+            let owner = fixture.dispatch.servers.identity_owner(Some("b")).unwrap();
             let fault =
-                bench.dispatch.identities.client(&owner).await.err().map(|error| error.code().as_str());
+                fixture.dispatch.identities.client(&owner).await.err().map(|error| error.code().as_str());
             assert_eq!(fault, Some(code));
 
-            bench.functions.put_identities(&[(A, &a), (B, &b)]);
-            bench.functions.hands.advance(SignedDuration::from_secs(1));
-            assert_eq!(bench.requeued(&of_b).await, NOTHING, "{code}");
-            assert_eq!(bench.row(&of_b).text("attempt"), "1", "{code}");
+            fixture.functions.put_identities(&[(A, &a), (B, &b)]);
+            fixture.functions.test_clock.advance(SignedDuration::from_secs(1));
+            assert_eq!(fixture.requeued(&of_b).await, NOTHING, "{code}");
+            assert_eq!(fixture.row(&of_b).text("attempt"), "1", "{code}");
         }
     }
 
     #[tokio::test]
     async fn a_batch_without_its_identity_reads_the_secret_once() {
-        let bench = two_brands(&[(A, &identity("a.example", 90))]).await;
-        bench.functions.hands.advance(SignedDuration::from_secs(1));
+        let fixture = two_brands(&[(A, &identity("a.example", 90))]).await;
+        fixture.functions.test_clock.advance(SignedDuration::from_secs(1));
         let batch: Vec<_> =
-            (0..10).map(|number| bench.payment_of("b", &format!("p-{number}")).to_json()).collect();
-        assert_eq!(requeued(&bench.dispatch, &batch).await, (0..10).collect::<Vec<_>>());
+            (0..10).map(|number| fixture.payment_of("b", &format!("p-{number}")).to_json()).collect();
+        assert_eq!(requeued(&fixture.dispatch, &batch).await, (0..10).collect::<Vec<_>>());
         // The identity and the trust anchors.
-        let counted = bench.functions.aws.counted();
+        let counted = fixture.functions.aws.counted();
         assert_eq!(counted, ["ChangeMessageVisibility 10", "GetItem 1", "GetSecretValue 2"]);
     }
 
     #[tokio::test]
     async fn a_rotation_of_one_brand_keeps_the_connections_of_the_other() {
         let (a, b) = (identity("a.example", 90), identity("b.example", 90));
-        let bench = two_brands(&[(A, &a), (B, &b)]).await;
-        assert_eq!(bench.requeued(&bench.payment_of("b", "p-0")).await, NOTHING);
-        bench.functions.put_identities(&[(A, &identity("a2.example", 90)), (B, &b)]);
-        bench.look_again().await;
+        let fixture = two_brands(&[(A, &a), (B, &b)]).await;
+        assert_eq!(fixture.requeued(&fixture.payment_of("b", "p-0")).await, NOTHING);
+        fixture.functions.put_identities(&[(A, &identity("a2.example", 90)), (B, &b)]);
+        fixture.look_again().await;
         // Connections are kept by the same clock, and for seconds only.
-        bench.functions.hands.advance(SignedDuration::from_mins(-15));
-        assert_eq!(bench.requeued(&bench.payment_of("b", "p-1")).await, NOTHING);
-        assert_eq!(bench.mock.connections().accepted, 1);
-        assert_eq!(bench.requeued(&bench.payment_of("a", "p-2")).await, NOTHING);
-        assert_eq!(bench.shown()[2], ("p-2".to_owned(), "a2.example".to_owned()));
-        assert_eq!(bench.mock.connections().accepted, 2);
+        fixture.functions.test_clock.advance(SignedDuration::from_mins(-15));
+        assert_eq!(fixture.requeued(&fixture.payment_of("b", "p-1")).await, NOTHING);
+        assert_eq!(fixture.mock.connections().accepted, 1);
+        assert_eq!(fixture.requeued(&fixture.payment_of("a", "p-2")).await, NOTHING);
+        assert_eq!(fixture.shown()[2], ("p-2".to_owned(), "a2.example".to_owned()));
+        assert_eq!(fixture.mock.connections().accepted, 2);
     }
 
     #[tokio::test]
     async fn a_rotation_that_went_wrong_leaves_the_identity_before_it_in_use() {
         let (a, b) = (identity("a.example", 90), identity("b.example", 90));
         let wrong = Identity { chain_pem: identity("a2.example", 90).chain_pem, key_pem: b.key_pem.clone() };
-        let bench = two_brands(&[(A, &a), (B, &b)]).await;
-        bench.functions.put_identities(&[(A, &wrong), (B, &identity("b2.example", 90))]);
-        bench.look_again().await;
-        let batch = [bench.payment_of("a", "p-1"), bench.payment_of("b", "p-2")];
-        assert_eq!(requeued(&bench.dispatch, &batch.map(|message| message.to_json())).await, NOTHING);
+        let fixture = two_brands(&[(A, &a), (B, &b)]).await;
+        fixture.functions.put_identities(&[(A, &wrong), (B, &identity("b2.example", 90))]);
+        fixture.look_again().await;
+        let batch = [fixture.payment_of("a", "p-1"), fixture.payment_of("b", "p-2")];
+        assert_eq!(requeued(&fixture.dispatch, &batch.map(|message| message.to_json())).await, NOTHING);
 
-        bench.functions.put_identity_text("no JSON");
-        bench.look_again().await;
-        let batch = [bench.payment_of("a", "p-3"), bench.payment_of("b", "p-4")];
-        assert_eq!(requeued(&bench.dispatch, &batch.map(|message| message.to_json())).await, NOTHING);
+        fixture.functions.put_identity_text("no JSON");
+        fixture.look_again().await;
+        let batch = [fixture.payment_of("a", "p-3"), fixture.payment_of("b", "p-4")];
+        assert_eq!(requeued(&fixture.dispatch, &batch.map(|message| message.to_json())).await, NOTHING);
         let expected =
             [("p-1", "a.example"), ("p-2", "b2.example"), ("p-3", "a.example"), ("p-4", "b2.example")];
-        assert_eq!(bench.shown(), shown(&expected));
+        assert_eq!(fixture.shown(), shown(&expected));
     }
 
     #[tokio::test]
     async fn an_identity_that_is_taken_out_of_the_secret_is_not_used_any_more() {
         let (a, b) = (identity("a.example", 90), identity("b.example", 90));
-        let bench = two_brands(&[(A, &a), (B, &b)]).await;
-        bench.functions.put_identities(&[(A, &a)]);
-        bench.look_again().await;
-        let batch = [bench.payment_of("a", "p-1").to_json(), bench.payment_of("b", "p-2").to_json()];
-        assert_eq!(requeued(&bench.dispatch, &batch).await, [1]);
+        let fixture = two_brands(&[(A, &a), (B, &b)]).await;
+        fixture.functions.put_identities(&[(A, &a)]);
+        fixture.look_again().await;
+        let batch = [fixture.payment_of("a", "p-1").to_json(), fixture.payment_of("b", "p-2").to_json()];
+        assert_eq!(requeued(&fixture.dispatch, &batch).await, [1]);
     }
 
     #[tokio::test]
     async fn each_load_measures_how_long_each_certificate_is_still_good() {
         let (soon, over) = (identity("a.example", 30), identity("b.example", -2));
-        let bench = two_brands(&[(A, &soon), (B, &over)]).await;
-        let measured = || bench.functions.metrics.values("CertificateDaysLeft");
+        let fixture = two_brands(&[(A, &soon), (B, &over)]).await;
+        let measured = || fixture.functions.metrics.values("CertificateDaysLeft");
         assert_eq!(measured(), [30.0, -2.0]);
-        bench.functions.put_identities(&[(A, &soon), (B, &identity("b.example", 31))]);
-        bench.look_again().await;
+        fixture.functions.put_identities(&[(A, &soon), (B, &identity("b.example", 31))]);
+        fixture.look_again().await;
         assert_eq!(measured(), [30.0, -2.0, 29.0, 30.0]);
-        assert_eq!(bench.requeued(&bench.payment_of("a", "p-1")).await, NOTHING);
+        assert_eq!(fixture.requeued(&fixture.payment_of("a", "p-1")).await, NOTHING);
         assert_eq!(measured().len(), 4);
     }
 
@@ -641,16 +641,16 @@ mod dispatch {
             let functions = Functions::default();
             functions.put_identity(&PKI.sender);
             functions.aws.fails(operation, Fault::Silent);
-            let bench = Bench::with(functions, "202").await;
+            let fixture = Fixture::with(functions, "202").await;
             let batch: Vec<_> = (0..10)
-                .map(|number| bench.message(Endpoint::PixPayment, &format!("p-{number}")).to_json())
+                .map(|number| fixture.message(Endpoint::PixPayment, &format!("p-{number}")).to_json())
                 .collect();
             let started = Instant::now();
-            assert_eq!(requeued(&bench.dispatch, &batch).await, (0..10).collect::<Vec<_>>(), "{operation}");
+            assert_eq!(requeued(&fixture.dispatch, &batch).await, (0..10).collect::<Vec<_>>(), "{operation}");
             let took = started.elapsed();
             assert!(PREPARE <= took && took < PREPARE + Duration::from_millis(100), "{operation}: {took:?}");
-            assert_eq!(bench.mock.connections().accepted, 0, "{operation}");
-            let asked = bench.functions.aws.calls();
+            assert_eq!(fixture.mock.connections().accepted, 0, "{operation}");
+            let asked = fixture.functions.aws.calls();
             let harmless = |call: &Call| {
                 call.operation.starts_with("Get") || call.operation == "ChangeMessageVisibility"
             };
@@ -662,182 +662,185 @@ mod dispatch {
     async fn without_our_authorisation_server_id_an_enrollment_waits_and_a_payment_does_not() {
         let functions = Functions { servers: "", ..Functions::default() };
         functions.put_identity(&PKI.sender);
-        let bench = Bench::with(functions, "202").await;
-        let enrollment = bench.message(Endpoint::Enrollment, "e-1");
-        assert_eq!(requeued(&bench.dispatch, &[enrollment.to_json(), bench.payment().to_json()]).await, [0]);
-        assert_eq!(bench.functions.aws.ledger_row(enrollment.notification.as_str()), None);
-        assert_eq!(bench.row(&bench.payment()).text("status"), "delivered");
-        let counted = bench.functions.aws.counted();
+        let fixture = Fixture::with(functions, "202").await;
+        let enrollment = fixture.message(Endpoint::Enrollment, "e-1");
+        assert_eq!(
+            requeued(&fixture.dispatch, &[enrollment.to_json(), fixture.payment().to_json()]).await,
+            [0]
+        );
+        assert_eq!(fixture.functions.aws.ledger_row(enrollment.notification.as_str()), None);
+        assert_eq!(fixture.row(&fixture.payment()).text("status"), "delivered");
+        let counted = fixture.functions.aws.counted();
         assert_eq!(counted, ["ChangeMessageVisibility 1", "GetItem 1", "PutItem 2", "UpdateItem 2"]);
-        assert_eq!(bench.mock.count(), 1);
+        assert_eq!(fixture.mock.count(), 1);
     }
 
     #[tokio::test]
     async fn an_attempt_whose_outcome_could_not_be_written_counts_as_interrupted_after_its_lease() {
-        let bench = Bench::new("202").await;
-        let message = bench.payment();
-        bench.functions.aws.fails_where("UpdateItem", writes("delivered"), Fault::DENIED);
-        assert_eq!(bench.requeued(&message).await, [0]);
-        assert_eq!(bench.mock.count(), 1);
-        bench.functions.aws.recovers();
-        let bench = bench.elsewhere();
+        let fixture = Fixture::new("202").await;
+        let message = fixture.payment();
+        fixture.functions.aws.fails_where("UpdateItem", writes("delivered"), Fault::DENIED);
+        assert_eq!(fixture.requeued(&message).await, [0]);
+        assert_eq!(fixture.mock.count(), 1);
+        fixture.functions.aws.recovers();
+        let fixture = fixture.elsewhere();
 
-        bench.functions.hands.advance(LEASE - SignedDuration::from_millis(1));
-        assert_eq!(bench.requeued(&message).await, [0]);
-        assert_eq!(bench.row(&message).text("status"), "attempting");
+        fixture.functions.test_clock.advance(LEASE - SignedDuration::from_millis(1));
+        assert_eq!(fixture.requeued(&message).await, [0]);
+        assert_eq!(fixture.row(&message).text("status"), "attempting");
 
-        bench.functions.hands.advance(VISIBILITY - LEASE + SignedDuration::from_millis(1));
-        assert_eq!(bench.requeued(&message).await, NOTHING);
-        let row = bench.row(&message);
+        fixture.functions.test_clock.advance(VISIBILITY - LEASE + SignedDuration::from_millis(1));
+        assert_eq!(fixture.requeued(&message).await, NOTHING);
+        let row = fixture.row(&message);
         assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("waiting", "interrupted"));
-        let (second, queued) = bench.next_message();
+        let (second, queued) = fixture.next_message();
         assert_eq!((second.attempt.get(), queued.delay_s), (2, 0));
-        assert_eq!(bench.mock.count(), 1);
+        assert_eq!(fixture.mock.count(), 1);
 
-        assert_eq!(bench.requeued(&second).await, NOTHING);
-        let row = bench.row(&message);
+        assert_eq!(fixture.requeued(&second).await, NOTHING);
+        let row = fixture.row(&message);
         assert_eq!((row.text("status"), row.attempt(2, "outcome")), ("delivered", "delivered"));
-        assert_eq!(bench.mock.count(), 2);
+        assert_eq!(fixture.mock.count(), 2);
     }
 
     #[tokio::test]
     async fn right_after_its_lease_an_interrupted_attempt_is_followed_ten_seconds_later() {
-        let bench = Bench::new("202").await;
-        let message = bench.payment();
-        bench.functions.aws.fails_where("UpdateItem", writes("delivered"), Fault::DENIED);
-        assert_eq!(bench.requeued(&message).await, [0]);
-        bench.functions.aws.recovers();
-        let bench = bench.elsewhere();
-        bench.functions.hands.advance(LEASE);
-        assert_eq!(bench.requeued(&message).await, NOTHING);
-        let (second, queued) = bench.next_message();
+        let fixture = Fixture::new("202").await;
+        let message = fixture.payment();
+        fixture.functions.aws.fails_where("UpdateItem", writes("delivered"), Fault::DENIED);
+        assert_eq!(fixture.requeued(&message).await, [0]);
+        fixture.functions.aws.recovers();
+        let fixture = fixture.elsewhere();
+        fixture.functions.test_clock.advance(LEASE);
+        assert_eq!(fixture.requeued(&message).await, NOTHING);
+        let (second, queued) = fixture.next_message();
         assert_eq!((second.attempt.get(), queued.delay_s), (2, 10));
     }
 
     #[tokio::test]
     async fn a_failure_whose_next_attempt_could_not_be_queued_is_not_recorded() {
-        let bench = Bench::new("503").await;
-        let message = bench.payment();
-        bench.functions.aws.fails("SendMessage", Fault::DENIED);
-        assert_eq!(bench.requeued(&message).await, [0]);
-        let row = bench.row(&message);
+        let fixture = Fixture::new("503").await;
+        let message = fixture.payment();
+        fixture.functions.aws.fails("SendMessage", Fault::DENIED);
+        assert_eq!(fixture.requeued(&message).await, [0]);
+        let row = fixture.row(&message);
         assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("attempting", ""));
 
-        bench.functions.aws.recovers();
-        bench.functions.hands.advance(VISIBILITY);
-        assert_eq!(bench.requeued(&message).await, NOTHING);
-        let row = bench.row(&message);
+        fixture.functions.aws.recovers();
+        fixture.functions.test_clock.advance(VISIBILITY);
+        assert_eq!(fixture.requeued(&message).await, NOTHING);
+        let row = fixture.row(&message);
         assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("waiting", "interrupted"));
-        assert_eq!(bench.next_message().0.attempt.get(), 2);
-        assert_eq!(bench.mock.count(), 1);
+        assert_eq!(fixture.next_message().0.attempt.get(), 2);
+        assert_eq!(fixture.mock.count(), 1);
     }
 
     #[tokio::test]
     async fn a_failure_that_could_not_be_recorded_is_settled_by_the_attempt_after_it() {
-        let bench = Bench::new("503,202").await;
-        let message = bench.payment();
-        bench.functions.aws.fails_where("UpdateItem", writes("waiting"), Fault::DENIED);
-        assert_eq!(bench.requeued(&message).await, [0]);
-        let (second, _) = bench.next_message();
-        bench.functions.aws.recovers();
-        let bench = bench.elsewhere();
+        let fixture = Fixture::new("503,202").await;
+        let message = fixture.payment();
+        fixture.functions.aws.fails_where("UpdateItem", writes("waiting"), Fault::DENIED);
+        assert_eq!(fixture.requeued(&message).await, [0]);
+        let (second, _) = fixture.next_message();
+        fixture.functions.aws.recovers();
+        let fixture = fixture.elsewhere();
 
         // The row still says that attempt 1 is under way. That attempt 2 was queued shows that it failed, and when.
-        assert_eq!(bench.requeued(&second).await, NOTHING);
-        let row = bench.row(&message);
+        assert_eq!(fixture.requeued(&second).await, NOTHING);
+        let row = fixture.row(&message);
         let failed_at = second.before_failed_at().unwrap().as_millisecond().to_string();
         assert_eq!(row.attempt(1, "ended_at"), failed_at);
         assert_eq!((row.attempt(1, "outcome"), row.attempt(2, "outcome")), ("interrupted", "delivered"));
         assert_eq!((row.text("status"), row.text("attempt")), ("delivered", "2"));
 
-        assert_eq!(bench.requeued(&message).await, NOTHING);
-        assert_eq!(bench.functions.aws.take_messages(NOTIFICATIONS), []);
-        assert_eq!(bench.mock.count(), 2);
+        assert_eq!(fixture.requeued(&message).await, NOTHING);
+        assert_eq!(fixture.functions.aws.take_messages(NOTIFICATIONS), []);
+        assert_eq!(fixture.mock.count(), 2);
     }
 
     #[tokio::test]
     async fn a_later_attempt_begins_although_the_one_before_it_was_taken_back_late() {
         // As `taken_back` leaves a row whose notification another process has already gone on with.
-        let stands = async |bench: &Bench, attempt: &str| {
-            let message = bench.after_failures(1).await;
+        let stands = async |fixture: &Fixture, attempt: &str| {
+            let message = fixture.after_failures(1).await;
             let id = message.notification.as_str();
-            bench.functions.aws.set_ledger_number(id, "attempt", attempt);
-            assert_eq!(bench.row(&message).text("status"), "waiting");
+            fixture.functions.aws.set_ledger_number(id, "attempt", attempt);
+            assert_eq!(fixture.row(&message).text("status"), "waiting");
             message
         };
-        let bench = Bench::new("503,202").await;
-        let message = stands(&bench, "0").await;
-        assert_eq!(bench.requeued(&message).await, NOTHING);
-        let row = bench.row(&message);
-        assert_eq!((row.text("status"), row.text("attempt"), bench.mock.count()), ("delivered", "2", 2));
+        let fixture = Fixture::new("503,202").await;
+        let message = stands(&fixture, "0").await;
+        assert_eq!(fixture.requeued(&message).await, NOTHING);
+        let row = fixture.row(&message);
+        assert_eq!((row.text("status"), row.text("attempt"), fixture.mock.count()), ("delivered", "2", 2));
 
         // The same where it is set aside.
-        let bench = Bench::new("503,202").await;
-        let message = stands(&bench, "0").await;
-        bench.functions.put_identity_text("no JSON");
-        let dispatch = bench.functions.dispatch(&bench.functions.hands);
+        let fixture = Fixture::new("503,202").await;
+        let message = stands(&fixture, "0").await;
+        fixture.functions.put_identity_text("no JSON");
+        let dispatch = fixture.functions.dispatch(&fixture.functions.test_clock);
         let last = [("ApproximateReceiveCount", "149".to_owned())];
         let soon = Instant::now() + PATIENCE;
         assert_eq!(requeued_until(&dispatch, &[message.to_json()], &last, soon).await, NOTHING);
-        let row = bench.row(&message);
+        let row = fixture.row(&message);
         assert_eq!((row.text("status"), row.text("reason")), ("undelivered", "identity_unusable"));
 
         // A row that is ahead still stands in the way of it.
-        let bench = Bench::new("503,202").await;
-        let message = stands(&bench, "2").await;
-        assert_eq!(bench.requeued(&message).await, NOTHING);
-        assert_eq!((bench.row(&message).text("status"), bench.mock.count()), ("waiting", 1));
+        let fixture = Fixture::new("503,202").await;
+        let message = stands(&fixture, "2").await;
+        assert_eq!(fixture.requeued(&message).await, NOTHING);
+        assert_eq!((fixture.row(&message).text("status"), fixture.mock.count()), ("waiting", 1));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_message_that_comes_two_seconds_early_waits() {
-        let bench = Bench::new("202").await;
-        bench.functions.remove(CLIENT).await;
-        bench.functions.aws.forget_calls();
-        let due = bench.functions.hands.now() + SignedDuration::from_secs(2);
-        let message = bench.payment().again(AttemptNumber::try_from(2).unwrap(), due);
+        let fixture = Fixture::new("202").await;
+        fixture.functions.remove(CLIENT).await;
+        fixture.functions.aws.forget_calls();
+        let due = fixture.functions.test_clock.now() + SignedDuration::from_secs(2);
+        let message = fixture.payment().again(AttemptNumber::try_from(2).unwrap(), due);
         let started = Instant::now();
-        let (ended, ()) = tokio::join!(bench.requeued(&message), async {
+        let (ended, ()) = tokio::join!(fixture.requeued(&message), async {
             tokio::time::sleep(Duration::from_millis(1_999)).await;
-            assert_eq!(bench.functions.aws.calls(), []);
+            assert_eq!(fixture.functions.aws.calls(), []);
         });
         assert_eq!(ended, NOTHING);
         assert_eq!(started.elapsed().as_secs(), 2);
-        assert_eq!(bench.row(&message).text("status"), "cancelled");
+        assert_eq!(fixture.row(&message).text("status"), "cancelled");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_message_that_comes_earlier_still_is_sent_on_with_the_rest_of_its_delay() {
-        let bench = Bench::new("202").await;
-        let due = bench.functions.hands.now() + SignedDuration::from_millis(2_001);
-        let message = bench.payment().again(AttemptNumber::try_from(2).unwrap(), due);
+        let fixture = Fixture::new("202").await;
+        let due = fixture.functions.test_clock.now() + SignedDuration::from_millis(2_001);
+        let message = fixture.payment().again(AttemptNumber::try_from(2).unwrap(), due);
         let started = Instant::now();
-        assert_eq!(bench.requeued(&message).await, NOTHING);
+        assert_eq!(fixture.requeued(&message).await, NOTHING);
         assert_eq!(started.elapsed(), Duration::ZERO);
-        assert_eq!(bench.functions.aws.counted(), ["SendMessage 1"]);
-        let (sent_on, queued) = bench.next_message();
+        assert_eq!(fixture.functions.aws.counted(), ["SendMessage 1"]);
+        let (sent_on, queued) = fixture.next_message();
         assert_eq!((sent_on, queued.delay_s), (message, 3));
     }
 
     #[tokio::test]
     async fn a_notification_is_buried_before_the_ledger_says_that_it_is_undelivered() {
-        let bench = Bench::new("503").await;
-        let third = bench.after_failures(2).await;
-        bench.functions.aws.forget_calls();
-        assert_eq!(bench.requeued(&third).await, NOTHING);
-        assert_eq!(bench.row(&third).text("status"), "undelivered");
-        let calls = bench.functions.aws.calls();
+        let fixture = Fixture::new("503").await;
+        let third = fixture.after_failures(2).await;
+        fixture.functions.aws.forget_calls();
+        assert_eq!(fixture.requeued(&third).await, NOTHING);
+        assert_eq!(fixture.row(&third).text("status"), "undelivered");
+        let calls = fixture.functions.aws.calls();
         let at = |found: &dyn Fn(&Call) -> bool| calls.iter().position(found).expect("it is called");
         let dead_lettered =
             at(&|call| call.operation == "SendMessage" && call.input["QueueUrl"] == UNDELIVERED);
         let recorded = at(&|call| writes("undelivered")(&call.input));
         let listed = at(&|call| lists(&call.input));
         assert!(dead_lettered < listed && listed < recorded);
-        let undelivered = bench.functions.aws.take_messages(UNDELIVERED);
+        let undelivered = fixture.functions.aws.take_messages(UNDELIVERED);
         assert_eq!(undelivered.len(), 1);
         assert_eq!(undelivered[0].reason.as_deref(), Some("server_error"));
-        assert_eq!(bench.functions.aws.take_messages(NOTIFICATIONS), []);
-        assert_eq!(bench.mock.count(), 3);
+        assert_eq!(fixture.functions.aws.take_messages(NOTIFICATIONS), []);
+        assert_eq!(fixture.mock.count(), 3);
     }
 
     /// Says whether an update lists a notification among what its hour gave up.
@@ -847,12 +850,12 @@ mod dispatch {
 
     #[tokio::test]
     async fn an_undelivered_notification_is_listed_in_its_hour_with_all_that_a_replay_needs() {
-        let bench = Bench::new("500,502,503").await;
-        let third = bench.after_failures(2).await;
-        assert_eq!(bench.functions.aws.undelivered_rows(), []);
-        assert_eq!(bench.requeued(&third).await, NOTHING);
-        let rows = bench.functions.aws.undelivered_rows();
-        let now = bench.functions.hands.now();
+        let fixture = Fixture::new("500,502,503").await;
+        let third = fixture.after_failures(2).await;
+        assert_eq!(fixture.functions.aws.undelivered_rows(), []);
+        assert_eq!(fixture.requeued(&third).await, NOTHING);
+        let rows = fixture.functions.aws.undelivered_rows();
+        let now = fixture.functions.test_clock.now();
         assert_eq!(rows.len(), 1);
         // Sixteen partitions an hour share the writes: a partition key takes 1,000 a second.
         let digit = third.notification.as_str().chars().next().unwrap();
@@ -861,11 +864,11 @@ mod dispatch {
             (rows[0].text("partition"), rows[0].text("outcome")),
             (partition.as_str(), "server_error")
         );
-        let ledger = bench.row(&third);
+        let ledger = fixture.row(&third);
         assert_eq!(rows[0].text("interaction_id"), ledger.attempt(3, "interaction_id"));
         assert_eq!(rows[0].text("gave_up_at"), ledger.attempt(3, "ended_at"));
         assert_eq!(rows[0].text("expires_at"), (now.as_second() + 30 * 24 * 3600).to_string());
-        let sdk = bench.functions.aws.sdk_config();
+        let sdk = fixture.functions.aws.sdk_config();
         let listed = UndeliveredRows::new(dynamodb(&sdk), LEDGER.to_owned()).of_hour(Hour::of(now)).await;
         let listed: Vec<_> = listed.unwrap().into_iter().map(Result::unwrap).collect();
         assert_eq!(listed.iter().map(|row| &row.message).collect::<Vec<_>>(), [&third]);
@@ -873,119 +876,119 @@ mod dispatch {
 
     #[tokio::test]
     async fn a_listing_that_could_not_be_written_is_written_when_the_message_comes_again() {
-        let bench = Bench::new("503").await;
-        let third = bench.after_failures(2).await;
-        bench.functions.aws.fails_where("UpdateItem", lists, Fault::DENIED);
-        assert_eq!(bench.requeued(&third).await, [0]);
-        assert_eq!(bench.row(&third).text("status"), "attempting");
+        let fixture = Fixture::new("503").await;
+        let third = fixture.after_failures(2).await;
+        fixture.functions.aws.fails_where("UpdateItem", lists, Fault::DENIED);
+        assert_eq!(fixture.requeued(&third).await, [0]);
+        assert_eq!(fixture.row(&third).text("status"), "attempting");
 
-        bench.functions.aws.recovers();
-        bench.functions.hands.advance(VISIBILITY);
-        assert_eq!(bench.requeued(&third).await, NOTHING);
-        assert_eq!(bench.row(&third).text("status"), "undelivered");
-        let rows = bench.functions.aws.undelivered_rows();
+        fixture.functions.aws.recovers();
+        fixture.functions.test_clock.advance(VISIBILITY);
+        assert_eq!(fixture.requeued(&third).await, NOTHING);
+        assert_eq!(fixture.row(&third).text("status"), "undelivered");
+        let rows = fixture.functions.aws.undelivered_rows();
         assert_eq!(rows.len(), 1);
         assert_eq!(rows[0].text("outcome"), "interrupted");
-        assert_eq!(bench.mock.count(), 3);
+        assert_eq!(fixture.mock.count(), 3);
     }
 
     #[tokio::test]
     async fn a_listing_that_is_written_again_keeps_what_was_known_of_the_last_attempt() {
-        let bench = Bench::new("503").await;
-        let third = bench.after_failures(2).await;
-        bench.functions.aws.fails_where("UpdateItem", writes("undelivered"), Fault::DENIED);
-        assert_eq!(bench.requeued(&third).await, [0]);
-        let listed = bench.functions.aws.undelivered_rows();
+        let fixture = Fixture::new("503").await;
+        let third = fixture.after_failures(2).await;
+        fixture.functions.aws.fails_where("UpdateItem", writes("undelivered"), Fault::DENIED);
+        assert_eq!(fixture.requeued(&third).await, [0]);
+        let listed = fixture.functions.aws.undelivered_rows();
         assert_eq!(listed[0].text("outcome"), "server_error");
 
-        bench.functions.aws.recovers();
-        bench.functions.hands.advance(LEASE);
-        assert_eq!(bench.requeued(&third).await, NOTHING);
-        assert_eq!(bench.row(&third).text("status"), "undelivered");
-        let again = bench.functions.aws.undelivered_rows();
+        fixture.functions.aws.recovers();
+        fixture.functions.test_clock.advance(LEASE);
+        assert_eq!(fixture.requeued(&third).await, NOTHING);
+        assert_eq!(fixture.row(&third).text("status"), "undelivered");
+        let again = fixture.functions.aws.undelivered_rows();
         assert!(again.contains(&listed[0]), "{again:?}");
     }
 
     #[tokio::test]
     async fn a_third_attempt_that_was_interrupted_is_buried_too() {
-        let bench = Bench::new("503").await;
-        let third = bench.after_failures(2).await;
-        bench.functions.aws.fails("SendMessage", Fault::DENIED);
-        assert_eq!(bench.requeued(&third).await, [0]);
-        assert_eq!(bench.row(&third).text("status"), "attempting");
+        let fixture = Fixture::new("503").await;
+        let third = fixture.after_failures(2).await;
+        fixture.functions.aws.fails("SendMessage", Fault::DENIED);
+        assert_eq!(fixture.requeued(&third).await, [0]);
+        assert_eq!(fixture.row(&third).text("status"), "attempting");
 
-        bench.functions.aws.recovers();
-        bench.functions.hands.advance(VISIBILITY);
-        assert_eq!(bench.requeued(&third).await, NOTHING);
-        let row = bench.row(&third);
+        fixture.functions.aws.recovers();
+        fixture.functions.test_clock.advance(VISIBILITY);
+        assert_eq!(fixture.requeued(&third).await, NOTHING);
+        let row = fixture.row(&third);
         assert_eq!((row.text("status"), row.attempt(3, "outcome")), ("undelivered", "interrupted"));
-        let undelivered = bench.functions.aws.take_messages(UNDELIVERED);
+        let undelivered = fixture.functions.aws.take_messages(UNDELIVERED);
         assert_eq!(undelivered.len(), 1);
         assert_eq!(undelivered[0].reason.as_deref(), Some("interrupted"));
-        assert_eq!(bench.mock.count(), 3);
+        assert_eq!(fixture.mock.count(), 3);
     }
 
     #[tokio::test]
     async fn a_buried_message_that_is_moved_back_is_not_attempted_a_fourth_time() {
-        let bench = Bench::new("503").await;
-        let third = bench.after_failures(2).await;
-        assert_eq!(bench.requeued(&third).await, NOTHING);
-        let dead_lettered = bench.functions.aws.take_messages(UNDELIVERED).remove(0);
-        assert_eq!(requeued(&bench.dispatch, &[dead_lettered.body]).await, NOTHING);
-        assert_eq!(bench.mock.count(), 3);
-        assert_eq!(bench.row(&third).text("status"), "undelivered");
+        let fixture = Fixture::new("503").await;
+        let third = fixture.after_failures(2).await;
+        assert_eq!(fixture.requeued(&third).await, NOTHING);
+        let dead_lettered = fixture.functions.aws.take_messages(UNDELIVERED).remove(0);
+        assert_eq!(requeued(&fixture.dispatch, &[dead_lettered.body]).await, NOTHING);
+        assert_eq!(fixture.mock.count(), 3);
+        assert_eq!(fixture.row(&third).text("status"), "undelivered");
     }
 
     #[tokio::test]
     async fn a_success_counts_although_another_process_has_given_the_attempt_up() {
-        let bench = Bench::new("delay:1s:202,202").await;
-        let message = bench.payment();
-        let later = bench.functions.dispatch(&bench.functions.hands.ahead(VISIBILITY));
-        let (slow, ()) = tokio::join!(bench.requeued(&message), async {
-            bench.mock.wait_for(1, PATIENCE).await.unwrap();
+        let fixture = Fixture::new("delay:1s:202,202").await;
+        let message = fixture.payment();
+        let later = fixture.functions.dispatch(&fixture.functions.test_clock.ahead(VISIBILITY));
+        let (slow, ()) = tokio::join!(fixture.requeued(&message), async {
+            fixture.mock.wait_for(1, PATIENCE).await.unwrap();
             assert_eq!(requeued(&later, &[message.to_json()]).await, NOTHING);
-            let row = bench.row(&message);
+            let row = fixture.row(&message);
             assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("waiting", "interrupted"));
         });
         assert_eq!(slow, NOTHING);
-        let row = bench.row(&message);
+        let row = fixture.row(&message);
         assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("delivered", "delivered"));
 
-        let (second, _) = bench.next_message();
+        let (second, _) = fixture.next_message();
         assert_eq!(requeued(&later, &[second.to_json()]).await, NOTHING);
-        assert_eq!(bench.mock.count(), 1);
+        assert_eq!(fixture.mock.count(), 1);
     }
 
     #[tokio::test]
     async fn a_copy_of_a_message_whose_notification_is_delivered_is_dropped() {
-        let bench = Bench::new("202").await;
-        let message = bench.payment();
-        assert_eq!(bench.requeued(&message).await, NOTHING);
-        let row = bench.row(&message);
-        assert_eq!(bench.requeued(&message).await, NOTHING);
-        assert_eq!(bench.row(&message), row);
-        assert_eq!(bench.mock.count(), 1);
+        let fixture = Fixture::new("202").await;
+        let message = fixture.payment();
+        assert_eq!(fixture.requeued(&message).await, NOTHING);
+        let row = fixture.row(&message);
+        assert_eq!(fixture.requeued(&message).await, NOTHING);
+        assert_eq!(fixture.row(&message), row);
+        assert_eq!(fixture.mock.count(), 1);
     }
 
     #[tokio::test]
     async fn what_had_ended_before_its_receiver_was_removed_is_not_cancelled() {
         let cases = [("202", 0, Status::Delivered), ("503", 2, Status::Undelivered)];
         for (answers, failures, ended) in cases {
-            let bench = Bench::new(answers).await;
-            let last = bench.after_failures(failures).await;
-            assert_eq!(bench.requeued(&last).await, NOTHING);
-            let row = bench.row(&last);
-            bench.functions.remove(CLIENT).await;
-            let now = bench.functions.hands.now();
-            let cancelled = bench.dispatch.ledger.cancelled(&last, "no_receiver", now).await.unwrap();
+            let fixture = Fixture::new(answers).await;
+            let last = fixture.after_failures(failures).await;
+            assert_eq!(fixture.requeued(&last).await, NOTHING);
+            let row = fixture.row(&last);
+            fixture.functions.remove(CLIENT).await;
+            let now = fixture.functions.test_clock.now();
+            let cancelled = fixture.dispatch.ledger.cancelled(&last, "no_receiver", now).await.unwrap();
             let Cancel::Conflict(progress) = cancelled else { panic!("{cancelled:?}") };
             assert_eq!(progress.status, ended);
-            assert_eq!(bench.requeued(&last).await, NOTHING);
-            assert_eq!(bench.row(&last), row);
+            assert_eq!(fixture.requeued(&last).await, NOTHING);
+            assert_eq!(fixture.row(&last), row);
         }
-        let bench = Bench::new("202").await;
-        let (message, now) = (bench.payment(), bench.functions.hands.now());
-        let cancelled = bench.dispatch.ledger.cancelled(&message, "no_receiver", now).await.unwrap();
+        let fixture = Fixture::new("202").await;
+        let (message, now) = (fixture.payment(), fixture.functions.test_clock.now());
+        let cancelled = fixture.dispatch.ledger.cancelled(&message, "no_receiver", now).await.unwrap();
         assert_eq!(cancelled, Cancel::Cancelled);
     }
 
@@ -993,67 +996,67 @@ mod dispatch {
     #[tokio::test]
     async fn an_attempt_that_was_interrupted_comes_to_its_end_before_its_notification_is_cancelled() {
         for (failures, status, messages) in [(0, "waiting", (1, 0)), (2, "undelivered", (0, 1))] {
-            let bench = Bench::new("503").await;
-            let last = bench.after_failures(failures).await;
-            let aws = &bench.functions.aws;
+            let fixture = Fixture::new("503").await;
+            let last = fixture.after_failures(failures).await;
+            let aws = &fixture.functions.aws;
             aws.fails("SendMessage", Fault::DENIED);
-            assert_eq!(bench.requeued(&last).await, [0]);
+            assert_eq!(fixture.requeued(&last).await, [0]);
             aws.recovers();
-            bench.functions.remove(CLIENT).await;
-            let later = bench.functions.dispatch(&bench.functions.hands.ahead(VISIBILITY));
+            fixture.functions.remove(CLIENT).await;
+            let later = fixture.functions.dispatch(&fixture.functions.test_clock.ahead(VISIBILITY));
             assert_eq!(requeued(&later, &[last.to_json()]).await, NOTHING);
-            let (row, attempt) = (bench.row(&last), last.attempt.get());
+            let (row, attempt) = (fixture.row(&last), last.attempt.get());
             assert_eq!((row.text("status"), row.attempt(attempt, "outcome")), (status, "interrupted"));
             assert_eq!((aws.messages(NOTIFICATIONS).len(), aws.undelivered_rows().len()), messages);
             // What follows is cancelled, as nobody is there any more.
             for next in aws.take_messages(NOTIFICATIONS) {
                 assert_eq!(requeued(&later, &[next.body]).await, NOTHING);
-                assert_eq!(bench.row(&last).text("status"), "cancelled");
+                assert_eq!(fixture.row(&last).text("status"), "cancelled");
             }
         }
     }
 
     #[tokio::test]
     async fn a_late_second_attempt_whose_notification_the_ledger_has_forgotten_is_dropped() {
-        let bench = Bench::new("503").await;
-        let second = bench.after_failures(1).await;
-        bench.functions.aws.forget_row(second.notification.as_str());
-        assert_eq!(bench.requeued(&second).await, NOTHING);
-        assert_eq!(bench.functions.aws.ledger_row(second.notification.as_str()), None);
-        assert_eq!(bench.mock.count(), 1);
+        let fixture = Fixture::new("503").await;
+        let second = fixture.after_failures(1).await;
+        fixture.functions.aws.forget_row(second.notification.as_str());
+        assert_eq!(fixture.requeued(&second).await, NOTHING);
+        assert_eq!(fixture.functions.aws.ledger_row(second.notification.as_str()), None);
+        assert_eq!(fixture.mock.count(), 1);
     }
 
     #[tokio::test]
     async fn a_cancellation_waits_for_the_attempt_under_way() {
-        let bench = Bench::new("delay:1s:503").await;
-        let message = bench.payment();
-        let other = bench.functions.dispatch(&bench.functions.hands);
-        let (attempted, ()) = tokio::join!(bench.requeued(&message), async {
-            bench.mock.wait_for(1, PATIENCE).await.unwrap();
-            bench.functions.remove(CLIENT).await;
+        let fixture = Fixture::new("delay:1s:503").await;
+        let message = fixture.payment();
+        let other = fixture.functions.dispatch(&fixture.functions.test_clock);
+        let (attempted, ()) = tokio::join!(fixture.requeued(&message), async {
+            fixture.mock.wait_for(1, PATIENCE).await.unwrap();
+            fixture.functions.remove(CLIENT).await;
             assert_eq!(requeued(&other, &[message.to_json()]).await, [0]);
-            assert_eq!(bench.row(&message).text("status"), "attempting");
+            assert_eq!(fixture.row(&message).text("status"), "attempting");
         });
         assert_eq!(attempted, NOTHING);
-        assert_eq!(bench.row(&message).text("status"), "waiting");
+        assert_eq!(fixture.row(&message).text("status"), "waiting");
 
-        let (second, _) = bench.next_message();
-        assert_eq!(bench.requeued(&second).await, NOTHING);
-        let row = bench.row(&message);
+        let (second, _) = fixture.next_message();
+        assert_eq!(fixture.requeued(&second).await, NOTHING);
+        let row = fixture.row(&message);
         assert_eq!((row.text("status"), row.text("reason")), ("cancelled", "no_receiver"));
-        assert_eq!(bench.mock.count(), 1);
+        assert_eq!(fixture.mock.count(), 1);
     }
 
     #[tokio::test]
     async fn of_two_processes_with_one_message_one_posts() {
-        let bench = Bench::new("delay:500ms:202").await;
-        let message = bench.payment();
-        let other = bench.functions.dispatch(&bench.functions.hands);
+        let fixture = Fixture::new("delay:500ms:202").await;
+        let message = fixture.payment();
+        let other = fixture.functions.dispatch(&fixture.functions.test_clock);
         let bodies = [message.to_json()];
-        let (one, two) = tokio::join!(bench.requeued(&message), requeued(&other, &bodies));
+        let (one, two) = tokio::join!(fixture.requeued(&message), requeued(&other, &bodies));
         assert_eq!([one, two].concat(), [0]);
-        let begun = bench.functions.aws.calls().into_iter().filter(|call| begins(&call.input)).count();
+        let begun = fixture.functions.aws.calls().into_iter().filter(|call| begins(&call.input)).count();
         // Whoever is refused is told by the SDK, which asks once more.
-        assert_eq!((begun, bench.mock.count()), (3, 1));
+        assert_eq!((begun, fixture.mock.count()), (3, 1));
     }
 }

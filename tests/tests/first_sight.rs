@@ -13,7 +13,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use tempfile::TempDir;
 use tests::aws::{Functions, PKI, review};
-use tests::bench::{Bench, CLIENT};
+use tests::directory_fixture::{CLIENT, Fixture};
 use tests::judges::{INSTALL_NGINX, Nginx, find_nginx};
 use tests::skip;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -217,13 +217,13 @@ fn warnings(first_sight: &Value) -> Vec<&str> {
 async fn a_registration_is_answered_what_the_receiver_showed_and_so_is_a_move() {
     let (asks, plain) = (OpenSsl::start(&["-Verify", "1"]).await, OpenSsl::start(&[]).await);
     let visits = Visits::default();
-    let mut bench = Bench::new().await;
-    bench.functions.put_trust(PKI.receiver_authority.root_pem());
-    bench.functions.network = visits.network();
-    bench.directory = bench.functions.directory();
+    let mut fixture = Fixture::new().await;
+    fixture.functions.put_trust(PKI.receiver_authority.root_pem());
+    fixture.functions.network = visits.network();
+    fixture.directory = fixture.functions.directory();
 
-    let called = bench.with_uris(CLIENT, &[&asks.base_uri()]);
-    let registered = bench.put(CLIENT, &called).await;
+    let called = fixture.with_uris(CLIENT, &[&asks.base_uri()]);
+    let registered = fixture.put(CLIENT, &called).await;
     let seen = registered.first_sight.expect("it was looked at");
     assert_eq!((registered.status, &seen["addresses"], &seen["accepted"]), (200, &1.into(), &1.into()));
     assert_eq!(seen["client_certificate_requested"], true);
@@ -231,23 +231,23 @@ async fn a_registration_is_answered_what_the_receiver_showed_and_so_is_a_move() 
     assert!(!warnings(&seen).contains(&"receiver_without_mtls"), "{seen}");
     assert_eq!(visits.take(), [asks.port]);
 
-    bench.pass(SignedDuration::from_secs(1));
-    let called = bench.with_uris(CLIENT, &[&plain.base_uri()]);
-    let seen = bench.put(CLIENT, &called).await.first_sight.expect("it moved, and was looked at");
+    fixture.pass(SignedDuration::from_secs(1));
+    let called = fixture.with_uris(CLIENT, &[&plain.base_uri()]);
+    let seen = fixture.put(CLIENT, &called).await.first_sight.expect("it moved, and was looked at");
     assert_eq!(seen["client_certificate_requested"], false);
     assert!(warnings(&seen).contains(&"receiver_without_mtls"), "{seen}");
     assert_eq!(visits.take(), [plain.port]);
 
     // What our network lacks is told as ours.
-    bench.functions.network = Network::new(
+    fixture.functions.network = Network::new(
         POLICY,
         |_, port| async move { Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))]) },
         |_| std::future::ready(Err(io::Error::from_raw_os_error(EMFILE))),
     );
-    bench.directory = bench.functions.directory();
-    bench.pass(SignedDuration::from_secs(1));
-    let called = bench.with_uris(CLIENT, &[&asks.base_uri()]);
-    let seen = bench.put(CLIENT, &called).await.first_sight.expect("it moved, and was looked at");
+    fixture.directory = fixture.functions.directory();
+    fixture.pass(SignedDuration::from_secs(1));
+    let called = fixture.with_uris(CLIENT, &[&asks.base_uri()]);
+    let seen = fixture.put(CLIENT, &called).await.first_sight.expect("it moved, and was looked at");
     assert_eq!(
         (warnings(&seen), &seen["client_certificate_requested"]),
         (vec!["network_unavailable"], &Value::Null)
@@ -267,7 +267,7 @@ async fn the_schedule_looks_at_each_receiver_once_a_day() {
     let hour = async || {
         for _ in 0..12 {
             review(&directory).await;
-            functions.hands.advance(EVERY);
+            functions.test_clock.advance(EVERY);
         }
         visits.take()
     };
@@ -275,9 +275,9 @@ async fn the_schedule_looks_at_each_receiver_once_a_day() {
     each.sort_unstable();
     assert_eq!(hour().await, each, "each has its turn within an hour");
     assert_eq!(hour().await, [] as [u16; 0]);
-    functions.hands.advance(SignedDuration::from_hours(20));
+    functions.test_clock.advance(SignedDuration::from_hours(20));
     assert_eq!(hour().await, [] as [u16; 0], "not within the day");
-    functions.hands.advance(SignedDuration::from_hours(1));
+    functions.test_clock.advance(SignedDuration::from_hours(1));
     assert_eq!(hour().await, each, "and again on the next");
     let paths = functions.revocation_store().paths().await.unwrap().0;
     assert_eq!(paths.len(), 1, "both showed the same certificate, which is kept");

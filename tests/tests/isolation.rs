@@ -105,13 +105,13 @@ fn network(host: &Arc<Host>) -> Network {
 }
 
 /// An account whose one receiver hangs, until it refuses.
-struct Bench {
+struct Fixture {
     functions: Functions,
     host: Arc<Host>,
     messages: Mutex<usize>,
 }
 
-impl Bench {
+impl Fixture {
     async fn new() -> Self {
         let host = Arc::<Host>::default();
         let functions = Functions { network: network(&host), ..Functions::default() };
@@ -121,7 +121,7 @@ impl Bench {
     }
 
     async fn environment(&self) -> Arc<Dispatch> {
-        let dispatch = self.functions.dispatch(&self.functions.hands);
+        let dispatch = self.functions.dispatch(&self.functions.test_clock);
         dispatch.identities.prepare().await.unwrap();
         dispatch
     }
@@ -151,7 +151,7 @@ impl Bench {
     }
 
     fn pass(&self, time: Duration) {
-        self.functions.hands.advance(SignedDuration::try_from(time).unwrap());
+        self.functions.test_clock.advance(SignedDuration::try_from(time).unwrap());
     }
 
     /// Lets an environment find out that the receiver hangs.
@@ -166,7 +166,7 @@ impl Bench {
     fn is_marked(&self) -> bool {
         let row = self.functions.aws.row(RECEIVERS, CLIENT).unwrap();
         let until: i64 = row["slow_until"]["N"].as_str().unwrap_or("0").parse().unwrap();
-        self.functions.hands.now().as_millisecond() < until
+        self.functions.test_clock.now().as_millisecond() < until
     }
 
     /// How often a receiver's row was to be written.
@@ -182,144 +182,147 @@ fn is_full(took: &Duration) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn three_attempts_that_run_out_shorten_those_of_all_environments() {
-    let bench = Bench::new().await;
-    let environments = [bench.environment().await, bench.environment().await, bench.environment().await];
-    bench.functions.aws.forget_calls();
+    let fixture = Fixture::new().await;
+    let environments =
+        [fixture.environment().await, fixture.environment().await, fixture.environment().await];
+    fixture.functions.aws.forget_calls();
     for environment in &environments {
-        assert!(!bench.is_marked());
-        assert_eq!(bench.attempt_and_pass(environment).await, EXCHANGE_DEADLINE);
+        assert!(!fixture.is_marked());
+        assert_eq!(fixture.attempt_and_pass(environment).await, EXCHANGE_DEADLINE);
     }
-    assert!(bench.is_marked());
-    assert_eq!(bench.writes(), 3 + 1, "each counted, and the last one marked");
-    assert_eq!(bench.functions.metrics.values("SlowReceiversFound"), [1.0]);
+    assert!(fixture.is_marked());
+    assert_eq!(fixture.writes(), 3 + 1, "each counted, and the last one marked");
+    assert_eq!(fixture.functions.metrics.values("SlowReceiversFound"), [1.0]);
 
-    bench.functions.aws.forget_calls();
+    fixture.functions.aws.forget_calls();
     for environment in environments.iter().take(2) {
-        assert_eq!(bench.attempt_and_pass(environment).await, REDUCED_TIMEOUT);
+        assert_eq!(fixture.attempt_and_pass(environment).await, REDUCED_TIMEOUT);
     }
-    assert_eq!((bench.writes(), bench.host.opened.load(Ordering::Relaxed)), (0, 5));
+    assert_eq!((fixture.writes(), fixture.host.opened.load(Ordering::Relaxed)), (0, 5));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_hangs_as_a_whole_marks_by_itself_for_three_writes() {
-    let bench = Bench::new().await;
-    let environment = bench.environment().await;
-    bench.functions.aws.forget_calls();
-    let batch: Vec<_> = (0..10).map(|_| bench.message().to_json()).collect();
+    let fixture = Fixture::new().await;
+    let environment = fixture.environment().await;
+    fixture.functions.aws.forget_calls();
+    let batch: Vec<_> = (0..10).map(|_| fixture.message().to_json()).collect();
     assert_eq!(requeued(&environment, &batch).await, NOTHING);
-    assert!(bench.is_marked());
-    assert_eq!(bench.writes(), 2 + 1, "two that were not enough, and the mark");
+    assert!(fixture.is_marked());
+    assert_eq!(fixture.writes(), 2 + 1, "two that were not enough, and the mark");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_hung_while_the_receiver_responded_to_others_counts_for_nothing() {
-    let bench = Bench::new().await;
-    let environments = [bench.environment().await, bench.environment().await, bench.environment().await];
-    bench.functions.aws.forget_calls();
+    let fixture = Fixture::new().await;
+    let environments =
+        [fixture.environment().await, fixture.environment().await, fixture.environment().await];
+    fixture.functions.aws.forget_calls();
     for environment in &environments {
-        let hangs = bench.attempt(environment);
+        let hangs = fixture.attempt(environment);
         let (took, ()) = tokio::join!(hangs, async {
             tokio::time::sleep(Duration::from_secs(5)).await;
-            bench.host.refuses.store(true, Ordering::Relaxed);
-            assert!(bench.attempt(environment).await < REDUCED_TIMEOUT);
-            bench.host.refuses.store(false, Ordering::Relaxed);
+            fixture.host.refuses.store(true, Ordering::Relaxed);
+            assert!(fixture.attempt(environment).await < REDUCED_TIMEOUT);
+            fixture.host.refuses.store(false, Ordering::Relaxed);
         });
         assert!(is_full(&took));
-        bench.pass(took);
+        fixture.pass(took);
     }
-    assert!(!bench.is_marked());
-    assert_eq!(bench.writes(), 0);
+    assert!(!fixture.is_marked());
+    assert_eq!(fixture.writes(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_host_that_fails_after_ten_seconds_hangs_like_one_that_is_silent() {
     const SLOW: Duration = Duration::from_secs(10);
-    let bench = Bench::new().await;
-    let environment = bench.environment().await;
-    bench.host.breaks_after_s.store(SLOW.as_secs(), Ordering::Relaxed);
+    let fixture = Fixture::new().await;
+    let environment = fixture.environment().await;
+    fixture.host.breaks_after_s.store(SLOW.as_secs(), Ordering::Relaxed);
     for _ in 0..3 {
-        assert_eq!(bench.attempt_and_pass(&environment).await, SLOW);
+        assert_eq!(fixture.attempt_and_pass(&environment).await, SLOW);
     }
-    assert!(bench.is_marked());
-    assert_eq!(bench.attempt_and_pass(&environment).await, REDUCED_TIMEOUT);
+    assert!(fixture.is_marked());
+    assert_eq!(fixture.attempt_and_pass(&environment).await, REDUCED_TIMEOUT);
     // Nor does a probe that fails as slowly clear the mark.
-    bench.pass(Duration::from_secs(20));
-    assert_eq!(bench.attempt_and_pass(&environment).await, SLOW);
-    assert!(bench.is_marked());
-    assert_eq!(bench.attempt_and_pass(&environment).await, REDUCED_TIMEOUT);
+    fixture.pass(Duration::from_secs(20));
+    assert_eq!(fixture.attempt_and_pass(&environment).await, SLOW);
+    assert!(fixture.is_marked());
+    assert_eq!(fixture.attempt_and_pass(&environment).await, REDUCED_TIMEOUT);
 }
 
 #[tokio::test(start_paused = true)]
 async fn another_environment_learns_of_it_when_its_copy_of_the_receiver_has_aged() {
-    let bench = Bench::new().await;
-    let (one, other) = (bench.environment().await, bench.environment().await);
+    let fixture = Fixture::new().await;
+    let (one, other) = (fixture.environment().await, fixture.environment().await);
     for _ in 0..2 {
-        bench.attempt_and_pass(&one).await;
+        fixture.attempt_and_pass(&one).await;
     }
     // It reads the row, and the mark is made while it has its copy.
-    let (_, ()) = tokio::join!(bench.attempt(&one), async {
+    let (_, ()) = tokio::join!(fixture.attempt(&one), async {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        bench.host.breaks_after_s.store(1, Ordering::Relaxed);
-        assert!(bench.attempt(&other).await < REDUCED_TIMEOUT);
-        bench.host.breaks_after_s.store(0, Ordering::Relaxed);
+        fixture.host.breaks_after_s.store(1, Ordering::Relaxed);
+        assert!(fixture.attempt(&other).await < REDUCED_TIMEOUT);
+        fixture.host.breaks_after_s.store(0, Ordering::Relaxed);
     });
-    assert!(bench.is_marked());
-    assert!(is_full(&bench.attempt(&other).await));
-    bench.pass(RECEIVER_COPY_LIVES.unsigned_abs());
-    assert!(!is_full(&bench.attempt(&other).await));
+    assert!(fixture.is_marked());
+    assert!(is_full(&fixture.attempt(&other).await));
+    fixture.pass(RECEIVER_COPY_LIVES.unsigned_abs());
+    assert!(!is_full(&fixture.attempt(&other).await));
 }
 
 #[tokio::test(start_paused = true)]
 async fn later_attempts_are_granted_as_little_and_all_are_made() {
-    let bench = Bench::new().await;
-    let environment = bench.environment().await;
-    bench.mark(&environment).await;
-    let first = bench.message();
-    let opened = bench.host.opened.load(Ordering::Relaxed);
+    let fixture = Fixture::new().await;
+    let environment = fixture.environment().await;
+    fixture.mark(&environment).await;
+    let first = fixture.message();
+    let opened = fixture.host.opened.load(Ordering::Relaxed);
     let mut body = first.to_json();
     for number in 1..=AttemptNumber::MOST {
-        bench.functions.aws.take_messages(NOTIFICATIONS);
+        fixture.functions.aws.take_messages(NOTIFICATIONS);
         let started = Instant::now();
         assert_eq!(requeued(&environment, &[body.clone()]).await, NOTHING);
         assert_eq!(started.elapsed().as_secs(), REDUCED_TIMEOUT.as_secs(), "attempt {number}");
-        let next = bench.functions.aws.take_messages(NOTIFICATIONS).pop();
+        let next = fixture.functions.aws.take_messages(NOTIFICATIONS).pop();
         let Some(next) = next else { continue };
         body = next.body;
         // Not before it is due, and the mark is not to run out meanwhile: this is not about probes.
         let message = AttemptMessage::from_json(&body).unwrap();
-        body = message.again(message.attempt, bench.functions.hands.now()).to_json();
+        body = message.again(message.attempt, fixture.functions.test_clock.now()).to_json();
     }
-    assert_eq!(bench.host.opened.load(Ordering::Relaxed) - opened, 3);
-    let row = bench.functions.aws.ledger_row(first.notification.as_str()).unwrap();
+    assert_eq!(fixture.host.opened.load(Ordering::Relaxed) - opened, 3);
+    let row = fixture.functions.aws.ledger_row(first.notification.as_str()).unwrap();
     assert_eq!((row.text("status"), row.attempt(3, "outcome")), ("undelivered", "timeout"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_attempt_of_all_environments_sees_whether_it_still_hangs() {
-    let bench = Bench::new().await;
-    let environments = [bench.environment().await, bench.environment().await, bench.environment().await];
-    bench.mark(&environments[0]).await;
+    let fixture = Fixture::new().await;
+    let environments =
+        [fixture.environment().await, fixture.environment().await, fixture.environment().await];
+    fixture.mark(&environments[0]).await;
     for round in 0..3 {
-        bench.pass(Duration::from_secs(20));
-        let took = join_all(environments.iter().map(|environment| bench.attempt(environment))).await;
+        fixture.pass(Duration::from_secs(20));
+        let took = join_all(environments.iter().map(|environment| fixture.attempt(environment))).await;
         let probes = took.iter().filter(|took| is_full(took)).count();
-        assert_eq!((probes, bench.writes()), (1, round + 1));
+        assert_eq!((probes, fixture.writes()), (1, round + 1));
     }
-    assert!(bench.is_marked());
+    assert!(fixture.is_marked());
 }
 
 #[tokio::test(start_paused = true)]
 async fn of_two_that_want_to_see_at_the_same_instant_one_may() {
-    let bench = Bench::new().await;
-    let (one, other) = (bench.environment().await, bench.environment().await);
-    bench.mark(&one).await;
-    bench.pass(Duration::from_secs(20));
-    let held = bench.functions.aws.holds_back("UpdateItem", RECEIVERS);
+    let fixture = Fixture::new().await;
+    let (one, other) = (fixture.environment().await, fixture.environment().await);
+    fixture.mark(&one).await;
+    fixture.pass(Duration::from_secs(20));
+    let held = fixture.functions.aws.holds_back("UpdateItem", RECEIVERS);
     let (behind, before, ()) = tokio::join!(
-        bench.attempt(&one),
+        fixture.attempt(&one),
         async {
             held.arrived().await;
-            bench.attempt(&other).await
+            fixture.attempt(&other).await
         },
         async {
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -329,109 +332,109 @@ async fn of_two_that_want_to_see_at_the_same_instant_one_may() {
     assert!(is_full(&before));
     // A second in which its claim was held back; then it was refused.
     assert_eq!(behind, Duration::from_secs(1) + REDUCED_TIMEOUT);
-    assert_eq!(bench.writes(), 2);
+    assert_eq!(fixture.writes(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_claim_that_was_refused_makes_the_next_attempt_look_at_the_row() {
-    let bench = Bench::new().await;
-    let (one, other) = (bench.environment().await, bench.environment().await);
-    bench.mark(&one).await;
-    bench.pass(Duration::from_secs(20));
-    let held = bench.functions.aws.holds_back("UpdateItem", RECEIVERS);
-    let (behind, ()) = tokio::join!(bench.attempt(&one), async {
+    let fixture = Fixture::new().await;
+    let (one, other) = (fixture.environment().await, fixture.environment().await);
+    fixture.mark(&one).await;
+    fixture.pass(Duration::from_secs(20));
+    let held = fixture.functions.aws.holds_back("UpdateItem", RECEIVERS);
+    let (behind, ()) = tokio::join!(fixture.attempt(&one), async {
         held.arrived().await;
         // The other one is faster, and finds that it responds again.
-        bench.host.refuses.store(true, Ordering::Relaxed);
-        bench.attempt(&other).await;
-        bench.host.refuses.store(false, Ordering::Relaxed);
+        fixture.host.refuses.store(true, Ordering::Relaxed);
+        fixture.attempt(&other).await;
+        fixture.host.refuses.store(false, Ordering::Relaxed);
         held.release();
     });
     assert_eq!(behind, REDUCED_TIMEOUT);
-    assert!(!bench.is_marked());
-    assert!(is_full(&bench.attempt(&one).await));
+    assert!(!fixture.is_marked());
+    assert!(is_full(&fixture.attempt(&one).await));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_responds_again_has_all_the_time_again_for_one_write() {
-    let bench = Bench::new().await;
-    let (one, other) = (bench.environment().await, bench.environment().await);
-    bench.mark(&one).await;
-    bench.host.refuses.store(true, Ordering::Relaxed);
-    let batch: Vec<_> = (0..10).map(|_| bench.message().to_json()).collect();
+    let fixture = Fixture::new().await;
+    let (one, other) = (fixture.environment().await, fixture.environment().await);
+    fixture.mark(&one).await;
+    fixture.host.refuses.store(true, Ordering::Relaxed);
+    let batch: Vec<_> = (0..10).map(|_| fixture.message().to_json()).collect();
     assert_eq!(requeued(&one, &batch).await, NOTHING);
-    assert_eq!(bench.writes(), 1);
-    assert!(!bench.is_marked());
+    assert_eq!(fixture.writes(), 1);
+    assert!(!fixture.is_marked());
 
-    bench.host.refuses.store(false, Ordering::Relaxed);
-    bench.pass(RECEIVER_COPY_LIVES.unsigned_abs());
+    fixture.host.refuses.store(false, Ordering::Relaxed);
+    fixture.pass(RECEIVER_COPY_LIVES.unsigned_abs());
     for environment in [&one, &other] {
-        assert!(is_full(&bench.attempt(environment).await));
+        assert!(is_full(&fixture.attempt(environment).await));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_response_in_between_begins_the_count_anew() {
-    let bench = Bench::new().await;
-    let environment = bench.environment().await;
-    bench.functions.aws.forget_calls();
+    let fixture = Fixture::new().await;
+    let environment = fixture.environment().await;
+    fixture.functions.aws.forget_calls();
     for _ in 0..3 {
-        bench.attempt_and_pass(&environment).await;
-        bench.attempt_and_pass(&environment).await;
-        bench.host.refuses.store(true, Ordering::Relaxed);
-        bench.attempt_and_pass(&environment).await;
-        bench.host.refuses.store(false, Ordering::Relaxed);
+        fixture.attempt_and_pass(&environment).await;
+        fixture.attempt_and_pass(&environment).await;
+        fixture.host.refuses.store(true, Ordering::Relaxed);
+        fixture.attempt_and_pass(&environment).await;
+        fixture.host.refuses.store(false, Ordering::Relaxed);
     }
-    assert!(!bench.is_marked());
-    assert_eq!(bench.writes(), 3 * (2 + 1), "each that hung, and the response after them");
+    assert!(!fixture.is_marked());
+    assert_eq!(fixture.writes(), 3 * (2 + 1), "each that hung, and the response after them");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_mark_that_nobody_renews_runs_out_and_is_made_again_by_the_first_that_hangs() {
-    let bench = Bench::new().await;
-    let environment = bench.environment().await;
-    bench.mark(&environment).await;
-    bench.pass(Duration::from_mins(1));
-    assert!(!bench.is_marked());
-    assert!(is_full(&bench.attempt_and_pass(&environment).await));
-    assert!(bench.is_marked());
-    assert!(!is_full(&bench.attempt_and_pass(&environment).await));
+    let fixture = Fixture::new().await;
+    let environment = fixture.environment().await;
+    fixture.mark(&environment).await;
+    fixture.pass(Duration::from_mins(1));
+    assert!(!fixture.is_marked());
+    assert!(is_full(&fixture.attempt_and_pass(&environment).await));
+    assert!(fixture.is_marked());
+    assert!(!is_full(&fixture.attempt_and_pass(&environment).await));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_has_moved_starts_with_all_the_time() {
-    let bench = Bench::new().await;
-    let environment = bench.environment().await;
-    bench.mark(&environment).await;
-    bench.functions.moves(CLIENT, THERE).await;
-    bench.pass(RECEIVER_COPY_LIVES.unsigned_abs());
+    let fixture = Fixture::new().await;
+    let environment = fixture.environment().await;
+    fixture.mark(&environment).await;
+    fixture.functions.moves(CLIENT, THERE).await;
+    fixture.pass(RECEIVER_COPY_LIVES.unsigned_abs());
     for _ in 0..3 {
-        assert!(is_full(&bench.attempt_and_pass(&environment).await));
+        assert!(is_full(&fixture.attempt_and_pass(&environment).await));
     }
-    assert!(!is_full(&bench.attempt_and_pass(&environment).await));
-    let registration = bench.functions.registration(CLIENT).await.unwrap();
+    assert!(!is_full(&fixture.attempt_and_pass(&environment).await));
+    let registration = fixture.functions.registration(CLIENT).await.unwrap();
     assert_eq!(registration.base_uri.as_deref(), Some(THERE));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_mark_brings_no_removed_receiver_back() {
-    let bench = Bench::new().await;
-    let environment = bench.environment().await;
+    let fixture = Fixture::new().await;
+    let environment = fixture.environment().await;
     for _ in 0..2 {
-        bench.attempt_and_pass(&environment).await;
+        fixture.attempt_and_pass(&environment).await;
     }
-    let (_, ()) = tokio::join!(bench.attempt(&environment), async {
+    let (_, ()) = tokio::join!(fixture.attempt(&environment), async {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        bench.functions.remove(CLIENT).await;
+        fixture.functions.remove(CLIENT).await;
     });
-    let row = bench.functions.aws.row(RECEIVERS, CLIENT).unwrap();
+    let row = fixture.functions.aws.row(RECEIVERS, CLIENT).unwrap();
     let is_left = |name: &str| row.get(name).is_some();
     assert!(
         !is_left("registration") && SLOW_RECEIVER_ATTRIBUTES[..4].iter().all(|name| !is_left(name)),
         "{row}"
     );
     assert_eq!(
-        bench.functions.aws.writes(RECEIVERS).len(),
+        fixture.functions.aws.writes(RECEIVERS).len(),
         5,
         "registered, two counts, removed, and the mark that was refused"
     );
@@ -440,39 +443,39 @@ async fn a_mark_brings_no_removed_receiver_back() {
 #[tokio::test(start_paused = true)]
 async fn a_mark_that_cannot_be_written_costs_time_and_no_notification() {
     for fault in [Fault::DENIED, Fault::Silent] {
-        let bench = Bench::new().await;
-        let environment = bench.environment().await;
-        bench.functions.aws.fails_where("UpdateItem", |input| input["TableName"] == RECEIVERS, fault);
+        let fixture = Fixture::new().await;
+        let environment = fixture.environment().await;
+        fixture.functions.aws.fails_where("UpdateItem", |input| input["TableName"] == RECEIVERS, fault);
         for _ in 0..3 {
-            bench.attempt_and_pass(&environment).await;
+            fixture.attempt_and_pass(&environment).await;
         }
-        assert!(!bench.is_marked());
-        assert_eq!(bench.functions.metrics.codes("OwnFaults"), [""; 0]);
-        bench.functions.aws.recovers();
-        bench.pass(RECEIVER_COPY_LIVES.unsigned_abs());
-        assert!(is_full(&bench.attempt_and_pass(&environment).await));
-        assert!(bench.is_marked(), "the next one tries again");
+        assert!(!fixture.is_marked());
+        assert_eq!(fixture.functions.metrics.codes("OwnFaults"), [""; 0]);
+        fixture.functions.aws.recovers();
+        fixture.pass(RECEIVER_COPY_LIVES.unsigned_abs());
+        assert!(is_full(&fixture.attempt_and_pass(&environment).await));
+        assert!(fixture.is_marked(), "the next one tries again");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_hangs_for_ten_minutes_costs_a_write_every_twenty_seconds() {
-    let bench = Bench::new().await;
+    let fixture = Fixture::new().await;
     let mut environments = Vec::new();
     for _ in 0..5 {
-        environments.push(bench.environment().await);
+        environments.push(fixture.environment().await);
     }
-    bench.functions.aws.forget_calls();
-    let started = bench.functions.hands.now();
+    fixture.functions.aws.forget_calls();
+    let started = fixture.functions.test_clock.now();
     let (mut attempts, mut full) = (0, 0);
-    while bench.functions.hands.now().duration_since(started) < SignedDuration::from_mins(10) {
-        let took = join_all(environments.iter().map(|environment| bench.attempt(environment))).await;
+    while fixture.functions.test_clock.now().duration_since(started) < SignedDuration::from_mins(10) {
+        let took = join_all(environments.iter().map(|environment| fixture.attempt(environment))).await;
         attempts += took.len();
         full += took.iter().filter(|took| is_full(took)).count();
         // As if those that take little time followed each other while the probe is under way.
-        bench.pass(REDUCED_TIMEOUT);
+        fixture.pass(REDUCED_TIMEOUT);
     }
-    let (writes, most) = (bench.writes(), 5 + 5 + 10 * 60 / 20);
+    let (writes, most) = (fixture.writes(), 5 + 5 + 10 * 60 / 20);
     assert!((25..=most).contains(&writes), "{writes} writes for {attempts} attempts");
     // Fifteen before the mark, then the probes.
     assert!(full <= 15 + writes, "{full} of {attempts}");
@@ -480,55 +483,60 @@ async fn a_receiver_that_hangs_for_ten_minutes_costs_a_write_every_twenty_second
 
 #[tokio::test(start_paused = true)]
 async fn ten_attempts_to_one_receiver_are_under_way_and_the_rest_of_a_larger_batch_comes_again() {
-    let bench = Bench::new().await;
-    let environment = bench.environment().await;
-    bench.functions.aws.forget_calls();
-    let messages: Vec<_> = (0..30).map(|_| bench.message()).collect();
+    let fixture = Fixture::new().await;
+    let environment = fixture.environment().await;
+    fixture.functions.aws.forget_calls();
+    let messages: Vec<_> = (0..30).map(|_| fixture.message()).collect();
     let bodies: Vec<_> = messages.iter().map(AttemptMessage::to_json).collect();
     let kept = requeued(&environment, &bodies).await;
     assert_eq!(kept.len(), 30 - MAX_CONCURRENT_ATTEMPTS);
-    assert_eq!(bench.host.most_open.load(Ordering::Relaxed), MAX_CONCURRENT_ATTEMPTS);
+    assert_eq!(fixture.host.most_open.load(Ordering::Relaxed), MAX_CONCURRENT_ATTEMPTS);
     for position in kept {
-        let row = bench.functions.aws.ledger_row(messages[position].notification.as_str());
+        let row = fixture.functions.aws.ledger_row(messages[position].notification.as_str());
         assert_eq!(row, None, "no attempt is consumed");
     }
-    let hidden = bench.functions.aws.hidden();
+    let hidden = fixture.functions.aws.hidden();
     assert_eq!(hidden.len(), 20);
     assert!(hidden.iter().all(|(_, seconds)| (4..=5).contains(seconds)), "{hidden:?}");
-    assert_eq!(bench.functions.metrics.codes("OwnFaults"), [""; 0]);
+    assert_eq!(fixture.functions.metrics.codes("OwnFaults"), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn where_attempts_end_soon_a_larger_batch_is_worked_through() {
-    let bench = Bench::new().await;
-    bench.host.refuses.store(true, Ordering::Relaxed);
-    let environment = bench.environment().await;
-    let bodies: Vec<_> = (0..30).map(|_| bench.message().to_json()).collect();
+    let fixture = Fixture::new().await;
+    fixture.host.refuses.store(true, Ordering::Relaxed);
+    let environment = fixture.environment().await;
+    let bodies: Vec<_> = (0..30).map(|_| fixture.message().to_json()).collect();
     assert_eq!(requeued(&environment, &bodies).await, NOTHING);
-    assert_eq!(bench.host.opened.load(Ordering::Relaxed), 30);
+    assert_eq!(fixture.host.opened.load(Ordering::Relaxed), 30);
 }
 
 #[tokio::test(start_paused = true)]
 async fn whatever_is_queued_is_in_the_group_of_its_receiver() {
-    let bench = Bench::new().await;
-    bench.host.refuses.store(true, Ordering::Relaxed);
-    let (intake, environment) = (bench.functions.intake(), bench.environment().await);
-    bench.functions.aws.forget_calls();
+    let fixture = Fixture::new().await;
+    fixture.host.refuses.store(true, Ordering::Relaxed);
+    let (intake, environment) = (fixture.functions.intake(), fixture.environment().await);
+    fixture.functions.aws.forget_calls();
     let posted: Vec<_> = (0..3)
         .map(|number| {
-            change(Endpoint::PixPayment, CLIENT, &format!("posted-{number}"), bench.functions.hands.now())
+            change(
+                Endpoint::PixPayment,
+                CLIENT,
+                &format!("posted-{number}"),
+                fixture.functions.test_clock.now(),
+            )
         })
         .collect();
     verdicts(&intake, &json!({ "changes": posted })).await;
     // Two failures, and a message that comes too early.
-    let first = bench.message();
+    let first = fixture.message();
     requeued(&environment, &[first.to_json()]).await;
-    let second = first.again(AttemptNumber::try_from(2).unwrap(), bench.functions.hands.now());
+    let second = first.again(AttemptNumber::try_from(2).unwrap(), fixture.functions.test_clock.now());
     requeued(&environment, &[second.to_json()]).await;
-    let early = bench.functions.hands.now() + SignedDuration::from_secs(9);
-    requeued(&environment, &[bench.message().again(AttemptNumber::FIRST, early).to_json()]).await;
+    let early = fixture.functions.test_clock.now() + SignedDuration::from_secs(9);
+    requeued(&environment, &[fixture.message().again(AttemptNumber::FIRST, early).to_json()]).await;
 
-    let calls = bench.functions.aws.calls();
+    let calls = fixture.functions.aws.calls();
     let to_notify =
         |call: &&Call| call.operation.starts_with("SendMessage") && call.input["QueueUrl"] == NOTIFICATIONS;
     let sent: Vec<&Value> = calls
@@ -546,12 +554,12 @@ async fn whatever_is_queued_is_in_the_group_of_its_receiver() {
 #[tokio::test(start_paused = true)]
 async fn a_silent_connection_is_what_this_bench_takes_it_for() {
     // Else the tests above would prove nothing.
-    let bench = Bench::new().await;
-    let environment = bench.environment().await;
+    let fixture = Fixture::new().await;
+    let environment = fixture.environment().await;
     for within in [EXCHANGE_DEADLINE, EXCHANGE_DEADLINE, EXCHANGE_DEADLINE, REDUCED_TIMEOUT] {
-        let message = bench.message();
+        let message = fixture.message();
         requeued(&environment, &[message.to_json()]).await;
-        let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
+        let row = fixture.functions.aws.ledger_row(message.notification.as_str()).unwrap();
         assert_eq!(row.attempt(1, "outcome"), "timeout");
         assert_eq!(row.attempt(1, "deadline_ms"), within.as_millis().to_string());
     }

@@ -10,12 +10,12 @@ use arauto::local::change;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::aws::{DIRECTORY_IDENTITY_SECRET, Functions, PKI, post, requeued, requeued_until, shown};
-use tests::bench::{Bench, CLIENT, URI};
 use tests::bucket::Bucket;
 use tests::contract::file;
+use tests::directory_fixture::{CLIENT, Fixture, URI};
+use tests::iam_usage::Use;
 use tests::sim::{self, Hazards};
 use tests::template::{resources, templates};
-use tests::uses::Use;
 use tokio::runtime::Builder;
 use tokio::time::Instant;
 use webhook::delivery::{Hour, LedgerWrites};
@@ -89,7 +89,7 @@ fn asked_by_default() -> BTreeSet<Use> {
         let functions = Functions::default();
         functions.put_identity_text("no JSON");
         let _mock = functions.receiver(CLIENT, "202").await;
-        let dispatch = functions.dispatch(&functions.hands);
+        let dispatch = functions.dispatch(&functions.test_clock);
         let message = functions.payment(CLIENT, "set-aside").to_json();
         let receives = [("ApproximateReceiveCount", "150".to_owned())];
         let until = Instant::now() + Duration::from_secs(5);
@@ -98,7 +98,7 @@ fn asked_by_default() -> BTreeSet<Use> {
         let identity =
             json!({ "certificate_chain": PKI.sender.chain_pem, "private_key": PKI.sender.key_pem });
         functions.put_identity_text(&identity.to_string());
-        assert_eq!(requeued(&functions.dispatch(&functions.hands), &[message]).await, [0; 0]);
+        assert_eq!(requeued(&functions.dispatch(&functions.test_clock), &[message]).await, [0; 0]);
         assert_eq!(functions.aws.undelivered_rows().len(), 1);
         functions.uses.seen()
     }));
@@ -107,19 +107,19 @@ fn asked_by_default() -> BTreeSet<Use> {
 
 /// The simulation has no schedule, whose Directory it would not reach, and nobody in it asks for a notification.
 async fn beside_the_simulation() -> BTreeSet<Use> {
-    let bench = Bench::new().await;
-    let functions = &bench.functions;
+    let fixture = Fixture::new().await;
+    let functions = &fixture.functions;
     let identity = json!({
         "certificate_chain": PKI.sender.chain_pem, "private_key": PKI.sender.key_pem, "client_id": "us",
     });
     functions.aws.put_secret(DIRECTORY_IDENTITY_SECRET, &identity.to_string());
-    assert_eq!(bench.put(CLIENT, &bench.with_uris(CLIENT, &[URI])).await.status, 200);
-    bench.review().await;
-    bench.pass(SignedDuration::from_hours(24));
-    bench.review().await;
+    assert_eq!(fixture.put(CLIENT, &fixture.with_uris(CLIENT, &[URI])).await.status, 200);
+    fixture.review().await;
+    fixture.pass(SignedDuration::from_hours(24));
+    fixture.review().await;
 
     let intake = functions.intake();
-    let change = change(Endpoint::PixPayment, CLIENT, "payment", functions.hands.now());
+    let change = change(Endpoint::PixPayment, CLIENT, "payment", functions.test_clock.now());
     let posted = post(&intake, "application/json", &change.to_string()).await;
     assert_eq!(posted.status, 202, "{}", posted.text());
     let posted: Value = serde_json::from_slice(&posted.body).unwrap();
@@ -130,19 +130,19 @@ async fn beside_the_simulation() -> BTreeSet<Use> {
     let identity = json!({ "certificate_chain": PKI.sender.chain_pem, "kms_key_id": KEY });
     functions.put_identity_text(&identity.to_string());
     let _mock = functions.receiver("itp-kms", "202").await;
-    let dispatch = functions.dispatch(&functions.hands);
+    let dispatch = functions.dispatch(&functions.test_clock);
     let message = functions.payment("itp-kms", "signed");
     assert_eq!(requeued(&dispatch, &[message.to_json()]).await, [0; 0]);
 
     // The receiver's certificate is noted now, so that there are rows for an environment that starts.
-    bench.pass(SignedDuration::from_mins(5));
-    bench.review().await;
-    functions.dispatch(&functions.hands).identities.prepare().await.unwrap();
+    fixture.pass(SignedDuration::from_mins(5));
+    fixture.review().await;
+    functions.dispatch(&functions.test_clock).identities.prepare().await.unwrap();
     // The third generation of an authority's serials takes the place of the first.
     let (store, mut before) = (functions.revocation_store_of_directory(), None);
     for serial in 0..3 {
         let serials = Serials { revoked: vec![serial], held: Vec::new() };
-        before = Some(store.put_serials("a", &serials, before, functions.hands.now()).await.unwrap());
+        before = Some(store.put_serials("a", &serials, before, functions.test_clock.now()).await.unwrap());
     }
     functions.uses.seen()
 }

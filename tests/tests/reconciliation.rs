@@ -8,7 +8,7 @@ use http::StatusCode;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::aws::{DIRECTORY_IDENTITY_SECRET, PKI, RECEIVERS, requeued, verdicts};
-use tests::bench::{Bench, KEPT_LIST, with};
+use tests::directory_fixture::{Fixture, KEPT_LIST, with};
 use webhook::delivery::AttemptMessage;
 use webhook::notification::{Endpoint, StateChange};
 
@@ -21,7 +21,7 @@ const LIST_LIVES: SignedDuration = SignedDuration::from_mins(15);
 
 /// Clients of as many organisations.
 struct Market {
-    bench: Bench,
+    fixture: Fixture,
     clients: Vec<String>,
 }
 
@@ -32,9 +32,9 @@ impl Market {
     }
 
     async fn of(count: usize) -> Self {
-        let bench = Bench::new().await;
+        let fixture = Fixture::new().await;
         let clients: Vec<_> = (0..count).map(|number| format!("itp-{number}")).collect();
-        let market = Self { bench, clients };
+        let market = Self { fixture, clients };
         for client in &market.clients {
             market.register(client, "first").await;
         }
@@ -43,7 +43,7 @@ impl Market {
 
     async fn register(&self, client: &str, path: &str) {
         let uri = format!("https://localhost:1/{client}/{path}");
-        let answered = self.bench.put(client, &self.bench.with_uris(client, &[&uri])).await;
+        let answered = self.fixture.put(client, &self.fixture.with_uris(client, &[&uri])).await;
         assert_eq!(
             (answered.status, &answered.body["webhook"]),
             (200, &json!("enabled")),
@@ -53,11 +53,11 @@ impl Market {
     }
 
     fn set_organisation(&self, client: &str, status: &str) {
-        self.bench.mock.set_organisation_status(&StatementClaims::of(client).org_id, status).unwrap();
+        self.fixture.mock.set_organisation_status(&StatementClaims::of(client).org_id, status).unwrap();
     }
 
     fn set_software(&self, client: &str, status: &str) {
-        self.bench.mock.set_software_status(&StatementClaims::of(client).software_id, status).unwrap();
+        self.fixture.mock.set_software_status(&StatementClaims::of(client).software_id, status).unwrap();
     }
 
     /// Lets the Directory know us, so that it shows software.
@@ -65,19 +65,19 @@ impl Market {
         let document = json!({
             "certificate_chain": PKI.sender.chain_pem, "private_key": PKI.sender.key_pem, "client_id": "us",
         });
-        self.bench.functions.aws.put_secret(DIRECTORY_IDENTITY_SECRET, &document.to_string());
+        self.fixture.functions.aws.put_secret(DIRECTORY_IDENTITY_SECRET, &document.to_string());
     }
 
     async fn after(&self, time: SignedDuration) {
-        self.bench.pass(time);
-        self.bench.review().await;
+        self.fixture.pass(time);
+        self.fixture.review().await;
     }
 
     /// Who is not notified, and why.
     async fn suspended(&self) -> Vec<(&str, String)> {
         let mut suspended = Vec::new();
         for client in &self.clients {
-            let shown = self.bench.get(client).await.body;
+            let shown = self.fixture.get(client).await.body;
             let is_suspended = shown["webhook"] == "suspended";
             assert!(is_suspended || shown["webhook"] == "enabled", "{shown}");
             assert_eq!(is_suspended, shown["suspension"].is_string(), "{shown}");
@@ -90,23 +90,23 @@ impl Market {
     }
 
     fn payment(&self, client: &str, resource: &str) -> Value {
-        change(Endpoint::PixPayment, client, resource, self.bench.functions.hands.now())
+        change(Endpoint::PixPayment, client, resource, self.fixture.functions.test_clock.now())
     }
 
     /// How intake takes a payment of each client.
     async fn taken(&self, resource: &str) -> Vec<String> {
-        let intake = self.bench.functions.intake();
+        let intake = self.fixture.functions.intake();
         let changes: Vec<_> = self.clients.iter().map(|client| self.payment(client, resource)).collect();
         verdicts(&intake, &json!({ "changes": changes })).await.1
     }
 
     fn rows(&self) -> Vec<Option<Value>> {
-        self.clients.iter().map(|client| self.bench.row(client)).collect()
+        self.clients.iter().map(|client| self.fixture.row(client)).collect()
     }
 
     /// The list as it is kept, without its age.
     fn list(&self) -> Value {
-        self.bench.requeued(KEPT_LIST).unwrap()["bytes"].clone()
+        self.fixture.requeued(KEPT_LIST).unwrap()["bytes"].clone()
     }
 }
 
@@ -117,14 +117,14 @@ fn suspended_once(client: &'static str, code: &str) -> Vec<(&'static str, String
 #[tokio::test]
 async fn a_client_whose_organisation_withdraws_is_not_notified_until_it_is_active_again() {
     let market = Market::new().await;
-    let functions = &market.bench.functions;
+    let functions = &market.fixture.functions;
     functions.put_identity(&PKI.sender);
-    let now = functions.hands.now();
+    let now = functions.test_clock.now();
     let posted = StateChange::from_json(&market.payment("itp-0", "before"), "").unwrap();
     let waiting = AttemptMessage::first(posted, now).unwrap();
     market.after(SignedDuration::ZERO).await;
     assert_eq!(market.suspended().await, []);
-    let since = market.bench.get("itp-0").await.body["notifies_since"].clone();
+    let since = market.fixture.get("itp-0").await.body["notifies_since"].clone();
 
     market.set_organisation("itp-0", "Withdrawn");
     market.after(LIST_LIVES).await;
@@ -132,7 +132,7 @@ async fn a_client_whose_organisation_withdraws_is_not_notified_until_it_is_activ
     let expected = ["no_receiver", "accepted", "accepted", "accepted", "accepted"];
     assert_eq!(market.taken("meanwhile").await, expected);
     // What was accepted before it withdrew goes nowhere either.
-    let dispatch = functions.dispatch(&functions.hands);
+    let dispatch = functions.dispatch(&functions.test_clock);
     assert_eq!(requeued(&dispatch, &[waiting.to_json()]).await, [0; 0]);
     let row = functions.aws.ledger_row(waiting.notification.as_str()).unwrap();
     assert_eq!((row.text("status"), row.text("reason")), ("cancelled", "no_receiver"));
@@ -141,23 +141,23 @@ async fn a_client_whose_organisation_withdraws_is_not_notified_until_it_is_activ
     market.after(LIST_LIVES).await;
     assert_eq!(market.suspended().await, []);
     assert_eq!(market.taken("after").await, ["accepted"; 5]);
-    assert_eq!(market.bench.get("itp-0").await.body["notifies_since"], since);
+    assert_eq!(market.fixture.get("itp-0").await.body["notifies_since"], since);
 }
 
 #[tokio::test]
 async fn a_call_that_is_passed_on_again_ends_no_suspension() {
     let market = Market::new().await;
-    let called_at = json!({ "called_at": market.bench.functions.hands.now().to_string() });
-    let call = with(&market.bench.with_uris("itp-0", &["https://localhost:1/itp-0/again"]), called_at);
-    assert_eq!(market.bench.put("itp-0", &call).await.body["webhook"], "enabled");
+    let called_at = json!({ "called_at": market.fixture.functions.test_clock.now().to_string() });
+    let call = with(&market.fixture.with_uris("itp-0", &["https://localhost:1/itp-0/again"]), called_at);
+    assert_eq!(market.fixture.put("itp-0", &call).await.body["webhook"], "enabled");
     market.set_organisation("itp-0", "Withdrawn");
     market.after(SignedDuration::from_mins(1)).await;
     let withdrawn = suspended_once("itp-0", "organisation_not_active");
     assert_eq!(market.suspended().await, withdrawn);
-    let registered_at = market.bench.get("itp-0").await.body["registered_at"].clone();
-    assert_eq!(market.bench.put("itp-0", &call).await.status, 200);
+    let registered_at = market.fixture.get("itp-0").await.body["registered_at"].clone();
+    assert_eq!(market.fixture.put("itp-0", &call).await.status, 200);
     assert_eq!(market.suspended().await, withdrawn);
-    assert_eq!(market.bench.get("itp-0").await.body["registered_at"], registered_at);
+    assert_eq!(market.fixture.get("itp-0").await.body["registered_at"], registered_at);
 }
 
 #[tokio::test]
@@ -168,17 +168,17 @@ async fn a_fresh_statement_ends_a_suspension_and_the_list_of_before_it_does_not_
         market.after(SignedDuration::ZERO).await;
         assert_eq!(market.suspended().await, suspended_once("itp-0", "organisation_not_active"));
 
-        market.bench.pass(SignedDuration::from_mins(1));
+        market.fixture.pass(SignedDuration::from_mins(1));
         market.register("itp-0", "second").await;
         assert_eq!(market.suspended().await, []);
         // The list that is kept is older than the statement; so is the last good one while no other can be had.
         market.after(SignedDuration::from_mins(5)).await;
         assert_eq!(market.suspended().await, []);
-        market.bench.mock.answer_always(PARTICIPANTS, Answer::status(StatusCode::BAD_GATEWAY));
+        market.fixture.mock.answer_always(PARTICIPANTS, Answer::status(StatusCode::BAD_GATEWAY));
         market.after(LIST_LIVES).await;
         assert_eq!(market.suspended().await, []);
 
-        market.bench.mock.answer_as_usual();
+        market.fixture.mock.answer_as_usual();
         if recovered {
             market.set_organisation("itp-0", "Active");
         }
@@ -198,14 +198,14 @@ async fn a_software_that_the_api_shows_as_not_active_is_suspended_until_it_shows
         let not_active = suspended_once("itp-3", "software_not_active");
         assert_eq!(market.suspended().await, not_active);
         assert_eq!(market.taken("r").await[3], "no_receiver");
-        assert_eq!((market.bench.mock.count("/token"), market.bench.mock.count(SOFTWARE)), (1, 5));
+        assert_eq!((market.fixture.mock.count("/token"), market.fixture.mock.count(SOFTWARE)), (1, 5));
 
         // That it is hidden from then on says nothing.
         market.set_software("itp-3", "Active");
-        market.bench.mock.only_show_software_of(Some("us"));
+        market.fixture.mock.only_show_software_of(Some("us"));
         market.after(SignedDuration::from_mins(5)).await;
         assert_eq!(market.suspended().await, not_active);
-        market.bench.mock.only_show_software_of(None);
+        market.fixture.mock.only_show_software_of(None);
         market.after(HIDDEN).await;
         assert_eq!(market.suspended().await, []);
     }
@@ -217,17 +217,17 @@ async fn an_api_that_shows_nothing_changes_nothing() {
     market.put_identity();
     let rows = market.rows();
     market.set_software("itp-0", "Inactive");
-    market.bench.mock.only_show_software_of(Some("us"));
+    market.fixture.mock.only_show_software_of(Some("us"));
     market.after(SignedDuration::ZERO).await;
     let statuses = |path: &str| -> Vec<u16> {
-        market.bench.mock.requests(path).iter().map(|request| request.status).collect()
+        market.fixture.mock.requests(path).iter().map(|request| request.status).collect()
     };
     assert_eq!(statuses(SOFTWARE), [403; 5]);
-    market.bench.mock.only_show_software_of(None);
+    market.fixture.mock.only_show_software_of(None);
     for client in &market.clients {
-        market.bench.mock.remove_software(&StatementClaims::of(client).software_id);
+        market.fixture.mock.remove_software(&StatementClaims::of(client).software_id);
     }
-    market.bench.mock.forget_requests();
+    market.fixture.mock.forget_requests();
     market.after(HIDDEN).await;
     assert_eq!(statuses(SOFTWARE), [404; 5]);
     let answers = [
@@ -243,12 +243,12 @@ async fn an_api_that_shows_nothing_changes_nothing() {
     ];
     for answer in answers {
         for path in [SOFTWARE, "/token"] {
-            market.bench.mock.answer_always(path, answer.clone());
-            market.bench.mock.forget_requests();
+            market.fixture.mock.answer_always(path, answer.clone());
+            market.fixture.mock.forget_requests();
             market.after(SignedDuration::from_mins(30)).await;
             assert_eq!(market.rows(), rows, "{path}: {answer:?}");
-            assert!(market.bench.mock.count(path) > 0, "{path}: {answer:?}");
-            market.bench.mock.answer_as_usual();
+            assert!(market.fixture.mock.count(path) > 0, "{path}: {answer:?}");
+            market.fixture.mock.answer_as_usual();
         }
     }
 }
@@ -259,21 +259,21 @@ async fn a_token_that_ends_before_its_time_is_replaced() {
     market.put_identity();
     market.after(SignedDuration::ZERO).await;
     market.set_software("itp-0", "Inactive");
-    market.bench.mock.revoke_tokens();
+    market.fixture.mock.revoke_tokens();
     market.after(SignedDuration::from_mins(5)).await;
     assert_eq!(market.suspended().await, [], "nothing was shown");
-    assert_eq!(market.bench.mock.count("/token"), 1);
+    assert_eq!(market.fixture.mock.count("/token"), 1);
     market.after(SignedDuration::ZERO).await;
     assert_eq!(market.suspended().await, suspended_once("itp-0", "software_not_active"));
-    assert_eq!(market.bench.mock.count("/token"), 2);
+    assert_eq!(market.fixture.mock.count("/token"), 2);
 }
 
 #[tokio::test]
 async fn what_is_no_list_suspends_nobody_and_the_last_good_list_stays() {
     let mut market = Market::new().await;
     // So that it is not the share that keeps them.
-    market.bench.functions.max_suspended_percent = 100;
-    market.bench.directory = market.bench.functions.directory();
+    market.fixture.functions.max_suspended_percent = 100;
+    market.fixture.directory = market.fixture.functions.directory();
     market.set_organisation("itp-0", "Withdrawn");
     let list = |statuses: &[(&str, &str)]| {
         let entry = |(client, status): &(&str, &str)| json!({ "OrganisationId": StatementClaims::of(client).org_id, "Status": status });
@@ -281,7 +281,7 @@ async fn what_is_no_list_suspends_nobody_and_the_last_good_list_stays() {
     };
     let good = list(&[("itp-0", "Withdrawn"), ("itp-1", "Active"), ("itp-2", "Active")]);
     // Without a version there is nothing to ask by: each answer is to a plain question.
-    market.bench.mock.answer_always(PARTICIPANTS, Answer::json(StatusCode::OK, &good));
+    market.fixture.mock.answer_always(PARTICIPANTS, Answer::json(StatusCode::OK, &good));
     market.after(SignedDuration::ZERO).await;
     let (rows, kept) = (market.rows(), market.list());
     assert_eq!(market.suspended().await, suspended_once("itp-0", "organisation_not_active"));
@@ -312,11 +312,11 @@ async fn what_is_no_list_suspends_nobody_and_the_last_good_list_stays() {
         ),
     ];
     for (what, answer) in answers {
-        market.bench.mock.answer_always(PARTICIPANTS, answer);
-        market.bench.mock.forget_requests();
+        market.fixture.mock.answer_always(PARTICIPANTS, answer);
+        market.fixture.mock.forget_requests();
         market.after(LIST_LIVES).await;
         assert_eq!((market.rows(), market.list()), (rows.clone(), kept.clone()), "{what}");
-        assert_eq!(market.bench.mock.count(PARTICIPANTS), 1, "{what}");
+        assert_eq!(market.fixture.mock.count(PARTICIPANTS), 1, "{what}");
     }
 }
 
@@ -345,18 +345,18 @@ async fn an_organisation_that_is_listed_in_two_ways_or_not_at_all_is_left_as_it_
         ("not listed", json!([other]), false),
     ] {
         let market = Market::new().await;
-        market.bench.mock.answer_always(PARTICIPANTS, Answer::json(StatusCode::OK, &list));
+        market.fixture.mock.answer_always(PARTICIPANTS, Answer::json(StatusCode::OK, &list));
         market.after(SignedDuration::ZERO).await;
         assert_eq!(!market.suspended().await.is_empty(), suspends, "{what}");
 
         // And who is suspended stays so.
         market
-            .bench
+            .fixture
             .mock
             .answer_always(PARTICIPANTS, Answer::json(StatusCode::OK, &json!([withdrawn, other])));
         market.after(LIST_LIVES).await;
         assert_eq!(market.suspended().await.len(), 1);
-        market.bench.mock.answer_always(PARTICIPANTS, Answer::json(StatusCode::OK, &list));
+        market.fixture.mock.answer_always(PARTICIPANTS, Answer::json(StatusCode::OK, &list));
         market.after(LIST_LIVES).await;
         assert_eq!(market.suspended().await.is_empty(), what == "twice active", "{what}");
     }
@@ -370,7 +370,7 @@ async fn an_answer_that_would_suspend_more_than_the_share_is_refused_and_counted
     let rows = market.rows();
     market.after(SignedDuration::ZERO).await;
     assert_eq!((market.suspended().await, market.rows()), (vec![], rows));
-    assert_eq!(market.bench.functions.metrics.values("SuspensionsRefused"), [2.0]);
+    assert_eq!(market.fixture.functions.metrics.values("SuspensionsRefused"), [2.0]);
     // One of them at a time is within the share each time: those that are suspended already are not counted.
     market.set_organisation("itp-1", "Active");
     market.after(LIST_LIVES).await;
@@ -378,7 +378,7 @@ async fn an_answer_that_would_suspend_more_than_the_share_is_refused_and_counted
     market.set_organisation("itp-1", "Withdrawn");
     market.after(LIST_LIVES).await;
     assert_eq!(market.suspended().await.len(), 2);
-    assert_eq!(market.bench.functions.metrics.values("SuspensionsRefused"), [2.0, 0.0, 0.0]);
+    assert_eq!(market.fixture.functions.metrics.values("SuspensionsRefused"), [2.0, 0.0, 0.0]);
 }
 
 #[tokio::test]
@@ -388,7 +388,7 @@ async fn one_client_of_a_few_can_be_suspended() {
         market.set_organisation("itp-0", "Withdrawn");
         market.after(SignedDuration::ZERO).await;
         assert_eq!(market.suspended().await, suspended_once("itp-0", "organisation_not_active"), "{count}");
-        assert_eq!(market.bench.functions.metrics.values("SuspensionsRefused"), [0.0], "{count}");
+        assert_eq!(market.fixture.functions.metrics.values("SuspensionsRefused"), [0.0], "{count}");
     }
 }
 
@@ -397,7 +397,7 @@ async fn the_list_is_asked_for_when_it_is_no_longer_fresh_and_by_its_version() {
     let market = Market::new().await;
     market.after(SignedDuration::ZERO).await;
     market.set_organisation("itp-0", "Withdrawn");
-    let asked = || market.bench.mock.requests(PARTICIPANTS);
+    let asked = || market.fixture.mock.requests(PARTICIPANTS);
     for (seconds, count, suspended) in [(300, 1, 0), (599, 1, 0), (1, 2, 1), (899, 2, 1), (1, 3, 1)] {
         market.after(SignedDuration::from_secs(seconds)).await;
         assert_eq!((asked().len(), market.suspended().await.len()), (count, suspended));
@@ -414,11 +414,11 @@ async fn clients_that_are_registered_anew_during_a_review_are_left_to_the_next_o
     for client in changed {
         market.set_organisation(client, "Withdrawn");
     }
-    let held = market.bench.functions.aws.holds_back("UpdateItem", RECEIVERS);
-    market.bench.pass(SignedDuration::from_secs(1));
-    let ((), ()) = tokio::join!(market.bench.review(), async {
+    let held = market.fixture.functions.aws.holds_back("UpdateItem", RECEIVERS);
+    market.fixture.pass(SignedDuration::from_secs(1));
+    let ((), ()) = tokio::join!(market.fixture.review(), async {
         held.arrived().await;
-        market.bench.pass(SignedDuration::from_secs(1));
+        market.fixture.pass(SignedDuration::from_secs(1));
         for client in changed {
             market.register(client, "second").await;
         }
@@ -426,7 +426,7 @@ async fn clients_that_are_registered_anew_during_a_review_are_left_to_the_next_o
     });
     assert_eq!(market.suspended().await, []);
     for client in changed {
-        let base_uri = market.bench.get(client).await.body["base_uri"].clone();
+        let base_uri = market.fixture.get(client).await.body["base_uri"].clone();
         assert_eq!(base_uri, format!("https://localhost:1/{client}/second"));
     }
     market.after(LIST_LIVES).await;
@@ -437,11 +437,11 @@ async fn clients_that_are_registered_anew_during_a_review_are_left_to_the_next_o
 async fn a_client_that_is_removed_during_a_review_does_not_come_back() {
     let market = Market::new().await;
     market.set_organisation("itp-0", "Withdrawn");
-    let held = market.bench.functions.aws.holds_back("UpdateItem", RECEIVERS);
-    let ((), ()) = tokio::join!(market.bench.review(), async {
+    let held = market.fixture.functions.aws.holds_back("UpdateItem", RECEIVERS);
+    let ((), ()) = tokio::join!(market.fixture.review(), async {
         held.arrived().await;
-        market.bench.functions.remove("itp-0").await;
+        market.fixture.functions.remove("itp-0").await;
         held.release();
     });
-    assert_eq!(market.bench.get("itp-0").await.status, 404);
+    assert_eq!(market.fixture.get("itp-0").await.status, 404);
 }

@@ -22,7 +22,7 @@ const HOST: &str = "itp.example";
 const LATER: SignedDuration = SignedDuration::from_mins(5);
 
 /// An authority, and the functions that ask it.
-struct Bench {
+struct Fixture {
     authority: Authority,
     functions: Functions,
 }
@@ -50,28 +50,28 @@ impl Known {
     }
 }
 
-impl Bench {
+impl Fixture {
     /// Starts an authority with a receiver; nothing where there is no openssl.
     async fn start() -> Option<Self> {
         if !is_installed() {
             skip::note("skipped: revocation is not tested without openssl").unwrap();
             return None;
         }
-        let bench = Self { authority: Authority::start().await.unwrap(), functions: Functions::default() };
-        bench.authority.receiver(RECEIVER).unwrap();
-        bench.authority.list(WEEK).unwrap();
-        Some(bench)
+        let fixture = Self { authority: Authority::start().await.unwrap(), functions: Functions::default() };
+        fixture.authority.receiver(RECEIVER).unwrap();
+        fixture.authority.list(WEEK).unwrap();
+        Some(fixture)
     }
 
     /// The same where the receiver was seen.
     async fn noted() -> Option<Self> {
-        let bench = Self::start().await?;
-        bench.note(&bench.path()).await;
-        Some(bench)
+        let fixture = Self::start().await?;
+        fixture.note(&fixture.path()).await;
+        Some(fixture)
     }
 
     async fn note(&self, path: &Path) -> Timestamp {
-        let (store, now) = (self.functions.revocation_store(), self.functions.hands.now());
+        let (store, now) = (self.functions.revocation_store(), self.functions.test_clock.now());
         store.note(HOST, path, now).await.unwrap()
     }
 
@@ -81,7 +81,7 @@ impl Bench {
 
     /// Refreshes as the schedule does, and returns what is known then.
     async fn refresh(&self) -> Known {
-        self.functions.hands.advance(LATER);
+        self.functions.test_clock.advance(LATER);
         directory::revocation::refresh(&self.functions.refresher()).await;
         self.known().await
     }
@@ -128,28 +128,28 @@ impl Bench {
 
 #[tokio::test]
 async fn list_and_status_of_a_certificate_in_use_are_kept_and_renewed() {
-    let Some(bench) = Bench::noted().await else { return };
-    let first = bench.refresh().await;
+    let Some(fixture) = Fixture::noted().await else { return };
+    let first = fixture.refresh().await;
     let list = first.list().unwrap().clone();
     assert_eq!(first.authority.as_ref().unwrap().name, "CN=Authority of openssl");
     assert_eq!(first.status(), Some(OcspStatus::Good));
-    assert_eq!(bench.findings(), 0);
+    assert_eq!(fixture.findings(), 0);
     // The list is the same: it is not sent again, and counts as fetched now.
-    let before = bench.writes();
-    let second = bench.refresh().await;
-    assert_eq!(bench.writes() - before, 3, "the authority, the leaf and the contents; no serials");
-    assert_eq!(second.list().unwrap(), &GoodList { fetched_at: bench.functions.hands.now(), ..list });
+    let before = fixture.writes();
+    let second = fixture.refresh().await;
+    assert_eq!(fixture.writes() - before, 3, "the authority, the leaf and the contents; no serials");
+    assert_eq!(second.list().unwrap(), &GoodList { fetched_at: fixture.functions.test_clock.now(), ..list });
 }
 
 #[tokio::test]
 async fn a_revoked_certificate_is_known_by_both_mechanisms() {
-    let Some(bench) = Bench::noted().await else { return };
-    let serial = bench.path().links()[0].serial().unwrap();
-    let before = bench.refresh().await;
+    let Some(fixture) = Fixture::noted().await else { return };
+    let serial = fixture.path().links()[0].serial().unwrap();
+    let before = fixture.refresh().await;
     assert!(!before.serials.contains(serial));
-    bench.authority.revoke(RECEIVER).unwrap();
-    bench.authority.list(WEEK).unwrap();
-    let known = bench.refresh().await;
+    fixture.authority.revoke(RECEIVER).unwrap();
+    fixture.authority.list(WEEK).unwrap();
+    let known = fixture.refresh().await;
     assert_ne!(known.list().unwrap().digest, before.list().unwrap().digest);
     assert!(known.serials.contains(serial));
     assert_eq!(known.status(), Some(OcspStatus::Revoked));
@@ -157,16 +157,16 @@ async fn a_revoked_certificate_is_known_by_both_mechanisms() {
 
 #[tokio::test]
 async fn what_ocsp_called_revoked_stays_so_when_it_is_called_good_again() {
-    let Some(bench) = Bench::noted().await else { return };
-    bench.authority.answers(Answer::Status(503), Answer::Openssl);
-    bench.authority.revoke(RECEIVER).unwrap();
-    let serial = bench.path().links()[0].serial().unwrap();
-    assert!(bench.refresh().await.serials.contains(serial), "wherever it was learnt");
+    let Some(fixture) = Fixture::noted().await else { return };
+    fixture.authority.answers(Answer::Status(503), Answer::Openssl);
+    fixture.authority.revoke(RECEIVER).unwrap();
+    let serial = fixture.path().links()[0].serial().unwrap();
+    assert!(fixture.refresh().await.serials.contains(serial), "wherever it was learnt");
     // The authority forgets that it revoked it.
-    bench.authority.forget_revocations().unwrap();
-    bench.authority.list(WEEK).unwrap();
-    bench.authority.answers(Answer::Openssl, Answer::Openssl);
-    let known = bench.refresh().await;
+    fixture.authority.forget_revocations().unwrap();
+    fixture.authority.list(WEEK).unwrap();
+    fixture.authority.answers(Answer::Openssl, Answer::Openssl);
+    let known = fixture.refresh().await;
     assert!(known.list().is_some());
     assert!(known.serials.contains(serial));
     assert_eq!(known.status(), Some(OcspStatus::Revoked));
@@ -174,15 +174,15 @@ async fn what_ocsp_called_revoked_stays_so_when_it_is_called_good_again() {
 
 #[tokio::test]
 async fn what_cannot_be_believed_leaves_the_last_good_list_in_place() {
-    let Some(bench) = Bench::noted().await else { return };
+    let Some(fixture) = Fixture::noted().await else { return };
     let stranger = Authority::start().await.unwrap();
-    let good = bench.authority.list(WEEK).unwrap();
+    let good = fixture.authority.list(WEEK).unwrap();
     let mut forged = good.clone();
     *forged.last_mut().unwrap() ^= 1;
-    let short = bench.authority.list(1).unwrap();
+    let short = fixture.authority.list(1).unwrap();
     // Made last, so that none of the others is refused for its age alone.
-    bench.authority.list(WEEK).unwrap();
-    let kept = bench.refresh().await.list().unwrap().clone();
+    fixture.authority.list(WEEK).unwrap();
+    let kept = fixture.refresh().await.list().unwrap().clone();
     let mut findings = 0;
     for (what, answer) in [
         ("refused", Answer::Status(503)),
@@ -194,21 +194,21 @@ async fn what_cannot_be_believed_leaves_the_last_good_list_in_place() {
         ("HTML", Answer::Bytes(b"<html>maintenance</html>".to_vec())),
         ("empty", Answer::Bytes(Vec::new())),
     ] {
-        bench.authority.answers(answer, Answer::Openssl);
-        let known = bench.refresh().await;
+        fixture.authority.answers(answer, Answer::Openssl);
+        let known = fixture.refresh().await;
         assert_eq!(known.list(), Some(&kept), "{what}");
         assert_eq!(known.status(), Some(OcspStatus::Good), "{what}");
         findings += 1;
-        assert_eq!(bench.findings(), findings, "{what}");
+        assert_eq!(fixture.findings(), findings, "{what}");
     }
 }
 
 #[tokio::test]
 async fn an_answer_that_cannot_be_believed_leaves_the_last_status_in_place() {
-    let Some(bench) = Bench::noted().await else { return };
-    bench.authority.receiver("other").unwrap();
-    let good = bench.refresh().await.leaf.unwrap().ocsp.unwrap();
-    bench.authority.revoke(RECEIVER).unwrap();
+    let Some(fixture) = Fixture::noted().await else { return };
+    fixture.authority.receiver("other").unwrap();
+    let good = fixture.refresh().await.leaf.unwrap().ocsp.unwrap();
+    fixture.authority.revoke(RECEIVER).unwrap();
     for (what, answer) in [
         ("about another certificate", Answer::StatusOf("other")),
         ("by a responder whose certificate is forged", Answer::Forged),
@@ -219,20 +219,20 @@ async fn an_answer_that_cannot_be_believed_leaves_the_last_status_in_place() {
         ("try later", Answer::Bytes(vec![0x30, 3, 0x0a, 1, 3])),
         ("broken", Answer::Status(500)),
     ] {
-        bench.authority.answers(Answer::Openssl, answer);
-        let before = bench.findings();
-        let kept = bench.refresh().await.leaf.unwrap().ocsp.unwrap();
+        fixture.authority.answers(Answer::Openssl, answer);
+        let before = fixture.findings();
+        let kept = fixture.refresh().await.leaf.unwrap().ocsp.unwrap();
         assert_eq!(kept, good, "{what}");
-        assert_eq!(bench.findings(), before + 1, "{what}");
+        assert_eq!(fixture.findings(), before + 1, "{what}");
     }
-    bench.authority.answers(Answer::Openssl, Answer::Openssl);
-    assert_eq!(bench.refresh().await.status(), Some(OcspStatus::Revoked));
+    fixture.authority.answers(Answer::Openssl, Answer::Openssl);
+    assert_eq!(fixture.refresh().await.status(), Some(OcspStatus::Revoked));
 }
 
 #[tokio::test]
 async fn two_hundred_thousand_serials_come_back_whole_from_several_rows() {
     let functions = Functions::default();
-    let (store, now) = (functions.revocation_store(), functions.hands.now());
+    let (store, now) = (functions.revocation_store(), functions.test_clock.now());
     let serials = Serials { revoked: (0..200_000).collect(), held: vec![vec![7], Vec::new()] };
     let entry = store.put_serials("a", &serials, None, now).await.unwrap();
     assert!(entry.parts > 3 && entry.bytes < 1_700_000, "{entry:?}");
@@ -249,28 +249,28 @@ async fn two_hundred_thousand_serials_come_back_whole_from_several_rows() {
 }
 
 /// Posts one notification to a receiver with the authority's certificate; returns outcome and attempt's number.
-async fn outcome(bench: &Bench, dispatch: &Arc<Dispatch>, resource: &str) -> String {
-    let message = bench.functions.payment("itp-1", resource);
+async fn outcome(fixture: &Fixture, dispatch: &Arc<Dispatch>, resource: &str) -> String {
+    let message = fixture.functions.payment("itp-1", resource);
     assert_eq!(message.attempt, AttemptNumber::FIRST);
     if !requeued(dispatch, &[message.to_json()]).await.is_empty() {
         return "kept".to_owned();
     }
-    let row = bench.functions.aws.ledger_row(message.notification.as_str()).unwrap();
+    let row = fixture.functions.aws.ledger_row(message.notification.as_str()).unwrap();
     row.attempt(1, "outcome").to_owned()
 }
 
 /// A receiver with the authority's certificate, and dispatch that trusts the authority.
-async fn with_receiver(bench: &Bench) -> (MockReceiver, Arc<Dispatch>) {
-    bench.functions.put_identity(&PKI.sender);
-    bench.functions.aws.put_secret("trust", &bench.authority.root_pem().unwrap());
-    let identity = bench.authority.receiver(RECEIVER).unwrap();
+async fn with_receiver(fixture: &Fixture) -> (MockReceiver, Arc<Dispatch>) {
+    fixture.functions.put_identity(&PKI.sender);
+    fixture.functions.aws.put_secret("trust", &fixture.authority.root_pem().unwrap());
+    let identity = fixture.authority.receiver(RECEIVER).unwrap();
     let settings = Settings {
         answers: "202".parse().unwrap(),
         ..Settings::new(identity, PKI.sender_authority.root_pem())
     };
     let mock = MockReceiver::start(settings).await.unwrap();
-    bench.functions.register("itp-1", &mock.base_uri()).await;
-    let dispatch = bench.functions.dispatch(&bench.functions.hands);
+    fixture.functions.register("itp-1", &mock.base_uri()).await;
+    let dispatch = fixture.functions.dispatch(&fixture.functions.test_clock);
     dispatch.identities.prepare().await.unwrap();
     (mock, dispatch)
 }
@@ -282,155 +282,155 @@ async fn idle() {
 
 #[tokio::test]
 async fn a_receiver_is_noted_then_checked_by_its_list_then_refused_once_it_is_revoked() {
-    let Some(bench) = Bench::start().await else { return };
-    let (_mock, dispatch) = with_receiver(&bench).await;
-    let fallbacks = || bench.functions.metrics.values("RevocationFallbacks").len();
+    let Some(fixture) = Fixture::start().await else { return };
+    let (_mock, dispatch) = with_receiver(&fixture).await;
+    let fallbacks = || fixture.functions.metrics.values("RevocationFallbacks").len();
 
-    assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
+    assert_eq!(outcome(&fixture, &dispatch, "p-1").await, "delivered");
     assert_eq!(fallbacks(), 1, "nothing is known at first");
-    assert_eq!(bench.refresh().await.leaves, 1, "dispatch noted the path");
+    assert_eq!(fixture.refresh().await.leaves, 1, "dispatch noted the path");
 
     // Another environment starts with what is known.
-    let second = bench.functions.dispatch(&bench.functions.hands);
-    assert_eq!(outcome(&bench, &second, "p-2").await, "delivered");
+    let second = fixture.functions.dispatch(&fixture.functions.test_clock);
+    assert_eq!(outcome(&fixture, &second, "p-2").await, "delivered");
     assert_eq!(fallbacks(), 1, "the list is current");
 
-    bench.authority.revoke(RECEIVER).unwrap();
-    bench.authority.list(WEEK).unwrap();
-    bench.refresh().await;
-    let third = bench.functions.dispatch(&bench.functions.hands);
-    assert_eq!(outcome(&bench, &third, "p-3").await, "revoked");
+    fixture.authority.revoke(RECEIVER).unwrap();
+    fixture.authority.list(WEEK).unwrap();
+    fixture.refresh().await;
+    let third = fixture.functions.dispatch(&fixture.functions.test_clock);
+    assert_eq!(outcome(&fixture, &third, "p-3").await, "revoked");
     // The one that was warm learns it beside the first message that finds it time to look again.
     idle().await;
     second.identities.client(&second.servers.default_identity_owner()).await.unwrap();
     idle().await;
-    assert_eq!(outcome(&bench, &second, "p-4").await, "revoked");
+    assert_eq!(outcome(&fixture, &second, "p-4").await, "revoked");
 }
 
 #[tokio::test]
 async fn a_list_counts_until_its_next_update_although_its_source_is_away() {
-    let Some(bench) = Bench::start().await else { return };
-    bench.authority.list(3 * 3600).unwrap();
-    bench.authority.answers(Answer::Openssl, Answer::Status(503));
-    let (_mock, dispatch) = with_receiver(&bench).await;
-    assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
-    bench.refresh().await;
-    let fallbacks = || bench.functions.metrics.values("RevocationFallbacks").len();
+    let Some(fixture) = Fixture::start().await else { return };
+    fixture.authority.list(3 * 3600).unwrap();
+    fixture.authority.answers(Answer::Openssl, Answer::Status(503));
+    let (_mock, dispatch) = with_receiver(&fixture).await;
+    assert_eq!(outcome(&fixture, &dispatch, "p-1").await, "delivered");
+    fixture.refresh().await;
+    let fallbacks = || fixture.functions.metrics.values("RevocationFallbacks").len();
     let before = fallbacks();
-    bench.authority.answers(Answer::Status(503), Answer::Status(503));
+    fixture.authority.answers(Answer::Status(503), Answer::Status(503));
     // Two hours and a half later, long past any window that began with the last fetch.
-    bench.functions.hands.advance(SignedDuration::from_mins(150));
-    bench.refresh().await;
-    let second = bench.functions.dispatch(&bench.functions.hands);
-    assert_eq!(outcome(&bench, &second, "p-2").await, "delivered");
+    fixture.functions.test_clock.advance(SignedDuration::from_mins(150));
+    fixture.refresh().await;
+    let second = fixture.functions.dispatch(&fixture.functions.test_clock);
+    assert_eq!(outcome(&fixture, &second, "p-2").await, "delivered");
     assert_eq!(fallbacks(), before + 1, "it is told that the list was not fetched for a while");
     // The window begins with its end.
-    bench.functions.hands.advance(SignedDuration::from_mins(60));
-    bench.refresh().await;
-    let third = bench.functions.dispatch(&bench.functions.hands);
-    assert_eq!(outcome(&bench, &third, "p-3").await, "delivered");
-    bench.functions.hands.advance(SignedDuration::from_mins(20));
-    bench.refresh().await;
-    let fourth = bench.functions.dispatch(&bench.functions.hands);
-    assert_eq!(outcome(&bench, &fourth, "p-4").await, "revocation_unknown");
+    fixture.functions.test_clock.advance(SignedDuration::from_mins(60));
+    fixture.refresh().await;
+    let third = fixture.functions.dispatch(&fixture.functions.test_clock);
+    assert_eq!(outcome(&fixture, &third, "p-3").await, "delivered");
+    fixture.functions.test_clock.advance(SignedDuration::from_mins(20));
+    fixture.refresh().await;
+    let fourth = fixture.functions.dispatch(&fixture.functions.test_clock);
+    assert_eq!(outcome(&fixture, &fourth, "p-4").await, "revocation_unknown");
 }
 
 #[tokio::test]
 async fn ocsp_stands_in_for_a_list_that_cannot_be_had() {
-    let Some(bench) = Bench::start().await else { return };
-    let (_mock, dispatch) = with_receiver(&bench).await;
-    bench.authority.answers(Answer::Status(503), Answer::Openssl);
-    assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
-    let known = bench.refresh().await;
+    let Some(fixture) = Fixture::start().await else { return };
+    let (_mock, dispatch) = with_receiver(&fixture).await;
+    fixture.authority.answers(Answer::Status(503), Answer::Openssl);
+    assert_eq!(outcome(&fixture, &dispatch, "p-1").await, "delivered");
+    let known = fixture.refresh().await;
     assert_eq!((known.list(), known.status()), (None, Some(OcspStatus::Good)));
     // Long after the window of the first sight.
     for _ in 0..20 {
-        bench.refresh().await;
+        fixture.refresh().await;
     }
-    let second = bench.functions.dispatch(&bench.functions.hands);
-    assert_eq!(outcome(&bench, &second, "p-2").await, "delivered");
-    assert_eq!(bench.functions.metrics.values("RevocationFallbacks").len(), 2);
+    let second = fixture.functions.dispatch(&fixture.functions.test_clock);
+    assert_eq!(outcome(&fixture, &second, "p-2").await, "delivered");
+    assert_eq!(fixture.functions.metrics.values("RevocationFallbacks").len(), 2);
 
     // The answer is valid for a day (`-ndays 1`), and the window begins then.
-    bench.authority.answers(Answer::Status(503), Answer::Status(503));
-    bench.functions.hands.advance(SignedDuration::from_hours(23));
-    bench.refresh().await;
-    let third = bench.functions.dispatch(&bench.functions.hands);
-    assert_eq!(outcome(&bench, &third, "p-3").await, "delivered");
-    bench.functions.hands.advance(SignedDuration::from_hours(2));
-    bench.refresh().await;
-    let fourth = bench.functions.dispatch(&bench.functions.hands);
-    assert_eq!(outcome(&bench, &fourth, "p-4").await, "revocation_unknown");
+    fixture.authority.answers(Answer::Status(503), Answer::Status(503));
+    fixture.functions.test_clock.advance(SignedDuration::from_hours(23));
+    fixture.refresh().await;
+    let third = fixture.functions.dispatch(&fixture.functions.test_clock);
+    assert_eq!(outcome(&fixture, &third, "p-3").await, "delivered");
+    fixture.functions.test_clock.advance(SignedDuration::from_hours(2));
+    fixture.refresh().await;
+    let fourth = fixture.functions.dispatch(&fixture.functions.test_clock);
+    assert_eq!(outcome(&fixture, &fourth, "p-4").await, "revocation_unknown");
 }
 
 #[tokio::test]
 async fn a_table_that_does_not_answer_costs_no_attempt() {
-    let Some(bench) = Bench::start().await else { return };
-    let (mock, dispatch) = with_receiver(&bench).await;
+    let Some(fixture) = Fixture::start().await else { return };
+    let (mock, dispatch) = with_receiver(&fixture).await;
     let of_directory = |input: &serde_json::Value| input["TableName"] == "directory";
     for operation in ["GetItem", "BatchGetItem", "PutItem"] {
-        bench.functions.aws.fails_where(operation, of_directory, Fault::DENIED);
+        fixture.functions.aws.fails_where(operation, of_directory, Fault::DENIED);
     }
-    assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
+    assert_eq!(outcome(&fixture, &dispatch, "p-1").await, "delivered");
     // Within the window it goes on; after it, messages are kept and nothing is booked on the receiver.
-    bench.functions.hands.advance(SignedDuration::from_mins(59));
-    assert_eq!(outcome(&bench, &dispatch, "p-2").await, "delivered");
-    bench.functions.hands.advance(SignedDuration::from_mins(2));
-    assert_eq!(outcome(&bench, &dispatch, "p-3").await, "kept");
+    fixture.functions.test_clock.advance(SignedDuration::from_mins(59));
+    assert_eq!(outcome(&fixture, &dispatch, "p-2").await, "delivered");
+    fixture.functions.test_clock.advance(SignedDuration::from_mins(2));
+    assert_eq!(outcome(&fixture, &dispatch, "p-3").await, "kept");
     assert_eq!(mock.count(), 2);
-    bench.functions.aws.recovers();
-    bench.refresh().await;
-    assert_eq!(outcome(&bench, &dispatch, "p-3").await, "delivered", "the outage was ours");
+    fixture.functions.aws.recovers();
+    fixture.refresh().await;
+    assert_eq!(outcome(&fixture, &dispatch, "p-3").await, "delivered", "the outage was ours");
 }
 
 #[tokio::test]
 async fn a_directory_function_that_stands_still_costs_no_attempt() {
-    let Some(bench) = Bench::start().await else { return };
-    bench.authority.list(1800).unwrap();
-    bench.authority.answers(Answer::Openssl, Answer::Status(503));
-    let (mock, dispatch) = with_receiver(&bench).await;
-    assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
-    bench.refresh().await;
+    let Some(fixture) = Fixture::start().await else { return };
+    fixture.authority.list(1800).unwrap();
+    fixture.authority.answers(Answer::Openssl, Answer::Status(503));
+    let (mock, dispatch) = with_receiver(&fixture).await;
+    assert_eq!(outcome(&fixture, &dispatch, "p-1").await, "delivered");
+    fixture.refresh().await;
     // Nothing renews what is known any more, though the table answers. The list is good for half an hour, then the window runs.
-    bench.functions.hands.advance(SignedDuration::from_mins(80));
-    let fresh = bench.functions.dispatch(&bench.functions.hands);
-    assert_eq!(outcome(&bench, &fresh, "p-2").await, "delivered");
-    bench.functions.hands.advance(SignedDuration::from_mins(15));
+    fixture.functions.test_clock.advance(SignedDuration::from_mins(80));
+    let fresh = fixture.functions.dispatch(&fixture.functions.test_clock);
+    assert_eq!(outcome(&fixture, &fresh, "p-2").await, "delivered");
+    fixture.functions.test_clock.advance(SignedDuration::from_mins(15));
     idle().await;
-    for dispatch in [&dispatch, &fresh, &bench.functions.dispatch(&bench.functions.hands)] {
-        assert_eq!(outcome(&bench, dispatch, "p-3").await, "kept");
+    for dispatch in [&dispatch, &fresh, &fixture.functions.dispatch(&fixture.functions.test_clock)] {
+        assert_eq!(outcome(&fixture, dispatch, "p-3").await, "kept");
     }
     assert_eq!(mock.count(), 2);
-    bench.authority.list(WEEK).unwrap();
-    bench.refresh().await;
-    assert_eq!(outcome(&bench, &dispatch, "p-3").await, "delivered");
+    fixture.authority.list(WEEK).unwrap();
+    fixture.refresh().await;
+    assert_eq!(outcome(&fixture, &dispatch, "p-3").await, "delivered");
 }
 
 #[tokio::test]
 async fn where_no_authority_can_be_reached_messages_are_kept_and_nothing_is_renewed() {
-    let Some(bench) = Bench::start().await else { return };
-    bench.authority.list(1800).unwrap();
-    let (mock, dispatch) = with_receiver(&bench).await;
-    assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
-    let renewed_at = bench.refresh().await.renewed_at;
+    let Some(fixture) = Fixture::start().await else { return };
+    fixture.authority.list(1800).unwrap();
+    let (mock, dispatch) = with_receiver(&fixture).await;
+    assert_eq!(outcome(&fixture, &dispatch, "p-1").await, "delivered");
+    let renewed_at = fixture.refresh().await.renewed_at;
     // Port 80 is closed: nobody answers, at no address.
-    bench.authority.answers(Answer::Close, Answer::Close);
+    fixture.authority.answers(Answer::Close, Answer::Close);
     for _ in 0..20 {
-        assert_eq!(bench.refresh().await.renewed_at, renewed_at);
+        assert_eq!(fixture.refresh().await.renewed_at, renewed_at);
     }
-    assert_eq!(bench.functions.metrics.values("RevocationSourcesUnreachable").len(), 20);
-    bench.functions.hands.advance(SignedDuration::from_hours(24));
-    let second = bench.functions.dispatch(&bench.functions.hands);
+    assert_eq!(fixture.functions.metrics.values("RevocationSourcesUnreachable").len(), 20);
+    fixture.functions.test_clock.advance(SignedDuration::from_hours(24));
+    let second = fixture.functions.dispatch(&fixture.functions.test_clock);
     assert_eq!(
-        outcome(&bench, &second, "p-2").await,
+        outcome(&fixture, &second, "p-2").await,
         "kept",
         "that is our network's fault, not the receiver's"
     );
     assert_eq!(mock.count(), 1);
-    bench.authority.answers(Answer::Openssl, Answer::Openssl);
-    bench.authority.list(WEEK).unwrap();
-    bench.refresh().await;
-    assert_eq!(outcome(&bench, &second, "p-2").await, "delivered");
+    fixture.authority.answers(Answer::Openssl, Answer::Openssl);
+    fixture.authority.list(WEEK).unwrap();
+    fixture.refresh().await;
+    assert_eq!(outcome(&fixture, &second, "p-2").await, "delivered");
 }
 
 /// A proxy of ours answers for everybody, in each of the ways that it may; what three authorities have in common is us.
@@ -438,82 +438,82 @@ async fn where_no_authority_can_be_reached_messages_are_kept_and_nothing_is_rene
 async fn where_a_proxy_answers_for_three_authorities_messages_are_kept_and_nothing_is_renewed() {
     let page = b"<html><body>Blocked by policy</body></html>".to_vec();
     for answer in [Answer::Status(403), Answer::Status(302), Answer::Bytes(page)] {
-        let Some(bench) = Bench::start().await else { return };
-        bench.authority.list(1800).unwrap();
-        let (mock, dispatch) = with_receiver(&bench).await;
-        assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
+        let Some(fixture) = Fixture::start().await else { return };
+        fixture.authority.list(1800).unwrap();
+        let (mock, dispatch) = with_receiver(&fixture).await;
+        assert_eq!(outcome(&fixture, &dispatch, "p-1").await, "delivered");
         let mut others = Vec::new();
         for _ in 0..2 {
             let other = Authority::start().await.unwrap();
             other.receiver(RECEIVER).unwrap();
             other.list(WEEK).unwrap();
-            bench.note(&other.path(RECEIVER).unwrap()).await;
+            fixture.note(&other.path(RECEIVER).unwrap()).await;
             others.push(other);
         }
-        let renewed_at = bench.refresh().await.renewed_at;
-        for authority in others.iter().chain([&bench.authority]) {
+        let renewed_at = fixture.refresh().await.renewed_at;
+        for authority in others.iter().chain([&fixture.authority]) {
             authority.answers(answer.clone(), answer.clone());
         }
-        assert_eq!(bench.refresh().await.renewed_at, renewed_at);
-        assert_eq!(bench.functions.metrics.values("RevocationSourcesUnreachable"), [1.0]);
-        bench.functions.hands.advance(SignedDuration::from_hours(48));
-        let second = bench.functions.dispatch(&bench.functions.hands);
-        assert_eq!(outcome(&bench, &second, "p-2").await, "kept");
+        assert_eq!(fixture.refresh().await.renewed_at, renewed_at);
+        assert_eq!(fixture.functions.metrics.values("RevocationSourcesUnreachable"), [1.0]);
+        fixture.functions.test_clock.advance(SignedDuration::from_hours(48));
+        let second = fixture.functions.dispatch(&fixture.functions.test_clock);
+        assert_eq!(outcome(&fixture, &second, "p-2").await, "kept");
         assert_eq!(mock.count(), 1);
         // One that has a list to show is enough: the others are at fault themselves.
         others[0].answers(Answer::Openssl, Answer::Openssl);
         others[0].list(WEEK).unwrap();
-        assert_eq!(bench.refresh().await.renewed_at, bench.functions.hands.now());
-        assert_eq!(bench.functions.metrics.values("RevocationSourcesUnreachable"), [1.0]);
+        assert_eq!(fixture.refresh().await.renewed_at, fixture.functions.test_clock.now());
+        assert_eq!(fixture.functions.metrics.values("RevocationSourcesUnreachable"), [1.0]);
     }
 }
 
 #[tokio::test]
 async fn rows_that_cannot_be_read_cost_themselves_alone_and_are_mended() {
-    let Some(bench) = Bench::noted().await else { return };
-    bench.authority.receiver("other").unwrap();
-    let other = bench.authority.path("other").unwrap();
-    bench.refresh().await;
-    let issuer = bench.authority.issuer().unwrap().id();
+    let Some(fixture) = Fixture::noted().await else { return };
+    fixture.authority.receiver("other").unwrap();
+    let other = fixture.authority.path("other").unwrap();
+    fixture.refresh().await;
+    let issuer = fixture.authority.issuer().unwrap().id();
     for name in ["revocation".to_owned(), format!("path#{}", other.row()), format!("authority#{issuer}")] {
-        bench.put_row(&name, b"broken").await;
+        fixture.put_row(&name, b"broken").await;
     }
-    let known = bench.refresh().await;
+    let known = fixture.refresh().await;
     assert_eq!(known.status(), Some(OcspStatus::Good));
     assert!(known.list().is_some(), "it was asked for anew");
     assert_eq!(known.leaves, 1);
-    assert!(bench.functions.metrics.values("RevocationRowsBroken").len() >= 3);
+    assert!(fixture.functions.metrics.values("RevocationRowsBroken").len() >= 3);
     // It is mended by whoever meets the receiver.
-    assert_eq!(bench.note(&other).await, bench.functions.hands.now());
-    assert_eq!(bench.refresh().await.leaves, 2);
+    assert_eq!(fixture.note(&other).await, fixture.functions.test_clock.now());
+    assert_eq!(fixture.refresh().await.leaves, 2);
 }
 
 #[tokio::test]
 async fn one_authoritys_row_that_is_too_large_or_broken_stops_no_other_receiver() {
-    let Some(bench) = Bench::start().await else { return };
-    let (_mock, dispatch) = with_receiver(&bench).await;
-    assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
+    let Some(fixture) = Fixture::start().await else { return };
+    let (_mock, dispatch) = with_receiver(&fixture).await;
+    assert_eq!(outcome(&fixture, &dispatch, "p-1").await, "delivered");
     // Another authority names its list's version in 392 KB.
     let other = Authority::start().await.unwrap();
     other.receiver(RECEIVER).unwrap();
     other.list(WEEK).unwrap();
     other.names_versions_by(392 * 1024);
-    bench.note(&other.path(RECEIVER).unwrap()).await;
+    fixture.note(&other.path(RECEIVER).unwrap()).await;
     for _ in 0..3 {
-        let known = bench.refresh().await;
-        assert_eq!(known.renewed_at, bench.functions.hands.now());
+        let known = fixture.refresh().await;
+        assert_eq!(known.renewed_at, fixture.functions.test_clock.now());
         assert_eq!((known.leaves, known.status()), (2, Some(OcspStatus::Good)));
     }
     // Rows that somebody broke keep dispatch from nothing but their own receivers, and are mended by the next run.
     let issuer = other.issuer().unwrap().id();
-    let store = bench.functions.revocation_store();
+    let store = fixture.functions.revocation_store();
     let row = store.authorities(std::slice::from_ref(&issuer)).await.unwrap().read.pop().unwrap().2;
     let serials = row.serials.unwrap().digest;
     for name in [format!("authority#{issuer}"), format!("serials#{issuer}#{serials}#0")] {
-        bench.put_row(&name, &vec![0; 300_000]).await;
-        let second = bench.functions.dispatch(&bench.functions.hands);
-        assert_eq!(outcome(&bench, &second, &format!("p-{}", name.len())).await, "delivered");
-        let known = bench.refresh().await;
+        fixture.put_row(&name, &vec![0; 300_000]).await;
+        let second = fixture.functions.dispatch(&fixture.functions.test_clock);
+        assert_eq!(outcome(&fixture, &second, &format!("p-{}", name.len())).await, "delivered");
+        let known = fixture.refresh().await;
         assert_eq!((known.leaves, known.status()), (2, Some(OcspStatus::Good)));
         let row = store.authorities(std::slice::from_ref(&issuer)).await.unwrap().read.pop().unwrap().2;
         assert!(row.lists.iter().all(|list| list.good.is_some()), "{name}");
@@ -523,67 +523,67 @@ async fn one_authoritys_row_that_is_too_large_or_broken_stops_no_other_receiver(
 
 #[tokio::test]
 async fn an_environment_that_could_not_read_yet_refuses_nobody() {
-    let Some(bench) = Bench::start().await else { return };
-    let (_mock, dispatch) = with_receiver(&bench).await;
-    assert_eq!(outcome(&bench, &dispatch, "p-1").await, "delivered");
-    bench.refresh().await;
+    let Some(fixture) = Fixture::start().await else { return };
+    let (_mock, dispatch) = with_receiver(&fixture).await;
+    assert_eq!(outcome(&fixture, &dispatch, "p-1").await, "delivered");
+    fixture.refresh().await;
     // The receiver is known for long when an environment starts that cannot read, though it can write.
     for _ in 0..20 {
-        bench.refresh().await;
+        fixture.refresh().await;
     }
     let of_directory = |input: &serde_json::Value| input["TableName"] == "directory";
     for operation in ["GetItem", "BatchGetItem"] {
-        bench.functions.aws.fails_where(operation, of_directory, Fault::DENIED);
+        fixture.functions.aws.fails_where(operation, of_directory, Fault::DENIED);
     }
-    let fresh = bench.functions.dispatch(&bench.functions.hands);
+    let fresh = fixture.functions.dispatch(&fixture.functions.test_clock);
     for payment in ["p-2", "p-3"] {
-        assert_eq!(outcome(&bench, &fresh, payment).await, "delivered");
+        assert_eq!(outcome(&fixture, &fresh, payment).await, "delivered");
         // The path's row has answered, and the next exchange shakes hands.
         idle().await;
     }
-    bench.functions.hands.advance(SignedDuration::from_mins(61));
-    assert_eq!(outcome(&bench, &fresh, "p-4").await, "kept");
-    bench.functions.aws.recovers();
-    bench.refresh().await;
-    assert_eq!(outcome(&bench, &fresh, "p-4").await, "delivered");
+    fixture.functions.test_clock.advance(SignedDuration::from_mins(61));
+    assert_eq!(outcome(&fixture, &fresh, "p-4").await, "kept");
+    fixture.functions.aws.recovers();
+    fixture.refresh().await;
+    assert_eq!(outcome(&fixture, &fresh, "p-4").await, "delivered");
 
     // The same where the contents can be read and the rows cannot.
-    bench.functions.aws.fails_where("BatchGetItem", of_directory, Fault::DENIED);
-    let fresh = bench.functions.dispatch(&bench.functions.hands);
+    fixture.functions.aws.fails_where("BatchGetItem", of_directory, Fault::DENIED);
+    let fresh = fixture.functions.dispatch(&fixture.functions.test_clock);
     for payment in ["p-5", "p-6"] {
-        assert_eq!(outcome(&bench, &fresh, payment).await, "delivered");
+        assert_eq!(outcome(&fixture, &fresh, payment).await, "delivered");
         idle().await;
     }
 }
 
 #[tokio::test]
 async fn a_responder_that_hangs_keeps_no_list_waiting_and_a_list_that_hangs_no_status() {
-    let Some(bench) = Bench::noted().await else { return };
+    let Some(fixture) = Fixture::noted().await else { return };
     for name in ["a", "b", "c", "d", "e", "f"].map(|name| format!("other-{name}")) {
-        bench.authority.receiver(&name).unwrap();
-        bench.note(&bench.authority.path(&name).unwrap()).await;
+        fixture.authority.receiver(&name).unwrap();
+        fixture.note(&fixture.authority.path(&name).unwrap()).await;
     }
     let refresh = async || {
-        bench.functions.hands.advance(LATER);
+        fixture.functions.test_clock.advance(LATER);
         let budget = std::time::Duration::from_secs(2);
-        let mut refresher = bench.functions.refresher();
+        let mut refresher = fixture.functions.refresher();
         refresher.budget = budget;
         directory::revocation::refresh(&refresher).await;
-        bench.known().await
+        fixture.known().await
     };
-    bench.authority.answers(Answer::Openssl, Answer::Never);
+    fixture.authority.answers(Answer::Openssl, Answer::Never);
     for _ in 0..2 {
         let known = refresh().await;
-        assert_eq!(known.list().unwrap().fetched_at, bench.functions.hands.now());
+        assert_eq!(known.list().unwrap().fetched_at, fixture.functions.test_clock.now());
         assert_eq!(known.status(), None);
     }
-    let asked = bench.authority.asked();
+    let asked = fixture.authority.asked();
     assert_eq!(asked.iter().filter(|path| *path == "/ocsp").count(), 2 * 4, "four of one host at once");
-    bench.authority.answers(Answer::Never, Answer::Openssl);
+    fixture.authority.answers(Answer::Never, Answer::Openssl);
     for _ in 0..3 {
         refresh().await;
     }
-    let known = bench.known().await;
-    assert!(known.list().unwrap().fetched_at < bench.functions.hands.now());
+    let known = fixture.known().await;
+    assert!(known.list().unwrap().fetched_at < fixture.functions.test_clock.now());
     assert_eq!(known.status(), Some(OcspStatus::Good));
 }

@@ -42,7 +42,7 @@ use webhook::rng::Rng;
 use webhook::telemetry::{Metrics, UsageMeter};
 
 use crate::dispatch::batch_of;
-use crate::uses::{Noted, Uses};
+use crate::iam_usage::{Noted, Uses};
 
 use super::{Aws, DIRECTORY, LEDGER, NOTIFICATIONS, RECEIVERS, UNDELIVERED};
 
@@ -59,12 +59,12 @@ const TRUST_SECRET: &str = "trust";
 /// The secret of our software in the Directory; empty unless a test says so.
 pub const DIRECTORY_IDENTITY_SECRET: &str = "directory-identity";
 
-/// The hands of a clock. It starts at the machine's time, as certificates go by that, and then stands still.
+/// A clock that tests move. It starts at the machine's time, as certificates go by that, and then stands still.
 #[derive(Clone, Debug)]
-pub struct Hands(Arc<Mutex<Timestamp>>);
+pub struct TestClock(Arc<Mutex<Timestamp>>);
 
-impl Hands {
-    /// Hands that show the machine's time, and stand still there.
+impl TestClock {
+    /// TestClock that show the machine's time, and stand still there.
     pub(crate) fn starting_now() -> Self {
         Self(Arc::new(Mutex::new(Clock::system().now())))
     }
@@ -74,12 +74,12 @@ impl Hands {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Moves the hands on.
+    /// Moves the clock on.
     pub fn advance(&self, by: SignedDuration) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) += by;
     }
 
-    /// Returns hands of another clock, so much ahead.
+    /// Returns another clock, so much ahead.
     #[must_use]
     pub fn ahead(&self, by: SignedDuration) -> Self {
         Self(Arc::new(Mutex::new(self.now() + by)))
@@ -87,8 +87,8 @@ impl Hands {
 
     /// Returns a clock that shows what they show.
     pub fn clock(&self) -> Clock {
-        let hands = self.clone();
-        Clock::from_fn(move || hands.now())
+        let test_clock = self.clone();
+        Clock::from_fn(move || test_clock.now())
     }
 }
 
@@ -133,7 +133,7 @@ pub struct Functions {
     /// The account.
     pub aws: Aws,
     /// What time it is.
-    pub hands: Hands,
+    pub test_clock: TestClock,
     /// Our authorisation servers, as the parameter of the template names them.
     pub servers: &'static str,
     /// How often the ledger is written of what is delivered at once.
@@ -152,11 +152,11 @@ pub struct Functions {
 
 impl Default for Functions {
     fn default() -> Self {
-        let hands = Hands::starting_now();
+        let test_clock = TestClock::starting_now();
         let environment = Environment::local("http://127.0.0.1:9");
         Self {
             aws: Aws::default(),
-            hands,
+            test_clock,
             servers: AUTHORISATION_SERVER_ID,
             ledger_writes: LedgerWrites::default(),
             metrics: Measured::default(),
@@ -199,7 +199,7 @@ impl Functions {
         let (key, before) = (after.key(), ClientState::from(before.clone()));
         let revision = before.revision() + 1;
         let after = ClientState::from(Registration { revision, ..after.clone() });
-        let replaced = self.receivers(&self.hands).replace(&key, &after, Some(&before)).await;
+        let replaced = self.receivers(&self.test_clock).replace(&key, &after, Some(&before)).await;
         replaced.expect("the stand-in stores it")
     }
 
@@ -209,8 +209,8 @@ impl Functions {
         let request = RegistrationRequest::from_json(&metadata, "").expect("a registration");
         let decided = target(StatementUris::NotPresented, request.webhook_uris.as_deref(), POLICY);
         let decided = decided.expect("a base URI");
-        let made = Registration::new(client_id(client), request, decided, None, self.hands.now());
-        let receivers = self.receivers(&self.hands);
+        let made = Registration::new(client_id(client), request, decided, None, self.test_clock.now());
+        let receivers = self.receivers(&self.test_clock);
         let key = made.key();
         if receivers.replace(&key, &made.clone().into(), None).await.expect("the stand-in stores it") {
             return;
@@ -238,12 +238,12 @@ impl Functions {
     /// The message of the first attempt at what a change becomes that is posted now.
     pub fn message_of(&self, posted: &Value) -> AttemptMessage {
         let change = StateChange::from_json(posted, "").expect("a state change");
-        AttemptMessage::first(change, self.hands.now()).expect("it is notified")
+        AttemptMessage::first(change, self.test_clock.now()).expect("it is notified")
     }
 
     /// The same of a change of a client's payment.
     pub fn payment(&self, client: &str, resource: &str) -> AttemptMessage {
-        self.message_of(&change(Endpoint::PixPayment, client, resource, self.hands.now()))
+        self.message_of(&change(Endpoint::PixPayment, client, resource, self.test_clock.now()))
     }
 
     /// Registers a client with the software of a statement.
@@ -265,13 +265,13 @@ impl Functions {
     async fn change(&self, before: Registration, after: Registration) {
         let after = Registration { revision: before.revision + 1, ..after };
         let (key, before, after) = (before.key(), before.into(), after.into());
-        let stored = self.receivers(&self.hands).replace(&key, &after, Some(&before)).await;
+        let stored = self.receivers(&self.test_clock).replace(&key, &after, Some(&before)).await;
         assert!(stored.expect("the stand-in stores it"));
     }
 
     /// Reads a client's registration.
     pub async fn registration(&self, client: &str) -> Option<Registration> {
-        let receivers = self.receivers(&self.hands);
+        let receivers = self.receivers(&self.test_clock);
         receivers.registration(&ReceiverKey::from(&client_id(client))).await.expect("the stand-in reads it")
     }
 
@@ -286,11 +286,11 @@ impl Functions {
         let meter = UsageMeter::default();
         let sdk = Aws::sdk_config_over(Http::over(self.network_of("intake")).metered(&meter));
         Intake {
-            receivers: receivers_of(&sdk, &self.hands),
+            receivers: receivers_of(&sdk, &self.test_clock),
             ledger: LedgerReader::new(dynamodb(&sdk), LEDGER.to_owned()),
             queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), None),
             servers: self.servers.parse().expect("authorisation servers"),
-            clock: self.hands.clock(),
+            clock: self.test_clock.clock(),
             meter,
         }
     }
@@ -298,7 +298,7 @@ impl Functions {
     /// Starts directory.
     pub fn directory(&self) -> Directory {
         let sdk = self.sdk_config_of("directory");
-        let (clock, environment) = (self.hands.clock(), self.environment.clone());
+        let (clock, environment) = (self.test_clock.clock(), self.environment.clone());
         let table = DirectoryTable::new(dynamodb(&sdk), DIRECTORY.to_owned());
         let fetcher = Arc::new(Fetcher::new(POLICY, |client| client).expect("a fetcher"));
         let reconciler = Reconciler {
@@ -326,7 +326,7 @@ impl Functions {
         let keys = DirectoryKeys { table, fetcher, environment, metrics, clock: clock.clone() };
         let revocation = self.refresher();
         Directory {
-            receivers: receivers_of(&sdk, &self.hands),
+            receivers: receivers_of(&sdk, &self.test_clock),
             keys,
             reconciler,
             revocation,
@@ -350,7 +350,7 @@ impl Functions {
         Refresher::new(
             revocation_store_of(&self.sdk_config_of("directory")),
             Arc::new(Fetcher::new(POLICY, |client| client).expect("a fetcher")),
-            (self.hands.clock(), Rng::system()),
+            (self.test_clock.clock(), Rng::system()),
             self.metrics.writer("directory"),
         )
     }
@@ -366,19 +366,19 @@ impl Functions {
     }
 
     /// What dispatch knows of revocation, in an environment of its own that has this clock. Nothing is read yet.
-    pub fn revocation(&self, hands: &Hands, window: SignedDuration) -> Arc<Revocation> {
+    pub fn revocation(&self, test_clock: &TestClock, window: SignedDuration) -> Arc<Revocation> {
         let metrics = self.metrics.writer("dispatch");
         let store = revocation_store_of(&self.sdk_config_of("dispatch"));
-        Arc::new(Revocation::new(store, window, hands.clock(), metrics))
+        Arc::new(Revocation::new(store, window, test_clock.clock(), metrics))
     }
 
     /// Starts dispatch, in an environment of its own that has this clock. Its identity is not loaded yet.
-    pub fn dispatch(&self, hands: &Hands) -> Arc<Dispatch> {
+    pub fn dispatch(&self, test_clock: &TestClock) -> Arc<Dispatch> {
         let meter = UsageMeter::default();
         let network = Http::over(self.network_of("dispatch")).metered(&meter);
         let sdk = Aws::sdk_config_over(network.clone());
         let secrets = (IDENTITY_SECRET.to_owned(), TRUST_SECRET.to_owned());
-        let clock = hands.clock();
+        let clock = test_clock.clock();
         let servers = self.servers.parse().expect("authorisation servers");
         let services = (Secrets::new(secrets_manager(&sdk)), Keys::new(kms(&sdk)));
         let store = revocation_store_of(&sdk);
@@ -397,7 +397,7 @@ impl Functions {
             ledger: Ledger::new(dynamodb(&sdk), LEDGER.to_owned(), SignedDuration::from_hours(24))
                 .with_fast_path(Direct::new(&sdk, network, clock.clone())),
             ledger_writes: self.ledger_writes,
-            receivers: receivers_of(&sdk, hands),
+            receivers: receivers_of(&sdk, test_clock),
             queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), Some(UNDELIVERED.to_owned())),
             first_deliveries: FirstDeliveries::new(
                 DirectoryTable::new(dynamodb(&sdk), DIRECTORY.to_owned()),
@@ -416,8 +416,8 @@ impl Functions {
         })
     }
 
-    fn receivers(&self, hands: &Hands) -> Receivers {
-        receivers_of(&self.aws.sdk_config(), hands)
+    fn receivers(&self, test_clock: &TestClock) -> Receivers {
+        receivers_of(&self.aws.sdk_config(), test_clock)
     }
 
     /// What a function's clients are made of.
@@ -432,8 +432,8 @@ impl Functions {
     }
 }
 
-fn receivers_of(sdk: &SdkConfig, hands: &Hands) -> Receivers {
-    Receivers::new(dynamodb(sdk), RECEIVERS.to_owned(), POLICY, hands.clock())
+fn receivers_of(sdk: &SdkConfig, test_clock: &TestClock) -> Receivers {
+    Receivers::new(dynamodb(sdk), RECEIVERS.to_owned(), POLICY, test_clock.clock())
 }
 
 fn revocation_store_of(sdk: &SdkConfig) -> RevocationStore {
@@ -444,7 +444,7 @@ fn client_id(text: &str) -> ClientId {
     text.parse().expect("a client id")
 }
 
-/// Hands dispatch a batch and returns the positions of the messages that it keeps.
+/// TestClock dispatch a batch and returns the positions of the messages that it keeps.
 pub async fn requeued(dispatch: &Arc<Dispatch>, bodies: &[String]) -> Vec<usize> {
     requeued_with(dispatch, bodies, &[]).await
 }

@@ -31,8 +31,8 @@ use webhook::aws::Http;
 use webhook::config::Settings;
 
 pub use self::functions::{
-    DIRECTORY_IDENTITY_SECRET, Functions, Hands, Measured, PKI, call, call_settings, call_with_query, post,
-    requeued, requeued_until, requeued_with, review, reviewed, shown, verdicts,
+    DIRECTORY_IDENTITY_SECRET, Functions, Measured, PKI, TestClock, call, call_settings, call_with_query,
+    post, requeued, requeued_until, requeued_with, review, reviewed, shown, verdicts,
 };
 use self::kms::Kms;
 use self::queue::Queue;

@@ -67,11 +67,11 @@ impl Api {
                 open.iter().map(|change| change.resource.as_str()).collect::<Vec<_>>().join(" ")
             ));
             let environment = self.intake();
-            let (seam, function) = (environment.seam.clone(), Arc::clone(&environment.function));
+            let (transport, function) = (environment.transport.clone(), Arc::clone(&environment.function));
             let answer =
                 self.answered(&environment, async move { post(&function, "application/json", &body).await });
             let answer = answer.await;
-            if !seam.life.is_over() {
+            if !transport.life.is_over() {
                 self.with(|state| state.intake.push(environment));
             }
             if let Some(answer) = answer {
@@ -110,7 +110,8 @@ impl Api {
             let (method, body) = self.request(client, what, called_at);
             let status = loop {
                 let environment = self.directory();
-                let (seam, function) = (environment.seam.clone(), Arc::clone(&environment.function));
+                let (transport, function) =
+                    (environment.transport.clone(), Arc::clone(&environment.function));
                 let (method, called, body) = (method.clone(), name.clone(), body.clone());
                 let query =
                     called_at.filter(|_| what == Call::Delete).map(|at| World::instant(at).to_string());
@@ -123,7 +124,7 @@ impl Api {
                     }
                 };
                 let answer = self.answered(&environment, made).await;
-                if !seam.life.is_over() {
+                if !transport.life.is_over() {
                     self.with(|state| state.directory.push(environment));
                 }
                 let status = answer.as_ref().map(|answer| answer.status);
@@ -150,11 +151,12 @@ impl Api {
             let body = json!({ "also_send_x_authorisation_server_id": is_sent }).to_string();
             let status = loop {
                 let environment = self.directory();
-                let (seam, function) = (environment.seam.clone(), Arc::clone(&environment.function));
+                let (transport, function) =
+                    (environment.transport.clone(), Arc::clone(&environment.function));
                 let (called, body) = (name.clone(), body.clone());
                 let made = async move { call_settings(&function, &called, &body).await };
                 let answer = self.answered(&environment, made).await;
-                if !seam.life.is_over() {
+                if !transport.life.is_over() {
                     self.with(|state| state.directory.push(environment));
                 }
                 let status = answer.map(|answer| answer.status);
@@ -179,14 +181,14 @@ impl Api {
         let world = &self.0.place.world;
         for _ in 0..3 {
             let (environment, from) = (self.directory(), world.now());
-            let (seam, function) = (environment.seam.clone(), Arc::clone(&environment.function));
+            let (transport, function) = (environment.transport.clone(), Arc::clone(&environment.function));
             let done = self.answered(&environment, async move { reviewed(&function).await }).await;
-            if !seam.life.is_over() {
+            if !transport.life.is_over() {
                 self.with(|state| state.directory.push(environment));
             }
-            world.note(format_args!("{} has reviewed: {done:?}", seam.name));
+            world.note(format_args!("{} has reviewed: {done:?}", transport.name));
             if done == Some(true) {
-                invariants::reviewed(world, &seam.name, from);
+                invariants::reviewed(world, &transport.name, from);
                 return;
             }
             sleep(Duration::from_mins(1)).await;
@@ -215,21 +217,21 @@ impl Api {
 
     async fn answered<T, A>(&self, environment: &Housed<T>, call: impl Future<Output = A>) -> Option<A> {
         let world = &self.0.place.world;
-        let (from, seam) = (world.now(), &environment.seam);
-        world.facts().invoked.insert(Arc::clone(&seam.name), from);
+        let (from, transport) = (world.now(), &environment.transport);
+        world.facts().invoked.insert(Arc::clone(&transport.name), from);
         if from < self.0.end && self.with(|state| state.dice.per_cent(self.0.crashes)) {
-            seam.dies_soon();
+            transport.dies_soon();
         }
-        seam.life.thaw();
+        transport.life.thaw();
         tokio::select! {
             biased;
             answer = Box::pin(call) => {
-                seam.life.freeze();
+                transport.life.freeze();
                 Some(answer)
             }
-            () = seam.life.over() => None,
+            () = transport.life.over() => None,
             () = sleep(PATIENCE) => {
-                seam.kill(from, "its time is over");
+                transport.kill(from, "its time is over");
                 None
             }
         }

@@ -35,7 +35,7 @@ use webhook::telemetry::{Metrics, UsageMeter};
 
 use super::peers::{PKI, Peers};
 use super::scenario::{Break, Scenario, Storm, client_name};
-use super::seam::Seam;
+use super::sdk_transport::SdkTransport;
 use super::world::World;
 use crate::aws::{Aws, DIRECTORY, LEDGER, NOTIFICATIONS, RECEIVERS, UNDELIVERED};
 
@@ -75,7 +75,7 @@ impl Place {
 
 /// One environment of a function.
 pub(super) struct Housed<T> {
-    pub(super) seam: Seam,
+    pub(super) transport: SdkTransport,
     pub(super) function: Arc<T>,
 }
 
@@ -99,9 +99,9 @@ impl TimeSource for Time {
 }
 
 impl Clients {
-    fn new(seam: &Seam, clock: &Clock) -> Self {
+    fn new(transport: &SdkTransport, clock: &Clock) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let sdk: SdkConfig = Aws::sdk_config_over(seam.clone());
+        let sdk: SdkConfig = Aws::sdk_config_over(transport.clone());
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         // A bucket of retry tokens is shared by all clients of a process that have the same partition.
         let partition = |service: &str| RetryPartition::custom(format!("{service}-{number}")).build();
@@ -190,11 +190,11 @@ impl Place {
         Signer::new(key, self.world.clock(0))
     }
 
-    fn seam(&self, name: &str, number: u64) -> (Seam, Clock) {
-        let seam = Seam::new(&self.world, name, number, &self.storms);
+    fn transport(&self, name: &str, number: u64) -> (SdkTransport, Clock) {
+        let transport = SdkTransport::new(&self.world, name, number, &self.storms);
         let mut dice = self.world.dice("skew", number);
         let skew = i64::try_from(dice.below(2 * SKEW_MS + 1)).unwrap_or(0) - SKEW_MS.cast_signed();
-        (seam, self.world.clock(skew))
+        (transport, self.world.clock(skew))
     }
 
     fn receivers(&self, clients: &Clients, clock: &Clock) -> Receivers {
@@ -208,8 +208,8 @@ impl Place {
     }
 
     pub(super) fn intake(&self, number: u64) -> Housed<Intake> {
-        let (seam, clock) = self.seam("intake", number);
-        let clients = Clients::new(&seam, &clock);
+        let (transport, clock) = self.transport("intake", number);
+        let clients = Clients::new(&transport, &clock);
         let function = Intake {
             receivers: self.receivers(&clients, &clock),
             ledger: LedgerReader::new(clients.dynamodb.clone(), LEDGER.to_owned()),
@@ -218,12 +218,12 @@ impl Place {
             clock,
             meter: UsageMeter::default(),
         };
-        Housed { seam, function: Arc::new(function) }
+        Housed { transport, function: Arc::new(function) }
     }
 
     pub(super) fn dispatch(&self, number: u64) -> Housed<Dispatch> {
-        let (seam, clock) = self.seam("dispatch", number);
-        let clients = Clients::new(&seam, &clock);
+        let (transport, clock) = self.transport("dispatch", number);
+        let clients = Clients::new(&transport, &clock);
         let servers = SERVER.parse().expect("a server");
         let directory = DirectoryTable::new(clients.dynamodb.clone(), DIRECTORY.to_owned());
         let window = SignedDuration::from_hours(24);
@@ -232,7 +232,7 @@ impl Place {
             (Secrets::new(clients.secrets.clone()), Keys::new(clients.kms.clone())),
             (IDENTITY.to_owned(), TRUST.to_owned()),
             &servers,
-            self.peers.network(&seam).with_own_name(Some((OWN_NAME.to_owned(), 443))),
+            self.peers.network(&transport).with_own_name(Some((OWN_NAME.to_owned(), 443))),
             Arc::new(Revocation::new(store, window, clock.clone(), metrics())),
             clock.clone(),
             metrics(),
@@ -242,7 +242,7 @@ impl Place {
             ledger: Ledger::new(clients.dynamodb.clone(), LEDGER.to_owned(), SignedDuration::from_hours(24))
                 .with_fast_path(Direct::new(
                     &clients.sdk,
-                    Http::over(SharedHttpConnector::new(seam.clone())),
+                    Http::over(SharedHttpConnector::new(transport.clone())),
                     clock.clone(),
                 )),
             ledger_writes: self.world.ledger_writes(),
@@ -260,12 +260,12 @@ impl Place {
             clock,
             rng: Rng::from_fn(move || dice.lock().unwrap_or_else(PoisonError::into_inner).bits()),
         };
-        Housed { seam, function: Arc::new(function) }
+        Housed { transport, function: Arc::new(function) }
     }
 
     pub(super) fn directory(&self, number: u64) -> Housed<Directory> {
-        let (seam, clock) = self.seam("directory", number);
-        let clients = Clients::new(&seam, &clock);
+        let (transport, clock) = self.transport("directory", number);
+        let clients = Clients::new(&transport, &clock);
         let table = DirectoryTable::new(clients.dynamodb.clone(), DIRECTORY.to_owned());
         // Nobody is asked there: what the Directory says is in the table, as if another environment had just fetched it.
         let environment = Environment::local("http://127.0.0.1:9");
@@ -303,7 +303,7 @@ impl Place {
             trust_secret: "trust".to_owned(),
             store: RevocationStore::new(table.clone()),
             table: table.clone(),
-            network: self.peers.network(&seam),
+            network: self.peers.network(&transport),
             metrics: metrics(),
             clock: clock.clone(),
             anchors: tokio::sync::Mutex::default(),
@@ -314,10 +314,10 @@ impl Place {
             reconciler,
             revocation,
             first_sight,
-            network: self.peers.network(&seam),
+            network: self.peers.network(&transport),
             clock,
         };
-        Housed { seam, function: Arc::new(function) }
+        Housed { transport, function: Arc::new(function) }
     }
 }
 

@@ -151,20 +151,20 @@ impl Lambda {
             Some(warm) => warm,
             None => self.start().await,
         };
-        let seam = &environment.seam;
-        seam.life.thaw();
+        let transport = &environment.transport;
+        transport.life.thaw();
         let ids: Vec<_> = batch
             .iter()
             .map(|received| format!("{}x{}", received.id.trim_start_matches(['0', '-']), received.count))
             .collect();
-        world.note(format_args!("{} is invoked with {}", seam.name, ids.join(" ")));
+        world.note(format_args!("{} is invoked with {}", transport.name, ids.join(" ")));
         let began = world.now();
-        world.facts().invoked.insert(Arc::clone(&seam.name), began);
+        world.facts().invoked.insert(Arc::clone(&transport.name), began);
         let mut deadline = TIMEOUT;
         if dies {
             match dies_at {
                 Some(at) => deadline = at,
-                None => seam.dies_soon(),
+                None => transport.dies_soon(),
             }
         }
         // Spawned, so that what it leaves behind is only what an environment leaves behind.
@@ -175,14 +175,14 @@ impl Lambda {
             answer = handling => {
                 let answer = answer.expect("dispatch catches its panics");
                 // Between the function's last act and the end of the invocation it may die, too.
-                if !seam.life.is_over() {
-                    seam.life.freeze();
+                if !transport.life.is_over() {
+                    transport.life.freeze();
                     self.finish(&batch, &answer);
                     self.state().idle.push(environment);
                 }
             }
-            () = seam.life.over() => {}
-            () = sleep(deadline) => seam.kill(from, "its time is over"),
+            () = transport.life.over() => {}
+            () = sleep(deadline) => transport.kill(from, "its time is over"),
         }
         self.state().running -= 1;
         self.0.free.notify_one();

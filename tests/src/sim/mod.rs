@@ -30,7 +30,7 @@ mod peers;
 mod request;
 mod run;
 mod scenario;
-mod seam;
+mod sdk_transport;
 mod troubles;
 mod world;
 

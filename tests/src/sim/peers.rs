@@ -26,7 +26,7 @@ use super::invariants;
 use super::life::{Counted, Life};
 use super::request::{Request, next_request};
 use super::scenario::{Break, Deed, KeepAlive, ReceiverPlan, Scenario, base_uri};
-use super::seam::Seam;
+use super::sdk_transport::SdkTransport;
 use super::troubles::{Lack, LocalFault, Outage, no_answer, no_such_name, unreachable};
 use super::world::{Arrival, World, epoch};
 use arauto::pki::{ClientSubject, Identity, TestPki};
@@ -102,8 +102,8 @@ impl Peers {
     }
 
     /// The network as one environment sees it.
-    pub(super) fn network(&self, seam: &Seam) -> Network {
-        let caller = Caller { name: Arc::clone(&seam.name), life: seam.life.clone() };
+    pub(super) fn network(&self, transport: &SdkTransport) -> Network {
+        let caller = Caller { name: Arc::clone(&transport.name), life: transport.life.clone() };
         let (looks, opens, opener) = (self.clone(), self.clone(), caller.clone());
         Network::new(
             AddressPolicy::Public,

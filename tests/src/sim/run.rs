@@ -19,7 +19,7 @@ use super::scenario::{Break, Scenario};
 use super::troubles::limit_tables;
 use super::world::{Violation, World};
 use crate::aws::{Aws, Counts, NOTIFICATIONS, QueueSettings, UNDELIVERED};
-use crate::uses::Use;
+use crate::iam_usage::Use;
 
 /// A message that is kept comes back after four minutes; whatever is not done after so many rounds will never be.
 const PATIENCE: Duration = Duration::from_hours(2);

@@ -15,7 +15,7 @@ use super::duplicates::AnswerWay;
 use super::hazards::{Hazard, Hazards};
 use super::scenario::{Break, Call, Change};
 use crate::aws::Aws;
-use crate::uses::Uses;
+use crate::iam_usage::Uses;
 
 /// When every run begins; certificates are made for it.
 pub(super) fn epoch() -> Timestamp {

@@ -41,13 +41,13 @@ impl Play {
         }
         functions.aws.forget_calls();
         let (written, log) = Written::here();
-        let (intake, dispatch) = (functions.intake(), functions.dispatch(&functions.hands));
+        let (intake, dispatch) = (functions.intake(), functions.dispatch(&functions.test_clock));
         Self { functions, intake, dispatch, mocks, written, measured: 0, _log: log }
     }
 
     /// Posts ten changes, hands dispatch what was queued as one batch, and returns the lines of the two invocations.
     async fn ten(&mut self, name: &str) -> [Vec<String>; 2] {
-        let now = self.functions.hands.now();
+        let now = self.functions.test_clock.now();
         let one = |number| {
             let receiver = client(number % self.mocks.len());
             change(Endpoint::PixPayment, &receiver, &format!("{name}-{number}"), now)

@@ -104,7 +104,7 @@ async fn freeze() -> Result<(), String> {
     let sender = Sender::new(network(Names::Are(vec![vec![PUBLIC]]), vec![twice], &log));
     let mut opened = Vec::new();
     for asleep in [0, 2, 5, -10] {
-        sender.functions.hands.advance(SignedDuration::from_secs(asleep));
+        sender.functions.test_clock.advance(SignedDuration::from_secs(asleep));
         let (outcome, exchange) = sender.post(HOST).await;
         if outcome.code() != "delivered" {
             return Err(format!("after {asleep} s: {exchange:?}"));
@@ -156,7 +156,7 @@ struct Sender {
 impl Sender {
     fn new(network: webhook::peer::Network) -> Self {
         let functions = Functions::default();
-        let revocation = functions.revocation(&functions.hands, SignedDuration::from_hours(1));
+        let revocation = functions.revocation(&functions.test_clock, SignedDuration::from_hours(1));
         let client = Client::new(&pki::identity(), &pki::anchors(), network, &revocation).unwrap();
         Self { functions, client }
     }

@@ -103,16 +103,16 @@ fn to_path(path: &[&Der], anchor: Party<'_>) -> Path {
 }
 
 /// What a row is made with.
-pub(crate) struct Bench {
+pub(crate) struct Fixture {
     pub(crate) functions: Functions,
     pub(crate) now: Timestamp,
     pub(crate) web: Web,
 }
 
-impl Bench {
+impl Fixture {
     pub(crate) async fn start() -> Self {
         let functions = Functions::default();
-        Self { now: functions.hands.now(), functions, web: Web::start().await }
+        Self { now: functions.test_clock.now(), functions, web: Web::start().await }
     }
 
     /// A receiver's certificate whose authority publishes a list at `/leaf.crl`.
@@ -158,7 +158,7 @@ impl Bench {
         if !case.fetched.is_empty() {
             directory::revocation::refresh(&self.functions.refresher()).await;
         }
-        let revocation = self.functions.revocation(&self.functions.hands, WINDOW);
+        let revocation = self.functions.revocation(&self.functions.test_clock, WINDOW);
         revocation.ready().await;
         let code = Meeting::new(&revocation).outcome(&case.presented).await;
         let mut wrong = String::new();
@@ -187,7 +187,7 @@ impl Bench {
             let (expected, noted) = (lengths(&expected), lengths(&noted));
             writeln!(wrong, "expected paths of {expected:?} certificates, noted were {noted:?}").unwrap();
         }
-        self.functions.hands.advance(SignedDuration::from_mins(5));
+        self.functions.test_clock.advance(SignedDuration::from_mins(5));
         directory::revocation::refresh(&self.functions.refresher()).await;
         let asked = self.web.asked();
         if asked.iter().any(|page| page.starts_with("/evil")) {

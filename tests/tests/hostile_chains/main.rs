@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use self::case::Bench;
+use self::case::Fixture;
 use self::rows::{Row, rows};
 
 fn main() -> ExitCode {
@@ -35,7 +35,7 @@ fn run(test: impl Future<Output = Result<(), String>>) -> Result<(), String> {
 }
 
 async fn play(row: &Row) -> Result<(), String> {
-    let bench = Bench::start().await;
-    let case = (row.make)(&bench);
-    bench.play(&case).await
+    let fixture = Fixture::start().await;
+    let case = (row.make)(&fixture);
+    fixture.play(&case).await
 }

@@ -112,7 +112,7 @@ fn flipped(der: &Der, rng: &mut fastrand::Rng) -> Der {
 
 async fn play(revoked: bool) -> Result<(), String> {
     let functions = Functions::default();
-    let (store, now) = (functions.revocation_store(), functions.hands.now());
+    let (store, now) = (functions.revocation_store(), functions.test_clock.now());
     let deck = Deck::new(now);
     let anchors = [root(), second()];
     let ends = [anchors[0], anchors[1], anchors[0]];
@@ -125,7 +125,7 @@ async fn play(revoked: bool) -> Result<(), String> {
         }
     }
     put(&store, case.known(), now - SignedDuration::from_hours(24 * 14), now).await;
-    let revocation = functions.revocation(&functions.hands, SignedDuration::from_hours(1));
+    let revocation = functions.revocation(&functions.test_clock, SignedDuration::from_hours(1));
     revocation.ready().await;
     let meeting = Meeting::new(&revocation);
     let mut roots = RootCertStore::empty();

@@ -33,13 +33,13 @@ pub(crate) fn trials() -> Vec<Trial> {
 async fn play() -> Result<(), String> {
     let functions = Functions::default();
     let own = (0..6).map(|_| Key::default()).collect();
-    let makings = Makings { host: HOST, root: Key::default(), own, now: functions.hands.now() };
+    let makings = Makings { host: HOST, root: Key::default(), own, now: functions.test_clock.now() };
     let mut roots = RootCertStore::empty();
     roots.add(makings.anchor()).unwrap();
     functions.put_identity(&PKI.sender);
     functions.put_trust(&(PKI.receiver_authority.root_pem().to_owned() + &pem(&makings.anchor())));
     let neighbour = functions.receiver("itp-2", "202").await;
-    let dispatch = functions.dispatch(&functions.hands);
+    let dispatch = functions.dispatch(&functions.test_clock);
     dispatch.identities.prepare().await.map_err(|error| error.to_string())?;
     for (number, kind) in makings.worst().into_iter().enumerate() {
         let (name, client) = (kind.name, format!("hostile-{number}"));

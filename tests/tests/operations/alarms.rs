@@ -10,8 +10,8 @@ use rcgen::{CertificateParams, CrlDistributionPoint, KeyPair};
 use regex_lite::Regex;
 use serde_json::{Value, json};
 use tests::aws::{DIRECTORY, Fault, PKI, requeued, review};
-use tests::bench::Bench;
 use tests::contract::file;
+use tests::directory_fixture::Fixture;
 use tests::template::{Template, resources, templates};
 use webhook::codes::Code;
 use webhook::delivery::{FIRST_ATTEMPT_WITHIN, MAX_BACKOFF};
@@ -116,13 +116,13 @@ async fn trouble() -> Vec<Value> {
 
     // A certificate that ends soon; a registration that is used late; a first attempt that is late; three failures.
     let play = Play::new("503").await;
-    let now = play.functions.hands.now();
+    let now = play.functions.test_clock.now();
     let validity =
         Validity { not_before: now - SECOND, not_after: now + SignedDuration::from_hours(24 * 10) };
     let identity = PKI.sender_authority.client_with(&ClientSubject::default(), validity).unwrap();
     play.functions.put_identity(&identity);
     let message = play.payment(CLIENT, "p-1");
-    play.functions.hands.advance(400 * SECOND);
+    play.functions.test_clock.advance(400 * SECOND);
     assert_eq!(play.dispatch(&[message]).await, 0);
     play.next_attempt(10 * SECOND).await;
     play.next_attempt(60 * SECOND).await;
@@ -130,11 +130,11 @@ async fn trouble() -> Vec<Value> {
     assert_eq!(requeued(&play.dispatch, &["no message".to_owned()]).await, [0; 0]);
     let message = play.payment(CLIENT, "p-2");
     play.functions.aws.fails("UpdateItem", Fault::THROTTLED);
-    play.functions.hands.advance(1_000 * SECOND);
+    play.functions.test_clock.advance(1_000 * SECOND);
     assert_eq!(play.dispatch(&[message]).await, 1);
     // What somebody put into the secret, which is looked at beside the work.
     play.functions.put_identity_text("no JSON");
-    play.functions.hands.advance(400 * SECOND);
+    play.functions.test_clock.advance(400 * SECOND);
     let message = play.payment(CLIENT, "p-3");
     assert_eq!(play.dispatch(&[message]).await, 1);
     while play.lines_with("IdentityNotReloaded").is_empty() {
@@ -143,27 +143,30 @@ async fn trouble() -> Vec<Value> {
     lines.extend(play.functions.metrics.lines());
 
     // The Directory calls everybody inactive, and then is away for more than a day.
-    let mut bench = Bench::new().await;
+    let mut fixture = Fixture::new().await;
     for client in [CLIENT, "itp-2"] {
-        let body = bench.with_uris(client, &["https://localhost:1"]);
-        assert_eq!(bench.put(client, &body).await.status, 200);
+        let body = fixture.with_uris(client, &["https://localhost:1"]);
+        assert_eq!(fixture.put(client, &body).await.status, 200);
         let organisation = StatementClaims::of(client).org_id;
-        bench.mock.set_organisation_status(&organisation, "Inactive").unwrap();
+        fixture.mock.set_organisation_status(&organisation, "Inactive").unwrap();
     }
-    bench.review().await;
-    bench.functions.environment = Environment::local("http://127.0.0.1:9");
-    bench.functions.hands.advance(SignedDuration::from_hours(27));
-    review(&bench.functions.directory()).await;
+    fixture.review().await;
+    fixture.functions.environment = Environment::local("http://127.0.0.1:9");
+    fixture.functions.test_clock.advance(SignedDuration::from_hours(27));
+    review(&fixture.functions.directory()).await;
     // No authority answers about revocation for a day, as nobody listens at its address; and a row that somebody broke.
-    let store = bench.functions.revocation_store();
-    store.note("itp.example", &path_of_a_silent_authority(), bench.functions.hands.now()).await.unwrap();
-    bench
+    let store = fixture.functions.revocation_store();
+    store
+        .note("itp.example", &path_of_a_silent_authority(), fixture.functions.test_clock.now())
+        .await
+        .unwrap();
+    fixture
         .functions
         .aws
         .put_row(DIRECTORY, json!({ "name": { "S": "path#broken" }, "bytes": { "B": "AAAA" } }));
-    bench.functions.hands.advance(SignedDuration::from_hours(25));
-    review(&bench.functions.directory()).await;
-    lines.extend(bench.functions.metrics.lines());
+    fixture.functions.test_clock.advance(SignedDuration::from_hours(25));
+    review(&fixture.functions.directory()).await;
+    lines.extend(fixture.functions.metrics.lines());
     lines
 }
 

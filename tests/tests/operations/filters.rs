@@ -115,7 +115,7 @@ async fn played(well: &str, failing: &str) -> (Play, Vec<String>) {
     assert_eq!(play.dispatch(&lost).await, 1);
     play.functions.aws.recovers();
     // As long as the queue hides it.
-    play.functions.hands.advance(240 * SECOND);
+    play.functions.test_clock.advance(240 * SECOND);
     assert_eq!(play.dispatch(&lost).await, 0);
     let lines = written.take();
     (play, lines)

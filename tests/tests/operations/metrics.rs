@@ -25,7 +25,7 @@ async fn a_batch_is_measured_in_one_line_however_many_receivers_it_has() {
     let client = |number| if number % 2 == 0 { CLIENT } else { "itp-2" };
     let messages: Vec<_> =
         (0..10).map(|number| play.payment(client(number), &format!("p-{number}"))).collect();
-    play.functions.hands.advance(SECOND);
+    play.functions.test_clock.advance(SECOND);
     assert_eq!(play.dispatch(&messages).await, 0);
     let measured = play.lines_with("Delivered");
     assert_eq!(measured.len(), 1);
@@ -65,7 +65,7 @@ async fn what_a_fault_of_ours_keeps_grows_old_although_the_queue_says_otherwise(
     play.functions.aws.fails("UpdateItem", Fault::THROTTLED);
     let batch = [message.clone(), play.payment(CLIENT, "p-2")];
     assert_eq!(play.dispatch(&batch).await, 2);
-    play.functions.hands.advance(900 * SECOND);
+    play.functions.test_clock.advance(900 * SECOND);
     assert_eq!(play.dispatch(&batch).await, 2);
     let metrics = &play.functions.metrics;
     assert_eq!(metrics.values("UndeliveredAge"), [0.0, 900.0]);
@@ -78,7 +78,7 @@ async fn what_a_fault_of_ours_keeps_grows_old_although_the_queue_says_otherwise(
 async fn a_replay_is_no_late_first_attempt_and_says_nothing_of_what_waits() {
     let play = Play::new("503").await;
     let message = play.payment(CLIENT, "p-1");
-    play.functions.hands.advance(3_000 * SECOND);
+    play.functions.test_clock.advance(3_000 * SECOND);
     assert_eq!(play.dispatch(&[message.replay()]).await, 0);
     let metrics = &play.functions.metrics;
     assert_eq!(metrics.values("Delivered"), [0.0]);

@@ -25,7 +25,7 @@ impl Play {
         let functions = Functions::default();
         functions.put_identity(&PKI.sender);
         let mock = functions.receiver(CLIENT, answers).await;
-        let dispatch = functions.dispatch(&functions.hands);
+        let dispatch = functions.dispatch(&functions.test_clock);
         Self { functions, mock, dispatch }
     }
 
@@ -34,15 +34,15 @@ impl Play {
         self.functions.payment(client, id)
     }
 
-    /// Hands dispatch a batch, and returns how many of it are kept.
+    /// TestClock dispatch a batch, and returns how many of it are kept.
     pub(crate) async fn dispatch(&self, messages: &[AttemptMessage]) -> usize {
         let bodies: Vec<_> = messages.iter().map(AttemptMessage::to_json).collect();
         requeued_with(&self.dispatch, &bodies, &[]).await.len()
     }
 
-    /// Hands dispatch what it queued itself, when it is due.
+    /// TestClock dispatch what it queued itself, when it is due.
     pub(crate) async fn next_attempt(&self, after: SignedDuration) -> Vec<Message> {
-        self.functions.hands.advance(after);
+        self.functions.test_clock.advance(after);
         let queued = self.functions.aws.take_messages(NOTIFICATIONS);
         for message in &queued {
             let trace = message.trace.iter().map(|trace| ("AWSTraceHeader", trace.clone()));

@@ -17,7 +17,7 @@ async fn post(play: &Play, trace: Option<&str>) {
         webhook::notification::Endpoint::PixPayment,
         CLIENT,
         "p-1",
-        play.functions.hands.now(),
+        play.functions.test_clock.now(),
     );
     let mut context = Context::default();
     context.xray_trace_id = trace.map(str::to_owned);

@@ -41,7 +41,7 @@ pub(super) async fn client() -> Result<Client, String> {
 /// Returns what is known of revocation before anything was asked.
 pub(super) async fn nothing_known() -> Arc<Revocation> {
     let functions = Functions::default();
-    functions.revocation(&functions.hands, SignedDuration::from_hours(1))
+    functions.revocation(&functions.test_clock, SignedDuration::from_hours(1))
 }
 
 /// Returns the product's client with the identity of this process.

@@ -154,10 +154,10 @@ async fn with_list(
     window: SignedDuration,
 ) -> Result<(Value, usize), String> {
     let functions = Functions::default();
-    let (store, now) = (functions.revocation_store(), functions.hands.now());
+    let (store, now) = (functions.revocation_store(), functions.test_clock.now());
     let server = Server::start(Offer::default()).await?;
     // The first exchange shows the receiver's certificate, and dispatch notes it.
-    post(&client_with(&functions.revocation(&functions.hands, window))?, server.address).await?;
+    post(&client_with(&functions.revocation(&functions.test_clock, window))?, server.address).await?;
     let noted = loop {
         let (noted, _) = store.paths().await.map_err(|error| error.to_string())?;
         if let Some(noted) = noted.into_iter().next() {
@@ -193,7 +193,7 @@ async fn with_list(
         store.put_contents(&contents, now).await
     };
     put().await.map_err(|error: DirectoryTableError| error.to_string())?;
-    let revocation = functions.revocation(&functions.hands, window);
+    let revocation = functions.revocation(&functions.test_clock, window);
     revocation.ready().await;
     let (before, counted) = (server.seen().len(), || functions.metrics.values("RevocationFallbacks").len());
     let fallbacks = counted();

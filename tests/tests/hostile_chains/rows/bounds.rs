@@ -3,7 +3,7 @@
 use webhook::revocation::{MAX_PRESENTED, MAX_PRESENTED_BYTES};
 
 use super::Row;
-use crate::case::{Bench, Case};
+use crate::case::{Case, Fixture};
 use crate::pki::{Der, PKI, issuer, own, receiver, root};
 
 /// An identifier that nobody knows.
@@ -11,21 +11,21 @@ const UNKNOWN: &[u8] = &[0x2a, 0x03, 0x04];
 const NAMES: [&str; 12] = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L"];
 
 /// A good chain with so many certificates in all, the further ones of nobody.
-fn of(bench: &Bench, count: usize) -> (Der, Der, Vec<Der>) {
-    let (leaf, good) = bench.good();
+fn of(fixture: &Fixture, count: usize) -> (Der, Der, Vec<Der>) {
+    let (leaf, good) = fixture.good();
     let junk =
-        (0..count - 2).map(|number| bench.evil().sign(own(NAMES[number], number), own("Nobody", number)));
+        (0..count - 2).map(|number| fixture.evil().sign(own(NAMES[number], number), own("Nobody", number)));
     let presented = [leaf.clone(), good.clone()].into_iter().chain(junk).collect();
     (leaf, good, presented)
 }
 
 /// A good chain of so many bytes in all.
-fn padded(bench: &Bench, bytes: usize) -> (Der, Der, Vec<Der>) {
-    let (leaf, good) = bench.good();
+fn padded(fixture: &Fixture, bytes: usize) -> (Der, Der, Vec<Der>) {
+    let (leaf, good) = fixture.good();
     let junk = |padding: usize| {
         // A signature's length varies by a byte or two; the padding is what is behind the certificate's end.
         let mut junk =
-            bench.evil().with(UNKNOWN, false, &vec![0; 4000]).sign(own("A", 0), own("Nobody", 0)).to_vec();
+            fixture.evil().with(UNKNOWN, false, &vec![0; 4000]).sign(own("A", 0), own("Nobody", 0)).to_vec();
         junk.resize(junk.len() + padding, 0);
         Der::from(junk)
     };
@@ -48,66 +48,67 @@ fn too_large((leaf, good, presented): (Der, Der, Vec<Der>)) -> Case {
 }
 
 /// So many authorities, each signed by the next, and none by anybody who is trusted.
-fn layered(bench: &Bench, count: usize) -> Vec<Der> {
-    let mut presented = vec![bench.leaf().sign(receiver(), own("A", 0))];
+fn layered(fixture: &Fixture, count: usize) -> Vec<Der> {
+    let mut presented = vec![fixture.leaf().sign(receiver(), own("A", 0))];
     for layer in 0..count {
         let name = |layer: usize| NAMES[layer % NAMES.len()];
         let key = |layer: usize| layer % PKI.own.len();
-        presented
-            .push(bench.authority().sign(own(name(layer), key(layer)), own(name(layer + 1), key(layer + 1))));
+        presented.push(
+            fixture.authority().sign(own(name(layer), key(layer)), own(name(layer + 1), key(layer + 1))),
+        );
     }
     presented
 }
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
-        Row::new("as many certificates as may be", |bench| delivered(of(bench, MAX_PRESENTED))),
-        Row::new("one certificate too many", |bench| too_large(of(bench, MAX_PRESENTED + 1))),
-        Row::new("as many bytes as may be", |bench| delivered(padded(bench, MAX_PRESENTED_BYTES))),
-        Row::new("one byte too many", |bench| too_large(padded(bench, MAX_PRESENTED_BYTES + 1))),
-        Row::new("more than TLS takes for a chain", |bench| too_large(padded(bench, 70_000))),
-        Row::new("more than TLS takes for a message", |bench| too_large(padded(bench, 200_000))),
-        Row::new("49 layers", |bench| {
-            Case::presents(&layered(bench, 49).iter().collect::<Vec<_>>(), "chain_too_large").asks(&[])
+        Row::new("as many certificates as may be", |fixture| delivered(of(fixture, MAX_PRESENTED))),
+        Row::new("one certificate too many", |fixture| too_large(of(fixture, MAX_PRESENTED + 1))),
+        Row::new("as many bytes as may be", |fixture| delivered(padded(fixture, MAX_PRESENTED_BYTES))),
+        Row::new("one byte too many", |fixture| too_large(padded(fixture, MAX_PRESENTED_BYTES + 1))),
+        Row::new("more than TLS takes for a chain", |fixture| too_large(padded(fixture, 70_000))),
+        Row::new("more than TLS takes for a message", |fixture| too_large(padded(fixture, 200_000))),
+        Row::new("49 layers", |fixture| {
+            Case::presents(&layered(fixture, 49).iter().collect::<Vec<_>>(), "chain_too_large").asks(&[])
         }),
-        Row::new("five layers below nobody", |bench| {
-            Case::presents(&layered(bench, 5).iter().collect::<Vec<_>>(), "unknown_ca").asks(&[])
+        Row::new("five layers below nobody", |fixture| {
+            Case::presents(&layered(fixture, 5).iter().collect::<Vec<_>>(), "unknown_ca").asks(&[])
         }),
-        Row::new("five layers below the root", |bench| {
-            let mut presented = layered(bench, 4);
-            presented.push(bench.authority().sign(own("E", 4), root()));
+        Row::new("five layers below the root", |fixture| {
+            let mut presented = layered(fixture, 4);
+            presented.push(fixture.authority().sign(own("E", 4), root()));
             let path: Vec<_> = presented.iter().collect();
             Case::presents(&path, "delivered").knows(&path, root())
         }),
-        Row::new("the leaf twice", |bench| {
-            let (leaf, good) = bench.good();
+        Row::new("the leaf twice", |fixture| {
+            let (leaf, good) = fixture.good();
             Case::presents(&[&leaf, &leaf, &good], "delivered").knows(&[&leaf, &good], root())
         }),
-        Row::new("the authority five times", |bench| {
-            let (leaf, good) = bench.good();
+        Row::new("the authority five times", |fixture| {
+            let (leaf, good) = fixture.good();
             Case::presents(&[&leaf, &good, &good, &good, &good, &good], "delivered")
                 .knows(&[&leaf, &good], root())
         }),
-        Row::new("ways without end to nobody", |bench| {
-            let leaf = bench.leaf().sign(receiver(), issuer());
-            let own_authority = bench.evil().sign(issuer(), own("Root", 0));
+        Row::new("ways without end to nobody", |fixture| {
+            let leaf = fixture.leaf().sign(receiver(), issuer());
+            let own_authority = fixture.evil().sign(issuer(), own("Root", 0));
             let roots: Vec<_> =
-                (0..4).map(|key| bench.evil().sign(own("Root", key), own("Root", key))).collect();
+                (0..4).map(|key| fixture.evil().sign(own("Root", key), own("Root", key))).collect();
             let chain = [&leaf, &own_authority].into_iter().chain(&roots).collect::<Vec<_>>();
             Case::presents(&chain, "unknown_ca").asks(&[])
         }),
-        Row::new("ways without end before the good one", |bench| {
-            let (leaf, good) = bench.good();
-            let own_authority = bench.evil().sign(issuer(), own("Root", 0));
+        Row::new("ways without end before the good one", |fixture| {
+            let (leaf, good) = fixture.good();
+            let own_authority = fixture.evil().sign(issuer(), own("Root", 0));
             let roots: Vec<_> =
-                (0..3).map(|key| bench.evil().sign(own("Root", key), own("Root", key))).collect();
+                (0..3).map(|key| fixture.evil().sign(own("Root", key), own("Root", key))).collect();
             let chain = [&leaf, &own_authority].into_iter().chain(&roots).chain([&good]).collect::<Vec<_>>();
             Case::presents(&chain, "delivered").knows(&[&leaf, &good], root())
         }),
-        Row::new("ways without end behind a revoked one", |bench| {
-            let (leaf, good) = bench.good();
+        Row::new("ways without end behind a revoked one", |fixture| {
+            let (leaf, good) = fixture.good();
             let roots: Vec<_> =
-                (0..4).map(|key| bench.evil().sign(own("Root", key), own("Root", key))).collect();
+                (0..4).map(|key| fixture.evil().sign(own("Root", key), own("Root", key))).collect();
             let chain = [&leaf, &good].into_iter().chain(&roots).collect::<Vec<_>>();
             Case::presents(&chain, "revoked").knows(&[&leaf, &good], root()).revoked(0)
         }),

@@ -5,7 +5,7 @@ use tests::chains::{Draft, List, Party, point};
 use webhook::revocation::OcspStatus;
 
 use super::Row;
-use crate::case::{Bench, Case};
+use crate::case::{Case, Fixture};
 use crate::pki::{Der, HOST, PKI, issuer, receiver, root};
 
 /// An identifier that nobody knows.
@@ -29,9 +29,9 @@ fn serials() -> Vec<Row> {
     let mut rows = Vec::new();
     for (name, serial, code) in serials {
         let number = serial.clone();
-        rows.push(Row::new(format!("a serial number {name}"), move |bench| {
-            let (_, good) = bench.good();
-            let leaf = bench.leaf().serial(&number).sign(receiver(), issuer());
+        rows.push(Row::new(format!("a serial number {name}"), move |fixture| {
+            let (_, good) = fixture.good();
+            let leaf = fixture.leaf().serial(&number).sign(receiver(), issuer());
             let case = Case::presents(&[&leaf, &good], code);
             if code == "delivered" { case.knows(&[&leaf, &good], root()) } else { case.asks(&[]) }
         }));
@@ -39,19 +39,19 @@ fn serials() -> Vec<Row> {
         if serial.is_empty() {
             continue;
         }
-        rows.push(Row::new(format!("a revoked serial number {name}"), move |bench| {
-            let (_, good) = bench.good();
-            let leaf = bench.leaf().serial(&serial).sign(receiver(), issuer());
-            bench.web.serve("/leaf.crl", List::new(bench.now).names(&serial, 0).sign(issuer()));
-            bench.web.serve("/issuer.crl", List::new(bench.now).sign(root()));
+        rows.push(Row::new(format!("a revoked serial number {name}"), move |fixture| {
+            let (_, good) = fixture.good();
+            let leaf = fixture.leaf().serial(&serial).sign(receiver(), issuer());
+            fixture.web.serve("/leaf.crl", List::new(fixture.now).names(&serial, 0).sign(issuer()));
+            fixture.web.serve("/issuer.crl", List::new(fixture.now).sign(root()));
             Case::presents(&[&leaf, &good], "revoked").fetches(&[&leaf, &good], root())
         }));
     }
-    rows.push(Row::new("a serial number with zeros in front that its list names without", |bench| {
-        let (_, good) = bench.good();
-        let leaf = bench.leaf().serial(&[0, 0, 0, 5]).sign(receiver(), issuer());
-        bench.web.serve("/leaf.crl", List::new(bench.now).names(&[5], 0).sign(issuer()));
-        bench.web.serve("/issuer.crl", List::new(bench.now).sign(root()));
+    rows.push(Row::new("a serial number with zeros in front that its list names without", |fixture| {
+        let (_, good) = fixture.good();
+        let leaf = fixture.leaf().serial(&[0, 0, 0, 5]).sign(receiver(), issuer());
+        fixture.web.serve("/leaf.crl", List::new(fixture.now).names(&[5], 0).sign(issuer()));
+        fixture.web.serve("/issuer.crl", List::new(fixture.now).sign(root()));
         Case::presents(&[&leaf, &good], "revoked").fetches(&[&leaf, &good], root())
     }));
     rows
@@ -59,16 +59,16 @@ fn serials() -> Vec<Row> {
 
 /// A chain with such a leaf, of which the lists say good.
 fn leaf(name: &str, code: &'static str, draft: fn(Draft) -> Draft) -> Row {
-    Row::new(name, move |bench| {
-        let leaf = draft(bench.leaf()).sign(receiver(), issuer());
-        judged(&leaf, &bench.good().1, code)
+    Row::new(name, move |fixture| {
+        let leaf = draft(fixture.leaf()).sign(receiver(), issuer());
+        judged(&leaf, &fixture.good().1, code)
     })
 }
 
 /// A chain with such an authority, of which the lists say good.
 fn above(name: &str, code: &'static str, draft: fn(Draft) -> Draft) -> Row {
-    Row::new(name, move |bench| {
-        judged(&bench.good().0, &draft(bench.authority()).sign(issuer(), root()), code)
+    Row::new(name, move |fixture| {
+        judged(&fixture.good().0, &draft(fixture.authority()).sign(issuer(), root()), code)
     })
 }
 
@@ -98,47 +98,47 @@ fn extensions() -> Vec<Row> {
         leaf("a usage twice", "certificate_invalid", |leaf| {
             leaf.twice(&[0x55, 0x1d, 37], false, &sequence(&[]))
         }),
-        Row::new("an unknown critical extension in an authority beside the good one", |bench| {
-            let (leaf, good) = bench.good();
-            let odd = bench.evil().with(UNKNOWN, true, &[5, 0]).sign(issuer(), root());
+        Row::new("an unknown critical extension in an authority beside the good one", |fixture| {
+            let (leaf, good) = fixture.good();
+            let odd = fixture.evil().with(UNKNOWN, true, &[5, 0]).sign(issuer(), root());
             Case::presents(&[&leaf, &odd, &good], "delivered").knows(&[&leaf, &good], root())
         }),
         // RFC 5280, section 4.1.2.5: 99991231235959Z is that of a certificate whose end nobody knows.
-        Row::new("a leaf without an end", |bench| {
-            let leaf = bench.leaf().without_end().sign(receiver(), issuer());
-            let (_, good) = bench.good();
+        Row::new("a leaf without an end", |fixture| {
+            let leaf = fixture.leaf().without_end().sign(receiver(), issuer());
+            let (_, good) = fixture.good();
             Case::presents(&[&leaf, &good], "delivered")
                 .notes(&[&leaf, &good])
                 .asks(&["/issuer.crl", "/leaf.crl"])
         }),
-        Row::new("a revoked leaf without an end", |bench| {
-            let leaf = bench.leaf().without_end().sign(receiver(), issuer());
-            let (_, good) = bench.good();
-            bench.web.serve("/leaf.crl", List::new(bench.now).names(&[7], 0).sign(issuer()));
-            bench.web.serve("/issuer.crl", List::new(bench.now).sign(root()));
+        Row::new("a revoked leaf without an end", |fixture| {
+            let leaf = fixture.leaf().without_end().sign(receiver(), issuer());
+            let (_, good) = fixture.good();
+            fixture.web.serve("/leaf.crl", List::new(fixture.now).names(&[7], 0).sign(issuer()));
+            fixture.web.serve("/issuer.crl", List::new(fixture.now).sign(root()));
             Case::presents(&[&leaf, &good], "revoked").fetches(&[&leaf, &good], root())
         }),
     ]
 }
 
 /// A leaf with such addresses, two weeks after its first sight: nothing can be fetched of it.
-fn unasked(name: &str, draft: fn(&Bench, Draft) -> Draft, asks: &'static [&'static str]) -> Row {
-    Row::new(name, move |bench| {
-        let (_, good) = bench.good();
-        let leaf = draft(bench, Draft::receiver(&[HOST], bench.now)).sign(receiver(), issuer());
-        bench.web.serve("/issuer.crl", List::new(bench.now).sign(root()));
-        bench.web.serve("/leaf.crl", List::new(bench.now).sign(issuer()));
+fn unasked(name: &str, draft: fn(&Fixture, Draft) -> Draft, asks: &'static [&'static str]) -> Row {
+    Row::new(name, move |fixture| {
+        let (_, good) = fixture.good();
+        let leaf = draft(fixture, Draft::receiver(&[HOST], fixture.now)).sign(receiver(), issuer());
+        fixture.web.serve("/issuer.crl", List::new(fixture.now).sign(root()));
+        fixture.web.serve("/leaf.crl", List::new(fixture.now).sign(issuer()));
         Case::presents(&[&leaf, &good], "revocation_unknown").fetches(&[&leaf, &good], root()).asks(asks)
     })
 }
 
 /// A leaf with such addresses, of which one serves a list that is good.
-fn asked(name: &str, draft: fn(&Bench, Draft) -> Draft, asks: &'static [&'static str]) -> Row {
-    Row::new(name, move |bench| {
-        let (_, good) = bench.good();
-        let leaf = draft(bench, Draft::receiver(&[HOST], bench.now)).sign(receiver(), issuer());
-        bench.web.serve("/issuer.crl", List::new(bench.now).sign(root()));
-        bench.web.serve("/leaf.crl", List::new(bench.now).sign(issuer()));
+fn asked(name: &str, draft: fn(&Fixture, Draft) -> Draft, asks: &'static [&'static str]) -> Row {
+    Row::new(name, move |fixture| {
+        let (_, good) = fixture.good();
+        let leaf = draft(fixture, Draft::receiver(&[HOST], fixture.now)).sign(receiver(), issuer());
+        fixture.web.serve("/issuer.crl", List::new(fixture.now).sign(root()));
+        fixture.web.serve("/leaf.crl", List::new(fixture.now).sign(issuer()));
         Case::presents(&[&leaf, &good], "delivered").fetches(&[&leaf, &good], root()).asks(asks)
     })
 }
@@ -160,70 +160,72 @@ fn addresses() -> Vec<Row> {
         unasked("an address of a file", |_, leaf| leaf.lists(&["file:///etc/passwd"]), &["/issuer.crl"]),
         unasked(
             "an address of 2,000 bytes",
-            |bench, leaf| leaf.lists(&[&bench.web.url(&format!("/{}", "a".repeat(2000)))]),
+            |fixture, leaf| leaf.lists(&[&fixture.web.url(&format!("/{}", "a".repeat(2000)))]),
             &["/issuer.crl"],
         ),
         unasked(
             "a point for some reasons",
-            |bench, leaf| leaf.points(&[point(&bench.web.url("/leaf.crl"), &[0x81, 2, 5, 0x60])]),
+            |fixture, leaf| leaf.points(&[point(&fixture.web.url("/leaf.crl"), &[0x81, 2, 5, 0x60])]),
             &["/issuer.crl"],
         ),
         unasked(
             "a point of a list that somebody else signs",
-            |bench, leaf| leaf.points(&[point(&bench.web.url("/leaf.crl"), &somebody())]),
+            |fixture, leaf| leaf.points(&[point(&fixture.web.url("/leaf.crl"), &somebody())]),
             &["/issuer.crl"],
         ),
         asked(
             "a scheme in capitals",
-            |bench, leaf| leaf.lists(&[&bench.web.url("/leaf.crl").replace("http", "HTTP")]),
+            |fixture, leaf| leaf.lists(&[&fixture.web.url("/leaf.crl").replace("http", "HTTP")]),
             &["/issuer.crl", "/leaf.crl"],
         ),
         asked(
             "an address behind one of 2,000 bytes and one of LDAP",
-            |bench, leaf| {
-                let long = bench.web.url(&format!("/{}", "a".repeat(2000)));
-                leaf.lists(&[&long, "ldap://crl.example/cn=a", &bench.web.url("/leaf.crl")])
+            |fixture, leaf| {
+                let long = fixture.web.url(&format!("/{}", "a".repeat(2000)));
+                leaf.lists(&[&long, "ldap://crl.example/cn=a", &fixture.web.url("/leaf.crl")])
             },
             &["/issuer.crl", "/leaf.crl"],
         ),
         asked(
             "a point for all reasons behind one for some",
-            |bench, leaf| {
-                let for_some = point(&bench.web.url("/some.crl"), &[0x81, 2, 5, 0x60]);
-                leaf.points(&[for_some, point(&bench.web.url("/leaf.crl"), &[])])
+            |fixture, leaf| {
+                let for_some = point(&fixture.web.url("/some.crl"), &[0x81, 2, 5, 0x60]);
+                leaf.points(&[for_some, point(&fixture.web.url("/leaf.crl"), &[])])
             },
             &["/issuer.crl", "/leaf.crl"],
         ),
         asked(
             "fifty responders",
-            |bench, leaf| {
-                let urls: Vec<_> = (0..50).map(|number| bench.web.url(&format!("/ocsp-{number}"))).collect();
-                leaf.lists(&[&bench.web.url("/leaf.crl")])
+            |fixture, leaf| {
+                let urls: Vec<_> =
+                    (0..50).map(|number| fixture.web.url(&format!("/ocsp-{number}"))).collect();
+                leaf.lists(&[&fixture.web.url("/leaf.crl")])
                     .responders(&urls.iter().map(String::as_str).collect::<Vec<_>>())
             },
             &["/issuer.crl", "/leaf.crl", "/ocsp-0", "/ocsp-1", "/ocsp-2", "/ocsp-3"],
         ),
         asked(
             "fifty addresses of lists",
-            |bench, leaf| {
-                let urls: Vec<_> = (0..50).map(|number| bench.web.url(&format!("/list-{number}"))).collect();
+            |fixture, leaf| {
+                let urls: Vec<_> =
+                    (0..50).map(|number| fixture.web.url(&format!("/list-{number}"))).collect();
                 let mut urls: Vec<_> = urls.iter().map(String::as_str).collect();
-                let good = bench.web.url("/leaf.crl");
+                let good = fixture.web.url("/leaf.crl");
                 urls.insert(0, &good);
                 leaf.lists(&urls)
             },
             &["/issuer.crl", "/leaf.crl"],
         ),
-        Row::new("no distribution point and a responder that says good", |bench| {
-            let leaf = Draft::receiver(&[HOST], bench.now).sign(receiver(), issuer());
-            let (_, good) = bench.good();
+        Row::new("no distribution point and a responder that says good", |fixture| {
+            let leaf = Draft::receiver(&[HOST], fixture.now).sign(receiver(), issuer());
+            let (_, good) = fixture.good();
             Case::presents(&[&leaf, &good], "delivered").knows(&[&leaf, &good], root()).ocsp(OcspStatus::Good)
         }),
-        Row::new("an address of LDAP alone, at first sight", |bench| {
-            let leaf = Draft::receiver(&[HOST], bench.now)
+        Row::new("an address of LDAP alone, at first sight", |fixture| {
+            let leaf = Draft::receiver(&[HOST], fixture.now)
                 .lists(&["ldap://crl.example/a"])
                 .sign(receiver(), issuer());
-            let (_, good) = bench.good();
+            let (_, good) = fixture.good();
             Case::presents(&[&leaf, &good], "delivered").notes(&[&leaf, &good]).asks(&["/issuer.crl"])
         }),
     ]
@@ -235,52 +237,55 @@ const NO_NAME: &[u8] = &[0x30, 6, 0x31, 4, 0x30, 2, 0x05, 0];
 fn bytes() -> Vec<Row> {
     let odd = || Party::of_der(NO_NAME, issuer().key);
     vec![
-        Row::new("a leaf of an authority whose name is none", move |bench| {
-            let (leaf, above) = (bench.leaf().sign(receiver(), odd()), bench.authority().sign(odd(), root()));
-            bench.web.serve("/leaf.crl", List::new(bench.now).sign(odd()));
-            bench.web.serve("/issuer.crl", List::new(bench.now).sign(root()));
+        Row::new("a leaf of an authority whose name is none", move |fixture| {
+            let (leaf, above) =
+                (fixture.leaf().sign(receiver(), odd()), fixture.authority().sign(odd(), root()));
+            fixture.web.serve("/leaf.crl", List::new(fixture.now).sign(odd()));
+            fixture.web.serve("/issuer.crl", List::new(fixture.now).sign(root()));
             Case::presents(&[&leaf, &above], "delivered").fetches(&[&leaf, &above], root())
         }),
-        Row::new("a revoked leaf of an authority whose name is none", move |bench| {
-            let (leaf, above) = (bench.leaf().sign(receiver(), odd()), bench.authority().sign(odd(), root()));
-            bench.web.serve("/leaf.crl", List::new(bench.now).names(&[7], 0).sign(odd()));
-            bench.web.serve("/issuer.crl", List::new(bench.now).sign(root()));
+        Row::new("a revoked leaf of an authority whose name is none", move |fixture| {
+            let (leaf, above) =
+                (fixture.leaf().sign(receiver(), odd()), fixture.authority().sign(odd(), root()));
+            fixture.web.serve("/leaf.crl", List::new(fixture.now).names(&[7], 0).sign(odd()));
+            fixture.web.serve("/issuer.crl", List::new(fixture.now).sign(root()));
             Case::presents(&[&leaf, &above], "revoked").fetches(&[&leaf, &above], root())
         }),
-        Row::new("a leaf of an authority whose name is none, of which nothing is known", move |bench| {
-            let (leaf, above) = (bench.leaf().sign(receiver(), odd()), bench.authority().sign(odd(), root()));
-            bench.web.serve("/issuer.crl", List::new(bench.now).sign(root()));
+        Row::new("a leaf of an authority whose name is none, of which nothing is known", move |fixture| {
+            let (leaf, above) =
+                (fixture.leaf().sign(receiver(), odd()), fixture.authority().sign(odd(), root()));
+            fixture.web.serve("/issuer.crl", List::new(fixture.now).sign(root()));
             Case::presents(&[&leaf, &above], "revocation_unknown").fetches(&[&leaf, &above], root())
         }),
-        Row::new("a revoked leaf whose name is none", |bench| {
-            let leaf = bench.leaf().sign(Party::of_der(NO_NAME, receiver().key), issuer());
-            let (_, good) = bench.good();
+        Row::new("a revoked leaf whose name is none", |fixture| {
+            let leaf = fixture.leaf().sign(Party::of_der(NO_NAME, receiver().key), issuer());
+            let (_, good) = fixture.good();
             Case::presents(&[&leaf, &good], "revoked").knows(&[&leaf, &good], root()).revoked(0)
         }),
-        Row::new("a leaf with something behind it", |bench| {
-            let (leaf, good) = bench.good();
+        Row::new("a leaf with something behind it", |fixture| {
+            let (leaf, good) = fixture.good();
             Case::presents(&[&Der::from([&leaf[..], &[0]].concat()), &good], "certificate_invalid").asks(&[])
         }),
-        Row::new("a leaf that is cut short", |bench| {
-            let (leaf, good) = bench.good();
+        Row::new("a leaf that is cut short", |fixture| {
+            let (leaf, good) = fixture.good();
             Case::presents(&[&Der::from(leaf[..leaf.len() - 1].to_vec()), &good], "certificate_invalid")
                 .asks(&[])
         }),
-        Row::new("a leaf that is no certificate", |bench| {
-            Case::presents(&[&Der::from(vec![0xff; 100]), &bench.good().1], "certificate_invalid").asks(&[])
+        Row::new("a leaf that is no certificate", |fixture| {
+            Case::presents(&[&Der::from(vec![0xff; 100]), &fixture.good().1], "certificate_invalid").asks(&[])
         }),
-        Row::new("an empty leaf", |bench| {
-            Case::presents(&[&Der::from(Vec::new()), &bench.good().1], "certificate_invalid").asks(&[])
+        Row::new("an empty leaf", |fixture| {
+            Case::presents(&[&Der::from(Vec::new()), &fixture.good().1], "certificate_invalid").asks(&[])
         }),
         Row::new("no certificate", |_| Case::presents(&[], "tls_handshake").asks(&[])),
-        Row::new("the authority in the place of the leaf", |bench| {
-            let (leaf, good) = bench.good();
+        Row::new("the authority in the place of the leaf", |fixture| {
+            let (leaf, good) = fixture.good();
             Case::presents(&[&good, &leaf], "certificate_invalid").asks(&[])
         }),
-        Row::new("an authority with an empty name, of a stranger", |bench| {
+        Row::new("an authority with an empty name, of a stranger", |fixture| {
             let nobody = Party::new("", &PKI.own[0]);
-            let leaf = bench.leaf().sign(receiver(), nobody);
-            Case::presents(&[&leaf, &bench.evil().sign(nobody, nobody)], "unknown_ca").asks(&[])
+            let leaf = fixture.leaf().sign(receiver(), nobody);
+            Case::presents(&[&leaf, &fixture.evil().sign(nobody, nobody)], "unknown_ca").asks(&[])
         }),
     ]
 }

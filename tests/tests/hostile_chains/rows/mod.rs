@@ -6,16 +6,16 @@ mod lists;
 mod paths;
 mod revoked;
 
-use super::case::{Bench, Case};
+use super::case::{Case, Fixture};
 
 /// One row: its name, and what makes it.
 pub(crate) struct Row {
     pub(crate) name: String,
-    pub(crate) make: Box<dyn Fn(&Bench) -> Case + Send>,
+    pub(crate) make: Box<dyn Fn(&Fixture) -> Case + Send>,
 }
 
 impl Row {
-    fn new(name: impl Into<String>, make: impl Fn(&Bench) -> Case + Send + 'static) -> Self {
+    fn new(name: impl Into<String>, make: impl Fn(&Fixture) -> Case + Send + 'static) -> Self {
         Self { name: name.into(), make: Box::new(make) }
     }
 }

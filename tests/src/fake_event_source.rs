@@ -22,7 +22,7 @@ const TICK: Duration = Duration::from_millis(1);
 const KEPT: Duration = Duration::from_secs(5);
 
 /// A queue, and the environments that work through it.
-pub struct Pump {
+pub struct FakeEventSource {
     aws: Aws,
     /// Those that are idle, the one that has been so for longest first: Lambda does not say which it takes, and this one keeps
     /// the fewest connections open.
@@ -36,7 +36,7 @@ pub struct Pump {
     pub kept: usize,
 }
 
-impl Pump {
+impl FakeEventSource {
     /// Works with these environments on what is queued in this account.
     pub fn new(aws: Aws, environments: impl IntoIterator<Item = Arc<Dispatch>>) -> Self {
         Self {
@@ -95,7 +95,7 @@ impl Pump {
     }
 }
 
-/// Hands a batch to an environment and returns what it keeps.
+/// TestClock a batch to an environment and returns what it keeps.
 pub async fn work_on(environment: &Arc<Dispatch>, batch: &[String]) -> Vec<String> {
     let mut event = SqsEvent::default();
     event.records.extend(batch.iter().enumerate().map(|(index, body)| {

@@ -21,7 +21,7 @@ use crate::aws::{Call, DIRECTORY, LEDGER, NOTIFICATIONS, RECEIVERS, is_over_capa
 
 /// The way of one environment to AWS. Copies are the same one.
 #[derive(Clone)]
-pub(super) struct Seam {
+pub(super) struct SdkTransport {
     pub(super) world: World,
     pub(super) name: Arc<str>,
     pub(super) life: Life,
@@ -52,20 +52,20 @@ enum Fault {
 
 const FAULTS: [Fault; 5] = [Fault::Throttled, Fault::Broken, Fault::AnswerLost, Fault::Silent, Fault::Late];
 
-impl fmt::Debug for Seam {
+impl fmt::Debug for SdkTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Seam").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("SdkTransport").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-impl HttpConnector for Seam {
+impl HttpConnector for SdkTransport {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (seam, call) = (self.clone(), Call::read(&request));
-        HttpConnectorFuture::new(async move { seam.exchange(call).await })
+        let (transport, call) = (self.clone(), Call::read(&request));
+        HttpConnectorFuture::new(async move { transport.exchange(call).await })
     }
 }
 
-impl Seam {
+impl SdkTransport {
     pub(super) fn new(world: &World, name: &str, number: u64, storms: &Arc<[Storm]>) -> Self {
         let state = State { dice: world.dice(name, number), dies: None };
         Self {
@@ -114,10 +114,10 @@ impl Seam {
             Some(Fault::Broken) => return Err(broken),
             Some(Fault::Silent) => return pending().await,
             Some(Fault::Late) => {
-                let (late, seam) = (self.with(|state| state.dice.millis(500, 4_000)), self.clone());
+                let (late, transport) = (self.with(|state| state.dice.millis(500, 4_000)), self.clone());
                 tokio::spawn(async move {
                     sleep(late).await;
-                    seam.apply(call);
+                    transport.apply(call);
                 });
                 return pending().await;
             }

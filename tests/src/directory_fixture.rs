@@ -26,7 +26,7 @@ pub const KEPT_LIST: &str = "participants#local";
 const ROUTE: &str = "/v1/clients/{clientId}";
 
 /// Both of them.
-pub struct Bench {
+pub struct Fixture {
     /// What the function stands on.
     pub functions: Functions,
     /// The Directory.
@@ -73,7 +73,7 @@ impl Answered {
     }
 }
 
-impl Bench {
+impl Fixture {
     /// Starts both; the function knows no key yet.
     pub async fn new() -> Self {
         Self::with(|_| ()).await
@@ -84,7 +84,7 @@ impl Bench {
         let mut functions = Functions::default();
         let mut settings = Settings {
             key_pem: Some(PKI.directory_key_pem.clone()),
-            ..Settings::new(functions.hands.clock(), Rng::system())
+            ..Settings::new(functions.test_clock.clock(), Rng::system())
         };
         change(&mut settings);
         let mock = MockDirectory::start(settings).await.expect("the Directory starts");
@@ -177,7 +177,7 @@ impl Bench {
 
     /// Lets time pass.
     pub fn pass(&self, time: SignedDuration) {
-        self.functions.hands.advance(time);
+        self.functions.test_clock.advance(time);
     }
 
     /// The client's row, as it is stored.
