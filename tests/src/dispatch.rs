@@ -18,7 +18,7 @@ use webhook::aws::{
 };
 use webhook::clock::Clock;
 use webhook::delivery::{AttemptMessage, LedgerWrites};
-use webhook::peer::Network;
+use webhook::mtls::Network;
 use webhook::revocation::{Revocation, RevocationStore};
 use webhook::rng::Rng;
 use webhook::telemetry::Metrics;

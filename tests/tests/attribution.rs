@@ -25,7 +25,7 @@ use webhook::aws::Begin;
 use webhook::codes::Code;
 use webhook::delivery::{AttemptMessage, Hour, LEASE, Status, Unlisted};
 use webhook::notification::Endpoint;
-use webhook::peer::{Network, Transport};
+use webhook::mtls::{Network, Transport};
 
 const CLIENT: &str = "itp-1";
 const NOTHING: [usize; 0] = [];

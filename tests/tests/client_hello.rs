@@ -16,7 +16,7 @@ use webhook::directory::{Registration, RegistrationRequest, StatementUris, targe
 use webhook::notification::{
     AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
 };
-use webhook::peer::{Client, Identity, Network, TrustAnchors};
+use webhook::mtls::{Client, Identity, Network, TrustAnchors};
 use webhook::rng::Rng;
 
 const LOOPBACK: AddressPolicy = AddressPolicy::PublicAndLoopback;

@@ -16,7 +16,7 @@ use tests::contract::{Contract, file};
 use webhook::aws::SLOW_RECEIVER_ATTRIBUTES;
 use webhook::directory::{RegistrationCall, SettingsChange};
 use webhook::notification::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, StateChange};
-use webhook::peer::TrustAnchors;
+use webhook::mtls::TrustAnchors;
 
 const STATE_CHANGES: (&str, &str) = ("post", "/v1/state-changes");
 const CLIENTS: (&str, &str) = ("put", "/v1/clients/{clientId}");

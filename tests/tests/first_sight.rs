@@ -24,7 +24,7 @@ use webhook::address::AddressPolicy;
 use webhook::clock::Clock;
 use webhook::delivery::Failure;
 use webhook::directory::BaseUri;
-use webhook::peer::{Network, Preflight, Sight, Transport, TrustAnchors, Unseen, check_host, preflight};
+use webhook::mtls::{Network, Preflight, Sight, Transport, TrustAnchors, Unseen, check_host, preflight};
 
 const POLICY: AddressPolicy = AddressPolicy::PublicAndLoopback;
 const WITHIN: Duration = Duration::from_secs(5);

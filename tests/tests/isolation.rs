@@ -23,7 +23,7 @@ use webhook::address::AddressPolicy;
 use webhook::aws::{RECEIVER_COPY_LIVES, SLOW_RECEIVER_ATTRIBUTES};
 use webhook::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, REDUCED_TIMEOUT};
 use webhook::notification::Endpoint;
-use webhook::peer::{Network, Transport};
+use webhook::mtls::{Network, Transport};
 
 const CLIENT: &str = "itp-1";
 const HERE: &str = "https://localhost:8443/here";

@@ -173,7 +173,7 @@ assumptions! {
     /// A call of SQS.
     SQS = "SQS call", 10.0, "ms", Source::Assumed("");
     /// How long a connection is kept.
-    IDLE = "Idle timeout of a connection", 4.0, "s", Source::Here("webhook/src/peer/client.rs");
+    IDLE = "Idle timeout of a connection", 4.0, "s", Source::Here("webhook/src/mtls/client.rs");
     /// How long a signature takes.
     KMS_SIGN = "KMS signature", 15.0, "ms", Source::Assumed("");
     /// Signatures a second.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use webhook::aws::{Keys, kms};
 use webhook::clock::Clock;
-use webhook::peer::{Expiry, IdentityDocument, IdentityError, KmsIdentityError, is_server_id};
+use webhook::mtls::{Expiry, IdentityDocument, IdentityError, KmsIdentityError, is_server_id};
 use webhook::telemetry::ErrorChain;
 
 use super::certificate::Certificate;

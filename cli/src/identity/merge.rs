@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Map, Value};
-use webhook::peer::IdentityDocument;
+use webhook::mtls::IdentityDocument;
 
 /// The most that Secrets Manager keeps in a secret.
 const MAX_BYTES: usize = 65_536;

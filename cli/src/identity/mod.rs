@@ -15,7 +15,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use webhook::aws::{KeyArn, Keys, secrets_manager};
-use webhook::peer::{Identity, KmsIdentityError, StoredIdentity, TrustAnchors};
+use webhook::mtls::{Identity, KmsIdentityError, StoredIdentity, TrustAnchors};
 
 /// Store our certificates, their keys and the authorities we trust, or list what is stored
 #[derive(Args, Clone, Debug)]

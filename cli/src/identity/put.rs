@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use webhook::aws::{KeyArn, Keys, kms};
 use webhook::clock::Clock;
-use webhook::peer::TrustAnchors;
+use webhook::mtls::TrustAnchors;
 use webhook::pem::{Certificates, certificates_to_pem, private_key, private_key_to_pem};
 
 use super::certificate::Certificate;

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use jiff::Timestamp;
 use rustls_pki_types::CertificateDer;
 use uuid::Uuid;
-use webhook::peer::Expiry;
+use webhook::mtls::Expiry;
 use webhook::pem::Certificates;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;

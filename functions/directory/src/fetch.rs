@@ -12,7 +12,7 @@ use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, StatusCod
 use thiserror::Error;
 use webhook::address::AddressPolicy;
 use webhook::aws::Document;
-use webhook::peer::{KeyExchange, check_addresses};
+use webhook::mtls::{KeyExchange, check_addresses};
 
 /// How long a connection may take.
 const CONNECT_BUDGET: Duration = Duration::from_secs(3);

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use webhook::aws::{DirectoryTable, Secrets};
 use webhook::clock::Clock;
 use webhook::directory::{BaseUri, Registration};
-use webhook::peer::{Network, Preflight, TrustAnchors, Unseen, preflight};
+use webhook::mtls::{Network, Preflight, TrustAnchors, Unseen, preflight};
 use webhook::revocation::{RevocationStore, Source, ocsp_urls, sha256_hex};
 use webhook::telemetry::{ErrorChain, Metrics};
 

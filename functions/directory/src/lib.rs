@@ -34,7 +34,7 @@ use webhook::answer::Problem;
 use webhook::aws::{Receivers, ReceiversError};
 use webhook::clock::Clock;
 use webhook::notification::ClientId;
-use webhook::peer::Network;
+use webhook::mtls::Network;
 use webhook::telemetry::ErrorChain;
 
 use first_sight::FirstSight;

@@ -14,7 +14,7 @@ use webhook::aws::{
 use webhook::clock::Clock;
 use webhook::config::{Settings, environment};
 use webhook::notification::AuthorisationServers;
-use webhook::peer::Network;
+use webhook::mtls::Network;
 use webhook::revocation::RevocationStore;
 use webhook::rng::Rng;
 use webhook::telemetry::ErrorChain;

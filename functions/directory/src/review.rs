@@ -4,7 +4,7 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use webhook::aws::{Receivers, ReceiversError};
 use webhook::directory::{Registration, Warning};
-use webhook::peer::{Network, check_host};
+use webhook::mtls::{Network, check_host};
 use webhook::telemetry::{ErrorChain, Metrics};
 
 /// How many names are resolved at once. A name that does not resolve takes five seconds, and there are some sixty receivers.

@@ -30,7 +30,7 @@ use webhook::delivery::{
 };
 use webhook::directory::Receiver;
 use webhook::notification::{IdentityOwner, InteractionId, Notification, Plan, plan};
-use webhook::peer::Client;
+use webhook::mtls::Client;
 
 use crate::Dispatch;
 use crate::closing::{Ended, Over};

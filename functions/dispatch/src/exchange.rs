@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use webhook::delivery::Failure;
 use webhook::notification::{InteractionId, Notification};
-use webhook::peer::{Exchange, LocalFault};
+use webhook::mtls::{Exchange, LocalFault};
 
 use crate::Dispatch;
 use crate::deliver::AttemptContext;

@@ -9,7 +9,7 @@ use webhook::aws::{LedgerError, ReceiversError, SendError};
 use webhook::codes::Code;
 use webhook::delivery::{ClockSkew, ReceiveMetadata, backoff_after_lease};
 use webhook::notification::MissingAuthorisationServerId;
-use webhook::peer::LocalFault;
+use webhook::mtls::LocalFault;
 use webhook::rng::Rng;
 
 use crate::identity_store::IdentityStoreError;

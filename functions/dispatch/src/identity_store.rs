@@ -12,7 +12,7 @@ use webhook::aws::{KeyError, Keys, SecretError, Secrets};
 use webhook::clock::Clock;
 use webhook::codes::Code;
 use webhook::notification::{AuthorisationServers, IdentityOwner};
-use webhook::peer::{
+use webhook::mtls::{
     Client, Expiry, Identities, Identity, IdentityError, KmsIdentityError, Network, StoredIdentity,
     TrustAnchors,
 };

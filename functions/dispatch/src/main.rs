@@ -21,7 +21,7 @@ use webhook::clock::Clock;
 use webhook::config::{Settings, environment};
 use webhook::delivery::LedgerWrites;
 use webhook::notification::AuthorisationServers;
-use webhook::peer::Network;
+use webhook::mtls::Network;
 use webhook::revocation::{Revocation, RevocationStore};
 use webhook::rng::Rng;
 use webhook::telemetry::{Output, UsageMeter};

@@ -8,7 +8,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::address::AddressPolicy;
 use crate::directory::{Environment, EnvironmentName, MoreIssuers};
-use crate::peer::KeyExchange;
+use crate::mtls::KeyExchange;
 use crate::telemetry::{LogFormat, Metrics, start_logging};
 
 /// Reads settings by name.

@@ -15,7 +15,7 @@ mod fields;
 mod http1;
 pub mod json;
 pub mod notification;
-pub mod peer;
+pub mod mtls;
 pub mod pem;
 pub mod revocation;
 pub mod rng;

@@ -4,7 +4,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::runtime::{Builder, Runtime};
 use webhook::delivery::{Answer, Failure, Outcome};
 use webhook::directory::Settings;
-use webhook::peer::read_answer;
+use webhook::mtls::read_answer;
 
 /// Room for the request, and for whatever is answered, so that neither waits for the other.
 const ROOM: usize = 1024 * 1024;

@@ -18,7 +18,7 @@ use webhook::directory::{self, BaseUri, Keys, Participants, RegistrationCall, Se
 use webhook::notification::{
     self, ApiVersion, ClientId, EventInstant, InteractionId, NotificationId, StateChange, compose_url,
 };
-use webhook::peer::{Identities, IdentityDocument, TrustAnchors};
+use webhook::mtls::{Identities, IdentityDocument, TrustAnchors};
 
 pub use answer::answer;
 pub use row::ledger_row;

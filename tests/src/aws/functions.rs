@@ -36,7 +36,7 @@ use webhook::directory::{
     target,
 };
 use webhook::notification::{ClientId, Endpoint, ReceiverKey, StateChange};
-use webhook::peer::Network;
+use webhook::mtls::Network;
 use webhook::revocation::{Revocation, RevocationStore};
 use webhook::rng::Rng;
 use webhook::telemetry::{Metrics, UsageMeter};

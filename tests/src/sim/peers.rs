@@ -18,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use webhook::address::AddressPolicy;
 use webhook::delivery::REDUCED_TIMEOUT;
-use webhook::peer::{Network, Transport};
+use webhook::mtls::{Network, Transport};
 
 use super::dice::Dice;
 use super::duplicates::{AnswerWay, Way};

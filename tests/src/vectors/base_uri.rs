@@ -7,7 +7,7 @@ use webhook::address::AddressPolicy;
 use webhook::delivery::{Failure, Outcome};
 use webhook::directory::{BaseUri, StatementUris, Warning, matches_published_pattern, target};
 use webhook::notification::{ENDPOINTS, Subject, compose_url};
-use webhook::peer::check_addresses;
+use webhook::mtls::check_addresses;
 
 use super::compare::{Comparison, Field, read, there};
 use super::{Judgement, Vector, example};

@@ -24,7 +24,7 @@ use webhook::directory::{Registration, RegistrationRequest, Settings, StatementU
 use webhook::notification::{
     AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
 };
-use webhook::peer::{Client, Exchange};
+use webhook::mtls::{Client, Exchange};
 use webhook::rng::Rng;
 
 use self::pki::{HOST, Offer};
@@ -154,7 +154,7 @@ struct Sender {
 }
 
 impl Sender {
-    fn new(network: webhook::peer::Network) -> Self {
+    fn new(network: webhook::mtls::Network) -> Self {
         let functions = Functions::default();
         let revocation = functions.revocation(&functions.test_clock, SignedDuration::from_hours(1));
         let client = Client::new(&pki::identity(), &pki::anchors(), network, &revocation).unwrap();

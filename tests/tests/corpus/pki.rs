@@ -12,7 +12,7 @@ use rustls::{CipherSuite, RootCertStore, ServerConfig};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tests::certificates::authority;
 use tokio_rustls::TlsAcceptor;
-use webhook::peer::{Identity, TrustAnchors};
+use webhook::mtls::{Identity, TrustAnchors};
 
 /// The host of every receiver whose row says nothing else.
 pub(crate) const HOST: &str = "receiver.example";

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio::time::sleep;
 use webhook::address::AddressPolicy;
-use webhook::peer::{Network, Transport};
+use webhook::mtls::{Network, Transport};
 
 use super::pki::Offer;
 

@@ -18,7 +18,7 @@ use webhook::directory::{Registration, RegistrationRequest, Settings, StatementU
 use webhook::notification::{
     AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
 };
-use webhook::peer::{Client, Network, Transport};
+use webhook::mtls::{Client, Network, Transport};
 use webhook::revocation::Revocation;
 use webhook::rng::Rng;
 

@@ -6,7 +6,7 @@ use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair};
 use rustls_pki_types::CertificateDer;
 use tests::chains::{Digest, Draft, Key, Party};
 use webhook::clock::Clock;
-use webhook::peer::{Identity, TrustAnchors};
+use webhook::mtls::{Identity, TrustAnchors};
 use webhook::revocation::Authority;
 
 pub(crate) type Der = CertificateDer<'static>;

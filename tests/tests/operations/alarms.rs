@@ -16,7 +16,7 @@ use tests::template::{Template, resources, templates};
 use webhook::codes::Code;
 use webhook::delivery::{FIRST_ATTEMPT_WITHIN, MAX_BACKOFF};
 use webhook::directory::{Environment, ONBOARDING_AT_RISK};
-use webhook::peer::Expiry;
+use webhook::mtls::Expiry;
 use webhook::revocation::{Authority, Path};
 
 use crate::evaluate::{expression, is_on, statistic};

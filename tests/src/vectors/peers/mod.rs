@@ -16,7 +16,7 @@ use webhook::address::AddressPolicy;
 use webhook::delivery::EXCHANGE_DEADLINE;
 use webhook::directory::Settings;
 use webhook::notification::{Endpoint, InteractionId, Notification, Partition, WebhookVersion};
-use webhook::peer::{Client, Exchange, Identity, Network};
+use webhook::mtls::{Client, Exchange, Identity, Network};
 use webhook::revocation::Revocation;
 use webhook::rng::Rng;
 

@@ -11,7 +11,7 @@ use rcgen::{
 use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use webhook::peer::{Identity, TrustAnchors};
+use webhook::mtls::{Identity, TrustAnchors};
 
 use crate::certificates::authority;
 
