@@ -24,8 +24,8 @@ use webhook::address::AddressPolicy;
 use webhook::aws::Begin;
 use webhook::codes::Code;
 use webhook::delivery::{AttemptMessage, Hour, LEASE, Status, Unlisted};
-use webhook::notification::Endpoint;
 use webhook::mtls::{Network, Transport};
+use webhook::notification::Endpoint;
 
 const CLIENT: &str = "itp-1";
 const NOTHING: [usize; 0] = [];
@@ -432,7 +432,7 @@ async fn a_failure_that_could_not_be_written_queues_one_message_and_is_told_as_i
 }
 
 #[tokio::test]
-async fn an_attempt_that_was_never_sent_is_taken_back_however_late_and_not_if_others_went_on() {
+async fn an_attempt_that_was_never_sent_is_rolled_back_however_late_and_not_if_others_went_on() {
     let never_sent = async || {
         let fixture = Fixture::new().await;
         fixture.network.opening_fails(|_| Some(os(EMFILE)));

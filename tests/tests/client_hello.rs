@@ -13,10 +13,10 @@ use webhook::address::AddressPolicy;
 use webhook::config::Settings;
 use webhook::delivery::EXCHANGE_DEADLINE;
 use webhook::directory::{Registration, RegistrationRequest, StatementUris, target};
+use webhook::mtls::{Client, Identity, Network, TrustAnchors};
 use webhook::notification::{
     AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
 };
-use webhook::mtls::{Client, Identity, Network, TrustAnchors};
 use webhook::rng::Rng;
 
 const LOOPBACK: AddressPolicy = AddressPolicy::PublicAndLoopback;

@@ -15,8 +15,8 @@ use tests::aws::{Functions, post};
 use tests::contract::{Contract, file};
 use webhook::aws::SLOW_RECEIVER_ATTRIBUTES;
 use webhook::directory::{RegistrationCall, SettingsChange};
-use webhook::notification::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, StateChange};
 use webhook::mtls::TrustAnchors;
+use webhook::notification::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, StateChange};
 
 const STATE_CHANGES: (&str, &str) = ("post", "/v1/state-changes");
 const CLIENTS: (&str, &str) = ("put", "/v1/clients/{clientId}");

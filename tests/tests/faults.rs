@@ -759,8 +759,8 @@ mod dispatch {
     }
 
     #[tokio::test]
-    async fn a_later_attempt_begins_although_the_one_before_it_was_taken_back_late() {
-        // As `taken_back` leaves a row whose notification another process has already gone on with.
+    async fn a_later_attempt_begins_although_the_one_before_it_was_rolled_back_late() {
+        // As `rolled_back` leaves a row whose notification another process has already gone on with.
         let stands = async |fixture: &Fixture, attempt: &str| {
             let message = fixture.after_failures(1).await;
             let id = message.notification.as_str();

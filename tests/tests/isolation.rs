@@ -22,8 +22,8 @@ use tokio::time::{Instant, Sleep};
 use webhook::address::AddressPolicy;
 use webhook::aws::{RECEIVER_COPY_LIVES, SLOW_RECEIVER_ATTRIBUTES};
 use webhook::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, REDUCED_TIMEOUT};
-use webhook::notification::Endpoint;
 use webhook::mtls::{Network, Transport};
+use webhook::notification::Endpoint;
 
 const CLIENT: &str = "itp-1";
 const HERE: &str = "https://localhost:8443/here";

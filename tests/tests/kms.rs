@@ -14,8 +14,8 @@ use tests::aws::{Fault, Functions, PKI, Row, requeued};
 use tokio::time::{Instant, timeout};
 use webhook::codes::Code;
 use webhook::delivery::AttemptMessage;
-use webhook::notification::Endpoint;
 use webhook::mtls::SIGN_WITHIN;
+use webhook::notification::Endpoint;
 
 const CLIENT: &str = "itp-1";
 const KEY: &str = "arn:aws:kms:sa-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";

@@ -27,7 +27,7 @@ const DELIVERED: &str = "delivered";
 const INTERRUPTED: &str = "interrupted";
 
 /// Says whether nothing was sent, for a fault of ours: the attempt is taken back, and begins again under another interaction id.
-fn is_taken_back(code: &str) -> bool {
+fn is_rolled_back(code: &str) -> bool {
     Code::named(code).is_some_and(|code| code.row().effect == Effect::Requeued)
 }
 
@@ -70,7 +70,7 @@ struct Seen {
 enum End {
     Delivered,
     Interrupted,
-    TakenBack,
+    RolledBack,
     Other,
 }
 
@@ -98,7 +98,7 @@ impl Structure {
             end: match attempt.and_then(|attempt| attempt.outcome.as_deref()) {
                 Some(DELIVERED) => End::Delivered,
                 Some(INTERRUPTED) => End::Interrupted,
-                Some(code) if is_taken_back(code) => End::TakenBack,
+                Some(code) if is_rolled_back(code) => End::RolledBack,
                 _ => End::Other,
             },
             interaction: hash(&attempt.map(|attempt| &attempt.interaction_id)),
@@ -266,9 +266,9 @@ impl Play {
         let Some(course) = self.course(number) else {
             return self.wrong(Wrong::TooManyAttempts, format!("attempt {number}"));
         };
-        let taken_back = course.end == Some(End::TakenBack);
+        let rolled_back = course.end == Some(End::RolledBack);
         match course.began {
-            Some(other) if taken_back && other != seen.interaction => course.end = None,
+            Some(other) if rolled_back && other != seen.interaction => course.end = None,
             None => {}
             Some(other) if other == seen.interaction => {
                 return self.wrong(Wrong::RecordRewritten, format!("attempt {number}"));
@@ -285,7 +285,7 @@ impl Play {
             if before.began.is_none() {
                 self.wrong(Wrong::RecordMissing, format!("that attempt {before_number} began"));
             }
-            if matches!(before.end, None | Some(End::TakenBack)) {
+            if matches!(before.end, None | Some(End::RolledBack)) {
                 self.wrong(Wrong::RecordMissing, format!("that attempt {before_number} ended"));
             }
         }
@@ -332,7 +332,7 @@ fn rank(seen: &Seen) -> (bool, u8, bool) {
 
 /// Whether the notification has ended with this end of an attempt.
 fn is_last(seen: &Seen) -> bool {
-    seen.end == End::Delivered || seen.attempt == AttemptNumber::MOST && seen.end != End::TakenBack
+    seen.end == End::Delivered || seen.attempt == AttemptNumber::MOST && seen.end != End::RolledBack
 }
 
 /// Aligns a number at its last digit, so that texts compare as numbers do.

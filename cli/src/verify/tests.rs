@@ -357,7 +357,7 @@ fn a_row_that_was_rewritten_is_found() {
 }
 
 #[test]
-fn an_attempt_that_was_taken_back_may_begin_again_under_another_name_and_must_before_the_next() {
+fn an_attempt_that_was_rolled_back_may_begin_again_under_another_name_and_must_before_the_next() {
     let start = hour(0).start() + SignedDuration::from_mins(20);
     for attempt in 1..=3_u8 {
         let mut outcomes = vec!["timeout"; usize::from(attempt)];

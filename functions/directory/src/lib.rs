@@ -33,8 +33,8 @@ use lambda_http::{Request, RequestExt, Response};
 use webhook::answer::Problem;
 use webhook::aws::{Receivers, ReceiversError};
 use webhook::clock::Clock;
-use webhook::notification::ClientId;
 use webhook::mtls::Network;
+use webhook::notification::ClientId;
 use webhook::telemetry::ErrorChain;
 
 use first_sight::FirstSight;

@@ -13,8 +13,8 @@ use webhook::aws::{
 };
 use webhook::clock::Clock;
 use webhook::config::{Settings, environment};
-use webhook::notification::AuthorisationServers;
 use webhook::mtls::Network;
+use webhook::notification::AuthorisationServers;
 use webhook::revocation::RevocationStore;
 use webhook::rng::Rng;
 use webhook::telemetry::ErrorChain;

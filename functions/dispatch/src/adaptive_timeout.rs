@@ -90,7 +90,7 @@ impl Dispatch {
         let (now, ended) = (self.clock.now(), Instant::now());
         match Signal::of(outcome, within, took) {
             Signal::None => {}
-            Signal::Hangs => {
+            Signal::TimedOut => {
                 let began = ended.checked_sub(took).unwrap_or(ended);
                 let Some(own) = self.consecutive_timeouts.one_more(receiver, began) else { return };
                 if self.receivers.slow_mark(receiver, now).is_none()

@@ -29,8 +29,8 @@ use webhook::delivery::{
     Undelivered, delay_seconds, next, resolve,
 };
 use webhook::directory::Receiver;
-use webhook::notification::{IdentityOwner, InteractionId, Notification, Plan, plan};
 use webhook::mtls::Client;
+use webhook::notification::{IdentityOwner, InteractionId, Notification, Plan, plan};
 
 use crate::Dispatch;
 use crate::closing::{Ended, Over};

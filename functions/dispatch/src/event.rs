@@ -20,9 +20,9 @@ task_local! {
 
 /// Has the runtime read nothing, and keeps the event for [`Batch::of_invocation`].
 #[derive(Clone, Copy, Debug)]
-pub struct AsItCame;
+pub struct RawEvent;
 
-impl<S> Layer<S> for AsItCame {
+impl<S> Layer<S> for RawEvent {
     type Service = Unread<S>;
 
     fn layer(&self, inner: S) -> Unread<S> {
@@ -69,7 +69,7 @@ mod tests {
 
     /// Reads an event within its invocation, in which the runtime sees none.
     async fn read(event: &'static str) -> Result<Batch, Error> {
-        let mut service = AsItCame.layer(service_fn(|invocation: LambdaInvocation| async move {
+        let mut service = RawEvent.layer(service_fn(|invocation: LambdaInvocation| async move {
             assert_eq!(invocation.body, "null");
             Batch::of_invocation()
         }));

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 use webhook::delivery::Failure;
-use webhook::notification::{InteractionId, Notification};
 use webhook::mtls::{Exchange, LocalFault};
+use webhook::notification::{InteractionId, Notification};
 
 use crate::Dispatch;
 use crate::deliver::AttemptContext;

@@ -8,8 +8,8 @@ use tokio::task::JoinError;
 use webhook::aws::{LedgerError, ReceiversError, SendError};
 use webhook::codes::Code;
 use webhook::delivery::{ClockSkew, ReceiveMetadata, backoff_after_lease};
-use webhook::notification::MissingAuthorisationServerId;
 use webhook::mtls::LocalFault;
+use webhook::notification::MissingAuthorisationServerId;
 use webhook::rng::Rng;
 
 use crate::identity_store::IdentityStoreError;

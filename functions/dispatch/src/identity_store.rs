@@ -11,11 +11,11 @@ use tokio::sync::Mutex;
 use webhook::aws::{KeyError, Keys, SecretError, Secrets};
 use webhook::clock::Clock;
 use webhook::codes::Code;
-use webhook::notification::{AuthorisationServers, IdentityOwner};
 use webhook::mtls::{
     Client, Expiry, Identities, Identity, IdentityError, KmsIdentityError, Network, StoredIdentity,
     TrustAnchors,
 };
+use webhook::notification::{AuthorisationServers, IdentityOwner};
 use webhook::revocation::Revocation;
 use webhook::telemetry::{ErrorChain, Metrics, Unit};
 

@@ -42,7 +42,7 @@ pub use adaptive_timeout::ConsecutiveTimeouts;
 pub use batch_metrics::BatchMetrics;
 pub use closing::{ANSWER_WITHIN, Unwritten, works_until};
 pub use concurrency_limiter::{ConcurrencyLimiter, MAX_CONCURRENT_ATTEMPTS};
-pub use event::AsItCame;
+pub use event::RawEvent;
 pub use fault::{Fault, PREPARE};
 pub use identity_store::{IdentityStore, IdentityStoreError};
 pub use onboarding_slo::FirstDeliveries;

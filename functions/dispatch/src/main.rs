@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dispatch::{
-    AsItCame, Batch, BatchMetrics, BatchResponse, ConcurrencyLimiter, ConsecutiveTimeouts, Dispatch,
-    FirstDeliveries, IdentityStore, Unwritten, works_until,
+    Batch, BatchMetrics, BatchResponse, ConcurrencyLimiter, ConsecutiveTimeouts, Dispatch, FirstDeliveries,
+    IdentityStore, RawEvent, Unwritten, works_until,
 };
 use jiff::SignedDuration;
 use lambda_runtime::layers::TracingLayer;
@@ -20,8 +20,8 @@ use webhook::aws::{
 use webhook::clock::Clock;
 use webhook::config::{Settings, environment};
 use webhook::delivery::LedgerWrites;
-use webhook::notification::AuthorisationServers;
 use webhook::mtls::Network;
+use webhook::notification::AuthorisationServers;
 use webhook::revocation::{Revocation, RevocationStore};
 use webhook::rng::Rng;
 use webhook::telemetry::{Output, UsageMeter};
@@ -121,7 +121,7 @@ async fn start() -> Result<(), Error> {
     });
     Output::gather();
     let handler = service_fn(|event: LambdaEvent<()>| answer(&dispatch, event.context.deadline));
-    Runtime::new(handler).layer(AsItCame).layer(TracingLayer::new()).run().await
+    Runtime::new(handler).layer(RawEvent).layer(TracingLayer::new()).run().await
 }
 
 async fn answer(dispatch: &Arc<Dispatch>, deadline_ms: u64) -> Result<BatchResponse, Error> {

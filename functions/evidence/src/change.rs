@@ -324,10 +324,10 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_that_was_taken_back_ends_and_begins_again_under_another_name() {
-        let taken_back = attempt(1, Some(("signing_unavailable", 0)));
+    fn an_attempt_that_was_rolled_back_ends_and_begins_again_under_another_name() {
+        let rolled_back = attempt(1, Some(("signing_unavailable", 0)));
         let (before, after) =
-            (image("attempting", &[attempt(1, None)]), image("waiting", std::slice::from_ref(&taken_back)));
+            (image("attempting", &[attempt(1, None)]), image("waiting", std::slice::from_ref(&rolled_back)));
         let ended = records(&change("MODIFY", Some(before), Some(after.clone())));
         assert_eq!(kinds(&ended), ["attempt_ended"]);
         assert_eq!(ended[0].notification_status.as_deref(), Some("waiting"));

@@ -15,10 +15,10 @@ use webhook::address::AddressPolicy;
 use webhook::answer::read_json;
 use webhook::delivery::AttemptMessage;
 use webhook::directory::{self, BaseUri, Keys, Participants, RegistrationCall, Settings, Statement};
+use webhook::mtls::{Identities, IdentityDocument, TrustAnchors};
 use webhook::notification::{
     self, ApiVersion, ClientId, EventInstant, InteractionId, NotificationId, StateChange, compose_url,
 };
-use webhook::mtls::{Identities, IdentityDocument, TrustAnchors};
 
 pub use answer::answer;
 pub use row::ledger_row;

@@ -35,8 +35,8 @@ use webhook::directory::{
     ClientState, Environment, Operation, Origin, Registration, RegistrationRequest, Software, StatementUris,
     target,
 };
-use webhook::notification::{ClientId, Endpoint, ReceiverKey, StateChange};
 use webhook::mtls::Network;
+use webhook::notification::{ClientId, Endpoint, ReceiverKey, StateChange};
 use webhook::revocation::{Revocation, RevocationStore};
 use webhook::rng::Rng;
 use webhook::telemetry::{Metrics, UsageMeter};

@@ -81,7 +81,7 @@ pub(super) fn rolled_back(world: &World, id: &str) {
         facts.arrivals.iter().any(|arrival| arrival.interaction_id == id)
     };
     if was_made {
-        world.violated("G2_what_was_sent_is_not_taken_back", id);
+        world.violated("G2_what_was_sent_is_not_rolled_back", id);
     }
 }
 

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use webhook::address::AddressPolicy;
 use webhook::delivery::{Failure, Outcome};
 use webhook::directory::{BaseUri, StatementUris, Warning, matches_published_pattern, target};
-use webhook::notification::{ENDPOINTS, Subject, compose_url};
 use webhook::mtls::check_addresses;
+use webhook::notification::{ENDPOINTS, Subject, compose_url};
 
 use super::compare::{Comparison, Field, read, there};
 use super::{Judgement, Vector, example};

@@ -21,10 +21,10 @@ use tokio::time::Instant;
 use webhook::address::AddressPolicy;
 use webhook::delivery::{BODY_LIMIT, EXCHANGE_DEADLINE, HEADER_LIMIT, Outcome};
 use webhook::directory::{Registration, RegistrationRequest, Settings, StatementUris, target};
+use webhook::mtls::{Client, Exchange};
 use webhook::notification::{
     AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
 };
-use webhook::mtls::{Client, Exchange};
 use webhook::rng::Rng;
 
 use self::pki::{HOST, Offer};

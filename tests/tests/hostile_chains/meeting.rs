@@ -15,10 +15,10 @@ use tokio_rustls::TlsAcceptor;
 use webhook::address::AddressPolicy;
 use webhook::delivery::EXCHANGE_DEADLINE;
 use webhook::directory::{Registration, RegistrationRequest, Settings, StatementUris, target};
+use webhook::mtls::{Client, Network, Transport};
 use webhook::notification::{
     AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
 };
-use webhook::mtls::{Client, Network, Transport};
 use webhook::revocation::Revocation;
 use webhook::rng::Rng;
 

@@ -56,7 +56,7 @@ impl Peer {
         let now = instant(time);
         match Signal::of(&Outcome::Failed(Failure::Timeout), within, within) {
             Signal::None | Signal::Responds => {}
-            Signal::Hangs => {
+            Signal::TimedOut => {
                 if self.mark.as_ref().is_some_and(|(mark, _)| mark.holds(PLACE, now)) {
                     return;
                 }

@@ -68,7 +68,7 @@ impl SlowReceiver {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Signal {
     /// It failed after more time than a receiver that hangs is granted.
-    Hangs,
+    TimedOut,
     /// It was accepted, or it failed soon: by an answer, a refusal or a connection that broke off.
     Responds,
     /// Nothing: little time ran out.
@@ -83,7 +83,7 @@ impl Signal {
     pub fn of(outcome: &Outcome, within: Duration, took: Duration) -> Self {
         match outcome {
             Outcome::Failed(_) if took >= REDUCED_TIMEOUT && within < EXCHANGE_DEADLINE => Self::None,
-            Outcome::Failed(_) if took >= REDUCED_TIMEOUT => Self::Hangs,
+            Outcome::Failed(_) if took >= REDUCED_TIMEOUT => Self::TimedOut,
             Outcome::Delivered { .. } | Outcome::Failed(_) => Self::Responds,
         }
     }
@@ -142,7 +142,7 @@ mod tests {
         for failure in FAILURES {
             let of = |within, took| Signal::of(&Outcome::Failed(failure), within, took);
             for took in [REDUCED_TIMEOUT, Duration::from_secs(10), EXCHANGE_DEADLINE] {
-                assert_eq!(of(EXCHANGE_DEADLINE, took), Signal::Hangs, "{failure}");
+                assert_eq!(of(EXCHANGE_DEADLINE, took), Signal::TimedOut, "{failure}");
             }
             assert_eq!(of(REDUCED_TIMEOUT, REDUCED_TIMEOUT), Signal::None, "{failure}");
             let soon = Duration::from_millis(2_999);

@@ -15,8 +15,8 @@ use tokio::time::Instant;
 use webhook::address::AddressPolicy;
 use webhook::delivery::EXCHANGE_DEADLINE;
 use webhook::directory::Settings;
-use webhook::notification::{Endpoint, InteractionId, Notification, Partition, WebhookVersion};
 use webhook::mtls::{Client, Exchange, Identity, Network};
+use webhook::notification::{Endpoint, InteractionId, Notification, Partition, WebhookVersion};
 use webhook::revocation::Revocation;
 use webhook::rng::Rng;
 

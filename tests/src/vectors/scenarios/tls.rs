@@ -7,8 +7,8 @@ use webhook::aws::DirectoryTableError;
 use webhook::clock::Clock;
 use webhook::delivery::{Answer, Outcome};
 use webhook::directory::Settings;
-use webhook::notification::AuthorisationServers;
 use webhook::mtls::{Exchange, Expiry, Identities, Identity, StoredIdentity};
+use webhook::notification::AuthorisationServers;
 use webhook::revocation::{AuthorityRow, Contents, GoodList, LeafRow, ListEntry, Serials, Source};
 
 use super::Scenario::{self, Played};
