@@ -163,8 +163,8 @@ mod tests {
             portuguese.starts_with("timeout (rede; consome uma tentativa)\n  O receptor"),
             "{portuguese}"
         );
-        let kept = words("panic", Language::PtBr);
-        assert!(kept.starts_with("panic (nossa; guardada, não consome tentativa)\n"), "{kept}");
+        let requeued = words("panic", Language::PtBr);
+        assert!(requeued.starts_with("panic (nossa; volta à fila, não consome tentativa)\n"), "{requeued}");
     }
 
     #[test]

@@ -7,10 +7,7 @@ use anyhow::Result;
 use arauto::local::AUTHORISATION_SERVER_ID;
 use arauto::stack::Stack;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use dispatch::{
-    Batch, BatchMetrics, ConcurrencyLimiter, ConsecutiveTimeouts, Dispatch, FirstDeliveries, IdentityStore,
-    Unwritten,
-};
+use dispatch::{Batch, Dispatch, Parts};
 use jiff::SignedDuration;
 use webhook::address::AddressPolicy;
 use webhook::aws::{
@@ -19,11 +16,10 @@ use webhook::aws::{
 use webhook::clock::Clock;
 use webhook::delivery::{AttemptMessage, LedgerWrites};
 use webhook::mtls::Network;
-use webhook::revocation::{Revocation, RevocationStore};
 use webhook::rng::Rng;
-use webhook::telemetry::Metrics;
+use webhook::telemetry::{Metrics, UsageMeter};
 
-/// TestClock dispatch a batch in which one message panics, and returns the messages it keeps.
+/// Hands dispatch a batch in which one message panics, and returns the messages it keeps.
 pub async fn with_a_panic(stack: &Stack, messages: &[AttemptMessage]) -> Result<Vec<String>> {
     let drawn = AtomicUsize::new(0);
     let rng = Rng::from_fn(move || {
@@ -36,7 +32,7 @@ pub async fn with_a_panic(stack: &Stack, messages: &[AttemptMessage]) -> Result<
     hand_over(&dispatch, messages).await
 }
 
-/// TestClock dispatch a batch, and returns the messages it keeps.
+/// Hands dispatch a batch, and returns the messages it keeps.
 pub(crate) async fn hand_over(dispatch: &Arc<Dispatch>, messages: &[AttemptMessage]) -> Result<Vec<String>> {
     let mut event = SqsEvent::default();
     for (index, message) in messages.iter().enumerate() {
@@ -65,35 +61,21 @@ pub(crate) fn on_stack(
 ) -> Result<Arc<Dispatch>> {
     let (sdk, policy) = (stack.sdk_config(), AddressPolicy::PublicAndLoopback);
     let output = |name: &str| stack.output(name).map(str::to_owned);
-    let secrets = (identity_secret.to_owned(), output("TrustSecretArn")?);
-    let servers = servers.parse()?;
-    let directory = DirectoryTable::new(dynamodb(&sdk), output("DirectoryTableName")?);
-    let services = (Secrets::new(secrets_manager(&sdk)), Keys::new(kms(&sdk)));
-    let store = RevocationStore::new(directory.clone());
-    let window = SignedDuration::from_hours(24);
-    let revocation = Arc::new(Revocation::new(store, window, clock.clone(), metrics.clone()));
-    let identities = IdentityStore::new(
-        services,
-        secrets,
-        &servers,
-        Network::system(policy),
-        revocation,
-        clock.clone(),
-        metrics.clone(),
-    );
-    Ok(Arc::new(Dispatch {
+    Ok(Dispatch::new(Parts {
         ledger: Ledger::new(dynamodb(&sdk), output("LedgerTableName")?, SignedDuration::from_hours(24)),
         ledger_writes: LedgerWrites::default(),
         receivers: Receivers::new(dynamodb(&sdk), output("ReceiversTableName")?, policy, clock.clone()),
         queues: Queues::new(sqs(&sdk), output("NotificationsQueueUrl")?, Some(output("DeadLetterQueueUrl")?)),
-        first_deliveries: FirstDeliveries::new(directory, metrics.clone()),
-        servers,
-        identities: Arc::new(identities),
-        concurrency: ConcurrencyLimiter::default(),
-        consecutive_timeouts: ConsecutiveTimeouts::default(),
-        unwritten: Unwritten::default(),
+        directory: DirectoryTable::new(dynamodb(&sdk), output("DirectoryTableName")?),
+        secrets: Secrets::new(secrets_manager(&sdk)),
+        keys: Keys::new(kms(&sdk)),
+        identity_secret: identity_secret.to_owned(),
+        trust_secret: output("TrustSecretArn")?,
+        network: Network::system(policy),
+        revocation_window: SignedDuration::from_hours(24),
+        servers: servers.parse()?,
         max_receives: 150,
-        batch_metrics: BatchMetrics::default(),
+        meter: UsageMeter::default(),
         metrics,
         clock,
         rng,

@@ -95,7 +95,7 @@ impl FakeEventSource {
     }
 }
 
-/// TestClock a batch to an environment and returns what it keeps.
+/// Hands a batch to an environment and returns what it keeps.
 pub async fn work_on(environment: &Arc<Dispatch>, batch: &[String]) -> Vec<String> {
     let mut event = SqsEvent::default();
     event.records.extend(batch.iter().enumerate().map(|(index, body)| {

@@ -42,7 +42,7 @@ impl Fixture {
         self.functions.payment(CLIENT, resource)
     }
 
-    /// TestClock a message over that the queue has handed out so often.
+    /// Hands a message over that the queue has handed out so often.
     async fn handed_out(&self, message: &AttemptMessage, times: u8) -> Vec<usize> {
         let receives = [("ApproximateReceiveCount", times.to_string())];
         requeued_with(&self.dispatch, &[message.to_json()], &receives).await

@@ -49,7 +49,7 @@ impl Fixture {
         self.functions.payment(CLIENT, "p-1")
     }
 
-    /// TestClock the message over and expects that it is kept for seconds, counted by this code, and that no attempt was made.
+    /// Hands the message over and expects that it is kept for seconds, counted by this code, and that no attempt was made.
     async fn is_kept(&self, message: &AttemptMessage, code: &str) {
         assert_eq!(requeued(&self.dispatch, &[message.to_json()]).await, [0], "{code}");
         self.shows(message, code);
@@ -66,7 +66,7 @@ impl Fixture {
         assert_eq!(self.mock.count(), 0, "{code}");
     }
 
-    /// TestClock the message over once more and expects that it is delivered by its first attempt, and nothing more is counted.
+    /// Hands the message over once more and expects that it is delivered by its first attempt, and nothing more is counted.
     async fn is_delivered(&self, message: &AttemptMessage, code: &str) {
         self.is_delivered_with(message, code, &[]).await;
     }

@@ -20,6 +20,7 @@ mod fault;
 mod identity_store;
 mod log;
 mod onboarding_slo;
+mod parts;
 mod set_aside;
 mod sqs_event;
 
@@ -46,6 +47,7 @@ pub use event::RawEvent;
 pub use fault::{Fault, PREPARE};
 pub use identity_store::{IdentityStore, IdentityStoreError};
 pub use onboarding_slo::FirstDeliveries;
+pub use parts::Parts;
 pub use sqs_event::Batch;
 
 /// How long the start of an environment waits for the identities and for what is known of revocation; part of the sum behind the

@@ -241,53 +241,53 @@ codes! {
         "Our clock disagrees with that of AWS; the message waits until a process with the right time takes it.",
         "Nosso relógio diverge do relógio da AWS; a mensagem espera até que um processo com a hora certa a receba.";
     Panic "panic" Requeued OURS,
-        "A defect in our code stopped the work on this message; it is kept and tried again, and the defect is ours to mend.",
-        "Um defeito em nosso código interrompeu o trabalho nesta mensagem; ela fica guardada e é retomada, e cabe a nós corrigir o defeito.";
+        "A defect in our code stopped the work on this message; it returns to the queue, and the defect is ours to mend.",
+        "Um defeito em nosso código interrompeu o trabalho nesta mensagem; ela volta à fila, e cabe a nós corrigir o defeito.";
     PrepareTimeout "prepare_timeout" Requeued OURS,
         "What we need before an attempt did not answer us in time; the message returns to the queue.",
-        "Aquilo de que precisamos antes de uma tentativa não nos respondeu a tempo; a mensagem fica guardada e é retomada.";
+        "Aquilo de que precisamos antes de uma tentativa não nos respondeu a tempo; a mensagem volta à fila.";
     LedgerUnavailable "ledger_unavailable" Requeued OURS,
         "Our record of attempts does not work at present; no attempt is made without it, and the message returns to the queue.",
-        "Nosso registro de tentativas não funciona no momento; nenhuma tentativa é feita sem ele, e a mensagem fica guardada.";
+        "Nosso registro de tentativas não funciona no momento; nenhuma tentativa é feita sem ele, e a mensagem volta à fila.";
     ReceiversUnavailable "receivers_unavailable" Requeued OURS,
         "Our table of receivers does not work at present; the message returns to the queue.",
-        "Nossa tabela de receptores não funciona no momento; a mensagem fica guardada e é retomada.";
+        "Nossa tabela de receptores não funciona no momento; a mensagem volta à fila.";
     QueueUnavailable "queue_unavailable" Requeued OURS,
-        "Our queue does not take messages at present; the message before it is kept and tried again.",
+        "Our queue does not take messages at present; the message before it returns to the queue.",
         "Nossa fila não aceita mensagens no momento; a mensagem anterior fica guardada e é retomada.";
     IdentityUnreadable "identity_unreadable" Requeued OURS,
         "The secret with our certificate cannot be read; the message is requeued until it can.",
-        "O segredo com o nosso certificado não pode ser lido; a mensagem fica guardada até que possa.";
+        "O segredo com o nosso certificado não pode ser lido; a mensagem volta à fila até que possa.";
     IdentityMissing "identity_missing" Requeued OURS,
         "No certificate is stored for this brand of ours; the message is requeued until one is.",
-        "Não há certificado guardado para esta nossa marca; a mensagem fica guardada até que haja.";
+        "Não há certificado guardado para esta nossa marca; a mensagem volta à fila até que haja.";
     IdentityExpired "identity_expired" Requeued OURS,
         "Our certificate has expired; the message is requeued until a new one is stored.",
-        "Nosso certificado expirou; a mensagem fica guardada até que um novo seja armazenado.";
+        "Nosso certificado expirou; a mensagem volta à fila até que um novo seja armazenado.";
     IdentityNotYetValid "identity_not_yet_valid" Requeued OURS,
         "Our certificate is not valid yet; the message is requeued until it is.",
-        "Nosso certificado ainda não é válido; a mensagem fica guardada até que seja.";
+        "Nosso certificado ainda não é válido; a mensagem volta à fila até que seja.";
     IdentityUnusable "identity_unusable" Requeued OURS,
         "Our certificate and key cannot be used together; the message is requeued until they are stored anew.",
-        "Nosso certificado e nossa chave não podem ser usados juntos; a mensagem fica guardada até que sejam armazenados de novo.";
+        "Nosso certificado e nossa chave não podem ser usados juntos; a mensagem volta à fila até que sejam armazenados de novo.";
     MissingAuthorisationServerId "missing_authorisation_server_id" Requeued OURS,
         "Our configuration names no authorisation server for this brand; the message is requeued until it does.",
-        "Nossa configuração não indica um servidor de autorização para esta marca; a mensagem fica guardada até que indique.";
+        "Nossa configuração não indica um servidor de autorização para esta marca; a mensagem volta à fila até que indique.";
     RevocationUnavailable "revocation_unavailable" Requeued OURS,
         "What we know of revoked certificates was not renewed for too long; the message is requeued until it is.",
-        "O que sabemos sobre certificados revogados não é renovado há tempo demais; a mensagem fica guardada até que seja.";
+        "O que sabemos sobre certificados revogados não é renovado há tempo demais; a mensagem volta à fila até que seja.";
     NetworkUnavailable "network_unavailable" Requeued OURS,
         "Our own machine or network refuses to connect; the message is requeued until it does.",
-        "Nossa própria máquina ou rede se recusa a conectar; a mensagem fica guardada até que conecte.";
+        "Nossa própria máquina ou rede se recusa a conectar; a mensagem volta à fila até que conecte.";
     ResolverUnavailable "resolver_unavailable" Requeued OURS,
         "Our resolver does not resolve names, not even one of our own; the message is requeued until it does.",
-        "Nosso resolvedor não resolve nomes, nem mesmo um nome nosso; a mensagem fica guardada até que resolva.";
+        "Nosso resolvedor não resolve nomes, nem mesmo um nome nosso; a mensagem volta à fila até que resolva.";
     EgressUnavailable "egress_unavailable" Requeued OURS,
         "We reached none of several receivers for half a minute, so our own way out is at fault; the message is requeued until one is reached.",
-        "Não alcançamos nenhum de vários receptores durante meio minuto, portanto a falha é da nossa própria saída de rede; a mensagem fica guardada até que um deles seja alcançado.";
+        "Não alcançamos nenhum de vários receptores durante meio minuto, portanto a falha é da nossa própria saída de rede; a mensagem volta à fila até que um deles seja alcançado.";
     SigningUnavailable "signing_unavailable" Requeued OURS,
         "KMS did not sign the handshake with the key of our certificate; the message is requeued until it does.",
-        "O KMS não assinou o handshake com a chave do nosso certificado; a mensagem fica guardada até que assine.";
+        "O KMS não assinou o handshake com a chave do nosso certificado; a mensagem volta à fila até que assine.";
     UnreadableMessage "unreadable_message" Ended OURS,
         "A message of our own queue cannot be read; it is in the dead-letter queue for a person to look at.",
         "Uma mensagem da nossa própria fila não pode ser lida; ela é deixada na fila de não entregues para que uma pessoa a examine.";

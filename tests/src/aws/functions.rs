@@ -14,10 +14,7 @@ use directory::fetch::Fetcher;
 use directory::first_sight::FirstSight;
 use directory::revocation::Refresher;
 use directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
-use dispatch::{
-    BatchMetrics, ConcurrencyLimiter, ConsecutiveTimeouts, Dispatch, FirstDeliveries, IdentityStore,
-    Unwritten,
-};
+use dispatch::{Dispatch, Parts};
 use http::Method;
 use intake::Intake;
 use jiff::{SignedDuration, Timestamp};
@@ -37,7 +34,7 @@ use webhook::directory::{
 };
 use webhook::mtls::Network;
 use webhook::notification::{ClientId, Endpoint, ReceiverKey, StateChange};
-use webhook::revocation::{Revocation, RevocationStore};
+use webhook::revocation::RevocationStore;
 use webhook::rng::Rng;
 use webhook::telemetry::{Metrics, UsageMeter};
 
@@ -64,7 +61,7 @@ pub const DIRECTORY_IDENTITY_SECRET: &str = "directory-identity";
 pub struct TestClock(Arc<Mutex<Timestamp>>);
 
 impl TestClock {
-    /// TestClock that show the machine's time, and stand still there.
+    /// A clock that shows the machine's time, and stands still there.
     pub(crate) fn starting_now() -> Self {
         Self(Arc::new(Mutex::new(Clock::system().now())))
     }
@@ -377,39 +374,23 @@ impl Functions {
         let meter = UsageMeter::default();
         let network = Http::over(self.network_of("dispatch")).metered(&meter);
         let sdk = Aws::sdk_config_over(network.clone());
-        let secrets = (IDENTITY_SECRET.to_owned(), TRUST_SECRET.to_owned());
         let clock = test_clock.clock();
-        let servers = self.servers.parse().expect("authorisation servers");
-        let services = (Secrets::new(secrets_manager(&sdk)), Keys::new(kms(&sdk)));
-        let store = revocation_store_of(&sdk);
-        let metrics = self.metrics.writer("dispatch");
-        let revocation = Arc::new(Revocation::new(store, WINDOW, clock.clone(), metrics));
-        let identities = IdentityStore::new(
-            services,
-            secrets,
-            &servers,
-            self.network.clone().metered(&meter),
-            revocation,
-            clock.clone(),
-            self.metrics.writer("dispatch"),
-        );
-        Arc::new(Dispatch {
+        Dispatch::new(Parts {
             ledger: Ledger::new(dynamodb(&sdk), LEDGER.to_owned(), SignedDuration::from_hours(24))
                 .with_fast_path(Direct::new(&sdk, network, clock.clone())),
             ledger_writes: self.ledger_writes,
             receivers: receivers_of(&sdk, test_clock),
             queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), Some(UNDELIVERED.to_owned())),
-            first_deliveries: FirstDeliveries::new(
-                DirectoryTable::new(dynamodb(&sdk), DIRECTORY.to_owned()),
-                self.metrics.writer("dispatch"),
-            ),
-            servers,
-            identities: Arc::new(identities),
-            concurrency: ConcurrencyLimiter::default(),
-            consecutive_timeouts: ConsecutiveTimeouts::default(),
-            unwritten: Unwritten::default(),
+            directory: DirectoryTable::new(dynamodb(&sdk), DIRECTORY.to_owned()),
+            secrets: Secrets::new(secrets_manager(&sdk)),
+            keys: Keys::new(kms(&sdk)),
+            identity_secret: IDENTITY_SECRET.to_owned(),
+            trust_secret: TRUST_SECRET.to_owned(),
+            network: self.network.clone().metered(&meter),
+            revocation_window: WINDOW,
+            servers: self.servers.parse().expect("authorisation servers"),
             max_receives: 150,
-            batch_metrics: BatchMetrics::of(meter),
+            meter,
             metrics: self.metrics.writer("dispatch"),
             clock,
             rng: Rng::system(),
@@ -444,7 +425,7 @@ fn client_id(text: &str) -> ClientId {
     text.parse().expect("a client id")
 }
 
-/// TestClock dispatch a batch and returns the positions of the messages that it keeps.
+/// Hands dispatch a batch and returns the positions of the messages that it keeps.
 pub async fn requeued(dispatch: &Arc<Dispatch>, bodies: &[String]) -> Vec<usize> {
     requeued_with(dispatch, bodies, &[]).await
 }

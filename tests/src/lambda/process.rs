@@ -57,7 +57,7 @@ impl Process {
         Ok(process)
     }
 
-    /// TestClock it an event and returns what it answered, unless it ends before.
+    /// Hands it an event and returns what it answered, unless it ends before.
     pub async fn invoke(&mut self, event: Value) -> Result<Result<Value, Died>> {
         tokio::select! {
             answer = self.runtime_api.invoke(event) => Ok(Ok(answer?)),

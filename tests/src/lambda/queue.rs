@@ -62,7 +62,7 @@ impl OwnQueue {
         }
     }
 
-    /// TestClock a message to a process; `true` if it was worked through and can be deleted.
+    /// Hands a message to a process; `true` if it was worked through and can be deleted.
     pub async fn offer(&self, message: &Message, process: &mut Process) -> Result<Result<bool, Died>> {
         let answer = process.invoke(event(message)).await?;
         Ok(answer.map(|answer| answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty)))

@@ -67,7 +67,7 @@ impl RuntimeApi {
         self.shared.asked.notified().await;
     }
 
-    /// TestClock the function an event and waits for its answer.
+    /// Hands the function an event and waits for its answer.
     pub(super) async fn invoke(&mut self, event: Value) -> Result<Value> {
         self.invocations.send(event).await.context("the Runtime API has stopped")?;
         self.answers.recv().await.context("the Runtime API has stopped")

@@ -15,10 +15,7 @@ use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime::client::retries::RetryPartition;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
-use dispatch::{
-    BatchMetrics, ConcurrencyLimiter, ConsecutiveTimeouts, Dispatch, FirstDeliveries, IdentityStore,
-    Unwritten,
-};
+use dispatch::{Dispatch, Parts};
 use intake::Intake;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -29,7 +26,7 @@ use webhook::aws::{
 };
 use webhook::clock::Clock;
 use webhook::directory::Environment;
-use webhook::revocation::{Contents, Revocation, RevocationStore};
+use webhook::revocation::{Contents, RevocationStore};
 use webhook::rng::Rng;
 use webhook::telemetry::{Metrics, UsageMeter};
 
@@ -224,43 +221,29 @@ impl Place {
     pub(super) fn dispatch(&self, number: u64) -> Housed<Dispatch> {
         let (transport, clock) = self.transport("dispatch", number);
         let clients = Clients::new(&transport, &clock);
-        let servers = SERVER.parse().expect("a server");
-        let directory = DirectoryTable::new(clients.dynamodb.clone(), DIRECTORY.to_owned());
-        let window = SignedDuration::from_hours(24);
-        let store = RevocationStore::new(directory.clone());
-        let identities = IdentityStore::new(
-            (Secrets::new(clients.secrets.clone()), Keys::new(clients.kms.clone())),
-            (IDENTITY.to_owned(), TRUST.to_owned()),
-            &servers,
-            self.peers.network(&transport).with_own_name(Some((OWN_NAME.to_owned(), 443))),
-            Arc::new(Revocation::new(store, window, clock.clone(), metrics())),
-            clock.clone(),
-            metrics(),
-        );
         let dice = Mutex::new(self.world.dice("chance", number));
-        let function = Dispatch {
+        let http = Http::over(SharedHttpConnector::new(transport.clone()));
+        let function = Dispatch::new(Parts {
             ledger: Ledger::new(clients.dynamodb.clone(), LEDGER.to_owned(), SignedDuration::from_hours(24))
-                .with_fast_path(Direct::new(
-                    &clients.sdk,
-                    Http::over(SharedHttpConnector::new(transport.clone())),
-                    clock.clone(),
-                )),
+                .with_fast_path(Direct::new(&clients.sdk, http, clock.clone())),
             ledger_writes: self.world.ledger_writes(),
             receivers: self.receivers(&clients, &clock),
             queues: Queues::new(clients.sqs, NOTIFICATIONS.to_owned(), Some(UNDELIVERED.to_owned())),
-            first_deliveries: FirstDeliveries::new(directory, metrics()),
-            servers,
-            identities: Arc::new(identities),
-            concurrency: ConcurrencyLimiter::default(),
-            consecutive_timeouts: ConsecutiveTimeouts::default(),
-            unwritten: Unwritten::default(),
+            directory: DirectoryTable::new(clients.dynamodb, DIRECTORY.to_owned()),
+            secrets: Secrets::new(clients.secrets),
+            keys: Keys::new(clients.kms),
+            identity_secret: IDENTITY.to_owned(),
+            trust_secret: TRUST.to_owned(),
+            network: self.peers.network(&transport).with_own_name(Some((OWN_NAME.to_owned(), 443))),
+            revocation_window: SignedDuration::from_hours(24),
+            servers: SERVER.parse().expect("a server"),
             max_receives: self.max_receives,
-            batch_metrics: BatchMetrics::default(),
+            meter: UsageMeter::default(),
             metrics: metrics(),
             clock,
             rng: Rng::from_fn(move || dice.lock().unwrap_or_else(PoisonError::into_inner).bits()),
-        };
-        Housed { transport, function: Arc::new(function) }
+        });
+        Housed { transport, function }
     }
 
     pub(super) fn directory(&self, number: u64) -> Housed<Directory> {

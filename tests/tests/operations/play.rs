@@ -34,13 +34,13 @@ impl Play {
         self.functions.payment(client, id)
     }
 
-    /// TestClock dispatch a batch, and returns how many of it are kept.
+    /// Hands dispatch a batch, and returns how many of it are kept.
     pub(crate) async fn dispatch(&self, messages: &[AttemptMessage]) -> usize {
         let bodies: Vec<_> = messages.iter().map(AttemptMessage::to_json).collect();
         requeued_with(&self.dispatch, &bodies, &[]).await.len()
     }
 
-    /// TestClock dispatch what it queued itself, when it is due.
+    /// Hands dispatch what it queued itself, when it is due.
     pub(crate) async fn next_attempt(&self, after: SignedDuration) -> Vec<Message> {
         self.functions.test_clock.advance(after);
         let queued = self.functions.aws.take_messages(NOTIFICATIONS);

@@ -27,7 +27,7 @@ const MAX_HEADERS: usize = 32;
 /// Such a connection. One whose exchange fails or is given up is not to be used again.
 pub(super) struct Wire {
     stream: TokioIo<Connection>,
-    /// Poolable from one request to the next, as memory that was used just now is the fastest.
+    /// Kept from one request to the next, as memory that was used just now is the fastest.
     request: Vec<u8>,
     answer: Vec<u8>,
 }
