@@ -254,7 +254,7 @@ codes! {
         "Nossa tabela de receptores não funciona no momento; a mensagem volta à fila.";
     QueueUnavailable "queue_unavailable" Requeued OURS,
         "Our queue does not take messages at present; the message before it returns to the queue.",
-        "Nossa fila não aceita mensagens no momento; a mensagem anterior fica guardada e é retomada.";
+        "Nossa fila não aceita mensagens no momento; a mensagem anterior volta à fila.";
     IdentityUnreadable "identity_unreadable" Requeued OURS,
         "The secret with our certificate cannot be read; the message is requeued until it can.",
         "O segredo com o nosso certificado não pode ser lido; a mensagem volta à fila até que possa.";
