@@ -75,12 +75,17 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
 /// Says whether a text has a word by itself, not as part of a longer one.
 fn has(text: &str, word: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    text.match_indices(word).any(|(at, _)| {
-        let (before, after) = (text[..at].chars().next_back(), text[at + word.len()..].chars().next());
-        let begins = !word.starts_with(is_part) || !before.is_some_and(is_part);
-        let ends = !word.ends_with(is_part) || !after.is_some_and(is_part);
-        begins && ends
-    })
+    let mut rest = text;
+    let mut before = None;
+    while let Some((head, tail)) = rest.split_once(word) {
+        let begins = !word.starts_with(is_part) || !head.chars().next_back().or(before).is_some_and(is_part);
+        let ends = !word.ends_with(is_part) || !tail.starts_with(is_part);
+        if begins && ends {
+            return true;
+        }
+        (rest, before) = (tail, word.chars().next_back());
+    }
+    false
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //!
 //! | The process died after | What the ledger and the queue hold | What the message does when it returns |
 //! |---|---|---|
-//! | receiving, before `begin` | No row, or `waiting` | LedgerMode the attempt, late |
+//! | receiving, before `begin` | No row, or `waiting` | Begins the attempt, late |
 //! | `begin`, before or during the POST | `attempting`, and the lease is over | Records the attempt as `interrupted`, failed at the end of its lease, and queues the next one; after the third it is dead-lettered |
 //! | a 202 that was not recorded | The same: nobody can tell | The same. The receiver gets the notification once more, under another id |
 //! | a failure, before `send_later` | The same | The same |
@@ -237,7 +237,7 @@ impl Dispatch {
         recorded
     }
 
-    /// LedgerMode an attempt; `false` if the message is done with without one.
+    /// Begins an attempt; `false` if the message is done with without one.
     pub(crate) async fn begin(
         &self,
         message: &AttemptMessage,

@@ -77,7 +77,7 @@ impl<B> From<Unanswered<B>> for hyper::Error {
 }
 
 impl<S: Stream, B: Payload, F> PooledConnection<S, B, F> {
-    /// LedgerMode to speak HTTP/1.1 on a connection.
+    /// Begins to speak HTTP/1.1 on a connection.
     pub(crate) async fn over(stream: S, settings: &Builder, facts: F) -> hyper::Result<Self> {
         let (sender, connection) = settings.handshake(stream).await?;
         Ok(Self { sender, connection: Some(Box::new(connection)), announced: KeepAlive::default(), facts })

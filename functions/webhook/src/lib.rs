@@ -1,7 +1,7 @@
 //! What is said, where it goes, and when to try again.
 //!
 //! [`notification`], [`delivery`] and [`directory`] hold the rules of the convention and decide without any I/O; time and
-//! chance are arguments. [`aws`], [`peer`] and [`revocation`] translate between those decisions and the network.
+//! chance are arguments. [`aws`], [`mtls`] and [`revocation`] translate between those decisions and the network.
 
 pub mod address;
 pub mod answer;

@@ -34,7 +34,7 @@ use webhook::directory::{
 };
 use webhook::mtls::Network;
 use webhook::notification::{ClientId, Endpoint, ReceiverKey, StateChange};
-use webhook::revocation::RevocationStore;
+use webhook::revocation::{Revocation, RevocationStore};
 use webhook::rng::Rng;
 use webhook::telemetry::{Metrics, UsageMeter};
 

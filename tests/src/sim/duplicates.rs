@@ -34,7 +34,7 @@ pub(super) struct AnswerWay {
 }
 
 impl AnswerWay {
-    /// LedgerMode with an answer that was not sent yet.
+    /// Begins with an answer that was not sent yet.
     pub(super) fn over(way: &Way) -> Self {
         Self { way: way.clone(), ends_at: Arc::new(AtomicU64::new(u64::MAX)) }
     }

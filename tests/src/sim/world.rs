@@ -176,7 +176,7 @@ impl Passing {
 }
 
 impl World {
-    /// LedgerMode a run.
+    /// Begins a run.
     pub(super) fn new(
         seed: u64,
         broken: Option<Break>,

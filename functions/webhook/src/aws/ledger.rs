@@ -109,7 +109,7 @@ impl Ledger {
         UndeliveredRows::new(self.client.clone(), self.table.clone())
     }
 
-    /// LedgerMode an attempt: succeeds for exactly one caller, and only if the attempt before it failed.
+    /// Begins an attempt: succeeds for exactly one caller, and only if the attempt before it failed.
     pub async fn begin(
         &self,
         message: &AttemptMessage,

@@ -87,7 +87,7 @@ impl Receivers {
         Ok(hangs)
     }
 
-    /// LedgerMode the count of a receiver that has moved since another was made; `false` if it is gone.
+    /// Begins the count of a receiver that has moved since another was made; `false` if it is gone.
     async fn count_first_hang(&self, receiver: &Receiver) -> Result<bool, ReceiversError> {
         let update = self
             .update(receiver)

@@ -171,7 +171,7 @@ impl Serialize for Whole<'_> {
 }
 
 impl Line {
-    /// LedgerMode a line whose metrics are kept by these dimensions beside that of the function.
+    /// Begins a line whose metrics are kept by these dimensions beside that of the function.
     pub fn of(dimensions: &[&'static str]) -> Self {
         let dimensions = [[&[FUNCTION], dimensions].concat()];
         let directive = Directive { namespace: NAMESPACE, dimensions, metrics: Vec::with_capacity(2) };
