@@ -57,22 +57,22 @@ pub use sqs_event::Batch;
 /// environment lifecycle", AWS Lambda Developer Guide, "Init phase"). What is not there in time is loaded for the first message.
 pub const START: Duration = Duration::from_secs(5);
 
-/// How long the queue is given to take in when a requeued message is delivered again; part of the sum behind the function's timeout.
-/// One that does not answer costs nothing but that: its own time applies.
+/// How long `ChangeMessageVisibility` may take; part of the sum behind the function's timeout. If it fails, the queue's default
+/// timeout applies.
 pub const CHANGE_VISIBILITY_WITHIN: Duration = Duration::from_secs(2);
 
-/// Which messages of a batch are kept; all others are deleted.
+/// The partial batch response: which messages return to the queue. All others are deleted.
 ///
 /// Source: "Handling errors for an SQS event source in Lambda", AWS Lambda Developer Guide, "Implementing partial batch
 /// responses".
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchResponse {
-    /// Those that are kept.
+    /// Those that return to the queue.
     pub batch_item_failures: Vec<BatchItemFailure>,
 }
 
-/// A message that is kept.
+/// A message that returns to the queue.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchItemFailure {
@@ -94,11 +94,11 @@ pub struct Dispatch {
     pub servers: AuthorisationServers,
     /// How soon each registration was first used.
     pub first_deliveries: FirstDeliveries,
-    /// Our side of mutual TLS.
+    /// Our identities, and the clients that present them.
     pub identities: Arc<IdentityStore>,
-    /// How many attempts to each receiver are under way.
+    /// How many attempts to each receiver may run at a time.
     pub concurrency: ConcurrencyLimiter,
-    /// Which receivers let attempts run out of time.
+    /// How many attempts in a row timed out, by receiver.
     pub consecutive_timeouts: ConsecutiveTimeouts,
     /// What this environment knows and could not write down.
     pub unwritten: Unwritten,
@@ -110,7 +110,7 @@ pub struct Dispatch {
     pub metrics: Metrics,
     /// What time it is.
     pub clock: Clock,
-    /// Where interaction ids come from, and part of the time after which a requeued message is delivered again.
+    /// Where interaction ids and jitter come from.
     pub rng: Rng,
 }
 
@@ -135,11 +135,11 @@ impl Dispatch {
         self.handle_until(batch, works_until(0, self.clock.now())).await
     }
 
-    /// Works through a batch and names the messages that are to be kept. What came of an attempt is written down until this
+    /// Works through a batch and names the messages that return to the queue. What came of an attempt is written down until this
     /// instant, if the ledger does not take it sooner.
     ///
-    /// Always succeeds: an error would return the whole batch and make Lambda slow down for everybody. A panic keeps the
-    /// one message it happened in.
+    /// Always succeeds: an error would return the whole batch and make Lambda slow down for everybody. A panic returns
+    /// only the message that it happened in.
     pub async fn handle_until(self: &Arc<Self>, batch: Batch, until: Instant) -> BatchResponse {
         let began = Instant::now();
         let records: Vec<_> = batch.records.into_iter().map(Arc::new).collect();
@@ -166,7 +166,7 @@ impl Dispatch {
         BatchResponse { batch_item_failures }
     }
 
-    /// Decides what becomes of a message that a fault stopped; `true` if it is kept.
+    /// Decides what becomes of a message that a fault stopped; `true` if it returns to the queue.
     async fn after(&self, record: &Record, fault: &Fault, until: Instant) -> bool {
         if self.set_aside(record, fault, until).await {
             if fault.alarms() {

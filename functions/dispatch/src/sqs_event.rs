@@ -18,7 +18,7 @@ pub struct Batch {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Record {
-    /// The name by which the message is kept.
+    /// The id of the message, by which it is returned to the queue.
     pub(crate) message_id: String,
     /// What proves that we have the message.
     pub(crate) receipt_handle: String,

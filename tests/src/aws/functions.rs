@@ -11,9 +11,8 @@ use aws_config::SdkConfig;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use directory::fetch::Fetcher;
-use directory::first_sight::FirstSight;
 use directory::revocation::Refresher;
-use directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
+use directory::{Directory, Parts as DirectoryParts};
 use dispatch::{Dispatch, Parts};
 use http::Method;
 use intake::Intake;
@@ -295,51 +294,22 @@ impl Functions {
     /// Starts directory.
     pub fn directory(&self) -> Directory {
         let sdk = self.sdk_config_of("directory");
-        let (clock, environment) = (self.test_clock.clock(), self.environment.clone());
-        let table = DirectoryTable::new(dynamodb(&sdk), DIRECTORY.to_owned());
-        let fetcher = Arc::new(Fetcher::new(POLICY, |client| client).expect("a fetcher"));
-        let reconciler = Reconciler {
-            participants: ParticipantsList {
-                table: table.clone(),
-                fetcher: Arc::clone(&fetcher),
-                environment: environment.clone(),
-                clock: clock.clone(),
-            },
-            software: SoftwareStatements {
-                table: table.clone(),
-                secrets: Secrets::new(secrets_manager(&sdk)),
-                identity_secret: DIRECTORY_IDENTITY_SECRET.to_owned(),
-                environment: environment.clone(),
-                policy: POLICY,
-                clock: clock.clone(),
-                session: tokio::sync::Mutex::default(),
-            },
+        Directory::new(DirectoryParts {
+            receivers: receivers_of(&sdk, &self.test_clock),
+            table: DirectoryTable::new(dynamodb(&sdk), DIRECTORY.to_owned()),
+            fetcher: Arc::new(Fetcher::new(POLICY, |client| client).expect("a fetcher")),
+            environment: self.environment.clone(),
+            secrets: Secrets::new(secrets_manager(&sdk)),
+            identity_secret: DIRECTORY_IDENTITY_SECRET.to_owned(),
+            trust_secret: TRUST_SECRET.to_owned(),
             servers: self.servers.parse().expect("authorisation servers"),
             max_percent: self.max_suspended_percent,
-            metrics: self.metrics.writer("directory"),
-            clock: clock.clone(),
-        };
-        let metrics = self.metrics.writer("directory");
-        let keys = DirectoryKeys { table, fetcher, environment, metrics, clock: clock.clone() };
-        let revocation = self.refresher();
-        Directory {
-            receivers: receivers_of(&sdk, &self.test_clock),
-            keys,
-            reconciler,
-            revocation,
-            first_sight: FirstSight {
-                secrets: Secrets::new(secrets_manager(&sdk)),
-                trust_secret: TRUST_SECRET.to_owned(),
-                store: revocation_store_of(&sdk),
-                table: DirectoryTable::new(dynamodb(&sdk), DIRECTORY.to_owned()),
-                network: self.network.clone(),
-                metrics: self.metrics.writer("directory"),
-                clock: clock.clone(),
-                anchors: tokio::sync::Mutex::default(),
-            },
+            policy: POLICY,
             network: self.network.clone(),
-            clock,
-        }
+            metrics: self.metrics.writer("directory"),
+            clock: self.test_clock.clock(),
+            rng: Rng::system(),
+        })
     }
 
     /// Starts what keeps revocation lists and statuses.

@@ -6,9 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use ::directory::fetch::Fetcher;
-use ::directory::first_sight::FirstSight;
-use ::directory::revocation::Refresher;
-use ::directory::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
+use ::directory::{Directory, Parts as DirectoryParts};
 use arauto::directory::{Signer, SigningKey, StatementClaims};
 use aws_config::SdkConfig;
 use aws_smithy_async::time::TimeSource;
@@ -249,57 +247,24 @@ impl Place {
     pub(super) fn directory(&self, number: u64) -> Housed<Directory> {
         let (transport, clock) = self.transport("directory", number);
         let clients = Clients::new(&transport, &clock);
-        let table = DirectoryTable::new(clients.dynamodb.clone(), DIRECTORY.to_owned());
-        // Nobody is asked there: what the Directory says is in the table, as if another environment had just fetched it.
-        let environment = Environment::local("http://127.0.0.1:9");
-        let fetcher = Arc::clone(&*FETCHER);
-        let reconciler = Reconciler {
-            participants: ParticipantsList {
-                table: table.clone(),
-                fetcher: Arc::clone(&fetcher),
-                environment: environment.clone(),
-                clock: clock.clone(),
-            },
-            software: SoftwareStatements {
-                table: table.clone(),
-                secrets: Secrets::new(clients.secrets.clone()),
-                identity_secret: "directory-identity".to_owned(),
-                environment: environment.clone(),
-                policy: AddressPolicy::Public,
-                clock: clock.clone(),
-                session: tokio::sync::Mutex::default(),
-            },
+        let function = Directory::new(DirectoryParts {
+            receivers: self.receivers(&clients, &clock),
+            table: DirectoryTable::new(clients.dynamodb, DIRECTORY.to_owned()),
+            fetcher: Arc::clone(&*FETCHER),
+            // Nobody is asked there: what the Directory says is in the table, as if another environment had just fetched it.
+            environment: Environment::local("http://127.0.0.1:9"),
+            secrets: Secrets::new(clients.secrets),
+            identity_secret: "directory-identity".to_owned(),
+            trust_secret: TRUST.to_owned(),
             servers: SERVER.parse().expect("a server"),
             // There are four clients at most, of whom any may be suspended.
             max_percent: 100,
-            metrics: metrics(),
-            clock: clock.clone(),
-        };
-        let revocation = Refresher::new(
-            RevocationStore::new(table.clone()),
-            Arc::clone(&fetcher),
-            (clock.clone(), Rng::from_fn(|| 0)),
-            metrics(),
-        );
-        let first_sight = FirstSight {
-            secrets: Secrets::new(clients.secrets.clone()),
-            trust_secret: "trust".to_owned(),
-            store: RevocationStore::new(table.clone()),
-            table: table.clone(),
+            policy: AddressPolicy::Public,
             network: self.peers.network(&transport),
             metrics: metrics(),
-            clock: clock.clone(),
-            anchors: tokio::sync::Mutex::default(),
-        };
-        let function = Directory {
-            receivers: self.receivers(&clients, &clock),
-            keys: DirectoryKeys { table, fetcher, environment, metrics: metrics(), clock: clock.clone() },
-            reconciler,
-            revocation,
-            first_sight,
-            network: self.peers.network(&transport),
             clock,
-        };
+            rng: Rng::from_fn(|| 0),
+        });
         Housed { transport, function: Arc::new(function) }
     }
 }

@@ -1,0 +1,130 @@
+//! What directory is made of, and the one place that puts it together: for the function, the tests and the simulator.
+
+use std::sync::Arc;
+
+use lambda_http::Error;
+use tokio::sync::Mutex;
+use webhook::address::AddressPolicy;
+use webhook::aws::{
+    DirectoryTable, Http, Receivers, Secrets, dynamodb, endpoint_name, sdk_config, secrets_manager,
+};
+use webhook::clock::Clock;
+use webhook::config::Settings;
+use webhook::directory::Environment;
+use webhook::mtls::Network;
+use webhook::notification::AuthorisationServers;
+use webhook::revocation::RevocationStore;
+use webhook::rng::Rng;
+use webhook::telemetry::Metrics;
+
+use crate::fetch::Fetcher;
+use crate::first_sight::FirstSight;
+use crate::revocation::Refresher;
+use crate::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
+
+/// A fifth: an answer that says more is more likely to be wrong than they are.
+const MAX_SUSPENDED_PERCENT: u8 = 20;
+
+/// What [`Directory::new`] needs of the world.
+pub struct Parts {
+    /// The registrations.
+    pub receivers: Receivers,
+    /// What is fetched from others.
+    pub table: DirectoryTable,
+    /// How that is fetched.
+    pub fetcher: Arc<Fetcher>,
+    /// The environment of the Directory that this stack belongs to.
+    pub environment: Environment,
+    /// Where our software's identity in the Directory and the authorities that we trust are.
+    pub secrets: Secrets,
+    /// The secret of our software's identity in the Directory.
+    pub identity_secret: String,
+    /// The secret of the authorities that we trust.
+    pub trust_secret: String,
+    /// Our authorisation servers.
+    pub servers: AuthorisationServers,
+    /// How many of a hundred clients the Directory may suspend at once.
+    pub max_percent: u8,
+    /// Which addresses the Directory's API may have.
+    pub policy: AddressPolicy,
+    /// How receivers are reached.
+    pub network: Network,
+    /// Where metrics are written.
+    pub metrics: Metrics,
+    /// What time it is.
+    pub clock: Clock,
+    /// What chooses the order in which authorities are asked.
+    pub rng: Rng,
+}
+
+impl Parts {
+    /// Makes the parts of the function, by its environment variables.
+    ///
+    /// Fails where one is missing or cannot be read.
+    pub fn of(settings: &Settings<'_>) -> Result<Self, Error> {
+        let (clock, policy) = (Clock::system(), settings.address_policy()?);
+        let sdk = sdk_config(settings, &Http::system(clock.clone()))?;
+        let receivers = settings.required("ARAUTO_RECEIVERS_TABLE")?;
+        Ok(Self {
+            receivers: Receivers::new(dynamodb(&sdk), receivers, policy, clock.clone()),
+            table: DirectoryTable::new(dynamodb(&sdk), settings.required("ARAUTO_DIRECTORY_TABLE")?),
+            fetcher: Arc::new(Fetcher::new(policy, |client| client)?),
+            environment: settings.directory_environment()?,
+            secrets: Secrets::new(secrets_manager(&sdk)),
+            identity_secret: settings.required("ARAUTO_DIRECTORY_IDENTITY_SECRET")?,
+            trust_secret: settings.required("ARAUTO_TRUST_SECRET")?,
+            servers: settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?,
+            max_percent: settings.parsed_or("ARAUTO_MAX_SUSPENDED_PERCENT", MAX_SUSPENDED_PERCENT)?,
+            policy,
+            network: Network::system(policy)
+                .with_own_name(endpoint_name(&sdk))
+                .exchanging_keys(settings.key_exchange()?),
+            metrics: settings.metrics(),
+            clock,
+            rng: Rng::system(),
+        })
+    }
+}
+
+impl Directory {
+    /// Puts directory together.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { table, fetcher, environment, secrets, network, metrics, clock, .. } = parts;
+        let reconciler = Reconciler {
+            participants: ParticipantsList {
+                table: table.clone(),
+                fetcher: Arc::clone(&fetcher),
+                environment: environment.clone(),
+                clock: clock.clone(),
+            },
+            software: SoftwareStatements {
+                table: table.clone(),
+                secrets: secrets.clone(),
+                identity_secret: parts.identity_secret,
+                environment: environment.clone(),
+                policy: parts.policy,
+                clock: clock.clone(),
+                session: Mutex::default(),
+            },
+            servers: parts.servers,
+            max_percent: parts.max_percent,
+            metrics: metrics.clone(),
+            clock: clock.clone(),
+        };
+        let store = RevocationStore::new(table.clone());
+        let revocation =
+            Refresher::new(store.clone(), Arc::clone(&fetcher), (clock.clone(), parts.rng), metrics.clone());
+        let first_sight = FirstSight {
+            secrets,
+            trust_secret: parts.trust_secret,
+            store,
+            table: table.clone(),
+            network: network.clone(),
+            metrics: metrics.clone(),
+            clock: clock.clone(),
+            anchors: Mutex::default(),
+        };
+        let keys = DirectoryKeys { table, fetcher, environment, metrics, clock: clock.clone() };
+        Self { receivers: parts.receivers, keys, reconciler, revocation, first_sight, network, clock }
+    }
+}
