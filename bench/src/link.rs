@@ -37,10 +37,10 @@ async fn carry(near: TcpStream, receiver: u16, round_trip: Duration) {
     let (near_read, near_write) = near.into_split();
     let (far_read, far_write) = far.into_split();
     let half = round_trip / 2;
-    tokio::join!(pump(near_read, far_write, opened, half), pump(far_read, near_write, opened, half));
+    tokio::join!(relay(near_read, far_write, opened, half), relay(far_read, near_write, opened, half));
 }
 
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, opened: Instant, takes: Duration) {
+async fn relay(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, opened: Instant, takes: Duration) {
     let (sender, mut under_way) = mpsc::channel::<(Instant, Vec<u8>)>(64);
     let read = async {
         let mut buffer = vec![0; 16 * 1024];

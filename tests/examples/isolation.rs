@@ -199,7 +199,7 @@ async fn round(play: Play, hangs: bool) -> Result<Round> {
             );
         }
     }
-    let mut pump = FakeEventSource::new(functions.aws.clone(), environments);
+    let mut source = FakeEventSource::new(functions.aws.clone(), environments);
 
     // Where two rounds are played at a time, the events of one lie between those of the other.
     let offset = if hangs { Duration::from_secs(1) / play.rate / 2 } else { Duration::ZERO };
@@ -216,7 +216,7 @@ async fn round(play: Play, hangs: bool) -> Result<Round> {
             posted.insert(resource, at);
         }
     }
-    pump.run(events, started + Duration::from_secs(play.seconds.into()) + REST).await;
+    source.run(events, started + Duration::from_secs(play.seconds.into()) + REST).await;
     ticking.abort();
 
     let mut latencies = Vec::new();
@@ -230,7 +230,7 @@ async fn round(play: Play, hangs: bool) -> Result<Round> {
     }
     latencies.sort_by(f64::total_cmp);
     let first = mocks.first().map_or(0, MockReceiver::count);
-    Ok(Round { latencies, most_busy: pump.most_busy, kept: pump.kept, missing: posted.len(), first })
+    Ok(Round { latencies, most_busy: source.most_busy, kept: source.kept, missing: posted.len(), first })
 }
 
 fn client(number: u32) -> String {

@@ -1,4 +1,4 @@
-//! A stand-in for the bucket of evidence, with its versions, and for the Firehose stream beside it, behind the HTTP seam of the SDK.
+//! A stand-in for the bucket of evidence, with its versions, and for the Firehose stream beside it, behind the HTTP transport of the SDK.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

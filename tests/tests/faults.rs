@@ -280,7 +280,7 @@ mod dispatch {
         }
 
         /// Lets the time come to look at the secrets again, and waits until that is done.
-        async fn look_again(&self) {
+        async fn after_refresh_interval(&self) {
             self.functions.test_clock.advance(SignedDuration::from_mins(15));
             self.functions.aws.forget_calls();
             let owner = self.dispatch.servers.default_identity_owner();
@@ -583,7 +583,7 @@ mod dispatch {
         let fixture = two_brands(&[(A, &a), (B, &b)]).await;
         assert_eq!(fixture.requeued(&fixture.payment_of("b", "p-0")).await, NOTHING);
         fixture.functions.put_identities(&[(A, &identity("a2.example", 90)), (B, &b)]);
-        fixture.look_again().await;
+        fixture.after_refresh_interval().await;
         // Connections are kept by the same clock, and for seconds only.
         fixture.functions.test_clock.advance(SignedDuration::from_mins(-15));
         assert_eq!(fixture.requeued(&fixture.payment_of("b", "p-1")).await, NOTHING);
@@ -599,12 +599,12 @@ mod dispatch {
         let wrong = Identity { chain_pem: identity("a2.example", 90).chain_pem, key_pem: b.key_pem.clone() };
         let fixture = two_brands(&[(A, &a), (B, &b)]).await;
         fixture.functions.put_identities(&[(A, &wrong), (B, &identity("b2.example", 90))]);
-        fixture.look_again().await;
+        fixture.after_refresh_interval().await;
         let batch = [fixture.payment_of("a", "p-1"), fixture.payment_of("b", "p-2")];
         assert_eq!(requeued(&fixture.dispatch, &batch.map(|message| message.to_json())).await, NOTHING);
 
         fixture.functions.put_identity_text("no JSON");
-        fixture.look_again().await;
+        fixture.after_refresh_interval().await;
         let batch = [fixture.payment_of("a", "p-3"), fixture.payment_of("b", "p-4")];
         assert_eq!(requeued(&fixture.dispatch, &batch.map(|message| message.to_json())).await, NOTHING);
         let expected =
@@ -617,7 +617,7 @@ mod dispatch {
         let (a, b) = (identity("a.example", 90), identity("b.example", 90));
         let fixture = two_brands(&[(A, &a), (B, &b)]).await;
         fixture.functions.put_identities(&[(A, &a)]);
-        fixture.look_again().await;
+        fixture.after_refresh_interval().await;
         let batch = [fixture.payment_of("a", "p-1").to_json(), fixture.payment_of("b", "p-2").to_json()];
         assert_eq!(requeued(&fixture.dispatch, &batch).await, [1]);
     }
@@ -629,7 +629,7 @@ mod dispatch {
         let measured = || fixture.functions.metrics.values("CertificateDaysLeft");
         assert_eq!(measured(), [30.0, -2.0]);
         fixture.functions.put_identities(&[(A, &soon), (B, &identity("b.example", 31))]);
-        fixture.look_again().await;
+        fixture.after_refresh_interval().await;
         assert_eq!(measured(), [30.0, -2.0, 29.0, 30.0]);
         assert_eq!(fixture.requeued(&fixture.payment_of("a", "p-1")).await, NOTHING);
         assert_eq!(measured().len(), 4);

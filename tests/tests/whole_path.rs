@@ -49,7 +49,7 @@ const LATENESS_MS: i128 = 10_000;
 fn main() -> ExitCode {
     let world = Shared::default();
     let judged = judged_trials(&world);
-    let skipped: Vec<_> = judged.iter().filter_map(Judged::skipped).collect();
+    let skipped: Vec<_> = judged.iter().filter_map(WithJudge::skipped).collect();
     let judged = judged.into_iter().map(|judged| judged.trial.with_ignored_flag(judged.missing.is_some()));
     let trials = trials(&world).into_iter().chain(trials_of_changes(&world)).chain(judged).collect();
     let ran = on_stack::run(Arguments::from_args(), world, trials);
@@ -97,19 +97,19 @@ fn trials(world: &Shared) -> Vec<Trial> {
 }
 
 /// A test that needs a receiver of others.
-struct Judged {
+struct WithJudge {
     trial: Trial,
     /// The command that installs the receiver, where it is missing.
     missing: Option<&'static str>,
 }
 
-impl Judged {
+impl WithJudge {
     fn skipped(&self) -> Option<String> {
         self.missing.map(|install| format!("{}: {install}", self.trial.name()))
     }
 }
 
-fn judged_trials(world: &Shared) -> Vec<Judged> {
+fn judged_trials(world: &Shared) -> Vec<WithJudge> {
     let nginx = find_nginx().is_none().then_some(INSTALL_NGINX);
     let prism = find_prism().is_none().then_some(INSTALL_PRISM);
     let by_nginx =
@@ -124,11 +124,11 @@ fn judged_trials(world: &Shared) -> Vec<Judged> {
         Box::pin(prism_finds_nothing_wrong_with_any_endpoint(world))
     });
     vec![
-        Judged { trial: by_nginx, missing: nginx },
-        Judged { trial: of_kms, missing: nginx },
+        WithJudge { trial: by_nginx, missing: nginx },
+        WithJudge { trial: of_kms, missing: nginx },
         // The same command installs openssl.
-        Judged { trial: by_openssl, missing: nginx },
-        Judged { trial: by_prism, missing: nginx.or(prism) },
+        WithJudge { trial: by_openssl, missing: nginx },
+        WithJudge { trial: by_prism, missing: nginx.or(prism) },
     ]
 }
 

@@ -18,12 +18,12 @@ pub(super) type Days = BTreeMap<Option<Date>, Day>;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Day {
     pub(super) counts: Counts,
-    pub(super) exchanges: BTreeMap<(String, String), Exchanges>,
+    pub(super) exchanges: BTreeMap<(String, String), Exchanged>,
 }
 
 /// Attempts to one receiver at one endpoint.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Exchanges {
+pub(super) struct Exchanged {
     pub(super) attempts: u64,
     pub(super) delivered: u64,
     pub(super) ms: u64,
@@ -111,7 +111,7 @@ pub struct Part {
 }
 
 impl Part {
-    fn add(&mut self, exchanges: Exchanges, usd: Usd) {
+    fn add(&mut self, exchanges: Exchanged, usd: Usd) {
         self.attempts += exchanges.attempts;
         self.delivered += exchanges.delivered;
         self.usd += usd;
@@ -170,8 +170,8 @@ impl Bill {
                 entry(&mut endpoints, endpoint).add(*exchanges, usd);
             }
             if nobody > Usd::ZERO {
-                entry(&mut receivers, NOBODY).add(Exchanges::default(), nobody);
-                entry(&mut endpoints, NOBODY).add(Exchanges::default(), nobody);
+                entry(&mut receivers, NOBODY).add(Exchanged::default(), nobody);
+                entry(&mut endpoints, NOBODY).add(Exchanged::default(), nobody);
             }
             parts.push(part);
         }

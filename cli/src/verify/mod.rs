@@ -13,5 +13,5 @@ mod verifier;
 pub use command::{VerifyArgs, run};
 pub use finding::{Finding, Wrong};
 pub use source::Source;
-pub use structure::{Judged, Structure};
+pub use structure::{Structure, Verification};
 pub use verifier::{Asked, Report, verify};

@@ -40,7 +40,7 @@ pub struct Structure {
     begins: bool,
     stories: HashMap<u128, Story>,
     latest: Timestamp,
-    judged: Judged,
+    judged: Verification,
 }
 
 #[derive(Debug, Default)]
@@ -77,7 +77,13 @@ enum End {
 impl Structure {
     /// Looks at records from this instant on; or, where that is when evidence `begins`, from the first one on.
     pub fn new(from: Timestamp, begins: bool) -> Self {
-        Self { from, begins, stories: HashMap::new(), latest: Timestamp::MIN, judged: Judged::default() }
+        Self {
+            from,
+            begins,
+            stories: HashMap::new(),
+            latest: Timestamp::MIN,
+            judged: Verification::default(),
+        }
     }
 
     /// Takes a record. One whose names are not ours is refused.
@@ -139,7 +145,7 @@ impl Structure {
     }
 
     /// Judges what is left, and returns all that was wrong.
-    pub fn finish(mut self, until: Timestamp) -> Judged {
+    pub fn finish(mut self, until: Timestamp) -> Verification {
         for (name, mut story) in self.stories {
             self.judged.findings.extend(story.judge(name, until));
         }
@@ -163,7 +169,7 @@ impl Structure {
 
 /// What came of judging.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Judged {
+pub struct Verification {
     /// How many records there were.
     pub records: u64,
     /// How many of them were copies.

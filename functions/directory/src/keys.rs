@@ -91,7 +91,7 @@ impl DirectoryKeys {
             | None => {}
             Some(decided) => return decided.map_err(Unverified::from),
         }
-        let fresh = self.look_again(known).await.map_err(Unverified::NoKeys)?;
+        let fresh = self.reload(known).await.map_err(Unverified::NoKeys)?;
         verify(&fresh).map_err(Unverified::from)
     }
 
@@ -113,7 +113,7 @@ impl DirectoryKeys {
     }
 
     /// Fetches the keys unless that was done within the last minute.
-    async fn look_again(&self, known: Option<(Document, Keys)>) -> Result<Keys, KeysMissing> {
+    async fn reload(&self, known: Option<(Document, Keys)>) -> Result<Keys, KeysMissing> {
         let now = self.clock.now();
         if self.table.claim(&format!("jwks-claim#{}", self.environment.name), now, AT_MOST_EVERY).await? {
             return self.fetch(known).await;

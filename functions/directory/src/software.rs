@@ -92,7 +92,7 @@ struct Token {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Shown {
+struct SoftwareAnswer {
     status: Option<String>,
     api_webhook_uri: Option<Vec<String>>,
 }
@@ -249,7 +249,7 @@ fn anchors(bundle: &str) -> Result<Vec<Certificate>, SoftwareError> {
 }
 
 fn read(bytes: &[u8]) -> Result<SoftwareView, SoftwareError> {
-    let shown: Shown = serde_json::from_slice(bytes).map_err(|_| SoftwareError::Answer)?;
+    let shown: SoftwareAnswer = serde_json::from_slice(bytes).map_err(|_| SoftwareError::Answer)?;
     // `Active`, `Suspended`, `Inactive` (openapi.yaml 1.3.7).
     Ok(SoftwareView {
         active: shown.status.map(|status| status == "Active"),

@@ -23,6 +23,7 @@ mod onboarding_slo;
 mod parts;
 mod set_aside;
 mod sqs_event;
+mod timer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +50,7 @@ pub use identity_store::{IdentityStore, IdentityStoreError};
 pub use onboarding_slo::FirstDeliveries;
 pub use parts::Parts;
 pub use sqs_event::Batch;
+pub use timer::spawn_first_timer;
 
 /// How long the start of an environment waits for the identities and for what is known of revocation; part of the sum behind the
 /// function's timeout.

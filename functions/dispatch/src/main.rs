@@ -1,19 +1,14 @@
 //! The Lambda function `dispatch`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use dispatch::{Batch, BatchResponse, Dispatch, Parts, RawEvent, works_until};
+use dispatch::{Batch, BatchResponse, Dispatch, Parts, RawEvent, spawn_first_timer, works_until};
 use lambda_runtime::layers::TracingLayer;
 use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
 use mimalloc::MiMalloc;
 use tokio::runtime::Builder;
-use tokio::time::sleep;
 use webhook::config::{Settings, environment};
 use webhook::telemetry::Output;
-
-/// Sooner than any time limit of a message, the shortest of which is a second.
-const TICK: Duration = Duration::from_millis(500);
 
 /// A notification is many small allocations, which this makes faster than the system's
 /// (`docs/adr/0032-dispatch-hot-path-and-binary-size.md`).
@@ -32,13 +27,7 @@ async fn start() -> Result<(), Error> {
     settings.start_logging();
     let dispatch = Dispatch::new(Parts::of(&settings)?);
     dispatch.start().await;
-    // tokio wakes its own thread, by a system call, for each timer that ends before all others: with one that always does, the
-    // limits of a message cost none.
-    tokio::spawn(async {
-        loop {
-            sleep(TICK).await;
-        }
-    });
+    spawn_first_timer();
     Output::gather();
     let handler = service_fn(|event: LambdaEvent<()>| answer(&dispatch, event.context.deadline));
     Runtime::new(handler).layer(RawEvent).layer(TracingLayer::new()).run().await

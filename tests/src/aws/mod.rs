@@ -1,4 +1,4 @@
-//! A stand-in for SQS, DynamoDB, Secrets Manager and KMS behind the HTTP seam of the SDK: it keeps rows and messages, counts what
+//! A stand-in for SQS, DynamoDB, Secrets Manager and KMS behind the HTTP transport of the SDK: it keeps rows and messages, counts what
 //! it is asked, and fails as it is told to.
 //!
 //! The clients before it are the real ones, with the retries and timeouts of [`webhook::aws::sdk_config`].

@@ -119,14 +119,14 @@ enum Standing {
     Unknown,
 }
 
-struct Judged {
+struct Comparison {
     standing: Standing,
     drifts: Vec<Drift>,
 }
 
-fn judge(registration: &Registration, says: &DirectorySays<'_>) -> Judged {
+fn judge(registration: &Registration, says: &DirectorySays<'_>) -> Comparison {
     let Some(software) = registration.software() else {
-        return Judged { standing: Standing::Unknown, drifts: vec![Drift::SoftwareUnknown] };
+        return Comparison { standing: Standing::Unknown, drifts: vec![Drift::SoftwareUnknown] };
     };
     let mut drifts = Vec::new();
     let organisation = says.participants.map(|list| list.organisation(&software.organisation_id));
@@ -157,7 +157,7 @@ fn judge(registration: &Registration, says: &DirectorySays<'_>) -> Judged {
         },
         _ => Standing::Unknown,
     };
-    Judged { standing, drifts }
+    Comparison { standing, drifts }
 }
 
 #[cfg(test)]
