@@ -77,7 +77,7 @@ fn dated(lines: &[Line], first: Option<Date>) -> impl Iterator<Item = (Option<Da
 }
 
 fn date(line: &Line) -> Option<Date> {
-    line.at.map(|at| at.to_zoned(TimeZone::UTC).date())
+    line.at.map(|at| at.to_zoned_datetime(TimeZone::UTC).date())
 }
 
 /// A bill.

@@ -138,7 +138,7 @@ async fn bad_statements_can_be_made_and_are_bad() {
     let part = repeated.split('.').nth(1).unwrap();
     assert_eq!(URL_SAFE_NO_PAD.decode(part).unwrap(), twice.as_bytes());
     // It is what it claims to be, so that only its algorithm can be held against it.
-    let hmac = DecodingKey::from_secret(key.public_pem().as_bytes());
+    let hmac = DecodingKey::from_secret(key.public_pem().as_bytes()).unwrap();
     let mut validation = Validation::new(Algorithm::HS256);
     validation.required_spec_claims.clear();
     validation.validate_exp = false;

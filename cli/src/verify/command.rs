@@ -83,7 +83,7 @@ pub async fn run(args: VerifyArgs) -> Result<bool> {
 impl VerifyArgs {
     fn asked(&self, now: Timestamp) -> Result<Asked> {
         let start = |day: Date| -> Result<Hour> {
-            Ok(Hour::of(day.to_zoned(jiff::tz::TimeZone::UTC).context("no such day")?.timestamp()))
+            Ok(Hour::of(day.to_zoned_datetime(jiff::tz::TimeZone::UTC).context("no such day")?.timestamp()))
         };
         let to = self.to.map_or_else(|| Ok(Hour::of(now)), |day| start(day).map(|hour| hour.plus(23)))?;
         let from = match self.from {

@@ -160,7 +160,7 @@ mod tests {
             .identity(&identity)
             .region("sa-east-1")
             .name("dynamodb")
-            .time(SystemTime::from(now))
+            .time(SystemTime::try_from(now).unwrap())
             .settings(SigningSettings::default())
             .build()
             .unwrap()

@@ -145,7 +145,7 @@ pub(super) fn time(reader: &mut Reader<'_>) -> Result<Timestamp, NotDer> {
         DateTime::new(year, small(month)?, small(day)?, small(hour)?, small(minute)?, small(second)?, 0)
             .map_err(|_| NotDer)?;
     // 99991231235959Z says that there is no end (RFC 5280, section 4.1.2.5); our last instant is a day before it.
-    Ok(date.to_zoned(TimeZone::UTC).map_or(Timestamp::MAX, |zoned| zoned.timestamp()))
+    Ok(date.to_zoned_datetime(TimeZone::UTC).map_or(Timestamp::MAX, |zoned| zoned.timestamp()))
 }
 
 /// Reads a number of so many digits.

@@ -76,7 +76,7 @@ impl Direct {
     }
 
     async fn attempt(&self, update: &Update<'_>) -> Option<()> {
-        if !self.lasts(self.clock.now().into()) {
+        if !self.lasts(self.clock.now().try_into().ok()?) {
             Box::pin(self.renew()).await?;
         }
         let write = |request: &mut Vec<u8>| self.write(update, request);
