@@ -14,9 +14,9 @@ const MEMBERS: &[(&str, &str, &[&str])] = &[
     ("dispatch", "functions/dispatch", &["webhook"]),
     ("directory", "functions/directory", &["webhook"]),
     ("evidence", "functions/evidence", &["webhook"]),
-    ("arauto", "cli", &["evidence", "webhook"]),
-    ("floor", "bench/floor", &["sigv4"]),
-    ("bench", "bench", &["arauto", "tests", "webhook"]),
+    ("arauto", "tools/cli", &["evidence", "webhook"]),
+    ("floor", "tools/bench/floor", &["sigv4"]),
+    ("bench", "tools/bench", &["arauto", "tests", "webhook"]),
     ("tests", "tests", &["arauto", "directory", "dispatch", "evidence", "intake", "webhook"]),
 ];
 

@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn no_attempt_takes_more_processor_than_is_assumed_in_what_the_benchmark_published() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/benchmarks.json");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/benchmarks.json");
         let text =
             std::fs::read_to_string(path).unwrap_or_else(|error| panic!("docs/benchmarks.json: {error}"));
         let report: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn the_numbers_of_the_template_are_those_of_the_template() {
-        let template = include_str!("../../../template.yaml");
+        let template = include_str!("../../../../template.yaml");
         let after = |start: &str, name: &str| -> f64 {
             let (_, rest) = template.split_once(start).unwrap();
             let (_, value) = rest.split_once(name).unwrap();

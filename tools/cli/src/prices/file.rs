@@ -65,8 +65,8 @@ impl Prices {
     /// Returns the list of a region that this command was built with.
     pub fn of(region: Region) -> Self {
         let text = match region {
-            Region::UsEast1 => include_str!("../../../infra/prices/us-east-1.json"),
-            Region::SaEast1 => include_str!("../../../infra/prices/sa-east-1.json"),
+            Region::UsEast1 => include_str!("../../../../infra/prices/us-east-1.json"),
+            Region::SaEast1 => include_str!("../../../../infra/prices/sa-east-1.json"),
         };
         Self::from_json(text).expect("a test reads every list that comes with the command")
     }
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     fn changed(change: impl FnOnce(&mut Value)) -> String {
-        let mut file = serde_json::from_str(include_str!("../../../infra/prices/us-east-1.json")).unwrap();
+        let mut file = serde_json::from_str(include_str!("../../../../infra/prices/us-east-1.json")).unwrap();
         change(&mut file);
         Prices::from_json(&file.to_string()).map(drop).unwrap_err().to_string()
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bench::{Report, publish, read};
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 fn text(file: &str) -> String {

@@ -196,7 +196,7 @@ mod tests {
     async fn what_cannot_be_priced_or_read_is_refused_by_name() {
         let folder = tempfile::tempdir().unwrap();
         let list =
-            include_str!("../../../infra/prices/us-east-1.json").replace("sqs_request", "sqs_requests");
+            include_str!("../../../../infra/prices/us-east-1.json").replace("sqs_request", "sqs_requests");
         let (list, log) =
             (written(folder.path(), "list.json", &list), written(folder.path(), "log", "START\n"));
         let error = refused(&["--model", "--prices", &list]).await;

@@ -10,9 +10,9 @@ use crate::receiver::{printable, subject_of};
 
 /// The roots that issue for Open Finance Brasil, as far as they are known here; `infra/trust/README.md` says where they are from.
 const ROOTS: [&str; 3] = [
-    include_str!("../../../infra/trust/production/icp-brasil-v10.pem"),
-    include_str!("../../../infra/trust/production/icp-brasil-v5.pem"),
-    include_str!("../../../infra/trust/sandbox/open-finance-sandbox-root-ca-g2.pem"),
+    include_str!("../../../../infra/trust/production/icp-brasil-v10.pem"),
+    include_str!("../../../../infra/trust/production/icp-brasil-v5.pem"),
+    include_str!("../../../../infra/trust/sandbox/open-finance-sandbox-root-ca-g2.pem"),
 ];
 
 /// More certificates than any chain has; every order of them is tried.

@@ -43,7 +43,7 @@ impl Checkout {
     }
 
     fn compiled_from() -> Option<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2)?;
         root.join("Cargo.toml").is_file().then(|| Self { root: root.to_owned() })
     }
 }

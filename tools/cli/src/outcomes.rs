@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn the_page_says_how_often_the_template_lets_a_kept_message_come() {
-        let template = include_str!("../../template.yaml");
+        let template = include_str!("../../../template.yaml");
         let receives = template
             .lines()
             .find_map(|line| line.trim().strip_prefix("Receives: { Most: \"")?.strip_suffix("\" }"))
