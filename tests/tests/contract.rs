@@ -129,7 +129,7 @@ fn the_page_of_outcomes_is_made_of_the_table_of_codes() {
 #[test]
 fn the_page_of_capacity_is_what_the_model_says() {
     let page = read_to_string(file("docs/capacity.md").unwrap()).unwrap();
-    let said = arauto::capacity::markdown(&mut |_, _, _| ());
+    let said = capacity::markdown(&mut |_, _, _| ());
     assert!(page == said, "docs/capacity.md is not what `make capacity` writes");
 }
 

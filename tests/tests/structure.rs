@@ -14,10 +14,11 @@ const MEMBERS: &[(&str, &str, &[&str])] = &[
     ("dispatch", "functions/dispatch", &["webhook"]),
     ("directory", "functions/directory", &["webhook"]),
     ("evidence", "functions/evidence", &["webhook"]),
-    ("arauto", "tools/cli", &["evidence", "webhook"]),
+    ("capacity", "tools/capacity", &["webhook"]),
+    ("arauto", "tools/cli", &["capacity", "evidence", "webhook"]),
     ("floor", "tools/bench/floor", &["sigv4"]),
     ("bench", "tools/bench", &["arauto", "tests", "webhook"]),
-    ("tests", "tests", &["arauto", "directory", "dispatch", "evidence", "intake", "webhook"]),
+    ("tests", "tests", &["arauto", "capacity", "directory", "dispatch", "evidence", "intake", "webhook"]),
 ];
 
 /// Where the rules of the convention are: they decide, and do no I/O.

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::fs::{read_to_string, write};
 
 use arauto::bill::{Bill, Model, Terms, picture};
-use arauto::capacity::{ASSUMPTIONS, Begin, Load, Mapping, Question, Settings};
 use arauto::prices::{Prices, Rate, Region, Usd};
+use capacity::{ASSUMPTIONS, Begin, Load, Mapping, Question, Settings};
 use tests::contract::file;
 use webhook::config::environment;
 

@@ -5,7 +5,6 @@ mod account;
 pub mod aws_http;
 pub mod bill;
 pub mod call;
-pub mod capacity;
 pub mod csr;
 pub mod directory;
 pub mod explain;

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use arauto::bill::BillArgs;
 use arauto::call::CallArgs;
-use arauto::capacity::CapacityArgs;
 use arauto::csr::CsrArgs;
 use arauto::directory::{DirectoryArgs, StatementArgs};
 use arauto::explain::ExplainArgs;
@@ -18,9 +17,10 @@ use arauto::show::ShowArgs;
 use arauto::undelivered::UndeliveredArgs;
 use arauto::verify::VerifyArgs;
 use arauto::{
-    bill, call, capacity, csr, directory, explain, identity, local, outcomes, receiver, replay, show,
-    undelivered, verify,
+    bill, call, csr, directory, explain, identity, local, outcomes, receiver, replay, show, undelivered,
+    verify,
 };
+use capacity::CapacityArgs;
 use clap::{Parser, Subcommand};
 
 /// Arauto tells payment initiators of Open Finance Brasil what changed, over mutual TLS

@@ -1,4 +1,4 @@
-//! `arauto capacity`: what a load takes on AWS, and what breaks first.
+#![doc = include_str!("../README.md")]
 
 mod answer;
 mod assumptions;

@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn the_numbers_of_the_template_are_those_of_the_template() {
-        let template = include_str!("../../../../template.yaml");
+        let template = include_str!("../../../template.yaml");
         let after = |start: &str, name: &str| -> f64 {
             let (_, rest) = template.split_once(start).unwrap();
             let (_, value) = rest.split_once(name).unwrap();

@@ -13,7 +13,7 @@ use super::text::lowered;
 
 const PREFACE: &str = "# Capacity
 
-Made by `make capacity` from the model in `tools/cli/src/capacity`. Nothing was measured on AWS: a model of events plays
+Made by `make capacity` from the model in `tools/capacity`. Nothing was measured on AWS: a model of events plays
 the stack in simulated time, with AWS's documented limits and the [assumptions](#assumptions) below.
 
 ```sh
