@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use account::Checkout;
+use account::aws_http::ApiAnswer;
 use anyhow::{Context, Result, ensure};
-use arauto::aws_http::ApiAnswer;
-use arauto::stack::Checkout;
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 

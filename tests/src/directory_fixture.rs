@@ -1,7 +1,7 @@
 //! The directory function and a Directory of participants that it asks, on one clock that the test moves.
 
 use ::directory::Directory;
-use arauto::aws_http::ApiAnswer;
+use account::aws_http::ApiAnswer;
 use arauto::directory::{MockDirectory, Settings, StatementClaims};
 use arauto::local::registration;
 use http::Method;

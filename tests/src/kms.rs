@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use account::identity_secret;
 use anyhow::{Context as _, Result, ensure};
+use arauto::csr;
 use arauto::local::AUTHORISATION_SERVER_ID;
 use arauto::pki::{ClientSubject, TestPki};
 use arauto::stack::Stack;
-use arauto::{csr, identity};
 use aws_sdk_kms::types::{KeySpec, KeyUsageType};
 use http::Method;
 use jiff::SignedDuration;
@@ -49,7 +50,7 @@ pub async fn put_identity(stack: &Stack, pki: &TestPki, name: &str, server: &str
     let public = Keys::new(kms(&sdk)).public_key(&key).await?;
     let subject = ClientSubject { common_name: name.to_owned(), ..ClientSubject::default() };
     let chain = pki.sender_authority.client_of_key(&subject, &public)?;
-    identity::put_in_kms(&sdk, stack.output("IdentitySecretArn")?, (&chain, &key), server).await
+    identity_secret::put_in_kms(&sdk, stack.output("IdentitySecretArn")?, (&chain, &key), server).await
 }
 
 /// nginx, with either version of TLS, takes the certificate of a brand whose key only KMS has.

@@ -5,13 +5,14 @@ use std::io::Write as _;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use account::aws_http::{ApiAnswer, Caller, http_client};
+use account::local_stack::{CREDENTIAL, REGION};
 use anyhow::{Context, Result, bail, ensure};
-use arauto::aws_http::{ApiAnswer, Caller, http_client};
 use arauto::directory::{self, MockDirectory, StatementClaims};
 use arauto::local::{AUTHORISATION_SERVER_ID, Bank, change, options, registration};
 use arauto::pki::{ClientSubject, TestPki};
 use arauto::receiver::{Answers, MockReceiver, Prefix, Received, Settings};
-use arauto::stack::{CREDENTIAL, Progress, REGION, Stack};
+use arauto::stack::{Progress, Stack};
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
 use http::Method;

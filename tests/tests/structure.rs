@@ -14,11 +14,17 @@ const MEMBERS: &[(&str, &str, &[&str])] = &[
     ("dispatch", "functions/dispatch", &["webhook"]),
     ("directory", "functions/directory", &["webhook"]),
     ("evidence", "functions/evidence", &["webhook"]),
+    ("account", "tools/account", &["webhook"]),
+    ("certificates", "tools/certificates", &[]),
     ("capacity", "tools/capacity", &["webhook"]),
-    ("arauto", "tools/cli", &["capacity", "evidence", "webhook"]),
+    ("arauto", "tools/cli", &["account", "capacity", "certificates", "evidence", "webhook"]),
     ("floor", "tools/bench/floor", &["sigv4"]),
     ("bench", "tools/bench", &["arauto", "tests", "webhook"]),
-    ("tests", "tests", &["arauto", "capacity", "directory", "dispatch", "evidence", "intake", "webhook"]),
+    (
+        "tests",
+        "tests",
+        &["account", "arauto", "capacity", "directory", "dispatch", "evidence", "intake", "webhook"],
+    ),
 ];
 
 /// Where the rules of the convention are: they decide, and do no I/O.

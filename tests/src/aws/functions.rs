@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use arauto::aws_http::ApiAnswer;
+use account::aws_http::ApiAnswer;
 use arauto::local::{AUTHORISATION_SERVER_ID, change};
 use arauto::pki::{ClientSubject, Identity, TestPki};
 use arauto::receiver::{MockReceiver, Settings};

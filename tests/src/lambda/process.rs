@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use account::aws_http::{Caller, http_client};
+use account::local_stack::{CREDENTIAL, REGION};
 use anyhow::{Context as _, Result, ensure};
-use arauto::aws_http::{Caller, http_client};
-use arauto::stack::{CREDENTIAL, REGION, Stack};
+use arauto::stack::Stack;
 use aws_credential_types::Credentials;
 use http::Method;
 use rustix::process::{Pid, Signal, kill_process};

@@ -4,15 +4,15 @@ use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use account::Checkout;
+use account::aws_http::{ApiAnswer, Caller, http_client};
+use account::local_stack::LocalStack;
+use account::sdk_config;
 use anyhow::{Context as _, Result, bail};
 use aws_credential_types::provider::ProvideCredentials as _;
 use clap::Args;
 use http::Method;
 use serde_json::{Value, json};
-
-use crate::account::sdk_config;
-use crate::aws_http::{ApiAnswer, Caller, http_client};
-use crate::stack::{Checkout, Stack};
 
 /// Call the API, signed with SigV4
 ///
@@ -64,7 +64,7 @@ async fn call_aws(url: &str, args: &CallArgs, body: Vec<u8>) -> Result<ApiAnswer
 }
 
 async fn call_local(args: &CallArgs, body: Vec<u8>) -> Result<ApiAnswer> {
-    let Some(stack) = Stack::find(&Checkout::find()?.scratch()).await? else {
+    let Some(stack) = LocalStack::find(&Checkout::find()?.scratch()).await? else {
         bail!("no local stack is up: start one with `make up`, or give --url");
     };
     stack.call_api(args.method.clone(), &args.path, "application/json", body).await

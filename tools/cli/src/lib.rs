@@ -1,8 +1,6 @@
 //! The `arauto` command as a library: what the tests and the demo use in process.
 
 mod accept;
-mod account;
-pub mod aws_http;
 pub mod bill;
 pub mod call;
 pub mod csr;

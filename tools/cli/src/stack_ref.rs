@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use account::Checkout;
+use account::local_stack::LocalStack;
+use account::sdk_config;
 use anyhow::{Context as _, Result, bail};
 use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -9,9 +12,6 @@ use clap::Args;
 use evidence::Archive;
 use webhook::aws::{Queues, UndeliveredRows, dynamodb, sqs};
 use webhook::config::environment;
-
-use crate::account::sdk_config;
-use crate::stack::{Checkout, Stack};
 
 /// A command may be far from the region it works on, and nobody waits in line behind it. A receive from a queue may itself wait,
 /// so the functions' one second a try would end each that finds nothing.
@@ -129,7 +129,7 @@ impl StackRef {
     }
 
     /// Takes what the stack's outputs name.
-    pub fn of_stack(stack: &Stack) -> Result<Self> {
+    pub fn of_stack(stack: &LocalStack) -> Result<Self> {
         let output = |name: &str| stack.output(name).map(str::to_owned);
         Ok(Self::new(
             &stack.sdk_config(),
@@ -164,8 +164,8 @@ fn given(option: Option<&String>, variable: &str) -> Option<String> {
     option.cloned().or_else(|| environment(variable)).filter(|text| !text.is_empty())
 }
 
-async fn local(options: &str) -> Result<Stack> {
-    match Stack::find(&Checkout::find()?.scratch()).await? {
+async fn local(options: &str) -> Result<LocalStack> {
+    match LocalStack::find(&Checkout::find()?.scratch()).await? {
         Some(stack) => Ok(stack),
         None => {
             bail!("no local stack is up: start one with `make up`, or give {options} of the stack you mean")

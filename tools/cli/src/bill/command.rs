@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
+use account::Checkout;
+use account::local_stack::LocalStack;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 
@@ -14,7 +16,6 @@ use super::picture::picture;
 use super::source::{Lines, some};
 use super::table;
 use crate::prices::{Prices, Rate, Region};
-use crate::stack::{Checkout, Stack};
 
 /// Say what notifications cost: in all, per million delivered, by receiver, endpoint and day
 ///
@@ -155,7 +156,7 @@ impl BillArgs {
 
     async fn lines(&self) -> Result<Vec<Lines>> {
         if self.local {
-            let stack = Stack::find(&Checkout::find()?.scratch()).await?;
+            let stack = LocalStack::find(&Checkout::find()?.scratch()).await?;
             let stack = stack.context("there is no local stack: `arauto up` starts one")?;
             let text = stack.function_logs().await?;
             return Ok(vec![Lines::read(text.as_bytes())?]);

@@ -3,7 +3,9 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use account::sdk_config;
 use anyhow::{Result, bail};
+use certificates::{BusinessCategory, ClientSubject};
 use clap::Args;
 use serde_json::json;
 use webhook::aws::{KeyArn, Keys, kms};
@@ -11,8 +13,6 @@ use webhook::aws::{KeyArn, Keys, kms};
 use super::cnpj::Cnpj;
 use super::key::Key;
 use super::{fields, request};
-use crate::account::sdk_config;
-use crate::pki::{BusinessCategory, ClientSubject};
 
 const EXAMPLES: &str = "\
 Example:

@@ -7,10 +7,10 @@ mod key;
 mod request;
 
 use anyhow::Result;
+use certificates::ClientSubject;
 use webhook::aws::{KeyArn, Keys};
 
 use self::key::Key;
-use crate::pki::ClientSubject;
 
 pub use self::command::{CsrArgs, run};
 

@@ -3,13 +3,13 @@
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
+use certificates::{ClientSubject, PublicHalf};
 use rcgen::{
     CertificateParams, Error, ExtendedKeyUsagePurpose, KeyUsagePurpose, PublicKeyData, SignatureAlgorithm,
     SigningKey,
 };
 
 use super::key::Key;
-use crate::pki::{ClientSubject, PublicHalf};
 
 /// Makes a request for a BRCAC of this subject: PEM.
 ///
@@ -78,7 +78,7 @@ mod tests {
     use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 
     use super::*;
-    use crate::pki::new_key;
+    use certificates::new_key;
 
     /// What openssl says of a request; nothing where it is not installed.
     fn openssl(pem: &str) -> Option<String> {

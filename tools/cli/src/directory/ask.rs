@@ -1,9 +1,9 @@
+use account::aws_http::{http_client, read_answer};
 use anyhow::{Context as _, Result, ensure};
 use http::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
 
 use super::claims::StatementClaims;
-use crate::aws_http::{http_client, read_answer};
 
 /// For whom a statement is wanted.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]

@@ -2,6 +2,7 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use account::aws_http::{ApiAnswer, http_client, read_answer};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -14,7 +15,6 @@ use webhook::clock::Clock;
 use webhook::rng::Rng;
 
 use super::*;
-use crate::aws_http::{ApiAnswer, http_client, read_answer};
 
 const NOW: &str = "2026-11-23T12:00:00Z";
 const URI: &str = "https://itp.example/kong3";

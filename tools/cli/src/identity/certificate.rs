@@ -1,12 +1,11 @@
 //! What a certificate says of itself.
 
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
+use certificates::{printable, subject_of};
 use jiff::Timestamp;
 use serde::Serialize;
 use webhook::pem::Certificates;
 use x509_parser::certificate::X509Certificate;
-
-use crate::receiver::{printable, subject_of};
 
 /// A certificate, as far as it is shown.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]

@@ -1,12 +1,12 @@
 //! The order of a certificate chain, and whether it is whole.
 
+use certificates::{printable, subject_of};
 use rustls_pki_types::CertificateDer;
 use webhook::pem::PemCertificate;
 use x509_parser::certificate::X509Certificate;
 
 use super::certificate::{is_self_issued, issued};
 use super::review::Review;
-use crate::receiver::{printable, subject_of};
 
 /// The roots that issue for Open Finance Brasil, as far as they are known here; `infra/trust/README.md` says where they are from.
 const ROOTS: [&str; 3] = [

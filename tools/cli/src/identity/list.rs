@@ -2,6 +2,8 @@
 
 use std::io::{self, Write as _};
 
+use account::identity_secret::get_text;
+use account::sdk_config;
 use anyhow::Result;
 use clap::Args;
 use jiff::Timestamp;
@@ -13,8 +15,7 @@ use webhook::mtls::{Expiry, IdentityDocument, IdentityError, KmsIdentityError, i
 use webhook::telemetry::ErrorChain;
 
 use super::certificate::Certificate;
-use super::{get_text, open};
-use crate::account::sdk_config;
+use super::open;
 
 /// Show whose certificates the secret holds, and until when they are good
 ///
@@ -133,8 +134,8 @@ mod tests {
     use webhook::pem::PemError;
 
     use super::*;
-    use crate::identity::{document, document_in_kms};
     use crate::pki::{Authority, ClientSubject};
+    use account::identity_secret::{document, document_in_kms};
 
     const A: &str = "11111111-aaaa-4000-8000-000000000001";
     const B: &str = "22222222-bbbb-4000-8000-000000000002";

@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use account::identity_secret::{document, document_in_kms, merged, put_text, put_trust};
+use account::sdk_config;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use jiff::Timestamp;
@@ -15,8 +17,7 @@ use webhook::pem::{Certificates, certificates_to_pem, private_key, private_key_t
 
 use super::certificate::Certificate;
 use super::review::{self, Review};
-use super::{document, document_in_kms, merged, open, put_text, put_trust, server_id};
-use crate::account::sdk_config;
+use super::{open, server_id};
 
 /// Check the files and put them into the stack's secrets
 ///

@@ -4,6 +4,7 @@
 //! "Padrão de Certificados" 2.1 of the portal has the same table.
 
 use anyhow::{Result, bail};
+use certificates::{printable, subject_of};
 use jiff::Timestamp;
 use rustls_pki_types::CertificateDer;
 use uuid::Uuid;
@@ -15,7 +16,6 @@ use x509_parser::public_key::PublicKey;
 
 use super::certificate::{Certificate, SHA256_WITH_RSA, is_self_issued};
 use super::chain::in_order;
-use crate::receiver::{printable, subject_of};
 
 /// `organizationIdentifier`, of X.520, and what it begins with.
 const ORGANIZATION_IDENTIFIER: &str = "2.5.4.97";

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use certificates::{ClientSubject, new_key};
 use clap::Parser;
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
@@ -14,7 +15,7 @@ use tempfile::TempDir;
 use webhook::pem::Certificates;
 
 use super::put::{Files, PutArgs};
-use crate::pki::{Authority, ClientSubject, new_key};
+use crate::pki::Authority;
 
 #[derive(Parser)]
 struct Command {

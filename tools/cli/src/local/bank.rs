@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use account::aws_http::ApiAnswer;
+use account::identity_secret;
+use account::local_stack::LocalStack;
 use anyhow::{Context as _, Result, ensure};
 use http::Method;
 use jiff::Timestamp;
@@ -10,9 +13,7 @@ use serde_json::{Value, json};
 use webhook::directory::Operation;
 use webhook::notification::{ClientId, ENDPOINTS, Endpoint};
 
-use crate::aws_http::ApiAnswer;
-use crate::identity;
-use crate::stack::{Options, Stack};
+use crate::stack::Options;
 
 /// The bank's authorisation server.
 pub const AUTHORISATION_SERVER_ID: &str = "123e4567-e89b-12d3-a456-426614174000";
@@ -30,14 +31,14 @@ pub fn options(state_dir: impl Into<PathBuf>, directory_url: &str) -> Options {
 
 /// What the bank does with a stack.
 #[derive(Clone, Copy, Debug)]
-pub struct Bank<'a>(pub &'a Stack);
+pub struct Bank<'a>(pub &'a LocalStack);
 
 impl Bank<'_> {
     /// Stores the bank's identity, and the authorities it trusts.
     pub async fn put_identity(&self, chain_pem: &str, key_pem: &str, trust_pem: &str) -> Result<()> {
         let sdk = self.0.sdk_config();
-        identity::put(&sdk, self.0.output("IdentitySecretArn")?, (chain_pem, key_pem), None).await?;
-        identity::put_trust(&sdk, self.0.output("TrustSecretArn")?, trust_pem).await
+        identity_secret::put(&sdk, self.0.output("IdentitySecretArn")?, (chain_pem, key_pem), None).await?;
+        identity_secret::put_trust(&sdk, self.0.output("TrustSecretArn")?, trust_pem).await
     }
 
     /// Stores the identity of one of the bank's authorisation servers beside the others, and the authorities it trusts.
@@ -49,8 +50,8 @@ impl Bank<'_> {
         trust_pem: &str,
     ) -> Result<()> {
         let (sdk, secret) = (self.0.sdk_config(), self.0.output("IdentitySecretArn")?);
-        identity::put(&sdk, secret, (chain_pem, key_pem), Some(server)).await?;
-        identity::put_trust(&sdk, self.0.output("TrustSecretArn")?, trust_pem).await
+        identity_secret::put(&sdk, secret, (chain_pem, key_pem), Some(server)).await?;
+        identity_secret::put_trust(&sdk, self.0.output("TrustSecretArn")?, trust_pem).await
     }
 
     /// Registers a client that is notified at these URIs, as the authorization server does after a DCR call.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
+use account::Checkout;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use jiff::Timestamp;
@@ -17,7 +18,7 @@ use super::bank::{Bank, changes_of_all_kinds, options};
 use crate::directory::{self, MockDirectory, StatementClaims};
 use crate::pki::{ClientSubject, TestPki};
 use crate::receiver::{Answers, MockReceiver, Received, Settings};
-use crate::stack::{Checkout, Progress, Stack};
+use crate::stack::{Progress, Stack};
 
 /// Deploy template.yaml on this machine and watch it notify a receiver
 ///

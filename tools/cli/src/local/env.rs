@@ -2,13 +2,14 @@
 
 use std::io::{self, Write as _};
 
+use account::Checkout;
+use account::local_stack::{CREDENTIAL, LocalStack, REGION};
 use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::{Map, Value};
 
 use super::bank::AUTHORISATION_SERVER_ID;
 use super::up::find_directory;
-use crate::stack::{CREDENTIAL, Checkout, REGION, Stack};
 
 /// Print the settings of the functions on the local stack, as a shell reads them
 ///
@@ -37,7 +38,7 @@ const FROM_OUTPUTS: &[(&str, &str)] = &[
 
 /// Runs the command.
 pub async fn run_env(args: EnvArgs) -> Result<()> {
-    let Some(stack) = Stack::find(&Checkout::find()?.scratch()).await? else {
+    let Some(stack) = LocalStack::find(&Checkout::find()?.scratch()).await? else {
         bail!("no local stack is up: start one with `make up`");
     };
     let mut settings = vec![

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write as _};
 
+use account::Checkout;
+use account::local_stack::LocalStack;
 use anyhow::{Result, bail};
 use clap::Args;
 use webhook::directory::Operation;
@@ -9,7 +11,6 @@ use webhook::directory::Operation;
 use super::bank::{Bank, registration};
 use super::up::find_directory;
 use crate::directory::{StatementRequest, ask_for_statement};
-use crate::stack::{Checkout, Stack};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -52,7 +53,7 @@ pub struct RegisterArgs {
 
 /// Runs the command.
 pub async fn run_register(args: RegisterArgs) -> Result<()> {
-    let Some(stack) = Stack::find(&Checkout::find()?.scratch()).await? else {
+    let Some(stack) = LocalStack::find(&Checkout::find()?.scratch()).await? else {
         bail!("no local stack is up: start one with `make up`");
     };
     let uris = (!args.webhook_uris.is_empty()).then_some(args.webhook_uris);

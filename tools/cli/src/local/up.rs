@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use account::Checkout;
+use account::aws_http::http_client;
+use account::local_stack::LocalStack;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -15,10 +18,9 @@ use tokio::time::{Instant, sleep};
 use webhook::clock::Clock;
 
 use super::bank::{AUTHORISATION_SERVER_ID, Bank, options};
-use crate::aws_http::http_client;
 use crate::directory::{StatementRequest, ask_for_statement};
 use crate::pki::PkiFiles;
-use crate::stack::{Checkout, Down, Progress, Stack, down};
+use crate::stack::{Down, Progress, Stack, down};
 
 /// Start the local stack with a Directory and a receiver, and keep all of it until `arauto down`
 ///
@@ -63,7 +65,7 @@ pub async fn run_up(args: UpArgs) -> Result<()> {
     // Asked before anything is built, as the build may put another file in this one's place.
     let program = std::env::current_exe().context("this command has no file")?;
     let state_dir = Checkout::find()?.scratch();
-    if let Some(stack) = Stack::find(&state_dir).await? {
+    if let Some(stack) = LocalStack::find(&state_dir).await? {
         return Ok(print(&args, &stack, &Whereabouts::read(&state_dir)?)?);
     }
     let progress = Progress::stderr();
@@ -129,7 +131,7 @@ pub async fn run_up(args: UpArgs) -> Result<()> {
 /// Where the Directory is that `arauto up` keeps.
 pub(crate) async fn find_directory() -> Result<String> {
     let state_dir = Checkout::find()?.scratch();
-    if Stack::find(&state_dir).await?.is_none() {
+    if LocalStack::find(&state_dir).await?.is_none() {
         bail!("no local stack is up: start one with `make up`");
     }
     Ok(Whereabouts::read(&state_dir)?.directory)
@@ -209,7 +211,7 @@ fn free_port() -> Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free on 127.0.0.1")
 }
 
-fn print(args: &UpArgs, stack: &Stack, at: &Whereabouts) -> io::Result<()> {
+fn print(args: &UpArgs, stack: &LocalStack, at: &Whereabouts) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if args.json {
         let document = json!({

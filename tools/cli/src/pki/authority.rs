@@ -3,15 +3,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use certificates::{ClientSubject, PublicHalf, new_key, printable_string};
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CrlDistributionPoint,
     CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair,
-    KeyUsagePurpose, PKCS_RSA_SHA256, PublicKeyData, RevokedCertParams, RsaKeySize, SanType, date_time_ymd,
+    KeyUsagePurpose, PublicKeyData, RevokedCertParams, SanType, date_time_ymd,
 };
-
-use super::public::PublicHalf;
-use super::subject::{ClientSubject, printable};
 
 /// How long before its making a certificate is valid already, for clocks that disagree.
 const BACKDATED: SignedDuration = SignedDuration::from_hours(1);
@@ -128,7 +126,7 @@ impl Authority {
         let first = names.first().context("a server certificate needs at least one name")?;
         let mut params = leaf_params(names, ExtendedKeyUsagePurpose::ServerAuth, validity)?;
         params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::CountryName, printable("BR")?);
+        params.distinguished_name.push(DnType::CountryName, printable_string("BR")?);
         params.distinguished_name.push(DnType::OrganizationName, "Iniciadora Exemplo Ltda");
         params.distinguished_name.push(DnType::CommonName, *first);
         self.issue(&params)
@@ -210,7 +208,7 @@ impl Validity {
 fn authority_params(name: &str, path_length: u8, validity: Validity) -> Result<CertificateParams> {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CountryName, printable("BR")?);
+    params.distinguished_name.push(DnType::CountryName, printable_string("BR")?);
     params.distinguished_name.push(DnType::OrganizationName, "Arauto test authority, not ICP-Brasil");
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(path_length));
@@ -278,11 +276,6 @@ fn set_validity(params: &mut CertificateParams, validity: Validity) -> Result<()
 fn since_epoch(instant: Timestamp) -> Result<Duration> {
     let seconds = u64::try_from(instant.as_second()).context("no certificate can start before 1970")?;
     Ok(Duration::from_secs(seconds))
-}
-
-/// Makes an RSA key of 2048 bits.
-pub(crate) fn new_key() -> Result<KeyPair> {
-    KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).context("failed to make an RSA key")
 }
 
 #[cfg(test)]

@@ -1,15 +1,14 @@
 use std::fmt;
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use certificates::{ClientSubject, new_key, write_new};
 use jiff::Timestamp;
 use webhook::pem::Certificates;
 
-use super::authority::new_key;
-use super::{Authority, ClientSubject, Identity};
+use super::authority::{Authority, Identity};
 
 /// The names that the receiver's certificate is good for.
 const RECEIVER_NAMES: &[&str] = &["localhost", "127.0.0.1", "::1"];
@@ -149,16 +148,6 @@ impl PkiFiles {
             &self.directory_key,
         ]
     }
-}
-
-pub(crate) fn write_new(path: &Path, pem: &str, mode: u32) -> Result<()> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)
-        .and_then(|mut file| file.write_all(pem.as_bytes()))
-        .with_context(|| format!("failed to write {}", path.display()))
 }
 
 fn refuse_expired(chain: &Path, now: Timestamp) -> Result<()> {

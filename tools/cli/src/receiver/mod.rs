@@ -21,7 +21,6 @@ pub use self::answer::{Answer, AnswerFor, Answers, Sequence};
 pub use self::command::{ReceiverArgs, run};
 pub use self::contract::{Endpoint, WebhookVersion};
 pub use self::event::{Body, ClientCertificate, Header, Received, Tls};
-pub(crate) use self::event::{printable, subject_of};
 pub use self::finding::{Code, Finding};
 pub use self::journal::{Connections, Refusal};
 pub use self::mock_receiver::{MockReceiver, Settings};

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use account::aws_http::{ApiAnswer, Caller};
 use anyhow::{Context as _, Result, bail};
 use http::Method;
 use roxmltree::{Document, Node};
-
-use crate::aws_http::{ApiAnswer, Caller};
 
 /// Calls to one endpoint.
 #[derive(Debug)]

@@ -5,14 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use account::aws_http::{Caller, http_client};
+use account::local_stack::{REGION, credentials};
 use anyhow::{Context as _, Result, bail, ensure};
 use http::Method;
 use tokio::time::{Instant, sleep};
 
-use super::REGION;
 use super::cloudformation::CloudFormation;
 use super::template::Template;
-use crate::aws_http::{Caller, http_client};
 
 /// The bucket for packages and template, as `sam deploy --resolve-s3` makes one.
 const BUCKET: &str = "arauto-code";
@@ -70,7 +70,7 @@ fn key(binary: &str) -> String {
 }
 
 fn caller(service: &str) -> Result<Caller> {
-    Ok(Caller::new(http_client(None)?, super::running::credentials(), REGION, service))
+    Ok(Caller::new(http_client(None)?, credentials(), REGION, service))
 }
 
 struct Bucket {

@@ -2,20 +2,23 @@
 
 use std::path::Path;
 
+use account::StackState;
+use account::local_stack::LocalStack;
+use account::process::Process;
 use anyhow::Result;
 
-use super::running::lock;
-use super::state::State;
+use super::options::Options;
+use super::processes::members;
+use super::running::{Stack, lock};
 use super::state_dir::StateDir;
-use super::{Options, Stack};
 
 /// What [`up`] did.
 #[derive(Debug)]
 pub enum Up {
     /// It has started this stack.
-    Started(Stack),
+    Started(LocalStack),
     /// This one was up already.
-    Already(Stack),
+    Already(LocalStack),
 }
 
 /// What [`down`] found.
@@ -31,7 +34,7 @@ pub enum Down {
 
 /// Starts a stack that outlives this process, unless one is up already in the folder.
 pub async fn up(options: &Options) -> Result<Up> {
-    if let Some(stack) = Stack::find(&options.state_dir).await? {
+    if let Some(stack) = LocalStack::find(&options.state_dir).await? {
         return Ok(Up::Already(stack));
     }
     Ok(Up::Started(Stack::start(options).await?.keep()?))
@@ -41,12 +44,12 @@ pub async fn up(options: &Options) -> Result<Up> {
 pub async fn down(state_dir: &Path) -> Result<Down> {
     let state_dir = StateDir::open(state_dir)?;
     let _held = lock(&state_dir)?;
-    let state = State::read(state_dir.path())?;
+    let state = StackState::read(state_dir.path())?;
     let ministack = state.as_ref().map(|state| &state.ministack);
-    let was_up = ministack.is_some_and(super::process::Process::is_alive);
-    let had_strays = !super::process::members(None, state_dir.path()).is_empty();
+    let was_up = ministack.is_some_and(Process::is_alive);
+    let had_strays = !members(None, state_dir.path()).is_empty();
     state_dir.clear(ministack).await?;
-    State::remove(state_dir.path())?;
+    StackState::remove(state_dir.path())?;
     Ok(if was_up {
         Down::Stopped
     } else if state.is_some() || had_strays {

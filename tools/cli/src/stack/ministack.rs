@@ -9,19 +9,17 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
+use account::local_stack::{CREDENTIAL, REGION, is_ready};
+use account::process::Process;
 use anyhow::{Context as _, Result, bail};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
-use super::process::{MARK, Process};
+use super::processes::MARK;
 use super::progress::tail;
 use super::state_dir::StateDir;
-use super::{CREDENTIAL, REGION};
 
 /// It needs less than half a second on an idle machine, several on one that compiles.
 const START_WITHIN: Duration = Duration::from_mins(1);
-
-/// One answer to "are you ready?".
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// Between two looks at a process that starts or ends.
 const POLL: Duration = Duration::from_millis(25);
@@ -173,17 +171,6 @@ impl Drop for Ministack {
             self.state_dir.clear_now(None);
         }
     }
-}
-
-/// Whether a MiniStack answers at this port.
-pub(super) async fn is_ready(port: u16) -> bool {
-    let answer = async {
-        let client = crate::aws_http::http_client(None).ok()?;
-        let url = format!("http://{}:{port}/_ministack/ready", Ipv4Addr::LOCALHOST);
-        let answer = client.get(url).send().await.ok()?;
-        answer.status().is_success().then_some(())
-    };
-    matches!(timeout(ANSWER_WITHIN, answer).await, Ok(Some(())))
 }
 
 /// All that MiniStack is given, and through it the functions: nothing of the caller's shell but where programs are

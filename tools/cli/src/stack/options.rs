@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::Progress;
+use super::progress::Progress;
 
 /// What to start, where, and who is told about it.
 #[derive(Clone, Debug)]

@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::UNIX_EPOCH;
 
+use account::Checkout;
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::checkout::make_folder;
-use super::{Checkout, Profile, command};
+use super::command;
+use super::folder::make_folder;
+use super::options::Profile;
 
 /// Builds the binaries, each the one of the package of its name, and returns the folder they are in.
 pub(super) async fn build(

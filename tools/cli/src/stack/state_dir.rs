@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use account::process::Process;
 use anyhow::{Context as _, Result, bail};
 use rustix::process::Signal;
 use tokio::time::{Instant, sleep};
 
-use super::checkout::make_folder;
-use super::process::{self, Process};
+use super::folder::make_folder;
+use super::processes::{members, signal};
 
 /// What an ending stack gets between being asked and being made to.
 const GRACE: Duration = Duration::from_secs(2);
@@ -49,11 +50,11 @@ impl StateDir {
 
     /// Ends whatever of the stack of this folder still runs, and removes its temporary files.
     pub(super) async fn clear(&self, ministack: Option<&Process>) -> Result<()> {
-        process::signal(&process::members(ministack, self.path()), ministack, Signal::TERM);
+        signal(&members(ministack, self.path()), ministack, Signal::TERM);
         self.await_silence(ministack).await;
         self.clear_now(ministack);
         self.await_silence(ministack).await;
-        let left = process::members(ministack, self.path());
+        let left = members(ministack, self.path());
         if !left.is_empty() {
             bail!("processes of the local stack do not end, not even by SIGKILL: {left:?}");
         }
@@ -62,14 +63,14 @@ impl StateDir {
 
     /// The same without grace and without waiting.
     pub(super) fn clear_now(&self, ministack: Option<&Process>) {
-        process::signal(&process::members(ministack, self.path()), ministack, Signal::KILL);
+        signal(&members(ministack, self.path()), ministack, Signal::KILL);
         // What cannot be removed now is overwritten by the next start.
         fs::remove_dir_all(self.temporary()).unwrap_or_default();
     }
 
     async fn await_silence(&self, ministack: Option<&Process>) {
         let deadline = Instant::now() + GRACE;
-        while Instant::now() < deadline && !process::members(ministack, self.path()).is_empty() {
+        while Instant::now() < deadline && !members(ministack, self.path()).is_empty() {
             sleep(POLL).await;
         }
     }

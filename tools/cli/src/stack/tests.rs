@@ -7,6 +7,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use account::StackState;
+use account::local_stack::LocalStack;
+use account::process::Process;
 use aws_sdk_dynamodb::types::AttributeValue;
 use http::Method;
 use rustix::process::{Pid, Signal, kill_process};
@@ -14,8 +17,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
-use super::process::{Process, members};
-use super::state::State;
+use super::processes::members;
 use super::{Code, Down, Options, Progress, Stack, Up, down, up};
 
 const TEMPLATE: &str = include_str!("fixtures/template.yaml");
@@ -46,7 +48,7 @@ fn left(options: &Options) -> Vec<i32> {
     members(None, &options.state_dir.canonicalize().unwrap())
 }
 
-async fn post(stack: &Stack) -> Value {
+async fn post(stack: &LocalStack) -> Value {
     let path = "/v1/state-changes?brand=a%20b";
     let answer = stack.call_api(Method::POST, path, "application/json", b"{}".to_vec()).await.unwrap();
     assert_eq!(answer.status, 202, "{}", answer.text());
@@ -146,7 +148,7 @@ async fn a_kept_stack_is_found_again_and_stopped_by_another_command() {
     assert_eq!(first.endpoint(), second.endpoint());
     assert_eq!(first.outputs(), second.outputs());
     drop((first, second));
-    post(&Stack::find(&options.state_dir).await.unwrap().unwrap()).await;
+    post(&LocalStack::find(&options.state_dir).await.unwrap().unwrap()).await;
 
     assert_eq!(down(&options.state_dir).await.unwrap(), Down::Stopped);
     assert_eq!(left(&options), Vec::<i32>::new());
@@ -158,14 +160,14 @@ async fn what_outlives_a_killed_ministack_is_found_by_its_mark() {
     let (_folder, options) = folder(str::to_owned);
     let Up::Started(stack) = up(&options).await.unwrap() else { panic!("nothing was up") };
     post(&stack).await;
-    let ministack = State::read(&options.state_dir).unwrap().unwrap().ministack;
+    let ministack = StackState::read(&options.state_dir).unwrap().unwrap().ministack;
     let pid = serde_json::to_value(&ministack).unwrap()["pid"].as_i64().unwrap();
     kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), Signal::KILL).unwrap();
     while ministack.is_alive() {
         sleep(Duration::from_millis(5)).await;
     }
     assert_ne!(left(&options), Vec::<i32>::new());
-    assert!(Stack::find(&options.state_dir).await.unwrap().is_none());
+    assert!(LocalStack::find(&options.state_dir).await.unwrap().is_none());
     assert_eq!(down(&options.state_dir).await.unwrap(), Down::Cleaned);
     assert_eq!(left(&options), Vec::<i32>::new());
 }

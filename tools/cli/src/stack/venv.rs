@@ -4,11 +4,13 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use account::Checkout;
 use anyhow::{Context as _, Result, bail};
 use tokio::task::spawn_blocking;
 
-use super::checkout::make_folder;
-use super::{Checkout, Progress, command};
+use super::command;
+use super::folder::make_folder;
+use super::progress::Progress;
 
 /// The oldest Python that MiniStack and its dependencies declare.
 const OLDEST: (u32, u32) = (3, 10);

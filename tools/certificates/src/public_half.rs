@@ -1,3 +1,5 @@
+//! The public half of a key that is elsewhere, in KMS for example.
+
 use anyhow::{Context as _, Result, ensure};
 use rcgen::{PKCS_RSA_SHA256, PublicKeyData, SignatureAlgorithm};
 use x509_parser::prelude::FromDer as _;
@@ -8,11 +10,11 @@ const RSA: &str = "1.2.840.113549.1.1.1";
 
 /// The public half of an RSA key whose private half is elsewhere.
 #[derive(Clone, Debug)]
-pub(crate) struct PublicHalf(Vec<u8>);
+pub struct PublicHalf(Vec<u8>);
 
 impl PublicHalf {
     /// Reads a `SubjectPublicKeyInfo` in DER.
-    pub(crate) fn from_der(der: &[u8]) -> Result<Self> {
+    pub fn from_der(der: &[u8]) -> Result<Self> {
         let (_, parsed) =
             SubjectPublicKeyInfo::from_der(der).context("the public half of the key cannot be read")?;
         let algorithm = parsed.algorithm.algorithm.to_id_string();

@@ -135,7 +135,7 @@ fn signature(
 }
 
 /// Sends a request and reads its answer, whatever its status.
-pub(crate) async fn read_answer(request: reqwest::RequestBuilder, url: &str) -> Result<ApiAnswer> {
+pub async fn read_answer(request: reqwest::RequestBuilder, url: &str) -> Result<ApiAnswer> {
     let mut answer = request.send().await.with_context(|| format!("no answer from {url}"))?;
     let status = answer.status().as_u16();
     let headers = answer.headers().clone();

@@ -1,7 +1,6 @@
 //! Where the checkout is, and the folder in it that the local stack keeps its things in.
 
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -46,13 +45,6 @@ impl Checkout {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2)?;
         root.join("Cargo.toml").is_file().then(|| Self { root: root.to_owned() })
     }
-}
-
-/// Makes a folder and those above it.
-pub(super) fn make_folder(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).with_context(|| {
-        format!("cannot make the folder {}: check its permissions and the free space", path.display())
-    })
 }
 
 fn is_root(folder: &Path) -> bool {

@@ -11,7 +11,7 @@ const MAX_BYTES: usize = 65_536;
 ///
 /// `server` is the authorisation server whose identity it is, where it is not to be the only one; `of_present` is the one
 /// whose an identity is that was stored as the only one before.
-pub(super) fn merge(
+pub(crate) fn merge(
     present: Option<&str>,
     identity: Value,
     server: Option<&str>,

@@ -8,19 +8,22 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::process::Process;
+use crate::process::Process;
 
 /// The file's content.
 #[derive(Debug, Deserialize, Serialize)]
-pub(super) struct State {
-    pub(super) ministack: Process,
-    pub(super) port: u16,
-    pub(super) outputs: BTreeMap<String, String>,
+pub struct StackState {
+    /// The process of MiniStack.
+    pub ministack: Process,
+    /// Where it listens on loopback.
+    pub port: u16,
+    /// The outputs of the template.
+    pub outputs: BTreeMap<String, String>,
 }
 
-impl State {
+impl StackState {
     /// What the folder's last stack left; nothing if there was none or the file cannot be understood.
-    pub(super) fn read(state_dir: &Path) -> Result<Option<Self>> {
+    pub fn read(state_dir: &Path) -> Result<Option<Self>> {
         let path = path(state_dir);
         match fs::read(&path) {
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
@@ -30,7 +33,7 @@ impl State {
     }
 
     /// Written whole or not at all.
-    pub(super) fn write(&self, state_dir: &Path) -> Result<()> {
+    pub fn write(&self, state_dir: &Path) -> Result<()> {
         let path = path(state_dir);
         let partial = path.with_extension("partial");
         let text = serde_json::to_string_pretty(self).context("cannot write the state as JSON")?;
@@ -40,7 +43,7 @@ impl State {
     }
 
     /// Forgets it; no error if there is nothing to forget.
-    pub(super) fn remove(state_dir: &Path) -> Result<()> {
+    pub fn remove(state_dir: &Path) -> Result<()> {
         let path = path(state_dir);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {

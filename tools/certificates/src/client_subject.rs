@@ -1,3 +1,5 @@
+//! Who a client certificate speaks for.
+
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use rcgen::string::PrintableString;
@@ -63,12 +65,12 @@ impl BusinessCategory {
 
 impl ClientSubject {
     /// Writes the distinguished name that "Padrão de Certificados" prescribes for a BRCAC.
-    pub(crate) fn distinguished_name(&self) -> Result<DistinguishedName> {
+    pub fn distinguished_name(&self) -> Result<DistinguishedName> {
         let mut name = DistinguishedName::new();
         name.push(custom(BUSINESS_CATEGORY), self.business_category.as_str());
-        name.push(custom(JURISDICTION_COUNTRY_NAME), printable("BR")?);
-        name.push(custom(SERIAL_NUMBER), printable(&self.cnpj)?);
-        name.push(DnType::CountryName, printable("BR")?);
+        name.push(custom(JURISDICTION_COUNTRY_NAME), printable_string("BR")?);
+        name.push(custom(SERIAL_NUMBER), printable_string(&self.cnpj)?);
+        name.push(DnType::CountryName, printable_string("BR")?);
         name.push(DnType::OrganizationName, self.organization_name.as_str());
         name.push(DnType::StateOrProvinceName, self.state.as_str());
         name.push(DnType::LocalityName, self.locality.as_str());
@@ -96,7 +98,7 @@ impl Default for ClientSubject {
 }
 
 /// Writes a name as `PrintableString`, as X.520 demands of countries and serial numbers.
-pub(super) fn printable(text: &str) -> Result<DnValue> {
+pub fn printable_string(text: &str) -> Result<DnValue> {
     let text = PrintableString::try_from(text).with_context(|| {
         format!("{text:?} has characters that a certificate's serial number may not have")
     })?;

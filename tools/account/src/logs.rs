@@ -8,21 +8,18 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::REGION;
-use super::running::credentials;
-use crate::aws_http::{Caller, http_client};
+use crate::aws_http::Caller;
 
 /// One page of each group, which is more than a local stack writes in a while; `CloudWatch` has no larger one.
 const EVENTS: u32 = 10_000;
 
-/// The events of all groups, group by group.
-pub(super) async fn read(endpoint: &str) -> Result<String> {
-    let caller = Caller::new(http_client(None)?, credentials(), REGION, "logs");
-    let groups: Groups = call(&caller, endpoint, "DescribeLogGroups", &json!({})).await?;
+/// The events of all groups, group by group; the caller signs for the service `logs`.
+pub(crate) async fn read(caller: &Caller, endpoint: &str) -> Result<String> {
+    let groups: Groups = call(caller, endpoint, "DescribeLogGroups", &json!({})).await?;
     let mut text = String::new();
     for Group { name } in groups.groups {
         let wanted = json!({ "logGroupName": name, "limit": EVENTS });
-        let events: Events = call(&caller, endpoint, "FilterLogEvents", &wanted).await?;
+        let events: Events = call(caller, endpoint, "FilterLogEvents", &wanted).await?;
         for event in events.events {
             writeln!(text, "{name} {}", event.message.trim_end()).context("cannot gather the logs")?;
         }

@@ -1,0 +1,15 @@
+#![doc = include_str!("../README.md")]
+
+pub mod aws_http;
+mod checkout;
+pub mod identity_secret;
+pub mod local_stack;
+mod logs;
+mod merge;
+pub mod process;
+mod sdk;
+mod state;
+
+pub use checkout::Checkout;
+pub use sdk::sdk_config;
+pub use state::StackState;

@@ -1,0 +1,155 @@
+//! A stack on loopback that runs: where it is, what it has, and how to call it.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use http::Method;
+use tokio::time::timeout;
+
+use crate::aws_http::{ApiAnswer, Caller, http_client};
+use crate::logs;
+use crate::state::StackState;
+
+/// The region of everything in a local stack.
+pub const REGION: &str = "us-east-1";
+
+/// The account that MiniStack gives to whoever does not name one.
+pub const ACCOUNT: &str = "000000000000";
+
+/// Access key and secret alike: MiniStack checks neither.
+pub const CREDENTIAL: &str = "test";
+
+/// One answer to "are you ready?".
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// A stack on loopback; it does not end with the value.
+#[derive(Clone, Debug)]
+pub struct LocalStack {
+    port: u16,
+    outputs: BTreeMap<String, String>,
+}
+
+impl LocalStack {
+    /// The stack that answers at this port of loopback, with the outputs of its template.
+    pub fn new(port: u16, outputs: BTreeMap<String, String>) -> Self {
+        Self { port, outputs }
+    }
+
+    /// The stack that an earlier command kept in this folder, if it still runs.
+    pub async fn find(state_dir: &Path) -> Result<Option<Self>> {
+        let Some(StackState { ministack, port, outputs }) = StackState::read(state_dir)? else {
+            return Ok(None);
+        };
+        let runs = ministack.is_alive() && is_ready(port).await;
+        Ok(runs.then(|| Self::new(port, outputs)))
+    }
+
+    /// Its port on loopback.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where every AWS service of it answers: `http://127.0.0.1:PORT`.
+    pub fn endpoint(&self) -> String {
+        endpoint(self.port)
+    }
+
+    /// What the functions wrote, a line each after the name of the log group; for whoever looks into a failure.
+    pub async fn function_logs(&self) -> Result<String> {
+        let caller = Caller::new(http_client(None)?, credentials(), REGION, "logs");
+        logs::read(&caller, &self.endpoint()).await
+    }
+
+    /// The outputs of the template.
+    pub fn outputs(&self) -> &BTreeMap<String, String> {
+        &self.outputs
+    }
+
+    /// One output of the template.
+    pub fn output(&self, name: &str) -> Result<&str> {
+        self.outputs.get(name).map(String::as_str).with_context(|| {
+            let known: Vec<&str> = self.outputs.keys().map(String::as_str).collect();
+            format!("the template has no output {name}, only {}", known.join(", "))
+        })
+    }
+
+    /// Settings for the clients of the AWS SDK.
+    pub fn sdk_config(&self) -> SdkConfig {
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .build_https();
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static(REGION))
+            .credentials_provider(SharedCredentialsProvider::new(credentials()))
+            .endpoint_url(self.endpoint())
+            .http_client(http)
+            .build()
+    }
+
+    /// Calls the API with a signature, as a system of the bank does.
+    pub async fn call_api(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Result<ApiAnswer> {
+        let api = self.api()?;
+        api.caller.call(method, &format!("{}{path}", api.url), content_type, body).await
+    }
+
+    /// Calls the API without a signature, as a stranger does.
+    pub async fn call_api_unsigned(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Result<ApiAnswer> {
+        let api = self.api()?;
+        api.caller.call_unsigned(method, &format!("{}{path}", api.url), content_type, body).await
+    }
+
+    /// MiniStack tells one API from another by the `Host`, a name that is never looked up here.
+    fn api(&self) -> Result<Api> {
+        let host = format!("{}.execute-api.localhost", self.output("ApiId")?);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let http = http_client(Some((&host, address)))?;
+        let caller = Caller::new(http, credentials(), REGION, "execute-api");
+        Ok(Api { caller, url: format!("http://{host}:{}", self.port) })
+    }
+}
+
+struct Api {
+    caller: Caller,
+    url: String,
+}
+
+/// What every call to a local stack is signed with.
+pub fn credentials() -> Credentials {
+    Credentials::new(CREDENTIAL, CREDENTIAL, None, None, "the local stack")
+}
+
+/// Whether a MiniStack answers at this port.
+pub async fn is_ready(port: u16) -> bool {
+    let answer = async {
+        let client = http_client(None).ok()?;
+        let url = format!("http://{}:{port}/_ministack/ready", Ipv4Addr::LOCALHOST);
+        let answer = client.get(url).send().await.ok()?;
+        answer.status().is_success().then_some(())
+    };
+    matches!(timeout(ANSWER_WITHIN, answer).await, Ok(Some(())))
+}
+
+/// Where every AWS service of the MiniStack at this port answers.
+pub fn endpoint(port: u16) -> String {
+    format!("http://{}:{port}", Ipv4Addr::LOCALHOST)
+}
