@@ -11,8 +11,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use arauto::local::change;
-use arauto::receiver::{MockReceiver, Settings};
+use devkit::local::change;
+use devkit::receiver::{MockReceiver, Settings};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tests::aws::{Functions, PKI, TestClock};

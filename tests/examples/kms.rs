@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use anyhow::Result;
-use arauto::stack::Progress;
+use devkit::stack::Progress;
 use tests::kms::measure;
 use tests::world::World;
 

@@ -9,8 +9,8 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
-use arauto::pki::Identity;
 use bytes::Bytes;
+use devkit::pki::Identity;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::Incoming;

@@ -2,8 +2,8 @@
 
 use ::directory::Directory;
 use account::aws_http::ApiAnswer;
-use arauto::directory::{MockDirectory, Settings, StatementClaims};
-use arauto::local::registration;
+use devkit::directory::{MockDirectory, Settings, StatementClaims};
+use devkit::local::registration;
 use http::Method;
 use jiff::SignedDuration;
 use serde_json::{Value, json};

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
-use arauto::local::AUTHORISATION_SERVER_ID;
-use arauto::stack::Stack;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
+use devkit::local::AUTHORISATION_SERVER_ID;
+use devkit::stack::Stack;
 use dispatch::{Batch, Dispatch, Parts};
 use jiff::SignedDuration;
 use webhook::address::AddressPolicy;

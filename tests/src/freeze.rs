@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use arauto::receiver::{MockReceiver, Prefix, Settings};
+use devkit::receiver::{MockReceiver, Prefix, Settings};
 use jiff::SignedDuration;
 
 use crate::lambda::{Deed, OwnQueue, Process, Proxy};

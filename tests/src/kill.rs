@@ -9,7 +9,7 @@ use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use arauto::receiver::MockReceiver;
+use devkit::receiver::MockReceiver;
 use futures_util::future::{join_all, try_join_all};
 use jiff::SignedDuration;
 use tokio::time::{Instant, timeout};

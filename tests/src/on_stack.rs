@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Result;
-use arauto::stack::Progress;
+use devkit::stack::Progress;
 use libtest_mimic::{Arguments, Trial};
 
 use crate::world::World;

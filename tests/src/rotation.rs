@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use arauto::pki::{ClientSubject, Identity, Validity};
-use arauto::receiver::{MockReceiver, Received};
+use devkit::pki::{ClientSubject, Identity, Validity};
+use devkit::receiver::{MockReceiver, Received};
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::{Value, json};

@@ -8,9 +8,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use arauto::local::change;
-use arauto::pki::Authority;
-use arauto::receiver::MockReceiver;
+use devkit::local::change;
+use devkit::pki::Authority;
+use devkit::receiver::MockReceiver;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::{Value, json};

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use arauto::local::{change, registration};
-use arauto::receiver::MockReceiver;
+use devkit::local::{change, registration};
+use devkit::receiver::MockReceiver;
 use http::Method;
 use serde_json::{Value, json};
 use tests::aws::{Functions, NOTIFICATIONS, PKI, RECEIVERS, call, call_with_query, requeued, verdicts};
@@ -127,7 +127,7 @@ async fn a_review_tells_the_clients_of_two_brands_apart() {
     let fixture = fixture().await;
     registers(&fixture, None, "https://localhost:1/a").await;
     registers(&fixture, Some("b"), "https://localhost:1/b").await;
-    let software = arauto::directory::StatementClaims::of(CLIENT);
+    let software = devkit::directory::StatementClaims::of(CLIENT);
     fixture.mock.set_organisation_status(&software.org_id, "Withdrawn").unwrap();
     fixture.functions.aws.forget_calls();
     let mut functions = fixture.functions;

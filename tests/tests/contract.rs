@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::read_to_string;
 
-use arauto::local::changes_of_all_kinds;
+use devkit::local::changes_of_all_kinds;
 use jiff::Timestamp;
 use regex_lite::Regex;
 use rustls_pki_types::CertificateDer;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use arauto::pki::{ClientSubject, TestPki};
+use devkit::pki::{ClientSubject, TestPki};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::aws::{DIRECTORY_IDENTITY_SECRET, Functions, PKI, review};

@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use arauto::stack::Progress;
 use arauto::verify::{Asked, Report, Source, Wrong, verify};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use devkit::stack::Progress;
 use evidence::{
     ATTEMPTS, Archive, BUDGET, Blob, Entry, Evidence, Firehose, Run, Seal, Sealer, hour_of, pack,
 };

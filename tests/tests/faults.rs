@@ -6,7 +6,7 @@
 mod intake {
     use std::time::Duration;
 
-    use arauto::local::change;
+    use devkit::local::change;
     use http::Method;
     use serde_json::{Value, json};
     use tests::aws::{Fault, Functions, NOTIFICATIONS, call, post, verdicts};
@@ -191,9 +191,9 @@ mod dispatch {
     use std::time::Duration;
 
     use ::dispatch::Dispatch;
-    use arauto::local::change;
-    use arauto::pki::{ClientSubject, Identity, Validity};
-    use arauto::receiver::MockReceiver;
+    use devkit::local::change;
+    use devkit::pki::{ClientSubject, Identity, Validity};
+    use devkit::receiver::MockReceiver;
     use jiff::SignedDuration;
     use serde_json::{Value, json};
     use tests::aws::{

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use arauto::local::change;
+use devkit::local::change;
 use dispatch::{Dispatch, MAX_CONCURRENT_ATTEMPTS};
 use futures_util::future::join_all;
 use jiff::SignedDuration;

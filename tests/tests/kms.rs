@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arauto::local::{AUTHORISATION_SERVER_ID, change};
-use arauto::receiver::MockReceiver;
+use devkit::local::{AUTHORISATION_SERVER_ID, change};
+use devkit::receiver::MockReceiver;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::{Value, json};

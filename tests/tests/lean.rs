@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use arauto::receiver::MockReceiver;
+use devkit::receiver::MockReceiver;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::Value;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::read_to_string;
 use std::time::Duration;
 
-use arauto::local::change;
+use devkit::local::change;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::aws::{DIRECTORY_IDENTITY_SECRET, Functions, PKI, post, requeued, requeued_until, shown};

@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use arauto::stack::{Code, Options, Progress, Stack};
+use devkit::stack::{Code, Options, Progress, Stack};
 use http::Method;
 use tempfile::TempDir;
 use tests::contract::file;

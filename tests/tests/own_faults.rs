@@ -6,9 +6,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arauto::local::change;
-use arauto::pki::{ClientSubject, Identity, Validity};
-use arauto::receiver::MockReceiver;
+use devkit::local::change;
+use devkit::pki::{ClientSubject, Identity, Validity};
+use devkit::receiver::MockReceiver;
 use dispatch::Dispatch;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use arauto::directory::{Answer, StatementClaims};
-use arauto::local::change;
+use devkit::directory::{Answer, StatementClaims};
+use devkit::local::change;
 use http::StatusCode;
 use jiff::SignedDuration;
 use serde_json::{Value, json};

@@ -234,7 +234,7 @@ mod calls {
 }
 
 mod statements {
-    use arauto::directory::{StatementClaims, hs256, unsigned};
+    use devkit::directory::{StatementClaims, hs256, unsigned};
     use jiff::Timestamp;
     use webhook::config::Settings;
     use webhook::directory::Environment;
@@ -605,7 +605,7 @@ mod statements {
 }
 
 mod uris {
-    use arauto::local::registration;
+    use devkit::local::registration;
     use webhook::directory::Operation;
 
     use super::*;
@@ -753,7 +753,7 @@ mod uris {
 }
 
 mod keys {
-    use arauto::directory::{Answer, SigningKey};
+    use devkit::directory::{Answer, SigningKey};
     use http::header::CACHE_CONTROL;
     use http::{HeaderValue, StatusCode};
 
@@ -1054,7 +1054,7 @@ mod keys {
     #[tokio::test]
     async fn a_key_of_somebody_else_signs_nothing() {
         let fixture = registered().await;
-        let stranger = arauto::directory::Signer::new(
+        let stranger = devkit::directory::Signer::new(
             SigningKey::generate().unwrap(),
             fixture.functions.test_clock.clock(),
         );

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use arauto::receiver::MockReceiver;
 use arauto::replay::{Plan, Replayer, Round, Sent, Swept, move_back, sweep};
 use arauto::shutdown::Shutdown;
 use arauto::stack_ref::StackRef;
@@ -16,6 +15,7 @@ use arauto::undelivered::{DeadLetterQueue, Filter, Listed, Listing, Window};
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use devkit::receiver::MockReceiver;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::Value;

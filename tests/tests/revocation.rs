@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use arauto::receiver::{MockReceiver, Settings};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use devkit::receiver::{MockReceiver, Settings};
 use directory::revocation::CRL_LIMIT;
 use dispatch::Dispatch;
 use jiff::{SignedDuration, Timestamp};

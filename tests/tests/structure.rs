@@ -17,13 +17,24 @@ const MEMBERS: &[(&str, &str, &[&str])] = &[
     ("account", "tools/account", &["webhook"]),
     ("certificates", "tools/certificates", &[]),
     ("capacity", "tools/capacity", &["webhook"]),
-    ("arauto", "tools/cli", &["account", "capacity", "certificates", "evidence", "webhook"]),
+    ("devkit", "tools/devkit", &["account", "certificates", "webhook"]),
+    ("arauto", "tools/cli", &["account", "capacity", "certificates", "devkit", "evidence", "webhook"]),
     ("floor", "tools/bench/floor", &["sigv4"]),
-    ("bench", "tools/bench", &["arauto", "tests", "webhook"]),
+    ("bench", "tools/bench", &["devkit", "tests", "webhook"]),
     (
         "tests",
         "tests",
-        &["account", "arauto", "capacity", "directory", "dispatch", "evidence", "intake", "webhook"],
+        &[
+            "account",
+            "arauto",
+            "capacity",
+            "devkit",
+            "directory",
+            "dispatch",
+            "evidence",
+            "intake",
+            "webhook",
+        ],
     ),
 ];
 

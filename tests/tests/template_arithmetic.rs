@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use arauto::local::changes_of_all_kinds;
+use devkit::local::changes_of_all_kinds;
 use directory::fetch;
 use dispatch::{ANSWER_WITHIN, CHANGE_VISIBILITY_WITHIN, PREPARE, START};
 use jiff::Timestamp;

@@ -9,12 +9,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use arauto::local::{AUTHORISATION_SERVER_ID, changes_of_all_kinds};
-use arauto::receiver::{Body, Received};
 use arauto::replay::{Plan, Replayer, sweep};
 use arauto::shutdown::Shutdown;
 use arauto::stack_ref::StackRef;
 use arauto::undelivered::{DeadLetterQueue, Filter, Listing, Window};
+use devkit::local::{AUTHORISATION_SERVER_ID, changes_of_all_kinds};
+use devkit::receiver::{Body, Received};
 use http::Method;
 use jiff::SignedDuration;
 use libtest_mimic::{Arguments, Trial};

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use account::aws_http::ApiAnswer;
-use arauto::local::{AUTHORISATION_SERVER_ID, change};
-use arauto::pki::{ClientSubject, Identity, TestPki};
-use arauto::receiver::{MockReceiver, Settings};
 use aws_config::SdkConfig;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use devkit::local::{AUTHORISATION_SERVER_ID, change};
+use devkit::pki::{ClientSubject, Identity, TestPki};
+use devkit::receiver::{MockReceiver, Settings};
 use directory::fetch::Fetcher;
 use directory::revocation::Refresher;
 use directory::{Directory, Parts as DirectoryParts};

@@ -1,7 +1,7 @@
 //! Payments without redirection: rejected, revoked and edited enrollments.
 
 use anyhow::{Context, Result, ensure};
-use arauto::local::AUTHORISATION_SERVER_ID;
+use devkit::local::AUTHORISATION_SERVER_ID;
 use serde_json::{Value, json};
 
 use super::Module;

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use arauto::receiver::{MockReceiver, Received};
+use devkit::receiver::{MockReceiver, Received};
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
@@ -92,7 +92,7 @@ impl<'a> Initiator<'a> {
         claim: &[String],
     ) -> Result<(u16, Value)> {
         let statement = self.suite.world.statement(&self.client, claim);
-        let body = arauto::local::registration(operation, uris, &statement).to_string();
+        let body = devkit::local::registration(operation, uris, &statement).to_string();
         let path = format!("/v1/clients/{}", self.client);
         let route = "/v1/clients/{clientId}";
         let answer = self.suite.world.call(Method::PUT, &path, route, "application/json", &body).await?;

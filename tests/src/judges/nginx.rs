@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use arauto::pki::TestPki;
+use devkit::pki::TestPki;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpStream;

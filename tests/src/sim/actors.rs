@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::directory::Directory;
-use arauto::directory::StatementClaims;
-use arauto::local::registration;
+use devkit::directory::StatementClaims;
+use devkit::local::registration;
 use http::Method;
 use intake::Intake;
 use serde_json::{Value, json};

@@ -7,12 +7,12 @@ use std::time::{Duration, SystemTime};
 
 use ::directory::fetch::Fetcher;
 use ::directory::{Directory, Parts as DirectoryParts};
-use arauto::directory::{Signer, SigningKey, StatementClaims};
 use aws_config::SdkConfig;
 use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime::client::retries::RetryPartition;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use devkit::directory::{Signer, SigningKey, StatementClaims};
 use dispatch::{Dispatch, Parts};
 use intake::Intake;
 use jiff::{SignedDuration, Timestamp};

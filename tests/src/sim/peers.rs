@@ -29,7 +29,7 @@ use super::scenario::{Break, Deed, KeepAlive, ReceiverPlan, Scenario, base_uri};
 use super::sdk_transport::SdkTransport;
 use super::troubles::{Lack, LocalFault, Outage, no_answer, no_such_name, unreachable};
 use super::world::{Arrival, World, epoch};
-use arauto::pki::{ClientSubject, Identity, TestPki};
+use devkit::pki::{ClientSubject, Identity, TestPki};
 
 /// The certificates of all runs: making RSA keys takes longer than a run.
 pub(super) static PKI: LazyLock<(TestPki, Identity)> = LazyLock::new(|| {

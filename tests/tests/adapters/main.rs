@@ -11,9 +11,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-use arauto::stack::{Code, Options, Progress, Stack};
 use aws_config::SdkConfig;
 use aws_sdk_sqs::types::Message;
+use devkit::stack::{Code, Options, Progress, Stack};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tests::aws::{Aws, DIRECTORY, LEDGER, NOTIFICATIONS, QueueSettings, RECEIVERS, UNDELIVERED};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use arauto::bill::{Bill, Item, Lines, Model, Terms};
-use arauto::local::change;
 use arauto::prices::{Prices, Rate, Region};
-use arauto::receiver::MockReceiver;
+use devkit::local::change;
+use devkit::receiver::MockReceiver;
 use dispatch::Dispatch;
 use intake::Intake;
 use serde_json::{Value, json};

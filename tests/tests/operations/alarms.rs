@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::read_to_string;
 
-use arauto::directory::StatementClaims;
-use arauto::pki::{ClientSubject, Validity};
+use devkit::directory::StatementClaims;
+use devkit::pki::{ClientSubject, Validity};
 use jiff::SignedDuration;
 use rcgen::{CertificateParams, CrlDistributionPoint, KeyPair};
 use regex_lite::Regex;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arauto::receiver::MockReceiver;
+use devkit::receiver::MockReceiver;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::Value;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use arauto::pki::TestPki;
+use devkit::pki::TestPki;
 use tests::lambda::Process;
 use tokio::time::Instant;
 

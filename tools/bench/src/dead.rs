@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use arauto::pki::TestPki;
+use devkit::pki::TestPki;
 use tests::lambda::Process;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;

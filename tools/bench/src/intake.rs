@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use arauto::pki::TestPki;
+use devkit::pki::TestPki;
 use tests::lambda::Process;
 
 use crate::receivers::Conduct;

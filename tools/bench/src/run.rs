@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use arauto::pki::{ClientSubject, TestPki};
+use devkit::pki::{ClientSubject, TestPki};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tests::lambda::Process;
 use tokio::time::Instant;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use arauto::local::change;
-use arauto::pki::TestPki;
+use devkit::local::change;
+use devkit::pki::TestPki;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use webhook::address::AddressPolicy;

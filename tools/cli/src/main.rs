@@ -6,22 +6,20 @@ use std::process::ExitCode;
 use arauto::bill::BillArgs;
 use arauto::call::CallArgs;
 use arauto::csr::CsrArgs;
-use arauto::directory::{DirectoryArgs, StatementArgs};
 use arauto::explain::ExplainArgs;
 use arauto::identity::IdentityArgs;
-use arauto::local::{DemoArgs, DownArgs, EnvArgs, RegisterArgs, UpArgs};
 use arauto::outcomes::OutcomesArgs;
-use arauto::receiver::ReceiverArgs;
 use arauto::replay::ReplayArgs;
 use arauto::show::ShowArgs;
 use arauto::undelivered::UndeliveredArgs;
 use arauto::verify::VerifyArgs;
-use arauto::{
-    bill, call, csr, directory, explain, identity, local, outcomes, receiver, replay, show, undelivered,
-    verify,
-};
+use arauto::{bill, call, csr, explain, identity, outcomes, replay, show, undelivered, verify};
 use capacity::CapacityArgs;
 use clap::{Parser, Subcommand};
+use devkit::directory::{DirectoryArgs, StatementArgs};
+use devkit::local::{DemoArgs, DownArgs, EnvArgs, RegisterArgs, UpArgs};
+use devkit::receiver::ReceiverArgs;
+use devkit::{directory, local, receiver};
 
 /// Arauto tells payment initiators of Open Finance Brasil what changed, over mutual TLS
 #[derive(Parser)]

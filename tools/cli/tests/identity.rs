@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 use std::{fs, thread};
 
-use arauto::pki::{Authority, ClientSubject};
+use devkit::pki::{Authority, ClientSubject};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use webhook::clock::Clock;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use arauto::receiver::{MockReceiver, Received};
 use arauto::show::of_resource;
+use devkit::receiver::{MockReceiver, Received};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use webhook::aws::{LedgerReader, dynamodb};

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
-use arauto::stack::Progress;
+use devkit::stack::Progress;
 
 use crate::conformance::{Suite, Told, Waits};
 use crate::world::World;

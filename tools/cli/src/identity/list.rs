@@ -134,8 +134,9 @@ mod tests {
     use webhook::pem::PemError;
 
     use super::*;
-    use crate::pki::{Authority, ClientSubject};
     use account::identity_secret::{document, document_in_kms};
+    use certificates::ClientSubject;
+    use devkit::pki::Authority;
 
     const A: &str = "11111111-aaaa-4000-8000-000000000001";
     const B: &str = "22222222-bbbb-4000-8000-000000000002";

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use certificates::{ClientSubject, new_key};
 use clap::Parser;
+use devkit::pki::Authority;
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, DnValue,
@@ -15,7 +16,6 @@ use tempfile::TempDir;
 use webhook::pem::Certificates;
 
 use super::put::{Files, PutArgs};
-use crate::pki::Authority;
 
 #[derive(Parser)]
 struct Command {

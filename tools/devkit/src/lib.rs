@@ -1,0 +1,8 @@
+#![doc = include_str!("../README.md")]
+
+mod accept;
+pub mod directory;
+pub mod local;
+pub mod pki;
+pub mod receiver;
+pub mod stack;
