@@ -118,8 +118,8 @@ fn of_count(what: String, measured: f64, budget: f64, unit: &'static str) -> Ver
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::MAIN;
     use crate::made_up::{main_case, report};
+    use crate::report::MAIN;
 
     fn verdict(report: &Report, what: &str) -> Verdict {
         let found = verdicts(report).into_iter().find(|verdict| verdict.what.starts_with(what));

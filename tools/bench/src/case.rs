@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::floor::{Floor, Work};
 use crate::receivers::Conduct;
-use crate::report::{CaseFigures, Figures};
+use crate::report::{CaseFigures, Figures, MAIN};
 use crate::stand_in::Requests;
 use crate::statistics::{median, percentile};
 use crate::usage::{Cpu, resident_mb};
@@ -38,9 +38,6 @@ pub(crate) struct Case {
 const REUSED: Conduct =
     Conduct { closes: false, failing_percent: 0, first_is_dead: false, round_trip: Duration::ZERO };
 const FAR: Duration = Duration::from_millis(20);
-
-/// The case that the budgets are about.
-pub(crate) const MAIN: &str = "10 receivers";
 
 /// All cases.
 pub(crate) const CASES: [Case; 10] = [

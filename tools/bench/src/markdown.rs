@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::budget::{RATIO, Verdict, design_and_ours};
-use crate::case::MAIN;
+use crate::report::MAIN;
 use crate::report::{DeadFigures, Report};
 
 /// Writes the page.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::case::MAIN;
+/// The case that the budgets are about.
+pub(crate) const MAIN: &str = "10 receivers";
 
 /// All figures of one run.
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::budget::RATIO;
-use crate::case::MAIN;
+use crate::report::MAIN;
 use crate::report::{CaseFigures, Report};
 
 /// Pixels: of the picture, of its margins, of the room for a label behind the longest bar, of its bars, from one to

@@ -2,25 +2,10 @@
 
 use super::assumptions::DUE;
 use super::change::Change;
-use super::load::{Begin, Load, Settings};
 use super::model::{Observed, Run};
 use super::numbers::whole;
+use super::question::Question;
 use super::quotas::{Quota, quotas};
-
-/// A question.
-#[derive(Clone, Debug)]
-pub struct Question {
-    /// What comes in.
-    pub load: Load,
-    /// What it meets.
-    pub settings: Settings,
-    /// How it begins.
-    pub begin: Begin,
-    /// For how many seconds it is measured.
-    pub seconds: u64,
-    /// What chance is drawn from.
-    pub seed: u64,
-}
 
 /// What came of one run.
 #[derive(Clone, Debug)]
@@ -79,12 +64,6 @@ impl Question {
             plan.answer = question.answer(progress);
         }
         plan
-    }
-
-    /// Returns the question for so many times the load and the receivers.
-    #[must_use]
-    pub fn times(&self, factor: u64) -> Self {
-        Self { load: self.load.times(factor), ..self.clone() }
     }
 }
 

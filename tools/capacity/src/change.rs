@@ -4,10 +4,10 @@ use std::fmt;
 
 use webhook::delivery::LedgerWrites;
 
-use super::answer::Question;
 use super::format::grouped;
 use super::load::Mapping;
 use super::numbers::whole_above;
+use super::question::Question;
 
 /// A change of a setting.
 #[derive(Clone, Debug, PartialEq)]

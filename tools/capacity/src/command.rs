@@ -8,9 +8,9 @@ use clap::Args;
 use tokio::time::Instant;
 use webhook::delivery::LedgerWrites;
 
-use super::answer::Question;
 use super::format::grouped;
 use super::load::{Begin, Dead, Granted, Load, Mapping, Settings, Share};
+use super::question::Question;
 use super::raised::Raised;
 use super::{json, page, text};
 

@@ -1,6 +1,7 @@
 //! How it grows: the same question at one, ten and a hundred times the load and the receivers.
 
-use super::answer::{Answer, Plan, Question};
+use super::answer::{Answer, Plan};
+use super::question::Question;
 
 /// One step.
 #[derive(Clone, Debug)]

@@ -12,13 +12,14 @@ mod load;
 mod model;
 mod numbers;
 mod page;
+mod question;
 mod quotas;
 mod raised;
 #[cfg(test)]
 mod tests;
 mod text;
 
-pub use answer::{Answer, Plan, Question};
+pub use answer::{Answer, Plan};
 pub use assumptions::{ASSUMPTIONS, Assumption, SIMPLIFICATIONS, Source};
 pub use change::Change;
 pub use command::{CapacityArgs, run};
@@ -26,4 +27,5 @@ pub use growth::Growth;
 pub use load::{Begin, Dead, Granted, Load, Mapping, Receiver, Settings, Share};
 pub use model::{Counts, Histogram, Limit, Observed, Run, Waited};
 pub use page::markdown;
+pub use question::Question;
 pub use quotas::Quota;

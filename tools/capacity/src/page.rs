@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 
 use webhook::delivery::LedgerWrites;
 
-use super::answer::{Answer, Question};
+use super::answer::Answer;
 use super::assumptions::{ASSUMPTIONS, Assumption, CHECKED, SIMPLIFICATIONS, Source};
 use super::format::{exact, grouped, millis};
 use super::load::{Begin, Granted, Load, Mapping, Settings};
 use super::numbers::length;
+use super::question::Question;
 use super::text::lowered;
 
 const PREFACE: &str = "# Capacity

@@ -6,7 +6,7 @@ use webhook::pem::PemCertificate;
 use x509_parser::certificate::X509Certificate;
 
 use super::certificate::{is_self_issued, issued};
-use super::review::Review;
+use super::findings::Review;
 
 /// The roots that issue for Open Finance Brasil, as far as they are known here; `infra/trust/README.md` says where they are from.
 const ROOTS: [&str; 3] = [

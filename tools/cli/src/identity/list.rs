@@ -15,7 +15,7 @@ use webhook::mtls::{Expiry, IdentityDocument, IdentityError, KmsIdentityError, i
 use webhook::telemetry::ErrorChain;
 
 use super::certificate::Certificate;
-use super::open;
+use super::stored::open;
 
 /// Show whose certificates the secret holds, and until when they are good
 ///

@@ -16,8 +16,9 @@ use webhook::mtls::TrustAnchors;
 use webhook::pem::{Certificates, certificates_to_pem, private_key, private_key_to_pem};
 
 use super::certificate::Certificate;
-use super::review::{self, Review};
-use super::{open, server_id};
+use super::findings::Review;
+use super::review;
+use super::stored::{open, server_id};
 
 /// Check the files and put them into the stack's secrets
 ///

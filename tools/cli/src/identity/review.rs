@@ -3,7 +3,6 @@
 //! Source: OpenBanking-Brasil/specs-seguranca, `open-banking-brasil-certificate-standards-1_ID1.md`, "Client Certificate";
 //! "Padrão de Certificados" 2.1 of the portal has the same table.
 
-use anyhow::{Result, bail};
 use certificates::{printable, subject_of};
 use jiff::Timestamp;
 use rustls_pki_types::CertificateDer;
@@ -16,6 +15,7 @@ use x509_parser::public_key::PublicKey;
 
 use super::certificate::{Certificate, SHA256_WITH_RSA, is_self_issued};
 use super::chain::in_order;
+use super::findings::Review;
 
 /// `organizationIdentifier`, of X.520, and what it begins with.
 const ORGANIZATION_IDENTIFIER: &str = "2.5.4.97";
@@ -38,33 +38,6 @@ const OTHER_ATTRIBUTES: [(&str, &str); 7] = [
 const KEY_BITS: usize = 2048;
 /// The places of a CNPJ; letters stand in some of them since July 2026.
 const CNPJ_PLACES: usize = 14;
-
-/// What was found about files that are to be stored.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Review {
-    /// What cannot work.
-    pub(super) problems: Vec<String>,
-    /// What receivers may refuse, and what was put right.
-    pub(super) warnings: Vec<String>,
-}
-
-impl Review {
-    pub(super) fn refuse(&mut self, problem: String) {
-        self.problems.push(problem);
-    }
-
-    pub(super) fn warn(&mut self, warning: String) {
-        self.warnings.push(warning);
-    }
-
-    /// Fails with all problems, if there are any.
-    pub(super) fn check(&self) -> Result<()> {
-        if self.problems.is_empty() {
-            return Ok(());
-        }
-        bail!("nothing is stored, as this cannot work:\n  - {}", self.problems.join("\n  - "))
-    }
-}
 
 /// Looks over a chain that is to be presented to receivers, and returns it as it is to be stored: in order, each certificate once.
 pub(super) fn chain(

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, SYNTAX};
 use super::ask::StatementRequest;
-use super::serve::{Reply, field};
+use super::form::field;
+use super::reply::Reply;
 use super::signer::Signer;
 use super::state::State;
 

@@ -13,8 +13,9 @@ use webhook::pem::{Certificates, certificates_to_pem, private_key, private_key_t
 use super::answer::{AnswerFor, Answers, SYNTAX, Sequence};
 use super::contract::WebhookVersion;
 use super::event::Received;
-use super::mock_receiver::{MockReceiver, Settings, wall_clock};
+use super::mock_receiver::MockReceiver;
 use super::prefix::Prefix;
+use super::settings::{Settings, wall_clock};
 use crate::pki::{Identity, PkiFiles};
 
 const EXAMPLES: &str = "\

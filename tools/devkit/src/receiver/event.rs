@@ -6,10 +6,10 @@ use certificates::{printable, subject_of};
 use jiff::Timestamp;
 use rustls::{ProtocolVersion, ServerConnection};
 use serde::{Serialize, Serializer};
-use serde_json::Value;
 
 use super::contract::Endpoint;
 use super::finding::Finding;
+use super::message::{Body, Header};
 
 /// A notification has under 100 characters; a line on a terminal need not hold much more.
 const SHOWN_OF_BODY: usize = 200;
@@ -50,28 +50,6 @@ pub struct Received {
     pub tls: Tls,
     /// Which TCP connection brought it, counting from 1.
     pub connection: u64,
-}
-
-/// One header of a request.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Header {
-    /// The name, in lower case.
-    pub name: String,
-    /// The value; bytes that are not UTF-8 are replaced.
-    pub value: String,
-}
-
-/// The body of a request.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Body {
-    /// No body.
-    Empty,
-    /// A body that is JSON.
-    Json(Value),
-    /// Any other body; bytes that are not UTF-8 are replaced.
-    Text(String),
-    /// A body that was not read to its end, and why.
-    Unreadable(String),
 }
 
 /// The client certificate of a request.
@@ -128,35 +106,6 @@ impl fmt::Display for Received {
             write!(f, "\n    ! {}", printable(&finding.to_string()))?;
         }
         Ok(())
-    }
-}
-
-impl Body {
-    pub(super) fn parse(bytes: &[u8]) -> Self {
-        if bytes.is_empty() {
-            return Self::Empty;
-        }
-        serde_json::from_slice(bytes)
-            .map_or_else(|_| Self::Text(String::from_utf8_lossy(bytes).into_owned()), Self::Json)
-    }
-
-    /// The body, if it is JSON.
-    pub fn json(&self) -> Option<&Value> {
-        match self {
-            Self::Json(value) => Some(value),
-            Self::Empty | Self::Text(_) | Self::Unreadable(_) => None,
-        }
-    }
-}
-
-/// JSON as it is, text as a string, anything else as null.
-impl Serialize for Body {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Json(value) => value.serialize(serializer),
-            Self::Text(text) => serializer.serialize_str(text),
-            Self::Empty | Self::Unreadable(_) => serializer.serialize_none(),
-        }
     }
 }
 

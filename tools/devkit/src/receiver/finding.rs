@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::contract::{
     Endpoint, WebhookVersion, is_api_version, is_plain_id, is_timestamp, is_uuid, percent_decoded,
 };
-use super::event::{Body, Header};
+use super::message::{Body, Header};
 use super::prefix::Prefix;
 
 const INTERACTION_ID: &str = "x-webhook-interaction-id";

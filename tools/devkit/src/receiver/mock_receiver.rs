@@ -1,56 +1,21 @@
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use jiff::Timestamp;
-use rustls::SupportedProtocolVersion;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::answer::Answers;
-use super::contract::WebhookVersion;
 use super::event::Received;
 use super::finding::Contract;
 use super::journal::{Connections, Journal, Refusal};
 use super::prefix::Prefix;
 use super::serve::Service;
+use super::settings::Settings;
 use super::{admin, tls};
-use crate::pki::Identity;
-
-/// How many requests a mock keeps unless told otherwise: a few MB.
-const KEPT: usize = 10_000;
-
-/// How a mock is to behave.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Where to listen; port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// Where to serve what was received, on plain HTTP; a loopback address.
-    pub admin: Option<SocketAddr>,
-    /// The server certificate and its key.
-    pub identity: Identity,
-    /// Who issues client certificates; none is asked for if this is `None`.
-    pub client_ca_pem: Option<String>,
-    /// The versions of TLS on offer.
-    pub tls_versions: &'static [&'static SupportedProtocolVersion],
-    /// Whether TLS sessions can be resumed, so as to catch a sender that does.
-    pub resumption: bool,
-    /// Closes a connection that brings no request for so long; never, if `None`.
-    pub idle: Option<Duration>,
-    /// The path of the base URI.
-    pub prefix: Prefix,
-    /// The contract to judge requests by.
-    pub webhook_version: WebhookVersion,
-    /// How to answer.
-    pub answers: Answers,
-    /// How many requests to keep; older ones are forgotten.
-    pub keep: usize,
-    /// Tells the time.
-    pub clock: fn() -> Timestamp,
-}
 
 /// A running receiver; stops when dropped.
 #[derive(Debug)]
@@ -60,26 +25,6 @@ pub struct MockReceiver {
     admin: Option<SocketAddr>,
     prefix: Prefix,
     tasks: JoinSet<()>,
-}
-
-impl Settings {
-    /// A receiver on a free loopback port that demands a client certificate of the authority given.
-    pub fn new(identity: Identity, client_ca_pem: &str) -> Self {
-        Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            admin: None,
-            identity,
-            client_ca_pem: Some(client_ca_pem.to_owned()),
-            tls_versions: rustls::ALL_VERSIONS,
-            resumption: false,
-            idle: None,
-            prefix: Prefix::default(),
-            webhook_version: WebhookVersion::default(),
-            answers: Answers::default(),
-            keep: KEPT,
-            clock: wall_clock,
-        }
-    }
 }
 
 impl MockReceiver {
@@ -183,9 +128,4 @@ impl MockReceiver {
 
 async fn bind(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("failed to listen on {address}"))
-}
-
-#[expect(clippy::disallowed_methods, reason = "a receiver has a clock of its own")]
-pub(super) fn wall_clock() -> Timestamp {
-    Timestamp::now()
 }

@@ -26,9 +26,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::answer::{Answer, Deed, Echo};
-use super::event::{Body, ClientCertificate, Header, Received, Tls};
+use super::event::{ClientCertificate, Received, Tls};
 use super::finding::{self, Contract, Reading};
 use super::journal::{Journal, Refusal};
+use super::message::{Body, Header};
 use crate::accept::accept;
 
 /// A caller that has not finished its handshake by then has failed it.

@@ -23,7 +23,7 @@ const PAYMENT: &str = "/open-banking/webhook/v1/payments/v4/pix/payments/TXpRMU9
 static PKI: LazyLock<TestPki> = LazyLock::new(|| TestPki::new(&ClientSubject::default(), now()).unwrap());
 
 fn now() -> Timestamp {
-    mock_receiver::wall_clock()
+    settings::wall_clock()
 }
 
 fn settings() -> Settings {

@@ -8,7 +8,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 use webhook::pem::{Certificates, private_key};
 
-use super::mock_receiver::Settings;
+use super::settings::Settings;
 
 /// Builds the server side of TLS, on a provider of its own rather than the process's default.
 pub(super) fn acceptor(settings: &Settings) -> Result<TlsAcceptor> {
