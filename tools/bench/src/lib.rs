@@ -1,7 +1,8 @@
-//! The benchmark: plays Lambda, AWS and the receivers to the release binaries on this machine, with floors beside them.
+#![doc = include_str!("../README.md")]
 
 mod budget;
 mod case;
+mod command;
 mod dead;
 mod file;
 mod floor;
@@ -23,6 +24,7 @@ mod usage;
 mod world;
 
 pub use budget::exit_status;
+pub use command::run_command;
 pub use file::{json, keep, publish, read};
 pub use report::Report;
 pub use run::{Plan, run};

@@ -2,6 +2,7 @@
 
 pub mod bill;
 pub mod call;
+pub mod commands;
 pub mod csr;
 pub mod explain;
 pub mod identity;

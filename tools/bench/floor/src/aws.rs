@@ -1,3 +1,5 @@
+//! The stand-in for AWS, as the floor asks it.
+
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
@@ -11,7 +13,7 @@ use jiff::Timestamp;
 use sigv4::{Headers, Signer};
 use tokio::net::TcpStream;
 
-use crate::{AwsCredentials, Setup, head};
+use crate::setup::{AwsCredentials, Setup, head};
 
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");

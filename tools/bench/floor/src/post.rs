@@ -1,3 +1,5 @@
+//! The receivers, and the POSTs to them.
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,7 +17,7 @@ use rustls::{CipherSuite, ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::{Setup, head};
+use crate::setup::{Setup, head};
 
 /// The suites of TLS 1.2 that FAPI-BR 2.2.1, section 6.4, allows, as dispatch has them.
 const TLS12: [CipherSuite; 2] =
