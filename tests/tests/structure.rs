@@ -6,6 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{read_dir, read_to_string};
 use std::path::{Path, PathBuf};
 
+#[path = "structure/imports.rs"]
+mod imports;
+#[path = "structure/source.rs"]
+mod source;
+
+use imports::{circles, that_name};
+
 /// Each member of the workspace, its folder, and the members that it may depend on.
 const MEMBERS: &[(&str, &str, &[&str])] = &[
     ("sigv4", "functions/sigv4", &[]),
@@ -93,6 +100,40 @@ fn each_crate_depends_on_what_is_below_it_alone() {
             reached.insert(more);
         }
         assert!(!reached.contains(name), "{name} depends on itself");
+    }
+}
+
+/// Members whose files import each other in circles still.
+const WITH_CIRCLES: &[&str] = &["webhook", "directory", "tests"];
+
+#[test]
+fn no_files_of_a_crate_import_each_other_in_a_circle() {
+    let mut found = Vec::new();
+    for (name, folder, _) in MEMBERS {
+        let circles = circles(&workspace().join(folder));
+        if WITH_CIRCLES.contains(name) {
+            assert!(!circles.is_empty(), "{name} has no circle any more: take it off the list");
+        } else {
+            found.extend(circles.iter().map(|files| format!("{name}: {}", files.join(", "))));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn no_command_of_operators_uses_a_test_tool() {
+    let naming = that_name(&workspace().join("tools/cli"), "devkit");
+    assert_eq!(naming.iter().collect::<Vec<_>>(), ["commands.rs"], "the list of commands alone names devkit");
+}
+
+/// The longest that a `main.rs` may be: what it starts is in a library, which tests can call.
+const MAX_MAIN_LINES: usize = 50;
+
+#[test]
+fn each_main_is_short() {
+    for (name, folder, _) in MEMBERS {
+        let main = read_to_string(workspace().join(folder).join("src/main.rs")).unwrap_or_default();
+        assert!(main.lines().count() <= MAX_MAIN_LINES, "the main of {name} is longer than a screen");
     }
 }
 
