@@ -7,12 +7,12 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
+use mtls::revocation::{MAX_PRESENTED, MAX_PRESENTED_BYTES, Path, Source, ocsp_urls};
+use platform::clock::Clock;
 use rustix::time::{ClockId, clock_gettime};
 use rustls::RootCertStore;
 use tests::chains::worst::{Kind, Makings};
 use tests::chains::{Digest, Key, Search};
-use webhook::clock::Clock;
-use webhook::revocation::{MAX_PRESENTED, MAX_PRESENTED_BYTES, Path, Source, ocsp_urls};
 
 /// What one chain may take, in milliseconds.
 const AIM: f64 = 20.0;

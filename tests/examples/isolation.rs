@@ -11,16 +11,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use convention::delivery::AttemptMessage;
+use convention::notification::{Endpoint, StateChange};
 use devkit::local::change;
 use devkit::receiver::{MockReceiver, Settings};
 use jiff::{SignedDuration, Timestamp};
+use platform::clock::Clock;
 use serde_json::json;
 use tests::aws::{Functions, PKI, TestClock};
 use tests::fake_event_source::{FakeEventSource, work_on};
 use tokio::time::Instant;
-use webhook::clock::Clock;
-use webhook::delivery::AttemptMessage;
-use webhook::notification::{Endpoint, StateChange};
 
 /// The 99th percentiles may differ by this factor.
 const BUDGET: f64 = 1.10;

@@ -18,12 +18,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use jiff::SignedDuration;
+use mtls::revocation::{Authority as Issuer, Path};
+use platform::clock::Clock;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use webhook::clock::Clock;
-use webhook::revocation::{Authority as Issuer, Path};
 
 /// What an authority answers at one of its addresses.
 #[derive(Clone, Debug)]
@@ -229,7 +229,7 @@ async fn answer(
     let mut response = Response::new(Full::default());
     match made {
         Ok(bytes) => {
-            let version = webhook::revocation::sha256_hex(&bytes);
+            let version = platform::sha256_hex(&bytes);
             let version = format!("\"{}{version}\"", "x".repeat(version_length));
             if list && etag.is_some_and(|etag| etag == version.as_str()) {
                 *response.status_mut() = http::StatusCode::NOT_MODIFIED;

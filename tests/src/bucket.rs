@@ -9,8 +9,8 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use evidence::{Archive, BUDGET, Evidence, Firehose, Sealer};
 use jiff::Timestamp;
-use webhook::clock::Clock;
-use webhook::telemetry::Metrics;
+use platform::clock::Clock;
+use platform::telemetry::Metrics;
 
 use crate::aws::Aws;
 use crate::iam_usage::Use;

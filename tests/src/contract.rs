@@ -137,5 +137,5 @@ fn to_json_schema(value: &mut Value) {
 
 /// Says whether a skipped test is a failure: `ARAUTO_SKIP=never`, as in CI, where everything is installed.
 pub fn nothing_may_be_skipped() -> bool {
-    webhook::config::environment("ARAUTO_SKIP").as_deref() == Some("never")
+    platform::config::environment("ARAUTO_SKIP").as_deref() == Some("never")
 }

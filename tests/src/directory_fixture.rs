@@ -2,13 +2,13 @@
 
 use ::directory::Directory;
 use account::aws_http::ApiAnswer;
+use convention::directory::{Environment, Operation};
 use devkit::directory::{MockDirectory, Settings, StatementClaims};
 use devkit::local::registration;
 use http::Method;
 use jiff::SignedDuration;
+use platform::rng::Rng;
 use serde_json::{Value, json};
-use webhook::directory::{Environment, Operation};
-use webhook::rng::Rng;
 
 use crate::aws::{DIRECTORY, Functions, PKI, RECEIVERS, call, call_with_query, review};
 use crate::contract::Contract;

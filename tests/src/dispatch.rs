@@ -5,19 +5,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
+use convention::address::AddressPolicy;
+use convention::delivery::{AttemptMessage, LedgerWrites};
 use devkit::local::AUTHORISATION_SERVER_ID;
 use devkit::stack::Stack;
 use dispatch::{Batch, Dispatch, Parts};
 use jiff::SignedDuration;
-use webhook::address::AddressPolicy;
-use webhook::aws::{
+use mtls::Network;
+use platform::aws::{
     DirectoryTable, Keys, Ledger, Queues, Receivers, Secrets, dynamodb, kms, secrets_manager, sqs,
 };
-use webhook::clock::Clock;
-use webhook::delivery::{AttemptMessage, LedgerWrites};
-use webhook::mtls::Network;
-use webhook::rng::Rng;
-use webhook::telemetry::{Metrics, UsageMeter};
+use platform::clock::Clock;
+use platform::rng::Rng;
+use platform::telemetry::{Metrics, UsageMeter};
 
 /// Hands dispatch a batch in which one message panics, and returns the messages it keeps.
 pub async fn with_a_panic(stack: &Stack, messages: &[AttemptMessage]) -> Result<Vec<String>> {

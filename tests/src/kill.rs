@@ -9,14 +9,14 @@ use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use convention::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Failure, Hour, Status};
+use convention::notification::InteractionId;
 use devkit::receiver::MockReceiver;
 use futures_util::future::{join_all, try_join_all};
 use jiff::SignedDuration;
+use platform::aws::{AttemptRecord, Begin, Ledger, UndeliveredRows, dynamodb};
+use platform::rng::Rng;
 use tokio::time::{Instant, timeout};
-use webhook::aws::{AttemptRecord, Begin, Ledger, UndeliveredRows, dynamodb};
-use webhook::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Failure, Hour, Status};
-use webhook::notification::InteractionId;
-use webhook::rng::Rng;
 
 use crate::lambda::{Deed, OwnQueue, Process, Proxy, Reached};
 use crate::world::{Row, World, first_message, now};
@@ -230,7 +230,7 @@ async fn third(world: &World, first: &AttemptMessage) -> Result<AttemptMessage> 
     for attempt in numbers {
         let mut record = AttemptRecord {
             attempt,
-            interaction_id: InteractionId::new(first.notification.partition(), &Rng::system()),
+            interaction_id: InteractionId::new(first.notification.partition(), Rng::system().bits()),
             started: now(),
             within: EXCHANGE_DEADLINE,
             ended: None,

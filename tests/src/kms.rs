@@ -7,23 +7,23 @@ use account::identity_secret;
 use anyhow::{Context as _, Result, ensure};
 use arauto::csr;
 use aws_sdk_kms::types::{KeySpec, KeyUsageType};
+use convention::address::AddressPolicy;
+use convention::delivery::EXCHANGE_DEADLINE;
+use convention::directory::{Operation, Registration, RegistrationRequest, StatementUris, target};
+use convention::notification::{
+    AuthorisationServers, Endpoint, InteractionId, Notification, Partition, Plan, plan,
+};
 use devkit::local::AUTHORISATION_SERVER_ID;
 use devkit::pki::{ClientSubject, TestPki};
 use devkit::stack::Stack;
 use http::Method;
 use jiff::SignedDuration;
+use platform::aws::{KeyArn, Keys, kms};
+use platform::rng::Rng;
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use tokio::time::Instant;
-use webhook::address::AddressPolicy;
-use webhook::aws::{KeyArn, Keys, kms};
-use webhook::delivery::EXCHANGE_DEADLINE;
-use webhook::directory::{Operation, Registration, RegistrationRequest, StatementUris, target};
-use webhook::notification::{
-    AuthorisationServers, Endpoint, InteractionId, Notification, Partition, Plan, plan,
-};
-use webhook::rng::Rng;
 
 use crate::aws::{Measured, TestClock};
 use crate::dispatch::on_stack;
@@ -97,7 +97,7 @@ pub async fn measure(world: &World) -> Result<String> {
         for _ in 0..POSTS {
             // No connection is kept for so long.
             test_clock.advance(SignedDuration::from_secs(10));
-            let id = InteractionId::new(Partition::of(&notification.resource), &Rng::system());
+            let id = InteractionId::new(Partition::of(&notification.resource), Rng::system().bits());
             let started = Instant::now();
             let exchange = client.post(&notification, id, EXCHANGE_DEADLINE).await?;
             took.push(started.elapsed());

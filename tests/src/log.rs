@@ -4,9 +4,9 @@ use std::io;
 use std::mem::take;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use platform::telemetry::json_lines;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::{DefaultGuard, set_default};
-use webhook::telemetry::json_lines;
 
 /// What was logged and not yet taken.
 #[derive(Clone, Debug, Default)]

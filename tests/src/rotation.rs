@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use convention::delivery::AttemptMessage;
+use convention::notification::{Endpoint, StateChange};
 use devkit::pki::{ClientSubject, Identity, Validity};
 use devkit::receiver::{MockReceiver, Received};
 use dispatch::Dispatch;
 use jiff::SignedDuration;
+use platform::aws::secrets_manager;
+use platform::rng::Rng;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
-use webhook::aws::secrets_manager;
-use webhook::delivery::AttemptMessage;
-use webhook::notification::{Endpoint, StateChange};
-use webhook::rng::Rng;
 
 use crate::aws::{Measured, TestClock};
 use crate::dispatch::{hand_over, on_stack};

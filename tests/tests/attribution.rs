@@ -8,11 +8,17 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use convention::address::AddressPolicy;
+use convention::codes::Code;
+use convention::delivery::{AttemptMessage, Hour, LEASE, Status, Unlisted};
+use convention::notification::Endpoint;
 use devkit::local::change;
 use devkit::pki::Authority;
 use devkit::receiver::MockReceiver;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
+use mtls::{Network, Transport};
+use platform::aws::Begin;
 use serde_json::{Value, json};
 use tests::aws::{
     Fault, Functions, LEDGER, NOTIFICATIONS, PKI, TestClock, UNDELIVERED, requeued, requeued_until,
@@ -20,12 +26,6 @@ use tests::aws::{
 };
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
-use webhook::address::AddressPolicy;
-use webhook::aws::Begin;
-use webhook::codes::Code;
-use webhook::delivery::{AttemptMessage, Hour, LEASE, Status, Unlisted};
-use webhook::mtls::{Network, Transport};
-use webhook::notification::Endpoint;
 
 const CLIENT: &str = "itp-1";
 const NOTHING: [usize; 0] = [];

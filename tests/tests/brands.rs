@@ -4,15 +4,15 @@
 
 use std::time::Duration;
 
+use convention::delivery::AttemptMessage;
+use convention::directory::Operation;
+use convention::notification::{Endpoint, StateChange};
 use devkit::local::{change, registration};
 use devkit::receiver::MockReceiver;
 use http::Method;
 use serde_json::{Value, json};
 use tests::aws::{Functions, NOTIFICATIONS, PKI, RECEIVERS, call, call_with_query, requeued, verdicts};
 use tests::directory_fixture::{Fixture, gives_up};
-use webhook::delivery::AttemptMessage;
-use webhook::directory::Operation;
-use webhook::notification::{Endpoint, StateChange};
 
 const FIRST: &str = "11111111-aaaa-4000-8000-000000000001";
 const SECOND: &str = "22222222-bbbb-4000-8000-000000000002";

@@ -4,20 +4,20 @@
 
 use std::time::Duration;
 
+use convention::address::AddressPolicy;
+use convention::delivery::EXCHANGE_DEADLINE;
+use convention::directory::{Registration, RegistrationRequest, StatementUris, target};
+use convention::notification::{
+    AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
+};
 use jiff::SignedDuration;
+use mtls::{Client, Identity, KeyExchange, Network, TrustAnchors};
+use platform::config::Settings;
+use platform::rng::Rng;
 use serde_json::json;
 use tests::aws::{Functions, PKI};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
-use webhook::address::AddressPolicy;
-use webhook::config::Settings;
-use webhook::delivery::EXCHANGE_DEADLINE;
-use webhook::directory::{Registration, RegistrationRequest, StatementUris, target};
-use webhook::mtls::{Client, Identity, Network, TrustAnchors};
-use webhook::notification::{
-    AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
-};
-use webhook::rng::Rng;
 
 const LOOPBACK: AddressPolicy = AddressPolicy::PublicAndLoopback;
 
@@ -42,7 +42,7 @@ fn notification(port: u16) -> Notification {
 /// The record that dispatch's client begins a connection with, where the functions are set so.
 async fn hello(setting: Option<&str>) -> Vec<u8> {
     let settings = |name: &str| setting.filter(|_| name == "ARAUTO_HYBRID_KEY_EXCHANGE").map(str::to_owned);
-    let key_exchange = Settings::new(&settings).key_exchange().unwrap();
+    let key_exchange = KeyExchange::of_settings(&Settings::new(&settings)).unwrap();
     let functions = Functions::default();
     let revocation = functions.revocation(&functions.test_clock, SignedDuration::from_hours(1));
     let identity = Identity::from_pem(&PKI.sender.chain_pem, &PKI.sender.key_pem).unwrap();
@@ -52,7 +52,7 @@ async fn hello(setting: Option<&str>) -> Vec<u8> {
 
     let receiver = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let notification = notification(receiver.local_addr().unwrap().port());
-    let id = InteractionId::new(Partition::of(&notification.resource), &Rng::system());
+    let id = InteractionId::new(Partition::of(&notification.resource), Rng::system().bits());
     let read = async {
         let (mut connection, _) = receiver.accept().await.unwrap();
         let mut head = [0; 5];

@@ -5,18 +5,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::read_to_string;
 
+use convention::directory::{RegistrationCall, SettingsChange};
+use convention::notification::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, StateChange};
 use devkit::local::changes_of_all_kinds;
 use jiff::Timestamp;
+use mtls::TrustAnchors;
+use platform::aws::SLOW_RECEIVER_ATTRIBUTES;
 use regex_lite::Regex;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use tests::aws::{Functions, post};
 use tests::contract::{Contract, file};
-use webhook::aws::SLOW_RECEIVER_ATTRIBUTES;
-use webhook::directory::{RegistrationCall, SettingsChange};
-use webhook::mtls::TrustAnchors;
-use webhook::notification::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, StateChange};
 
 const STATE_CHANGES: (&str, &str) = ("post", "/v1/state-changes");
 const CLIENTS: (&str, &str) = ("put", "/v1/clients/{clientId}");
@@ -90,7 +90,7 @@ fn each_setting_that_a_function_reads_is_set_and_none_more() {
         let source = read("main.rs").unwrap() + &read("parts.rs").unwrap_or_default();
         let mut read: BTreeSet<_> = name.find_iter(&source).map(|found| found.as_str().to_owned()).collect();
         // Some are read by a function of the settings that has the name of what it returns.
-        let settings = read_to_string(file("functions/webhook/src/config.rs").unwrap()).unwrap();
+        let settings = read_to_string(file("crates/platform/src/config.rs").unwrap()).unwrap();
         for reader in settings.split("    pub fn ").skip(1) {
             let (called, _) = reader.split_once('(').unwrap();
             if source.contains(&format!("settings.{called}()")) {

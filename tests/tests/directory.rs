@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
+use convention::directory::{Environment, Software, Suspension};
 use devkit::pki::{ClientSubject, TestPki};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::aws::{DIRECTORY_IDENTITY_SECRET, Functions, PKI, review};
 use tests::judges::{INSTALL_NGINX, INSTALL_PRISM, Nginx, Prism, Upstream, find_nginx, find_prism};
 use tests::skip;
-use webhook::directory::{Environment, Software, Suspension};
 
 /// The participant and the software of the contract's examples.
 const ORGANISATION: &str = "74e929d9-33b6-4d85-8ba7-c146c867a817";

@@ -14,20 +14,20 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use convention::delivery::Hour;
+use convention::notification::Endpoint;
 use devkit::stack::Progress;
 use evidence::{
     ATTEMPTS, Archive, BUDGET, Blob, Entry, Evidence, Firehose, Run, Seal, Sealer, hour_of, pack,
 };
 use jiff::{SignedDuration, Timestamp};
+use platform::clock::Clock;
+use platform::telemetry::Metrics;
 use serde_json::{Value, json};
 use tests::aws::Aws;
 use tests::bucket::Bucket;
 use tests::world::{World, new_change, now};
 use tokio::time::{Instant, sleep};
-use webhook::clock::Clock;
-use webhook::delivery::Hour;
-use webhook::notification::Endpoint;
-use webhook::telemetry::Metrics;
 
 const MINUTE: Duration = Duration::from_mins(1);
 

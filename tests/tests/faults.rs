@@ -6,14 +6,14 @@
 mod intake {
     use std::time::Duration;
 
+    use convention::notification::Endpoint;
     use devkit::local::change;
     use http::Method;
+    use platform::aws::CALL_TIMEOUT;
     use serde_json::{Value, json};
     use tests::aws::{Fault, Functions, NOTIFICATIONS, call, post, verdicts};
     use tests::contract::Contract;
     use tokio::time::Instant;
-    use webhook::aws::CALL_TIMEOUT;
-    use webhook::notification::Endpoint;
 
     const BASE: &str = "https://itp.example.com/kong3";
     const JSON: &str = "application/json";
@@ -191,19 +191,19 @@ mod dispatch {
     use std::time::Duration;
 
     use ::dispatch::Dispatch;
+    use convention::delivery::{AttemptMessage, AttemptNumber, Hour, LEASE, Status};
+    use convention::notification::Endpoint;
     use devkit::local::change;
     use devkit::pki::{ClientSubject, Identity, Validity};
     use devkit::receiver::MockReceiver;
     use jiff::SignedDuration;
+    use platform::aws::{CALL_TIMEOUT, Cancel, RECEIVER_COPY_LIVES, UndeliveredRows, dynamodb};
     use serde_json::{Value, json};
     use tests::aws::{
         Call, Fault, Functions, LEDGER, Message, NOTIFICATIONS, PKI, Row, UNDELIVERED, requeued,
         requeued_until,
     };
     use tokio::time::Instant;
-    use webhook::aws::{CALL_TIMEOUT, Cancel, RECEIVER_COPY_LIVES, UndeliveredRows, dynamodb};
-    use webhook::delivery::{AttemptMessage, AttemptNumber, Hour, LEASE, Status};
-    use webhook::notification::Endpoint;
 
     const CLIENT: &str = "itp-1";
     const PATIENCE: Duration = Duration::from_secs(20);

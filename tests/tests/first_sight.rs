@@ -9,7 +9,12 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use convention::address::AddressPolicy;
+use convention::delivery::Failure;
+use convention::directory::BaseUri;
 use jiff::SignedDuration;
+use mtls::{Network, Preflight, Sight, Transport, TrustAnchors, Unseen, check_host, preflight};
+use platform::clock::Clock;
 use serde_json::Value;
 use tempfile::TempDir;
 use tests::aws::{Functions, PKI, review};
@@ -20,11 +25,6 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
-use webhook::address::AddressPolicy;
-use webhook::clock::Clock;
-use webhook::delivery::Failure;
-use webhook::directory::BaseUri;
-use webhook::mtls::{Network, Preflight, Sight, Transport, TrustAnchors, Unseen, check_host, preflight};
 
 const POLICY: AddressPolicy = AddressPolicy::PublicAndLoopback;
 const WITHIN: Duration = Duration::from_secs(5);

@@ -11,19 +11,19 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use convention::address::AddressPolicy;
+use convention::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, REDUCED_TIMEOUT};
+use convention::notification::Endpoint;
 use devkit::local::change;
 use dispatch::{Dispatch, MAX_CONCURRENT_ATTEMPTS};
 use futures_util::future::join_all;
 use jiff::SignedDuration;
+use mtls::{Network, Transport};
+use platform::aws::{RECEIVER_COPY_LIVES, SLOW_RECEIVER_ATTRIBUTES};
 use serde_json::{Value, json};
 use tests::aws::{Call, Fault, Functions, NOTIFICATIONS, PKI, RECEIVERS, requeued, verdicts};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
-use webhook::address::AddressPolicy;
-use webhook::aws::{RECEIVER_COPY_LIVES, SLOW_RECEIVER_ATTRIBUTES};
-use webhook::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, REDUCED_TIMEOUT};
-use webhook::mtls::{Network, Transport};
-use webhook::notification::Endpoint;
 
 const CLIENT: &str = "itp-1";
 const HERE: &str = "https://localhost:8443/here";

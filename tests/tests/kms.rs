@@ -5,17 +5,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use convention::codes::Code;
+use convention::delivery::AttemptMessage;
+use convention::notification::Endpoint;
 use devkit::local::{AUTHORISATION_SERVER_ID, change};
 use devkit::receiver::MockReceiver;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
+use mtls::SIGN_WITHIN;
 use serde_json::{Value, json};
 use tests::aws::{Fault, Functions, PKI, Row, requeued};
 use tokio::time::{Instant, timeout};
-use webhook::codes::Code;
-use webhook::delivery::AttemptMessage;
-use webhook::mtls::SIGN_WITHIN;
-use webhook::notification::Endpoint;
 
 const CLIENT: &str = "itp-1";
 const KEY: &str = "arn:aws:kms:sa-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";

@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
+use convention::delivery::{AttemptMessage, LedgerWrites};
 use devkit::receiver::MockReceiver;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::Value;
 use tests::aws::{Fault, Functions, NOTIFICATIONS, PKI, Row, requeued, requeued_with};
-use webhook::delivery::{AttemptMessage, LedgerWrites};
 
 const CLIENT: &str = "itp-1";
 const NOTHING: [usize; 0] = [];

@@ -6,8 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::read_to_string;
 use std::time::Duration;
 
+use convention::delivery::{Hour, LedgerWrites};
+use convention::notification::Endpoint;
 use devkit::local::change;
 use jiff::SignedDuration;
+use mtls::revocation::Serials;
 use serde_json::{Value, json};
 use tests::aws::{DIRECTORY_IDENTITY_SECRET, Functions, PKI, post, requeued, requeued_until, shown};
 use tests::bucket::Bucket;
@@ -18,9 +21,6 @@ use tests::sim::{self, Hazards};
 use tests::template::{resources, templates};
 use tokio::runtime::Builder;
 use tokio::time::Instant;
-use webhook::delivery::{Hour, LedgerWrites};
-use webhook::notification::Endpoint;
-use webhook::revocation::Serials;
 
 /// How many runs of the simulation are looked at. In each the functions meet retries, kills, faults of AWS and receivers that
 /// hang; what is rarest among it comes once in a few runs.

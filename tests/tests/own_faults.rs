@@ -6,18 +6,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use convention::codes::Code;
+use convention::delivery::{AttemptMessage, AttemptNumber, LEASE};
+use convention::notification::Endpoint;
 use devkit::local::change;
 use devkit::pki::{ClientSubject, Identity, Validity};
 use devkit::receiver::MockReceiver;
-use dispatch::Dispatch;
+use dispatch::{Dispatch, Parts};
 use jiff::{SignedDuration, Timestamp};
+use platform::rng::Rng;
+use platform::telemetry::ErrorChain;
 use serde_json::{Value, json};
 use tests::aws::{DIRECTORY, Fault, Functions, PKI, RECEIVERS, requeued, requeued_with};
-use webhook::codes::Code;
-use webhook::delivery::{AttemptMessage, AttemptNumber, LEASE};
-use webhook::notification::Endpoint;
-use webhook::rng::Rng;
-use webhook::telemetry::ErrorChain;
 
 const CLIENT: &str = "itp-1";
 const NOTHING: [usize; 0] = [];
@@ -295,7 +295,8 @@ async fn a_panic_costs_the_message_some_seconds() {
         assert!(panicked.swap(true, Ordering::Relaxed), "this is the panic that the test provokes");
         Rng::system().bits()
     });
-    Arc::get_mut(&mut fixture.dispatch).unwrap().rng = rng;
+    let parts = fixture.functions.parts(&fixture.functions.test_clock);
+    fixture.dispatch = Dispatch::new(Parts { rng, ..parts });
     let message = fixture.message();
     fixture.is_kept(&message, "panic").await;
     fixture.is_delivered(&message, "panic").await;

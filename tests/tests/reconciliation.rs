@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use convention::delivery::AttemptMessage;
+use convention::notification::{Endpoint, StateChange};
 use devkit::directory::{Answer, StatementClaims};
 use devkit::local::change;
 use http::StatusCode;
@@ -9,8 +11,6 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::aws::{DIRECTORY_IDENTITY_SECRET, PKI, RECEIVERS, requeued, verdicts};
 use tests::directory_fixture::{Fixture, KEPT_LIST, with};
-use webhook::delivery::AttemptMessage;
-use webhook::notification::{Endpoint, StateChange};
 
 const PARTICIPANTS: &str = "/participants";
 const SOFTWARE: &str = "/organisations";

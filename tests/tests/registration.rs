@@ -234,10 +234,10 @@ mod calls {
 }
 
 mod statements {
+    use convention::directory::Environment;
     use devkit::directory::{StatementClaims, hs256, unsigned};
     use jiff::Timestamp;
-    use webhook::config::Settings;
-    use webhook::directory::Environment;
+    use platform::config::Settings;
 
     use super::*;
 
@@ -605,8 +605,8 @@ mod statements {
 }
 
 mod uris {
+    use convention::directory::Operation;
     use devkit::local::registration;
-    use webhook::directory::Operation;
 
     use super::*;
 
@@ -986,14 +986,14 @@ mod keys {
         let Fixture { mock, mut functions, .. } = Fixture::new().await;
         let gone = mock.base_url();
         mock.stop().await;
-        functions.environment = webhook::directory::Environment::local(&gone);
+        functions.environment = convention::directory::Environment::local(&gone);
         let without_keys = functions.directory();
         let body = good(&fixture).to_string();
         let answer = tests::aws::call(&without_keys, http::Method::PUT, CLIENT, &body).await;
         assert_eq!((answer.status, &answer.headers["retry-after"]), (503, &HeaderValue::from_static("5")));
 
         let mut fixture = fixture;
-        fixture.functions.environment = webhook::directory::Environment::local(&gone);
+        fixture.functions.environment = convention::directory::Environment::local(&gone);
         fixture.directory = fixture.functions.directory();
         fixture.pass(SignedDuration::from_hours(24));
         assert_eq!(fixture.put(CLIENT, &good(&fixture)).await.status, 200);
@@ -1606,10 +1606,10 @@ mod settings {
 
 /// Client ids in the path, as API Gateway passes them on.
 mod client_ids {
+    use convention::notification::ClientId;
     use percent_encoding::percent_decode_str;
     use proptest::prelude::*;
     use proptest::test_runner::{Config, TestRunner};
-    use webhook::notification::ClientId;
 
     use super::*;
 

@@ -15,17 +15,17 @@ use arauto::undelivered::{DeadLetterQueue, Filter, Listed, Listing, Window};
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use convention::delivery::AttemptMessage;
+use convention::notification::Endpoint;
 use devkit::receiver::MockReceiver;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
+use platform::aws::{LedgerReader, dynamodb};
 use serde_json::Value;
 use tests::aws::{
     Aws, Call, Fault, Functions, LEDGER, Message, NOTIFICATIONS, PKI, UNDELIVERED, requeued, shown as asked,
 };
 use tests::contract::Contract;
-use webhook::aws::{LedgerReader, dynamodb};
-use webhook::delivery::AttemptMessage;
-use webhook::notification::Endpoint;
 
 const CLIENT: &str = "itp-1";
 /// Fast enough that no test waits.
@@ -264,7 +264,7 @@ async fn a_replay_keeps_its_rate() {
     let fixture = Fixture::new("503").await;
     let listed = |number: usize| {
         let message = fixture.payment(&format!("p-{number}"));
-        let undelivered = webhook::delivery::Undelivered {
+        let undelivered = convention::delivery::Undelivered {
             message,
             outcome: "timeout".to_owned(),
             interaction_id: "7f1c2b1e-5a0e-4a9e-9d6b-0c8f5a3e1d22".parse().unwrap(),

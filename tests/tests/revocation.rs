@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use convention::delivery::AttemptNumber;
 use devkit::receiver::{MockReceiver, Settings};
 use directory::revocation::CRL_LIMIT;
 use dispatch::Dispatch;
 use jiff::{SignedDuration, Timestamp};
+use mtls::revocation::{AuthorityRow, Contents, GoodList, LeafRow, OcspStatus, Path, Serials};
 use tests::authority::{Answer, Authority, is_installed};
 use tests::aws::{Fault, Functions, PKI, requeued};
 use tests::skip;
-use webhook::delivery::AttemptNumber;
-use webhook::revocation::{AuthorityRow, Contents, GoodList, LeafRow, OcspStatus, Path, Serials};
 
 const WEEK: i64 = 7 * 24 * 3600;
 const RECEIVER: &str = "itp";
@@ -109,7 +109,7 @@ impl Fixture {
 
     /// Puts a row of these bytes into the directory table.
     async fn put_row(&self, name: &str, bytes: &[u8]) {
-        let client = webhook::aws::dynamodb(&self.functions.aws.sdk_config());
+        let client = platform::aws::dynamodb(&self.functions.aws.sdk_config());
         let (name, bytes) = (AttributeValue::S(name.to_owned()), AttributeValue::B(Blob::new(bytes)));
         client
             .put_item()
@@ -244,7 +244,7 @@ async fn two_hundred_thousand_serials_come_back_whole_from_several_rows() {
     assert_eq!(store.serials("a", &entry).await.unwrap(), None, "it is deleted");
     assert_eq!(store.serials("a", &second).await.unwrap(), Some(next));
     let entry = second;
-    let short = webhook::revocation::SerialsEntry { parts: entry.parts - 1, ..entry };
+    let short = mtls::revocation::SerialsEntry { parts: entry.parts - 1, ..entry };
     assert_eq!(store.serials("a", &short).await.unwrap(), None);
 }
 

@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::scope;
 use std::time::Duration;
 
+use convention::delivery::LedgerWrites;
+use platform::config::environment;
 use tests::sim::{
     Break, Flood, Flooded, Hazards, Lateness, ReceiverLoad, Report, flood, one_of, run, warm_up,
 };
 use tokio::runtime::Builder;
 use tokio::time::Instant;
-use webhook::config::environment;
-use webhook::delivery::LedgerWrites;
 
 /// How many seeds `make test` runs.
 const SEEDS: u64 = 150;

@@ -4,18 +4,18 @@
 
 use std::time::Duration;
 
+use convention::delivery::{
+    AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, LEASE, MAX_BACKOFF, REDUCED_TIMEOUT, ReceiveMetadata,
+    VISIBILITY,
+};
+use convention::notification::StateChange;
 use devkit::local::changes_of_all_kinds;
 use directory::fetch;
 use dispatch::{ANSWER_WITHIN, CHANGE_VISIBILITY_WITHIN, PREPARE, START};
 use jiff::Timestamp;
+use platform::aws::{CALL_TIMEOUT, SEND_WITHIN};
 use serde_json::{Value, json};
 use tests::template::Template;
-use webhook::aws::{CALL_TIMEOUT, SEND_WITHIN};
-use webhook::delivery::{
-    AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, LEASE, MAX_BACKOFF, REDUCED_TIMEOUT, ReceiveMetadata,
-    VISIBILITY,
-};
-use webhook::notification::StateChange;
 
 const SECOND: Duration = Duration::from_secs(1);
 

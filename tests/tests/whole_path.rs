@@ -13,11 +13,15 @@ use arauto::replay::{Plan, Replayer, sweep};
 use arauto::shutdown::Shutdown;
 use arauto::stack_ref::StackRef;
 use arauto::undelivered::{DeadLetterQueue, Filter, Listing, Window};
+use convention::delivery::AttemptMessage;
+use convention::directory::Operation;
+use convention::notification::{ENDPOINTS, Endpoint, StateChange};
 use devkit::local::{AUTHORISATION_SERVER_ID, changes_of_all_kinds};
 use devkit::receiver::{Body, Received};
 use http::Method;
 use jiff::SignedDuration;
 use libtest_mimic::{Arguments, Trial};
+use platform::clock::Clock;
 use serde_json::{Value, json};
 use tests::freeze;
 use tests::judges::{INSTALL_NGINX, INSTALL_PRISM, Nginx, Prism, Upstream, find_nginx, find_prism};
@@ -32,10 +36,6 @@ use tests::rotation::{
 };
 use tests::skip;
 use tests::world::{PREFIX, SECOND_BRAND, SECOND_NAME, World, between, new_change, now, tag};
-use webhook::clock::Clock;
-use webhook::delivery::AttemptMessage;
-use webhook::directory::Operation;
-use webhook::notification::{ENDPOINTS, Endpoint, StateChange};
 
 /// For what should come at once, on a machine that compiles meanwhile.
 const SOON: Duration = Duration::from_secs(20);
@@ -288,7 +288,7 @@ async fn copies_of_one_change_are_notified_once(world: &World) -> Result<()> {
     let id = world.notify(&change).await?;
     world.ended(&id, "delivered", SOON).await?;
     let mut written_otherwise = change.clone();
-    let instant: webhook::notification::EventInstant =
+    let instant: convention::notification::EventInstant =
         change["event_instant"].as_str().unwrap_or_default().parse()?;
     written_otherwise["event_instant"] = json!(instant.to_string().replace('Z', "+00:00"));
     ensure!(world.notify(&written_otherwise).await? == id, "another name for the same event");

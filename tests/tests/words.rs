@@ -27,7 +27,7 @@ const RETIRED: &[(&str, &str)] = &[
     ("AfterItsRequest", "LedgerMode::WriteBehind"),
     ("taken_back", "rolled back"),
     ("writing_directly", "with_fast_path"),
-    ("webhook::edge", "webhook::clock and webhook::rng"),
+    ("webhook::edge", "platform::clock and platform::rng"),
     ("Reception", "ReceiveMetadata"),
     ("FAREWELL", "CLOSE_TIMEOUT"),
     ("SenderError", "IdentityStoreError"),
@@ -40,7 +40,7 @@ const RETIRED: &[(&str, &str)] = &[
     ("MostSuspendedPercent", "MaxSuspendedPercent"),
     ("twin", "mock receiver, mock Directory"),
     ("Seam", "SdkTransport"),
-    ("webhook::peer", "webhook::mtls"),
+    ("webhook::peer", "mtls"),
     ("AsItCame", "RawEvent"),
     ("decisions.md", "docs/adr/"),
 ];

@@ -5,14 +5,14 @@ mod signed;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use convention::address::AddressPolicy;
 use jiff::{SignedDuration, Timestamp};
+use mtls::{KeyExchange, check_addresses};
+use platform::aws::Document;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{ACCEPT, CACHE_CONTROL, ETAG, HeaderMap, IF_NONE_MATCH};
 use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, redirect};
 use thiserror::Error;
-use webhook::address::AddressPolicy;
-use webhook::aws::Document;
-use webhook::mtls::{KeyExchange, check_addresses};
 
 /// How long a connection may take.
 const CONNECT_BUDGET: Duration = Duration::from_secs(3);

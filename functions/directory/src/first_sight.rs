@@ -4,16 +4,17 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use convention::directory::{BaseUri, Registration};
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
+use mtls::revocation::{RevocationStore, Source, ocsp_urls};
+use mtls::{Network, Preflight, TrustAnchors, Unseen, preflight};
+use platform::aws::{DirectoryTable, Secrets};
+use platform::clock::Clock;
+use platform::sha256_hex;
+use platform::telemetry::{ErrorChain, Metrics};
 use serde::Serialize;
 use tokio::sync::Mutex;
-use webhook::aws::{DirectoryTable, Secrets};
-use webhook::clock::Clock;
-use webhook::directory::{BaseUri, Registration};
-use webhook::mtls::{Network, Preflight, TrustAnchors, Unseen, preflight};
-use webhook::revocation::{RevocationStore, Source, ocsp_urls, sha256_hex};
-use webhook::telemetry::{ErrorChain, Metrics};
 
 /// How long one look may take: a call waits for it.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -244,13 +245,13 @@ fn described(unseen: Unseen) -> Described {
 }
 
 /// Says whether every certificate has a list that can be asked for, or the receiver's own a responder.
-fn can_be_checked(path: &webhook::revocation::Path) -> bool {
+fn can_be_checked(path: &mtls::revocation::Path) -> bool {
     let links = path.links();
     links.iter().all(|link| Source::of(link).is_some())
         || links.first().is_some_and(|leaf| !ocsp_urls(&leaf.certificate).is_empty())
 }
 
-fn chain(path: &webhook::revocation::Path) -> Vec<Certificate> {
+fn chain(path: &mtls::revocation::Path) -> Vec<Certificate> {
     path.certificates()
         .iter()
         .filter_map(|der| {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use convention::directory::{Environment, Keys, KeysError, Statement, StatementError, VerifyError};
 use jiff::{SignedDuration, Timestamp};
+use platform::aws::{DirectoryTable, DirectoryTableError, Document};
+use platform::clock::Clock;
+use platform::telemetry::{ErrorChain, Metrics};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
-use webhook::aws::{DirectoryTable, DirectoryTableError, Document};
-use webhook::clock::Clock;
-use webhook::directory::{Environment, Keys, KeysError, Statement, StatementError, VerifyError};
-use webhook::telemetry::{ErrorChain, Metrics};
 
 use crate::fetch::{FetchError, Fetcher, renew};
 

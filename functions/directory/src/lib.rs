@@ -29,14 +29,14 @@ mod settings;
 mod software;
 pub mod wire;
 
+use convention::notification::ClientId;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt, Response};
-use webhook::answer::Problem;
-use webhook::aws::{Receivers, ReceiversError};
-use webhook::clock::Clock;
-use webhook::mtls::Network;
-use webhook::notification::ClientId;
-use webhook::telemetry::ErrorChain;
+use mtls::Network;
+use platform::answer::Problem;
+use platform::aws::{Receivers, ReceiversError};
+use platform::clock::Clock;
+use platform::telemetry::ErrorChain;
 
 use first_sight::FirstSight;
 pub use keys::DirectoryKeys;

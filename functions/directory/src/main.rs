@@ -2,8 +2,8 @@
 
 use directory::{Directory, Parts};
 use lambda_http::{Error, run, service_fn};
-use webhook::config::{Settings, environment};
-use webhook::telemetry::ErrorChain;
+use platform::config::{Settings, environment};
+use platform::telemetry::ErrorChain;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

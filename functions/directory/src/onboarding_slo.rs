@@ -1,9 +1,9 @@
 //! The report on the ten minutes: the slowest registration of the month.
 
+use convention::directory::{FirstDelivery, ONBOARDING_SLO, worst_of_month};
 use jiff::Timestamp;
-use webhook::aws::DirectoryTable;
-use webhook::directory::{FirstDelivery, ONBOARDING_SLO, worst_of_month};
-use webhook::telemetry::ErrorChain;
+use platform::aws::DirectoryTable;
+use platform::telemetry::ErrorChain;
 
 /// Writes the line of the report.
 pub(crate) async fn report(table: &DirectoryTable, now: Timestamp) {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use convention::directory::{Environment, Participants, ParticipantsError};
 use jiff::{SignedDuration, Timestamp};
+use platform::aws::{DirectoryTable, DirectoryTableError, Document};
+use platform::clock::Clock;
+use platform::telemetry::ErrorChain;
 use thiserror::Error;
-use webhook::aws::{DirectoryTable, DirectoryTableError, Document};
-use webhook::clock::Clock;
-use webhook::directory::{Environment, Participants, ParticipantsError};
-use webhook::telemetry::ErrorChain;
 
 use crate::fetch::{FetchError, Fetcher, renew};
 

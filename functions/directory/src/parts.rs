@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
+use convention::address::AddressPolicy;
+use convention::directory::Environment;
+use convention::notification::AuthorisationServers;
 use lambda_http::Error;
-use tokio::sync::Mutex;
-use webhook::address::AddressPolicy;
-use webhook::aws::{
+use mtls::revocation::RevocationStore;
+use mtls::{KeyExchange, Network};
+use platform::aws::{
     DirectoryTable, Http, Receivers, Secrets, dynamodb, endpoint_name, sdk_config, secrets_manager,
 };
-use webhook::clock::Clock;
-use webhook::config::Settings;
-use webhook::directory::Environment;
-use webhook::mtls::Network;
-use webhook::notification::AuthorisationServers;
-use webhook::revocation::RevocationStore;
-use webhook::rng::Rng;
-use webhook::telemetry::Metrics;
+use platform::clock::Clock;
+use platform::config::Settings;
+use platform::rng::Rng;
+use platform::telemetry::Metrics;
+use tokio::sync::Mutex;
 
 use crate::fetch::Fetcher;
 use crate::first_sight::FirstSight;
@@ -78,7 +78,7 @@ impl Parts {
             policy,
             network: Network::system(policy)
                 .with_own_name(endpoint_name(&sdk))
-                .exchanging_keys(settings.key_exchange()?),
+                .exchanging_keys(KeyExchange::of_settings(settings)?),
             metrics: settings.metrics(),
             clock,
             rng: Rng::system(),

@@ -3,16 +3,16 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
-use jiff::Timestamp;
-use tokio::time::sleep;
-use webhook::aws::{Receivers, ReceiversError};
-use webhook::clock::Clock;
-use webhook::directory::{
+use convention::directory::{
     ClientState, DirectorySays, Participants, Registration, Software, SoftwareView, Suspension, reconcile,
 };
-use webhook::notification::{AuthorisationServers, ClientId};
-use webhook::telemetry::{ErrorChain, Metrics, Unit};
+use convention::notification::{AuthorisationServers, ClientId};
+use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
+use platform::aws::{Receivers, ReceiversError};
+use platform::clock::Clock;
+use platform::telemetry::{ErrorChain, Metrics, Unit};
+use tokio::time::sleep;
 
 use crate::participants::ParticipantsList;
 use crate::software::{SoftwareError, SoftwareStatements};

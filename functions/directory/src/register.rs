@@ -1,14 +1,14 @@
 //! A DCR or DCM call: verified, decided, written over the registration it was decided from.
 
-use jiff::Timestamp;
-use lambda_http::{Request, Response};
-use webhook::address::AddressPolicy;
-use webhook::answer::Problem;
-use webhook::directory::{
+use convention::address::AddressPolicy;
+use convention::directory::{
     CallTime, ClientState, Origin, Registration, RegistrationCall, Statement, StatementError, StatementUris,
     target,
 };
-use webhook::telemetry::ErrorChain;
+use jiff::Timestamp;
+use lambda_http::{Request, Response};
+use platform::answer::Problem;
+use platform::telemetry::ErrorChain;
 
 use crate::keys::Unverified;
 use crate::wire::Subject;

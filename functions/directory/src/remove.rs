@@ -1,8 +1,8 @@
 //! The removal of a client: ordered among the calls about it, and never forgotten.
 
+use convention::directory::{CallTime, ClientState, Removal};
 use lambda_http::{Request, Response};
-use webhook::answer::Problem;
-use webhook::directory::{CallTime, ClientState, Removal};
+use platform::answer::Problem;
 
 use crate::wire::Subject;
 use crate::{Directory, MAX_WRITES, contended, unavailable, wire};

@@ -1,11 +1,11 @@
 //! What the schedule does: look over every receiver and report what would keep it from being notified.
 
+use convention::directory::{Registration, Warning};
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
-use webhook::aws::{Receivers, ReceiversError};
-use webhook::directory::{Registration, Warning};
-use webhook::mtls::{Network, check_host};
-use webhook::telemetry::{ErrorChain, Metrics};
+use mtls::{Network, check_host};
+use platform::aws::{Receivers, ReceiversError};
+use platform::telemetry::{ErrorChain, Metrics};
 
 /// How many names are resolved at once. A name that does not resolve takes five seconds, and there are some sixty receivers.
 const AT_ONCE: usize = 32;

@@ -1,9 +1,9 @@
 //! A change of a receiver's settings: whoever operates the stack makes it, the authorization server need not know of it.
 
+use convention::directory::{ClientState, Registration, SettingsChange};
+use convention::notification::ClientId;
 use lambda_http::{Request, Response};
-use webhook::answer::Problem;
-use webhook::directory::{ClientState, Registration, SettingsChange};
-use webhook::notification::ClientId;
+use platform::answer::Problem;
 
 use crate::wire::Subject;
 use crate::{Directory, MAX_WRITES, contended, unavailable, wire};

@@ -5,17 +5,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use convention::address::AddressPolicy;
+use convention::directory::{Environment, Software, SoftwareView};
 use jiff::{SignedDuration, Timestamp};
+use mtls::pem::{Certificates, PemError, certificates_to_pem, private_key, private_key_to_pem};
+use platform::aws::{DirectoryTable, DirectoryTableError, Document, SecretError, Secrets};
+use platform::clock::Clock;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, IF_NONE_MATCH};
 use reqwest::{Certificate, Identity, Method};
 use serde::Deserialize;
 use thiserror::Error;
 use tokio::sync::Mutex;
-use webhook::address::AddressPolicy;
-use webhook::aws::{DirectoryTable, DirectoryTableError, Document, SecretError, Secrets};
-use webhook::clock::Clock;
-use webhook::directory::{Environment, Software, SoftwareView};
-use webhook::pem::{Certificates, PemError, certificates_to_pem, private_key, private_key_to_pem};
 
 use crate::fetch::{FetchError, Fetched, Fetcher, renew};
 

@@ -2,18 +2,18 @@
 
 use std::fmt::Display;
 
-use jiff::Timestamp;
-use lambda_http::{Request, RequestExt, Response};
-use percent_encoding::percent_decode_str;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use webhook::answer::{Problem, json, read_json};
-use webhook::directory::{
+use convention::directory::{
     DIFFERS_FROM_STATEMENT, INVALID_WEBHOOK_URIS, Operation, Refusal, Registration, Settings, StatementError,
     Suspension, Warning, check_removed_at,
 };
-use webhook::notification::{AuthorisationServers, ClientId, EventInstant, ReceiverKey};
-use webhook::{FieldError, sentence};
+use convention::notification::{AuthorisationServers, ClientId, EventInstant, ReceiverKey};
+use convention::{FieldError, sentence};
+use jiff::Timestamp;
+use lambda_http::{Request, RequestExt, Response};
+use percent_encoding::percent_decode_str;
+use platform::answer::{Problem, json, read_json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::first_sight::Seen;
 

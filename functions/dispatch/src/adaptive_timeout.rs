@@ -1,24 +1,23 @@
 //! How long each attempt may take, by what all environments know of its receiver.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use convention::delivery::{EXCHANGE_DEADLINE, Outcome, REDUCED_TIMEOUT, Signal, SlowReceiver, is_hanging};
+use convention::directory::{BaseUri, Receiver};
+use convention::notification::ReceiverKey;
+use platform::aws::{Found, Receivers, ReceiversError};
+use platform::clock::Clock;
+use platform::telemetry::{ErrorChain, Metrics, Unit};
 use tokio::time::{Instant, timeout_at};
-use webhook::aws::{Found, ReceiversError};
-use webhook::delivery::{EXCHANGE_DEADLINE, Outcome, REDUCED_TIMEOUT, Signal, SlowReceiver, is_hanging};
-use webhook::directory::{BaseUri, Receiver};
-use webhook::notification::ReceiverKey;
-use webhook::telemetry::{ErrorChain, Unit};
-
-use crate::Dispatch;
 
 /// The metric that counts the marks this makes.
 const METRIC: &str = "SlowReceiversFound";
 
 /// What this environment saw of each receiver by itself.
 #[derive(Debug, Default)]
-pub struct ConsecutiveTimeouts(Mutex<HashMap<ReceiverKey, Seen>>);
+pub(crate) struct ConsecutiveTimeouts(Mutex<HashMap<ReceiverKey, Seen>>);
 
 /// What was seen of one receiver, at one place.
 #[derive(Debug)]
@@ -59,7 +58,16 @@ impl ConsecutiveTimeouts {
     }
 }
 
-impl Dispatch {
+/// Grants each attempt its time.
+pub(crate) struct AdaptiveTimeout {
+    pub(crate) receivers: Arc<Receivers>,
+    pub(crate) consecutive_timeouts: ConsecutiveTimeouts,
+    /// Where receivers that hang are counted.
+    pub(crate) metrics: Metrics,
+    pub(crate) clock: Clock,
+}
+
+impl AdaptiveTimeout {
     /// Decides how long an attempt may take; asks nobody unless its receiver hangs, and then until this instant at most.
     pub(crate) async fn time_for(&self, Found { receiver, is_fresh }: &Found, until: Instant) -> Duration {
         let now = self.clock.now();

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use convention::codes::{Code, FailureClass};
+use convention::delivery::{AttemptMessage, AttemptNumber, Outcome};
 use jiff::{SignedDuration, Timestamp};
-use webhook::codes::{Code, FailureClass};
-use webhook::delivery::{AttemptMessage, AttemptNumber, Outcome};
-use webhook::telemetry::{Line, MAX_ARRAY, Metrics, Unit, UsageMeter, Used};
+use platform::telemetry::{Line, MAX_ARRAY, Metrics, Unit, UsageMeter, Used};
 
 use crate::fault::Fault;
 
@@ -32,7 +32,7 @@ const CLASS: &str = "Class";
 
 /// What was seen since the last line.
 #[derive(Debug, Default)]
-pub struct BatchMetrics {
+pub(crate) struct BatchMetrics {
     seen: Mutex<Seen>,
     meter: UsageMeter,
 }
@@ -50,7 +50,7 @@ struct Seen {
 
 impl BatchMetrics {
     /// Tells of what this meter counts too.
-    pub fn of(meter: UsageMeter) -> Self {
+    pub(crate) fn of(meter: UsageMeter) -> Self {
         Self { seen: Mutex::default(), meter }
     }
 
@@ -168,7 +168,7 @@ impl Seen {
     }
 
     fn failed(&mut self, class: Option<FailureClass>) {
-        // Every failure has a class (`webhook::codes`); one without would be ours.
+        // Every failure has a class (`convention::codes`); one without would be ours.
         *self.failed.entry(class.unwrap_or(FailureClass::Ours).as_str()).or_default() += 1;
     }
 }

@@ -6,16 +6,17 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use convention::delivery::{AttemptMessage, EXCHANGE_DEADLINE, Failure, LEASE, LedgerMode, Status};
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use platform::aws::{AttemptRecord, CALL_TIMEOUT, LedgerError};
+use platform::rng::Rng;
 use tokio::time::{Instant, sleep, timeout_at};
-use webhook::aws::{AttemptRecord, CALL_TIMEOUT, LedgerError};
-use webhook::delivery::{AttemptMessage, EXCHANGE_DEADLINE, Failure, LEASE, LedgerMode, Status};
-use webhook::rng::Rng;
 
+use crate::CHANGE_VISIBILITY_WITHIN;
 use crate::fault::{Fault, PREPARE};
+use crate::lifecycle::Lifecycle;
 use crate::sqs_event::Record;
-use crate::{CHANGE_VISIBILITY_WITHIN, Dispatch};
 
 /// What Lambda is given to take the answer of an invocation in; part of the sum behind the function's timeout.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(1);
@@ -101,7 +102,7 @@ impl Known {
 
 /// Attempts of this environment that are over and could not be written down.
 #[derive(Debug, Default)]
-pub struct Unwritten(Mutex<Memory>);
+pub(crate) struct Unwritten(Mutex<Memory>);
 
 #[derive(Debug, Default)]
 struct Memory {
@@ -178,7 +179,16 @@ impl Unwritten {
     }
 }
 
-impl Dispatch {
+/// Writes down what came of attempts.
+pub(crate) struct Closing {
+    pub(crate) lifecycle: Arc<Lifecycle>,
+    /// What this environment knows and could not write down.
+    pub(crate) unwritten: Unwritten,
+    /// Where jitter comes from.
+    pub(crate) rng: Rng,
+}
+
+impl Closing {
     /// Writes down what came of an attempt, again and again until this instant. What cannot be written is remembered, so that this
     /// process does not make the attempt again.
     pub(crate) async fn close(&self, over: Over<'_>, mut ended: Ended, until: Instant) -> Result<(), Fault> {
@@ -207,7 +217,7 @@ impl Dispatch {
     /// Writes down what this environment knows of the notification from an earlier invocation, if anything; `true` if that ends
     /// the message. One that goes on comes again where the rest of the time is too short for it.
     pub(crate) async fn close_known(&self, message: &AttemptMessage, until: Instant) -> Result<bool, Fault> {
-        let now = self.clock.now();
+        let now = self.lifecycle.clock.now();
         let (known, _writing) = match self.unwritten.take(message) {
             Memories::Nothing => return Ok(false),
             Memories::BeingWritten => return Err(Fault::InProgress(now)),
@@ -226,7 +236,7 @@ impl Dispatch {
 
     /// Writes down what is known of other messages than those of this batch, once each: they may come to other environments.
     pub(crate) async fn close_others(&self, batch: &[Arc<Record>]) {
-        let now = self.clock.now();
+        let now = self.lifecycle.clock.now();
         let all = self.unwritten.take_others(batch).into_iter().filter(|known| known.is_of_use(now));
         // An error is told when the message comes again.
         join_all(all.map(|known| Box::pin(self.close_late(known, Instant::now())))).await;
@@ -247,13 +257,15 @@ impl Dispatch {
     async fn write_down(&self, over: Over<'_>, ended: &mut Ended) -> Result<(), Fault> {
         let Over { message, record, mode } = over;
         match (ended, mode) {
-            (Ended::Delivered, LedgerMode::WriteAhead) => self.ledger.delivered(message, record).await?,
+            (Ended::Delivered, LedgerMode::WriteAhead) => {
+                self.lifecycle.ledger.delivered(message, record).await?;
+            }
             (Ended::Delivered, LedgerMode::WriteBehind) => {
-                self.ledger.delivered_at_once(message, record).await?;
+                self.lifecycle.ledger.delivered_at_once(message, record).await?;
             }
             (Ended::Failed(failure, queued), mode) => {
                 // What follows is counted from the row, so that one is made first, as it would have been before the request.
-                if mode == LedgerMode::WriteBehind && !self.begin(message, record).await? {
+                if mode == LedgerMode::WriteBehind && !self.lifecycle.begin(message, record).await? {
                     return Ok(());
                 }
                 let status = if let Some(status) = *queued {
@@ -261,11 +273,13 @@ impl Dispatch {
                 } else {
                     let ended = record.ended.unwrap_or(record.started);
                     let attempt = (record.attempt, record.interaction_id);
-                    *queued.insert(self.schedule_next(message, attempt, *failure, ended).await?)
+                    *queued.insert(self.lifecycle.schedule_next(message, attempt, *failure, ended).await?)
                 };
-                self.ledger.failed(message, record, status).await?;
+                self.lifecycle.ledger.failed(message, record, status).await?;
             }
-            (Ended::NeverSent, LedgerMode::WriteAhead) => self.ledger.roll_back(message, record).await?,
+            (Ended::NeverSent, LedgerMode::WriteAhead) => {
+                self.lifecycle.ledger.roll_back(message, record).await?;
+            }
             (Ended::NeverSent, LedgerMode::WriteBehind) => {}
         }
         Ok(())

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use convention::notification::ReceiverKey;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
-use webhook::notification::ReceiverKey;
 
 /// Attempts to one receiver under way in one environment at most: as many as a batch has messages. It bounds connections and
 /// handshakes should batches grow, or invocations share an environment.
@@ -16,7 +16,7 @@ const WAIT: Duration = Duration::from_secs(2);
 
 /// Limits concurrent attempts per receiver, in this environment.
 #[derive(Debug, Default)]
-pub struct ConcurrencyLimiter(Mutex<HashMap<ReceiverKey, Arc<Semaphore>>>);
+pub(crate) struct ConcurrencyLimiter(Mutex<HashMap<ReceiverKey, Arc<Semaphore>>>);
 
 /// Permission for one attempt, held until it is dropped.
 #[derive(Debug)]

@@ -1,42 +1,40 @@
 //! The exchange of an attempt with its receiver.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use convention::delivery::Failure;
+use convention::notification::{IdentityOwner, InteractionId, Notification};
+use mtls::{Client, Exchange, LocalFault};
 use tokio::time::{Instant, timeout_at};
-use webhook::delivery::Failure;
-use webhook::mtls::{Exchange, LocalFault};
-use webhook::notification::{InteractionId, Notification};
 
-use crate::Dispatch;
-use crate::deliver::AttemptContext;
+use crate::identity_store::IdentityStore;
 
 /// With less time than this a handshake is not repeated: what it came to would tell of the time, not of the receiver.
 const WORTH_REPEATING: Duration = Duration::from_secs(1);
 
-impl Dispatch {
-    /// Sends the notification once.
-    ///
-    /// Where no trust anchor leads to the receiver's certificate nothing was sent yet; one may have been added to the trust secret
-    /// since this environment read it. If so, the handshake is repeated: the same attempt, under the same id, within the same time.
-    pub(crate) async fn exchange(
-        &self,
-        context: &AttemptContext,
-        notification: &Notification,
-        id: InteractionId,
-    ) -> Result<Exchange, LocalFault> {
-        let until = Instant::now() + context.within;
-        let first = context.client.post(notification, id, context.within).await?;
-        if !first.answer.as_ref().err().is_some_and(|failure| may_lack_an_anchor(*failure)) {
-            return Ok(first);
-        }
-        let renewed = Box::pin(self.identities.after_unknown_issuer(&context.owner, &context.client));
-        let Ok(Some(client)) = timeout_at(until, renewed).await else { return Ok(first) };
-        let left = until.saturating_duration_since(Instant::now());
-        if left < WORTH_REPEATING {
-            return Ok(first);
-        }
-        Box::pin(client.post(notification, id, left)).await
+/// Sends a notification once, within this time, as the client of this owner.
+///
+/// Where no trust anchor leads to the receiver's certificate nothing was sent yet; one may have been added to the trust secret
+/// since this environment read it. If so, the handshake is repeated: the same attempt, under the same id, within the same time.
+pub(crate) async fn exchange(
+    identities: &Arc<IdentityStore>,
+    (owner, client): &(IdentityOwner, Client),
+    (notification, id): (&Notification, InteractionId),
+    within: Duration,
+) -> Result<Exchange, LocalFault> {
+    let until = Instant::now() + within;
+    let first = client.post(notification, id, within).await?;
+    if !first.answer.as_ref().err().is_some_and(|failure| may_lack_an_anchor(*failure)) {
+        return Ok(first);
     }
+    let renewed = Box::pin(identities.after_unknown_issuer(owner, client));
+    let Ok(Some(client)) = timeout_at(until, renewed).await else { return Ok(first) };
+    let left = until.saturating_duration_since(Instant::now());
+    if left < WORTH_REPEATING {
+        return Ok(first);
+    }
+    Box::pin(client.post(notification, id, left)).await
 }
 
 /// Says whether another trust anchor may make a chain good that is refused by this. Of all paths that it tried, webpki tells the

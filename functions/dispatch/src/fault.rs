@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
+use convention::codes::Code;
+use convention::delivery::{ClockSkew, ReceiveMetadata, backoff_after_lease};
+use convention::notification::MissingAuthorisationServerId;
 use jiff::Timestamp;
+use mtls::LocalFault;
+use platform::aws::{LedgerError, ReceiversError, SendError};
+use platform::rng::Rng;
 use thiserror::Error;
 use tokio::task::JoinError;
-use webhook::aws::{LedgerError, ReceiversError, SendError};
-use webhook::codes::Code;
-use webhook::delivery::{ClockSkew, ReceiveMetadata, backoff_after_lease};
-use webhook::mtls::LocalFault;
-use webhook::notification::MissingAuthorisationServerId;
-use webhook::rng::Rng;
 
 use crate::identity_store::IdentityStoreError;
 

@@ -4,20 +4,20 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use convention::codes::Code;
+use convention::notification::{AuthorisationServers, IdentityOwner};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use thiserror::Error;
-use tokio::sync::Mutex;
-use webhook::aws::{KeyError, Keys, SecretError, Secrets};
-use webhook::clock::Clock;
-use webhook::codes::Code;
-use webhook::mtls::{
+use mtls::revocation::Revocation;
+use mtls::{
     Client, Expiry, Identities, Identity, IdentityError, KmsIdentityError, Network, StoredIdentity,
     TrustAnchors,
 };
-use webhook::notification::{AuthorisationServers, IdentityOwner};
-use webhook::revocation::Revocation;
-use webhook::telemetry::{ErrorChain, Metrics, Unit};
+use platform::aws::{KeyError, Keys, SecretError, Secrets};
+use platform::clock::Clock;
+use platform::telemetry::{ErrorChain, Metrics, Unit};
+use thiserror::Error;
+use tokio::sync::Mutex;
 
 /// How long identities are used before their secret is looked at again.
 const REFRESH_INTERVAL: SignedDuration = SignedDuration::from_mins(5);

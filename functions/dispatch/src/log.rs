@@ -1,12 +1,12 @@
 //! The log lines of an attempt and of a copy.
 
+use convention::codes::FailureClass;
+use convention::delivery::TraceHeader;
+use convention::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Outcome, Status, is_late};
+use convention::notification::{ClientId, InteractionId};
 use jiff::SignedDuration;
-use webhook::aws::AttemptRecord;
-use webhook::codes::FailureClass;
-use webhook::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Outcome, Status, is_late};
-use webhook::notification::{ClientId, InteractionId};
-use webhook::revocation::Mechanism;
-use webhook::telemetry::TraceHeader;
+use mtls::revocation::Mechanism;
+use platform::aws::AttemptRecord;
 
 /// The most of a client's id that the line of an attempt shows; 256 bits in base64 have this many characters, a UUID has 36.
 const MAX_CLIENT_ID: usize = 43;
@@ -94,15 +94,15 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
+    use convention::codes::{Code, Effect};
+    use convention::delivery::{Failure, Finding};
+    use convention::notification::StateChange;
     use jiff::Timestamp;
+    use platform::rng::Rng;
+    use platform::telemetry::json_lines;
     use serde_json::{Value, json};
     use tracing::level_filters::LevelFilter;
     use tracing::subscriber::with_default;
-    use webhook::codes::{Code, Effect};
-    use webhook::delivery::{Failure, Finding};
-    use webhook::notification::StateChange;
-    use webhook::rng::Rng;
-    use webhook::telemetry::json_lines;
 
     use super::*;
 
@@ -127,7 +127,7 @@ mod tests {
         let started: Timestamp = "2026-03-10T12:00:00Z".parse().unwrap();
         let record = AttemptRecord {
             attempt: message.attempt,
-            interaction_id: InteractionId::new(message.notification.partition(), &Rng::from_fn(|| 0)),
+            interaction_id: InteractionId::new(message.notification.partition(), Rng::from_fn(|| 0).bits()),
             started,
             within,
             ended: Some(started + SignedDuration::from_millis(15_999)),

@@ -6,9 +6,9 @@ use dispatch::{Batch, BatchResponse, Dispatch, Parts, RawEvent, spawn_first_time
 use lambda_runtime::layers::TracingLayer;
 use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
 use mimalloc::MiMalloc;
+use platform::config::{Settings, environment};
+use platform::telemetry::Output;
 use tokio::runtime::Builder;
-use webhook::config::{Settings, environment};
-use webhook::telemetry::Output;
 
 /// A notification is many small allocations, which this makes faster than the system's
 /// (`docs/adr/0032-dispatch-hot-path-and-binary-size.md`).

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use convention::directory::{FirstDelivery, ONBOARDING_AT_RISK, ONBOARDING_SLO, Receiver};
+use convention::notification::ReceiverKey;
 use jiff::{SignedDuration, Timestamp};
-use webhook::aws::{DirectoryTable, DirectoryTableError, Document};
-use webhook::directory::{FirstDelivery, ONBOARDING_AT_RISK, ONBOARDING_SLO, Receiver};
-use webhook::notification::ReceiverKey;
-use webhook::telemetry::{ErrorChain, Metrics, Unit};
+use platform::aws::{DirectoryTable, DirectoryTableError, Document};
+use platform::telemetry::{ErrorChain, Metrics, Unit};
 
 /// The name of the metric, in seconds; an alarm of the template watches it.
 const METRIC: &str = "SecondsFromRegistrationToFirstAttempt";
@@ -16,7 +16,7 @@ const LIVES: SignedDuration = SignedDuration::from_hours(24 * 62);
 
 /// Reports the first delivery of each registration, once, whichever environment made it.
 #[derive(Debug)]
-pub struct FirstDeliveries {
+pub(crate) struct FirstDeliveries {
     table: DirectoryTable,
     metrics: Metrics,
     /// What this environment knows to be reported, so that it asks once a registration.
@@ -25,7 +25,7 @@ pub struct FirstDeliveries {
 
 impl FirstDeliveries {
     /// Keeps first deliveries in this table.
-    pub fn new(table: DirectoryTable, metrics: Metrics) -> Self {
+    pub(crate) fn new(table: DirectoryTable, metrics: Metrics) -> Self {
         Self { table, metrics, reported: Mutex::default() }
     }
 

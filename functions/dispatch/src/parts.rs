@@ -1,33 +1,25 @@
-//! What dispatch is made of, and the one place that puts it together: for the function, the tests, the simulator and the benchmark.
+//! What dispatch needs of the world: for the function from its environment variables, for tests and the simulator from theirs.
 
-use std::sync::Arc;
-
+use convention::delivery::LedgerWrites;
+use convention::notification::AuthorisationServers;
 use jiff::SignedDuration;
 use lambda_runtime::Error;
-use webhook::aws::{
-    Direct, DirectoryTable, Http, Keys, Ledger, Queues, Receivers, Secrets, dynamodb, endpoint_name, kms,
-    sdk_config, secrets_manager, sqs,
+use mtls::{KeyExchange, Network};
+use platform::aws::{
+    DirectoryTable, Http, Keys, Ledger, Queues, Receivers, Secrets, dynamodb, endpoint_name, kms, sdk_config,
+    secrets_manager, sqs,
 };
-use webhook::clock::Clock;
-use webhook::config::Settings;
-use webhook::delivery::LedgerWrites;
-use webhook::mtls::Network;
-use webhook::notification::AuthorisationServers;
-use webhook::revocation::{Revocation, RevocationStore};
-use webhook::rng::Rng;
-use webhook::telemetry::{Metrics, UsageMeter};
-
-use crate::{
-    BatchMetrics, ConcurrencyLimiter, ConsecutiveTimeouts, Dispatch, FirstDeliveries, IdentityStore,
-    Unwritten,
-};
+use platform::clock::Clock;
+use platform::config::Settings;
+use platform::rng::Rng;
+use platform::telemetry::{Metrics, UsageMeter};
 
 /// Five years, as sharing records are kept.
 const RETENTION_DAYS: i64 = 5 * 365;
 /// The shortest that the guideline on certificates allows.
 const WINDOW_MINUTES: i64 = 60;
 
-/// What [`Dispatch::new`] needs of the world.
+/// What [`Dispatch::new`](crate::Dispatch::new) needs of the world.
 pub struct Parts {
     /// What happened to each notification.
     pub ledger: Ledger,
@@ -85,7 +77,7 @@ impl Parts {
         let notifications = settings.required("ARAUTO_NOTIFICATIONS_QUEUE_URL")?;
         let dead_letters = settings.required("ARAUTO_DEAD_LETTER_QUEUE_URL")?;
         Ok(Self {
-            ledger: ledger.with_fast_path(Direct::new(&sdk, http, clock.clone())),
+            ledger: ledger.with_fast_path(&sdk, &http, clock.clone()),
             ledger_writes: settings.parsed_or("ARAUTO_LEDGER_WRITES", LedgerWrites::default())?,
             receivers: Receivers::new(
                 dynamodb(&sdk),
@@ -101,7 +93,7 @@ impl Parts {
             trust_secret: settings.required("ARAUTO_TRUST_SECRET")?,
             network: Network::system(policy)
                 .with_own_name(endpoint_name(&sdk))
-                .exchanging_keys(settings.key_exchange()?)
+                .exchanging_keys(KeyExchange::of_settings(settings)?)
                 .metered(&meter),
             revocation_window: SignedDuration::from_mins(window),
             servers: settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?,
@@ -111,41 +103,6 @@ impl Parts {
             metrics: settings.metrics(),
             clock,
             rng: Rng::system(),
-        })
-    }
-}
-
-impl Dispatch {
-    /// Puts dispatch together. Its identities are not loaded yet ([`Dispatch::start`]).
-    pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { directory, network, servers, metrics, clock, .. } = parts;
-        let store = RevocationStore::new(directory.clone());
-        let revocation = Revocation::new(store, parts.revocation_window, clock.clone(), metrics.clone());
-        let identities = IdentityStore::new(
-            (parts.secrets, parts.keys),
-            (parts.identity_secret, parts.trust_secret),
-            &servers,
-            network,
-            Arc::new(revocation),
-            clock.clone(),
-            metrics.clone(),
-        );
-        Arc::new(Self {
-            ledger: parts.ledger,
-            ledger_writes: parts.ledger_writes,
-            receivers: parts.receivers,
-            queues: parts.queues,
-            first_deliveries: FirstDeliveries::new(directory, metrics.clone()),
-            servers,
-            identities: Arc::new(identities),
-            concurrency: ConcurrencyLimiter::default(),
-            consecutive_timeouts: ConsecutiveTimeouts::default(),
-            unwritten: Unwritten::default(),
-            max_receives: parts.max_receives,
-            batch_metrics: BatchMetrics::of(parts.meter),
-            metrics,
-            clock,
-            rng: parts.rng,
         })
     }
 }

@@ -4,23 +4,31 @@
 //! it. So dispatch does it itself while a few receives are left. Where the ledger or the queue is the fault, SQS still does it; the
 //! alarm on the dead-letter queue sees both.
 
-use jiff::Timestamp;
-use tokio::time::{Instant, timeout_at};
-use webhook::aws::Begin;
-use webhook::delivery::{AttemptMessage, Undelivered, Unlisted, backoff_after_lease};
-use webhook::notification::InteractionId;
-use webhook::telemetry::ErrorChain;
+use std::sync::Arc;
 
-use crate::Dispatch;
+use convention::delivery::{AttemptMessage, Unlisted, backoff_after_lease};
+use jiff::Timestamp;
+use platform::aws::Begin;
+use platform::telemetry::ErrorChain;
+use tokio::time::{Instant, timeout_at};
+
 use crate::fault::Fault;
+use crate::lifecycle::Lifecycle;
 use crate::sqs_event::Record;
 
 /// So many receives are left when a message is given up: one that fails, or whose process stops, leaves the others.
 const LEFT: u32 = 2;
 
-impl Dispatch {
+/// Gives messages up.
+pub(crate) struct SetAside {
+    pub(crate) lifecycle: Arc<Lifecycle>,
+    /// How often the queue hands a message out before it moves it to the dead-letter queue (`maxReceiveCount`).
+    pub(crate) max_receives: u32,
+}
+
+impl SetAside {
     /// Gives a message up that a fault keeps, if its receives are nearly spent; `true` if it can be deleted.
-    pub(crate) async fn set_aside(&self, record: &Record, fault: &Fault, until: Instant) -> bool {
+    pub(crate) async fn try_one(&self, record: &Record, fault: &Fault, until: Instant) -> bool {
         let receives = record.metadata().receives;
         let is_last = receives >= self.max_receives;
         if receives.saturating_add(LEFT) < self.max_receives {
@@ -55,7 +63,7 @@ impl Dispatch {
         fault: &Fault,
         receives: u32,
     ) -> Result<(), Fault> {
-        let now = self.clock.now();
+        let now = self.lifecycle.clock.now();
         match fault {
             Fault::InProgress(lease_until) => return self.anew(message, *lease_until).await,
             // Nothing is wrong: it waits for attempts to the same receiver.
@@ -64,14 +72,16 @@ impl Dispatch {
         }
         let code = fault.code().as_str();
         for _ in 0..2 {
-            match self.ledger.set_aside(message, code, now).await? {
+            match self.lifecycle.ledger.set_aside(message, code, now).await? {
                 Begin::Begun => return self.list_new(message, fault, receives, now).await,
-                Begin::Conflict(progress) => match self.clear_the_way(message, &progress, now).await {
-                    Ok(true) => {}
-                    Ok(false) => return Ok(()),
-                    Err(Fault::InProgress(lease_until)) => return self.anew(message, lease_until).await,
-                    Err(fault) => return Err(fault),
-                },
+                Begin::Conflict(progress) => {
+                    match self.lifecycle.clear_the_way(message, &progress, now).await {
+                        Ok(true) => {}
+                        Ok(false) => return Ok(()),
+                        Err(Fault::InProgress(lease_until)) => return self.anew(message, lease_until).await,
+                        Err(fault) => return Err(fault),
+                    }
+                }
                 // Long after its attempts: there is nothing to say any more.
                 Begin::Forgotten => return Ok(()),
             }
@@ -82,8 +92,8 @@ impl Dispatch {
     /// Queues the message anew, with all its receives: whoever makes the attempt says what came of it, and if nobody does, the
     /// message goes on from there.
     async fn anew(&self, message: &AttemptMessage, lease_until: Timestamp) -> Result<(), Fault> {
-        let delay = backoff_after_lease(lease_until, self.clock.now());
-        Ok(self.queues.send_later(message, delay).await?)
+        let delay = backoff_after_lease(lease_until, self.lifecycle.clock.now());
+        Ok(self.lifecycle.queues.send_later(message, delay).await?)
     }
 
     /// Lists a notification that the ledger now calls undelivered.
@@ -107,27 +117,6 @@ impl Dispatch {
             code,
             "The notification stays undelivered for a fault of ours that lasted too long."
         );
-        self.list(message, &Unlisted { code: code.to_owned(), at }, &detail).await
-    }
-
-    /// Dead-letters a notification that was set aside, lists it, and records that this is done.
-    ///
-    /// Comes after the ledger, whose one conditional write decides between this and a copy of the message that begins an attempt. A
-    /// stop in between repeats these steps: the message is still queued, and meets a row that says that it is not listed.
-    pub(crate) async fn list(
-        &self,
-        message: &AttemptMessage,
-        unlisted: &Unlisted,
-        detail: &str,
-    ) -> Result<(), Fault> {
-        let undelivered = Undelivered {
-            message: message.clone(),
-            outcome: unlisted.code.clone(),
-            interaction_id: InteractionId::NONE,
-            gave_up_at: unlisted.at,
-            replayed_at: None,
-        };
-        self.dead_letter_and_list(&undelivered, detail).await?;
-        Ok(self.ledger.listed(message).await?)
+        self.lifecycle.list(message, &Unlisted { code: code.to_owned(), at }, &detail).await
     }
 }

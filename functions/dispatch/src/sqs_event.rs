@@ -1,9 +1,9 @@
 //! A message as SQS handed it over.
 
+use convention::delivery::ReceiveMetadata;
+use convention::delivery::TraceHeader;
 use jiff::Timestamp;
 use serde::Deserialize;
-use webhook::delivery::ReceiveMetadata;
-use webhook::telemetry::TraceHeader;
 
 /// The event of a batch, as far as it is needed: what else there is in it is not even taken apart.
 ///

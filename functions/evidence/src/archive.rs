@@ -7,8 +7,8 @@ use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use jiff::Timestamp;
+use platform::aws::cause;
 use thiserror::Error;
-use webhook::aws::cause;
 
 use crate::seal::Hasher;
 

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
+use convention::delivery::{AttemptView, NotificationView, Status};
 use jiff::Timestamp;
+use platform::aws::LedgerReader;
 use serde_json::Value;
-use webhook::aws::LedgerReader;
-use webhook::delivery::{AttemptView, NotificationView, Status};
 
 use crate::record::{Attempt, Kind, Record};
 use crate::stream::{Change, row};

@@ -6,9 +6,9 @@ use aws_sdk_firehose::Client;
 use aws_sdk_firehose::error::BoxError;
 use aws_sdk_firehose::primitives::Blob as Data;
 use aws_sdk_firehose::types::Record;
+use platform::aws::cause;
 use thiserror::Error;
 use tokio::time::sleep;
-use webhook::aws::cause;
 
 use crate::batch::{Blob, CALL_RECORDS};
 

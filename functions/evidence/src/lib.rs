@@ -16,11 +16,11 @@ mod seal;
 mod sealer;
 mod stream;
 
+use convention::delivery::Hour;
+use platform::clock::Clock;
+use platform::telemetry::{ErrorChain, Metrics, Unit};
 use serde_json::{Value, json};
 use thiserror::Error;
-use webhook::clock::Clock;
-use webhook::delivery::Hour;
-use webhook::telemetry::{ErrorChain, Metrics, Unit};
 
 pub use archive::{Archive, ArchiveError, Put, Version};
 pub use batch::{Blob, pack};

@@ -6,11 +6,11 @@ use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use evidence::{Archive, BUDGET, Evidence, Firehose, Sealer};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use platform::aws::{Http, sdk_config};
+use platform::clock::Clock;
+use platform::config::{Settings, environment};
+use platform::telemetry::ErrorChain;
 use serde_json::Value;
-use webhook::aws::{Http, sdk_config};
-use webhook::clock::Clock;
-use webhook::config::{Settings, environment};
-use webhook::telemetry::ErrorChain;
 
 /// Two megabytes of records, or a page of a listing, may take longer than the other functions give a call; nobody waits here.
 const TRY_TIMEOUT: Duration = Duration::from_secs(10);

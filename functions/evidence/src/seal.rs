@@ -6,10 +6,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use aws_lc_rs::digest::{Context, SHA256};
+use convention::delivery::Hour;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use webhook::delivery::Hour;
 
 /// Where Firehose puts records: `attempts/2026/11/23/13/…`, by the hour in which they arrived.
 pub const ATTEMPTS: &str = "attempts/";
@@ -268,9 +268,9 @@ impl Hasher {
 
 /// An hour as text in JSON.
 mod text {
+    use convention::delivery::Hour;
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
-    use webhook::delivery::Hour;
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
     pub(super) fn serialize<S: Serializer>(hour: &Hour, to: S) -> Result<S::Ok, S::Error> {

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use convention::delivery::Hour;
 use jiff::{SignedDuration, Timestamp};
+use platform::clock::Clock;
 use thiserror::Error;
 use tokio::time::Instant;
-use webhook::clock::Clock;
-use webhook::delivery::Hour;
 
 use crate::archive::{Archive, ArchiveError, Put, Version};
 use crate::seal::{ATTEMPTS, Digest, SEALS, Seal, Sealed, hour_of, prefix};

@@ -1,10 +1,10 @@
 //! What became of a notification, for whoever has its id.
 
+use convention::notification::NotificationId;
 use lambda_http::{Request, RequestExt, Response};
-use webhook::answer::{Problem, json};
-use webhook::aws::LedgerReader;
-use webhook::notification::NotificationId;
-use webhook::telemetry::ErrorChain;
+use platform::answer::{Problem, json};
+use platform::aws::LedgerReader;
+use platform::telemetry::ErrorChain;
 
 const PATH: &str = "/v1/notifications/";
 

@@ -6,20 +6,21 @@ mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use convention::FieldError;
+use convention::delivery::{AttemptMessage, AttemptNumber};
+use convention::notification::{
+    AuthorisationServers, MissingAuthorisationServerId, Plan, ReceiverKey, StateChange, plan,
+};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use lambda_http::{Request, RequestExt, Response};
+use platform::answer::{Problem, read_json};
+use platform::aws::{Found, LedgerReader, Queues, Receivers, ReceiversError, SendError};
+use platform::clock::Clock;
 use tokio::time::Instant;
-use webhook::FieldError;
-use webhook::answer::{Problem, read_json};
-use webhook::aws::{Found, LedgerReader, Queues, Receivers, ReceiversError, SendError};
-use webhook::clock::Clock;
-use webhook::delivery::{AttemptMessage, AttemptNumber};
-use webhook::notification::{
-    AuthorisationServers, MissingAuthorisationServerId, Plan, ReceiverKey, StateChange, plan,
-};
 
-use webhook::telemetry::{ErrorChain, TraceHeader, UsageMeter};
+use convention::delivery::TraceHeader;
+use platform::telemetry::{ErrorChain, UsageMeter};
 
 use verdict::{ChangeResult, Verdict};
 

@@ -1,12 +1,12 @@
 //! The Lambda function `intake`.
 
+use convention::notification::AuthorisationServers;
 use intake::Intake;
 use lambda_http::{Error, run, service_fn};
-use webhook::aws::{Http, LedgerReader, Queues, Receivers, sdk_config};
-use webhook::clock::Clock;
-use webhook::config::{Settings, environment};
-use webhook::notification::AuthorisationServers;
-use webhook::telemetry::UsageMeter;
+use platform::aws::{Http, LedgerReader, Queues, Receivers, sdk_config};
+use platform::clock::Clock;
+use platform::config::{Settings, environment};
+use platform::telemetry::UsageMeter;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -17,14 +17,14 @@ async fn main() -> Result<(), Error> {
     let sdk = sdk_config(&settings, &Http::system(clock.clone()).metered(&meter))?;
     let intake = Intake {
         receivers: Receivers::new(
-            webhook::aws::dynamodb(&sdk),
+            platform::aws::dynamodb(&sdk),
             settings.required("ARAUTO_RECEIVERS_TABLE")?,
             settings.address_policy()?,
             clock.clone(),
         ),
-        ledger: LedgerReader::new(webhook::aws::dynamodb(&sdk), settings.required("ARAUTO_LEDGER_TABLE")?),
+        ledger: LedgerReader::new(platform::aws::dynamodb(&sdk), settings.required("ARAUTO_LEDGER_TABLE")?),
         queues: Queues::new(
-            webhook::aws::sqs(&sdk),
+            platform::aws::sqs(&sdk),
             settings.required("ARAUTO_NOTIFICATIONS_QUEUE_URL")?,
             None,
         ),

@@ -1,12 +1,12 @@
 //! What became of one state change.
 
+use convention::FieldError;
+use convention::codes::Code;
+use convention::delivery::AttemptMessage;
+use convention::notification::Rule;
 use lambda_http::http::StatusCode;
+use platform::telemetry::{Usage, Used};
 use serde::Serialize;
-use webhook::FieldError;
-use webhook::codes::Code;
-use webhook::delivery::AttemptMessage;
-use webhook::notification::Rule;
-use webhook::telemetry::{Usage, Used};
 
 /// What became of one state change.
 #[derive(Debug)]
@@ -120,8 +120,8 @@ pub(crate) fn status(all: &[ChangeResult]) -> StatusCode {
 
 #[cfg(test)]
 mod tests {
+    use convention::notification::StateChange;
     use serde_json::json;
-    use webhook::notification::StateChange;
 
     use super::*;
 

@@ -1,10 +1,10 @@
 //! What intake reads and answers.
 
+use convention::{FieldError, refuse_unknown_fields};
 use lambda_http::http::{Response, StatusCode};
+use platform::answer::{Problem, json, problem};
 use serde::Serialize;
 use serde_json::Value;
-use webhook::answer::{Problem, json, problem};
-use webhook::{FieldError, refuse_unknown_fields};
 
 use crate::verdict::{ChangeResult, status};
 

@@ -1,10 +1,10 @@
 //! What a receiver answers, read from a stream in memory with the limits of the real one.
 
+use convention::delivery::{Answer, Failure, Outcome};
+use convention::directory::Settings;
+use mtls::read_answer;
 use tokio::io::AsyncWriteExt as _;
 use tokio::runtime::{Builder, Runtime};
-use webhook::delivery::{Answer, Failure, Outcome};
-use webhook::directory::Settings;
-use webhook::mtls::read_answer;
 
 /// Room for the request, and for whatever is answered, so that neither waits for the other.
 const ROOM: usize = 1024 * 1024;

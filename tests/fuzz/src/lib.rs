@@ -1,7 +1,7 @@
 //! What must hold of every parser of outside input, whatever it is given: it does not panic, what it accepts is written back the
 //! same, and what the published pattern refuses is refused.
 //!
-//! One function a parser. The fuzz targets call them, and so does `functions/webhook/tests/parsers.rs`, with the seeds and with
+//! One function a parser. The fuzz targets call them, and so does `tests/tests/parsers.rs`, with the seeds and with
 //! bytes that proptest makes.
 
 mod answer;
@@ -9,16 +9,16 @@ mod row;
 
 use std::sync::LazyLock;
 
-use jiff::Timestamp;
-use serde_json::json;
-use webhook::address::AddressPolicy;
-use webhook::answer::read_json;
-use webhook::delivery::AttemptMessage;
-use webhook::directory::{self, BaseUri, Keys, Participants, RegistrationCall, Settings, Statement};
-use webhook::mtls::{Identities, IdentityDocument, TrustAnchors};
-use webhook::notification::{
+use convention::address::AddressPolicy;
+use convention::delivery::AttemptMessage;
+use convention::directory::{self, BaseUri, Keys, Participants, RegistrationCall, Settings, Statement};
+use convention::notification::{
     self, ApiVersion, ClientId, EventInstant, InteractionId, NotificationId, StateChange, compose_url,
 };
+use jiff::Timestamp;
+use mtls::{Identities, IdentityDocument, TrustAnchors};
+use platform::answer::read_json;
+use serde_json::json;
 
 pub use answer::answer;
 pub use row::ledger_row;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use platform::aws::LedgerReader;
 use serde_json::Value;
-use webhook::aws::LedgerReader;
 
 /// A row of the ledger. Rows outlive releases, and hands may have been in them.
 pub fn ledger_row(bytes: &[u8]) {

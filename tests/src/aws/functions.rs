@@ -7,6 +7,13 @@ use account::aws_http::ApiAnswer;
 use aws_config::SdkConfig;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use convention::address::AddressPolicy;
+use convention::delivery::{AttemptMessage, LedgerWrites};
+use convention::directory::{
+    ClientState, Environment, Operation, Origin, Registration, RegistrationRequest, Software, StatementUris,
+    target,
+};
+use convention::notification::{ClientId, Endpoint, ReceiverKey, StateChange};
 use devkit::local::{AUTHORISATION_SERVER_ID, change};
 use devkit::pki::{ClientSubject, Identity, TestPki};
 use devkit::receiver::{MockReceiver, Settings};
@@ -19,23 +26,16 @@ use intake::Intake;
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
-use serde_json::{Value, json};
-use webhook::address::AddressPolicy;
-use webhook::aws::{
-    Direct, DirectoryTable, Http, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets, dynamodb, kms,
+use mtls::Network;
+use mtls::revocation::{Revocation, RevocationStore};
+use platform::aws::{
+    DirectoryTable, Http, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets, dynamodb, kms,
     secrets_manager, sqs,
 };
-use webhook::clock::Clock;
-use webhook::delivery::{AttemptMessage, LedgerWrites};
-use webhook::directory::{
-    ClientState, Environment, Operation, Origin, Registration, RegistrationRequest, Software, StatementUris,
-    target,
-};
-use webhook::mtls::Network;
-use webhook::notification::{ClientId, Endpoint, ReceiverKey, StateChange};
-use webhook::revocation::{Revocation, RevocationStore};
-use webhook::rng::Rng;
-use webhook::telemetry::{Metrics, UsageMeter};
+use platform::clock::Clock;
+use platform::rng::Rng;
+use platform::telemetry::{Metrics, UsageMeter};
+use serde_json::{Value, json};
 
 use crate::dispatch::batch_of;
 use crate::iam_usage::{Noted, Uses};
@@ -341,13 +341,18 @@ impl Functions {
 
     /// Starts dispatch, in an environment of its own that has this clock. Its identity is not loaded yet.
     pub fn dispatch(&self, test_clock: &TestClock) -> Arc<Dispatch> {
+        Dispatch::new(self.parts(test_clock))
+    }
+
+    /// What dispatch is made of in such an environment.
+    pub fn parts(&self, test_clock: &TestClock) -> Parts {
         let meter = UsageMeter::default();
         let network = Http::over(self.network_of("dispatch")).metered(&meter);
         let sdk = Aws::sdk_config_over(network.clone());
         let clock = test_clock.clock();
-        Dispatch::new(Parts {
+        Parts {
             ledger: Ledger::new(dynamodb(&sdk), LEDGER.to_owned(), SignedDuration::from_hours(24))
-                .with_fast_path(Direct::new(&sdk, network, clock.clone())),
+                .with_fast_path(&sdk, &network, clock.clone()),
             ledger_writes: self.ledger_writes,
             receivers: receivers_of(&sdk, test_clock),
             queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), Some(UNDELIVERED.to_owned())),
@@ -364,7 +369,7 @@ impl Functions {
             metrics: self.metrics.writer("dispatch"),
             clock,
             rng: Rng::system(),
-        })
+        }
     }
 
     fn receivers(&self, test_clock: &TestClock) -> Receivers {

@@ -1,7 +1,7 @@
 //! A stand-in for SQS, DynamoDB, Secrets Manager and KMS behind the HTTP transport of the SDK: it keeps rows and messages, counts what
 //! it is asked, and fails as it is told to.
 //!
-//! The clients before it are the real ones, with the retries and timeouts of [`webhook::aws::sdk_config`].
+//! The clients before it are the real ones, with the retries and timeouts of [`platform::aws::sdk_config`].
 
 mod expression;
 mod functions;
@@ -24,11 +24,11 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use platform::aws::Http;
+use platform::config::Settings;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use webhook::aws::Http;
-use webhook::config::Settings;
 
 pub use self::functions::{
     DIRECTORY_IDENTITY_SECRET, Functions, Measured, PKI, TestClock, call, call_settings, call_with_query,
@@ -176,7 +176,7 @@ impl Aws {
         let http = Http::over(SharedHttpConnector::new(network));
         let credentials = Credentials::new("AKIDTESTS", "of-nothing", None, None, "tests");
         let set = |name: &str| (name == "AWS_REGION").then(|| "sa-east-1".to_owned());
-        webhook::aws::sdk_config(&Settings::new(&set), &http)
+        platform::aws::sdk_config(&Settings::new(&set), &http)
             .expect("a region is all it needs")
             .to_builder()
             .credentials_provider(SharedCredentialsProvider::new(credentials))

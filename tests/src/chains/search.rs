@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use mtls::revocation::{Path, verified_path};
 use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls_pki_types::{
     AlgorithmIdentifier, CertificateDer, InvalidSignature, ServerName, SignatureVerificationAlgorithm,
     UnixTime,
 };
-use webhook::revocation::{Path, verified_path};
 
 /// A search for a path from what a receiver presents.
 #[derive(Clone, Copy, Debug)]

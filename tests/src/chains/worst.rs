@@ -1,8 +1,8 @@
 //! The dearest chains that are admitted: as many certificates and bytes as may be, each kind in its own way.
 
 use jiff::Timestamp;
+use mtls::revocation::{MAX_PRESENTED, MAX_PRESENTED_BYTES};
 use rustls_pki_types::CertificateDer;
-use webhook::revocation::{MAX_PRESENTED, MAX_PRESENTED_BYTES};
 
 use super::der::extension;
 use super::{Draft, Key, Party};

@@ -1,10 +1,10 @@
 //! DCR – PAGTO: `acsc`, `schd`, `webhook`, `remove-webhook`, `wrong-webhook`, for payments v4 and v5.
 
 use anyhow::{Result, ensure};
+use convention::directory::Operation;
 use http::Method;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use webhook::directory::Operation;
 
 use super::Module;
 use super::suite::{Initiator, Resource, Suite, Told};

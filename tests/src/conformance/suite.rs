@@ -5,12 +5,12 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use convention::directory::Operation;
 use devkit::receiver::{MockReceiver, Received};
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
+use platform::config::environment;
 use serde_json::{Map, Value, json};
-use webhook::config::environment;
-use webhook::directory::Operation;
 
 use crate::world::{World, now, tag};
 

@@ -12,11 +12,11 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
+use platform::clock::Clock;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::task::JoinSet;
-use webhook::clock::Clock;
 
 /// How long an invocation may last, in milliseconds; told to the function, which does not ask.
 const TIMEOUT_MS: i64 = 45_000;

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::directory::Directory;
+use convention::directory::Operation;
 use devkit::directory::StatementClaims;
 use devkit::local::registration;
 use http::Method;
 use intake::Intake;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, sleep_until};
-use webhook::directory::Operation;
 
 use super::dice::Dice;
 use super::environment::{Housed, Place};

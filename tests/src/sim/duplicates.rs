@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use webhook::delivery::LedgerWrites;
+use convention::delivery::LedgerWrites;
 
 use super::invariants::came_twice;
 use super::lambda::TIMEOUT;

@@ -12,21 +12,19 @@ use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime::client::retries::RetryPartition;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use convention::address::AddressPolicy;
+use convention::directory::Environment;
 use devkit::directory::{Signer, SigningKey, StatementClaims};
 use dispatch::{Dispatch, Parts};
 use intake::Intake;
 use jiff::{SignedDuration, Timestamp};
+use mtls::revocation::{Contents, RevocationStore};
+use platform::aws::{DirectoryTable, Document, Http, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets};
+use platform::clock::Clock;
+use platform::rng::Rng;
+use platform::telemetry::{Metrics, UsageMeter};
 use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until};
-use webhook::address::AddressPolicy;
-use webhook::aws::{
-    Direct, DirectoryTable, Document, Http, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets,
-};
-use webhook::clock::Clock;
-use webhook::directory::Environment;
-use webhook::revocation::{Contents, RevocationStore};
-use webhook::rng::Rng;
-use webhook::telemetry::{Metrics, UsageMeter};
 
 use super::peers::{PKI, Peers};
 use super::scenario::{Break, Scenario, Storm, client_name};
@@ -223,7 +221,7 @@ impl Place {
         let http = Http::over(SharedHttpConnector::new(transport.clone()));
         let function = Dispatch::new(Parts {
             ledger: Ledger::new(clients.dynamodb.clone(), LEDGER.to_owned(), SignedDuration::from_hours(24))
-                .with_fast_path(Direct::new(&clients.sdk, http, clock.clone())),
+                .with_fast_path(&clients.sdk, &http, clock.clone()),
             ledger_writes: self.world.ledger_writes(),
             receivers: self.receivers(&clients, &clock),
             queues: Queues::new(clients.sqs, NOTIFICATIONS.to_owned(), Some(UNDELIVERED.to_owned())),

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use convention::delivery::{EXCHANGE_DEADLINE, LedgerWrites, REDUCED_TIMEOUT};
 use serde_json::Value;
-use webhook::delivery::{EXCHANGE_DEADLINE, LedgerWrites, REDUCED_TIMEOUT};
 
 use super::duplicates::{no_request_after_an_answer_that_came, one_request_at_a_time};
 use super::environment::SKEW_MS;

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
+use convention::delivery::LedgerWrites;
 use tokio::time::{Instant, sleep, sleep_until};
-use webhook::delivery::LedgerWrites;
 
 use super::dice::Dice;
 use super::hazards::Hazards;

@@ -6,7 +6,10 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 use std::{fmt, io};
 
+use convention::address::AddressPolicy;
+use convention::delivery::REDUCED_TIMEOUT;
 use jiff::Timestamp;
+use mtls::{Network, Transport};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
@@ -16,9 +19,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use webhook::address::AddressPolicy;
-use webhook::delivery::REDUCED_TIMEOUT;
-use webhook::mtls::{Network, Transport};
 
 use super::dice::Dice;
 use super::duplicates::{AnswerWay, Way};

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use convention::delivery::LedgerWrites;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep};
-use webhook::delivery::LedgerWrites;
 
 use super::actors::Api;
 use super::environment::Place;

@@ -5,10 +5,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use convention::delivery::LedgerWrites;
 use jiff::{SignedDuration, Timestamp};
+use platform::clock::Clock;
 use tokio::time::Instant;
-use webhook::clock::Clock;
-use webhook::delivery::LedgerWrites;
 
 use super::dice::Dice;
 use super::duplicates::AnswerWay;

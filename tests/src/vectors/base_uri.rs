@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use convention::address::AddressPolicy;
+use convention::delivery::{Failure, Outcome};
+use convention::directory::{BaseUri, StatementUris, Warning, matches_published_pattern, target};
+use convention::notification::{ENDPOINTS, Subject, compose_url};
+use mtls::check_addresses;
 use serde::Deserialize;
-use webhook::address::AddressPolicy;
-use webhook::delivery::{Failure, Outcome};
-use webhook::directory::{BaseUri, StatementUris, Warning, matches_published_pattern, target};
-use webhook::mtls::check_addresses;
-use webhook::notification::{ENDPOINTS, Subject, compose_url};
 
 use super::compare::{Comparison, Field, read, there};
 use super::{Judgement, Vector, example};

@@ -1,10 +1,10 @@
 //! Family BODY: what a notification says, and how it writes the instant of its event.
 
-use serde::Deserialize;
-use serde_json::Value;
-use webhook::notification::{
+use convention::notification::{
     Endpoint, EventInstant, Notification, Plan, WebhookVersion, is_canonical, matches_published_pattern, plan,
 };
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::compare::{Comparison, read, there};
 use super::{Judgement, Vector, example};

@@ -1,7 +1,7 @@
 //! Family CLI: which client ids there are, and how a path names them.
 
+use convention::notification::ClientId;
 use serde::Deserialize;
-use webhook::notification::ClientId;
 
 use super::compare::{Comparison, Field, read};
 use super::{Judgement, Vector};

@@ -1,13 +1,13 @@
 //! Examples to complete a vector with: what it leaves open must not matter to what it expects.
 
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value, json};
-use webhook::address::AddressPolicy;
-use webhook::directory::{BaseUri, Receiver, Settings};
-use webhook::notification::{
+use convention::address::AddressPolicy;
+use convention::directory::{BaseUri, Receiver, Settings};
+use convention::notification::{
     ApiVersion, AuthorisationServers, ClientId, Endpoint, IdSyntax, Notification, Plan, Reached, ReceiverKey,
     StateChange, WebhookVersion, plan,
 };
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
 
 /// The base URI of a receiver that a vector does not name.
 pub(super) const BASE: &str = "https://itp.com/kong3";
@@ -91,7 +91,7 @@ impl Change {
     }
 
     /// Parses it as the product does, keeping its errors as they are.
-    pub(super) fn parse(&self) -> Result<StateChange, Vec<webhook::FieldError>> {
+    pub(super) fn parse(&self) -> Result<StateChange, Vec<convention::FieldError>> {
         StateChange::from_json(&Value::Object(self.0.clone()), "")
     }
 

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use platform::config::environment;
 use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
-use webhook::config::environment;
 
 /// The version of the file format that this test reads.
 const SCHEMA: u64 = 1;

@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
+use convention::delivery::{Answer, AttemptMessage, Next, Outcome, next};
+use convention::directory::{Receiver, Settings};
+use convention::notification::{AuthorisationServers, InteractionId, Notification, Plan, StateChange, plan};
 use dispatch::Fault;
 use http::HeaderName;
+use platform::rng::Rng;
 use regex_lite::Regex;
 use serde::Deserialize;
-use webhook::delivery::{Answer, AttemptMessage, Next, Outcome, next};
-use webhook::directory::{Receiver, Settings};
-use webhook::notification::{AuthorisationServers, InteractionId, Notification, Plan, StateChange, plan};
-use webhook::rng::Rng;
 
 use super::compare::{Comparison, Field, read, there};
 use super::{Judgement, Vector, example};
@@ -202,7 +202,7 @@ fn attempts(
             Plan::Notify(notification) => *notification,
             other => return Err(format!("nothing is sent: {other:?}")),
         };
-        let id = InteractionId::new(due.notification.partition(), &Rng::system());
+        let id = InteractionId::new(due.notification.partition(), Rng::system().bits());
         let headers = notification.headers_of_attempt(id).collect();
         attempts.push(Attempt { notification, headers });
         let answer = Answer { status, interaction_id: Some(id.to_string()), body_cut: false };

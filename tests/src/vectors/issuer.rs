@@ -1,7 +1,7 @@
 //! Family ISS: whose software statements count in which environment of the Directory.
 
+use convention::directory::Environment;
 use serde::Deserialize;
-use webhook::directory::Environment;
 
 use super::compare::{Comparison, read};
 use super::{Judgement, Vector};

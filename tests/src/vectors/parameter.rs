@@ -1,7 +1,7 @@
 //! Family PARAM: what the published patterns admit, and what the product does.
 
+use convention::notification::{ApiVersion, ENDPOINTS, InteractionId, is_plain, is_urn};
 use serde::Deserialize;
-use webhook::notification::{ApiVersion, ENDPOINTS, InteractionId, is_plain, is_urn};
 
 use super::compare::{Comparison, read, there};
 use super::{Judgement, Vector, example};

@@ -1,14 +1,14 @@
 //! Family DCR: what a DCR or DCM call does to where a client is notified.
 
+use convention::address::AddressPolicy;
+use convention::directory::{Registration, RegistrationRequest, StatementUris, target};
+use convention::notification::{Endpoint, Plan, WebhookVersion, plan};
 use directory::wire;
 use jiff::SignedDuration;
+use platform::answer::Problem;
+use platform::aws::RECEIVER_COPY_LIVES;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use webhook::address::AddressPolicy;
-use webhook::answer::Problem;
-use webhook::aws::RECEIVER_COPY_LIVES;
-use webhook::directory::{Registration, RegistrationRequest, StatementUris, target};
-use webhook::notification::{Endpoint, Plan, WebhookVersion, plan};
 
 use super::compare::{Comparison, Field, read, there};
 use super::{Judgement, Vector, example};
@@ -135,7 +135,7 @@ fn registered(
     // A refused call leaves what there was.
     let (response, after) = match made {
         Ok((response, after)) => (response, Some(after)),
-        Err(problem) => (webhook::answer::problem(problem.status, &problem), before.clone()),
+        Err(problem) => (platform::answer::problem(problem.status, &problem), before.clone()),
     };
     let answer = serde_json::from_str(response.body()).map_err(|error| error.to_string())?;
     Ok(Called { status: response.status().as_u16(), answer, before, after })

@@ -1,8 +1,8 @@
 //! Family REV: whether a receiver's verified path may be used, by what is known of its revocation.
 
 use jiff::{SignedDuration, Timestamp};
+use mtls::revocation::{Checked, Good, RevocationState, Verdict, decide};
 use serde::Deserialize;
-use webhook::revocation::{Checked, Good, RevocationState, Verdict, decide};
 
 use super::compare::{Comparison, Field, read};
 use super::{Judgement, Vector};

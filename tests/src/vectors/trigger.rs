@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 
+use convention::FieldError;
+use convention::delivery::AttemptMessage;
+use convention::directory::Settings;
+use convention::notification::{
+    EventType, Plan, StateChange, Subject, Trigger, WebhookVersion, plan, trigger,
+};
 use serde::Deserialize;
-use webhook::FieldError;
-use webhook::delivery::AttemptMessage;
-use webhook::directory::Settings;
-use webhook::notification::{EventType, Plan, StateChange, Subject, Trigger, WebhookVersion, plan, trigger};
 
 use super::compare::{Comparison, Field, read, there};
 use super::{Judgement, Vector, body, example};

@@ -1,7 +1,7 @@
 //! Family URL: what a notification's URL is composed of.
 
+use convention::notification::Notification;
 use serde::Deserialize;
-use webhook::notification::Notification;
 
 use super::compare::{Comparison, read, there};
 use super::{Judgement, Vector, example};

@@ -13,16 +13,16 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_sqs::types::Message;
+use convention::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Status};
+use convention::notification::{InteractionId, StateChange};
 use devkit::stack::{Code, Options, Progress, Stack};
 use jiff::{SignedDuration, Timestamp};
+use platform::aws::{AttemptRecord, Begin, Cancel, Ledger, Queues, dynamodb, secrets_manager, sqs};
+use platform::rng::Rng;
 use serde_json::json;
 use tests::aws::{Aws, DIRECTORY, LEDGER, NOTIFICATIONS, QueueSettings, RECEIVERS, UNDELIVERED};
 use tests::world::{now, tag};
 use tokio::time::sleep;
-use webhook::aws::{AttemptRecord, Begin, Cancel, Ledger, Queues, dynamodb, secrets_manager, sqs};
-use webhook::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Status};
-use webhook::notification::{InteractionId, StateChange};
-use webhook::rng::Rng;
 
 /// Two queues, the first with a redrive after two receives, three tables and a secret. The local stack wants a function, which nobody calls.
 const TEMPLATE: &str = "
@@ -159,7 +159,7 @@ fn message() -> AttemptMessage {
 fn record(message: &AttemptMessage, attempt: AttemptNumber, started: Timestamp) -> AttemptRecord {
     AttemptRecord {
         attempt,
-        interaction_id: InteractionId::new(message.notification.partition(), &Rng::system()),
+        interaction_id: InteractionId::new(message.notification.partition(), Rng::system().bits()),
         started,
         within: EXCHANGE_DEADLINE,
         ended: None,

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use convention::address::AddressPolicy;
+use convention::delivery::{AttemptNumber, SlowReceiver};
+use convention::directory::{ClientState, Receiver, Registration, Removal, Settings};
+use convention::notification::{ClientId, ReceiverKey};
 use jiff::{SignedDuration, Timestamp};
-use tests::world::{now, tag};
-use webhook::address::AddressPolicy;
-use webhook::aws::{
+use platform::aws::{
     DirectoryTable, Document, RECEIVER_COPY_LIVES, Receivers, SecretError, Secrets, dynamodb, secrets_manager,
 };
-use webhook::clock::Clock;
-use webhook::delivery::{AttemptNumber, SlowReceiver};
-use webhook::directory::{ClientState, Receiver, Registration, Removal, Settings};
-use webhook::notification::{ClientId, ReceiverKey};
+use platform::clock::Clock;
+use tests::world::{now, tag};
 
 use super::{Place, SECRET};
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arauto::bill::{Bill, Item, Lines, Model, Terms};
 use arauto::prices::{Prices, Rate, Region};
+use convention::notification::Endpoint;
 use devkit::local::change;
 use devkit::receiver::MockReceiver;
 use dispatch::Dispatch;
@@ -12,7 +13,6 @@ use serde_json::{Value, json};
 use tests::aws::{Fault, Functions, NOTIFICATIONS, PKI, requeued_with, verdicts};
 use tests::log::Written;
 use tracing::subscriber::DefaultGuard;
-use webhook::notification::Endpoint;
 
 const TERMS: Terms =
     Terms { gigabyte_second: Rate::LambdaArm64, signature: Rate::KmsRsa2048, memory_mb: 256 };

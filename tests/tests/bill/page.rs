@@ -6,8 +6,8 @@ use std::fs::{read_to_string, write};
 use arauto::bill::{Bill, Model, Terms, picture};
 use arauto::prices::{Prices, Rate, Region, Usd};
 use capacity::{ASSUMPTIONS, Begin, Load, Mapping, Question, Settings};
+use platform::config::environment;
 use tests::contract::file;
-use webhook::config::environment;
 
 const PAGE: &str = "docs/cost.md";
 const PICTURE: &str = "docs/cost.svg";

@@ -13,19 +13,19 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use convention::address::AddressPolicy;
+use convention::delivery::{BODY_LIMIT, EXCHANGE_DEADLINE, HEADER_LIMIT, Outcome};
+use convention::directory::{Registration, RegistrationRequest, Settings, StatementUris, target};
+use convention::notification::{
+    AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
+};
 use jiff::SignedDuration;
 use libtest_mimic::{Arguments, Failed, Trial};
+use mtls::{Client, Exchange};
+use platform::rng::Rng;
 use serde_json::json;
 use tests::aws::Functions;
 use tokio::time::Instant;
-use webhook::address::AddressPolicy;
-use webhook::delivery::{BODY_LIMIT, EXCHANGE_DEADLINE, HEADER_LIMIT, Outcome};
-use webhook::directory::{Registration, RegistrationRequest, Settings, StatementUris, target};
-use webhook::mtls::{Client, Exchange};
-use webhook::notification::{
-    AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
-};
-use webhook::rng::Rng;
 
 use self::pki::{HOST, Offer};
 use self::rows::{DELIVERS, Row, rows, send};
@@ -154,7 +154,7 @@ struct Sender {
 }
 
 impl Sender {
-    fn new(network: webhook::mtls::Network) -> Self {
+    fn new(network: mtls::Network) -> Self {
         let functions = Functions::default();
         let revocation = functions.revocation(&functions.test_clock, SignedDuration::from_hours(1));
         let client = Client::new(&pki::identity(), &pki::anchors(), network, &revocation).unwrap();
@@ -163,7 +163,7 @@ impl Sender {
 
     async fn post(&self, host: &str) -> (Outcome, Exchange) {
         let notification = notification(host);
-        let id = InteractionId::new(Partition::of(&notification.resource), &Rng::system());
+        let id = InteractionId::new(Partition::of(&notification.resource), Rng::system().bits());
         let exchange = self.client.post(&notification, id, EXCHANGE_DEADLINE).await.unwrap();
         (exchange.outcome(id, &Settings::default()), exchange)
     }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use mtls::{Identity, TrustAnchors};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     PKCS_RSA_SHA256, date_time_ymd,
@@ -12,7 +13,6 @@ use rustls::{CipherSuite, RootCertStore, ServerConfig};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tests::certificates::authority;
 use tokio_rustls::TlsAcceptor;
-use webhook::mtls::{Identity, TrustAnchors};
 
 /// The host of every receiver whose row says nothing else.
 pub(crate) const HOST: &str = "receiver.example";

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use convention::address::AddressPolicy;
+use mtls::{Network, Transport};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio::time::sleep;
-use webhook::address::AddressPolicy;
-use webhook::mtls::{Network, Transport};
 
 use super::pki::Offer;
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
-use tests::aws::Functions;
-use tests::chains::{Draft, Party};
-use webhook::revocation::{
+use mtls::revocation::{
     Authority, AuthorityRow, Contents, GoodList, LeafRow, ListEntry, OcspEntry, OcspStatus, Path,
     RevocationStore, Serials, Source,
 };
+use tests::aws::Functions;
+use tests::chains::{Draft, Party};
 
 use super::meeting::Meeting;
 use super::pki::{Der, HOST, authority, issuer, receiver, root};

@@ -4,6 +4,15 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use convention::address::AddressPolicy;
+use convention::delivery::EXCHANGE_DEADLINE;
+use convention::directory::{Registration, RegistrationRequest, Settings, StatementUris, target};
+use convention::notification::{
+    AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
+};
+use mtls::revocation::Revocation;
+use mtls::{Client, Network, Transport};
+use platform::rng::Rng;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
@@ -12,15 +21,6 @@ use rustls::sign::CertifiedKey;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, duplex};
 use tokio_rustls::TlsAcceptor;
-use webhook::address::AddressPolicy;
-use webhook::delivery::EXCHANGE_DEADLINE;
-use webhook::directory::{Registration, RegistrationRequest, Settings, StatementUris, target};
-use webhook::mtls::{Client, Network, Transport};
-use webhook::notification::{
-    AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
-};
-use webhook::revocation::Revocation;
-use webhook::rng::Rng;
 
 use super::pki::{Der, HOST, anchors, identity, receiver};
 
@@ -53,7 +53,7 @@ impl Meeting {
     pub(crate) async fn outcome(&self, presented: &[Der]) -> String {
         *self.presents.0.lock().unwrap_or_else(PoisonError::into_inner) = certified(presented.to_vec());
         let notification = notification();
-        let id = InteractionId::new(Partition::of(&notification.resource), &Rng::system());
+        let id = InteractionId::new(Partition::of(&notification.resource), Rng::system().bits());
         match self.client.post(&notification, id, EXCHANGE_DEADLINE).await {
             Ok(exchange) => exchange.outcome(id, &Settings::default()).code().to_owned(),
             Err(fault) => fault.code().as_str().to_owned(),

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use libtest_mimic::{Failed, Trial};
+use mtls::revocation::{MAX_PRESENTED, MAX_PRESENTED_BYTES, MAX_SIGNATURES};
 use rustls::RootCertStore;
 use tests::aws::Functions;
 use tests::chains::{Draft, Party, Search};
-use webhook::revocation::{MAX_PRESENTED, MAX_PRESENTED_BYTES, MAX_SIGNATURES};
 
 use super::case::{Case, put};
 use super::meeting::Meeting;

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
+use convention::delivery::AttemptMessage;
 use libtest_mimic::{Failed, Trial};
+use mtls::revocation::MAX_SIGNATURES;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -16,8 +18,6 @@ use tests::chains::worst::Makings;
 use tests::chains::{Key, Search};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use webhook::delivery::AttemptMessage;
-use webhook::revocation::MAX_SIGNATURES;
 
 use super::pki::{Der, HOST, pem};
 

@@ -2,12 +2,12 @@
 
 use std::sync::LazyLock;
 
+use mtls::revocation::Authority;
+use mtls::{Identity, TrustAnchors};
+use platform::clock::Clock;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair};
 use rustls_pki_types::CertificateDer;
 use tests::chains::{Digest, Draft, Key, Party};
-use webhook::clock::Clock;
-use webhook::mtls::{Identity, TrustAnchors};
-use webhook::revocation::Authority;
 
 pub(crate) type Der = CertificateDer<'static>;
 

@@ -3,9 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::read_to_string;
 
+use convention::codes::Code;
+use convention::delivery::{FIRST_ATTEMPT_WITHIN, MAX_BACKOFF};
+use convention::directory::{Environment, ONBOARDING_AT_RISK};
 use devkit::directory::StatementClaims;
 use devkit::pki::{ClientSubject, Validity};
 use jiff::SignedDuration;
+use mtls::Expiry;
+use mtls::revocation::{Authority, Path};
 use rcgen::{CertificateParams, CrlDistributionPoint, KeyPair};
 use regex_lite::Regex;
 use serde_json::{Value, json};
@@ -13,11 +18,6 @@ use tests::aws::{DIRECTORY, Fault, PKI, requeued, review};
 use tests::contract::file;
 use tests::directory_fixture::Fixture;
 use tests::template::{Template, resources, templates};
-use webhook::codes::Code;
-use webhook::delivery::{FIRST_ATTEMPT_WITHIN, MAX_BACKOFF};
-use webhook::directory::{Environment, ONBOARDING_AT_RISK};
-use webhook::mtls::Expiry;
-use webhook::revocation::{Authority, Path};
 
 use crate::evaluate::{expression, is_on, statistic};
 use crate::play::{CLIENT, Play, SECOND};

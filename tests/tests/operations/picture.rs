@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::fs::{read_to_string, write};
 
+use platform::config::environment;
 use serde_json::Value;
 use tests::contract::file;
 use tests::template::resources;
-use webhook::config::environment;
 
 use crate::alarms::{calculated, text};
 use crate::draw::picture;

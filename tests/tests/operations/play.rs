@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use convention::delivery::AttemptMessage;
 use devkit::receiver::MockReceiver;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::Value;
 use tests::aws::{Functions, Message, NOTIFICATIONS, PKI, requeued_with};
-use webhook::delivery::AttemptMessage;
 
 pub(crate) const CLIENT: &str = "itp-1";
 pub(crate) const SECOND: SignedDuration = SignedDuration::from_secs(1);

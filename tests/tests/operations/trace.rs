@@ -14,7 +14,7 @@ const PASSED_ON: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3
 /// Posts a change as an invocation that has this trace.
 async fn post(play: &Play, trace: Option<&str>) {
     let change = devkit::local::change(
-        webhook::notification::Endpoint::PixPayment,
+        convention::notification::Endpoint::PixPayment,
         CLIENT,
         "p-1",
         play.functions.test_clock.now(),

@@ -2,9 +2,9 @@
 
 use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
+use mtls::TrustAnchors;
+use platform::aws::{KeyArn, secrets_manager};
 use serde_json::{Value, json};
-use webhook::aws::{KeyArn, secrets_manager};
-use webhook::mtls::TrustAnchors;
 
 use crate::merge::merge;
 

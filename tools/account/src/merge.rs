@@ -1,8 +1,8 @@
 //! What the secret holds once an identity is put into it.
 
 use anyhow::{Context as _, Result, bail, ensure};
+use mtls::IdentityDocument;
 use serde_json::{Map, Value};
-use webhook::mtls::IdentityDocument;
 
 /// The most that Secrets Manager keeps in a secret.
 const MAX_BYTES: usize = 65_536;

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use devkit::pki::{ClientSubject, TestPki};
+use platform::clock::Clock;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tests::lambda::Process;
 use tokio::time::Instant;
-use webhook::clock::Clock;
 
 use crate::case::{Binaries, CASES, Case, measure};
 use crate::machine::machine;

@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use convention::address::AddressPolicy;
+use convention::delivery::AttemptMessage;
+use convention::directory::{Registration, RegistrationRequest, StatementUris, target};
+use convention::notification::{AuthorisationServers, Endpoint, InteractionId, Plan, StateChange, plan};
 use devkit::local::change;
 use devkit::pki::TestPki;
+use platform::clock::Clock;
+use platform::rng::Rng;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use webhook::address::AddressPolicy;
-use webhook::clock::Clock;
-use webhook::delivery::AttemptMessage;
-use webhook::directory::{Registration, RegistrationRequest, StatementUris, target};
-use webhook::notification::{AuthorisationServers, Endpoint, InteractionId, Plan, StateChange, plan};
-use webhook::rng::Rng;
 
 use crate::receivers::{Conduct, Receivers};
 use crate::stand_in::{Sample, StandIn};
@@ -140,7 +140,7 @@ impl World {
         else {
             anyhow::bail!("the change is not notified");
         };
-        let id = InteractionId::new(message.notification.partition(), &Rng::system());
+        let id = InteractionId::new(message.notification.partition(), Rng::system().bits());
         let headers: Vec<_> =
             notification.headers_of_attempt(id).map(|(name, value)| (name.to_string(), value)).collect();
         let urls = self.receivers.base_uris.iter().map(|base| {

@@ -1,9 +1,9 @@
 //! Every number of the model, in one table: what it is, and who says so.
 
-use webhook::aws::{RECEIVER_COPY_LIVES, UNDELIVERED_PARTITIONS};
-use webhook::delivery::{
+use convention::delivery::{
     AFTER_FIRST_FAILURE, AFTER_SECOND_FAILURE, EXCHANGE_DEADLINE, FIRST_ATTEMPT_WITHIN, REDUCED_TIMEOUT,
 };
+use platform::aws::{RECEIVER_COPY_LIVES, UNDELIVERED_PARTITIONS};
 
 /// A number that the model goes by.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use webhook::delivery::LedgerWrites;
+use convention::delivery::LedgerWrites;
 
 use super::format::grouped;
 use super::load::Mapping;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use clap::Args;
+use convention::delivery::LedgerWrites;
 use tokio::time::Instant;
-use webhook::delivery::LedgerWrites;
 
 use super::format::grouped;
 use super::load::{Begin, Dead, Granted, Load, Mapping, Settings, Share};

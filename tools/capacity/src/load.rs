@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use webhook::delivery::LedgerWrites;
+use convention::delivery::LedgerWrites;
 
 use super::assumptions::{
     ACCOUNT, API_RATE, CHANGES, FIREHOSE_BYTES, IN_FLIGHT, KMS_SIGNS, MAXIMUM_CONCURRENCY, MEMORY,

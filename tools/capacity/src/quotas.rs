@@ -1,6 +1,6 @@
 //! Every limit beside what a load needs of it.
 
-use webhook::delivery::LedgerWrites;
+use convention::delivery::LedgerWrites;
 
 use super::assumptions::{
     BATCH, CHANGES, EVIDENCE_BYTES, FIRST_INVOKES, GIVEN_UP_KEYS, GIVEN_UP_UNITS, KEY_READS, KEY_WRITES,

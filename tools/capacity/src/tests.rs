@@ -1,6 +1,6 @@
 //! The model against arithmetic, and against the simulator of the functions themselves.
 
-use webhook::delivery::LedgerWrites;
+use convention::delivery::LedgerWrites;
 
 use super::*;
 

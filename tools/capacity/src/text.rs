@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use webhook::delivery::LedgerWrites;
+use convention::delivery::LedgerWrites;
 
 use super::answer::{Answer, Plan};
 use super::assumptions::MEMORY;

@@ -8,19 +8,19 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use jiff::Timestamp;
-use serde::Serialize;
-use serde_json::{Map, Value, json};
-use webhook::FieldError;
-use webhook::address::AddressPolicy;
-use webhook::clock::Clock;
-use webhook::codes::Code;
-use webhook::directory::{Receiver, Registration, RegistrationRequest, StatementUris, target};
-use webhook::notification::{
+use convention::FieldError;
+use convention::address::AddressPolicy;
+use convention::codes::Code;
+use convention::directory::{Receiver, Registration, RegistrationRequest, StatementUris, target};
+use convention::notification::{
     AuthorisationServers, InteractionId, MissingAuthorisationServerId, Notification, NotificationId, Plan,
     ReceiverKey, StateChange, plan,
 };
-use webhook::rng::Rng;
+use jiff::Timestamp;
+use platform::clock::Clock;
+use platform::rng::Rng;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 /// Say what would be sent for state changes, or why nothing would
 ///
@@ -182,7 +182,7 @@ fn notified(
     receiver: &ReceiverKey,
 ) -> Explanation {
     let notification_id = NotificationId::of(change, &notification.resource, receiver);
-    let id = InteractionId::new(notification_id.partition(), &Rng::system());
+    let id = InteractionId::new(notification_id.partition(), Rng::system().bits());
     let headers = notification.headers_of_attempt(id);
     Explanation {
         line,

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
+use convention::codes::{Code, CodeRow, Effect, FailureClass};
 use serde_json::{Value, json};
-use webhook::codes::{Code, CodeRow, Effect, FailureClass};
 
 /// Say what an outcome's code means, in words to forward
 #[derive(Debug, Args)]
@@ -135,7 +135,7 @@ pub fn markdown() -> String {
 
 const PREFACE: &str = "# The outcomes
 
-Made from `functions/webhook/src/codes.rs` by `make outcomes`; a test holds the two equal.
+Made from `crates/convention/src/codes.rs` by `make outcomes`; a test holds the two equal.
 
 These codes are in the ledger (`outcome` of an attempt, `reason` of a notification that was cancelled or set aside), in the log lines (`outcome`,
 `code`, `reason`, see [the log lines](logging.md)) and in the attribute `reason` of the dead-letter queue. Each sentence can be

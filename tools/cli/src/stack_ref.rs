@@ -10,8 +10,8 @@ use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use clap::Args;
 use evidence::Archive;
-use webhook::aws::{Queues, UndeliveredRows, dynamodb, sqs};
-use webhook::config::environment;
+use platform::aws::{Queues, UndeliveredRows, dynamodb, sqs};
+use platform::config::environment;
 
 /// A command may be far from the region it works on, and nobody waits in line behind it. A receive from a queue may itself wait,
 /// so the functions' one second a try would end each that finds nothing.

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::{fs, thread};
 
 use devkit::pki::{Authority, ClientSubject};
+use platform::clock::Clock;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use webhook::clock::Clock;
 
 /// Secrets Manager, as far as the command asks it: it stores nothing and notes which secrets were to be stored.
 #[derive(Clone)]

@@ -9,10 +9,10 @@ mod tests;
 use std::borrow::Cow;
 
 use jiff::Timestamp;
+use mtls::revocation::{Authority, serial_hash};
 use rustls::pki_types::CertificateRevocationListDer;
 use rustls::pki_types::pem::PemObject as _;
 use thiserror::Error;
-use webhook::revocation::{Authority, serial_hash};
 
 use self::entries::Entries;
 pub(super) use self::scope::Kind;

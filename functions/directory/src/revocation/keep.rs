@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
-use webhook::aws::DirectoryTableError;
-use webhook::revocation::{
+use mtls::revocation::{
     AuthorityRow, CHECKED_WITHIN, Contents, Good, LeafRow, OcspStatus, Serials, SerialsEntry, Source,
-    sha256_hex,
 };
-use webhook::telemetry::{ErrorChain, Unit};
+use platform::aws::DirectoryTableError;
+use platform::sha256_hex;
+use platform::telemetry::{ErrorChain, Unit};
 
 use super::merge::merge;
 use super::plan::{Issuer, Leaf, Plan};
@@ -200,7 +200,7 @@ fn leaf_row(
     leaf: &Leaf,
     ways: Vec<String>,
     before: Option<&LeafRow>,
-    status: Option<&webhook::revocation::OcspEntry>,
+    status: Option<&mtls::revocation::OcspEntry>,
     now: Timestamp,
 ) -> LeafRow {
     let known = before.and_then(|before| before.ocsp.clone());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use webhook::revocation::{AuthorityRow, GoodList, ListEntry, Serials, Source};
+use mtls::revocation::{AuthorityRow, GoodList, ListEntry, Serials, Source};
 
 use super::crl_reader::{Crl, Kind, Scope};
 

@@ -22,13 +22,13 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, Stream, StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
+use mtls::revocation::{AuthorityRow, Contents, LeafRow, RevocationStore, Serials};
+use platform::aws::DirectoryTableError;
+use platform::clock::Clock;
+use platform::rng::Rng;
+use platform::telemetry::{ErrorChain, Metrics, Unit};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
-use webhook::aws::DirectoryTableError;
-use webhook::clock::Clock;
-use webhook::revocation::{AuthorityRow, Contents, LeafRow, RevocationStore, Serials};
-use webhook::rng::Rng;
-use webhook::telemetry::{ErrorChain, Metrics, Unit};
 
 pub use self::task::CRL_LIMIT;
 
@@ -83,7 +83,7 @@ struct Before {
 struct Found {
     /// By authority and source.
     lists: BTreeMap<String, BTreeMap<String, Answer>>,
-    statuses: BTreeMap<String, webhook::revocation::OcspEntry>,
+    statuses: BTreeMap<String, mtls::revocation::OcspEntry>,
     asked: usize,
     /// The authorities that were asked, and the servers where.
     authorities: BTreeSet<String>,

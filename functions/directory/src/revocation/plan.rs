@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
-use webhook::revocation::{Authority, Link, MAX_LISTS, MAX_WAYS, Noted, Source, may_sign_lists, ocsp_urls};
+use mtls::revocation::{Authority, Link, MAX_LISTS, MAX_WAYS, Noted, Source, may_sign_lists, ocsp_urls};
 
 /// How many leaves are looked after. There are some sixty initiators.
 const MAX_LEAVES: usize = 500;

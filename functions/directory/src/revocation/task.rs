@@ -1,9 +1,10 @@
 //! One question to an authority: a list of one of its sources, or the status of one leaf.
 
 use jiff::Timestamp;
+use mtls::revocation::{Authority, GoodList, Link, OcspEntry, OcspStatus, Source};
+use platform::aws::DirectoryTableError;
+use platform::sha256_hex;
 use thiserror::Error;
-use webhook::aws::DirectoryTableError;
-use webhook::revocation::{Authority, GoodList, Link, OcspEntry, OcspStatus, Source, sha256_hex};
 
 use super::Refresher;
 use super::crl_reader::{self, CrlRefusal};

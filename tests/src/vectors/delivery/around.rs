@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use webhook::delivery::{
+use convention::delivery::{
     AttemptMessage, AttemptNumber, LEASE, Next, Progress, Resolution, Status, next, resolve,
 };
-use webhook::notification::{
+use convention::notification::{
     ENDPOINTS, Endpoint, InteractionId, NotificationId, StateChange, Subject, WebhookVersion,
 };
-use webhook::rng::Rng;
+use platform::rng::Rng;
 
 use super::result::Attempt;
 use super::timeline::{Standing, Timeline, change};
@@ -80,7 +80,7 @@ fn requests(messages: &[AttemptMessage]) -> usize {
 }
 
 fn fresh_id(message: &AttemptMessage) -> InteractionId {
-    InteractionId::new(message.notification.partition(), &Rng::system())
+    InteractionId::new(message.notification.partition(), Rng::system().bits())
 }
 
 /// Says what comes after a process stopped with an attempt under way, as a sentence.

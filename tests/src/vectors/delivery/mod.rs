@@ -4,10 +4,10 @@ mod around;
 mod result;
 mod timeline;
 
+use convention::delivery::{AttemptMessage, BODY_LIMIT, FIRST_ATTEMPT_WITHIN, Outcome, is_late};
+use convention::notification::{Plan, plan};
 use serde::Deserialize;
 use serde_json::Value;
-use webhook::delivery::{AttemptMessage, BODY_LIMIT, FIRST_ATTEMPT_WITHIN, Outcome, is_late};
-use webhook::notification::{Plan, plan};
 
 use super::compare::{Comparison, Field, read, there};
 use super::{Judgement, Vector, example};
@@ -165,7 +165,7 @@ fn compare_start(
 /// Says when an event that reaches us so late is first attempted.
 fn first_start(input: &Input) -> Result<&'static str, String> {
     let change = timeline::change(input.event_at_ms)?;
-    let receiver = example::receiver(example::BASE, webhook::notification::WebhookVersion::default())?;
+    let receiver = example::receiver(example::BASE, convention::notification::WebhookVersion::default())?;
     if let Plan::Notify(_) = plan(&change, Some(&receiver), &example::servers()) {
         let arrival = example::at(input.received_at_ms.unwrap_or(input.event_at_ms));
         let message = AttemptMessage::first(change, arrival).ok_or("nothing is queued")?;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use convention::delivery::{Answer, Failure, Outcome};
+use convention::directory::{RegistrationRequest, Settings};
 use serde::Deserialize;
 use serde_json::json;
-use webhook::delivery::{Answer, Failure, Outcome};
-use webhook::directory::{RegistrationRequest, Settings};
 
 use crate::vectors::compare::there;
 use crate::vectors::peers::{Offer, Reply, block_on, exchange};

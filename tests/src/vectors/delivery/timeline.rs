@@ -1,8 +1,8 @@
 //! The attempts at one notification in their order, each asked for by the one before it.
 
+use convention::delivery::{AttemptMessage, EXCHANGE_DEADLINE, Failure, Next, Outcome, delay_seconds, next};
+use convention::notification::{Endpoint, StateChange};
 use jiff::{SignedDuration, Timestamp};
-use webhook::delivery::{AttemptMessage, EXCHANGE_DEADLINE, Failure, Next, Outcome, delay_seconds, next};
-use webhook::notification::{Endpoint, StateChange};
 
 use super::result::Attempt;
 use crate::vectors::example;
@@ -106,7 +106,7 @@ fn check_delay(ended: Timestamp, due: Timestamp) -> Result<(), String> {
 
 /// Returns a change that must be notified, of an event that happened then.
 pub(super) fn change(event_at_ms: i64) -> Result<StateChange, String> {
-    let profile = webhook::notification::WebhookVersion::default();
+    let profile = convention::notification::WebhookVersion::default();
     example::Change::notified(Endpoint::PixPayment, example::api_version(), profile)?
         .with("event_instant", example::at(event_at_ms).to_string())
         .valid()

@@ -8,17 +8,17 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use convention::address::AddressPolicy;
+use convention::delivery::EXCHANGE_DEADLINE;
+use convention::directory::Settings;
+use convention::notification::{Endpoint, InteractionId, Notification, Partition, WebhookVersion};
 use jiff::SignedDuration;
+use mtls::revocation::Revocation;
+use mtls::{Client, Exchange, Identity, Network};
+use platform::rng::Rng;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use webhook::address::AddressPolicy;
-use webhook::delivery::EXCHANGE_DEADLINE;
-use webhook::directory::Settings;
-use webhook::mtls::{Client, Exchange, Identity, Network};
-use webhook::notification::{Endpoint, InteractionId, Notification, Partition, WebhookVersion};
-use webhook::revocation::Revocation;
-use webhook::rng::Rng;
 
 use super::example;
 use crate::aws::Functions;
@@ -68,7 +68,7 @@ pub(super) fn notification(address: SocketAddr) -> Result<Box<Notification>, Str
 /// Posts one notification to the receiver at this address; returns what it was named, too.
 pub(super) async fn post(client: &Client, address: SocketAddr) -> Result<(Exchange, String), String> {
     let notification = notification(address)?;
-    let id = InteractionId::new(Partition::of(&notification.resource), &Rng::system());
+    let id = InteractionId::new(Partition::of(&notification.resource), Rng::system().bits());
     let exchange = client.post(&notification, id, EXCHANGE_DEADLINE).await;
     Ok((exchange.map_err(|error| error.to_string())?, id.to_string()))
 }

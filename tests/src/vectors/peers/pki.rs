@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use mtls::{Identity, TrustAnchors};
 use rcgen::{
     CertificateParams, CertifiedIssuer, CrlDistributionPoint, ExtendedKeyUsagePurpose, KeyPair,
     PKCS_RSA_SHA256, date_time_ymd,
@@ -11,7 +12,6 @@ use rcgen::{
 use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use webhook::mtls::{Identity, TrustAnchors};
 
 use crate::certificates::authority;
 

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use arauto::show::of_resource;
+use convention::delivery::{AttemptView, NotificationView};
+use convention::notification::Endpoint;
 use devkit::receiver::{MockReceiver, Received};
 use jiff::{SignedDuration, Timestamp};
+use platform::aws::{LedgerReader, dynamodb};
 use serde_json::{Value, json};
-use webhook::aws::{LedgerReader, dynamodb};
-use webhook::delivery::{AttemptView, NotificationView};
-use webhook::notification::Endpoint;
 
 use super::compare;
 use super::stack::on_stack;

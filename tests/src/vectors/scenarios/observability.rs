@@ -1,7 +1,7 @@
 //! What can be found out afterwards, as far as pure code and sockets decide it.
 
+use convention::delivery::is_late;
 use serde_json::json;
-use webhook::delivery::is_late;
 
 use super::Scenario::{self, OnStack, Played};
 use super::compare;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use convention::notification::{ENDPOINTS, Endpoint};
 use http::Method;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
-use webhook::notification::{ENDPOINTS, Endpoint};
 
 use super::compare;
 use super::stack::on_stack;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use convention::address::AddressPolicy;
+use convention::delivery::{AttemptMessage, Next, next};
+use convention::directory::{Receiver, Registration, RegistrationRequest, StatementUris, target};
+use convention::notification::{Endpoint, Plan, StateChange, WebhookVersion, plan};
 use serde_json::{Value, json};
-use webhook::address::AddressPolicy;
-use webhook::delivery::{AttemptMessage, Next, next};
-use webhook::directory::{Receiver, Registration, RegistrationRequest, StatementUris, target};
-use webhook::notification::{Endpoint, Plan, StateChange, WebhookVersion, plan};
 
 use super::Scenario::{self, OnStack, Played};
 use super::compare;

@@ -1,15 +1,15 @@
 //! TLS on real sockets: the product's client against receivers that do right or wrong.
 
+use convention::delivery::{Answer, Outcome};
+use convention::directory::Settings;
+use convention::notification::AuthorisationServers;
 use jiff::SignedDuration;
+use mtls::revocation::{AuthorityRow, Contents, GoodList, LeafRow, ListEntry, Serials, Source};
+use mtls::{Exchange, Expiry, Identities, Identity, StoredIdentity};
+use platform::aws::DirectoryTableError;
+use platform::clock::Clock;
 use rustls::{CipherSuite, SupportedProtocolVersion};
 use serde_json::{Value, json};
-use webhook::aws::DirectoryTableError;
-use webhook::clock::Clock;
-use webhook::delivery::{Answer, Outcome};
-use webhook::directory::Settings;
-use webhook::mtls::{Exchange, Expiry, Identities, Identity, StoredIdentity};
-use webhook::notification::AuthorisationServers;
-use webhook::revocation::{AuthorityRow, Contents, GoodList, LeafRow, ListEntry, Serials, Source};
 
 use super::Scenario::{self, Played};
 use super::compare;

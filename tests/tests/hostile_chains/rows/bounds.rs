@@ -1,6 +1,6 @@
 //! How much a receiver may present.
 
-use webhook::revocation::{MAX_PRESENTED, MAX_PRESENTED_BYTES};
+use mtls::revocation::{MAX_PRESENTED, MAX_PRESENTED_BYTES};
 
 use super::Row;
 use crate::case::{Case, Fixture};

@@ -1,8 +1,8 @@
 //! Odd forms of serial numbers, extensions, addresses and bytes.
 
+use mtls::revocation::OcspStatus;
 use tests::chains::der::{self, sequence, value};
 use tests::chains::{Draft, List, Party, point};
-use webhook::revocation::OcspStatus;
 
 use super::Row;
 use crate::case::{Case, Fixture};

@@ -1,6 +1,6 @@
 //! Revoked certificates, and what a receiver puts beside them.
 
-use webhook::revocation::OcspStatus;
+use mtls::revocation::OcspStatus;
 
 use super::Row;
 use super::paths::BESIDE;

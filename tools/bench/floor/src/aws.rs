@@ -10,7 +10,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
-use sigv4::{Headers, Signer};
+use ledger_writer::{Headers, Signer};
 use tokio::net::TcpStream;
 
 use crate::setup::{AwsCredentials, Setup, head};
@@ -87,8 +87,12 @@ impl Aws {
     /// Signs the request as dispatch does: by a signer that keeps the key of the day, into a copy of the headers that stay.
     fn signed(&self, now: Timestamp) -> Result<request::Parts> {
         let headers = Headers { content_type: &self.content_type, target: &self.target };
-        let added =
-            self.signer.lock().unwrap_or_else(PoisonError::into_inner).sign(&headers, &self.body, now);
+        let added = self
+            .signer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .sign(&headers, &self.body, now)
+            .context("no instant to sign at")?;
         let mut head = self.unsigned.clone();
         head.headers.insert(DATE, HeaderValue::from_str(&added.date)?);
         head.headers.insert(header::AUTHORIZATION, HeaderValue::from_str(&added.authorization)?);
@@ -143,8 +147,9 @@ mod tests {
     /// What the benchmark hands over of a request that dispatch signed at this instant.
     fn setup(session_token: Option<&str>, now: Timestamp) -> Setup {
         let body = r#"{"TableName":"ledger"}"#;
-        let signed =
-            signer(&credentials(session_token), "us-east-1", HOST).sign(&HEADERS, body.as_bytes(), now);
+        let signed = signer(&credentials(session_token), "us-east-1", HOST)
+            .sign(&HEADERS, body.as_bytes(), now)
+            .unwrap();
         let mut headers = vec![
             ("content-type", HEADERS.content_type),
             ("x-amz-target", HEADERS.target),

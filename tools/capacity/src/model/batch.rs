@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use webhook::delivery::{AttemptNumber, LedgerMode, LedgerWrites};
+use convention::delivery::{AttemptNumber, LedgerMode, LedgerWrites};
 
 use super::super::assumptions::{
     DYNAMODB, GIVEN_UP_UNITS, KMS_SIGN, LATER_UNITS, LEAN_READS, LEAN_WRITES, MEMORY_OF_CPU, RECEIVE, SQS,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use webhook::delivery::AttemptNumber;
+use convention::delivery::AttemptNumber;
 
 use super::super::assumptions::{BATCH, DUE};
 use super::super::numbers::{length, real};

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use webhook::delivery::AttemptNumber;
+use convention::delivery::AttemptNumber;
 
 use super::super::assumptions::{NOISY_FROM, NOISY_SHARE};
 use super::super::numbers::real;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use webhook::delivery::{
+use convention::delivery::{
     EXCHANGE_DEADLINE, Failure, Outcome, REDUCED_TIMEOUT, Signal, SlowReceiver, is_hanging,
 };
+use jiff::Timestamp;
 
 use super::rng::Micros;
 

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use webhook::delivery::{AttemptNumber, Next, delay_seconds, next};
+use convention::delivery::{AttemptNumber, Next, delay_seconds, next};
 
 use super::super::assumptions::{BATCH, INTAKE};
 use super::super::estimate::Estimate;

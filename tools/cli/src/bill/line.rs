@@ -76,7 +76,7 @@ fn whole(value: &Value) -> u64 {
     value.to_string().split('.').next().and_then(|digits| digits.parse().ok()).unwrap_or_default()
 }
 
-/// The counters of `webhook::telemetry::Usage`.
+/// The counters of `platform::telemetry::Usage`.
 fn used(number: &impl Fn(&str) -> u64) -> Counts {
     Counts {
         invocations: number("invocations"),

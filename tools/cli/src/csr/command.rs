@@ -7,8 +7,8 @@ use account::sdk_config;
 use anyhow::{Result, bail};
 use certificates::{BusinessCategory, ClientSubject};
 use clap::Args;
+use platform::aws::{KeyArn, Keys, kms};
 use serde_json::json;
-use webhook::aws::{KeyArn, Keys, kms};
 
 use super::cnpj::Cnpj;
 use super::key::Key;

@@ -1,6 +1,6 @@
 //! What is written into a request: each field read once, into what an authority would not send back.
 
-use webhook::mtls::is_server_id;
+use mtls::is_server_id;
 
 /// The states of Brazil, and its federal district (ISO 3166-2:BR).
 const STATES: [&str; 27] = [

@@ -7,9 +7,9 @@ use anyhow::{Context as _, Result, anyhow};
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_kms::types::SigningAlgorithmSpec;
 use certificates::{new_key, write_new};
+use mtls::pem::private_key;
+use platform::aws::{KeyArn, Keys};
 use rcgen::{KeyPair, PKCS_RSA_SHA256, PublicKeyData as _, SigningKey as _};
-use webhook::aws::{KeyArn, Keys};
-use webhook::pem::private_key;
 
 /// Where the key is.
 pub(super) enum Key {

@@ -8,7 +8,7 @@ mod request;
 
 use anyhow::Result;
 use certificates::ClientSubject;
-use webhook::aws::{KeyArn, Keys};
+use platform::aws::{KeyArn, Keys};
 
 use self::key::Key;
 

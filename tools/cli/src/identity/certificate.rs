@@ -3,8 +3,8 @@
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use certificates::{printable, subject_of};
 use jiff::Timestamp;
+use mtls::pem::Certificates;
 use serde::Serialize;
-use webhook::pem::Certificates;
 use x509_parser::certificate::X509Certificate;
 
 /// A certificate, as far as it is shown.

@@ -1,8 +1,8 @@
 //! The order of a certificate chain, and whether it is whole.
 
 use certificates::{printable, subject_of};
+use mtls::pem::PemCertificate;
 use rustls_pki_types::CertificateDer;
-use webhook::pem::PemCertificate;
 use x509_parser::certificate::X509Certificate;
 
 use super::certificate::{is_self_issued, issued};
@@ -142,8 +142,7 @@ fn completeness(last: &Link<'_>, length: usize, review: &mut Review) {
 
 fn is_known_root(subject: &[u8]) -> bool {
     ROOTS.iter().any(|pem| {
-        let read =
-            webhook::pem::Certificates::from_pem(pem.as_bytes()).map(webhook::pem::Certificates::into_der);
+        let read = mtls::pem::Certificates::from_pem(pem.as_bytes()).map(mtls::pem::Certificates::into_der);
         read.unwrap_or_default().iter().any(|root| {
             x509_parser::parse_x509_certificate(root)
                 .is_ok_and(|(_, root)| root.subject().as_raw() == subject)

@@ -7,12 +7,12 @@ use account::sdk_config;
 use anyhow::Result;
 use clap::Args;
 use jiff::Timestamp;
+use mtls::{Expiry, IdentityDocument, IdentityError, KmsIdentityError, is_server_id};
+use platform::aws::{Keys, kms};
+use platform::clock::Clock;
+use platform::telemetry::ErrorChain;
 use serde::Serialize;
 use serde_json::{Value, json};
-use webhook::aws::{Keys, kms};
-use webhook::clock::Clock;
-use webhook::mtls::{Expiry, IdentityDocument, IdentityError, KmsIdentityError, is_server_id};
-use webhook::telemetry::ErrorChain;
 
 use super::certificate::Certificate;
 use super::stored::open;
@@ -131,7 +131,7 @@ impl Row {
 mod tests {
     use aws_config::BehaviorVersion;
     use jiff::SignedDuration;
-    use webhook::pem::PemError;
+    use mtls::pem::PemError;
 
     use super::*;
     use account::identity_secret::{document, document_in_kms};

@@ -9,11 +9,11 @@ use account::sdk_config;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use jiff::Timestamp;
+use mtls::TrustAnchors;
+use mtls::pem::{Certificates, certificates_to_pem, private_key, private_key_to_pem};
+use platform::aws::{KeyArn, Keys, kms};
+use platform::clock::Clock;
 use serde_json::json;
-use webhook::aws::{KeyArn, Keys, kms};
-use webhook::clock::Clock;
-use webhook::mtls::TrustAnchors;
-use webhook::pem::{Certificates, certificates_to_pem, private_key, private_key_to_pem};
 
 use super::certificate::Certificate;
 use super::findings::Review;

@@ -5,10 +5,10 @@
 
 use certificates::{printable, subject_of};
 use jiff::Timestamp;
+use mtls::Expiry;
+use mtls::pem::Certificates;
 use rustls_pki_types::CertificateDer;
 use uuid::Uuid;
-use webhook::mtls::Expiry;
-use webhook::pem::Certificates;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::public_key::PublicKey;

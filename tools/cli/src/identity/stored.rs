@@ -1,9 +1,9 @@
 //! An identity as the secret holds it.
 
+use mtls::{Identity, KmsIdentityError, StoredIdentity};
+use platform::aws::Keys;
 use serde_json::Value;
 use uuid::Uuid;
-use webhook::aws::Keys;
-use webhook::mtls::{Identity, KmsIdentityError, StoredIdentity};
 
 /// Reads an identity of the secret as dispatch does, and asks KMS for the public half of a key that it keeps.
 pub(super) async fn open(identity: Value, keys: &Keys) -> Result<Identity, KmsIdentityError> {

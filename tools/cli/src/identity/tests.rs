@@ -7,13 +7,13 @@ use certificates::{ClientSubject, new_key};
 use clap::Parser;
 use devkit::pki::Authority;
 use jiff::{SignedDuration, Timestamp};
+use mtls::pem::Certificates;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, DnValue,
     ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256,
     RsaKeySize,
 };
 use tempfile::TempDir;
-use webhook::pem::Certificates;
 
 use super::put::{Files, PutArgs};
 
@@ -62,7 +62,7 @@ fn read(chain: &[u8]) -> Files {
 
 fn blocks(pem: &str) -> Vec<String> {
     let certificates = Certificates::from_pem(pem.as_bytes()).unwrap().into_der();
-    certificates.iter().map(|der| webhook::pem::certificates_to_pem([der])).collect()
+    certificates.iter().map(|der| mtls::pem::certificates_to_pem([der])).collect()
 }
 
 /// A hierarchy as ICP-Brasil's: a root, an authority, one below it, and a BRCAC of that, in PEM.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use platform::clock::Clock;
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use webhook::clock::Clock;
 
 use super::plan::Plan;
 use super::round::Round;

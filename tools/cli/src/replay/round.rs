@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
-use webhook::clock::Clock;
+use platform::clock::Clock;
 
 use super::plan::Plan;
 use super::send::{Replayer, Sent};

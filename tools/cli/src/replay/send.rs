@@ -2,9 +2,9 @@
 
 use anyhow::{Context as _, Result};
 use futures_util::future::{join_all, try_join_all};
+use platform::aws::{LedgerReader, Queues, UndeliveredRows, dynamodb};
+use platform::clock::Clock;
 use serde::Serialize;
-use webhook::aws::{LedgerReader, Queues, UndeliveredRows, dynamodb};
-use webhook::clock::Clock;
 
 use super::pace::Pace;
 use crate::shutdown::Shutdown;

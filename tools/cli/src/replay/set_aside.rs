@@ -8,9 +8,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use platform::aws::{RESEND_PAUSES, sqs};
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
-use webhook::aws::{RESEND_PAUSES, sqs};
 
 use super::pace::Pace;
 use crate::shutdown::Shutdown;

@@ -6,9 +6,9 @@ use std::io::{self, Write as _};
 
 use anyhow::{Context as _, Result, bail};
 use clap::{ArgGroup, Args};
-use webhook::aws::{LedgerError, LedgerReader, dynamodb};
-use webhook::delivery::NotificationView;
-use webhook::notification::{ENDPOINTS, Endpoint, InteractionId, NotificationId};
+use convention::delivery::NotificationView;
+use convention::notification::{ENDPOINTS, Endpoint, InteractionId, NotificationId};
+use platform::aws::{LedgerError, LedgerReader, dynamodb};
 
 use crate::stack_ref::LedgerArgs;
 

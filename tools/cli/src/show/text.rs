@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use webhook::delivery::{AttemptView, NotificationView, Status};
+use convention::delivery::{AttemptView, NotificationView, Status};
 
 /// Writes a notification and its attempts.
 pub(super) fn write(out: &mut impl Write, shown: &NotificationView) -> io::Result<()> {

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use anyhow::Result;
 use clap::Args;
+use convention::notification::NotificationId;
+use platform::clock::Clock;
 use serde_json::{Value, json};
-use webhook::clock::Clock;
-use webhook::notification::NotificationId;
 
 use super::filter::{Filter, FilterArgs};
 use super::listing::{Listed, Listing};

@@ -2,9 +2,9 @@
 
 use anyhow::{Result, ensure};
 use clap::Args;
+use convention::delivery::{Hour, UNDELIVERED_ROW_LIVES, Undelivered};
+use convention::notification::{ClientId, Endpoint};
 use jiff::{SignedDuration, Timestamp};
-use webhook::delivery::{Hour, UNDELIVERED_ROW_LIVES, Undelivered};
-use webhook::notification::{ClientId, Endpoint};
 
 /// Chooses undelivered notifications. Several values of one option widen the choice, several options narrow it.
 #[derive(Args, Clone, Debug, Default)]

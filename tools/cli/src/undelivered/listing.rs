@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
+use convention::delivery::Undelivered;
+use convention::notification::NotificationId;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use webhook::aws::UndeliveredRows;
-use webhook::delivery::Undelivered;
-use webhook::notification::NotificationId;
+use platform::aws::UndeliveredRows;
 
 use super::filter::Filter;
 
@@ -89,10 +89,10 @@ fn once_each(mut rows: Vec<Undelivered>) -> Vec<Listed> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use convention::delivery::AttemptMessage;
+    use convention::notification::StateChange;
     use jiff::Timestamp;
     use serde_json::json;
-    use webhook::delivery::AttemptMessage;
-    use webhook::notification::StateChange;
 
     use super::*;
 

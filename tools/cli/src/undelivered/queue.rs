@@ -10,11 +10,11 @@ use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message,
     MessageSystemAttributeName, QueueAttributeName,
 };
+use convention::delivery::AttemptMessage;
 use futures_util::future::{join_all, try_join_all};
+use platform::aws::{message_group, sqs};
 use serde::Serialize;
 use tokio::time::Instant;
-use webhook::aws::{message_group, sqs};
-use webhook::delivery::AttemptMessage;
 
 use crate::shutdown::Shutdown;
 

@@ -1,7 +1,7 @@
 //! Whether the seals that there are make one chain.
 
+use convention::delivery::Hour;
 use evidence::{Digest, Seal};
-use webhook::delivery::Hour;
 
 use super::finding::{Finding, Wrong};
 

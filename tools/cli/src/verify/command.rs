@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
+use convention::delivery::Hour;
 use evidence::{Digest, last_over};
 use jiff::{Timestamp, civil::Date};
+use platform::clock::Clock;
 use serde_json::json;
 use tokio::time::Instant;
-use webhook::clock::Clock;
-use webhook::delivery::Hour;
 
 use super::finding::Finding;
 use super::source::Source;

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher as _};
 
+use convention::codes::{Code, Effect};
+use convention::delivery::AttemptNumber;
 use evidence::{Kind, Record};
 use jiff::{SignedDuration, Timestamp};
-use webhook::codes::{Code, Effect};
-use webhook::delivery::AttemptNumber;
 
 use super::finding::{Finding, Wrong};
 

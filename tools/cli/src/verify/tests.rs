@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::PathBuf;
 
+use convention::delivery::Hour;
 use evidence::{Attempt, Hasher, Kind, Record, Seal, Sealed, prefix};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::{any, proptest};
 use proptest::{prop_assert, prop_assert_eq};
 use tempfile::TempDir;
-use webhook::delivery::Hour;
 
 use super::*;
 

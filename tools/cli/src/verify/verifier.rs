@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail};
+use convention::delivery::Hour;
 use evidence::{
     ATTEMPTS, Digest, Hasher, LATE_HOURS, Record, SEALS, SETTLES, Seal, Sealed, Version, hour_of, last_over,
     prefix,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use webhook::delivery::Hour;
 
 use super::chain;
 use super::finding::{Finding, Wrong};

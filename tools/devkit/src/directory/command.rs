@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use platform::clock::Clock;
+use platform::rng::Rng;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
-use webhook::clock::Clock;
-use webhook::rng::Rng;
 
 use super::mock_directory::{MockDirectory, Settings};
 use super::state::Request;

@@ -3,11 +3,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use platform::clock::Clock;
+use platform::rng::Rng;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio::task::{JoinSet, spawn_blocking};
-use webhook::clock::Clock;
-use webhook::rng::Rng;
 
 use super::answer::Answer;
 use super::claims::StatementClaims;

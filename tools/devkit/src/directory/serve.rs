@@ -12,11 +12,11 @@ use hyper::service::service_fn;
 use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use jiff::SignedDuration;
+use platform::clock::Clock;
+use platform::rng::Rng;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
-use webhook::clock::Clock;
-use webhook::rng::Rng;
 
 use super::answer::Deed;
 use super::control;

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
 use aws_lc_rs::hmac;
+use platform::clock::Clock;
 use serde_json::{Value, json};
-use webhook::clock::Clock;
 
 use super::claims::StatementClaims;
 use super::key::{SigningKey, base64url};

@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
+use platform::clock::Clock;
 use serde_json::{Value, json};
-use webhook::clock::Clock;
 
 use super::ask::{StatementRequest, ask_for_statement};
 use super::command::read;

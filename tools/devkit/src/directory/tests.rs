@@ -9,10 +9,10 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use platform::clock::Clock;
+use platform::rng::Rng;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use webhook::clock::Clock;
-use webhook::rng::Rng;
 
 use super::*;
 

@@ -6,12 +6,12 @@ use account::aws_http::ApiAnswer;
 use account::identity_secret;
 use account::local_stack::LocalStack;
 use anyhow::{Context as _, Result, ensure};
+use convention::directory::Operation;
+use convention::notification::{ClientId, ENDPOINTS, Endpoint};
 use http::Method;
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
-use webhook::directory::Operation;
-use webhook::notification::{ClientId, ENDPOINTS, Endpoint};
 
 use crate::stack::Options;
 

@@ -7,12 +7,12 @@ use std::time::Duration;
 use account::Checkout;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use convention::notification::ENDPOINTS;
 use jiff::Timestamp;
+use platform::clock::Clock;
+use platform::rng::Rng;
 use serde::Serialize;
 use tokio::time::timeout;
-use webhook::clock::Clock;
-use webhook::notification::ENDPOINTS;
-use webhook::rng::Rng;
 
 use super::bank::{Bank, changes_of_all_kinds, options};
 use crate::directory::{self, MockDirectory, StatementClaims};

@@ -6,7 +6,7 @@ use account::Checkout;
 use account::local_stack::LocalStack;
 use anyhow::{Result, bail};
 use clap::Args;
-use webhook::directory::Operation;
+use convention::directory::Operation;
 
 use super::bank::{Bank, registration};
 use super::up::find_directory;

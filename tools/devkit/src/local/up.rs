@@ -12,10 +12,10 @@ use account::aws_http::http_client;
 use account::local_stack::LocalStack;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use platform::clock::Clock;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
-use webhook::clock::Clock;
 
 use super::bank::{AUTHORISATION_SERVER_ID, Bank, options};
 use crate::directory::{StatementRequest, ask_for_statement};

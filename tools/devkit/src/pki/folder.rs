@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 use certificates::{ClientSubject, new_key, write_new};
 use jiff::Timestamp;
-use webhook::pem::Certificates;
+use mtls::pem::Certificates;
 
 use super::authority::{Authority, Identity};
 

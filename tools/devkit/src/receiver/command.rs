@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::{ArgGroup, Args};
+use mtls::pem::{Certificates, certificates_to_pem, private_key, private_key_to_pem};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
-use webhook::pem::{Certificates, certificates_to_pem, private_key, private_key_to_pem};
 
 use super::answer::{AnswerFor, Answers, SYNTAX, Sequence};
 use super::contract::WebhookVersion;

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use mtls::pem::{Certificates, private_key};
 use rustls::crypto::aws_lc_rs;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
-use webhook::pem::{Certificates, private_key};
 
 use super::settings::Settings;
 

@@ -2,7 +2,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use webhook::address::AddressPolicy;
+use convention::address::AddressPolicy;
 
 use super::*;
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use mtls::revocation::Authority;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, Der, TrustAnchor, UnixTime};
-use webhook::revocation::Authority;
 use webpki::{EndEntityCert, KeyUsage};
 
 use super::super::der::{

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA384, SHA512, digest};
 use jiff::Timestamp;
-use webhook::revocation::Authority;
+use mtls::revocation::Authority;
 
 use super::super::der::{
     BIT_STRING, INTEGER, NotDer, OCTET_STRING, OID, Reader, SEQUENCE, constructed, unpadded, value,

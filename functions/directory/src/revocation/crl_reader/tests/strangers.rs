@@ -76,7 +76,7 @@ fn lists_of_openssl() {
     assert!(openssl(path, "x509 -in ca.pem -outform DER -out ca.der"));
     let root = fs::read(path.join("ca.der")).unwrap();
     let (authority, may) =
-        (Authority::from_certificate(&root).unwrap(), webhook::revocation::may_sign_lists(&root));
+        (Authority::from_certificate(&root).unwrap(), mtls::revocation::may_sign_lists(&root));
     assert_eq!(may, Some(true));
     let long = hex(LONG);
     let named = Some(vec!["http://crl.example/1.crl".to_owned(), "ldap://crl.example/1".to_owned()]);

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use webhook::clock::Clock;
-use webhook::revocation::Authority;
+use mtls::revocation::Authority;
+use platform::clock::Clock;
 
 use super::super::super::kit::openssl;
 use super::*;

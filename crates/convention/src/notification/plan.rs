@@ -1,0 +1,294 @@
+//! From a state change and its receiver to the request: one decision for intake, dispatch and `arauto explain`.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use http::{HeaderName, header};
+use serde::Serialize;
+use thiserror::Error;
+
+use super::change::{Resource, StateChange, Subject};
+use super::name::InteractionId;
+use super::receiver_key::ReceiverKey;
+use super::trigger::{EventType, Rule, Trigger, trigger};
+use crate::codes::Code;
+use crate::directory::{BaseUri, Receiver, is_literal_in_segment};
+
+const INTERACTION_ID: HeaderName = HeaderName::from_static("x-webhook-interaction-id");
+const AUTHORIZATION_SERVER_ID: HeaderName = HeaderName::from_static("x-authorization-server-id");
+/// The spelling that `also_send_x_authorisation_server_id` adds.
+const AUTHORISATION_SERVER_ID: HeaderName = HeaderName::from_static("x-authorisation-server-id");
+
+/// What is to be done about a state change.
+#[derive(Debug, PartialEq)]
+pub enum Plan {
+    /// It is notified so.
+    Notify(Box<Notification>),
+    /// It is not notified, by this rule.
+    NotNotifiable(Rule),
+    /// Its client has no receiver.
+    NoReceiver,
+    /// It must be notified, but our configuration lacks something.
+    Misconfigured(MissingAuthorisationServerId),
+}
+
+/// What one state change becomes: the same for each of its attempts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notification {
+    /// The receiver it is for.
+    pub receiver: ReceiverKey,
+    /// What it is about.
+    pub resource: Resource,
+    /// Whether it must be sent, or the receiver's settings ask for it.
+    pub required: bool,
+    /// Where it goes.
+    pub url: String,
+    /// What it says.
+    pub body: String,
+    /// The headers besides the attempt's own.
+    pub headers: Vec<(HeaderName, Cow<'static, str>)>,
+}
+
+impl Notification {
+    /// The method of every notification.
+    pub const METHOD: &'static str = "POST";
+
+    /// Returns all headers of one attempt, in the order they are sent.
+    pub fn headers_of_attempt(
+        &self,
+        id: InteractionId,
+    ) -> impl Iterator<Item = (HeaderName, Cow<'static, str>)> {
+        self.headers.iter().cloned().chain([(INTERACTION_ID, id.to_string().into())])
+    }
+}
+
+/// Plans what is to be done about a state change.
+pub fn plan(change: &StateChange, receiver: Option<&Receiver>, servers: &AuthorisationServers) -> Plan {
+    let Subject::Resource(resource) = &change.subject else {
+        return Plan::NotNotifiable(Rule::ApiWithoutWebhook);
+    };
+    let Some(receiver) = receiver else { return Plan::NoReceiver };
+    let (required, event_type) = match trigger(change, receiver.settings.webhook_version) {
+        Trigger::Required(event_type) => (true, event_type),
+        Trigger::Optional(event_type) if receiver.settings.notify_optional => (false, event_type),
+        Trigger::Optional(_) => return Plan::NotNotifiable(Rule::OptionalNotWanted),
+        Trigger::None(rule) => return Plan::NotNotifiable(rule),
+    };
+    // Whole seconds, as many systems write an event's instant without its fraction.
+    if receiver.notifies_since.is_some_and(|since| change.event_instant.second() < since.as_second()) {
+        return Plan::NotNotifiable(Rule::BeforeRegistration);
+    }
+    match headers(change, resource, receiver, servers) {
+        Ok(headers) => Plan::Notify(Box::new(Notification {
+            receiver: receiver.key.clone(),
+            resource: resource.clone(),
+            required,
+            url: compose_url(&receiver.base_uri, resource),
+            body: body(change, resource, receiver, event_type),
+            headers,
+        })),
+        Err(missing) => Plan::Misconfigured(missing),
+    }
+}
+
+/// Composes the URL of a resource: base, webhook path, API, API version, endpoint, identifier.
+///
+/// Convenção de Webhook, "URI"; the path version is `v1` for every profile. The identifier is one path segment: what
+/// RFC 3986, section 3.3, does not allow there is percent-encoded.
+pub fn compose_url(base: &BaseUri, resource: &Resource) -> String {
+    let row = resource.endpoint.row();
+    let (version, id) = (resource.api_version, encode_segment(resource.id.as_str()));
+    format!("{base}/open-banking/webhook/v1/{}/{version}/{}/{id}", row.api, row.path)
+}
+
+fn encode_segment(text: &str) -> String {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if is_literal_in_segment(byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let digit = |value: u8| char::from(HEX[usize::from(value)]);
+            encoded.extend(['%', digit(byte >> 4), digit(byte & 0xf)]);
+        }
+    }
+    encoded
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    data: Data<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Data<'a> {
+    timestamp: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_type: Option<&'static str>,
+}
+
+fn body(change: &StateChange, resource: &Resource, receiver: &Receiver, event_type: EventType) -> String {
+    let since = resource.endpoint.row().event_type_since;
+    let carried = since.is_some_and(|since| receiver.settings.webhook_version >= since);
+    let timestamp = &change.event_instant.to_wire();
+    let data = Data { timestamp, event_type: carried.then(|| event_type.as_str()) };
+    serde_json::to_string(&Body { data }).expect("strings serialise")
+}
+
+fn headers(
+    change: &StateChange,
+    resource: &Resource,
+    receiver: &Receiver,
+    servers: &AuthorisationServers,
+) -> Result<Vec<(HeaderName, Cow<'static, str>)>, MissingAuthorisationServerId> {
+    let mut headers = vec![
+        (header::CONTENT_TYPE, "application/json".into()),
+        (header::USER_AGENT, concat!("arauto/", env!("CARGO_PKG_VERSION")).into()),
+    ];
+    let since = resource.endpoint.row().authorization_server_id_since;
+    if since.is_some_and(|since| receiver.settings.webhook_version >= since) {
+        let id = servers.of_brand(change.brand.as_deref())?;
+        headers.push((AUTHORIZATION_SERVER_ID, id.to_owned().into()));
+        if receiver.settings.also_send_x_authorisation_server_id {
+            headers.push((AUTHORISATION_SERVER_ID, id.to_owned().into()));
+        }
+    }
+    Ok(headers)
+}
+
+/// The account holder's authorisation servers in the Directory: one a brand.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct AuthorisationServers(Vec<(Option<String>, String)>);
+
+impl AuthorisationServers {
+    /// Says whether a brand is one of ours. While none is configured, any may be.
+    pub fn knows(&self, brand: &str) -> bool {
+        self.0.is_empty() || self.of_brand(Some(brand)).is_ok()
+    }
+
+    /// Lists the ids, the default brand's first.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(_, id)| id.as_str())
+    }
+
+    /// Returns the id of a brand's authorisation server; the first is the default brand's, and one without a name is every
+    /// brand's.
+    pub fn of_brand(&self, brand: Option<&str>) -> Result<&str, MissingAuthorisationServerId> {
+        let found = match brand {
+            None => self.0.first(),
+            Some(brand) => self.0.iter().find(|(name, _)| name.as_deref().is_none_or(|name| name == brand)),
+        };
+        found.map(|(_, id)| id.as_str()).ok_or_else(|| MissingAuthorisationServerId(brand.map(str::to_owned)))
+    }
+
+    /// Returns whose identity notifies of a brand's resources. While no authorisation server is configured there is one sender
+    /// only, whatever the brand.
+    pub fn identity_owner(&self, brand: Option<&str>) -> Result<IdentityOwner, MissingAuthorisationServerId> {
+        if self.0.is_empty() {
+            return Ok(IdentityOwner(None));
+        }
+        self.of_brand(brand).map(|id| IdentityOwner(Some(id.to_ascii_lowercase())))
+    }
+
+    /// Returns whose the identity of the default brand is.
+    pub fn default_identity_owner(&self) -> IdentityOwner {
+        IdentityOwner(self.0.first().map(|(_, id)| id.to_ascii_lowercase()))
+    }
+}
+
+/// Whose an identity is: an authorisation server's, by its id in lower case, or, where none is configured, simply ours.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct IdentityOwner(Option<String>);
+
+impl IdentityOwner {
+    /// The owner that this very text names.
+    pub fn named(id: String) -> Self {
+        Self(Some(id))
+    }
+
+    /// Returns the authorisation server's id, if it is one's.
+    pub fn id(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+}
+
+impl fmt::Display for IdentityOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_deref().unwrap_or("default"))
+    }
+}
+
+impl FromStr for AuthorisationServers {
+    type Err = ParseAuthorisationServersError;
+
+    /// Reads `id`, or `brand=id,brand=id`; nothing at all is no authorisation server.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut servers = Vec::new();
+        for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+            let (brand, id) = match item.split_once('=') {
+                Some((brand, id)) => (Some(brand.trim()), id.trim()),
+                None => (None, item),
+            };
+            let word = |word: &str| {
+                (1..=100).contains(&word.len())
+                    && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+            };
+            if !word(id) || !brand.is_none_or(word) {
+                return Err(ParseAuthorisationServersError(item.to_owned()));
+            }
+            servers.push((brand.map(str::to_owned), id.to_owned()));
+        }
+        Ok(Self(servers))
+    }
+}
+
+/// A text that names no authorisation servers.
+#[derive(Debug, Error, Eq, PartialEq)]
+#[error("{0:?} is not an authorisation server: expected an id, or brand=id, separated by commas")]
+pub struct ParseAuthorisationServersError(String);
+
+/// Our own fault: `x-authorization-server-id` is wanted and none is configured.
+#[derive(Clone, Debug, Error, Eq, PartialEq)]
+#[error("no authorisation server id is configured for {}", .0.as_deref().map_or_else(|| "the default brand".to_owned(), |brand| format!("brand {brand:?}")))]
+pub struct MissingAuthorisationServerId(pub Option<String>);
+
+impl MissingAuthorisationServerId {
+    /// The fault's stable code.
+    pub const CODE: Code = Code::MissingAuthorisationServerId;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "11111111-aaaa-4000-8000-000000000001";
+    const B: &str = "22222222-bbbb-4000-8000-000000000002";
+
+    fn owner(servers: &str, brand: Option<&str>) -> Result<Option<String>, MissingAuthorisationServerId> {
+        let servers: AuthorisationServers = servers.parse().unwrap();
+        servers.identity_owner(brand).map(|owner| owner.id().map(str::to_owned))
+    }
+
+    #[test]
+    fn a_brand_is_notified_with_the_identity_of_its_authorisation_server() {
+        let two = format!("a={A},b={B}");
+        assert_eq!(owner(&two, Some("b")), Ok(Some(B.to_owned())));
+        assert_eq!(owner(&two, None), Ok(Some(A.to_owned())));
+        assert_eq!(owner(&two, Some("c")), Err(MissingAuthorisationServerId(Some("c".to_owned()))));
+        assert_eq!(owner(A, Some("any")), Ok(Some(A.to_owned())));
+    }
+
+    #[test]
+    fn an_id_in_capitals_owns_the_same_identity() {
+        assert_eq!(owner(&format!("b={}", B.to_uppercase()), Some("b")), Ok(Some(B.to_owned())));
+    }
+
+    #[test]
+    fn without_authorisation_servers_there_is_one_identity_for_every_brand() {
+        assert_eq!(owner("", None), Ok(None));
+        assert_eq!(owner("", Some("any")), Ok(None));
+        assert_eq!(AuthorisationServers::default().default_identity_owner().to_string(), "default");
+    }
+}

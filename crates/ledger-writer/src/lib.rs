@@ -1,0 +1,126 @@
+#![doc = include_str!("../README.md")]
+
+mod sign;
+mod update;
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{HeaderName, HeaderValue, Request, Uri};
+use jiff::Timestamp;
+use tokio::time::timeout;
+
+pub use sign::{Headers, Signed, Signer};
+pub use update::{Update, Value};
+
+const HEADERS: Headers<'_> =
+    Headers { content_type: "application/x-amz-json-1.0", target: "DynamoDB_20120810.UpdateItem" };
+const DATE: HeaderName = HeaderName::from_static("x-amz-date");
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
+/// Credentials that end are asked for anew this long before.
+const BEFORE_EXPIRY: Duration = Duration::from_mins(1);
+
+/// Sends updates.
+pub struct Writer {
+    connector: SharedHttpConnector,
+    credentials: SharedCredentialsProvider,
+    signing: Mutex<Option<Signing>>,
+    region: String,
+    uri: Uri,
+    host: HeaderValue,
+    /// How long one update may take.
+    within: Duration,
+}
+
+/// What the requests of one set of credentials share.
+struct Signing {
+    signer: Signer,
+    security_token: Option<HeaderValue>,
+}
+
+impl Writer {
+    /// Uses the endpoint and the credentials of this configuration, and gives an update so long; `None` where its endpoint is none
+    /// that this can name.
+    pub fn new(sdk: &SdkConfig, connector: SharedHttpConnector, within: Duration) -> Option<Self> {
+        let region = sdk.region()?.to_string();
+        let is_named_otherwise = region.starts_with("cn-") || region.contains("-iso");
+        let is_special = sdk.use_fips() == Some(true) || sdk.use_dual_stack() == Some(true);
+        let uri = match sdk.endpoint_url() {
+            Some(url) => format!("{}/", url.trim_end_matches('/')),
+            None if is_named_otherwise || is_special => return None,
+            None => format!("https://dynamodb.{region}.amazonaws.com/"),
+        };
+        let (uri, credentials): (Uri, _) = (uri.parse().ok()?, sdk.credentials_provider()?);
+        // What is signed is a request for `/`.
+        (uri.path() == "/").then_some(())?;
+        let host = HeaderValue::from_str(uri.authority()?.as_str()).ok()?;
+        Some(Self { connector, credentials, signing: Mutex::default(), region, uri, host, within })
+    }
+
+    /// Makes an update; `false` if it is not known to be done, for whatever reason.
+    pub async fn update(&self, update: &Update<'_>, now: Timestamp) -> bool {
+        timeout(self.within, self.attempt(update, now)).await.ok().flatten().is_some()
+    }
+
+    async fn attempt(&self, update: &Update<'_>, now: Timestamp) -> Option<()> {
+        if !self.lasts(now.try_into().ok()?) {
+            // In a box, as it is done once in the life of most environments.
+            Box::pin(self.renew()).await?;
+        }
+        let request = self.request(serde_json::to_vec(update).ok()?, now)?;
+        let answer = self.connector.call(HttpRequest::try_from(request).ok()?).await.ok()?;
+        answer.status().is_success().then_some(())
+    }
+
+    /// Makes the request that carries this body, signed now.
+    fn request(&self, body: Vec<u8>, now: Timestamp) -> Option<Request<SdkBody>> {
+        let (signed, security_token) = {
+            let mut signing = self.signing.lock().unwrap_or_else(PoisonError::into_inner);
+            let Signing { signer, security_token } = signing.as_mut()?;
+            (signer.sign(&HEADERS, &body, now)?, security_token.clone())
+        };
+        let mut request = Request::post(self.uri.clone())
+            .header(HOST, self.host.clone())
+            .header(CONTENT_TYPE, HeaderValue::from_static(HEADERS.content_type))
+            .header(TARGET, HeaderValue::from_static(HEADERS.target))
+            .header(DATE, signed.date)
+            .header(AUTHORIZATION, signed.authorization);
+        if let Some(token) = security_token {
+            request = request.header(SECURITY_TOKEN, token);
+        }
+        request.body(SdkBody::from(body)).ok()
+    }
+
+    /// Says whether there are credentials, and ones that last.
+    fn lasts(&self, now: SystemTime) -> bool {
+        let signing = self.signing.lock().unwrap_or_else(PoisonError::into_inner);
+        signing.as_ref().is_some_and(|signing| {
+            signing.signer.credentials().expiry().is_none_or(|expiry| now + BEFORE_EXPIRY < expiry)
+        })
+    }
+
+    /// Asks for credentials: those of a function are the same for as long as its process lives.
+    async fn renew(&self) -> Option<()> {
+        let credentials: Credentials = self.credentials.provide_credentials().await.ok()?;
+        let security_token = credentials.session_token().map(HeaderValue::from_str).transpose().ok()?;
+        let signer = Signer::new(credentials, &self.region, "dynamodb", self.uri.authority()?.as_str());
+        *self.signing.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Signing { signer, security_token });
+        Some(())
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").field("uri", &self.uri).finish_non_exhaustive()
+    }
+}

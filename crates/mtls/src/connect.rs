@@ -1,0 +1,302 @@
+//! One connection: TCP to a checked address of the receiver, TLS under the registered name.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use convention::delivery::Failure;
+use convention::notification::ReceiverKey;
+use http::uri::Authority;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use platform::clock::Clock;
+use rustls::client::ResolvesClientCert;
+use rustls::client::Resumption;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
+use rustls::time_provider::TimeProvider;
+use rustls::{ClientConfig, SignatureScheme};
+use thiserror::Error;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::classify;
+use super::fault::{Blame, NetworkFault, blame};
+use super::identity::{Identity, TrustAnchors, provider};
+use super::network::{Network, Transport};
+use super::reach::{bare, reach};
+use super::renegotiation::{WantsRenegotiation, Watching};
+use crate::revocation::{Mechanism, Revocation, Verification, Verifier};
+
+/// What is known of a connection once its handshake is done.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Handshake {
+    /// The address connected to.
+    pub peer: Arc<str>,
+    /// TLS version and cipher suite, for example `TLSv1_3 TLS13_AES_128_GCM_SHA256`.
+    pub tls: Arc<str>,
+    /// Whether the receiver asked for our certificate.
+    pub certificate_requested: bool,
+    /// By what the receiver's chain was found not to be revoked.
+    pub revocation: Mechanism,
+}
+
+/// A connection that was not made: nothing was sent to the receiver's application.
+#[derive(Debug, Error)]
+#[error("no connection to the receiver: {failure}")]
+pub(super) struct ConnectError {
+    /// What the attempt's outcome is.
+    pub(super) failure: Failure,
+    /// What of ours is to blame, if anything is: then that is no outcome.
+    pub(super) ours: Option<NetworkFault>,
+    source: Option<io::Error>,
+}
+
+impl ConnectError {
+    pub(super) fn new(failure: Failure) -> Self {
+        Self { failure, ours: None, source: None }
+    }
+
+    pub(super) fn because(failure: Failure, source: io::Error) -> Self {
+        Self { failure, ours: None, source: Some(source) }
+    }
+
+    /// Blames our network.
+    pub(super) fn of_ours(self, fault: NetworkFault) -> Self {
+        Self { ours: Some(fault), ..self }
+    }
+
+    /// Blames our way out.
+    pub(super) fn of_egress(self) -> Self {
+        let fault = NetworkFault::Egress(self.failure);
+        self.of_ours(fault)
+    }
+
+    /// Blames our network if the connection that was open ended by an error of this machine.
+    fn of_whom(mut self, peer: &SocketAddr) -> Self {
+        match self.source.take_if(|error| blame(error, peer, false) == Blame::Ours) {
+            Some(error) => self.of_ours(NetworkFault::Local(Arc::new(error))),
+            None => self,
+        }
+    }
+}
+
+/// What is offered to a receiver in a handshake, whatever certificate is presented.
+pub(super) fn receiver_config(
+    clock: Clock,
+    provider: Arc<CryptoProvider>,
+    verifier: Arc<dyn ServerCertVerifier>,
+    certificate: Arc<dyn ResolvesClientCert>,
+) -> Result<ClientConfig, rustls::Error> {
+    let mut config = ClientConfig::builder_with_details(provider, Arc::new(Time(clock)))
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_client_cert_resolver(certificate);
+    // FAPI-BR 2.2.1, section 6.4: session resumption is off. Renegotiation rustls does not have.
+    config.resumption = Resumption::disabled();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// Makes connections to receivers.
+#[derive(Clone)]
+pub(super) struct Connector {
+    config: Arc<ClientConfig>,
+    verifier: Arc<Verifier>,
+    network: Network,
+    /// Whether a handshake waits for KMS.
+    signs_in_kms: bool,
+}
+
+impl Connector {
+    pub(super) fn new(
+        identity: &Identity,
+        trust: &TrustAnchors,
+        network: Network,
+        revocation: &Arc<Revocation>,
+    ) -> Result<Self, rustls::Error> {
+        let provider = Arc::new(provider(network.key_exchange()));
+        let (anchors, revocation) = (Arc::clone(&trust.roots), Arc::clone(revocation));
+        let clock = revocation.clock();
+        let verifier = Arc::new(Verifier::new(anchors, Arc::clone(&provider), revocation));
+        let verification = Arc::new(Verification::new(Arc::clone(&verifier)));
+        let certificate = Arc::new(Always(Arc::clone(&identity.certified)));
+        let config = Arc::new(receiver_config(clock, provider, verification, certificate)?);
+        Ok(Self { config, verifier, network, signs_in_kms: identity.signs_in_kms() })
+    }
+
+    /// Connects to a receiver, before this instant as far as that is up to us.
+    pub(super) async fn connect(
+        &self,
+        receiver: &ReceiverKey,
+        to: &Authority,
+        clock: &Clock,
+        deadline: Instant,
+    ) -> Result<(PeerStream, Handshake), ConnectError> {
+        let host = bare(to.host());
+        let name =
+            ServerName::try_from(host.to_owned()).map_err(|_| ConnectError::new(Failure::InvalidUrl))?;
+        let to = (host, to.port_u16().unwrap_or(443));
+        let (transport, peer) = reach(receiver, to, &self.network, clock, deadline).await?;
+        self.handshake(transport, peer, host, name).await.map_err(|error| error.of_whom(&peer))
+    }
+
+    async fn handshake(
+        &self,
+        transport: Box<dyn Transport>,
+        peer: SocketAddr,
+        host: &str,
+        name: ServerName<'static>,
+    ) -> Result<(PeerStream, Handshake), ConnectError> {
+        let asked = Arc::new(AtomicBool::new(false));
+        let mut config = ClientConfig::clone(&self.config);
+        let resolver = Arc::clone(&self.config.client_auth_cert_resolver);
+        config.client_auth_cert_resolver = Arc::new(Watched { resolver, asked: Arc::clone(&asked) });
+        let verification = Arc::new(Verification::new(Arc::clone(&self.verifier)));
+        config.dangerous().set_certificate_verifier(Arc::clone(&verification) as Arc<dyn ServerCertVerifier>);
+        let transport = Watching::new(transport);
+        let handshake = TlsConnector::from(Arc::new(config)).connect(name, transport);
+        let stream = if self.signs_in_kms { beside(handshake).await } else { handshake.await };
+        let stream = stream.map_err(|error| {
+            ConnectError::because(classify::handshake(&error, asked.load(Ordering::Relaxed)), error)
+        })?;
+        let (_, connection) = stream.get_ref();
+        let version = connection.protocol_version().map(|version| format!("{version:?}")).unwrap_or_default();
+        let suite = connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
+        let tls = format!("{version} {}", suite.unwrap_or_default()).into();
+        // A handshake that is complete has verified a certificate.
+        let checked = verification.checked().ok_or_else(|| ConnectError::new(Failure::TlsHandshake))?;
+        self.verifier.report(host, checked);
+        let certificate_requested = asked.load(Ordering::Relaxed);
+        let peer = peer.to_string().into();
+        let handshake = Handshake { peer, tls, certificate_requested, revocation: checked.mechanism };
+        Ok((PeerStream(TokioIo::new(stream)), handshake))
+    }
+}
+
+/// Goes on with a handshake on a thread of its own. rustls signs in one go, and where KMS signs that blocks the thread for as long
+/// as the call takes; the runtime has one thread, which asks KMS meanwhile and goes on with the other attempts.
+async fn beside<T: Send + 'static>(
+    handshake: impl Future<Output = io::Result<T>> + Send + 'static,
+) -> io::Result<T> {
+    let runtime = Handle::current();
+    // Ends when this future does, and takes the thread's work with it.
+    let (wanted, given_up) = oneshot::channel::<()>();
+    let thread = spawn_blocking(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                done = handshake => done,
+                _ = given_up => Err(io::ErrorKind::Interrupted.into()),
+            }
+        })
+    });
+    let done = thread.await;
+    drop(wanted);
+    match done {
+        Ok(done) => done,
+        // A mistake of this program must not pass for the receiver's.
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => Err(io::Error::other(error)),
+        },
+    }
+}
+
+/// Presents our certificate whatever authorities the receiver names: some name none, some the wrong ones.
+#[derive(Debug)]
+struct Always(Arc<CertifiedKey>);
+
+impl ResolvesClientCert for Always {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+/// Tells rustls the time by our clock, so that certificates and everything else go by the same one.
+#[derive(Debug)]
+struct Time(Clock);
+
+impl TimeProvider for Time {
+    fn current_time(&self) -> Option<UnixTime> {
+        let since_epoch = u64::try_from(self.0.now().as_second()).ok()?;
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(since_epoch)))
+    }
+}
+
+/// Notes that a certificate was asked for.
+#[derive(Debug)]
+struct Watched {
+    resolver: Arc<dyn ResolvesClientCert>,
+    asked: Arc<AtomicBool>,
+}
+
+impl ResolvesClientCert for Watched {
+    fn resolve(&self, hints: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.asked.store(true, Ordering::Relaxed);
+        self.resolver.resolve(hints, schemes)
+    }
+
+    fn has_certs(&self) -> bool {
+        self.resolver.has_certs()
+    }
+}
+
+/// A connection to a receiver.
+pub(super) struct PeerStream(TokioIo<TlsStream<Watching<Box<dyn Transport>>>>);
+
+impl Read for PeerStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = ready!(Pin::new(&mut self.0).poll_read(cx, buf));
+        // A receiver that wanted a second handshake breaks the connection with whatever alert it thinks fit.
+        let asked = self.0.inner().get_ref().0.wants_renegotiation();
+        Poll::Ready(read.map_err(|error| if asked { io::Error::other(WantsRenegotiation) } else { error }))
+    }
+}
+
+impl Write for PeerStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.0.inner_mut().get_mut().0.expect_answer();
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.0.inner_mut().get_mut().0.expect_answer();
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
+}

@@ -1,0 +1,31 @@
+#![doc = include_str!("../README.md")]
+
+mod classify;
+mod client;
+mod connect;
+mod egress;
+mod expiry;
+mod fault;
+mod identities;
+mod identity;
+mod kms_key;
+mod metered;
+mod network;
+pub mod pem;
+mod preflight;
+mod reach;
+mod renegotiation;
+pub mod revocation;
+
+pub use client::{Client, Exchange, read_answer};
+pub use connect::Handshake;
+pub use expiry::Expiry;
+pub use fault::{LocalFault, NetworkFault};
+pub use identities::{Identities, IdentityDocument, is_server_id};
+pub use identity::{
+    Identity, IdentityError, KeyExchange, KmsIdentity, KmsIdentityError, StoredIdentity, TrustAnchors,
+};
+pub use kms_key::{SIGN_WITHIN, SigningError, SigningUnavailable};
+pub use network::{Network, Transport};
+pub use preflight::{Preflight, Sight, Unseen, preflight};
+pub use reach::{check_addresses, check_host};

@@ -1,0 +1,146 @@
+//! Where names are looked up and connections are opened: the operating system's network, or one of a test's own.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use convention::address::AddressPolicy;
+use http1::IdleBudget;
+use platform::telemetry::UsageMeter;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::egress::Egress;
+use super::identity::KeyExchange;
+use super::metered::Metered;
+
+/// Connections to receivers that wait for their next request at most, whoever's identity they present: an environment has 1,024 file
+/// descriptors ("Lambda quotas", AWS Lambda Developer Guide), and for want of one nothing can be sent to anybody.
+const MAX_IDLE: usize = 900;
+
+/// A connection before TLS.
+pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Transport for S {}
+
+type Answer<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
+
+/// A network, and what may be connected to on it. A value, so that tests and the simulator bring their own.
+///
+/// It looks up and connects, and decides nothing: budgets, the check of addresses and TLS come on top, whatever network it is.
+#[derive(Clone)]
+pub struct Network {
+    policy: AddressPolicy,
+    key_exchange: KeyExchange,
+    idle_budget: IdleBudget,
+    egress: Egress,
+    /// A name that must exist, and a port.
+    own_name: Option<(Arc<str>, u16)>,
+    look_up: Arc<dyn Fn(String, u16) -> Answer<Vec<SocketAddr>> + Send + Sync>,
+    open: Arc<dyn Fn(SocketAddr) -> Answer<Box<dyn Transport>> + Send + Sync>,
+}
+
+impl Network {
+    /// Uses the network of the machine.
+    pub fn system(policy: AddressPolicy) -> Self {
+        Self::new(
+            policy,
+            |host, port| async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) },
+            |address| async move {
+                let stream = TcpStream::connect(address).await?;
+                // A small request should leave at once; a socket that cannot be told so still works.
+                stream.set_nodelay(true).unwrap_or_default();
+                Ok(Box::new(stream) as Box<dyn Transport>)
+            },
+        )
+    }
+
+    /// Makes a network of two functions: one looks up the addresses of a host, the other opens a connection to one of them.
+    pub fn new<L, O>(
+        policy: AddressPolicy,
+        look_up: impl Fn(String, u16) -> L + Send + Sync + 'static,
+        open: impl Fn(SocketAddr) -> O + Send + Sync + 'static,
+    ) -> Self
+    where
+        L: Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'static,
+        O: Future<Output = io::Result<Box<dyn Transport>>> + Send + 'static,
+    {
+        Self {
+            policy,
+            key_exchange: KeyExchange::default(),
+            idle_budget: IdleBudget::of(MAX_IDLE),
+            egress: Egress::default(),
+            own_name: None,
+            look_up: Arc::new(move |host, port| Box::pin(look_up(host, port))),
+            open: Arc::new(move |address| Box::pin(open(address))),
+        }
+    }
+
+    /// Gives it a name that must exist, and a port of it: where neither a receiver's name nor this one is resolved, the fault is ours.
+    #[must_use]
+    pub fn with_own_name(self, own_name: Option<(String, u16)>) -> Self {
+        Self { own_name: own_name.map(|(name, port)| (name.into(), port)), ..self }
+    }
+
+    /// Has the bytes of every connection counted.
+    #[must_use]
+    pub fn metered(self, meter: &UsageMeter) -> Self {
+        let (open, meter) = (self.open, meter.clone());
+        let counted = move |address| -> Answer<Box<dyn Transport>> {
+            let (opened, meter) = (open(address), meter.clone());
+            Box::pin(async move { Ok(Box::new(Metered::new(opened.await?, meter)) as Box<dyn Transport>) })
+        };
+        Self { open: Arc::new(counted), ..self }
+    }
+
+    /// Has handshakes offer these groups.
+    #[must_use]
+    pub fn exchanging_keys(self, key_exchange: KeyExchange) -> Self {
+        Self { key_exchange, ..self }
+    }
+
+    /// The groups that handshakes offer.
+    pub(super) fn key_exchange(&self) -> KeyExchange {
+        self.key_exchange
+    }
+
+    /// Returns what may be connected to.
+    pub fn policy(&self) -> AddressPolicy {
+        self.policy
+    }
+
+    /// The idle budget that all connections to receivers share.
+    pub(super) fn idle_budget(&self) -> IdleBudget {
+        self.idle_budget.clone()
+    }
+
+    /// Whether anybody is reached, as all who use this network see it.
+    pub(super) fn egress(&self) -> &Egress {
+        &self.egress
+    }
+
+    /// Says whether a name that must exist is resolved; `true` where none was given.
+    pub(super) async fn resolves_own_name(&self) -> bool {
+        let Some((name, port)) = &self.own_name else { return true };
+        self.look_up(name, *port).await.is_ok_and(|addresses| !addresses.is_empty())
+    }
+
+    /// Looks up the addresses of a host.
+    pub(super) async fn look_up(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        (self.look_up)(host.to_owned(), port).await
+    }
+
+    /// Opens a connection.
+    pub(super) async fn open(&self, address: SocketAddr) -> io::Result<Box<dyn Transport>> {
+        (self.open)(address).await
+    }
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,235 @@
+//! From a host's name to an open TCP connection: resolve, check every address, connect to a checked one.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use convention::address::AddressPolicy;
+use convention::delivery::Failure;
+use convention::directory::BaseUri;
+use convention::notification::ReceiverKey;
+use http::Uri;
+use platform::clock::Clock;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use super::classify;
+use super::connect::ConnectError;
+use super::fault::{Blame, NetworkFault, blame, is_ipv6, is_local};
+use super::network::{Network, Transport};
+use super::preflight::Unseen;
+
+/// How long a name may take to resolve. Lambda has no resolver cache of its own.
+const DNS_BUDGET: Duration = Duration::from_secs(5);
+/// A look-up that takes longer makes us look up a name of our own beside it.
+const DNS_IS_SLOW: Duration = Duration::from_secs(1);
+/// How long a name of our own may take to resolve.
+const OWN_NAME_BUDGET: Duration = Duration::from_secs(2);
+/// With less time than this it is not asked: that it was not resolved would tell of the time, not of the resolver.
+const OWN_NAME_NEEDS: Duration = Duration::from_millis(500);
+/// How long one address may take to accept a connection: a SYN and two repetitions, after 1 s and after 3 s.
+const CONNECT_BUDGET: Duration = Duration::from_secs(4);
+/// How long all addresses of a host may take together; with the name it fits into the exchange.
+const CONNECTING_BUDGET: Duration = Duration::from_secs(9);
+/// How many addresses of a host are tried. Those that refuse at once would otherwise make a port scan of one attempt.
+const MAX_ADDRESSES: usize = 8;
+/// Connecting ends so long before the time of its exchange, so that what it came to is known.
+const BEFORE_DEADLINE: Duration = Duration::from_millis(100);
+
+/// Resolves the host of a receiver and opens a TCP connection to it, before this instant.
+pub(super) async fn reach(
+    receiver: &ReceiverKey,
+    (host, port): (&str, u16),
+    network: &Network,
+    clock: &Clock,
+    deadline: Instant,
+) -> Result<(Box<dyn Transport>, SocketAddr), ConnectError> {
+    let until = deadline.checked_sub(BEFORE_DEADLINE).unwrap_or(deadline);
+    let addresses = match resolve(host, port, network, until).await {
+        Ok(addresses) => addresses,
+        Err(error) => {
+            // Who resolves names may be out of reach too.
+            let is_unavailable =
+                error.failure == Failure::DnsError && network.egress().is_unavailable(clock.now());
+            return Err(if is_unavailable { error.of_egress() } else { error });
+        }
+    };
+    match connect_to_any(&addresses, network, until).await {
+        Ok(connected) => {
+            network.egress().reached();
+            Ok(connected)
+        }
+        Err(error) if error.ours.is_some() => Err(error),
+        Err(error) => {
+            let (egress, now) = (network.egress(), clock.now());
+            // A host with IPv6 alone proves nothing: there may be none here.
+            let is_unavailable = if has_ipv6_alone(&addresses) {
+                egress.is_unavailable(now)
+            } else {
+                egress.unreached((receiver, host), &addresses, now)
+            };
+            Err(if is_unavailable { error.of_egress() } else { error })
+        }
+    }
+}
+
+/// Resolves a host and refuses it whole if any of its addresses is not allowed: a name that points inside at times is as good
+/// as one that always does.
+pub(super) async fn resolve(
+    host: &str,
+    port: u16,
+    network: &Network,
+    until: Instant,
+) -> Result<Vec<SocketAddr>, ConnectError> {
+    let addresses = match host.parse::<IpAddr>() {
+        Ok(address) => vec![SocketAddr::new(address, port)],
+        Err(_) => look_up(host, port, network, until).await?,
+    };
+    check_addresses(&addresses, network.policy()).map_err(ConnectError::new)?;
+    Ok(addresses)
+}
+
+/// Looks a name up. Where that fails and a name of our own fails too, the fault is ours: a resolver that is out of reach looks
+/// like name servers of the receiver that are. Without the time to ask for our own, nothing speaks for a fault of ours.
+async fn look_up(
+    host: &str,
+    port: u16,
+    network: &Network,
+    until: Instant,
+) -> Result<Vec<SocketAddr>, ConnectError> {
+    let until = until.min(Instant::now() + DNS_BUDGET);
+    let own = async |budget: Duration| {
+        let budget = budget.min(until.saturating_duration_since(Instant::now()));
+        budget < OWN_NAME_NEEDS || timeout(budget, network.resolves_own_name()).await.unwrap_or(false)
+    };
+    let mut answer = pin!(timeout_at(until, network.look_up(host, port)));
+    let beside = async {
+        sleep(DNS_IS_SLOW).await;
+        // Ends before the look-up's own time.
+        own(OWN_NAME_BUDGET.min(until.saturating_duration_since(Instant::now()) / 2)).await
+    };
+    let (answer, known) = tokio::select! {
+        biased;
+        answer = &mut answer => (answer, None),
+        known = beside => (answer.await, Some(known)),
+    };
+    let error = match answer {
+        Ok(Ok(addresses)) if !addresses.is_empty() => return Ok(addresses),
+        Ok(Ok(_)) | Err(_) => ConnectError::new(Failure::DnsError),
+        Ok(Err(error)) if is_local(&error) => {
+            return Err(ConnectError::new(Failure::DnsError).of_ours(NetworkFault::Local(Arc::new(error))));
+        }
+        Ok(Err(error)) => ConnectError::because(Failure::DnsError, error),
+    };
+    let is_theirs = match known {
+        Some(known) => known,
+        None => own(OWN_NAME_BUDGET).await,
+    };
+    Err(if is_theirs { error } else { error.of_ours(NetworkFault::Resolver) })
+}
+
+/// Says whether a receiver's host would be connected to as it resolves now, and if not, whose doing that is.
+pub async fn check_host(base: &BaseUri, network: &Network) -> Result<(), Unseen> {
+    let invalid = Unseen::Receiver(Failure::InvalidUrl);
+    let uri: Uri = base.as_str().parse().map_err(|_| invalid)?;
+    let host = uri.host().map(bare).ok_or(invalid)?;
+    let until = Instant::now() + DNS_BUDGET;
+    let resolved = resolve(host, uri.port_u16().unwrap_or(443), network, until).await;
+    resolved.map(drop).map_err(|error| Unseen::by(error.failure, error.ours.is_some()))
+}
+
+/// Returns the host of a URI, an IPv6 address without its brackets.
+pub(super) fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
+/// Says whether all of a host's addresses may be connected to (guarantee G7).
+pub fn check_addresses(addresses: &[SocketAddr], policy: AddressPolicy) -> Result<(), Failure> {
+    let blocked = addresses.iter().any(|address| policy.refusal(address.ip()).is_some());
+    if blocked { Err(Failure::BlockedAddress) } else { Ok(()) }
+}
+
+/// Connects to the first of the addresses that lets us.
+///
+/// Where none does: an error of this machine that may have spoiled any of them is ours. Else what a receiver did at one address
+/// is the receiver's, even if this machine has no way to another: a host with IPv6 on a machine without it. Where this machine has
+/// a way to none of them, that is ours; but a receiver that chooses to have IPv6 alone is out of reach by its own doing, or its
+/// messages would be kept for a day and fill the queue for everybody (guarantee G10).
+async fn connect_to_any(
+    addresses: &[SocketAddr],
+    network: &Network,
+    until: Instant,
+) -> Result<(Box<dyn Transport>, SocketAddr), ConnectError> {
+    let (mut theirs, mut routeless, mut ours) = (None, None, None);
+    let until = until.min(Instant::now() + CONNECTING_BUDGET);
+    for address in addresses.iter().take(MAX_ADDRESSES) {
+        let one = until.min(Instant::now() + CONNECT_BUDGET);
+        match timeout_at(one, open(*address, network)).await {
+            Ok(Ok(transport)) => return Ok((transport, *address)),
+            Ok(Err((error, whose))) => {
+                let failure = classify::connecting(&error);
+                let (slot, error) = match whose {
+                    Blame::Receiver => (&mut theirs, ConnectError::because(failure, error)),
+                    of_ours => {
+                        let fault = NetworkFault::Local(Arc::new(error));
+                        let slot = if of_ours == Blame::Ours { &mut ours } else { &mut routeless };
+                        (slot, ConnectError::new(failure).of_ours(fault))
+                    }
+                };
+                *slot = Some(error);
+            }
+            Err(_) => theirs = Some(ConnectError::new(Failure::ConnectTimeout)),
+        }
+    }
+    let routeless = match routeless {
+        Some(_) if has_ipv6_alone(addresses) => Some(ConnectError::new(Failure::ConnectTimeout)),
+        other => other,
+    };
+    Err(ours.or(theirs).or(routeless).unwrap_or_else(|| ConnectError::new(Failure::DnsError)))
+}
+
+/// Connects to one address, or says whose doing it is that it cannot be.
+pub(super) async fn open(
+    address: SocketAddr,
+    network: &Network,
+) -> Result<Box<dyn Transport>, (io::Error, Blame)> {
+    let (mut opening, mut polls) = (pin!(network.open(address)), 0);
+    let opened = poll_fn(|cx| {
+        polls += 1;
+        opening.as_mut().poll(cx)
+    });
+    opened.await.map_err(|error| {
+        // What the operating system refuses when it is asked has not gone anywhere.
+        let whose = blame(&error, &address, polls == 1);
+        (error, whose)
+    })
+}
+
+/// Says whether all addresses that are tried are of IPv6.
+fn has_ipv6_alone(addresses: &[SocketAddr]) -> bool {
+    addresses.iter().take(MAX_ADDRESSES).all(|address| is_ipv6(address.ip()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_resolver_is_at_fault_only_if_there_was_time_to_ask_it_for_our_own_name() {
+        let silent = Network::new(
+            AddressPolicy::Public,
+            |_, _| pending::<io::Result<Vec<SocketAddr>>>(),
+            |_| pending::<io::Result<Box<dyn Transport>>>(),
+        )
+        .with_own_name(Some(("dynamodb.sa-east-1.amazonaws.com".to_owned(), 443)));
+        for (left_ms, is_ours) in [(100, false), (900, false), (1_500, false), (5_000, true)] {
+            let until = Instant::now() + Duration::from_millis(left_ms);
+            let error = resolve("itp.example.com", 443, &silent, until).await.unwrap_err();
+            assert_eq!((error.failure, error.ours.is_some()), (Failure::DnsError, is_ours), "{left_ms} ms");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! A certificate authority as revocation knows it: a name with a public key.
+
+use aws_lc_rs::digest::{Context, SHA256};
+use rustls::pki_types::{CertificateDer, TrustAnchor};
+use serde::{Deserialize, Serialize};
+use webpki::EndEntityCert;
+use x509_parser::certificate::X509Certificate;
+
+/// The tag of a SEQUENCE in DER (X.690, section 8.9).
+const SEQUENCE: u8 = 0x30;
+
+/// The name of an authority with its public key. The same name with another key is another authority.
+///
+/// Both fields come without the header of their outer SEQUENCE. That is how webpki hands out the names of a certificate
+/// (`Cert::subject`, `Cert::issuer`) and both fields of a trust anchor. (`Cert::subject_public_key_info` is the exception: it
+/// adds the header; [`Authority::from_der`] takes that form.)
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct Authority {
+    /// The subject, a Name (RFC 5280, section 4.1.2.4), in DER without its outer header.
+    #[serde(with = "super::base64")]
+    pub subject: Vec<u8>,
+    /// The `SubjectPublicKeyInfo` (RFC 5280, section 4.1.2.7), in DER without its outer header.
+    #[serde(with = "super::base64")]
+    pub spki: Vec<u8>,
+}
+
+impl Authority {
+    /// Takes an authority that is a trust anchor.
+    pub fn from_anchor(anchor: &TrustAnchor<'_>) -> Self {
+        Self { subject: anchor.subject.to_vec(), spki: anchor.subject_public_key_info.to_vec() }
+    }
+
+    /// Takes a Name and a `SubjectPublicKeyInfo` in DER, both with their outer headers; `None` if they are no sequences.
+    pub fn from_der(subject: &[u8], spki: &[u8]) -> Option<Self> {
+        Some(Self { subject: content(subject)?.to_vec(), spki: content(spki)?.to_vec() })
+    }
+
+    /// Takes the subject of an authority's certificate; `None` if it cannot be read.
+    ///
+    /// By the reader that verifies paths: one that reads less would lose an authority of a verified path, and with it what is
+    /// revoked below.
+    pub fn from_certificate(certificate: &[u8]) -> Option<Self> {
+        let der = CertificateDer::from(certificate);
+        let certificate = EndEntityCert::try_from(&der).ok()?;
+        let spki = certificate.subject_public_key_info();
+        Some(Self { subject: certificate.subject().to_vec(), spki: content(&spki)?.to_vec() })
+    }
+
+    /// Returns what the rows of its lists are named by: a hash of name and key, in hexadecimal.
+    pub fn id(&self) -> String {
+        let mut context = Context::new(&SHA256);
+        // The length of the first part, so that no other pair has the same bytes.
+        context.update(&self.subject.len().to_be_bytes());
+        context.update(&self.subject);
+        context.update(&self.spki);
+        hex::encode(context.finish())
+    }
+
+    /// Returns the Name in DER, with its outer header.
+    pub fn subject_der(&self) -> Vec<u8> {
+        sequence(&self.subject)
+    }
+
+    /// Returns the `SubjectPublicKeyInfo` in DER, with its outer header.
+    pub fn spki_der(&self) -> Vec<u8> {
+        sequence(&self.spki)
+    }
+}
+
+/// Says whether the certificate of an authority lets its key sign revocation lists; `None` if it states no key usage, or
+/// cannot be read (RFC 5280, section 6.3.3, step f).
+pub fn may_sign_lists(certificate: &[u8]) -> Option<bool> {
+    let certificate = parse(certificate)?;
+    let usage = certificate.key_usage().ok()??;
+    Some(usage.value.crl_sign())
+}
+
+fn parse(certificate: &[u8]) -> Option<X509Certificate<'_>> {
+    x509_parser::parse_x509_certificate(certificate).ok().map(|(_, certificate)| certificate)
+}
+
+/// Returns what is in a sequence that is the whole of `der`.
+fn content(der: &[u8]) -> Option<&[u8]> {
+    let (&[tag, first], rest) = der.split_first_chunk()?;
+    let content = match first {
+        0..=0x7f => rest,
+        _ => rest.get(usize::from(first & 0x7f)..)?,
+    };
+    // The lengths have one form only, so that writing it again tells whether this one is right.
+    (tag == SEQUENCE && sequence(content) == der).then_some(content)
+}
+
+/// Splits the first value of DER off: the whole of it, its content, and what follows. The tag has one byte.
+pub(super) fn value(der: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let (&[_, first], rest) = der.split_first_chunk()?;
+    let (length, header) = match first {
+        short @ 0..=0x7f => (usize::from(short), 2),
+        long => {
+            let bytes = rest.get(..usize::from(long & 0x7f)).filter(|bytes| bytes.len() <= 4)?;
+            (bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), 2 + bytes.len())
+        }
+    };
+    let end = header.checked_add(length)?;
+    Some((der.get(..end)?, der.get(header..end)?, der.get(end..)?))
+}
+
+/// Writes a sequence (X.690, sections 8.1.3 and 10.1).
+fn sequence(content: &[u8]) -> Vec<u8> {
+    let length = content.len().to_be_bytes();
+    let length =
+        length.iter().position(|byte| *byte != 0).and_then(|at| length.get(at..)).unwrap_or_default();
+    let mut der = vec![SEQUENCE];
+    match (length, u8::try_from(length.len())) {
+        ([], _) => der.push(0),
+        ([short @ 0..=0x7f], _) => der.push(*short),
+        // A length has as many bytes as a usize at most.
+        (long, count) => {
+            der.push(0x80 | count.unwrap_or_default());
+            der.extend_from_slice(long);
+        }
+    }
+    der.extend_from_slice(content);
+    der
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, IsCa, KeyPair, PublicKeyData as _};
+
+    use super::*;
+
+    #[test]
+    fn headers_are_taken_away_and_put_back() {
+        for length in [0, 1, 0x7f, 0x80, 0xff, 0x100, 0xffff, 0x1_0000] {
+            let whole = sequence(&vec![7; length]);
+            let authority = Authority::from_der(&whole, &whole).unwrap();
+            assert_eq!(authority.subject.len(), length);
+            assert_eq!((authority.subject_der(), authority.spki_der()), (whole.clone(), whole));
+        }
+    }
+
+    #[test]
+    fn what_is_no_sequence_is_none() {
+        for der in [
+            &[][..],
+            &[0x30],
+            &[0x31, 0],
+            &[0x30, 1],
+            &[0x30, 0, 0],
+            &[0x30, 0x81, 1, 0],
+            &[0x30, 0x80, 0, 0],
+        ] {
+            assert_eq!(Authority::from_der(der, &[0x30, 0]), None, "{der:02x?}");
+        }
+    }
+    #[test]
+    fn a_certificate_and_an_anchor_of_one_authority_are_the_same() {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.distinguished_name.push(rcgen::DnType::CommonName, "An authority with a name ".repeat(9));
+        let certificate = params.self_signed(&key).unwrap();
+
+        let anchor = webpki::anchor_from_trusted_cert(certificate.der()).unwrap();
+        let authority = Authority::from_anchor(&anchor);
+        assert_eq!(Authority::from_certificate(certificate.der()), Some(authority.clone()));
+        let spki = KeyPair::generate().unwrap().subject_public_key_info();
+        let renewed = Authority::from_der(&authority.subject_der(), &spki).unwrap();
+        assert_ne!(renewed.id(), authority.id(), "another key under the same name is another authority");
+    }
+}

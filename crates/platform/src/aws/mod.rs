@@ -1,0 +1,27 @@
+//! Adapters over the AWS SDK. Seamed at its HTTP layer: tests give the SDK another endpoint, not another trait.
+
+mod cause;
+mod clients;
+mod directory_table;
+mod http;
+mod keys;
+mod ledger;
+mod ledger_reader;
+mod queue;
+mod receivers;
+mod secrets;
+mod slow_receivers;
+mod undelivered;
+
+pub use cause::cause;
+pub use clients::{CALL_TIMEOUT, dynamodb, endpoint_name, kms, sdk_config, secrets_manager, sqs};
+pub use directory_table::{DOCUMENT_LIMIT, DirectoryTable, DirectoryTableError, Document, Read};
+pub use http::Http;
+pub use keys::{KeyArn, KeyError, Keys, NotAKeyArn};
+pub use ledger::{AttemptRecord, Begin, Cancel, Ledger, LedgerError};
+pub use ledger_reader::LedgerReader;
+pub use queue::{Queues, RESEND_PAUSES, SEND_WITHIN, SendError, message_group};
+pub use receivers::{Found, RECEIVER_COPY_LIVES, Receivers, ReceiversError};
+pub use secrets::{SecretError, Secrets};
+pub use slow_receivers::SLOW_RECEIVER_ATTRIBUTES;
+pub use undelivered::{UNDELIVERED_PARTITIONS, UndeliveredRows};

@@ -1,0 +1,293 @@
+//! The two queues: notifications to attempt, and those that stay undelivered.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::BoxError;
+use aws_sdk_sqs::types::{
+    MessageAttributeValue, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
+    SendMessageBatchRequestEntry,
+};
+use convention::delivery::AttemptMessage;
+use futures_util::future::join_all;
+use thiserror::Error;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::cause::cause;
+use super::clients::CALL_TIMEOUT;
+use crate::sha256_hex;
+
+/// The most messages of one `SendMessageBatch`.
+const BATCH: usize = 10;
+/// After so long the entries that SQS failed of a call are sent again, and after so long once more: the call was answered, so the
+/// SDK does not repeat it.
+pub const RESEND_PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(300)];
+/// How long queueing the messages of one request takes at most, repetitions included. Who called hears before its own time limit.
+pub const SEND_WITHIN: Duration = Duration::from_secs(1 + CALL_TIMEOUT.as_secs());
+/// What SQS calls an entry that it never takes as it is. Everything else is repeated, also where SQS says `SenderFault`: it says that
+/// of throttling and of the queue's key too, which pass.
+///
+/// Source: SQS API reference, `SendMessage` (`InvalidMessageContents`, `UnsupportedOperation`), Common Errors (`InvalidParameterCombination`,
+/// `InvalidParameterValue`, `MissingParameter`; an entry that is too long is an `InvalidParameterValue`) and `SendMessageBatch`
+/// (`BatchRequestTooLong`). A name may have the prefix `AWS.SimpleQueueService.` of the query protocol.
+const NEVER_TAKEN: [&str; 6] = [
+    "BatchRequestTooLong",
+    "InvalidMessageContents",
+    "InvalidParameterCombination",
+    "InvalidParameterValue",
+    "MissingParameter",
+    "UnsupportedOperation",
+];
+/// The longest message group, in characters.
+const MAX_GROUP: usize = 128;
+/// Cuts the sentence that goes along with an undelivered message.
+const MAX_DETAIL: usize = 500;
+
+/// Sends to both queues.
+#[derive(Clone, Debug)]
+pub struct Queues {
+    client: Client,
+    notifications: String,
+    undelivered: String,
+}
+
+impl Queues {
+    /// Uses these queues, by URL. Intake, which buries nothing, gives no second one.
+    pub fn new(client: Client, notifications: String, undelivered: Option<String>) -> Self {
+        Self { client, notifications, undelivered: undelivered.unwrap_or_default() }
+    }
+
+    /// Queues messages, ten a call and all calls at once, and says of each whether it was taken.
+    ///
+    /// Entries that SQS fails are sent again, twice at most, unless they are such as it never takes.
+    pub async fn send_all(&self, messages: &[AttemptMessage]) -> Vec<Result<(), SendError>> {
+        let until = Instant::now() + SEND_WITHIN;
+        let batches = messages.chunks(BATCH).map(|batch| self.send_batch(batch, until));
+        join_all(batches).await.into_iter().flatten().collect()
+    }
+
+    async fn send_batch(&self, messages: &[AttemptMessage], until: Instant) -> Vec<Result<(), SendError>> {
+        let mut results = self.try_batch(messages, (0..messages.len()).collect()).await;
+        for pause in RESEND_PAUSES {
+            let failed = |result: &Result<(), SendError>| matches!(result, Err(SendError::Failed { .. }));
+            let again: Vec<_> = (0..messages.len()).filter(|at| failed(&results[*at].1)).collect();
+            if again.is_empty() || Instant::now() + pause >= until {
+                break;
+            }
+            sleep(pause).await;
+            let Ok(repeated) = timeout_at(until, Box::pin(self.try_batch(messages, again))).await else {
+                break;
+            };
+            for (at, result) in repeated {
+                results[at] = (at, result);
+            }
+        }
+        results.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// Sends the messages at these positions once, and says of each what came of it.
+    async fn try_batch(
+        &self,
+        messages: &[AttemptMessage],
+        positions: Vec<usize>,
+    ) -> Vec<(usize, Result<(), SendError>)> {
+        let entries = positions.iter().map(|at| {
+            let message = &messages[*at];
+            SendMessageBatchRequestEntry::builder()
+                .id(at.to_string())
+                .set_message_system_attributes(trace_of(message))
+                .message_body(message.to_json())
+                .message_group_id(message_group(message))
+                .build()
+                .expect("id and body are set")
+        });
+        let request = self.client.send_message_batch().queue_url(&self.notifications);
+        match request.set_entries(Some(entries.collect())).send().await {
+            Ok(answer) => positions
+                .into_iter()
+                .map(|at| {
+                    let id = at.to_string();
+                    // What is not named as taken is not taken.
+                    if answer.successful().iter().any(|entry| entry.id() == id) {
+                        return (at, Ok(()));
+                    }
+                    let failed = answer.failed().iter().find(|entry| entry.id() == id);
+                    let code = failed.map(|entry| entry.code().to_owned()).unwrap_or_default();
+                    (at, Err(SendError::of_entry(code)))
+                })
+                .collect(),
+            Err(error) => {
+                let source: BoxError = cause(error);
+                let source = std::sync::Arc::<dyn std::error::Error + Send + Sync>::from(source);
+                let failed = |at| (at, Err(SendError::Service { source: source.clone() }));
+                positions.into_iter().map(failed).collect()
+            }
+        }
+    }
+
+    // What follows has the SDK's futures in boxes, as `Ledger::write` has: they would be part of those of every message.
+
+    /// Queues the message of a later attempt, to arrive after a delay in seconds.
+    ///
+    /// The client is the message group: SQS serves quiet groups before one that floods the queue (fair queues).
+    pub async fn send_later(&self, message: &AttemptMessage, delay_s: u32) -> Result<(), SendError> {
+        let request = self
+            .client
+            .send_message()
+            .queue_url(&self.notifications)
+            .message_body(message.to_json())
+            .message_group_id(message_group(message))
+            .set_message_system_attributes(trace_of(message))
+            .delay_seconds(i32::try_from(delay_s).unwrap_or(i32::MAX).min(900));
+        Box::pin(request.send()).await.map_err(|error| SendError::service(cause(error)))?;
+        Ok(())
+    }
+
+    /// Hides a received message for so many seconds from now on, in place of the queue's own time.
+    pub async fn change_visibility(&self, receipt_handle: &str, seconds: u32) -> Result<(), SendError> {
+        let request = self
+            .client
+            .change_message_visibility()
+            .queue_url(&self.notifications)
+            .receipt_handle(receipt_handle)
+            .visibility_timeout(i32::try_from(seconds).unwrap_or(i32::MAX));
+        Box::pin(request.send()).await.map_err(|error| SendError::service(cause(error)))?;
+        Ok(())
+    }
+
+    /// Sends a message to the dead-letter queue, with the reason beside it.
+    pub async fn dead_letter(&self, body: &str, reason: &str, detail: &str) -> Result<(), SendError> {
+        let attribute = |text: &str| {
+            let printable = |c: &char| !c.is_control();
+            let text: String = text.chars().filter(printable).take(MAX_DETAIL).collect();
+            let text = if text.is_empty() { "-".to_owned() } else { text };
+            MessageAttributeValue::builder()
+                .data_type("String")
+                .string_value(text)
+                .build()
+                .expect("the type is set")
+        };
+        let request = self
+            .client
+            .send_message()
+            .queue_url(&self.undelivered)
+            .message_body(body)
+            .message_attributes("reason", attribute(reason))
+            .message_attributes("detail", attribute(detail));
+        Box::pin(request.send()).await.map_err(|error| SendError::service(cause(error)))?;
+        Ok(())
+    }
+}
+
+/// Returns the message group of a notification: its receiver.
+pub fn message_group(message: &AttemptMessage) -> String {
+    group_of(message.receiver().as_str())
+}
+
+/// Returns the message group of a receiver: its name, or a hash of it where SQS does not take that.
+///
+/// Source: `MessageGroupId` of the SQS API reference: at most 128 alphanumeric characters and punctuation, which is all of
+/// visible ASCII. A group that two receivers share would cost them fairness and nothing else.
+fn group_of(receiver: &str) -> String {
+    if receiver.len() <= MAX_GROUP && receiver.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return receiver.to_owned();
+    }
+    sha256_hex(receiver.as_bytes())
+}
+
+/// What the message of an attempt carries beside its text: the trace of its state change.
+fn trace_of(
+    message: &AttemptMessage,
+) -> Option<HashMap<MessageSystemAttributeNameForSends, MessageSystemAttributeValue>> {
+    let trace = message.trace.as_ref()?.to_string();
+    let value = MessageSystemAttributeValue::builder().data_type("String").string_value(trace);
+    let value = value.build().expect("the type is set");
+    Some(HashMap::from([(MessageSystemAttributeNameForSends::AwsTraceHeader, value)]))
+}
+
+/// A message that was not queued.
+#[derive(Clone, Debug, Error)]
+pub enum SendError {
+    /// The service answered the call and failed this message, for a reason of its own.
+    #[error("the queue failed the message: {code}")]
+    Failed {
+        /// What the service calls it.
+        code: String,
+    },
+    /// The service answered the call and refused this message as one that it never takes: our own mistake.
+    #[error("the queue rejected the message: {code}")]
+    Rejected {
+        /// What the service calls it.
+        code: String,
+    },
+    /// The service refused the call or did not answer.
+    #[error("failed to send to the queue")]
+    Service {
+        /// What the service said.
+        source: std::sync::Arc<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl SendError {
+    /// Tells what a code that SQS gave an entry means.
+    fn of_entry(code: String) -> Self {
+        let name = code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(&code);
+        if NEVER_TAKEN.contains(&name) { Self::Rejected { code } } else { Self::Failed { code } }
+    }
+
+    fn service(source: BoxError) -> Self {
+        Self::Service { source: source.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_message_group_is_one_that_sqs_takes_and_tells_receivers_apart(names in prop::collection::vec("[ -~]{1,300}", 2)) {
+            let groups: Vec<_> = names.iter().map(|name| group_of(name)).collect();
+            for group in &groups {
+                prop_assert!((1..=128).contains(&group.len()) && group.bytes().all(|byte| byte.is_ascii_graphic()));
+            }
+            prop_assert_eq!(groups[0] == groups[1], names[0] == names[1]);
+        }
+    }
+
+    #[test]
+    fn only_what_sqs_never_takes_is_rejected() {
+        let is_rejected =
+            |code: &str| matches!(SendError::of_entry(code.to_owned()), SendError::Rejected { .. });
+        for code in ["InvalidMessageContents", "InvalidParameterValue", "MissingParameter"] {
+            assert!(is_rejected(code) && is_rejected(&format!("AWS.SimpleQueueService.{code}")), "{code}");
+        }
+        for code in [
+            "",
+            "InternalError",
+            "InternalFailure",
+            "RequestThrottled",
+            "ThrottlingException",
+            "KMS.ThrottlingException",
+            "AWS.SimpleQueueService.KmsThrottled",
+            "KmsDisabled",
+            "KmsInvalidState",
+            "AccessDenied",
+            "ServiceUnavailable",
+            "SomethingNew",
+        ] {
+            assert!(!is_rejected(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_receiver_s_name_is_its_group_where_it_can_be() {
+        for name in ["itp-1", "a/b+c==", &"c".repeat(128)] {
+            assert_eq!(group_of(name), name);
+        }
+        assert_eq!(group_of(&"c".repeat(129)).len(), 64);
+    }
+}

@@ -1,0 +1,249 @@
+//! The function behind the queue: works through a batch, and says which messages return.
+
+use std::sync::Arc;
+
+use convention::delivery::AttemptMessage;
+use convention::notification::AuthorisationServers;
+use futures_util::future::join_all;
+use mtls::revocation::{Revocation, RevocationStore};
+use platform::aws::{Ledger, Receivers};
+use platform::clock::Clock;
+use platform::rng::Rng;
+use platform::telemetry::{ErrorChain, Metrics};
+use serde::Serialize;
+use tokio::time::{Instant, timeout};
+
+use crate::adaptive_timeout::{AdaptiveTimeout, ConsecutiveTimeouts};
+use crate::attempt::Attempts;
+use crate::batch_metrics::BatchMetrics;
+use crate::closing::{Closing, Unwritten, works_until};
+use crate::concurrency_limiter::ConcurrencyLimiter;
+use crate::deliver::Delivery;
+use crate::fault::Fault;
+use crate::identity_store::IdentityStore;
+use crate::lifecycle::Lifecycle;
+use crate::onboarding_slo::FirstDeliveries;
+use crate::parts::Parts;
+use crate::set_aside::SetAside;
+use crate::sqs_event::{Batch, Record};
+use crate::{CHANGE_VISIBILITY_WITHIN, START};
+
+/// The partial batch response: which messages return to the queue. All others are deleted.
+///
+/// Source: "Handling errors for an SQS event source in Lambda", AWS Lambda Developer Guide, "Implementing partial batch
+/// responses".
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchResponse {
+    /// Those that return to the queue.
+    pub batch_item_failures: Vec<BatchItemFailure>,
+}
+
+/// A message that returns to the queue.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchItemFailure {
+    /// Its id.
+    pub item_identifier: String,
+}
+
+/// The function behind the queue of notifications.
+pub struct Dispatch {
+    /// What happened to each notification.
+    pub ledger: Ledger,
+    /// Who is notified where.
+    pub receivers: Arc<Receivers>,
+    /// Our identities, and the clients that present them.
+    pub identities: Arc<IdentityStore>,
+    /// Our authorisation servers.
+    pub servers: AuthorisationServers,
+    /// What time it is.
+    pub clock: Clock,
+    lifecycle: Arc<Lifecycle>,
+    closing: Arc<Closing>,
+    delivery: Delivery,
+    set_aside: SetAside,
+    metrics: Metrics,
+    rng: Rng,
+}
+
+impl Dispatch {
+    /// Puts dispatch together. Its identities are not loaded yet ([`Dispatch::start`]).
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let Parts { directory, network, servers, metrics, clock, .. } = parts;
+        let store = RevocationStore::new(directory.clone());
+        let revocation = Revocation::new(store, parts.revocation_window, clock.clone(), metrics.clone());
+        let identities = IdentityStore::new(
+            (parts.secrets, parts.keys),
+            (parts.identity_secret, parts.trust_secret),
+            &servers,
+            network,
+            Arc::new(revocation),
+            clock.clone(),
+            metrics.clone(),
+        );
+        let (identities, receivers) = (Arc::new(identities), Arc::new(parts.receivers));
+        let lifecycle = Arc::new(Lifecycle {
+            ledger: parts.ledger.clone(),
+            queues: parts.queues,
+            batch_metrics: Arc::new(BatchMetrics::of(parts.meter)),
+            clock: clock.clone(),
+        });
+        let closing = Arc::new(Closing {
+            lifecycle: Arc::clone(&lifecycle),
+            unwritten: Unwritten::default(),
+            rng: parts.rng.clone(),
+        });
+        let timeouts = Arc::new(AdaptiveTimeout {
+            receivers: Arc::clone(&receivers),
+            consecutive_timeouts: ConsecutiveTimeouts::default(),
+            metrics: metrics.clone(),
+            clock: clock.clone(),
+        });
+        let attempts = Attempts {
+            lifecycle: Arc::clone(&lifecycle),
+            closing: Arc::clone(&closing),
+            identities: Arc::clone(&identities),
+            timeouts: Arc::clone(&timeouts),
+            first_deliveries: FirstDeliveries::new(directory, metrics.clone()),
+            rng: parts.rng.clone(),
+        };
+        let delivery = Delivery {
+            lifecycle: Arc::clone(&lifecycle),
+            closing: Arc::clone(&closing),
+            attempts,
+            receivers: Arc::clone(&receivers),
+            servers: servers.clone(),
+            identities: Arc::clone(&identities),
+            concurrency: ConcurrencyLimiter::default(),
+            timeouts,
+            ledger_writes: parts.ledger_writes,
+        };
+        let set_aside = SetAside { lifecycle: Arc::clone(&lifecycle), max_receives: parts.max_receives };
+        Arc::new(Self {
+            ledger: parts.ledger,
+            receivers,
+            identities,
+            servers,
+            clock,
+            lifecycle,
+            closing,
+            delivery,
+            set_aside,
+            metrics,
+            rng: parts.rng,
+        })
+    }
+
+    /// Loads what every message needs before the first one, so that none waits for it. What is not there yet stops nobody from
+    /// starting.
+    pub async fn start(&self) {
+        match timeout(START, Box::pin(self.identities.prepare())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(code = error.code().as_str(), error = %ErrorChain(&error), "The identities cannot be used yet.");
+            }
+            Err(_) => tracing::warn!(
+                code = "slow_start",
+                "The identities or what is known of revocation did not come in time; the first message waits for them."
+            ),
+        }
+    }
+
+    /// Works through a batch as [`Dispatch::handle_until`] does, with all the time that an invocation may have.
+    pub async fn handle(self: &Arc<Self>, batch: Batch) -> BatchResponse {
+        self.handle_until(batch, works_until(0, self.clock.now())).await
+    }
+
+    /// Works through a batch and names the messages that return to the queue. What came of an attempt is written down until this
+    /// instant, if the ledger does not take it sooner.
+    ///
+    /// Always succeeds: an error would return the whole batch and make Lambda slow down for everybody. A panic returns
+    /// only the message that it happened in.
+    pub async fn handle_until(self: &Arc<Self>, batch: Batch, until: Instant) -> BatchResponse {
+        let began = Instant::now();
+        let records: Vec<_> = batch.records.into_iter().map(Arc::new).collect();
+        let tasks = records.iter().map(|record| {
+            let (dispatch, record) = (Arc::clone(self), Arc::clone(record));
+            let task = tokio::spawn({
+                let (dispatch, record) = (Arc::clone(&dispatch), Arc::clone(&record));
+                async move { Box::pin(dispatch.delivery.deliver(&record, until)).await }
+            });
+            async move {
+                let fault = task.await.unwrap_or_else(|panic| Err(Fault::Panic(panic))).err()?;
+                let item_identifier = record.message_id.clone();
+                // A panic in here must not cost the batch either.
+                let after =
+                    tokio::spawn(async move { Box::pin(dispatch.after(&record, &fault, until)).await });
+                let is_kept = after.await.unwrap_or(true);
+                is_kept.then_some(BatchItemFailure { item_identifier })
+            }
+        });
+        let (kept, ()) = tokio::join!(join_all(tasks), Box::pin(self.closing.close_others(&records)));
+        let batch_item_failures = kept.into_iter().flatten().collect();
+        self.lifecycle.batch_metrics.invoked(began.elapsed());
+        self.lifecycle.batch_metrics.write(self.clock.now(), &self.metrics);
+        BatchResponse { batch_item_failures }
+    }
+
+    /// Decides what becomes of a message that a fault stopped; `true` if it returns to the queue.
+    async fn after(&self, record: &Record, fault: &Fault, until: Instant) -> bool {
+        if self.set_aside.try_one(record, fault, until).await {
+            if fault.alarms() {
+                self.lifecycle.batch_metrics.requeued(fault.code(), None, self.clock.now());
+            }
+            return false;
+        }
+        self.requeue(record, fault).await;
+        true
+    }
+
+    /// Returns a message to the queue, with a backoff, and logs why.
+    async fn requeue(&self, record: &Record, fault: &Fault) {
+        let (message_id, metadata) = (&record.message_id, record.metadata());
+        let receives = metadata.receives;
+        // Read once more, as this is rare: the line must lead to the notification, not only to the message of SQS.
+        let message = AttemptMessage::from_json(&record.body).ok();
+        let notification_id = message.as_ref().map(|message| message.notification.as_str());
+        let client_id = message.as_ref().map(|message| message.change.client_id.as_str());
+        let now = self.clock.now();
+        if fault.alarms() {
+            self.lifecycle.batch_metrics.requeued(fault.code(), message.as_ref(), now);
+            tracing::error!(
+                message_id,
+                notification_id,
+                client_id,
+                receives,
+                code = fault.code().as_str(),
+                error = %ErrorChain(fault),
+                "The message returns to the queue: the fault is ours."
+            );
+        } else {
+            tracing::info!(
+                message_id,
+                notification_id,
+                client_id,
+                receives,
+                code = fault.code().as_str(),
+                "The message returns to the queue: {fault}."
+            );
+        }
+        let seconds = fault.redelivery_backoff(&metadata, now, &self.rng);
+        let hidden = timeout(
+            CHANGE_VISIBILITY_WITHIN,
+            self.lifecycle.queues.change_visibility(&record.receipt_handle, seconds),
+        )
+        .await;
+        let error = match &hidden {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => ErrorChain(error).to_string(),
+            Err(elapsed) => elapsed.to_string(),
+        };
+        tracing::warn!(
+            message_id,
+            code = "visibility_not_changed",
+            error,
+            "ChangeMessageVisibility failed; the queue's default timeout applies."
+        );
+    }
+}
