@@ -56,18 +56,8 @@ const MEMBERS: &[(&str, &str, &[&str])] = &[
 
 /// What the rules of the convention may be made of: values, texts, hashes and signatures. Nothing that talks to somebody, waits,
 /// or asks for the time.
-const OF_RULES: &[&str] = &[
-    "aws-lc-rs",
-    "base64",
-    "http",
-    "jiff",
-    "jsonwebtoken",
-    "serde",
-    "serde_json",
-    "serde_json_borrow",
-    "thiserror",
-    "uuid",
-];
+const OF_RULES: &[&str] =
+    &["aws-lc-rs", "base64", "http", "jiff", "jsonwebtoken", "serde", "serde_json", "thiserror", "uuid"];
 
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()

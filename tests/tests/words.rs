@@ -41,7 +41,7 @@ const RETIRED: &[(&str, &str)] = &[
     ("twin", "mock receiver, mock Directory"),
     ("Seam", "SdkTransport"),
     ("webhook::peer", "mtls"),
-    ("AsItCame", "RawEvent"),
+    ("AsItCame", "the typed event of the runtime"),
     ("decisions.md", "docs/adr/"),
 ];
 

@@ -1,9 +1,7 @@
 //! Reading one JSON object field by field, so that every error is reported at once.
 
 use serde::Serialize;
-use serde_json::Value;
-
-use crate::json::Json;
+use serde_json::{Map, Value};
 
 /// What is wrong with one field.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -50,25 +48,25 @@ pub fn refuse_unknown_fields(
 }
 
 /// Reads the fields of one object and collects what is wrong with them.
-pub(crate) struct Fields<'a, V = Value> {
-    object: &'a V,
+pub(crate) struct Fields<'a> {
+    object: &'a Map<String, Value>,
     pointer: &'a str,
     errors: Vec<FieldError>,
 }
 
-impl<'a, V: Json> Fields<'a, V> {
+impl<'a> Fields<'a> {
     /// Starts to read an object that stands at `pointer` and may have the `known` fields only.
     pub(crate) fn of(
-        value: &'a V,
+        value: &'a Value,
         pointer: &'a str,
         known: &'static [&'static str],
     ) -> Result<Self, Vec<FieldError>> {
-        let Some(names) = value.names() else {
+        let Some(object) = value.as_object() else {
             let detail = "Expected a JSON object.".to_owned();
             return Err(vec![FieldError { pointer: pointer.to_owned(), code: "wrong_type", detail }]);
         };
-        let mut fields = Self { object: value, pointer, errors: Vec::new() };
-        for name in names.filter(|name| !known.contains(name)) {
+        let mut fields = Self { object, pointer, errors: Vec::new() };
+        for name in object.keys().map(String::as_str).filter(|name| !known.contains(name)) {
             let shown: String = name.chars().take(MAX_NAME).collect();
             fields.refuse(
                 &shown,
@@ -92,8 +90,8 @@ impl<'a, V: Json> Fields<'a, V> {
     }
 
     /// Returns the field unless it is absent or null.
-    pub(crate) fn value(&self, field: &str) -> Option<&'a V> {
-        self.object.member(field).filter(|value| !value.is_nothing())
+    pub(crate) fn value(&self, field: &str) -> Option<&'a Value> {
+        self.object.get(field).filter(|value| !value.is_null())
     }
 
     pub(crate) fn text(&mut self, field: &str, longest: usize) -> Option<String> {
@@ -101,8 +99,8 @@ impl<'a, V: Json> Fields<'a, V> {
         self.text_of(value, field, longest).map(str::to_owned)
     }
 
-    fn text_of(&mut self, value: &'a V, field: &str, longest: usize) -> Option<&'a str> {
-        let Some(text) = value.text() else {
+    fn text_of(&mut self, value: &'a Value, field: &str, longest: usize) -> Option<&'a str> {
+        let Some(text) = value.as_str() else {
             self.refuse(field, "wrong_type", "Expected a string.");
             return None;
         };
@@ -148,7 +146,7 @@ impl<'a, V: Json> Fields<'a, V> {
     }
 
     pub(crate) fn boolean(&mut self, field: &str) -> Option<bool> {
-        let value = self.value(field)?.boolean();
+        let value = self.value(field)?.as_bool();
         if value.is_none() {
             self.refuse(field, "wrong_type", "Expected true or false.");
         }
@@ -159,10 +157,10 @@ impl<'a, V: Json> Fields<'a, V> {
     pub(crate) fn texts(&mut self, field: &str, most: usize, longest: usize) -> Option<Vec<String>> {
         let value = self.value(field)?;
         let fits = |text: &&str| (1..=longest).contains(&length(text)) && is_sendable(text);
-        let texts: Option<Vec<String>> = value
-            .items()
-            .filter(|items| items.len() <= most)
-            .and_then(|items| items.iter().map(|item| item.text().filter(fits).map(str::to_owned)).collect());
+        let texts: Option<Vec<String>> =
+            value.as_array().filter(|items| items.len() <= most).and_then(|items| {
+                items.iter().map(|item| item.as_str().filter(fits).map(str::to_owned)).collect()
+            });
         if texts.is_none() {
             let detail = format!("Expected a list of at most {most} strings of 1 to {longest} characters.");
             self.refuse(field, "invalid", detail);

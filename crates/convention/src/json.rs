@@ -1,81 +1,11 @@
-//! JSON that fields are read from, and JSON in which every name stands for one thing.
+//! JSON in which every name stands for one thing, and JSON that tells where one does not.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
-use serde_json_borrow::Value as Borrowed;
-
-/// A JSON value that is read field by field: `serde_json`'s, or one that borrows its texts from what it was parsed of.
-///
-/// Of members of one name the last counts in both.
-pub trait Json: Sized {
-    /// Returns the names of its members; `None` if it is no object.
-    fn names(&self) -> Option<impl Iterator<Item = &str>>;
-    /// Returns the member of this name.
-    fn member(&self, name: &str) -> Option<&Self>;
-    /// Returns its items; `None` if it is no array.
-    fn items(&self) -> Option<&[Self]>;
-    /// Returns the text that it is.
-    fn text(&self) -> Option<&str>;
-    /// Returns whether it is true or false.
-    fn boolean(&self) -> Option<bool>;
-    /// Says whether it is null.
-    fn is_nothing(&self) -> bool;
-}
-
-impl Json for Value {
-    fn names(&self) -> Option<impl Iterator<Item = &str>> {
-        Some(self.as_object()?.keys().map(String::as_str))
-    }
-
-    fn member(&self, name: &str) -> Option<&Self> {
-        self.get(name)
-    }
-
-    fn items(&self) -> Option<&[Self]> {
-        self.as_array().map(Vec::as_slice)
-    }
-
-    fn text(&self) -> Option<&str> {
-        self.as_str()
-    }
-
-    fn boolean(&self) -> Option<bool> {
-        self.as_bool()
-    }
-
-    fn is_nothing(&self) -> bool {
-        self.is_null()
-    }
-}
-
-impl Json for Borrowed<'_> {
-    fn names(&self) -> Option<impl Iterator<Item = &str>> {
-        Some(self.as_object()?.keys())
-    }
-
-    fn member(&self, name: &str) -> Option<&Self> {
-        self.as_object()?.as_vec().iter().rev().find(|(of, _)| *of == name).map(|(_, value)| value)
-    }
-
-    fn items(&self) -> Option<&[Self]> {
-        self.as_array()
-    }
-
-    fn text(&self) -> Option<&str> {
-        self.as_str()
-    }
-
-    fn boolean(&self) -> Option<bool> {
-        self.as_bool()
-    }
-
-    fn is_nothing(&self) -> bool {
-        self.is_null()
-    }
-}
 
 /// A JSON value without an object that has a name twice.
 ///
@@ -86,63 +16,130 @@ pub struct UniqueJson(pub Value);
 
 impl<'de> Deserialize<'de> for UniqueJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Unique).map(Self)
+        let value = EveryMember::deserialize(deserializer)?;
+        if value.repeats_a_name() {
+            return Err(D::Error::custom("an object has a name twice"));
+        }
+        Ok(Self(value.into()))
     }
 }
 
-struct Unique;
+/// A JSON value whose objects keep every member, also those of one name.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum EveryMember {
+    Object(Vec<(String, Self)>),
+    Array(Vec<Self>),
+    /// Anything else.
+    Scalar(Value),
+}
 
-impl<'de> Visitor<'de> for Unique {
-    type Value = Value;
+impl EveryMember {
+    /// The values of a name, however often the object has it.
+    pub(crate) fn members(&self, name: &str) -> impl Iterator<Item = &Self> {
+        let members = if let Self::Object(members) = self { members.as_slice() } else { &[] };
+        members.iter().filter(move |(of, _)| of == name).map(|(_, value)| value)
+    }
+
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        if let Self::Scalar(value) = self { value.as_str() } else { None }
+    }
+
+    pub(crate) fn as_array(&self) -> Option<&[Self]> {
+        if let Self::Array(items) = self { Some(items) } else { None }
+    }
+
+    pub(crate) fn is_object(&self) -> bool {
+        matches!(self, Self::Object(_))
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(self, Self::Scalar(Value::Null))
+    }
+
+    /// Says whether an object has a name twice, at any depth.
+    pub(crate) fn repeats_a_name(&self) -> bool {
+        match self {
+            Self::Object(members) => {
+                let mut names = HashSet::new();
+                members.iter().any(|(name, value)| !names.insert(name) || value.repeats_a_name())
+            }
+            Self::Array(items) => items.iter().any(Self::repeats_a_name),
+            Self::Scalar(_) => false,
+        }
+    }
+}
+
+/// Of members of one name the last counts.
+impl From<EveryMember> for Value {
+    fn from(value: EveryMember) -> Self {
+        match value {
+            EveryMember::Object(members) => {
+                let members = members.into_iter().map(|(name, value)| (name, value.into()));
+                Self::Object(members.collect::<Map<_, _>>())
+            }
+            EveryMember::Array(items) => Self::Array(items.into_iter().map(Self::from).collect()),
+            EveryMember::Scalar(value) => value,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for EveryMember {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = EveryMember;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_bool<E>(self, value: bool) -> Result<EveryMember, E> {
+        Ok(EveryMember::Scalar(value.into()))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_i64<E>(self, value: i64) -> Result<EveryMember, E> {
+        Ok(EveryMember::Scalar(value.into()))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_u64<E>(self, value: u64) -> Result<EveryMember, E> {
+        Ok(EveryMember::Scalar(value.into()))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_f64<E>(self, value: f64) -> Result<EveryMember, E> {
+        Ok(EveryMember::Scalar(value.into()))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_str<E>(self, value: &str) -> Result<EveryMember, E> {
+        Ok(EveryMember::Scalar(value.into()))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_string<E>(self, value: String) -> Result<EveryMember, E> {
+        Ok(EveryMember::Scalar(value.into()))
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<EveryMember, E> {
+        Ok(EveryMember::Scalar(Value::Null))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
-        let mut values = Vec::new();
-        while let Some(UniqueJson(value)) = list.next_element()? {
-            values.push(value);
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<EveryMember, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element()? {
+            items.push(item);
         }
-        Ok(Value::Array(values))
+        Ok(EveryMember::Array(items))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut object = Map::new();
-        while let Some((name, UniqueJson(value))) = members.next_entry::<String, _>()? {
-            if object.insert(name, value).is_some() {
-                return Err(A::Error::custom("an object has a name twice"));
-            }
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<EveryMember, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = object.next_entry()? {
+            members.push(member);
         }
-        Ok(Value::Object(object))
+        Ok(EveryMember::Object(members))
     }
 }
 
@@ -152,26 +149,6 @@ mod tests {
 
     fn parse(text: &str) -> Result<Value, String> {
         serde_json::from_str::<UniqueJson>(text).map(|json| json.0).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn both_kinds_of_values_are_read_alike() {
-        fn read(value: &impl Json) -> (Vec<String>, [Option<String>; 3], Option<bool>, bool) {
-            let mut names: Vec<_> = value.names().unwrap().map(str::to_owned).collect();
-            names.sort_unstable();
-            names.dedup();
-            let text = |value: Option<&_>| value.and_then(Json::text).map(str::to_owned);
-            let item = value.member("list").and_then(Json::items).and_then(|items| items.get(1));
-            let texts = [text(value.member("text")), text(value.member("none")), text(item)];
-            let nothing = value.member("nothing").is_some_and(Json::is_nothing);
-            (names, texts, value.member("yes").and_then(Json::boolean), nothing)
-        }
-        let text = r#"{"text":"a","list":[1,"\u0062"],"yes":true,"nothing":null,"text":"c\"d"}"#;
-        let (owned, borrowed) =
-            (serde_json::from_str::<Value>(text), serde_json::from_str::<Borrowed<'_>>(text));
-        let of_owned = read(&owned.unwrap());
-        assert_eq!(of_owned.1, [Some("c\"d".to_owned()), None, Some("b".to_owned())]);
-        assert_eq!(read(&borrowed.unwrap()), of_owned);
     }
 
     #[test]

@@ -16,7 +16,6 @@ mod closing;
 mod concurrency_limiter;
 mod deliver;
 mod dispatch;
-mod event;
 mod exchange;
 mod fault;
 mod identity_store;
@@ -26,19 +25,16 @@ mod onboarding_slo;
 mod parts;
 mod set_aside;
 mod sqs_event;
-mod timer;
 
 use std::time::Duration;
 
 pub use closing::{ANSWER_WITHIN, works_until};
 pub use concurrency_limiter::MAX_CONCURRENT_ATTEMPTS;
 pub use dispatch::{BatchItemFailure, BatchResponse, Dispatch};
-pub use event::RawEvent;
 pub use fault::{Fault, PREPARE};
 pub use identity_store::{IdentityStore, IdentityStoreError};
 pub use parts::Parts;
 pub use sqs_event::Batch;
-pub use timer::spawn_first_timer;
 
 /// How long the start of an environment waits for the identities and for what is known of revocation; part of the sum behind the
 /// function's timeout.

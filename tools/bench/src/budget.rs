@@ -6,7 +6,7 @@ use crate::report::{CaseFigures, Report};
 
 /// The most processor time for a notification, in that of the floor that signs each request as it sends it: a request that was
 /// signed in advance is none that could be sent to AWS.
-pub(crate) const RATIO: f64 = 1.5;
+pub(crate) const RATIO: f64 = 1.75;
 /// What the event source asks of SQS for each message: it receives ten with one request, and deletes them with another.
 const EVENT_SOURCE: f64 = 0.2;
 

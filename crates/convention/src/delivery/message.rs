@@ -1,15 +1,13 @@
 //! The message that asks for one attempt, as it travels through the queue.
 
 use jiff::Timestamp;
-use serde_json::json;
-use serde_json_borrow::Value as Borrowed;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::attempt::AttemptNumber;
 use super::schedule::failed_at;
 use crate::delivery::TraceHeader;
 use crate::fields::FieldError;
-use crate::json::Json as _;
 use crate::notification::{
     NotificationId, ParseNotificationIdError, ReceiverKey, Resource, StateChange, Subject,
 };
@@ -121,25 +119,24 @@ impl AttemptMessage {
 
     /// Reads a message.
     pub fn from_json(text: &str) -> Result<Self, ParseMessageError> {
-        let value: Borrowed<'_> =
+        let value: Value =
             serde_json::from_str(text).map_err(|error| ParseMessageError::NotJson(error.to_string()))?;
-        let part = |name: &'static str| value.member(name).filter(|part| !part.is_null());
-        let text = |name| part(name).and_then(Borrowed::as_str);
+        let part = |name: &'static str| value.get(name).filter(|part| !part.is_null());
+        let text = |name| part(name).and_then(Value::as_str);
         let instant =
             |name| text(name).map(str::parse).transpose().map_err(|_| ParseMessageError::Field(name));
         let authorisation_server =
-            match (part("schema").and_then(Borrowed::as_u64), part("authorisation_server")) {
+            match (part("schema").and_then(Value::as_u64), part("authorisation_server")) {
                 (Some(SCHEMA), None) => None,
-                (Some(SCHEMA_OF_BRAND), Some(Borrowed::Str(server))) => Some(server.to_string()),
+                (Some(SCHEMA_OF_BRAND), Some(Value::String(server))) => Some(server.clone()),
                 (Some(SCHEMA | SCHEMA_OF_BRAND), _) => {
                     return Err(ParseMessageError::Field("authorisation_server"));
                 }
                 _ => return Err(ParseMessageError::Field("schema")),
             };
         let notification: NotificationId = text("notification_id").unwrap_or_default().parse()?;
-        let attempt = part("attempt")
-            .and_then(Borrowed::as_u64)
-            .and_then(|number| AttemptNumber::try_from(number).ok());
+        let attempt =
+            part("attempt").and_then(Value::as_u64).and_then(|number| AttemptNumber::try_from(number).ok());
         let change = part("change").ok_or(ParseMessageError::Field("change"))?;
         let change = StateChange::from_json(change, "/change").map_err(ParseMessageError::Change)?;
         let Subject::Resource(resource) = change.subject.clone() else {
@@ -182,7 +179,6 @@ pub enum ParseMessageError {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::Value;
 
     use super::*;
 

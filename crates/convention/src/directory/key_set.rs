@@ -9,8 +9,9 @@ use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use jsonwebtoken::DecodingKey;
-use serde_json_borrow::Value;
 use thiserror::Error;
+
+use crate::json::EveryMember;
 
 /// The sizes of a modulus that PS256 is verified with, in bits: at least what RFC 7518, section 3.5, asks for; at most what
 /// aws-lc-rs takes (`RSA_PSS_2048_8192_SHA256`).
@@ -73,8 +74,8 @@ impl Keys {
     pub fn from_json(bytes: &[u8]) -> Result<Self, KeysError> {
         // RFC 8259, section 8.1: a reader may ignore a byte-order mark.
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let document: Value<'_> = serde_json::from_slice(bytes).map_err(|_| KeysError::NotJson)?;
-        let lists: Vec<_> = members(&document, "keys").collect();
+        let document: EveryMember = serde_json::from_slice(bytes).map_err(|_| KeysError::NotJson)?;
+        let lists: Vec<_> = document.members("keys").collect();
         let listed = match lists[..] {
             [list] => list.as_array().ok_or(KeysError::NoKeys)?,
             [] => return Err(KeysError::NoKeys),
@@ -84,7 +85,7 @@ impl Keys {
         let mut set = Self { readable: HashMap::new(), unreadable: HashSet::new(), dropped: Vec::new() };
         let mut by_name: BTreeMap<String, Vec<RsaKey>> = BTreeMap::new();
         for key in listed {
-            let names: Vec<&str> = members(key, "kid").filter_map(Value::as_str).collect();
+            let names: Vec<&str> = key.members("kid").filter_map(EveryMember::as_str).collect();
             match (read(key), names.first()) {
                 (Ok(None), _) => {}
                 (Ok(Some(key)), Some(kid)) => by_name.entry((*kid).to_owned()).or_default().push(key),
@@ -135,23 +136,23 @@ impl Keys {
 }
 
 /// Reads a key; nothing where it says that it is none for signatures with PS256.
-fn read(key: &Value<'_>) -> Result<Option<RsaKey>, KeyFlaw> {
+fn read(key: &EveryMember) -> Result<Option<RsaKey>, KeyFlaw> {
     if !key.is_object() {
         return Err(KeyFlaw::NotObject);
     }
-    if repeats_a_name(key) {
+    if key.repeats_a_name() {
         return Err(KeyFlaw::NameTwice);
     }
     // A member that is null is as good as none, which is how some libraries write one that is not set.
-    let member = |name| members(key, name).next().filter(|value| !value.is_null());
+    let member = |name| key.members(name).next().filter(|value| !value.is_null());
     match member("kty") {
         Some(kind) if kind.as_str() == Some("RSA") => {}
-        Some(kind) if kind.is_string() => return Ok(None),
+        Some(kind) if kind.as_str().is_some() => return Ok(None),
         Some(_) | None => return Err(KeyFlaw::NoKind),
     }
     let says_otherwise =
-        |name, ours: &str| member(name).and_then(Value::as_str).is_some_and(|said| said != ours);
-    let operations = member("key_ops").and_then(Value::as_array);
+        |name, ours: &str| member(name).and_then(EveryMember::as_str).is_some_and(|said| said != ours);
+    let operations = member("key_ops").and_then(EveryMember::as_array);
     let no_signature = operations.is_some_and(|operations| {
         !operations.iter().any(|operation| matches!(operation.as_str(), Some("verify" | "sign")))
     });
@@ -159,7 +160,7 @@ fn read(key: &Value<'_>) -> Result<Option<RsaKey>, KeyFlaw> {
         return Ok(None);
     }
     let number = |name| {
-        let text = member(name).and_then(Value::as_str).ok_or(KeyFlaw::Number(name))?;
+        let text = member(name).and_then(EveryMember::as_str).ok_or(KeyFlaw::Number(name))?;
         let bytes = BASE64URL.decode(text).map_err(|_| KeyFlaw::Number(name))?;
         // RFC 7518, section 6.3.1.1: some encoders put a zero in front, as ASN.1 does.
         let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
@@ -177,22 +178,6 @@ fn read(key: &Value<'_>) -> Result<Option<RsaKey>, KeyFlaw> {
         return Err(KeyFlaw::Number("e"));
     }
     Ok(Some(RsaKey { modulus, exponent }))
-}
-
-/// The values of a name, however often an object has it.
-fn members<'a, 'b>(object: &'a Value<'b>, name: &'static str) -> impl Iterator<Item = &'a Value<'b>> {
-    let members = object.as_object().map(|object| object.as_vec().as_slice()).unwrap_or_default();
-    members.iter().filter(move |(of, _)| *of == name).map(|(_, value)| value)
-}
-
-/// Says whether an object of a value has a name twice, at any depth.
-fn repeats_a_name(value: &Value<'_>) -> bool {
-    if let Some(items) = value.as_array() {
-        return items.iter().any(repeats_a_name);
-    }
-    let Some(object) = value.as_object() else { return false };
-    let mut names: HashSet<&str> = HashSet::new();
-    object.as_vec().iter().any(|(name, value)| !names.insert(name.as_ref()) || repeats_a_name(value))
 }
 
 /// How many bits a number without zeros in front has.

@@ -8,7 +8,6 @@ use super::id::{ClientId, ResourceId};
 use super::time::EventInstant;
 use super::version::ApiVersion;
 use crate::fields::{FieldError, Fields, MAX_NAME, MAX_TEXT, sentence};
-use crate::json::Json;
 
 /// Something that changed at the account holder and may have to be notified.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -104,16 +103,16 @@ impl StateChange {
     ///
     /// Every error of every field is reported, so that the caller mends them in one go. An event that has not happened yet is
     /// one of them.
-    pub fn posted<V: Json>(value: &V, pointer: &str, now: Timestamp) -> Result<Self, Vec<FieldError>> {
+    pub fn posted(value: &Value, pointer: &str, now: Timestamp) -> Result<Self, Vec<FieldError>> {
         Self::parse(value, pointer, Some(now))
     }
 
     /// Parses a state change as [`Self::posted`] does, whenever it happens.
-    pub fn from_json<V: Json>(value: &V, pointer: &str) -> Result<Self, Vec<FieldError>> {
+    pub fn from_json(value: &Value, pointer: &str) -> Result<Self, Vec<FieldError>> {
         Self::parse(value, pointer, None)
     }
 
-    fn parse<V: Json>(value: &V, pointer: &str, now: Option<Timestamp>) -> Result<Self, Vec<FieldError>> {
+    fn parse(value: &Value, pointer: &str, now: Option<Timestamp>) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::of(value, pointer, FIELDS)?;
         let client_id = fields.parsed("client_id", str::parse::<ClientId>);
         let event_instant = fields.parsed("event_instant", str::parse::<EventInstant>);
@@ -187,7 +186,7 @@ impl StateChange {
     }
 }
 
-fn actor<V: Json>(fields: &mut Fields<'_, V>) -> Option<Actor> {
+fn actor(fields: &mut Fields<'_>) -> Option<Actor> {
     let text = fields.text("actor", MAX_NAME)?;
     let actor = Actor::ALL.into_iter().find(|actor| actor.as_str() == text);
     if actor.is_none() {
@@ -196,7 +195,7 @@ fn actor<V: Json>(fields: &mut Fields<'_, V>) -> Option<Actor> {
     actor
 }
 
-fn subject<V: Json>(fields: &mut Fields<'_, V>) -> Option<Subject> {
+fn subject(fields: &mut Fields<'_>) -> Option<Subject> {
     let api = fields.required_text("api", MAX_NAME);
     let resource = fields.required_text("resource", MAX_NAME);
     let api_version = fields.parsed("api_version", str::parse::<ApiVersion>);
@@ -218,7 +217,7 @@ fn subject<V: Json>(fields: &mut Fields<'_, V>) -> Option<Subject> {
     }
 }
 
-fn refuse_resource<V: Json>(fields: &mut Fields<'_, V>, api: &str) {
+fn refuse_resource(fields: &mut Fields<'_>, api: &str) {
     let resources: Vec<_> = ENDPOINTS.iter().filter(|row| row.api == api).map(|row| row.resource).collect();
     if resources.is_empty() {
         let mut known: Vec<_> = ENDPOINTS.iter().map(|row| row.api).collect();
@@ -234,8 +233,8 @@ fn refuse_resource<V: Json>(fields: &mut Fields<'_, V>, api: &str) {
     }
 }
 
-fn check_states<V: Json>(
-    fields: &mut Fields<'_, V>,
+fn check_states(
+    fields: &mut Fields<'_>,
     resource: &Resource,
     from: Option<&str>,
     to: &str,

@@ -1,13 +1,11 @@
 //! How log lines are written: on AWS one flat JSON object a line, which is what is paid for; elsewhere text.
 
+use std::io::stdout;
+
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::set_global_default;
-use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::fmt::{MakeWriter, fmt};
-
-use super::json::JsonLine;
-use super::output::Output;
 
 /// How Lambda wants lines to be written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -25,7 +23,7 @@ pub enum LogFormat {
 pub fn start_logging(format: LogFormat, level: LevelFilter) {
     let level = level.min(LevelFilter::INFO);
     let set = match format {
-        LogFormat::Json => set_global_default(json_lines(level, || Output)),
+        LogFormat::Json => set_global_default(json_lines(level, stdout)),
         LogFormat::Text => set_global_default(text_lines(level)),
     };
     // A second start changes nothing.
@@ -37,10 +35,10 @@ pub fn json_lines<W>(level: LevelFilter, writer: W) -> impl Subscriber + Send + 
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    let lines = fmt().with_max_level(level).with_writer(writer);
-    lines.fmt_fields(JsonFields::new()).event_format(JsonLine).finish()
+    let lines = fmt().with_target(false).without_time().with_max_level(level).with_writer(writer);
+    lines.json().flatten_event(true).with_current_span(true).with_span_list(false).finish()
 }
 
 fn text_lines(level: LevelFilter) -> impl Subscriber + Send + Sync {
-    fmt().with_target(false).without_time().with_max_level(level).with_writer(|| Output).finish()
+    fmt().with_target(false).without_time().with_max_level(level).finish()
 }

@@ -3,14 +3,13 @@
 //! Source: "Specification: Embedded metric format", Amazon CloudWatch User Guide.
 
 use std::fmt;
-use std::io::Write as _;
+use std::io::{Write as _, stdout};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
-use super::output::Output;
 use super::usage_meter::Used;
 
 /// The namespace of every metric.
@@ -58,7 +57,7 @@ impl Metrics {
     pub fn stdout(function: String) -> Self {
         // Nobody at the other end is no reason to fail: a metric is lost, no notification.
         // Its end included, as standard output is written to as often as it is given something.
-        Self::to(function, |line| Output.write_all(format!("{line}\n").as_bytes()).unwrap_or_default())
+        Self::to(function, |line| stdout().write_all(format!("{line}\n").as_bytes()).unwrap_or_default())
     }
 
     /// Writes with a function, which gets each line.

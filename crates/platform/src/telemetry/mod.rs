@@ -1,14 +1,11 @@
 //! What is logged and measured.
 
 mod error_chain;
-mod json;
 mod log;
 mod metrics;
-mod output;
 mod usage_meter;
 
 pub use error_chain::ErrorChain;
 pub use log::{LogFormat, json_lines, start_logging};
 pub use metrics::{Line, MAX_ARRAY, Metrics, Unit};
-pub use output::Output;
 pub use usage_meter::{Usage, UsageMeter, Used};
