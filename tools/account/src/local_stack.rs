@@ -150,6 +150,6 @@ pub async fn is_ready(port: u16) -> bool {
 }
 
 /// Where every AWS service of the MiniStack at this port answers.
-pub fn endpoint(port: u16) -> String {
+fn endpoint(port: u16) -> String {
     format!("http://{}:{port}", Ipv4Addr::LOCALHOST)
 }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use account::aws_http::{Caller, http_client};
-use account::local_stack::{REGION, credentials};
+use account::local_stack::{LocalStack, REGION, credentials};
 use anyhow::{Context as _, Result, bail, ensure};
+use aws_sdk_cloudformation::types::StackStatus;
 use http::Method;
 use tokio::time::{Instant, sleep};
 
@@ -26,15 +27,15 @@ const WITHIN: Duration = Duration::from_mins(2);
 /// Between two looks at a stack that is being made.
 const POLL: Duration = Duration::from_millis(50);
 
-/// Deploys and returns the outputs; `packages` are by the name of the binary, and `folder` is that of the template.
+/// Deploys to a MiniStack that has nothing yet and returns the outputs; `packages` are by the name of the binary, and `folder` is that of the template.
 pub(super) async fn deploy(
-    endpoint: &str,
+    started: &LocalStack,
     template: &Template,
     folder: &Path,
     packages: &BTreeMap<String, PathBuf>,
     parameters: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>> {
-    let bucket = Bucket::make(endpoint).await?;
+    let bucket = Bucket::make(&started.endpoint()).await?;
     for (binary, package) in packages {
         bucket.put_file(&key(binary), package).await?;
     }
@@ -45,14 +46,14 @@ pub(super) async fn deploy(
         template.packaged(|binary| format!("s3://{BUCKET}/{}", key(binary)), |path| bucket.url_of(path));
     let template_url = bucket.put("template.yaml", text.into_bytes()).await?;
 
-    let cloudformation = CloudFormation::new(caller("cloudformation")?, endpoint);
+    let cloudformation = CloudFormation::new(&started.sdk_config());
     cloudformation.create_stack(STACK, &template_url, parameters).await?;
     let deadline = Instant::now() + WITHIN;
     loop {
         let stack = cloudformation.describe(STACK).await?;
-        match stack.status.as_str() {
-            "CREATE_COMPLETE" => return Ok(stack.outputs),
-            "CREATE_IN_PROGRESS" if Instant::now() < deadline => sleep(POLL).await,
+        match stack.status {
+            StackStatus::CreateComplete => return Ok(stack.outputs),
+            StackStatus::CreateInProgress if Instant::now() < deadline => sleep(POLL).await,
             status => {
                 let reasons = cloudformation.failures(STACK).await?;
                 let reasons =
@@ -69,10 +70,6 @@ fn key(binary: &str) -> String {
     format!("{binary}.zip")
 }
 
-fn caller(service: &str) -> Result<Caller> {
-    Ok(Caller::new(http_client(None)?, credentials(), REGION, service))
-}
-
 struct Bucket {
     caller: Caller,
     url: String,
@@ -80,7 +77,10 @@ struct Bucket {
 
 impl Bucket {
     async fn make(endpoint: &str) -> Result<Self> {
-        let bucket = Self { caller: caller("s3")?, url: format!("{endpoint}/{BUCKET}") };
+        let bucket = Self {
+            caller: Caller::new(http_client(None)?, credentials(), REGION, "s3"),
+            url: format!("{endpoint}/{BUCKET}"),
+        };
         bucket.send(bucket.url.clone(), Vec::new()).await.context("cannot make the bucket for the code")?;
         Ok(bucket)
     }

@@ -9,7 +9,7 @@ use std::process::{Child, Command};
 
 use account::Checkout;
 use account::StackState;
-use account::local_stack::{LocalStack, endpoint};
+use account::local_stack::LocalStack;
 use anyhow::{Context as _, Result, bail, ensure};
 use tokio::task::spawn_blocking;
 
@@ -55,9 +55,10 @@ impl Stack {
         let starting = Ministack::start(&python, &state_dir);
         let ministack = progress.step("MiniStack started", Some(&log), starting).await?;
         let port = ministack.port();
-        let endpoint = endpoint(port);
+        let started = LocalStack::new(port, BTreeMap::new());
         let folder = template_path.parent().unwrap_or_else(|| Path::new(""));
-        let deploying = deploy::deploy(&endpoint, &template, folder, &packages, &options.parameters);
+        // Boxed, as the calls of the SDK take many kilobytes.
+        let deploying = Box::pin(deploy::deploy(&started, &template, folder, &packages, &options.parameters));
         let step = format!("{} deployed", template_path.file_name().unwrap_or_default().display());
         let outputs = progress.step(&step, Some(&log), deploying).await?;
         Ok(Self { state_dir, local: LocalStack::new(port, outputs), ministack, _lock: lock })
