@@ -20,9 +20,6 @@ use crate::state::StackState;
 /// The region of everything in a local stack.
 pub const REGION: &str = "us-east-1";
 
-/// The account that MiniStack gives to whoever does not name one.
-pub const ACCOUNT: &str = "000000000000";
-
 /// Access key and secret alike: MiniStack checks neither.
 pub const CREDENTIAL: &str = "test";
 
