@@ -32,5 +32,5 @@ venv() {
 # templates: template.yaml and those nested in it.
 templates() {
     echo template.yaml
-    sed -n 's/^ *TemplateURL: *\(infra\/[a-z]*\.yaml\)$/\1/p' template.yaml
+    sed -n 's/^ *TemplateURL: *\(infra\/[a-z-]*\.yaml\)$/\1/p' template.yaml
 }

@@ -29,7 +29,7 @@ struct State {
 
 /// More versions than any object here has.
 const MOST: usize = 99;
-const BUCKET: &str = "EvidenceStack.Outputs.BucketArn";
+const BUCKET: &str = "Bucket";
 
 impl Bucket {
     /// Puts a version of an object, as Firehose does.
@@ -100,11 +100,11 @@ impl State {
             pair.unwrap_or_default().replace("%2F", "/")
         };
         if request.headers().get("x-amz-target").is_some() {
-            self.note("firehose:PutRecordBatch", "EvidenceStack.Outputs.StreamArn");
+            self.note("firehose:PutRecordBatch", "DeliveryStream");
             return answer(200, br#"{"FailedPutCount":0,"RequestResponses":[{"RecordId":"1"}]}"#);
         }
         let prefix = key.split('/').next().unwrap_or_default();
-        let objects = format!("${{{BUCKET}}}/{prefix}/*");
+        let objects = format!("${{{BUCKET}.Arn}}/{prefix}/*");
         match request.method() {
             "PUT" => {
                 self.note("s3:PutObject", &objects);

@@ -17,13 +17,14 @@ use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use tests::aws::{Functions, post};
 use tests::contract::{Contract, file};
+use tests::template::Template;
 
 const STATE_CHANGES: (&str, &str) = ("post", "/v1/state-changes");
 const CLIENTS: (&str, &str) = ("put", "/v1/clients/{clientId}");
 const SETTINGS: (&str, &str) = ("patch", "/v1/clients/{clientId}/settings");
 
 fn resources() -> BTreeMap<String, Value> {
-    tests::template::resources("template.yaml").unwrap()
+    Template::stack().unwrap().resources()
 }
 
 fn of_type(kind: &str) -> BTreeMap<String, Value> {

@@ -8,7 +8,7 @@ use std::fs::{read_dir, read_to_string};
 use regex_lite::Regex;
 use serde_json::Value;
 use tests::contract::file;
-use tests::template::{Template, resources};
+use tests::template::{Template, resources, templates};
 
 fn text(path: &str) -> String {
     read_to_string(file(path).unwrap()).unwrap()
@@ -22,7 +22,7 @@ fn names(value: &Value) -> BTreeSet<String> {
 
 #[test]
 fn whatever_a_function_is_deployed_with_changes_the_settings_that_make_a_new_version() {
-    let template = Template::read("template.yaml").unwrap();
+    let template = Template::stack().unwrap();
     let (resources, parameters) = (template.resources(), template.section("Parameters"));
     let conditions = template.section("Conditions");
     let settings = names(&resources["Settings"]["Properties"]["Content"]);
@@ -61,7 +61,7 @@ fn whatever_a_function_is_deployed_with_changes_the_settings_that_make_a_new_ver
 
 #[test]
 fn whatever_calls_a_function_calls_the_alias_that_a_deployment_moves() {
-    let template = Template::read("template.yaml").unwrap();
+    let template = Template::stack().unwrap();
     assert_eq!(template.section("Globals")["Function"]["AutoPublishAlias"], "live");
     for (name, resource) in template.resources() {
         let properties = &resource["Properties"];
@@ -72,6 +72,22 @@ fn whatever_calls_a_function_calls_the_alias_that_a_deployment_moves() {
         };
         assert!(called.as_str().unwrap().ends_with("Function.Alias"), "{name} calls {called}");
     }
+}
+
+#[test]
+fn each_nested_stack_is_given_all_that_its_template_asks_for() {
+    let root = Template::read("template.yaml").unwrap();
+    let names =
+        |parameters: &Value| -> BTreeSet<_> { parameters.as_object().unwrap().keys().cloned().collect() };
+    let mut nested = 0;
+    for (name, resource) in root.resources() {
+        if let Some(path) = resource["Properties"]["TemplateURL"].as_str() {
+            let asked = names(Template::read(path).unwrap().section("Parameters"));
+            assert_eq!(names(&resource["Properties"]["Parameters"]), asked, "{name}");
+            nested += 1;
+        }
+    }
+    assert_eq!(nested, templates().unwrap().len() - 1);
 }
 
 #[test]

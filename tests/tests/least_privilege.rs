@@ -18,7 +18,7 @@ use tests::contract::file;
 use tests::directory_fixture::{CLIENT, Fixture, URI};
 use tests::iam_usage::Use;
 use tests::sim::{self, Hazards};
-use tests::template::{resources, templates};
+use tests::template::{Template, resources, templates};
 use tokio::runtime::Builder;
 use tokio::time::Instant;
 
@@ -171,7 +171,7 @@ fn roles() -> BTreeMap<String, Vec<Value>> {
 
 /// The same without the policies that are there on this condition only.
 fn roles_without(condition: Option<&str>) -> BTreeMap<String, Vec<Value>> {
-    let resources = resources("template.yaml").unwrap();
+    let resources = Template::stack().unwrap().resources();
     let functions = resources.values().filter(|resource| resource["Type"] == "AWS::Serverless::Function");
     let roles: BTreeMap<_, _> = functions
         .map(|function| {
@@ -345,7 +345,7 @@ fn no_role_has_rights_that_are_written_elsewhere_but_those_to_lambdas_network_in
 
 #[test]
 fn lambda_keeps_its_network_interfaces_and_the_code_of_a_function_does_not() {
-    let policy = resources("template.yaml").unwrap()["NetworkInterfacesPolicy"].clone();
+    let policy = Template::stack().unwrap().resources()["NetworkInterfacesPolicy"].clone();
     let expected = json!([
         {
             "Sid": "LambdaKeepsTheInterfaces",
@@ -374,7 +374,7 @@ fn lambda_keeps_its_network_interfaces_and_the_code_of_a_function_does_not() {
 #[test]
 fn each_route_asks_for_the_scope_of_what_it_does() {
     let mut routes = 0;
-    for (name, route) in resources("template.yaml").unwrap() {
+    for (name, route) in Template::stack().unwrap().resources() {
         if route["Type"] != "AWS::ApiGatewayV2::Route" {
             continue;
         }
@@ -446,7 +446,7 @@ fn no_role_is_without_the_boundary_and_none_is_left_to_sam() {
 #[test]
 fn no_role_is_shared_and_each_statement_says_why_it_is_there() {
     let mut roles_of = BTreeMap::new();
-    for (name, resource) in resources("template.yaml").unwrap() {
+    for (name, resource) in Template::stack().unwrap().resources() {
         if resource["Type"] == "AWS::Serverless::Function" {
             let role = resource["Properties"]["Role"].as_str().unwrap().to_owned();
             assert_eq!(roles_of.insert(role, name), None);

@@ -20,7 +20,7 @@ use tests::template::Template;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn template() -> Template {
-    Template::read("template.yaml").unwrap()
+    Template::stack().unwrap()
 }
 
 fn seconds(resource: &str, property: &str) -> Duration {
