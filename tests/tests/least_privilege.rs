@@ -318,27 +318,35 @@ fn each_role_may_use_the_key_for_what_it_uses_and_for_nothing_else() {
 
 #[test]
 fn no_role_has_rights_that_are_written_elsewhere_but_those_to_lambdas_network_interfaces() {
-    for path in templates().unwrap() {
-        for (name, resource) in resources(&path).unwrap() {
-            let nested = path != "template.yaml";
-            match resource["Type"].as_str().unwrap().strip_prefix("AWS::IAM::") {
-                None => {}
-                Some("Role") => {
-                    let properties = &resource["Properties"];
-                    let trusted = &properties["AssumeRolePolicyDocument"]["Statement"][0]["Principal"];
-                    let of_lambda = trusted["Service"] == "lambda.amazonaws.com";
-                    let expected = if of_lambda { json!(["NetworkInterfacesPolicy"]) } else { Value::Null };
-                    assert_eq!(properties["ManagedPolicyArns"], expected, "{name} of {path}");
-                }
-                Some("Policy") => assert!(!nested, "{name} of {path}"),
-                Some("ManagedPolicy") => {
-                    assert!(!nested && name == "NetworkInterfacesPolicy", "{name} of {path}");
-                    for attached in ["Roles", "Users", "Groups"] {
-                        assert!(resource["Properties"][attached].is_null(), "{name}");
-                    }
-                }
-                Some(kind) => panic!("{name} of {path} is a {kind}, whose rights no test looks at"),
+    let all = Template::stack().unwrap().resources();
+    let functions = all.values().filter(|resource| resource["Type"] == "AWS::Serverless::Function");
+    let of_functions: BTreeSet<_> =
+        functions.flat_map(|function| names(&function["Properties"]["Role"])).collect();
+    for (name, resource) in &all {
+        let properties = &resource["Properties"];
+        match resource["Type"].as_str().unwrap().strip_prefix("AWS::IAM::") {
+            None => {}
+            Some("Role") => {
+                let trusted = &properties["AssumeRolePolicyDocument"]["Statement"][0]["Principal"];
+                let of_lambda = trusted["Service"] == "lambda.amazonaws.com";
+                assert_eq!(of_lambda, of_functions.contains(name), "{name}");
+                let expected = if of_lambda { json!(["NetworkInterfacesPolicy"]) } else { Value::Null };
+                assert_eq!(properties["ManagedPolicyArns"], expected, "{name}");
             }
+            // Those of a function's role are looked at with it.
+            Some("Policy") => {
+                assert!(names(&properties["Roles"]).iter().all(|role| of_functions.contains(role)), "{name}");
+                for attached in ["Users", "Groups"] {
+                    assert!(properties[attached].is_null(), "{name}");
+                }
+            }
+            Some("ManagedPolicy") => {
+                assert_eq!(name, "NetworkInterfacesPolicy");
+                for attached in ["Roles", "Users", "Groups"] {
+                    assert!(properties[attached].is_null(), "{name}");
+                }
+            }
+            Some(kind) => panic!("{name} is a {kind}, whose rights no test looks at"),
         }
     }
 }
@@ -483,15 +491,26 @@ fn every_wildcard_has_its_reason_beside_it() {
     let (mut found, mut missing) = (0, BTreeSet::new());
     for path in templates().unwrap() {
         let text = read_to_string(file(&path).unwrap()).unwrap();
-        let lines: Vec<_> = text.lines().map(str::trim).collect();
+        let lines: Vec<_> = text.lines().collect();
         for (name, resource) in resources(&path).unwrap() {
+            // Another resource may have a statement of the same name.
+            let start = lines.iter().position(|line| *line == format!("  {name}:")).unwrap();
+            let end = lines
+                .iter()
+                .skip(start + 1)
+                .position(|line| line.starts_with("  ") && !line.starts_with("   "));
+            let within = lines
+                .iter()
+                .map(|line| line.trim())
+                .enumerate()
+                .skip(start)
+                .take(end.map_or(usize::MAX, |end| end + 1));
             for statement in every_statement(&resource).iter().filter(|one| is_wild(one)) {
                 let sid = format!("- Sid: {}", statement["Sid"].as_str().unwrap());
-                let mut at = lines.iter().enumerate().filter(|(_, line)| **line == sid).peekable();
-                assert!(at.peek().is_some(), "{path} has no line {sid:?}");
-                let without = at.filter(|(at, _)| !lines[at - 1].starts_with('#'));
-                missing
-                    .extend(without.map(|(at, _)| format!("{path}, line {}: {name}: {statement}", at + 1)));
+                let (at, _) = within.clone().find(|(_, line)| *line == sid).unwrap();
+                if !lines[at - 1].trim().starts_with('#') {
+                    missing.insert(format!("{path}, line {}: {name}: {statement}", at + 1));
+                }
                 found += 1;
             }
         }

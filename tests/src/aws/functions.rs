@@ -114,7 +114,8 @@ impl Measured {
         counted.map(|line| line["Code"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    pub(crate) fn writer(&self, function: &str) -> Metrics {
+    /// Returns what a function records its metrics with.
+    pub fn writer(&self, function: &str) -> Metrics {
         let lines = Arc::clone(&self.0);
         Metrics::to(function.to_owned(), move |written| {
             let written = written.lines().map(|line| serde_json::from_str(line).expect("a metric is JSON"));

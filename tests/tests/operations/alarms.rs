@@ -8,13 +8,17 @@ use convention::delivery::{FIRST_ATTEMPT_WITHIN, MAX_BACKOFF};
 use convention::directory::{Environment, ONBOARDING_AT_RISK};
 use devkit::directory::StatementClaims;
 use devkit::pki::{ClientSubject, Validity};
+use arauto::directory::StatementClaims;
+use arauto::pki::{ClientSubject, Validity};
+use evidence::Seal;
 use jiff::SignedDuration;
 use mtls::Expiry;
 use mtls::revocation::{Authority, Path};
 use rcgen::{CertificateParams, CrlDistributionPoint, KeyPair};
 use regex_lite::Regex;
 use serde_json::{Value, json};
-use tests::aws::{DIRECTORY, Fault, PKI, requeued, review};
+use tests::aws::{DIRECTORY, Fault, Measured, PKI, requeued, review};
+use tests::bucket::Bucket;
 use tests::contract::file;
 use tests::directory_fixture::Fixture;
 use tests::template::{Template, resources, templates};
@@ -167,6 +171,16 @@ async fn trouble() -> Vec<Value> {
     fixture.functions.test_clock.advance(SignedDuration::from_hours(25));
     review(&fixture.functions.directory()).await;
     lines.extend(fixture.functions.metrics.lines());
+
+    // Something else stands where the next seal of evidence belongs.
+    let bucket = Bucket::default();
+    bucket.put("attempts/2026/11/23/13/stream-1", b"{}\n");
+    bucket.put(&Seal::key("2026-11-23T14".parse().unwrap()), b"<html>");
+    let mut evidence = bucket.evidence("2026-11-23T18:25:00Z".parse().unwrap());
+    let measured = Measured::default();
+    evidence.metrics = measured.writer("evidence");
+    assert!(evidence.handle(json!({ "task": "seal" })).await.is_err());
+    lines.extend(measured.lines());
     lines
 }
 
