@@ -262,9 +262,9 @@ fn by_aws() -> BTreeSet<Use> {
 fn each_role_allows_what_its_function_asks_for_and_nothing_more() {
     let (allowed, asked, by_aws) = (allowed(), asked(), by_aws());
     let missing: Vec<_> = asked.union(&by_aws).filter(|needed| !allowed.contains(needed)).collect();
-    assert!(missing.is_empty(), "the roles of template.yaml do not allow {missing:#?}");
+    assert!(missing.is_empty(), "the roles of the stack do not allow {missing:#?}");
     let more: Vec<_> = allowed.iter().filter(|one| !asked.contains(one) && !by_aws.contains(one)).collect();
-    assert!(more.is_empty(), "the roles of template.yaml allow what nobody asks for: {more:#?}");
+    assert!(more.is_empty(), "the roles of the stack allow what nobody asks for: {more:#?}");
     let both: Vec<_> = asked.intersection(&by_aws).collect();
     assert!(both.is_empty(), "the functions ask for it themselves: {both:#?}");
 }
@@ -273,7 +273,7 @@ fn each_role_allows_what_its_function_asks_for_and_nothing_more() {
 fn what_lean_ledger_writes_need_is_asked_for_by_nobody_else() {
     let allowed = allowed_by(roles_without(Some("WritesTheLedgerOnce")));
     let missing: Vec<_> = asked_by_default().into_iter().filter(|needed| !allowed.contains(needed)).collect();
-    assert!(missing.is_empty(), "by default the roles of template.yaml do not allow {missing:#?}");
+    assert!(missing.is_empty(), "by default the roles of the stack do not allow {missing:#?}");
 }
 
 #[test]
