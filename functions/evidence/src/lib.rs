@@ -4,7 +4,7 @@
 //! `change` compares the row before a change with the row after it, and `seal` computes the chain; both are pure. `batch` packs lines for
 //! Firehose, and `firehose` puts again what is refused. A batch that is not taken is handed over again by Lambda from the first missing
 //! change on, so that a record may come twice and none is left out. Every hour `sealer` lists, reads and chains what came into the bucket.
-//! `arauto verify` (`cli/src/verify`) computes the same chain and checks the records besides. `docs/evidence.md` has the formats and what
+//! `arauto verify` (`tools/cli/src/verify`) computes the same chain and checks the records besides. `docs/evidence.md` has the formats and what
 //! they prove.
 
 mod archive;

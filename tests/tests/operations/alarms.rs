@@ -8,8 +8,6 @@ use convention::delivery::{FIRST_ATTEMPT_WITHIN, MAX_BACKOFF};
 use convention::directory::{Environment, ONBOARDING_AT_RISK};
 use devkit::directory::StatementClaims;
 use devkit::pki::{ClientSubject, Validity};
-use arauto::directory::StatementClaims;
-use arauto::pki::{ClientSubject, Validity};
 use evidence::Seal;
 use jiff::SignedDuration;
 use mtls::Expiry;

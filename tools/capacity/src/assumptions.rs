@@ -85,9 +85,9 @@ const SECRETS: Source = Source::Aws(
     "Secrets Manager quotas",
     "https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html",
 );
-const LEAN: Source = Source::Here("webhook/src/delivery/writes.rs");
-const SCHEDULE: Source = Source::Here("webhook/src/delivery/schedule.rs");
-const ADAPTIVE_TIMEOUT: Source = Source::Here("webhook/src/delivery/adaptive_timeout.rs");
+const LEAN: Source = Source::Here("crates/convention/src/delivery/writes.rs");
+const SCHEDULE: Source = Source::Here("crates/convention/src/delivery/schedule.rs");
+const ADAPTIVE_TIMEOUT: Source = Source::Here("crates/convention/src/delivery/adaptive_timeout.rs");
 
 #[expect(clippy::cast_precision_loss, reason = "minutes at most")]
 const fn seconds(millis: i128) -> f64 {
@@ -113,7 +113,7 @@ assumptions! {
     /// The template's throttle.
     API_RATE = "`ApiRateLimit` by default", 500.0, "/s", Source::Here("template.yaml");
     /// Changes that a request may carry.
-    CHANGES = "Changes in a request", 100.0, "", Source::Here("intake/src/wire.rs");
+    CHANGES = "Changes in a request", 100.0, "", Source::Here("functions/intake/src/wire.rs");
     /// From the event to the queue.
     INTAKE = "From event to receivable message", 60.0, "ms", Source::Assumed("one call of the API, one of SQS");
     /// How long intake is busy with a request.
@@ -167,13 +167,13 @@ assumptions! {
     /// Processor time for each handshake.
     HANDSHAKE_CPU = "Processor time of a handshake", 1_500.0, "µs", Source::Assumed("one RSA-2048 signature, a key exchange, a chain of three");
     /// How long a copy of a receiver lives.
-    COPY = "Life of a receiver's copy", seconds(RECEIVER_COPY_LIVES.as_millis()), "s", Source::Here("webhook/src/aws/receivers.rs");
+    COPY = "Life of a receiver's copy", seconds(RECEIVER_COPY_LIVES.as_millis()), "s", Source::Here("crates/platform/src/aws/receivers.rs");
     /// A call of DynamoDB.
     DYNAMODB = "DynamoDB call", 6.0, "ms", Source::Assumed("AWS says single-digit");
     /// A call of SQS.
     SQS = "SQS call", 10.0, "ms", Source::Assumed("");
     /// How long a connection is kept.
-    IDLE = "Idle timeout of a connection", 4.0, "s", Source::Here("webhook/src/mtls/client.rs");
+    IDLE = "Idle timeout of a connection", 4.0, "s", Source::Here("crates/mtls/src/client.rs");
     /// How long a signature takes.
     KMS_SIGN = "KMS signature", 15.0, "ms", Source::Assumed("");
     /// Signatures a second.
@@ -187,7 +187,7 @@ assumptions! {
     /// The third attempt.
     THIRD = "Third attempt after the second", seconds(AFTER_SECOND_FAILURE.as_millis()), "s", SCHEDULE;
     /// Write units of an attempt.
-    WRITES = "Ledger writes of an attempt", 2.0, "", Source::Here("webhook/src/aws/ledger.rs");
+    WRITES = "Ledger writes of an attempt", 2.0, "", Source::Here("crates/platform/src/aws/ledger.rs");
     /// Write units of a first attempt that delivers, with a ledger that is written once.
     LEAN_WRITES = "Ledger writes of a delivered first attempt, `lean`", 1.0, "", LEAN;
     /// Read units of a first attempt, with a ledger that is written once.
@@ -197,7 +197,7 @@ assumptions! {
     /// Write units of the list of what was given up.
     GIVEN_UP_UNITS = "Write units to list an undelivered notification", 2.0, "", Source::Assumed("1.2 KB");
     /// Partition keys of that list.
-    GIVEN_UP_KEYS = "Partition keys of that list per hour", UNDELIVERED_PARTITIONS as f64, "", Source::Here("webhook/src/aws/undelivered.rs");
+    GIVEN_UP_KEYS = "Partition keys of that list per hour", UNDELIVERED_PARTITIONS as f64, "", Source::Here("crates/platform/src/aws/undelivered.rs");
     /// Write units of a table.
     TABLE_WRITES = "Write units of an on-demand table", 40_000.0, "/s", DYNAMODB_QUOTAS;
     /// Read units of a table.

@@ -68,8 +68,8 @@ measure an onset before you rely on it.
 const ASSUMED: &str = "
 ## Assumptions
 
-`webhook` and `intake` are under `functions`. AWS raises some limits on request; `--account-concurrency` and `--quota` take yours. AWS's
-pages were read on CHECKED, in stored copies of unknown age; what is **not confirmed** was not found there.
+AWS raises some limits on request; `--account-concurrency` and `--quota` take yours. AWS's pages were read on CHECKED, in stored
+copies of unknown age; what is **not confirmed** was not found there.
 
 ";
 
