@@ -118,7 +118,9 @@ sbom: ## Write each function's bill of materials (CycloneDX) to .arauto/sbom
 
 # What `bench --help` names: BENCH="--short", for example. What is measured is kept, case by case, in bench.json beside the binaries.
 BENCH ?=
-MEASURED = --functions $(CARGO_TARGET_DIR)/release --floor $(CARGO_TARGET_DIR)/release/floor
+# The release builds that are measured. FUNCTIONS=target/lambda measures what `make deploy-check` has built for AWS.
+FUNCTIONS ?= $(CARGO_TARGET_DIR)/release
+MEASURED = --functions $(FUNCTIONS) --floor $(CARGO_TARGET_DIR)/release/floor
 bench: measured ## Measure time, memory and requests of a notification, compared with a minimal sender (many minutes)
 	cargo run --locked --profile sim -p bench -- $(MEASURED) $(BENCH)
 
@@ -128,7 +130,8 @@ bench-check: measured ## Measure for half a minute; fail if requests, memory or 
 
 .PHONY: measured
 measured:
-	cargo build --locked --release -p dispatch -p intake -p directory -p evidence -p floor
+	cargo build --locked --release -p floor \
+	  $(if $(filter $(CARGO_TARGET_DIR)/release,$(FUNCTIONS)),-p dispatch -p intake -p directory -p evidence)
 
 bench-publish: ## Run `make bench` and write docs/benchmarks.md with its picture
 	$(MAKE) bench BENCH="--publish docs"

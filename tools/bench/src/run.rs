@@ -35,9 +35,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Finds a function's binary.
+    /// Finds a function's binary: as cargo leaves it, or in a folder as `sam build` does.
     fn binary(&self, name: &str) -> Result<PathBuf> {
-        let binary = self.functions.join(name);
+        let mut binary = self.functions.join(name);
+        if binary.is_dir() {
+            binary.push("bootstrap");
+        }
         ensure!(
             binary.is_file(),
             "{} is not there: build it with `cargo build --release -p {name}`",
