@@ -6,7 +6,7 @@ use std::io;
 use convention::delivery::Failure;
 use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible};
 
-use super::connect::ConnectError;
+use super::connect_error::ConnectError;
 use super::fault::LocalFault;
 use super::kms_key::SigningUnavailable;
 use super::renegotiation::{AnswerTooLong, WantsRenegotiation};

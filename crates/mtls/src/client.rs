@@ -21,11 +21,13 @@ use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
 use super::classify;
-use super::connect::{ConnectError, Connector, Handshake, PeerStream};
+use super::connect::{Connector, Handshake, PeerStream};
+use super::connect_error::ConnectError;
 use super::egress::Egress;
 use super::fault::LocalFault;
 use super::identity::{Identity, TrustAnchors};
-use super::network::{Network, Transport};
+use super::network::Network;
+use super::transport::Transport;
 use crate::revocation::Revocation;
 
 /// A connection idle for longer is not used again: many servers close theirs after five seconds, and one that closes under

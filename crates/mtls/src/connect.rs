@@ -23,7 +23,6 @@ use rustls::pki_types::{ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, SignatureScheme};
-use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
@@ -32,11 +31,12 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::classify;
-use super::fault::{Blame, NetworkFault, blame};
+use super::connect_error::ConnectError;
 use super::identity::{Identity, TrustAnchors, provider};
-use super::network::{Network, Transport};
+use super::network::Network;
 use super::reach::{bare, reach};
 use super::renegotiation::{WantsRenegotiation, Watching};
+use super::transport::Transport;
 use crate::revocation::{Mechanism, Revocation, Verification, Verifier};
 
 /// What is known of a connection once its handshake is done.
@@ -50,46 +50,6 @@ pub struct Handshake {
     pub certificate_requested: bool,
     /// By what the receiver's chain was found not to be revoked.
     pub revocation: Mechanism,
-}
-
-/// A connection that was not made: nothing was sent to the receiver's application.
-#[derive(Debug, Error)]
-#[error("no connection to the receiver: {failure}")]
-pub(super) struct ConnectError {
-    /// What the attempt's outcome is.
-    pub(super) failure: Failure,
-    /// What of ours is to blame, if anything is: then that is no outcome.
-    pub(super) ours: Option<NetworkFault>,
-    source: Option<io::Error>,
-}
-
-impl ConnectError {
-    pub(super) fn new(failure: Failure) -> Self {
-        Self { failure, ours: None, source: None }
-    }
-
-    pub(super) fn because(failure: Failure, source: io::Error) -> Self {
-        Self { failure, ours: None, source: Some(source) }
-    }
-
-    /// Blames our network.
-    pub(super) fn of_ours(self, fault: NetworkFault) -> Self {
-        Self { ours: Some(fault), ..self }
-    }
-
-    /// Blames our way out.
-    pub(super) fn of_egress(self) -> Self {
-        let fault = NetworkFault::Egress(self.failure);
-        self.of_ours(fault)
-    }
-
-    /// Blames our network if the connection that was open ended by an error of this machine.
-    fn of_whom(mut self, peer: &SocketAddr) -> Self {
-        match self.source.take_if(|error| blame(error, peer, false) == Blame::Ours) {
-            Some(error) => self.of_ours(NetworkFault::Local(Arc::new(error))),
-            None => self,
-        }
-    }
 }
 
 /// What is offered to a receiver in a handshake, whatever certificate is presented.

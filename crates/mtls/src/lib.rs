@@ -3,6 +3,7 @@
 mod classify;
 mod client;
 mod connect;
+mod connect_error;
 mod egress;
 mod expiry;
 mod fault;
@@ -16,6 +17,8 @@ mod preflight;
 mod reach;
 mod renegotiation;
 pub mod revocation;
+mod transport;
+mod unseen;
 
 pub use client::{Client, Exchange, read_answer};
 pub use connect::Handshake;
@@ -26,6 +29,8 @@ pub use identity::{
     Identity, IdentityError, KeyExchange, KmsIdentity, KmsIdentityError, StoredIdentity, TrustAnchors,
 };
 pub use kms_key::{SIGN_WITHIN, SigningError, SigningUnavailable};
-pub use network::{Network, Transport};
-pub use preflight::{Preflight, Sight, Unseen, preflight};
+pub use network::Network;
+pub use preflight::{Preflight, Sight, preflight};
 pub use reach::{check_addresses, check_host};
+pub use transport::Transport;
+pub use unseen::Unseen;

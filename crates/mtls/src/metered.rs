@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use platform::telemetry::{Usage, UsageMeter};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::network::Transport;
+use super::transport::Transport;
 
 /// A connection whose bytes are counted.
 pub(super) struct Metered {

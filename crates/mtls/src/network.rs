@@ -10,21 +10,16 @@ use std::sync::Arc;
 use convention::address::AddressPolicy;
 use http1::IdleBudget;
 use platform::telemetry::UsageMeter;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::egress::Egress;
 use super::identity::KeyExchange;
 use super::metered::Metered;
+use super::transport::Transport;
 
 /// Connections to receivers that wait for their next request at most, whoever's identity they present: an environment has 1,024 file
 /// descriptors ("Lambda quotas", AWS Lambda Developer Guide), and for want of one nothing can be sent to anybody.
 const MAX_IDLE: usize = 900;
-
-/// A connection before TLS.
-pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Transport for S {}
 
 type Answer<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
 

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use convention::codes::Code;
 use convention::delivery::Failure;
 use convention::directory::BaseUri;
 use futures_util::future::join_all;
@@ -30,6 +29,7 @@ use super::fault::{Blame, blame, is_ipv6};
 use super::identity::{TrustAnchors, provider};
 use super::network::Network;
 use super::reach::{bare, open, resolve};
+use super::unseen::Unseen;
 use crate::revocation::{Path, verified_path};
 
 /// How many addresses of a host are visited.
@@ -42,30 +42,6 @@ pub struct Sight {
     pub path: Path,
     /// Whether it asked for a client certificate in the handshake.
     pub certificate_requested: bool,
-}
-
-/// Why nothing was seen of a receiver, or of one of its addresses.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Unseen {
-    /// For what the receiver does: a notification would fail so too.
-    Receiver(Failure),
-    /// For a fault of our network, which says nothing of the receiver.
-    Ours,
-}
-
-impl Unseen {
-    /// Returns the stable code: of an outcome, or of our fault.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Receiver(failure) => failure.code(),
-            Self::Ours => Code::NetworkUnavailable.as_str(),
-        }
-    }
-
-    /// Tells an error of connecting by whose doing it is.
-    pub(super) fn by(failure: Failure, is_ours: bool) -> Self {
-        if is_ours { Self::Ours } else { Self::Receiver(failure) }
-    }
 }
 
 /// What came of visiting a receiver.

@@ -16,10 +16,11 @@ use platform::clock::Clock;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::classify;
-use super::connect::ConnectError;
+use super::connect_error::ConnectError;
 use super::fault::{Blame, NetworkFault, blame, is_ipv6, is_local};
-use super::network::{Network, Transport};
-use super::preflight::Unseen;
+use super::network::Network;
+use super::transport::Transport;
+use super::unseen::Unseen;
 
 /// How long a name may take to resolve. Lambda has no resolver cache of its own.
 const DNS_BUDGET: Duration = Duration::from_secs(5);

@@ -149,6 +149,7 @@ pub struct Functions {
 
 impl Default for Functions {
     fn default() -> Self {
+        crate::log::install();
         let test_clock = TestClock::starting_now();
         let environment = Environment::local("http://127.0.0.1:9");
         Self {

@@ -11,8 +11,7 @@ use dispatch::Dispatch;
 use intake::Intake;
 use serde_json::{Value, json};
 use tests::aws::{Fault, Functions, NOTIFICATIONS, PKI, requeued_with, verdicts};
-use tests::log::Written;
-use tracing::subscriber::DefaultGuard;
+use tests::log::{Listening, Written};
 
 const TERMS: Terms =
     Terms { gigabyte_second: Rate::LambdaArm64, signature: Rate::KmsRsa2048, memory_mb: 256 };
@@ -28,7 +27,7 @@ struct Play {
     mocks: Vec<MockReceiver>,
     written: Written,
     measured: usize,
-    _log: DefaultGuard,
+    _log: Listening,
 }
 
 impl Play {

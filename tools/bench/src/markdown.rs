@@ -382,7 +382,7 @@ mod tests {
         let bold: Vec<_> =
             before.lines().filter_map(|text| text.strip_prefix("- **")?.split("**").next()).collect();
         assert_eq!(bold, ["145 µs", "2.00 requests", "8.1 ms"]);
-        let ratios = "2.9 times that of the floor, where the budget is 1.5, and 3.2 times that of one whose requests were signed in advance.";
+        let ratios = "2.9 times that of the floor, where the budget is 1.75, and 3.2 times that of one whose requests were signed in advance.";
         assert!(before.contains(ratios), "{before}");
     }
 }

@@ -1,5 +1,6 @@
 //! What is said, and of what: the rules of the convention, without any I/O.
 
+mod authorisation_servers;
 mod change;
 mod endpoint;
 mod id;
@@ -10,13 +11,12 @@ mod time;
 mod trigger;
 mod version;
 
+pub use authorisation_servers::{AuthorisationServers, IdentityOwner, MissingAuthorisationServerId};
 pub use change::{Actor, Resource, StateChange, Subject};
 pub use endpoint::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, EditRow, Endpoint, EndpointRow, Reached, StateRow};
 pub use id::{ClientId, IdSyntax, ParseClientIdError, ParseResourceIdError, ResourceId, is_plain, is_urn};
 pub use name::{InteractionId, NotificationId, ParseNotificationIdError, Partition};
-pub use plan::{
-    AuthorisationServers, IdentityOwner, MissingAuthorisationServerId, Notification, Plan, compose_url, plan,
-};
+pub use plan::{Notification, Plan, compose_url, plan};
 pub use receiver_key::ReceiverKey;
 pub use time::{EventInstant, ParseEventInstantError, is_canonical, matches_published_pattern};
 pub use trigger::{EventType, Rule, Trigger, trigger};

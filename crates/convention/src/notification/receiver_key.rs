@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use super::authorisation_servers::{AuthorisationServers, MissingAuthorisationServerId};
 use super::id::ClientId;
-use super::plan::{AuthorisationServers, MissingAuthorisationServerId};
 
 /// The name of a receiver: its client id and, unless it is the default brand's, the authorisation server that gave it that id.
 ///

@@ -7,7 +7,8 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
 
-use super::{PemError, der};
+use super::der;
+use super::error::PemError;
 
 const DASHES: &[u8] = b"-----";
 /// The longest label that is looked for, in bytes.

@@ -17,7 +17,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::error::{BoxError, SdkError};
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::{Client, Config};
@@ -25,11 +25,12 @@ use convention::delivery::{AttemptMessage, AttemptNumber, Failure, LEASE, Progre
 use convention::notification::InteractionId;
 use jiff::{SignedDuration, Timestamp};
 use ledger_writer::{Update, Value, Writer};
-use thiserror::Error;
 
+use super::attributes::text;
 use super::cause::cause;
 use super::clients::{AFTER_ONE_TRY, TRIES, TRY_TIMEOUT};
 use super::http::Http;
+use super::ledger_error::LedgerError;
 use super::undelivered::UndeliveredRows;
 use crate::clock::Clock;
 
@@ -505,40 +506,5 @@ impl AttemptRecord {
         ];
         map.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
         Value::Map(map)
-    }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "values and references alike")]
-pub(super) fn text(value: impl ToString) -> AttributeValue {
-    AttributeValue::S(value.to_string())
-}
-
-pub(super) fn number(value: i64) -> AttributeValue {
-    AttributeValue::N(value.to_string())
-}
-
-pub(super) fn millis(at: Timestamp) -> AttributeValue {
-    number(at.as_millisecond())
-}
-
-/// The ledger cannot be read or written.
-#[derive(Debug, Error)]
-pub enum LedgerError {
-    /// The service refused or did not answer.
-    #[error("failed to {doing} in the ledger")]
-    Service {
-        /// What was being done.
-        doing: &'static str,
-        /// What the service said.
-        source: BoxError,
-    },
-    /// The row is not one that this version wrote.
-    #[error("the notification's row in the ledger cannot be read")]
-    Unreadable,
-}
-
-impl LedgerError {
-    pub(super) fn service(doing: &'static str, source: BoxError) -> Self {
-        Self::Service { doing, source }
     }
 }

@@ -8,8 +8,9 @@ use convention::delivery::{AttemptNumber, AttemptView, NotificationView, Status}
 use convention::notification::{Endpoint, InteractionId, NotificationId, Partition};
 use jiff::Timestamp;
 
+use super::attributes::text;
 use super::cause::cause;
-use super::ledger::{LedgerError, text};
+use super::ledger_error::LedgerError;
 
 type Row = HashMap<String, AttributeValue>;
 

@@ -1,15 +1,18 @@
 //! Adapters over the AWS SDK. Seamed at its HTTP layer: tests give the SDK another endpoint, not another trait.
 
+mod attributes;
 mod cause;
 mod clients;
 mod directory_table;
 mod http;
 mod keys;
 mod ledger;
+mod ledger_error;
 mod ledger_reader;
 mod queue;
 mod receivers;
 mod secrets;
+mod slow_mark;
 mod slow_receivers;
 mod undelivered;
 
@@ -18,10 +21,11 @@ pub use clients::{CALL_TIMEOUT, dynamodb, endpoint_name, kms, sdk_config, secret
 pub use directory_table::{DOCUMENT_LIMIT, DirectoryTable, DirectoryTableError, Document, Read};
 pub use http::Http;
 pub use keys::{KeyArn, KeyError, Keys, NotAKeyArn};
-pub use ledger::{AttemptRecord, Begin, Cancel, Ledger, LedgerError};
+pub use ledger::{AttemptRecord, Begin, Cancel, Ledger};
+pub use ledger_error::LedgerError;
 pub use ledger_reader::LedgerReader;
 pub use queue::{Queues, RESEND_PAUSES, SEND_WITHIN, SendError, message_group};
 pub use receivers::{Found, RECEIVER_COPY_LIVES, Receivers, ReceiversError};
 pub use secrets::{SecretError, Secrets};
-pub use slow_receivers::SLOW_RECEIVER_ATTRIBUTES;
+pub use slow_mark::SLOW_RECEIVER_ATTRIBUTES;
 pub use undelivered::{UNDELIVERED_PARTITIONS, UndeliveredRows};

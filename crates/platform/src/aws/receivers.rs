@@ -16,7 +16,7 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 
 use super::cause::cause;
-use super::slow_receivers::{MARK, REMOVED_AT, read_mark};
+use super::slow_mark::{MARK, REMOVED_AT, read_mark};
 use crate::clock::Clock;
 
 /// How long a copy of a receiver is used.

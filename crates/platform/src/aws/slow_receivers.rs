@@ -8,46 +8,19 @@ use std::sync::{MutexGuard, PoisonError};
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use aws_sdk_dynamodb::types::ReturnValue;
 use convention::delivery::SlowReceiver;
 use convention::directory::Receiver;
 use convention::notification::ReceiverKey;
 use jiff::Timestamp;
 
+use super::attributes::{millis, number};
 use super::cause::cause;
-use super::ledger::{millis, number};
 use super::receivers::{KEY, Receivers, ReceiversError, text};
+use super::slow_mark::{BASE_URI, HANGS, PROBE, Row, UNTIL, read_hangs};
 
-const UNTIL: &str = "slow_until";
-const PROBE: &str = "probe_after";
-const BASE_URI: &str = "slow_base_uri";
-const HANGS: &str = "slow_hangs";
-/// The attributes of a mark.
-pub(super) const MARK: [&str; 4] = [UNTIL, PROBE, BASE_URI, HANGS];
-/// What says that a client was removed, beside the removal itself: dispatch asks for it and decides nothing else by it.
-pub(super) const REMOVED_AT: &str = "removed_at";
-/// The attributes that the writing of a mark names. `DispatchRole` of the template has them: it may write no others of the table.
-pub const SLOW_RECEIVER_ATTRIBUTES: [&str; 5] = [UNTIL, PROBE, BASE_URI, HANGS, REMOVED_AT];
 /// No mark makes a row, nor is one written on what a removal leaves.
 const IS_REGISTERED: &str = "attribute_exists(client_id) AND attribute_not_exists(removed_at)";
-
-type Row = HashMap<String, AttributeValue>;
-
-/// Reads the mark of a row, if it has one.
-pub(super) fn read_mark(row: &Row) -> Option<SlowReceiver> {
-    let number = |name| row.get(name)?.as_n().ok()?.parse::<i64>().ok();
-    let instant = |name| Timestamp::from_millisecond(number(name)?).ok();
-    let suspected = SlowReceiver::suspected(row.get(BASE_URI)?.as_s().ok()?, read_hangs(row));
-    // Suspected only: then nothing says until when.
-    let (Some(slow_until), Some(probe_after)) = (instant(UNTIL), instant(PROBE)) else {
-        return Some(suspected);
-    };
-    Some(SlowReceiver { slow_until, probe_after, ..suspected })
-}
-
-fn read_hangs(row: &Row) -> u32 {
-    row.get(HANGS).and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or_default()
-}
 
 impl Receivers {
     /// Returns a receiver's mark as this environment knows it, if it holds.

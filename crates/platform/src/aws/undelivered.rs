@@ -16,8 +16,9 @@ use convention::notification::NotificationId;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 
+use super::attributes::{millis, number, text};
 use super::cause::cause;
-use super::ledger::{LedgerError, millis, number, text};
+use super::ledger_error::LedgerError;
 
 /// How many partitions an hour has: one for each first digit of a notification's id, which is that of a hash.
 pub const UNDELIVERED_PARTITIONS: u32 = 16;

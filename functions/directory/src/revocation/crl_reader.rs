@@ -2,6 +2,7 @@
 //! the serials in it. No objects are made of its entries, of which there may be hundreds of thousands. Pure.
 
 mod entries;
+mod refusal;
 mod scope;
 #[cfg(test)]
 mod tests;
@@ -9,15 +10,15 @@ mod tests;
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use mtls::revocation::{Authority, serial_hash};
+use mtls::revocation::Authority;
 use rustls::pki_types::CertificateRevocationListDer;
 use rustls::pki_types::pem::PemObject as _;
-use thiserror::Error;
 
 use self::entries::Entries;
+pub(super) use self::refusal::CrlRefusal;
 pub(super) use self::scope::Kind;
 pub(super) use self::scope::Scope;
-use super::der::{INTEGER, NotDer, Reader, SEQUENCE, constructed};
+use super::der::{INTEGER, Reader, SEQUENCE, constructed};
 use super::envelope::{Signed, Unsigned, extensions, is_time, time};
 
 /// Extensions of a list that are no reason to refuse it when they are critical: authorityKeyIdentifier (the key is known),
@@ -49,40 +50,6 @@ pub(super) struct Crl {
     pub(super) revoked: Vec<u64>,
     /// Those of what is revoked while it is listed (certificateHold), sorted, each once.
     pub(super) held: Vec<u64>,
-}
-
-/// A list that does not count.
-#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-pub(super) enum CrlRefusal {
-    #[error("it is not a revocation list in DER or PEM")]
-    NotCrl,
-    #[error("it is another authority's list")]
-    OtherIssuer,
-    #[error("the authority's certificate does not let it sign lists")]
-    NotSigner,
-    #[error("the authority's key did not sign it")]
-    Signature,
-    #[error("it has a critical extension, an algorithm or a form that is not supported")]
-    Unsupported,
-}
-
-impl CrlRefusal {
-    /// Returns the stable code of the refusal.
-    pub(super) fn code(self) -> &'static str {
-        match self {
-            Self::NotCrl => "crl_not_crl",
-            Self::OtherIssuer => "crl_other_issuer",
-            Self::NotSigner => "crl_not_signer",
-            Self::Signature => "crl_signature",
-            Self::Unsupported => "crl_unsupported",
-        }
-    }
-}
-
-impl From<NotDer> for CrlRefusal {
-    fn from(_: NotDer) -> Self {
-        Self::NotCrl
-    }
 }
 
 /// Reads a list of an authority, in DER or in PEM.

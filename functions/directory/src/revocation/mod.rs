@@ -27,14 +27,13 @@ use platform::aws::DirectoryTableError;
 use platform::clock::Clock;
 use platform::rng::Rng;
 use platform::telemetry::{ErrorChain, Metrics, Unit};
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 pub use self::task::CRL_LIMIT;
 
 use self::merge::Answer;
 use self::plan::{Plan, plan};
-use self::task::{Done, Finding, Task};
+use self::task::{Asker, Done, Finding, Task};
 use crate::fetch::Fetcher;
 
 /// A refresh is made at most once in this time, so that two never write at once; the schedule comes every five minutes.
@@ -46,8 +45,6 @@ pub const BUDGET: Duration = Duration::from_secs(15);
 const LISTS_AT_ONCE: (usize, usize) = (8, 2);
 /// How many hosts are asked for statuses at once, and how many of one.
 const STATUSES_AT_ONCE: (usize, usize) = (16, 4);
-/// How many large lists are in memory at once; with [`CRL_LIMIT`] that bounds what they take.
-const LARGE_LISTS_AT_ONCE: usize = 2;
 /// So many authorities, at as many servers, must have been asked for what came from each of them to speak of our way out. One or two
 /// may have mislaid their lists.
 const ASKED_FOR_A_PROXY: usize = 3;
@@ -58,13 +55,12 @@ const UNREACHABLE: &str = "RevocationSourcesUnreachable";
 #[derive(Clone, Debug)]
 pub struct Refresher {
     store: RevocationStore,
-    fetcher: Arc<Fetcher>,
+    asker: Asker,
     clock: Clock,
     rng: Rng,
     /// How long all fetches of one refresh may take.
     pub budget: Duration,
     metrics: Metrics,
-    large_lists: Arc<Semaphore>,
 }
 
 /// What the last refresh left of the rows that this one is about.
@@ -124,8 +120,8 @@ impl Refresher {
         (clock, rng): (Clock, Rng),
         metrics: Metrics,
     ) -> Self {
-        let large_lists = Arc::new(Semaphore::new(LARGE_LISTS_AT_ONCE));
-        Self { store, fetcher, clock, rng, budget: BUDGET, metrics, large_lists }
+        let asker = Asker::new(fetcher, rng.clone());
+        Self { store, asker, clock, rng, budget: BUDGET, metrics }
     }
 
     async fn refresh(&self) -> Result<(), DirectoryTableError> {
@@ -207,7 +203,7 @@ impl Refresher {
         let mut found = Found::default();
         let ask = |task: Task| {
             let (what, host, asked) = (task.what(), task.host(), (task.authority(), task.server()));
-            timeout_at(deadline, self.ask(task, now)).map(move |done| (what, host, asked, done))
+            timeout_at(deadline, self.asker.ask(task, now)).map(move |done| (what, host, asked, done))
         };
         let (lists, statuses): (Vec<_>, Vec<_>) =
             tasks.into_iter().partition(|task| matches!(task, Task::List { .. }));

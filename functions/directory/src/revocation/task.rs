@@ -1,16 +1,19 @@
 //! One question to an authority: a list of one of its sources, or the status of one leaf.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use mtls::revocation::{Authority, GoodList, Link, OcspEntry, OcspStatus, Source};
 use platform::aws::DirectoryTableError;
+use platform::rng::Rng;
 use platform::sha256_hex;
 use thiserror::Error;
+use tokio::sync::Semaphore;
 
-use super::Refresher;
 use super::crl_reader::{self, CrlRefusal};
 use super::merge::{Answer, Fetched as FetchedList, NotGood, judge};
 use super::ocsp_reader::{OcspRefusal, Question, Status};
-use crate::fetch::{FetchError, Fetched};
+use crate::fetch::{FetchError, Fetched, Fetcher};
 
 /// The largest list: some 350,000 revoked certificates.
 pub const CRL_LIMIT: usize = 16 * 1024 * 1024;
@@ -131,7 +134,24 @@ impl Task {
     }
 }
 
-impl Refresher {
+/// How many large lists are in memory at once; with [`CRL_LIMIT`] that bounds what they take.
+const LARGE_LISTS_AT_ONCE: usize = 2;
+
+/// Asks authorities.
+#[derive(Clone, Debug)]
+pub(super) struct Asker {
+    fetcher: Arc<Fetcher>,
+    /// Where nonces come from.
+    rng: Rng,
+    large_lists: Arc<Semaphore>,
+}
+
+impl Asker {
+    /// Asks with this fetcher.
+    pub(super) fn new(fetcher: Arc<Fetcher>, rng: Rng) -> Self {
+        Self { fetcher, rng, large_lists: Arc::new(Semaphore::new(LARGE_LISTS_AT_ONCE)) }
+    }
+
     /// Does a task, by the first of its addresses that has something to be believed.
     pub(super) async fn ask(&self, task: Task, now: Timestamp) -> Result<Done, Finding> {
         match task {

@@ -1,8 +1,10 @@
 //! The entries of a list: which serials are revoked, for good or on hold (RFC 5280, section 5.3).
 
+use mtls::revocation::serial_hash;
+
 use super::super::der::{ENUMERATED, Reader, SEQUENCE, unpadded};
 use super::super::envelope::{extensions, is_time};
-use super::{CrlRefusal, serial_hash};
+use super::refusal::CrlRefusal;
 
 /// id-ce-cRLReasons (RFC 5280, section 5.3.1).
 const REASON: &[u8] = &[0x55, 0x1d, 21];

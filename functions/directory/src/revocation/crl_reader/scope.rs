@@ -1,7 +1,7 @@
 //! Which certificates a list speaks of: its issuing distribution point (RFC 5280, section 5.2.5).
 
 use super::super::der::{Reader, boolean, constructed, primitive};
-use super::CrlRefusal;
+use super::refusal::CrlRefusal;
 
 /// How many names of a distribution point are kept.
 const MAX_NAMES: usize = 32;

@@ -2,8 +2,11 @@ mod forms;
 mod properties;
 mod strangers;
 
+use mtls::revocation::serial_hash;
+
 use super::super::der::{BOOLEAN, ENUMERATED, INTEGER, SEQUENCE, constructed, value};
 use super::super::kit::{ECDSA_SHA256, Signer, extension, hours, now};
+
 use super::*;
 
 /// What a list is made of.

@@ -36,7 +36,14 @@ const KNOWN: [&[u8]; 5] = [
 /// certificateHold (RFC 5280, section 5.3.1).
 const CERTIFICATE_HOLD: &[u8] = &[6];
 
-pub(super) fn read(question: &Question, answer: &[u8], now: Timestamp) -> Result<Answer, OcspRefusal> {
+impl Question {
+    /// Reads an answer.
+    pub(in super::super) fn read(&self, answer: &[u8], now: Timestamp) -> Result<Answer, OcspRefusal> {
+        read(self, answer, now)
+    }
+}
+
+fn read(question: &Question, answer: &[u8], now: Timestamp) -> Result<Answer, OcspRefusal> {
     let mut basic = basic(answer)?;
     let signed = Signed::read(&mut basic)?;
     let responders = basic.optional(constructed(0))?;

@@ -1,14 +1,13 @@
 //! The question: which certificate, and how an answer is matched with it (RFC 6960, section 4.1).
 
 use aws_lc_rs::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA384, SHA512, digest};
-use jiff::Timestamp;
 use mtls::revocation::Authority;
 
 use super::super::der::{
     BIT_STRING, INTEGER, NotDer, OCTET_STRING, OID, Reader, SEQUENCE, constructed, unpadded, value,
 };
 use super::super::envelope::bits;
-use super::{Answer, OcspRefusal, answer};
+use super::OcspRefusal;
 
 /// id-pkix-ocsp-nonce, 1.3.6.1.5.5.7.48.1.2 (RFC 9654, section 2.1).
 pub(super) const NONCE: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01, 0x02];
@@ -60,11 +59,6 @@ impl Question {
             value(constructed(2), &[&value(SEQUENCE, &[&extension])])
         });
         value(SEQUENCE, &[&value(SEQUENCE, &[&requests, &extensions])])
-    }
-
-    /// Reads an answer.
-    pub(in super::super) fn read(&self, answer: &[u8], now: Timestamp) -> Result<Answer, OcspRefusal> {
-        answer::read(self, answer, now)
     }
 
     pub(super) fn issuer(&self) -> &Authority {
