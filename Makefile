@@ -23,10 +23,12 @@ down: $(ARAUTO) ## Stop the stack that `make up` started
 
 ##@ Test and check
 
+# More than there are cores: most tests wait for somebody.
+TEST_THREADS ?= 6
 test: ## Run every test; those that need nginx or Prism run where these are installed
 	@rm -f .arauto/skipped.txt
 	cargo build --locked --workspace --bins
-	cargo test --locked --workspace
+	RUST_TEST_THREADS=$(TEST_THREADS) cargo test --locked --workspace
 	@if [ -f .arauto/skipped.txt ]; then cat .arauto/skipped.txt; fi
 
 # Seeds that `make sim` plays.
@@ -91,10 +93,10 @@ capacity: $(ARAUTO) ## Write docs/capacity.md from the model of arauto capacity
 	$(ARAUTO) capacity --markdown > docs/capacity.md
 
 dashboard: ## Draw docs/dashboard.svg from the dashboard in infra/operations.yaml
-	ARAUTO_WRITE_PICTURE=1 cargo test --locked -p tests --test operations picture
+	ARAUTO_WRITE_PICTURE=1 cargo test --locked -p tests --test suites operations::picture
 
 cost: ## Write docs/cost.md and docs/cost.svg from the price lists and what a notification uses
-	ARAUTO_WRITE_COST=1 cargo test --locked -p tests --test bill page
+	ARAUTO_WRITE_COST=1 cargo test --locked -p tests --test suites bill::page
 
 ##@ Deploy
 

@@ -23,8 +23,8 @@ thread_local! {
 pub fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let is_heard = |_: &_, _: &_| LISTENERS.with_borrow(|listeners| !listeners.is_empty());
-        let lines = json_lines(LevelFilter::INFO, || Listeners).with(dynamic_filter_fn(is_heard));
+        let lines = json_lines(LevelFilter::INFO, || Listeners)
+            .with(dynamic_filter_fn(|_, _| LISTENERS.with_borrow(|listeners| !listeners.is_empty())));
         set_global_default(lines).expect("nobody else has a say in what tests log");
     });
 }

@@ -21,8 +21,8 @@ use tests::contract::file;
 use tests::directory_fixture::Fixture;
 use tests::template::{Template, resources, templates};
 
-use crate::evaluate::{expression, is_on, statistic};
-use crate::play::{CLIENT, Play, SECOND};
+use super::evaluate::{expression, is_on, statistic};
+use super::play::{CLIENT, Play, SECOND};
 
 pub(crate) const TEMPLATE: &str = "infra/operations.yaml";
 

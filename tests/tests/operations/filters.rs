@@ -7,9 +7,9 @@ use tests::aws::Fault;
 use tests::log::Written;
 use tests::template::{Template, resources};
 
-use crate::alarms::{TEMPLATE, Watched, alarms, selected, text};
-use crate::evaluate::{is_on, statistic};
-use crate::play::{Play, SECOND};
+use super::alarms::{TEMPLATE, Watched, alarms, selected, text};
+use super::evaluate::{is_on, statistic};
+use super::play::{Play, SECOND};
 
 /// A filter of the template: what it asks of a line, and what it makes of one.
 struct Filter {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tests::aws::{Fault, requeued};
 
-use crate::play::{CLIENT, Play, SECOND};
+use super::play::{CLIENT, Play, SECOND};
 
 /// The most that metrics may add to the log for a notification, in bytes: alone in its batch, and in a full one.
 const ALONE: usize = 420;

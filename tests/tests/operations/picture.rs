@@ -8,8 +8,8 @@ use serde_json::Value;
 use tests::contract::file;
 use tests::template::resources;
 
-use crate::alarms::{calculated, text};
-use crate::draw::picture;
+use super::alarms::{calculated, text};
+use super::draw::picture;
 
 const PICTURE: &str = "docs/dashboard.svg";
 /// Set by `make dashboard`: the picture is written and not compared.

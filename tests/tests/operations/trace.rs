@@ -5,7 +5,7 @@ use lambda_http::{Body, Context, Request, RequestExt};
 use serde_json::json;
 use tests::aws::{NOTIFICATIONS, requeued_with};
 
-use crate::play::{CLIENT, Play, SECOND};
+use super::play::{CLIENT, Play, SECOND};
 
 const OF_THE_REQUEST: &str =
     "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=1:a87bd80c:0";

@@ -1,0 +1,34 @@
+//! The suites that share one process: what they have in common is linked once, and where one waits another goes on.
+//!
+//! `cargo test -p tests --test suites faults::` runs one of them.
+
+#[path = "adapters/main.rs"]
+mod adapters;
+mod attribution;
+mod aws_over_tls;
+#[path = "bill/main.rs"]
+mod bill;
+mod brands;
+mod client_hello;
+mod contract;
+mod deployment;
+mod directory;
+mod evidence;
+mod faults;
+mod first_sight;
+mod kms;
+mod lean;
+mod least_privilege;
+mod network;
+#[path = "operations/main.rs"]
+mod operations;
+mod options;
+mod own_faults;
+mod parsers;
+mod reconciliation;
+mod registration;
+mod replay;
+mod revocation;
+mod structure;
+mod template_arithmetic;
+mod words;
