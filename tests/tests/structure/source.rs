@@ -27,7 +27,25 @@ pub(crate) fn tokens(source: &str) -> Vec<Token> {
             found.push(Token::Sign(c));
         }
     }
-    found
+    without_visibility(&found)
+}
+
+/// Leaves out to whom things are visible: `pub(in super)` names a module and imports nothing of it.
+fn without_visibility(tokens: &[Token]) -> Vec<Token> {
+    let is = |token: Option<&Token>, sign| token == Some(&Token::Sign(sign));
+    let word = |token: Option<&Token>, words: &[&str]| matches!(token, Some(Token::Word(word)) if words.contains(&word.as_str()));
+    let (mut left, mut at) = (Vec::new(), 0);
+    while let Some(token) = tokens.get(at) {
+        at += 1;
+        let is_limited = word(Some(token), &["pub"])
+            && is(tokens.get(at), '(')
+            && word(tokens.get(at + 1), &["crate", "in", "self", "super"]);
+        left.push(token.clone());
+        if is_limited {
+            at += tokens[at..].iter().take_while(|token| !is(Some(token), ')')).count() + 1;
+        }
+    }
+    left
 }
 
 /// Leaves out each item that is compiled for tests only.

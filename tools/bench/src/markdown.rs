@@ -363,7 +363,7 @@ mod tests {
         assert_eq!(shown("Limits of our own"), expected(true));
         // The ratio, and the zips of dispatch and directory.
         assert_eq!(page.matches("**missed**").count(), 3);
-        assert!(page.contains("\n3 of 15 are missed."), "{page}");
+        assert!(page.contains("\n3 of 14 are missed."), "{page}");
     }
 
     #[test]

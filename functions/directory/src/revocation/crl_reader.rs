@@ -46,7 +46,7 @@ pub(super) struct Crl {
     pub(super) scope: Scope,
     /// Whether it holds the changes since another list only.
     pub(super) is_delta: bool,
-    /// The [`serial_hash`]es of what is revoked for good, sorted, each once.
+    /// The hashes ([`serial_hash`](mtls::revocation::serial_hash)) of what is revoked for good, sorted, each once.
     pub(super) revoked: Vec<u64>,
     /// Those of what is revoked while it is listed (certificateHold), sorted, each once.
     pub(super) held: Vec<u64>,
