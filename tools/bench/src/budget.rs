@@ -64,7 +64,7 @@ pub(crate) fn verdicts(report: &Report) -> Vec<Verdict> {
             // A start that is this far from the floor's has gone wrong on any machine, so that the short form judges it too: by the
             // fastest of each, which noise can only make slower.
             let what = format!("Start of {} at best, to that of the floor", start.name);
-            all.push(Verdict { ours: true, ..of_count(what, start.least_ms / floor, 4.0, "×") });
+            all.push(Verdict { ours: true, ..of_count(what, start.least_ms / floor, 5.0, "×") });
         }
     }
     all.extend(
@@ -220,7 +220,7 @@ mod tests {
         ];
         let counts: [fn(&mut Report); 4] = [
             |report| report.sizes[2].zip_mb = 5.01,
-            |report| report.starts[1].least_ms = report.starts[4].least_ms * 4.01,
+            |report| report.starts[1].least_ms = report.starts[4].least_ms * 5.01,
             |report| main_case(report).most_resident_mb = 15.1,
             |report| {
                 main_case(report).requests_per_notification.insert("DynamoDB.UpdateItem".to_owned(), 2.01);
