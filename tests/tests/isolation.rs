@@ -279,7 +279,7 @@ async fn later_attempts_are_granted_as_little_and_all_are_made() {
     let first = fixture.message();
     let opened = fixture.host.opened.load(Ordering::Relaxed);
     let mut body = first.to_json();
-    for number in 1..=AttemptNumber::MOST {
+    for number in 1..=AttemptNumber::MAX {
         fixture.functions.aws.take_messages(NOTIFICATIONS);
         let started = Instant::now();
         assert_eq!(requeued(&environment, &[body.clone()]).await, NOTHING);

@@ -21,7 +21,7 @@ const AT_MOST_EVERY: SignedDuration = SignedDuration::from_mins(1);
 const OTHERS_BUDGET: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// The last good key set stays however long the Directory is away.
-const LIVES: SignedDuration = SignedDuration::from_hours(24 * 365 * 10);
+const TIME_TO_LIVE: SignedDuration = SignedDuration::from_hours(24 * 365 * 10);
 
 /// Keeps the Directory's keys, and verifies statements with them.
 #[derive(Debug)]
@@ -165,7 +165,7 @@ impl DirectoryKeys {
                 "A key of the Directory cannot be used; statements that it signs cannot be verified."
             );
         }
-        self.table.put(&self.name(), &document, LIVES).await?;
+        self.table.put(&self.name(), &document, TIME_TO_LIVE).await?;
         Ok(keys)
     }
 }

@@ -14,7 +14,7 @@ use crate::fetch::{FetchError, Fetcher, renew};
 /// The production list has some 15 MB.
 const LIMIT: usize = 32 * 1024 * 1024;
 /// The last good list stays however long the Directory is away.
-const LIVES: SignedDuration = SignedDuration::from_hours(24 * 365 * 10);
+const TIME_TO_LIVE: SignedDuration = SignedDuration::from_hours(24 * 365 * 10);
 
 /// Keeps the list.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ impl ParticipantsList {
             }
             Ok::<_, ListMissing>(serde_json::to_vec(&list).expect("a list serialises"))
         })?;
-        self.table.put(&self.name(), &document, LIVES).await?;
+        self.table.put(&self.name(), &document, TIME_TO_LIVE).await?;
         let list = read(&document).ok_or(ParticipantsError::NotList)?;
         Ok((list, document.fetched_at))
     }

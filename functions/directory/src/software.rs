@@ -22,7 +22,7 @@ use crate::fetch::{FetchError, Fetched, Fetcher, renew};
 /// A token or a software statement has a few kilobytes.
 const LIMIT: usize = 256 * 1024;
 /// How long what is shown of a software is kept after it was last asked for.
-const LIVES: SignedDuration = SignedDuration::from_hours(24 * 30);
+const TIME_TO_LIVE: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// A token is not used in its last minute: it must not end on the way.
 const TOKEN_MARGIN: SignedDuration = SignedDuration::from_mins(1);
 /// A log-in that could not be made is not tried again for so long: all questions of a run would fail by it, one after the other.
@@ -139,7 +139,7 @@ impl SoftwareStatements {
             return serde_json::from_slice(&document.bytes).map_err(|_| SoftwareError::Answer);
         }
         let document = self.ask(software, known).await?;
-        self.table.put(&name, &document, LIVES).await?;
+        self.table.put(&name, &document, TIME_TO_LIVE).await?;
         serde_json::from_slice(&document.bytes).map_err(|_| SoftwareError::Answer)
     }
 

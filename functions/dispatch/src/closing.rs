@@ -33,7 +33,7 @@ const NEEDED: Duration = Duration::from_secs(
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 /// The most attempts that one environment remembers. It has ten under way at a time; more than this have outlived their leases.
-const MOST: usize = 1_000;
+const MAX_REMEMBERED: usize = 1_000;
 /// How many of them one invocation writes beside its batch.
 const AT_ONCE: usize = 10;
 
@@ -140,7 +140,7 @@ impl Unwritten {
 
     fn keep(&self, known: Known) {
         let all = &mut self.memory().known;
-        if all.len() >= MOST {
+        if all.len() >= MAX_REMEMBERED {
             all.pop_front();
         }
         all.push_back(known);

@@ -86,7 +86,7 @@ impl Dispatch {
         let lifecycle = Arc::new(Lifecycle {
             ledger: parts.ledger.clone(),
             queues: parts.queues,
-            batch_metrics: Arc::new(BatchMetrics::of(parts.meter)),
+            batch_metrics: BatchMetrics::of(parts.meter),
             clock: clock.clone(),
         });
         let closing = Arc::new(Closing {

@@ -16,8 +16,6 @@
 //! An interrupted attempt is one of the three, as its request may have been sent: a repeated notification does less harm than a lost
 //! one.
 
-use std::sync::Arc;
-
 use convention::delivery::{
     AttemptMessage, AttemptNumber, Failure, Next, Progress, Resolution, Status, Undelivered, Unlisted,
     delay_seconds, next, resolve,
@@ -38,7 +36,7 @@ pub(crate) struct Lifecycle {
     /// Where later attempts and undelivered notifications go.
     pub(crate) queues: Queues,
     /// What is measured of an invocation.
-    pub(crate) batch_metrics: Arc<BatchMetrics>,
+    pub(crate) batch_metrics: BatchMetrics,
     /// What time it is.
     pub(crate) clock: Clock,
 }

@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     /// The most bytes of the line, its end included.
-    const LONGEST: usize = 500;
+    const MAX_BYTES: usize = 500;
 
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);
@@ -194,7 +194,7 @@ mod tests {
             for outcome in failures.map(Outcome::Failed).into_iter().chain([delivered.clone()]) {
                 let line = line(&message, impatient, &outcome, Mechanism::Soft);
 
-                assert!(line.len() <= LONGEST, "{}: {line}", line.len());
+                assert!(line.len() <= MAX_BYTES, "{}: {line}", line.len());
                 assert!(
                     serde_json::from_str::<Value>(&line).unwrap()["trace"].is_string()
                         || message.replay_of.is_some()

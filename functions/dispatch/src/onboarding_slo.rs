@@ -12,7 +12,7 @@ use platform::telemetry::{ErrorChain, Metrics, Unit};
 /// The name of the metric, in seconds; an alarm of the template watches it.
 const METRIC: &str = "SecondsFromRegistrationToFirstAttempt";
 /// How long a first delivery is kept: the report is about a month.
-const LIVES: SignedDuration = SignedDuration::from_hours(24 * 62);
+const TIME_TO_LIVE: SignedDuration = SignedDuration::from_hours(24 * 62);
 
 /// Reports the first delivery of each registration, once, whichever environment made it.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl FirstDeliveries {
             etag: None,
         };
         let name = format!("{}{}#{registered_at}", FirstDelivery::PREFIX, receiver.key);
-        Ok(self.table.put_new(&name, &document, LIVES).await?.is_none())
+        Ok(self.table.put_new(&name, &document, TIME_TO_LIVE).await?.is_none())
     }
 
     fn report(&self, used: &FirstDelivery, took: SignedDuration) {

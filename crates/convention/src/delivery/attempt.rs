@@ -12,11 +12,11 @@ impl AttemptNumber {
     /// The first attempt.
     pub const FIRST: Self = Self(1);
     /// How many attempts a notification gets (webhook guides, "Política de retentativa": three in all).
-    pub const MOST: u8 = 3;
+    pub const MAX: u8 = 3;
 
     /// Returns the attempt after this one, if there is one.
     pub fn next(self) -> Option<Self> {
-        (self.0 < Self::MOST).then(|| Self(self.0 + 1))
+        (self.0 < Self::MAX).then(|| Self(self.0 + 1))
     }
 
     /// Returns the attempt before this one, if there is one.
@@ -35,7 +35,7 @@ impl TryFrom<u64> for AttemptNumber {
 
     fn try_from(number: u64) -> Result<Self, Self::Error> {
         match u8::try_from(number) {
-            Ok(number @ 1..=Self::MOST) => Ok(Self(number)),
+            Ok(number @ 1..=Self::MAX) => Ok(Self(number)),
             _ => Err(NotAnAttempt(number)),
         }
     }

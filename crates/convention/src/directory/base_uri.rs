@@ -13,11 +13,11 @@ pub struct BaseUri(String);
 
 impl BaseUri {
     /// The longest base URI (`webhook_uris`, `maxLength`, DCR-DCM swagger).
-    pub const LONGEST: usize = 255;
+    pub const MAX_LENGTH: usize = 255;
 
     /// Parses a base URI by the published pattern and by what a sender can safely connect to.
     pub fn parse(text: &str, policy: AddressPolicy) -> Result<Self, BaseUriError> {
-        if text.len() > Self::LONGEST {
+        if text.len() > Self::MAX_LENGTH {
             return Err(BaseUriError::TooLong(text.len()));
         }
         if !matches_published_pattern(text) {

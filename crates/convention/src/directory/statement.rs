@@ -16,7 +16,7 @@ use crate::json::UniqueJson;
 /// The longest statement that is read, in bytes. Those of the Directory have some 5,000.
 pub const STATEMENT_LIMIT: usize = 64 * 1024;
 /// How old a statement may be at the call that brings it (DCR-BR 2.1.0, section 7.1: `iat` at most 5 minutes old).
-const OLDEST: SignedDuration = SignedDuration::from_mins(5);
+const MAX_AGE: SignedDuration = SignedDuration::from_mins(5);
 /// How far two clocks that follow NTP may differ. Not named by the profile; `iat` is in whole seconds.
 pub(super) const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
 /// The only algorithm (DCR-BR 2.1.0, section 6.1).
@@ -105,7 +105,7 @@ impl Statement {
         if age < -CLOCK_SKEW {
             return Err(StatementError::IssuedInFuture);
         }
-        if age > OLDEST {
+        if age > MAX_AGE {
             return Err(StatementError::TooOld);
         }
         if claims.org_status.is_some_and(|status| status != "Active") {

@@ -16,7 +16,7 @@ const AUTHORITY: &str = "authority#";
 const LEAF: &str = "leaf#";
 const PATH: &str = "path#";
 /// How long rows live that are written anew long before that.
-const LIVES: SignedDuration = SignedDuration::from_hours(30 * 24);
+const TIME_TO_LIVE: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Rows that one authority's serials may take.
 const MAX_PARTS: usize = 64;
 /// How long a path's row outlives its leaf.
@@ -134,7 +134,7 @@ impl RevocationStore {
         let digest = sha256_hex(&bytes);
         let parts: Vec<_> = bytes.chunks(DOCUMENT_LIMIT).enumerate().collect();
         for (part, bytes) in &parts {
-            self.0.put(&part_name(id, &digest, *part), &document(bytes.to_vec(), now), LIVES).await?;
+            self.0.put(&part_name(id, &digest, *part), &document(bytes.to_vec(), now), TIME_TO_LIVE).await?;
         }
         let before = before.filter(|before| before.digest != digest);
         if let Some((old, parts)) = before.as_ref().and_then(|before| before.superseded.clone())
@@ -158,7 +158,7 @@ impl RevocationStore {
         now: Timestamp,
     ) -> Result<Timestamp, DirectoryTableError> {
         let name = format!("{PATH}{}", path.row());
-        let lives = path.valid_until().map_or(LIVES, |until| until.duration_since(now)) + OUTLIVES;
+        let lives = path.valid_until().map_or(TIME_TO_LIVE, |until| until.duration_since(now)) + OUTLIVES;
         let new = document(path.to_bytes(host), now);
         match self.0.put_new(&name, &new, lives).await {
             Ok(None) => Ok(now),
@@ -197,7 +197,7 @@ impl RevocationStore {
     ) -> Result<String, DirectoryTableError> {
         let bytes = serde_json::to_vec(row).unwrap_or_default();
         let hash = row_hash(&bytes);
-        self.0.put(name, &document(bytes, now), LIVES).await?;
+        self.0.put(name, &document(bytes, now), TIME_TO_LIVE).await?;
         Ok(hash)
     }
 

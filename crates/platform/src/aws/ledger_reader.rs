@@ -62,7 +62,7 @@ impl LedgerReader {
     /// Reads a row; nothing for one that this version cannot have written.
     pub fn shown(row: &HashMap<String, AttributeValue>) -> Option<NotificationView> {
         let status: Status = text_of(row, "status")?.parse().ok()?;
-        let attempts = (1..=u64::from(AttemptNumber::MOST)).filter_map(|number| {
+        let attempts = (1..=u64::from(AttemptNumber::MAX)).filter_map(|number| {
             let attempt = AttemptNumber::try_from(number).ok()?;
             Some(attempt_of(attempt, row.get(&format!("attempt_{attempt}"))?.as_m().ok()?))
         });

@@ -18,7 +18,7 @@ use crate::stack_ref::StackRef;
 use crate::undelivered::{DeadLetterQueue, Held, Hold, Kind};
 
 /// The most messages of one run, and how long they are hidden at most.
-const MOST: usize = 10_000;
+const MAX_HELD: usize = 10_000;
 const HELD_S: i32 = 900;
 /// It stops so long before they show again: a call with its tries, for the batch under way, and as long to let the rest go.
 const LETTING_GO: Duration = Duration::from_mins(1);
@@ -53,7 +53,7 @@ pub async fn move_back(
 ) -> Result<Moved> {
     let queue = DeadLetterQueue::new(&target.sdk, target.undelivered.clone());
     let until = Instant::now() + Duration::from_secs(HELD_S.unsigned_abs().into()) - LETTING_GO;
-    let Hold { held, cut: at_least } = queue.hold(MOST, HELD_S, stop).await?;
+    let Hold { held, cut: at_least } = queue.hold(MAX_HELD, HELD_S, stop).await?;
     let (mut to_move, others): (Vec<_>, Vec<_>) =
         held.into_iter().partition(|held| held.kind == Kind::SetAside);
     // First: whoever looks into the queue meanwhile must find what is none of our business.

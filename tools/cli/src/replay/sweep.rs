@@ -9,7 +9,7 @@ use crate::shutdown::Shutdown;
 use crate::undelivered::{DeadLetterQueue, Hold, Kind};
 
 /// The most messages that are looked at. Others are hidden from nobody and go at the next replay.
-const MOST: usize = 10_000;
+const MAX_HELD: usize = 10_000;
 /// What is not deleted shows again after this, if it cannot be let go: longer than holding so many takes.
 const HELD_S: i32 = 300;
 
@@ -29,7 +29,7 @@ pub async fn sweep(queue: &DeadLetterQueue, replayed: &BTreeSet<&str>, stop: &Sh
     if replayed.is_empty() {
         return Ok(Swept::default());
     }
-    let Hold { held, cut } = queue.hold(MOST, HELD_S, stop).await?;
+    let Hold { held, cut } = queue.hold(MAX_HELD, HELD_S, stop).await?;
     if stop.is_asked() {
         queue.let_go(&held).await?;
         return Ok(Swept { deleted: 0, left: held.len(), cut: true });

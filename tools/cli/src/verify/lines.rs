@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use flate2::write::MultiGzDecoder;
 
 /// No record is nearly as long.
-const LONGEST: usize = 64 * 1024;
+const MAX_LINE_BYTES: usize = 64 * 1024;
 /// What begins a gzip member (RFC 1952, section 2.3.1).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
@@ -84,7 +84,7 @@ impl<F: FnMut(&[u8])> Write for Split<F> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut pieces = bytes.split(|byte| *byte == b'\n').peekable();
         while let Some(piece) = pieces.next() {
-            if self.rest.len() + piece.len() > LONGEST {
+            if self.rest.len() + piece.len() > MAX_LINE_BYTES {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "a line is longer than any record"));
             }
             self.rest.extend_from_slice(piece);
@@ -139,6 +139,6 @@ mod tests {
         let mut broken = gzip(&"one\n".repeat(100));
         broken.truncate(broken.len() - 5);
         assert!(lines(&broken, 10).is_err());
-        assert!(lines(&vec![b'x'; LONGEST + 1], 1_000).is_err());
+        assert!(lines(&vec![b'x'; MAX_LINE_BYTES + 1], 1_000).is_err());
     }
 }

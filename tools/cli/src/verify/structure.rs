@@ -217,7 +217,7 @@ impl Story {
 struct Play {
     name: u128,
     is_cut: bool,
-    attempts: [Course; AttemptNumber::MOST as usize],
+    attempts: [Course; AttemptNumber::MAX as usize],
     is_over: bool,
     is_delivered: bool,
     /// When the row may be forgotten, as the last write that may say so said it, and the number of that write.
@@ -338,7 +338,7 @@ fn rank(seen: &Seen) -> (bool, u8, bool) {
 
 /// Whether the notification has ended with this end of an attempt.
 fn is_last(seen: &Seen) -> bool {
-    seen.end == End::Delivered || seen.attempt == AttemptNumber::MOST && seen.end != End::RolledBack
+    seen.end == End::Delivered || seen.attempt == AttemptNumber::MAX && seen.end != End::RolledBack
 }
 
 /// Aligns a number at its last digit, so that texts compare as numbers do.

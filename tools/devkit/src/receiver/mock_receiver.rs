@@ -85,12 +85,12 @@ impl MockReceiver {
     /// Waits until so many requests came since the start or the last [`MockReceiver::forget`], and returns those kept.
     ///
     /// A request counts when it was read, before it is answered.
-    pub async fn wait_for(&self, count: usize, patience: Duration) -> Result<Vec<Received>> {
+    pub async fn wait_for(&self, count: usize, within: Duration) -> Result<Vec<Received>> {
         let mut counter = self.journal.count();
-        let waited = timeout(patience, counter.wait_for(|&seen| seen >= count)).await.map(drop);
+        let waited = timeout(within, counter.wait_for(|&seen| seen >= count)).await.map(drop);
         if waited.is_err() {
             let seen = self.count();
-            bail!("{seen} of {count} requests came within {patience:?}");
+            bail!("{seen} of {count} requests came within {within:?}");
         }
         Ok(self.received())
     }

@@ -110,12 +110,12 @@ fn last_line(log: &Path) -> Option<String> {
 
 /// The last lines of a file, of its last 16 KiB at most; nothing if it cannot be read or is blank.
 pub(super) fn tail(path: &Path, lines: usize) -> Option<String> {
-    const MOST: u64 = 16 * 1024;
+    const MAX_BYTES: u64 = 16 * 1024;
     let mut file = File::open(path).ok()?;
     let length = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(MOST))).ok()?;
+    file.seek(SeekFrom::Start(length.saturating_sub(MAX_BYTES))).ok()?;
     let mut bytes = Vec::new();
-    file.take(MOST).read_to_end(&mut bytes).ok()?;
+    file.take(MAX_BYTES).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
     let kept: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let from = kept.len().saturating_sub(lines);

@@ -13,7 +13,7 @@ use super::folder::make_folder;
 use super::progress::Progress;
 
 /// The oldest Python that MiniStack and its dependencies declare.
-const OLDEST: (u32, u32) = (3, 10);
+const MIN_VERSION: (u32, u32) = (3, 10);
 
 /// Where to look, best first: an old `python3` may have a newer one beside it.
 const NAMES: [&str; 6] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
@@ -120,12 +120,12 @@ fn find_python() -> Result<PathBuf> {
     let mut found = Vec::new();
     for name in NAMES {
         let Some(version) = version(name) else { continue };
-        if version >= OLDEST {
+        if version >= MIN_VERSION {
             return Ok(PathBuf::from(name));
         }
         found.push(format!("{name} is {}.{}", version.0, version.1));
     }
-    let (major, minor) = OLDEST;
+    let (major, minor) = MIN_VERSION;
     let seen = if found.is_empty() { "there is no python3 on the PATH".to_owned() } else { found.join(", ") };
     bail!(
         "the local stack needs Python {major}.{minor} or newer, but {seen}: install it, with its venv module \
