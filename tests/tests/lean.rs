@@ -158,7 +158,8 @@ async fn a_request_whose_write_failed_is_made_once_more_and_then_counted() {
 /// What is given up, second: two processes with the message at one moment both make the request.
 #[tokio::test]
 async fn two_copies_at_one_moment_are_two_requests_of_which_the_ledger_keeps_the_last() {
-    let fixture = Fixture::lean("202").await;
+    // The answer takes long enough for the second copy to be sent before the first is written.
+    let fixture = Fixture::lean("delay:2s:202").await;
     let message = fixture.payment("p-1");
     let copies = [message.to_json(), message.to_json()];
     assert_eq!(requeued(&fixture.dispatch, &copies).await, NOTHING);
