@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::fs::{read_dir, read_to_string};
 
+use platform::sha256_hex;
 use regex_lite::Regex;
 use serde_json::Value;
 use tests::contract::file;
@@ -57,6 +58,63 @@ fn whatever_a_function_is_deployed_with_changes_the_settings_that_make_a_new_ver
         assert!(description.contains("${Settings}"), "{function} does not change with the settings");
         assert_eq!(resource["Properties"]["VersionDescription"], "Settings ${Settings}", "{function}");
     }
+}
+
+/// What of a function is no part of a version: what calls it, how a version takes over, and what can change without one.
+const NOT_OF_A_VERSION: [&str; 5] =
+    ["DeploymentPreference", "Events", "ReservedConcurrentExecutions", "Tags", "VersionDescription"];
+
+#[test]
+fn whatever_is_written_of_a_function_changes_the_settings_that_make_a_new_version() {
+    let template = Template::read("template.yaml").unwrap();
+    let mut functions = vec![template.section("Globals")["Function"].clone()];
+    let resources = template.resources();
+    let is_function = |resource: &&Value| resource["Type"] == "AWS::Serverless::Function";
+    functions.extend(resources.values().filter(is_function).map(|resource| resource["Properties"].clone()));
+    assert_eq!(functions.len(), 5);
+    for properties in &mut functions {
+        for name in NOT_OF_A_VERSION {
+            properties.as_object_mut().unwrap().remove(name);
+        }
+    }
+    let digest = sha256_hex(serde_json::to_string(&functions).unwrap().as_bytes());
+    let digest = &digest[..16];
+    let content = template.property("Settings", "Content").as_str().unwrap();
+    let written = format!(r#""Properties": "{digest}""#);
+    assert!(content.contains(&written), "a property of a function has changed: write {written} in Settings");
+}
+
+#[test]
+fn the_version_before_stays_and_the_settings_before_do_not() {
+    let resources = resources("template.yaml").unwrap();
+    for (name, resource) in &resources {
+        if resource["Type"] == "AWS::Serverless::Function" {
+            // SAM hands it on to the version; without it CloudFormation deletes the version that a new one replaces.
+            assert_eq!(resource["UpdateReplacePolicy"], "Retain", "{name}");
+            // A tag alone would ask for a version that Lambda does not publish.
+            assert!(resource["Properties"]["AutoPublishAliasAllProperties"].is_null(), "{name}");
+        }
+    }
+    // AppConfig deletes no profile that has versions.
+    assert_eq!(resources["Settings"]["UpdateReplacePolicy"], "Delete");
+    assert_eq!(resources["Settings"]["DeletionPolicy"], "Delete");
+}
+
+#[test]
+fn what_is_built_and_what_is_deployed_have_the_same_parameters() {
+    let samconfig = text("samconfig.toml");
+    let mut stages = 0;
+    for section in samconfig.split("\n[").skip(1) {
+        let (name, settings) = section.split_once(']').unwrap();
+        // The processor is a parameter, and what is built for the other one does not start.
+        assert_eq!(
+            settings.contains("\nparameter_overrides"),
+            name.ends_with(".global.parameters"),
+            "{name}"
+        );
+        stages += usize::from(name.ends_with(".global.parameters"));
+    }
+    assert_eq!(stages, 3);
 }
 
 #[test]
@@ -178,4 +236,56 @@ fn each_tool_is_pinned_to_a_version() {
             }
         }
     }
+}
+
+#[test]
+fn each_service_takes_a_role_for_this_account_alone() {
+    let mut found = 0;
+    for path in templates().unwrap() {
+        for (name, resource) in resources(&path).unwrap() {
+            let Some(statements) = resource["Properties"]["AssumeRolePolicyDocument"]["Statement"].as_array()
+            else {
+                continue;
+            };
+            for statement in statements {
+                // Else a service that somebody else configured could be made to act in our name.
+                assert!(statement["Principal"]["Service"].is_string(), "{name}: {statement}");
+                assert_eq!(
+                    statement["Condition"]["StringEquals"]["aws:SourceAccount"], "AWS::AccountId",
+                    "{name} of {path}: {statement}"
+                );
+                found += 1;
+            }
+        }
+    }
+    assert!(found >= 9, "{found}");
+}
+
+#[test]
+fn what_a_stack_that_is_deleted_leaves_behind() {
+    let all = Template::stack().unwrap().resources();
+    let mut kept: Vec<_> = all
+        .iter()
+        .filter(|(_, resource)| resource["DeletionPolicy"] == "RetainExceptOnCreate")
+        .map(|(name, resource)| {
+            assert_eq!(resource["UpdateReplacePolicy"], "Retain", "{name}");
+            name.as_str()
+        })
+        .collect();
+    kept.sort_unstable();
+    let expected = [
+        "ApiLogGroup",
+        "Bucket",
+        "DataKey",
+        "DirectoryIdentitySecret",
+        "EgressAddressA",
+        "EgressAddressB",
+        "EvidenceBucketPolicy",
+        "EvidenceKey",
+        "IdentitySecret",
+        "LedgerTable",
+        "ReceiversTable",
+        "TrustSecret",
+    ];
+    assert_eq!(kept, expected);
 }
