@@ -179,6 +179,7 @@ fn roles_without(condition: Option<&str>) -> BTreeMap<String, Vec<Value>> {
             let role = function["Properties"]["Role"].as_str().unwrap().strip_suffix(".Arn").unwrap();
             let beside = resources.values().filter(|resource| {
                 resource["Type"] == "AWS::IAM::Policy"
+                    && resource["Condition"] != "HasPreviousDataKey"
                     && condition.is_none_or(|condition| resource["Condition"] != condition)
                     && list(&resource["Properties"]["Roles"]).contains(&role.into())
             });
@@ -207,10 +208,18 @@ fn names(value: &Value) -> Vec<String> {
     list(value).iter().map(|name| name.as_str().unwrap().trim_end_matches(".Arn").to_owned()).collect()
 }
 
-/// Says whether a statement is about the key that everything kept is encrypted with.
+/// Says whether a statement is about a key that something kept is encrypted with.
 fn is_of_the_key(statement: &Value) -> bool {
-    statement["Resource"] == json!(["MakesDataKey", "DataKey.Arn", "DataKeyArn"])
+    statement["Resource"] == data_key() || statement["Resource"] == EVIDENCE_KEY
 }
+
+/// The key of queues, tables, secrets and logs.
+fn data_key() -> Value {
+    json!(["MakesDataKey", "DataKey.Arn", "DataKeyArn"])
+}
+
+/// The key of the bucket of evidence.
+const EVIDENCE_KEY: &str = "EvidenceKey.Arn";
 
 /// What the roles allow, but for the use of the key, which has a test of its own.
 fn allowed() -> BTreeSet<Use> {
@@ -295,6 +304,8 @@ fn each_role_may_use_the_key_for_what_it_uses_and_for_nothing_else() {
                 .find(|(service, _)| via == format!("{service}.${{AWS::Region}}.amazonaws.com"))
                 .unwrap_or_else(|| panic!("{via} is no service that {function} uses the key through"));
             assert_eq!(conditions.len(), 2, "{statement}");
+            let key = if service == "s3" { EVIDENCE_KEY.into() } else { data_key() };
+            assert_eq!(statement["Resource"], key, "{statement}");
             let of_service =
                 |one: &&Use| one.function == function && one.action.starts_with(&format!("{service}:"));
             let of: BTreeSet<_> = used.iter().filter(of_service).map(|one| whole(&one.resource)).collect();
@@ -313,6 +324,41 @@ fn each_role_may_use_the_key_for_what_it_uses_and_for_nothing_else() {
                 .any(|one| one.function == function && one.action.starts_with(&format!("{service}:")));
             assert_eq!(through.contains(service), is_used, "{function} and the key for {service}");
         }
+    }
+}
+
+#[test]
+fn what_a_key_encrypted_before_can_be_read_with_it_and_nothing_encrypted() {
+    let resources = Template::stack().unwrap().resources();
+    let policies: Vec<_> =
+        resources.values().filter(|resource| resource["Condition"] == "HasPreviousDataKey").collect();
+    let mut roles = BTreeSet::new();
+    for policy in policies {
+        let properties = &policy["Properties"];
+        roles.extend(names(&properties["Roles"]));
+        for statement in list(&properties["PolicyDocument"]["Statement"]) {
+            assert_eq!(names(&statement["Action"]), ["kms:Decrypt"]);
+            assert_eq!(statement["Resource"], "PreviousDataKeyArn");
+        }
+    }
+    let all: BTreeSet<_> = ["IntakeRole", "DispatchRole", "DirectoryRole", "EvidenceRole"]
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(roles, all);
+}
+
+#[test]
+fn nobody_deletes_the_key_of_evidence_and_its_bucket_keeps_its_policy() {
+    let resources = Template::stack().unwrap().resources();
+    let statements = list(&resources["EvidenceKey"]["Properties"]["KeyPolicy"]["Statement"]);
+    let denied = statements.iter().find(|statement| statement["Effect"] == "Deny").unwrap();
+    assert_eq!(denied["Principal"], "*");
+    for action in ["kms:ScheduleKeyDeletion", "kms:DisableKey"] {
+        assert!(names(&denied["Action"]).contains(&action.to_owned()), "{denied}");
+    }
+    for kept in ["EvidenceKey", "Bucket", "EvidenceBucketPolicy"] {
+        assert_eq!(resources[kept]["DeletionPolicy"], "RetainExceptOnCreate", "{kept}");
     }
 }
 

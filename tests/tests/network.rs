@@ -120,3 +120,18 @@ fn dispatch_and_directory_have_their_own_way_and_whoever_calls_aws_alone_has_the
         }
     }
 }
+
+#[test]
+fn a_list_in_a_public_bucket_can_be_fetched_and_no_other_bucket_of_a_stranger_reached() {
+    let endpoint =
+        the("AWS::EC2::VPCEndpoint", &json!({ "ServiceName": "com.amazonaws.${AWS::Region}.s3" })).1;
+    let statements = endpoint["PolicyDocument"]["Statement"].as_array().unwrap().clone();
+    let public = json!({ "StringEquals": { "aws:PrincipalType": "Anonymous" } });
+    let (anonymous, signed): (Vec<_>, Vec<_>) =
+        statements.iter().partition(|statement| statement["Condition"] == public);
+    assert_eq!(anonymous.len(), 1);
+    assert_eq!(anonymous[0]["Action"], "s3:GetObject");
+    for statement in signed {
+        assert_eq!(statement["Condition"]["StringEquals"]["aws:ResourceAccount"], "AWS::AccountId");
+    }
+}
