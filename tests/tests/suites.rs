@@ -24,6 +24,7 @@ mod network;
 mod operations;
 mod options;
 mod own_faults;
+mod pages;
 mod parsers;
 mod reconciliation;
 mod registration;

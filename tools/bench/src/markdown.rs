@@ -60,7 +60,7 @@ fn budgets(page: &mut String, report: &Report) {
     table(page, "| What | Measured | Budget | |\n|---|--:|--:|---|", &design);
     line(
         page,
-        "\n## Limits of our own\n\nNo budgets of the design. A start that is this far from the floor's has gone wrong on any machine, so that \
+        "\n## Limits of our own\n\nA start that is this far from the floor's has gone wrong on any machine, so that \
          the short form, which does not judge times, fails by it.\n",
     );
     table(page, "| What | Measured | Limit | |\n|---|--:|--:|---|", &ours);
@@ -217,25 +217,21 @@ const CASES: &str = "
 
 ![Processor time for a notification, by case](benchmarks.svg)
 
-- *Posts* is the least: a bare loop of hyper and rustls that makes the same POSTs to the same receivers, with the same TLS settings and
-  the same ten at once.
-- *Pre-signed* is that loop with two requests to the stand-in for AWS for each notification: the two writes that dispatch makes
-  where nothing fails. Both are one request of dispatch, sent again and again with the signature that it had.
-- *Floor* is the same loop, but each request is signed as it is sent, with the time of then, by the code that dispatch signs with.
-- *Ours* is dispatch's release binary. Where attempts fail it puts notifications back besides, which no floor does.
+- *Posts*: a bare loop of hyper and rustls makes the same POSTs, with the same TLS settings, ten at once.
+- *Pre-signed*: that loop also sends dispatch's two writes to the stand-in for AWS, each time with the same signature.
+- *Floor*: that loop signs each write as it is sent, with dispatch's code.
+- *Ours*: dispatch's release binary. It also queues failed notifications again, which no floor does.
 
-The budget is held against the floor that signs. AWS takes a signature for five minutes after its date, and for one body alone, while
-each row differs: nobody can send what was signed in advance, so that no sender gets down to the pre-signed floor. The ratio to it
-stands beside the other, because it counts what signing costs, which dispatch and the floor that signs pay alike.
+The budget is held against the floor that signs. No real sender reaches the pre-signed one, as a signature is good for one body and five
+minutes; the ratio to it shows what signing costs.
 
-Processor time is that of the sending process alone. A load grows by environments, each of which works as one does here; what changes
-within one is to how many receivers it has connections, which grow from ten a hundredfold. What changes around them is in
-[capacity.md](capacity.md#how-a-stack-grows). The cases:
+Processor time is that of the sending process alone. A load grows by environments, each of which works as this one does
+([capacity](capacity.md#how-a-stack-grows)). The cases:
 ";
 
 const SPEED: &str = "
-One environment works through one batch of ten after the other. *A second* is what came of it on this machine, whose cores the
-receivers and the stand-in for AWS use too; *a core* is how many one core would do that did nothing else.
+One environment works through one batch of ten after the other. *A second*: on this machine, whose cores the receivers and the stand-in
+for AWS share. *A core*: if one core did nothing else.
 
 | | A second | A core, a second | p50 / p99, ms | Floor's p50 / p99, ms | Full handshakes for 1,000 |
 |---|--:|--:|--:|--:|--:|";
@@ -251,27 +247,20 @@ From the start of the process until it asks for its first invocation (`next`), a
 const METHOD: &str = "
 ## How it is measured
 
-A driver plays everything around the release binaries, on loopback: the Runtime API of Lambda, which hands out batches of ten, one
-after the other; DynamoDB, SQS and Secrets Manager, answered from memory over plain HTTP, every request counted; and receivers that
-demand the client certificate over TLS 1.3. In each round dispatch and the floors are started anew, as how a process happens to lie in
-memory is worth some percent for as long as it lives, and send equally many notifications after a warm-up: in turns of forty batches, so
-that a machine which is slower for a while is so for all of them. The floors send the POSTs alone, with two requests each that were
-signed in advance, and with two that are signed as they are sent ([what they are for](#by-case)). What stands here are medians of the
-rounds, and every ratio is one of such medians.
+A driver plays everything around the release binaries, on loopback: the Runtime API of Lambda, which hands out batches of ten; DynamoDB,
+SQS and Secrets Manager, answered from memory over plain HTTP; and receivers that demand the client certificate over TLS 1.3. Each round
+starts new processes, because memory layout is worth some percent. They take turns of forty batches, so that a slow moment of the machine
+slows all. The page shows medians of the rounds, and ratios of medians.
 
-- Processor time is what the kernel counts of the process (`/proc/<pid>/task/*/schedstat`), so the work of driver and receivers is not
-  in it.
-- From event to arrival: from the moment a batch is handed out until the receiver has read the head of the request. The queue's part
-  is not in it, and as a batch is handed out once the one before is done, none waits: at a higher load these times would be longer.
-- Requests to AWS, handshakes and bytes of the log are counted in the rounds and in the few batches before each, which no time is
-  taken of. Dispatch keeps what it read of a receiver for seconds, so that a busy environment reads little; one that gets a
-  notification now and then reads for each.
-- No revocation list of the receivers' authority is there, so that dispatch logs with each fresh connection that it went by the window
-  of `RevocationWindowMinutes`: some 480 bytes, which receivers whose lists were fetched do not cause.
-- A distance of 20 ms is added to each direction by half, and once more for opening a connection.
+- Processor time is what the kernel counts of the process (`/proc/<pid>/task/*/schedstat`).
+- From event to arrival: from handing out a batch until the receiver has read the head of the request. No batch waits in a queue.
+- Requests, handshakes and bytes of the log include the few batches before each round. A busy environment reuses what it read of a
+  receiver; one that seldom works reads for each notification.
+- No revocation list is there, so each fresh connection logs some 480 bytes about the window of `RevocationWindowMinutes`.
+- 20 ms away: half of it in each direction, and once more for opening a connection.
 
-What it does not show: TLS between the functions and AWS (the floors and dispatch talk to the stand-in without), the latency of AWS,
-the share of a processor that 256 MB of Lambda get (about a seventh), and arm64 where it was run on x86_64.
+Not shown: TLS to AWS, the latency of AWS, the share of a processor that 256 MB of Lambda get (about a seventh), and arm64 where it was
+run on x86_64.
 ";
 
 const REPEAT: &str = "\
@@ -283,9 +272,8 @@ make bench-check               # half a minute; judges requests, memory, sizes a
 make bench-publish             # measures, and writes this page, its figures and its picture
 ```
 
-What is measured is kept after each case, in `bench.json` beside the release binaries; a complete one can be published later
-(`make bench BENCH=\"--from target/release/bench.json --publish docs\"`). Close what else runs: a busy machine makes all of it slower,
-dispatch and floors alike.
+`bench.json` beside the release binaries keeps each case; a complete one can be published later
+(`make bench BENCH=\"--from target/release/bench.json --publish docs\"`). Close what else runs.
 ";
 
 #[cfg(test)]

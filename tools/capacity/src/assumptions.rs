@@ -227,8 +227,7 @@ pub const SIMPLIFICATIONS: &[&str] = &[
     "A dead receiver says nothing until the deadline.",
     "Delays, and receivers' answers, are half fixed and half exponential, with the mean above.",
     "Fair queues: a receiver beyond the threshold is noisy until it has no backlog. A receive takes the others' messages first, \
-     then the oldest noisy ones, where SQS prefers whoever has the fewest in flight. SQS's second measure, processing time, is \
-     the same here; AWS calls its thresholds approximate.",
+     then the oldest noisy ones. AWS calls its thresholds approximate.",
     "A receive gets what is there, up to ten. No process is taken away.",
     "Throttled invocations leave messages in the queue; on AWS pollers hold them and retry.",
     "After the first 1,000, 100 environments come a second. The one used last is used next.",

@@ -57,12 +57,10 @@ const LARGE_TABLE: &str = "
 const LARGE_AFTER: &str = "
 One stack does not carry the onset: until the six are found out, two of three batches hold a message that hangs for 15 s. That takes some
 18,000 invocations, but Lambda makes a thousand environments in 10 s, and at most 200 pollers stand ready. First attempts are late until the
-pollers have grown and the backlog is done; nothing is lost, and no attempt is consumed. With 20 receivers, the messages of one that hangs
-soon exceed a tenth of those in flight, so SQS serves the others first. Three stacks fit in one account; each client uses the API of its
-stack.
+backlog is done; nothing is lost. With 20 receivers, one that hangs soon exceeds a tenth of what is in flight, so SQS serves the others
+first. Three stacks fit in one account.
 
-In the model, pollers use every invocation; a load needs what full batches take, and a tenth more. AWS does not say how it fills batches, so
-measure an onset before you rely on it.
+A load needs what full batches take, and a tenth more. AWS does not say how it fills batches, so measure an onset before you rely on it.
 ";
 
 const ASSUMED: &str = "
