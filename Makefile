@@ -3,6 +3,7 @@
 # One build for everything: the functions, the command and the tests share their dependencies.
 CARGO_TARGET_DIR ?= target
 ARAUTO = $(CARGO_TARGET_DIR)/debug/arauto
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: help demo up down test sim sim-flood corpus fuzz test-tools check-tools check advisories fmt outcomes capacity cost dashboard lint-infra deploy-check reproducible sbom bench bench-check bench-publish bench-isolation bench-chains clean
 
@@ -60,10 +61,13 @@ fuzz: ## Fuzz every parser of outside input, FUZZ_SECONDS=60 each
 			-max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 || exit 1; \
 	done
 
-test-tools: ## Install nginx, OpenSSL and Prism, which some tests need (Debian, as root)
-	apt-get update -qq
-	apt-get install -y --no-install-recommends nginx-light openssl
-	npm install --no-package-lock --no-fund --no-audit --prefix .arauto/node @stoplight/prism-cli@5.14.2
+# Only Debian's packages need root. Scripts of npm's packages are not run.
+test-tools: ## Install nginx, OpenSSL and Prism, which some tests need (Debian; asks sudo for the first two)
+	$(SUDO) apt-get update -qq
+	$(SUDO) apt-get install -y --no-install-recommends nginx-light openssl
+	mkdir -p .arauto/node
+	cp infra/tools/prism/package.json infra/tools/prism/package-lock.json .arauto/node
+	npm ci --ignore-scripts --no-fund --no-audit --prefix .arauto/node
 
 check-tools: ## Install cargo-deny, which checks licences and sources of dependencies
 	cargo deny --version > /dev/null 2>&1 || cargo install --locked --debug cargo-deny@0.20.2

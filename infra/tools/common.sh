@@ -15,7 +15,7 @@ export SAM_CLI_TELEMETRY=0
 cd "$root"
 
 # venv NAME: makes the venv of infra/tools/NAME.txt, unless that was done before with the same pins. Sets $venv. The pins are
-# complete, so pip need not look for what they depend on.
+# complete, so pip need not look for what they depend on, and each has the hashes of its wheels: no setup script is run.
 venv() {
     local pins=infra/tools/$1.txt log=$tools/$1.log
     venv=$tools/$1
@@ -23,7 +23,7 @@ venv() {
     command -v python3 >/dev/null || fail "python3 is needed (3.10 or newer)"
     say "Installing what $pins names (once)"
     mkdir -p "$tools"
-    { python3 -m venv --clear "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement "$pins"; } \
+    { python3 -m venv --clear "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: --requirement "$pins"; } \
         >"$log" 2>&1 || { tail -n 20 "$log" >&2; fail "cannot install $pins; the log is $log"; }
     rm -f "$log"
     cp "$pins" "$venv/.installed"

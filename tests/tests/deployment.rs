@@ -226,15 +226,30 @@ fn each_action_of_a_workflow_is_pinned_to_a_commit() {
 }
 
 #[test]
-fn each_tool_is_pinned_to_a_version() {
-    let pinned = Regex::new(r"^[A-Za-z0-9_.-]+==[0-9][0-9A-Za-z.+]*( ;.*)?$").unwrap();
-    for entry in read_dir(file("infra/tools").unwrap()).unwrap() {
-        let path = entry.unwrap().path();
+fn each_tool_is_pinned_to_a_version_and_the_hashes_of_its_wheels() {
+    let pinned = Regex::new(r"^[A-Za-z0-9_.-]+==[0-9][0-9A-Za-z.+]* (; [^\\]*)?\\$").unwrap();
+    let hash = Regex::new(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$").unwrap();
+    let mut lists = 0;
+    let in_tools = read_dir(file("infra/tools").unwrap()).unwrap().map(|entry| entry.unwrap().path());
+    for path in in_tools.chain([file("infra/local/requirements.txt").unwrap()]) {
         if path.extension().is_some_and(|extension| extension == "txt") {
-            for line in read_to_string(&path).unwrap().lines().filter(|line| !line.starts_with('#')) {
-                assert!(pinned.is_match(line), "{}: {line}", path.display());
+            let list = read_to_string(&path).unwrap();
+            let lines: Vec<_> = list.lines().filter(|line| !line.starts_with('#')).collect();
+            assert!(pinned.is_match(lines[0]), "{}", path.display());
+            for pair in lines.windows(2) {
+                let goes_on = pair[0].ends_with('\\');
+                let line = if goes_on { hash.is_match(pair[1]) } else { pinned.is_match(pair[1]) };
+                assert!(line, "{}: {}", path.display(), pair[1]);
             }
+            lists += 1;
         }
+    }
+    assert_eq!(lists, 4);
+    let lock: Value = serde_json::from_str(&text("infra/tools/prism/package-lock.json")).unwrap();
+    let packages = lock["packages"].as_object().unwrap();
+    assert!(packages.len() > 100);
+    for (name, package) in packages.iter().filter(|(name, _)| !name.is_empty()) {
+        assert!(package["integrity"].as_str().is_some_and(|hash| hash.starts_with("sha512-")), "{name}");
     }
 }
 

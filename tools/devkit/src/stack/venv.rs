@@ -96,8 +96,9 @@ impl Venv {
                     "--progress-bar",
                     "off",
                 ])
-                // The pins are complete; and Python compiles what is imported, a small part, when it is.
-                .args(["--no-deps", "--no-compile", "-r"])
+                // The pins are complete and have hashes, and no package's setup script is run; Python compiles what is imported, a
+                // small part, when it is.
+                .args(["--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-compile", "-r"])
                 .arg(&self.requirements),
             &self.log,
             &format!("install {} with pip", self.requirements.display()),
