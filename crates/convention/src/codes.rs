@@ -1,22 +1,23 @@
-//! The stable codes of the ledger, the logs and the dead-letter queue: one row for each way in which a message can end.
+//! The stable codes of the ledger, the logs and the dead-letter queue: one row for each way in which a
+//! message can end.
 //!
-//! `docs/outcomes.md` is made from it. Each sentence can be forwarded to the receiver as it is; that of a fault of ours says
-//! what we do about it.
+//! `docs/outcomes.md` is generated from this table. Each sentence can be forwarded to the receiver unchanged;
+//! the sentence of a fault of ours says what we do about it.
 
 use std::fmt;
 
-/// Whose doing it is, roughly.
+/// Where the cause of a failure lies.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum FailureClass {
-    /// The receiver answered something else than success.
+    /// The receiver's answer was not a success.
     Receiver,
-    /// No connection, or one that broke.
+    /// The connection was not made, or it broke.
     Network,
     /// The TLS handshake failed.
     Tls,
-    /// What the receiver registered cannot be used, or asks for nothing to be sent.
+    /// The registration cannot be used, or nothing is to be sent under it.
     Directory,
-    /// Something of ours does not work, or we were interrupted.
+    /// A component of ours failed, or the attempt was interrupted on our side.
     Ours,
 }
 
@@ -33,7 +34,7 @@ impl FailureClass {
     }
 }
 
-/// What becomes of the notification.
+/// What happens to the notification.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Effect {
     /// An attempt was made and accepted.
@@ -47,7 +48,7 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// Says whether one of the three attempts is consumed.
+    /// Says whether the code consumes one of the three attempts.
     pub fn consumes_an_attempt(self) -> bool {
         match self {
             Self::Delivered | Self::Failed => true,
@@ -66,14 +67,14 @@ impl Effect {
     }
 }
 
-/// What is to be known of a code.
+/// The description of a code.
 #[derive(Debug)]
 pub struct CodeRow {
     /// The code itself.
     pub name: &'static str,
-    /// What becomes of the notification.
+    /// What happens to the notification.
     pub effect: Effect,
-    /// Whose doing it is; nobody's where nothing is wrong.
+    /// Where the cause lies; absent where nothing is wrong.
     pub class: Option<FailureClass>,
     /// A sentence in English.
     pub en: &'static str,
@@ -81,7 +82,7 @@ pub struct CodeRow {
     pub pt_br: &'static str,
 }
 
-/// Makes the enum, its list and its rows of one text, so that none of them can lack what another has.
+/// Generates the enum, its list and its rows from one table, so that the three always agree.
 macro_rules! codes {
     ($($variant:ident $name:literal $effect:ident $class:expr, $en:literal, $pt_br:literal;)*) => {
         /// How a message ended, as a stable code.
@@ -95,7 +96,7 @@ macro_rules! codes {
             /// Every code, in the order of the documentation.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// Returns what is to be known of it.
+            /// Returns the description of the code.
             pub const fn row(self) -> &'static CodeRow {
                 match self {
                     $(Self::$variant => &CodeRow {
@@ -123,7 +124,7 @@ codes! {
         "The receiver accepted the notification.",
         "O receptor aceitou a notificação.";
 
-    // What the receiver answered.
+    // Answers of the receiver.
     Nonconformant2xx "nonconformant_2xx" Failed RECEIVER,
         "The receiver answered with a success other than 202, the only one that the convention documents.",
         "O receptor respondeu com um sucesso diferente de 202, o único que a convenção documenta.";
@@ -146,7 +147,7 @@ codes! {
         "The receiver sent more than 64 KiB of head, more than 100 header fields or interim answers without end before its status was known.",
         "O receptor enviou mais de 64 KiB de cabeçalhos, mais de 100 campos de cabeçalho ou respostas provisórias sem fim antes de informar o status.";
 
-    // The way there.
+    // Network.
     Timeout "timeout" Failed NETWORK,
         "The receiver did not answer within the time granted to it: 15 seconds, or 3 while it lets every attempt run out.",
         "O receptor não respondeu no tempo que lhe é concedido: 15 segundos, ou 3 enquanto ele deixa esgotar o tempo de todas as tentativas.";
@@ -163,7 +164,7 @@ codes! {
         "The receiver's host name has no address, or its name servers do not answer.",
         "O nome de host do receptor não tem endereço, ou os servidores de nomes dele não respondem.";
 
-    // Where it is registered.
+    // Registered address.
     BlockedAddress "blocked_address" Failed DIRECTORY,
         "The receiver's host name has an address that is not public; nothing was connected to.",
         "O nome de host do receptor tem um endereço que não é público; nenhuma conexão foi feita.";
@@ -171,7 +172,7 @@ codes! {
         "The receiver's registered URI cannot be connected to.",
         "Não é possível conectar à URI registrada do receptor.";
 
-    // The handshake.
+    // TLS handshake.
     UnknownCa "unknown_ca" Failed TLS,
         "The receiver's certificate does not descend from an authority that is trusted here, or its server does not send the intermediate certificates.",
         "O certificado do receptor não descende de uma autoridade em que confiamos, ou o servidor dele não envia os certificados intermediários.";
@@ -292,7 +293,7 @@ codes! {
         "A message of our own queue cannot be read; it is in the dead-letter queue for a person to look at.",
         "Uma mensagem da nossa própria fila não pode ser lida; ela é deixada na fila de não entregues para que uma pessoa a examine.";
 
-    // Reasons for which nothing is sent, or nothing more.
+    // Reasons to send nothing, or nothing more.
     NoReceiver "no_receiver" Ended DIRECTORY,
         "The client is not registered for notifications.",
         "O cliente não está registrado para notificações.";
@@ -331,8 +332,8 @@ impl Code {
         self.row().name
     }
 
-    /// Says whether it is a fault of ours that keeps messages, each of which the template has an alarm for. A message that only
-    /// came out of turn is none.
+    /// Says whether this is a fault of ours that returns messages to the queue; the template has an alarm for
+    /// each of these. A message that arrived out of turn is not a fault.
     pub fn alarms(self) -> bool {
         self.row().effect == Effect::Requeued && !matches!(self, Self::InProgress | Self::ConcurrencyLimited)
     }
@@ -378,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_kept_for_faults_of_ours_alone() {
+    fn only_our_own_faults_return_a_message_to_the_queue() {
         for row in Code::ALL.iter().map(|code| code.row()) {
             let ours = row.class == Some(FailureClass::Ours);
             assert!(row.effect != Effect::Requeued || ours, "{}", row.name);

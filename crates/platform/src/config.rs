@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use convention::address::AddressPolicy;
-use convention::directory::{Environment, EnvironmentName, MoreIssuers};
+use convention::directory::{AdditionalIssuers, Environment, EnvironmentName};
 use thiserror::Error;
 use tracing::level_filters::LevelFilter;
 
@@ -47,7 +47,7 @@ impl<'a> Settings<'a> {
             EnvironmentName::Sandbox => Environment::sandbox(),
             EnvironmentName::Local => Environment::local(&self.required("ARAUTO_LOCAL_DIRECTORY_URL")?),
         };
-        let more = self.parsed_or("ARAUTO_SOFTWARE_STATEMENT_ISSUERS", MoreIssuers::default())?;
+        let more = self.parsed_or("ARAUTO_SOFTWARE_STATEMENT_ISSUERS", AdditionalIssuers::default())?;
         Ok(environment.with_issuers(more))
     }
 

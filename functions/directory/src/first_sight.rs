@@ -240,7 +240,7 @@ impl Seen {
 /// Tells a failure as an outcome of a notification would.
 fn described(unseen: Unseen) -> Described {
     let Unseen::Receiver(failure) = unseen else { return NO_NETWORK };
-    let row = failure.described().row();
+    let row = failure.as_code().row();
     Described { code: row.name, detail: row.en }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use convention::directory::{
-    ClientState, DirectorySays, Participants, Registration, Software, SoftwareView, Suspension, reconcile,
+    ClientState, DirectoryView, Participants, Registration, Software, SoftwareView, Suspension, reconcile,
 };
 use convention::notification::{AuthorisationServers, ClientId};
 use futures_util::{StreamExt, stream};
@@ -58,7 +58,7 @@ impl Reconciler {
         if let Some(listed_at) = listed_at {
             self.metrics.record_age(self.clock.now(), "DirectoryListAge", listed_at);
         }
-        let says = DirectorySays { participants: participants.as_ref(), listed_at, software };
+        let says = DirectoryView { participants: participants.as_ref(), listed_at, software };
         let found = reconcile(registrations, &says, self.max_percent);
         for (receiver, drift) in &found.drifts {
             tracing::warn!(client_id = %receiver, code = drift.code(), "A registration and the Directory do not agree.");

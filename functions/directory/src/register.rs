@@ -29,14 +29,14 @@ impl Directory {
             Some(jws) => match self.keys.verify(jws, call.called_at.unwrap_or(now)).await {
                 Ok(statement) => Some(statement),
                 // A removal must not wait for keys: it claims nothing.
-                Err(Unverified::NoKeys(missing)) if !call.request.is_to_be_notified() => {
+                Err(Unverified::NoKeys(missing)) if !call.request.requests_notifications() => {
                     keys::report(&missing);
                     None
                 }
                 Err(error) => return Err(unverified(error)),
             },
             // Nothing is claimed, so nothing need be proved: a removal must not wait for a statement.
-            None if !call.request.is_to_be_notified() => None,
+            None if !call.request.requests_notifications() => None,
             None => return Err(wire::missing_statement()),
         };
         let mut found = self.receivers.state(&subject.key).await.map_err(unavailable)?;

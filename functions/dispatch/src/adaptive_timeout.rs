@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use convention::delivery::{EXCHANGE_DEADLINE, Outcome, REDUCED_TIMEOUT, Signal, SlowReceiver, is_hanging};
+use convention::delivery::{
+    EXCHANGE_DEADLINE, Outcome, REDUCED_TIMEOUT, Signal, SlowReceiver, marks_as_slow,
+};
 use convention::directory::{BaseUri, Receiver};
 use convention::notification::ReceiverKey;
 use platform::aws::{Found, Receivers, ReceiversError};
@@ -73,7 +75,7 @@ impl AdaptiveTimeout {
         let now = self.clock.now();
         let Some(mark) = self.receivers.slow_mark(receiver, now) else { return EXCHANGE_DEADLINE };
         // A copy may be behind: whoever has just read the row asks for the probe.
-        if !is_fresh || !mark.wants_probe(now) {
+        if !is_fresh || !mark.is_probe_due(now) {
             return REDUCED_TIMEOUT;
         }
         let claimed = timeout_at(until, Box::pin(self.receivers.claim_probe(receiver, &mark, now))).await;
@@ -102,7 +104,7 @@ impl AdaptiveTimeout {
                 let began = ended.checked_sub(took).unwrap_or(ended);
                 let Some(own) = self.consecutive_timeouts.one_more(receiver, began) else { return };
                 if self.receivers.slow_mark(receiver, now).is_none()
-                    && (is_hanging(own) || is_hanging(Box::pin(self.of_all(receiver)).await))
+                    && (marks_as_slow(own) || marks_as_slow(Box::pin(self.of_all(receiver)).await))
                 {
                     Box::pin(self.mark(receiver, SlowReceiver::new(receiver.base_uri.as_str(), now))).await;
                 }

@@ -128,7 +128,7 @@ impl Intake {
             match known.get(&key) {
                 Some(Some(Found { receiver, is_fresh: false })) => {
                     let planned = plan(change, Some(receiver), &self.servers);
-                    matches!(planned, Plan::NotNotifiable(rule) if rule.is_of_the_receiver()).then_some(key)
+                    matches!(planned, Plan::NotNotifiable(rule) if rule.depends_on_receiver()).then_some(key)
                 }
                 _ => None,
             }

@@ -32,7 +32,7 @@ impl Receivers {
     /// Says whether a response of this receiver is to be told, as this environment knows its row.
     pub fn is_suspected(&self, receiver: &Receiver, now: Timestamp) -> bool {
         let marks = self.marks();
-        marks.get(&receiver.key).is_some_and(|mark| mark.is_to_clear(receiver.base_uri.as_str(), now))
+        marks.get(&receiver.key).is_some_and(|mark| mark.needs_clearing(receiver.base_uri.as_str(), now))
     }
 
     /// Counts an attempt that hung for all environments, and returns how many have since one that did not; none of a receiver

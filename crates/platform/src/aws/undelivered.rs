@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
-use convention::delivery::{AttemptMessage, Hour, UNDELIVERED_ROW_LIVES, Undelivered};
+use convention::delivery::{AttemptMessage, Hour, UNDELIVERED_ROW_RETENTION, Undelivered};
 use convention::notification::NotificationId;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
@@ -40,7 +40,8 @@ impl UndeliveredRows {
     /// comes later takes it for interrupted. That it was replayed stays too.
     pub async fn keep(&self, undelivered: &Undelivered) -> Result<(), LedgerError> {
         let message = &undelivered.message;
-        let expires = undelivered.gave_up_at.saturating_add(UNDELIVERED_ROW_LIVES).unwrap_or(Timestamp::MAX);
+        let expires =
+            undelivered.gave_up_at.saturating_add(UNDELIVERED_ROW_RETENTION).unwrap_or(Timestamp::MAX);
         let replay = message.replay_of.as_ref();
         let update = self
             .update(undelivered.hour(), &message.notification)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use convention::delivery::{
-    EXCHANGE_DEADLINE, Failure, Outcome, REDUCED_TIMEOUT, Signal, SlowReceiver, is_hanging,
+    EXCHANGE_DEADLINE, Failure, Outcome, REDUCED_TIMEOUT, Signal, SlowReceiver, marks_as_slow,
 };
 use jiff::Timestamp;
 
@@ -44,7 +44,7 @@ impl Peer {
         if read < *since || !mark.holds(PLACE, now) {
             return EXCHANGE_DEADLINE;
         }
-        if is_fresh && mark.wants_probe(now) {
+        if is_fresh && mark.is_probe_due(now) {
             *mark = SlowReceiver::new(PLACE, now);
             return EXCHANGE_DEADLINE;
         }
@@ -61,7 +61,7 @@ impl Peer {
                     return;
                 }
                 self.hangs += 1;
-                if is_hanging(self.hangs) {
+                if marks_as_slow(self.hangs) {
                     self.hangs = 0;
                     self.mark = Some((SlowReceiver::new(PLACE, now), time));
                 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use clap::Args;
-use convention::delivery::{Hour, UNDELIVERED_ROW_LIVES, Undelivered};
+use convention::delivery::{Hour, UNDELIVERED_ROW_RETENTION, Undelivered};
 use convention::notification::{ClientId, Endpoint};
 use jiff::{SignedDuration, Timestamp};
 
@@ -58,7 +58,7 @@ impl FilterArgs {
     /// Reads the choice as of now.
     pub fn at(&self, now: Timestamp) -> Result<Filter> {
         // No row is older, so no hour before needs a query.
-        let oldest = now.saturating_sub(UNDELIVERED_ROW_LIVES).unwrap_or(Timestamp::MIN);
+        let oldest = now.saturating_sub(UNDELIVERED_ROW_RETENTION).unwrap_or(Timestamp::MIN);
         let until = self.until.unwrap_or(now);
         let since = match (self.since, self.last) {
             (Some(since), _) => since,
