@@ -4,6 +4,7 @@ mod classify;
 mod client;
 mod connect;
 mod connect_error;
+pub mod der;
 mod egress;
 mod expiry;
 mod fault;

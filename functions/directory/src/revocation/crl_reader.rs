@@ -18,8 +18,8 @@ use self::entries::Entries;
 pub(super) use self::refusal::CrlRefusal;
 pub(super) use self::scope::Kind;
 pub(super) use self::scope::Scope;
-use super::der::{INTEGER, Reader, SEQUENCE, constructed};
 use super::envelope::{Signed, Unsigned, extensions, is_time, time};
+use mtls::der::{INTEGER, Reader, SEQUENCE, constructed};
 
 /// Extensions of a list that are no reason to refuse it when they are critical: authorityKeyIdentifier (the key is known),
 /// issuerAltName, cRLNumber and freshestCRL (a list counts by its dates), authorityInfoAccess (RFC 5280, section 5.2).

@@ -8,7 +8,7 @@ use rustls::pki_types::SubjectPublicKeyInfoDer;
 use thiserror::Error;
 use webpki::RawPublicKeyEntity;
 
-use super::der::{
+use mtls::der::{
     BIT_STRING, BOOLEAN, GENERALIZED_TIME, NotDer, OCTET_STRING, OID, Reader, SEQUENCE, UTC_TIME, boolean,
 };
 
@@ -159,8 +159,8 @@ fn number(text: &[u8], digits: usize) -> Result<(i16, &[u8]), NotDer> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::der::value;
     use super::*;
+    use mtls::der::value;
 
     fn read(tag: u8, text: &str) -> Result<String, NotDer> {
         time(&mut Reader::new(&value(tag, &[text.as_bytes()]))).map(|time| time.to_string())

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use mtls::revocation::{
-    AuthorityRow, CHECKED_WITHIN, Contents, Good, LeafRow, OcspStatus, Serials, SerialsEntry, Source,
+    AuthorityRow, Contents, Good, LeafRow, OcspStatus, RECENT_CHECK, Serials, SerialsEntry, Source,
 };
 use platform::aws::DirectoryTableError;
 use platform::sha256_hex;
@@ -207,7 +207,7 @@ fn leaf_row(
     let is_final = known.as_ref().is_some_and(|known| known.status == OcspStatus::Revoked);
     let ocsp = if is_final { known } else { status.cloned().or(known) };
     // One that could not be asked about for longer than a run or two, for a fault of ours, is as good as new.
-    let asked_late = now.duration_since(leaf.first_seen) > CHECKED_WITHIN;
+    let asked_late = now.duration_since(leaf.first_seen) > RECENT_CHECK;
     let first_seen = match before {
         Some(before) => before.first_seen,
         None if asked_late => now,

@@ -10,7 +10,7 @@ use rcgen::{
     SigningKey as _,
 };
 
-use super::der::{BIT_STRING, BOOLEAN, GENERALIZED_TIME, OCTET_STRING, OID, SEQUENCE, value};
+use mtls::der::{BIT_STRING, BOOLEAN, GENERALIZED_TIME, OCTET_STRING, OID, SEQUENCE, value};
 
 /// ecdsa-with-SHA256 (RFC 5758, section 3.2), what is in the `AlgorithmIdentifier`.
 pub(super) const ECDSA_SHA256: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];

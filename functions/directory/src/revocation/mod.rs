@@ -4,7 +4,6 @@
 //! and leaves what they signed in the directory table; what cannot be had, or is not to be believed, leaves what was known.
 
 mod crl_reader;
-mod der;
 mod envelope;
 mod keep;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 pub(super) use self::question::Question;
-use super::der::NotDer;
+use mtls::der::NotDer;
 
 /// How old a status may be that comes without an end.
 const ENDLESS: SignedDuration = SignedDuration::from_hours(1);

@@ -2,9 +2,9 @@
 
 use mtls::revocation::serial_hash;
 
-use super::super::der::{ENUMERATED, Reader, SEQUENCE, unpadded};
 use super::super::envelope::{extensions, is_time};
 use super::refusal::CrlRefusal;
+use mtls::der::{ENUMERATED, Reader, SEQUENCE, unpadded};
 
 /// id-ce-cRLReasons (RFC 5280, section 5.3.1).
 const REASON: &[u8] = &[0x55, 0x1d, 21];

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::super::der::NotDer;
+use mtls::der::NotDer;
 
 /// A list that does not count.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]

@@ -1,7 +1,7 @@
 //! Which certificates a list speaks of: its issuing distribution point (RFC 5280, section 5.2.5).
 
-use super::super::der::{Reader, boolean, constructed, primitive};
 use super::refusal::CrlRefusal;
+use mtls::der::{Reader, boolean, constructed, primitive};
 
 /// How many names of a distribution point are kept.
 const MAX_NAMES: usize = 32;

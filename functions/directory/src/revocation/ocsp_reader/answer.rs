@@ -8,14 +8,14 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, Der, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
-use super::super::der::{
-    ENUMERATED, GENERALIZED_TIME, INTEGER, NotDer, OCTET_STRING, OID, Reader, SEQUENCE, constructed,
-    primitive, unpadded,
-};
 use super::super::envelope::{Signed, Unsigned, extensions, time};
 use super::super::merge::SKEW;
 use super::question::{NONCE, Question};
 use super::{Answer, ENDLESS, OcspRefusal, Status};
+use mtls::der::{
+    ENUMERATED, GENERALIZED_TIME, INTEGER, NotDer, OCTET_STRING, OID, Reader, SEQUENCE, constructed,
+    primitive, unpadded,
+};
 
 /// id-pkix-ocsp-basic, 1.3.6.1.5.5.7.48.1.1.
 const BASIC: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01, 0x01];
