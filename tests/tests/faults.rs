@@ -197,7 +197,7 @@ mod dispatch {
     use devkit::pki::{ClientSubject, Identity, Validity};
     use devkit::receiver::MockReceiver;
     use jiff::SignedDuration;
-    use platform::aws::{CALL_TIMEOUT, Cancel, RECEIVER_COPY_LIVES, UndeliveredRows, dynamodb};
+    use platform::aws::{CALL_TIMEOUT, Cancel, RECEIVER_CACHE_TTL, UndeliveredRows, dynamodb};
     use serde_json::{Value, json};
     use tests::aws::{
         Call, Fault, Functions, LEDGER, Message, NOTIFICATIONS, PKI, Row, UNDELIVERED, requeued,
@@ -335,7 +335,7 @@ mod dispatch {
         // The two PutItem keep the first delivery of the registration and the receiver's certificate chain.
         assert_eq!(fixture.functions.aws.counted(), ["GetItem 1", "PutItem 2", "UpdateItem 20"]);
 
-        fixture.functions.test_clock.advance(RECEIVER_COPY_LIVES - SignedDuration::from_millis(1));
+        fixture.functions.test_clock.advance(RECEIVER_CACHE_TTL - SignedDuration::from_millis(1));
         fixture.functions.aws.forget_calls();
         assert_eq!(requeued(&fixture.dispatch, &batch("b")).await, NOTHING);
         assert_eq!(fixture.functions.aws.counted(), ["UpdateItem 20"]);

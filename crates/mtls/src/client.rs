@@ -84,7 +84,7 @@ impl Client {
         revocation: &Arc<Revocation>,
     ) -> Result<Self, rustls::Error> {
         let (clock, egress) = (revocation.clock(), network.egress().clone());
-        let pool = Arc::new(Pool::new(IDLE, clock.clone().teller(), network.idle_budget()));
+        let pool = Arc::new(Pool::new(IDLE, clock.clone().into_fn(), network.idle_budget()));
         Ok(Self { connector: Connector::new(identity, trust, network, revocation)?, pool, egress, clock })
     }
 

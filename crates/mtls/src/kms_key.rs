@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 /// Timeout of a signature. KMS answers in tens of milliseconds. The timeout leaves room for a lost try and is shorter
 /// than the shortest timeout of an attempt, so that a fault of KMS is not taken for a timeout of the receiver.
-pub const SIGN_WITHIN: Duration = Duration::from_secs(2);
+pub const SIGN_TIMEOUT: Duration = Duration::from_secs(2);
 /// A signature that takes longer than this means that the runtime has stopped.
 const STOPPED: Duration = Duration::from_secs(30);
 
@@ -82,7 +82,7 @@ impl Signer for KmsSigner {
         let (tell, told) = mpsc::sync_channel(1);
         let runtime = Handle::try_current().map_err(|_| failed(SigningError::Stopped))?;
         runtime.spawn(async move {
-            let signed = timeout(SIGN_WITHIN, key.keys.sign(&key.arn, algorithm, digest)).await;
+            let signed = timeout(SIGN_TIMEOUT, key.keys.sign(&key.arn, algorithm, digest)).await;
             // The receiving end is gone if the handshake was abandoned.
             tell.send(signed.map_err(|_| SigningError::Slow).and_then(|signed| Ok(signed?)))
                 .unwrap_or_default();
@@ -107,7 +107,7 @@ pub enum SigningError {
     #[error(transparent)]
     Key(#[from] KeyError),
     /// KMS took too long.
-    #[error("KMS did not sign within {SIGN_WITHIN:?}")]
+    #[error("KMS did not sign within {SIGN_TIMEOUT:?}")]
     Slow,
     /// The runtime that calls KMS has stopped.
     #[error("KMS could not be asked, as the runtime has stopped")]

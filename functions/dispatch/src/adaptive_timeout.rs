@@ -120,7 +120,7 @@ impl AdaptiveTimeout {
 
     /// Counts an attempt that hung, and returns how many of all environments have since one that did not.
     async fn of_all(&self, receiver: &Receiver) -> u32 {
-        self.receivers.count_hang(receiver).await.unwrap_or_else(|error| {
+        self.receivers.count_timeout(receiver).await.unwrap_or_else(|error| {
             not_shared(receiver, &error);
             0
         })

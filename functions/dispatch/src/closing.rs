@@ -13,13 +13,13 @@ use platform::aws::{AttemptRecord, CALL_TIMEOUT, LedgerError};
 use platform::rng::Rng;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::CHANGE_VISIBILITY_WITHIN;
+use crate::CHANGE_VISIBILITY_TIMEOUT;
 use crate::fault::{Fault, PREPARE};
 use crate::lifecycle::Lifecycle;
 use crate::sqs_event::Record;
 
 /// What Lambda is given to take the answer of an invocation in; part of the sum behind the function's timeout.
-pub const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+pub const ANSWER_MARGIN: Duration = Duration::from_secs(1);
 /// What a message may take from its beginning until what came of its attempt is written down, as the sum behind the function's timeout
 /// has it.
 const NEEDED: Duration = Duration::from_secs(
@@ -47,7 +47,7 @@ pub fn works_until(deadline_ms: u64, now: Timestamp) -> Instant {
         i64::try_from(deadline_ms).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
     let left = deadline.and_then(|deadline| Duration::try_from(deadline.duration_since(now)).ok());
     let left = left.filter(|left| !left.is_zero()).unwrap_or(Duration::MAX).min(LEASE.unsigned_abs());
-    Instant::now() + left.saturating_sub(CHANGE_VISIBILITY_WITHIN + ANSWER_WITHIN)
+    Instant::now() + left.saturating_sub(CHANGE_VISIBILITY_TIMEOUT + ANSWER_MARGIN)
 }
 
 /// What is known of an attempt that is over.

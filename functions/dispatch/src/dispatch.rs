@@ -26,7 +26,7 @@ use crate::onboarding_slo::FirstDeliveries;
 use crate::parts::Parts;
 use crate::set_aside::SetAside;
 use crate::sqs_event::{Batch, Record};
-use crate::{CHANGE_VISIBILITY_WITHIN, START};
+use crate::{CHANGE_VISIBILITY_TIMEOUT, START};
 
 /// The partial batch response: which messages return to the queue. All others are deleted.
 ///
@@ -230,7 +230,7 @@ impl Dispatch {
         }
         let seconds = fault.redelivery_backoff(&metadata, now, &self.rng);
         let hidden = timeout(
-            CHANGE_VISIBILITY_WITHIN,
+            CHANGE_VISIBILITY_TIMEOUT,
             self.lifecycle.queues.change_visibility(&record.receipt_handle, seconds),
         )
         .await;

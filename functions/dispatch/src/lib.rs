@@ -28,7 +28,7 @@ mod sqs_event;
 
 use std::time::Duration;
 
-pub use closing::{ANSWER_WITHIN, works_until};
+pub use closing::{ANSWER_MARGIN, works_until};
 pub use concurrency_limiter::MAX_CONCURRENT_ATTEMPTS;
 pub use dispatch::{BatchItemFailure, BatchResponse, Dispatch};
 pub use fault::{Fault, PREPARE};
@@ -45,4 +45,4 @@ pub const START: Duration = Duration::from_secs(5);
 
 /// How long `ChangeMessageVisibility` may take; part of the sum behind the function's timeout. If it fails, the queue's default
 /// timeout applies.
-pub const CHANGE_VISIBILITY_WITHIN: Duration = Duration::from_secs(2);
+pub const CHANGE_VISIBILITY_TIMEOUT: Duration = Duration::from_secs(2);

@@ -24,12 +24,12 @@ pub fn records(change: &Change) -> Vec<Record> {
     if change.name == "REMOVE" {
         let expired = change.by.as_ref().is_some_and(|by| by.principal == EXPIRY);
         let kind = if expired { Kind::RowExpired } else { Kind::RowRemoved };
-        let old = change.dynamodb.old_image.as_ref().and_then(|image| LedgerReader::shown(&row(image)));
+        let old = change.dynamodb.old_image.as_ref().and_then(|image| LedgerReader::view(&row(image)));
         return vec![of_notification(change, kind, old.as_ref())];
     }
     let images = &change.dynamodb;
-    let new = images.new_image.as_ref().and_then(|image| LedgerReader::shown(&row(image)));
-    let old = images.old_image.as_ref().map(|image| LedgerReader::shown(&row(image)));
+    let new = images.new_image.as_ref().and_then(|image| LedgerReader::view(&row(image)));
+    let old = images.old_image.as_ref().map(|image| LedgerReader::view(&row(image)));
     let unreadable = || of_notification(change, Kind::RowUnreadable, None);
     match (new, old) {
         (None, _) => vec![unreadable()],

@@ -24,7 +24,7 @@ pub const REGION: &str = "us-east-1";
 pub const CREDENTIAL: &str = "test";
 
 /// One answer to "are you ready?".
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+const ANSWER_MARGIN: Duration = Duration::from_secs(2);
 
 /// A stack on loopback; it does not end with the value.
 #[derive(Clone, Debug)]
@@ -143,7 +143,7 @@ pub async fn is_ready(port: u16) -> bool {
         let answer = client.get(url).send().await.ok()?;
         answer.status().is_success().then_some(())
     };
-    matches!(timeout(ANSWER_WITHIN, answer).await, Ok(Some(())))
+    matches!(timeout(ANSWER_MARGIN, answer).await, Ok(Some(())))
 }
 
 /// Where every AWS service of the MiniStack at this port answers.

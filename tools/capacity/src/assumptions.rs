@@ -3,7 +3,7 @@
 use convention::delivery::{
     AFTER_FIRST_FAILURE, AFTER_SECOND_FAILURE, EXCHANGE_DEADLINE, FIRST_ATTEMPT_WITHIN, REDUCED_TIMEOUT,
 };
-use platform::aws::{RECEIVER_COPY_LIVES, UNDELIVERED_PARTITIONS};
+use platform::aws::{RECEIVER_CACHE_TTL, UNDELIVERED_PARTITIONS};
 
 /// A number that the model goes by.
 #[derive(Clone, Copy, Debug)]
@@ -167,7 +167,7 @@ assumptions! {
     /// Processor time for each handshake.
     HANDSHAKE_CPU = "Processor time of a handshake", 1_500.0, "µs", Source::Assumed("one RSA-2048 signature, a key exchange, a chain of three");
     /// How long a copy of a receiver lives.
-    COPY = "Life of a receiver's copy", seconds(RECEIVER_COPY_LIVES.as_millis()), "s", Source::Here("crates/platform/src/aws/receivers.rs");
+    COPY = "Life of a receiver's copy", seconds(RECEIVER_CACHE_TTL.as_millis()), "s", Source::Here("crates/platform/src/aws/receivers.rs");
     /// A call of DynamoDB.
     DYNAMODB = "DynamoDB call", 6.0, "ms", Source::Assumed("AWS says single-digit");
     /// A call of SQS.
