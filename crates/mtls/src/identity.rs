@@ -190,11 +190,11 @@ impl TrustAnchors {
 /// The groups offered for key exchange.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum KeyExchange {
-    /// X25519, P-256 and P-384. The ClientHello has about 250 bytes, which every front end reads at once.
+    /// X25519, P-256 and P-384. The `ClientHello` has about 250 bytes, which every front end reads at once.
     #[default]
     Classical,
     /// X25519MLKEM768 before them, which protects recorded traffic against a later quantum computer. Its share has
-    /// 1,216 bytes (draft-ietf-tls-ecdhe-mlkem), so the ClientHello takes two TCP segments; some old front ends read
+    /// 1,216 bytes (draft-ietf-tls-ecdhe-mlkem), so the `ClientHello` takes two TCP segments; some old front ends read
     /// only one and close.
     Hybrid,
 }

@@ -45,7 +45,7 @@ pub struct ListEntry {
 pub struct GoodList {
     /// The URL that it came from.
     pub url: String,
-    /// The ETag with which it came.
+    /// The `ETag` with which it came.
     pub etag: Option<String>,
     /// The SHA-256 of the list, in hexadecimal.
     pub digest: String,

@@ -17,7 +17,7 @@ use super::cause::cause;
 
 /// Maximum size of a document in bytes: a DynamoDB row holds 400 KB, names and other attributes included.
 pub const DOCUMENT_LIMIT: usize = 380 * 1024;
-/// Maximum length of a stored ETag in bytes. A longer one is dropped, so that a source cannot make a row too large.
+/// Maximum length of a stored `ETag` in bytes. A longer one is dropped, so that a source cannot make a row too large.
 const MAX_ETAG: usize = 512;
 /// Number of rows read by one request (`BatchGetItem`, Amazon DynamoDB API Reference).
 const BATCH: usize = 100;
@@ -42,7 +42,7 @@ pub struct Document {
     pub fetched_at: Timestamp,
     /// Until when the source need not be asked again (RFC 9111, section 4.2).
     pub fresh_until: Timestamp,
-    /// The ETag from its source (RFC 9110, section 8.8.3).
+    /// The `ETag` from its source (RFC 9110, section 8.8.3).
     pub etag: Option<String>,
 }
 
