@@ -12,8 +12,7 @@ use platform::config::{Settings, environment};
 use platform::telemetry::ErrorChain;
 use serde_json::Value;
 
-/// Timeout of one try. Two megabytes of records, or a page of a listing, may take longer than the calls of other
-/// functions; nobody waits here.
+/// Timeout of one try, which may carry two megabytes of records or a page of a listing; no caller waits for it.
 const TRY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Timeout of a whole call with its tries.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
