@@ -149,7 +149,7 @@ codes! {
 
     // Network.
     Timeout "timeout" Failed NETWORK,
-        "The receiver did not answer within the time granted to it: 15 seconds, or 3 while it lets every attempt run out.",
+        "The receiver did not answer within the time granted to it: 15 seconds, or 3 while its attempts keep timing out.",
         "O receptor não respondeu no tempo que lhe é concedido: 15 segundos, ou 3 enquanto ele deixa esgotar o tempo de todas as tentativas.";
     ConnectionReset "connection_reset" Failed NETWORK,
         "The receiver closed the connection before its answer was complete.",
@@ -189,8 +189,8 @@ codes! {
         "The receiver's certificate, or one above it, was revoked.",
         "O certificado do receptor, ou um acima dele, foi revogado.";
     RevocationUnknown "revocation_unknown" Failed TLS,
-        "Nothing current says that the receiver's certificate is not revoked; its authority's revocation list or OCSP responder does not answer.",
-        "Nada atual diz que o certificado do receptor não foi revogado; a lista de revogação ou o serviço OCSP da autoridade dele não responde.";
+        "The revocation status of the receiver's certificate is unknown; its authority's revocation list or OCSP responder does not answer.",
+        "O estado de revogação do certificado do receptor é desconhecido; a lista de revogação ou o serviço OCSP da autoridade dele não responde.";
     CertificatePurpose "certificate_purpose" Failed TLS,
         "The receiver's certificate is not one for servers: its extended key usage lacks serverAuth.",
         "O certificado do receptor não é de servidor: falta serverAuth no uso estendido da chave.";
@@ -219,11 +219,11 @@ codes! {
         "The receiver's server does not serve the name of the registered URI.",
         "O servidor do receptor não atende ao nome da URI registrada.";
     NotTls "not_tls" Failed TLS,
-        "What listens at the receiver's address and port does not speak TLS.",
-        "O que escuta no endereço e na porta do receptor não fala TLS.";
+        "The server at the receiver's address and port does not speak TLS.",
+        "O servidor no endereço e na porta do receptor não fala TLS.";
     HandshakeClosed "handshake_closed" Failed TLS,
-        "The receiver, or something before it, closed the connection during the TLS handshake and gave no reason.",
-        "O receptor, ou algo antes dele, encerrou a conexão durante o handshake TLS sem informar o motivo.";
+        "The receiver, or a proxy in front of it, closed the connection during the TLS handshake without giving a reason.",
+        "O receptor, ou um proxy à frente dele, encerrou a conexão durante o handshake TLS sem informar o motivo.";
     TlsHandshake "tls_handshake" Failed TLS,
         "The TLS handshake failed for another reason.",
         "O handshake TLS falhou por outro motivo.";
@@ -236,17 +236,17 @@ codes! {
         "Another process of ours is making this attempt; the message waits until it is done.",
         "Outro processo nosso está fazendo esta tentativa; a mensagem espera até que ele termine.";
     ConcurrencyLimited "concurrency_limited" Requeued OURS,
-        "As many attempts as we make at a time are under way to this receiver; the message waits for its turn.",
-        "Já estão em andamento tantas tentativas a este receptor quantas fazemos ao mesmo tempo; a mensagem espera a sua vez.";
+        "The limit of concurrent attempts to this receiver is reached; the message waits for its turn.",
+        "O limite de tentativas simultâneas a este receptor foi atingido; a mensagem espera a sua vez.";
     ClockSkew "clock_skew" Requeued OURS,
-        "Our clock disagrees with that of AWS; the message waits until a process with the right time takes it.",
+        "Our clock disagrees with that of AWS; the message waits until a process whose clock is right receives it.",
         "Nosso relógio diverge do relógio da AWS; a mensagem espera até que um processo com a hora certa a receba.";
     Panic "panic" Requeued OURS,
-        "A defect in our code stopped the work on this message; it returns to the queue, and the defect is ours to mend.",
+        "A defect in our code interrupted the work on this message; the message returns to the queue, and we must fix the defect.",
         "Um defeito em nosso código interrompeu o trabalho nesta mensagem; ela volta à fila, e cabe a nós corrigir o defeito.";
     PrepareTimeout "prepare_timeout" Requeued OURS,
-        "What we need before an attempt did not answer us in time; the message returns to the queue.",
-        "Aquilo de que precisamos antes de uma tentativa não nos respondeu a tempo; a mensagem volta à fila.";
+        "A service that we need before an attempt did not answer in time; the message returns to the queue.",
+        "Um serviço de que precisamos antes de uma tentativa não respondeu a tempo; a mensagem volta à fila.";
     LedgerUnavailable "ledger_unavailable" Requeued OURS,
         "Our record of attempts does not work at present; no attempt is made without it, and the message returns to the queue.",
         "Nosso registro de tentativas não funciona no momento; nenhuma tentativa é feita sem ele, e a mensagem volta à fila.";
@@ -254,8 +254,8 @@ codes! {
         "Our table of receivers does not work at present; the message returns to the queue.",
         "Nossa tabela de receptores não funciona no momento; a mensagem volta à fila.";
     QueueUnavailable "queue_unavailable" Requeued OURS,
-        "Our queue does not take messages at present; the message before it returns to the queue.",
-        "Nossa fila não aceita mensagens no momento; a mensagem anterior volta à fila.";
+        "Our queue does not accept messages at present; the message being processed returns to the queue.",
+        "Nossa fila não aceita mensagens no momento; a mensagem em processamento volta à fila.";
     IdentityUnreadable "identity_unreadable" Requeued OURS,
         "The secret with our certificate cannot be read; the message is requeued until it can.",
         "O segredo com o nosso certificado não pode ser lido; a mensagem volta à fila até que possa.";
@@ -275,8 +275,8 @@ codes! {
         "Our configuration names no authorisation server for this brand; the message is requeued until it does.",
         "Nossa configuração não indica um servidor de autorização para esta marca; a mensagem volta à fila até que indique.";
     RevocationUnavailable "revocation_unavailable" Requeued OURS,
-        "What we know of revoked certificates was not renewed for too long; the message is requeued until it is.",
-        "O que sabemos sobre certificados revogados não é renovado há tempo demais; a mensagem volta à fila até que seja.";
+        "Our data on revoked certificates has not been refreshed for too long; the message is requeued until it is.",
+        "Nossos dados sobre certificados revogados não são atualizados há tempo demais; a mensagem volta à fila até que sejam.";
     NetworkUnavailable "network_unavailable" Requeued OURS,
         "Our own machine or network refuses to connect; the message is requeued until it does.",
         "Nossa própria máquina ou rede se recusa a conectar; a mensagem volta à fila até que conecte.";
@@ -284,7 +284,7 @@ codes! {
         "Our resolver does not resolve names, not even one of our own; the message is requeued until it does.",
         "Nosso resolvedor não resolve nomes, nem mesmo um nome nosso; a mensagem volta à fila até que resolva.";
     EgressUnavailable "egress_unavailable" Requeued OURS,
-        "We reached none of several receivers for half a minute, so our own way out is at fault; the message is requeued until one is reached.",
+        "None of several receivers could be reached for half a minute, so our own outbound network is at fault; the message is requeued until one is reached.",
         "Não alcançamos nenhum de vários receptores durante meio minuto, portanto a falha é da nossa própria saída de rede; a mensagem volta à fila até que um deles seja alcançado.";
     SigningUnavailable "signing_unavailable" Requeued OURS,
         "KMS did not sign the handshake with the key of our certificate; the message is requeued until it does.",
