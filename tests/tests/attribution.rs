@@ -530,7 +530,8 @@ async fn a_message_that_a_fault_keeps_too_often_ends_in_the_ledger_and_is_listed
         (Some("network_unavailable"), &message.to_json())
     );
     let rows = fixture
-        .dispatch
+        .functions
+        .parts(&fixture.functions.test_clock)
         .ledger
         .undelivered()
         .of_hour(Hour::of(fixture.functions.test_clock.now()))
@@ -677,7 +678,8 @@ async fn what_was_set_aside_and_not_listed_is_listed_where_the_receiver_is_gone_
 #[tokio::test]
 async fn a_notification_is_set_aside_once_and_then_no_attempt_begins() {
     let fixture = Fixture::new().await;
-    let (message, ledger) = (fixture.message(), &fixture.dispatch.ledger);
+    let (message, parts) = (fixture.message(), fixture.functions.parts(&fixture.functions.test_clock));
+    let ledger = parts.ledger;
     let now = fixture.functions.test_clock.now();
     let first = ledger.set_aside(&message, "network_unavailable", now).await.unwrap();
     assert!(matches!(first, Begin::Begun), "{first:?}");

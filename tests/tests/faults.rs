@@ -190,14 +190,14 @@ mod dispatch {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use ::dispatch::Dispatch;
+    use ::dispatch::{Dispatch, Parts};
     use convention::delivery::{AttemptMessage, AttemptNumber, Hour, LEASE, Status};
     use convention::notification::Endpoint;
     use devkit::local::change;
     use devkit::pki::{ClientSubject, Identity, Validity};
     use devkit::receiver::MockReceiver;
     use jiff::SignedDuration;
-    use platform::aws::{CALL_TIMEOUT, Cancel, RECEIVER_COPY_LIVES, UndeliveredRows, dynamodb};
+    use platform::aws::{CALL_TIMEOUT, Cancel, RECEIVER_CACHE_TTL, UndeliveredRows, dynamodb};
     use serde_json::{Value, json};
     use tests::aws::{
         Call, Fault, Functions, LEDGER, Message, NOTIFICATIONS, PKI, Row, UNDELIVERED, requeued,
@@ -275,6 +275,11 @@ mod dispatch {
             requeued(&self.dispatch, &[message.to_json()]).await
         }
 
+        /// What another environment of dispatch is made of.
+        fn parts(&self) -> Parts {
+            self.functions.parts(&self.functions.test_clock)
+        }
+
         fn row(&self, message: &AttemptMessage) -> Row {
             self.functions.aws.ledger_row(message.notification.as_str()).expect("the ledger has a row")
         }
@@ -283,7 +288,7 @@ mod dispatch {
         async fn after_refresh_interval(&self) {
             self.functions.test_clock.advance(SignedDuration::from_mins(15));
             self.functions.aws.forget_calls();
-            let owner = self.dispatch.servers.default_identity_owner();
+            let owner = self.parts().servers.default_identity_owner();
             self.dispatch.identities.client(&owner).await.unwrap();
             // It happens beside, in a task that waits for no socket: letting it run is enough.
             for _ in 0..1_000 {
@@ -335,7 +340,7 @@ mod dispatch {
         // The two PutItem keep the first delivery of the registration and the receiver's certificate chain.
         assert_eq!(fixture.functions.aws.counted(), ["GetItem 1", "PutItem 2", "UpdateItem 20"]);
 
-        fixture.functions.test_clock.advance(RECEIVER_COPY_LIVES - SignedDuration::from_millis(1));
+        fixture.functions.test_clock.advance(RECEIVER_CACHE_TTL - SignedDuration::from_millis(1));
         fixture.functions.aws.forget_calls();
         assert_eq!(requeued(&fixture.dispatch, &batch("b")).await, NOTHING);
         assert_eq!(fixture.functions.aws.counted(), ["UpdateItem 20"]);
@@ -466,7 +471,7 @@ mod dispatch {
             let fixture = Fixture::with(functions, "202").await;
             let message = fixture.payment();
             assert_eq!(fixture.requeued(&message).await, [0], "{code}");
-            let owner = fixture.dispatch.servers.default_identity_owner();
+            let owner = fixture.parts().servers.default_identity_owner();
             let fault =
                 fixture.dispatch.identities.client(&owner).await.err().map(|error| error.code().as_str());
             assert_eq!(fault, Some(code));
@@ -553,7 +558,7 @@ mod dispatch {
             );
             assert_eq!(fixture.shown(), shown(&[("p-1", "a.example"), ("p-3", "a.example")]), "{code}");
             assert_eq!(fixture.functions.aws.ledger_row(of_b.notification.as_str()), None, "{code}");
-            let owner = fixture.dispatch.servers.identity_owner(Some("b")).unwrap();
+            let owner = fixture.parts().servers.identity_owner(Some("b")).unwrap();
             let fault =
                 fixture.dispatch.identities.client(&owner).await.err().map(|error| error.code().as_str());
             assert_eq!(fault, Some(code));
@@ -980,7 +985,7 @@ mod dispatch {
             let row = fixture.row(&last);
             fixture.functions.remove(CLIENT).await;
             let now = fixture.functions.test_clock.now();
-            let cancelled = fixture.dispatch.ledger.cancelled(&last, "no_receiver", now).await.unwrap();
+            let cancelled = fixture.parts().ledger.cancelled(&last, "no_receiver", now).await.unwrap();
             let Cancel::Conflict(progress) = cancelled else { panic!("{cancelled:?}") };
             assert_eq!(progress.status, ended);
             assert_eq!(fixture.requeued(&last).await, NOTHING);
@@ -988,7 +993,7 @@ mod dispatch {
         }
         let fixture = Fixture::new("202").await;
         let (message, now) = (fixture.payment(), fixture.functions.test_clock.now());
-        let cancelled = fixture.dispatch.ledger.cancelled(&message, "no_receiver", now).await.unwrap();
+        let cancelled = fixture.parts().ledger.cancelled(&message, "no_receiver", now).await.unwrap();
         assert_eq!(cancelled, Cancel::Cancelled);
     }
 

@@ -19,7 +19,7 @@ use dispatch::{Dispatch, MAX_CONCURRENT_ATTEMPTS};
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use mtls::{Network, Transport};
-use platform::aws::{RECEIVER_COPY_LIVES, SLOW_RECEIVER_ATTRIBUTES};
+use platform::aws::{RECEIVER_CACHE_TTL, SLOW_RECEIVER_ATTRIBUTES};
 use serde_json::{Value, json};
 use tests::aws::{Call, Fault, Functions, NOTIFICATIONS, PKI, RECEIVERS, requeued, verdicts};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -267,7 +267,7 @@ async fn another_environment_learns_of_it_when_its_copy_of_the_receiver_has_aged
     });
     assert!(fixture.is_marked());
     assert!(is_full(&fixture.attempt(&other).await));
-    fixture.pass(RECEIVER_COPY_LIVES.unsigned_abs());
+    fixture.pass(RECEIVER_CACHE_TTL.unsigned_abs());
     assert!(!is_full(&fixture.attempt(&other).await));
 }
 
@@ -367,7 +367,7 @@ async fn a_receiver_that_responds_again_has_all_the_time_again_for_one_write() {
     assert!(!fixture.is_marked());
 
     fixture.host.refuses.store(false, Ordering::Relaxed);
-    fixture.pass(RECEIVER_COPY_LIVES.unsigned_abs());
+    fixture.pass(RECEIVER_CACHE_TTL.unsigned_abs());
     for environment in [&one, &other] {
         assert!(is_full(&fixture.attempt(environment).await));
     }
@@ -407,7 +407,7 @@ async fn a_receiver_that_has_moved_starts_with_all_the_time() {
     let environment = fixture.environment().await;
     fixture.mark(&environment).await;
     fixture.functions.moves(CLIENT, THERE).await;
-    fixture.pass(RECEIVER_COPY_LIVES.unsigned_abs());
+    fixture.pass(RECEIVER_CACHE_TTL.unsigned_abs());
     for _ in 0..3 {
         assert!(is_full(&fixture.attempt_and_pass(&environment).await));
     }
@@ -452,7 +452,7 @@ async fn a_mark_that_cannot_be_written_costs_time_and_no_notification() {
         assert!(!fixture.is_marked());
         assert_eq!(fixture.functions.metrics.codes("OwnFaults"), [""; 0]);
         fixture.functions.aws.recovers();
-        fixture.pass(RECEIVER_COPY_LIVES.unsigned_abs());
+        fixture.pass(RECEIVER_CACHE_TTL.unsigned_abs());
         assert!(is_full(&fixture.attempt_and_pass(&environment).await));
         assert!(fixture.is_marked(), "the next one tries again");
     }

@@ -165,8 +165,9 @@ async fn what_is_logged_of_a_table_says_whether_it_was_throttled_denied_or_out_o
         let message = fixture.message();
         fixture.functions.aws.fails("UpdateItem", fault);
         fixture.functions.aws.fails("GetItem", fault);
+        let ledger = fixture.functions.parts(&fixture.functions.test_clock).ledger;
         tokio::time::pause();
-        let of_ledger = fixture.dispatch.ledger.cancelled(&message, "no_receiver", Timestamp::MIN).await;
+        let of_ledger = ledger.cancelled(&message, "no_receiver", Timestamp::MIN).await;
         let of_receivers = fixture.dispatch.receivers.find(&message.receiver()).await;
         tokio::time::resume();
         let (of_ledger, of_receivers) = (of_ledger.unwrap_err(), of_receivers.unwrap_err());

@@ -300,9 +300,10 @@ async fn a_receiver_is_noted_then_checked_by_its_list_then_refused_once_it_is_re
     fixture.refresh().await;
     let third = fixture.functions.dispatch(&fixture.functions.test_clock);
     assert_eq!(outcome(&fixture, &third, "p-3").await, "revoked");
+    let servers = fixture.functions.parts(&fixture.functions.test_clock).servers;
     // The one that was warm learns it beside the first message that finds it time to look again.
     idle().await;
-    second.identities.client(&second.servers.default_identity_owner()).await.unwrap();
+    second.identities.client(&servers.default_identity_owner()).await.unwrap();
     idle().await;
     assert_eq!(outcome(&fixture, &second, "p-4").await, "revoked");
 }

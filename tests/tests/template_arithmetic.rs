@@ -11,9 +11,9 @@ use convention::delivery::{
 use convention::notification::StateChange;
 use devkit::local::changes_of_all_kinds;
 use directory::fetch;
-use dispatch::{ANSWER_WITHIN, CHANGE_VISIBILITY_WITHIN, PREPARE, START};
+use dispatch::{ANSWER_MARGIN, CHANGE_VISIBILITY_TIMEOUT, PREPARE, START};
 use jiff::Timestamp;
-use platform::aws::{CALL_TIMEOUT, SEND_WITHIN};
+use platform::aws::{CALL_TIMEOUT, SEND_TIMEOUT};
 use serde_json::{Value, json};
 use tests::template::Template;
 
@@ -43,9 +43,9 @@ fn dispatch_has_time_for_all_that_one_message_may_have_to_wait_for() {
         + 3 * CALL_TIMEOUT
         + exchange
         + 2 * CALL_TIMEOUT
-        + CHANGE_VISIBILITY_WITHIN;
+        + CHANGE_VISIBILITY_TIMEOUT;
     let timeout = seconds("DispatchFunction", "Timeout");
-    assert!(whole + ANSWER_WITHIN <= timeout, "{whole:?}");
+    assert!(whole + ANSWER_MARGIN <= timeout, "{whole:?}");
     // Lambda begins a start anew that takes longer than ten seconds.
     assert!(START < 10 * SECOND);
     // A lease that is over proves its process dead.
@@ -69,7 +69,7 @@ fn who_calls_the_api_hears_from_the_function_before_the_api_gives_up() {
     }
     // Reading the receivers, reading some of them again, then queueing.
     let intake = seconds("IntakeFunction", "Timeout");
-    assert!(2 * CALL_TIMEOUT + SEND_WITHIN < intake && intake < api, "{intake:?}");
+    assert!(2 * CALL_TIMEOUT + SEND_TIMEOUT < intake && intake < api, "{intake:?}");
     // The keys known, the claim to fetch them, the fetch, keeping them; then the registration before, a removal, the write.
     let registration = 3 * CALL_TIMEOUT + fetch::BUDGET + 3 * CALL_TIMEOUT;
     assert!(registration < api && registration < seconds("DirectoryFunction", "Timeout"), "{registration:?}");

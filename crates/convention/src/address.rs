@@ -8,7 +8,7 @@ pub enum AddressPolicy {
     /// Public addresses only.
     #[default]
     Public,
-    /// Public addresses and this machine: for the local stack only.
+    /// Public addresses and this machine's loopback addresses, for the local stack only.
     PublicAndLoopback,
 }
 
@@ -47,7 +47,8 @@ fn refusal_v4(address: Ipv4Addr) -> Option<&'static str> {
     })
 }
 
-/// Only global unicast, `2000::/3`, is public; inside it the IANA registry's tunnels and examples are not.
+/// Only global unicast, `2000::/3`, is public, except the tunnel and documentation ranges that IANA registers
+/// inside it.
 fn refusal_v6(address: Ipv6Addr) -> Option<&'static str> {
     const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
     if let Some(v4) = address.to_ipv4_mapped() {
@@ -75,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_address_inside_is_connected_to() {
+    fn non_public_addresses_are_refused() {
         for address in [
             "0.0.0.0",
             "10.1.2.3",
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_local_stack_opens_loopback_and_nothing_else() {
+    fn the_local_policy_also_allows_loopback_only() {
         let refusal = |address: &str| AddressPolicy::PublicAndLoopback.refusal(address.parse().unwrap());
         assert_eq!(refusal("127.0.0.1"), None);
         assert_eq!(refusal("::1"), None);

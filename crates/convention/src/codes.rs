@@ -1,22 +1,23 @@
-//! The stable codes of the ledger, the logs and the dead-letter queue: one row for each way in which a message can end.
+//! The stable codes of the ledger, the logs and the dead-letter queue: one row for each way in which a
+//! message can end.
 //!
-//! `docs/outcomes.md` is made from it. Each sentence can be forwarded to the receiver as it is; that of a fault of ours says
-//! what we do about it.
+//! `docs/outcomes.md` is generated from this table. Each sentence can be forwarded to the receiver unchanged;
+//! the sentence of a fault of ours says what we do about it.
 
 use std::fmt;
 
-/// Whose doing it is, roughly.
+/// Where the cause of a failure lies.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum FailureClass {
-    /// The receiver answered something else than success.
+    /// The receiver's answer was not a success.
     Receiver,
-    /// No connection, or one that broke.
+    /// The connection was not made, or it broke.
     Network,
     /// The TLS handshake failed.
     Tls,
-    /// What the receiver registered cannot be used, or asks for nothing to be sent.
+    /// The registration cannot be used, or nothing is to be sent under it.
     Directory,
-    /// Something of ours does not work, or we were interrupted.
+    /// A component of ours failed, or the attempt was interrupted on our side.
     Ours,
 }
 
@@ -33,7 +34,7 @@ impl FailureClass {
     }
 }
 
-/// What becomes of the notification.
+/// What happens to the notification.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Effect {
     /// An attempt was made and accepted.
@@ -47,7 +48,7 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// Says whether one of the three attempts is consumed.
+    /// Says whether the code consumes one of the three attempts.
     pub fn consumes_an_attempt(self) -> bool {
         match self {
             Self::Delivered | Self::Failed => true,
@@ -66,14 +67,14 @@ impl Effect {
     }
 }
 
-/// What is to be known of a code.
+/// The description of a code.
 #[derive(Debug)]
 pub struct CodeRow {
     /// The code itself.
     pub name: &'static str,
-    /// What becomes of the notification.
+    /// What happens to the notification.
     pub effect: Effect,
-    /// Whose doing it is; nobody's where nothing is wrong.
+    /// Where the cause lies; absent where nothing is wrong.
     pub class: Option<FailureClass>,
     /// A sentence in English.
     pub en: &'static str,
@@ -81,7 +82,7 @@ pub struct CodeRow {
     pub pt_br: &'static str,
 }
 
-/// Makes the enum, its list and its rows of one text, so that none of them can lack what another has.
+/// Generates the enum, its list and its rows from one table, so that the three always agree.
 macro_rules! codes {
     ($($variant:ident $name:literal $effect:ident $class:expr, $en:literal, $pt_br:literal;)*) => {
         /// How a message ended, as a stable code.
@@ -95,7 +96,7 @@ macro_rules! codes {
             /// Every code, in the order of the documentation.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// Returns what is to be known of it.
+            /// Returns the description of the code.
             pub const fn row(self) -> &'static CodeRow {
                 match self {
                     $(Self::$variant => &CodeRow {
@@ -123,7 +124,7 @@ codes! {
         "The receiver accepted the notification.",
         "O receptor aceitou a notificação.";
 
-    // What the receiver answered.
+    // Answers of the receiver.
     Nonconformant2xx "nonconformant_2xx" Failed RECEIVER,
         "The receiver answered with a success other than 202, the only one that the convention documents.",
         "O receptor respondeu com um sucesso diferente de 202, o único que a convenção documenta.";
@@ -146,9 +147,9 @@ codes! {
         "The receiver sent more than 64 KiB of head, more than 100 header fields or interim answers without end before its status was known.",
         "O receptor enviou mais de 64 KiB de cabeçalhos, mais de 100 campos de cabeçalho ou respostas provisórias sem fim antes de informar o status.";
 
-    // The way there.
+    // Network.
     Timeout "timeout" Failed NETWORK,
-        "The receiver did not answer within the time granted to it: 15 seconds, or 3 while it lets every attempt run out.",
+        "The receiver did not answer within the time granted to it: 15 seconds, or 3 while its attempts keep timing out.",
         "O receptor não respondeu no tempo que lhe é concedido: 15 segundos, ou 3 enquanto ele deixa esgotar o tempo de todas as tentativas.";
     ConnectionReset "connection_reset" Failed NETWORK,
         "The receiver closed the connection before its answer was complete.",
@@ -163,7 +164,7 @@ codes! {
         "The receiver's host name has no address, or its name servers do not answer.",
         "O nome de host do receptor não tem endereço, ou os servidores de nomes dele não respondem.";
 
-    // Where it is registered.
+    // Registered address.
     BlockedAddress "blocked_address" Failed DIRECTORY,
         "The receiver's host name has an address that is not public; nothing was connected to.",
         "O nome de host do receptor tem um endereço que não é público; nenhuma conexão foi feita.";
@@ -171,7 +172,7 @@ codes! {
         "The receiver's registered URI cannot be connected to.",
         "Não é possível conectar à URI registrada do receptor.";
 
-    // The handshake.
+    // TLS handshake.
     UnknownCa "unknown_ca" Failed TLS,
         "The receiver's certificate does not descend from an authority that is trusted here, or its server does not send the intermediate certificates.",
         "O certificado do receptor não descende de uma autoridade em que confiamos, ou o servidor dele não envia os certificados intermediários.";
@@ -188,8 +189,8 @@ codes! {
         "The receiver's certificate, or one above it, was revoked.",
         "O certificado do receptor, ou um acima dele, foi revogado.";
     RevocationUnknown "revocation_unknown" Failed TLS,
-        "Nothing current says that the receiver's certificate is not revoked; its authority's revocation list or OCSP responder does not answer.",
-        "Nada atual diz que o certificado do receptor não foi revogado; a lista de revogação ou o serviço OCSP da autoridade dele não responde.";
+        "The revocation status of the receiver's certificate is unknown; its authority's revocation list or OCSP responder does not answer.",
+        "O estado de revogação do certificado do receptor é desconhecido; a lista de revogação ou o serviço OCSP da autoridade dele não responde.";
     CertificatePurpose "certificate_purpose" Failed TLS,
         "The receiver's certificate is not one for servers: its extended key usage lacks serverAuth.",
         "O certificado do receptor não é de servidor: falta serverAuth no uso estendido da chave.";
@@ -218,11 +219,11 @@ codes! {
         "The receiver's server does not serve the name of the registered URI.",
         "O servidor do receptor não atende ao nome da URI registrada.";
     NotTls "not_tls" Failed TLS,
-        "What listens at the receiver's address and port does not speak TLS.",
-        "O que escuta no endereço e na porta do receptor não fala TLS.";
+        "The server at the receiver's address and port does not speak TLS.",
+        "O servidor no endereço e na porta do receptor não fala TLS.";
     HandshakeClosed "handshake_closed" Failed TLS,
-        "The receiver, or something before it, closed the connection during the TLS handshake and gave no reason.",
-        "O receptor, ou algo antes dele, encerrou a conexão durante o handshake TLS sem informar o motivo.";
+        "The receiver, or a proxy in front of it, closed the connection during the TLS handshake without giving a reason.",
+        "O receptor, ou um proxy à frente dele, encerrou a conexão durante o handshake TLS sem informar o motivo.";
     TlsHandshake "tls_handshake" Failed TLS,
         "The TLS handshake failed for another reason.",
         "O handshake TLS falhou por outro motivo.";
@@ -235,17 +236,17 @@ codes! {
         "Another process of ours is making this attempt; the message waits until it is done.",
         "Outro processo nosso está fazendo esta tentativa; a mensagem espera até que ele termine.";
     ConcurrencyLimited "concurrency_limited" Requeued OURS,
-        "As many attempts as we make at a time are under way to this receiver; the message waits for its turn.",
-        "Já estão em andamento tantas tentativas a este receptor quantas fazemos ao mesmo tempo; a mensagem espera a sua vez.";
+        "The limit of concurrent attempts to this receiver is reached; the message waits for its turn.",
+        "O limite de tentativas simultâneas a este receptor foi atingido; a mensagem espera a sua vez.";
     ClockSkew "clock_skew" Requeued OURS,
-        "Our clock disagrees with that of AWS; the message waits until a process with the right time takes it.",
+        "Our clock disagrees with that of AWS; the message waits until a process whose clock is right receives it.",
         "Nosso relógio diverge do relógio da AWS; a mensagem espera até que um processo com a hora certa a receba.";
     Panic "panic" Requeued OURS,
-        "A defect in our code stopped the work on this message; it returns to the queue, and the defect is ours to mend.",
+        "A defect in our code interrupted the work on this message; the message returns to the queue, and we must fix the defect.",
         "Um defeito em nosso código interrompeu o trabalho nesta mensagem; ela volta à fila, e cabe a nós corrigir o defeito.";
     PrepareTimeout "prepare_timeout" Requeued OURS,
-        "What we need before an attempt did not answer us in time; the message returns to the queue.",
-        "Aquilo de que precisamos antes de uma tentativa não nos respondeu a tempo; a mensagem volta à fila.";
+        "A service that we need before an attempt did not answer in time; the message returns to the queue.",
+        "Um serviço de que precisamos antes de uma tentativa não respondeu a tempo; a mensagem volta à fila.";
     LedgerUnavailable "ledger_unavailable" Requeued OURS,
         "Our record of attempts does not work at present; no attempt is made without it, and the message returns to the queue.",
         "Nosso registro de tentativas não funciona no momento; nenhuma tentativa é feita sem ele, e a mensagem volta à fila.";
@@ -253,8 +254,8 @@ codes! {
         "Our table of receivers does not work at present; the message returns to the queue.",
         "Nossa tabela de receptores não funciona no momento; a mensagem volta à fila.";
     QueueUnavailable "queue_unavailable" Requeued OURS,
-        "Our queue does not take messages at present; the message before it returns to the queue.",
-        "Nossa fila não aceita mensagens no momento; a mensagem anterior volta à fila.";
+        "Our queue does not accept messages at present; the message being processed returns to the queue.",
+        "Nossa fila não aceita mensagens no momento; a mensagem em processamento volta à fila.";
     IdentityUnreadable "identity_unreadable" Requeued OURS,
         "The secret with our certificate cannot be read; the message is requeued until it can.",
         "O segredo com o nosso certificado não pode ser lido; a mensagem volta à fila até que possa.";
@@ -274,8 +275,8 @@ codes! {
         "Our configuration names no authorisation server for this brand; the message is requeued until it does.",
         "Nossa configuração não indica um servidor de autorização para esta marca; a mensagem volta à fila até que indique.";
     RevocationUnavailable "revocation_unavailable" Requeued OURS,
-        "What we know of revoked certificates was not renewed for too long; the message is requeued until it is.",
-        "O que sabemos sobre certificados revogados não é renovado há tempo demais; a mensagem volta à fila até que seja.";
+        "Our data on revoked certificates has not been refreshed for too long; the message is requeued until it is.",
+        "Nossos dados sobre certificados revogados não são atualizados há tempo demais; a mensagem volta à fila até que sejam.";
     NetworkUnavailable "network_unavailable" Requeued OURS,
         "Our own machine or network refuses to connect; the message is requeued until it does.",
         "Nossa própria máquina ou rede se recusa a conectar; a mensagem volta à fila até que conecte.";
@@ -283,7 +284,7 @@ codes! {
         "Our resolver does not resolve names, not even one of our own; the message is requeued until it does.",
         "Nosso resolvedor não resolve nomes, nem mesmo um nome nosso; a mensagem volta à fila até que resolva.";
     EgressUnavailable "egress_unavailable" Requeued OURS,
-        "We reached none of several receivers for half a minute, so our own way out is at fault; the message is requeued until one is reached.",
+        "None of several receivers could be reached for half a minute, so our own outbound network is at fault; the message is requeued until one is reached.",
         "Não alcançamos nenhum de vários receptores durante meio minuto, portanto a falha é da nossa própria saída de rede; a mensagem volta à fila até que um deles seja alcançado.";
     SigningUnavailable "signing_unavailable" Requeued OURS,
         "KMS did not sign the handshake with the key of our certificate; the message is requeued until it does.",
@@ -292,7 +293,7 @@ codes! {
         "A message of our own queue cannot be read; it is in the dead-letter queue for a person to look at.",
         "Uma mensagem da nossa própria fila não pode ser lida; ela é deixada na fila de não entregues para que uma pessoa a examine.";
 
-    // Reasons for which nothing is sent, or nothing more.
+    // Reasons to send nothing, or nothing more.
     NoReceiver "no_receiver" Ended DIRECTORY,
         "The client is not registered for notifications.",
         "O cliente não está registrado para notificações.";
@@ -331,8 +332,8 @@ impl Code {
         self.row().name
     }
 
-    /// Says whether it is a fault of ours that keeps messages, each of which the template has an alarm for. A message that only
-    /// came out of turn is none.
+    /// Says whether this is a fault of ours that returns messages to the queue; the template has an alarm for
+    /// each of these. A message that arrived out of turn is not a fault.
     pub fn alarms(self) -> bool {
         self.row().effect == Effect::Requeued && !matches!(self, Self::InProgress | Self::ConcurrencyLimited)
     }
@@ -378,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_kept_for_faults_of_ours_alone() {
+    fn only_our_own_faults_return_a_message_to_the_queue() {
         for row in Code::ALL.iter().map(|code| code.row()) {
             let ours = row.class == Some(FailureClass::Ours);
             assert!(row.effect != Effect::Requeued || ours, "{}", row.name);

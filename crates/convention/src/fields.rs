@@ -6,22 +6,22 @@ use serde_json::{Map, Value};
 /// What is wrong with one field.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct FieldError {
-    /// Where: a JSON pointer (RFC 6901) from the root of what was parsed.
+    /// Its place: a JSON pointer (RFC 6901) from the root of the document.
     pub pointer: String,
-    /// What: a stable code.
+    /// A stable code.
     pub code: &'static str,
-    /// What, in a sentence that says what is expected.
+    /// A sentence that says what is expected.
     pub detail: String,
 }
 
-/// Long enough for any identifier of the convention, short enough for a ledger row.
+/// Maximum length of a text: enough for any identifier of the convention, short enough for a ledger row.
 pub(crate) const MAX_TEXT: usize = 256;
-/// Long enough for names and for what SQS takes as a message group.
+/// Maximum length of a name: also enough for an SQS message group id.
 pub(crate) const MAX_NAME: usize = 128;
 
-/// Says whether a text can go through the queue: SQS refuses a whole batch for a character that XML 1.0 does not have.
+/// Says whether SQS accepts a text. SQS refuses a whole batch for one character outside XML 1.0.
 fn is_sendable(text: &str) -> bool {
-    // What nearly all texts are made of needs no decoding.
+    // Fast path for the characters of nearly all texts, without decoding.
     text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
         || text.chars().all(|c| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}'))
 }
@@ -31,13 +31,13 @@ fn length(text: &str) -> usize {
     text.chars().count()
 }
 
-/// Makes an error's fragment the sentence that a caller reads.
+/// Turns an error's fragment into a sentence.
 pub fn sentence(fragment: &str) -> String {
     let mut chars = fragment.chars();
     chars.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), chars.as_str()))
 }
 
-/// Refuses the fields of an object that are not among the `known`.
+/// Reports the fields of an object that are not `known`.
 pub fn refuse_unknown_fields(
     value: &Value,
     pointer: &str,
@@ -47,7 +47,7 @@ pub fn refuse_unknown_fields(
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
-/// Reads the fields of one object and collects what is wrong with them.
+/// Reads the fields of one object and collects their errors.
 pub(crate) struct Fields<'a> {
     object: &'a Map<String, Value>,
     pointer: &'a str,
@@ -55,7 +55,7 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Starts to read an object that stands at `pointer` and may have the `known` fields only.
+    /// Starts to read an object at `pointer` that may have only the `known` fields.
     pub(crate) fn of(
         value: &'a Value,
         pointer: &'a str,
@@ -77,7 +77,7 @@ impl<'a> Fields<'a> {
         Ok(fields)
     }
 
-    /// Returns what was found wrong.
+    /// Returns the collected errors.
     pub(crate) fn into_errors(self) -> Vec<FieldError> {
         self.errors
     }

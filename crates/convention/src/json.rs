@@ -1,4 +1,4 @@
-//! JSON in which every name stands for one thing, and JSON that tells where one does not.
+//! JSON in which duplicate names are refused, and JSON in which they can be detected.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -7,10 +7,10 @@ use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-/// A JSON value without an object that has a name twice.
+/// A JSON value without duplicate names in any object.
 ///
-/// RFC 8259, section 4, leaves to each reader which of two members of one name counts. Two readers that disagree could be
-/// shown two different documents under one signature, so a document like that is refused.
+/// RFC 8259, section 4, leaves to each reader which duplicate counts. Two readers could see two different
+/// documents under one signature, so such a document is refused.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct UniqueJson(pub Value);
 
@@ -18,23 +18,23 @@ impl<'de> Deserialize<'de> for UniqueJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = EveryMember::deserialize(deserializer)?;
         if value.repeats_a_name() {
-            return Err(D::Error::custom("an object has a name twice"));
+            return Err(D::Error::custom("an object has a duplicate name"));
         }
         Ok(Self(value.into()))
     }
 }
 
-/// A JSON value whose objects keep every member, also those of one name.
+/// A JSON value whose objects keep every member, including duplicates.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum EveryMember {
     Object(Vec<(String, Self)>),
     Array(Vec<Self>),
-    /// Anything else.
+    /// Any other value.
     Scalar(Value),
 }
 
 impl EveryMember {
-    /// The values of a name, however often the object has it.
+    /// Returns all values of a name.
     pub(crate) fn members(&self, name: &str) -> impl Iterator<Item = &Self> {
         let members = if let Self::Object(members) = self { members.as_slice() } else { &[] };
         members.iter().filter(move |(of, _)| of == name).map(|(_, value)| value)
@@ -56,7 +56,7 @@ impl EveryMember {
         matches!(self, Self::Scalar(Value::Null))
     }
 
-    /// Says whether an object has a name twice, at any depth.
+    /// Says whether any object, at any depth, has a duplicate name.
     pub(crate) fn repeats_a_name(&self) -> bool {
         match self {
             Self::Object(members) => {
@@ -69,7 +69,7 @@ impl EveryMember {
     }
 }
 
-/// Of members of one name the last counts.
+/// The last of several members with one name counts.
 impl From<EveryMember> for Value {
     fn from(value: EveryMember) -> Self {
         match value {
@@ -158,9 +158,9 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_there_twice_is_refused_at_any_depth() {
+    fn a_duplicate_name_is_refused_at_any_depth() {
         for text in [r#"{"a":1,"a":1}"#, r#"{"b":[{"a":1,"\u0061":2}]}"#] {
-            assert!(parse(text).unwrap_err().starts_with("an object has a name twice"), "{text}");
+            assert!(parse(text).unwrap_err().starts_with("an object has a duplicate name"), "{text}");
         }
     }
 }

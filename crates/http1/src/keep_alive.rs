@@ -1,29 +1,29 @@
-//! What the other side says of how long a connection may wait for its next request: the header `Keep-Alive`.
+//! The header `Keep-Alive`: how long a server keeps an idle connection open.
 //!
-//! Source: RFC 2068, section 19.7.1.1, and draft-thomson-hybi-http-timeout-03, section 2: `timeout` is the number of seconds for
-//! which an idle connection is kept open, `max` how many more requests are answered on it.
+//! Source: RFC 2068, section 19.7.1.1, and draft-thomson-hybi-http-timeout-03, section 2: `timeout` is the number of
+//! seconds for which an idle connection is kept open, `max` how many more requests are answered on it.
 
 use http::HeaderMap;
 use jiff::SignedDuration;
 
 const NAME: &str = "keep-alive";
-/// A connection is given up so long before the other side closes it: the answer took its time to arrive, and the next request
-/// takes its own.
+/// A connection is abandoned this long before the server closes it, to allow for the transit of the answer and of the
+/// next request.
 const MARGIN: SignedDuration = SignedDuration::from_secs(1);
 
 /// What a server has announced on one connection.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct KeepAlive {
     timeout: Option<u32>,
-    /// The requests that are left.
+    /// The number of requests left.
     max: Option<u32>,
 }
 
 impl KeepAlive {
-    /// Takes in the head of an answer. What an earlier answer announced holds until another is announced.
+    /// Reads the head of an answer. Values remain valid until the server announces others.
     pub(crate) fn observe(&mut self, headers: &HeaderMap) {
         self.max = self.max.map(|max| max.saturating_sub(1));
-        // The smallest counts where there are several.
+        // The smallest of several values counts.
         let announced = |name: &str| {
             let fields =
                 headers.get_all(NAME).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
@@ -33,8 +33,8 @@ impl KeepAlive {
         self.max = announced("max").or(self.max);
     }
 
-    /// Returns for how long the connection may be idle and still be used; `None` where nothing was announced, zero where it is
-    /// not to be used again.
+    /// Returns how long the connection may be idle and still be reused; `None` if nothing was announced, zero if it
+    /// must not be reused.
     pub(crate) fn idle_limit(self) -> Option<SignedDuration> {
         if self.max == Some(0) {
             return Some(SignedDuration::ZERO);
@@ -44,11 +44,11 @@ impl KeepAlive {
     }
 }
 
-/// Reads `name=seconds`, in any case, with spaces and quotes. A number that cannot be read counts as 0: a connection that is not
-/// used again harms nobody.
+/// Reads `name=seconds`, in any case, with spaces and quotes. An invalid number counts as 0, which only prevents
+/// reuse of the connection.
 fn parameter(field: &[u8], wanted: &str) -> Option<u32> {
     let field = String::from_utf8_lossy(field);
-    // Some servers separate the parameters by semicolons.
+    // Some servers separate parameters with semicolons.
     field
         .split(';')
         .filter_map(|field| {
@@ -56,7 +56,7 @@ fn parameter(field: &[u8], wanted: &str) -> Option<u32> {
             name.trim().eq_ignore_ascii_case(wanted).then_some(())?;
             let value = value.trim().trim_matches('"').trim();
             let digits: &str = value.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
-            // One with more digits than fit is longer than any limit of ours.
+            // A number with more digits than fit exceeds any limit of ours.
             Some(if digits.is_empty() { 0 } else { digits.parse().unwrap_or(u32::MAX) })
         })
         .min()
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_announced_once_holds_for_the_connection_and_requests_are_counted_down() {
+    fn an_announcement_holds_for_the_connection_and_requests_are_counted_down() {
         let mut keep_alive = KeepAlive::default();
         keep_alive.observe(&headers(&["timeout=3, max=2"]));
         keep_alive.observe(&headers(&[]));

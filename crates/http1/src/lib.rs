@@ -24,42 +24,43 @@ use self::keep_alive::KeepAlive;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// How long the other side is given to hear that a connection is not needed any more.
+/// Timeout for telling the other side that a connection is closed.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How HTTP/1.1 is spoken to everybody: head and body of a request, which are short here, in one piece.
+/// Returns the HTTP/1.1 settings for all connections: head and body of a request are short here and sent in one
+/// piece.
 pub fn settings() -> Builder {
     let mut settings = Builder::new();
     settings.writev(false);
     settings
 }
 
-/// What HTTP/1.1 is spoken over.
+/// A byte stream that carries HTTP/1.1.
 pub trait Stream: Read + Write + Unpin + Send + 'static {}
 
 impl<S: Read + Write + Unpin + Send + 'static> Stream for S {}
 
-/// What a request carries.
+/// The body of a request.
 pub trait Payload: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static {}
 
 impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static> Payload for B {}
 
-/// One connection, with what is known of it.
+/// A connection with facts about it.
 pub struct PooledConnection<S: Stream, B: Payload, F> {
     sender: SendRequest<B>,
-    /// `None` once it has ended. In a box, as an exchange moves it: out of the pool, and back.
+    /// `None` once it has ended. Boxed, because an exchange moves it out of the pool and back.
     connection: Option<Box<Connection<S, B>>>,
-    /// What the other side has announced of how long it stays open.
+    /// The idle limits that the other side has announced.
     announced: KeepAlive,
-    /// What connecting showed.
+    /// What was learnt while connecting.
     pub facts: F,
 }
 
-/// A request that came to nothing.
+/// A request without an answer.
 enum Unanswered<B> {
-    /// Nothing of it was sent, and why: here it is again.
+    /// The reason and the request, of which nothing was sent.
     Unsent(Box<Request<B>>, hyper::Error),
-    /// Some of it may have arrived.
+    /// Part of it may have arrived.
     Failed(hyper::Error),
 }
 
@@ -72,7 +73,7 @@ impl<B> From<Unanswered<B>> for hyper::Error {
 }
 
 impl<S: Stream, B: Payload, F> PooledConnection<S, B, F> {
-    /// Begins to speak HTTP/1.1 on a connection.
+    /// Starts HTTP/1.1 on a connection.
     pub async fn over(stream: S, settings: &Builder, facts: F) -> hyper::Result<Self> {
         let (sender, connection) = settings.handshake(stream).await?;
         Ok(Self { sender, connection: Some(Box::new(connection)), announced: KeepAlive::default(), facts })
@@ -84,7 +85,7 @@ impl<S: Stream, B: Payload, F> PooledConnection<S, B, F> {
         alongside(connection, sender.ready()).await.is_ok()
     }
 
-    /// Sends a request and waits for the head of its answer. Its target is a path, and its headers name the host.
+    /// Sends a request and waits for the head of its answer. The target is a path, and the headers name the host.
     pub async fn send(&mut self, request: Request<B>) -> hyper::Result<Response<Incoming>> {
         Ok(self.try_send(request).await?)
     }
@@ -100,9 +101,9 @@ impl<S: Stream, B: Payload, F> PooledConnection<S, B, F> {
         Ok(response)
     }
 
-    /// Reads a body to its end, so that the connection can be used again; `None` if it is longer than so many bytes.
+    /// Reads a body to its end, so that the connection can be reused; `None` if it is longer than `most` bytes.
     pub async fn read(&mut self, mut body: Incoming, most: usize) -> hyper::Result<Option<Bytes>> {
-        // One that comes in one piece, as nearly all do, is not copied.
+        // A body in one piece, as nearly all are, is not copied.
         let (mut first, mut all) = (Bytes::new(), BytesMut::new());
         while !body.is_end_stream() {
             let Some(frame) = alongside(&mut self.connection, body.frame()).await else { break };
@@ -122,11 +123,11 @@ impl<S: Stream, B: Payload, F> PooledConnection<S, B, F> {
         Ok(Some(if all.is_empty() { first } else { all.freeze() }))
     }
 
-    /// Says whether the connection can be kept for another request: `false` if its last answer said that it will be closed.
+    /// Says whether the connection can be reused: `false` if the last answer announced that it will be closed.
     async fn is_reusable(&mut self) -> bool {
         let Self { sender, connection, .. } = self;
         poll_fn(|cx| {
-            // Mostly it is: where the answer came in one piece, the connection has already asked for the next request.
+            // Usually it can: after an answer in one piece, the connection is already ready for the next request.
             if !sender.is_ready()
                 && connection.as_mut().is_some_and(|connection| Pin::new(connection).poll(cx).is_ready())
             {
@@ -146,13 +147,13 @@ impl<S: Stream, B: Payload, F> Poolable for PooledConnection<S, B, F> {
     fn close(self) {
         if let (Some(connection), Ok(runtime)) = (self.connection, Handle::try_current()) {
             drop(self.sender);
-            // Whether it was heard or not, it is over.
+            // The connection is finished whether or not the close was received.
             runtime.spawn(async { timeout(CLOSE_TIMEOUT, connection).await.is_ok() });
         }
     }
 }
 
-/// Goes on with a connection as long as something waits for what comes of it.
+/// Drives a connection while a future on it is awaited.
 async fn alongside<S: Stream, B: Payload, T>(
     connection: &mut Option<Box<Connection<S, B>>>,
     work: impl Future<Output = T>,
@@ -162,7 +163,7 @@ async fn alongside<S: Stream, B: Payload, T>(
         if let Poll::Ready(done) = work.as_mut().poll(cx) {
             return Poll::Ready(done);
         }
-        // How it ends is told to whoever waits.
+        // The waiting future gets the error of the connection.
         if connection.as_mut().is_some_and(|connection| Pin::new(connection).poll(cx).is_ready()) {
             *connection = None;
         }
@@ -171,23 +172,23 @@ async fn alongside<S: Stream, B: Payload, T>(
     .await
 }
 
-/// A connection that can be kept.
+/// A connection that can be pooled.
 pub trait Poolable {
-    /// For how long the other side lets it be idle, as far as it says so; zero where it is not to be used again.
+    /// Returns how long the other side allows it to be idle, if announced; zero if it must not be reused.
     fn idle_limit(&self) -> Option<SignedDuration> {
         None
     }
 
-    /// Ends it as the other side expects, beside.
+    /// Closes it in the background, as the other side expects.
     fn close(self);
 }
 
-/// How many more connections may wait for their next request. Copies share it.
+/// A shared limit of idle connections. Copies share it.
 #[derive(Clone, Debug)]
 pub struct IdleBudget(Arc<AtomicUsize>);
 
 impl IdleBudget {
-    /// Makes room for so many.
+    /// Creates a budget of this many connections.
     pub fn of(connections: usize) -> Self {
         Self(Arc::new(AtomicUsize::new(connections)))
     }
@@ -201,11 +202,11 @@ impl IdleBudget {
     }
 }
 
-/// Connections that wait for their next request, by where they lead.
+/// Idle connections by authority.
 pub struct Pool<C> {
     idle: Mutex<Idle<C>>,
     budget: IdleBudget,
-    /// One idle for longer is not used again.
+    /// Maximum idle time of a reused connection.
     idle_timeout: SignedDuration,
     now: Box<dyn Fn() -> Timestamp + Send + Sync>,
 }
@@ -216,7 +217,7 @@ struct Idle<C> {
 }
 
 impl<C: Poolable> Pool<C> {
-    /// Makes an empty pool, whose connections may be idle for so long by the time that `now` tells, as many as there is room for.
+    /// Creates an empty pool with this maximum idle time, measured by `now`, and this budget.
     pub fn new(
         idle_timeout: SignedDuration,
         now: impl Fn() -> Timestamp + Send + Sync + 'static,
@@ -226,7 +227,7 @@ impl<C: Poolable> Pool<C> {
         Self { idle: Mutex::new(idle), budget, idle_timeout, now: Box::new(now) }
     }
 
-    /// Keeps a connection for the next request to this authority, while there is room.
+    /// Pools a connection for the next request to this authority, if the budget allows.
     pub fn put(&self, authority: &str, connection: C) {
         let now = (self.now)();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -241,8 +242,9 @@ impl<C: Poolable> Pool<C> {
         }
     }
 
-    /// Takes the connection to this authority that was used last, if it is young enough by the time of day: the clock of hyper and
-    /// tokio may stand still while the environment is frozen. One that was set back tells nothing, so then none is used.
+    /// Takes the last used connection to this authority if it is young enough by the time of day. The clocks of hyper
+    /// and tokio may stand still while the environment is frozen. After the clock was set back, ages are unknown and
+    /// no connection is reused.
     pub fn take(&self, authority: &str) -> Option<C> {
         let now = (self.now)();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -267,7 +269,7 @@ impl<C: Poolable> Pool<C> {
         None
     }
 
-    /// Says whether a connection has been idle for no longer than we and the other side allow.
+    /// Says whether a connection has been idle no longer than both sides allow.
     fn is_usable(&self, connection: &C, since: Timestamp, now: Timestamp) -> bool {
         let limit = connection.idle_limit().map_or(self.idle_timeout, |limit| limit.min(self.idle_timeout));
         is_young(since, now, limit)
@@ -288,9 +290,9 @@ impl<C> Drop for Pool<C> {
 }
 
 impl<S: Stream, B: Payload, F> Pool<PooledConnection<S, B, F>> {
-    /// Sends a request over a connection to this authority that is idle, or else over a new one, until it is answered.
+    /// Sends a request over an idle connection to this authority or else over a new one, and waits for its answer.
     ///
-    /// It goes to another connection only where nothing of it was sent over one that was closed already.
+    /// Another connection is tried only if the first was already closed and nothing was sent on it.
     pub async fn answered<E: From<hyper::Error>, C>(
         &self,
         authority: &str,
@@ -315,7 +317,8 @@ impl<S: Stream, B: Payload, F> Pool<PooledConnection<S, B, F>> {
         Ok((new, response))
     }
 
-    /// Keeps a connection for the next request to this authority, unless its last answer said that it will be closed.
+    /// Pools a connection for the next request to this authority, unless its last answer announced that it will be
+    /// closed.
     pub async fn keep(&self, authority: &str, mut connection: PooledConnection<S, B, F>) {
         if connection.is_reusable().await {
             self.put(authority, connection);

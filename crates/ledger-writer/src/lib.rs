@@ -26,7 +26,7 @@ const HEADERS: Headers<'_> =
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
-/// Credentials that end are asked for anew this long before.
+/// Credentials are renewed this long before they expire.
 const BEFORE_EXPIRY: Duration = Duration::from_mins(1);
 
 /// Sends updates.
@@ -37,19 +37,19 @@ pub struct Writer {
     region: String,
     uri: Uri,
     host: HeaderValue,
-    /// How long one update may take.
+    /// Timeout of one update.
     within: Duration,
 }
 
-/// What the requests of one set of credentials share.
+/// The state shared by requests with one set of credentials.
 struct Signing {
     signer: Signer,
     security_token: Option<HeaderValue>,
 }
 
 impl Writer {
-    /// Uses the endpoint and the credentials of this configuration, and gives an update so long; `None` where its endpoint is none
-    /// that this can name.
+    /// Uses the endpoint and credentials of this configuration, with this timeout for an update; `None` if the
+    /// endpoint's name cannot be derived.
     pub fn new(sdk: &SdkConfig, connector: SharedHttpConnector, within: Duration) -> Option<Self> {
         let region = sdk.region()?.to_string();
         let is_named_otherwise = region.starts_with("cn-") || region.contains("-iso");
@@ -60,20 +60,20 @@ impl Writer {
             None => format!("https://dynamodb.{region}.amazonaws.com/"),
         };
         let (uri, credentials): (Uri, _) = (uri.parse().ok()?, sdk.credentials_provider()?);
-        // What is signed is a request for `/`.
+        // The signature is for the path `/`.
         (uri.path() == "/").then_some(())?;
         let host = HeaderValue::from_str(uri.authority()?.as_str()).ok()?;
         Some(Self { connector, credentials, signing: Mutex::default(), region, uri, host, within })
     }
 
-    /// Makes an update; `false` if it is not known to be done, for whatever reason.
+    /// Makes an update; `false` if it is not known to be done, for any reason.
     pub async fn update(&self, update: &Update<'_>, now: Timestamp) -> bool {
         timeout(self.within, self.attempt(update, now)).await.ok().flatten().is_some()
     }
 
     async fn attempt(&self, update: &Update<'_>, now: Timestamp) -> Option<()> {
         if !self.lasts(now.try_into().ok()?) {
-            // In a box, as it is done once in the life of most environments.
+            // Boxed, because most environments do this once.
             Box::pin(self.renew()).await?;
         }
         let request = self.request(serde_json::to_vec(update).ok()?, now)?;
@@ -81,7 +81,7 @@ impl Writer {
         answer.status().is_success().then_some(())
     }
 
-    /// Makes the request that carries this body, signed now.
+    /// Creates a request with this body, signed now.
     fn request(&self, body: Vec<u8>, now: Timestamp) -> Option<Request<SdkBody>> {
         let (signed, security_token) = {
             let mut signing = self.signing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -100,7 +100,7 @@ impl Writer {
         request.body(SdkBody::from(body)).ok()
     }
 
-    /// Says whether there are credentials, and ones that last.
+    /// Says whether there are credentials that do not expire soon.
     fn lasts(&self, now: SystemTime) -> bool {
         let signing = self.signing.lock().unwrap_or_else(PoisonError::into_inner);
         signing.as_ref().is_some_and(|signing| {
@@ -108,7 +108,7 @@ impl Writer {
         })
     }
 
-    /// Asks for credentials: those of a function are the same for as long as its process lives.
+    /// Loads credentials. Those of a function stay the same while its process lives.
     async fn renew(&self) -> Option<()> {
         let credentials: Credentials = self.credentials.provide_credentials().await.ok()?;
         let security_token = credentials.session_token().map(HeaderValue::from_str).transpose().ok()?;

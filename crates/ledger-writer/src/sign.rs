@@ -1,20 +1,20 @@
-//! Signature Version 4 of a POST to `/`, as services of AWS that speak JSON take all their requests.
+//! Signature Version 4 of a POST to `/`, which is how AWS services with a JSON protocol are called.
 //!
-//! Source: "AWS Signature Version 4 for API requests", AWS Identity and Access Management User Guide. The SDK's signer takes any
-//! request, and derives the key of the day for each; here its functions derive it once. The floor of the benchmark signs with it
-//! too.
+//! Source: "AWS Signature Version 4 for API requests", AWS Identity and Access Management User Guide. The SDK's
+//! signer handles any request and derives the day's key for each; here the SDK's functions derive it once. The floor
+//! of the benchmark uses this signer too.
 
 use aws_credential_types::Credentials;
 use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-/// The headers of a request beside `host`, in the order of their names.
+/// The headers of a request besides `host`, in alphabetical order.
 #[derive(Clone, Copy, Debug)]
 pub struct Headers<'a> {
-    /// `content-type`: the version of JSON.
+    /// `content-type`: the version of the JSON protocol.
     pub content_type: &'a str,
-    /// `x-amz-target`: the service's API and the operation.
+    /// `x-amz-target`: API and operation of the service.
     pub target: &'a str,
 }
 
@@ -28,7 +28,7 @@ pub struct Signer {
     of_day: Option<OfDay>,
 }
 
-/// What is the same for all requests of a day.
+/// The parts shared by all requests of a day.
 #[derive(Debug)]
 struct OfDay {
     /// `20261122/us-east-1/dynamodb/aws4_request`, for example.
@@ -36,29 +36,29 @@ struct OfDay {
     key: Vec<u8>,
 }
 
-/// What signing adds to a request.
+/// The headers that signing adds to a request.
 #[derive(Debug, Eq, PartialEq)]
 pub struct Signed {
     /// `x-amz-date`: when it was signed.
     pub date: String,
-    /// `authorization`: the signature, and by whom and of what it is.
+    /// `authorization`: the signature, its credential and the signed headers.
     pub authorization: String,
 }
 
 impl Signer {
-    /// Signs with these credentials for a service, `dynamodb` for example, that is asked at this host.
+    /// Creates a signer with these credentials for a service, such as `dynamodb`, at this host.
     pub fn new(credentials: Credentials, region: &str, service: &str, host: &str) -> Self {
         let [region, service, host] = [region, service, host].map(str::to_owned);
         Self { credentials, region, service, host, of_day: None }
     }
 
-    /// What is signed with.
+    /// Returns the credentials.
     pub fn credentials(&self) -> &Credentials {
         &self.credentials
     }
 
-    /// Signs a request at an instant; `None` for one that the system's clock cannot tell. The session token of the credentials,
-    /// where they have one, is signed as `x-amz-security-token`.
+    /// Signs a request at an instant; `None` for an instant that the system's time type cannot hold. A session token
+    /// of the credentials is signed as `x-amz-security-token`.
     pub fn sign(&mut self, headers: &Headers<'_>, body: &[u8], now: Timestamp) -> Option<Signed> {
         let date = now.strftime("%Y%m%dT%H%M%SZ").to_string();
         self.prepare(&date, now)?;
@@ -87,7 +87,7 @@ impl Signer {
         Some(Signed { date, authorization })
     }
 
-    /// Derives the key of the day, unless it is there already.
+    /// Derives the day's key, unless it is cached.
     fn prepare(&mut self, date: &str, now: Timestamp) -> Option<()> {
         let day = date.get(..8)?;
         if !self.of_day.as_ref().is_some_and(|of_day| of_day.scope.starts_with(day)) {
@@ -113,7 +113,7 @@ mod tests {
     const HEADERS: Headers<'_> =
         Headers { content_type: "application/x-amz-json-1.0", target: "DynamoDB_20120810.UpdateItem" };
 
-    /// What the SDK's signer makes of the same request.
+    /// The result of the SDK's signer for the same request.
     fn of_the_sdk(credentials: Credentials, body: &[u8], now: Timestamp) -> Signed {
         let identity = credentials.into();
         let params = v4::SigningParams::builder()

@@ -1,4 +1,4 @@
-//! An update of a row of the ledger, described once for both ways to make it.
+//! An update of a ledger row, described once for both ways to send it.
 //!
 //! Source: Amazon `DynamoDB` API Reference, `UpdateItem` and `AttributeValue`.
 
@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-/// What is written of a row, and on which condition. Serialised, it is the body of the request.
+/// An update of a row with its condition. Serialised, it is the body of the request.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[expect(clippy::struct_field_names, reason = "the service's own names")]
@@ -36,15 +36,15 @@ pub enum Value<'a> {
     /// A text.
     #[serde(rename = "S")]
     Text(Cow<'a, str>),
-    /// A number, which travels as text.
+    /// A number, sent as text.
     #[serde(rename = "N", serialize_with = "as_text")]
     Number(i64),
-    /// Values by their names.
+    /// A map of values.
     #[serde(rename = "M", serialize_with = "as_object")]
     Map(Vec<(&'static str, Self)>),
 }
 
-/// "status" is a reserved word of DynamoDB, so every expression calls it so.
+/// "status" is a reserved word of DynamoDB, so expressions need this alias.
 const STATUS: (&str, &str) = ("#status", "status");
 
 fn as_object<V: Serialize, S: Serializer>(
@@ -59,7 +59,7 @@ fn as_text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, 
 }
 
 impl<'a> Update<'a> {
-    /// Updates the row that has this key, as this expression says.
+    /// Creates an update of the row with this key by this expression.
     pub fn new(
         table_name: &'a str,
         key: [(&'static str, Value<'a>); 2],
@@ -76,33 +76,33 @@ impl<'a> Update<'a> {
         }
     }
 
-    /// Has it done only where this holds.
+    /// Makes the update conditional.
     #[must_use]
     pub fn only_if(self, condition: &'static str) -> Self {
         Self { condition_expression: Some(condition), ..self }
     }
 
-    /// Says which attribute one of the names in its expressions is.
+    /// Sets the attribute behind a name in the expressions.
     #[must_use]
     pub fn named(mut self, name: &'static str, attribute: &'static str) -> Self {
         self.expression_attribute_names.push((name, attribute));
         self
     }
 
-    /// Says what one of the values in its expressions is.
+    /// Sets a value in the expressions.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Value<'a>>) -> Self {
         self.expression_attribute_values.push((name, value.into()));
         self
     }
 
-    /// Has the row told where the condition does not hold.
+    /// Returns the old row if the condition does not hold.
     #[must_use]
     pub fn returning_old(self) -> Self {
         Self { return_values_on_condition_check_failure: Some("ALL_OLD"), ..self }
     }
 
-    /// Makes it a call of the SDK.
+    /// Converts the update to a call of the SDK.
     pub fn to_call(&self, client: &Client) -> UpdateItemFluentBuilder {
         let call = client
             .update_item()
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_asked_for_is_not_written() {
+    fn absent_fields_are_not_written() {
         let update =
             Update::new("ledger", [("partition", "a".into()), ("notification", "b".into())], "SET a = :a");
 

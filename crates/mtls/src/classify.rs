@@ -1,4 +1,4 @@
-//! From an error of the network to the outcome it is.
+//! Maps network errors to outcomes.
 
 use std::error::Error;
 use std::io;
@@ -12,7 +12,7 @@ use super::kms_key::SigningUnavailable;
 use super::renegotiation::{AnswerTooLong, WantsRenegotiation};
 use crate::revocation::{ChainTooLarge, RevocationUnavailable};
 
-/// Says what an error of connecting is.
+/// Classifies an error of connecting.
 pub(super) fn connecting(error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => Failure::ConnectionRefused,
@@ -23,7 +23,7 @@ pub(super) fn connecting(error: &io::Error) -> Failure {
     }
 }
 
-/// Says what an error of the handshake is; `asked` tells whether the receiver had asked for our certificate.
+/// Classifies an error of the handshake; `asked` tells whether the receiver had asked for our certificate.
 pub(super) fn handshake(error: &io::Error, asked: bool) -> Failure {
     match tls_error(error) {
         Some(rustls::Error::InvalidMessage(
@@ -31,7 +31,8 @@ pub(super) fn handshake(error: &io::Error, asked: bool) -> Failure {
             | InvalidMessage::MessageTooLarge
             | InvalidMessage::UnknownProtocolVersion,
         )) => Failure::NotTls,
-        // No other message of a handshake is as long: rustls refuses a chain of more than 64 KiB before the verifier sees it.
+        // Only a certificate message can be this long: rustls refuses a chain of more than 64 KiB before the verifier
+        // sees it.
         Some(rustls::Error::InvalidMessage(
             InvalidMessage::CertificatePayloadTooLarge | InvalidMessage::HandshakePayloadTooLarge,
         )) => Failure::ChainTooLarge,
@@ -41,8 +42,8 @@ pub(super) fn handshake(error: &io::Error, asked: bool) -> Failure {
     }
 }
 
-/// Says whether an exchange came to nothing for a fault of ours: then nothing was sent. Only the handshake of the very connection
-/// that the request waited for is signed.
+/// Returns the fault of ours because of which an exchange failed, if any; nothing was sent then. Only the handshake
+/// of the request's own connection can have been signed.
 pub(super) fn local(error: &(dyn Error + 'static)) -> Option<LocalFault> {
     let mut source = Some(error);
     while let Some(error) = source {
@@ -59,7 +60,7 @@ pub(super) fn local(error: &(dyn Error + 'static)) -> Option<LocalFault> {
     None
 }
 
-/// Says what an error of an exchange is.
+/// Classifies an error of an exchange.
 pub(super) fn exchange(error: &(dyn Error + 'static)) -> Failure {
     let mut source = Some(error);
     while let Some(error) = source {
@@ -69,7 +70,7 @@ pub(super) fn exchange(error: &(dyn Error + 'static)) -> Failure {
         if error.downcast_ref::<io::Error>().is_some_and(wants_renegotiation) {
             return Failure::RenegotiationRefused;
         }
-        // In TLS 1.3 a receiver refuses our certificate after the handshake looks complete to us.
+        // In TLS 1.3 a receiver refuses our certificate after our side of the handshake is complete.
         if let Some(error) = error.downcast_ref::<io::Error>().and_then(tls_error) {
             return tls(error, true);
         }
@@ -134,8 +135,8 @@ fn alert_received(alert: AlertDescription, asked: bool) -> Failure {
         A::CloseNotify => Failure::HandshakeClosed,
         A::ProtocolVersion => Failure::ProtocolVersion,
         A::InsufficientSecurity => Failure::NoCommonSuite,
-        // Both "no cipher suite" and "your certificate will not do" go by this name in TLS 1.2; the former is said before a
-        // certificate is asked for.
+        // In TLS 1.2 this alert stands for both "no common cipher suite" and "certificate refused"; the former is
+        // sent before a certificate is asked for.
         A::HandshakeFailure if !asked => Failure::NoCommonSuite,
         A::HandshakeFailure
         | A::AccessDenied

@@ -1,4 +1,4 @@
-//! One exchange: POST a notification, read what matters of the answer.
+//! One exchange: POST a notification and read the answer.
 
 use std::fmt;
 use std::pin::pin;
@@ -30,16 +30,16 @@ use super::network::Network;
 use super::transport::Transport;
 use crate::revocation::Revocation;
 
-/// A connection idle for longer is not used again: many servers close theirs after five seconds, and one that closes under
-/// a request leaves us not knowing whether it arrived.
+/// Maximum idle time of a reused connection. Many servers close theirs after five seconds, and if one closes during a
+/// request we do not know whether the request arrived.
 const IDLE: SignedDuration = SignedDuration::from_secs(4);
-/// How long an answer's body may take once its status is known. It should be empty, and it changes nothing.
+/// Maximum time for the body of an answer after its status. The body should be empty, and its content is not used.
 const BODY_BUDGET: Duration = Duration::from_secs(1);
 
 /// A connection to a receiver.
 type Connection = PooledConnection<PeerStream, Full<Bytes>, Arc<Handshake>>;
 
-/// Sends notifications to receivers. Cannot be made without an identity.
+/// Sends notifications to receivers. Requires an identity.
 #[derive(Clone)]
 pub struct Client {
     connector: Connector,
@@ -48,17 +48,17 @@ pub struct Client {
     clock: Clock,
 }
 
-/// What an attempt showed.
+/// The result of an attempt.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Exchange {
-    /// What the receiver answered, or why it did not.
+    /// The receiver's answer, or why there was none.
     pub answer: Result<Answer, Failure>,
-    /// The connection used, where there was an answer on it.
+    /// The connection, if it gave an answer.
     pub handshake: Option<Arc<Handshake>>,
 }
 
 impl Exchange {
-    /// Decides what came of an attempt at a receiver with these settings.
+    /// Decides the outcome of an attempt at a receiver with these settings.
     pub fn outcome(&self, sent: InteractionId, settings: &Settings) -> Outcome {
         let mut outcome = match &self.answer {
             Ok(answer) => Outcome::of(answer, sent.as_str(), settings),
@@ -75,8 +75,8 @@ impl Exchange {
 }
 
 impl Client {
-    /// Makes a client that presents `identity`, trusts `trust` as far as `revocation` does not object, and connects to what
-    /// `network` allows.
+    /// Creates a client that presents `identity`, accepts certificates under `trust` unless `revocation` refuses
+    /// them, and connects to the addresses that `network` allows.
     pub fn new(
         identity: &Identity,
         trust: &TrustAnchors,
@@ -84,18 +84,18 @@ impl Client {
         revocation: &Arc<Revocation>,
     ) -> Result<Self, rustls::Error> {
         let (clock, egress) = (revocation.clock(), network.egress().clone());
-        let pool = Arc::new(Pool::new(IDLE, clock.clone().teller(), network.idle_budget()));
+        let pool = Arc::new(Pool::new(IDLE, clock.clone().into_fn(), network.idle_budget()));
         Ok(Self { connector: Connector::new(identity, trust, network, revocation)?, pool, egress, clock })
     }
 
-    /// Says whether this is a copy of another client, with the same connections.
+    /// Says whether both are copies of one client, with the same connections.
     pub fn is_same_as(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.pool, &other.pool)
     }
 
-    /// POSTs a notification once, with so much time for the whole exchange. Follows no redirection.
+    /// POSTs a notification once, with this timeout for the whole exchange. Follows no redirection.
     ///
-    /// An error is our own fault, and nothing was sent.
+    /// An error is a fault of ours; nothing was sent.
     pub async fn post(
         &self,
         notification: &Notification,
@@ -107,9 +107,9 @@ impl Client {
             return Ok(failed(Failure::InvalidUrl));
         };
         let deadline = Instant::now() + within;
-        // In a box, as most requests need no new connection.
+        // Boxed, because most requests need no new connection and the future is large.
         let connect = || Box::pin(self.connect(&notification.receiver, &authority, deadline));
-        // Pinned where it is made, as what is handed over is copied.
+        // Pinned in place, because moving it would copy it.
         let answered = pin!(self.pool.answered(authority.as_str(), request, connect));
         let (mut exchanges, response) = match timeout_at(deadline, answered).await {
             Ok(Ok(answered)) => answered,
@@ -142,7 +142,7 @@ impl Client {
     }
 }
 
-/// An attempt that nobody answered.
+/// Why an attempt has no answer.
 #[derive(Debug, Error)]
 enum PostError {
     #[error("the receiver cannot be reached")]
@@ -151,11 +151,11 @@ enum PostError {
     Http(#[from] hyper::Error),
 }
 
-/// Makes the request of an attempt, and says where it goes; `None` if the URL is none.
+/// Creates the request of an attempt and its authority; `None` if the URL is invalid.
 fn request(notification: &Notification, id: InteractionId) -> Option<(Authority, Request<Full<Bytes>>)> {
     let url = notification.url.parse::<Uri>().ok()?.into_parts();
     let (authority, target) = (url.authority?, url.path_and_query.unwrap_or(PathAndQuery::from_static("/")));
-    // The port of the scheme goes without saying (RFC 9110, section 7.2 and 4.2.2).
+    // The default port is left out (RFC 9110, sections 7.2 and 4.2.2).
     let host = if authority.port_u16() == Some(443) { authority.host() } else { authority.as_str() };
     let host = HeaderValue::from_str(host).ok()?;
     let mut request = Request::new(Full::new(Bytes::from(notification.body.clone())));
@@ -176,9 +176,9 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Sends a request without a body over a connection that is there already, and reads what comes as [`Client::post`] does.
+/// Sends a request without a body over an open connection and reads the answer as [`Client::post`] does.
 ///
-/// For tests that play the receiver byte by byte. Notifications go over TLS, which only [`Client`] speaks.
+/// For tests that write the receiver's bytes. Notifications go over TLS, which only [`Client`] provides.
 pub async fn read_answer(connection: impl Transport + 'static) -> Result<Answer, Failure> {
     let failed = |error: hyper::Error| classify::exchange(&error);
     let settings = settings().max_buf_size(HEADER_LIMIT).clone();
@@ -189,7 +189,7 @@ pub async fn read_answer(connection: impl Transport + 'static) -> Result<Answer,
     read(&mut exchanges, response, Instant::now() + EXCHANGE_DEADLINE).await
 }
 
-/// Reads what matters of an answer.
+/// Reads an answer.
 async fn read<S: Stream, F>(
     exchanges: &mut PooledConnection<S, Full<Bytes>, F>,
     response: Response<Incoming>,
@@ -200,13 +200,14 @@ async fn read<S: Stream, F>(
     }
     let status = response.status().as_u16();
     let interaction_id = echoed_id(response.headers());
-    // The status is known: a body that stalls does not undo it, it only costs the connection.
+    // The status is known: a stalled body does not change it but prevents reuse of the connection.
     let until = deadline.min(Instant::now() + BODY_BUDGET);
     let body = timeout_at(until, exchanges.read(response.into_body(), BODY_LIMIT)).await;
     Ok(Answer { status, interaction_id, body_cut: !matches!(body, Ok(Ok(Some(_)))) })
 }
 
-/// How long a head was without its first line. hyper's limit is one of its buffer, and depends on how the bytes arrived.
+/// Returns the size of a head without its first line. hyper limits its buffer instead, so its limit depends on how
+/// the bytes arrive.
 fn head_size(headers: &HeaderMap) -> usize {
     let separators = ": \r\n".len();
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + separators).sum()
@@ -214,6 +215,6 @@ fn head_size(headers: &HeaderMap) -> usize {
 
 fn echoed_id(headers: &HeaderMap) -> Option<String> {
     let value = headers.get("x-webhook-interaction-id")?;
-    // A value of odd bytes is no id of ours; what it is goes into no log.
+    // A value with other bytes is not one of our ids, and is not logged.
     Some(value.to_str().unwrap_or_default().to_owned())
 }

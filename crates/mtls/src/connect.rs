@@ -1,4 +1,4 @@
-//! One connection: TCP to a checked address of the receiver, TLS under the registered name.
+//! One connection: TCP to a checked address of the receiver, then TLS under the registered name.
 
 use std::future::Future;
 use std::io;
@@ -39,7 +39,7 @@ use super::renegotiation::{WantsRenegotiation, Watching};
 use super::transport::Transport;
 use crate::revocation::{Mechanism, Revocation, Verification, Verifier};
 
-/// What is known of a connection once its handshake is done.
+/// Facts about a connection after its handshake.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Handshake {
     /// The address connected to.
@@ -48,11 +48,11 @@ pub struct Handshake {
     pub tls: Arc<str>,
     /// Whether the receiver asked for our certificate.
     pub certificate_requested: bool,
-    /// By what the receiver's chain was found not to be revoked.
+    /// How the receiver's chain passed the revocation check.
     pub revocation: Mechanism,
 }
 
-/// What is offered to a receiver in a handshake, whatever certificate is presented.
+/// Creates the handshake parameters for receivers, without a client certificate.
 pub(super) fn receiver_config(
     clock: Clock,
     provider: Arc<CryptoProvider>,
@@ -64,19 +64,19 @@ pub(super) fn receiver_config(
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_client_cert_resolver(certificate);
-    // FAPI-BR 2.2.1, section 6.4: session resumption is off. Renegotiation rustls does not have.
+    // FAPI-BR 2.2.1, section 6.4: session resumption is off. rustls has no renegotiation.
     config.resumption = Resumption::disabled();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
 
-/// Makes connections to receivers.
+/// Opens connections to receivers.
 #[derive(Clone)]
 pub(super) struct Connector {
     config: Arc<ClientConfig>,
     verifier: Arc<Verifier>,
     network: Network,
-    /// Whether a handshake waits for KMS.
+    /// Whether handshakes are signed by KMS.
     signs_in_kms: bool,
 }
 
@@ -97,7 +97,7 @@ impl Connector {
         Ok(Self { config, verifier, network, signs_in_kms: identity.signs_in_kms() })
     }
 
-    /// Connects to a receiver, before this instant as far as that is up to us.
+    /// Connects to a receiver, with this instant as the deadline.
     pub(super) async fn connect(
         &self,
         receiver: &ReceiverKey,
@@ -110,7 +110,7 @@ impl Connector {
             ServerName::try_from(host.to_owned()).map_err(|_| ConnectError::new(Failure::InvalidUrl))?;
         let to = (host, to.port_u16().unwrap_or(443));
         let (transport, peer) = reach(receiver, to, &self.network, clock, deadline).await?;
-        self.handshake(transport, peer, host, name).await.map_err(|error| error.of_whom(&peer))
+        self.handshake(transport, peer, host, name).await.map_err(|error| error.attributed(&peer))
     }
 
     async fn handshake(
@@ -136,7 +136,7 @@ impl Connector {
         let version = connection.protocol_version().map(|version| format!("{version:?}")).unwrap_or_default();
         let suite = connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
         let tls = format!("{version} {}", suite.unwrap_or_default()).into();
-        // A handshake that is complete has verified a certificate.
+        // A completed handshake has verified a certificate.
         let checked = verification.checked().ok_or_else(|| ConnectError::new(Failure::TlsHandshake))?;
         self.verifier.report(host, checked);
         let certificate_requested = asked.load(Ordering::Relaxed);
@@ -146,13 +146,13 @@ impl Connector {
     }
 }
 
-/// Goes on with a handshake on a thread of its own. rustls signs in one go, and where KMS signs that blocks the thread for as long
-/// as the call takes; the runtime has one thread, which asks KMS meanwhile and goes on with the other attempts.
+/// Runs a handshake on a thread of its own. rustls signs synchronously, so a signature by KMS blocks the thread for
+/// the whole call. The runtime's only thread stays free for the call to KMS and for other attempts.
 async fn beside<T: Send + 'static>(
     handshake: impl Future<Output = io::Result<T>> + Send + 'static,
 ) -> io::Result<T> {
     let runtime = Handle::current();
-    // Ends when this future does, and takes the thread's work with it.
+    // The thread's work ends when this future is dropped.
     let (wanted, given_up) = oneshot::channel::<()>();
     let thread = spawn_blocking(move || {
         runtime.block_on(async {
@@ -166,7 +166,7 @@ async fn beside<T: Send + 'static>(
     drop(wanted);
     match done {
         Ok(done) => done,
-        // A mistake of this program must not pass for the receiver's.
+        // A panic of ours must not count as a fault of the receiver.
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(error) => Err(io::Error::other(error)),
@@ -174,7 +174,7 @@ async fn beside<T: Send + 'static>(
     }
 }
 
-/// Presents our certificate whatever authorities the receiver names: some name none, some the wrong ones.
+/// Presents our certificate whatever authorities the receiver names: some receivers name none, some the wrong ones.
 #[derive(Debug)]
 struct Always(Arc<CertifiedKey>);
 
@@ -188,7 +188,7 @@ impl ResolvesClientCert for Always {
     }
 }
 
-/// Tells rustls the time by our clock, so that certificates and everything else go by the same one.
+/// Gives rustls the time of our clock, so that all checks use the same time.
 #[derive(Debug)]
 struct Time(Clock);
 
@@ -199,7 +199,7 @@ impl TimeProvider for Time {
     }
 }
 
-/// Notes that a certificate was asked for.
+/// Records whether a certificate was asked for.
 #[derive(Debug)]
 struct Watched {
     resolver: Arc<dyn ResolvesClientCert>,
@@ -227,7 +227,7 @@ impl Read for PeerStream {
         buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let read = ready!(Pin::new(&mut self.0).poll_read(cx, buf));
-        // A receiver that wanted a second handshake breaks the connection with whatever alert it thinks fit.
+        // A receiver that wants a second handshake may break the connection with any alert.
         let asked = self.0.inner().get_ref().0.wants_renegotiation();
         Poll::Ready(read.map_err(|error| if asked { io::Error::other(WantsRenegotiation) } else { error }))
     }

@@ -1,4 +1,4 @@
-//! A connection that was not made, and whose doing that is.
+//! A failed connection and its cause: the receiver's or ours.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,13 +9,13 @@ use thiserror::Error;
 
 use super::fault::{Blame, NetworkFault, blame};
 
-/// A connection that was not made: nothing was sent to the receiver's application.
+/// A failed connection: nothing was sent to the receiver's application.
 #[derive(Debug, Error)]
 #[error("no connection to the receiver: {failure}")]
 pub(super) struct ConnectError {
-    /// What the attempt's outcome is.
+    /// The outcome of the attempt.
     pub(super) failure: Failure,
-    /// What of ours is to blame, if anything is: then that is no outcome.
+    /// The fault of ours that caused it; if present, the failure is not an outcome.
     pub(super) ours: Option<NetworkFault>,
     source: Option<io::Error>,
 }
@@ -29,21 +29,21 @@ impl ConnectError {
         Self { failure, ours: None, source: Some(source) }
     }
 
-    /// Blames our network.
-    pub(super) fn of_ours(self, fault: NetworkFault) -> Self {
+    /// Attributes the failure to our network.
+    pub(super) fn caused_by(self, fault: NetworkFault) -> Self {
         Self { ours: Some(fault), ..self }
     }
 
-    /// Blames our way out.
-    pub(super) fn of_egress(self) -> Self {
+    /// Attributes the failure to our egress.
+    pub(super) fn caused_by_egress(self) -> Self {
         let fault = NetworkFault::Egress(self.failure);
-        self.of_ours(fault)
+        self.caused_by(fault)
     }
 
-    /// Blames our network if the connection that was open ended by an error of this machine.
-    pub(super) fn of_whom(mut self, peer: &SocketAddr) -> Self {
+    /// Attributes the failure to our network if an error of this machine ended the open connection.
+    pub(super) fn attributed(mut self, peer: &SocketAddr) -> Self {
         match self.source.take_if(|error| blame(error, peer, false) == Blame::Ours) {
-            Some(error) => self.of_ours(NetworkFault::Local(Arc::new(error))),
+            Some(error) => self.caused_by(NetworkFault::Local(Arc::new(error))),
             None => self,
         }
     }

@@ -1,4 +1,4 @@
-//! Whether anybody is reached: an environment that reaches none of several receivers has no way out, and that is not theirs.
+//! Detects lost egress: if an environment reaches none of several unrelated receivers, the fault is ours.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -7,24 +7,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 use convention::notification::ReceiverKey;
 use jiff::{SignedDuration, Timestamp};
 
-/// For so long nobody must have been reached.
+/// How long no receiver must have been reached.
 const FOR: SignedDuration = SignedDuration::from_secs(30);
-/// What was seen longer ago says nothing. Longer than the quarter of an hour after which a requeued message is delivered again at the latest.
+/// Observations older than this are ignored. Longer than the maximum redelivery backoff of a requeued message, which
+/// is a quarter of an hour.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(30);
-/// So many receivers are kept, and so many hosts and addresses of each. A balancer names a few of its addresses at a time, in turns.
-const MAX_KEPT: usize = 64;
+/// Maximum number of remembered receivers, and of hosts and addresses of each. A load balancer returns only a few of
+/// its addresses at a time.
+const MAX_REMEMBERED: usize = 64;
 
-/// What an environment has seen since it last reached a receiver. Copies share it.
+/// What an environment has observed since it last reached a receiver. Copies share the state.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Egress(Arc<Mutex<Seen>>);
 
 impl Egress {
-    /// A TCP connection to a receiver has opened, or one that was open has brought an answer.
+    /// Records that a TCP connection to a receiver was opened, or that an open one brought an answer.
     pub(super) fn reached(&self) {
         self.with(Seen::reached);
     }
 
-    /// No TCP connection to a receiver at these addresses could be opened; says whether that is so of everybody.
+    /// Records that no TCP connection to a receiver at these addresses could be opened; says whether egress counts as
+    /// lost.
     pub(super) fn unreached(
         &self,
         (receiver, host): (&ReceiverKey, &str),
@@ -37,7 +40,7 @@ impl Egress {
         })
     }
 
-    /// Says whether nobody is reached.
+    /// Says whether egress counts as lost.
     pub(super) fn is_unavailable(&self, now: Timestamp) -> bool {
         self.with(|seen| seen.is_unavailable(now))
     }
@@ -47,7 +50,7 @@ impl Egress {
     }
 }
 
-/// Receivers out of reach, each as far as it goes by itself: what one names as its addresses joins no others.
+/// Unreached receivers, each kept separately: addresses that one receiver names never merge others.
 #[derive(Debug, Default)]
 struct Seen(Vec<Unreached>);
 
@@ -61,7 +64,7 @@ struct Unreached {
 }
 
 impl Unreached {
-    /// Says whether the two have no host and no address in common, so that only we can be what they have in common.
+    /// Says whether the two have no host and no address in common, so that a shared cause must be on our side.
     fn is_apart_from(&self, other: &Self) -> bool {
         self.hosts.is_disjoint(&other.hosts) && self.addresses.is_disjoint(&other.addresses)
     }
@@ -82,7 +85,7 @@ impl Seen {
         let one = if let Some(at) = self.0.iter().position(|seen| seen.receiver == receiver) {
             &mut self.0[at]
         } else {
-            if self.0.len() >= MAX_KEPT {
+            if self.0.len() >= MAX_REMEMBERED {
                 let oldest = (0..self.0.len()).min_by_key(|at| self.0[*at].last);
                 oldest.map(|at| self.0.swap_remove(at));
             }
@@ -91,17 +94,17 @@ impl Seen {
             self.0.push_mut(Unreached { receiver, hosts, addresses, first: now, last: now })
         };
         one.hosts.insert(host.to_owned());
-        one.addresses.extend(addresses.take(MAX_KEPT));
+        one.addresses.extend(addresses.take(MAX_REMEMBERED));
         one.last = now;
-        while one.hosts.len() > MAX_KEPT {
+        while one.hosts.len() > MAX_REMEMBERED {
             one.hosts.pop_last();
         }
-        while one.addresses.len() > MAX_KEPT {
+        while one.addresses.len() > MAX_REMEMBERED {
             one.addresses.pop_last();
         }
     }
 
-    /// Says whether three receivers, each apart from the two others, have been out of reach for long enough.
+    /// Says whether three receivers, pairwise without a common host or address, have been unreachable long enough.
     fn is_unavailable(&mut self, now: Timestamp) -> bool {
         self.forget(now);
         let is_long = self.0.iter().any(|seen| now.duration_since(seen.first) >= FOR);
@@ -110,7 +113,7 @@ impl Seen {
 
     fn has_three_apart(&self) -> bool {
         let all = &self.0;
-        // A bit for each that comes later.
+        // One bit for each later receiver.
         let apart: Vec<u64> = (0..all.len())
             .map(|one| {
                 let later = (one + 1..all.len()).filter(|other| all[one].is_apart_from(&all[*other]));
@@ -123,7 +126,7 @@ impl Seen {
             .any(|of_one| (0..all.len()).any(|other| has(*of_one, other) && of_one & apart[other] != 0))
     }
 
-    /// A clock that was set back tells nothing of an age.
+    /// After the clock was set back, ages are unknown.
     fn forget(&mut self, now: Timestamp) {
         self.0.retain(|seen| {
             let age = now.duration_since(seen.last);
@@ -144,7 +147,7 @@ mod tests {
         std::iter::once(IpAddr::from([203, 0, 113, byte]))
     }
 
-    /// Lets receivers be out of reach: host, last byte of the address, second.
+    /// Marks receivers as unreachable: host, last byte of the address, second.
     fn seen(all: &[(&str, u8, i64)]) -> Seen {
         let mut seen = Seen::default();
         for (host, byte, second) in all {
@@ -153,19 +156,19 @@ mod tests {
         seen
     }
 
-    /// A client whose only host this is.
+    /// A client with this host only.
     fn client_of(host: &str) -> String {
         format!("itp-{host}")
     }
 
     #[test]
-    fn one_client_is_one_receiver_over_however_many_hosts() {
+    fn a_client_counts_once_over_all_its_hosts() {
         let mut moved = Seen::default();
         for (host, byte) in [("a", 1), ("b", 2), ("c", 3)] {
             moved.unreached(("itp-1", host), address(byte), at(0));
         }
         assert_eq!((moved.0.len(), moved.is_unavailable(at(60))), (1, false));
-        // Two clients at one host have that in common.
+        // Two clients on one host share that host.
         moved.unreached(("itp-2", "c"), address(4), at(0));
         moved.unreached(("itp-3", "d"), address(5), at(0));
         assert!(!moved.is_unavailable(at(60)));
@@ -204,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn fewer_receivers_or_addresses_are_theirs() {
+    fn fewer_receivers_or_addresses_are_not_our_fault() {
         for fewer in [
             seen(&[("a", 1, 0), ("b", 2, 0), ("a", 3, 0), ("a", 4, 0)]),
             seen(&[("a", 1, 0), ("b", 2, 0), ("c", 2, 0), ("d", 1, 0)]),
@@ -216,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_that_share_addresses_are_not_three_in_whatever_order_they_name_them() {
+    fn hosts_that_share_addresses_do_not_count_separately_in_any_order() {
         let addresses = |bytes: [u8; 2]| bytes.map(|byte| IpAddr::from([203, 0, 113, byte])).into_iter();
         let all = [("a", [1, 2]), ("b", [3, 4]), ("c", [2, 3]), ("a", [5, 6]), ("d", [6, 7])];
         for names in [&[("a", [1, 2]), ("b", [2, 3]), ("c", [3, 1])][..], &all] {
@@ -229,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_reached_within_the_time_keeps_it_off() {
+    fn reaching_one_receiver_in_time_clears_the_suspicion() {
         let mut seen = seen(&[("a", 1, 0), ("b", 2, 1), ("c", 3, 2)]);
         seen.reached();
         for (host, byte) in [("a", 1), ("b", 2), ("c", 3)] {
@@ -240,22 +243,22 @@ mod tests {
     }
 
     #[test]
-    fn what_was_seen_long_ago_or_in_the_future_says_nothing() {
+    fn old_and_future_observations_are_ignored() {
         let all = [("a", 1, 0), ("b", 2, 1), ("c", 3, 2)];
         assert!(!seen(&all).is_unavailable(at(2 + 30 * 60)));
         assert!(!seen(&all).is_unavailable(at(-1)));
     }
 
     #[test]
-    fn what_is_kept_stays_small_and_is_of_those_that_were_tried_last() {
+    fn the_memory_is_bounded_and_holds_the_latest_receivers() {
         let mut seen = Seen::default();
         for number in 0..=255 {
             let host = format!("host-{number}");
             seen.unreached((&client_of(&host), &host), address(number), at(number.into()));
             seen.unreached(("moves", &host), address(number), at(number.into()));
         }
-        assert_eq!(seen.0.len(), MAX_KEPT);
-        assert!(seen.0.iter().all(|one| one.hosts.len().max(one.addresses.len()) <= MAX_KEPT));
+        assert_eq!(seen.0.len(), MAX_REMEMBERED);
+        assert!(seen.0.iter().all(|one| one.hosts.len().max(one.addresses.len()) <= MAX_REMEMBERED));
         assert!(seen.0.iter().any(|one| one.receiver == "itp-host-255"));
         assert!(!seen.0.iter().any(|one| one.receiver == "itp-host-0"));
         assert!(seen.is_unavailable(at(300)));

@@ -1,31 +1,32 @@
-//! How long our certificate is still good.
+//! The remaining lifetime of our certificate.
 
 use jiff::Timestamp;
 
 const MILLIS_OF_DAY: i128 = 86_400_000;
 
-/// How far off the end of a certificate is.
+/// The time until a certificate expires.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Expiry {
-    /// Whole days until it; negative once it has passed.
+    /// Whole days left; negative after expiry.
     pub days_left: i64,
 }
 
 impl Expiry {
-    /// With so many days left, or fewer, somebody must be told: ordering a certificate from ICP-Brasil takes its time.
+    /// The alarm is raised at this many days left or fewer, because ordering a certificate from ICP-Brasil takes a
+    /// while.
     pub const ALARM_DAYS: i64 = 30;
     /// The alarm's stable code.
     pub const CODE: &'static str = "client_certificate_expiring";
 
-    /// Returns how far off the end of a certificate is at this instant.
+    /// Returns the time from `now` until a certificate expires.
     pub fn at(valid_until: Timestamp, now: Timestamp) -> Self {
         let millis = valid_until.duration_since(now).as_millis();
-        // Timestamps are some twenty thousand years apart at most.
+        // Timestamps differ by twenty thousand years at most, which fits.
         let days_left = i64::try_from(millis.div_euclid(MILLIS_OF_DAY)).unwrap_or(i64::MAX);
         Self { days_left }
     }
 
-    /// Says whether it is time for the alarm.
+    /// Says whether the alarm is due.
     pub fn alarms(self) -> bool {
         self.days_left <= Self::ALARM_DAYS
     }

@@ -1,4 +1,4 @@
-//! What keeps a request from being sent and is our own doing: it consumes no attempt.
+//! Faults of ours that keep a request from being sent. They consume no attempt.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -11,16 +11,16 @@ use thiserror::Error;
 use super::kms_key::SigningUnavailable;
 use crate::revocation::RevocationUnavailable;
 
-/// A fault of ours for which nothing was sent.
+/// A fault of ours because of which nothing was sent.
 #[derive(Clone, Debug, Error)]
 pub enum LocalFault {
     /// The key of our certificate did not sign.
     #[error("our handshake was not signed")]
     Signing(#[from] SigningUnavailable),
-    /// Our network does not work.
+    /// Our network failed.
     #[error("our network does not work")]
     Network(#[from] NetworkFault),
-    /// Nothing says whether the receiver's certificate is revoked, and that is because of us.
+    /// The revocation status of the receiver's certificate is unknown because of a fault of ours.
     #[error("the receiver's certificate cannot be checked for revocation")]
     Revocation(#[from] RevocationUnavailable),
 }
@@ -36,13 +36,13 @@ impl LocalFault {
     }
 }
 
-/// What is wrong with our network.
+/// A fault of our network.
 #[derive(Clone, Debug, Error)]
 pub enum NetworkFault {
     /// The operating system refuses to connect: no file descriptors, no port, no route, no permission.
     #[error("this machine cannot connect")]
     Local(#[source] Arc<io::Error>),
-    /// No name is resolved, not even one of our own.
+    /// No name is resolved, not even our own.
     #[error("the resolver does not work: a name of our own is not resolved either")]
     Resolver,
     /// No receiver is reached.
@@ -61,14 +61,14 @@ impl NetworkFault {
     }
 }
 
-/// Whose doing an error of a socket is.
+/// Where the cause of a socket error lies.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Blame {
-    /// The receiver's, or that of the way to it.
+    /// With the receiver or on the way to it.
     Receiver,
-    /// Ours: this machine has no way to the address. Another address of the receiver may have one.
+    /// With us: this machine has no route to the address. Another address of the receiver may have one.
     NoRoute,
-    /// Ours: this machine could not make a connection to whatever address.
+    /// With us: this machine could not connect to any address.
     Ours,
 }
 
@@ -94,14 +94,14 @@ const OURS: &[i32] = &[
     libc::EBADF,
     libc::EUSERS,
 ];
-/// Errors of a missing route, or of one that leads nowhere. A router on the way gives some of them too, by ICMP, but never at once.
+/// Errors of a missing or dead route. Routers on the way return some of them by ICMP, but never immediately.
 const NO_ROUTE: &[i32] =
     &[libc::ENETUNREACH, libc::EHOSTUNREACH, libc::EHOSTDOWN, libc::ENONET, libc::EINVAL];
-/// What else says that there is no IPv6 here. `EACCES` comes from routers too (RFC 4443, section 3.1, code 1).
+/// Further errors that mean there is no IPv6 here. Routers also cause `EACCES` (RFC 4443, section 3.1, code 1).
 const NO_IPV6: &[i32] = &[libc::EADDRNOTAVAIL, libc::EAFNOSUPPORT, libc::EPFNOSUPPORT];
 
-/// Says whose doing an error of connecting to an address is. `at_once` tells that the operating system gave it when it was asked,
-/// and not a while later.
+/// Attributes an error of connecting to an address. `at_once` tells whether the operating system returned it
+/// immediately.
 pub(super) fn blame(error: &io::Error, to: &SocketAddr, at_once: bool) -> Blame {
     let routeless = |is: bool| if is { Blame::NoRoute } else { Blame::Receiver };
     let is_ipv6 = is_ipv6(to.ip());
@@ -123,12 +123,12 @@ pub(super) fn blame(error: &io::Error, to: &SocketAddr, at_once: bool) -> Blame 
     }
 }
 
-/// Says whether an error of looking a name up is one of this machine: the resolver is asked over a socket too.
+/// Says whether an error of a name look-up is local to this machine, since the resolver is reached over a socket too.
 pub(super) fn is_local(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| OURS.contains(&code))
 }
 
-/// Says whether an address is one of IPv6, and not of IPv4 in its notation.
+/// Says whether an address is IPv6 and not an IPv4-mapped one.
 pub(super) fn is_ipv6(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(address) if address.to_ipv4_mapped().is_none())
 }

@@ -1,4 +1,4 @@
-//! The secret of our identities: one, or one for each authorisation server.
+//! The secret with our identities: a single one, or one for each authorisation server.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,18 @@ use uuid::Uuid;
 
 use super::identity::{IdentityError, StoredIdentity};
 
-/// The secret taken apart, with nothing in it checked. No `Debug`: it holds keys.
+/// The parsed secret, its contents not checked. No `Debug`: it holds keys.
 #[derive(Clone)]
 pub enum IdentityDocument {
-    /// `{"certificate_chain": …, "private_key": …}`, or `kms_key_id` in its place: the identity of the default brand.
+    /// `{"certificate_chain": …, "private_key": …}`, or `kms_key_id` instead of the key: the identity of the default
+    /// brand.
     Single(Value),
     /// `{"<authorisation server id>": {"certificate_chain": …, "private_key": …}, …}`.
     ByServer(Map<String, Value>),
 }
 
 impl IdentityDocument {
-    /// Takes the secret's text apart.
+    /// Parses the secret's text.
     ///
     /// Errors never quote the secret.
     pub fn from_json(text: &str) -> Result<Self, IdentityError> {
@@ -36,7 +37,7 @@ impl IdentityDocument {
         Ok(Self::ByServer(document))
     }
 
-    /// Returns the text to keep in the secret.
+    /// Returns the text to store in the secret.
     pub fn to_json(&self) -> String {
         match self {
             Self::Single(identity) => identity.to_string(),
@@ -45,23 +46,23 @@ impl IdentityDocument {
     }
 }
 
-/// Says whether a text is the id of an authorisation server as the secret writes it: a UUID in lower case.
+/// Says whether a text is the id of an authorisation server as the secret contains it: a UUID in lower case.
 pub fn is_server_id(text: &str) -> bool {
     Uuid::try_parse(text).is_ok_and(|id| id.hyphenated().to_string() == text)
 }
 
-/// Our identities, each read by itself: one that cannot be used takes no other down.
+/// Our identities, each parsed independently: an unusable one does not affect the others.
 pub struct Identities(BTreeMap<IdentityOwner, Result<StoredIdentity, IdentityError>>);
 
 impl Identities {
-    /// Reads the identities of the secret, where `default` owns the one that has no other owner.
+    /// Parses the identities of the secret; `default` owns the one without an owner.
     pub fn from_json(text: &str, default: &IdentityOwner) -> Result<Self, IdentityError> {
         let identities = match IdentityDocument::from_json(text)? {
             IdentityDocument::Single(identity) => {
                 BTreeMap::from([(default.clone(), StoredIdentity::from_value(identity))])
             }
             IdentityDocument::ByServer(identities) => {
-                // Where no authorisation server is configured, nothing says which of several it would be.
+                // Without a configured authorisation server, the owner of one among several is unknown.
                 let only = default.id().is_none() && identities.len() == 1;
                 let mut read = BTreeMap::new();
                 for (id, identity) in identities {
@@ -74,7 +75,7 @@ impl Identities {
         Ok(Self(identities))
     }
 
-    /// Returns what was read of an owner's identity, if the secret holds one.
+    /// Returns the result of parsing an owner's identity, if the secret holds one.
     pub fn of(&self, owner: &IdentityOwner) -> Option<Result<&StoredIdentity, &IdentityError>> {
         self.0.get(owner).map(Result::as_ref)
     }
@@ -90,7 +91,7 @@ impl IntoIterator for Identities {
     }
 }
 
-/// Reads the identity that is kept under this id.
+/// Parses the identity under this id.
 fn named(id: &str, identity: Value) -> Result<StoredIdentity, IdentityError> {
     if is_server_id(id) { StoredIdentity::from_value(identity) } else { Err(IdentityError::Owner) }
 }
@@ -107,7 +108,7 @@ mod tests {
     const A: &str = "11111111-aaaa-4000-8000-000000000001";
     const B: &str = "22222222-bbbb-4000-8000-000000000002";
 
-    /// Whose identities a secret holds, with what is wrong with each.
+    /// The owners of a secret's identities, each with its error.
     fn read(secret: &Value, servers: &str) -> Vec<(String, IdentityError)> {
         let default = servers.parse::<AuthorisationServers>().unwrap().default_identity_owner();
         let identities = Identities::from_json(&secret.to_string(), &default).ok().unwrap();

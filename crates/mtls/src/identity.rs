@@ -1,4 +1,4 @@
-//! Our certificate and key, and whom we trust.
+//! Our certificate and key, and the authorities that we trust.
 
 use std::sync::Arc;
 
@@ -17,25 +17,25 @@ use thiserror::Error;
 use super::kms_key::KmsKey;
 use crate::pem::{Certificates, PemError, private_key};
 
-/// Our certificate chain and the key that signs for it: the client side of mutual TLS (BRCAC).
+/// Our certificate chain and its key: the client side of mutual TLS (BRCAC).
 #[derive(Clone)]
 pub struct Identity {
     pub(super) certified: Arc<CertifiedKey>,
     dates: Dates,
-    /// The key, where KMS has it.
+    /// The key, if it is in KMS.
     in_kms: Option<KeyArn>,
 }
 
-/// An identity as the secret keeps it, checked as far as the secret tells.
+/// An identity from the secret, checked as far as possible without KMS.
 #[derive(Clone)]
 pub enum StoredIdentity {
     /// With its key.
     Whole(Identity),
-    /// With a key that KMS keeps.
+    /// With a key in KMS.
     InKms(KmsIdentity),
 }
 
-/// A certificate chain whose key KMS keeps; whether the two belong together is not known yet.
+/// A certificate chain whose key is in KMS; that the two belong together is not checked yet.
 #[derive(Clone)]
 pub struct KmsIdentity {
     chain: Vec<CertificateDer<'static>>,
@@ -43,14 +43,14 @@ pub struct KmsIdentity {
     key: KeyArn,
 }
 
-/// From when to when a certificate is valid.
+/// The validity period of a certificate.
 #[derive(Clone, Copy)]
 struct Dates {
     from: Timestamp,
     until: Timestamp,
 }
 
-/// One identity as the secret keeps it. No `Debug`: it holds a key.
+/// An identity as stored in the secret. No `Debug`: it holds a key.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
@@ -60,8 +60,8 @@ struct Document {
 }
 
 impl StoredIdentity {
-    /// Reads an identity as the secret keeps it: an object with `certificate_chain` (PEM, leaf first, intermediates after it)
-    /// and either `private_key` (PEM) or `kms_key_id` (the ARN of a KMS key).
+    /// Parses an identity as stored in the secret: an object with `certificate_chain` (PEM, leaf first, then
+    /// intermediates) and either `private_key` (PEM) or `kms_key_id` (the ARN of a KMS key).
     ///
     /// Errors never quote the secret.
     pub fn from_value(value: Value) -> Result<Self, IdentityError> {
@@ -76,13 +76,13 @@ impl StoredIdentity {
 }
 
 impl KmsIdentity {
-    /// Reads a chain in PEM and the ARN of its key.
+    /// Parses a chain in PEM and the ARN of its key.
     pub fn new(certificate_chain: &str, key: &str) -> Result<Self, IdentityError> {
         let (chain, dates) = chain(certificate_chain)?;
         Ok(Self { chain, dates, key: key.parse().map_err(|_| IdentityError::KeyArn)? })
     }
 
-    /// Asks KMS for the public half of the key, and refuses one that is not the certificate's.
+    /// Gets the public key from KMS, and refuses one that differs from the certificate's.
     pub async fn open(self, keys: &Keys) -> Result<Identity, KmsIdentityError> {
         let Self { chain, dates, key } = self;
         let public = keys.public_key(&key).await?;
@@ -93,11 +93,11 @@ impl KmsIdentity {
 }
 
 impl Identity {
-    /// Reads an identity from PEM texts.
+    /// Parses an identity from PEM texts.
     pub fn from_pem(certificate_chain: &str, key: &str) -> Result<Self, IdentityError> {
         let (chain, dates) = chain(certificate_chain)?;
         let key = private_key(key.as_bytes()).map_err(IdentityError::Key)?;
-        // The groups play no part in reading a key.
+        // The groups do not matter for reading a key.
         let provider = provider(KeyExchange::default());
         let certified = CertifiedKey::from_der(chain, key, &provider).map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => IdentityError::Mismatch,
@@ -111,22 +111,22 @@ impl Identity {
         self.dates.until
     }
 
-    /// Says whether KMS signs its handshakes.
+    /// Says whether KMS signs this identity's handshakes.
     pub(super) fn signs_in_kms(&self) -> bool {
         self.in_kms.is_some()
     }
 
-    /// Says whether both present the same certificate, and so have the same key, kept in the same place.
+    /// Says whether both present the same certificate and have their key in the same place.
     pub fn is_same_as(&self, other: &Self) -> bool {
         self.certified.cert == other.certified.cert && self.in_kms == other.in_kms
     }
 
-    /// Says whether this is what the other becomes, so that KMS need not be asked once more.
+    /// Says whether this identity was opened from the other, so that KMS need not be asked again.
     pub fn was(&self, other: &KmsIdentity) -> bool {
         self.certified.cert == other.chain && self.in_kms.as_ref() == Some(&other.key)
     }
 
-    /// Says whether receivers accept the certificate at this instant, as far as its dates go.
+    /// Checks the certificate's validity period at this instant.
     pub fn check_validity(&self, now: Timestamp) -> Result<(), IdentityError> {
         let Dates { from, until } = self.dates;
         if now < from {
@@ -139,7 +139,7 @@ impl Identity {
     }
 }
 
-/// Reads a chain in PEM and the dates of its first certificate.
+/// Parses a chain in PEM and the validity period of its first certificate.
 fn chain(pem: &str) -> Result<(Vec<CertificateDer<'static>>, Dates), IdentityError> {
     let chain = Certificates::from_pem(pem.as_bytes()).map_err(IdentityError::ErrorChain)?;
     let leaf = chain.certificates.first();
@@ -148,7 +148,7 @@ fn chain(pem: &str) -> Result<(Vec<CertificateDer<'static>>, Dates), IdentityErr
     Ok((chain.into_der(), dates.ok_or(IdentityError::ErrorChain(PemError::Unreadable { line }))?))
 }
 
-/// Reads from when to when a certificate is valid.
+/// Reads the validity period of a certificate.
 fn dates(certificate: &CertificateDer<'_>) -> Option<Dates> {
     let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
     let instant = |time: x509_parser::time::ASN1Time| Timestamp::from_second(time.timestamp()).ok();
@@ -163,12 +163,12 @@ pub struct TrustAnchors {
 }
 
 impl TrustAnchors {
-    /// Reads authorities from a PEM bundle. All of them must be usable: a bundle that is half read trusts half.
+    /// Parses authorities from a PEM bundle. All must be usable, so that no authority is silently missing.
     pub fn from_pem(bundle: &str) -> Result<Self, IdentityError> {
         Self::from_certificates(&Certificates::from_pem(bundle.as_bytes()).map_err(IdentityError::Anchors)?)
     }
 
-    /// Takes the certificates of a bundle for authorities.
+    /// Uses the certificates of a bundle as authorities.
     pub fn from_certificates(bundle: &Certificates) -> Result<Self, IdentityError> {
         if let Some(other) = bundle.others.first() {
             let problem = PemError::NotCertificate { line: other.line, what: other.what };
@@ -187,25 +187,26 @@ impl TrustAnchors {
     }
 }
 
-/// Which groups keys are exchanged in.
+/// The groups offered for key exchange.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum KeyExchange {
-    /// X25519, P-256 and P-384. The hello has some 250 bytes, which every front end reads at once.
+    /// X25519, P-256 and P-384. The `ClientHello` has about 250 bytes, which every front end reads at once.
     #[default]
     Classical,
-    /// X25519MLKEM768 before them, which what is recorded today withstands a quantum computer by. Its share alone has 1,216 bytes
-    /// (draft-ietf-tls-ecdhe-mlkem), so that the hello takes two TCP segments; old front ends read one and close.
+    /// X25519MLKEM768 before them, which protects recorded traffic against a later quantum computer. Its share has
+    /// 1,216 bytes (draft-ietf-tls-ecdhe-mlkem), so the `ClientHello` takes two TCP segments; some old front ends read
+    /// only one and close.
     Hybrid,
 }
 
 impl KeyExchange {
-    /// Reads which groups receivers are offered: `ARAUTO_HYBRID_KEY_EXCHANGE` puts the post-quantum one before the others.
+    /// Reads the groups from the settings: `ARAUTO_HYBRID_KEY_EXCHANGE` puts the post-quantum group first.
     pub fn of_settings(settings: &Settings<'_>) -> Result<Self, SettingError> {
         let hybrid = settings.parsed_or("ARAUTO_HYBRID_KEY_EXCHANGE", false)?;
         Ok(if hybrid { Self::Hybrid } else { Self::Classical })
     }
 
-    /// Lets a provider offer these groups and no others.
+    /// Restricts a provider to these groups.
     pub fn limit(self, provider: &mut CryptoProvider) {
         let classical = [kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
         let hybrid = (self == Self::Hybrid).then_some(kx_group::X25519MLKEM768);
@@ -213,7 +214,7 @@ impl KeyExchange {
     }
 }
 
-/// Returns the cipher suites, groups and signatures we speak.
+/// Returns the supported cipher suites, groups and signature schemes.
 ///
 /// FAPI-BR 2.2.1, section 6.4: with TLS 1.2 the two ECDHE-RSA GCM suites; with TLS 1.3 its own. It names no groups.
 pub(super) fn provider(key_exchange: KeyExchange) -> CryptoProvider {
@@ -231,55 +232,55 @@ pub(super) fn provider(key_exchange: KeyExchange) -> CryptoProvider {
 /// An identity or trust store that cannot be used.
 #[derive(Clone, Debug, Error, Eq, PartialEq)]
 pub enum IdentityError {
-    /// The secret is not the JSON document it should be.
+    /// The secret is not the expected JSON document.
     #[error(
         "the secret is neither an identity in JSON nor an object of identities by authorisation server id"
     )]
     NotDocument,
-    /// An identity is not the JSON object it should be.
+    /// An identity is not the expected JSON object.
     #[error(
         "the identity is not JSON with certificate_chain and either private_key, PEM text both, or kms_key_id"
     )]
     NotIdentity,
-    /// An identity is not kept under an authorisation server's id.
+    /// An identity's key in the document is not an authorisation server's id.
     #[error("the identity is not kept under an authorisation server id, a UUID in lower case")]
     Owner,
-    /// It is not certificates, all of which can be read.
-    #[error("the identity's certificate_chain is not PEM certificates that can be read whole")]
+    /// The chain is not PEM certificates that are all readable.
+    #[error("the identity's certificate_chain is not PEM in which every certificate can be read")]
     ErrorChain(#[source] PemError),
-    /// There is no readable key.
-    #[error("the identity's private_key is no readable PEM private key")]
+    /// There is no readable private key.
+    #[error("the identity's private_key is not a readable PEM private key")]
     Key(#[source] PemError),
-    /// The key is of a kind or size that TLS does not take.
-    #[error("the identity's private_key is none that TLS can use: a BRCAC has a key of RSA with 2048 bits")]
+    /// TLS cannot use a key of this kind or size.
+    #[error("the identity's private_key cannot be used for TLS: a BRCAC has an RSA key of 2048 bits")]
     KeyUnusable,
-    /// The key is another certificate's.
+    /// The key belongs to another certificate.
     #[error("the identity's private_key does not belong to its certificate")]
     Mismatch,
-    /// The key's name is none.
-    #[error("the identity's kms_key_id is not the ARN of a KMS key (an alias will not do)")]
+    /// The key id is not an ARN of a KMS key.
+    #[error("the identity's kms_key_id is not the ARN of a KMS key (an alias is not accepted)")]
     KeyArn,
-    /// The key of KMS is another certificate's.
+    /// The KMS key belongs to another certificate.
     #[error("the KMS key of the identity does not belong to its certificate")]
     KmsMismatch,
     /// The certificate is not valid yet.
     #[error("the identity's certificate is not valid before {0}")]
     NotYetValid(Timestamp),
-    /// The certificate is not valid any more.
+    /// The certificate has expired.
     #[error("the identity's certificate expired at {0}")]
     Expired(Timestamp),
-    /// There is no readable authority, or one that is not.
-    #[error("the trust anchors are no PEM bundle of authorities that can be read whole")]
+    /// There is no authority, or one of them cannot be read.
+    #[error("the trust anchors are not a PEM bundle in which every authority can be read")]
     Anchors(#[source] PemError),
 }
 
-/// An identity whose key KMS keeps, and that cannot be used.
+/// Why an identity with a key in KMS cannot be used.
 #[derive(Debug, Error)]
 pub enum KmsIdentityError {
-    /// KMS does not give the key's public half.
+    /// KMS did not return the public key.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// What the secret holds cannot be used with it.
+    /// The identity in the secret cannot be used with it.
     #[error(transparent)]
     Identity(#[from] IdentityError),
 }

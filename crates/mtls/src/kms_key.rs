@@ -1,4 +1,4 @@
-//! A private key that KMS keeps: rustls has it sign a handshake, and it asks KMS.
+//! A private key in KMS, as a signing key of rustls.
 
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -14,15 +14,15 @@ use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-/// How long a signature is waited for. KMS answers in tens of milliseconds; this leaves room for a try that is lost, and ends
-/// before the shortest time that an attempt is granted, so that our fault is told from the receiver's silence.
-pub const SIGN_WITHIN: Duration = Duration::from_secs(2);
-/// Longer than that by the machine's clock, only a runtime that does not run can take.
+/// Timeout of a signature. KMS answers in tens of milliseconds. The timeout leaves room for a lost try and is shorter
+/// than the shortest timeout of an attempt, so that a fault of KMS is not taken for a timeout of the receiver.
+pub const SIGN_TIMEOUT: Duration = Duration::from_secs(2);
+/// A signature that takes longer than this means that the runtime has stopped.
 const STOPPED: Duration = Duration::from_secs(30);
 
-/// The schemes of RSA with SHA-256 and above, the better first, each with its name at KMS and its hash.
+/// RSA schemes with SHA-256 and above, in order of preference, each with its KMS name and hash.
 ///
-/// BRCACs hold RSA keys ("Padrão de Certificados"); TLS 1.3 signs with PSS alone (RFC 8446, section 4.2.3).
+/// BRCACs hold RSA keys ("Padrão de Certificados"); TLS 1.3 signs with PSS only (RFC 8446, section 4.2.3).
 const SCHEMES: [(SignatureScheme, SigningAlgorithmSpec, &digest::Algorithm); 6] = [
     (SignatureScheme::RSA_PSS_SHA512, SigningAlgorithmSpec::RsassaPssSha512, &SHA512),
     (SignatureScheme::RSA_PSS_SHA384, SigningAlgorithmSpec::RsassaPssSha384, &SHA384),
@@ -32,7 +32,7 @@ const SCHEMES: [(SignatureScheme, SigningAlgorithmSpec, &digest::Algorithm); 6] 
     (SignatureScheme::RSA_PKCS1_SHA256, SigningAlgorithmSpec::RsassaPkcs1V15Sha256, &SHA256),
 ];
 
-/// The private key of a certificate, in KMS. Copies are the same one.
+/// The private key of a certificate, in KMS. Copies are the same key.
 #[derive(Clone, Debug)]
 pub(super) struct KmsKey(Arc<Inner>);
 
@@ -73,7 +73,7 @@ struct KmsSigner {
 }
 
 impl Signer for KmsSigner {
-    /// Asks KMS, and blocks this thread until it has answered. The runtime does the asking, so this must not be its only
+    /// Asks KMS and blocks this thread until it answers. The runtime makes the call, so this must not be its only
     /// thread: see [`super::connect`].
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rustls::Error> {
         let failed = |error| rustls::Error::Other(OtherError(Arc::new(SigningUnavailable(Arc::new(error)))));
@@ -82,8 +82,8 @@ impl Signer for KmsSigner {
         let (tell, told) = mpsc::sync_channel(1);
         let runtime = Handle::try_current().map_err(|_| failed(SigningError::Stopped))?;
         runtime.spawn(async move {
-            let signed = timeout(SIGN_WITHIN, key.keys.sign(&key.arn, algorithm, digest)).await;
-            // Nobody listens where the handshake was given up.
+            let signed = timeout(SIGN_TIMEOUT, key.keys.sign(&key.arn, algorithm, digest)).await;
+            // The receiving end is gone if the handshake was abandoned.
             tell.send(signed.map_err(|_| SigningError::Slow).and_then(|signed| Ok(signed?)))
                 .unwrap_or_default();
         });
@@ -95,7 +95,7 @@ impl Signer for KmsSigner {
     }
 }
 
-/// KMS did not sign a handshake of ours, so nothing was sent: our own fault, which consumes no attempt.
+/// KMS did not sign a handshake, so nothing was sent. A fault of ours that consumes no attempt.
 #[derive(Clone, Debug, Error)]
 #[error("the handshake could not be signed")]
 pub struct SigningUnavailable(#[source] Arc<SigningError>);
@@ -103,13 +103,13 @@ pub struct SigningUnavailable(#[source] Arc<SigningError>);
 /// Why KMS did not sign.
 #[derive(Debug, Error)]
 pub enum SigningError {
-    /// It refused or could not be reached.
+    /// KMS refused, or could not be reached.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// It took too long.
-    #[error("KMS did not sign within {SIGN_WITHIN:?}")]
+    /// KMS took too long.
+    #[error("KMS did not sign within {SIGN_TIMEOUT:?}")]
     Slow,
-    /// Nobody was there to ask it.
+    /// The runtime that calls KMS has stopped.
     #[error("KMS could not be asked, as the runtime has stopped")]
     Stopped,
 }

@@ -4,6 +4,7 @@ mod classify;
 mod client;
 mod connect;
 mod connect_error;
+pub mod der;
 mod egress;
 mod expiry;
 mod fault;
@@ -28,7 +29,7 @@ pub use identities::{Identities, IdentityDocument, is_server_id};
 pub use identity::{
     Identity, IdentityError, KeyExchange, KmsIdentity, KmsIdentityError, StoredIdentity, TrustAnchors,
 };
-pub use kms_key::{SIGN_WITHIN, SigningError, SigningUnavailable};
+pub use kms_key::{SIGN_TIMEOUT, SigningError, SigningUnavailable};
 pub use network::Network;
 pub use preflight::{Preflight, Sight, preflight};
 pub use reach::{check_addresses, check_host};

@@ -1,4 +1,4 @@
-//! Counts the bytes of connections to receivers, as what leaves AWS is paid for.
+//! Counts the bytes of connections to receivers, because traffic out of AWS is billed.
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! Where names are looked up and connections are opened: the operating system's network, or one of a test's own.
+//! Name look-up and TCP connections: the operating system's network, or one that a test provides.
 
 use std::fmt;
 use std::future::Future;
@@ -17,43 +17,44 @@ use super::identity::KeyExchange;
 use super::metered::Metered;
 use super::transport::Transport;
 
-/// Connections to receivers that wait for their next request at most, whoever's identity they present: an environment has 1,024 file
-/// descriptors ("Lambda quotas", AWS Lambda Developer Guide), and for want of one nothing can be sent to anybody.
+/// Maximum number of idle connections to receivers over all identities. An environment has 1,024 file descriptors
+/// ("Lambda quotas", AWS Lambda Developer Guide); without a free one, nothing can be sent.
 const MAX_IDLE: usize = 900;
 
 type Answer<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
 
-/// A network, and what may be connected to on it. A value, so that tests and the simulator bring their own.
+/// A network and the addresses that may be connected to. It is a value, so that tests and the simulator can provide
+/// their own.
 ///
-/// It looks up and connects, and decides nothing: budgets, the check of addresses and TLS come on top, whatever network it is.
+/// It only looks up and connects: timeouts, the check of addresses and TLS are added by its users.
 #[derive(Clone)]
 pub struct Network {
     policy: AddressPolicy,
     key_exchange: KeyExchange,
     idle_budget: IdleBudget,
     egress: Egress,
-    /// A name that must exist, and a port.
+    /// A host name that must exist, and a port.
     own_name: Option<(Arc<str>, u16)>,
     look_up: Arc<dyn Fn(String, u16) -> Answer<Vec<SocketAddr>> + Send + Sync>,
     open: Arc<dyn Fn(SocketAddr) -> Answer<Box<dyn Transport>> + Send + Sync>,
 }
 
 impl Network {
-    /// Uses the network of the machine.
+    /// Uses the machine's network.
     pub fn system(policy: AddressPolicy) -> Self {
         Self::new(
             policy,
             |host, port| async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) },
             |address| async move {
                 let stream = TcpStream::connect(address).await?;
-                // A small request should leave at once; a socket that cannot be told so still works.
+                // Send small requests at once. A socket without this option still works.
                 stream.set_nodelay(true).unwrap_or_default();
                 Ok(Box::new(stream) as Box<dyn Transport>)
             },
         )
     }
 
-    /// Makes a network of two functions: one looks up the addresses of a host, the other opens a connection to one of them.
+    /// Creates a network of two functions: one looks up the addresses of a host, the other connects to an address.
     pub fn new<L, O>(
         policy: AddressPolicy,
         look_up: impl Fn(String, u16) -> L + Send + Sync + 'static,
@@ -74,13 +75,14 @@ impl Network {
         }
     }
 
-    /// Gives it a name that must exist, and a port of it: where neither a receiver's name nor this one is resolved, the fault is ours.
+    /// Sets a name that must exist, and a port. If neither a receiver's name nor this one resolves, the fault is
+    /// ours.
     #[must_use]
     pub fn with_own_name(self, own_name: Option<(String, u16)>) -> Self {
         Self { own_name: own_name.map(|(name, port)| (name.into(), port)), ..self }
     }
 
-    /// Has the bytes of every connection counted.
+    /// Counts the bytes of every connection.
     #[must_use]
     pub fn metered(self, meter: &UsageMeter) -> Self {
         let (open, meter) = (self.open, meter.clone());
@@ -91,33 +93,33 @@ impl Network {
         Self { open: Arc::new(counted), ..self }
     }
 
-    /// Has handshakes offer these groups.
+    /// Sets the groups that handshakes offer.
     #[must_use]
     pub fn exchanging_keys(self, key_exchange: KeyExchange) -> Self {
         Self { key_exchange, ..self }
     }
 
-    /// The groups that handshakes offer.
+    /// Returns the groups that handshakes offer.
     pub(super) fn key_exchange(&self) -> KeyExchange {
         self.key_exchange
     }
 
-    /// Returns what may be connected to.
+    /// Returns the policy for addresses.
     pub fn policy(&self) -> AddressPolicy {
         self.policy
     }
 
-    /// The idle budget that all connections to receivers share.
+    /// Returns the idle budget that all connections to receivers share.
     pub(super) fn idle_budget(&self) -> IdleBudget {
         self.idle_budget.clone()
     }
 
-    /// Whether anybody is reached, as all who use this network see it.
+    /// Returns the state of egress, shared by all users of this network.
     pub(super) fn egress(&self) -> &Egress {
         &self.egress
     }
 
-    /// Says whether a name that must exist is resolved; `true` where none was given.
+    /// Says whether the name that must exist resolves; `true` if none was set.
     pub(super) async fn resolves_own_name(&self) -> bool {
         let Some((name, port)) = &self.own_name else { return true };
         self.look_up(name, *port).await.is_ok_and(|addresses| !addresses.is_empty())

@@ -1,8 +1,8 @@
-//! The first sight of a receiver: a TLS handshake with each of its addresses and no request, so that its certificates are known
-//! before the first notification.
+//! A preflight check of a receiver: a TLS handshake with each of its addresses and no request, so that its
+//! certificates are known before the first notification.
 //!
-//! It offers what a notification's handshake offers, but for the certificate: it presents none. A receiver that demands one breaks
-//! the handshake off after it has proved that it holds its key, which is all that is wanted.
+//! The handshake offers the same as a notification's but presents no certificate. A receiver that demands one breaks
+//! the handshake off only after it has proved possession of its key, which is enough.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,7 +32,7 @@ use super::reach::{bare, open, resolve};
 use super::unseen::Unseen;
 use crate::revocation::{Path, verified_path};
 
-/// How many addresses of a host are visited.
+/// Maximum number of addresses of a host that are checked.
 const MAX_ADDRESSES: usize = 4;
 
 /// What a receiver showed at one address.
@@ -44,31 +44,31 @@ pub struct Sight {
     pub certificate_requested: bool,
 }
 
-/// What came of visiting a receiver.
+/// The result of a preflight check.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Preflight {
     /// The receiver's host.
     pub host: String,
-    /// What each address showed, or why it showed nothing; empty where the name was not resolved.
+    /// The result at each address; empty if the name was not resolved.
     pub addresses: Vec<(SocketAddr, Result<Sight, Unseen>)>,
-    /// Why no address was visited.
+    /// Why no address was checked.
     pub unvisited: Option<Unseen>,
 }
 
 impl Preflight {
-    /// Returns what the addresses showed that could be reached.
+    /// Returns the results of the addresses that were reached.
     pub fn sights(&self) -> impl Iterator<Item = &Sight> {
         self.addresses.iter().filter_map(|(_, sight)| sight.as_ref().ok())
     }
 
-    /// Returns why nothing was seen of the receiver, or of one of its addresses; nothing if all is well.
+    /// Returns the failures of the receiver as a whole or of single addresses; empty if all is well.
     pub fn failures(&self) -> impl Iterator<Item = Unseen> {
         let of_addresses = self.addresses.iter().filter_map(|(_, sight)| sight.as_ref().err().copied());
         self.unvisited.into_iter().chain(of_addresses)
     }
 }
 
-/// Visits the addresses of a receiver, all at once, within this time. Presents no certificate and sends no request.
+/// Checks all addresses of a receiver concurrently within this timeout. Presents no certificate and sends no request.
 pub async fn preflight(
     base: &BaseUri,
     trust: &TrustAnchors,
@@ -94,7 +94,7 @@ pub async fn preflight(
         (address, seen)
     });
     let mut addresses = join_all(visits).await;
-    // A machine without IPv6 notifies a receiver by its other addresses.
+    // A machine without IPv6 notifies the receiver at its other addresses.
     if addresses.iter().any(|(address, _)| !is_ipv6(address.ip())) {
         addresses.retain(|(address, seen)| !is_ipv6(address.ip()) || *seen != Err(Unseen::Ours));
     }
@@ -117,7 +117,7 @@ async fn visit(
     let config = config.map_err(|_| Unseen::Ours)?;
     let handshake = TlsConnector::from(Arc::new(config)).connect(name, transport).await;
     let certificate_requested = asked.0.load(Ordering::Relaxed);
-    // What the receiver says to a client without a certificate comes after its proof, and is expected.
+    // After its proof of possession, the receiver may refuse a client without a certificate. That is expected.
     match (verifier.proven(), handshake) {
         (Some(path), _) => Ok(Sight { path, certificate_requested }),
         (None, Err(error)) => {
@@ -128,7 +128,7 @@ async fn visit(
     }
 }
 
-/// Finds a verified path and says nothing of revocation: nothing is sent.
+/// Finds a verified path without checking revocation, as nothing is sent.
 #[derive(Debug)]
 struct Verifier {
     anchors: Arc<RootCertStore>,
@@ -144,7 +144,7 @@ impl Verifier {
         Self { anchors: Arc::clone(&trust.roots), provider, path, has_proved }
     }
 
-    /// Returns the path once the receiver has proved that it holds the key of its certificate.
+    /// Returns the path once the receiver has proved possession of its certificate's key.
     fn proven(&self) -> Option<Path> {
         self.path.get().filter(|_| self.has_proved.load(Ordering::Relaxed)).cloned()
     }
@@ -200,7 +200,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Presents no certificate, and notes that one was asked for.
+/// Presents no certificate, and records whether one was asked for.
 #[derive(Debug, Default)]
 struct Asked(AtomicBool);
 
@@ -211,7 +211,7 @@ impl ResolvesClientCert for Asked {
     }
 
     fn has_certs(&self) -> bool {
-        // Or rustls would not call `resolve`.
+        // Otherwise rustls would not call `resolve`.
         true
     }
 }

@@ -1,4 +1,4 @@
-//! From a host's name to an open TCP connection: resolve, check every address, connect to a checked one.
+//! From a host name to an open TCP connection: resolve, check every address, connect.
 
 use std::future::poll_fn;
 use std::io;
@@ -22,24 +22,24 @@ use super::network::Network;
 use super::transport::Transport;
 use super::unseen::Unseen;
 
-/// How long a name may take to resolve. Lambda has no resolver cache of its own.
+/// Timeout of a name look-up. Lambda has no resolver cache of its own.
 const DNS_BUDGET: Duration = Duration::from_secs(5);
-/// A look-up that takes longer makes us look up a name of our own beside it.
-const DNS_IS_SLOW: Duration = Duration::from_secs(1);
-/// How long a name of our own may take to resolve.
+/// After this time, a look-up of our own name is started in parallel.
+const SLOW_DNS: Duration = Duration::from_secs(1);
+/// Timeout of the look-up of our own name.
 const OWN_NAME_BUDGET: Duration = Duration::from_secs(2);
-/// With less time than this it is not asked: that it was not resolved would tell of the time, not of the resolver.
-const OWN_NAME_NEEDS: Duration = Duration::from_millis(500);
-/// How long one address may take to accept a connection: a SYN and two repetitions, after 1 s and after 3 s.
+/// With less time left, our own name is not looked up: a failure would say nothing about the resolver.
+const OWN_NAME_MIN_TIME: Duration = Duration::from_millis(500);
+/// Timeout of connecting to one address: a SYN and two repetitions, after 1 s and after 3 s.
 const CONNECT_BUDGET: Duration = Duration::from_secs(4);
-/// How long all addresses of a host may take together; with the name it fits into the exchange.
+/// Timeout for all addresses of a host; together with the look-up it fits into the exchange.
 const CONNECTING_BUDGET: Duration = Duration::from_secs(9);
-/// How many addresses of a host are tried. Those that refuse at once would otherwise make a port scan of one attempt.
+/// Maximum number of addresses tried, so that an attempt cannot be used as a port scan.
 const MAX_ADDRESSES: usize = 8;
-/// Connecting ends so long before the time of its exchange, so that what it came to is known.
-const BEFORE_DEADLINE: Duration = Duration::from_millis(100);
+/// Connecting ends this long before the deadline of its exchange, so that its result is known.
+const DEADLINE_MARGIN: Duration = Duration::from_millis(100);
 
-/// Resolves the host of a receiver and opens a TCP connection to it, before this instant.
+/// Resolves the host of a receiver and opens a TCP connection to it before this instant.
 pub(super) async fn reach(
     receiver: &ReceiverKey,
     (host, port): (&str, u16),
@@ -47,14 +47,14 @@ pub(super) async fn reach(
     clock: &Clock,
     deadline: Instant,
 ) -> Result<(Box<dyn Transport>, SocketAddr), ConnectError> {
-    let until = deadline.checked_sub(BEFORE_DEADLINE).unwrap_or(deadline);
+    let until = deadline.checked_sub(DEADLINE_MARGIN).unwrap_or(deadline);
     let addresses = match resolve(host, port, network, until).await {
         Ok(addresses) => addresses,
         Err(error) => {
-            // Who resolves names may be out of reach too.
+            // The name servers may be unreachable for the same reason.
             let is_unavailable =
                 error.failure == Failure::DnsError && network.egress().is_unavailable(clock.now());
-            return Err(if is_unavailable { error.of_egress() } else { error });
+            return Err(if is_unavailable { error.caused_by_egress() } else { error });
         }
     };
     match connect_to_any(&addresses, network, until).await {
@@ -65,19 +65,19 @@ pub(super) async fn reach(
         Err(error) if error.ours.is_some() => Err(error),
         Err(error) => {
             let (egress, now) = (network.egress(), clock.now());
-            // A host with IPv6 alone proves nothing: there may be none here.
-            let is_unavailable = if has_ipv6_alone(&addresses) {
+            // A host with IPv6 addresses only proves nothing: this machine may have no IPv6.
+            let is_unavailable = if is_ipv6_only(&addresses) {
                 egress.is_unavailable(now)
             } else {
                 egress.unreached((receiver, host), &addresses, now)
             };
-            Err(if is_unavailable { error.of_egress() } else { error })
+            Err(if is_unavailable { error.caused_by_egress() } else { error })
         }
     }
 }
 
-/// Resolves a host and refuses it whole if any of its addresses is not allowed: a name that points inside at times is as good
-/// as one that always does.
+/// Resolves a host. One address that is not allowed refuses the whole host: a name that sometimes points to a private
+/// address is no safer than one that always does.
 pub(super) async fn resolve(
     host: &str,
     port: u16,
@@ -92,8 +92,9 @@ pub(super) async fn resolve(
     Ok(addresses)
 }
 
-/// Looks a name up. Where that fails and a name of our own fails too, the fault is ours: a resolver that is out of reach looks
-/// like name servers of the receiver that are. Without the time to ask for our own, nothing speaks for a fault of ours.
+/// Looks a name up. If that fails and our own name fails too, the fault is ours: an unreachable resolver looks like
+/// unreachable name servers of the receiver. If there is no time to look up our own name, the fault counts as the
+/// receiver's.
 async fn look_up(
     host: &str,
     port: u16,
@@ -103,12 +104,12 @@ async fn look_up(
     let until = until.min(Instant::now() + DNS_BUDGET);
     let own = async |budget: Duration| {
         let budget = budget.min(until.saturating_duration_since(Instant::now()));
-        budget < OWN_NAME_NEEDS || timeout(budget, network.resolves_own_name()).await.unwrap_or(false)
+        budget < OWN_NAME_MIN_TIME || timeout(budget, network.resolves_own_name()).await.unwrap_or(false)
     };
     let mut answer = pin!(timeout_at(until, network.look_up(host, port)));
     let beside = async {
-        sleep(DNS_IS_SLOW).await;
-        // Ends before the look-up's own time.
+        sleep(SLOW_DNS).await;
+        // Ends before the timeout of the look-up.
         own(OWN_NAME_BUDGET.min(until.saturating_duration_since(Instant::now()) / 2)).await
     };
     let (answer, known) = tokio::select! {
@@ -120,7 +121,7 @@ async fn look_up(
         Ok(Ok(addresses)) if !addresses.is_empty() => return Ok(addresses),
         Ok(Ok(_)) | Err(_) => ConnectError::new(Failure::DnsError),
         Ok(Err(error)) if is_local(&error) => {
-            return Err(ConnectError::new(Failure::DnsError).of_ours(NetworkFault::Local(Arc::new(error))));
+            return Err(ConnectError::new(Failure::DnsError).caused_by(NetworkFault::Local(Arc::new(error))));
         }
         Ok(Err(error)) => ConnectError::because(Failure::DnsError, error),
     };
@@ -128,10 +129,11 @@ async fn look_up(
         Some(known) => known,
         None => own(OWN_NAME_BUDGET).await,
     };
-    Err(if is_theirs { error } else { error.of_ours(NetworkFault::Resolver) })
+    Err(if is_theirs { error } else { error.caused_by(NetworkFault::Resolver) })
 }
 
-/// Says whether a receiver's host would be connected to as it resolves now, and if not, whose doing that is.
+/// Checks whether a receiver's host, as it resolves now, may be connected to; the error says whose fault it is
+/// otherwise.
 pub async fn check_host(base: &BaseUri, network: &Network) -> Result<(), Unseen> {
     let invalid = Unseen::Receiver(Failure::InvalidUrl);
     let uri: Uri = base.as_str().parse().map_err(|_| invalid)?;
@@ -141,7 +143,7 @@ pub async fn check_host(base: &BaseUri, network: &Network) -> Result<(), Unseen>
     resolved.map(drop).map_err(|error| Unseen::by(error.failure, error.ours.is_some()))
 }
 
-/// Returns the host of a URI, an IPv6 address without its brackets.
+/// Returns the host of a URI, without the brackets of an IPv6 address.
 pub(super) fn bare(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }
@@ -152,12 +154,13 @@ pub fn check_addresses(addresses: &[SocketAddr], policy: AddressPolicy) -> Resul
     if blocked { Err(Failure::BlockedAddress) } else { Ok(()) }
 }
 
-/// Connects to the first of the addresses that lets us.
+/// Connects to the first address that accepts.
 ///
-/// Where none does: an error of this machine that may have spoiled any of them is ours. Else what a receiver did at one address
-/// is the receiver's, even if this machine has no way to another: a host with IPv6 on a machine without it. Where this machine has
-/// a way to none of them, that is ours; but a receiver that chooses to have IPv6 alone is out of reach by its own doing, or its
-/// messages would be kept for a day and fill the queue for everybody (guarantee G10).
+/// If none does: an error of this machine that may affect every address is our fault. Otherwise a failure of the
+/// receiver at one address is the receiver's fault, even if this machine has no route to another address (IPv6 on a
+/// machine without it). If this machine has no route to any of them, the fault is ours, except for a receiver with
+/// IPv6 addresses only: that is its own choice, and as a fault of ours its messages would return to the queue for a
+/// day and fill it for all receivers (guarantee G10).
 async fn connect_to_any(
     addresses: &[SocketAddr],
     network: &Network,
@@ -173,10 +176,10 @@ async fn connect_to_any(
                 let failure = classify::connecting(&error);
                 let (slot, error) = match whose {
                     Blame::Receiver => (&mut theirs, ConnectError::because(failure, error)),
-                    of_ours => {
+                    caused_by => {
                         let fault = NetworkFault::Local(Arc::new(error));
-                        let slot = if of_ours == Blame::Ours { &mut ours } else { &mut routeless };
-                        (slot, ConnectError::new(failure).of_ours(fault))
+                        let slot = if caused_by == Blame::Ours { &mut ours } else { &mut routeless };
+                        (slot, ConnectError::new(failure).caused_by(fault))
                     }
                 };
                 *slot = Some(error);
@@ -185,13 +188,13 @@ async fn connect_to_any(
         }
     }
     let routeless = match routeless {
-        Some(_) if has_ipv6_alone(addresses) => Some(ConnectError::new(Failure::ConnectTimeout)),
+        Some(_) if is_ipv6_only(addresses) => Some(ConnectError::new(Failure::ConnectTimeout)),
         other => other,
     };
     Err(ours.or(theirs).or(routeless).unwrap_or_else(|| ConnectError::new(Failure::DnsError)))
 }
 
-/// Connects to one address, or says whose doing it is that it cannot be.
+/// Connects to one address; the error says whose fault a failure is.
 pub(super) async fn open(
     address: SocketAddr,
     network: &Network,
@@ -202,14 +205,14 @@ pub(super) async fn open(
         opening.as_mut().poll(cx)
     });
     opened.await.map_err(|error| {
-        // What the operating system refuses when it is asked has not gone anywhere.
+        // An error that the operating system returns at once has not left this machine.
         let whose = blame(&error, &address, polls == 1);
         (error, whose)
     })
 }
 
-/// Says whether all addresses that are tried are of IPv6.
-fn has_ipv6_alone(addresses: &[SocketAddr]) -> bool {
+/// Says whether all tried addresses are IPv6.
+fn is_ipv6_only(addresses: &[SocketAddr]) -> bool {
     addresses.iter().take(MAX_ADDRESSES).all(|address| is_ipv6(address.ip()))
 }
 

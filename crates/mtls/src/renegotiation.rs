@@ -1,9 +1,10 @@
-//! What the records of a connection show: how many bytes an answer takes, and whether a second handshake is asked for.
+//! Watches the records of a connection for the size of an answer and for requests to renegotiate.
 //!
-//! A receiver may ask for one on a connection of TLS 1.2, as some do to ask for the client certificate on one path only.
-//! FAPI-BR 2.2.1, section 6.4, forbids it and rustls has none: it answers with a warning, and what then comes of the
-//! connection does not say why. The type of a record is not encrypted in TLS 1.2, and after its `Finished` a server has one
-//! handshake message left to send: `HelloRequest` (RFC 5246, section 7.4.1.1). TLS 1.3 shows no such records.
+//! On TLS 1.2, a receiver may ask for a second handshake, as some do to request the client certificate for one path
+//! only. FAPI-BR 2.2.1, section 6.4, forbids it and rustls has none: it answers with a warning, and the error that
+//! follows does not tell the reason. The type of a record is not encrypted in TLS 1.2, and after its `Finished` a
+//! server has one handshake message left to send: `HelloRequest` (RFC 5246, section 7.4.1.1). TLS 1.3 has no such
+//! records.
 
 use std::io;
 use std::pin::Pin;
@@ -16,10 +17,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// Record types (RFC 5246, section 6.2.1).
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const HANDSHAKE: u8 = 22;
-/// The length of a record's header: its type, two bytes of version, two of length.
+/// Length of a record's header: type, two bytes of version, two of length.
 const HEADER: usize = 5;
-/// The most that is read of one answer, in bytes: its head, its body, and what TLS, chunks and interim answers add to them.
-/// hyper bounds a single head, but passes over any number of interim answers (1xx).
+/// Maximum size of one answer in bytes: head, body, and the overhead of TLS, chunks and interim answers. hyper limits
+/// the size of a head but not the number of interim answers (1xx).
 const ANSWER_LIMIT: usize = HEADER_LIMIT + BODY_LIMIT;
 
 /// The receiver asked for a second handshake and then broke the connection.
@@ -27,16 +28,16 @@ const ANSWER_LIMIT: usize = HEADER_LIMIT + BODY_LIMIT;
 #[error("the receiver asked for a second handshake, which the norm forbids")]
 pub(super) struct WantsRenegotiation;
 
-/// What the headers of a receiver's records show.
+/// The state of parsing the headers of a receiver's records.
 #[derive(Debug, Default)]
 struct Records {
     header: [u8; HEADER],
-    /// How many bytes of the present header were read.
+    /// Number of bytes read of the current header.
     read: usize,
-    /// How many bytes of the present record are left.
+    /// Number of bytes left of the current record.
     left: usize,
     encrypted: bool,
-    /// Handshake records since encryption began: the first is `Finished`.
+    /// Number of handshake records since encryption began: the first is `Finished`.
     handshakes: u8,
 }
 
@@ -70,11 +71,11 @@ impl Records {
 pub(super) struct Watching<S> {
     stream: S,
     records: Records,
-    /// How many bytes came since the last request began.
+    /// Number of bytes received since the last request began.
     answered: usize,
 }
 
-/// The receiver sent more than is read of an answer.
+/// The answer exceeds the maximum size.
 #[derive(Debug, Error)]
 #[error("the answer is longer than {ANSWER_LIMIT} bytes")]
 pub(super) struct AnswerTooLong;
@@ -84,7 +85,7 @@ impl<S> Watching<S> {
         Self { stream, records: Records::default(), answered: 0 }
     }
 
-    /// Counts anew, as a request is being sent.
+    /// Resets the count for a new request.
     pub(super) fn expect_answer(&mut self) {
         self.answered = 0;
     }

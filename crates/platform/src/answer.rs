@@ -1,32 +1,32 @@
-//! What the functions behind the HTTP API answer; errors as `application/problem+json` (RFC 9457).
+//! Answers of the functions behind the HTTP API; errors are `application/problem+json` (RFC 9457).
 
 use convention::FieldError;
 use convention::json::UniqueJson;
 use http::Response;
 use serde::Serialize;
 
-/// After how many seconds a request that we could not serve should be sent again.
+/// Seconds after which a caller should repeat a request that we could not serve.
 const RETRY_AFTER: &str = "5";
 
-/// What went wrong with a request.
+/// A problem with a request.
 #[derive(Debug, Serialize)]
 pub struct Problem {
-    /// Which kind of problem: a stable URN.
+    /// The type of the problem: a stable URN.
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// The kind in words.
+    /// A title for the type.
     pub title: &'static str,
     /// The HTTP status.
     pub status: u16,
-    /// What is wrong here, and what to do.
+    /// What is wrong in this case, and what to do.
     pub detail: String,
-    /// The OAuth error code, where the convention names one.
+    /// The OAuth error code, if the convention defines one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'static str>,
-    /// The OAuth error description, where the convention fixes one.
+    /// The OAuth error description, if the convention defines one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_description: Option<Box<str>>,
-    /// What is wrong with which field.
+    /// The errors of single fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
 }
@@ -42,18 +42,18 @@ impl Problem {
         Self::new("urn:arauto:malformed", "The request cannot be read", 400, detail)
     }
 
-    /// A request with fields that are wrong (400).
+    /// A request with invalid fields (400).
     pub fn invalid(errors: Vec<FieldError>) -> Self {
-        let detail = "Mend the fields named in errors and send it again.";
+        let detail = "Correct the fields named in errors and send the request again.";
         Self { errors, ..Self::new("urn:arauto:invalid", "Some fields are wrong", 400, detail) }
     }
 
-    /// Something that is not here (404).
+    /// A resource that does not exist (404).
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new("urn:arauto:not-found", "Not found", 404, detail)
     }
 
-    /// A method that this path does not have (405).
+    /// A method that this path does not support (405).
     pub fn method_not_allowed() -> Self {
         Self::new(
             "urn:arauto:method-not-allowed",
@@ -63,7 +63,7 @@ impl Problem {
         )
     }
 
-    /// A call that came after a later one (409).
+    /// A call superseded by a later one (409).
     pub fn superseded(detail: impl Into<String>) -> Self {
         Self::new("urn:arauto:superseded", "Superseded", 409, detail)
     }
@@ -74,22 +74,22 @@ impl Problem {
         Self::new("urn:arauto:too-large", "The body is too large", 413, detail)
     }
 
-    /// A content type that is not read here (415).
+    /// An unsupported content type (415).
     pub fn unsupported_media_type() -> Self {
         let detail = "Send content-type: application/json.";
         Self::new("urn:arauto:unsupported-media-type", "Unsupported content type", 415, detail)
     }
 
-    /// Something of ours that does not work at present (503).
+    /// A component of ours that does not work at present (503).
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self::new("urn:arauto:unavailable", "Try again", 503, detail)
     }
 }
 
-/// The largest body that is read, in bytes.
+/// Maximum size of a body in bytes.
 pub const BODY_LIMIT: usize = 256 * 1024;
 
-/// Checks what can be known of a JSON request before it is parsed, and parses it.
+/// Checks the content type and size of a JSON request and parses it.
 pub fn read_json(content_type: Option<&str>, body: &[u8]) -> Result<serde_json::Value, Problem> {
     let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/json") {
@@ -108,7 +108,7 @@ pub fn json(status: u16, body: &impl Serialize) -> Response<String> {
     respond(status, "application/json", body)
 }
 
-/// Answers with a problem, or with something that contains one.
+/// Answers with a problem, or a document that contains one.
 pub fn problem(status: u16, body: &impl Serialize) -> Response<String> {
     respond(status, "application/problem+json", body)
 }

@@ -5,29 +5,29 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-/// Tells the time. A value, so that tests and the simulator decide what time it is.
+/// A source of time. It is a value, so that tests and the simulator can set the time.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
 impl Clock {
-    /// Makes the clock of the machine.
+    /// Returns the machine's clock.
     pub fn system() -> Self {
         #[expect(clippy::disallowed_methods, reason = "everything else takes a Clock")]
         Self::from_fn(Timestamp::now)
     }
 
-    /// Makes a clock from a function.
+    /// Creates a clock from a function.
     pub fn from_fn(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
 
-    /// Returns the present instant, UTC.
+    /// Returns the current instant in UTC.
     pub fn now(&self) -> Timestamp {
         (self.0)()
     }
 
-    /// Returns it as a function, for what knows no clock.
-    pub fn teller(self) -> impl Fn() -> Timestamp + Send + Sync + 'static {
+    /// Converts the clock to a function, for code that does not use `Clock`.
+    pub fn into_fn(self) -> impl Fn() -> Timestamp + Send + Sync + 'static {
         move || self.now()
     }
 }

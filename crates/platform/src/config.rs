@@ -1,10 +1,10 @@
-//! Settings, read once at the start from a look-up that is the environment in production and a map in tests.
+//! Settings, read once at the start: from the environment in production and from a map in tests.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use convention::address::AddressPolicy;
-use convention::directory::{Environment, EnvironmentName, MoreIssuers};
+use convention::directory::{AdditionalIssuers, Environment, EnvironmentName};
 use thiserror::Error;
 use tracing::level_filters::LevelFilter;
 
@@ -19,12 +19,12 @@ impl<'a> Settings<'a> {
         Self(lookup)
     }
 
-    /// Returns a setting that must be there.
+    /// Returns a mandatory setting.
     pub fn required(&self, name: &'static str) -> Result<String, SettingError> {
         self.optional(name).ok_or(SettingError::Missing { name })
     }
 
-    /// Parses a setting; one that is absent or empty takes the default.
+    /// Parses a setting; an absent or empty one has the default.
     pub fn parsed_or<T>(&self, name: &'static str, default: T) -> Result<T, SettingError>
     where
         T: FromStr<Err: Display>,
@@ -33,25 +33,25 @@ impl<'a> Settings<'a> {
         text.parse().map_err(|error: T::Err| SettingError::Invalid { name, reason: error.to_string() })
     }
 
-    /// Returns which addresses receivers may have: `ARAUTO_ALLOW_LOOPBACK_RECEIVERS` opens this machine.
+    /// Returns the policy for receivers' addresses: `ARAUTO_ALLOW_LOOPBACK_RECEIVERS` allows this machine's.
     pub fn address_policy(&self) -> Result<AddressPolicy, SettingError> {
         let loopback = self.parsed_or("ARAUTO_ALLOW_LOOPBACK_RECEIVERS", false)?;
         Ok(if loopback { AddressPolicy::PublicAndLoopback } else { AddressPolicy::Public })
     }
 
-    /// Returns which Directory of participants counts: `ARAUTO_DIRECTORY_ENVIRONMENT`, and for a local one
-    /// `ARAUTO_LOCAL_DIRECTORY_URL`. `ARAUTO_SOFTWARE_STATEMENT_ISSUERS` adds to the issuers of its statements.
+    /// Returns the environment of the Directory: `ARAUTO_DIRECTORY_ENVIRONMENT`, and for a local one
+    /// `ARAUTO_LOCAL_DIRECTORY_URL`. `ARAUTO_SOFTWARE_STATEMENT_ISSUERS` adds accepted issuers of its statements.
     pub fn directory_environment(&self) -> Result<Environment, SettingError> {
         let environment = match self.parsed_or("ARAUTO_DIRECTORY_ENVIRONMENT", EnvironmentName::Production)? {
             EnvironmentName::Production => Environment::production(),
             EnvironmentName::Sandbox => Environment::sandbox(),
             EnvironmentName::Local => Environment::local(&self.required("ARAUTO_LOCAL_DIRECTORY_URL")?),
         };
-        let more = self.parsed_or("ARAUTO_SOFTWARE_STATEMENT_ISSUERS", MoreIssuers::default())?;
+        let more = self.parsed_or("ARAUTO_SOFTWARE_STATEMENT_ISSUERS", AdditionalIssuers::default())?;
         Ok(environment.with_issuers(more))
     }
 
-    /// Starts the log as the function's `LoggingConfig` has it, which Lambda tells in `AWS_LAMBDA_LOG_FORMAT` and
+    /// Starts the log by the function's `LoggingConfig`, which Lambda provides in `AWS_LAMBDA_LOG_FORMAT` and
     /// `AWS_LAMBDA_LOG_LEVEL`.
     pub fn start_logging(&self) {
         let json =
@@ -63,12 +63,12 @@ impl<'a> Settings<'a> {
         );
     }
 
-    /// Returns a writer of this function's metrics; `AWS_LAMBDA_FUNCTION_NAME` is set by Lambda.
+    /// Creates a writer of this function's metrics; Lambda sets `AWS_LAMBDA_FUNCTION_NAME`.
     pub fn metrics(&self) -> Metrics {
         Metrics::stdout(self.optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default())
     }
 
-    /// Returns a setting that may be absent; one that is empty is.
+    /// Returns an optional setting; an empty one counts as absent.
     pub fn optional(&self, name: &str) -> Option<String> {
         (self.0)(name).filter(|text| !text.is_empty())
     }
@@ -80,26 +80,26 @@ pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// A setting that cannot be used; says which.
+/// Why a setting cannot be used.
 #[derive(Error, Eq, PartialEq)]
 pub enum SettingError {
-    /// It is not there.
+    /// It is missing.
     #[error("the environment variable {name} is not set")]
     Missing {
         /// The variable.
         name: &'static str,
     },
-    /// It cannot be read.
+    /// It is invalid.
     #[error("the environment variable {name} cannot be used: {reason}")]
     Invalid {
         /// The variable.
         name: &'static str,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
 }
 
-/// The sentence, as a function that does not start shows its error by `Debug`.
+/// A function that does not start prints its error with `Debug`, so this shows the sentence.
 impl fmt::Debug for SettingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Display::fmt(self, f)

@@ -1,4 +1,4 @@
-//! The SHA-256 of bytes as a text.
+//! SHA-256 digests as text.
 
 use aws_lc_rs::digest::{SHA256, digest};
 

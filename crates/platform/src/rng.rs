@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Draws random bits. A value, so that tests and the simulator decide what is drawn.
+/// A source of random bits. It is a value, so that tests and the simulator can choose the bits.
 #[derive(Clone)]
 pub struct Rng(Arc<dyn Fn() -> u64 + Send + Sync>);
 
 impl Rng {
-    /// Draws from the operating system's generator, for several times at once: a call takes longer than what is drawn.
+    /// Uses the operating system's generator. It draws bits for several calls at once, because a system call costs
+    /// more than the bits.
     pub fn system() -> Self {
         let drawn = Mutex::new(Vec::new());
         Self::from_fn(move || {
@@ -23,7 +24,7 @@ impl Rng {
         })
     }
 
-    /// Makes a source of random bits from a function.
+    /// Creates a source of random bits from a function.
     pub fn from_fn(draw: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(draw))
     }

@@ -1,4 +1,5 @@
-//! Fetching what others publish: key sets, lists, statuses. Bounded in size and time, and never from an address inside.
+//! Fetches what others publish (key sets, lists, statuses) within limits of size and time, and never from a
+//! non-public address.
 
 mod signed;
 
@@ -14,15 +15,15 @@ use reqwest::header::{ACCEPT, CACHE_CONTROL, ETAG, HeaderMap, IF_NONE_MATCH};
 use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode, redirect};
 use thiserror::Error;
 
-/// How long a connection may take.
+/// Timeout of connecting.
 const CONNECT_BUDGET: Duration = Duration::from_secs(3);
-/// How long a whole fetch may take, its body included.
+/// Timeout of a whole fetch, body included.
 pub const BUDGET: Duration = Duration::from_secs(10);
-/// The longest that an answer may claim to stay fresh: what was withdrawn must be noticed within a day.
+/// Maximum freshness that an answer may claim, so that a withdrawal is noticed within a day.
 const MAX_FRESHNESS: Duration = Duration::from_hours(24);
 
-/// The longest name of a version (`ETag`) that is kept, in bytes; real ones have some forty. A longer one is treated as none, and
-/// the document is asked for anew each time: rows that keep what is known have no room for it.
+/// Maximum length of a stored `ETag` in bytes; real ones have about forty. A longer one is ignored, and the document
+/// is fetched in full each time, because the rows have no room for it.
 const MAX_ETAG_LENGTH: usize = 512;
 
 /// Fetches documents.
@@ -32,32 +33,34 @@ pub struct Fetcher {
     policy: AddressPolicy,
 }
 
-/// What a fetch brought.
+/// The result of a fetch.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Fetched {
-    /// The document that is known already is still the one (304).
+    /// The known document is still current (304).
     NotModified {
-        /// How long it need not be asked for again.
+        /// How long it stays fresh.
         fresh_for: Option<Duration>,
     },
     /// A document.
     Document {
-        /// The document.
+        /// Its content.
         bytes: Vec<u8>,
-        /// What its source calls this version.
+        /// Its `ETag`.
         etag: Option<String>,
-        /// How long it need not be asked for again.
+        /// How long it stays fresh.
         fresh_for: Option<Duration>,
     },
 }
 
 impl Fetcher {
-    /// Makes a fetcher that connects to what `policy` allows, and asks `more` of the client: a certificate, for example.
+    /// Creates a fetcher that connects to the addresses that `policy` allows; `more` configures the client further,
+    /// for example with a certificate.
     pub fn new(
         policy: AddressPolicy,
         more: impl FnOnce(ClientBuilder) -> ClientBuilder,
     ) -> Result<Self, FetchError> {
-        // One provider in the whole process; a second call finds it installed. Authorities' servers are old front ends too.
+        // One provider for the whole process; a second call finds it installed. Authorities' servers include old
+        // front ends.
         let mut provider = rustls::crypto::aws_lc_rs::default_provider();
         KeyExchange::Classical.limit(&mut provider);
         provider.install_default().unwrap_or_default();
@@ -72,7 +75,7 @@ impl Fetcher {
         Ok(Self { http, policy })
     }
 
-    /// Gets a document of at most `limit` bytes, unless it is the version that `etag` names.
+    /// Gets a document of at most `limit` bytes, unless its version is still `etag`.
     pub async fn get(
         &self,
         url: &str,
@@ -87,7 +90,7 @@ impl Fetcher {
         self.send(request, limit).await
     }
 
-    /// Starts a request to a checked URL, for [`Fetcher::send`].
+    /// Creates a request to a checked URL, for [`Fetcher::send`].
     pub fn request(&self, method: Method, url: &str) -> Result<RequestBuilder, FetchError> {
         Ok(self.http.request(method, self.checked(url)?))
     }
@@ -97,7 +100,7 @@ impl Fetcher {
         receive(request.send().await.map_err(FetchError::from_network)?, limit).await
     }
 
-    /// Checks what the resolver is never asked about: a host that is an address.
+    /// Checks hosts that are addresses, which the resolver never sees.
     fn checked(&self, url: &str) -> Result<reqwest::Url, FetchError> {
         self.checked_url(reqwest::Url::parse(url).map_err(|_| FetchError::Url)?)
     }
@@ -116,11 +119,11 @@ impl Fetcher {
     }
 }
 
-/// How long a document is used without asking where its source does not say; the schedule comes by as often.
+/// Freshness of a document whose source states none; equal to the interval of the schedule.
 const FRESH_FOR: SignedDuration = SignedDuration::from_mins(5);
 
-/// Makes the document to keep of what was fetched: the one that is known, with a new age, or a new one, of which `reduce`
-/// keeps what is needed and refuses what cannot be used.
+/// Creates the document to store from a fetch: the known one with a new age, or a new one that `reduce` has checked
+/// and reduced.
 pub(crate) fn renew<E: From<FetchError>>(
     known: Option<Document>,
     fetched: Fetched,
@@ -135,7 +138,7 @@ pub(crate) fn renew<E: From<FetchError>>(
         (Fetched::NotModified { fresh_for }, Some(known)) if known.etag.is_some() => {
             Ok(Document { fetched_at: now, fresh_until: until(fresh_for), ..known })
         }
-        // Not modified since a version that we did not name: no answer to our question.
+        // A 304 without a conditional request is not a valid answer.
         (Fetched::NotModified { .. }, _) => Err(FetchError::Status(304).into()),
         (Fetched::Document { bytes, etag, fresh_for }, _) => {
             Ok(Document { bytes: reduce(bytes)?, fetched_at: now, fresh_until: until(fresh_for), etag })
@@ -172,9 +175,9 @@ async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, FetchErro
     Ok(bytes)
 }
 
-/// Reads how long an answer stays fresh (RFC 9111, section 5.2.2).
+/// Reads the freshness of an answer (RFC 9111, section 5.2.2).
 fn fresh_for(headers: &HeaderMap) -> Option<Duration> {
-    // Several lines are one list (RFC 9110, section 5.3).
+    // Several header lines form one list (RFC 9110, section 5.3).
     let lines = headers.get_all(CACHE_CONTROL).into_iter().filter_map(|line| line.to_str().ok());
     let directives = lines.collect::<Vec<_>>().join(",").to_ascii_lowercase();
     let directives: Vec<_> = directives.split(',').map(str::trim).collect();
@@ -185,7 +188,7 @@ fn fresh_for(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds).min(MAX_FRESHNESS))
 }
 
-/// Resolves names and refuses them whole if any address is not allowed, so that the address that was checked is the one
+/// Resolves names and refuses the whole name if any address is not allowed, so that the checked address is the one
 /// connected to (guarantee G7).
 struct CheckedResolver(AddressPolicy);
 
@@ -200,42 +203,42 @@ impl Resolve for CheckedResolver {
     }
 }
 
-/// A name that points inside.
+/// A name with a non-public address.
 #[derive(Debug, Error)]
 #[error("an address of the host is not allowed")]
 struct BlockedAddress;
 
-/// A document that could not be fetched.
+/// Why a document could not be fetched.
 #[derive(Debug, Error)]
 pub enum FetchError {
-    /// The client could not be made.
-    #[error("the HTTP client could not be made")]
+    /// The HTTP client could not be created.
+    #[error("the HTTP client could not be created")]
     Client(#[source] reqwest::Error),
     /// The URL cannot be fetched.
-    #[error("the URL is not one that can be fetched")]
+    #[error("the URL cannot be fetched")]
     Url,
     /// The host's address is not public; nothing was connected to.
     #[error("the host's address is not allowed")]
     Blocked,
-    /// Another status than 200 or 304.
+    /// The status is neither 200 nor 304.
     #[error("the answer's status is {0}")]
     Status(u16),
-    /// A redirect without a target, or with one that is no address.
-    #[error("the answer leads to no address")]
+    /// A redirect has no target, or an invalid one.
+    #[error("the redirect has no valid target")]
     RedirectTarget,
-    /// One redirect too many.
-    #[error("the answer leads on too often")]
+    /// There are too many redirects.
+    #[error("there are too many redirects")]
     TooManyRedirects,
     /// The answer is larger than allowed.
     #[error("the answer has more than {limit} bytes")]
     TooLarge {
-        /// How many are allowed.
+        /// The limit in bytes.
         limit: usize,
     },
-    /// It took too long.
+    /// The fetch took too long.
     #[error("there was no complete answer in time")]
     Timeout,
-    /// No connection, or one that broke.
+    /// The connection was not made, or it broke.
     #[error("the connection failed")]
     Network(#[source] reqwest::Error),
 }
@@ -249,7 +252,7 @@ impl FetchError {
             }
             source = cause.source();
         }
-        // Without the URL: it may carry what no log should.
+        // Without the URL, which may contain what must not be logged.
         if error.is_timeout() { Self::Timeout } else { Self::Network(error.without_url()) }
     }
 

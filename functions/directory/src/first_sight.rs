@@ -1,5 +1,5 @@
-//! Looks at a receiver before the first notification goes to it, and once a day: which certificates it shows, so that their
-//! revocation is asked about in time, and what would keep it from being notified.
+//! Checks a receiver before its first notification and once a day: records the certificates that it shows, so that
+//! their revocation is checked in time, and reports what would prevent notifications.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,53 +16,55 @@ use platform::telemetry::{ErrorChain, Metrics};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
-/// How long one look may take: a call waits for it.
+/// Timeout of one check: a registration call waits for it.
 const WITHIN: Duration = Duration::from_secs(5);
-/// How many receivers are looked at at once.
+/// Maximum number of receivers checked concurrently.
 const AT_ONCE: usize = 8;
-/// A receiver is looked at once in this time by the schedule; less than a day, so that a run that comes early is not one too few.
+/// Minimum interval between scheduled checks of a receiver; less than a day, so that a run that starts early does not
+/// skip one.
 const EVERY: SignedDuration = SignedDuration::from_hours(23);
-/// In how many runs of the schedule each receiver gets its turn to be looked at: an hour.
+/// Number of scheduled runs, an hour's, over which the receivers are spread.
 const TURNS: u64 = 12;
 /// How long the trust anchors are used before their secret is read again.
 const ANCHORS_LIVE: SignedDuration = SignedDuration::from_mins(5);
-/// A certificate that ends sooner is worth a warning.
+/// A certificate that expires within this time causes a warning.
 const ENDS_SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// Looks at receivers.
+/// Checks receivers.
 pub struct FirstSight {
-    /// Where the trust anchors are. The identity is none of this function's business: it presents no certificate.
+    /// The secrets with the trust anchors. This function needs no identity, because it presents no certificate.
     pub secrets: Secrets,
     /// The secret with the trust anchors.
     pub trust_secret: String,
-    /// Where the certificates are noted that receivers show.
+    /// Where receivers' certificates are recorded.
     pub store: RevocationStore,
-    /// Where it is noted whose turn was when.
+    /// Where the time of the last check is recorded.
     pub table: DirectoryTable,
-    /// How receivers are reached.
+    /// The network to receivers.
     pub network: Network,
-    /// Where findings are counted.
+    /// Counts findings.
     pub metrics: Metrics,
-    /// What time it is.
+    /// The clock.
     pub clock: Clock,
     /// The trust anchors, and when they were read.
     pub anchors: Mutex<Option<(TrustAnchors, Timestamp)>>,
 }
 
-/// What was seen of a receiver, as a registration's answer tells it.
+/// The result of a check, as included in a registration's answer.
 #[derive(Clone, Debug, Serialize)]
 pub struct Seen {
-    /// How many addresses were visited.
+    /// Number of addresses checked.
     addresses: usize,
-    /// How many of them showed a certificate that dispatch would accept.
+    /// Number of these that showed a certificate which dispatch would accept.
     accepted: usize,
-    /// Whether a client certificate was asked for in each handshake; nothing where there was none.
+    /// Whether a client certificate was requested in every handshake; absent if there was none.
     client_certificate_requested: Option<bool>,
-    /// The certificates of the path that was verified, the receiver's own first.
+    /// The certificates of the verified path, the receiver's own first.
     chain: Vec<Certificate>,
-    /// Whether the authorities of the whole path publish lists or answer by OCSP for the receiver's certificate.
+    /// Whether revocation of the path can be checked: all authorities publish lists, or the receiver's own
+    /// certificate has an OCSP responder.
     revocation_can_be_checked: Option<bool>,
-    /// What is to be looked at, as codes of outcomes and warnings.
+    /// Findings, as codes of outcomes and warnings.
     warnings: Vec<Described>,
 }
 
@@ -79,7 +81,7 @@ struct Described {
 }
 
 impl FirstSight {
-    /// Looks at a receiver and notes the certificates that it shows. Nothing that goes wrong is a reason to refuse a registration.
+    /// Checks a receiver and records its certificates. No result refuses a registration.
     pub(crate) async fn look(&self, base: &BaseUri) -> Seen {
         let now = self.clock.now();
         let Some(anchors) = self.anchors(now).await else { return Seen::nothing(NO_ANCHORS) };
@@ -91,7 +93,7 @@ impl FirstSight {
                     code = "path_not_noted",
                     host = preflight.host,
                     error = %ErrorChain(&error),
-                    "The certificate of a receiver could not be noted; dispatch notes it at the first notification."
+                    "The certificate of a receiver could not be recorded; dispatch records it at the first notification."
                 );
             }
         }
@@ -101,14 +103,14 @@ impl FirstSight {
                 code,
                 host = preflight.host,
                 paths = paths.len(),
-                "A receiver that was looked at has something to look at."
+                "The check of a receiver has a finding."
             );
             self.metrics.count(now, "FirstSightWarnings", code, 1);
         }
         seen
     }
 
-    /// Looks at the receivers whose turn it is: each once a day.
+    /// Checks the receivers that are due in this run: each once a day.
     pub(crate) async fn daily(&self, registrations: &[Registration]) {
         let now = self.clock.now();
         let turn = u64::try_from(now.as_second()).unwrap_or_default() / 300 % TURNS;
@@ -122,10 +124,11 @@ impl FirstSight {
         stream::iter(looks).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
     }
 
-    /// Looks at a receiver unless somebody did so today.
+    /// Checks a receiver unless that was done today.
     ///
-    /// The turn is the base URI's and no client's: what is seen there, a certificate and whether one is asked for, is the same for
-    /// all clients that are notified there, of whichever brand, as we present none. Several registrations are one look.
+    /// Checks are counted by base URI and not by client: the certificate, and whether a client certificate is
+    /// requested, are the same for all clients notified there, whatever their brand, as we present none. Several
+    /// registrations share one check.
     async fn turn(&self, base: BaseUri, now: Timestamp) {
         let name = format!("first-sight#{}", sha256_hex(base.as_str().as_bytes()));
         match self.table.claim(&name, now, EVERY).await {
@@ -134,12 +137,12 @@ impl FirstSight {
             Err(error) => tracing::error!(
                 code = "first_sight_not_claimed",
                 error = %ErrorChain(&error),
-                "A receiver could not be looked at; the next run tries again."
+                "A receiver could not be checked; the next run tries again."
             ),
         }
     }
 
-    /// Returns the trust anchors; nothing where they cannot be read, which is our own fault and no receiver's.
+    /// Returns the trust anchors; `None` if they cannot be read, which is a fault of ours.
     async fn anchors(&self, now: Timestamp) -> Option<TrustAnchors> {
         let mut kept = self.anchors.lock().await;
         if let Some((anchors, read_at)) = &*kept
@@ -164,7 +167,7 @@ impl FirstSight {
                 tracing::error!(
                     code = NO_ANCHORS.code,
                     error,
-                    "Receivers cannot be looked at without trust anchors."
+                    "Receivers cannot be checked without trust anchors."
                 );
                 None
             }
@@ -181,11 +184,11 @@ fn turn_of(base: &BaseUri) -> u64 {
 
 const NO_ANCHORS: Described = Described {
     code: "trust_anchors_missing",
-    detail: "The receiver was not looked at, as our trust anchors cannot be read: a fault of ours.",
+    detail: "The receiver was not checked, because our trust anchors cannot be read: a fault of ours.",
 };
 const NO_NETWORK: Described = Described {
     code: "network_unavailable",
-    detail: "The receiver, or an address of it, was not seen, as our network cannot resolve or connect: a fault of ours.",
+    detail: "The receiver, or an address of it, was not checked, because our network cannot resolve or connect: a fault of ours.",
 };
 const WITHOUT_MTLS: Described = Described {
     code: "receiver_without_mtls",
@@ -193,7 +196,7 @@ const WITHOUT_MTLS: Described = Described {
 };
 const NO_REVOCATION: Described = Described {
     code: "revocation_not_published",
-    detail: "The receiver's certificate, or one above it, names neither a revocation list nor an OCSP responder that can be asked; it is refused once the window is over.",
+    detail: "The receiver's certificate, or one above it, names neither a usable revocation list nor an OCSP responder; it is refused once the tolerance window is over.",
 };
 const ENDS: Described = Described {
     code: "certificate_expires_soon",
@@ -237,14 +240,14 @@ impl Seen {
     }
 }
 
-/// Tells a failure as an outcome of a notification would.
+/// Describes a failure as the outcome of a notification would be.
 fn described(unseen: Unseen) -> Described {
     let Unseen::Receiver(failure) = unseen else { return NO_NETWORK };
-    let row = failure.described().row();
+    let row = failure.as_code().row();
     Described { code: row.name, detail: row.en }
 }
 
-/// Says whether every certificate has a list that can be asked for, or the receiver's own a responder.
+/// Says whether every certificate has a usable list, or the receiver's own has an OCSP responder.
 fn can_be_checked(path: &mtls::revocation::Path) -> bool {
     let links = path.links();
     links.iter().all(|link| Source::of(link).is_some())
@@ -263,5 +266,5 @@ fn chain(path: &mtls::revocation::Path) -> Vec<Certificate> {
         .collect()
 }
 
-/// The longest name of a certificate that is told.
+/// Maximum length of a certificate's subject in an answer.
 const MAX_SUBJECT: usize = 256;

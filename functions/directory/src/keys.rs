@@ -1,4 +1,4 @@
-//! The keys that the Directory signs software statements with, kept with their age.
+//! The keys that sign the Directory's software statements, stored with their age.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,58 +13,59 @@ use tokio::time::{Instant, sleep};
 
 use crate::fetch::{FetchError, Fetcher, renew};
 
-/// A key set of the Directory has a few kilobytes.
+/// Maximum size of a key set in bytes; the Directory's has a few kilobytes.
 const LIMIT: usize = 256 * 1024;
-/// An unknown key is looked for at most this often, so that a flood of forged statements is not one on the Directory.
+/// Minimum interval between fetches for an unknown key, so that a flood of forged statements does not reach the
+/// Directory.
 const AT_MOST_EVERY: SignedDuration = SignedDuration::from_mins(1);
-/// How long what another call fetches at the same time is waited for.
+/// How long to wait for a concurrent fetch by another call.
 const OTHERS_BUDGET: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// The last good key set stays however long the Directory is away.
+/// Retention: the last good key set stays for as long as the Directory is unreachable.
 const TIME_TO_LIVE: SignedDuration = SignedDuration::from_hours(24 * 365 * 10);
 
-/// Keeps the Directory's keys, and verifies statements with them.
+/// Stores the Directory's keys and verifies statements with them.
 #[derive(Debug)]
 pub struct DirectoryKeys {
-    /// Where they are kept.
+    /// Where they are stored.
     pub table: DirectoryTable,
-    /// How they are fetched.
+    /// Fetches them.
     pub fetcher: Arc<Fetcher>,
-    /// Whose they are.
+    /// The environment of the Directory.
     pub environment: Environment,
-    /// Where their age is written.
+    /// Where their age is measured.
     pub metrics: Metrics,
-    /// What time it is.
+    /// The clock.
     pub clock: Clock,
 }
 
-/// A statement that was not verified.
+/// Why a statement was not verified.
 #[derive(Debug, Error)]
 pub enum Unverified {
-    /// The statement is at fault.
+    /// The statement is invalid.
     #[error(transparent)]
     Refused(#[from] StatementError),
-    /// We do not have the keys to tell.
+    /// We lack the keys to decide.
     #[error("the Directory's keys are missing")]
     NoKeys(#[source] KeysMissing),
 }
 
-/// Why there are no keys, or none that are known to be the present ones.
+/// Why there are no keys, or none known to be current.
 #[derive(Debug, Error)]
 pub enum KeysMissing {
     /// The directory table does not work.
     #[error("the directory table does not work")]
     Table(#[from] DirectoryTableError),
-    /// The Directory does not answer as it should.
+    /// The Directory did not answer as expected.
     #[error("the key set could not be fetched")]
     Fetch(#[from] FetchError),
-    /// What it answers is no key set.
+    /// Its answer is not a usable key set.
     #[error("the key set cannot be used")]
     Keys(#[from] KeysError),
-    /// The key of the statement is one of those that could not be read.
+    /// The statement's key is published but cannot be read.
     #[error("the statement's key is in the key set and could not be read")]
     Unreadable,
-    /// The last attempt to fetch them failed, less than a minute ago.
+    /// The last fetch failed less than a minute ago.
     #[error("the key set could not be fetched less than a minute ago")]
     TriedJustNow,
 }
@@ -81,8 +82,8 @@ impl From<VerifyError> for Unverified {
 impl DirectoryKeys {
     /// Verifies the statement of a call that was answered at `called_at`.
     ///
-    /// A key that is not known yet, or could not be read, is looked for at the Directory. A statement is refused for it only when
-    /// the Directory has just said that it is not one of its own.
+    /// A key that is unknown or unreadable is looked up at the Directory. A statement is refused for its key only if
+    /// the Directory has just confirmed that it does not publish the key.
     pub async fn verify(&self, jws: &str, called_at: Timestamp) -> Result<Statement, Unverified> {
         let verify = |keys: &Keys| Statement::verify(jws, keys, &self.environment.issuers, called_at);
         let known = self.known().await.map_err(Unverified::NoKeys)?;
@@ -95,7 +96,7 @@ impl DirectoryKeys {
         verify(&fresh).map_err(Unverified::from)
     }
 
-    /// Fetches the keys if they are not fresh any more; for the schedule.
+    /// Fetches the keys if they are no longer fresh; for the schedule.
     pub async fn refresh(&self) -> Result<(), KeysMissing> {
         let known = self.known().await?;
         if known.as_ref().is_some_and(|(document, _)| self.clock.now() < document.fresh_until) {
@@ -106,7 +107,7 @@ impl DirectoryKeys {
         Ok(())
     }
 
-    /// Writes how long ago the Directory last said that these are its keys; nothing where there are none, which alarms too.
+    /// Measures the age of the keys; writes nothing if there are none, for which the alarm fires too.
     pub(crate) async fn measure(&self) {
         let Ok(Some((document, _))) = self.known().await else { return };
         self.metrics.record_age(self.clock.now(), "DirectoryKeysAge", document.fetched_at);
@@ -118,7 +119,7 @@ impl DirectoryKeys {
         if self.table.claim(&format!("jwks-claim#{}", self.environment.name), now, AT_MOST_EVERY).await? {
             return self.fetch(known).await;
         }
-        // Somebody else did so, or is at it: many first registrations may come at once.
+        // Another call fetched them or is fetching them: many first registrations may come at once.
         let until = Instant::now() + OTHERS_BUDGET;
         loop {
             if let Some((document, keys)) = self.known().await?
@@ -133,7 +134,7 @@ impl DirectoryKeys {
         }
     }
 
-    /// The name of the key set in the directory table: a stack may change its environment.
+    /// Returns the key set's name in the directory table, which depends on the environment, as a stack may change it.
     fn name(&self) -> String {
         format!("jwks#{}", self.environment.name)
     }
@@ -143,8 +144,8 @@ impl DirectoryKeys {
         match Keys::from_json(&document.bytes) {
             Ok(keys) => Ok(Some((document, keys))),
             Err(error) => {
-                // Another release may have kept what this one reads otherwise: fetched anew, it heals.
-                tracing::error!(code = "keys_unreadable", error = %ErrorChain(&error), "The Directory's keys that are kept cannot be read.");
+                // Another release may have stored a key set that this one cannot read; a new fetch repairs it.
+                tracing::error!(code = "keys_unreadable", error = %ErrorChain(&error), "The stored keys of the Directory cannot be read.");
                 Ok(None)
             }
         }
@@ -155,7 +156,7 @@ impl DirectoryKeys {
         let etag = known.as_ref().and_then(|document| document.etag.as_deref());
         let fetched = self.fetcher.get(&self.environment.jwks_url, "application/json", etag, LIMIT).await?;
         let document = renew(known, fetched, self.clock.now(), Ok::<_, KeysMissing>)?;
-        // Before it is kept: what is no key set leaves the last good one.
+        // Parsed before it is stored: an invalid key set must not replace the last good one.
         let keys = Keys::from_json(&document.bytes)?;
         for key in keys.dropped() {
             tracing::error!(
@@ -170,7 +171,7 @@ impl DirectoryKeys {
     }
 }
 
-/// Writes down that the schedule could not fetch the keys.
+/// Logs that the schedule could not fetch the keys.
 pub(crate) fn report(error: &KeysMissing) {
     tracing::error!(
         code = "keys_not_fetched",

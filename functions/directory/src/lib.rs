@@ -1,18 +1,18 @@
-//! Keeps who is notified where: registrations come from DCR and DCM calls, the schedule looks them over.
+//! Manages registrations of receivers: DCR and DCM calls make them, and a schedule reviews them.
 //!
-//! Every five minutes the schedule does five things side by side, so that none keeps another from being done:
+//! Every five minutes the schedule runs five tasks concurrently, so that none blocks another:
 //!
 //! - `keys` fetches the Directory's keys once they are older than their `max-age`.
-//! - `reconciler` fetches the list of participants (`participants`) and, with an identity for it, asks the Directory's API for each
-//!   software (`software`). It suspends clients that are not active there and notifies them again once they are. An answer that would
-//!   suspend too many at once is refused.
-//! - `review` counts the warnings of registrations, and logs those whose base URI is not allowed any more or whose host does not resolve
-//!   to public addresses. It changes nothing: each attempt checks for itself.
+//! - `reconciler` fetches the list of participants (`participants`) and, if an identity for it is stored, asks the
+//!   Directory's API for each software (`software`). It suspends clients that are not active there and notifies them
+//!   again once they are. An answer that would suspend too many at once is refused.
+//! - `review` counts the warnings of registrations, and logs those whose base URI is no longer allowed or whose host
+//!   does not resolve to public addresses. It changes nothing: each attempt makes these checks itself.
 //! - `first_sight` makes a handshake with each receiver once a day, as at each registration.
-//! - `revocation` asks the authorities of all verified paths for lists and statuses, and leaves what they signed in the directory table,
-//!   where dispatch reads it.
+//! - `revocation` asks the authorities of all verified paths for lists and statuses, and stores the signed answers in
+//!   the directory table, where dispatch reads them.
 //!
-//! Then it logs the slowest first delivery of a registration this month.
+//! Afterwards it logs the slowest first delivery after a registration of this month.
 
 pub mod fetch;
 pub mod first_sight;
@@ -51,24 +51,24 @@ use wire::Subject;
 pub struct Directory {
     /// The registrations.
     pub receivers: Receivers,
-    /// The keys that software statements are verified with.
+    /// The keys that verify software statements.
     pub keys: DirectoryKeys,
-    /// What compares the registrations with the Directory.
+    /// Compares the registrations with the Directory.
     pub reconciler: Reconciler,
-    /// What keeps revocation lists and statuses.
+    /// Refreshes revocation data.
     pub revocation: Refresher,
-    /// What looks at receivers before they are notified.
+    /// Checks receivers before they are notified.
     pub first_sight: FirstSight,
-    /// Where receivers' hosts are looked up, and which addresses they may have.
+    /// The network to receivers, with the policy for their addresses.
     pub network: Network,
-    /// What time it is.
+    /// The clock.
     pub clock: Clock,
 }
 
 impl Directory {
-    /// Answers one request, or does what the schedule asks for.
+    /// Answers a request, or runs the task of the schedule.
     ///
-    /// Fails only for the schedule, which tries again; what goes wrong with a request is an answer.
+    /// Fails only for the schedule, which tries again; errors of requests become answers.
     pub async fn handle(&self, request: Request) -> Result<Response<String>, ReceiversError> {
         if matches!(request.request_context_ref(), Some(RequestContext::PassThrough)) {
             return Box::pin(self.scheduled(request.body())).await;
@@ -96,7 +96,7 @@ impl Directory {
 
     async fn scheduled(&self, event: &[u8]) -> Result<Response<String>, ReceiversError> {
         if wire::is_review(event) {
-            // Side by side: each has its own limits, well within the time that the function has.
+            // Concurrent: each has its own limits, well within the function's timeout.
             tokio::join!(self.review(), revocation::refresh(&self.revocation)).0?;
         } else {
             tracing::error!("An event that is neither a request nor a task of the schedule was ignored.");
@@ -104,7 +104,7 @@ impl Directory {
         Ok(wire::nothing())
     }
 
-    /// Does what the schedule is for: everything that is known of others is looked at again, each for itself.
+    /// Runs the tasks of the schedule, each independent of the others.
     async fn review(&self) -> Result<(), ReceiversError> {
         let registrations = review::registrations(&self.receivers).await?;
         let ((), (), reconciled, ()) = tokio::join!(
@@ -123,12 +123,12 @@ impl Directory {
     }
 }
 
-/// How often a call is decided anew when others write the same client meanwhile.
+/// Maximum number of decisions for one call while others write the same client.
 const MAX_WRITES: usize = 3;
 
-/// Says that a call was not made because others write the same client each time.
+/// Reports that a call was abandoned because others keep writing the same client.
 fn contended(client_id: &ClientId) -> Problem {
-    tracing::error!(%client_id, "A registration was written by others each time it was to be written.");
+    tracing::error!(%client_id, "A registration could not be written because other calls kept changing it.");
     Problem::unavailable("Other calls write the same registration. Send the call again.")
 }
 

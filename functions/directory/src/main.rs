@@ -12,7 +12,7 @@ async fn main() -> Result<(), Error> {
     let directory = Directory::new(Parts::of(&settings)?);
     run(service_fn(|request| async {
         directory.handle(request).await.map_err(|error| {
-            tracing::error!(error = %ErrorChain(&error), "The receivers could not be looked over.");
+            tracing::error!(error = %ErrorChain(&error), "The receivers could not be reviewed.");
             Error::from(error)
         })
     }))

@@ -1,11 +1,11 @@
-//! The report on the ten minutes: the slowest registration of the month.
+//! The report on the onboarding objective: the slowest registration of the month.
 
 use convention::directory::{FirstDelivery, ONBOARDING_SLO, worst_of_month};
 use jiff::Timestamp;
 use platform::aws::DirectoryTable;
 use platform::telemetry::ErrorChain;
 
-/// Writes the line of the report.
+/// Logs the report.
 pub(crate) async fn report(table: &DirectoryTable, now: Timestamp) {
     let kept = match table.all(FirstDelivery::PREFIX).await {
         Ok(kept) => kept,

@@ -1,4 +1,4 @@
-//! The Directory's public list of participants, fetched when it is due and kept with its age.
+//! The Directory's public list of participants, fetched when due and stored with its age.
 
 use std::sync::Arc;
 
@@ -11,43 +11,43 @@ use thiserror::Error;
 
 use crate::fetch::{FetchError, Fetcher, renew};
 
-/// The production list has some 15 MB.
+/// Maximum size of the list in bytes; production's has about 15 MB.
 const LIMIT: usize = 32 * 1024 * 1024;
-/// The last good list stays however long the Directory is away.
+/// Retention: the last good list stays for as long as the Directory is unreachable.
 const TIME_TO_LIVE: SignedDuration = SignedDuration::from_hours(24 * 365 * 10);
 
-/// Keeps the list.
+/// Stores the list.
 #[derive(Debug)]
 pub struct ParticipantsList {
-    /// Where it is kept.
+    /// Where it is stored.
     pub table: DirectoryTable,
-    /// How it is fetched.
+    /// Fetches it.
     pub fetcher: Arc<Fetcher>,
-    /// Whose it is.
+    /// The environment of the Directory.
     pub environment: Environment,
-    /// What time it is.
+    /// The clock.
     pub clock: Clock,
 }
 
-/// A list that could not be had.
+/// Why there is no list.
 #[derive(Debug, Error)]
 pub enum ListMissing {
     /// The directory table does not work.
     #[error("the directory table does not work")]
     Table(#[from] DirectoryTableError),
-    /// The Directory does not answer as it should.
+    /// The Directory did not answer as expected.
     #[error("the list of participants could not be fetched")]
     Fetch(#[from] FetchError),
-    /// What it answers is not the list.
+    /// Its answer is not a usable list.
     #[error("the list of participants cannot be used")]
     List(#[from] ParticipantsError),
 }
 
 impl ParticipantsList {
-    /// Returns the list, fetched anew if the one that is kept is not fresh any more, and when the Directory last said that
-    /// this is it; the last good one if it says nothing.
+    /// Returns the list and when the Directory last confirmed it. A list that is no longer fresh is fetched anew; if
+    /// that fails, the last good one is returned.
     pub async fn current(&self) -> Result<(Participants, Timestamp), ListMissing> {
-        // What another release kept and this one cannot read is as good as nothing: fetched anew, it heals.
+        // A list of another release that this one cannot read counts as absent; a new fetch repairs it.
         let known = self.table.get(&self.name()).await?;
         let known = known.and_then(|document| Some((read(&document)?, document)));
         if let Some((list, document)) = &known
@@ -72,7 +72,7 @@ impl ParticipantsList {
         }
     }
 
-    /// The name of the list in the directory table: a stack may change its environment.
+    /// Returns the list's name in the directory table, which depends on the environment, as a stack may change it.
     fn name(&self) -> String {
         format!("participants#{}", self.environment.name)
     }

@@ -1,4 +1,4 @@
-//! What directory is made of, and the one place that puts it together: for the function, the tests and the simulator.
+//! The parts of the directory function and their assembly, shared by function, tests and simulator.
 
 use std::sync::Arc;
 
@@ -22,45 +22,46 @@ use crate::first_sight::FirstSight;
 use crate::revocation::Refresher;
 use crate::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
 
-/// A fifth: an answer that says more is more likely to be wrong than they are.
+/// The default share of clients that may be suspended at once, a fifth: an answer that suspends more is more likely
+/// to be wrong.
 const MAX_SUSPENDED_PERCENT: u8 = 20;
 
-/// What [`Directory::new`] needs of the world.
+/// The dependencies of [`Directory::new`].
 pub struct Parts {
     /// The registrations.
     pub receivers: Receivers,
-    /// What is fetched from others.
+    /// Documents fetched from others.
     pub table: DirectoryTable,
-    /// How that is fetched.
+    /// Fetches them.
     pub fetcher: Arc<Fetcher>,
     /// The environment of the Directory that this stack belongs to.
     pub environment: Environment,
-    /// Where our software's identity in the Directory and the authorities that we trust are.
+    /// The secrets with our software's identity at the Directory and the trust anchors.
     pub secrets: Secrets,
-    /// The secret of our software's identity in the Directory.
+    /// The secret with our software's identity at the Directory.
     pub identity_secret: String,
-    /// The secret of the authorities that we trust.
+    /// The secret with the trust anchors.
     pub trust_secret: String,
     /// Our authorisation servers.
     pub servers: AuthorisationServers,
-    /// How many of a hundred clients the Directory may suspend at once.
+    /// Maximum percentage of clients that the Directory may suspend at once.
     pub max_percent: u8,
-    /// Which addresses the Directory's API may have.
+    /// The policy for addresses of the Directory's API.
     pub policy: AddressPolicy,
-    /// How receivers are reached.
+    /// The network to receivers.
     pub network: Network,
     /// Where metrics are written.
     pub metrics: Metrics,
-    /// What time it is.
+    /// The clock.
     pub clock: Clock,
-    /// What chooses the order in which authorities are asked.
+    /// Randomises the order in which authorities are asked.
     pub rng: Rng,
 }
 
 impl Parts {
-    /// Makes the parts of the function, by its environment variables.
+    /// Creates the parts from the function's environment variables.
     ///
-    /// Fails where one is missing or cannot be read.
+    /// Fails if one is missing or invalid.
     pub fn of(settings: &Settings<'_>) -> Result<Self, Error> {
         let (clock, policy) = (Clock::system(), settings.address_policy()?);
         let sdk = sdk_config(settings, &Http::system(clock.clone()))?;
@@ -87,7 +88,7 @@ impl Parts {
 }
 
 impl Directory {
-    /// Puts directory together.
+    /// Assembles the function.
     pub fn new(parts: Parts) -> Self {
         let Parts { table, fetcher, environment, secrets, network, metrics, clock, .. } = parts;
         let reconciler = Reconciler {

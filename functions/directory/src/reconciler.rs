@@ -1,10 +1,10 @@
-//! The schedule's comparison of what the Directory says with what is registered, and what follows from it.
+//! The scheduled comparison of the registrations with the Directory, and its consequences.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use convention::directory::{
-    ClientState, DirectorySays, Participants, Registration, Software, SoftwareView, Suspension, reconcile,
+    ClientState, DirectoryView, Participants, Registration, Software, SoftwareView, Suspension, reconcile,
 };
 use convention::notification::{AuthorisationServers, ClientId};
 use futures_util::{StreamExt, stream};
@@ -17,11 +17,11 @@ use tokio::time::sleep;
 use crate::participants::ParticipantsList;
 use crate::software::{SoftwareError, SoftwareStatements};
 
-/// How many software statements are asked for at once: the Directory limits who asks too fast.
+/// Maximum number of concurrent requests for software statements: the Directory limits the rate.
 const AT_ONCE: usize = 8;
-/// How long the API is asked in one run: less than half of what the function has, whatever the API does.
+/// Maximum time of requests to the API in one run: less than half of the function's timeout, whatever the API does.
 const SOFTWARE_BUDGET: Duration = Duration::from_secs(25);
-/// How many software statements are asked for in one run; there are some sixty initiators.
+/// Maximum number of software statements asked for in one run; there are about sixty initiators.
 const MAX_SOFTWARE: usize = 500;
 
 /// Compares the Directory with the registrations.
@@ -33,18 +33,18 @@ pub struct Reconciler {
     pub software: SoftwareStatements,
     /// Our own authorisation servers.
     pub servers: AuthorisationServers,
-    /// How many of a hundred clients an answer of the Directory may suspend.
+    /// Maximum percentage of clients that an answer of the Directory may suspend.
     pub max_percent: u8,
-    /// What is measured.
+    /// The metrics.
     pub metrics: Metrics,
-    /// What time it is.
+    /// The clock.
     pub clock: Clock,
 }
 
 impl Reconciler {
-    /// Compares, suspends and notifies again, and reports what does not fit together.
+    /// Compares, suspends and resumes clients, and reports discrepancies.
     ///
-    /// A Directory that does not answer leaves everything as it is.
+    /// If the Directory does not answer, nothing changes.
     pub(crate) async fn run(
         &self,
         receivers: &Receivers,
@@ -58,7 +58,7 @@ impl Reconciler {
         if let Some(listed_at) = listed_at {
             self.metrics.record_age(self.clock.now(), "DirectoryListAge", listed_at);
         }
-        let says = DirectorySays { participants: participants.as_ref(), listed_at, software };
+        let says = DirectoryView { participants: participants.as_ref(), listed_at, software };
         let found = reconcile(registrations, &says, self.max_percent);
         for (receiver, drift) in &found.drifts {
             tracing::warn!(client_id = %receiver, code = drift.code(), "A registration and the Directory do not agree.");
@@ -104,15 +104,15 @@ impl Reconciler {
         }
     }
 
-    /// Asks for each software that a client is registered for.
+    /// Asks for each software that clients are registered for.
     async fn software(&self, registrations: &[Registration]) -> HashMap<String, SoftwareView> {
         let wanted = registrations.iter().filter(|registration| registration.base_uri.is_some());
-        // In an order that is the same each time: what a run does is decided by what it reads and by nothing else.
+        // Sorted, so that a run depends only on what it reads.
         let wanted: BTreeSet<&Software> =
             wanted.filter_map(Registration::software).take(MAX_SOFTWARE).collect();
         let count = wanted.len();
         let questions: Vec<_> = wanted.into_iter().map(|software| self.ask(software)).collect();
-        // What was answered in time counts; the rest is asked in the next run.
+        // Answers that came in time count; the rest is asked for in the next run.
         let answers: Vec<_> = stream::iter(questions)
             .buffer_unordered(AT_ONCE)
             .take_until(Box::pin(sleep(SOFTWARE_BUDGET)))
@@ -125,18 +125,18 @@ impl Reconciler {
                 Ok(answer) => {
                     shown.insert(software.software_id.clone(), answer);
                 }
-                // The first tells why the others failed.
+                // The first error tells why the others failed.
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
         match failed {
-            // The API is asked only where an identity for it is stored.
+            // The API is only asked if an identity for it is stored.
             Some(SoftwareError::NoIdentity) => {}
             Some(error) => tracing::error!(
                 code = "software_not_shown",
                 error = %ErrorChain(&error),
                 unanswered,
-                "The Directory's API could not be asked about every software; the first of the errors is shown."
+                "The Directory's API could not be asked about every software; this is the first error."
             ),
             None if unanswered > 0 => tracing::error!(
                 code = "software_not_shown",
@@ -152,7 +152,8 @@ impl Reconciler {
         (software, self.software.shown(software).await)
     }
 
-    /// Our own id goes out with every notification of an enrollment: a wrong one is found here and not by a receiver.
+    /// Our own id is sent with every notification of an enrollment: checking it here finds a wrong one before a
+    /// receiver does.
     fn check_our_servers(&self, list: &Participants) {
         for authorisation_server_id in self.servers.ids().filter(|id| !list.lists_authorisation_server(id)) {
             tracing::warn!(
@@ -163,7 +164,7 @@ impl Reconciler {
         }
     }
 
-    /// Suspends a client or notifies it again; `false` if it was registered anew meanwhile.
+    /// Suspends a client or resumes its notifications; `false` if it was registered anew meanwhile.
     async fn change(
         &self,
         receivers: &Receivers,

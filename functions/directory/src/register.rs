@@ -1,4 +1,4 @@
-//! A DCR or DCM call: verified, decided, written over the registration it was decided from.
+//! A DCR or DCM call: verified, decided, and written over the registration it was decided from.
 
 use convention::address::AddressPolicy;
 use convention::directory::{
@@ -28,15 +28,15 @@ impl Directory {
         let statement = match &call.software_statement {
             Some(jws) => match self.keys.verify(jws, call.called_at.unwrap_or(now)).await {
                 Ok(statement) => Some(statement),
-                // A removal must not wait for keys: it claims nothing.
-                Err(Unverified::NoKeys(missing)) if !call.request.is_to_be_notified() => {
+                // A removal needs no keys, because it grants nothing.
+                Err(Unverified::NoKeys(missing)) if !call.request.requests_notifications() => {
                     keys::report(&missing);
                     None
                 }
                 Err(error) => return Err(unverified(error)),
             },
-            // Nothing is claimed, so nothing need be proved: a removal must not wait for a statement.
-            None if !call.request.is_to_be_notified() => None,
+            // Disabling notifications grants nothing and needs no statement.
+            None if !call.request.requests_notifications() => None,
             None => return Err(wire::missing_statement()),
         };
         let mut found = self.receivers.state(&subject.key).await.map_err(unavailable)?;
@@ -56,7 +56,7 @@ impl Directory {
             let state = ClientState::from(made.clone());
             if self.receivers.replace(&subject.key, &state, found.as_ref()).await.map_err(unavailable)? {
                 report(&made, found.as_ref().and_then(ClientState::registration));
-                // After it is written: whatever is seen is no reason to refuse it.
+                // Checked after the write, because no finding refuses the registration.
                 let seen = match made.receiver(self.network.policy()) {
                     Some(receiver) => Some(self.first_sight.look(&receiver.base_uri).await),
                     None => None,
@@ -69,7 +69,7 @@ impl Directory {
     }
 }
 
-/// What a call is decided from, besides what is known of its client.
+/// The inputs of a decision, besides the client's state.
 struct Decision<'a> {
     subject: &'a Subject,
     call: &'a RegistrationCall,
@@ -80,11 +80,11 @@ struct Decision<'a> {
 }
 
 impl Decision<'_> {
-    /// Makes the registration that the call asks for, or says why it is refused.
+    /// Creates the requested registration, or says why it is refused.
     fn make(&self, found: Option<&ClientState>) -> Result<Registration, Problem> {
         if let Some(found) = found.filter(|found| self.time.is_superseded(found)) {
             return Err(Problem::superseded(match found {
-                ClientState::Registered(_) => "A later call made the registration in force, which stays.",
+                ClientState::Registered(_) => "The registration in force comes from a later call and stays.",
                 ClientState::Removed(_) => "The client was removed after this call.",
             }));
         }
@@ -104,11 +104,11 @@ impl Decision<'_> {
             .map_err(|refusals| wire::refused_uris(&refusals))?;
         let called_at = self.time.instant();
         let origin = Origin { operation: call.operation, called_at, software: software.or(known).cloned() };
-        // The clock of who called may run ahead of ours.
+        // The caller's clock may run ahead of ours.
         let since = called_at.min(self.now);
         let made =
             Registration::new(self.subject.client_id.clone(), call.request.clone(), decided, previous, since);
-        // A call that is passed on again is the registration that it made: the ten minutes are not counted anew.
+        // A repeated call is the registration that it made: the onboarding objective is not measured anew.
         let repeated = previous.filter(|previous| {
             previous.origin.as_ref() == Some(&origin)
                 && previous.webhook_uris == made.webhook_uris
@@ -116,7 +116,7 @@ impl Decision<'_> {
         });
         Ok(Registration {
             authorisation_server: self.subject.authorisation_server.clone(),
-            // Only a new statement says that the client is active again.
+            // Only a new statement proves that the client is active again.
             suspension: repeated.and_then(|previous| previous.suspension),
             revision: found.map_or(0, ClientState::revision) + 1,
             ..made.told_at(repeated.map_or(self.now, |previous| previous.registered_at)).from_call(origin)
@@ -131,7 +131,7 @@ fn report(made: &Registration, previous: Option<&Registration>) {
     let called_ago_s = made.registered_at.duration_since(made.onboarding_slo().called_at).as_secs();
     tracing::info!(%client_id, software_id, webhook, base_uri_changed, called_ago_s, "A client was registered.");
     for warning in made.all_warnings() {
-        tracing::warn!(%client_id, code = warning.code(), "A registration has something to look at.");
+        tracing::warn!(%client_id, code = warning.code(), "A registration has a warning.");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The removal of a client: ordered among the calls about it, and never forgotten.
+//! The removal of a client, which is ordered among the calls about it and kept forever.
 
 use convention::directory::{CallTime, ClientState, Removal};
 use lambda_http::{Request, Response};
@@ -10,7 +10,7 @@ use crate::{Directory, MAX_WRITES, contended, unavailable, wire};
 impl Directory {
     /// Answers a removal.
     ///
-    /// A client that nobody registered is removed too: the call that registers it may be on its way.
+    /// An unregistered client is removed too: the call that registers it may arrive later.
     pub(crate) async fn remove(
         &self,
         Subject { client_id, key, .. }: &Subject,
@@ -24,10 +24,10 @@ impl Directory {
             match &found {
                 Some(state @ ClientState::Registered(_)) if time.is_superseded(state) => {
                     return Err(Problem::superseded(
-                        "A later call made the registration in force, which stays.",
+                        "The registration in force comes from a later call and stays.",
                     ));
                 }
-                // Removed already, by this call or a later one.
+                // Already removed, by this call or a later one.
                 Some(state @ ClientState::Removed(_)) if time.is_superseded(state) => {
                     return Ok(wire::removed());
                 }

@@ -1,4 +1,4 @@
-//! What the schedule does: look over every receiver and report what would keep it from being notified.
+//! The scheduled review of registrations: reports what would prevent notifications.
 
 use convention::directory::{Registration, Warning};
 use futures_util::{StreamExt, stream};
@@ -7,10 +7,11 @@ use mtls::{Network, check_host};
 use platform::aws::{Receivers, ReceiversError};
 use platform::telemetry::{ErrorChain, Metrics};
 
-/// How many names are resolved at once. A name that does not resolve takes five seconds, and there are some sixty receivers.
+/// Maximum number of names resolved concurrently. A name that does not resolve takes five seconds, and there are
+/// about sixty receivers.
 const AT_ONCE: usize = 32;
 
-/// Reads every registration; one that cannot be read is reported and left out.
+/// Reads every registration; those that cannot be read are reported and left out.
 pub(crate) async fn registrations(receivers: &Receivers) -> Result<Vec<Registration>, ReceiversError> {
     let mut registrations = Vec::new();
     for registration in receivers.all().await? {
@@ -22,9 +23,9 @@ pub(crate) async fn registrations(receivers: &Receivers) -> Result<Vec<Registrat
     Ok(registrations)
 }
 
-/// Looks over where every receiver is.
+/// Checks where every receiver is.
 ///
-/// A registration is checked when it is made, but rules tighten and names move. What is found is logged: the registration
+/// A registration is checked when it is made, but rules tighten and names move. Findings are logged: the registration
 /// stays, and each attempt checks for itself.
 pub(crate) async fn hosts(
     registrations: &[Registration],
@@ -38,10 +39,11 @@ pub(crate) async fn hosts(
     let found: Vec<_> = stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
     let findings = found.iter().filter(|found| **found).count();
     let (registrations, enabled) = (registrations.len(), found.len());
-    tracing::info!(registrations, enabled, findings, "The receivers were looked over.");
+    tracing::info!(registrations, enabled, findings, "The receivers were reviewed.");
 }
 
-/// Measures how many registrations have each warning: those of a profile tell of mandatory notifications that are not sent.
+/// Measures how many registrations have each warning; those about profiles mean that mandatory notifications are not
+/// sent.
 fn measure_warnings(registrations: &[Registration], metrics: &Metrics, now: Timestamp) {
     for warning in Warning::ALL {
         let has = |registration: &&Registration| registration.all_warnings().any(|other| other == warning);
@@ -50,11 +52,11 @@ fn measure_warnings(registrations: &[Registration], metrics: &Metrics, now: Time
     }
 }
 
-/// Looks over one receiver; `true` if there is something to report.
+/// Checks one receiver; `true` if there is a finding.
 async fn look_over(registration: &Registration, network: &Network) -> bool {
     let client_id = &registration.client_id;
     let Some(receiver) = registration.receiver(network.policy()) else {
-        tracing::warn!(%client_id, code = "base_uri_not_allowed", "A registered base URI is not allowed any more.");
+        tracing::warn!(%client_id, code = "base_uri_not_allowed", "A registered base URI is no longer allowed.");
         return true;
     };
     match check_host(&receiver.base_uri, network).await {

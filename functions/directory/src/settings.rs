@@ -1,4 +1,4 @@
-//! A change of a receiver's settings: whoever operates the stack makes it, the authorization server need not know of it.
+//! A change of a receiver's settings, made by the operator of the stack independently of the authorization server.
 
 use convention::directory::{ClientState, Registration, SettingsChange};
 use convention::notification::ClientId;
@@ -9,7 +9,7 @@ use crate::wire::Subject;
 use crate::{Directory, MAX_WRITES, contended, unavailable, wire};
 
 impl Directory {
-    /// Answers a change of settings: those that the call brings are changed, the others and the registration stay.
+    /// Answers a change of settings: only the given settings change, and the registration stays.
     pub(crate) async fn change_settings(
         &self,
         Subject { client_id, key, .. }: &Subject,

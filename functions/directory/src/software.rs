@@ -1,6 +1,7 @@
-//! What the Directory's protected API shows of a software statement, over mutual TLS with a client-credentials token.
+//! Software statements in the Directory's protected API, over mutual TLS with a client-credentials token.
 //!
-//! Sources: OpenBanking-Brasil/specs-directory, `openapi.yaml` 1.3.7; the token endpoint, `tpp-user-guide` of specs-seguranca.
+//! Sources: OpenBanking-Brasil/specs-directory, `openapi.yaml` 1.3.7; the token endpoint, `tpp-user-guide` of
+//! specs-seguranca.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,49 +20,49 @@ use tokio::sync::Mutex;
 
 use crate::fetch::{FetchError, Fetched, Fetcher, renew};
 
-/// A token or a software statement has a few kilobytes.
+/// Maximum size in bytes of a token or a software statement; both have a few kilobytes.
 const LIMIT: usize = 256 * 1024;
-/// How long what is shown of a software is kept after it was last asked for.
+/// Retention of a stored answer after it was last asked for.
 const TIME_TO_LIVE: SignedDuration = SignedDuration::from_hours(24 * 30);
-/// A token is not used in its last minute: it must not end on the way.
+/// A token is not used in its last minute, so that it does not expire on the way.
 const TOKEN_MARGIN: SignedDuration = SignedDuration::from_mins(1);
-/// A log-in that could not be made is not tried again for so long: all questions of a run would fail by it, one after the other.
+/// After a failed login, no other is tried for this long; otherwise all requests of a run would repeat it.
 const LOGGED_OUT: SignedDuration = SignedDuration::from_mins(1);
-/// That the Directory shows nothing of a software seldom changes, so it is asked less often.
+/// The absence of a software at the Directory seldom changes, so it is checked less often.
 const HIDDEN_FOR: Duration = Duration::from_mins(30);
-/// How long the identity is used before its secret is looked at again.
+/// How long the identity is used before its secret is read again.
 const IDENTITY_LIVES: SignedDuration = SignedDuration::from_hours(1);
 
 /// Asks the Directory's API.
 #[derive(Debug)]
 pub struct SoftwareStatements {
-    /// Where answers are kept.
+    /// Where answers are stored.
     pub table: DirectoryTable,
-    /// Where the identity is.
+    /// The secrets.
     pub secrets: Secrets,
-    /// The secret with it.
+    /// The secret with the identity.
     pub identity_secret: String,
-    /// Whose API it is.
+    /// The environment of the Directory.
     pub environment: Environment,
-    /// Which addresses may be connected to.
+    /// The policy for addresses.
     pub policy: AddressPolicy,
-    /// What time it is.
+    /// The clock.
     pub clock: Clock,
-    /// What is known of the caller: its connection and its token.
+    /// The current login: connection and token.
     pub session: Mutex<LogIn>,
 }
 
-/// What came of the last log-in.
+/// The result of the last login.
 #[derive(Debug, Default)]
 pub enum LogIn {
     /// There was none, or its session is over.
     #[default]
     Needed,
-    /// No identity was stored then.
+    /// No identity was stored at that time.
     NoIdentity(Timestamp),
-    /// It failed then.
+    /// It failed at that time.
     Failed(Timestamp),
-    /// It gave this.
+    /// It succeeded with this session.
     Done(Session),
 }
 
@@ -73,14 +74,14 @@ pub struct Session {
     until: Timestamp,
 }
 
-/// The secret as it is kept: the sender's software in the Directory. No `Debug`: it holds a key.
+/// The stored secret: the identity of the sender's software at the Directory. No `Debug`: it holds a key.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Credentials {
     certificate_chain: String,
     private_key: String,
     client_id: String,
-    /// Authorities of the Directory's own servers, where they are not public ones.
+    /// Authorities of the Directory's servers, if they are not public ones.
     trust_anchors: Option<String>,
 }
 
@@ -97,39 +98,40 @@ struct SoftwareAnswer {
     api_webhook_uri: Option<Vec<String>>,
 }
 
-/// A software that the Directory could not be asked about.
+/// Why the Directory could not be asked about a software.
 #[derive(Debug, Error)]
 pub enum SoftwareError {
-    /// No identity has been put into the secret.
+    /// The secret holds no identity.
     #[error("no identity for the Directory is stored")]
     NoIdentity,
     /// The secret cannot be read.
     #[error("the identity for the Directory cannot be read")]
     Secret(#[from] SecretError),
-    /// The secret does not hold what it should.
+    /// The secret has another format.
     #[error("the identity for the Directory is not JSON with certificate_chain, private_key and client_id")]
     Identity,
-    /// What it holds is no PEM that can be read whole.
+    /// Its PEM cannot be read.
     #[error("the identity for the Directory holds PEM that cannot be used")]
     Pem(#[from] PemError),
-    /// The last log-in failed, less than a minute ago.
-    #[error("the last log-in at the Directory failed less than a minute ago")]
+    /// The last login failed less than a minute ago.
+    #[error("the last login at the Directory failed less than a minute ago")]
     LoggedOut,
     /// The directory table does not work.
     #[error("the directory table does not work")]
     Table(#[from] DirectoryTableError),
-    /// The Directory does not answer as it should.
+    /// The Directory did not answer as expected.
     #[error("the Directory's API does not answer as it should")]
     Fetch(#[from] FetchError),
     /// The Directory's answer cannot be read.
-    #[error("the Directory's API answers with something else than it publishes")]
+    #[error("the answer of the Directory's API does not match its specification")]
     Answer,
 }
 
 impl SoftwareStatements {
-    /// Returns what the Directory shows of a software, asked for anew if what is kept is not fresh any more.
+    /// Returns the Directory's view of a software; a stored answer that is no longer fresh is requested anew.
     ///
-    /// That the Directory shows nothing (403, 404) is an answer too: another participant's software is not generally readable.
+    /// That the Directory shows nothing (403, 404) is an answer too: another participant's software is not generally
+    /// readable.
     pub async fn shown(&self, software: &Software) -> Result<SoftwareView, SoftwareError> {
         let name = format!("software#{}", software.software_id);
         let known = self.table.get(&name).await?;
@@ -161,7 +163,7 @@ impl SoftwareStatements {
                 (Fetched::Document { bytes: Vec::new(), etag: None, fresh_for: Some(HIDDEN_FOR) }, true)
             }
             Err(FetchError::Status(401)) => {
-                // The token was withdrawn before its time; the next question gets a new one.
+                // The token was revoked early; the next request gets a new one.
                 *self.session.lock().await = LogIn::Needed;
                 return Err(FetchError::Status(401).into());
             }
@@ -173,7 +175,7 @@ impl SoftwareStatements {
         })
     }
 
-    /// Returns the connection and its token. Held while it is made, so that all questions of a run share one.
+    /// Returns the connection and its token. Locked during a login, so that all requests of a run share one.
     async fn session(&self) -> Result<Session, SoftwareError> {
         let mut last = self.session.lock().await;
         let now = self.clock.now();
@@ -225,7 +227,7 @@ impl SoftwareStatements {
     }
 }
 
-/// Reads the identity as every PEM file is read, and hands it on in the form that reqwest reads whole.
+/// Reads the identity with the shared PEM reader, and passes it to reqwest re-encoded.
 fn identity(credentials: &Credentials) -> Result<Identity, SoftwareError> {
     let chain = Certificates::from_pem(credentials.certificate_chain.as_bytes())?.into_der();
     let key = private_key(credentials.private_key.as_bytes())?;

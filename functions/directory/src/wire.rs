@@ -1,4 +1,4 @@
-//! What directory reads and answers.
+//! Requests and answers of the directory function.
 
 use std::fmt::Display;
 
@@ -17,16 +17,16 @@ use serde_json::Value;
 
 use crate::first_sight::Seen;
 
-/// Where a call has its software statement.
+/// The software statement in a call.
 const STATEMENT: &str = "/software_statement";
 /// The OAuth error code of a statement that cannot be read (RFC 7591, section 3.2.2).
 const INVALID_STATEMENT: &str = "invalid_software_statement";
 
-/// Finds the client a request is about.
+/// Finds the client of a request.
 ///
-/// An HTTP API decodes the path once, before it looks for the route and fills in the path's parameters: of `a%2Fb` it makes
-/// two segments, which lead nowhere. A client id with such a character is therefore encoded twice, and decoded here once
-/// more. One that has no `%` of its own reads the same, however often it was decoded.
+/// An HTTP API decodes the path once, before it matches the route and fills in path parameters: `a%2Fb` would become
+/// two segments and match no route. A client id with such a character is therefore encoded twice, and decoded once
+/// more here. An id without `%` is the same however often it is decoded.
 fn client_id(request: &Request) -> Result<ClientId, Problem> {
     let parameters = request.path_parameters();
     let segment = parameters.first("clientId").or_else(|| segment_of(request.uri().path()));
@@ -35,18 +35,19 @@ fn client_id(request: &Request) -> Result<ClientId, Problem> {
     text.parse().map_err(|error| Problem::malformed(format!("The path's client id is wrong: {error}.")))
 }
 
-/// Who a call is about: a client of one of our brands.
+/// The subject of a call: a client of one of our brands.
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {
     /// The client.
     pub(crate) client_id: ClientId,
-    /// The authorisation server that gave it that id, in lower case; absent, the default brand's.
+    /// The authorisation server that issued the client id, in lower case; absent for the default brand.
     pub(crate) authorisation_server: Option<String>,
-    /// The name of its receiver.
+    /// The receiver's key.
     pub(crate) key: ReceiverKey,
 }
 
-/// Finds out who a request is about: the path has the client, the query parameter `brand` the brand where it is not the default.
+/// Finds the subject of a request: the client is in the path, the brand in the query parameter `brand` unless it is
+/// the default.
 pub(crate) fn subject(request: &Request, servers: &AuthorisationServers) -> Result<Subject, Problem> {
     let client_id = client_id(request)?;
     let brand = request.query_string_parameters_ref().and_then(|query| query.first("brand"));
@@ -57,7 +58,7 @@ pub(crate) fn subject(request: &Request, servers: &AuthorisationServers) -> Resu
     Ok(Subject { client_id, authorisation_server, key })
 }
 
-/// Finds the client in a path that came without parameters, as it does where no gateway is in front.
+/// Finds the client in a path without parsed parameters, as when no gateway is in front.
 fn segment_of(path: &str) -> Option<&str> {
     let rest = path.strip_prefix("/v1/clients/")?;
     Some(rest.strip_suffix("/settings").unwrap_or(rest))
@@ -69,24 +70,24 @@ pub(crate) fn body(request: &Request) -> Result<Value, Problem> {
     read_json(content_type, request.body())
 }
 
-/// Says when a removal was made, in the query parameter `called_at`; absent, nobody said.
+/// Reads the time of a removal from the query parameter `called_at`; `None` if absent.
 pub(crate) fn called_at(request: &Request, now: Timestamp) -> Result<Option<Timestamp>, Problem> {
     let query = request.query_string_parameters_ref();
     let Some(text) = query.and_then(|query| query.first("called_at")) else { return Ok(None) };
     let wrong =
         |error: &dyn Display| Problem::malformed(format!("The query parameter called_at is wrong: {error}."));
-    // A "+" that was not percent-encoded arrives as a space, and no instant has one.
+    // A "+" that was not percent-encoded arrives as a space, which no instant contains.
     let instant: EventInstant = text.replace(' ', "+").parse().map_err(|error| wrong(&error))?;
     check_removed_at(instant.timestamp(), now).map_err(|error| wrong(&error))?;
     Ok(Some(instant.timestamp()))
 }
 
-/// Says that a client is not registered.
+/// Answers that a client is not registered.
 pub(crate) fn not_registered(client_id: &ClientId) -> Problem {
     Problem::not_found(format!("No client {client_id} is registered."))
 }
 
-/// A registration as it is answered.
+/// The answer with a registration.
 #[derive(Serialize)]
 struct RegistrationAnswer<'a> {
     client_id: &'a ClientId,
@@ -105,7 +106,7 @@ struct RegistrationAnswer<'a> {
     registered_at: String,
     notifies_since: Option<String>,
     warnings: Vec<Described>,
-    /// What the receiver showed just now.
+    /// The result of checking the receiver just now.
     #[serde(skip_serializing_if = "Option::is_none")]
     first_sight: Option<Seen>,
 }
@@ -116,7 +117,7 @@ struct Described {
     detail: &'static str,
 }
 
-/// Answers with a registration, and what its receiver showed where it was looked at.
+/// Answers with a registration, and with the check of its receiver if one was made.
 pub fn registered(registration: &Registration, first_sight: Option<Seen>) -> Response<String> {
     let describe = |warning: Warning| Described { code: warning.code(), detail: warning.sentence() };
     let answer = RegistrationAnswer {
@@ -139,7 +140,7 @@ pub fn registered(registration: &Registration, first_sight: Option<Seen>) -> Res
     json(200, &answer)
 }
 
-/// Says whether a registration is only to be judged: `?validate=true`.
+/// Says whether a registration must only be validated: `?validate=true`.
 pub(crate) fn is_dry_run(request: &Request) -> Result<bool, Problem> {
     match request.query_string_parameters_ref().and_then(|query| query.first("validate")) {
         None | Some("false") => Ok(false),
@@ -148,12 +149,12 @@ pub(crate) fn is_dry_run(request: &Request) -> Result<bool, Problem> {
     }
 }
 
-/// Says why a software statement is refused, in the terms of RFC 7591.
+/// Answers why a software statement is refused, in the terms of RFC 7591.
 pub fn refused_statement(refused: StatementError) -> Problem {
     statement_problem(refused.oauth_error(), refused.code(), sentence(&refused.to_string()))
 }
 
-/// Says that a client cannot be notified without a software statement.
+/// Answers that notifications need a software statement.
 pub(crate) fn missing_statement() -> Problem {
     let detail = "A client that is to be notified needs the software statement of its DCR or DCM call.";
     statement_problem(INVALID_STATEMENT, "missing", detail.to_owned())
@@ -168,7 +169,7 @@ fn statement_problem(error: &'static str, code: &'static str, detail: String) ->
     }
 }
 
-/// Says which fields of a registration cannot be read.
+/// Answers which fields of a registration are invalid.
 pub(crate) fn refused_fields(errors: Vec<FieldError>) -> Problem {
     if let Some(of_statement) = errors.iter().find(|error| error.pointer == STATEMENT) {
         let error_description = Some(of_statement.detail.as_str().into());
@@ -178,7 +179,7 @@ pub(crate) fn refused_fields(errors: Vec<FieldError>) -> Problem {
     Problem { error: of_uris.then_some(INVALID_WEBHOOK_URIS), ..Problem::invalid(errors) }
 }
 
-/// Says which rules the URIs of a registration break, in the terms of the DCR profile.
+/// Answers which rules the URIs of a registration break, in the terms of the DCR profile.
 pub fn refused_uris(refusals: &[Refusal]) -> Problem {
     let differs = refusals.contains(&Refusal::DiffersFromStatement);
     Problem {
@@ -188,7 +189,7 @@ pub fn refused_uris(refusals: &[Refusal]) -> Problem {
     }
 }
 
-/// Answers that a client is not registered any more.
+/// Answers that a client is no longer registered.
 pub fn removed() -> Response<String> {
     Response::builder().status(204).body(String::new()).expect("the status is valid")
 }
@@ -198,7 +199,7 @@ pub(crate) fn nothing() -> Response<String> {
     Response::new("null".to_owned())
 }
 
-/// Says whether an event of the schedule asks for a look over the receivers.
+/// Says whether an event of the schedule asks for the review.
 pub(crate) fn is_review(event: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Task {

@@ -1,10 +1,12 @@
-//! How long each attempt may take, by what all environments know of its receiver.
+//! The timeout of each attempt, by what all environments know about its receiver.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use convention::delivery::{EXCHANGE_DEADLINE, Outcome, REDUCED_TIMEOUT, Signal, SlowReceiver, is_hanging};
+use convention::delivery::{
+    EXCHANGE_DEADLINE, Outcome, REDUCED_TIMEOUT, Signal, SlowReceiver, marks_as_slow,
+};
 use convention::directory::{BaseUri, Receiver};
 use convention::notification::ReceiverKey;
 use platform::aws::{Found, Receivers, ReceiversError};
@@ -12,24 +14,24 @@ use platform::clock::Clock;
 use platform::telemetry::{ErrorChain, Metrics, Unit};
 use tokio::time::{Instant, timeout_at};
 
-/// The metric that counts the marks this makes.
+/// The metric that counts receivers marked as slow.
 const METRIC: &str = "SlowReceiversFound";
 
-/// What this environment saw of each receiver by itself.
+/// The consecutive timeouts of each receiver that this environment has observed.
 #[derive(Debug, Default)]
 pub(crate) struct ConsecutiveTimeouts(Mutex<HashMap<ReceiverKey, Seen>>);
 
-/// What was seen of one receiver, at one place.
+/// Observations of one receiver at one base URI.
 #[derive(Debug)]
 struct Seen {
     base_uri: BaseUri,
-    /// The attempts that hung since one that did not.
+    /// Consecutive timeouts.
     hangs: u32,
     responded_at: Option<Instant>,
 }
 
 impl ConsecutiveTimeouts {
-    /// Counts an attempt that began at this instant and hung; nothing if the receiver has responded since, which says more.
+    /// Counts a timeout of an attempt that began at this instant; `None` if the receiver has responded since.
     fn one_more(&self, receiver: &Receiver, began: Instant) -> Option<u32> {
         self.of(receiver, |seen| {
             if seen.responded_at.is_some_and(|at| began < at) {
@@ -44,7 +46,7 @@ impl ConsecutiveTimeouts {
         self.of(receiver, |seen| (seen.hangs, seen.responded_at) = (0, Some(at)));
     }
 
-    /// Another place is another receiver.
+    /// A receiver with another base URI starts anew.
     fn of<T>(&self, receiver: &Receiver, change: impl FnOnce(&mut Seen) -> T) -> T {
         let anew = || Seen { base_uri: receiver.base_uri.clone(), hangs: 0, responded_at: None };
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -58,22 +60,23 @@ impl ConsecutiveTimeouts {
     }
 }
 
-/// Grants each attempt its time.
+/// Decides the timeout of each attempt.
 pub(crate) struct AdaptiveTimeout {
     pub(crate) receivers: Arc<Receivers>,
     pub(crate) consecutive_timeouts: ConsecutiveTimeouts,
-    /// Where receivers that hang are counted.
+    /// Where slow receivers are counted.
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,
 }
 
 impl AdaptiveTimeout {
-    /// Decides how long an attempt may take; asks nobody unless its receiver hangs, and then until this instant at most.
+    /// Returns the timeout of an attempt. Writes nothing unless the receiver is slow, and then until this instant at
+    /// most.
     pub(crate) async fn time_for(&self, Found { receiver, is_fresh }: &Found, until: Instant) -> Duration {
         let now = self.clock.now();
         let Some(mark) = self.receivers.slow_mark(receiver, now) else { return EXCHANGE_DEADLINE };
-        // A copy may be behind: whoever has just read the row asks for the probe.
-        if !is_fresh || !mark.wants_probe(now) {
+        // A cached copy may be behind, so the probe is claimed by an attempt that has just read the row.
+        if !is_fresh || !mark.is_probe_due(now) {
             return REDUCED_TIMEOUT;
         }
         let claimed = timeout_at(until, Box::pin(self.receivers.claim_probe(receiver, &mark, now))).await;
@@ -87,8 +90,8 @@ impl AdaptiveTimeout {
         }
     }
 
-    /// Observes what came of an attempt that was granted so much time and took this much, and tells all environments if that
-    /// changes what they know.
+    /// Observes an attempt by its timeout and duration, and informs all environments if that changes the receiver's
+    /// state.
     pub(crate) async fn observe(
         &self,
         receiver: &Receiver,
@@ -102,7 +105,7 @@ impl AdaptiveTimeout {
                 let began = ended.checked_sub(took).unwrap_or(ended);
                 let Some(own) = self.consecutive_timeouts.one_more(receiver, began) else { return };
                 if self.receivers.slow_mark(receiver, now).is_none()
-                    && (is_hanging(own) || is_hanging(Box::pin(self.of_all(receiver)).await))
+                    && (marks_as_slow(own) || marks_as_slow(Box::pin(self.of_all(receiver)).await))
                 {
                     Box::pin(self.mark(receiver, SlowReceiver::new(receiver.base_uri.as_str(), now))).await;
                 }
@@ -116,9 +119,9 @@ impl AdaptiveTimeout {
         }
     }
 
-    /// Counts an attempt that hung, and returns how many of all environments have since one that did not.
+    /// Counts a timeout, and returns the number of consecutive ones over all environments.
     async fn of_all(&self, receiver: &Receiver) -> u32 {
-        self.receivers.count_hang(receiver).await.unwrap_or_else(|error| {
+        self.receivers.count_timeout(receiver).await.unwrap_or_else(|error| {
             not_shared(receiver, &error);
             0
         })
@@ -130,7 +133,7 @@ impl AdaptiveTimeout {
         match self.receivers.mark_slow(receiver, mark, now).await {
             Ok(true) => {
                 self.metrics.record(now, (METRIC, 1.0, Unit::Count), &[("client_id", client_id.as_str())]);
-                tracing::warn!(%client_id, code = "receiver_times_out", "A receiver hangs; its attempts are granted less time.");
+                tracing::warn!(%client_id, code = "receiver_times_out", "A receiver keeps timing out; its attempts get a reduced timeout.");
             }
             Ok(false) => {}
             Err(error) => not_shared(receiver, &error),
@@ -142,7 +145,7 @@ impl AdaptiveTimeout {
         let was_marked = self.receivers.slow_mark(receiver, now).is_some();
         match self.receivers.clear_slow(receiver, now).await {
             Ok(true) if was_marked => {
-                tracing::info!(client_id = %receiver.client_id, "A receiver that hung responds again.");
+                tracing::info!(client_id = %receiver.client_id, "A receiver that kept timing out responds again.");
             }
             Ok(_) => {}
             Err(error) => not_shared(receiver, &error),
@@ -150,12 +153,12 @@ impl AdaptiveTimeout {
     }
 }
 
-/// What cannot be shared costs time, not the notification.
+/// An error here costs time but not the notification.
 fn not_shared(receiver: &Receiver, error: &ReceiversError) {
     tracing::warn!(
         client_id = %receiver.client_id,
         code = "slow_receiver_not_shared",
         error = %ErrorChain(error),
-        "Whether a receiver hangs could not be told to the other environments."
+        "The state of a slow receiver could not be shared with the other environments."
     );
 }

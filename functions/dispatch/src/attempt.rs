@@ -32,22 +32,22 @@ pub(crate) struct Attempts {
     pub(crate) rng: Rng,
 }
 
-/// An attempt that may begin: nothing of ours can stop it any more but the ledger.
+/// An attempt that is ready to begin: only the ledger can still prevent it.
 pub(crate) struct Prepared<'a> {
     pub(crate) message: &'a AttemptMessage,
     pub(crate) notification: &'a Notification,
     pub(crate) receiver: &'a Receiver,
-    /// Whose identity is presented, and by which client.
+    /// The owner of the presented identity, and its client.
     pub(crate) client: (IdentityOwner, Client),
-    /// How long the exchange may take.
+    /// The timeout of the exchange.
     pub(crate) within: Duration,
-    /// When the ledger hears of it.
+    /// When the beginning is written to the ledger.
     pub(crate) mode: LedgerMode,
-    /// Until when what came of it may be written down.
+    /// Deadline for recording the outcome.
     pub(crate) works_until: Instant,
 }
 
-/// An attempt that has begun, and as far as the ledger is told first, it knows.
+/// An attempt that has begun; in write-ahead mode the ledger knows of it.
 struct Begun<'a> {
     message: &'a AttemptMessage,
     receiver: &'a Receiver,
@@ -56,13 +56,13 @@ struct Begun<'a> {
     works_until: Instant,
 }
 
-/// An attempt whose request was sent, or might have been.
+/// An attempt whose request was sent, or may have been.
 struct Exchanged<'a> {
     begun: Begun<'a>,
     outcome: Outcome,
-    /// What connecting showed, unless it came to no handshake.
+    /// The result of the handshake; `None` if there was none.
     handshake: Option<Arc<Handshake>>,
-    /// How long the exchange took.
+    /// The duration of the exchange.
     took: Duration,
 }
 
@@ -71,7 +71,7 @@ impl Attempts {
     pub(crate) async fn make(&self, prepared: Prepared<'_>, permit: Permit) -> Result<(), Fault> {
         let Some(begun) = self.begin(&prepared).await? else { return Ok(()) };
         let exchanged = self.exchange(&prepared, begun).await;
-        // The next attempt to this receiver need not wait until this one is written down.
+        // The next attempt to this receiver need not wait until the outcome is recorded.
         drop(permit);
         match exchanged {
             Ok(exchanged) => self.record(exchanged).await,
@@ -79,7 +79,7 @@ impl Attempts {
         }
     }
 
-    /// Begins an attempt; `None` if its message is done with without one.
+    /// Begins an attempt; `None` if the message is finished without one.
     async fn begin<'a>(&self, prepared: &Prepared<'a>) -> Result<Option<Begun<'a>>, Fault> {
         let Prepared { message, receiver, works_until, .. } = *prepared;
         let record = AttemptRecord {
@@ -104,7 +104,7 @@ impl Attempts {
         Ok(Some(Begun { message, receiver, record, mode, works_until }))
     }
 
-    /// Sends the notification; back with the attempt where a fault of ours kept it from being sent.
+    /// Sends the notification; returns the attempt if a fault of ours prevented it.
     async fn exchange<'a>(
         &self,
         prepared: &Prepared<'a>,
@@ -125,14 +125,14 @@ impl Attempts {
         }
     }
 
-    /// Takes an attempt back that was never sent. Were the ledger to fail too, it would pass for one that was interrupted.
+    /// Rolls back an attempt that was never sent. If the ledger fails too, the attempt will count as interrupted.
     async fn take_back(&self, mut begun: Begun<'_>, fault: Fault) -> Result<(), Fault> {
         begun.record.outcome = Some(fault.code().as_str());
         Box::pin(self.closing.close(begun.over(), Ended::NeverSent, begun.works_until)).await?;
         Err(fault)
     }
 
-    /// Writes down what came of an attempt, and observes what it says of its receiver.
+    /// Records the outcome of an attempt, and observes what it shows about its receiver.
     async fn record(&self, exchanged: Exchanged<'_>) -> Result<(), Fault> {
         let Exchanged { mut begun, outcome, handshake, took } = exchanged;
         let Begun { message, receiver, works_until, .. } = begun;
@@ -152,16 +152,16 @@ impl Attempts {
             Outcome::Delivered { .. } => Ended::Delivered,
             Outcome::Failed(failure) => Ended::Failed(*failure, None),
         };
-        // Pinned where it is made: it has thousands of bytes, and what is handed over is copied.
+        // Pinned in place, because it has thousands of bytes and moving it would copy them.
         let recorded = pin!(self.closing.close(begun.over(), ended, works_until));
         let event = message.change.event_instant.timestamp();
         let first_delivery = async {
-            // A replay comes when an operator sends it, which says nothing of how soon a registration is used.
+            // The time of a replay depends on the operator and says nothing about the onboarding objective.
             if message.replay_of.is_none() {
                 self.first_deliveries.attempted(receiver, event, record.started).await;
             }
         };
-        // At once, as the function's timeout is the sum of what comes one after the other.
+        // Concurrent, because the function's timeout is the sum of sequential steps.
         let (recorded, (), ()) = tokio::join!(recorded, first_delivery, observed);
         recorded
     }

@@ -1,7 +1,7 @@
-//! What an invocation measures of its notifications: gathered while they are worked on, written once at its end.
+//! Metrics of an invocation: collected while its messages are processed, written once at its end.
 //!
-//! A batch costs one line of the log, as its bytes are paid for; only what went wrong adds lines. What was delivered to each
-//! receiver the metric filters of `infra/operations.yaml` take from the lines of the attempts.
+//! A batch costs one log line, because log bytes are billed; only failures add lines. The metric filters in
+//! `infra/operations.yaml` count deliveries to each receiver from the lines of the attempts.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,23 +14,24 @@ use platform::telemetry::{Line, MAX_ARRAY, Metrics, Unit, UsageMeter, Used};
 
 use crate::fault::Fault;
 
-/// 1 for each attempt that delivered, 0 for each that did not: its sum is what was delivered, its average the part that was.
+/// 1 for each attempt that delivered, 0 for each that did not: the sum is the number of deliveries, the average the
+/// success rate.
 const DELIVERED: &str = "Delivered";
-/// From the event to the beginning of its first attempt.
+/// Time from the event to the start of its first attempt.
 const FIRST_ATTEMPT_DELAY: &str = "FirstAttemptDelay";
-/// Attempts that failed, by whose doing it was.
+/// Failed attempts, by the class of their failure.
 const FAILED_ATTEMPTS: &str = "FailedAttempts";
 /// Notifications given up after three attempts.
 const UNDELIVERED: &str = "Undelivered";
 /// Messages that no version of ours can have written.
 const UNREADABLE: &str = "UnreadableMessages";
-/// How long ago the event is whose notification could not be delivered just now. SQS' own age of the oldest message starts
-/// anew with each retry, which is a new message, and leaves out what was received three times.
+/// Age of the event of a notification that could not be delivered just now. SQS' own age of the oldest message
+/// restarts with each retry, which is a new message, and leaves out messages received three times.
 const UNDELIVERED_AGE: &str = "UndeliveredAge";
 
 const CLASS: &str = "Class";
 
-/// What was seen since the last line.
+/// Collected since the last line.
 #[derive(Debug, Default)]
 pub(crate) struct BatchMetrics {
     seen: Mutex<Seen>,
@@ -49,17 +50,17 @@ struct Seen {
 }
 
 impl BatchMetrics {
-    /// Tells of what this meter counts too.
+    /// Also reports the usage of this meter.
     pub(crate) fn of(meter: UsageMeter) -> Self {
         Self { seen: Mutex::default(), meter }
     }
 
-    /// Takes down that an invocation took so long.
+    /// Records the duration of an invocation.
     pub(crate) fn invoked(&self, took: Duration) {
         self.meter.invoked(took);
     }
 
-    /// Takes an attempt down that began and ended then.
+    /// Records an attempt that began and ended at these times.
     pub(crate) fn attempted(
         &self,
         message: &AttemptMessage,
@@ -72,7 +73,7 @@ impl BatchMetrics {
                 Outcome::Delivered { .. } => seen.delivered.push(1.0),
                 Outcome::Failed(_) => seen.delivered.push(0.0),
             }
-            // How late a replay is says when an operator sent it.
+            // The delay of a replay only says when an operator sent it.
             if message.attempt == AttemptNumber::FIRST && message.replay_of.is_none() {
                 let delay = not_negative(started.duration_since(event));
                 seen.delays_ms.push((delay.as_secs_f64() * 1e3).floor());
@@ -86,7 +87,7 @@ impl BatchMetrics {
         }
     }
 
-    /// Takes an attempt down of which nobody knows what came.
+    /// Records an attempt with unknown outcome.
     pub(crate) fn interrupted(&self) {
         self.see(|seen| {
             seen.delivered.push(0.0);
@@ -94,17 +95,17 @@ impl BatchMetrics {
         });
     }
 
-    /// Takes down that a notification is given up.
+    /// Records that a notification is given up.
     pub(crate) fn gave_up(&self) {
         self.see(|seen| seen.undelivered += 1);
     }
 
-    /// Takes down a message that cannot be read.
+    /// Records a message that cannot be read.
     pub(crate) fn unreadable(&self) {
         self.see(|seen| seen.unreadable += 1);
     }
 
-    /// Takes down a message that a fault of ours keeps.
+    /// Records a message that returns to the queue for a fault of ours.
     pub(crate) fn requeued(&self, code: Code, message: Option<&AttemptMessage>, now: Timestamp) {
         self.see(|seen| *seen.faults.entry(code.as_str()).or_default() += 1);
         if let Some(message) = message {
@@ -112,19 +113,19 @@ impl BatchMetrics {
         }
     }
 
-    /// Takes down how long a notification has been waiting to be delivered.
+    /// Records how long a notification has been waiting for delivery.
     fn waits(&self, message: &AttemptMessage, now: Timestamp) {
-        // A replay's event is as old as the outage that it follows.
+        // The event of a replay is as old as the outage before it.
         if message.replay_of.is_none() {
             let age = not_negative(now.duration_since(message.change.event_instant.timestamp()));
             self.see(|seen| seen.oldest = seen.oldest.max(Some(age)));
         }
     }
 
-    /// Writes what was seen, and begins anew.
+    /// Writes the collected metrics and starts anew.
     pub(crate) fn write(&self, now: Timestamp, metrics: &Metrics) {
         let seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
-        // What was used is told once, and waits where nothing else is to be told.
+        // Usage is reported once, and waits if there is no other line to write.
         let attempted = !seen.delivered.is_empty();
         if attempted {
             metrics.write(now, &seen.attempts().using(&self.meter.take()));
@@ -157,7 +158,7 @@ impl BatchMetrics {
 impl Seen {
     /// The line of all attempts.
     fn attempts(&self) -> Line {
-        // A batch has ten; were there ever more, some more of their values would be better than none.
+        // A batch has ten messages; if there were more attempts, a part of their values would be enough.
         let [delivered, delays] =
             [&self.delivered, &self.delays_ms].map(|values| values.get(..MAX_ARRAY).unwrap_or(values));
         Line::of(&[]).with(DELIVERED, Unit::None, delivered).with(
@@ -173,7 +174,7 @@ impl Seen {
     }
 }
 
-/// CloudWatch has no percentiles of a metric with a negative value, and clocks differ.
+/// CloudWatch computes no percentiles of a metric with negative values, and clocks differ.
 fn not_negative(duration: SignedDuration) -> SignedDuration {
     duration.max(SignedDuration::ZERO)
 }

@@ -1,4 +1,4 @@
-//! Writing down what came of an attempt: until it is done or the invocation's time is over, and later what is known and could
+//! Records outcomes: retries the ledger until the invocation's time is over, and later records outcomes that could
 //! not be written.
 
 use std::collections::{BTreeSet, VecDeque};
@@ -13,15 +13,15 @@ use platform::aws::{AttemptRecord, CALL_TIMEOUT, LedgerError};
 use platform::rng::Rng;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::CHANGE_VISIBILITY_WITHIN;
+use crate::CHANGE_VISIBILITY_TIMEOUT;
 use crate::fault::{Fault, PREPARE};
 use crate::lifecycle::Lifecycle;
 use crate::sqs_event::Record;
 
-/// What Lambda is given to take the answer of an invocation in; part of the sum behind the function's timeout.
-pub const ANSWER_WITHIN: Duration = Duration::from_secs(1);
-/// What a message may take from its beginning until what came of its attempt is written down, as the sum behind the function's timeout
-/// has it.
+/// Time that Lambda gets to accept the answer of an invocation; part of the sum behind the function's timeout.
+pub const ANSWER_MARGIN: Duration = Duration::from_secs(1);
+/// Maximum time from the start of a message until its outcome is recorded, as in the sum behind the function's
+/// timeout.
 const NEEDED: Duration = Duration::from_secs(
     2 + PREPARE.as_secs()
         + 3 * CALL_TIMEOUT.as_secs()
@@ -29,39 +29,41 @@ const NEEDED: Duration = Duration::from_secs(
         + 1
         + 2 * CALL_TIMEOUT.as_secs(),
 );
-/// A write that failed is repeated after so long, then after twice as long each time.
+/// Pause before a failed write is retried; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(2);
-/// The most attempts that one environment remembers. It has ten under way at a time; more than this have outlived their leases.
+/// Maximum number of attempts that an environment remembers. Ten run at a time; beyond this number their leases are
+/// over.
 const MAX_REMEMBERED: usize = 1_000;
-/// How many of them one invocation writes beside its batch.
+/// Maximum number of these that one invocation writes besides its batch.
 const AT_ONCE: usize = 10;
 
-/// Until when an invocation may work on its messages: its deadline, less what it takes to tell the queue when a message comes
-/// again, and to answer.
+/// Returns until when an invocation may work on its messages: its deadline, less the time to set the visibility of a
+/// message and to answer.
 ///
-/// Lambda says the deadline as milliseconds since the epoch ("Lambda-Runtime-Deadline-Ms", AWS Lambda Developer Guide, "Using the
-/// Lambda runtime API for custom runtimes"). One that is past, or later than a function may run, is none.
+/// Lambda gives the deadline as milliseconds since the epoch ("Lambda-Runtime-Deadline-Ms", AWS Lambda Developer
+/// Guide, "Using the Lambda runtime API for custom runtimes"). A deadline in the past, or later than a function may
+/// run, is ignored.
 pub fn works_until(deadline_ms: u64, now: Timestamp) -> Instant {
     let deadline =
         i64::try_from(deadline_ms).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
     let left = deadline.and_then(|deadline| Duration::try_from(deadline.duration_since(now)).ok());
     let left = left.filter(|left| !left.is_zero()).unwrap_or(Duration::MAX).min(LEASE.unsigned_abs());
-    Instant::now() + left.saturating_sub(CHANGE_VISIBILITY_WITHIN + ANSWER_WITHIN)
+    Instant::now() + left.saturating_sub(CHANGE_VISIBILITY_TIMEOUT + ANSWER_MARGIN)
 }
 
-/// What is known of an attempt that is over.
+/// How an attempt ended.
 #[derive(Clone, Debug)]
 pub(crate) enum Ended {
     /// It was accepted.
     Delivered,
-    /// It failed, and this is what was queued after it, if anything was yet.
+    /// It failed, and this is what was queued after it, if anything was queued yet.
     Failed(Failure, Option<Status>),
-    /// It never reached its receiver, for a reason of ours.
+    /// It never reached its receiver because of a fault of ours.
     NeverSent,
 }
 
-/// An attempt that is over, with all that is needed to write that down.
+/// An attempt that is over, with everything needed to record it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Over<'a> {
     pub(crate) message: &'a AttemptMessage,
@@ -69,7 +71,7 @@ pub(crate) struct Over<'a> {
     pub(crate) mode: LedgerMode,
 }
 
-/// What is remembered of an attempt that is over.
+/// A remembered attempt that is over.
 #[derive(Debug)]
 struct Known {
     message: AttemptMessage,
@@ -79,7 +81,7 @@ struct Known {
 }
 
 impl Known {
-    /// Says whether another message of the notification is done with once this is written down.
+    /// Says whether recording this finishes another message of the notification.
     fn ends(&self, message: &AttemptMessage) -> bool {
         match self.ended {
             Ended::Delivered => true,
@@ -88,10 +90,11 @@ impl Known {
         }
     }
 
-    /// Says whether it is of use to write it down so late.
+    /// Says whether recording it is still useful.
     ///
-    /// Once the lease is over, others may have gone on from there. A delivery counts whatever they did, and an attempt that was
-    /// never sent is taken back only while it is still under way; but what follows a failure would be queued a second time.
+    /// Once the lease is over, another process may have continued from there. A delivery counts in any case, and the
+    /// rollback of an attempt that was never sent applies only while the attempt is under way. But the successor of a
+    /// failed attempt would be queued twice.
     fn is_of_use(&self, now: Timestamp) -> bool {
         match self.ended {
             Ended::Delivered | Ended::NeverSent => true,
@@ -100,7 +103,7 @@ impl Known {
     }
 }
 
-/// Attempts of this environment that are over and could not be written down.
+/// Attempts of this environment that are over and could not be recorded.
 #[derive(Debug, Default)]
 pub(crate) struct Unwritten(Mutex<Memory>);
 
@@ -108,20 +111,20 @@ pub(crate) struct Unwritten(Mutex<Memory>);
 struct Memory {
     /// Oldest first.
     known: VecDeque<Known>,
-    /// Of which notifications it is being written down just now.
+    /// Notifications that are being recorded just now.
     writing: BTreeSet<String>,
 }
 
-/// What is remembered of a notification.
+/// The remembered state of a notification.
 enum Memories<'a> {
     Nothing,
-    /// A copy of the message writes it down just now.
+    /// A copy of the message is recording it just now.
     BeingWritten,
-    /// This, to be written down while the mark lives.
+    /// An attempt, to be recorded while the mark is held.
     Known(Box<Known>, Writing<'a>),
 }
 
-/// Marks a notification as one whose attempt is being written down.
+/// Marks a notification whose attempt is being recorded.
 struct Writing<'a> {
     unwritten: &'a Unwritten,
     notification: String,
@@ -146,7 +149,7 @@ impl Unwritten {
         all.push_back(known);
     }
 
-    /// Takes out what is known of a notification.
+    /// Removes and returns the remembered attempt of a notification.
     fn take(&self, message: &AttemptMessage) -> Memories<'_> {
         let mut memory = self.memory();
         let notification = message.notification.to_string();
@@ -159,7 +162,7 @@ impl Unwritten {
         Memories::Known(Box::new(known), Writing { unwritten: self, notification })
     }
 
-    /// Takes out some that none of these messages is about.
+    /// Removes and returns some that belong to none of these messages.
     fn take_others(&self, batch: &[Arc<Record>]) -> Vec<Known> {
         let all = &mut self.memory().known;
         let is_other = |known: &Known| {
@@ -179,20 +182,20 @@ impl Unwritten {
     }
 }
 
-/// Writes down what came of attempts.
+/// Records the outcomes of attempts.
 pub(crate) struct Closing {
     pub(crate) lifecycle: Arc<Lifecycle>,
-    /// What this environment knows and could not write down.
+    /// What this environment could not record yet.
     pub(crate) unwritten: Unwritten,
-    /// Where jitter comes from.
+    /// The source of jitter.
     pub(crate) rng: Rng,
 }
 
 impl Closing {
-    /// Writes down what came of an attempt, again and again until this instant. What cannot be written is remembered, so that this
-    /// process does not make the attempt again.
+    /// Records the outcome of an attempt, retrying until this instant. An outcome that cannot be written is
+    /// remembered, so that this process does not repeat the attempt.
     pub(crate) async fn close(&self, over: Over<'_>, mut ended: Ended, until: Instant) -> Result<(), Fault> {
-        // Pinned where it is made, as it has thousands of bytes; only what is repeated is in a box.
+        // Pinned in place, because it has thousands of bytes; only retries are boxed.
         let mut result = pin!(self.write_down(over, &mut ended)).await;
         let mut pause = FIRST_PAUSE;
         while let Err(Fault::Ledger(LedgerError::Service { .. }) | Fault::Queue(_)) = result {
@@ -214,8 +217,8 @@ impl Closing {
         result
     }
 
-    /// Writes down what this environment knows of the notification from an earlier invocation, if anything; `true` if that ends
-    /// the message. One that goes on comes again where the rest of the time is too short for it.
+    /// Records what this environment remembers of the notification from an earlier invocation; `true` if that
+    /// finishes the message. A message that continues is requeued if too little time is left.
     pub(crate) async fn close_known(&self, message: &AttemptMessage, until: Instant) -> Result<bool, Fault> {
         let now = self.lifecycle.clock.now();
         let (known, _writing) = match self.unwritten.take(message) {
@@ -234,11 +237,12 @@ impl Closing {
         Ok(ends)
     }
 
-    /// Writes down what is known of other messages than those of this batch, once each: they may come to other environments.
+    /// Records remembered attempts of messages outside this batch, once each, because those messages may go to other
+    /// environments.
     pub(crate) async fn close_others(&self, batch: &[Arc<Record>]) {
         let now = self.lifecycle.clock.now();
         let all = self.unwritten.take_others(batch).into_iter().filter(|known| known.is_of_use(now));
-        // An error is told when the message comes again.
+        // An error is reported when the message is received again.
         join_all(all.map(|known| Box::pin(self.close_late(known, Instant::now())))).await;
     }
 
@@ -249,7 +253,7 @@ impl Closing {
             notification_id = %message.notification,
             attempt = record.attempt.get(),
             outcome = record.outcome,
-            "What came of an attempt is written down late."
+            "The outcome of an attempt is recorded late."
         );
         Ok(())
     }
@@ -264,7 +268,7 @@ impl Closing {
                 self.lifecycle.ledger.delivered_at_once(message, record).await?;
             }
             (Ended::Failed(failure, queued), mode) => {
-                // What follows is counted from the row, so that one is made first, as it would have been before the request.
+                // A row is needed for what follows, so it is created first, as before the request.
                 if mode == LedgerMode::WriteBehind && !self.lifecycle.begin(message, record).await? {
                     return Ok(());
                 }
@@ -286,7 +290,7 @@ impl Closing {
     }
 }
 
-/// Takes up to half of a pause away by chance, so that all who were throttled do not come back as one.
+/// Shortens a pause by up to half at random, so that throttled callers do not return together.
 fn jittered(pause: Duration, rng: &Rng) -> Duration {
     let half = u64::try_from(pause.as_millis() / 2).unwrap_or(u64::MAX).max(1);
     pause.saturating_sub(Duration::from_millis(rng.bits() % half))
@@ -296,7 +300,7 @@ fn jittered(pause: Duration, rng: &Rng) -> Duration {
 mod tests {
     use super::*;
 
-    /// Seconds that are left, as whole ones.
+    /// The time left, in whole seconds.
     fn left(deadline_ms: u64, now_ms: i64) -> u64 {
         let now = Timestamp::from_millisecond(now_ms).unwrap();
         let left = works_until(deadline_ms, now).saturating_duration_since(Instant::now());

@@ -8,10 +8,10 @@ use convention::notification::ReceiverKey;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Attempts to one receiver under way in one environment at most: as many as a batch has messages. It bounds connections and
-/// handshakes should batches grow, or invocations share an environment.
+/// Maximum number of concurrent attempts to one receiver in one environment: the number of messages in a batch. It
+/// bounds connections and handshakes if batches grow or invocations share an environment.
 pub const MAX_CONCURRENT_ATTEMPTS: usize = 10;
-/// How long an attempt waits for another one to end; part of the time in which it is prepared.
+/// Maximum time that an attempt waits for a permit; part of the time for preparation.
 const WAIT: Duration = Duration::from_secs(2);
 
 /// Limits concurrent attempts per receiver, in this environment.

@@ -20,29 +20,29 @@ use crate::identity_store::IdentityStore;
 use crate::lifecycle::Lifecycle;
 use crate::sqs_event::Record;
 
-/// A message that comes earlier than it should by no more than this waits here; one that comes earlier still is sent on.
+/// A message that is early by at most this waits here; an earlier one is sent again with a delay.
 const WORTH_WAITING: SignedDuration = SignedDuration::from_secs(2);
 
-/// Delivers messages, one at a time.
+/// Delivers single messages.
 pub(crate) struct Delivery {
     pub(crate) lifecycle: Arc<Lifecycle>,
     pub(crate) closing: Arc<Closing>,
     pub(crate) attempts: Attempts,
-    /// Who is notified where.
+    /// The receivers.
     pub(crate) receivers: Arc<Receivers>,
     /// Our authorisation servers.
     pub(crate) servers: AuthorisationServers,
-    /// Our identities, and the clients that present them.
+    /// Our identities and the clients that present them.
     pub(crate) identities: Arc<IdentityStore>,
-    /// How many attempts to each receiver may run at a time.
+    /// Limits concurrent attempts to each receiver.
     pub(crate) concurrency: ConcurrencyLimiter,
     pub(crate) timeouts: Arc<AdaptiveTimeout>,
-    /// How often the ledger is written of what is delivered at once.
+    /// Number of ledger writes of an immediate delivery.
     pub(crate) ledger_writes: LedgerWrites,
 }
 
 impl Delivery {
-    /// Works through one message. `Ok` means that it can be deleted.
+    /// Processes one message. `Ok` means that it can be deleted.
     pub(crate) async fn deliver(&self, record: &Record, works_until: Instant) -> Result<(), Fault> {
         let (body, metadata) = (&record.body, record.metadata());
         metadata.check_clock(self.lifecycle.clock.now())?;
@@ -62,7 +62,7 @@ impl Delivery {
         let prepared = timeout_at(until, pin!(self.prepare(&message))).await.map_err(|_| Fault::Slow)?;
         let (permit, found, client) = prepared?;
         let mut planned = self.plan(&message, found);
-        // What ends a notification is decided by the receiver as it is now: a copy may be behind.
+        // Decisions that end a notification read the receiver's row: a cached copy may be behind.
         if let (Plan::NotNotifiable(_) | Plan::NoReceiver, Some(Found { is_fresh: false, .. })) = planned {
             let key = message.receiver();
             let fresh = Box::pin(self.receivers.find_fresh(&key));
@@ -70,7 +70,7 @@ impl Delivery {
             planned = self.plan(&message, found);
         }
         match planned {
-            // Before the attempt mode: an identity that cannot be used must not consume it.
+            // Checked before the attempt begins: an unusable identity must not consume it.
             (Plan::Notify(notification), Some(found)) => {
                 let client = client?;
                 let within = self.timeouts.time_for(&found, until).await;
@@ -84,7 +84,7 @@ impl Delivery {
                     mode,
                     works_until,
                 };
-                // In a box, as the task would else hold the two largest futures of a message in one.
+                // Boxed; otherwise the task would hold the two largest futures of a message at once.
                 Box::pin(self.attempts.make(prepared, permit)).await
             }
             (Plan::Misconfigured(missing), _) => Err(missing.into()),
@@ -95,19 +95,19 @@ impl Delivery {
         }
     }
 
-    /// Plans what is to be done about a message, if this is its receiver.
+    /// Plans a message for this receiver.
     fn plan(&self, message: &AttemptMessage, found: Option<Found>) -> (Plan, Option<Found>) {
         (plan(&message.change, found.as_ref().map(|found| &*found.receiver), &self.servers), found)
     }
 
-    /// Waits for a permit of the receiver, then finds receiver and client, both at once: a table or secret
-    /// that does not answer keeps this message, not the batch.
+    /// Waits for a permit of the receiver, then finds receiver and client concurrently: a table or secret that does
+    /// not answer blocks this message, not the batch.
     async fn prepare(
         &self,
         message: &AttemptMessage,
     ) -> Result<(Permit, Option<Found>, Result<(IdentityOwner, Client), Fault>), Fault> {
         let key = &message.receiver();
-        // First, as what is found must not grow old meanwhile (guarantee G5).
+        // Before the look-ups, so that their results are fresh (guarantee G5).
         let permit = self.concurrency.acquire(key).await.ok_or(Fault::ConcurrencyLimited)?;
         let receiver = pin!(self.receivers.find_for(key, message.attempt));
         let client = pin!(self.client(message));
@@ -115,14 +115,15 @@ impl Delivery {
         Ok((permit, found?, client))
     }
 
-    /// Finds the client that presents the identity of the change's brand.
+    /// Finds the client with the identity of the change's brand.
     async fn client(&self, message: &AttemptMessage) -> Result<(IdentityOwner, Client), Fault> {
         let owner = self.servers.identity_owner(message.change.brand.as_deref())?;
         let client = self.identities.client(&owner).await?;
         Ok((owner, client))
     }
 
-    /// Waits until the attempt is due, or sends the message on if that is too long; `true` if it did.
+    /// Waits until the attempt is due, or sends the message again with a delay if that takes too long; `true` if it
+    /// was sent again.
     async fn defer_if_early(&self, message: &AttemptMessage) -> Result<bool, Fault> {
         let Some(due) = message.not_before else { return Ok(false) };
         let now = self.lifecycle.clock.now();

@@ -1,12 +1,11 @@
-//! The function behind the queue: works through a batch, and says which messages return.
+//! The function behind the queue: processes a batch, and says which messages return to the queue.
 
 use std::sync::Arc;
 
 use convention::delivery::AttemptMessage;
-use convention::notification::AuthorisationServers;
 use futures_util::future::join_all;
 use mtls::revocation::{Revocation, RevocationStore};
-use platform::aws::{Ledger, Receivers};
+use platform::aws::Receivers;
 use platform::clock::Clock;
 use platform::rng::Rng;
 use platform::telemetry::{ErrorChain, Metrics};
@@ -26,16 +25,16 @@ use crate::onboarding_slo::FirstDeliveries;
 use crate::parts::Parts;
 use crate::set_aside::SetAside;
 use crate::sqs_event::{Batch, Record};
-use crate::{CHANGE_VISIBILITY_WITHIN, START};
+use crate::{CHANGE_VISIBILITY_TIMEOUT, START};
 
-/// The partial batch response: which messages return to the queue. All others are deleted.
+/// The partial batch response: the messages that return to the queue. All others are deleted.
 ///
-/// Source: "Handling errors for an SQS event source in Lambda", AWS Lambda Developer Guide, "Implementing partial batch
-/// responses".
+/// Source: "Handling errors for an SQS event source in Lambda", AWS Lambda Developer Guide, "Implementing partial
+/// batch responses".
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchResponse {
-    /// Those that return to the queue.
+    /// The messages that return to the queue.
     pub batch_item_failures: Vec<BatchItemFailure>,
 }
 
@@ -49,15 +48,11 @@ pub struct BatchItemFailure {
 
 /// The function behind the queue of notifications.
 pub struct Dispatch {
-    /// What happened to each notification.
-    pub ledger: Ledger,
-    /// Who is notified where.
+    /// The receivers.
     pub receivers: Arc<Receivers>,
-    /// Our identities, and the clients that present them.
+    /// Our identities and the clients that present them.
     pub identities: Arc<IdentityStore>,
-    /// Our authorisation servers.
-    pub servers: AuthorisationServers,
-    /// What time it is.
+    /// The clock.
     pub clock: Clock,
     lifecycle: Arc<Lifecycle>,
     closing: Arc<Closing>,
@@ -68,7 +63,7 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    /// Puts dispatch together. Its identities are not loaded yet ([`Dispatch::start`]).
+    /// Assembles dispatch. Its identities are not loaded yet ([`Dispatch::start`]).
     pub fn new(parts: Parts) -> Arc<Self> {
         let Parts { directory, network, servers, metrics, clock, .. } = parts;
         let store = RevocationStore::new(directory.clone());
@@ -84,7 +79,7 @@ impl Dispatch {
         );
         let (identities, receivers) = (Arc::new(identities), Arc::new(parts.receivers));
         let lifecycle = Arc::new(Lifecycle {
-            ledger: parts.ledger.clone(),
+            ledger: parts.ledger,
             queues: parts.queues,
             batch_metrics: BatchMetrics::of(parts.meter),
             clock: clock.clone(),
@@ -113,7 +108,7 @@ impl Dispatch {
             closing: Arc::clone(&closing),
             attempts,
             receivers: Arc::clone(&receivers),
-            servers: servers.clone(),
+            servers,
             identities: Arc::clone(&identities),
             concurrency: ConcurrencyLimiter::default(),
             timeouts,
@@ -121,10 +116,8 @@ impl Dispatch {
         };
         let set_aside = SetAside { lifecycle: Arc::clone(&lifecycle), max_receives: parts.max_receives };
         Arc::new(Self {
-            ledger: parts.ledger,
             receivers,
             identities,
-            servers,
             clock,
             lifecycle,
             closing,
@@ -135,8 +128,8 @@ impl Dispatch {
         })
     }
 
-    /// Loads what every message needs before the first one, so that none waits for it. What is not there yet stops nobody from
-    /// starting.
+    /// Loads what every message needs in advance, so that the first message does not wait. Missing data does not
+    /// prevent the start.
     pub async fn start(&self) {
         match timeout(START, Box::pin(self.identities.prepare())).await {
             Ok(Ok(())) => {}
@@ -145,21 +138,21 @@ impl Dispatch {
             }
             Err(_) => tracing::warn!(
                 code = "slow_start",
-                "The identities or what is known of revocation did not come in time; the first message waits for them."
+                "The identities or the revocation data were not loaded in time; the first message waits for them."
             ),
         }
     }
 
-    /// Works through a batch as [`Dispatch::handle_until`] does, with all the time that an invocation may have.
+    /// Processes a batch as [`Dispatch::handle_until`] does, with the whole time that an invocation may have.
     pub async fn handle(self: &Arc<Self>, batch: Batch) -> BatchResponse {
         self.handle_until(batch, works_until(0, self.clock.now())).await
     }
 
-    /// Works through a batch and names the messages that return to the queue. What came of an attempt is written down until this
-    /// instant, if the ledger does not take it sooner.
+    /// Processes a batch and names the messages that return to the queue. Failed writes of outcomes are retried until
+    /// this instant.
     ///
-    /// Always succeeds: an error would return the whole batch and make Lambda slow down for everybody. A panic returns
-    /// only the message that it happened in.
+    /// Always succeeds: an error would return the whole batch and make Lambda back off for all receivers. A panic
+    /// only returns the message it happened in.
     pub async fn handle_until(self: &Arc<Self>, batch: Batch, until: Instant) -> BatchResponse {
         let began = Instant::now();
         let records: Vec<_> = batch.records.into_iter().map(Arc::new).collect();
@@ -172,7 +165,7 @@ impl Dispatch {
             async move {
                 let fault = task.await.unwrap_or_else(|panic| Err(Fault::Panic(panic))).err()?;
                 let item_identifier = record.message_id.clone();
-                // A panic in here must not cost the batch either.
+                // A panic here must not affect the batch either.
                 let after =
                     tokio::spawn(async move { Box::pin(dispatch.after(&record, &fault, until)).await });
                 let is_kept = after.await.unwrap_or(true);
@@ -186,7 +179,7 @@ impl Dispatch {
         BatchResponse { batch_item_failures }
     }
 
-    /// Decides what becomes of a message that a fault stopped; `true` if it returns to the queue.
+    /// Handles a message that a fault stopped; `true` if it returns to the queue.
     async fn after(&self, record: &Record, fault: &Fault, until: Instant) -> bool {
         if self.set_aside.try_one(record, fault, until).await {
             if fault.alarms() {
@@ -198,11 +191,11 @@ impl Dispatch {
         true
     }
 
-    /// Returns a message to the queue, with a backoff, and logs why.
+    /// Returns a message to the queue with a backoff, and logs why.
     async fn requeue(&self, record: &Record, fault: &Fault) {
         let (message_id, metadata) = (&record.message_id, record.metadata());
         let receives = metadata.receives;
-        // Read once more, as this is rare: the line must lead to the notification, not only to the message of SQS.
+        // Parsed again, because this is rare: the line must identify the notification, not only the SQS message.
         let message = AttemptMessage::from_json(&record.body).ok();
         let notification_id = message.as_ref().map(|message| message.notification.as_str());
         let client_id = message.as_ref().map(|message| message.change.client_id.as_str());
@@ -230,7 +223,7 @@ impl Dispatch {
         }
         let seconds = fault.redelivery_backoff(&metadata, now, &self.rng);
         let hidden = timeout(
-            CHANGE_VISIBILITY_WITHIN,
+            CHANGE_VISIBILITY_TIMEOUT,
             self.lifecycle.queues.change_visibility(&record.receipt_handle, seconds),
         )
         .await;

@@ -10,13 +10,15 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::identity_store::IdentityStore;
 
-/// With less time than this a handshake is not repeated: what it came to would tell of the time, not of the receiver.
+/// With less time left, a handshake is not repeated: its failure would show the lack of time and nothing about the
+/// receiver.
 const WORTH_REPEATING: Duration = Duration::from_secs(1);
 
-/// Sends a notification once, within this time, as the client of this owner.
+/// Sends a notification once, within this timeout, as the client of this owner.
 ///
-/// Where no trust anchor leads to the receiver's certificate nothing was sent yet; one may have been added to the trust secret
-/// since this environment read it. If so, the handshake is repeated: the same attempt, under the same id, within the same time.
+/// If no trust anchor leads to the receiver's certificate, nothing was sent yet, and an anchor may have been added to
+/// the trust secret since this environment read it. If so, the handshake is repeated: the same attempt, with the same
+/// id and deadline.
 pub(crate) async fn exchange(
     identities: &Arc<IdentityStore>,
     (owner, client): &(IdentityOwner, Client),
@@ -37,8 +39,9 @@ pub(crate) async fn exchange(
     Box::pin(client.post(notification, id, left)).await
 }
 
-/// Says whether another trust anchor may make a chain good that is refused by this. Of all paths that it tried, webpki tells the
-/// error that it ranks highest (`Error::rank` in its `error.rs`), which need not be the missing anchor. Nothing was sent in any case.
+/// Says whether another trust anchor may make the chain valid that failed in this way. webpki reports the
+/// highest-ranking error of all paths it tried (`Error::rank` in its `error.rs`), which need not be the missing
+/// anchor. In any case nothing was sent.
 fn may_lack_an_anchor(failure: Failure) -> bool {
     matches!(
         failure,

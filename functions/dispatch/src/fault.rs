@@ -14,22 +14,22 @@ use tokio::task::JoinError;
 
 use crate::identity_store::IdentityStoreError;
 
-/// How long finding the receiver and the identity may take, both at once; part of the sum behind the function's timeout.
+/// Timeout for finding the receiver and the identity concurrently; part of the sum behind the function's timeout.
 pub const PREPARE: Duration = Duration::from_secs(4);
 
-/// Why a message returns to the queue. Never the receiver's fault, and never at the cost of an attempt.
+/// Why a message returns to the queue. It is never the receiver's fault and never consumes an attempt.
 #[derive(Debug, Error)]
 pub enum Fault {
-    /// What an attempt needs did not answer in time.
+    /// A dependency did not answer in time.
     #[error("the receivers table or the identity did not answer within {PREPARE:?}")]
     Slow,
-    /// Another process is making this attempt, by a lease until this instant.
+    /// Another process is making this attempt and holds its lease until this instant.
     #[error("another process holds the lease")]
     InProgress(Timestamp),
-    /// As many attempts to its receiver are under way as this environment makes at a time.
-    #[error("enough attempts to its receiver are under way")]
+    /// The limit of concurrent attempts to its receiver is reached in this environment.
+    #[error("the limit of concurrent attempts to its receiver is reached")]
     ConcurrencyLimited,
-    /// Our clock cannot be right.
+    /// Our clock is wrong.
     #[error("our clock and the queue's do not agree")]
     Clock(#[from] ClockSkew),
     /// The ledger does not work.
@@ -44,13 +44,13 @@ pub enum Fault {
     /// Our identity cannot be used.
     #[error("our identity cannot be used")]
     IdentityStore(#[from] IdentityStoreError),
-    /// Something of ours kept the attempt from reaching its receiver; nothing was sent.
+    /// A fault of ours kept the attempt from reaching its receiver; nothing was sent.
     #[error("the attempt did not reach its receiver for a fault of ours")]
     Local(#[from] LocalFault),
-    /// An authorisation server id is wanted and none is configured.
+    /// An authorisation server id is needed and none is configured.
     #[error("the configuration lacks something")]
     Configuration(#[from] MissingAuthorisationServerId),
-    /// A mistake of this program.
+    /// A defect of this program.
     #[error("the task of the message panicked")]
     Panic(#[source] JoinError),
 }
@@ -76,12 +76,12 @@ impl Fault {
         }
     }
 
-    /// Says whether it alarms; else nothing is wrong, and the message only came out of turn.
+    /// Says whether the fault counts for the alarm; otherwise the message only arrived out of turn.
     pub fn alarms(&self) -> bool {
         self.code().alarms()
     }
 
-    /// Returns the seconds after which the message is to come again.
+    /// Returns the seconds until the message is redelivered.
     pub(crate) fn redelivery_backoff(&self, metadata: &ReceiveMetadata, now: Timestamp, rng: &Rng) -> u32 {
         match self {
             Self::InProgress(lease_until) => backoff_after_lease(*lease_until, now),

@@ -1,5 +1,5 @@
-//! Our side of mutual TLS: an identity for each brand, loaded from Secrets Manager and loaded again while warm, so that a
-//! rotation needs no deploy.
+//! Our side of mutual TLS: an identity for each brand, loaded from Secrets Manager and reloaded while warm, so that a
+//! rotation needs no deployment.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -19,16 +19,17 @@ use platform::telemetry::{ErrorChain, Metrics, Unit};
 use thiserror::Error;
 use tokio::sync::Mutex;
 
-/// How long identities are used before their secret is looked at again.
+/// Interval between reloads of the secrets.
 const REFRESH_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
-/// Counts what a reading of the secrets refused while the identity before it stays in use.
+/// Counts errors of a reload after which the previous identity stays in use.
 const NOT_RELOADED: &str = "IdentityNotReloaded";
-/// Minimum interval between reloads after a miss: many messages may want the same identity at a time.
+/// Minimum interval between reloads after a miss, since many messages may need the same identity at once.
 const MISS_BACKOFF: SignedDuration = SignedDuration::from_secs(1);
-/// How often an unknown authority makes an environment read the trust secret again, at most: any receiver can present one.
+/// Minimum interval between reloads of the trust secret because of an unknown authority, which any receiver can
+/// present.
 const UNKNOWN_ISSUER_BACKOFF: SignedDuration = SignedDuration::from_mins(1);
 
-/// Makes and keeps the clients that present our identities, one for each authorisation server.
+/// Creates and caches the clients that present our identities, one for each authorisation server.
 pub struct IdentityStore {
     secrets: Secrets,
     keys: Keys,
@@ -41,7 +42,7 @@ pub struct IdentityStore {
     metrics: Metrics,
     loaded: RwLock<Option<Loaded>>,
     loading: Mutex<()>,
-    /// When an unknown authority last made this environment read the secrets again.
+    /// When an unknown authority last caused a reload.
     looked_for_issuer: Mutex<Option<Timestamp>>,
 }
 
@@ -52,14 +53,14 @@ struct Loaded {
 }
 
 impl Loaded {
-    /// Compares its age. A clock that was set back tells nothing, so then it counts as old.
+    /// Compares its age. After the clock was set back the age is unknown, and counts as old.
     fn is_younger_than(&self, limit: SignedDuration, now: Timestamp) -> bool {
         let age = now.duration_since(self.looked_at);
         !age.is_negative() && age < limit
     }
 }
 
-/// What one reading of the secrets gave.
+/// The result of one load of the secrets.
 struct Table {
     trust: String,
     entries: BTreeMap<IdentityOwner, Result<Entry, IdentityStoreError>>,
@@ -72,8 +73,8 @@ struct Entry {
 }
 
 impl Table {
-    /// Returns an owner's client if its certificate is valid now. An expired one would only collect refusals, each of which
-    /// would be booked on the receiver.
+    /// Returns an owner's client if its certificate is valid now. An expired one would only be refused, and each
+    /// refusal would be attributed to the receiver.
     fn client(&self, owner: &IdentityOwner, now: Timestamp) -> Result<Client, IdentityStoreError> {
         let entry = self.entries.get(owner).ok_or_else(|| IdentityStoreError::Missing(owner.clone()))?;
         let Entry { identity, client } = entry.as_ref().map_err(IdentityStoreError::clone)?;
@@ -83,8 +84,7 @@ impl Table {
 }
 
 impl IdentityStore {
-    /// Uses the identities and the trust anchors of these two secrets, the keys that KMS keeps for them, and what is known of
-    /// revocation.
+    /// Uses the identities and trust anchors in these two secrets, their keys in KMS, and this revocation data.
     pub fn new(
         (secrets, keys): (Secrets, Keys),
         (identity_secret, trust_secret): (String, String),
@@ -112,7 +112,7 @@ impl IdentityStore {
         }
     }
 
-    /// Loads the identities and what is known of revocation before the first message, so that none waits for it.
+    /// Loads the identities and the revocation data in advance, so that the first message does not wait.
     pub async fn prepare(&self) -> Result<(), IdentityStoreError> {
         let identities = async {
             let _guard = self.loading.lock().await;
@@ -122,16 +122,16 @@ impl IdentityStore {
         identities
     }
 
-    /// Returns the client of an authorisation server, once what is known of revocation was looked at if it is time to.
+    /// Returns the client of an authorisation server, after refreshing the revocation data if that is due.
     pub async fn client(self: &Arc<Self>, owner: &IdentityOwner) -> Result<Client, IdentityStoreError> {
         let ((), client) = tokio::join!(self.revocation.ready(), self.identified(owner));
         client
     }
 
-    /// Returns the client of an authorisation server, loading the identities if there is none that can be used.
+    /// Returns the client of an authorisation server, loading the identities if none is usable.
     ///
-    /// When it is time to look at the secrets again, that happens beside: nobody waits for it, and an identity that cannot be
-    /// loaded leaves the one before it in use.
+    /// A reload that is due happens in the background: nobody waits for it, and an identity that cannot be loaded
+    /// leaves the previous one in use.
     async fn identified(self: &Arc<Self>, owner: &IdentityOwner) -> Result<Client, IdentityStoreError> {
         let now = self.clock.now();
         if let Some(loaded) = self.loaded()
@@ -144,7 +144,7 @@ impl IdentityStore {
             return Ok(client);
         }
         let _guard = self.loading.lock().await;
-        // Another task may have looked while this one waited.
+        // Another task may have loaded them while this one waited.
         let now = self.clock.now();
         let table = match self.loaded().filter(|loaded| loaded.is_younger_than(MISS_BACKOFF, now)) {
             Some(loaded) => loaded.table,
@@ -153,17 +153,17 @@ impl IdentityStore {
         table.client(owner, now)
     }
 
-    /// Reads the secrets again as the authority of a receiver is unknown to this client, once a minute at most; returns the client
-    /// that takes its place, if the secrets have changed.
+    /// Reloads the secrets because the authority of a receiver is unknown to this client, at most once a minute;
+    /// returns the replacement client if the secrets have changed.
     ///
-    /// Whoever asks meanwhile waits for the same reading.
+    /// Concurrent callers wait for the same reload.
     pub(crate) async fn after_unknown_issuer(&self, owner: &IdentityOwner, used: &Client) -> Option<Client> {
         let mut looked_at = self.looked_for_issuer.lock().await;
         let newer = || {
             let client = self.loaded()?.table.client(owner, self.clock.now()).ok()?;
             (!client.is_same_as(used)).then_some(client)
         };
-        // Another attempt, or the regular look, may have read them since this client was taken.
+        // Another attempt, or a regular reload, may have read them since this client was returned.
         if let Some(client) = newer() {
             return Some(client);
         }
@@ -179,18 +179,18 @@ impl IdentityStore {
     }
 
     async fn refresh(&self) {
-        // Whoever holds the lock is looking already.
+        // The holder of the lock is already reloading.
         let Ok(_guard) = self.loading.try_lock() else { return };
         self.reload().await;
     }
 
-    /// Loads the identities, or leaves those before them in use. Whoever calls holds the lock.
+    /// Loads the identities; on failure the previous ones stay in use. The caller holds the lock.
     async fn reload(&self) {
         if let Err(error) = Box::pin(self.load()).await {
             tracing::error!(
                 code = error.code().as_str(),
                 error = %ErrorChain(&error),
-                "The identities could not be loaded again; those before them stay in use."
+                "The identities could not be reloaded; the previous ones stay in use."
             );
             self.not_reloaded(error.code(), None);
             if let Some(Loaded { table, .. }) = self.loaded() {
@@ -222,7 +222,7 @@ impl IdentityStore {
         Ok(self.store(Arc::new(Table { trust: trust.to_owned(), entries })))
     }
 
-    /// Makes an identity of what the secret keeps. KMS is asked for the key of a new certificate, and not again for one in use.
+    /// Creates an identity from the secret. KMS is only asked for the key of a new certificate.
     async fn open(
         &self,
         stored: Result<StoredIdentity, IdentityError>,
@@ -237,7 +237,7 @@ impl IdentityStore {
         }
     }
 
-    /// Decides which identity an owner presents from now on: the one that was read, or else the one before it.
+    /// Decides which identity an owner presents from now on: the loaded one, or else the previous one.
     fn entry(
         &self,
         owner: &IdentityOwner,
@@ -270,7 +270,7 @@ impl IdentityStore {
         }
     }
 
-    /// Makes the client of an identity. The same identity and the same trust keep the same connections.
+    /// Creates the client of an identity. An unchanged identity and trust store keep their connections.
     fn present(
         &self,
         identity: Identity,
@@ -287,14 +287,14 @@ impl IdentityStore {
         Ok(Entry { identity, client })
     }
 
-    /// Counts an identity that was refused: what is in use goes on, and ends with its certificate unless somebody acts.
+    /// Counts an identity that was refused: the previous one stays in use until its certificate expires.
     fn not_reloaded(&self, code: Code, owner: Option<&IdentityOwner>) {
         let owner = owner.map(ToString::to_string).unwrap_or_default();
         let context = [("code", code.as_str()), ("authorisation_server_id", owner.as_str())];
         self.metrics.record(self.clock.now(), (NOT_RELOADED, 1.0, Unit::Count), &context);
     }
 
-    /// Measures how long a certificate is still good, and warns when that is little.
+    /// Measures the remaining lifetime of a certificate, and warns when it is short.
     fn observe(&self, owner: &IdentityOwner, entry: &Result<Entry, IdentityStoreError>, now: Timestamp) {
         let valid_until = match entry {
             Ok(entry) => entry.identity.valid_until(),
@@ -307,7 +307,7 @@ impl IdentityStore {
         let days = expiry.days_left as f64;
         let context = [("authorisation_server_id", owner.as_str())];
         self.metrics.record(now, ("CertificateDaysLeft", days, Unit::None), &context);
-        // That one is over already has been said, and louder.
+        // An expired certificate is already reported as an error.
         if entry.is_ok() && expiry.alarms() {
             tracing::warn!(
                 code = Expiry::CODE,
@@ -323,7 +323,7 @@ impl IdentityStore {
         self.loaded.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Uses a table from now on, as one that was looked at just now.
+    /// Uses a table from now on, as loaded just now.
     fn store(&self, table: Arc<Table>) -> Arc<Table> {
         let loaded = Loaded { table: Arc::clone(&table), looked_at: self.clock.now() };
         *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Some(loaded);
@@ -331,29 +331,29 @@ impl IdentityStore {
     }
 }
 
-/// What an owner presented so far.
+/// The previous identity of an owner.
 #[derive(Clone, Copy)]
 struct Old<'a> {
     entry: &'a Entry,
     same_trust: bool,
 }
 
-/// Our identity cannot be used, or receivers cannot be checked: our own fault, which consumes no attempt.
+/// Why our identity cannot be used or receivers cannot be checked: a fault of ours that consumes no attempt.
 #[derive(Clone, Debug, Error)]
 pub enum IdentityStoreError {
     /// A secret cannot be read.
     #[error("the identity cannot be read")]
     Secret(#[source] Arc<SecretError>),
-    /// A secret does not hold what it should.
+    /// The content of a secret is invalid.
     #[error("the identity cannot be used")]
     Identity(#[from] IdentityError),
-    /// The secret holds no identity of this authorisation server.
+    /// The secret has no identity for this authorisation server.
     #[error("the secret holds no identity of the authorisation server {0}")]
     Missing(IdentityOwner),
     /// The TLS library refuses it.
     #[error("the identity cannot be used for TLS")]
     Tls(#[source] rustls::Error),
-    /// KMS does not show the key of a certificate.
+    /// KMS did not return the public key of a certificate.
     #[error("the identity's key cannot be used")]
     Key(#[source] Arc<KeyError>),
 }

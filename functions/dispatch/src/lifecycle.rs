@@ -31,18 +31,18 @@ use crate::log::{attempt_interrupted, copy_dropped};
 
 /// Moves notifications from one state to the next.
 pub(crate) struct Lifecycle {
-    /// What happened to each notification.
+    /// The ledger.
     pub(crate) ledger: Ledger,
-    /// Where later attempts and undelivered notifications go.
+    /// Where later attempts and dead letters go.
     pub(crate) queues: Queues,
-    /// What is measured of an invocation.
+    /// The metrics of an invocation.
     pub(crate) batch_metrics: BatchMetrics,
-    /// What time it is.
+    /// The clock.
     pub(crate) clock: Clock,
 }
 
 impl Lifecycle {
-    /// Begins an attempt; `false` if the message is done with without one.
+    /// Begins an attempt; `false` if the message is finished without one.
     pub(crate) async fn begin(
         &self,
         message: &AttemptMessage,
@@ -55,7 +55,7 @@ impl Lifecycle {
                 tracing::warn!(
                     notification_id = %message.notification,
                     attempt = message.attempt.get(),
-                    "A message whose notification the ledger has forgotten is dropped."
+                    "A message whose notification has expired in the ledger is dropped."
                 );
                 return Ok(false);
             }
@@ -70,7 +70,7 @@ impl Lifecycle {
         }
     }
 
-    /// Ends a notification that nobody is to be told of any more.
+    /// Cancels a notification that must no longer be sent.
     pub(crate) async fn cancel(&self, message: &AttemptMessage, reason: &'static str) -> Result<(), Fault> {
         let now = self.clock.now();
         if let Cancel::Conflict(progress) = Box::pin(self.ledger.cancelled(message, reason, now)).await? {
@@ -91,7 +91,7 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// Settles what stands in the way of an attempt; `false` if its message is done with.
+    /// Resolves what prevents an attempt from beginning; `false` if its message is finished.
     pub(crate) async fn clear_the_way(
         &self,
         message: &AttemptMessage,
@@ -113,27 +113,27 @@ impl Lifecycle {
                     self.ledger.interrupted(message, lost, ended, status).await?;
                     return Ok(false);
                 }
-                // This message is what follows the lost attempt, so it may begin once that is recorded.
+                // This message follows the lost attempt, so its own may begin once that is recorded.
                 self.ledger.interrupted(message, lost, ended, Status::Waiting).await?;
                 Ok(true)
             }
         }
     }
 
-    /// Ends a message whose notification has ended, or is past it. One that was set aside may have lost its process before it was
-    /// listed: that is made up for first.
+    /// Finishes a message whose notification has ended, or is past this attempt. If the process that gave the
+    /// notification up stopped before listing it, that is completed first.
     async fn drop_copy(&self, message: &AttemptMessage, progress: &Progress) -> Result<(), Fault> {
         if let Some(unlisted) = &progress.unlisted {
-            let detail = "Kept by a fault of ours until its receives were nearly spent.";
+            let detail = "Requeued for faults of ours until its receives were nearly used up.";
             Box::pin(self.list(message, unlisted, detail)).await?;
         }
         copy_dropped(message, progress.status);
         Ok(())
     }
 
-    /// Queues what follows a failure and says where that leaves the notification.
+    /// Queues what follows a failure and returns the resulting status.
     ///
-    /// Comes before the failure is recorded: a stop in between repeats a step and loses none.
+    /// Happens before the failure is recorded: a stop in between repeats a step and loses none.
     pub(crate) async fn schedule_next(
         &self,
         message: &AttemptMessage,
@@ -154,7 +154,7 @@ impl Lifecycle {
         }
     }
 
-    /// Gives a notification up whose third attempt failed.
+    /// Gives up a notification whose third attempt failed.
     async fn exhaust(
         &self,
         message: &AttemptMessage,
@@ -181,8 +181,8 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// Dead-letters a notification and lists it among what its hour gave up: at once, as the function's timeout is
-    /// the sum of what comes one after the other. Where either fails both are done again.
+    /// Dead-letters a notification and lists it under its hour, concurrently, because the function's timeout is the
+    /// sum of sequential steps. If either fails, both are repeated.
     pub(crate) async fn dead_letter_and_list(
         &self,
         undelivered: &Undelivered,
@@ -199,10 +199,11 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// Dead-letters a notification that was set aside, lists it, and records that this is done.
+    /// Dead-letters a notification that was given up for a fault of ours, lists it, and records that this is done.
     ///
-    /// Comes after the ledger, whose one conditional write decides between this and a copy of the message that begins an attempt. A
-    /// stop in between repeats these steps: the message is still queued, and meets a row that says that it is not listed.
+    /// Happens after the ledger's conditional write, which decides between this and a copy of the message that begins
+    /// an attempt. A stop in between repeats these steps: the message is still queued, and its row says that it is
+    /// not listed.
     pub(crate) async fn list(
         &self,
         message: &AttemptMessage,

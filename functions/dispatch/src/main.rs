@@ -5,7 +5,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use mimalloc::MiMalloc;
 use platform::config::{Settings, environment};
 
-/// A notification is many small allocations, which this makes faster than the system's
+/// A notification makes many small allocations, for which this is faster than the system's allocator
 /// (`docs/adr/0032-dispatch-hot-path-and-binary-size.md`).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;

@@ -1,4 +1,4 @@
-//! The ten minutes as a number: how soon each registration was first used.
+//! Measures the onboarding objective: how soon each registration was first used.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,29 +9,29 @@ use jiff::{SignedDuration, Timestamp};
 use platform::aws::{DirectoryTable, DirectoryTableError, Document};
 use platform::telemetry::{ErrorChain, Metrics, Unit};
 
-/// The name of the metric, in seconds; an alarm of the template watches it.
+/// The metric in seconds, watched by an alarm of the template.
 const METRIC: &str = "SecondsFromRegistrationToFirstAttempt";
-/// How long a first delivery is kept: the report is about a month.
+/// Retention of a first delivery: the report covers a month.
 const TIME_TO_LIVE: SignedDuration = SignedDuration::from_hours(24 * 62);
 
-/// Reports the first delivery of each registration, once, whichever environment made it.
+/// Reports the first delivery of each registration once over all environments.
 #[derive(Debug)]
 pub(crate) struct FirstDeliveries {
     table: DirectoryTable,
     metrics: Metrics,
-    /// What this environment knows to be reported, so that it asks once a registration.
+    /// Registrations known to be reported, so that this environment asks once for each.
     reported: Mutex<HashMap<ReceiverKey, Timestamp>>,
 }
 
 impl FirstDeliveries {
-    /// Keeps first deliveries in this table.
+    /// Stores first deliveries in this table.
     pub(crate) fn new(table: DirectoryTable, metrics: Metrics) -> Self {
         Self { table, metrics, reported: Mutex::default() }
     }
 
-    /// Reports an attempt if it is the first that used its receiver's registration.
+    /// Reports an attempt if it is the first under its receiver's registration.
     ///
-    /// A table that does not work costs the number, not the notification: the next attempt tries again.
+    /// If the table does not work, the report waits for the next attempt; the notification is not affected.
     pub(crate) async fn attempted(&self, receiver: &Receiver, event: Timestamp, started: Timestamp) {
         let Some(onboarding_slo) = receiver.onboarding_slo else { return };
         let client_id = &receiver.client_id;
@@ -56,12 +56,12 @@ impl FirstDeliveries {
                 %client_id,
                 code = "first_delivery_not_recorded",
                 error = %ErrorChain(&error),
-                "The first delivery of a registration could not be kept."
+                "The first delivery of a registration could not be stored."
             ),
         }
     }
 
-    /// Keeps a first delivery; `false` if another attempt was first.
+    /// Stores a first delivery; `false` if another attempt was first.
     async fn keep(
         &self,
         receiver: &Receiver,

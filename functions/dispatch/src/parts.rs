@@ -1,4 +1,4 @@
-//! What dispatch needs of the world: for the function from its environment variables, for tests and the simulator from theirs.
+//! The dependencies of dispatch: from environment variables for the function, or provided by tests and the simulator.
 
 use convention::delivery::LedgerWrites;
 use convention::notification::AuthorisationServers;
@@ -14,53 +14,53 @@ use platform::config::Settings;
 use platform::rng::Rng;
 use platform::telemetry::{Metrics, UsageMeter};
 
-/// Five years, as sharing records are kept.
+/// Default retention: five years, as for consent-sharing records.
 const RETENTION_DAYS: i64 = 5 * 365;
-/// The shortest that the guideline on certificates allows.
+/// Default tolerance window: the shortest that the guideline on certificates allows.
 const WINDOW_MINUTES: i64 = 60;
 
-/// What [`Dispatch::new`](crate::Dispatch::new) needs of the world.
+/// The dependencies of [`Dispatch::new`](crate::Dispatch::new).
 pub struct Parts {
-    /// What happened to each notification.
+    /// The ledger.
     pub ledger: Ledger,
-    /// How often that is written of what is delivered at once.
+    /// Number of ledger writes of an immediate delivery.
     pub ledger_writes: LedgerWrites,
-    /// Who is notified where.
+    /// The receivers.
     pub receivers: Receivers,
     /// Where later attempts and dead letters go.
     pub queues: Queues,
-    /// What was fetched from others: revocation, and first deliveries beside it.
+    /// The directory table: revocation data and first deliveries.
     pub directory: DirectoryTable,
-    /// Where our identities and the authorities that we trust are.
+    /// The secrets with our identities and the trust anchors.
     pub secrets: Secrets,
-    /// Where private keys are that stay in KMS.
+    /// The private keys in KMS.
     pub keys: Keys,
-    /// The secret of our identities.
+    /// The secret with our identities.
     pub identity_secret: String,
-    /// The secret of the authorities that we trust.
+    /// The secret with the trust anchors.
     pub trust_secret: String,
-    /// How receivers are reached.
+    /// The network to receivers.
     pub network: Network,
-    /// How long a receiver's chain is accepted after the last evidence about it ended.
+    /// How long a receiver's chain is accepted after its last revocation data expired.
     pub revocation_window: SignedDuration,
     /// Our authorisation servers.
     pub servers: AuthorisationServers,
-    /// How often the queue hands a message out before it moves it to the dead-letter queue (`maxReceiveCount`).
+    /// How often the queue delivers a message before it moves it to the dead-letter queue (`maxReceiveCount`).
     pub max_receives: u32,
-    /// What counts billable usage.
+    /// Counts billable usage.
     pub meter: UsageMeter,
     /// Where metrics are written.
     pub metrics: Metrics,
-    /// What time it is.
+    /// The clock.
     pub clock: Clock,
-    /// Where interaction ids and jitter come from.
+    /// The source of interaction ids and jitter.
     pub rng: Rng,
 }
 
 impl Parts {
-    /// Makes the parts of the function, by its environment variables.
+    /// Creates the parts from the function's environment variables.
     ///
-    /// Fails where one is missing or cannot be read.
+    /// Fails if one is missing or invalid.
     pub fn of(settings: &Settings<'_>) -> Result<Self, Error> {
         let (meter, clock) = (UsageMeter::default(), Clock::system());
         let http = Http::system(clock.clone()).metered(&meter);
@@ -97,7 +97,7 @@ impl Parts {
                 .metered(&meter),
             revocation_window: SignedDuration::from_mins(window),
             servers: settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?,
-            // Without it, SQS alone sets messages aside.
+            // Without it, only SQS moves messages to the dead-letter queue.
             max_receives: settings.parsed_or("ARAUTO_NOTIFICATIONS_MAX_RECEIVES", u32::MAX)?,
             meter,
             metrics: settings.metrics(),

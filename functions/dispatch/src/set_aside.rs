@@ -1,8 +1,8 @@
-//! Giving a notification up that faults of ours held back for too long.
+//! Gives up notifications that faults of ours have delayed for too long.
 //!
-//! SQS moves a message to the dead-letter queue once it was received too often, and tells nobody: the ledger would know nothing of
-//! it. So dispatch does it itself while a few receives are left. Where the ledger or the queue is the fault, SQS still does it; the
-//! alarm on the dead-letter queue sees both.
+//! SQS silently moves a message to the dead-letter queue once it was received too often, and the ledger would not
+//! know. So dispatch does this itself while a few receives are left. If the ledger or the queue is the fault, SQS
+//! still does it; the alarm on the dead-letter queue covers both.
 
 use std::sync::Arc;
 
@@ -16,25 +16,25 @@ use crate::fault::Fault;
 use crate::lifecycle::Lifecycle;
 use crate::sqs_event::Record;
 
-/// So many receives are left when a message is given up: one that fails, or whose process stops, leaves the others.
+/// Receives left when a message is given up: one try that fails, or whose process stops, leaves the others.
 const LEFT: u32 = 2;
 
 /// Gives messages up.
 pub(crate) struct SetAside {
     pub(crate) lifecycle: Arc<Lifecycle>,
-    /// How often the queue hands a message out before it moves it to the dead-letter queue (`maxReceiveCount`).
+    /// How often the queue delivers a message before it moves it to the dead-letter queue (`maxReceiveCount`).
     pub(crate) max_receives: u32,
 }
 
 impl SetAside {
-    /// Gives a message up that a fault keeps, if its receives are nearly spent; `true` if it can be deleted.
+    /// Gives up a message that a fault delays, if its receives are nearly used up; `true` if it can be deleted.
     pub(crate) async fn try_one(&self, record: &Record, fault: &Fault, until: Instant) -> bool {
         let receives = record.metadata().receives;
         let is_last = receives >= self.max_receives;
         if receives.saturating_add(LEFT) < self.max_receives {
             return false;
         }
-        // A process whose clock is wrong would list it in the wrong hour; another may take it yet.
+        // A process with a wrong clock would list it under the wrong hour; another may still receive it.
         if matches!(fault, Fault::Clock(_)) && !is_last {
             return false;
         }
@@ -51,12 +51,12 @@ impl SetAside {
             receives,
             code = "not_set_aside",
             error,
-            "A message whose receives are nearly spent could not be given up; SQS moves it to the dead-letter queue."
+            "A message whose receives are nearly used up could not be given up; SQS moves it to the dead-letter queue."
         );
         false
     }
 
-    /// Works until the message can be deleted.
+    /// Continues until the message can be deleted.
     async fn set_aside_for(
         &self,
         message: &AttemptMessage,
@@ -66,7 +66,7 @@ impl SetAside {
         let now = self.lifecycle.clock.now();
         match fault {
             Fault::InProgress(lease_until) => return self.anew(message, *lease_until).await,
-            // Nothing is wrong: it waits for attempts to the same receiver.
+            // Not a fault: the message waits for attempts to the same receiver.
             Fault::ConcurrencyLimited => return self.anew(message, now).await,
             _ => {}
         }
@@ -82,21 +82,21 @@ impl SetAside {
                         Err(fault) => return Err(fault),
                     }
                 }
-                // Long after its attempts: there is nothing to say any more.
+                // The row expired long after its attempts: nothing is left to record.
                 Begin::Forgotten => return Ok(()),
             }
         }
         self.anew(message, now).await
     }
 
-    /// Queues the message anew, with all its receives: whoever makes the attempt says what came of it, and if nobody does, the
-    /// message goes on from there.
+    /// Queues the message again with all its receives. The process that makes the attempt records its outcome; if
+    /// none does, the message continues from there.
     async fn anew(&self, message: &AttemptMessage, lease_until: Timestamp) -> Result<(), Fault> {
         let delay = backoff_after_lease(lease_until, self.lifecycle.clock.now());
         Ok(self.lifecycle.queues.send_later(message, delay).await?)
     }
 
-    /// Lists a notification that the ledger now calls undelivered.
+    /// Lists a notification that the ledger now has as undelivered.
     async fn list_new(
         &self,
         message: &AttemptMessage,
@@ -106,7 +106,7 @@ impl SetAside {
     ) -> Result<(), Fault> {
         let code = fault.code().as_str();
         let detail = format!(
-            "Received {receives} times, each time kept by a fault of ours; the last: {}.",
+            "Received {receives} times, each time requeued for a fault of ours; the last: {}.",
             ErrorChain(fault)
         );
         tracing::error!(

@@ -1,4 +1,4 @@
-//! A message as SQS handed it over.
+//! A message as received from SQS.
 
 use convention::delivery::ReceiveMetadata;
 use convention::delivery::TraceHeader;
@@ -14,20 +14,20 @@ pub struct Batch {
     pub(crate) records: Vec<Record>,
 }
 
-/// What dispatch needs of a record of its batch.
+/// The part of a batch's record that dispatch needs.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Record {
     /// The id of the message, by which it is returned to the queue.
     pub(crate) message_id: String,
-    /// What proves that we have the message.
+    /// The receipt handle, which proves that we received the message.
     pub(crate) receipt_handle: String,
-    /// The text of an `AttemptMessage`, if it can be read.
+    /// The JSON of an `AttemptMessage`, if it can be read.
     pub(crate) body: String,
     attributes: Attributes,
 }
 
-/// Attributes of SQS ("Message", Amazon SQS API Reference): instants in milliseconds, all of them as text.
+/// Attributes of SQS ("Message", Amazon SQS API Reference): instants in milliseconds, all as text.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Attributes {

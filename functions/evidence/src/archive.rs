@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::seal::Hasher;
 
-/// The bucket of evidence. All its versions are looked at, never only the latest: what was overwritten is still there.
+/// The bucket of evidence. All versions are read, never only the latest: overwritten ones still exist.
 #[derive(Clone, Debug)]
 pub struct Archive {
     client: Client,
@@ -28,23 +28,23 @@ pub struct Version {
     pub put_at: Timestamp,
     /// Which version.
     pub version_id: String,
-    /// Its length in bytes.
+    /// Its size in bytes.
     pub size: u64,
-    /// Whether it only says that the object is deleted.
+    /// Whether it is a delete marker.
     pub is_delete_marker: bool,
 }
 
-/// What came of putting an object where none may be.
+/// The result of a conditional put.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Put {
-    /// It is there.
+    /// The object was created.
     Done,
-    /// There was one before.
+    /// It existed already.
     Existed,
 }
 
 impl Archive {
-    /// Uses this bucket with this configuration. An endpoint of one's own, such as the local stack's, has no host names for
+    /// Uses this bucket with this configuration. A custom endpoint, such as the local stack's, has no host names for
     /// buckets.
     pub fn of(sdk: &SdkConfig, bucket: String) -> Self {
         let mut config = aws_sdk_s3::config::Builder::from(sdk);
@@ -52,8 +52,8 @@ impl Archive {
         Self { client: Client::from_conf(config.build()), bucket }
     }
 
-    /// Lists all versions, delete markers too, of objects whose key begins with `prefix` and comes after `after`, by key and
-    /// from the oldest; `until` is a key at which listing may stop.
+    /// Lists all versions and delete markers of objects whose key begins with `prefix` and comes after `after`, by
+    /// key and oldest first; `until` is a key at which listing may stop.
     pub async fn versions(
         &self,
         prefix: &str,
@@ -104,7 +104,7 @@ impl Archive {
         Ok(oldest_first(found, marked, until))
     }
 
-    /// Reads a version piece by piece.
+    /// Reads a version in pieces.
     pub async fn read(
         &self,
         key: &str,
@@ -127,21 +127,21 @@ impl Archive {
         Ok(())
     }
 
-    /// Reads a version whole; for what is small.
+    /// Reads a small version whole.
     pub async fn read_all(&self, key: &str, version_id: &str) -> Result<Vec<u8>, ArchiveError> {
         let mut all = Vec::new();
         self.read(key, version_id, |piece| all.extend_from_slice(piece)).await?;
         Ok(all)
     }
 
-    /// Computes the digest of a version, of which never more than a piece is in memory.
+    /// Computes the digest of a version with one piece in memory at a time.
     pub async fn digest(&self, version: &Version) -> Result<(u64, crate::seal::Digest), ArchiveError> {
         let mut hasher = Hasher::default();
         self.read(&version.key, &version.version_id, |piece| hasher.update(piece)).await?;
         Ok(hasher.finish())
     }
 
-    /// Puts an object unless there is one of this key ("Conditional writes", Amazon S3 User Guide).
+    /// Puts an object unless its key exists ("Conditional writes", Amazon S3 User Guide).
     pub async fn put_new(&self, key: &str, content: Vec<u8>) -> Result<Put, ArchiveError> {
         let sent = self
             .client
@@ -165,8 +165,9 @@ impl Archive {
     }
 }
 
-/// S3 lists a key's versions from the newest (`ListObjectVersions`, Amazon S3 API Reference). Nothing else tells which is older: the
-/// times are whole seconds, and the ids are random. Markers come after what they mark.
+/// Sorts the versions of a listing. S3 lists a key's versions newest first (`ListObjectVersions`, Amazon S3 API
+/// Reference), and nothing else tells their order: times are whole seconds, and ids are random. Markers come after
+/// the version they mark.
 fn oldest_first(found: Vec<Version>, marked: Vec<Version>, until: Option<&str>) -> Vec<Version> {
     let mut all: Vec<_> = found.into_iter().rev().chain(marked.into_iter().rev()).collect();
     all.retain(|version| until.is_none_or(|until| version.key.as_str() <= until));
@@ -174,7 +175,7 @@ fn oldest_first(found: Vec<Version>, marked: Vec<Version>, until: Option<&str>) 
     all
 }
 
-/// There is one already, or somebody is just putting one.
+/// Says whether the object exists, or is being put concurrently.
 fn exists(error: &SdkError<PutObjectError>) -> bool {
     matches!(error.code(), Some("PreconditionFailed" | "ConditionalRequestConflict"))
 }
@@ -183,7 +184,7 @@ fn instant(at: Option<&aws_smithy_types::DateTime>) -> Timestamp {
     at.and_then(|at| Timestamp::from_second(at.secs()).ok()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-/// The bucket cannot be used.
+/// Why the bucket cannot be used.
 #[derive(Debug, Error)]
 #[error("failed to {doing} {key} in the bucket of evidence {bucket}")]
 pub struct ArchiveError {

@@ -1,27 +1,28 @@
-//! Lines become Firehose records, and those become calls.
+//! Packs lines into Firehose records, and records into calls.
 //!
-//! Firehose bills each record rounded up to 5 KB ("Amazon Data Firehose pricing"), and a line has some 600 bytes: so many lines
-//! go into one record.
+//! Firehose bills each record rounded up to 5 KB ("Amazon Data Firehose pricing"), and a line has about 600 bytes, so
+//! one record holds many lines.
 
 use bytes::Bytes;
 
-/// Lines in one Firehose record. Far below the 1,000 KiB that one may have ("Amazon Data Firehose Quota"): of a record that was
-/// refused, all is sent again.
+/// Maximum size of the lines in one Firehose record. Far below the limit of 1,000 KiB ("Amazon Data Firehose Quota"),
+/// because a refused record is sent again whole.
 const RECORD_BYTES: usize = 256 * 1024;
-/// Firehose records in one call, of the 500 that there may be. A call has 4 MiB at most, and its body is JSON with the content in
-/// base64, a third more: 2.7 MiB of full records. Twelve would be 4 MiB, with nothing left for what is around them.
+/// Maximum number of Firehose records in one call, of the 500 allowed. A call has 4 MiB at most, and its body is JSON
+/// with base64, a third more: 2.7 MiB of full records. Twelve records would be 4 MiB, without room for the rest of
+/// the JSON.
 pub(crate) const CALL_RECORDS: usize = 8;
 
-/// Lines that go into one Firehose record.
+/// Lines that form one Firehose record.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Blob {
-    /// The number of the first change in it, by which a failure is reported.
+    /// The number of its first change, by which a failure is reported.
     pub first: String,
-    /// The lines, each with its end.
+    /// The lines, each with its line feed.
     pub lines: Bytes,
 }
 
-/// Packs lines, each with the number of its change, in their order. A line is far smaller than a record may be.
+/// Packs lines, each with the number of its change, in order. A line is much smaller than a record.
 pub fn pack(lines: impl IntoIterator<Item = (String, String)>) -> Vec<Blob> {
     let mut blobs = Vec::new();
     let mut open: Option<(String, String)> = None;

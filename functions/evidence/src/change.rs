@@ -1,4 +1,4 @@
-//! What a change of the ledger says of attempts: the row before it, compared with the row after it.
+//! Derives records from a change of the ledger by comparing the row before and after.
 
 use std::collections::HashMap;
 
@@ -10,13 +10,13 @@ use serde_json::Value;
 use crate::record::{Attempt, Kind, Record};
 use crate::stream::{Change, row};
 
-/// Who deletes a row that has expired ("DynamoDB Streams and Time to Live", Amazon DynamoDB Developer Guide).
+/// The principal that deletes expired rows ("DynamoDB Streams and Time to Live", Amazon DynamoDB Developer Guide).
 const EXPIRY: &str = "dynamodb.amazonaws.com";
 
-/// Returns the records that a change is worth, oldest first. A change says the same whenever it is asked.
+/// Returns the records of a change, oldest first. The result depends on the change only.
 ///
-/// Nothing that can be in a stream is an error: an unreadable row must not hold up those behind it for a day and have them
-/// forgotten. It becomes a record that says so.
+/// No content of a stream is an error: an unreadable row must not block the rows behind it for a day until they
+/// expire. It becomes a record that says so.
 pub fn records(change: &Change) -> Vec<Record> {
     if is_listing(change) {
         return vec![];
@@ -24,23 +24,23 @@ pub fn records(change: &Change) -> Vec<Record> {
     if change.name == "REMOVE" {
         let expired = change.by.as_ref().is_some_and(|by| by.principal == EXPIRY);
         let kind = if expired { Kind::RowExpired } else { Kind::RowRemoved };
-        let old = change.dynamodb.old_image.as_ref().and_then(|image| LedgerReader::shown(&row(image)));
+        let old = change.dynamodb.old_image.as_ref().and_then(|image| LedgerReader::view(&row(image)));
         return vec![of_notification(change, kind, old.as_ref())];
     }
     let images = &change.dynamodb;
-    let new = images.new_image.as_ref().and_then(|image| LedgerReader::shown(&row(image)));
-    let old = images.old_image.as_ref().map(|image| LedgerReader::shown(&row(image)));
+    let new = images.new_image.as_ref().and_then(|image| LedgerReader::view(&row(image)));
+    let old = images.old_image.as_ref().map(|image| LedgerReader::view(&row(image)));
     let unreadable = || of_notification(change, Kind::RowUnreadable, None);
     match (new, old) {
         (None, _) => vec![unreadable()],
-        // What the row says now is kept, whatever it said before.
+        // The current content is recorded whatever the content before.
         (Some(new), Some(None)) => [vec![unreadable()], compare(change, None, &new)].concat(),
         (Some(new), None) => compare(change, None, &new),
         (Some(new), Some(Some(old))) => compare(change, Some(&old), &new),
     }
 }
 
-/// Beside the notifications lie the rows that list those given up; what they say, the notification's row says too.
+/// Says whether the row only lists an undelivered notification, whose own row says the same.
 fn is_listing(change: &Change) -> bool {
     change.dynamodb.key("partition").contains('#')
 }
@@ -83,7 +83,7 @@ fn compare(change: &Change, old: Option<&NotificationView>, new: &NotificationVi
     records
 }
 
-/// When DynamoDB may delete the row. The ledger's reader does not show it.
+/// Returns when DynamoDB may delete the row, which the ledger's reader does not return.
 fn expiry(image: Option<&HashMap<String, Value>>) -> Option<Timestamp> {
     let seconds = image?.get("expires_at")?.get("N")?.as_str()?.parse().ok()?;
     Timestamp::from_second(seconds).ok()
@@ -96,7 +96,7 @@ fn has_ended(status: &str) -> bool {
     }
 }
 
-/// What was known of an attempt when it began, and all that is known.
+/// Returns what was known of an attempt when it began, and all that is known.
 fn parts(shown: &AttemptView) -> (Attempt, Attempt) {
     let began = Attempt {
         number: shown.attempt,
@@ -120,7 +120,7 @@ fn parts(shown: &AttemptView) -> (Attempt, Attempt) {
     (began, ended)
 }
 
-/// Host and port of a base URI, which has no user and no query.
+/// Returns host and port of a base URI, which has no user and no query.
 fn host(base_uri: &str) -> &str {
     let rest = base_uri.split_once("://").map_or(base_uri, |(_, rest)| rest);
     rest.split('/').next().unwrap_or_default()
@@ -311,7 +311,7 @@ mod tests {
         assert_eq!(kinds(&records), ["expiry_shortened"]);
         assert_eq!(records[0].expires_at.unwrap().to_string(), "2026-11-22T12:01:40Z");
         assert_eq!(shortened(expiring(first, "1953028801")), []);
-        // With an attempt that begins, the retention of a new deployment comes into the row.
+        // When an attempt begins, the row takes the retention of a new deployment.
         let both = shortened(expiring(&[one.clone(), two], "1953028799"));
         assert_eq!(kinds(&both), ["attempt_began", "expiry_shortened"]);
     }

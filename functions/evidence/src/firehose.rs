@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use crate::batch::{Blob, CALL_RECORDS};
 
-/// How often records that Firehose refuses are put again before the stream of the ledger brings them again by itself.
+/// How often refused records are put again before the ledger's stream redelivers them.
 const ROUNDS: u32 = 5;
 /// Doubled after each round: 6 s in all.
 const FIRST_PAUSE: Duration = Duration::from_millis(400);
@@ -30,8 +30,8 @@ impl Firehose {
         Self { client, stream }
     }
 
-    /// Puts records. When some are refused, only those are put again (`PutRecordBatch`, Amazon Data Firehose API Reference). An
-    /// error says from which change on nothing is sure; before it all was taken.
+    /// Puts records; only refused ones are put again (`PutRecordBatch`, Amazon Data Firehose API Reference). The
+    /// error names the first change that may be missing; all before it were accepted.
     pub async fn put(&self, blobs: &[Blob]) -> Result<(), PutError> {
         for call in blobs.chunks(CALL_RECORDS) {
             self.put_call(call.iter().collect()).await?;
@@ -57,7 +57,7 @@ impl Firehose {
         Ok(())
     }
 
-    /// Puts records once, and returns which were refused, with the code of the refusal.
+    /// Puts records once, and returns the refused ones with their error codes.
     async fn try_put(&self, blobs: &[&Blob]) -> Result<Vec<(usize, String)>, BoxError> {
         let mut call = self.client.put_record_batch().delivery_stream_name(&self.stream);
         for blob in blobs {
@@ -76,12 +76,12 @@ fn first(blobs: &[&Blob]) -> String {
     blobs.first().map(|blob| blob.first.clone()).unwrap_or_default()
 }
 
-/// Firehose did not take all.
+/// Why Firehose did not accept all records.
 #[derive(Debug, Error)]
 #[error("Firehose did not take the records")]
 pub struct PutError {
     /// The number of the first change that may be missing.
     pub from: String,
-    /// What Firehose said.
+    /// The service's error.
     source: BoxError,
 }

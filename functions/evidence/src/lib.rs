@@ -1,11 +1,11 @@
-//! The Lambda function `evidence`: changes of the ledger become records in a bucket where nobody can change them, and each hour
-//! of the bucket is sealed.
+//! The Lambda function `evidence`: changes of the ledger become records in an immutable bucket, and each hour of the
+//! bucket is sealed.
 //!
-//! `change` compares the row before a change with the row after it, and `seal` computes the chain; both are pure. `batch` packs lines for
-//! Firehose, and `firehose` puts again what is refused. A batch that is not taken is handed over again by Lambda from the first missing
-//! change on, so that a record may come twice and none is left out. Every hour `sealer` lists, reads and chains what came into the bucket.
-//! `arauto verify` (`tools/cli/src/verify`) computes the same chain and checks the records besides. `docs/evidence.md` has the formats and what
-//! they prove.
+//! `change` compares the row before and after a change, and `seal` computes the chain; both are pure. `batch` packs
+//! lines for Firehose, and `firehose` retries refused records. Lambda redelivers a batch that fails from its first
+//! missing change on, so a record may come twice but none is left out. Every hour `sealer` lists, reads and chains
+//! what came into the bucket. `arauto verify` (`tools/cli/src/verify`) computes the same chain and also checks the
+//! records. `docs/evidence.md` describes the formats and what they prove.
 
 mod archive;
 mod batch;
@@ -31,19 +31,19 @@ pub use seal::{ATTEMPTS, Digest, Entry, Hasher, ParseDigestError, SEALS, Seal, S
 pub use sealer::{BUDGET, LATE_HOURS, Run, SETTLES, SealError, Sealer, Stopped, last_over};
 pub use stream::Change;
 
-/// How many hours are over and not sealed.
+/// Number of hours that are over and not sealed.
 const HOURS_UNSEALED: &str = "HoursUnsealed";
 
 /// The function.
 #[derive(Debug)]
 pub struct Evidence {
-    /// Takes records.
+    /// Accepts records.
     pub firehose: Firehose,
-    /// Seals what has become of them.
+    /// Seals stored records.
     pub sealer: Sealer,
-    /// The time of metrics.
+    /// The clock for metrics.
     pub clock: Clock,
-    /// Where metrics go.
+    /// The metrics.
     pub metrics: Metrics,
 }
 
@@ -59,7 +59,7 @@ impl Evidence {
         Err(EventError::Unknown)
     }
 
-    /// Puts the records of changes into Firehose. From the first change that may be missing on, Lambda hands them over again
+    /// Puts the records of changes into Firehose. Lambda redelivers from the first change that may be missing
     /// ("Configuring partial batch response with DynamoDB and Lambda", AWS Lambda Developer Guide).
     async fn keep(&self, changes: &[Value]) -> Value {
         let mut lines = Vec::new();
@@ -81,7 +81,7 @@ impl Evidence {
                 tracing::error!(
                     code = "evidence_not_taken",
                     error = %ErrorChain(&error),
-                    "Firehose did not take records; they are put again."
+                    "Firehose did not accept records; they are put again."
                 );
                 vec![json!({ "itemIdentifier": error.from })]
             }
@@ -94,7 +94,7 @@ impl Evidence {
             Ok(run) => run,
             Err(Stopped { left, early, source }) => {
                 tell_early(&early);
-                // Where nothing is known, nothing is said, which the alarm takes for the worst.
+                // If the number is unknown nothing is written, and the alarm treats missing data as the worst.
                 if let Some(left) = left {
                     self.measure(left);
                 }
@@ -104,7 +104,7 @@ impl Evidence {
         tell_early(&run.early);
         self.measure(run.left);
         let head = run.head.map(|head| head.to_string()).unwrap_or_default();
-        // With the head in the log, whoever may change the bucket would have to change the log too.
+        // The head in the log forces an attacker on the bucket to change the log too.
         tracing::info!(
             hours = run.sealed,
             objects = run.objects,
@@ -128,15 +128,15 @@ fn tell_early(hours: &[Hour]) {
         tracing::error!(
             hour = %hour,
             code = "seal_of_the_future",
-            "There is a seal of an hour that is not over, which is not ours; it is passed over."
+            "A seal exists for an hour that is not over. It is not ours, and is ignored."
         );
     }
 }
 
-/// An event that could not be handled.
+/// Why an event could not be handled.
 #[derive(Debug, Error)]
 pub enum EventError {
-    /// Nothing that the function is for.
+    /// The event is of an unknown kind.
     #[error("the event is neither a batch of the ledger's stream nor the task seal")]
     Unknown,
     /// An hour cannot be sealed.

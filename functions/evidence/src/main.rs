@@ -12,9 +12,9 @@ use platform::config::{Settings, environment};
 use platform::telemetry::ErrorChain;
 use serde_json::Value;
 
-/// Two megabytes of records, or a page of a listing, may take longer than the other functions give a call; nobody waits here.
+/// Timeout of one try, which may carry two megabytes of records or a page of a listing; no caller waits for it.
 const TRY_TIMEOUT: Duration = Duration::from_secs(10);
-/// A whole call with its tries.
+/// Timeout of a whole call with its tries.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[tokio::main(flavor = "current_thread")]
@@ -22,7 +22,7 @@ async fn main() -> Result<(), Error> {
     let settings = Settings::new(&environment);
     settings.start_logging();
     let clock = Clock::system();
-    let sdk = patient(&sdk_config(&settings, &Http::system(clock.clone()))?);
+    let sdk = with_long_timeouts(&sdk_config(&settings, &Http::system(clock.clone()))?);
     let stream = settings.required("ARAUTO_EVIDENCE_STREAM")?;
     let bucket = settings.required("ARAUTO_EVIDENCE_BUCKET")?;
     let evidence = Evidence {
@@ -40,7 +40,7 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-fn patient(sdk: &SdkConfig) -> SdkConfig {
+fn with_long_timeouts(sdk: &SdkConfig) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(2))
         .operation_attempt_timeout(TRY_TIMEOUT)

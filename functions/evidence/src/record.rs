@@ -1,31 +1,32 @@
-//! One line of evidence: what a write of the ledger says of a notification, without anything of its content.
+//! One line of evidence: what a write of the ledger says of a notification, without its content.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What happened, as one write of the ledger said it. Ids, codes, times and addresses only (guarantee G8).
+/// An event as one write of the ledger shows it. Only ids, codes, times and addresses (guarantee G8).
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Record {
-    /// The same for every copy of this record: notification, attempt and phase. A copy has the same [`Record::sequence`] too.
+    /// Identical in every copy of this record: notification, attempt and phase. Copies have the same
+    /// [`Record::sequence`] too.
     pub id: String,
     /// What happened.
     pub kind: Kind,
     /// The notification.
     pub notification_id: String,
-    /// The number of the ledger's write: of one notification, a later write has a greater number.
+    /// The number of the ledger's write: later writes of one notification have greater numbers.
     pub sequence: String,
     /// When the ledger was written, by DynamoDB's clock.
     pub recorded_at: Timestamp,
-    /// Where the notification stands after it.
+    /// The status of the notification after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notification_status: Option<String>,
     /// Why it was cancelled, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Whose receiver it is for.
+    /// The client whose receiver it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// The authorisation server that gave the client its id, where that is not the default brand's.
+    /// The authorisation server that issued the client id, if not the default brand's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorisation_server: Option<String>,
     /// The endpoint, `E1` to `E5`.
@@ -34,7 +35,7 @@ pub struct Record {
     /// The resource that changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_id: Option<String>,
-    /// When the event happened, as it was posted.
+    /// When the event happened, as posted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_instant: Option<String>,
     /// When the state change was accepted.
@@ -43,22 +44,22 @@ pub struct Record {
     /// The undelivered notification that this one replays, if it is a replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay_of: Option<String>,
-    /// When the ledger may forget the notification.
+    /// When the ledger may delete the notification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// The attempt, where the record is of one.
+    /// The attempt, if the record is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<Attempt>,
 }
 
-/// What a record says of an attempt.
+/// An attempt in a record.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Attempt {
-    /// Which, 1 to 3.
+    /// Its number, 1 to 3.
     pub number: u8,
-    /// Its name, sent as `x-webhook-interaction-id`.
+    /// Its id, sent as `x-webhook-interaction-id`.
     pub interaction_id: String,
-    /// Host and port of the base URI it went to.
+    /// Host and port of its base URI.
     pub host: String,
     /// When it started.
     pub started_at: Timestamp,
@@ -79,31 +80,30 @@ pub struct Attempt {
     pub tls: Option<String>,
 }
 
-/// What a record is of.
+/// The kind of a record.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// An attempt began.
     AttemptBegan,
-    /// An attempt ended, or what is known of its end changed: one that was taken for interrupted had been delivered.
+    /// An attempt ended, or its known end changed: one that counted as interrupted had been delivered.
     AttemptEnded,
-    /// The ledger no longer says that there was this attempt. Nothing of ours does that.
+    /// The ledger no longer holds this attempt. Arauto never does that.
     AttemptErased,
-    /// The notification ended without an attempt ending: its receiver is gone.
+    /// The notification ended without an attempt ending: its receiver no longer exists.
     NotificationEnded,
-    /// The notification had ended and no longer has. Nothing of ours does that.
+    /// The notification is no longer ended. Arauto never does that.
     NotificationReopened,
-    /// What the ledger says of the notification or of an attempt is another, and nothing of the above happened. Nothing of ours does
-    /// that.
+    /// Other data of the notification or of an attempt changed, without any of the above. Arauto never does that.
     RowRewritten,
-    /// The ledger may forget the notification sooner than it said before. Beside an attempt that began it comes from a shorter
-    /// retention; by itself, nothing of ours does that.
+    /// The ledger may delete the notification earlier than before. Together with an attempt that began, this comes
+    /// from a shorter retention; alone, Arauto never does that.
     ExpiryShortened,
-    /// The ledger forgot the notification, as its retention was over.
+    /// The ledger deleted the notification at the end of its retention.
     RowExpired,
-    /// The notification was deleted from the ledger by somebody. Nothing of ours does that.
+    /// The notification was deleted from the ledger by other means. Arauto never does that.
     RowRemoved,
-    /// The ledger was written in a way that this version cannot read.
+    /// This version cannot read what was written to the ledger.
     RowUnreadable,
 }
 
@@ -126,7 +126,7 @@ impl Kind {
 }
 
 impl Record {
-    /// Returns the record as a line of JSON, without its end.
+    /// Returns the record as a line of JSON, without the line feed.
     pub fn to_line(&self) -> String {
         serde_json::to_string(self).expect("a record has no map with other keys than texts")
     }

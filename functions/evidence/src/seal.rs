@@ -1,6 +1,6 @@
-//! Seals: what lay in the bucket of an hour, chained to all that was sealed before. The arithmetic, without any I/O.
+//! Seals: the objects of an hour, chained to everything sealed before. Pure computation without I/O.
 //!
-//! `docs/evidence.md` writes it down so that anybody can compute it without this program.
+//! `docs/evidence.md` describes it, so that anybody can compute it without this program.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,29 +11,29 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Where Firehose puts records: `attempts/2026/11/23/13/…`, by the hour in which they arrived.
+/// Prefix of Firehose's objects: `attempts/2026/11/23/13/…`, by the hour of their arrival.
 pub const ATTEMPTS: &str = "attempts/";
-/// Where seals are.
+/// Prefix of the seals.
 pub const SEALS: &str = "seals/";
-/// The first field of a seal.
+/// The format in the first field of a seal.
 const FORMAT: &str = "arauto-evidence-seal/1";
 
 /// The seal of one hour.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seal {
-    /// Which format this is.
+    /// The format.
     pub format: String,
     /// The hour, such as `2026-11-23T13`.
     #[serde(with = "text")]
     pub hour: Hour,
     /// When it was sealed.
     pub sealed_at: Timestamp,
-    /// The head of the seal before this one; absent in the first.
+    /// The head of the previous seal; absent in the first.
     pub previous: Option<Digest>,
-    /// The objects of the hour, by key, and from the oldest version.
+    /// The objects of the hour, by key and oldest version first.
     pub entries: Vec<Entry>,
-    /// Objects of hours before that came after these were sealed.
+    /// Objects of earlier hours that arrived after those were sealed.
     pub late: Vec<Entry>,
     /// The chain's value after all of these.
     pub head: Digest,
@@ -43,13 +43,13 @@ pub struct Seal {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(from = "Line", into = "Line")]
 pub struct Entry {
-    /// What it is.
+    /// The object.
     pub object: Sealed,
     /// The chain's value after it.
     pub chain: Digest,
 }
 
-/// An entry as it is stored. `flatten` would do, but serde does not support it beside `deny_unknown_fields`.
+/// An entry as stored. serde does not support `flatten` together with `deny_unknown_fields`.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
@@ -72,16 +72,16 @@ impl From<Entry> for Line {
     }
 }
 
-/// What a seal says of an object.
+/// An object as listed in a seal.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Sealed {
     /// Its key.
     pub key: String,
     /// Its version.
     pub version_id: String,
-    /// Its length in bytes.
+    /// Its size in bytes.
     pub size: u64,
-    /// The SHA-256 of its content, as it is stored.
+    /// The SHA-256 of its stored content.
     pub sha256: Digest,
 }
 
@@ -103,8 +103,8 @@ impl Seal {
         Self { format: FORMAT.to_owned(), hour, sealed_at, previous, entries, late, head: chain }
     }
 
-    /// Computes the chain anew from what the seal says, and returns where it is not what the seal says: the key of the first
-    /// object, or `None` in `Err` for the head.
+    /// Recomputes the chain from the seal's content, and returns the first mismatch: the key of an object, or
+    /// `Err(None)` for the head.
     pub fn check(&self) -> Result<(), Option<&str>> {
         let mut chain = start(self.hour, self.sealed_at, self.previous);
         let entries = self.entries.iter().map(|entry| (ENTRY, entry));
@@ -117,17 +117,17 @@ impl Seal {
         if chain == self.head && self.format == FORMAT { Ok(()) } else { Err(None) }
     }
 
-    /// Returns all objects that it seals, late ones too.
+    /// Returns all sealed objects, including late ones.
     pub fn objects(&self) -> impl Iterator<Item = &Sealed> {
         self.entries.iter().chain(&self.late).map(|entry| &entry.object)
     }
 
-    /// Returns the key under which the seal of an hour is.
+    /// Returns the key of an hour's seal.
     pub fn key(hour: Hour) -> String {
         format!("{SEALS}{}.json", path(hour))
     }
 
-    /// Returns the seal as it is stored.
+    /// Returns the seal as stored.
     pub fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec_pretty(self).expect("a seal has no map with other keys than texts")
     }
@@ -138,13 +138,13 @@ impl Seal {
     }
 }
 
-/// Returns what the keys of an hour's objects begin with.
+/// Returns the key prefix of an hour's objects.
 pub fn prefix(hour: Hour) -> String {
     format!("{ATTEMPTS}{}/", path(hour))
 }
 
-/// Reads the hour from the key of an object or a seal. Nothing for a key that neither Firehose nor we write: only printable
-/// characters of ASCII, so that a line of the chain is one line.
+/// Reads the hour from the key of an object or a seal. `None` for keys that neither Firehose nor Arauto write: only
+/// printable ASCII is accepted, so that a line of the chain is one line.
 pub fn hour_of(key: &str) -> Option<Hour> {
     let rest = key.strip_prefix(ATTEMPTS).or_else(|| key.strip_prefix(SEALS))?;
     let (path, name) = rest.split_at_checked(13)?;
@@ -162,8 +162,8 @@ fn path(hour: Hour) -> String {
 const ENTRY: &str = "entry";
 const LATE: &str = "late";
 
-/// The chain's value before the first object: it has the hour and what was before in it, so that no hour can be left out, moved
-/// or put before another.
+/// Returns the chain's value before the first object. It includes the hour and the previous head, so that no hour can
+/// be left out, moved or reordered.
 fn start(hour: Hour, sealed_at: Timestamp, previous: Option<Digest>) -> Digest {
     let previous = previous.map_or_else(|| "none".to_owned(), |digest| digest.to_string());
     Digest::of_lines(&[&previous, "hour", &hour.to_string(), &sealed_at.to_string()])
@@ -180,7 +180,7 @@ fn next(chain: Digest, kind: &str, object: &Sealed) -> Digest {
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// The digest of lines, each ended by a line feed.
+    /// Returns the digest of lines, each ended by a line feed.
     fn of_lines(lines: &[&str]) -> Self {
         let mut hasher = Hasher::default();
         for line in lines {
@@ -230,12 +230,12 @@ impl From<Digest> for String {
     }
 }
 
-/// A text that is no SHA-256.
+/// A text that is not a SHA-256.
 #[derive(Debug, Error, Eq, PartialEq)]
 #[error("not a SHA-256: expected 64 hexadecimal digits in lower case")]
 pub struct ParseDigestError;
 
-/// Computes a digest of what comes in pieces.
+/// Computes a digest in pieces.
 #[derive(Clone)]
 pub struct Hasher(Context, u64);
 
@@ -252,13 +252,13 @@ impl fmt::Debug for Hasher {
 }
 
 impl Hasher {
-    /// Takes a piece.
+    /// Adds a piece.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
         self.1 += bytes.len() as u64;
     }
 
-    /// Returns how many bytes there were, and their digest.
+    /// Returns the number of bytes and their digest.
     pub fn finish(self) -> (u64, Digest) {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(self.0.finish().as_ref());
@@ -314,7 +314,7 @@ mod tests {
         )
     }
 
-    /// What coreutils, which share no code with us, say of a text.
+    /// The result of coreutils' sha256sum, which shares no code with Arauto.
     fn sha256sum(text: &str) -> String {
         let mut child =
             Command::new("sha256sum").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -378,7 +378,7 @@ mod tests {
             let mut json = good.to_json();
             let at = at % json.len();
             json[at] ^= 1 << bit;
-            // Spaces between the members of JSON say nothing.
+            // White space between the members of JSON has no meaning.
             match Seal::from_json(&json) {
                 Ok(read) if read == good => {}
                 Ok(read) => prop_assert!(read.check().is_err()),

@@ -1,4 +1,4 @@
-//! The task that seals: each hour that is over, in its order, once.
+//! The sealing task: seals each hour that is over, in order, once.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -12,15 +12,17 @@ use tokio::time::Instant;
 use crate::archive::{Archive, ArchiveError, Put, Version};
 use crate::seal::{ATTEMPTS, Digest, SEALS, Seal, Sealed, hour_of, prefix};
 
-/// How long after its end an hour is sealed: Firehose delivers five minutes after a record came, and tries again for a while.
+/// How long after its end an hour is sealed: Firehose delivers five minutes after a record came, and retries for a
+/// while.
 pub const SETTLES: SignedDuration = SignedDuration::from_mins(20);
-/// How far back late objects are looked for. Firehose tries for 24 hours to deliver ("Understand data delivery in Amazon Data
-/// Firehose"), after which nothing can come.
+/// How far back late objects are looked for. Firehose retries for 24 hours ("Understand data delivery in Amazon Data
+/// Firehose"), after which nothing can arrive.
 pub const LATE_HOURS: i64 = 48;
-/// How far back the last seal is looked for before all are listed: less than a page of them.
+/// How far back the last seal is looked for before all seals are listed: less than a page of them.
 const RECENT_HOURS: i64 = 40 * 24;
-/// After this no further hour is begun; what is left, the next run seals. The function has 900 s: the 300 s that remain read some
-/// 12 GB, and at the 5 MiB a second that a Firehose stream takes in most regions an hour has 4 GB, compressed.
+/// After this time no further hour is begun; the next run seals the rest. The function has 900 s: the remaining 300 s
+/// suffice to read about 12 GB, and at the 5 MiB a second that a Firehose stream accepts in most regions an hour has
+/// 4 GB, compressed.
 pub const BUDGET: Duration = Duration::from_mins(10);
 
 /// Seals hours.
@@ -28,42 +30,42 @@ pub const BUDGET: Duration = Duration::from_mins(10);
 pub struct Sealer {
     /// The bucket.
     pub archive: Archive,
-    /// Tells which hours are over.
+    /// The clock.
     pub clock: Clock,
-    /// After which a run ends.
+    /// The time after which a run ends.
     pub budget: Duration,
 }
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Run {
-    /// How many hours were sealed.
+    /// Number of sealed hours.
     pub sealed: usize,
-    /// How many objects were in them.
+    /// Number of objects in them.
     pub objects: usize,
-    /// How many of those were late.
+    /// Number of late objects.
     pub late: usize,
-    /// How many hours are over and not sealed.
+    /// Number of hours that are over and not sealed.
     pub left: i64,
     /// The head after the last seal.
     pub head: Option<Digest>,
-    /// Seals of hours that are not over, none of which we can have put.
+    /// Seals of hours that are not over, which cannot be ours.
     pub early: Vec<Hour>,
 }
 
-/// A run that could not go on.
+/// Why a run stopped.
 #[derive(Debug, Error)]
 #[error("the sealing stopped")]
 pub struct Stopped {
-    /// How many hours are over since the last good seal; unknown where not even that could be looked for.
+    /// Number of hours that are over since the last good seal; unknown if that could not be determined.
     pub left: Option<i64>,
-    /// Seals of hours that are not over, none of which we can have put.
+    /// Seals of hours that are not over, which cannot be ours.
     pub early: Vec<Hour>,
-    /// Why.
+    /// The error.
     pub source: SealError,
 }
 
-/// How far a run has come.
+/// The progress of a run.
 #[derive(Debug, Default)]
 struct Course {
     run: Run,
@@ -73,7 +75,7 @@ struct Course {
 }
 
 impl Sealer {
-    /// Seals the hours that are over. Repeating it changes nothing.
+    /// Seals the hours that are over. Idempotent.
     pub async fn run(&self) -> Result<Run, Stopped> {
         let last_over = last_over(self.clock.now());
         let mut course = Course::default();
@@ -129,7 +131,7 @@ impl Sealer {
         let seal = Seal::new(hour, self.clock.now(), previous, (objects, late));
         let seal = match self.archive.put_new(&Seal::key(hour), seal.to_json()).await? {
             Put::Done => seal,
-            // Two runs at a time: the seal that is there is the one that counts.
+            // After two concurrent runs, the existing seal counts.
             Put::Existed => self.read_oldest(hour).await?,
         };
         if seal.previous != previous {
@@ -139,8 +141,8 @@ impl Sealer {
         Ok(seal)
     }
 
-    /// Finds the last hour that is sealed, and the hours that have a seal though they are not over: one that somebody put far
-    /// ahead must not end the sealing.
+    /// Finds the last sealed hour, and seals of hours that are not over: a forged seal far in the future must not end
+    /// the sealing.
     async fn last_seal(&self, last_over: Hour) -> Result<(Option<Hour>, Vec<Hour>), SealError> {
         let mut early = vec![];
         for after in [Seal::key(last_over.plus(-RECENT_HOURS)), String::new()] {
@@ -167,13 +169,13 @@ impl Sealer {
             .map_or(last_over, |first| first.min(last_over)))
     }
 
-    /// Reads the seals in which objects may be that would otherwise be taken for late, and the head of the last.
+    /// Reads the seals whose objects would otherwise count as late, and the head of the last one.
     async fn recall(&self, last: Hour, course: &mut Course) -> Result<(), SealError> {
         let first = last.plus(-LATE_HOURS);
         let after = Seal::key(first.plus(-1));
         for version in self.archive.versions(SEALS, &after, Some(&Seal::key(last))).await? {
             let Some(hour) = hour_of(&version.key).filter(|_| !version.is_delete_marker) else { continue };
-            // Of each the oldest version: nothing may come after it.
+            // The oldest version of each seal counts: nothing may replace it.
             if course.next == Some(hour.plus(1)) {
                 continue;
             }
@@ -185,7 +187,7 @@ impl Sealer {
         if course.next == Some(last.plus(1)) { Ok(()) } else { Err(SealError::Vanished { hour: last }) }
     }
 
-    /// Reads the seal of an hour, the oldest version.
+    /// Reads the oldest version of an hour's seal.
     async fn read_oldest(&self, hour: Hour) -> Result<Seal, SealError> {
         let after = Seal::key(hour.plus(-1));
         let versions = self.archive.versions(SEALS, &after, Some(&Seal::key(hour))).await?;
@@ -201,7 +203,7 @@ impl Sealer {
     }
 }
 
-/// The objects that are in seals.
+/// Objects that are already sealed.
 #[derive(Debug, Default)]
 struct Known(HashSet<(String, String)>);
 
@@ -215,33 +217,33 @@ impl Known {
     }
 }
 
-/// An hour cannot be sealed.
+/// Why an hour cannot be sealed.
 #[derive(Debug, Error)]
 pub enum SealError {
     /// The bucket cannot be used.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
-    /// A seal is not one that this version wrote.
+    /// A seal was not written by this version.
     #[error("the seal of {hour} cannot be read")]
     Unreadable {
         /// Its hour.
         hour: Hour,
-        /// What is wrong with it.
+        /// The error.
         source: serde_json::Error,
     },
-    /// A seal is of another hour, or its chain is not what is computed of it.
+    /// A seal is for another hour, or its chain is wrong.
     #[error("the seal of {hour} cannot be read as one of ours: its chain or its hour is wrong")]
     Wrong {
         /// Its hour.
         hour: Hour,
     },
-    /// A seal that was listed is not there.
-    #[error("the seal of {hour} was listed and is not there")]
+    /// A listed seal does not exist.
+    #[error("the seal of {hour} was listed but does not exist")]
     Vanished {
         /// Its hour.
         hour: Hour,
     },
-    /// A seal does not follow from the one before.
+    /// A seal does not follow from its predecessor.
     #[error(
         "the seal of {hour} that is in the bucket does not follow from the one before it: run `arauto verify`"
     )]
@@ -251,7 +253,7 @@ pub enum SealError {
     },
 }
 
-/// Returns the last hour that is over and has settled, so that it is sealed or about to be.
+/// Returns the last hour that is over and has settled.
 pub fn last_over(now: Timestamp) -> Hour {
     Hour::of(now - SETTLES).plus(-1)
 }

@@ -15,7 +15,7 @@ pub struct Change {
     /// `INSERT`, `MODIFY` or `REMOVE`.
     #[serde(rename = "eventName")]
     pub name: String,
-    /// Who made it, where that is DynamoDB itself.
+    /// The principal, if DynamoDB itself made the change.
     #[serde(rename = "userIdentity", default)]
     pub by: Option<Identity>,
     /// The row before and after.
@@ -23,8 +23,8 @@ pub struct Change {
 }
 
 impl Change {
-    /// Reads a change. Of one that does not look as AWS documents it, only its number and its key are read: it must neither hold up
-    /// the others of its batch nor go without a trace.
+    /// Parses a change. If its format is not the documented one, only its number and key are read: it must neither
+    /// block the others of its batch nor get lost.
     pub fn read(value: &Value) -> Self {
         Self::deserialize(value).unwrap_or_else(|_| {
             let images = &value["dynamodb"];
@@ -36,7 +36,7 @@ impl Change {
     }
 }
 
-/// Who made a change.
+/// The principal of a change.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Identity {
     /// `dynamodb.amazonaws.com` for a row that expired.
@@ -56,7 +56,7 @@ pub struct Images {
     pub new_image: Option<HashMap<String, Value>>,
     /// The row before the change.
     pub old_image: Option<HashMap<String, Value>>,
-    /// The number of the change, by which a failure is reported too.
+    /// The number of the change, by which failures are reported.
     pub sequence_number: String,
 }
 
@@ -68,13 +68,13 @@ impl Images {
         Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
-    /// Returns a text of the key; nothing where there is none.
+    /// Returns a text of the key; empty if it is missing.
     pub fn key(&self, name: &str) -> &str {
         self.keys.get(name).and_then(|value| value.get("S")).and_then(Value::as_str).unwrap_or_default()
     }
 }
 
-/// Turns an image into the row that the ledger's reader takes. Of DynamoDB's types those that the ledger writes are read.
+/// Converts an image to a row for the ledger's reader. Only the DynamoDB types that the ledger writes are supported.
 pub(crate) fn row(image: &HashMap<String, Value>) -> HashMap<String, AttributeValue> {
     image.iter().filter_map(|(name, value)| Some((name.clone(), attribute(value)?))).collect()
 }

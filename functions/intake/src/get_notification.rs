@@ -1,4 +1,4 @@
-//! What became of a notification, for whoever has its id.
+//! The answer to a request for a notification by its id.
 
 use convention::notification::NotificationId;
 use lambda_http::{Request, RequestExt, Response};
@@ -8,14 +8,14 @@ use platform::telemetry::ErrorChain;
 
 const PATH: &str = "/v1/notifications/";
 
-/// Finds the text that a request asks about; nothing if it asks for something else.
+/// Finds the id in a request's path; `None` if the request is another one.
 pub(crate) fn asked(request: &Request) -> Option<String> {
     let segment = request.uri().path().strip_prefix(PATH)?;
     let parameters = request.path_parameters();
     Some(parameters.first("notificationId").unwrap_or(segment).to_owned())
 }
 
-/// Answers with what the ledger says of a notification.
+/// Answers with the notification from the ledger.
 pub(crate) async fn show(ledger: &LedgerReader, asked: &str) -> Result<Response<String>, Problem> {
     let id: NotificationId = asked
         .parse()

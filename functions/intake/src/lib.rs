@@ -1,4 +1,5 @@
-//! Takes state changes in: parses them, decides what is to be notified, and queues it. Shows what became of a notification.
+//! Accepts state changes: parses them, decides which are notified, and queues those. Also shows notifications from
+//! the ledger.
 
 mod get_notification;
 mod verdict;
@@ -26,27 +27,27 @@ use verdict::{ChangeResult, Verdict};
 
 /// The function behind `POST /v1/state-changes` and `GET /v1/notifications/{notificationId}`.
 pub struct Intake {
-    /// Whom changes are for.
+    /// The receivers.
     pub receivers: Receivers,
-    /// What became of notifications.
+    /// The ledger.
     pub ledger: LedgerReader,
-    /// Where notifications are queued.
+    /// The queue of notifications.
     pub queues: Queues,
     /// Our authorisation servers.
     pub servers: AuthorisationServers,
-    /// What time it is.
+    /// The clock.
     pub clock: Clock,
-    /// What is counted of what its clients use.
+    /// Counts billable usage of the clients.
     pub meter: UsageMeter,
 }
 
 impl Intake {
-    /// Answers one request. Never fails: what goes wrong is an answer.
+    /// Answers one request. Never fails: errors become answers.
     pub async fn handle(&self, request: Request) -> Response<String> {
         let began = Instant::now();
         let (answer, judged) = self.answer(request).await;
         self.meter.invoked(began.elapsed());
-        // What was used is told where changes were judged; that of other requests waits for it.
+        // Usage is logged with judged changes; that of other requests waits for them.
         if let Some(judged) = judged {
             verdict::log(&judged, &self.meter.take());
         }
@@ -75,9 +76,9 @@ impl Intake {
         }
     }
 
-    /// Decides on every change, queues those to be notified, and says what became of each.
+    /// Decides on every change, queues those to be notified, and returns the result of each.
     ///
-    /// The trace is that of the request; what follows from it can be found by it.
+    /// The trace is that of the request; it leads to everything that follows.
     async fn judge_all(
         &self,
         changes: Vec<wire::Change<'_>>,
@@ -109,9 +110,9 @@ impl Intake {
             .collect()
     }
 
-    /// Looks every client up once, all at the same time; a client is missing if its receiver could not be read.
+    /// Looks every client up once, all concurrently; a client is missing if its receiver could not be read.
     async fn receivers_of(&self, changes: impl Iterator<Item = &StateChange>) -> Known {
-        // In the order of their names, so that the same request makes the same calls in the same order.
+        // Sorted, so that the same request makes the same calls in the same order.
         let receivers: BTreeSet<_> =
             changes.filter_map(|change| Some(self.receiver_of(change).ok()?.1)).collect();
         let found = join_all(receivers.into_iter().map(async |key| {
@@ -121,14 +122,15 @@ impl Intake {
         found.await.into_iter().flatten().collect()
     }
 
-    /// Reads the receivers again by whose copies a change would not be notified: that is final, and a copy may be behind.
+    /// Reads receivers again whose cached copies would drop a change: that decision is final, and a copy may be
+    /// behind.
     async fn read_again(&self, changes: impl Iterator<Item = &StateChange>, known: &mut Known) {
         let ends = |change: &StateChange| {
             let (_, key) = self.receiver_of(change).ok()?;
             match known.get(&key) {
                 Some(Some(Found { receiver, is_fresh: false })) => {
                     let planned = plan(change, Some(receiver), &self.servers);
-                    matches!(planned, Plan::NotNotifiable(rule) if rule.is_of_the_receiver()).then_some(key)
+                    matches!(planned, Plan::NotNotifiable(rule) if rule.depends_on_receiver()).then_some(key)
                 }
                 _ => None,
             }
@@ -146,8 +148,8 @@ impl Intake {
         }
     }
 
-    /// Names the authorisation server of a change's brand, unless it is the default one's, and the receiver; fails if this stack
-    /// has no such brand.
+    /// Returns the authorisation server of a change's brand, unless it is the default one's, and the receiver; fails
+    /// if this stack has no such brand.
     fn receiver_of(
         &self,
         change: &StateChange,
@@ -174,7 +176,8 @@ impl Intake {
         match plan(&change, receiver.as_ref().map(|found| &*found.receiver), &self.servers) {
             Plan::NotNotifiable(rule) => Verdict::NotNotifiable(rule),
             Plan::NoReceiver => Verdict::NoReceiver,
-            // Accepted all the same: dispatch keeps it, without spending an attempt, until our configuration is mended.
+            // Accepted nevertheless: dispatch requeues it, without consuming an attempt, until our configuration is
+            // fixed.
             Plan::Notify(_) | Plan::Misconfigured(_) => {
                 let Some(message) = AttemptMessage::first_of(server, change, now) else {
                     return Verdict::NoReceiver;
@@ -190,7 +193,7 @@ impl Intake {
     }
 }
 
-/// What was found of each client; one whose receiver could not be read is missing.
+/// The look-up result of each client; one whose receiver could not be read is missing.
 type Known = BTreeMap<ReceiverKey, Option<Found>>;
 
 fn readable(
@@ -203,14 +206,15 @@ fn readable(
     found
 }
 
-/// Logs why messages were not queued. One that SQS never takes is a mistake of ours, which sending it again does not mend.
+/// Logs why messages were not queued. A message that SQS never accepts is a defect of ours, which sending it again
+/// does not fix.
 fn report(sent: &[Result<(), SendError>]) {
     let errors = || sent.iter().filter_map(|sent| sent.as_ref().err());
     if let Some(error) = errors().find(|error| matches!(error, SendError::Rejected { .. })) {
         tracing::error!(
             code = "message_rejected",
             error = %ErrorChain(error),
-            "The queue rejects notifications for a mistake of ours; sending them again does not mend it."
+            "The queue rejects notifications because of a defect of ours; sending them again does not help."
         );
     }
     if let Some(error) = errors().find(|error| !matches!(error, SendError::Rejected { .. })) {
@@ -218,7 +222,7 @@ fn report(sent: &[Result<(), SendError>]) {
     }
 }
 
-/// The trace of the invocation, which Lambda begins for it: an HTTP API begins none.
+/// Returns the trace of the invocation, which Lambda starts: an HTTP API starts none.
 fn trace(request: &Request) -> Option<TraceHeader> {
     request.lambda_context_ref()?.xray_trace_id.as_deref()?.parse().ok()
 }

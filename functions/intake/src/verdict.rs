@@ -1,4 +1,4 @@
-//! What became of one state change.
+//! The verdict about one state change.
 
 use convention::FieldError;
 use convention::codes::Code;
@@ -8,30 +8,30 @@ use lambda_http::http::StatusCode;
 use platform::telemetry::{Usage, Used};
 use serde::Serialize;
 
-/// What became of one state change.
+/// The verdict about one state change.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// It is to be queued, as this message of the request.
+    /// It is queued as this message of the request.
     Queued {
-        /// The position of its message.
+        /// The index of its message.
         at: usize,
     },
     /// It is a copy of another change of the same request.
     Duplicate {
-        /// The position of the message that stands for both.
+        /// The index of the message that stands for both.
         of: usize,
     },
-    /// It is not to be notified, by this rule.
+    /// It is not notified, because of this rule.
     NotNotifiable(Rule),
     /// Its client is not registered for notifications.
     NoReceiver,
     /// It cannot be read.
     Invalid(Vec<FieldError>),
-    /// Whether it is to be notified could not be found out; it is to be sent again.
+    /// Whether it must be notified is unknown; it must be sent again.
     Unavailable,
 }
 
-/// A verdict as it is answered.
+/// A verdict in an answer.
 #[derive(Debug, Serialize)]
 pub(crate) struct ChangeResult {
     index: usize,
@@ -47,7 +47,8 @@ pub(crate) struct ChangeResult {
 }
 
 impl ChangeResult {
-    /// Says what became of the change at this position, given the messages of the request and which of them were taken.
+    /// Creates the result of the change at this position from the messages of the request and which of them were
+    /// queued.
     pub(crate) fn new(index: usize, verdict: Verdict, messages: &[AttemptMessage], taken: &[bool]) -> Self {
         let base = |verdict, detail| Self {
             index,
@@ -83,7 +84,7 @@ impl ChangeResult {
     }
 }
 
-/// Writes the one line of a request: how many changes got which verdict, and what was used since the last.
+/// Logs the one line of a request: the number of changes by verdict, and the usage since the last line.
 pub(crate) fn log(all: &[ChangeResult], used: &Used) {
     let count = |verdict| all.iter().filter(|judged| judged.is(verdict)).count();
     tracing::info!(
@@ -101,10 +102,10 @@ pub(crate) fn log(all: &[ChangeResult], used: &Used) {
     );
 }
 
-/// Decides the status that stands over all verdicts of a request.
+/// Decides the status of the whole answer.
 ///
-/// 202 when nothing is left to do; 400 when no change can be read; 503 when none could be queued; 207 when some of the caller's
-/// changes want mending or sending again and others do not.
+/// 202 if nothing is left to do; 400 if no change can be read; 503 if none could be queued; 207 if some changes must
+/// be corrected or sent again and others not.
 pub(crate) fn status(all: &[ChangeResult]) -> StatusCode {
     let done = |judged: &ChangeResult| !judged.is("invalid") && !judged.is("unavailable");
     if all.iter().all(done) {
@@ -134,7 +135,7 @@ mod tests {
         AttemptMessage::first(change, "2026-03-10T12:00:01Z".parse().unwrap()).unwrap()
     }
 
-    /// Judges verdicts over one message, which the queue took or did not.
+    /// Judges verdicts over one message, which was queued or not.
     fn judged(verdicts: Vec<Verdict>, taken: bool) -> Vec<ChangeResult> {
         let message = [message()];
         let judge = |(index, verdict)| ChangeResult::new(index, verdict, &message, &[taken]);

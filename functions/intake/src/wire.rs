@@ -1,4 +1,4 @@
-//! What intake reads and answers.
+//! Requests and answers of intake.
 
 use convention::{FieldError, refuse_unknown_fields};
 use lambda_http::http::{Response, StatusCode};
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::verdict::{ChangeResult, status};
 
-/// The most changes of one request.
+/// Maximum number of changes in one request.
 const MAX_CHANGES: usize = 100;
 
-/// A change and where it stands in the request.
+/// A change and its place in the request.
 pub(crate) struct Change<'a> {
     pub(crate) value: &'a Value,
     pub(crate) pointer: String,
@@ -40,7 +40,7 @@ pub(crate) fn changes(document: &Value) -> Result<Vec<Change<'_>>, Problem> {
     }
 }
 
-/// Answers with what became of each change.
+/// Answers with the result of each change.
 pub(crate) fn answer(judged: &[ChangeResult]) -> Response<String> {
     match status(judged) {
         StatusCode::BAD_REQUEST => {

@@ -10,7 +10,7 @@ use serde_json::Value;
 pub fn ledger_row(bytes: &[u8]) {
     let Ok(Value::Object(object)) = serde_json::from_slice(bytes) else { return };
     let row: HashMap<_, _> = object.into_iter().map(|(name, value)| (name, attribute(value))).collect();
-    let Some(shown) = LedgerReader::shown(&row) else { return };
+    let Some(shown) = LedgerReader::view(&row) else { return };
     assert!(shown.attempts.len() <= 3);
     let numbers: Vec<_> = shown.attempts.iter().map(|attempt| attempt.attempt).collect();
     assert!(numbers.is_sorted() && numbers.iter().all(|number| (1..=3).contains(number)));

@@ -137,7 +137,7 @@ pub(super) fn receiver_with(
     policy: AddressPolicy,
     settings: Settings,
 ) -> Result<Receiver, String> {
-    let base_uri = BaseUri::parse_kept(base, policy)
+    let base_uri = BaseUri::parse_stored(base, policy)
         .map_err(|error| format!("the base URI {base:?} is refused: {error}"))?;
     let client_id: ClientId = "client-1".parse().expect("the example is valid");
     Ok(Receiver {

@@ -6,7 +6,7 @@ use convention::notification::{Endpoint, Plan, WebhookVersion, plan};
 use directory::wire;
 use jiff::SignedDuration;
 use platform::answer::Problem;
-use platform::aws::RECEIVER_COPY_LIVES;
+use platform::aws::RECEIVER_CACHE_TTL;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -91,9 +91,9 @@ pub(super) fn judge(vector: &Vector) -> Judgement {
     }
     comparison.equal_if("webhook_unchanged", expected.webhook_unchanged.as_ref(), &called.is_unchanged());
     if let Some(seconds) = expected.effective_within_s
-        && RECEIVER_COPY_LIVES > SignedDuration::from_secs(seconds)
+        && RECEIVER_CACHE_TTL > SignedDuration::from_secs(seconds)
     {
-        let came = format!("{RECEIVER_COPY_LIVES:#} at most");
+        let came = format!("{RECEIVER_CACHE_TTL:#} at most");
         comparison.differ("effective_within_s", &format!("{seconds} s at most"), &came);
     }
     let calls = expected.webhook_calls_after_600s.as_ref();

@@ -9,7 +9,7 @@ use convention::directory::{ClientState, Receiver, Registration, Removal, Settin
 use convention::notification::{ClientId, ReceiverKey};
 use jiff::{SignedDuration, Timestamp};
 use platform::aws::{
-    DirectoryTable, Document, RECEIVER_COPY_LIVES, Receivers, SecretError, Secrets, dynamodb, secrets_manager,
+    DirectoryTable, Document, RECEIVER_CACHE_TTL, Receivers, SecretError, Secrets, dynamodb, secrets_manager,
 };
 use platform::clock::Clock;
 use tests::world::{now, tag};
@@ -113,7 +113,7 @@ async fn a_copy_of_a_receiver_serves_a_first_attempt_until_it_is_old_and_a_later
     put(&receivers, &first, None).await;
     assert_eq!(found(&receivers, &client_id).await.base_uri.as_str(), "https://itp.example/a");
     put(&receivers, &second, Some(&first)).await;
-    let lives = i64::try_from(RECEIVER_COPY_LIVES.as_millis()).unwrap();
+    let lives = i64::try_from(RECEIVER_CACHE_TTL.as_millis()).unwrap();
     for (after, path) in [(lives - 1, "a"), (lives, "b")] {
         passed.store(after, Ordering::Relaxed);
         let base_uri = found(&receivers, &client_id).await.base_uri;
@@ -164,8 +164,8 @@ async fn attempts_that_hang_are_counted_for_all_environments_until_one_responds(
     put(&ours, &registration(&client_id, "a", 1), None).await;
     let receiver = found(&ours, &client_id).await;
     assert!(!ours.is_suspected(&receiver, now));
-    assert_eq!(ours.count_hang(&receiver).await.unwrap(), 1);
-    assert_eq!(theirs.count_hang(&receiver).await.unwrap(), 2);
+    assert_eq!(ours.count_timeout(&receiver).await.unwrap(), 1);
+    assert_eq!(theirs.count_timeout(&receiver).await.unwrap(), 2);
     assert!(theirs.slow_mark(&receiver, now).is_none(), "a count is no mark");
 
     let others = receivers(place, Clock::system());
@@ -173,7 +173,7 @@ async fn attempts_that_hang_are_counted_for_all_environments_until_one_responds(
     assert!(others.is_suspected(&receiver, now), "whoever reads the row knows the count");
     assert!(others.clear_slow(&receiver, now).await.unwrap());
     assert!(!ours.clear_slow(&receiver, now).await.unwrap(), "another has cleared it");
-    assert_eq!(ours.count_hang(&receiver).await.unwrap(), 1, "the count begins anew");
+    assert_eq!(ours.count_timeout(&receiver).await.unwrap(), 1, "the count begins anew");
 
     // Elsewhere it does too, and what was marked there before is no mark here.
     assert!(
@@ -183,8 +183,8 @@ async fn attempts_that_hang_are_counted_for_all_environments_until_one_responds(
     assert!(put(&ours, &moved, Some(&registration(&client_id, "a", 1))).await);
     let another = receivers(place, Clock::system());
     let receiver = found(&another, &client_id).await;
-    assert_eq!(another.count_hang(&receiver).await.unwrap(), 1);
-    assert_eq!(another.count_hang(&receiver).await.unwrap(), 2);
+    assert_eq!(another.count_timeout(&receiver).await.unwrap(), 1);
+    assert_eq!(another.count_timeout(&receiver).await.unwrap(), 2);
     assert!(another.slow_mark(&receiver, now).is_none());
 }
 
@@ -201,7 +201,7 @@ async fn a_mark_never_brings_a_removed_row_back(place: &Place) {
     assert!(!receivers.mark_slow(&receiver, mark.clone(), now).await.unwrap());
     assert!(!receivers.claim_probe(&receiver, &mark, now).await.unwrap());
     assert!(!receivers.clear_slow(&receiver, now).await.unwrap());
-    assert_eq!(receivers.count_hang(&receiver).await.unwrap(), 0);
+    assert_eq!(receivers.count_timeout(&receiver).await.unwrap(), 0);
     // A row of a mark alone would be an error.
     assert_eq!(receivers.registration(&key(&client_id)).await.unwrap(), None);
 }

@@ -9,13 +9,13 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4;
 use http::{HeaderMap, Method};
 
-/// A Lambda function behind API Gateway has answered or failed by then: its integration ends after 30 s.
+/// Timeout of a request: longer than API Gateway's 30 s for its integration with Lambda.
 const WITHIN: Duration = Duration::from_secs(35);
 
-/// API Gateway's own limit of an answer is 10 MB.
+/// Maximum size of an answer in bytes; API Gateway's own limit is 10 MB.
 const MAX_BYTES: usize = 10 * 1024 * 1024;
 
-/// An answer, read to its end.
+/// A complete answer.
 #[derive(Clone, Debug)]
 pub struct ApiAnswer {
     /// The status code.
@@ -27,7 +27,7 @@ pub struct ApiAnswer {
 }
 
 impl ApiAnswer {
-    /// The body as text, for messages.
+    /// Returns the body as text, for messages.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -43,7 +43,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// `service` is the signing name, such as `execute-api`.
+    /// Creates a caller; `service` is the signing name, such as `execute-api`.
     pub fn new(http: reqwest::Client, credentials: Credentials, region: &str, service: &str) -> Self {
         Self { http, credentials, region: region.to_owned(), service: service.to_owned() }
     }
@@ -59,7 +59,7 @@ impl Caller {
         self.call_with(method, url, &[("content-type", content_type)], body).await
     }
 
-    /// The same with the headers of the caller's choice, all of them signed.
+    /// Sends a signed request with these headers, all of them signed.
     pub async fn call_with(
         &self,
         method: Method,
@@ -91,9 +91,9 @@ impl Caller {
     }
 }
 
-/// A client without proxy and redirects; `only` is a host's name and the one address it is taken to have.
+/// Creates a client without proxy and redirects; `only` overrides the look-up of a host's name with one address.
 pub fn http_client(only: Option<(&str, SocketAddr)>) -> Result<reqwest::Client> {
-    // Fails if a provider is installed already, which is as good.
+    // A failure means that a provider is already installed, which is fine.
     rustls::crypto::aws_lc_rs::default_provider().install_default().unwrap_or_default();
     let mut builder =
         reqwest::Client::builder().timeout(WITHIN).redirect(reqwest::redirect::Policy::none()).no_proxy();
@@ -103,7 +103,7 @@ pub fn http_client(only: Option<(&str, SocketAddr)>) -> Result<reqwest::Client> 
     builder.build().context("cannot set up an HTTP client")
 }
 
-/// The headers that sign the request at that time.
+/// Returns the headers that sign the request at this time.
 #[expect(clippy::too_many_arguments, reason = "all that goes into a signature")]
 fn signature(
     method: &Method,

@@ -1,4 +1,4 @@
-//! Where the checkout is, and the folder in it that the local stack keeps its things in.
+//! Finds the checkout, and the folder in it for the local stack's files.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ pub struct Checkout {
 }
 
 impl Checkout {
-    /// Looks upward from the current folder for `template.yaml`, then where this command was compiled.
+    /// Looks for `template.yaml` from the current folder upwards, then in the folder where this command was compiled.
     pub fn find() -> Result<Self> {
         let here = env::current_dir().context("cannot tell the current folder")?;
         if let Some(root) = here.ancestors().find(|folder| is_root(folder)) {
@@ -26,17 +26,17 @@ impl Checkout {
         })
     }
 
-    /// The root, absolute.
+    /// Returns the absolute path of the root.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The folder for everything made here that is not source; git ignores it.
+    /// Returns the folder for generated files, which git ignores.
     pub fn scratch(&self) -> PathBuf {
         self.root.join(".arauto")
     }
 
-    /// The template that goes to AWS.
+    /// Returns the template that is deployed to AWS.
     pub fn template(&self) -> PathBuf {
         self.root.join("template.yaml")
     }

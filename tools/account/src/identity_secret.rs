@@ -1,4 +1,4 @@
-//! The secrets that hold our identities and the authorities we trust.
+//! The secrets with our identities and the trust anchors.
 
 use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::merge::merge;
 
-/// Puts an identity into its secret: the only one, or that of an authorisation server beside those of the others.
+/// Stores an identity in its secret: as the only one, or as that of an authorisation server next to the others.
 pub async fn put(
     sdk: &SdkConfig,
     secret: &str,
@@ -18,7 +18,7 @@ pub async fn put(
     put_merged(sdk, secret, document(chain, key), server, None).await
 }
 
-/// Puts an identity whose key KMS keeps into its secret, as that of an authorisation server beside those of the others.
+/// Stores an identity with a key in KMS, as that of an authorisation server next to the others.
 pub async fn put_in_kms(
     sdk: &SdkConfig,
     secret: &str,
@@ -28,18 +28,18 @@ pub async fn put_in_kms(
     put_merged(sdk, secret, document_in_kms(chain, &key.to_string()), Some(server), None).await
 }
 
-/// Puts trust anchors into their secret.
+/// Stores trust anchors in their secret.
 pub async fn put_trust(sdk: &SdkConfig, secret: &str, bundle: &str) -> Result<()> {
     TrustAnchors::from_pem(bundle)?;
     put_text(sdk, secret, bundle.to_owned()).await
 }
 
-/// One identity as the secret keeps it.
+/// Returns one identity in the format of the secret.
 pub fn document(chain: &str, key: &str) -> Value {
     json!({ "certificate_chain": chain, "private_key": key })
 }
 
-/// One identity as the secret keeps it where KMS keeps its key.
+/// Returns one identity with a key in KMS in the format of the secret.
 pub fn document_in_kms(chain: &str, key: &str) -> Value {
     json!({ "certificate_chain": chain, "kms_key_id": key })
 }
@@ -54,7 +54,7 @@ async fn put_merged(
     put_text(sdk, secret, merged(sdk, secret, identity, server, of_present).await?).await
 }
 
-/// Returns what the secret is to hold; nothing is stored yet.
+/// Returns the new text of the secret without storing it.
 pub async fn merged(
     sdk: &SdkConfig,
     secret: &str,
@@ -66,11 +66,11 @@ pub async fn merged(
     merge(present.as_deref(), identity, server, of_present)
 }
 
-/// Reads a secret; nothing while it was never filled.
+/// Reads a secret; `None` if it has no value yet.
 pub async fn get_text(sdk: &SdkConfig, secret: &str) -> Result<Option<String>> {
     let got = secrets_manager(sdk).get_secret_value().secret_id(secret).send().await;
     match got.map_err(aws_sdk_secretsmanager::Error::from) {
-        // MiniStack gives a secret that was made without a value an empty one.
+        // MiniStack gives a secret without a value an empty one.
         Ok(answer) => Ok(answer.secret_string.filter(|text| !text.is_empty())),
         Err(aws_sdk_secretsmanager::Error::ResourceNotFoundException(_)) => Ok(None),
         Err(error) => Err(error).with_context(|| {

@@ -1,4 +1,4 @@
-//! A stack on loopback that runs: where it is, what it has, and how to call it.
+//! A running stack on loopback: its address, its outputs, and calls to it.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,16 +17,16 @@ use crate::aws_http::{ApiAnswer, Caller, http_client};
 use crate::logs;
 use crate::state::StackState;
 
-/// The region of everything in a local stack.
+/// The region of a local stack.
 pub const REGION: &str = "us-east-1";
 
-/// Access key and secret alike: MiniStack checks neither.
+/// The access key and the secret: MiniStack checks neither.
 pub const CREDENTIAL: &str = "test";
 
-/// One answer to "are you ready?".
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// Timeout of one readiness check.
+const ANSWER_MARGIN: Duration = Duration::from_secs(2);
 
-/// A stack on loopback; it does not end with the value.
+/// A stack on loopback, which outlives this value.
 #[derive(Clone, Debug)]
 pub struct LocalStack {
     port: u16,
@@ -34,12 +34,12 @@ pub struct LocalStack {
 }
 
 impl LocalStack {
-    /// The stack that answers at this port of loopback, with the outputs of its template.
+    /// Creates a handle for the stack on this port, with the outputs of its template.
     pub fn new(port: u16, outputs: BTreeMap<String, String>) -> Self {
         Self { port, outputs }
     }
 
-    /// The stack that an earlier command kept in this folder, if it still runs.
+    /// Finds the stack that an earlier command recorded in this folder, if it still runs.
     pub async fn find(state_dir: &Path) -> Result<Option<Self>> {
         let Some(StackState { ministack, port, outputs }) = StackState::read(state_dir)? else {
             return Ok(None);
@@ -48,28 +48,28 @@ impl LocalStack {
         Ok(runs.then(|| Self::new(port, outputs)))
     }
 
-    /// Its port on loopback.
+    /// Returns its port on loopback.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Where every AWS service of it answers: `http://127.0.0.1:PORT`.
+    /// Returns the endpoint of all its AWS services: `http://127.0.0.1:PORT`.
     pub fn endpoint(&self) -> String {
         endpoint(self.port)
     }
 
-    /// What the functions wrote, a line each after the name of the log group; for whoever looks into a failure.
+    /// Returns the functions' log, each line after the name of its log group, for troubleshooting.
     pub async fn function_logs(&self) -> Result<String> {
         let caller = Caller::new(http_client(None)?, credentials(), REGION, "logs");
         logs::read(&caller, &self.endpoint()).await
     }
 
-    /// The outputs of the template.
+    /// Returns the outputs of the template.
     pub fn outputs(&self) -> &BTreeMap<String, String> {
         &self.outputs
     }
 
-    /// One output of the template.
+    /// Returns one output of the template.
     pub fn output(&self, name: &str) -> Result<&str> {
         self.outputs.get(name).map(String::as_str).with_context(|| {
             let known: Vec<&str> = self.outputs.keys().map(String::as_str).collect();
@@ -77,7 +77,7 @@ impl LocalStack {
         })
     }
 
-    /// Settings for the clients of the AWS SDK.
+    /// Returns settings for the clients of the AWS SDK.
     pub fn sdk_config(&self) -> SdkConfig {
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
@@ -91,7 +91,7 @@ impl LocalStack {
             .build()
     }
 
-    /// Calls the API with a signature, as a system of the bank does.
+    /// Calls the API with a signature, as the bank's systems do.
     pub async fn call_api(
         &self,
         method: Method,
@@ -103,7 +103,7 @@ impl LocalStack {
         api.caller.call(method, &format!("{}{path}", api.url), content_type, body).await
     }
 
-    /// Calls the API without a signature, as a stranger does.
+    /// Calls the API without a signature, as a stranger would.
     pub async fn call_api_unsigned(
         &self,
         method: Method,
@@ -115,7 +115,7 @@ impl LocalStack {
         api.caller.call_unsigned(method, &format!("{}{path}", api.url), content_type, body).await
     }
 
-    /// MiniStack tells one API from another by the `Host`, a name that is never looked up here.
+    /// MiniStack distinguishes APIs by `Host`, whose name is never looked up.
     fn api(&self) -> Result<Api> {
         let host = format!("{}.execute-api.localhost", self.output("ApiId")?);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
@@ -130,12 +130,12 @@ struct Api {
     url: String,
 }
 
-/// What every call to a local stack is signed with.
+/// Returns the credentials that sign calls to a local stack.
 pub fn credentials() -> Credentials {
     Credentials::new(CREDENTIAL, CREDENTIAL, None, None, "the local stack")
 }
 
-/// Whether a MiniStack answers at this port.
+/// Says whether a MiniStack answers at this port.
 pub async fn is_ready(port: u16) -> bool {
     let answer = async {
         let client = http_client(None).ok()?;
@@ -143,10 +143,10 @@ pub async fn is_ready(port: u16) -> bool {
         let answer = client.get(url).send().await.ok()?;
         answer.status().is_success().then_some(())
     };
-    matches!(timeout(ANSWER_WITHIN, answer).await, Ok(Some(())))
+    matches!(timeout(ANSWER_MARGIN, answer).await, Ok(Some(())))
 }
 
-/// Where every AWS service of the MiniStack at this port answers.
+/// Returns the endpoint of the MiniStack at this port.
 fn endpoint(port: u16) -> String {
     format!("http://{}:{port}", Ipv4Addr::LOCALHOST)
 }

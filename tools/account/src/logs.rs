@@ -1,4 +1,4 @@
-//! What the functions wrote, read from `CloudWatch` Logs.
+//! Reads the functions' log from `CloudWatch` Logs.
 
 use std::fmt::Write as _;
 
@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 
 use crate::aws_http::Caller;
 
-/// One page of each group, which is more than a local stack writes in a while; `CloudWatch` has no larger one.
+/// Events read from each group: one page, the maximum of `CloudWatch`, which is more than a local stack usually
+/// writes.
 const EVENTS: u32 = 10_000;
 
-/// The events of all groups, group by group; the caller signs for the service `logs`.
+/// Returns the events of all groups, group by group; the caller signs for the service `logs`.
 pub(crate) async fn read(caller: &Caller, endpoint: &str) -> Result<String> {
     let groups: Groups = call(caller, endpoint, "DescribeLogGroups", &json!({})).await?;
     let mut text = String::new();

@@ -1,16 +1,16 @@
-//! What the secret holds once an identity is put into it.
+//! The new content of the secret when an identity is stored.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use mtls::IdentityDocument;
 use serde_json::{Map, Value};
 
-/// The most that Secrets Manager keeps in a secret.
+/// Maximum size of a secret in Secrets Manager, in bytes.
 const MAX_BYTES: usize = 65_536;
 
-/// Returns the secret's text with an identity put into it.
+/// Returns the secret's text with this identity added.
 ///
-/// `server` is the authorisation server whose identity it is, where it is not to be the only one; `of_present` is the one
-/// whose an identity is that was stored as the only one before.
+/// `server` is the authorisation server of the identity, unless it is the only one; `of_present` is the authorisation
+/// server of an identity that was stored as the only one.
 pub(crate) fn merge(
     present: Option<&str>,
     identity: Value,
@@ -35,9 +35,9 @@ pub(crate) fn merge(
     Ok(text)
 }
 
-/// The document with one identity only.
+/// Returns the document with one identity only.
 fn only(present: Option<&str>, identity: Value) -> Result<IdentityDocument> {
-    // What cannot be read is replaced: there is nothing in it to keep.
+    // An unreadable document holds nothing to keep, and is replaced.
     if let Some(Ok(IdentityDocument::ByServer(identities))) = present.map(IdentityDocument::from_json) {
         bail!(
             "the secret holds identities by authorisation server ({}): say with --authorisation-server-id whose this one is",
@@ -47,7 +47,7 @@ fn only(present: Option<&str>, identity: Value) -> Result<IdentityDocument> {
     Ok(IdentityDocument::Single(identity))
 }
 
-/// The identities that stay, by authorisation server.
+/// Returns the identities to keep, by authorisation server.
 fn beside(present: Option<&str>, of_present: Option<&str>) -> Result<Map<String, Value>> {
     let Some(present) = present else { return Ok(Map::new()) };
     let document = IdentityDocument::from_json(present).context(

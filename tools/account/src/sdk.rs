@@ -1,4 +1,4 @@
-//! An AWS account as a person reaches it.
+//! The AWS configuration of a person's shell.
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::tls::Provider;

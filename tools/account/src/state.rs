@@ -1,4 +1,4 @@
-//! What a stack that outlives its command leaves behind for the next command.
+//! The state file of a local stack that outlives its command.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,16 +13,16 @@ use crate::process::Process;
 /// The file's content.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct StackState {
-    /// The process of MiniStack.
+    /// MiniStack's process.
     pub ministack: Process,
-    /// Where it listens on loopback.
+    /// Its port on loopback.
     pub port: u16,
     /// The outputs of the template.
     pub outputs: BTreeMap<String, String>,
 }
 
 impl StackState {
-    /// What the folder's last stack left; nothing if there was none or the file cannot be understood.
+    /// Reads the state of the folder's last stack; `None` if there was none or the file cannot be parsed.
     pub fn read(state_dir: &Path) -> Result<Option<Self>> {
         let path = path(state_dir);
         match fs::read(&path) {
@@ -32,7 +32,7 @@ impl StackState {
         }
     }
 
-    /// Written whole or not at all.
+    /// Writes the file atomically.
     pub fn write(&self, state_dir: &Path) -> Result<()> {
         let path = path(state_dir);
         let partial = path.with_extension("partial");
@@ -42,7 +42,7 @@ impl StackState {
             .with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// Forgets it; no error if there is nothing to forget.
+    /// Removes the file; no error if it does not exist.
     pub fn remove(state_dir: &Path) -> Result<()> {
         let path = path(state_dir);
         match fs::remove_file(&path) {

@@ -1,4 +1,4 @@
-//! The answer: what a load takes, what breaks first, and with which changes it is carried.
+//! The answer: the demand of a load, the first limit that breaks, and changes that carry the load.
 
 use super::assumptions::DUE;
 use super::change::Change;
@@ -7,31 +7,31 @@ use super::numbers::whole;
 use super::question::Question;
 use super::quotas::{Quota, quotas};
 
-/// What came of one run.
+/// The result of one run.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// What was asked.
+    /// The question.
     pub question: Question,
-    /// What was seen.
+    /// The observations.
     pub observed: Observed,
-    /// The limits, the first to break first.
+    /// The limits, the first one to break first.
     pub quotas: Vec<Quota>,
 }
 
-/// How a load is carried, if it can be.
+/// Changes that carry a load, if there are any.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What was changed, in this order.
+    /// The changes, in order.
     pub changes: Vec<Change>,
-    /// What came of it.
+    /// The result with these changes.
     pub answer: Answer,
 }
 
-/// More changes than this are not looked for.
+/// Maximum number of changes to look for.
 const MAX_STEPS: usize = 8;
 
 impl Question {
-    /// Plays it; tells now and then which second of how many it has come to.
+    /// Runs the model; `progress` gets the current and the last second from time to time.
     pub fn answer(&self, progress: &mut dyn FnMut(&Self, u64, u64)) -> Answer {
         let Self { load, settings, begin, seconds, seed } = self;
         let run = Run { load, settings, begin: *begin, seconds: *seconds, seed: *seed };
@@ -40,7 +40,7 @@ impl Question {
         Answer { question: self.clone(), observed, quotas }
     }
 
-    /// Looks for settings that carry the load, beginning with those of an answer.
+    /// Looks for settings that carry the load, starting from an answer.
     pub fn plan(answer: &Answer, progress: &mut dyn FnMut(&Self, u64, u64)) -> Plan {
         let mut plan = Plan { changes: Vec::new(), answer: answer.clone() };
         for _ in 0..MAX_STEPS {
@@ -68,22 +68,22 @@ impl Question {
 }
 
 impl Answer {
-    /// Returns milliseconds within which first attempts are due.
+    /// Returns the time in which first attempts are due, in milliseconds.
     pub fn due() -> u64 {
         whole(DUE.value * 1e3)
     }
 
-    /// Says whether 99 of a hundred first attempts came in time and no quota breaks.
+    /// Says whether 99 % of first attempts are in time and no quota breaks.
     pub fn is_carried(&self) -> bool {
         self.is_in_time() && self.first_to_break().is_none()
     }
 
-    /// Says whether 99 of a hundred first attempts came in time.
+    /// Says whether 99 % of first attempts are in time.
     pub fn is_in_time(&self) -> bool {
         self.observed.lateness.quantile(990) <= Self::due()
     }
 
-    /// Returns the quota that breaks first, if one does.
+    /// Returns the first quota to break, if one does.
     pub fn first_to_break(&self) -> Option<&Quota> {
         self.quotas.first().filter(|quota| quota.breaks)
     }

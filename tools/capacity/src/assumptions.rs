@@ -1,37 +1,37 @@
-//! Every number of the model, in one table: what it is, and who says so.
+//! Every number of the model with its source, in one table.
 
 use convention::delivery::{
     AFTER_FIRST_FAILURE, AFTER_SECOND_FAILURE, EXCHANGE_DEADLINE, FIRST_ATTEMPT_WITHIN, REDUCED_TIMEOUT,
 };
-use platform::aws::{RECEIVER_COPY_LIVES, UNDELIVERED_PARTITIONS};
+use platform::aws::{RECEIVER_CACHE_TTL, UNDELIVERED_PARTITIONS};
 
-/// A number that the model goes by.
+/// A number used by the model.
 #[derive(Clone, Copy, Debug)]
 pub struct Assumption {
-    /// What it is.
+    /// Its name.
     pub name: &'static str,
-    /// How much.
+    /// Its value.
     pub value: f64,
-    /// Of what.
+    /// Its unit.
     pub unit: &'static str,
-    /// Who says so.
+    /// Its source.
     pub source: Source,
 }
 
-/// Who says so.
+/// The source of a number.
 #[derive(Clone, Copy, Debug)]
 pub enum Source {
-    /// A page of AWS that says so, read on `CHECKED`: its title and address.
+    /// A page of AWS that was read on `CHECKED`: title and address.
     Aws(&'static str, &'static str),
-    /// A page of AWS that is said to say so, and why that is not confirmed: its title and address come first.
+    /// A page of AWS whose content is not confirmed: title, address and the reason.
     Unconfirmed(&'static str, &'static str, &'static str),
-    /// This project: where it stands, and so is no assumption.
+    /// This project, so it is not an assumption: the file.
     Here(&'static str),
-    /// Nobody: an estimate, and why.
+    /// An estimate: its reason.
     Assumed(&'static str),
 }
 
-/// When the pages of AWS were read, in stored copies whose own age is not known.
+/// When the pages of AWS were read, in stored copies of unknown age.
 pub(super) const CHECKED: &str = "2026-11-23";
 
 const SQS_SCALING: Source =
@@ -94,93 +94,93 @@ const fn seconds(millis: i128) -> f64 {
     millis as f64 / 1e3
 }
 
-/// Makes each number a constant, and the table of all.
+/// Defines each number as a constant, and the table of all.
 macro_rules! assumptions {
     ($($(#[$doc:meta])* $constant:ident = $name:literal, $value:expr, $unit:literal, $source:expr;)+) => {
         $($(#[$doc])* pub(super) const $constant: Assumption =
             Assumption { name: $name, value: $value, unit: $unit, source: $source };)+
 
-        /// All of them, in the order in which a notification meets them.
+        /// All numbers, in the order in which a notification meets them.
         pub const ASSUMPTIONS: &[Assumption] = &[$($constant),+];
     };
 }
 
 assumptions! {
-    /// How soon a first attempt is due.
+    /// When a first attempt is due.
     DUE = "First attempt due after the event", seconds(FIRST_ATTEMPT_WITHIN.as_millis()), "s", SCHEDULE;
     /// Requests a second of all APIs of an account.
     API_REQUESTS = "HTTP API requests of an account", 10_000.0, "/s", API;
     /// The template's throttle.
     API_RATE = "`ApiRateLimit` by default", 500.0, "/s", Source::Here("template.yaml");
-    /// Changes that a request may carry.
+    /// Maximum number of changes in a request.
     CHANGES = "Changes in a request", 100.0, "", Source::Here("functions/intake/src/wire.rs");
-    /// From the event to the queue.
+    /// Time from the event to the queue.
     INTAKE = "From event to receivable message", 60.0, "ms", Source::Assumed("one call of the API, one of SQS");
-    /// How long intake is busy with a request.
+    /// Time that intake needs for a request.
     INTAKE_BUSY = "Intake time per request", 50.0, "ms", Source::Assumed("two calls of AWS");
-    /// Messages that a queue may have in flight.
+    /// Maximum number of messages in flight of a queue.
     IN_FLIGHT = "Messages in flight", 120_000.0, "", SQS_QUOTAS;
-    /// The share from which a group is noisy.
+    /// Share of the messages in flight from which a group is noisy.
     NOISY_SHARE = "Share in flight that makes a receiver noisy", 10.0, "%", FAIR_QUEUES;
-    /// The number from which a group can be noisy.
+    /// Number of messages in flight from which a group can be noisy.
     NOISY_FROM = "Least number in flight for that", 30.0, "", FAIR_QUEUES;
     /// Messages in an invocation.
     BATCH = "Messages in an invocation", 10.0, "", Source::Here("template.yaml");
-    /// Where the mapping begins.
+    /// Initial concurrency of the event source mapping.
     FIRST_INVOKES = "Initial invocations of an event source", 5.0, "", SQS_SCALING;
-    /// How fast it grows.
+    /// Its growth.
     RAMP = "Invocations that it adds", 300.0, "/min", SQS_SCALING;
-    /// How far.
+    /// Its maximum.
     CEILING = "Maximum invocations of it", 1_250.0, "", SQS_SCALING;
-    /// The most that can be set.
+    /// Maximum of the setting.
     MAXIMUM_CONCURRENCY = "Maximum of `MaximumConcurrency`", 1_000.0, "", SQS_SCALING;
-    /// What a poller runs.
+    /// Concurrency of a poller.
     POLLER_INVOKES = "Invocations of a provisioned poller", 10.0, "", SQS_SCALING;
-    /// How often it polls.
+    /// Receives of a poller.
     POLLER_POLLS = "Its receives", 10.0, "/s", SQS_SCALING;
-    /// How much it carries.
+    /// Throughput of a poller.
     POLLER_BYTES = "Its throughput", 1.0, "MB/s", SQS_SCALING;
-    /// How fast they grow.
+    /// Growth of pollers.
     POLLERS_RAMP = "Invocations that provisioned mode adds", 1_000.0, "/min", SQS_SCALING;
-    /// The most that stand ready.
+    /// Maximum number of ready pollers.
     POLLERS_READY = "Maximum of ready pollers", 200.0, "", POLLERS;
-    /// The most there are.
+    /// Maximum number of pollers.
     POLLERS_MOST = "Maximum of pollers (Lambda's API page says 10,000)", 2_000.0, "", POLLERS;
-    /// What SQS hands over with a message.
+    /// Size of a message in the event.
     EVENT_BYTES = "Bytes of a message", 1_000.0, "B", Source::Assumed("a body of 600");
-    /// From the queue to a poller.
+    /// Time from the queue to a poller.
     RECEIVE = "Receiving a batch and invoking the function", 20.0, "ms", Source::Assumed("one call of SQS, one of Lambda");
-    /// What an account may run.
+    /// Concurrent executions of an account.
     ACCOUNT = "Concurrent executions of an account (new ones may have fewer)", 1_000.0, "", LAMBDA_QUOTAS;
-    /// How fast Lambda makes environments.
+    /// Rate at which Lambda creates environments.
     NEW_ENVIRONMENTS = "New environments in 10 s", 1_000.0, "", LAMBDA_SCALING;
-    /// Requests for each of its concurrency.
+    /// Invocations a second for each concurrent execution.
     REQUESTS_EACH = "Invocations for each concurrent execution", 10.0, "/s", LAMBDA_CONCURRENCY;
-    /// How long a start takes.
+    /// Duration of a start.
     START = "Environment start", 250.0, "ms", Source::Assumed("Lambda's part; the process takes some 12 ms");
     /// Memory of dispatch.
     MEMORY = "Memory of dispatch", 256.0, "MB", Source::Here("template.yaml");
-    /// Memory for a whole processor.
+    /// Memory that comes with a whole processor.
     MEMORY_OF_CPU = "Memory for one processor", 1_769.0, "MB", LAMBDA_MEMORY;
-    /// Processor time for each attempt: a constant, so that no run of the benchmark moves the page.
+    /// Processor time of an attempt: a constant, so that runs of the benchmark do not change the page.
     CPU = "Processor time of an attempt, connection reused", 200.0, "µs", Source::Assumed("a quarter over 160 µs; `make bench` measures it");
-    /// Processor time for each handshake.
+    /// Processor time of a handshake.
     HANDSHAKE_CPU = "Processor time of a handshake", 1_500.0, "µs", Source::Assumed("one RSA-2048 signature, a key exchange, a chain of three");
-    /// How long a copy of a receiver lives.
-    COPY = "Life of a receiver's copy", seconds(RECEIVER_COPY_LIVES.as_millis()), "s", Source::Here("crates/platform/src/aws/receivers.rs");
-    /// A call of DynamoDB.
+    /// Lifetime of a cached receiver.
+    COPY = "Life of a receiver's copy", seconds(RECEIVER_CACHE_TTL.as_millis()), "s", Source::Here("crates/platform/src/aws/receivers.rs");
+    /// Duration of a call of DynamoDB.
     DYNAMODB = "DynamoDB call", 6.0, "ms", Source::Assumed("AWS says single-digit");
-    /// A call of SQS.
+    /// Duration of a call of SQS.
     SQS = "SQS call", 10.0, "ms", Source::Assumed("");
-    /// How long a connection is kept.
+    /// Idle timeout of a connection.
     IDLE = "Idle timeout of a connection", 4.0, "s", Source::Here("crates/mtls/src/client.rs");
-    /// How long a signature takes.
+    /// Duration of a signature.
     KMS_SIGN = "KMS signature", 15.0, "ms", Source::Assumed("");
     /// Signatures a second.
     KMS_SIGNS = "KMS signatures, RSA, of an account", 1_000.0, "/s", KMS;
-    /// How long an attempt may take.
+    /// Timeout of an attempt.
     PATIENT = "Deadline of an attempt", seconds(EXCHANGE_DEADLINE.as_millis().cast_signed()), "s", SCHEDULE;
-    /// How long to one that hangs.
+    /// Timeout of an attempt to a slow receiver.
     HANGING = "Deadline while the receiver hangs", seconds(REDUCED_TIMEOUT.as_millis().cast_signed()), "s", ADAPTIVE_TIMEOUT;
     /// The second attempt.
     SECOND = "Second attempt after the first", seconds(AFTER_FIRST_FAILURE.as_millis()), "s", SCHEDULE;
@@ -188,13 +188,13 @@ assumptions! {
     THIRD = "Third attempt after the second", seconds(AFTER_SECOND_FAILURE.as_millis()), "s", SCHEDULE;
     /// Write units of an attempt.
     WRITES = "Ledger writes of an attempt", 2.0, "", Source::Here("crates/platform/src/aws/ledger.rs");
-    /// Write units of a first attempt that delivers, with a ledger that is written once.
+    /// Write units of a delivered first attempt with write-behind.
     LEAN_WRITES = "Ledger writes of a delivered first attempt, `lean`", 1.0, "", LEAN;
-    /// Read units of a first attempt, with a ledger that is written once.
+    /// Read units of a first attempt with write-behind.
     LEAN_READS = "Ledger reads of a first attempt, `lean`", 1.0, "", LEAN;
     /// Write units of a row with failures.
     LATER_UNITS = "Write units of each after a failure", 2.0, "", Source::Here("docs/adr/0002-one-ledger-row-per-notification.md");
-    /// Write units of the list of what was given up.
+    /// Write units of listing an undelivered notification.
     GIVEN_UP_UNITS = "Write units to list an undelivered notification", 2.0, "", Source::Assumed("1.2 KB");
     /// Partition keys of that list.
     GIVEN_UP_KEYS = "Partition keys of that list per hour", UNDELIVERED_PARTITIONS as f64, "", Source::Here("crates/platform/src/aws/undelivered.rs");
@@ -212,15 +212,15 @@ assumptions! {
     KEY_READS = "Read units of one partition key", 3_000.0, "/s", KEYS;
     /// Reads of secrets.
     SECRET_READS = "Reads of secrets of an account", 10_000.0, "/s", SECRETS;
-    /// How often an environment reads its secrets.
+    /// Interval at which an environment reads its secrets.
     SECRETS_EVERY = "Secrets are read every", 300.0, "s", Source::Here("docs/adr/0006-identities-in-secrets-manager.md");
-    /// Evidence of a notification.
+    /// Size of the evidence of a notification.
     EVIDENCE_BYTES = "Evidence bytes of an attempt", 1_300.0, "B", Source::Here("docs/evidence.md");
-    /// What Firehose takes.
+    /// Throughput of Firehose.
     FIREHOSE_BYTES = "Firehose direct put (5 in us-east-1, us-west-2, eu-west-1)", 1.0, "MiB/s", FIREHOSE;
 }
 
-/// What the model makes simpler than it is.
+/// Simplifications of the model.
 pub const SIMPLIFICATIONS: &[&str] = &[
     "Notifications come at random (Poisson), alike for every receiver, and mix in batches.",
     "An invocation lasts as long as its slowest message; its messages are in flight until it ends.",

@@ -1,4 +1,4 @@
-//! What is to be changed where a load is too much: a parameter of the stack, or a quota of AWS by its name there.
+//! A change that lets a load be carried: a parameter of the stack, or a quota by its AWS name.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use super::question::Question;
 /// A change of a setting.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// A parameter or pair of them: how SQS calls dispatch.
+    /// The parameters of dispatch's event source mapping.
     Mapping(Mapping),
     /// `ApiRateLimit`.
     ApiRate(f64),
@@ -24,11 +24,11 @@ pub enum Change {
     InFlight(f64),
     /// Write units of a table.
     TableWrites(f64),
-    /// `LedgerWrites=lean`: what the table takes then, in write units a second.
+    /// `LedgerWrites=lean`: the write units a second of the table afterwards.
     Lean(f64),
     /// Read units of a table.
     TableReads(f64),
-    /// Throughput for which a table is ready.
+    /// The warm throughput of a table.
     WarmTables,
     /// Signatures of KMS.
     KmsSigns(f64),
@@ -36,12 +36,12 @@ pub enum Change {
     ApiRequests(f64),
     /// Mebibytes of the stream of evidence.
     Firehose(f64),
-    /// No setting of the stack and no quota that AWS raises; what is left.
+    /// No parameter and no quota helps: a remark.
     None(&'static str),
 }
 
 impl Change {
-    /// Makes it; `false` if there is nothing to be made.
+    /// Applies the change; `false` if there is nothing to apply.
     pub fn make(&self, question: &mut Question) -> bool {
         let settings = &mut question.settings;
         let quotas = &mut settings.quotas;
@@ -95,7 +95,7 @@ impl fmt::Display for Change {
     }
 }
 
-/// Returns a limit for such a need: a tenth more, and round.
+/// Returns a limit for this need: a tenth more, rounded.
 pub(super) fn enough(needed: f64) -> f64 {
     let wanted = needed * 1.1;
     let mut step = 1.0;
@@ -105,7 +105,7 @@ pub(super) fn enough(needed: f64) -> f64 {
     (wanted / step).ceil() * step
 }
 
-/// Returns the same for a whole number.
+/// Returns such a limit as a whole number.
 pub(super) fn enough_of(needed: f64) -> u64 {
     whole_above(enough(needed))
 }

@@ -1,4 +1,4 @@
-//! The command: the question from its options, and the answer in words, as JSON, or as the page.
+//! The command: parses the question, and prints the answer as text, JSON, or the page.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::time::Duration;
@@ -14,12 +14,13 @@ use super::question::Question;
 use super::raised::Raised;
 use super::{json, page, text};
 
-/// Say what a load takes on AWS: how late first attempts are, and which limit breaks first
+/// Predict what a load takes on AWS: how late first attempts are, and which limit breaks first
 ///
-/// Plays the deployed stack as a model of events, in simulated time: the event source, environments of dispatch, the queue, the
-/// retries and the rules for receivers that hang, under the limits that AWS documents. Nothing is called and nothing is needed.
-/// For a load that is too much it names the limit that breaks first and the parameter or quota to change, and looks for settings that
-/// carry it; then the same for ten and a hundred times the load and the receivers. What the model assumes is in docs/capacity.md.
+/// Simulates the deployed stack as a model of events: the event source, environments of dispatch, the queue, the
+/// retries and the reduced timeout for slow receivers, under the limits that AWS documents. It calls nothing and
+/// needs no account. If the load is too much, it names the limit that breaks first and the parameter or quota to
+/// change, and looks for settings that carry the load. It repeats this for ten and a hundred times the load and the
+/// receivers. The assumptions of the model are in docs/capacity.md.
 #[derive(Args, Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 #[command(after_help = "Examples:\n  arauto capacity --rate 300 --receivers 50 --dead 1\n  \
@@ -31,13 +32,13 @@ pub struct CapacityArgs {
     /// Notifications a second
     #[arg(long, default_value_t = 300.0)]
     rate: f64,
-    /// Receivers, each with the same part of them: 1 to 1000
+    /// Number of receivers with equal shares of the load: 1 to 1000
     #[arg(long, default_value_t = 50)]
     receivers: u64,
-    /// Receivers that hang: a number, or a share such as 10%
+    /// Receivers that never answer: a number, or a share such as 10%
     #[arg(long, default_value = "0", value_name = "NUMBER|SHARE")]
     dead: Dead,
-    /// The share of attempts that receivers which work refuse, such as 1%
+    /// Share of attempts that working receivers refuse, such as 1%
     #[arg(long, default_value = "0%", value_name = "SHARE")]
     failing: Share,
     /// How the load begins
@@ -52,19 +53,19 @@ pub struct CapacityArgs {
     /// DispatchMaximumPollers of the stack (provisioned mode), up to 2000
     #[arg(long)]
     max_pollers: Option<u64>,
-    /// Concurrent executions that the account has
+    /// Concurrent executions of the account
     #[arg(long, default_value_t = 1_000)]
     account_concurrency: u64,
-    /// Megabytes of dispatch, 128 to 10240
+    /// Memory of dispatch in megabytes, 128 to 10240
     #[arg(long, default_value_t = 256)]
     memory: u64,
-    /// Milliseconds that a receiver takes to answer
+    /// Time in which a receiver answers, in milliseconds
     #[arg(long, default_value_t = 50.0)]
     answer_ms: f64,
-    /// Milliseconds to a receiver and back
+    /// Round-trip time to a receiver, in milliseconds
     #[arg(long, default_value_t = 20.0)]
     rtt_ms: f64,
-    /// Processor time of an attempt on a kept connection, in microseconds
+    /// Processor time of an attempt on a reused connection, in microseconds
     #[arg(long, default_value_t = super::assumptions::CPU.value)]
     cpu_us: f64,
     /// Processor time of a full handshake, in microseconds
@@ -76,36 +77,37 @@ pub struct CapacityArgs {
     /// ApiRateLimit of the stack
     #[arg(long, default_value_t = super::assumptions::API_RATE.value)]
     api_rate_limit: f64,
-    /// How often the ledger is written of what is delivered at the first attempt: full is twice, lean once (`LedgerWrites` of the stack)
+    /// Ledger writes of a notification delivered at the first attempt: full means two, lean one (`LedgerWrites` of
+    /// the stack)
     #[arg(long, default_value = "full", value_name = "full|lean")]
     ledger_writes: LedgerWrites,
-    /// Private keys stay in KMS (IdentityKeyArns)
+    /// Private keys are in KMS (IdentityKeyArns)
     #[arg(long)]
     kms: bool,
-    /// Evidence is kept (Evidence=true)
+    /// Evidence is recorded (Evidence=true)
     #[arg(long)]
     evidence: bool,
-    /// The tables are new, and take no more than a new on-demand table does at once
+    /// The tables are new, with the initial throughput of an on-demand table
     #[arg(long)]
     new_tables: bool,
     /// A quota that AWS has raised: in-flight, table-writes, table-reads, kms-signs, api-requests or firehose-mib
     #[arg(long, value_name = "NAME=VALUE")]
     quota: Vec<Raised>,
-    /// Seconds that are measured, 20 to 3600
+    /// Measured time in seconds, 20 to 3600
     #[arg(long, default_value_t = 120)]
     duration: u64,
-    /// What chance is drawn from: the same for the same number
+    /// Random seed: the same seed gives the same result
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// Print the page docs/capacity.md, whatever else is asked
+    /// Print the page docs/capacity.md; other options are ignored
     #[arg(long, conflicts_with = "json")]
     markdown: bool,
 }
 
-/// How often progress is told.
+/// Interval between progress messages.
 const BEAT: Duration = Duration::from_secs(2);
 
 /// Runs the command; `false` if the load is not carried.
@@ -215,7 +217,7 @@ impl Beat {
         if self.on && self.last.elapsed() >= BEAT {
             self.last = Instant::now();
             let rate = grouped(question.load.rate);
-            // Nobody can be told when standard error is gone.
+            // There is nowhere to report that standard error is closed.
             writeln!(io::stderr().lock(), "playing {rate} notifications a second: second {second} of {of}")
                 .ok();
         }

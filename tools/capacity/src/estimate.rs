@@ -1,26 +1,26 @@
-//! What a load takes by plain arithmetic: Little's law with full batches.
+//! Estimates a load by Little's law with full batches.
 
 use super::assumptions::{BATCH, DYNAMODB, HANGING, INTAKE_BUSY, MEMORY_OF_CPU, PATIENT, RECEIVE};
 use super::load::{Begin, Load, Settings};
 use super::numbers::{real, whole};
 
-/// Invocations of dispatch at a time, with full batches.
+/// Concurrent invocations of dispatch with full batches.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Estimate {
-    /// What runs before anything is measured.
+    /// Concurrency before the measurement.
     pub(super) before: f64,
-    /// What will run once the dead receivers are known, retries included.
+    /// Concurrency once the dead receivers are known, retries included.
     pub(super) settled: f64,
-    /// What would run before they are found to hang, had nothing a limit.
+    /// Concurrency before they are known, without limits.
     pub(super) onset: f64,
     /// Attempts a second, retries included.
     pub(super) attempts: f64,
-    /// Notifications given up a second.
+    /// Undelivered notifications a second.
     pub(super) given_up: f64,
 }
 
 impl Estimate {
-    /// Estimates what a load takes.
+    /// Estimates a load.
     pub(super) fn of(load: &Load, settings: &Settings, begin: Begin) -> Self {
         let dead = load.dead_share();
         let first = load.rate;
@@ -38,7 +38,7 @@ impl Estimate {
         };
         let settled = running(attempts, of_dead / attempts, HANGING.value);
         let before = match begin {
-            // A quarter more, as batches are not always full.
+            // A quarter more, because batches are not always full.
             Begin::Running => 1.25 * settled,
             Begin::Onset => 1.25 * running(of_working, 0.0, 0.0) / (1.0 - dead).max(0.01),
             Begin::Idle => 0.0,
@@ -47,7 +47,7 @@ impl Estimate {
         Self { before, settled, onset: running(first, dead, PATIENT.value), attempts, given_up }
     }
 
-    /// Returns the invocations of intake at a time.
+    /// Returns the concurrent invocations of intake.
     pub(super) fn intake(load: &Load) -> f64 {
         load.rate / real(load.changes_per_request) * INTAKE_BUSY.value / 1e3
     }

@@ -1,8 +1,8 @@
-//! Numbers as people read them.
+//! Formats numbers for people.
 
 use super::numbers::{real, whole};
 
-/// Writes a number with its thousands apart.
+/// Formats a number with thousands separators.
 pub(super) fn grouped(number: f64) -> String {
     let digits = whole(number.round().max(0.0)).to_string();
     let mut written = String::new();
@@ -15,12 +15,12 @@ pub(super) fn grouped(number: f64) -> String {
     written
 }
 
-/// Writes a number as it is used in settings and tables: whole, or with what is behind the point.
+/// Formats a number for settings and tables: whole, or with its decimals.
 pub(super) fn exact(number: f64) -> String {
     if (number - number.round()).abs() < 1e-9 { grouped(number) } else { number.to_string() }
 }
 
-/// Writes milliseconds; as seconds where they are many.
+/// Formats milliseconds, as seconds if there are many.
 pub(super) fn millis(millis: u64) -> String {
     match millis {
         0..10_000 => format!("{} ms", grouped(real(millis))),
@@ -28,7 +28,7 @@ pub(super) fn millis(millis: u64) -> String {
     }
 }
 
-/// Writes a share; as so many times where it is far beyond one.
+/// Formats a share as a percentage, or as a multiple if it is far above one.
 pub(super) fn percent(share: f64) -> String {
     if share >= 10.0 { format!("{}x", grouped(share)) } else { format!("{:.0} %", share * 100.0) }
 }

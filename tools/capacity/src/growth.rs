@@ -1,4 +1,4 @@
-//! How it grows: the same question at one, ten and a hundred times the load and the receivers.
+//! Growth: the same question at one, ten and a hundred times the load and the receivers.
 
 use super::answer::{Answer, Plan};
 use super::question::Question;
@@ -6,19 +6,19 @@ use super::question::Question;
 /// One step.
 #[derive(Clone, Debug)]
 pub struct Growth {
-    /// How many times the load and the receivers.
+    /// The factor for load and receivers.
     pub factor: u64,
-    /// What comes of it with the settings asked about.
+    /// The result with the given settings.
     pub answer: Answer,
-    /// What would carry it.
+    /// Changes that carry it.
     pub plan: Plan,
 }
 
-/// Ten and a hundred times the load; once is the question itself.
+/// The factors; 1 is the question itself.
 const FACTORS: [u64; 3] = [1, 10, 100];
 
 impl Question {
-    /// Plays every step, the first of which is this question.
+    /// Answers every step; the first is this question.
     pub fn growth(&self, progress: &mut dyn FnMut(&Self, u64, u64)) -> Vec<Growth> {
         FACTORS
             .iter()

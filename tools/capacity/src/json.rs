@@ -7,7 +7,7 @@ use super::growth::Growth;
 use super::model::Histogram;
 use super::numbers::real;
 
-/// Returns all steps; the first is what was asked.
+/// Returns all steps; the first is the question itself.
 pub(super) fn growth(growth: &[Growth]) -> Value {
     let steps = growth.iter().map(|Growth { factor, answer, plan }| {
         json!({ "times": factor, "answer": self::answer(answer), "plan": self::plan(plan) })

@@ -1,4 +1,4 @@
-//! What is asked: a load, the settings it meets, and how it begins.
+//! The input: a load, the settings of the stack, and how the load begins.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,18 +11,18 @@ use super::assumptions::{
 };
 use super::numbers::{real, whole};
 
-/// What comes in, and who is to be notified.
+/// The load and its receivers.
 #[derive(Clone, Debug)]
 pub struct Load {
     /// Notifications a second.
     pub rate: f64,
-    /// The receivers: the share of the load of each, and whether it is dead.
+    /// The receivers: each with its share of the load, and whether it is dead.
     pub receivers: Vec<Receiver>,
-    /// The share of attempts that receivers that work refuse.
+    /// The share of attempts that working receivers refuse.
     pub failing: f64,
-    /// Milliseconds until a receiver has its answer.
+    /// Time in which a receiver answers, in milliseconds.
     pub answer_ms: f64,
-    /// Milliseconds to a receiver and back.
+    /// Round-trip time to a receiver, in milliseconds.
     pub rtt_ms: f64,
     /// Changes in a request to the API.
     pub changes_per_request: u64,
@@ -35,14 +35,14 @@ pub struct Load {
 /// One receiver.
 #[derive(Clone, Copy, Debug)]
 pub struct Receiver {
-    /// Its share of the load, by any measure that is the same for all.
+    /// Its share of the load, in the same unit for all.
     pub weight: f64,
-    /// Whether it hangs.
+    /// Whether it never answers.
     pub dead: bool,
 }
 
 impl Load {
-    /// Makes a load of receivers that are notified alike, the first of which are dead.
+    /// Creates a load with equal receivers, the first of which are dead.
     pub fn alike(rate: f64, receivers: u64, dead: u64) -> Self {
         let receivers = (0..receivers).map(|number| Receiver { weight: 1.0, dead: number < dead }).collect();
         Self {
@@ -57,14 +57,14 @@ impl Load {
         }
     }
 
-    /// Returns so many times the load, for as many times the receivers.
+    /// Returns this many times the load with as many times the receivers.
     #[must_use]
     pub fn times(&self, factor: u64) -> Self {
         let receivers = (0..factor).flat_map(|_| self.receivers.iter().copied()).collect();
         Self { rate: self.rate * real(factor), receivers, ..self.clone() }
     }
 
-    /// Returns how many receivers are dead.
+    /// Returns the number of dead receivers.
     pub fn dead(&self) -> usize {
         self.receivers.iter().filter(|receiver| receiver.dead).count()
     }
@@ -78,37 +78,37 @@ impl Load {
     }
 }
 
-/// What the load meets: parameters of the stack, and quotas of the account.
+/// Parameters of the stack and quotas of the account.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What makes SQS call dispatch.
+    /// The event source mapping of dispatch.
     pub mapping: Mapping,
-    /// Megabytes of dispatch.
+    /// Memory of dispatch in megabytes.
     pub memory: u64,
     /// `ApiRateLimit`.
     pub api_rate: f64,
     /// `LedgerWrites`.
     pub ledger_writes: LedgerWrites,
-    /// Whether private keys lie in KMS.
+    /// Whether private keys are in KMS.
     pub kms: bool,
-    /// Whether evidence is kept.
+    /// Whether evidence is recorded.
     pub evidence: bool,
     /// Whether the tables are new.
     pub new_tables: bool,
-    /// What the account is granted.
+    /// The quotas of the account.
     pub quotas: Granted,
 }
 
-/// How SQS calls dispatch.
+/// The scaling mode of the event source mapping.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mapping {
-    /// As many invocations at a time as `DispatchMaximumConcurrency` says.
+    /// Up to `DispatchMaximumConcurrency` concurrent invocations.
     Concurrency(u64),
-    /// Provisioned mode: so many pollers at least and at most.
+    /// Provisioned mode with this minimum and maximum of pollers.
     Pollers(u64, u64),
 }
 
-/// The quotas that AWS raises on request, by the values they have.
+/// Current values of quotas that AWS raises on request.
 #[derive(Clone, Copy, Debug)]
 pub struct Granted {
     /// Concurrent executions of the account.
@@ -123,7 +123,7 @@ pub struct Granted {
     pub kms_signs: f64,
     /// Requests of the account's APIs a second.
     pub api_requests: f64,
-    /// Mebibytes that Firehose takes a second.
+    /// Throughput of Firehose in mebibytes a second.
     pub firehose: f64,
 }
 
@@ -157,7 +157,7 @@ impl Default for Settings {
 }
 
 impl Mapping {
-    /// Makes one of what was asked for, or says what is wrong with it.
+    /// Creates a mapping from the options, or says what is wrong with them.
     pub fn of(concurrency: Option<u64>, pollers: (Option<u64>, Option<u64>)) -> Result<Self, String> {
         let (ready, most, least) = (whole(POLLERS_READY.value), whole(POLLERS_MOST.value), 2);
         match (concurrency, pollers) {
@@ -203,11 +203,11 @@ impl fmt::Display for Mapping {
 /// How the load begins.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 pub enum Begin {
-    /// The load has run for hours; who hangs is known to hang
+    /// The load has run for hours; slow receivers are known
     Running,
-    /// The load has run for hours; the dead receivers begin to hang in the first second, which nobody knows yet
+    /// The load has run for hours; the dead receivers stop answering in the first second, unknown to all environments
     Onset,
-    /// The whole load comes at once upon a stack that had nothing to do
+    /// The whole load starts at once on an idle stack
     Idle,
 }
 
@@ -240,12 +240,12 @@ impl FromStr for Share {
     }
 }
 
-/// How many receivers are dead: a number, or a share of all.
+/// The number of dead receivers: absolute, or a share of all.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Dead {
-    /// So many.
+    /// A number.
     Number(u64),
-    /// Such a share.
+    /// A share.
     Of(Share),
 }
 
@@ -266,7 +266,7 @@ impl FromStr for Dead {
 }
 
 impl Dead {
-    /// Returns how many of so many receivers that is.
+    /// Returns the number of dead receivers among this many.
     pub fn of(self, receivers: u64) -> u64 {
         match self {
             Self::Number(number) => number,

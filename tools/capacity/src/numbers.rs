@@ -1,4 +1,4 @@
-//! Whole and real numbers into each other: the one place where that loses something.
+//! Conversions between whole and real numbers, and their loss of precision, in one place.
 
 /// Returns a count as a real number; counts here are far below 2^52.
 #[expect(clippy::cast_precision_loss, reason = "counts and microseconds of a run are far below 2^52")]
@@ -11,7 +11,7 @@ pub(super) fn length(number: usize) -> f64 {
     real(number as u64)
 }
 
-/// Returns the whole part of a number that is not negative.
+/// Returns the whole part of a non-negative number.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -21,7 +21,7 @@ pub(super) fn whole(number: f64) -> u64 {
     number as u64
 }
 
-/// Returns the least whole number that is no less.
+/// Returns the number rounded up.
 pub(super) fn whole_above(number: f64) -> u64 {
     whole(number.ceil())
 }

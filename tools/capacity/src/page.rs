@@ -1,4 +1,4 @@
-//! The page `docs/capacity.md`: how a stack grows, the load of a large institution, and what the model assumes.
+//! The page `docs/capacity.md`: the growth of a stack, the load of a large institution, and the assumptions.
 
 use std::fmt::Write as _;
 
@@ -124,7 +124,7 @@ fn grown(page: &mut String, answer: &Answer, changes: &[String]) {
     );
 }
 
-/// The settings that carry the large load: of one stack, or of each of three, which share an account.
+/// Settings that carry the large load: in one stack, or in each of three that share an account.
 fn large_settings(mapping: Mapping, stacks: f64) -> Settings {
     let mut settings = Settings { mapping, ..Settings::default() };
     settings.quotas.concurrency = LARGE_CONCURRENCY / stacks;
@@ -192,7 +192,7 @@ fn large(page: &mut String, progress: &mut dyn FnMut(&Question, u64, u64)) {
     lean_ledger(page, &full, &lean);
 }
 
-/// Says what the ledger takes if it is written once.
+/// Describes the ledger's demand with one write.
 fn lean_ledger(page: &mut String, full: &Answer, lean: &Answer) {
     let [before, now] = [full, lean].map(|answer| grouped(answer.observed.busiest.writes));
     let (reads, limit) =
@@ -214,7 +214,7 @@ fn large_case(page: &mut String, case: &str, answer: &Answer) {
         Some(second) => format!("second {}", grouped(second)),
         None => "never".to_owned(),
     };
-    // Of a load that is held down, full batches say nothing.
+    // Full batches of a throttled load are not representative.
     let full = seen.with_full_batches().filter(|_| answer.is_carried());
     row(
         page,
@@ -257,6 +257,6 @@ fn assumptions(page: &mut String) {
 }
 
 fn row(page: &mut String, cells: &[String]) {
-    // A string takes whatever is written to it.
+    // Writing to a string never fails.
     writeln!(page, "| {} |", cells.join(" | ")).ok();
 }

@@ -1,24 +1,24 @@
-//! The question: which load meets which settings.
+//! The question: a load and settings.
 
 use super::load::{Begin, Load, Settings};
 
 /// A question.
 #[derive(Clone, Debug)]
 pub struct Question {
-    /// What comes in.
+    /// The load.
     pub load: Load,
-    /// What it meets.
+    /// The settings.
     pub settings: Settings,
-    /// How it begins.
+    /// How the load begins.
     pub begin: Begin,
-    /// For how many seconds it is measured.
+    /// Measured time in seconds.
     pub seconds: u64,
-    /// What chance is drawn from.
+    /// Random seed.
     pub seed: u64,
 }
 
 impl Question {
-    /// Returns the question for so many times the load and the receivers.
+    /// Returns the question for this many times the load and the receivers.
     #[must_use]
     pub fn times(&self, factor: u64) -> Self {
         Self { load: self.load.times(factor), ..self.clone() }

@@ -1,4 +1,4 @@
-//! Every limit beside what a load needs of it.
+//! Every limit with a load's demand.
 
 use convention::delivery::LedgerWrites;
 
@@ -13,20 +13,20 @@ use super::load::{Begin, Load, Mapping, Settings};
 use super::model::{Limit, Observed};
 use super::numbers::{real, whole, whole_above};
 
-/// A limit, and what the load needs of it.
+/// A limit and the load's demand.
 #[derive(Clone, Debug)]
 pub struct Quota {
-    /// What is limited.
+    /// Its name.
     pub name: &'static str,
-    /// How much the load needs.
+    /// The demand.
     pub needed: f64,
-    /// How much there is.
+    /// The limit.
     pub limit: f64,
     /// Whether messages waited for it, or would be throttled.
     pub breaks: bool,
-    /// What helps.
+    /// The change that helps.
     pub change: Change,
-    /// What helps too, and gives something up: never done unasked.
+    /// An alternative change with a drawback, which is never applied automatically.
     pub or: Option<Change>,
 }
 
@@ -35,13 +35,13 @@ impl Quota {
         Self { name, needed, limit, breaks: needed > limit, change, or: None }
     }
 
-    /// Returns the share that is used.
+    /// Returns the used share.
     pub fn used(&self) -> f64 {
         self.needed / self.limit
     }
 }
 
-/// Returns all limits, the one that is used most first, those that break before the others.
+/// Returns all limits: those that break first, then by used share.
 pub(super) fn quotas(load: &Load, settings: &Settings, begin: Begin, seen: &Observed) -> Vec<Quota> {
     let of = Of { load, settings, begin, seen, estimate: Estimate::of(load, settings, begin) };
     let mut quotas = of.invocations();
@@ -66,7 +66,7 @@ impl Of<'_> {
         self.seen.waited.iter().any(|waited| waited.limit == limit)
     }
 
-    /// Returns how many invocations of dispatch the load needs at a time.
+    /// Returns the concurrent invocations of dispatch that the load needs.
     fn concurrency(&self) -> f64 {
         let limits = [
             Limit::Mapping,
@@ -79,7 +79,7 @@ impl Of<'_> {
         if !limits.into_iter().any(|limit| self.waited(limit)) {
             return self.seen.concurrency.1;
         }
-        // What was seen was held down. Full batches are what a backlog makes.
+        // The observed concurrency was throttled; a backlog makes full batches.
         let onset = if self.begin == Begin::Running { 0.0 } else { self.estimate.onset };
         let settled = self
             .seen
@@ -181,7 +181,7 @@ impl Of<'_> {
     }
 
     fn pollers(&self, needed: f64) -> Change {
-        // Ten messages a receive, and a tenth more than full batches need.
+        // Ten messages in each receive, and a tenth more than full batches need.
         let receives = self.estimate.attempts / BATCH.value / POLLER_POLLS.value;
         let pollers = enough_of(receives.max(1.1 * needed / POLLER_INVOKES.value)).max(2);
         if real(pollers) > POLLERS_MOST.value {
@@ -192,7 +192,7 @@ impl Of<'_> {
         Change::Mapping(Mapping::Pollers(pollers.min(whole(POLLERS_READY.value)), pollers))
     }
 
-    /// A higher throttle is for a few requests more; many changes belong in one request.
+    /// A higher throttle suits a few more requests; many changes should share a request.
     fn api_rate(&self) -> Change {
         let requests = self.requests();
         if requests <= 4.0 * self.settings.api_rate && enough(requests) <= self.settings.quotas.api_requests {
@@ -263,11 +263,11 @@ impl Of<'_> {
         self.settings.ledger_writes == LedgerWrites::Lean
     }
 
-    /// A ledger that is written once, where that is allowed and not so already.
+    /// Returns the change to a single ledger write, if it is allowed and not in effect.
     fn lean(&self) -> Option<Change> {
         let busiest = &self.seen.busiest;
         let spared = busiest.at_once * (WRITES.value - LEAN_WRITES.value);
-        // The template refuses it with evidence.
+        // The template does not allow it together with evidence.
         (!self.is_lean() && !self.settings.evidence).then_some(Change::Lean(busiest.writes - spared))
     }
 

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use super::load::Granted;
 
-/// Which one, and to what.
+/// The quota and its value.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Raised {
     which: fn(&mut Granted) -> &mut f64,
@@ -12,7 +12,7 @@ pub(super) struct Raised {
 }
 
 impl Raised {
-    /// Puts it into the quotas.
+    /// Applies it to the quotas.
     pub(super) fn raise(&self, quotas: &mut Granted) {
         *(self.which)(quotas) = self.value;
     }

@@ -1,4 +1,4 @@
-//! The answer in words, for a terminal.
+//! The answer as text for a terminal.
 
 use std::fmt::Write as _;
 
@@ -12,10 +12,10 @@ use super::load::Begin;
 use super::model::Histogram;
 use super::numbers::{length, real};
 
-/// Of limits that hold, so many are shown.
+/// Maximum number of unbroken limits to print.
 const MAX_SHOWN: usize = 6;
 
-/// Writes the answer to one question: what is asked, what comes of it, and what that takes.
+/// Writes the answer to one question.
 pub(super) fn answer(text: &mut String, answer: &Answer) {
     let seen = &answer.observed;
     line(text, &format!("{}.", title(answer)));
@@ -63,7 +63,7 @@ pub(super) fn answer(text: &mut String, answer: &Answer) {
     line(text, "");
 }
 
-/// Writes whether it is carried, what breaks first, and with which changes it is carried.
+/// Writes whether the load is carried, what breaks first, and the changes that carry it.
 pub(super) fn verdict(text: &mut String, answer: &Answer, plan: &Plan) {
     let p99 = millis(answer.observed.lateness.quantile(990));
     if answer.is_carried() {
@@ -116,7 +116,7 @@ pub(super) fn verdict(text: &mut String, answer: &Answer, plan: &Plan) {
     }
 }
 
-/// Writes how it grows.
+/// Writes the growth.
 pub(super) fn growth(text: &mut String, growth: &[Growth]) {
     line(
         text,
@@ -164,7 +164,7 @@ pub(super) fn growth(text: &mut String, growth: &[Growth]) {
     }
 }
 
-/// Says what is asked.
+/// Describes the load.
 pub(super) fn title(answer: &Answer) -> String {
     let load = &answer.question.load;
     let dead = match load.dead() {
@@ -185,7 +185,7 @@ pub(super) fn title(answer: &Answer) -> String {
     format!("{} notifications a second to {receivers} receivers{dead}{failing}, {begin}", exact(load.rate))
 }
 
-/// Says with which settings.
+/// Describes the settings.
 pub(super) fn settings(answer: &Answer) -> String {
     let settings = &answer.question.settings;
     let mut parts = vec![settings.mapping.to_string()];
@@ -213,7 +213,7 @@ pub(super) fn settings(answer: &Answer) -> String {
     parts.join(", ")
 }
 
-/// Returns a name as it stands within a sentence.
+/// Returns a name in the form it has within a sentence.
 pub(super) fn lowered(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
@@ -225,6 +225,6 @@ fn lateness(name: &str, histogram: &Histogram) -> String {
 }
 
 fn line(text: &mut String, line: &str) {
-    // A string takes whatever is written to it.
+    // Writing to a string never fails.
     writeln!(text, "{line}").ok();
 }

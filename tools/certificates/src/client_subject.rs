@@ -1,4 +1,4 @@
-//! Who a client certificate speaks for.
+//! The subject of a client certificate.
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
@@ -16,43 +16,43 @@ const SERIAL_NUMBER: &[u64] = &[2, 5, 4, 5];
 /// `UID`, of RFC 4519.
 const USER_ID: &[u64] = &[0, 9, 2342, 19_200_300, 100, 1, 1];
 
-/// Who a client certificate (BRCAC) speaks for.
+/// The subject of a client certificate (BRCAC).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ClientSubject {
-    /// The organisation's id in the Directory; `organizationIdentifier` is this after `OFBBR-`.
+    /// The organisation's id in the Directory; `organizationIdentifier` is this with the prefix `OFBBR-`.
     pub organization_id: String,
     /// The organisation's name.
     pub organization_name: String,
     /// The organisation's CNPJ, 14 digits.
     pub cnpj: String,
-    /// The software statement's id in the Directory; becomes `UID`.
+    /// The software statement's id in the Directory: `UID`.
     pub software_id: String,
-    /// The host name of the software; becomes `CN` and the only alternative name.
+    /// The host name of the software: `CN` and the only alternative name.
     pub common_name: String,
     /// The state, two letters.
     pub state: String,
     /// The city.
     pub locality: String,
-    /// What kind of organisation it is.
+    /// The category of the organisation.
     pub business_category: BusinessCategory,
 }
 
-/// The kinds of organisation that "Padrão de Certificados" knows.
+/// The categories of organisations in "Padrão de Certificados".
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub enum BusinessCategory {
-    /// A company under private law.
+    /// A private company.
     #[default]
     PrivateOrganization,
-    /// A body of the state.
+    /// A public body.
     GovernmentEntity,
-    /// A business of another form.
+    /// Another kind of business.
     BusinessEntity,
-    /// A body without commercial ends.
+    /// A non-commercial body.
     NonCommercialEntity,
 }
 
 impl BusinessCategory {
-    /// Returns the kind as certificates write it.
+    /// Returns the category as certificates contain it.
     fn as_str(self) -> &'static str {
         match self {
             Self::PrivateOrganization => "Private Organization",
@@ -82,7 +82,7 @@ impl ClientSubject {
 }
 
 impl Default for ClientSubject {
-    /// An invented bank.
+    /// A fictitious bank.
     fn default() -> Self {
         Self {
             organization_id: "b7a1c0de-0000-4000-8000-0000000000a1".to_owned(),

@@ -1,4 +1,4 @@
-//! How a certificate is shown to people.
+//! Displays certificates to people.
 
 use x509_parser::x509::X509Name;
 
@@ -25,7 +25,7 @@ pub fn subject_of(name: &X509Name<'_>) -> String {
     attributes.collect::<Vec<_>>().join(", ")
 }
 
-/// Escapes what would move a terminal's cursor.
+/// Escapes control characters, which could move a terminal's cursor.
 pub fn printable(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
         if c.is_control() {

@@ -1,4 +1,4 @@
-//! The RSA key of a certificate, and the files it lies in.
+//! RSA keys of certificates, and their files.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -8,12 +8,12 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use rcgen::{KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 
-/// Makes an RSA key of 2048 bits.
+/// Creates an RSA key of 2048 bits.
 pub fn new_key() -> Result<KeyPair> {
     KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).context("failed to make an RSA key")
 }
 
-/// Writes a PEM file with these permissions; a file that is there already is an error, not replaced.
+/// Writes a new PEM file with these permissions; an existing file is an error and stays.
 pub fn write_new(path: &Path, pem: &str, mode: u32) -> Result<()> {
     OpenOptions::new()
         .write(true)

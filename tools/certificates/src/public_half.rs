@@ -1,4 +1,4 @@
-//! The public half of a key that is elsewhere, in KMS for example.
+//! The public key of a key pair whose private key is elsewhere, for example in KMS.
 
 use anyhow::{Context as _, Result, ensure};
 use rcgen::{PKCS_RSA_SHA256, PublicKeyData, SignatureAlgorithm};
@@ -8,7 +8,7 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 /// `rsaEncryption`, of RFC 8017.
 const RSA: &str = "1.2.840.113549.1.1.1";
 
-/// The public half of an RSA key whose private half is elsewhere.
+/// The public key of an RSA key pair whose private key is elsewhere.
 #[derive(Clone, Debug)]
 pub struct PublicHalf(Vec<u8>);
 

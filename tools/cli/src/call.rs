@@ -39,7 +39,7 @@ pub struct CallArgs {
     json: bool,
 }
 
-/// Runs the command; `false` if the answer is no success.
+/// Runs the command; `false` if the answer is not a success.
 pub async fn run(args: CallArgs) -> Result<bool> {
     if !args.path.starts_with('/') {
         bail!("{:?} is not a path: it starts with /, as /v1/state-changes does", args.path);

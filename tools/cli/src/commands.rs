@@ -1,4 +1,4 @@
-//! All commands, and what each ends with.
+//! All commands and their exit codes.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -22,7 +22,7 @@ use crate::undelivered::UndeliveredArgs;
 use crate::verify::VerifyArgs;
 use crate::{bill, call, csr, explain, identity, outcomes, replay, show, undelivered, verify};
 
-/// Arauto tells payment initiators of Open Finance Brasil what changed, over mutual TLS
+/// Arauto notifies payment initiators of Open Finance Brasil of changes, over mutual TLS
 #[derive(Parser)]
 #[command(name = "arauto", version)]
 struct Cli {
@@ -53,7 +53,7 @@ enum Command {
     Bill(BillArgs),
 }
 
-/// Runs the command that the arguments of this process name.
+/// Runs the command named by the arguments of this process.
 pub async fn run_command() -> ExitCode {
     let mut failure = ExitCode::FAILURE;
     let result = match Cli::parse().command {
@@ -80,7 +80,7 @@ pub async fn run_command() -> ExitCode {
             verify::run(args).await
         }
         Command::Capacity(args) => {
-            // A question that cannot be asked is no load that is not carried.
+            // An invalid question is not a load that cannot be carried.
             failure = ExitCode::from(2);
             capacity::run(&args)
         }
@@ -88,7 +88,7 @@ pub async fn run_command() -> ExitCode {
     match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        // Whoever reads our output has seen enough, as `head` does.
+        // A closed pipe, as by `head`, is not an error.
         Err(error) if error.downcast_ref().is_some_and(is_broken_pipe) => ExitCode::SUCCESS,
         Err(error) => {
             writeln!(io::stderr().lock(), "arauto: {error:#}").ok();

@@ -1,6 +1,6 @@
-//! `arauto explain`: what would be sent for a state change, or why nothing would.
+//! `arauto explain`: the request that would be sent for a state change, or the reason for sending none.
 //!
-//! It parses and plans with the functions that intake and dispatch run, so that it cannot say anything else than they do.
+//! It parses and plans with the functions of intake and dispatch, so it always agrees with them.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
@@ -22,11 +22,10 @@ use platform::rng::Rng;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-/// Say what would be sent for state changes, or why nothing would
+/// Show what would be sent for state changes, or why nothing would
 ///
-/// Reads JSON, one a line: a state change as POST /v1/state-changes takes it, or
-/// {"change": {…}, "receiver": {…}} where receiver is what PUT /v1/clients/{clientId} takes.
-/// It asks nobody: no network, no account.
+/// Reads JSON lines: a state change as in POST /v1/state-changes, or {"change": {…}, "receiver": {…}} with a receiver
+/// as in PUT /v1/clients/{clientId}. It needs neither network nor account.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  echo '{\"change\":{\"client_id\":\"itp-1\",\"api\":\"payments\",\"resource\":\"pix_payment\",\
@@ -36,16 +35,16 @@ use serde_json::{Map, Value, json};
     Exit codes: 0 every line was explained; 1 a line is invalid or our configuration lacks something; 2 wrong usage."
 )]
 pub struct ExplainArgs {
-    /// Where the lines are; - is standard input
+    /// File with the lines; - is standard input
     #[arg(default_value = "-")]
     file: PathBuf,
-    /// The receiver of lines that name none: a file with what PUT /v1/clients/{clientId} takes
+    /// File with the receiver for lines without one, as in PUT /v1/clients/{clientId}
     #[arg(long, value_name = "FILE")]
     receiver: Option<PathBuf>,
     /// Our authorisation servers: an id, or brand=id,brand=id
     #[arg(long, value_name = "IDS", default_value = "", value_parser = parse_servers)]
     authorisation_servers: Servers,
-    /// Also explain receivers on this machine, as the local stack has them
+    /// Also allow receivers on this machine, as in the local stack
     #[arg(long)]
     allow_loopback_receivers: bool,
     /// Print one JSON object a line
@@ -59,7 +58,7 @@ fn parse_servers(text: &str) -> Result<Servers, String> {
     text.parse::<Servers>().map_err(|error| error.to_string())
 }
 
-/// What would become of one state change.
+/// The explanation of one state change.
 #[derive(Debug, Serialize)]
 pub struct Explanation {
     line: usize,
@@ -88,16 +87,16 @@ pub struct Explanation {
     errors: Vec<FieldError>,
 }
 
-/// What lines are explained against.
+/// The context of explanations.
 #[derive(Debug)]
 pub struct Explainer {
-    /// The receiver of lines that name none.
+    /// The receiver for lines without one.
     pub receiver: Option<Value>,
     /// Our authorisation servers.
     pub servers: AuthorisationServers,
-    /// Which addresses receivers may have.
+    /// The policy for receivers' addresses.
     pub policy: AddressPolicy,
-    /// What time it is.
+    /// The clock.
     pub now: Timestamp,
 }
 
@@ -123,7 +122,7 @@ impl Explainer {
             Ok(receiver) => {
                 let (receiver, warnings) = receiver.unwrap_or_default();
                 let plan = plan(&change, receiver.as_ref(), &self.servers);
-                // A brand that is not known is explained by the plan.
+                // An unknown brand is explained by the plan.
                 let server = self.servers.server_of(change.brand.as_deref()).unwrap_or_default();
                 let key = ReceiverKey::new(server.as_deref(), &change.client_id);
                 Explanation { warnings, ..explained(line, &change, plan, &key) }
@@ -132,7 +131,7 @@ impl Explainer {
         }
     }
 
-    /// Makes the receiver that a registration of these metadata would be.
+    /// Creates the receiver of a registration with these metadata.
     fn receiver(
         &self,
         value: &Value,
@@ -144,7 +143,7 @@ impl Explainer {
             refusals.iter().map(|refusal| refusal.field_error("/receiver/webhook_uris")).collect::<Vec<_>>()
         })?;
         let warnings = decided.1.iter().map(|warning| warning.code()).collect();
-        // Registered at the event, so that the age of the registration decides nothing.
+        // Registered at the time of the event, so that the age of the registration decides nothing.
         let since = change.event_instant.timestamp();
         let registration = Registration::new(change.client_id.clone(), request, decided, None, since);
         Ok((registration.receiver(self.policy), warnings))
@@ -219,7 +218,7 @@ impl Explanation {
         errors: Vec::new(),
     };
 
-    /// Says whether there is something for the caller or for us to mend.
+    /// Says whether the caller or we must fix something.
     pub fn is_fault(&self) -> bool {
         matches!(self.decision, "invalid" | "misconfigured")
     }

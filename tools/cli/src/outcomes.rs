@@ -1,4 +1,4 @@
-//! `arauto outcomes`: what the codes of the ledger and the logs mean, to forward to whoever is to mend it.
+//! `arauto outcomes`: describes the codes of ledger and logs, for forwarding to whoever must act.
 
 use std::io::{self, Write};
 
@@ -7,12 +7,12 @@ use clap::{Args, ValueEnum};
 use convention::codes::{Code, CodeRow, Effect, FailureClass};
 use serde_json::{Value, json};
 
-/// Say what an outcome's code means, in words to forward
+/// Explain an outcome's code, in sentences to forward
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  arauto outcomes no_common_suite --lang pt-BR\n\n\
     The codes are those of the ledger (outcome, reason), of the logs (outcome, code, reason) and of the dead-letter queue.")]
 pub struct OutcomesArgs {
-    /// The code; every one where it is missing
+    /// The code; all codes if absent
     code: Option<String>,
     /// The language of the sentences
     #[arg(long, default_value = "en")]
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_says_how_often_the_template_lets_a_kept_message_come() {
+    fn the_page_says_how_often_the_template_lets_a_message_be_received() {
         let template = include_str!("../../../template.yaml");
         let receives = template
             .lines()

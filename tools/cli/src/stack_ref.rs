@@ -1,4 +1,4 @@
-//! Which stack a command works on: the one it is told, or the one that `arauto up` keeps.
+//! The stack of a command: the given one, or the local one of `arauto up`.
 
 use std::time::Duration;
 
@@ -13,15 +13,15 @@ use evidence::Archive;
 use platform::aws::{Queues, UndeliveredRows, dynamodb, sqs};
 use platform::config::environment;
 
-/// A command may be far from the region it works on, and nobody waits in line behind it. A receive from a queue may itself wait,
-/// so the functions' one second a try would end each that finds nothing.
+/// Timeout of connecting. A command may run far from its region, and nothing waits behind it. A receive may
+/// long-poll, so the functions' timeout of one second would end every receive from an empty queue.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// One try of a call.
+/// Timeout of one try of a call.
 const TRY_TIMEOUT: Duration = Duration::from_secs(10);
-/// A whole call with its tries.
+/// Timeout of a whole call with its tries.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Where the ledger is. All commands that read it take this.
+/// The ledger's location, an option of all commands that read it.
 #[derive(Args, Clone, Debug, Default)]
 pub struct LedgerArgs {
     /// The ledger: the stack's output LedgerTableName, or ARAUTO_LEDGER_TABLE
@@ -29,7 +29,7 @@ pub struct LedgerArgs {
     pub ledger_table: Option<String>,
 }
 
-/// Where the evidence is.
+/// The evidence's location.
 #[derive(Args, Clone, Debug, Default)]
 pub struct EvidenceArgs {
     /// The bucket of evidence: the output EvidenceBucketName, or ARAUTO_EVIDENCE_BUCKET
@@ -37,7 +37,7 @@ pub struct EvidenceArgs {
     evidence_bucket: Option<String>,
 }
 
-/// Where the ledger and the queues are.
+/// The location of the ledger and the queues.
 #[derive(Args, Clone, Debug, Default)]
 pub struct TargetArgs {
     #[command(flatten)]
@@ -53,7 +53,7 @@ pub struct TargetArgs {
 /// The ledger of one stack.
 #[derive(Clone, Debug)]
 pub struct LedgerTarget {
-    /// How AWS is reached.
+    /// The AWS configuration.
     pub sdk: SdkConfig,
     /// The ledger's table.
     pub ledger_table: String,
@@ -62,18 +62,18 @@ pub struct LedgerTarget {
 /// The ledger and the queues of one stack.
 #[derive(Clone, Debug)]
 pub struct StackRef {
-    /// How AWS is reached.
+    /// The AWS configuration.
     pub sdk: SdkConfig,
     /// The ledger's table.
     pub ledger_table: String,
     /// The queue of notifications, by URL.
     pub notifications: String,
-    /// The queue of what was given up, by URL.
+    /// The URL of the dead-letter queue.
     pub undelivered: String,
 }
 
 impl LedgerArgs {
-    /// Finds the ledger: what the option or the environment names, else that of the local stack.
+    /// Finds the ledger by option or environment, else that of the local stack.
     pub async fn find(&self) -> Result<LedgerTarget> {
         if let Some(ledger_table) = given(self.ledger_table.as_ref(), "ARAUTO_LEDGER_TABLE") {
             return Ok(LedgerTarget { sdk: patient(&sdk_config().await), ledger_table });
@@ -85,7 +85,7 @@ impl LedgerArgs {
 }
 
 impl EvidenceArgs {
-    /// Finds the bucket: what the option or the environment names, else that of the local stack.
+    /// Finds the bucket by option or environment, else that of the local stack.
     pub async fn find(&self) -> Result<Archive> {
         if let Some(bucket) = given(self.evidence_bucket.as_ref(), "ARAUTO_EVIDENCE_BUCKET") {
             return Ok(Archive::of(&patient(&sdk_config().await), bucket));
@@ -99,7 +99,7 @@ impl EvidenceArgs {
 }
 
 impl TargetArgs {
-    /// Finds the ledger and the queues: what options or the environment name, all of one stack, else those of the local one.
+    /// Finds the ledger and the queues by options or environment, all of one stack, else those of the local stack.
     pub async fn find(&self) -> Result<StackRef> {
         let named = [
             ("--ledger-table", given(self.ledger.ledger_table.as_ref(), "ARAUTO_LEDGER_TABLE")),
@@ -114,7 +114,7 @@ impl TargetArgs {
         if missing.len() == named.len() {
             return StackRef::of_stack(&local(&missing.join(", ")).await?);
         }
-        // Half of one stack and half of another would be replayed into each other.
+        // Parts of two stacks must never be mixed: one would be replayed into the other.
         let [(_, Some(ledger_table)), (_, Some(notifications)), (_, Some(undelivered))] = named else {
             bail!("{} is missing: name all three, or none for the local stack", missing.join(", "));
         };
@@ -123,12 +123,12 @@ impl TargetArgs {
 }
 
 impl StackRef {
-    /// Works on these with the credentials and the region of this configuration, and the timeouts of a command.
+    /// Creates a reference with the credentials and region of this configuration, and the timeouts of a command.
     pub fn new(sdk: &SdkConfig, ledger_table: String, notifications: String, undelivered: String) -> Self {
         Self { sdk: patient(sdk), ledger_table, notifications, undelivered }
     }
 
-    /// Takes what the stack's outputs name.
+    /// Reads the stack's outputs.
     pub fn of_stack(stack: &LocalStack) -> Result<Self> {
         let output = |name: &str| stack.output(name).map(str::to_owned);
         Ok(Self::new(
@@ -139,18 +139,18 @@ impl StackRef {
         ))
     }
 
-    /// The rows of what was given up.
+    /// Returns the rows of undelivered notifications.
     pub fn rows(&self) -> UndeliveredRows {
         UndeliveredRows::new(dynamodb(&self.sdk), self.ledger_table.clone())
     }
 
-    /// The queues, to send to.
+    /// Returns the queues for sending.
     pub fn queues(&self) -> Queues {
         Queues::new(sqs(&self.sdk), self.notifications.clone(), Some(self.undelivered.clone()))
     }
 }
 
-/// Gives each call the time that a command has.
+/// Sets the timeouts of a command.
 fn patient(sdk: &SdkConfig) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)

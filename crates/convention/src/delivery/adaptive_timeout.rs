@@ -1,8 +1,9 @@
-//! How much time an attempt is granted: all that the convention allows, or little while a receiver lets every attempt run out.
+//! The timeout of an attempt: the full time that the convention allows, or a reduced one while a receiver
+//! keeps timing out.
 //!
-//! Every attempt is made, even to a receiver that is known to hang: the convention obliges us to. What shrinks is its time, so
-//! that a receiver that hangs does not hold the concurrency that the others need. The third attempt is granted no more than
-//! the others: at a receiver that hangs each notification has one, and it would hold as much as the first two together saved.
+//! Every attempt is made, also to a slow receiver, because the convention requires it. Only its timeout
+//! shrinks, so that a slow receiver does not hold the concurrency that others need. The third attempt has the
+//! same reduced timeout as the others: with the full time it would use up what the first two saved.
 
 use std::time::Duration;
 
@@ -11,75 +12,76 @@ use jiff::{SignedDuration, Timestamp};
 use super::outcome::Outcome;
 use super::schedule::EXCHANGE_DEADLINE;
 
-/// The time of an attempt to a receiver that hangs. Those that work answer well within it.
+/// The timeout of an attempt to a slow receiver. Receivers that work answer well within it.
 pub const REDUCED_TIMEOUT: Duration = Duration::from_secs(3);
-/// So many attempts in a row that hung mark a receiver, of one environment or of all. Fewer may be one connection that was lost.
-const HANGS: u32 = 3;
-/// How long a mark holds that nobody renews: then there was nothing to send, and all is open again.
-const MARK_HOLDS: SignedDuration = SignedDuration::from_secs(60);
-/// How often one attempt of all environments is granted its full time, to see whether the receiver still hangs. Longer than
-/// that time, so that there is one at once.
-const PROBE_EVERY: SignedDuration = SignedDuration::from_secs(20);
+/// Number of consecutive timeouts that mark a receiver as slow, within one environment or over all of them.
+/// Fewer could come from a single lost connection.
+const TIMEOUTS_TO_MARK: u32 = 3;
+/// Lifetime of a mark that is not renewed. Once it expires, attempts get their full time again.
+const MARK_DURATION: SignedDuration = SignedDuration::from_secs(60);
+/// Interval between probes: attempts, one over all environments, that get the full time to see whether the
+/// receiver still times out. It is longer than that full time, so only one probe runs at once.
+const PROBE_INTERVAL: SignedDuration = SignedDuration::from_secs(20);
 
-/// What all environments know of a receiver that hangs, or may.
+/// What all environments know about a receiver that is, or may be, slow.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SlowReceiver {
-    /// Where it was notified; at another place it starts anew.
+    /// Base URI that the mark is about; a receiver with another base URI starts unmarked.
     pub base_uri: String,
-    /// The attempts that hung since one that did not, as far as environments counted them.
+    /// Consecutive timeouts counted so far by the environments.
     pub hangs: u32,
-    /// Until when attempts are granted little time.
+    /// Until when attempts get the reduced timeout.
     pub slow_until: Timestamp,
-    /// When one of them is to be granted its full time again.
+    /// When the next probe is due.
     pub probe_after: Timestamp,
 }
 
 impl SlowReceiver {
-    /// Marks a receiver, or renews the mark for the probe that begins now.
+    /// Marks a receiver as slow, or renews the mark for the probe that begins now.
     pub fn new(base_uri: &str, now: Timestamp) -> Self {
         let after = |wait| now.saturating_add(wait).unwrap_or(Timestamp::MAX);
-        let (slow_until, probe_after) = (after(MARK_HOLDS), after(PROBE_EVERY));
+        let (slow_until, probe_after) = (after(MARK_DURATION), after(PROBE_INTERVAL));
         Self { base_uri: base_uri.to_owned(), hangs: 0, slow_until, probe_after }
     }
 
-    /// Suspects a receiver of so many attempts that hung, which does not shorten the next ones.
+    /// Records this many consecutive timeouts, too few to reduce the next timeouts.
     pub fn suspected(base_uri: &str, hangs: u32) -> Self {
         let never = Timestamp::UNIX_EPOCH;
         Self { base_uri: base_uri.to_owned(), hangs, slow_until: never, probe_after: never }
     }
 
-    /// Says whether the mark is about this place and holds.
+    /// Says whether the mark is about this base URI and has not expired.
     pub fn holds(&self, base_uri: &str, now: Timestamp) -> bool {
         self.base_uri == base_uri && now < self.slow_until
     }
 
-    /// Says whether a response is news to the other environments.
-    pub fn is_to_clear(&self, base_uri: &str, now: Timestamp) -> bool {
+    /// Says whether a response must clear this state for the other environments.
+    pub fn needs_clearing(&self, base_uri: &str, now: Timestamp) -> bool {
         self.base_uri == base_uri && (now < self.slow_until || self.hangs > 0)
     }
 
-    /// Says whether one attempt is to be granted its full time.
-    pub fn wants_probe(&self, now: Timestamp) -> bool {
+    /// Says whether a probe is due.
+    pub fn is_probe_due(&self, now: Timestamp) -> bool {
         self.probe_after <= now
     }
 }
 
-/// What an attempt says of whether its receiver hangs.
+/// What an attempt shows about whether its receiver times out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Signal {
-    /// It failed after more time than a receiver that hangs is granted.
+    /// The attempt failed after more than the reduced timeout.
     TimedOut,
-    /// It was accepted, or it failed soon: by an answer, a refusal or a connection that broke off.
+    /// The attempt was accepted, or it failed quickly: by an answer, a refusal or a broken connection.
     Responds,
-    /// Nothing: little time ran out.
+    /// Nothing: the reduced timeout expired.
     None,
 }
 
 impl Signal {
-    /// Weighs what came of an attempt that was granted so much time and took this much.
+    /// Classifies an attempt by its outcome, its timeout and the time it took.
     ///
-    /// What counts is how long a failure held us, not what it was: a gateway that answers 504 after ten seconds holds as much of
-    /// our concurrency as one that says nothing.
+    /// Only the duration of a failure counts, not its kind: a gateway that answers 504 after ten seconds
+    /// holds as much concurrency as a receiver that never answers.
     pub fn of(outcome: &Outcome, within: Duration, took: Duration) -> Self {
         match outcome {
             Outcome::Failed(_) if took >= REDUCED_TIMEOUT && within < EXCHANGE_DEADLINE => Self::None,
@@ -89,9 +91,9 @@ impl Signal {
     }
 }
 
-/// Says whether so many attempts in a row that hung mark a receiver.
-pub fn is_hanging(attempts: u32) -> bool {
-    attempts >= HANGS
+/// Says whether this many consecutive timeouts mark a receiver as slow.
+pub fn marks_as_slow(attempts: u32) -> bool {
+    attempts >= TIMEOUTS_TO_MARK
 }
 
 #[cfg(test)]
@@ -110,23 +112,23 @@ mod tests {
         let mark = SlowReceiver::new(HERE, second(100));
         assert!(mark.holds(HERE, second(159)) && !mark.holds(HERE, second(160)));
         assert!(!mark.holds("https://there.example", second(101)));
-        assert!(!mark.wants_probe(second(119)) && mark.wants_probe(second(120)));
+        assert!(!mark.is_probe_due(second(119)) && mark.is_probe_due(second(120)));
     }
 
     #[test]
     fn a_suspicion_shortens_nothing_and_is_cleared_by_a_response_at_its_place() {
         let suspected = SlowReceiver::suspected(HERE, 2);
         assert!(!suspected.holds(HERE, second(0)));
-        assert!(suspected.is_to_clear(HERE, second(100)));
-        assert!(!suspected.is_to_clear("https://there.example", second(100)));
-        assert!(!SlowReceiver::suspected(HERE, 0).is_to_clear(HERE, second(100)));
-        assert!(SlowReceiver::new(HERE, second(100)).is_to_clear(HERE, second(159)));
+        assert!(suspected.needs_clearing(HERE, second(100)));
+        assert!(!suspected.needs_clearing("https://there.example", second(100)));
+        assert!(!SlowReceiver::suspected(HERE, 0).needs_clearing(HERE, second(100)));
+        assert!(SlowReceiver::new(HERE, second(100)).needs_clearing(HERE, second(159)));
     }
 
     #[test]
     fn a_probe_has_ended_before_the_next_one_is_due() {
-        assert!(EXCHANGE_DEADLINE < PROBE_EVERY.unsigned_abs());
-        assert!(PROBE_EVERY * 2 < MARK_HOLDS);
+        assert!(EXCHANGE_DEADLINE < PROBE_INTERVAL.unsigned_abs());
+        assert!(PROBE_INTERVAL * 2 < MARK_DURATION);
     }
 
     const FAILURES: [Failure; 5] = [
@@ -164,6 +166,6 @@ mod tests {
 
     #[test]
     fn three_in_a_row_mark() {
-        assert!(!is_hanging(2) && is_hanging(3) && is_hanging(4));
+        assert!(!marks_as_slow(2) && marks_as_slow(3) && marks_as_slow(4));
     }
 }

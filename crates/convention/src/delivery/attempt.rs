@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-/// Which of the three attempts at a notification, 1 to 3.
+/// The number of one of a notification's three attempts, 1 to 3.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct AttemptNumber(u8);
 
@@ -47,7 +47,7 @@ impl fmt::Display for AttemptNumber {
     }
 }
 
-/// A number that is no attempt.
+/// A number that is not an attempt's.
 #[derive(Debug, Error, Eq, PartialEq)]
 #[error("{0} is not the number of an attempt: expected 1 to 3")]
 pub struct NotAnAttempt(u64);

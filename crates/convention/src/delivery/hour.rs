@@ -1,4 +1,4 @@
-//! Hours: what is kept by the hour is found again without an index.
+//! Hours of UTC, by which rows and evidence are grouped so that a window can be read without an index.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,8 +6,8 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use thiserror::Error;
 
-/// An hour of UTC. Undelivered notifications are kept in one partition each, so a window is read with one query an hour;
-/// evidence is sealed by the hour.
+/// An hour of UTC. Each hour's undelivered notifications form one partition, so a window takes one query an
+/// hour; evidence is sealed by the hour.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Hour(i64);
 
@@ -24,12 +24,12 @@ impl Hour {
         (Self::of(since).0..=Self::of(until).0).map(Self)
     }
 
-    /// Returns when it begins.
+    /// Returns the hour's first instant.
     pub fn start(self) -> Timestamp {
         Timestamp::from_second(self.0.saturating_mul(SECONDS)).unwrap_or(Timestamp::MAX)
     }
 
-    /// Returns the hour that is so many later, or earlier if they are negative.
+    /// Returns the hour this many hours later, or earlier for a negative number.
     #[must_use]
     pub fn plus(self, hours: i64) -> Self {
         Self(self.0.saturating_add(hours))
@@ -59,7 +59,7 @@ impl FromStr for Hour {
     }
 }
 
-/// A text that is no hour.
+/// A text that is not an hour.
 #[derive(Debug, Error, Eq, PartialEq)]
 #[error("not an hour: expected a text like 2026-11-22T13")]
 pub struct ParseHourError;

@@ -17,37 +17,40 @@ use crate::notification::{
 pub struct AttemptMessage {
     /// The notification.
     pub notification: NotificationId,
-    /// Which attempt.
+    /// The number of the attempt.
     pub attempt: AttemptNumber,
     /// When intake accepted the state change.
     pub accepted_at: Timestamp,
-    /// The instant before which the attempt must not start.
+    /// The attempt must not start before this instant.
     pub not_before: Option<Timestamp>,
-    /// The undelivered notification that this one replays.
+    /// The undelivered notification that this one replays; absent for an original.
     pub replay_of: Option<NotificationId>,
-    /// The trace of the state change. Not part of the wire form: it travels beside it.
+    /// The trace of the state change. It travels beside the message and is not part of its JSON.
     pub trace: Option<TraceHeader>,
-    /// The authorisation server that gave the client its id, in lower case; absent, the default brand's.
+    /// The authorisation server that issued the client id, in lower case; absent for the default brand.
     pub authorisation_server: Option<String>,
     /// What changed.
     pub change: StateChange,
-    /// The resource it changed: [`StateChange::subject`], known to have an endpoint.
+    /// The resource that changed: [`StateChange::subject`], known to have an endpoint.
     pub resource: Resource,
 }
 
-/// The version of the wire form of the default brand's messages; a change that old readers must not read raises it.
+/// Schema version of the default brand's messages. Raise it for a change that older readers must not accept.
 const SCHEMA: u64 = 1;
-/// The version of those that name an authorisation server. A reader that knows no brands would pass over the name and notify the
-/// default brand's client of that id; this version it refuses, and the message waits for a reader that knows them.
+/// Schema version of messages that name an authorisation server. A reader that does not know brands would
+/// ignore that field and notify the default brand's client with the same id; it refuses this version instead,
+/// and the message waits for a newer reader.
 const SCHEMA_OF_BRAND: u64 = 2;
 
 impl AttemptMessage {
-    /// Asks for the first attempt at what a state change of the default brand becomes; `None` for an API without webhook.
+    /// Creates the message of the first attempt for a state change of the default brand; `None` for an API
+    /// without webhook.
     pub fn first(change: StateChange, accepted_at: Timestamp) -> Option<Self> {
         Self::first_of(None, change, accepted_at)
     }
 
-    /// The same of a client of this authorisation server; of the default brand's where none is given.
+    /// Creates the message of the first attempt for a client of this authorisation server, or of the default
+    /// brand if `None`.
     pub fn first_of(server: Option<String>, change: StateChange, accepted_at: Timestamp) -> Option<Self> {
         let Subject::Resource(resource) = change.subject.clone() else { return None };
         let receiver = ReceiverKey::new(server.as_deref(), &change.client_id);
@@ -66,18 +69,18 @@ impl AttemptMessage {
         })
     }
 
-    /// Names the receiver it is for.
+    /// Returns the receiver that the message is for.
     pub fn receiver(&self) -> ReceiverKey {
         ReceiverKey::new(self.authorisation_server.as_deref(), &self.change.client_id)
     }
 
-    /// Asks for a later attempt at the same notification.
+    /// Creates the message of a later attempt at the same notification.
     #[must_use]
     pub fn again(&self, attempt: AttemptNumber, not_before: Timestamp) -> Self {
         Self { attempt, not_before: Some(not_before), ..self.clone() }
     }
 
-    /// Asks for the first attempt at a replay: a notification of its own, of the same change.
+    /// Creates the message of the first attempt at a replay: a new notification of the same change.
     #[must_use]
     pub fn replay(&self) -> Self {
         Self {
@@ -89,7 +92,7 @@ impl AttemptMessage {
         }
     }
 
-    /// Returns when the attempt before this one failed: the message was queued because it had.
+    /// Returns when the previous attempt failed, which is what caused this message to be queued.
     pub fn before_failed_at(&self) -> Option<Timestamp> {
         Some(failed_at(self.attempt.previous()?, self.not_before?))
     }
@@ -159,10 +162,10 @@ impl AttemptMessage {
     }
 }
 
-/// Why a message cannot be read. Says where, and quotes nothing of the message.
+/// Why a message cannot be read. The error names the place and quotes nothing of the message.
 #[derive(Debug, Error, PartialEq)]
 pub enum ParseMessageError {
-    /// It is no JSON.
+    /// The text is not JSON.
     #[error("the message is not JSON: {0}")]
     NotJson(String),
     /// A field is missing or cannot be read.

@@ -1,4 +1,4 @@
-//! How a notification is attempted, what came of it, and when to try again: decided without any I/O.
+//! How a notification is attempted, how outcomes are judged and when to retry. Pure decisions without I/O.
 
 mod adaptive_timeout;
 mod attempt;
@@ -13,7 +13,7 @@ mod trace_header;
 mod undelivered;
 mod writes;
 
-pub use adaptive_timeout::{REDUCED_TIMEOUT, Signal, SlowReceiver, is_hanging};
+pub use adaptive_timeout::{REDUCED_TIMEOUT, Signal, SlowReceiver, marks_as_slow};
 pub use attempt::AttemptNumber;
 pub use hour::{Hour, ParseHourError};
 pub use message::{AttemptMessage, ParseMessageError};
@@ -28,5 +28,5 @@ pub use schedule::{
     HEADER_LIMIT, LEASE, Next, delay_seconds, failed_at, is_late, next,
 };
 pub use trace_header::{ParseTraceHeaderError, TraceHeader};
-pub use undelivered::{UNDELIVERED_ROW_LIVES, Undelivered};
+pub use undelivered::{UNDELIVERED_ROW_RETENTION, Undelivered};
 pub use writes::{LedgerMode, LedgerWrites, ParseLedgerWritesError};

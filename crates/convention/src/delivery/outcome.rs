@@ -1,47 +1,47 @@
-//! What came of an attempt, and whose doing it was.
+//! The outcome of an attempt and its classification.
 
 use std::fmt;
 
 use crate::codes::{Code, FailureClass};
 use crate::directory::Settings;
 
-/// What a receiver answered, as far as it matters.
+/// The parts of a receiver's answer that decide the outcome.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
     /// `x-webhook-interaction-id` of the answer.
     pub interaction_id: Option<String>,
-    /// Whether the body was left unread past a limit of size or time.
+    /// Whether part of the body was left unread because it exceeded a limit of size or time.
     pub body_cut: bool,
 }
 
-/// What came of an attempt that was made.
+/// The outcome of an attempt that was made.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Outcome {
     /// The receiver accepted the notification.
     Delivered {
         /// The HTTP status.
         status: u16,
-        /// What the receiver should mend all the same.
+        /// What the receiver should fix nevertheless.
         findings: Vec<Finding>,
     },
-    /// It did not.
+    /// The receiver did not accept it.
     Failed(Failure),
 }
 
 impl Outcome {
-    /// Decides what an answer means to a receiver with these settings.
+    /// Decides the outcome of an answer under a receiver's settings.
     ///
-    /// Only 202 is documented; other successes count where the receiver's settings say so. A missing or wrong echo of the
-    /// interaction id is reported and no failure: trying again would notify twice.
+    /// Only 202 is documented; other successes count if the receiver's settings list them. A missing or wrong
+    /// echo of the interaction id is reported but is not a failure: a retry would notify twice.
     pub fn of(answer: &Answer, sent_id: &str, settings: &Settings) -> Self {
         let status = answer.status;
         if settings.success_statuses.contains(&status) {
             let mut findings = Vec::new();
             match answer.interaction_id.as_deref() {
                 None => findings.push(Finding::MissingResponseInteractionId),
-                // RFC 9562, section 4: a UUID is read without regard to case.
+                // RFC 9562, section 4: UUIDs are compared without regard to case.
                 Some(id) if !id.eq_ignore_ascii_case(sent_id) => {
                     findings.push(Finding::MismatchedResponseInteractionId);
                 }
@@ -78,16 +78,16 @@ impl Outcome {
     }
 }
 
-/// Something a receiver should mend although the notification arrived.
+/// A defect that the receiver should fix although the notification arrived.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Finding {
-    /// A success without `x-webhook-interaction-id`, which is mandatory in the answer.
+    /// A success without `x-webhook-interaction-id`, which the answer must have.
     MissingResponseInteractionId,
     /// A success with another id than the one sent.
     MismatchedResponseInteractionId,
     /// The receiver did not ask for a client certificate.
     ReceiverWithoutMtls,
-    /// A body that was not read to its end: too long, or too slow. It should be empty.
+    /// A body that was not read to its end because it was too long or too slow. It should be empty.
     BodyCut,
 }
 
@@ -120,13 +120,13 @@ pub enum Failure {
     Timeout,
     /// Something that is not HTTP.
     InvalidResponse,
-    /// More than is read of an answer before its status is known.
+    /// An answer whose head exceeds the limits.
     AnswerTooLong,
     /// The connection broke before the answer's head was complete.
     ConnectionReset,
-    /// Nobody listens.
+    /// The connection was refused.
     ConnectionRefused,
-    /// No connection within the time for it.
+    /// The connection was not made in time.
     ConnectTimeout,
     /// The host has no address.
     DnsError,
@@ -144,9 +144,10 @@ pub enum Failure {
     CertificateNotYetValid,
     /// The receiver's certificate is revoked.
     CertificateRevoked,
-    /// Nothing current says that the receiver's certificate is not revoked, and the time for which that is tolerated is over.
+    /// No current information says that the receiver's certificate is not revoked, and the period in which
+    /// this is tolerated is over.
     RevocationUnknown,
-    /// The receiver's certificate is not one for servers.
+    /// The receiver's certificate is not a server certificate.
     CertificatePurpose,
     /// The receiver's certificate cannot be used for another reason.
     CertificateInvalid,
@@ -162,21 +163,21 @@ pub enum Failure {
     RenegotiationRefused,
     /// The receiver speaks no HTTP/1.1.
     NoCommonProtocol,
-    /// The receiver's server does not serve the registered name.
+    /// The receiver's server does not recognise the registered name.
     NameNotServed,
-    /// What listens at the receiver's port does not speak TLS.
+    /// The server at the receiver's port does not speak TLS.
     NotTls,
-    /// The connection was closed before the handshake was complete, and no reason was given.
+    /// The connection was closed during the handshake, without a reason.
     HandshakeClosed,
     /// The handshake failed for another reason.
     TlsHandshake,
-    /// Our process stopped between beginning the attempt and recording what came of it.
+    /// Our process stopped between beginning the attempt and recording its outcome.
     Interrupted,
 }
 
 impl Failure {
     /// Returns the failure's row of the table of codes.
-    pub fn described(self) -> Code {
+    pub fn as_code(self) -> Code {
         match self {
             Self::Nonconformant2xx(_) => Code::Nonconformant2xx,
             Self::Redirect(_) => Code::Redirect,
@@ -216,12 +217,12 @@ impl Failure {
 
     /// Returns the failure's stable code.
     pub fn code(self) -> &'static str {
-        self.described().as_str()
+        self.as_code().as_str()
     }
 
-    /// Returns whose doing the failure is.
+    /// Returns where the cause of the failure lies.
     pub fn class(self) -> Option<FailureClass> {
-        self.described().row().class
+        self.as_code().row().class
     }
 
     /// Returns the HTTP status, where there was an answer.

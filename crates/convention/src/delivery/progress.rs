@@ -1,7 +1,7 @@
-//! How far a notification has come, and what a message that arrives out of turn means.
+//! A notification's progress, and how to handle a message that arrives out of turn.
 //!
-//! SQS delivers at least once, two invocations may hold the same message, and a process may stop between any two steps.
-//! What is true is what the ledger says.
+//! SQS delivers at least once, two invocations may hold the same message, and a process may stop between any
+//! two steps. The ledger is authoritative.
 
 use std::str::FromStr;
 
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::attempt::AttemptNumber;
 use crate::notification::InteractionId;
 
-/// Where a notification stands.
+/// The status of a notification.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Status {
     /// An attempt is under way, or its process stopped.
@@ -21,7 +21,7 @@ pub enum Status {
     Delivered,
     /// Three attempts failed.
     Undelivered,
-    /// Its receiver is gone.
+    /// Its receiver no longer exists.
     Cancelled,
 }
 
@@ -49,22 +49,22 @@ impl FromStr for Status {
     }
 }
 
-/// What the ledger says of a notification.
+/// What the ledger holds about a notification.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Progress {
-    /// Where it stands.
+    /// Its status.
     pub status: Status,
     /// The last attempt that began.
     pub attempt: AttemptNumber,
-    /// The name of that attempt.
+    /// The interaction id of that attempt.
     pub interaction_id: InteractionId,
-    /// Until when that attempt, if under way, is left alone.
+    /// When the lease of that attempt ends, if it is under way.
     pub lease_until: Timestamp,
-    /// How it was given up, where that was for a fault of ours and nobody has dead-lettered and listed it yet.
+    /// The fault of ours for which it was given up, while it is not yet dead-lettered and listed.
     pub unlisted: Option<Unlisted>,
 }
 
-/// A notification given up for a fault of ours, and not listed yet.
+/// A notification that was given up for a fault of ours and is not listed yet.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Unlisted {
     /// The stable code of the fault.
@@ -73,26 +73,26 @@ pub struct Unlisted {
     pub at: Timestamp,
 }
 
-/// What to do with a message whose attempt could not begin, as the ledger says otherwise.
+/// How to handle a message whose attempt could not begin because of the ledger's state.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Resolution {
     /// Drop it: the notification has ended, or is past this attempt.
     Done,
-    /// Keep it for later: another process is at it.
+    /// Requeue it: another process holds the lease.
     InProgress,
-    /// The attempt that began was interrupted: record it as failed at its lease's end, and go on from there.
+    /// The attempt was interrupted: record it as failed at the end of its lease, and continue from there.
     Interrupted {
-        /// The attempt that was interrupted.
+        /// The interrupted attempt.
         attempt: AttemptNumber,
-        /// Its name.
+        /// Its interaction id.
         interaction_id: InteractionId,
-        /// When it is taken to have failed.
+        /// When it is considered to have failed.
         ended: Timestamp,
     },
 }
 
-/// Decides what a message for `attempt` means when the ledger is at `progress`; `before_failed_at` is when the attempt before it
-/// failed, as whoever queued the message knew.
+/// Decides how to handle a message for `attempt` when the ledger is at `progress`. `before_failed_at` is when
+/// the previous attempt failed, as known to the process that queued the message.
 pub fn resolve(
     progress: &Progress,
     attempt: AttemptNumber,
@@ -107,14 +107,14 @@ pub fn resolve(
     let follows = progress.attempt.next() == Some(attempt);
     match progress.status {
         Status::Delivered | Status::Undelivered | Status::Cancelled => Resolution::Done,
-        // A failure is recorded only after the message of the next attempt was queued.
+        // A failure is recorded only after the message of the next attempt is queued.
         Status::Waiting if attempt <= progress.attempt => Resolution::Done,
-        // The ledger moved between our write and its answer; look again.
+        // The ledger changed between our write and its answer, so read it again.
         Status::Waiting => Resolution::InProgress,
         Status::Attempting if attempt < progress.attempt => Resolution::Done,
         Status::Attempting => match before_failed_at {
-            // The message proves that the attempt before it failed, and when: its process stopped only before it recorded that.
-            // So its lease need not be waited for.
+            // The message proves when the previous attempt failed: its process stopped only before it
+            // recorded the failure. There is no need to wait for the lease.
             Some(ended) if follows => interrupted(ended),
             _ if now < progress.lease_until => Resolution::InProgress,
             _ => interrupted(progress.lease_until),
@@ -157,12 +157,12 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_of_a_message_is_kept_while_another_process_is_at_it() {
+    fn a_copy_of_a_message_is_requeued_while_another_process_holds_the_lease() {
         assert_eq!(resolution(Status::Attempting, 1, 1, 99), Resolution::InProgress);
     }
 
     #[test]
-    fn a_message_whose_process_stopped_goes_on_as_a_failure() {
+    fn an_attempt_whose_process_stopped_counts_as_failed() {
         for message in [1, 2] {
             let Resolution::Interrupted { attempt, ended, .. } =
                 resolution(Status::Attempting, 1, message, 100)
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_follows_an_attempt_proves_that_it_failed_and_waits_for_no_lease() {
+    fn a_message_for_the_next_attempt_proves_the_failure_without_waiting_for_the_lease() {
         let interaction_id = ID.parse().unwrap();
         let (status, lease_until) = (Status::Attempting, second(100));
         let progress = Progress { status, attempt: number(1), interaction_id, lease_until, unlisted: None };

@@ -1,4 +1,4 @@
-//! How the queue handed a message over: what that says of our clock, and when a message that is kept comes again.
+//! Metadata of an SQS receive: a check of our clock, and the backoff of a requeued message.
 
 use std::time::Duration;
 
@@ -8,37 +8,37 @@ use thiserror::Error;
 use super::schedule::{LEASE, delay_seconds};
 use crate::codes::Code;
 
-/// How long the queue hides a message that it handed out, unless it is told otherwise (`VisibilityTimeout` in the template).
+/// The queue's default visibility timeout (`VisibilityTimeout` in the template).
 pub const VISIBILITY: SignedDuration = SignedDuration::from_secs(270);
 /// Initial backoff, short so that brief faults cause brief delays.
 pub const BACKOFF_BASE: Duration = Duration::from_secs(5);
-/// The longest backoff: a fault that is mended at last is not waited for much longer.
+/// The maximum backoff, so that messages resume soon after a long fault is fixed.
 pub const MAX_BACKOFF: Duration = Duration::from_mins(15);
-/// One part in so many of each backoff is random, so that a thousand requeued messages do not return as one.
+/// One part in this many of each backoff is random, so that messages requeued together do not return together.
 const JITTER: u64 = 4;
-/// After a lease's end it is no longer doubtful that the process which held it is gone.
-const AFTER_LEASE: SignedDuration = SignedDuration::from_secs(1);
+/// Margin after the end of a lease, after which the process that held it is certainly gone.
+const LEASE_GRACE: SignedDuration = SignedDuration::from_secs(1);
 /// Clocks that follow NTP differ by less.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(2);
 
-/// How the queue handed a message over. What it did not say is not known, and decides nothing.
+/// Metadata of an SQS receive. Attributes that are missing decide nothing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ReceiveMetadata {
-    /// When the queue took it, by the queue's clock.
+    /// When the message was sent, by the queue's clock.
     pub sent: Option<Timestamp>,
-    /// When the queue first handed it out, by the queue's clock.
+    /// When the message was first received, by the queue's clock.
     pub first_received: Option<Timestamp>,
-    /// How often the queue has handed it out, this time included.
+    /// How often the message has been received, this time included.
     pub receives: u32,
 }
 
-/// Our clock and the queue's do not agree. Certificates' validity, leases and the schedule go by ours.
+/// Our clock and the queue's disagree. Certificate validity, leases and the schedule depend on our clock.
 #[derive(Clone, Copy, Debug, Error, Eq, PartialEq)]
 pub enum ClockSkew {
-    /// The message comes from our future.
+    /// By our clock, the message was sent in the future.
     #[error("our clock is behind: by it, the message will be sent in {} ms", .0.as_millis())]
     Behind(SignedDuration),
-    /// The message was handed out for the first time, and that was longer ago than the queue hides it.
+    /// By our clock, the first receive was longer ago than the visibility timeout.
     #[error("our clock is ahead, or another process has the message: by it, it was handed out {} s ago", .0.as_secs())]
     Ahead(SignedDuration),
 }
@@ -49,14 +49,14 @@ impl ClockSkew {
 }
 
 impl ReceiveMetadata {
-    /// Says whether our clock, which shows `now`, can be that of the queue.
+    /// Checks our clock, which shows `now`, against the queue's timestamps.
     pub fn check_clock(&self, now: Timestamp) -> Result<(), ClockSkew> {
         if let Some(ahead) = self.sent.map(|sent| sent.duration_since(now))
             && ahead > CLOCK_SKEW
         {
             return Err(ClockSkew::Behind(ahead));
         }
-        // At a later receive, the first one may be any time ago.
+        // After the first receive, the time since it says nothing about the clock.
         if let Some(ago) = self.first_received.map(|first| now.duration_since(first))
             && self.receives == 1
             && ago > VISIBILITY
@@ -75,9 +75,10 @@ impl ReceiveMetadata {
     }
 }
 
-/// Returns the seconds after which a message comes again whose notification another process is at until `lease_until`.
+/// Returns the seconds until a message is redelivered after the lease of another process, which ends at
+/// `lease_until`.
 pub fn backoff_after_lease(lease_until: Timestamp, now: Timestamp) -> u32 {
-    let wait = (lease_until.duration_since(now) + AFTER_LEASE).clamp(AFTER_LEASE, LEASE + AFTER_LEASE);
+    let wait = (lease_until.duration_since(now) + LEASE_GRACE).clamp(LEASE_GRACE, LEASE + LEASE_GRACE);
     delay_seconds(now, now + wait)
 }
 
@@ -94,14 +95,14 @@ mod tests {
     }
 
     #[test]
-    fn a_kept_message_comes_again_after_twice_the_time_until_that_is_a_quarter_of_an_hour() {
+    fn the_backoff_doubles_up_to_a_quarter_of_an_hour() {
         let waits: Vec<_> = [1, 2, 3, 8, 9, 100, u32::MAX].map(|n| received(n).redelivery_backoff(0)).into();
         assert_eq!(waits, [5, 10, 20, 640, 900, 900, 900]);
         assert_eq!(received(0).redelivery_backoff(0), 5);
     }
 
     #[test]
-    fn a_thousand_messages_kept_at_once_come_again_at_many_times() {
+    fn a_thousand_messages_requeued_at_once_return_at_many_times() {
         let waits: std::collections::BTreeSet<_> =
             (0..1_000).map(|chance| received(9).redelivery_backoff(chance)).collect();
         assert_eq!((waits.first(), waits.last(), waits.len()), (Some(&675), Some(&900), 226));
@@ -124,12 +125,12 @@ mod tests {
     }
 
     #[test]
-    fn what_the_queue_did_not_say_decides_nothing() {
+    fn missing_attributes_decide_nothing() {
         assert_eq!(received(1).check_clock(second(0)), Ok(()));
     }
 
     #[test]
-    fn a_message_that_another_process_is_at_comes_again_when_its_lease_is_over() {
+    fn a_message_returns_when_the_lease_of_another_process_is_over() {
         assert_eq!(backoff_after_lease(second(130), second(100)), 31);
         let in_part = second(130) + SignedDuration::from_millis(1);
         assert_eq!(backoff_after_lease(in_part, second(100)), 32);

@@ -1,30 +1,30 @@
-//! A notification as the ledger knows it, for whoever asks: the document of the API and of `arauto show --json`.
+//! A notification as the ledger holds it: the document of the API and of `arauto show --json`.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// What is known of a notification.
+/// The view of a notification.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct NotificationView {
-    /// Its name.
+    /// Its id.
     pub notification_id: String,
-    /// Where it stands: see [`super::Status`].
+    /// Its status: see [`super::Status`].
     pub status: String,
-    /// Whose receiver it is for.
+    /// The client whose receiver it is for.
     pub client_id: String,
-    /// The authorisation server that gave the client its id; absent where that is the default brand's.
+    /// The authorisation server that issued the client id; absent for the default brand.
     pub authorisation_server: Option<String>,
     /// The endpoint, `E1` to `E5`.
     pub endpoint: String,
     /// The resource that changed.
     pub resource_id: String,
-    /// The API version of the resource; absent where no attempt began.
+    /// The API version of the resource; absent before the first attempt.
     pub api_version: Option<String>,
-    /// When the event happened, as it was posted.
+    /// When the event happened, as posted.
     pub event_instant: String,
-    /// When the state change was accepted; absent where no attempt began.
+    /// When the state change was accepted; absent before the first attempt.
     pub accepted_at: Option<Timestamp>,
-    /// Why it was cancelled, or set aside for a fault of ours.
+    /// Why it was cancelled, or given up for a fault of ours.
     pub reason: Option<String>,
     /// The undelivered notification that this one replays, if it is a replay.
     pub replay_of: Option<String>,
@@ -33,26 +33,26 @@ pub struct NotificationView {
 }
 
 impl NotificationView {
-    /// By this the notifications of a resource stand in the order of time: that of the event, and of the first attempt for those of
-    /// one event.
+    /// The sort key of a resource's notifications: the time of the event, then the start of the first
+    /// attempt.
     pub fn when(&self) -> (Timestamp, Option<Timestamp>) {
         let event = self.event_instant.parse().unwrap_or(Timestamp::MAX);
         (event, self.attempts.first().map(|first| first.started_at))
     }
 }
 
-/// What is known of an attempt.
+/// The view of an attempt.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct AttemptView {
-    /// Which, 1 to 3.
+    /// Its number, 1 to 3.
     pub attempt: u8,
-    /// Its name, sent as `x-webhook-interaction-id`.
+    /// Its id, sent as `x-webhook-interaction-id`.
     pub interaction_id: String,
-    /// Where it went.
+    /// The URL.
     pub base_uri: String,
     /// When it started.
     pub started_at: Timestamp,
-    /// How many milliseconds it was granted; absent of an attempt of an earlier release.
+    /// Its timeout in milliseconds; absent for attempts of earlier releases.
     pub deadline_ms: Option<u64>,
     /// When it ended; absent while it is under way, and after its process stopped.
     pub ended_at: Option<Timestamp>,

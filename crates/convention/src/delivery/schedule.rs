@@ -1,4 +1,4 @@
-//! When to try, and for how long.
+//! The retry schedule and the time limits of an attempt.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,12 +12,12 @@ pub const AFTER_FIRST_FAILURE: SignedDuration = SignedDuration::from_secs(10);
 pub const AFTER_SECOND_FAILURE: SignedDuration = SignedDuration::from_secs(60);
 /// The whole exchange, body included, must end within this (non-functional requirements, row "Webhook": 15 s).
 pub const EXCHANGE_DEADLINE: std::time::Duration = std::time::Duration::from_secs(15);
-/// How long an attempt under way is left alone: as long as its function may run, so that a lease that is over proves its
-/// process dead.
+/// Lease of an attempt under way: the maximum run time of its function, so that an expired lease proves that
+/// the process is gone.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(45);
-/// The most of an answer's body that is read, in bytes; what it says is of no interest.
+/// Maximum number of body bytes read from an answer; the content is not used.
 pub const BODY_LIMIT: usize = 64 * 1024;
-/// The most of an answer's head that is read, in bytes.
+/// Maximum number of head bytes read from an answer.
 pub const HEADER_LIMIT: usize = 64 * 1024;
 
 /// What follows a failed attempt.
@@ -31,7 +31,8 @@ pub enum Next {
 
 /// Decides what follows an attempt that failed at `ended`.
 ///
-/// The schedule is fixed: no status is exempt from it, and `Retry-After` does not move it, as no text says so.
+/// The schedule is fixed: it applies to every status, and `Retry-After` does not change it, since no text of
+/// the convention provides for either.
 pub fn next(failed: AttemptNumber, ended: Timestamp) -> Next {
     match failed.next() {
         Some(attempt) => {
@@ -41,7 +42,7 @@ pub fn next(failed: AttemptNumber, ended: Timestamp) -> Next {
     }
 }
 
-/// Returns when an attempt failed after which another one is due at `due`: what [`next`] was told.
+/// Returns when the attempt failed whose successor is due at `due`: the inverse of [`next`].
 pub fn failed_at(failed: AttemptNumber, due: Timestamp) -> Timestamp {
     due.saturating_sub(delay_after(failed)).unwrap_or(Timestamp::MIN)
 }
@@ -50,13 +51,13 @@ fn delay_after(failed: AttemptNumber) -> SignedDuration {
     if failed == AttemptNumber::FIRST { AFTER_FIRST_FAILURE } else { AFTER_SECOND_FAILURE }
 }
 
-/// Returns the whole seconds of delay after which a message arrives no earlier than `due`.
+/// Returns the delay in whole seconds with which a message arrives no earlier than `due`.
 pub fn delay_seconds(now: Timestamp, due: Timestamp) -> u32 {
     let wait = u64::try_from(due.duration_since(now).as_millis()).unwrap_or(0);
     u32::try_from(wait.div_ceil(1000)).unwrap_or(u32::MAX)
 }
 
-/// Says whether a first attempt that starts now is later than the convention allows.
+/// Says whether a first attempt that starts at `started` is later than the convention allows.
 pub fn is_late(event: Timestamp, started: Timestamp) -> bool {
     started.duration_since(event) > FIRST_ATTEMPT_WITHIN
 }
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn when_an_attempt_failed_can_be_told_from_when_the_next_one_is_due() {
+    fn the_time_of_a_failure_follows_from_when_the_next_attempt_is_due() {
         let ended: Timestamp = "2026-03-10T12:00:00.4Z".parse().unwrap();
         let mut failed = AttemptNumber::FIRST;
         while let Next::Attempt(attempt, due) = next(failed, ended) {

@@ -1,13 +1,15 @@
-//! The trace of a state change, as X-Ray writes it: from the invocation that took it in to each attempt.
+//! The X-Ray trace of a state change, carried from the invocation that accepted it to each attempt.
 //!
-//! Source: "AWS X-Ray Developer Guide", "Tracing header"; "Amazon SQS Developer Guide", "Amazon SQS and AWS X-Ray".
+//! Source: "AWS X-Ray Developer Guide", "Tracing header"; "Amazon SQS Developer Guide", "Amazon SQS and AWS
+//! X-Ray".
 
 use std::fmt;
 use std::str::FromStr;
 
 use thiserror::Error;
 
-/// A trace header. It travels beside a message (`AWSTraceHeader`) and goes to no receiver: the convention has no such header.
+/// A trace header. It is sent with the message (`AWSTraceHeader`) but not to the receiver: the convention has
+/// no such header.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TraceHeader {
     /// Version, seconds and 96 bits: 35 characters.
@@ -17,7 +19,7 @@ pub struct TraceHeader {
 }
 
 impl TraceHeader {
-    /// Returns the id by which the trace is found.
+    /// Returns the trace id.
     pub fn id(&self) -> &str {
         &self.root
     }
@@ -26,11 +28,12 @@ impl TraceHeader {
 impl FromStr for TraceHeader {
     type Err = ParseTraceHeaderError;
 
-    /// Reads root, parent and sampling; what else there is (`Lineage`, `Self`) belongs to one invocation.
+    /// Reads root, parent and sampling. Other fields (`Lineage`, `Self`) belong to a single invocation and
+    /// are ignored.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (mut root, mut parent, mut sampled) = (None, None, None);
         for part in text.split(';') {
-            // Of parts of one name the first counts.
+            // The first of several parts with one name counts.
             match part.trim().split_once('=') {
                 Some(("Root", value)) => root = root.or(Some(value)),
                 Some(("Parent", value)) => parent = parent.or(Some(value)),
@@ -74,7 +77,7 @@ fn is_hexadecimal(text: &str, digits: usize) -> bool {
     text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// A text that is no trace header.
+/// A text that is not a trace header.
 #[derive(Clone, Copy, Debug, Error, Eq, PartialEq)]
 #[error("not a trace header of X-Ray")]
 pub struct ParseTraceHeaderError;

@@ -1,4 +1,4 @@
-//! What is kept of a notification that was given up, by the hour in which it was, so that a window can be listed.
+//! The record of an undelivered notification, grouped by hour so that a window can be listed.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -6,22 +6,23 @@ use super::hour::Hour;
 use super::message::AttemptMessage;
 use crate::notification::InteractionId;
 
-/// How long the row of an undelivered notification is kept: longer than the 14 days for which SQS keeps its message, so
-/// that none is ever in the dead-letter queue without a row, and a month back can still be listed and replayed.
-pub const UNDELIVERED_ROW_LIVES: SignedDuration = SignedDuration::from_hours(24 * 30);
+/// Retention of the row of an undelivered notification. It is longer than the 14 days for which SQS keeps the
+/// message, so every message in the dead-letter queue has a row, and the last month can be listed and
+/// replayed.
+pub const UNDELIVERED_ROW_RETENTION: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 /// A notification whose three attempts failed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Undelivered {
-    /// What a replay needs: the message of the last attempt.
+    /// The message of the last attempt, which a replay needs.
     pub message: AttemptMessage,
     /// The code of the last failure.
     pub outcome: String,
-    /// The name of the last attempt.
+    /// The interaction id of the last attempt.
     pub interaction_id: InteractionId,
     /// When the last attempt ended.
     pub gave_up_at: Timestamp,
-    /// When it was replayed, if it was.
+    /// When it was replayed; absent if it was not.
     pub replayed_at: Option<Timestamp>,
 }
 

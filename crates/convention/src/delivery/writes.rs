@@ -1,4 +1,4 @@
-//! How often the ledger is written of a notification that is delivered at the first attempt.
+//! How many ledger writes a notification takes that is delivered at the first attempt.
 
 use std::str::FromStr;
 
@@ -6,33 +6,35 @@ use thiserror::Error;
 
 use super::attempt::AttemptNumber;
 
-/// How often the ledger is written of a notification that is delivered at the first attempt (`LedgerWrites` in the template).
+/// The number of ledger writes of a notification that is delivered at the first attempt (`LedgerWrites` in
+/// the template).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum LedgerWrites {
     /// Twice: before the request and after it.
     #[default]
     Full,
-    /// Once, after the request; whether there is a row already is read before it.
+    /// Once, after the request. Before the request, the ledger is only read, to see whether a row exists.
     ///
-    /// A stop between the two, or another process with a copy at that moment, then makes a request of which the ledger knows
-    /// nothing: one for each message of the notification at most, as a message that comes a second time is written as ever.
+    /// If the process stops between request and write, or another process holds a copy of the message at that
+    /// moment, the ledger misses one request. This happens at most once for each message of the notification,
+    /// because a message that is received again is written ahead.
     Lean,
 }
 
-/// When an attempt begins in the ledger.
+/// When the start of an attempt is written to the ledger.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LedgerMode {
     /// Before its request is sent.
     WriteAhead,
-    /// When its request has ended, if the ledger knows nothing of the notification until then.
+    /// After its request has ended, provided that the ledger has no row of the notification yet.
     WriteBehind,
 }
 
 impl LedgerWrites {
-    /// Decides for an attempt whose message the queue has handed out so often, this time included.
+    /// Chooses the mode of an attempt by how often its message has been received, this time included.
     ///
-    /// A message that was handed out before may have been the death of a process after its request; were the next one not
-    /// written down first, nothing would count how often that happens.
+    /// A message received before may have crashed a process after its request. Without writing ahead, nothing
+    /// would count such crashes.
     pub fn mode(self, attempt: AttemptNumber, receives: u32) -> LedgerMode {
         match self {
             Self::Lean if attempt == AttemptNumber::FIRST && receives <= 1 => LedgerMode::WriteBehind,
@@ -53,7 +55,7 @@ impl FromStr for LedgerWrites {
     }
 }
 
-/// A text that does not say how often the ledger is written.
+/// A text that is not a setting of ledger writes.
 #[derive(Clone, Copy, Debug, Error, Eq, PartialEq)]
 #[error("expected full or lean")]
 pub struct ParseLedgerWritesError;
@@ -67,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_first_attempt_whose_message_came_once_is_written_down_after_its_request() {
+    fn only_a_first_attempt_at_its_first_receive_is_written_behind() {
         for (writes, number, receives, expected) in [
             (LedgerWrites::Full, 1, 1, LedgerMode::WriteAhead),
             (LedgerWrites::Lean, 1, 1, LedgerMode::WriteBehind),

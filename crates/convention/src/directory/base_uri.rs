@@ -15,7 +15,7 @@ impl BaseUri {
     /// The longest base URI (`webhook_uris`, `maxLength`, DCR-DCM swagger).
     pub const MAX_LENGTH: usize = 255;
 
-    /// Parses a base URI by the published pattern and by what a sender can safely connect to.
+    /// Parses a base URI, which must match the published pattern and be safe to connect to.
     pub fn parse(text: &str, policy: AddressPolicy) -> Result<Self, BaseUriError> {
         if text.len() > Self::MAX_LENGTH {
             return Err(BaseUriError::TooLong(text.len()));
@@ -30,8 +30,8 @@ impl BaseUri {
         Ok(Self(text.to_owned()))
     }
 
-    /// Parses a base URI that is kept already, perhaps from a time when a final slash was let through: one is dropped.
-    pub fn parse_kept(text: &str, policy: AddressPolicy) -> Result<Self, BaseUriError> {
+    /// Parses a stored base URI. Earlier releases accepted a final slash, so one is removed.
+    pub fn parse_stored(text: &str, policy: AddressPolicy) -> Result<Self, BaseUriError> {
         Self::parse(text.strip_suffix('/').unwrap_or(text), policy)
     }
 
@@ -40,9 +40,10 @@ impl BaseUri {
         &self.0
     }
 
-    /// Says whether the base already holds the path that is appended to it, which is probably a mistake.
+    /// Says whether the base already contains the webhook path, which is probably a mistake.
     ///
-    /// The convention lets no sender strip it: it is composed verbatim, and reported.
+    /// The convention lets no sender remove it, so the URL is composed verbatim and the registration gets a
+    /// warning.
     pub fn contains_webhook_path(&self) -> bool {
         self.0.contains("/open-banking/webhook")
     }
@@ -74,16 +75,16 @@ pub enum BaseUriError {
     /// An address that is not public.
     #[error("{0}")]
     Address(&'static str),
-    /// A host that some resolvers read as an address, such as `0x7f.1`.
+    /// A host that some resolvers would parse as an IPv4 address, such as `0x7f.1`.
     #[error("ambiguous IPv4 address")]
     AmbiguousAddress,
     /// A host without a dot, or one that ends in a dot.
     #[error("not a public host name")]
     NotPublicName,
-    /// A host name that DNS does not know how to write; international names go in their `xn--` form.
+    /// A host name that is invalid in DNS; international names need their `xn--` form.
     #[error("not a host name")]
     NotHostName,
-    /// A port that is no port.
+    /// An invalid port.
     #[error("not a port")]
     Port,
     /// `.` or `..` as a segment.

@@ -1,10 +1,10 @@
-//! The Directory of participants: whose statements count, and where it is asked.
+//! The environments of the Directory of participants: accepted issuers and addresses.
 //!
-//! Each constant has beside it where it was read. DCR-BR is OpenBanking-Brasil/specs-seguranca,
-//! `open-banking-brasil-dynamic-client-registration-1_ID1.md` to `_ID3.md`; its section "SSA Key Store and Issuer Details"
-//! (ID2 and ID3: 9.2) names key sets and issuers. "TPP guide" is `tpp-user-guide.md` of the same repository. "Certification wiki"
-//! is raidiam-conformance/open-finance/certification, page "Discovery of the Mock Bank", which says of all hosts of the Directory
-//! that those of the sandbox have `sandbox` before `.directory`.
+//! The source of each constant stands beside it. DCR-BR is OpenBanking-Brasil/specs-seguranca,
+//! `open-banking-brasil-dynamic-client-registration-1_ID1.md` to `_ID3.md`; its section "SSA Key Store and
+//! Issuer Details" (ID2 and ID3: 9.2) names key sets and issuers. "TPP guide" is `tpp-user-guide.md` of the
+//! same repository. "Certification wiki" is raidiam-conformance/open-finance/certification, page "Discovery
+//! of the Mock Bank", which says that all hosts of the sandbox have `sandbox` before `.directory`.
 
 use std::str::FromStr;
 
@@ -15,9 +15,9 @@ use thiserror::Error;
 pub struct Environment {
     /// `production`, `sandbox` or `local`.
     pub name: &'static str,
-    /// The wordings of the issuer of its software statements, claim `iss`. A statement has one of them, to the letter.
+    /// Accepted values of the claim `iss` of its software statements, compared exactly.
     pub issuers: Vec<String>,
-    /// Where the keys of its software statements are (DCR-BR, "keystore").
+    /// URL of the key set that signs its software statements (DCR-BR, "keystore").
     pub jwks_url: String,
     /// The public list of organisations and their authorisation servers (specs-directory).
     pub participants_url: String,
@@ -30,9 +30,9 @@ pub struct Environment {
 /// Which environment of the Directory a stack belongs to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum EnvironmentName {
-    /// What counts.
+    /// Production.
     Production,
-    /// Homologation.
+    /// Sandbox, for homologation.
     Sandbox,
     /// A Directory on this machine.
     Local,
@@ -50,7 +50,8 @@ const PRODUCTION_ISSUERS: [&str; 4] = [
     "Open Finance Open Finance Brasil prod SSA issuer",
 ];
 
-/// The issuer of the sandbox. Mocks also say it without the doubled words (luikyv/mock-bank, `SS_ISSUER`), the Directory does not.
+/// The issuer of the sandbox. Some mocks omit the doubled words (luikyv/mock-bank, `SS_ISSUER`); the
+/// Directory does not.
 const SANDBOX_ISSUERS: [&str; 2] = [
     // DCR-BR ID1 and ID2, text of the section.
     "Open Banking Open Banking Brasil sandbox SSA issuer",
@@ -58,17 +59,17 @@ const SANDBOX_ISSUERS: [&str; 2] = [
     "Open Finance Open Finance Brasil sandbox SSA issuer",
 ];
 
-/// More wordings of an environment's issuer than are known here, separated by commas.
+/// Additional accepted issuers, separated by commas.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct MoreIssuers(Vec<String>);
+pub struct AdditionalIssuers(Vec<String>);
 
-/// The longest wording of an issuer, in bytes. Those that are known have some 55.
+/// Maximum length of an issuer in bytes. Known ones have about 55.
 const MAX_ISSUER_BYTES: usize = 256;
 
-impl FromStr for MoreIssuers {
+impl FromStr for AdditionalIssuers {
     type Err = IssuerTooLong;
 
-    /// Reads the list. White space around an issuer is dropped, and so is an empty one.
+    /// Reads the list. White space around an issuer and empty entries are dropped.
     fn from_str(text: &str) -> Result<Self, IssuerTooLong> {
         let issuers = text.split(',').map(str::trim).filter(|issuer| !issuer.is_empty());
         let issuers: Vec<String> = issuers.map(str::to_owned).collect();
@@ -117,12 +118,14 @@ impl Environment {
             // DCR-BR ID1 to ID3, the section.
             jwks_url: "https://keystore.sandbox.directory.openbankingbrasil.org.br/openbanking.jwks"
                 .to_owned(),
-            // Certification wiki, in so many words.
+            // Certification wiki, stated explicitly.
             participants_url: "https://data.sandbox.directory.openbankingbrasil.org.br/participants"
                 .to_owned(),
-            // The conformance suite takes this one and production's as the Directory's (`directory.apibase`).
+            // The conformance suite accepts this host and production's as the Directory's
+            // (`directory.apibase`).
             api_url: "https://matls-api.sandbox.directory.openbankingbrasil.org.br".to_owned(),
-            // Certification wiki, by its rule; clients of the sandbox in public repositories have it. No specification prints it.
+            // Derived from the rule of the certification wiki; clients of the sandbox in public repositories
+            // use it. No specification states it.
             token_url: "https://matls-auth.sandbox.directory.openbankingbrasil.org.br/token".to_owned(),
         }
     }
@@ -131,7 +134,8 @@ impl Environment {
     pub fn local(base: &str) -> Self {
         Self {
             name: "local",
-            // Ours: what the mock Directory of the `arauto` command says, which has it from a constant of its own.
+            // Our own choice. The mock Directory of the `arauto` command has a constant of its own with this
+            // text.
             issuers: vec!["Arauto local SSA issuer".to_owned()],
             jwks_url: format!("{base}/openbanking.jwks"),
             participants_url: format!("{base}/participants"),
@@ -140,22 +144,23 @@ impl Environment {
         }
     }
 
-    /// Accepts statements with these issuers as well.
+    /// Also accepts statements with these issuers.
     ///
-    /// Whoever says so widens nothing but the wording: a statement counts only if a key of this environment's key set signed it.
+    /// This widens only the accepted text: a statement still must be signed by a key of this environment's
+    /// key set.
     #[must_use]
-    pub fn with_issuers(mut self, more: MoreIssuers) -> Self {
+    pub fn with_issuers(mut self, more: AdditionalIssuers) -> Self {
         self.issuers.extend(more.0);
         self
     }
 }
 
-/// A name that no environment of the Directory has.
+/// An unknown name of an environment.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("expected production, sandbox or local")]
 pub struct UnknownEnvironment;
 
-/// An issuer that is longer than any can be.
+/// An issuer longer than the limit.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("expected issuers separated by commas, each of at most {MAX_ISSUER_BYTES} bytes")]
 pub struct IssuerTooLong;
@@ -183,11 +188,11 @@ mod tests {
 
     #[test]
     fn a_list_adds_to_the_issuers_of_an_environment() {
-        let more: MoreIssuers = " Some new SSA issuer,, another ".parse().unwrap();
+        let more: AdditionalIssuers = " Some new SSA issuer,, another ".parse().unwrap();
         let sandbox = Environment::sandbox().with_issuers(more);
         assert_eq!(sandbox.issuers.len(), SANDBOX_ISSUERS.len() + 2);
         assert_eq!(sandbox.issuers[SANDBOX_ISSUERS.len()..], ["Some new SSA issuer", "another"]);
-        assert_eq!("".parse(), Ok(MoreIssuers::default()));
-        assert_eq!("a".repeat(257).parse::<MoreIssuers>(), Err(IssuerTooLong));
+        assert_eq!("".parse(), Ok(AdditionalIssuers::default()));
+        assert_eq!("a".repeat(257).parse::<AdditionalIssuers>(), Err(IssuerTooLong));
     }
 }

@@ -1,4 +1,4 @@
-//! The key set that the Directory publishes, read key by key: one that cannot be used costs itself and no other.
+//! The Directory's key set, read key by key: a key that cannot be used is dropped, the others remain.
 //!
 //! Sources: RFC 7517 (JWK); RFC 7518, sections 6.3.1 (RSA) and 3.5 (PS256, keys of 2048 bits or more).
 
@@ -13,64 +13,65 @@ use thiserror::Error;
 
 use crate::json::EveryMember;
 
-/// The sizes of a modulus that PS256 is verified with, in bits: at least what RFC 7518, section 3.5, asks for; at most what
-/// aws-lc-rs takes (`RSA_PSS_2048_8192_SHA256`).
+/// Modulus sizes in bits that PS256 is verified with. The minimum is from RFC 7518, section 3.5; the maximum
+/// is that of aws-lc-rs (`RSA_PSS_2048_8192_SHA256`).
 const MODULUS_BITS: RangeInclusive<usize> = 2048..=8192;
-/// The longest exponent that aws-lc takes, in bits. Usual is 65537, of 17.
+/// Maximum exponent size of aws-lc, in bits. The usual exponent is 65537, which has 17.
 const MAX_EXPONENT_BITS: usize = 33;
-/// How much of a kid is logged, in characters. RFC 7638 thumbprints have 43.
+/// Maximum number of characters of a kid that are logged. RFC 7638 thumbprints have 43.
 const KID_SHOWN: usize = 64;
 
-/// Base64url without padding, as RFC 7518 writes it; padding, which it forbids, changes nothing and is read over.
+/// Base64url. RFC 7518 forbids padding; it is ignored, as it changes nothing.
 const BASE64URL: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The keys that the Directory signs statements with.
+/// The keys with which the Directory signs statements.
 #[derive(Clone, Debug)]
 pub struct Keys {
     readable: HashMap<String, RsaKey>,
-    /// Names that stand for a key which cannot be used, so that nobody is told the Directory does not publish it.
+    /// Kids of keys that cannot be used, so that a statement signed with one is not reported as signed with
+    /// an unpublished key.
     unreadable: HashSet<String>,
     dropped: Vec<DroppedKey>,
 }
 
-/// A public key of RSA, its numbers without zeros in front.
+/// An RSA public key, its numbers without leading zeros.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct RsaKey {
     modulus: Vec<u8>,
     exponent: Vec<u8>,
 }
 
-/// A key of the set that cannot be used though it is there to verify statements.
+/// A key that is meant to verify statements but cannot be used.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DroppedKey {
-    /// The beginning of its `kid`; nothing where it has none.
+    /// The beginning of its `kid`; empty if it has none.
     pub kid: Option<String>,
     /// What is wrong with it.
     pub flaw: KeyFlaw,
 }
 
-/// What a name of the set stands for.
+/// The result of looking up a kid.
 pub(super) enum Named {
     /// A key to verify with.
     Key(DecodingKey),
     /// A key that cannot be used.
     Unreadable,
-    /// No key that signs statements.
+    /// No key for signatures of statements has this kid.
     Unknown,
 }
 
 impl Keys {
     /// Reads a key set (RFC 7517), keeping the keys that can verify a statement.
     ///
-    /// Keys of another kind, or for another purpose by their `use`, `key_ops` or `alg`, may be there and are passed over. A key
-    /// that cannot be used is dropped alone.
+    /// Keys of another type, or for another purpose by their `use`, `key_ops` or `alg`, are skipped. A key
+    /// that cannot be used is dropped without affecting the others.
     ///
     /// # Errors
     ///
-    /// If the set is no JSON object with one list `keys`, or if none of them can be used.
+    /// If the set is not a JSON object with one list `keys`, or if none of the keys can be used.
     pub fn from_json(bytes: &[u8]) -> Result<Self, KeysError> {
         // RFC 8259, section 8.1: a reader may ignore a byte-order mark.
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -79,7 +80,7 @@ impl Keys {
         let listed = match lists[..] {
             [list] => list.as_array().ok_or(KeysError::NoKeys)?,
             [] => return Err(KeysError::NoKeys),
-            // Which of the two counts is each reader's choice (RFC 8259, section 4).
+            // RFC 8259, section 4, lets each reader choose which of the duplicates counts.
             [..] => return Err(KeysError::NotJson),
         };
         let mut set = Self { readable: HashMap::new(), unreadable: HashSet::new(), dropped: Vec::new() };
@@ -97,7 +98,7 @@ impl Keys {
             keys.dedup();
             match <[RsaKey; 1]>::try_from(keys) {
                 Ok([key]) => drop(set.readable.insert(kid, key)),
-                // Which of them the name stands for is open.
+                // It is ambiguous which of these keys the kid means.
                 Err(_) => set.drop_key(&[&kid], KeyFlaw::Ambiguous),
             }
         }
@@ -109,18 +110,18 @@ impl Keys {
         self.unreadable.extend(names.iter().map(|name| (*name).to_owned()));
     }
 
-    /// Returns how many keys there are to verify with.
+    /// Returns how many keys can verify statements.
     #[expect(clippy::len_without_is_empty, reason = "a set without keys cannot be made")]
     pub fn len(&self) -> usize {
         self.readable.len()
     }
 
-    /// Returns the keys that were dropped, for the log.
+    /// Returns the dropped keys, for the log.
     pub fn dropped(&self) -> &[DroppedKey] {
         &self.dropped
     }
 
-    /// Returns what a name stands for. A key that can be used counts before one of the same name that cannot.
+    /// Looks up a kid. A usable key takes precedence over an unusable one with the same kid.
     pub(super) fn named(&self, kid: &str) -> Named {
         match self.readable.get(kid) {
             Some(key) => Named::Key(DecodingKey::from_rsa_raw_components(&key.modulus, &key.exponent)),
@@ -129,13 +130,13 @@ impl Keys {
         }
     }
 
-    /// Says whether a name also stands for a key that cannot be used.
-    pub(super) fn is_unreadable(&self, kid: &str) -> bool {
+    /// Says whether the kid also belongs to a key that cannot be used.
+    pub(super) fn has_unusable_key(&self, kid: &str) -> bool {
         self.unreadable.contains(kid)
     }
 }
 
-/// Reads a key; nothing where it says that it is none for signatures with PS256.
+/// Reads a key; `None` if it is not for signatures with PS256.
 fn read(key: &EveryMember) -> Result<Option<RsaKey>, KeyFlaw> {
     if !key.is_object() {
         return Err(KeyFlaw::NotObject);
@@ -143,7 +144,7 @@ fn read(key: &EveryMember) -> Result<Option<RsaKey>, KeyFlaw> {
     if key.repeats_a_name() {
         return Err(KeyFlaw::NameTwice);
     }
-    // A member that is null is as good as none, which is how some libraries write one that is not set.
+    // A null member counts as absent, since some libraries write unset members as null.
     let member = |name| key.members(name).next().filter(|value| !value.is_null());
     match member("kty") {
         Some(kind) if kind.as_str() == Some("RSA") => {}
@@ -162,7 +163,7 @@ fn read(key: &EveryMember) -> Result<Option<RsaKey>, KeyFlaw> {
     let number = |name| {
         let text = member(name).and_then(EveryMember::as_str).ok_or(KeyFlaw::Number(name))?;
         let bytes = BASE64URL.decode(text).map_err(|_| KeyFlaw::Number(name))?;
-        // RFC 7518, section 6.3.1.1: some encoders put a zero in front, as ASN.1 does.
+        // RFC 7518, section 6.3.1.1: some encoders add a leading zero, as ASN.1 does.
         let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
         Ok(bytes[zeros..].to_vec())
     };
@@ -180,7 +181,7 @@ fn read(key: &EveryMember) -> Result<Option<RsaKey>, KeyFlaw> {
     Ok(Some(RsaKey { modulus, exponent }))
 }
 
-/// How many bits a number without zeros in front has.
+/// Returns the bit length of a number without leading zeros.
 fn bits(number: &[u8]) -> usize {
     number.first().map_or(0, |first| number.len() * 8 - first.leading_zeros() as usize)
 }
@@ -193,28 +194,28 @@ fn shown(kid: &str) -> String {
     kid.chars().take(KID_SHOWN).collect()
 }
 
-/// What makes a key unusable.
+/// Why a key cannot be used.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum KeyFlaw {
-    /// It is no object.
-    #[error("it is no JSON object")]
+    /// The key is not an object.
+    #[error("it is not a JSON object")]
     NotObject,
-    /// An object of it has a name twice.
-    #[error("it has a name twice")]
+    /// One of its objects has a duplicate name.
+    #[error("it has a duplicate name")]
     NameTwice,
-    /// It does not say what kind of key it is.
+    /// It has no `kty`.
     #[error("it has no kty")]
     NoKind,
-    /// It has no name.
+    /// It has no `kid`.
     #[error("it has no kid")]
     NoKeyId,
-    /// One of its numbers is missing, no base64url, or none that a key of RSA can have.
+    /// A number is missing, is not base64url, or is not valid for an RSA key.
     #[error("its {0} is missing or not one of an RSA key")]
     Number(&'static str),
-    /// It is too short, or longer than any that is verified with.
+    /// The modulus is shorter or longer than the supported sizes.
     #[error("its modulus has fewer than 2048 or more than 8192 bits")]
     Size,
-    /// Another key goes by its name.
+    /// Another key has the same `kid`.
     #[error("another key has the same kid")]
     Ambiguous,
 }
@@ -222,10 +223,10 @@ pub enum KeyFlaw {
 /// A key set that cannot be used.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum KeysError {
-    /// It is not JSON, or has the list of keys twice.
+    /// It is not JSON, or has several lists of keys.
     #[error("the key set is not JSON with one list of keys")]
     NotJson,
-    /// There is none that can verify a statement.
+    /// No key can verify a statement.
     #[error("the key set holds no readable RSA key with a kid of its own for signatures with PS256")]
     NoKeys,
 }
@@ -268,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn one_key_that_cannot_be_used_costs_itself() {
+    fn an_unusable_key_is_dropped_without_the_others() {
         let cases = [
             (with("odd", "n", json!(modulus(2048, 1))), "key"),
             (with("odd", "n", json!(modulus(4096, 3))), "key"),
@@ -305,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_there_twice_costs_its_key() {
+    fn a_key_with_a_duplicate_name_is_dropped() {
         let good = key("good").to_string();
         for odd in [
             good.replacen('{', r#"{"kid":"odd","#, 1),
@@ -319,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn two_keys_of_one_name_cost_that_name() {
+    fn two_different_keys_with_one_kid_are_dropped() {
         let other = with("odd", "n", json!(modulus(3072, 0)));
         let keys = read(&[key("odd"), other.clone(), key("good"), key("odd")]);
         assert_eq!((beside(&keys, "odd"), keys.len()), ("unreadable", 1));
@@ -330,7 +331,7 @@ mod tests {
         assert_eq!((beside(&keys, "odd"), keys.dropped().len()), ("key", 0));
         // Beside one that cannot be used the other can.
         let keys = read(&[with("odd", "n", json!("***")), key("odd"), key("good")]);
-        assert_eq!((beside(&keys, "odd"), keys.is_unreadable("odd")), ("key", true));
+        assert_eq!((beside(&keys, "odd"), keys.has_unusable_key("odd")), ("key", true));
     }
 
     #[test]
@@ -346,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_kid_is_cut_where_it_is_told_and_nowhere_else() {
+    fn a_long_kid_is_shortened_only_in_the_log() {
         let long = "é".repeat(1000);
         let keys = read(&[with(&long, "n", json!("***")), key("good")]);
         assert_eq!(keys.dropped()[0].kid.as_ref().unwrap().chars().count(), KID_SHOWN);

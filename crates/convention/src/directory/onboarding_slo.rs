@@ -1,4 +1,4 @@
-//! The ten minutes: how soon after a DCR or DCM call notifications must start.
+//! The onboarding objective: notifications must start within ten minutes of a DCR or DCM call.
 //!
 //! Source: Convenção de Webhook, "Prazo para sincronização" (pages 159318087 and 105021661).
 
@@ -7,23 +7,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::notification::ClientId;
 
-/// Notifications must start within this after the call.
+/// Maximum time between the call and the start of notifications.
 pub const ONBOARDING_SLO: SignedDuration = SignedDuration::from_mins(10);
-/// Half of it: late enough to be looked at, early enough to be mended.
+/// Half of the objective: a warning early enough to act on.
 pub const ONBOARDING_AT_RISK: SignedDuration = SignedDuration::from_mins(5);
 
-/// What the ten minutes are counted from.
+/// The times from which the objective is measured.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct OnboardingSlo {
     /// When the DCR or DCM call was answered.
     pub called_at: Timestamp,
-    /// When we were told of it.
+    /// When the registration reached us.
     pub registered_at: Timestamp,
 }
 
 impl OnboardingSlo {
-    /// Returns how long after the call the first attempt used the registration, without the time in which there was nothing
-    /// to notify: a quiet receiver is no late one.
+    /// Returns the time from the call to the first attempt under the registration, without the time in which
+    /// there was nothing to notify: a receiver without events is not late.
     pub fn took(&self, event: Timestamp, attempt_started: Timestamp) -> SignedDuration {
         let told = self.registered_at.duration_since(self.called_at);
         let waited = attempt_started.duration_since(event.max(self.registered_at));
@@ -31,21 +31,21 @@ impl OnboardingSlo {
     }
 }
 
-/// The first attempt that used a registration.
+/// The first attempt under a registration.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct FirstDelivery {
-    /// Whose registration it is.
+    /// The receiver whose registration it is.
     pub client_id: ClientId,
-    /// When the call that made it was answered.
+    /// When the DCR or DCM call was answered.
     pub called_at: Timestamp,
     /// When the attempt began.
     pub used_at: Timestamp,
-    /// What [`OnboardingSlo::took`] says, in whole seconds.
+    /// The result of [`OnboardingSlo::took`] in whole seconds.
     pub seconds: i64,
 }
 
 impl FirstDelivery {
-    /// How the names of first deliveries start in the directory table.
+    /// Key prefix of first deliveries in the directory table.
     pub const PREFIX: &str = "first-use#";
 }
 
@@ -71,13 +71,14 @@ mod tests {
             registered_at: at("2026-11-22T12:00:20Z"),
         };
         for (event, started, took) in [
-            // Notified at once, two hours later: only the time until we were told counts.
+            // Notified two hours later, at once after the event: only the time until the registration reached
+            // us counts.
             ("2026-11-22T14:00:00Z", "2026-11-22T14:00:01Z", 21),
-            // An event before we were told.
+            // An event before the registration reached us.
             ("2026-11-22T12:00:05Z", "2026-11-22T12:00:25Z", 25),
-            // Our own outage counts whole.
+            // An outage of ours counts in full.
             ("2026-11-22T12:01:00Z", "2026-11-22T12:13:00Z", 740),
-            // A clock that is behind makes nothing negative.
+            // A clock that is behind gives no negative time.
             ("2026-11-22T12:01:00Z", "2026-11-22T12:00:59Z", 20),
         ] {
             assert_eq!(onboarding_slo.took(at(event), at(started)).as_secs(), took, "{event} {started}");

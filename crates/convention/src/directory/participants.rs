@@ -1,4 +1,4 @@
-//! The Directory's public list of participants, reduced to what a notifier needs of it.
+//! The Directory's public list of participants, reduced to what notifications need.
 //!
 //! Source: OpenBanking-Brasil/specs-directory, `swagger_participants.yaml` 1.0.0 and `openapi.yaml` 1.3.7.
 
@@ -7,16 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// More organisations than Open Finance Brasil will have; some 1,000 are listed.
+/// Upper limit of organisations in the list, far above the some 1,000 that are listed.
 const MAX_ORGANISATIONS: usize = 20_000;
-/// The only status in which an organisation takes part; the others are `Pending` and `Withdrawn`.
+/// The only status of a participating organisation; the others are `Pending` and `Withdrawn`.
 const ACTIVE: &str = "Active";
 
-/// What the list says of an organisation.
+/// The status of an organisation in the list.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrganisationStatus {
-    /// It takes part.
+    /// It is active.
     Active,
     /// It is listed with another status.
     NotActive,
@@ -24,12 +24,12 @@ pub enum OrganisationStatus {
     Unclear,
 }
 
-/// The list, reduced.
+/// The reduced list.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Participants {
     organisations: BTreeMap<String, OrganisationStatus>,
     authorisation_servers: BTreeSet<String>,
-    /// Entries that cannot be told apart: an organisation that is listed twice, or without an id.
+    /// Ambiguous entries: an organisation that is listed twice, or has no id.
     pub odd_entries: usize,
 }
 
@@ -48,7 +48,7 @@ struct Server {
 }
 
 impl Participants {
-    /// Reads the list as the Directory publishes it. Absent values may be null.
+    /// Reads the list as the Directory publishes it. Null counts as absent.
     pub fn from_json(bytes: &[u8]) -> Result<Self, ParticipantsError> {
         let entries: Vec<Option<Entry>> =
             serde_json::from_slice(bytes).map_err(|_| ParticipantsError::NotList)?;
@@ -62,7 +62,7 @@ impl Participants {
                 None => list.odd_entries += 1,
             }
         }
-        // Whatever an empty list means, it does not mean that nobody takes part.
+        // An empty list is an error of the Directory, not a sign that every participant left.
         if list.organisations.is_empty() { Err(ParticipantsError::Empty) } else { Ok(list) }
     }
 
@@ -87,7 +87,7 @@ impl Participants {
         }
     }
 
-    /// Returns what the list says of an organisation; nothing if it is not listed.
+    /// Returns the status of an organisation; `None` if it is not listed.
     pub fn organisation(&self, id: &str) -> Option<OrganisationStatus> {
         self.organisations.get(id).copied()
     }
@@ -106,13 +106,13 @@ impl Participants {
 /// A list that cannot be used.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum ParticipantsError {
-    /// It is not what the Directory publishes.
+    /// It does not have the published format.
     #[error("the answer is no JSON list of organisations")]
     NotList,
-    /// It lists nobody.
+    /// It is empty.
     #[error("the list names no organisation")]
     Empty,
-    /// It lists more than there can be.
+    /// It has more organisations than the limit.
     #[error("the list names more than {MAX_ORGANISATIONS} organisations")]
     TooMany,
 }
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_the_list_is_refused_whole() {
+    fn an_invalid_list_is_refused_whole() {
         for text in [
             "",
             "<html></html>",

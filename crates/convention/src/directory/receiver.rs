@@ -1,4 +1,4 @@
-//! The receiver: a client's base URI and settings.
+//! Receivers and registrations: a client's base URI, settings and the call that registered it.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -14,43 +14,43 @@ use crate::address::AddressPolicy;
 use crate::fields::{FieldError, Fields, sentence};
 use crate::notification::{ClientId, EventInstant, ReceiverKey};
 
-/// A client that is notified.
+/// A client that is to be notified.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Receiver {
-    /// Which receiver it is.
+    /// The receiver's key.
     pub key: ReceiverKey,
     /// The client.
     pub client_id: ClientId,
-    /// Where it is notified.
+    /// Its base URI.
     pub base_uri: BaseUri,
-    /// How it is notified.
+    /// Its settings.
     pub settings: Settings,
-    /// Since when it is notified: older events are not for it. `None` when nobody knows.
+    /// Start of its notifications: older events are not sent. `None` if unknown.
     pub notifies_since: Option<Timestamp>,
-    /// Which registration this is, and since when it holds. `None` when it was never registered.
+    /// The registration and when it was made. `None` if the receiver was never registered.
     pub onboarding_slo: Option<OnboardingSlo>,
 }
 
-/// What a registration call asks for.
+/// What a registration call requests.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct RegistrationRequest {
     /// The client metadata's `webhook_uris`; absent disables notifications.
     pub webhook_uris: Option<Vec<String>>,
-    /// The settings that the call brings.
+    /// The settings in the call.
     pub settings: SettingsChange,
 }
 
-/// A call of the registration API: what the authorization server passes on of a DCR or DCM call it has accepted, or is about
-/// to accept.
+/// A call of the registration API: what the authorization server forwards of a DCR or DCM call that it has
+/// accepted or is about to accept.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RegistrationCall {
-    /// Which call it was.
+    /// The operation.
     pub operation: Operation,
-    /// When it was answered; absent: now.
+    /// When it was answered; absent means now.
     pub called_at: Option<Timestamp>,
-    /// The software statement it brought, a compact JWS.
+    /// The software statement, a compact JWS.
     pub software_statement: Option<String>,
-    /// What it asks for.
+    /// The request itself.
     pub request: RegistrationRequest,
 }
 
@@ -82,15 +82,16 @@ const CALL_FIELDS: &[&str] = &[
     "webhook_uris",
     "webhook_version",
 ];
-/// No participant has more than a handful; the limit bounds the stored row.
+/// Maximum number of URIs, which bounds the stored row. Participants have a handful.
 const MAX_URIS: usize = 10;
-/// Longer than any URI that is accepted, so that one of 300 characters is told its own rule.
+/// Maximum length of a URI's text. It exceeds that of a base URI, so a URI of 300 characters gets the
+/// specific error.
 const MAX_URI: usize = 2048;
-/// How long after it was made a call may be passed on: a statement of that time must not be good for ever.
+/// Maximum age of a forwarded call. It limits how long the call's statement can be used.
 pub const MAX_CALL_AGE: SignedDuration = SignedDuration::from_hours(24);
 
 impl RegistrationRequest {
-    /// Parses what a registration asks for, reporting every error at once.
+    /// Parses the request, reporting every error at once.
     pub fn from_json(value: &Value, pointer: &str) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::of(value, pointer, FIELDS)?;
         let request = Self::read(&mut fields);
@@ -103,14 +104,15 @@ impl RegistrationRequest {
         Self { webhook_uris, settings: SettingsChange::read(fields) }
     }
 
-    /// Says whether the client asks to be notified.
-    pub fn is_to_be_notified(&self) -> bool {
+    /// Says whether the client asks for notifications.
+    pub fn requests_notifications(&self) -> bool {
         self.webhook_uris.as_ref().is_some_and(|uris| !uris.is_empty())
     }
 }
 
 impl RegistrationCall {
-    /// Parses a call, reporting every error at once; `now` is the latest instant at which it may have been answered.
+    /// Parses a call, reporting every error at once; `now` is the latest instant at which it may have been
+    /// answered.
     pub fn from_json(value: &Value, now: Timestamp) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::of(value, "", CALL_FIELDS)?;
         let operation = fields.parsed("operation", |text| match text {
@@ -137,8 +139,8 @@ impl RegistrationCall {
     }
 }
 
-/// Checks when a removal says that it was made; `now` is when it arrived. However late it comes, it is taken: it claims nothing,
-/// and the order of calls protects the registrations after it.
+/// Checks the time that a removal claims; `now` is when it arrived. There is no maximum age: a removal grants
+/// nothing, and the order of calls protects later registrations.
 pub fn check_removed_at(called_at: Timestamp, now: Timestamp) -> Result<(), CalledAtError> {
     if called_at > now + CLOCK_SKEW {
         return Err(CalledAtError::InFuture);
@@ -146,7 +148,7 @@ pub fn check_removed_at(called_at: Timestamp, now: Timestamp) -> Result<(), Call
     Ok(())
 }
 
-/// Checks when a registration says that it was made; `now` is when it arrived.
+/// Checks the time that a registration claims; `now` is when it arrived.
 pub fn check_called_at(called_at: Timestamp, now: Timestamp) -> Result<(), CalledAtError> {
     check_removed_at(called_at, now)?;
     if now.duration_since(called_at) > MAX_CALL_AGE {
@@ -155,13 +157,13 @@ pub fn check_called_at(called_at: Timestamp, now: Timestamp) -> Result<(), Calle
     Ok(())
 }
 
-/// A time at which no call that arrives now can have been made.
+/// A claimed time that is impossible for a call that arrives now.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum CalledAtError {
-    /// It has not come yet.
+    /// It is in the future.
     #[error("expected an instant that has passed")]
     InFuture,
-    /// It is longer ago than [`MAX_CALL_AGE`].
+    /// It is older than [`MAX_CALL_AGE`].
     #[error("expected an instant within the last 24 hours")]
     TooOld,
 }
@@ -179,21 +181,21 @@ impl CalledAtError {
 /// The call that made a registration.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Origin {
-    /// Which call it was.
+    /// The operation.
     pub operation: Operation,
     /// When it was answered.
     pub called_at: Timestamp,
-    /// The software that the client was last registered for with a statement.
+    /// The software of the client's last registration with a statement.
     pub software: Option<Software>,
 }
 
-/// Why a registered client is not notified though it asked for it.
+/// Why a registered client is not notified although it asked to be.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Suspension {
-    /// The Directory does not list its organisation as active any more.
+    /// The Directory no longer lists its organisation as active.
     OrganisationNotActive,
-    /// The Directory does not list its software as active any more.
+    /// The Directory no longer lists its software as active.
     SoftwareNotActive,
 }
 
@@ -207,44 +209,45 @@ impl Suspension {
     }
 }
 
-/// A client as it is kept in the receivers table.
+/// A client as stored in the receivers table.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Registration {
     /// The client.
     pub client_id: ClientId,
-    /// The authorisation server that gave it that id, in lower case; absent, the default brand's.
+    /// The authorisation server that issued the client id, in lower case; absent for the default brand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorisation_server: Option<String>,
-    /// Where it is notified; absent when it is not.
+    /// Its base URI; absent while it is not notified.
     pub base_uri: Option<String>,
     /// All URIs of the registration.
     pub webhook_uris: Vec<String>,
-    /// How it is notified.
+    /// Its settings.
     #[serde(flatten)]
     pub settings: Settings,
-    /// Since when the settings are as they are, where a call has ever changed them: an older call does not change them back.
+    /// When the settings last changed by a call: an older call does not change them back.
     #[serde(default)]
     pub settings_since: Option<Timestamp>,
-    /// When we were told of this registration.
+    /// When the registration reached us.
     pub registered_at: Timestamp,
-    /// Since when the client has been notified without a break.
+    /// Start of the current uninterrupted period in which the client is notified.
     pub notifies_since: Option<Timestamp>,
-    /// What its owner should look at.
+    /// Warnings for its owner.
     #[serde(default)]
     pub warnings: Vec<Warning>,
     /// The call that made it; absent in rows older than statements.
     #[serde(default)]
     pub origin: Option<Origin>,
-    /// Why it is not notified at present, though it asked for it.
+    /// Why it is not notified at present although it asked to be.
     #[serde(default)]
     pub suspension: Option<Suspension>,
-    /// How often the row has been written: two writers who read the same row do not both write.
+    /// Number of writes to the row, for optimistic locking.
     #[serde(default)]
     pub revision: u64,
 }
 
 impl Registration {
-    /// Makes the registration that takes the place of `previous`, by a call made at `called_at` of which we are told at once.
+    /// Creates the registration that replaces `previous`, for a call made at `called_at` that reached us at
+    /// once.
     pub fn new(
         client_id: ClientId,
         request: RegistrationRequest,
@@ -256,8 +259,9 @@ impl Registration {
             Target::Enabled(base) => Some(base.as_str().to_owned()),
             Target::Disabled => None,
         };
-        // A change of URI or settings is no break: only a client that was not notified starts anew, with the call and not
-        // with its arrival, as what happens in between must be notified too.
+        // A change of URI or settings does not interrupt notifications. Only a client that was not notified
+        // starts anew, at the time of the call rather than of its arrival, so that events in between are
+        // notified too.
         let notifies_since = base_uri
             .as_ref()
             .map(|_| previous.and_then(|previous| previous.notifies_since).unwrap_or(called_at));
@@ -278,7 +282,7 @@ impl Registration {
         registration.with_settings(&request.settings, called_at)
     }
 
-    /// Changes settings, unless a later call has changed them.
+    /// Applies changed settings, unless a later call has already changed them.
     #[must_use]
     pub fn with_settings(self, change: &SettingsChange, called_at: Timestamp) -> Self {
         if change.is_empty() || self.settings_since.is_some_and(|since| since > called_at) {
@@ -287,43 +291,43 @@ impl Registration {
         Self { settings: change.applied_to(&self.settings), settings_since: Some(called_at), ..self }
     }
 
-    /// Says when we were told of the registration, where that was not at once.
+    /// Sets when the registration reached us, if that was later than the call.
     #[must_use]
     pub fn told_at(self, registered_at: Timestamp) -> Self {
         Self { registered_at, ..self }
     }
 
-    /// Lists what its owner should look at: what the call brought, and what the settings leave out.
+    /// Lists all warnings for its owner: those of the call, and those that follow from the settings.
     pub fn all_warnings(&self) -> impl Iterator<Item = Warning> {
         let profile = self.base_uri.is_some().then_some(self.settings.webhook_version);
         let of_profile = profile.into_iter().flat_map(Warning::of_profile);
         self.warnings.iter().copied().chain(of_profile)
     }
 
-    /// Says which call made the registration.
+    /// Sets the call that made the registration.
     #[must_use]
     pub fn from_call(self, origin: Origin) -> Self {
         Self { origin: Some(origin), ..self }
     }
 
-    /// Names the receiver.
+    /// Returns the receiver's key.
     pub fn key(&self) -> ReceiverKey {
         ReceiverKey::new(self.authorisation_server.as_deref(), &self.client_id)
     }
 
-    /// Returns the software that the client was last registered for with a statement.
+    /// Returns the software of the client's last registration with a statement.
     pub fn software(&self) -> Option<&Software> {
         self.origin.as_ref()?.software.as_ref()
     }
 
-    /// Returns what the ten minutes of the convention are counted from.
+    /// Returns the times from which the onboarding objective is measured.
     pub fn onboarding_slo(&self) -> OnboardingSlo {
         let registered_at = self.registered_at;
         let called_at = self.origin.as_ref().map_or(registered_at, |origin| origin.called_at);
         OnboardingSlo { called_at, registered_at }
     }
 
-    /// Says whether the client is notified, in the word of the API: `enabled`, `disabled` or `suspended`.
+    /// Returns the client's state as the API writes it: `enabled`, `disabled` or `suspended`.
     pub fn webhook(&self) -> &'static str {
         match (&self.base_uri, self.suspension) {
             (None, _) => "disabled",
@@ -332,12 +336,13 @@ impl Registration {
         }
     }
 
-    /// Returns the receiver, unless notifications are disabled or suspended or the base URI is not allowed any more.
+    /// Returns the receiver, unless notifications are disabled or suspended, or the base URI is no longer
+    /// allowed.
     pub fn receiver(&self, policy: AddressPolicy) -> Option<Receiver> {
         if self.suspension.is_some() {
             return None;
         }
-        let base_uri = BaseUri::parse_kept(self.base_uri.as_deref()?, policy).ok()?;
+        let base_uri = BaseUri::parse_stored(self.base_uri.as_deref()?, policy).ok()?;
         Some(Receiver {
             key: self.key(),
             client_id: self.client_id.clone(),

@@ -1,4 +1,4 @@
-//! What the Directory says of the receivers, against what they registered.
+//! Compares the registrations of receivers with the Directory.
 
 use std::collections::HashMap;
 
@@ -9,36 +9,37 @@ use super::participants::{OrganisationStatus, Participants};
 use super::receiver::{Registration, Suspension};
 use crate::notification::ReceiverKey;
 
-/// What the Directory shows of a software statement.
+/// A software statement as the Directory shows it.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct SoftwareView {
-    /// Whether its status is `Active`; absent where no status is shown.
+    /// Whether its status is `Active`; absent if no status is shown.
     pub active: Option<bool>,
-    /// `ApiWebhookUri`, where it is shown.
+    /// `ApiWebhookUri`, if it is shown.
     pub webhook_uris: Option<Vec<String>>,
 }
 
-/// What the Directory says, as far as it is known. What is not known changes nothing.
+/// What is known of the Directory. Unknown parts change nothing.
 #[derive(Debug, Default)]
-pub struct DirectorySays<'a> {
+pub struct DirectoryView<'a> {
     /// The list of participants.
     pub participants: Option<&'a Participants>,
-    /// When the Directory last said that this is the list; absent: just now.
+    /// When the Directory last confirmed the list; absent means just now.
     pub listed_at: Option<Timestamp>,
-    /// Software by its id.
+    /// Software statements by id.
     pub software: HashMap<String, SoftwareView>,
 }
 
-/// Something that does not fit together. A person should look at it; no notification depends on it.
+/// A discrepancy for a person to look at. No notification depends on it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Drift {
-    /// The client was registered before statements were asked for, so nobody knows whose it is.
+    /// The client was registered without a statement, so its organisation is unknown.
     SoftwareUnknown,
     /// The Directory does not list the client's organisation.
     OrganisationNotListed,
-    /// The Directory lists the organisation with no status, or with two.
+    /// The Directory lists the organisation without a status, or with two.
     OrganisationUnclear,
-    /// The Directory's webhook URIs are not those of the registration: the client has yet to make its DCM call.
+    /// The webhook URIs in the Directory differ from the registration's: the client has yet to make its DCM
+    /// call.
     DirectoryUrisDiffer,
 }
 
@@ -54,25 +55,25 @@ impl Drift {
     }
 }
 
-/// What is to be done.
+/// The result of a reconciliation.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub struct Reconciliation {
-    /// Who is to be suspended, or notified again (`None`).
+    /// Clients to suspend (`Some`) or to notify again (`None`).
     pub changes: Vec<(ReceiverKey, Option<Suspension>)>,
-    /// What does not fit together.
+    /// Discrepancies.
     pub drifts: Vec<(ReceiverKey, Drift)>,
-    /// How many suspensions were refused because they were too many at once.
+    /// Number of suspensions refused because there were too many at once.
     pub refused: usize,
 }
 
-/// Compares the clients that want to be notified with what the Directory says of them.
+/// Compares the clients that want to be notified with the Directory.
 ///
-/// Only what the Directory says plainly counts: an organisation or software with a status other than `Active`. An answer that
-/// would suspend more than `max_suspensions` of the clients that are notified suspends none of them, since it is more likely
-/// to be wrong than they are. Clients that are suspended already are counted on neither side.
+/// Only explicit information counts: an organisation or software with a status other than `Active`. An answer
+/// that would suspend more than `max_suspensions` of the notified clients suspends none, because the answer
+/// is more likely to be wrong. Clients that are already suspended are left out of this count.
 pub fn reconcile(
     registrations: &[Registration],
-    says: &DirectorySays<'_>,
+    says: &DirectoryView<'_>,
     max_percent: u8,
 ) -> Reconciliation {
     let mut result = Reconciliation::default();
@@ -101,21 +102,21 @@ pub fn reconcile(
     result
 }
 
-/// Returns how many of the clients that are notified one answer of the Directory may suspend.
+/// Returns how many of the notified clients one answer of the Directory may suspend.
 ///
-/// At least one, however few there are: an account holder with four initiators must stop notifying the one that withdraws.
-/// Where the share is 0, the operator wants none to be suspended without a person.
+/// At least one, however few there are: an account holder with four initiators must stop notifying one that
+/// withdraws. With a share of 0, no client is suspended automatically.
 fn max_suspensions(notified: usize, max_percent: u8) -> usize {
     if max_percent == 0 { 0 } else { (notified * usize::from(max_percent) / 100).max(1) }
 }
 
-/// How the Directory sees a client.
+/// A client's state in the Directory.
 enum Standing {
-    /// Everything that was asked for is active.
+    /// Everything that was looked up is active.
     Good,
-    /// Something is not.
+    /// Something is not active.
     Suspended(Suspension),
-    /// The Directory did not say.
+    /// Unknown.
     Unknown,
 }
 
@@ -124,7 +125,7 @@ struct Comparison {
     drifts: Vec<Drift>,
 }
 
-fn judge(registration: &Registration, says: &DirectorySays<'_>) -> Comparison {
+fn judge(registration: &Registration, says: &DirectoryView<'_>) -> Comparison {
     let Some(software) = registration.software() else {
         return Comparison { standing: Standing::Unknown, drifts: vec![Drift::SoftwareUnknown] };
     };
@@ -143,14 +144,14 @@ fn judge(registration: &Registration, says: &DirectorySays<'_>) -> Comparison {
         Some(Some(OrganisationStatus::Unclear)) => drifts.push(Drift::OrganisationUnclear),
         _ => {}
     }
-    // The statement of a call is the Directory's word too: a list from before it is no news.
+    // The statement of a call comes from the Directory too: an older list says nothing new.
     let is_news = says.listed_at.is_none_or(|listed_at| registration.onboarding_slo().called_at <= listed_at);
     let standing = match (organisation.flatten(), shown.and_then(|shown| shown.active)) {
         (Some(OrganisationStatus::NotActive), _) if is_news => {
             Standing::Suspended(Suspension::OrganisationNotActive)
         }
         (_, Some(false)) => Standing::Suspended(Suspension::SoftwareNotActive),
-        // Who was suspended for a reason is notified again only when that very reason is said to be gone.
+        // A suspended client is notified again only when the reason for its suspension is known to be gone.
         (Some(OrganisationStatus::Active), active) => match (registration.suspension, active) {
             (Some(Suspension::SoftwareNotActive), None) => Standing::Unknown,
             _ => Standing::Good,
@@ -206,10 +207,10 @@ mod tests {
     }
 
     #[test]
-    fn whom_the_directory_calls_inactive_is_suspended_and_notified_again_when_it_is_active() {
+    fn an_inactive_client_is_suspended_and_notified_again_once_active() {
         let mut all: Vec<_> = (0..5).map(registered).collect();
         let bad = list(&["Withdrawn", "Active", "Active", "Active", "Active"]);
-        let says = DirectorySays { participants: Some(&bad), ..DirectorySays::default() };
+        let says = DirectoryView { participants: Some(&bad), ..DirectoryView::default() };
         let result = reconcile(&all, &says, MAX_PERCENT);
         let suspended = Some(Suspension::OrganisationNotActive);
         assert_eq!(
@@ -220,9 +221,9 @@ mod tests {
         all[0].suspension = suspended;
         assert_eq!(reconcile(&all, &says, MAX_PERCENT), Reconciliation::default());
         let good = list(&["Active"; 5]);
-        let says = DirectorySays { participants: Some(&good), ..DirectorySays::default() };
+        let says = DirectoryView { participants: Some(&good), ..DirectoryView::default() };
         assert_eq!(reconcile(&all, &says, MAX_PERCENT).changes, [(client(0), None)]);
-        let unknown = DirectorySays::default();
+        let unknown = DirectoryView::default();
         assert_eq!(reconcile(&all, &unknown, MAX_PERCENT), Reconciliation::default());
     }
 
@@ -233,16 +234,16 @@ mod tests {
         let bad = list(&["Withdrawn", "Active", "Active", "Active", "Active"]);
         for (listed_at, suspends) in [(-1, false), (0, true), (1, true)] {
             let listed_at = Some(called_at + SignedDuration::from_secs(listed_at));
-            let says = DirectorySays { participants: Some(&bad), listed_at, ..DirectorySays::default() };
+            let says = DirectoryView { participants: Some(&bad), listed_at, ..DirectoryView::default() };
             assert_eq!(!reconcile(&all, &says, MAX_PERCENT).changes.is_empty(), suspends);
         }
     }
 
     #[test]
-    fn a_suspended_software_needs_its_own_word_to_be_notified_again() {
+    fn suspended_software_is_notified_again_only_when_the_software_is_active() {
         let mut all: Vec<_> = (0..5).map(registered).collect();
         let active = list(&["Active"; 5]);
-        let says = |software| DirectorySays {
+        let says = |software| DirectoryView {
             participants: Some(&active),
             listed_at: None,
             software: HashMap::from([("ss-0".to_owned(), software)]),
@@ -272,7 +273,7 @@ mod tests {
             let statuses: Vec<_> =
                 (0..clients).map(|number| if number < withdrawn { "Withdrawn" } else { "Active" }).collect();
             let list = list(&statuses);
-            let says = DirectorySays { participants: Some(&list), ..DirectorySays::default() };
+            let says = DirectoryView { participants: Some(&list), ..DirectoryView::default() };
             let result = reconcile(&all, &says, MAX_PERCENT);
             assert_eq!(result.refused, refused, "{withdrawn} of {clients}");
             assert_eq!(result.changes.len(), withdrawn - refused, "{withdrawn} of {clients}");
@@ -281,16 +282,17 @@ mod tests {
     }
 
     #[test]
-    fn a_share_of_nothing_suspends_nobody() {
+    fn a_share_of_zero_suspends_nobody() {
         let all = [registered(0)];
         let list = list(&["Withdrawn"]);
-        let says = DirectorySays { participants: Some(&list), ..DirectorySays::default() };
+        let says = DirectoryView { participants: Some(&list), ..DirectoryView::default() };
         let result = reconcile(&all, &says, 0);
         assert_eq!((result.changes.len(), result.refused), (0, 1));
     }
 
     proptest! {
-        /// Whatever is suspended already: one client always can be, and never more than the share of those that are notified.
+        /// Clients that are already suspended do not count: one suspension is always allowed, and never more
+        /// than the share of the notified clients.
         #[test]
         fn the_cap_counts_those_that_are_notified(
             clients in prop::collection::vec((any::<bool>(), any::<bool>()), 1..40), max_percent in 1_u8..=100,
@@ -301,7 +303,7 @@ mod tests {
             }
             let statuses: Vec<_> = clients.iter().map(|(_, is_active)| if *is_active { "Active" } else { "Withdrawn" }).collect();
             let list = list(&statuses);
-            let says = DirectorySays { participants: Some(&list), ..DirectorySays::default() };
+            let says = DirectoryView { participants: Some(&list), ..DirectoryView::default() };
             let result = reconcile(&all, &says, max_percent);
 
             let notified = clients.iter().filter(|(is_suspended, _)| !is_suspended).count();
@@ -310,14 +312,14 @@ mod tests {
             prop_assert!(suspended == wanted && result.refused == 0 || suspended == 0 && result.refused == wanted);
             let within_share = wanted * 100 <= notified * usize::from(max_percent);
             prop_assert_eq!(suspended == wanted, within_share || wanted <= 1);
-            // Whoever is active again is notified again, whatever the cap says.
+            // Clients that are active again are notified again, whatever the cap.
             let back = clients.iter().filter(|(is_suspended, is_active)| *is_suspended && *is_active).count();
             prop_assert_eq!(result.changes.len() - suspended, back);
         }
     }
 
     #[test]
-    fn what_is_unclear_or_differs_is_told_and_changes_nothing() {
+    fn discrepancies_are_reported_and_change_nothing() {
         let mut all: Vec<_> = (0..4).map(registered).collect();
         all[3].origin = None;
         let text =
@@ -327,7 +329,7 @@ mod tests {
             ("ss-0".to_owned(), shown(Some(true), Some(&["https://new.example.com"]))),
             ("ss-1".to_owned(), shown(Some(true), Some(&["https://itp-1.example.com"]))),
         ]);
-        let says = DirectorySays { participants: Some(&list), listed_at: None, software };
+        let says = DirectoryView { participants: Some(&list), listed_at: None, software };
         let result = reconcile(&all, &says, MAX_PERCENT);
         let drifts = [
             (client(0), Drift::DirectoryUrisDiffer),

@@ -1,4 +1,4 @@
-//! What a DCR or DCM call decides: whether a client is notified, and where.
+//! Decides from a DCR or DCM call whether and where a client is notified.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,12 +7,12 @@ use crate::address::AddressPolicy;
 use crate::fields::FieldError;
 use crate::notification::{ENDPOINTS, WebhookVersion};
 
-/// The `webhook_uris` that the software statement carries (`software_api_webhook_uris`).
+/// The `webhook_uris` of the software statement (`software_api_webhook_uris`).
 #[derive(Clone, Copy, Debug)]
 pub enum StatementUris<'a> {
-    /// No statement came with the call: the caller compared them itself.
+    /// The call came without a statement: the caller has compared them itself.
     NotPresented,
-    /// A verified statement, with the claim or without it.
+    /// The claim of a verified statement, if it has one.
     Presented(Option<&'a [String]>),
 }
 
@@ -25,13 +25,13 @@ pub enum Target {
     Enabled(BaseUri),
 }
 
-/// Something about a registration that its owner should look at; it is accepted all the same.
+/// Something that a registration's owner should look at. The registration is accepted nevertheless.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Warning {
-    /// More than one base URI; the first is used, as no text says which.
+    /// More than one base URI; the first is used, since no text says which one to use.
     MultipleWebhookUris,
-    /// The base already holds `/open-banking/webhook`, which is appended to it once more.
+    /// The base already contains `/open-banking/webhook`, which is appended once more.
     BaseContainsWebhookPath,
     /// The profile has no notification of enrollments, which came with 1.1.0.
     ProfileWithoutEnrollments,
@@ -48,8 +48,8 @@ impl Warning {
         Self::ProfileWithoutAutomaticPayments,
     ];
 
-    /// Lists what a receiver of this profile is not told of although the convention demands it: one for each API that is
-    /// newer than the profile.
+    /// Lists the mandatory notifications that a receiver with this profile does not get: one warning for each
+    /// API newer than the profile.
     pub fn of_profile(profile: WebhookVersion) -> impl Iterator<Item = Self> {
         let of_api = [
             ("enrollments", Self::ProfileWithoutEnrollments),
@@ -59,7 +59,7 @@ impl Warning {
         of_api.into_iter().filter(move |(api, _)| is_newer(api)).map(|(_, warning)| warning)
     }
 
-    /// Returns the warning's stable code.
+    /// Returns the stable code.
     pub fn code(self) -> &'static str {
         match self {
             Self::MultipleWebhookUris => "multiple_webhook_uris",
@@ -69,7 +69,7 @@ impl Warning {
         }
     }
 
-    /// Returns the warning in a sentence.
+    /// Returns a sentence for people.
     pub fn sentence(self) -> &'static str {
         match self {
             Self::MultipleWebhookUris => "More than one URI is registered; notifications go to the first.",
@@ -87,17 +87,17 @@ impl Warning {
     }
 }
 
-/// Why a registration is refused; the registration before it stays in force.
+/// Why a registration is refused. The previous registration stays in force.
 #[derive(Debug, Eq, PartialEq)]
 pub enum Refusal {
     /// `webhook_uris` and the software statement do not agree (DCR-BR 2.1.0, section 7.1, item 16).
     DiffersFromStatement,
-    /// The URI at this position cannot be used.
+    /// The URI at this position is not acceptable.
     Uri(usize, BaseUriError),
 }
 
 impl Refusal {
-    /// Describes the refusal; `pointer` is where the URIs stand in the document.
+    /// Describes the refusal; `pointer` is the place of the URIs in the document.
     pub fn field_error(&self, pointer: &str) -> FieldError {
         match self {
             Self::DiffersFromStatement => FieldError {
@@ -142,7 +142,7 @@ pub fn target(
             claim
         }
     };
-    // By their place in the metadata: that is what the caller sees.
+    // The index in the metadata, which is what the caller sees.
     let mut refusals = Vec::new();
     for (index, uri) in uris.iter().enumerate() {
         if let Err(error) = BaseUri::parse(uri, policy) {

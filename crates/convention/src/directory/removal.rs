@@ -1,25 +1,26 @@
-//! What is known of a client: its registration, or that it was removed.
+//! The state of a client: registered or removed.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::receiver::{Operation, Registration};
 
-/// The removal of a client: what is left of its row, so that a call made before and passed on after does not bring it back.
+/// The removal of a client. It remains in the client's row, so that a call made earlier but forwarded later
+/// does not restore the client.
 ///
-/// It is kept for good. It holds the place of the row's revision, which grows over removals and registrations alike: a writer
-/// that read the row before finds another one after, however long it took.
+/// The row is kept forever. It continues the row's revision, which grows over removals and registrations
+/// alike, so a writer with an old copy of the row always detects the change.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Removal {
     /// When the authorization server removed the client.
     pub called_at: Timestamp,
-    /// When we were told.
+    /// When the removal reached us.
     pub removed_at: Timestamp,
-    /// How often the row has been written.
+    /// Number of writes to the row.
     pub revision: u64,
 }
 
-/// What is known of a client.
+/// The state of a client.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ClientState {
     /// It is registered, whether or not it is notified.
@@ -37,7 +38,7 @@ impl ClientState {
         }
     }
 
-    /// Returns how often the row has been written.
+    /// Returns the number of writes to the row.
     pub fn revision(&self) -> u64 {
         match self {
             Self::Registered(registration) => registration.revision,
@@ -45,7 +46,7 @@ impl ClientState {
         }
     }
 
-    /// Returns when the call that led here was made.
+    /// Returns the time of the call that led to this state.
     pub fn called_at(&self) -> Timestamp {
         match self {
             Self::Registered(registration) => registration.onboarding_slo().called_at,
@@ -60,24 +61,24 @@ impl From<Registration> for ClientState {
     }
 }
 
-/// When a call was made, to be put in order with the others about its client.
+/// The time of a call, which orders it among the other calls about its client.
 ///
-/// The order does not depend on which of them arrives first. An instant may be as coarse as a second, so several calls may have
-/// one; then what they are decides, where it can: a client is registered before it is changed (a DCR before a DCM), and after a
-/// removal there is nothing that the authorization server could have changed. Nothing tells two DCMs of one instant apart, nor
-/// two DCRs: of those the one that arrives last counts.
+/// The order does not depend on the order of arrival. Timestamps may be as coarse as a second, so several
+/// calls may share one. The operation then decides where it can: a client is registered before it is changed
+/// (a DCR before a DCM), and nothing can follow a removal except a new registration. Two DCMs with one
+/// timestamp, or two DCRs, cannot be ordered: the one that arrives last counts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct CallTime {
     instant: Timestamp,
-    /// Absent of a removal.
+    /// `None` for a removal.
     operation: Option<Operation>,
 }
 
 impl CallTime {
-    /// Says when a registration was made that arrives at `now` and finds the client so.
+    /// Determines the time of a registration that arrives at `now` for a client in state `found`.
     ///
-    /// One that says no time was made now, and is later than all it finds: the clock of those that say one may run ahead of
-    /// ours.
+    /// A registration without a timestamp counts as made now, and as later than the found state, because the clocks
+    /// behind given timestamps may run ahead of ours.
     pub fn of_registration(
         operation: Operation,
         called_at: Option<Timestamp>,
@@ -87,7 +88,7 @@ impl CallTime {
         Self::new(Some(operation), called_at, now, found)
     }
 
-    /// The same of a removal.
+    /// Determines the time of a removal in the same way.
     pub fn of_removal(called_at: Option<Timestamp>, now: Timestamp, found: Option<&ClientState>) -> Self {
         Self::new(None, called_at, now, found)
     }
@@ -118,11 +119,11 @@ impl CallTime {
         self.instant
     }
 
-    /// Says whether a call comes too late: what is known of the client was said after it.
+    /// Says whether the client's state comes from a later call than this one.
     pub fn is_superseded(self, state: &ClientState) -> bool {
         match (state, self.operation) {
             (ClientState::Registered(found), Some(operation)) => {
-                // Rows that do not say which call made them are of none that is known to be the later.
+                // Rows that do not name their call are not known to be the later.
                 let found = found.origin.as_ref().map_or(Operation::Dcr, |origin| origin.operation);
                 (state.called_at(), found) > (self.instant, operation)
             }

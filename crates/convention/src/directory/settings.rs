@@ -1,4 +1,4 @@
-//! How a receiver is notified, where the convention leaves a choice.
+//! A receiver's settings, where the convention leaves a choice.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -6,9 +6,9 @@ use serde_json::Value;
 use crate::fields::{FieldError, Fields};
 use crate::notification::WebhookVersion;
 
-/// How a receiver is notified, where the convention leaves a choice.
+/// A receiver's settings, where the convention leaves a choice.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-// Rows outlive releases: one written before a setting was added takes its default.
+// Rows outlive releases: a row written before a setting existed takes its default.
 #[serde(default)]
 pub struct Settings {
     /// The webhook profile.
@@ -32,7 +32,7 @@ impl Default for Settings {
     }
 }
 
-/// Which settings a call changes; those that it does not bring stay as they are.
+/// A change of settings. Absent settings stay as they are.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct SettingsChange {
     /// See [`Settings::webhook_version`].
@@ -49,7 +49,7 @@ const FIELDS: &[&str] =
     &["also_send_x_authorisation_server_id", "notify_optional", "success_statuses", "webhook_version"];
 
 impl SettingsChange {
-    /// Parses a call that changes settings and nothing else, reporting every error at once. Null counts as absent.
+    /// Parses a call that only changes settings, reporting every error at once. Null counts as absent.
     pub fn from_json(value: &Value) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::of(value, "", FIELDS)?;
         let change = Self::read(&mut fields);
@@ -69,7 +69,7 @@ impl SettingsChange {
         }
         if let Some(value) = fields.value("success_statuses") {
             match Vec::<u16>::deserialize(value) {
-                Ok(statuses) if is_choice_of_success(&statuses) => change.success_statuses = Some(statuses),
+                Ok(statuses) if are_success_statuses(&statuses) => change.success_statuses = Some(statuses),
                 _ => fields.refuse(
                     "success_statuses",
                     "invalid",
@@ -80,12 +80,12 @@ impl SettingsChange {
         change
     }
 
-    /// Says whether it changes nothing.
+    /// Says whether the change is empty.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Returns the settings with this change made.
+    /// Returns the settings after this change.
     #[must_use]
     pub fn applied_to(&self, before: &Settings) -> Settings {
         // Destructured, so that a setting cannot be forgotten here.
@@ -105,6 +105,6 @@ impl SettingsChange {
     }
 }
 
-fn is_choice_of_success(statuses: &[u16]) -> bool {
+fn are_success_statuses(statuses: &[u16]) -> bool {
     (1..=100).contains(&statuses.len()) && statuses.iter().all(|status| (200..300).contains(status))
 }

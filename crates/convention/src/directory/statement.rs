@@ -1,4 +1,4 @@
-//! The software statement of a DCR or DCM call: what the Directory says of a client, signed by the Directory.
+//! The software statement of a DCR or DCM call: claims about a client, signed by the Directory.
 //!
 //! Sources: DCR-BR 2.1.0, sections 6.1 and 7.1; RFC 7591, section 2.3; RFC 7515 (JWS).
 
@@ -13,30 +13,31 @@ use thiserror::Error;
 use super::key_set::{Keys, Named};
 use crate::json::UniqueJson;
 
-/// The longest statement that is read, in bytes. Those of the Directory have some 5,000.
+/// Maximum size of a statement in bytes. Those of the Directory have about 5,000.
 pub const STATEMENT_LIMIT: usize = 64 * 1024;
-/// How old a statement may be at the call that brings it (DCR-BR 2.1.0, section 7.1: `iat` at most 5 minutes old).
+/// Maximum age of a statement at the time of its call (DCR-BR 2.1.0, section 7.1: `iat` at most 5 minutes
+/// old).
 const MAX_AGE: SignedDuration = SignedDuration::from_mins(5);
-/// How far two clocks that follow NTP may differ. Not named by the profile; `iat` is in whole seconds.
+/// Maximum difference of two clocks that follow NTP. The profile names none; `iat` is in whole seconds.
 pub(super) const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
 /// The only algorithm (DCR-BR 2.1.0, section 6.1).
 const ALGORITHM: &str = "PS256";
 
-/// The software that a statement speaks for.
+/// The software that a statement is about.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Software {
-    /// Claim `software_id`: the software statement's id in the Directory.
+    /// Claim `software_id`: the id of the software statement in the Directory.
     pub software_id: String,
-    /// Claim `org_id`: its organisation's id in the Directory.
+    /// Claim `org_id`: the id of its organisation in the Directory.
     pub organisation_id: String,
 }
 
-/// What a verified statement says.
+/// The claims of a verified statement.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Statement {
-    /// Whom it speaks for.
+    /// The software that it is about.
     pub software: Software,
-    /// Claim `software_api_webhook_uris`, if it is there.
+    /// Claim `software_api_webhook_uris`, if present.
     pub webhook_uris: Option<Vec<String>>,
 }
 
@@ -58,8 +59,8 @@ struct Claims {
 }
 
 impl Statement {
-    /// Verifies a statement: compact JWS, PS256 only, signed by one of the Directory's keys, by one of these issuers, and not older
-    /// than five minutes at `called_at`, the instant of the call that brought it.
+    /// Verifies a statement: compact JWS, PS256 only, signed by one of the Directory's keys, from one of
+    /// these issuers, and at most five minutes old at `called_at`, the time of its call.
     ///
     /// Errors never quote the statement.
     pub fn verify(
@@ -75,25 +76,26 @@ impl Statement {
             Named::Unknown => return Err(StatementError::UnknownKey.into()),
         };
         let mut validation = Validation::new(Algorithm::PS256);
-        // A statement has neither an end nor an audience; its issue and issuer are judged below, with an error of their own.
+        // Statements have no expiry and no audience. Issuer and issue time are checked below, with specific
+        // errors.
         validation.validate_exp = false;
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
         let token = jsonwebtoken::decode::<UniqueJson>(jws, &key, &validation).map_err(|error| {
             match error.kind() {
                 jsonwebtoken::errors::ErrorKind::Json(_) => StatementError::Payload.into(),
-                // The key of this name that could not be read may be the one that signed.
-                _ if keys.is_unreadable(&kid) => VerifyError::KeyUnreadable,
+                // The unreadable key with this kid may be the one that signed.
+                _ if keys.has_unusable_key(&kid) => VerifyError::KeyUnreadable,
                 _ => StatementError::Signature.into(),
             }
         })?;
         Ok(Self::judged(&token.claims.0, issuers, called_at)?)
     }
 
-    /// Judges what a genuine statement says.
+    /// Checks the claims of a genuine statement.
     fn judged(payload: &Value, issuers: &[String], called_at: Timestamp) -> Result<Self, StatementError> {
         if !payload.is_object() {
-            // A list would be read as the claims in their order.
+            // serde would also read an array as the claims, by position.
             return Err(StatementError::Payload);
         }
         let claims = Claims::deserialize(payload).map_err(|_| missing_claim(payload))?;
@@ -123,7 +125,7 @@ impl Statement {
     }
 }
 
-/// Returns the key id of a statement that is well formed and says that it is signed with PS256.
+/// Returns the key id of a well-formed statement whose header names PS256.
 fn key_id(jws: &str) -> Result<String, StatementError> {
     if jws.len() > STATEMENT_LIMIT {
         return Err(StatementError::TooLarge);
@@ -146,15 +148,15 @@ fn key_id(jws: &str) -> Result<String, StatementError> {
         return Err(StatementError::Algorithm);
     }
     if header.crit.is_some() {
-        // RFC 7515, section 4.1.11: what is critical and not understood makes the JWS invalid.
+        // RFC 7515, section 4.1.11: a critical extension that is not understood makes the JWS invalid.
         return Err(StatementError::Critical);
     }
-    // What the verifier cannot read is not taken for a fault of the payload below.
+    // Reports a JWS that the verifier cannot decode here rather than as a fault of the payload.
     jsonwebtoken::decode_header(jws).map_err(|_| StatementError::Header)?;
     header.kid.ok_or(StatementError::NoKeyId)
 }
 
-/// Says which claim keeps a payload from being read.
+/// Finds the claim that makes a payload unreadable.
 fn missing_claim(payload: &Value) -> StatementError {
     let is_text = |name: &str| payload.get(name).is_some_and(Value::is_string);
     let texts = ["iss", "software_id", "org_id"];
@@ -169,75 +171,76 @@ fn missing_claim(payload: &Value) -> StatementError {
     }
 }
 
-/// Reads a `NumericDate` (RFC 7519, section 2); a fraction is cut.
+/// Reads a `NumericDate` (RFC 7519, section 2), truncated to whole seconds.
 fn instant(seconds: f64) -> Option<Timestamp> {
     #[expect(clippy::cast_possible_truncation, reason = "out of range saturates, which no timestamp is")]
     Timestamp::from_second(seconds as i64).ok()
 }
 
-/// Says whether a text can be an id of the Directory: they are UUIDs, and nothing longer is kept or logged.
+/// Says whether a text can be an id of the Directory. These are UUIDs, and nothing longer is stored or
+/// logged.
 fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
-/// A statement that was not verified.
+/// Why a statement could not be verified.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum VerifyError {
-    /// The statement is at fault.
+    /// The statement is invalid.
     #[error(transparent)]
     Refused(#[from] StatementError),
-    /// It names a key that the Directory publishes and that we could not read: nothing is known of the statement.
+    /// It names a published key that we could not read, so its validity is unknown.
     #[error("the software statement names a key that could not be read")]
     KeyUnreadable,
 }
 
-/// Why a statement is refused. The registration before it stays in force.
+/// Why a statement is refused. The previous registration stays in force.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum StatementError {
-    /// It is larger than any statement of the Directory.
+    /// It exceeds the maximum size.
     #[error("the software statement has more than {STATEMENT_LIMIT} bytes")]
     TooLarge,
     /// It is not three parts in base64url without padding.
-    #[error("the software statement is no compact JWS: three parts in base64url, separated by dots")]
+    #[error("the software statement is not a compact JWS: three parts in base64url, separated by dots")]
     NotCompact,
     /// Its header cannot be read.
-    #[error("the software statement's header is no JSON object with alg and kid, each once")]
+    #[error("the software statement's header is not a JSON object with alg and kid, each once")]
     Header,
-    /// Another algorithm.
+    /// It is signed with another algorithm.
     #[error("the software statement is not signed with {ALGORITHM}")]
     Algorithm,
-    /// An extension that must be understood.
+    /// It names an extension that must be understood.
     #[error("the software statement's header names critical extensions")]
     Critical,
-    /// No key id.
+    /// It has no key id.
     #[error("the software statement's header has no kid")]
     NoKeyId,
-    /// A key that the Directory does not publish.
+    /// It names a key that the Directory does not publish.
     #[error("the software statement is signed with a key that the Directory does not publish")]
     UnknownKey,
-    /// A signature that is not the key's.
+    /// Its signature is wrong.
     #[error("the software statement's signature is wrong")]
     Signature,
-    /// A payload that cannot be read.
-    #[error("the software statement's payload is no JSON object with each claim once")]
+    /// Its payload cannot be read.
+    #[error("the software statement's payload is not a JSON object with each claim once")]
     Payload,
-    /// A claim that is missing or of the wrong type.
+    /// A claim is missing or of the wrong type.
     #[error("the software statement's claim {0} is missing or of the wrong type")]
     Claim(&'static str),
-    /// Issued by another environment of the Directory, or by somebody else.
+    /// It is from another issuer, such as another environment of the Directory.
     #[error("the software statement is not issued by this environment of the Directory")]
     Issuer,
-    /// Issued after the call.
+    /// It was issued after the call.
     #[error("the software statement's iat lies in the future")]
     IssuedInFuture,
-    /// Issued too long before the call.
+    /// It was issued too long before the call.
     #[error("the software statement's iat is more than five minutes before the call")]
     TooOld,
-    /// The organisation may not take part at present.
+    /// Its organisation is not active.
     #[error("the software statement says that its organisation is not active")]
     OrganisationNotActive,
-    /// The client is registered for another software.
+    /// The client is registered for other software.
     #[error("the software statement is of another software than the client's registration")]
     OtherSoftware,
 }
@@ -264,8 +267,8 @@ impl StatementError {
         }
     }
 
-    /// Returns the OAuth error code (RFC 7591, section 3.2.2): a statement that is genuine but not for this client or
-    /// environment is unapproved, any other is invalid.
+    /// Returns the OAuth error code (RFC 7591, section 3.2.2): unapproved for a genuine statement of another
+    /// client or environment, invalid for any other.
     pub fn oauth_error(self) -> &'static str {
         match self {
             Self::Issuer | Self::OrganisationNotActive | Self::OtherSoftware => {

@@ -1,4 +1,4 @@
-//! The account holder's authorisation servers, and whose identity notifies of a brand's resources.
+//! The account holder's authorisation servers, and which identity notifies for a brand.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,12 +7,12 @@ use thiserror::Error;
 
 use crate::codes::Code;
 
-/// The account holder's authorisation servers in the Directory: one a brand.
+/// The account holder's authorisation servers in the Directory: one for each brand.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct AuthorisationServers(Vec<(Option<String>, String)>);
 
 impl AuthorisationServers {
-    /// Says whether a brand is one of ours. While none is configured, any may be.
+    /// Says whether a brand is configured. If none is configured, every brand is accepted.
     pub fn knows(&self, brand: &str) -> bool {
         self.0.is_empty() || self.of_brand(Some(brand)).is_ok()
     }
@@ -22,8 +22,8 @@ impl AuthorisationServers {
         self.0.iter().map(|(_, id)| id.as_str())
     }
 
-    /// Returns the id of a brand's authorisation server; the first is the default brand's, and one without a name is every
-    /// brand's.
+    /// Returns the id of a brand's authorisation server. The first is the default brand's; one without a
+    /// brand name serves every brand.
     pub fn of_brand(&self, brand: Option<&str>) -> Result<&str, MissingAuthorisationServerId> {
         let found = match brand {
             None => self.0.first(),
@@ -32,8 +32,8 @@ impl AuthorisationServers {
         found.map(|(_, id)| id.as_str()).ok_or_else(|| MissingAuthorisationServerId(brand.map(str::to_owned)))
     }
 
-    /// Returns whose identity notifies of a brand's resources. While no authorisation server is configured there is one sender
-    /// only, whatever the brand.
+    /// Returns the owner of the identity that notifies for a brand. If no authorisation server is configured
+    /// there is one identity, whatever the brand.
     pub fn identity_owner(&self, brand: Option<&str>) -> Result<IdentityOwner, MissingAuthorisationServerId> {
         if self.0.is_empty() {
             return Ok(IdentityOwner(None));
@@ -41,23 +41,24 @@ impl AuthorisationServers {
         self.of_brand(brand).map(|id| IdentityOwner(Some(id.to_ascii_lowercase())))
     }
 
-    /// Returns whose the identity of the default brand is.
+    /// Returns the owner of the default brand's identity.
     pub fn default_identity_owner(&self) -> IdentityOwner {
         IdentityOwner(self.0.first().map(|(_, id)| id.to_ascii_lowercase()))
     }
 }
 
-/// Whose an identity is: an authorisation server's, by its id in lower case, or, where none is configured, simply ours.
+/// The owner of an identity: an authorisation server, by its id in lower case, or the account holder itself
+/// if none is configured.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct IdentityOwner(Option<String>);
 
 impl IdentityOwner {
-    /// The owner that this very text names.
+    /// Creates an owner with exactly this id.
     pub fn named(id: String) -> Self {
         Self(Some(id))
     }
 
-    /// Returns the authorisation server's id, if it is one's.
+    /// Returns the authorisation server's id, if there is one.
     pub fn id(&self) -> Option<&str> {
         self.0.as_deref()
     }
@@ -72,7 +73,7 @@ impl fmt::Display for IdentityOwner {
 impl FromStr for AuthorisationServers {
     type Err = ParseAuthorisationServersError;
 
-    /// Reads `id`, or `brand=id,brand=id`; nothing at all is no authorisation server.
+    /// Reads `id`, or `brand=id,brand=id`. An empty text means no authorisation server.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut servers = Vec::new();
         for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
@@ -93,12 +94,12 @@ impl FromStr for AuthorisationServers {
     }
 }
 
-/// A text that names no authorisation servers.
+/// A text that does not name authorisation servers.
 #[derive(Debug, Error, Eq, PartialEq)]
 #[error("{0:?} is not an authorisation server: expected an id, or brand=id, separated by commas")]
 pub struct ParseAuthorisationServersError(String);
 
-/// Our own fault: `x-authorization-server-id` is wanted and none is configured.
+/// A fault of ours: `x-authorization-server-id` is needed and none is configured.
 #[derive(Clone, Debug, Error, Eq, PartialEq)]
 #[error("no authorisation server id is configured for {}", .0.as_deref().map_or_else(|| "the default brand".to_owned(), |brand| format!("brand {brand:?}")))]
 pub struct MissingAuthorisationServerId(pub Option<String>);

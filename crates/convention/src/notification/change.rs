@@ -1,4 +1,4 @@
-//! The state change: what the bank's systems post, parsed with every error at once.
+//! The state change: what the bank's systems post. Parsing reports every error at once.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
@@ -12,25 +12,25 @@ use crate::fields::{FieldError, Fields, MAX_NAME, MAX_TEXT, sentence};
 /// Something that changed at the account holder and may have to be notified.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct StateChange {
-    /// The client that owns the resource; only its receiver is told.
+    /// The client that owns the resource; only its receiver is notified.
     pub client_id: ClientId,
-    /// What changed.
+    /// The resource that changed.
     pub subject: Subject,
-    /// The state before, where known.
+    /// The previous state, if known.
     pub from: Option<String>,
-    /// The state reached, or kept when only data changed.
+    /// The new state, or the unchanged one if only data changed.
     pub to: String,
-    /// Whether the resource was `PARTIALLY_ACCEPTED` at some time before.
+    /// Whether the resource was `PARTIALLY_ACCEPTED` at some earlier time.
     pub passed_through_partially_accepted: Option<bool>,
-    /// The fields that were edited in one act.
+    /// The fields of one edit.
     pub changed_fields: Vec<String>,
-    /// Who caused it.
+    /// The actor that caused it.
     pub actor: Option<Actor>,
-    /// The brand of the account holder, where it has several.
+    /// The brand of the account holder, if it has several.
     pub brand: Option<String>,
     /// When it happened.
     pub event_instant: EventInstant,
-    /// The caller's own identifier of the business event.
+    /// The caller's identifier of the business event.
     pub event_id: Option<String>,
 }
 
@@ -54,7 +54,7 @@ pub struct Resource {
     pub id: ResourceId,
 }
 
-/// Who caused a state change.
+/// The actor that caused a state change.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Actor {
     /// The account holder ("detentora").
@@ -94,20 +94,20 @@ const FIELDS: &[&str] = &[
     "resource_id",
     "to",
 ];
-/// How far ahead of ours the clock of the bank's systems may run. A receiver refuses what has not happened yet.
+/// Maximum lead of the bank's clock over ours. Receivers refuse events in the future.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 const MAX_CHANGED_FIELDS: usize = 50;
 
 impl StateChange {
-    /// Parses a state change that is posted now; `pointer` is where it stands in the whole document.
+    /// Parses a state change that is posted now; `pointer` is its place in the whole document.
     ///
-    /// Every error of every field is reported, so that the caller mends them in one go. An event that has not happened yet is
-    /// one of them.
+    /// Every error of every field is reported, so that the caller can fix them all at once. An event in the
+    /// future is an error.
     pub fn posted(value: &Value, pointer: &str, now: Timestamp) -> Result<Self, Vec<FieldError>> {
         Self::parse(value, pointer, Some(now))
     }
 
-    /// Parses a state change as [`Self::posted`] does, whenever it happens.
+    /// Parses a state change as [`Self::posted`] does, without the check against the current time.
     pub fn from_json(value: &Value, pointer: &str) -> Result<Self, Vec<FieldError>> {
         Self::parse(value, pointer, None)
     }
@@ -131,7 +131,7 @@ impl StateChange {
         let actor = actor(&mut fields);
         let brand = fields.text("brand", MAX_NAME);
         let event_id = fields.text("event_id", MAX_NAME);
-        // Informative: accepted so that a caller may post what it has, and used by no rule.
+        // Informative: accepted so that callers may post what they have, but used by no rule.
         fields.text("cause", MAX_TEXT);
         fields.text("product", MAX_TEXT);
         let subject = subject(&mut fields);
@@ -157,7 +157,7 @@ impl StateChange {
         }
     }
 
-    /// Writes the state change as JSON that [`Self::from_json`] reads back; `None` for an API without webhook.
+    /// Writes the state change as JSON for [`Self::from_json`]; `None` for an API without webhook.
     pub fn to_json(&self) -> Option<Value> {
         let Subject::Resource(resource) = &self.subject else { return None };
         let row = resource.endpoint.row();
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_queue_would_refuse_is_refused_at_the_door() {
+    fn texts_that_the_queue_would_refuse_are_refused_when_posted() {
         let with = |field: &str, bad: Value| {
             let mut value = json!({
                 "client_id": "c-1", "api": "payments", "resource": "pix_payment", "resource_id": "p-1",

@@ -1,6 +1,6 @@
-//! The endpoints of the convention and what triggers each of them, as data.
+//! The endpoints of the convention and their triggers, as data.
 //!
-//! Everything that tells one endpoint from another is in [`ENDPOINTS`]: a sixth endpoint is a row here and a
+//! [`ENDPOINTS`] holds everything that differs between endpoints: a sixth endpoint is a row here and a
 //! variant of [`Endpoint`].
 
 use std::fmt;
@@ -25,7 +25,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Returns what is particular to this endpoint.
+    /// Returns the endpoint's row.
     pub fn row(self) -> &'static EndpointRow {
         ENDPOINTS.iter().find(|row| row.endpoint == self).expect("every endpoint has its row")
     }
@@ -47,10 +47,10 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// What tells one endpoint from another.
+/// The properties of an endpoint.
 #[derive(Debug)]
 pub struct EndpointRow {
-    /// Which endpoint the row is about.
+    /// The endpoint of this row.
     pub endpoint: Endpoint,
     /// Its short name, `E1` to `E5`.
     pub code: &'static str,
@@ -62,13 +62,13 @@ pub struct EndpointRow {
     pub path: &'static str,
     /// The name of the identifier in the webhook OAS.
     pub id_name: &'static str,
-    /// How the identifier is written.
+    /// The syntax of the identifier.
     pub id_syntax: IdSyntax,
     /// The first webhook profile with this endpoint.
     pub since: WebhookVersion,
     /// The first webhook profile whose body carries `eventType` here.
     pub event_type_since: Option<WebhookVersion>,
-    /// The first webhook profile that wants `x-authorization-server-id` here.
+    /// The first webhook profile that requires `x-authorization-server-id` here.
     pub authorization_server_id_since: Option<WebhookVersion>,
     /// The states of the resource, in the order of its life.
     pub states: &'static [StateRow],
@@ -77,12 +77,12 @@ pub struct EndpointRow {
 }
 
 impl EndpointRow {
-    /// Finds a state by name among those that a version of the API has.
+    /// Finds a state by name among those of a version of the API.
     pub fn state(&self, name: &str, version: ApiVersion) -> Option<&'static StateRow> {
         self.states_of(version).find(|state| state.name == name)
     }
 
-    /// Returns the states that a version of the API has.
+    /// Returns the states of a version of the API.
     pub fn states_of(&self, version: ApiVersion) -> impl Iterator<Item = &'static StateRow> {
         self.states.iter().filter(move |state| state.api_versions.contains(&version.number()))
     }
@@ -106,25 +106,25 @@ pub enum Reached {
     Silent,
     /// It must be notified from this webhook profile on.
     Notified(WebhookVersion),
-    /// From this profile on it must be notified when `PARTIALLY_ACCEPTED` came before; it may be otherwise.
+    /// From this profile on: mandatory if `PARTIALLY_ACCEPTED` came before, else optional.
     NotifiedAfterPartialAcceptance(WebhookVersion),
 }
 
 /// Which edits of data are notified as `DATA_CHANGED`.
 #[derive(Debug)]
 pub struct EditRow {
-    /// The first webhook profile that knows edits.
+    /// The first webhook profile with data changes.
     pub since: WebhookVersion,
-    /// The fields whose edit is notified; all of them where the convention names none.
+    /// The fields whose edit is notified; all fields if the convention names none.
     pub fields: Option<&'static [&'static str]>,
-    /// The state the resource must be in, where the convention says so.
+    /// The state that the resource must be in, if the convention requires one.
     pub only_in: Option<&'static str>,
 }
 
 use Reached::{Notified, NotifiedAfterPartialAcceptance, Silent};
 use WebhookVersion::{V1_0_0, V1_1_0, V1_2_0, V1_3_0};
 
-/// The state that `AUTHORISED` must have come through to be notified without choice.
+/// The state that makes a later `AUTHORISED` mandatory to notify.
 pub(super) const PARTIALLY_ACCEPTED: &str = "PARTIALLY_ACCEPTED";
 
 const ANY: RangeInclusive<u8> = 1..=99;
@@ -174,8 +174,8 @@ pub const ENDPOINTS: &[EndpointRow] = &[
         authorization_server_id_since: None,
         states: &[
             state("RCVD", Silent),
-            // Which list applies follows the resource's API version: a payment born under v2 or v3 may still
-            // reach PATC whatever webhook profile its receiver is on.
+            // The API version of the resource decides which list applies: a payment created under v2 or v3
+            // may still reach PATC, whatever its receiver's webhook profile.
             StateRow { name: "PATC", api_versions: V2_AND_V3, reached: Notified(V1_0_0) },
             state("ACCP", Silent),
             state("ACPD", Silent),
@@ -258,9 +258,9 @@ pub const ENDPOINTS: &[EndpointRow] = &[
     },
 ];
 
-/// The API families of Open Finance Brasil for which the convention has no endpoint.
+/// The API families of Open Finance Brasil without an endpoint in the convention.
 ///
-/// A state change of one of them is no mistake of the caller, there is only nobody to tell.
+/// A state change of one of them is not an error of the caller; it is simply not notified.
 pub const APIS_WITHOUT_WEBHOOK: &[&str] = &[
     "accounts",
     "bank-fixed-incomes",

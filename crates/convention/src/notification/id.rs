@@ -1,4 +1,4 @@
-//! Identifiers, parsed at the door.
+//! Identifiers, validated when they are parsed.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -6,20 +6,20 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// How the identifier of a resource is written.
+/// The syntax of a resource's identifier.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum IdSyntax {
     /// A URN of at most 256 characters (`consentId`, `recurringConsentId` of the webhook OAS).
     Urn,
     /// Letters, digits and hyphens, at most 100 (`paymentId`, `recurringPaymentId` of the webhook OAS).
     Plain,
-    /// Either. The webhook OAS gives `enrollmentId` the plain pattern, the enrollments OAS 2.3.0 makes every
-    /// real one a URN; a sender that followed the former could notify no enrollment.
+    /// Either. The webhook OAS gives `enrollmentId` the plain pattern, but in the enrollments OAS 2.3.0 every
+    /// real one is a URN; a sender that followed the former could notify no enrollment.
     UrnOrPlain,
 }
 
 impl IdSyntax {
-    /// Says whether a text is written so.
+    /// Says whether a text has this syntax.
     pub fn admits(self, text: &str) -> bool {
         match self {
             Self::Urn => is_urn(text),
@@ -62,7 +62,7 @@ pub fn is_plain(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// The identifier of a consent, payment or enrollment, known to be written as its kind wants it.
+/// The identifier of a consent, payment or enrollment in the syntax of its kind.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct ResourceId(String);
 
@@ -84,18 +84,19 @@ impl fmt::Display for ResourceId {
     }
 }
 
-/// A text that is no identifier of its kind. Not quoted: a wrong field may hold what no log may (guarantee G8).
+/// A text that is not an identifier of its kind. It is not quoted, since a wrong field may hold what must not
+/// be logged (guarantee G8).
 #[derive(Debug, Error, Eq, PartialEq)]
 #[error("not an identifier of this resource: expected {0}")]
 pub struct ParseResourceIdError(IdSyntax);
 
-/// A registered client of the authorization server: who is to be notified.
+/// The id of a client of the authorization server.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ClientId(String);
 
 impl ClientId {
-    /// The longest client id, in characters. RFC 6749 has no bound; log lines and rows want one.
+    /// Maximum length of a client id in characters. RFC 6749 has no limit; log lines and rows need one.
     pub const MAX_LENGTH: usize = 255;
 
     /// Returns the client id.
@@ -103,10 +104,10 @@ impl ClientId {
         &self.0
     }
 
-    /// Returns the client id as a segment of a path of our API, percent-encoded twice.
+    /// Returns the client id as a path segment of our API, percent-encoded twice.
     ///
-    /// An HTTP API decodes a path once before it looks for the route, so that a slash that was encoded once is a slash again
-    /// and leads nowhere; the function decodes once more.
+    /// An HTTP API decodes a path once before it matches a route, so a slash that was encoded once would
+    /// break the route. The function decodes once more.
     pub fn to_path_segment(&self) -> String {
         encode_unreserved(&encode_unreserved(&self.0))
     }
@@ -129,8 +130,8 @@ impl FromStr for ClientId {
     type Err = ParseClientIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // RFC 6749, appendix A.1: VSCHAR, without the space, which no log or command line shows. A path cannot carry a dot or
-        // two (RFC 3986, section 5.2.4), however they are encoded.
+        // RFC 6749, appendix A.1: VSCHAR, but without the space, which is hard to see in logs and command
+        // lines. `.` and `..` cannot be in a path however they are encoded (RFC 3986, section 5.2.4).
         let is_visible = |byte: u8| (0x21..=0x7e).contains(&byte);
         if (1..=Self::MAX_LENGTH).contains(&text.len())
             && text.bytes().all(is_visible)
@@ -163,7 +164,7 @@ impl fmt::Display for ClientId {
     }
 }
 
-/// A text that is no client id.
+/// A text that is not a client id.
 #[derive(Debug, Error, Eq, PartialEq)]
 #[error("not a client id: expected 1 to 255 visible ASCII characters, and not one dot or two alone")]
 pub struct ParseClientIdError;
@@ -184,7 +185,7 @@ mod tests {
             prop_assert_eq!(client_id.to_string(), text.as_str());
             let json = serde_json::to_string(&client_id).unwrap();
             prop_assert_eq!(&serde_json::from_str::<ClientId>(&json).unwrap(), &client_id);
-            // What is left after the decoding of the gateway is a segment that any reader of URLs takes.
+            // What remains after the gateway has decoded is a valid segment for any URL parser.
             let segment = client_id.to_path_segment();
             let once = percent_decode_str(&segment).decode_utf8().unwrap().into_owned();
             prop_assert!(once.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte)));

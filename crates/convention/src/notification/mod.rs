@@ -1,4 +1,4 @@
-//! What is said, and of what: the rules of the convention, without any I/O.
+//! The content and the triggers of notifications: the rules of the convention, without I/O.
 
 mod authorisation_servers;
 mod change;

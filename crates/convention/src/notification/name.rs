@@ -1,4 +1,4 @@
-//! How notifications and attempts are named, so that the ledger finds them with one read.
+//! Ids of notifications and attempts, which lead to the ledger partition with one read.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,8 +14,8 @@ use super::receiver_key::ReceiverKey;
 
 /// The ledger partition of a resource: 60 bits of a hash of endpoint and identifier.
 ///
-/// The names of a resource's notifications and attempts begin with it, so either leads to the partition without an
-/// index. Two resources may share one; rows carry the whole identifier.
+/// The ids of a resource's notifications and attempts begin with it, so either leads to the partition without
+/// an index. Two resources may share a partition; rows carry the whole identifier.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Partition(u64);
 
@@ -25,7 +25,7 @@ impl Partition {
         Self::of_id(resource.endpoint, resource.id.as_str())
     }
 
-    /// Returns the partition of what has this identifier at this endpoint, if anything has.
+    /// Returns the partition of this identifier at this endpoint, whether or not such a resource exists.
     pub fn of_id(endpoint: Endpoint, id: &str) -> Self {
         let parts = [endpoint.row().code, id];
         Self(u64::from_be_bytes(hash(&parts)) >> 4)
@@ -38,17 +38,18 @@ impl fmt::Display for Partition {
     }
 }
 
-/// The name of a notification: the same for every copy of one business event.
+/// The id of a notification: the same for every copy of one business event.
 ///
 /// 32 hexadecimal digits, of which the first 15 are the [`Partition`].
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct NotificationId(String);
 
 impl NotificationId {
-    /// Names the notification of a state change.
+    /// Computes the id of a state change's notification.
     ///
-    /// Copies are told by the state and the caller's `event_id` where it gives one, else by state, instant and edited
-    /// fields; always of one receiver and one resource. The instant counts at full precision, as a state can be reached twice (PDNG, SCHD, PDNG).
+    /// Copies are recognised, for one receiver and one resource, by state and the caller's `event_id` if
+    /// given, else by state, instant and edited fields. The instant counts at full precision, since a state
+    /// can be reached twice (PDNG, SCHD, PDNG).
     pub fn of(change: &StateChange, resource: &Resource, receiver: &ReceiverKey) -> Self {
         let partition = Partition::of(resource);
         let client = receiver.as_str();
@@ -59,25 +60,25 @@ impl NotificationId {
             Some(event_id) => hash(&["event_id", client, event_id, &change.to]),
             None => hash(&["change", client, &change.to, &instant, &fields.join("\n")]),
         };
-        // The partition takes 15 of 32 digits; 17 are left for the event.
+        // The partition takes 15 of the 32 digits; 17 are left for the event.
         Self(format!("{partition}{:017x}", u128::from(u64::from_be_bytes(event))))
     }
 
-    /// Names the replay of this notification: always the same, so that a replay that is repeated is a copy and no second
-    /// one. The partition stays, so a look-up by resource finds both.
+    /// Returns the id of this notification's replay. It is always the same, so repeating a replay gives a
+    /// copy and no second replay. The partition stays, so a look-up by resource finds both.
     #[must_use]
     pub fn replay(&self) -> Self {
         let event = hash(&["replay", &self.0]);
         Self(format!("{}{:017x}", self.partition(), u128::from(u64::from_be_bytes(event))))
     }
 
-    /// Returns the partition its row is in.
+    /// Returns the partition of its row.
     pub fn partition(&self) -> Partition {
         let digits = self.0.get(..15).expect("a notification id has 32 digits");
         Partition(u64::from_str_radix(digits, 16).expect("a notification id is hexadecimal"))
     }
 
-    /// Returns the name as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -102,25 +103,25 @@ impl FromStr for NotificationId {
     }
 }
 
-/// A text that is no notification id.
+/// A text that is not a notification id.
 #[derive(Debug, Error, Eq, PartialEq)]
 #[error("not a notification id: expected 32 hexadecimal digits")]
 pub struct ParseNotificationIdError;
 
-/// The name of one attempt, sent as `x-webhook-interaction-id`: a fresh UUID (version 4) each time.
+/// The id of one attempt, sent as `x-webhook-interaction-id`: a fresh UUID (version 4) each time.
 ///
-/// 60 of its bits are the [`Partition`], so that an id that comes back in a ticket leads to its row; the other 62 are
-/// random. It is no idempotency key: a retry has another (webhook OAS 1.3.0, E3).
+/// 60 of its bits are the [`Partition`], so an id from a support ticket leads to its row; the other 62 are
+/// random. It is not an idempotency key: a retry has another id (webhook OAS 1.3.0, E3).
 ///
-/// Kept as it is written, as each attempt writes it several times.
+/// Stored as text, because each attempt writes it several times.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct InteractionId([u8; Hyphenated::LENGTH]);
 
 impl InteractionId {
-    /// The name of no attempt (the nil UUID).
+    /// The nil UUID, which belongs to no attempt.
     pub const NONE: Self = Self(*b"00000000-0000-0000-0000-000000000000");
 
-    /// Names a new attempt at a notification of this partition, with 62 of these random bits.
+    /// Creates the id of an attempt at a notification of this partition from 62 of these random bits.
     pub fn new(partition: Partition, random: u64) -> Self {
         // RFC 9562, section 5.4: 48 bits, version, 12 bits, variant, 62 bits.
         let high = (partition.0 >> 12) << 16 | (partition.0 & 0xfff);
@@ -128,14 +129,15 @@ impl InteractionId {
         Builder::from_random_bytes(bits.to_be_bytes()).into_uuid().into()
     }
 
-    /// Returns the text that is sent.
+    /// Returns the text as sent.
     pub fn as_str(&self) -> &str {
         str::from_utf8(&self.0).expect("a UUID is ASCII")
     }
 
-    /// Returns the partition of the row that the attempt is in.
+    /// Returns the partition of the attempt's row.
     pub fn partition(self) -> Partition {
-        let (high, _) = Uuid::try_parse_ascii(&self.0).expect("it was written of one").as_u64_pair();
+        let (high, _) =
+            Uuid::try_parse_ascii(&self.0).expect("the text was formatted from a UUID").as_u64_pair();
         Partition(high >> 16 << 12 | (high & 0xfff))
     }
 }
@@ -168,7 +170,7 @@ impl FromStr for InteractionId {
     }
 }
 
-/// Hashes texts so that no two lists of them read the same.
+/// Hashes texts such that different lists never give the same input.
 fn hash(parts: &[&str]) -> [u8; 8] {
     let mut context = Context::new(&SHA256);
     for part in parts {

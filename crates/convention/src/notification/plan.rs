@@ -1,4 +1,5 @@
-//! From a state change and its receiver to the request: one decision for intake, dispatch and `arauto explain`.
+//! Plans the request for a state change and its receiver: one decision shared by intake, dispatch and `arauto
+//! explain`.
 
 use std::borrow::Cow;
 
@@ -17,12 +18,12 @@ const AUTHORIZATION_SERVER_ID: HeaderName = HeaderName::from_static("x-authoriza
 /// The spelling that `also_send_x_authorisation_server_id` adds.
 const AUTHORISATION_SERVER_ID: HeaderName = HeaderName::from_static("x-authorisation-server-id");
 
-/// What is to be done about a state change.
+/// The plan for a state change.
 #[derive(Debug, PartialEq)]
 pub enum Plan {
-    /// It is notified so.
+    /// It is notified with this content.
     Notify(Box<Notification>),
-    /// It is not notified, by this rule.
+    /// It is not notified, because of this rule.
     NotNotifiable(Rule),
     /// Its client has no receiver.
     NoReceiver,
@@ -30,20 +31,20 @@ pub enum Plan {
     Misconfigured(MissingAuthorisationServerId),
 }
 
-/// What one state change becomes: the same for each of its attempts.
+/// A notification, the same for each of its attempts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notification {
-    /// The receiver it is for.
+    /// Its receiver.
     pub receiver: ReceiverKey,
-    /// What it is about.
+    /// The resource.
     pub resource: Resource,
-    /// Whether it must be sent, or the receiver's settings ask for it.
+    /// Whether it is mandatory, or optional and wanted by the receiver's settings.
     pub required: bool,
-    /// Where it goes.
+    /// The URL.
     pub url: String,
-    /// What it says.
+    /// The body.
     pub body: String,
-    /// The headers besides the attempt's own.
+    /// The headers besides those of the attempt.
     pub headers: Vec<(HeaderName, Cow<'static, str>)>,
 }
 
@@ -60,7 +61,7 @@ impl Notification {
     }
 }
 
-/// Plans what is to be done about a state change.
+/// Plans the notification of a state change.
 pub fn plan(change: &StateChange, receiver: Option<&Receiver>, servers: &AuthorisationServers) -> Plan {
     let Subject::Resource(resource) = &change.subject else {
         return Plan::NotNotifiable(Rule::ApiWithoutWebhook);
@@ -72,7 +73,7 @@ pub fn plan(change: &StateChange, receiver: Option<&Receiver>, servers: &Authori
         Trigger::Optional(_) => return Plan::NotNotifiable(Rule::OptionalNotWanted),
         Trigger::None(rule) => return Plan::NotNotifiable(rule),
     };
-    // Whole seconds, as many systems write an event's instant without its fraction.
+    // Compared in whole seconds, since many systems write the time of an event without a fraction.
     if receiver.notifies_since.is_some_and(|since| change.event_instant.second() < since.as_second()) {
         return Plan::NotNotifiable(Rule::BeforeRegistration);
     }
@@ -91,8 +92,8 @@ pub fn plan(change: &StateChange, receiver: Option<&Receiver>, servers: &Authori
 
 /// Composes the URL of a resource: base, webhook path, API, API version, endpoint, identifier.
 ///
-/// Convenção de Webhook, "URI"; the path version is `v1` for every profile. The identifier is one path segment: what
-/// RFC 3986, section 3.3, does not allow there is percent-encoded.
+/// Convenção de Webhook, "URI"; the path version is `v1` for every profile. The identifier is one path
+/// segment: characters that RFC 3986, section 3.3, does not allow there are percent-encoded.
 pub fn compose_url(base: &BaseUri, resource: &Resource) -> String {
     let row = resource.endpoint.row();
     let (version, id) = (resource.api_version, encode_segment(resource.id.as_str()));

@@ -1,24 +1,26 @@
-//! What names a receiver where one stack serves several brands.
+//! The key of a receiver in a stack that serves several brands.
 
 use std::fmt;
 
 use super::authorisation_servers::{AuthorisationServers, MissingAuthorisationServerId};
 use super::id::ClientId;
 
-/// The name of a receiver: its client id and, unless it is the default brand's, the authorisation server that gave it that id.
+/// The key of a receiver: its client id and, unless it is the default brand's, the authorisation server that
+/// issued that id.
 ///
-/// Of the default brand it is the client id alone, so that a stack with one brand has the names that it always had. Of another it
-/// is the server's id in lower case, a space and the client id: a space is in no client id and in no server's.
+/// For the default brand it is the client id alone, so the keys of a stack with one brand do not change. For
+/// another brand it is the server's id in lower case, a space and the client id; neither id can contain a
+/// space.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ReceiverKey(String);
 
 impl ReceiverKey {
-    /// Names a client of an authorisation server; of the default brand's where none is given.
+    /// Creates the key of a client of this authorisation server, or of the default brand if `None`.
     pub fn new(server: Option<&str>, client_id: &ClientId) -> Self {
         Self(server.map_or_else(|| client_id.to_string(), |server| format!("{server} {client_id}")))
     }
 
-    /// Returns the name.
+    /// Returns the key as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -37,7 +39,8 @@ impl fmt::Display for ReceiverKey {
 }
 
 impl AuthorisationServers {
-    /// Returns which authorisation server gave a brand's clients their ids, in lower case; `None` is the default brand's.
+    /// Returns the authorisation server that issues the ids of a brand's clients, in lower case; `None` for
+    /// the default brand.
     pub fn server_of(&self, brand: Option<&str>) -> Result<Option<String>, MissingAuthorisationServerId> {
         let Some(default) = self.ids().next() else { return Ok(None) };
         let id = self.of_brand(brand)?;
@@ -55,7 +58,7 @@ mod tests {
     const B: &str = "22222222-BBBB-4000-8000-000000000002";
 
     #[test]
-    fn the_default_brand_has_the_names_of_a_stack_with_one() {
+    fn the_default_brand_has_the_keys_of_a_stack_with_one_brand() {
         let client_id: ClientId = "itp-1".parse().unwrap();
         let key = |servers: &str, brand| {
             let server = servers.parse::<AuthorisationServers>().unwrap().server_of(brand).unwrap();

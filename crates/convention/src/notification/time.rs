@@ -1,4 +1,4 @@
-//! When a state change happened, and how the convention wants that written.
+//! The instant of a state change and its format in the convention.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,14 +19,14 @@ impl EventInstant {
         self.0
     }
 
-    /// Returns the whole second the event happened in: never rounded up.
+    /// Returns the instant in whole seconds, rounded down.
     ///
     /// The conformance suite refuses a timestamp later than now (CONF-012), so a fraction is dropped.
     pub fn second(self) -> i64 {
         self.0.as_nanosecond().div_euclid(1_000_000_000).try_into().expect("a Timestamp's seconds fit in i64")
     }
 
-    /// Returns `data.timestamp` as it is sent, for example `2026-03-11T02:15:07Z`.
+    /// Returns `data.timestamp` as sent, for example `2026-03-11T02:15:07Z`.
     pub fn to_wire(self) -> String {
         Timestamp::from_second(self.second()).map_or_else(|_| Timestamp::MIN.to_string(), |at| at.to_string())
     }
@@ -57,7 +57,7 @@ impl fmt::Display for EventInstant {
     }
 }
 
-/// A text that is no instant.
+/// A text that is not an instant.
 #[derive(Debug, Error, Eq, PartialEq)]
 #[error("not an instant: {0}")]
 pub struct ParseEventInstantError(&'static str);
@@ -83,7 +83,7 @@ fn is_rfc3339(text: &str) -> bool {
     shape
         && match offset {
             [b'Z' | b'z'] => true,
-            // RFC 3339 ends at 23:59; jiff reads offsets up to 25:59.
+            // RFC 3339 offsets end at 23:59; jiff accepts up to 25:59.
             [b'+' | b'-', hour @ .., b':', m1, m2] => {
                 matches!(hour, [b'0' | b'1', b'0'..=b'9'] | [b'2', b'0'..=b'3'])
                     && [m1, m2].iter().all(|byte| byte.is_ascii_digit())
@@ -92,7 +92,7 @@ fn is_rfc3339(text: &str) -> bool {
         }
 }
 
-/// Drops the digits of a fraction beyond the nanoseconds that an instant holds; to round them could round a second up.
+/// Drops the digits of a fraction below nanoseconds; rounding them could round a second up.
 fn without_excess_digits(text: &str) -> Cow<'_, str> {
     const NANOSECONDS: usize = 9;
     let Some((seconds, rest)) = text.split_once('.') else { return text.into() };
@@ -103,9 +103,9 @@ fn without_excess_digits(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Says whether `data.timestamp` matches the pattern that the webhook OAS publishes.
+/// Says whether `data.timestamp` matches the pattern of the webhook OAS.
 ///
-/// The pattern admits a month or day without its leading zero; what Arauto sends never lacks it.
+/// The pattern also accepts a month or day without leading zero; Arauto always writes it.
 pub fn matches_published_pattern(text: &str) -> bool {
     let Some((date, time)) = text.split_once('T') else { return false };
     let mut parts = date.split('-');
@@ -128,7 +128,7 @@ pub fn matches_published_pattern(text: &str) -> bool {
             if two_digits(hour, 23) && two_digits(minute, 59) && two_digits(second, 59))
 }
 
-/// Says whether a text is one that Arauto itself would send as `data.timestamp`.
+/// Says whether a text has exactly the form in which Arauto writes `data.timestamp`.
 pub fn is_canonical(text: &str) -> bool {
     text.parse::<EventInstant>().is_ok_and(|instant| instant.to_wire() == text)
 }

@@ -5,17 +5,17 @@ use super::endpoint::{EditRow, PARTIALLY_ACCEPTED, Reached};
 use super::version::WebhookVersion;
 use crate::codes::{Code, FailureClass};
 
-/// What kind of change a notification tells of (webhook OAS 1.3.0, `EventType`).
+/// The kind of change that a notification reports (webhook OAS 1.3.0, `EventType`).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum EventType {
     /// The state changed.
     StateChanged,
-    /// Data changed, the state did not.
+    /// Data changed but not the state.
     DataChanged,
 }
 
 impl EventType {
-    /// Returns the value of `data.eventType`. A guide writes `STATUS_CHANGED` once; the OAS holds.
+    /// Returns the value of `data.eventType`. One guide writes `STATUS_CHANGED`; the OAS takes precedence.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::StateChanged => "STATE_CHANGED",
@@ -24,18 +24,18 @@ impl EventType {
     }
 }
 
-/// Whether the convention wants a state change notified.
+/// Whether the convention requires a state change to be notified.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Trigger {
     /// It must be notified.
     Required(EventType),
     /// The sender may choose ("facultada").
     Optional(EventType),
-    /// It is not to be notified, by this rule.
+    /// It is not notified, because of this rule.
     None(Rule),
 }
 
-/// The rule by which a state change is not notified.
+/// The rule because of which a state change is not notified.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Rule {
     /// The API has no endpoint in the convention.
@@ -46,26 +46,26 @@ pub enum Rule {
     StateIsNoTrigger,
     /// Neither the state nor data changed.
     NothingChanged,
-    /// Data was edited by the initiator, who knows.
+    /// The initiator edited the data itself.
     EditedByInitiator,
-    /// The resource has no edit that is notified.
+    /// The resource has no edits that are notified.
     EditIsNoTrigger,
     /// The edit was made in a state in which edits are not notified.
     EditInThisStateIsNoTrigger,
-    /// The convention leaves this one to the sender, and the receiver's settings do not ask for it.
+    /// The convention leaves the choice to the sender, and the receiver's settings do not ask for it.
     OptionalNotWanted,
     /// The event is older than the client's registration for notifications.
     BeforeRegistration,
 }
 
 impl Rule {
-    /// Says whether another receiver might be notified of the same change.
-    pub fn is_of_the_receiver(self) -> bool {
-        self.described().row().class == Some(FailureClass::Directory)
+    /// Says whether the rule depends on the receiver: another receiver might be notified of the same change.
+    pub fn depends_on_receiver(self) -> bool {
+        self.as_code().row().class == Some(FailureClass::Directory)
     }
 
     /// Returns the rule's row of the table of codes.
-    pub fn described(self) -> Code {
+    pub fn as_code(self) -> Code {
         match self {
             Self::ApiWithoutWebhook => Code::ApiWithoutWebhook,
             Self::NewerThanProfile => Code::NewerThanProfile,
@@ -81,12 +81,12 @@ impl Rule {
 
     /// Returns the rule's stable code.
     pub fn code(self) -> &'static str {
-        self.described().as_str()
+        self.as_code().as_str()
     }
 
-    /// Returns the rule in a sentence.
+    /// Returns a sentence for people.
     pub fn sentence(self) -> &'static str {
-        self.described().row().en
+        self.as_code().row().en
     }
 }
 
@@ -103,7 +103,7 @@ pub fn trigger(change: &StateChange, profile: WebhookVersion) -> Trigger {
     match &change.from {
         Some(from) if *from == change.to && edited => edit(change, resource, profile),
         Some(from) if *from == change.to => Trigger::None(Rule::NothingChanged),
-        // Without the state before, a trigger state counts as reached; else the named fields speak.
+        // Without the previous state, a trigger state counts as reached; otherwise the edited fields decide.
         None if edited => match reached(change, resource, profile) {
             required @ Trigger::Required(_) => required,
             Trigger::Optional(_) | Trigger::None(_) => edit(change, resource, profile),

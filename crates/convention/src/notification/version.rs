@@ -8,8 +8,8 @@ use thiserror::Error;
 
 /// The API version a resource was created through, `v1` to `v99`.
 ///
-/// A resource is always notified under the version it was born with, whatever versions are live
-/// (Convenção de Webhook, coexistence rule). Pattern: `versionApi` of the webhook OAS.
+/// A resource is always notified under the version it was created with, whatever versions are live (Convenção
+/// de Webhook, coexistence rule). Pattern: `versionApi` of the webhook OAS.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ApiVersion(u8);
@@ -53,14 +53,14 @@ impl fmt::Display for ApiVersion {
     }
 }
 
-/// A text that is no API version.
+/// A text that is not an API version.
 #[derive(Debug, Error, Eq, PartialEq)]
 #[error("not an API version: expected v1 to v99, without minor version or leading zero")]
 pub struct ParseApiVersionError;
 
-/// The webhook profile a receiver is notified in. All of them share the path version `v1`.
+/// The webhook profile of a receiver. All profiles share the path version `v1`.
 ///
-/// 1.2.0 and 1.3.0 cannot be told apart by the receiver, so the profile is a setting per receiver.
+/// 1.2.0 and 1.3.0 cannot be told apart at the receiver, so the profile is a setting of each receiver.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum WebhookVersion {
@@ -118,7 +118,7 @@ impl fmt::Display for WebhookVersion {
     }
 }
 
-/// A text that is no webhook profile.
+/// A text that is not a webhook profile.
 #[derive(Debug, Error, Eq, PartialEq)]
 #[error("not a webhook version: expected 1.0.0, 1.1.0, 1.2.0 or 1.3.0")]
 pub struct ParseWebhookVersionError;

@@ -1,4 +1,4 @@
-//! Finds the blocks of a file, however they are joined, indented and surrounded.
+//! Finds the blocks of a PEM file, however they are joined, indented or surrounded.
 
 use std::borrow::Cow;
 
@@ -11,13 +11,13 @@ use super::der;
 use super::error::PemError;
 
 const DASHES: &[u8] = b"-----";
-/// The longest label that is looked for, in bytes.
+/// Maximum length of a label, in bytes.
 const MAX_LABEL: usize = 64;
-/// UTF-8's byte-order mark, a no-break space and a zero-width space: what editors, shells and web pages put between and before
-/// lines.
+/// UTF-8's byte-order mark, a no-break space and a zero-width space, which editors, shells and web pages insert
+/// between and before lines.
 const INVISIBLE: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xc2\xa0", b"\xe2\x80\x8b"];
 
-/// Base64 as OpenSSL takes it: padding may be missing, and bits beyond the last byte count for nothing.
+/// Base64 as OpenSSL accepts it: padding may be missing, and bits beyond the last byte are ignored.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -29,13 +29,13 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub(super) struct Block {
     /// The line on which it begins, counted from 1.
     pub(super) line: usize,
-    /// What it says that it holds.
+    /// The label.
     pub(super) label: Label,
-    /// What it holds.
+    /// The content.
     pub(super) bytes: Vec<u8>,
 }
 
-/// What a block says that it holds.
+/// The label of a block.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Label {
     Certificate,
@@ -51,7 +51,7 @@ pub(super) enum Label {
     Unknown,
 }
 
-/// How a private key is written.
+/// The format of a private key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum KeyKind {
     Pkcs8,
@@ -89,7 +89,7 @@ impl Label {
         }
     }
 
-    /// Names it without quoting the file.
+    /// Describes the label without quoting the file.
     pub(super) fn what(self) -> &'static str {
         match self {
             Self::Certificate | Self::TrustedCertificate => "a certificate",
@@ -113,7 +113,7 @@ pub(super) fn blocks(file: &[u8]) -> Result<Vec<Block>, PemError> {
     while let Some(word) = text.next_word(at) {
         let marker = || PemError::Marker { line: text.line(word.at) };
         if !word.is_marker {
-            // Prose has these words too; a damaged marker has a label behind them.
+            // Prose may contain these words too; a damaged marker is followed by a label.
             if text.label(word.after).is_some_and(|(label, _)| is_telling(&label)) {
                 return Err(marker());
             }
@@ -136,7 +136,7 @@ pub(super) fn blocks(file: &[u8]) -> Result<Vec<Block>, PemError> {
     Ok(blocks)
 }
 
-/// Where a block ends.
+/// The end of a block.
 struct End {
     body_ends: usize,
     after: usize,
@@ -144,19 +144,19 @@ struct End {
 
 /// `BEGIN` or `END` somewhere in a file.
 struct Word {
-    /// Where it stands, its dashes included.
+    /// Its position, including its dashes.
     at: usize,
     after: usize,
     begins: bool,
-    /// Whether five dashes stand before it.
+    /// Whether five dashes precede it.
     is_marker: bool,
 }
 
-/// A file as bytes in which ASCII stands for itself.
+/// A file as bytes in an encoding that contains ASCII.
 struct Text<'a>(&'a [u8]);
 
 impl Text<'_> {
-    /// Counts from 1. A line ends with LF, CR LF, or CR.
+    /// Returns the line number, from 1. A line ends with LF, CR LF, or CR.
     fn line(&self, at: usize) -> usize {
         let before = &self.0[..at];
         let breaks = before.iter().enumerate().filter(|(index, byte)| match byte {
@@ -167,7 +167,7 @@ impl Text<'_> {
         1 + breaks.count()
     }
 
-    /// Finds the next `BEGIN` or `END` that is a word, in any case.
+    /// Finds the next `BEGIN` or `END` that is a whole word, in any case.
     fn next_word(&self, from: usize) -> Option<Word> {
         (from..self.0.len()).find_map(|at| {
             let rest = &self.0[at..];
@@ -184,7 +184,7 @@ impl Text<'_> {
         })
     }
 
-    /// Reads the label that stands here, its words one space apart and in capitals, and says where it ends.
+    /// Reads the label at this position, normalised to single spaces and capitals, and its end.
     fn label(&self, from: usize) -> Option<(String, usize)> {
         let rest = &self.0[from..];
         let length = rest.iter().take(MAX_LABEL + 1).take_while(|byte| is_label(**byte)).count();
@@ -218,7 +218,7 @@ impl Text<'_> {
         let encrypted = headers.windows(9).any(|window| window.eq_ignore_ascii_case(b"ENCRYPTED"));
         let label = Label::of(label);
         if encrypted && matches!(label, Label::PrivateKey(_) | Label::OtherPrivateKey) {
-            // RFC 1421, section 4.6.1.1: what follows is cipher text.
+            // RFC 1421, section 4.6.1.1: the content is encrypted.
             return Ok(Block { line, label: Label::EncryptedKey, bytes: Vec::new() });
         }
         let mut symbols = Vec::with_capacity(body_ends - base64);
@@ -240,11 +240,11 @@ impl Text<'_> {
         if bytes.is_empty() { Err(PemError::Unreadable { line }) } else { Ok(Block { line, label, bytes }) }
     }
 
-    /// Skips the headers of RFC 1421, which end with an empty line, and returns them.
+    /// Splits off the headers of RFC 1421, which end with an empty line, and returns them.
     fn without_headers(&self, body: usize, body_ends: usize) -> (usize, &[u8]) {
         let all = &self.0[body..body_ends];
         let Some(last) = all.iter().rposition(|byte| *byte == b':') else { return (body, &[]) };
-        // The empty line after the last header; continued lines of it are not empty.
+        // The empty line after the last header; continuation lines are not empty.
         let mut at = last;
         let mut empty = false;
         while let Some(offset) = all[at..].iter().position(|byte| *byte == b'\n' || *byte == b'\r') {
@@ -261,7 +261,7 @@ impl Text<'_> {
     }
 }
 
-/// Says whether what starts here is a line of white space.
+/// Says whether this position starts a blank line.
 fn empty_line(rest: &[u8]) -> bool {
     let line = rest.iter().position(|byte| *byte == b'\n' || *byte == b'\r').map(|end| &rest[..end]);
     line.is_some_and(|line| line.iter().all(u8::is_ascii_whitespace))
@@ -275,12 +275,13 @@ fn is_label(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b" \t.#/_".contains(&byte)
 }
 
-/// Says whether a label is of what is read here, so that what stands before it must have been a marker.
+/// Says whether a label is one that is read here, so that the text before it must have been a marker.
 fn is_telling(label: &str) -> bool {
     Label::of(label) != Label::Unknown
 }
 
-/// Returns a file in which each ASCII character is its own byte: UTF-16, which some editors write, is told by its byte-order mark.
+/// Converts a file to an encoding in which each ASCII character is one byte. UTF-16, which some editors write, is
+/// recognised by its byte-order mark.
 fn as_ascii_superset(file: &[u8]) -> Cow<'_, [u8]> {
     let unit = match file.get(..2) {
         Some([0xff, 0xfe]) => u16::from_le_bytes,
@@ -289,7 +290,7 @@ fn as_ascii_superset(file: &[u8]) -> Cow<'_, [u8]> {
     };
     let (units, _) = file[2..].as_chunks::<2>();
     let byte = |unit| match unit {
-        // As `INVISIBLE`.
+        // See `INVISIBLE`.
         0xfeff | 0xa0 | 0x200b => b' ',
         unit => u8::try_from(unit).ok().filter(u8::is_ascii).unwrap_or(b'?'),
     };

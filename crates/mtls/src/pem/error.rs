@@ -1,14 +1,14 @@
-//! What is wrong with a PEM file.
+//! Errors of PEM files.
 
 use thiserror::Error;
 
 /// What is wrong with a file. Quotes nothing of it.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum PemError {
-    /// It holds nothing of what is wanted.
+    /// It has no block of the wanted kind.
     #[error("there is no -----BEGIN {wanted}----- in it")]
     Nothing {
-        /// The label that is wanted.
+        /// The wanted label.
         wanted: &'static str,
     },
     /// It is DER.
@@ -17,8 +17,8 @@ pub enum PemError {
          -nodes"
     )]
     Der,
-    /// Something looks like the beginning or the end of a block, and is none.
-    #[error("line {line} is neither the beginning nor the end of a block, and looks like one")]
+    /// A line looks like a block's beginning or end but is neither.
+    #[error("line {line} looks like the beginning or the end of a block but is neither")]
     Marker {
         /// The line, counted from 1.
         line: usize,
@@ -29,7 +29,7 @@ pub enum PemError {
         /// The line, counted from 1.
         line: usize,
     },
-    /// A block ends as another kind than it begins.
+    /// A block ends with another label than it begins with.
     #[error("the block that begins in line {line} ends as something else in line {end}")]
     OtherEnd {
         /// The line on which it begins, counted from 1.
@@ -37,25 +37,25 @@ pub enum PemError {
         /// The line on which it ends.
         end: usize,
     },
-    /// Something ends that did not begin.
+    /// A block's end has no beginning.
     #[error("line {line} ends a block that did not begin")]
     NotBegun {
         /// The line, counted from 1.
         line: usize,
     },
-    /// A line inside a block is no base64.
+    /// A line inside a block is not base64.
     #[error("line {line} is not base64")]
     NotBase64 {
         /// The line, counted from 1.
         line: usize,
     },
-    /// A block does not hold what its label says.
-    #[error("the block that begins in line {line} does not hold what its label says, or only half of it")]
+    /// A block's content does not match its label.
+    #[error("the block that begins in line {line} does not hold what its label says, or is cut off")]
     Unreadable {
         /// The line, counted from 1.
         line: usize,
     },
-    /// An authority is there that its file does not trust.
+    /// The file marks an authority as not trusted.
     #[error(
         "the authority in line {line} is marked as not trusted for TLS servers: leave it out, or write it without the marks with \
          openssl x509 -clrtrust -clrreject"
@@ -64,7 +64,7 @@ pub enum PemError {
         /// The line, counted from 1.
         line: usize,
     },
-    /// Something else stands where certificates should.
+    /// Another kind of block stands among certificates.
     #[error("line {line} begins {what} where certificates are expected")]
     NotCertificate {
         /// The line, counted from 1.
@@ -72,7 +72,7 @@ pub enum PemError {
         /// What it is.
         what: &'static str,
     },
-    /// A private key of a kind that is not read.
+    /// The format of the private key is not supported.
     #[error(
         "line {line} begins {what}, which is not read as a private key: convert it with openssl pkcs8 -topk8 -nocrypt"
     )]
@@ -84,7 +84,7 @@ pub enum PemError {
     },
     /// The private key is encrypted.
     #[error(
-        "the private key in line {line} is encrypted, and nobody is asked for its password: decrypt it with openssl pkcs8 -in \
+        "the private key in line {line} is encrypted, and there is no prompt for its password: decrypt it with openssl pkcs8 -in \
          KEY -out DECRYPTED (or openssl rsa where the file says Proc-Type)"
     )]
     Encrypted {

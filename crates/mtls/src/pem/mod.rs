@@ -1,12 +1,12 @@
-//! The one reader of PEM files: certificates and private keys, read whole or refused.
+//! Reads PEM files with certificates and private keys, completely or not at all.
 //!
-//! What operators hand in was joined, converted and mailed. Every block that begins is read or refused with its line; none is
-//! passed over in silence. Errors quote nothing of the file.
+//! Operators' files have been joined, converted and mailed. Every block is read or refused with its line number; none
+//! is skipped silently. Errors quote nothing of the file.
 //!
-//! Sources: RFC 7468 (textual encodings); RFC 1421, section 4.6 (headers inside a block); openssl-format-options(1) and
-//! `PEM_read_bio_X509_AUX` of OpenSSL (the labels `X509 CERTIFICATE` and `TRUSTED CERTIFICATE`). The kept readers
-//! (rustls-pki-types 1.16, x509-parser 0.18, pem 4.0) drop blocks without a word: those that begin on the line on which another
-//! ends, after a byte-order mark, indented, or under another label.
+//! Sources: RFC 7468 (textual encodings); RFC 1421, section 4.6 (headers inside a block); openssl-format-options(1)
+//! and `PEM_read_bio_X509_AUX` of OpenSSL (the labels `X509 CERTIFICATE` and `TRUSTED CERTIFICATE`). The available
+//! libraries (rustls-pki-types 1.16, x509-parser 0.18, pem 4.0) silently drop blocks that begin on the line on which
+//! another ends, after a byte-order mark, indented, or under another label.
 
 mod blocks;
 mod der;
@@ -20,12 +20,12 @@ use blocks::{Block, Label, blocks};
 
 pub use error::PemError;
 
-/// The certificates of a file, in its order, and what else it holds.
+/// The certificates of a file, in order, and its other blocks.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Certificates {
     /// The certificates.
     pub certificates: Vec<PemCertificate>,
-    /// Blocks that are no certificates and stand in such files at times: keys and parameters.
+    /// Blocks that are not certificates but occur in such files: keys and parameters.
     pub others: Vec<OtherBlock>,
 }
 
@@ -36,17 +36,17 @@ pub struct PemCertificate {
     pub line: usize,
     /// The certificate.
     pub der: CertificateDer<'static>,
-    /// Whether its file says that it is not trusted for TLS servers (`openssl x509 -addreject`, or `-addtrust` for something
-    /// else).
+    /// Whether the file marks it as not trusted for TLS servers (`openssl x509 -addreject`, or `-addtrust` for
+    /// another purpose).
     pub distrusted: bool,
 }
 
-/// A block that is no certificate.
+/// A block that is not a certificate.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct OtherBlock {
     /// The line on which it begins, counted from 1.
     pub line: usize,
-    /// What it holds.
+    /// A description of its content.
     pub what: &'static str,
 }
 
@@ -55,7 +55,7 @@ impl Certificates {
     ///
     /// # Errors
     ///
-    /// If there is no certificate, or anything that begins cannot be read as one and is not a key or parameters.
+    /// If there is no certificate, or a block cannot be read and is neither a key nor parameters.
     pub fn from_pem(file: &[u8]) -> Result<Self, PemError> {
         let mut read = Self::default();
         for block in blocks(file)? {
@@ -75,7 +75,7 @@ impl Certificates {
         if read.certificates.is_empty() { Err(none(file, "CERTIFICATE")) } else { Ok(read) }
     }
 
-    /// The certificates alone.
+    /// Returns only the certificates.
     pub fn into_der(self) -> Vec<CertificateDer<'static>> {
         self.certificates.into_iter().map(|certificate| certificate.der).collect()
     }
@@ -87,19 +87,19 @@ fn certificate(block: Block) -> Result<PemCertificate, PemError> {
     let (der, rest) = der::first_element(&bytes).ok_or(unreadable)?;
     let distrusted = match (label, rest) {
         (_, []) => false,
-        // The certificate is followed by what it is trusted for.
-        (Label::TrustedCertificate, rest) => der::distrusts_servers(rest).ok_or(unreadable)?,
+        // The certificate is followed by its trust settings.
+        (Label::TrustedCertificate, rest) => der::distrusts_servers(rest).map_err(|_| unreadable)?,
         _ => return Err(unreadable),
     };
     x509_parser::parse_x509_certificate(der).map_err(|_| unreadable)?;
     Ok(PemCertificate { line, der: CertificateDer::from(der.to_vec()), distrusted })
 }
 
-/// Reads the private key of a file: PKCS #8, PKCS #1 or SEC 1. Certificates, public keys and parameters beside it are passed over.
+/// Reads the private key of a file: PKCS #8, PKCS #1 or SEC 1. Certificates, public keys and parameters are skipped.
 ///
 /// # Errors
 ///
-/// If there is none, or more than one, or it is encrypted, or anything that begins cannot be read.
+/// If there is no private key or more than one, if it is encrypted, or if a block cannot be read.
 pub fn private_key(file: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
     let mut found: Option<(usize, PrivateKeyDer<'static>)> = None;
     for Block { line, label, bytes } in blocks(file)? {
@@ -120,12 +120,12 @@ pub fn private_key(file: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
     found.map(|(_, key)| key).ok_or_else(|| none(file, "PRIVATE KEY"))
 }
 
-/// Writes certificates as they are kept: blocks of lines of 64 characters (RFC 7468, section 2), and nothing between them.
+/// Writes certificates as PEM with lines of 64 characters (RFC 7468, section 2) and no text between blocks.
 pub fn certificates_to_pem<'a>(certificates: impl IntoIterator<Item = &'a CertificateDer<'a>>) -> String {
     certificates.into_iter().map(|certificate| block("CERTIFICATE", certificate)).collect()
 }
 
-/// Writes a private key as it is kept.
+/// Writes a private key as PEM.
 pub fn private_key_to_pem(key: &PrivateKeyDer<'_>) -> String {
     let label = match key {
         PrivateKeyDer::Pkcs1(_) => "RSA PRIVATE KEY",
@@ -142,9 +142,9 @@ fn block(label: &str, bytes: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{lines}-----END {label}-----\n")
 }
 
-/// Says why a file in which nothing is missing holds nothing of a kind.
+/// Says why a file without damage has no block of a kind.
 fn none(file: &[u8], wanted: &'static str) -> PemError {
-    // One SEQUENCE, or the beginning of a long one: certificates, keys, PKCS #7 and PKCS #12 are written so.
+    // A SEQUENCE, or the beginning of a long one: certificates, keys, PKCS #7 and PKCS #12 begin this way.
     let is_whole = der::first_element(file).is_some_and(|(_, rest)| rest.is_empty());
     let is_der = is_whole || matches!(file, [0x30, 0x80..=0x84, ..]);
     if is_der { PemError::Der } else { PemError::Nothing { wanted } }

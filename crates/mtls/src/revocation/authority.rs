@@ -1,4 +1,4 @@
-//! A certificate authority as revocation knows it: a name with a public key.
+//! A certificate authority, identified by its name and public key.
 
 use aws_lc_rs::digest::{Context, SHA256};
 use rustls::pki_types::{CertificateDer, TrustAnchor};
@@ -6,14 +6,13 @@ use serde::{Deserialize, Serialize};
 use webpki::EndEntityCert;
 use x509_parser::certificate::X509Certificate;
 
-/// The tag of a SEQUENCE in DER (X.690, section 8.9).
-const SEQUENCE: u8 = 0x30;
+use crate::der::{Reader, SEQUENCE, value};
 
-/// The name of an authority with its public key. The same name with another key is another authority.
+/// A certificate authority: its name with its public key. The same name with another key is another authority.
 ///
-/// Both fields come without the header of their outer SEQUENCE. That is how webpki hands out the names of a certificate
-/// (`Cert::subject`, `Cert::issuer`) and both fields of a trust anchor. (`Cert::subject_public_key_info` is the exception: it
-/// adds the header; [`Authority::from_der`] takes that form.)
+/// Both fields are stored without the header of their outer SEQUENCE, as webpki returns the names of a certificate
+/// (`Cert::subject`, `Cert::issuer`) and both fields of a trust anchor. (`Cert::subject_public_key_info` is the
+/// exception: it includes the header; [`Authority::from_der`] takes that form.)
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Authority {
     /// The subject, a Name (RFC 5280, section 4.1.2.4), in DER without its outer header.
@@ -25,20 +24,21 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Takes an authority that is a trust anchor.
+    /// Creates the authority of a trust anchor.
     pub fn from_anchor(anchor: &TrustAnchor<'_>) -> Self {
         Self { subject: anchor.subject.to_vec(), spki: anchor.subject_public_key_info.to_vec() }
     }
 
-    /// Takes a Name and a `SubjectPublicKeyInfo` in DER, both with their outer headers; `None` if they are no sequences.
+    /// Creates an authority from a Name and a `SubjectPublicKeyInfo` in DER with outer headers; `None` if they are
+    /// not sequences.
     pub fn from_der(subject: &[u8], spki: &[u8]) -> Option<Self> {
         Some(Self { subject: content(subject)?.to_vec(), spki: content(spki)?.to_vec() })
     }
 
-    /// Takes the subject of an authority's certificate; `None` if it cannot be read.
+    /// Reads the subject of an authority's certificate; `None` if it cannot be read.
     ///
-    /// By the reader that verifies paths: one that reads less would lose an authority of a verified path, and with it what is
-    /// revoked below.
+    /// Uses the parser that verifies paths: a stricter one would lose an authority of a verified path, and with it
+    /// revocations below that authority.
     pub fn from_certificate(certificate: &[u8]) -> Option<Self> {
         let der = CertificateDer::from(certificate);
         let certificate = EndEntityCert::try_from(&der).ok()?;
@@ -46,10 +46,10 @@ impl Authority {
         Some(Self { subject: certificate.subject().to_vec(), spki: content(&spki)?.to_vec() })
     }
 
-    /// Returns what the rows of its lists are named by: a hash of name and key, in hexadecimal.
+    /// Returns the id of the authority's rows: a hash of name and key, in hexadecimal.
     pub fn id(&self) -> String {
         let mut context = Context::new(&SHA256);
-        // The length of the first part, so that no other pair has the same bytes.
+        // The length prefix keeps different pairs from giving the same bytes.
         context.update(&self.subject.len().to_be_bytes());
         context.update(&self.subject);
         context.update(&self.spki);
@@ -58,17 +58,17 @@ impl Authority {
 
     /// Returns the Name in DER, with its outer header.
     pub fn subject_der(&self) -> Vec<u8> {
-        sequence(&self.subject)
+        value(SEQUENCE, &[&self.subject])
     }
 
     /// Returns the `SubjectPublicKeyInfo` in DER, with its outer header.
     pub fn spki_der(&self) -> Vec<u8> {
-        sequence(&self.spki)
+        value(SEQUENCE, &[&self.spki])
     }
 }
 
-/// Says whether the certificate of an authority lets its key sign revocation lists; `None` if it states no key usage, or
-/// cannot be read (RFC 5280, section 6.3.3, step f).
+/// Says whether an authority's certificate allows its key to sign revocation lists; `None` if it states no key usage
+/// or cannot be read (RFC 5280, section 6.3.3, step f).
 pub fn may_sign_lists(certificate: &[u8]) -> Option<bool> {
     let certificate = parse(certificate)?;
     let usage = certificate.key_usage().ok()??;
@@ -79,48 +79,11 @@ fn parse(certificate: &[u8]) -> Option<X509Certificate<'_>> {
     x509_parser::parse_x509_certificate(certificate).ok().map(|(_, certificate)| certificate)
 }
 
-/// Returns what is in a sequence that is the whole of `der`.
+/// Returns the content of a sequence without trailing bytes.
 fn content(der: &[u8]) -> Option<&[u8]> {
-    let (&[tag, first], rest) = der.split_first_chunk()?;
-    let content = match first {
-        0..=0x7f => rest,
-        _ => rest.get(usize::from(first & 0x7f)..)?,
-    };
-    // The lengths have one form only, so that writing it again tells whether this one is right.
-    (tag == SEQUENCE && sequence(content) == der).then_some(content)
-}
-
-/// Splits the first value of DER off: the whole of it, its content, and what follows. The tag has one byte.
-pub(super) fn value(der: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let (&[_, first], rest) = der.split_first_chunk()?;
-    let (length, header) = match first {
-        short @ 0..=0x7f => (usize::from(short), 2),
-        long => {
-            let bytes = rest.get(..usize::from(long & 0x7f)).filter(|bytes| bytes.len() <= 4)?;
-            (bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), 2 + bytes.len())
-        }
-    };
-    let end = header.checked_add(length)?;
-    Some((der.get(..end)?, der.get(header..end)?, der.get(end..)?))
-}
-
-/// Writes a sequence (X.690, sections 8.1.3 and 10.1).
-fn sequence(content: &[u8]) -> Vec<u8> {
-    let length = content.len().to_be_bytes();
-    let length =
-        length.iter().position(|byte| *byte != 0).and_then(|at| length.get(at..)).unwrap_or_default();
-    let mut der = vec![SEQUENCE];
-    match (length, u8::try_from(length.len())) {
-        ([], _) => der.push(0),
-        ([short @ 0..=0x7f], _) => der.push(*short),
-        // A length has as many bytes as a usize at most.
-        (long, count) => {
-            der.push(0x80 | count.unwrap_or_default());
-            der.extend_from_slice(long);
-        }
-    }
-    der.extend_from_slice(content);
-    der
+    let mut reader = Reader::new(der);
+    let content = reader.read(SEQUENCE).ok()?;
+    reader.is_empty().then_some(content)
 }
 
 #[cfg(test)]
@@ -132,7 +95,7 @@ mod tests {
     #[test]
     fn headers_are_taken_away_and_put_back() {
         for length in [0, 1, 0x7f, 0x80, 0xff, 0x100, 0xffff, 0x1_0000] {
-            let whole = sequence(&vec![7; length]);
+            let whole = value(SEQUENCE, &[&vec![7; length]]);
             let authority = Authority::from_der(&whole, &whole).unwrap();
             assert_eq!(authority.subject.len(), length);
             assert_eq!((authority.subject_der(), authority.spki_der()), (whole.clone(), whole));

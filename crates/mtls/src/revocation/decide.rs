@@ -1,58 +1,59 @@
-//! Whether a verified path may be used, by what is known of its revocation. Pure.
+//! Decides from known revocation data whether a verified path may be used. Pure.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::rows::{OcspEntry, OcspStatus};
 
-/// A check that was made longer ago is told as a fallback although what was checked is still valid: three runs of the schedule,
-/// so that one missed run is none.
-pub const CHECKED_WITHIN: SignedDuration = SignedDuration::from_mins(15);
+/// A check older than this is reported as a fallback even if its result is still valid. Three runs of the schedule,
+/// so that one missed run is tolerated.
+pub const RECENT_CHECK: SignedDuration = SignedDuration::from_mins(15);
 
-/// Evidence that a certificate is not revoked.
+/// Proof that a certificate is not revoked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Good {
-    /// When its source last said so.
+    /// When its source last confirmed it.
     pub checked_at: Timestamp,
-    /// When it ends: `nextUpdate`.
+    /// When it expires: `nextUpdate`.
     pub until: Timestamp,
 }
 
 impl Good {
-    /// Both together are as old as the older one, and end with the one that ends first.
+    /// Combines two proofs: the older check and the earlier expiry.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self { checked_at: self.checked_at.min(other.checked_at), until: self.until.min(other.until) }
     }
 
-    /// Reads what a responder said; nothing unless it said that the certificate is good.
+    /// Reads an OCSP status; `None` unless it says that the certificate is good.
     pub fn of_ocsp(ocsp: &OcspEntry) -> Option<Self> {
-        // Without `nextUpdate` newer information is always to be had (RFC 6960, section 4.2.2.1): it counts as long as a check.
-        let until = ocsp.next_update.unwrap_or(ocsp.fetched_at + CHECKED_WITHIN);
+        // No `nextUpdate` means that newer information is always available (RFC 6960, section 4.2.2.1), so it is
+        // valid as long as a check.
+        let until = ocsp.next_update.unwrap_or(ocsp.fetched_at + RECENT_CHECK);
         (ocsp.status == OcspStatus::Good).then_some(Self { checked_at: ocsp.fetched_at, until })
     }
 }
 
-/// What is known of a path's revocation.
+/// The revocation data of a path.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RevocationState {
-    /// Whether a list or a responder named any of its certificates.
+    /// Whether a list or a responder revokes any of its certificates.
     pub revoked: bool,
-    /// What the lists of all its certificates say; nothing if one of them never had a list that is good for it.
+    /// What the lists of all its certificates prove; `None` if one certificate never had a valid list.
     pub lists: Option<Good>,
-    /// What OCSP says of the leaf.
+    /// What OCSP proves for the leaf.
     pub ocsp: Option<Good>,
     /// When a receiver first showed the leaf.
     pub first_seen: Timestamp,
 }
 
-/// By what a path was accepted.
+/// The mechanism by which a path was accepted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mechanism {
-    /// Valid lists.
+    /// Valid revocation lists.
     Crl,
-    /// A valid OCSP status of the leaf, in place of the lists.
+    /// A valid OCSP status of the leaf, instead of the lists.
     Ocsp,
-    /// Nothing valid: the last evidence ended, or the first sight was, no longer ago than the window.
+    /// Nothing valid: the last proof expired, or the certificate was first seen, within the window.
     Soft,
 }
 
@@ -67,40 +68,40 @@ impl Mechanism {
     }
 }
 
-/// A path that was accepted.
+/// How a path was accepted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Checked {
-    /// By what.
+    /// The mechanism.
     pub mechanism: Mechanism,
-    /// How long ago that was checked; in the window, how long ago it began.
+    /// Age of that check; within the window, the time since it began.
     pub age: SignedDuration,
 }
 
 impl Checked {
-    /// Says whether the path was accepted by anything but a list that was checked just now.
+    /// Says whether anything but a recently checked list was used.
     pub fn is_fallback(self) -> bool {
-        self.mechanism != Mechanism::Crl || self.age > CHECKED_WITHIN
+        self.mechanism != Mechanism::Crl || self.age > RECENT_CHECK
     }
 }
 
-/// What is decided of a path.
+/// The decision about a path.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Verdict {
     /// It may be used.
     Accepted(Checked),
     /// One of its certificates is revoked.
     Revoked,
-    /// Nothing says that none is, and the window is over.
+    /// Nothing proves that none is revoked, and the window is over.
     Unknown,
 }
 
 /// Decides whether a path may be used.
 ///
-/// A list counts until its `nextUpdate`, whether its source still answers or not; after that OCSP; after that the window
-/// ("Diretrizes para validação de certificados digitais" 1.0.0, section 8). The window begins when the last evidence ends, or at
-/// first sight where there never was any. Nothing else renews it.
+/// A list is valid until its `nextUpdate`, whether or not its source still answers; after that OCSP counts; after
+/// that the window ("Diretrizes para validação de certificados digitais" 1.0.0, section 8). The window begins when
+/// the last proof expires, or at first sight if there never was one. Nothing else extends it.
 pub fn decide(state: &RevocationState, now: Timestamp, window: SignedDuration) -> Verdict {
-    // A clock that was set back makes nothing younger than new.
+    // A clock that was set back must not give negative ages.
     let age = |since: Timestamp| now.duration_since(since).max(SignedDuration::ZERO);
     let accepted = |mechanism, age| Verdict::Accepted(Checked { mechanism, age });
     let RevocationState { revoked, lists, ocsp, first_seen } = *state;
@@ -135,12 +136,12 @@ mod tests {
         SignedDuration::from_mins(minutes)
     }
 
-    /// First seen long ago, and nothing else.
+    /// First seen long ago, without any proof.
     fn nothing() -> RevocationState {
         RevocationState { revoked: false, lists: None, ocsp: None, first_seen: now() - DAY }
     }
 
-    /// Checked so long ago, and good for so long from now.
+    /// A proof checked `age` ago and valid for `left` from now.
     #[expect(clippy::unnecessary_wraps, reason = "a state has it as an option")]
     fn good(age: SignedDuration, left: SignedDuration) -> Option<Good> {
         Some(Good { checked_at: now() - age, until: now() + left })
@@ -156,12 +157,12 @@ mod tests {
 
     #[test]
     fn a_list_counts_until_its_next_update_however_long_ago_it_was_fetched() {
-        for age in [minutes(0), CHECKED_WITHIN, CHECKED_WITHIN + SECOND, DAY] {
+        for age in [minutes(0), RECENT_CHECK, RECENT_CHECK + SECOND, DAY] {
             let state = RevocationState { lists: good(age, SECOND), ..nothing() };
             assert_eq!(judge(&state), by(Mechanism::Crl, age));
         }
         let fallback = |age| Checked { mechanism: Mechanism::Crl, age }.is_fallback();
-        assert!(!fallback(CHECKED_WITHIN) && fallback(CHECKED_WITHIN + SECOND));
+        assert!(!fallback(RECENT_CHECK) && fallback(RECENT_CHECK + SECOND));
     }
 
     #[test]
@@ -171,7 +172,7 @@ mod tests {
             (-WINDOW, by(Mechanism::Soft, WINDOW)),
             (-WINDOW - SECOND, Verdict::Unknown),
         ] {
-            // Fetched just now, and out of date all the same.
+            // Fetched just now, but out of date.
             let state = RevocationState { lists: good(minutes(0), left), ..nothing() };
             assert_eq!(judge(&state), verdict, "{left:?}");
         }
@@ -198,7 +199,7 @@ mod tests {
             fetched_at: now(),
         };
         let until = |entry| Good::of_ocsp(&entry).map(|good| good.until);
-        assert_eq!(until(entry(OcspStatus::Good, None)), Some(now() + CHECKED_WITHIN));
+        assert_eq!(until(entry(OcspStatus::Good, None)), Some(now() + RECENT_CHECK));
         assert_eq!(until(entry(OcspStatus::Good, Some(now() + DAY))), Some(now() + DAY));
         assert_eq!(until(entry(OcspStatus::Revoked, None)), None);
         assert_eq!(until(entry(OcspStatus::Held, None)), None);

@@ -1,5 +1,5 @@
-//! Knows what is known of revocation: reads the table at the start and every five minutes beside the work, decides by it, and
-//! notes the paths that receivers show.
+//! Caches the revocation data of the directory table: reads it at the start and every five minutes in the background,
+//! decides by it, and records the paths that receivers show.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,24 +13,24 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::decide::{CHECKED_WITHIN, Checked, Verdict, decide};
+use super::decide::{Checked, RECENT_CHECK, Verdict, decide};
 use super::path::Path;
 use super::snapshot::Snapshot;
 use super::store::RevocationStore;
 
-/// How long what was read is used before the table is looked at again.
+/// Interval between refreshes from the table.
 const REFRESH_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
-/// The same where the table did not answer, or not with all that there should be.
+/// Retry interval after a refresh that failed or was incomplete.
 const MISS_BACKOFF: SignedDuration = SignedDuration::from_secs(30);
-/// What was read longer ago, as when the environment was frozen, is read anew before it is used.
+/// Data older than this, for example after a freeze of the environment, is refreshed before it is used.
 const MAX_AGE: SignedDuration = SignedDuration::from_mins(10);
-/// How long a message waits for that.
+/// Maximum time that a message waits for such a refresh.
 const READ_TIMEOUT: Duration = Duration::from_secs(3);
-/// Paths that were seen and are not in the table yet; a receiver that shows another certificate each time does not grow this
-/// further.
+/// Maximum number of seen paths that are not in the table yet, so that a receiver that shows a new certificate each
+/// time cannot exhaust memory.
 const MAX_SEEN: usize = 1000;
 
-/// Knows what is known of revocation, and decides by it.
+/// A cache of revocation data, and the decisions based on it.
 #[derive(Debug)]
 pub struct Revocation {
     store: RevocationStore,
@@ -45,11 +45,11 @@ pub struct Revocation {
 #[derive(Debug, Default)]
 struct State {
     snapshot: Arc<Snapshot>,
-    /// When the table was last asked.
+    /// When the table was last queried.
     asked_at: Option<Timestamp>,
     /// When it last answered.
     answered_at: Option<Timestamp>,
-    /// The paths shown to this process that the directory function does not look after yet, by row.
+    /// Paths shown to this process that the directory function does not monitor yet, by row.
     seen: HashMap<String, Seen>,
 }
 
@@ -61,12 +61,12 @@ struct Seen {
     unnoted: Option<(String, Path)>,
 }
 
-/// Nothing says whether a receiver's certificate is revoked, and that is because of us: the table does not answer, or the
-/// directory function has not renewed what is known. It consumes no attempt.
+/// The revocation status of a receiver's certificate is unknown because of a fault of ours: the table does not
+/// answer, or the directory function has not refreshed the data. It consumes no attempt.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
-#[error("what is known of revocation was not renewed for {minutes} minutes")]
+#[error("the revocation data was not refreshed for {minutes} minutes")]
 pub struct RevocationUnavailable {
-    /// For how long, in minutes.
+    /// Minutes since the last refresh.
     pub minutes: i64,
 }
 
@@ -75,30 +75,30 @@ impl RevocationUnavailable {
     pub const CODE: Code = Code::RevocationUnavailable;
 }
 
-/// A path that was judged.
+/// The judgement of a path.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Judgement {
-    /// By what is known.
+    /// Decided by the data.
     Decided(Verdict),
-    /// Nothing decides, and that is our own fault.
+    /// Undecided because of a fault of ours.
     Unavailable(RevocationUnavailable),
 }
 
 impl Revocation {
-    /// Reads from this store; a failure to know is tolerated for as long as the window.
+    /// Creates a cache of this store; missing data is tolerated for the duration of `window`.
     pub fn new(store: RevocationStore, window: SignedDuration, clock: Clock, metrics: Metrics) -> Self {
         let started = clock.now();
         let (state, reading) = (RwLock::default(), Mutex::default());
         Self { store, window, clock, metrics, started, state, reading }
     }
 
-    /// Returns the clock that windows and certificates go by.
+    /// Returns the clock for windows and validity periods.
     pub(crate) fn clock(&self) -> Clock {
         self.clock.clone()
     }
 
-    /// Has the table read when it is time to: beside the work, unless nothing was read yet or what was read is too old. A table
-    /// that does not answer stops nobody.
+    /// Refreshes the data if that is due: in the background, unless there is no data yet or it is too old. A table
+    /// that does not answer blocks nobody.
     pub async fn ready(self: &Arc<Self>) {
         let now = self.clock.now();
         if !self.is_due(now) {
@@ -107,31 +107,31 @@ impl Revocation {
         let answered_at = self.read(|state| state.answered_at);
         let waits = answered_at.is_none_or(|at| is_past(at, MAX_AGE, now));
         let this = Arc::clone(self);
-        // It ends whether it is waited for or not.
+        // The task finishes whether or not it is awaited.
         let reading = tokio::spawn(async move { this.refresh().await });
         if waits && timeout(READ_TIMEOUT, reading).await.is_err() {
             self.update(|state| state.asked_at = Some(now));
             tracing::error!(
                 code = RevocationUnavailable::CODE.as_str(),
-                "The directory table did not answer in time about revocation."
+                "The directory table did not return revocation data in time."
             );
         }
     }
 
     fn is_due(&self, now: Timestamp) -> bool {
         self.read(|state| {
-            let current = state.snapshot.renewed_at.is_some_and(|at| !is_past(at, CHECKED_WITHIN, now));
+            let current = state.snapshot.renewed_at.is_some_and(|at| !is_past(at, RECENT_CHECK, now));
             let whole = state.asked_at == state.answered_at && state.snapshot.is_whole() && current;
             let interval = if whole { REFRESH_INTERVAL } else { MISS_BACKOFF };
             state.asked_at.is_none_or(|at| is_past(at, interval, now))
         })
     }
 
-    /// Reads the table, and writes what it did not take before.
+    /// Reads the table, and retries earlier failed writes.
     async fn refresh(&self) {
         let guard = self.reading.lock().await;
         let now = self.clock.now();
-        // Another task may have read while this one waited.
+        // Another task may have refreshed while this one waited.
         if !self.is_due(now) {
             return;
         }
@@ -144,7 +144,7 @@ impl Revocation {
                 Err(error) => tracing::error!(
                     code = RevocationUnavailable::CODE.as_str(),
                     error = %Causes(error),
-                    "What is known of revocation could not be read; what was read before stays in use."
+                    "Revocation data could not be read; the data read before stays in use."
                 ),
             }
             if let Ok(Some(snapshot)) = read {
@@ -154,12 +154,13 @@ impl Revocation {
                 state.snapshot = Arc::new(snapshot);
             }
         });
-        // Writes that hang keep nobody from reading.
+        // Pending writes must not block reads.
         drop(guard);
         let unnoted: Vec<_> =
             self.read(|state| state.seen.values().filter_map(|seen| seen.unnoted.clone()).collect());
         for (host, path) in unnoted {
-            // As first seen now: nobody could ask about it before, which is no fault of the receiver.
+            // The receiver counts as first seen now: that its certificate could not be checked before is not its
+            // fault.
             self.note(&host, &path, now).await;
         }
     }
@@ -168,12 +169,13 @@ impl Revocation {
         self.read(|state| Arc::clone(&state.snapshot))
     }
 
-    /// Decides whether a verified path may be used, by what is known now. Waits for nothing.
+    /// Decides whether a verified path may be used by the current data, without waiting.
     pub(super) fn judge(&self, snapshot: &Snapshot, path: &Path) -> Judgement {
         let now = self.clock.now();
         let fingerprint = path.fingerprint();
         let first_seen = self.first_seen(snapshot, &fingerprint).unwrap_or(now);
-        // What this environment could not read yet may say that the path is good: until then the window starts with it.
+        // Data that this environment could not read yet may prove that the path is good; until then its window starts
+        // with the environment.
         let lacks_rows = snapshot.renewed_at.is_none() || snapshot.lacks_rows_of(path);
         let first_seen = if lacks_rows { first_seen.max(self.started) } else { first_seen };
         match decide(&snapshot.state(path, first_seen), now, self.window) {
@@ -185,7 +187,8 @@ impl Revocation {
         }
     }
 
-    /// Returns for how long nobody could ask about this path because of us; nothing if the directory function did.
+    /// Returns for how long this path could not be checked because of a fault of ours; `None` if the directory
+    /// function checked it.
     fn own_fault(
         &self,
         snapshot: &Snapshot,
@@ -196,8 +199,8 @@ impl Revocation {
         let renewed_at = snapshot.renewed_at.unwrap_or(self.started);
         let row = path.row();
         let unnoted = self.read(|state| state.seen.get(&row).is_some_and(|seen| seen.unnoted.is_some()));
-        let stale = is_past(renewed_at, CHECKED_WITHIN, now);
-        // A path that nobody looks after yet was never asked about, however long ago its leaf was first seen.
+        let stale = is_past(renewed_at, RECENT_CHECK, now);
+        // A path that is not monitored yet was never checked, however long ago its leaf was first seen.
         let unasked = !snapshot.looks_after(&path.fingerprint(), &row);
         let minutes = now.duration_since(renewed_at).as_mins();
         (stale || lacks_rows || unnoted || unasked).then_some(RevocationUnavailable { minutes })
@@ -208,11 +211,12 @@ impl Revocation {
             let of_leaf = state.seen.values().filter(|seen| seen.fingerprint == fingerprint);
             of_leaf.map(|seen| seen.first).min()
         });
-        // What the directory function says goes first: its window does not run while we could not ask.
+        // The directory function's time takes precedence: its window does not run while the sources could not be
+        // checked because of us.
         snapshot.first_seen(fingerprint).or(here)
     }
 
-    /// Has a path noted that the directory function does not look after yet, beside the work.
+    /// Records a path that the directory function does not monitor yet, in the background.
     pub(super) fn saw(self: &Arc<Self>, snapshot: &Snapshot, host: &str, path: Path) {
         let (row, fingerprint, now) = (path.row(), path.fingerprint(), self.clock.now());
         if snapshot.looks_after(&fingerprint, &row) {
@@ -241,12 +245,12 @@ impl Revocation {
             Err(error) => tracing::error!(
                 code = RevocationUnavailable::CODE.as_str(),
                 error = %Causes(&error),
-                "A receiver's certificate could not be noted for revocation checks; that is tried again."
+                "A receiver's certificate could not be recorded for revocation checks; this will be retried."
             ),
         }
     }
 
-    /// Reports how a path was accepted for a connection that was made, unless by a list that was checked just now.
+    /// Reports how a path was accepted for a new connection, unless by a recently checked list.
     pub(crate) fn report(&self, host: &str, checked: Checked) {
         if !checked.is_fallback() {
             return;
@@ -272,7 +276,7 @@ impl Revocation {
     }
 }
 
-/// Says whether an instant is further back than `limit`, or ahead, as when a clock was set.
+/// Says whether an instant is older than `limit`, or in the future because a clock was set.
 fn is_past(at: Timestamp, limit: SignedDuration, now: Timestamp) -> bool {
     let age = now.duration_since(at);
     age.is_negative() || age >= limit

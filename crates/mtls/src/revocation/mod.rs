@@ -1,10 +1,10 @@
-//! Whether a receiver's certificate was revoked, as "Diretrizes para validação de certificados digitais" 1.0.0 asks
-//! (IN BCB 720, items 3.28 to 3.30): revocation lists first, OCSP as the other mechanism, a cache with a stated life, and a
-//! failure to know tolerated inside a window only.
+//! Revocation of receivers' certificates, as "Diretrizes para validação de certificados digitais" 1.0.0 requires (IN
+//! BCB 720, items 3.28 to 3.30): revocation lists first, OCSP as the second mechanism, a cache with a defined
+//! lifetime, and missing data tolerated within a window only.
 //!
-//! Only the certificates of a verified [`Path`] are judged. Nothing here fetches: the directory function keeps what authorities
-//! publish in its table ([`store`](RevocationStore)); dispatch reads it beside its work ([`Revocation`]) and decides in the
-//! handshake ([`decide()`]).
+//! Only the certificates of a verified [`Path`] are checked. Nothing is fetched here: the directory function stores
+//! what authorities publish in its table ([`store`](RevocationStore)); dispatch reads it in the background
+//! ([`Revocation`]) and decides in the handshake ([`decide()`]).
 
 mod authority;
 mod base64;
@@ -21,7 +21,7 @@ mod verifier;
 mod vouched;
 
 pub use authority::{Authority, may_sign_lists};
-pub use decide::{CHECKED_WITHIN, Checked, Good, Mechanism, RevocationState, Verdict, decide};
+pub use decide::{Checked, Good, Mechanism, RECENT_CHECK, RevocationState, Verdict, decide};
 pub use known::{Revocation, RevocationUnavailable};
 pub use path::{Link, Path};
 pub use rows::{

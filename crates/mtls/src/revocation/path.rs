@@ -1,4 +1,4 @@
-//! The verified path of a receiver's certificate: what the verifier took, and nothing else of what was presented.
+//! The verified path of a receiver's certificate, without the other certificates that were presented.
 
 use jiff::Timestamp;
 use platform::sha256_hex;
@@ -9,7 +9,7 @@ use webpki::{EndEntityCert, VerifiedPath};
 use super::authority::Authority;
 use super::serials::serial_hash;
 
-/// The longest host name (RFC 1035, section 2.3.4).
+/// Maximum length of a host name (RFC 1035, section 2.3.4).
 const MAX_HOST: usize = 253;
 
 /// A verified path, from a receiver's own certificate to below the trust anchor.
@@ -19,20 +19,20 @@ pub struct Path {
     anchor: Authority,
 }
 
-/// One certificate of a path with what is needed to judge its revocation.
+/// A certificate of a path with what its revocation check needs.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Link {
     /// The certificate, in DER.
     pub certificate: CertificateDer<'static>,
-    /// Who signed it.
+    /// Its issuer.
     pub issuer: Authority,
-    /// The issuer's own certificate; none where the issuer is the trust anchor, of which only name and key are known.
+    /// The issuer's certificate; `None` for a trust anchor, of which only name and key are known.
     pub issuer_certificate: Option<CertificateDer<'static>>,
-    /// Whether it is an authority's certificate, and not the receiver's own.
+    /// Whether it is an authority's certificate rather than the receiver's own.
     pub is_authority: bool,
 }
 
-/// A path as its row keeps it.
+/// The stored form of a path.
 #[derive(Deserialize, Serialize)]
 struct Document {
     host: String,
@@ -52,7 +52,7 @@ impl Path {
         Self { certificates, anchor: Authority::from_anchor(verified.anchor()) }
     }
 
-    /// Makes a path of certificates in order, the receiver's first, below an anchor. Verifies nothing.
+    /// Creates a path of certificates in order, the receiver's first, below an anchor. Verifies nothing.
     pub fn new(certificates: Vec<CertificateDer<'static>>, anchor: Authority) -> Self {
         Self { certificates, anchor }
     }
@@ -72,7 +72,7 @@ impl Path {
         sha256_hex(self.leaf())
     }
 
-    /// Returns the name of its row: one for each leaf and each way from it to an anchor.
+    /// Returns the key of its row: one for each leaf and each way from it to an anchor.
     pub fn row(&self) -> String {
         let mut above: Vec<u8> =
             self.certificates.iter().skip(1).flat_map(|der| der.iter().copied()).collect();
@@ -81,8 +81,8 @@ impl Path {
         format!("{}#{}", self.fingerprint(), way.get(..16).unwrap_or_default())
     }
 
-    /// Returns until when the leaf is valid; afterwards no verifier accepts the path. One without an end (RFC 5280, section
-    /// 4.1.2.5: 99991231235959Z, which no `Timestamp` reaches) is valid for ever.
+    /// Returns when the leaf expires. `None` for one without an end (RFC 5280, section 4.1.2.5: 99991231235959Z,
+    /// which exceeds a `Timestamp`).
     pub fn valid_until(&self) -> Option<Timestamp> {
         let (_, leaf) = x509_parser::parse_x509_certificate(self.leaf()).ok()?;
         Some(Timestamp::from_second(leaf.validity().not_after.timestamp()).unwrap_or(Timestamp::MAX))
@@ -108,7 +108,7 @@ impl Path {
         self.certificates.iter().zip(issuers).enumerate().filter_map(link).collect()
     }
 
-    /// Writes the path and the host that showed it.
+    /// Serialises the path and the host that showed it.
     pub fn to_bytes(&self, host: &str) -> Vec<u8> {
         let certificates = self.certificates.iter().map(|der| Encoded(der.to_vec())).collect();
         let host = host.chars().take(MAX_HOST).collect();
@@ -116,7 +116,7 @@ impl Path {
         serde_json::to_vec(&document).unwrap_or_default()
     }
 
-    /// Reads what [`Path::to_bytes`] wrote: the host and the path; `None` if it is something else.
+    /// Parses the output of [`Path::to_bytes`]: the host and the path; `None` for other bytes.
     pub fn from_bytes(bytes: &[u8]) -> Option<(String, Self)> {
         let Document { host, certificates, anchor } = serde_json::from_slice(bytes).ok()?;
         let certificates: Vec<_> =
@@ -128,7 +128,7 @@ impl Path {
 }
 
 impl Link {
-    /// Returns the hash of the certificate's serial number, as lists keep them; `None` if it cannot be read.
+    /// Returns the hash of the certificate's serial number, as lists store it; `None` if it cannot be read.
     pub fn serial(&self) -> Option<u64> {
         Some(serial_hash(EndEntityCert::try_from(&self.certificate).ok()?.serial()))
     }

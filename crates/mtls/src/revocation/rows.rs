@@ -1,17 +1,17 @@
-//! What is known of revocation as the directory table keeps it: a row for each authority and a row for each leaf, so that one
-//! that is too large or broken costs itself alone. The directory function writes them; dispatch reads them.
+//! Revocation data as stored in the directory table: one row for each authority and each leaf, so that a row that is
+//! too large or broken does not affect others. The directory function writes them; dispatch reads them.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Lists of one authority that are looked after; those of ICP-Brasil have one or two.
+/// Maximum number of lists of one authority; those of ICP-Brasil have one or two.
 pub const MAX_LISTS: usize = 16;
-/// Ways from one leaf to a trust anchor that are looked after.
+/// Maximum number of monitored ways from one leaf to a trust anchor.
 pub const MAX_WAYS: usize = 4;
 
-/// Which rows there are: names and hashes alone, so that its size has a bound whatever the rows hold.
+/// The index of the rows: names and hashes only, so that its size is bounded whatever the rows hold.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Contents {
     /// The authorities, by [`Authority::id`](super::Authority::id), each with a hash of its row.
@@ -27,85 +27,85 @@ pub struct AuthorityRow {
     pub name: String,
     /// Its lists.
     pub lists: Vec<ListEntry>,
-    /// The rows with the serials that its lists and its responder named; none while they named none.
+    /// The rows with the serials that its lists and its responder revoke; `None` while there are none.
     pub serials: Option<SerialsEntry>,
 }
 
-/// What came of the lists of one source.
+/// The state of the lists of one source.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ListEntry {
-    /// Which certificates they are for ([`Source::id`](super::Source::id)).
+    /// The certificates they cover ([`Source::id`](super::Source::id)).
     pub source: String,
-    /// The last one that says of every certificate of the source whether it is revoked; nothing while there was none.
+    /// The last list that covers every certificate of the source; `None` if there was none.
     pub good: Option<GoodList>,
 }
 
 /// A list whose signature, dates and scope were checked.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct GoodList {
-    /// The address that it came from.
+    /// The URL that it came from.
     pub url: String,
-    /// What that address calls this version.
+    /// The `ETag` with which it came.
     pub etag: Option<String>,
     /// The SHA-256 of the list, in hexadecimal.
     pub digest: String,
-    /// When its source last said that this is it.
+    /// When its source last confirmed it as current.
     pub fetched_at: Timestamp,
-    /// When it was made.
+    /// When it was issued: `thisUpdate`.
     pub this_update: Timestamp,
-    /// When its successor will have been made: until then it is valid.
+    /// When its successor is due: it is valid until then.
     pub next_update: Timestamp,
 }
 
-/// Where an authority's serials are kept.
+/// Where an authority's serials are stored.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct SerialsEntry {
-    /// The SHA-256 of all parts together, in hexadecimal. The parts' names hold it, so that those of one generation stay whole
-    /// until the authority's row speaks of the next.
+    /// The SHA-256 of all parts together, in hexadecimal. The parts' keys contain it, so one generation stays
+    /// complete until the authority's row refers to the next.
     pub digest: String,
-    /// Over how many rows they are split.
+    /// The number of rows they are split over.
     pub parts: usize,
-    /// How many bytes they have in all.
+    /// Their total size in bytes.
     pub bytes: usize,
     /// When the rows were last written.
     pub written_at: Timestamp,
-    /// The generation before: its digest and its parts. It is deleted when the next one comes, as whoever read the row before may
-    /// be reading it still.
+    /// The previous generation: its digest and number of parts. It is deleted when the next one is written, because
+    /// readers of the earlier row may still be reading it.
     #[serde(default)]
     pub superseded: Option<(String, usize)>,
 }
 
-/// What is known of one leaf.
+/// The state of one leaf.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct LeafRow {
     /// When a receiver first showed it.
     pub first_seen: Timestamp,
-    /// The ways from it to a trust anchor whose lists are asked for: the names of their rows.
+    /// The monitored ways from it to a trust anchor: the keys of their rows.
     pub ways: Vec<String>,
-    /// What OCSP last said of it.
+    /// The last OCSP status.
     pub ocsp: Option<OcspEntry>,
 }
 
-/// What OCSP says of a certificate, with a signature that was checked.
+/// An OCSP status with a verified signature.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct OcspEntry {
     /// The status.
     pub status: OcspStatus,
-    /// When the status was known to be right.
+    /// When the status was known to be correct: `thisUpdate`.
     pub this_update: Timestamp,
-    /// Until when it may be relied on, where the responder says so.
+    /// When it expires, if the responder says so: `nextUpdate`.
     pub next_update: Option<Timestamp>,
-    /// When the responder was asked.
+    /// When the responder was queried.
     pub fetched_at: Timestamp,
 }
 
-/// The statuses that decide; a certificate that the responder does not know decides nothing.
+/// The statuses that decide; `unknown` decides nothing.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OcspStatus {
     /// Not revoked.
     Good,
-    /// Revoked, for good.
+    /// Permanently revoked.
     Revoked,
     /// On hold (`certificateHold`), until a later answer says otherwise.
     Held,

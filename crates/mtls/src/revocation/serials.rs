@@ -1,25 +1,26 @@
-//! The serial numbers that an authority's lists name, as sorted hashes: eight bytes each, whatever the list's size.
+//! The revoked serial numbers of an authority as sorted hashes of eight bytes each.
 
 use sha2::{Digest as _, Sha256};
 
-/// Returns the hash under which a serial number is kept: the first eight bytes of the SHA-256 of its value.
+/// Returns the hash of a serial number: the first eight bytes of the SHA-256 of its value.
 ///
-/// `serial` is the content of the DER `INTEGER`. Zeros in front do not change a number, so they do not change its hash. Of
-/// 200,000 revoked serials none shares its hash with a given other one but by a chance of one in 10^14, and whoever wants
-/// another's hash would have to choose the serial numbers that an authority gives out.
+/// `serial` is the content of the DER `INTEGER`. Leading zeros do not change a number, so they do not change its
+/// hash. The probability that one of 200,000 revoked serials shares its hash with a given other one is 1 in 10^14. A
+/// deliberate collision would require control over the serial numbers that an authority issues.
 pub fn serial_hash(serial: &[u8]) -> u64 {
     let value =
         serial.iter().position(|byte| *byte != 0).and_then(|first| serial.get(first..)).unwrap_or_default();
-    // By this crate and not by aws-lc-rs, which takes twice the time for so few bytes; a list may have 400,000 serials.
+    // This crate takes half the time of aws-lc-rs for so few bytes, and a list may have 400,000 serials.
     Sha256::digest(value).first_chunk().copied().map(u64::from_be_bytes).unwrap_or_default()
 }
 
 /// The serials of one authority.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Serials {
-    /// Revoked for good: whatever list named them, they stay.
+    /// Permanently revoked, whichever list named them.
     pub revoked: Vec<u64>,
-    /// On hold (`certificateHold`), for each of the authority's lists in the order of its row: while that list names them.
+    /// On hold (`certificateHold`), for each of the authority's lists in the order of its row, as long as that list
+    /// names them.
     pub held: Vec<Vec<u64>>,
 }
 
@@ -30,19 +31,19 @@ impl Serials {
             || self.held.iter().any(|list| list.binary_search(&serial).is_ok())
     }
 
-    /// Adds serials that are revoked for good.
+    /// Adds permanently revoked serials.
     pub fn revoke(&mut self, serials: &[u64]) {
         self.revoked.extend_from_slice(serials);
         self.revoked.sort_unstable();
         self.revoked.dedup();
     }
 
-    /// Returns how many bytes they take.
+    /// Returns their serialised size in bytes.
     pub fn size(&self) -> usize {
         4 + 4 * self.held.len() + 8 * (self.revoked.len() + self.held.iter().map(Vec::len).sum::<usize>())
     }
 
-    /// Writes them: for each set its length in four bytes, then eight bytes a serial.
+    /// Serialises them: for each set its length in four bytes, then eight bytes for each serial.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.size());
         for set in std::iter::once(&self.revoked).chain(&self.held) {
@@ -52,7 +53,7 @@ impl Serials {
         bytes
     }
 
-    /// Reads what [`Serials::to_bytes`] wrote; `None` if it is something else.
+    /// Parses the output of [`Serials::to_bytes`]; `None` for other bytes.
     pub fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
         let mut sets = Vec::new();
         while !bytes.is_empty() {

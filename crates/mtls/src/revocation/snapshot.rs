@@ -1,4 +1,4 @@
-//! What dispatch knows of revocation at one time: the rows of the directory table, read and not changed.
+//! A read-only snapshot of the revocation data in the directory table.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,30 +14,30 @@ use super::serials::Serials;
 use super::source::Source;
 use super::store::RevocationStore;
 
-/// What is known of an authority.
+/// The data of an authority.
 #[derive(Debug)]
 struct Known {
-    /// The hash of the row that it was read from.
+    /// The hash of the row it was read from.
     hash: String,
     row: AuthorityRow,
     serials: Arc<Serials>,
 }
 
-/// What was read at one time.
+/// The data read at one time.
 #[derive(Debug, Default)]
 pub(super) struct Snapshot {
-    /// When the directory function last renewed what is known; `None` if nothing was read yet.
+    /// When the directory function last refreshed the data; `None` if nothing was read yet.
     pub(super) renewed_at: Option<Timestamp>,
     authorities: HashMap<String, Arc<Known>>,
     leaves: HashMap<String, (String, Arc<LeafRow>)>,
-    /// The authorities and leaves whose rows are there and could not be read.
+    /// Authorities and leaves whose rows exist but could not be read.
     unreadable: HashSet<String>,
 }
 
 impl Snapshot {
     /// Reads what changed since `before`; `None` before the first refresh of the directory function.
     ///
-    /// A row that cannot be read costs itself alone: what was read of it before stays in use.
+    /// A row that cannot be read does not affect others, and its earlier data stays in use.
     pub(super) async fn read(
         store: &RevocationStore,
         before: &Self,
@@ -76,7 +76,7 @@ impl Snapshot {
         Ok(Some(snapshot))
     }
 
-    /// Keeps what was read before of rows that could not be read now.
+    /// Keeps the earlier data of rows that cannot be read now.
     fn keep_unread(&mut self, before: &Self, authorities: &[String], leaves: &[String]) {
         for id in
             authorities.iter().filter(|id| !self.authorities.contains_key(*id)).cloned().collect::<Vec<_>>()
@@ -94,34 +94,34 @@ impl Snapshot {
         }
     }
 
-    /// Says whether every row that should be there was read.
+    /// Says whether every row was read.
     pub(super) fn is_whole(&self) -> bool {
         self.unreadable.is_empty()
     }
 
-    /// Returns when a leaf was first seen, as far as its row says.
+    /// Returns when a leaf was first seen, according to its row.
     pub(super) fn first_seen(&self, fingerprint: &str) -> Option<Timestamp> {
         Some(self.leaves.get(fingerprint)?.1.first_seen)
     }
 
-    /// Says whether the directory function looks after this way from a leaf to a trust anchor.
+    /// Says whether the directory function monitors this way from a leaf to a trust anchor.
     pub(super) fn looks_after(&self, fingerprint: &str, way: &str) -> bool {
         self.leaves.get(fingerprint).is_some_and(|(_, leaf)| leaf.ways.iter().any(|known| known == way))
     }
 
-    /// Says whether a row of this path is there and could not be read: our own fault.
+    /// Says whether a row of this path exists but could not be read, which is a fault of ours.
     pub(super) fn lacks_rows_of(&self, path: &Path) -> bool {
         !self.unreadable.is_empty()
             && (self.unreadable.contains(&path.fingerprint())
                 || path.links().iter().any(|link| self.unreadable.contains(&link.issuer.id())))
     }
 
-    /// Says what is known of a path whose leaf was first seen then.
+    /// Returns the revocation data of a path whose leaf was first seen at `first_seen`.
     pub(super) fn state(&self, path: &Path, first_seen: Timestamp) -> RevocationState {
         let leaf = self.leaves.get(&path.fingerprint()).and_then(|(_, leaf)| leaf.ocsp.as_ref());
         let links: Vec<_> = path.links().iter().map(|link| self.link(link)).collect();
         let refused = leaf.is_some_and(|ocsp| ocsp.status != OcspStatus::Good);
-        // A path of which one certificate cannot be read is not decided by the rest.
+        // A path with an unreadable certificate is not judged by the others.
         let is_whole = links.len() == path.certificates().len();
         let lists = links.iter().map(|(_, good)| *good).collect::<Option<Vec<_>>>().filter(|_| is_whole);
         RevocationState {
@@ -132,7 +132,7 @@ impl Snapshot {
         }
     }
 
-    /// Says whether a list names a certificate, and until when a list that is for it says that it is good.
+    /// Returns whether a list revokes a certificate, and the proof of a list that covers it.
     fn link(&self, link: &Link) -> (bool, Option<Good>) {
         let Some(known) = self.authorities.get(&link.issuer.id()) else { return (false, None) };
         let revoked = link.serial().is_none_or(|serial| known.serials.contains(serial));
@@ -143,7 +143,7 @@ impl Snapshot {
     }
 }
 
-/// Reads the serials of an authority's row, unless they are those that were read before; nothing if they cannot be read.
+/// Reads the serials of an authority's row unless they are unchanged; `None` if they cannot be read.
 async fn read_authority(
     store: &RevocationStore,
     before: &Snapshot,
@@ -161,7 +161,7 @@ async fn read_authority(
         (Some(entry), None) => store.serials(id, entry).await?.map(Arc::new),
     };
     if serials.is_none() {
-        report_unreadable(id, &"the rows of its serials are not those that its row speaks of");
+        report_unreadable(id, &"the rows of its serials do not match its row");
     }
     Ok(serials.map(|serials| Arc::new(Known { hash, row, serials })))
 }
@@ -171,6 +171,6 @@ fn report_unreadable(id: &str, error: &dyn std::fmt::Display) {
         code = "revocation_row_unreadable",
         row = id,
         %error,
-        "A row of what is known of revocation cannot be read; what was read of it before stays in use."
+        "A row of revocation data cannot be read; its earlier data stays in use."
     );
 }

@@ -1,4 +1,4 @@
-//! What is known of revocation, and the paths that receivers showed, in the directory table.
+//! Stores revocation data, and the paths that receivers showed, in the directory table.
 
 use jiff::{SignedDuration, Timestamp};
 use platform::aws::{DOCUMENT_LIMIT, DirectoryTable, DirectoryTableError, Document};
@@ -10,19 +10,19 @@ use super::path::Path;
 use super::rows::{AuthorityRow, Contents, LeafRow, SerialsEntry};
 use super::serials::Serials;
 
-/// The row that says which others there are.
+/// Key of the index row.
 const CONTENTS: &str = "revocation";
 const AUTHORITY: &str = "authority#";
 const LEAF: &str = "leaf#";
 const PATH: &str = "path#";
-/// How long rows live that are written anew long before that.
+/// Retention of rows, which are rewritten long before.
 const TIME_TO_LIVE: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// Rows that one authority's serials may take.
+/// Maximum number of rows for one authority's serials.
 const MAX_PARTS: usize = 64;
-/// How long a path's row outlives its leaf.
-const OUTLIVES: SignedDuration = SignedDuration::from_hours(24);
+/// How long a path's row is kept after its leaf expires.
+const PATH_GRACE: SignedDuration = SignedDuration::from_hours(24);
 
-/// A path that was noted.
+/// A recorded path.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Noted {
     /// The host that showed it.
@@ -33,16 +33,16 @@ pub struct Noted {
     pub path: Path,
 }
 
-/// Rows that were read: each by its id, with a hash of its bytes.
+/// Rows that were read, each by its id with a hash of its bytes.
 #[derive(Debug)]
 pub struct Rows<T> {
-    /// Those that can be read.
+    /// Rows that were parsed.
     pub read: Vec<(String, String, T)>,
-    /// The ids of those that cannot, each with what is wrong.
+    /// The ids of those that could not be parsed, each with its error.
     pub unreadable: Vec<(String, DirectoryTableError)>,
 }
 
-/// Keeps what is known of revocation.
+/// The store of revocation data.
 #[derive(Clone, Debug)]
 pub struct RevocationStore(DirectoryTable);
 
@@ -52,19 +52,19 @@ impl RevocationStore {
         Self(table)
     }
 
-    /// Claims the refresh, which is not to run twice at once; `false` if it was claimed less than `every` ago.
+    /// Claims the refresh, so that it does not run twice at once; `false` if it was claimed less than `every` ago.
     pub async fn claim(&self, now: Timestamp, every: SignedDuration) -> Result<bool, DirectoryTableError> {
         self.0.claim("revocation-refresh", now, every).await
     }
 
-    /// Reads which rows there are, and when that was last renewed; `None` before the first refresh.
+    /// Reads the index and when it was last refreshed; `None` before the first refresh.
     pub async fn contents(&self) -> Result<Option<(Contents, Timestamp)>, DirectoryTableError> {
         let Some(document) = self.0.get(CONTENTS).await? else { return Ok(None) };
         let contents = serde_json::from_slice(&document.bytes).map_err(|_| self.0.unreadable(CONTENTS))?;
         Ok(Some((contents, document.fetched_at)))
     }
 
-    /// Says which rows there are, as of now.
+    /// Writes the index, refreshed at `now`.
     pub async fn put_contents(&self, contents: &Contents, now: Timestamp) -> Result<(), DirectoryTableError> {
         self.put(CONTENTS, contents, now).await.map(drop)
     }
@@ -99,7 +99,7 @@ impl RevocationStore {
         self.put(&format!("{LEAF}{fingerprint}"), row, now).await
     }
 
-    /// Reads an authority's serials; `None` if their rows are not there, or are not what was written.
+    /// Reads an authority's serials; `None` if their rows are missing or damaged.
     pub async fn serials(
         &self,
         id: &str,
@@ -112,7 +112,7 @@ impl RevocationStore {
         let mut parts = Vec::new();
         for (name, document) in self.0.get_all(&names).await? {
             let place = names.iter().position(|other| *other == name);
-            // One part that cannot be read loses the others.
+            // One unreadable part makes the others useless.
             let Ok(document) = document else { return Ok(None) };
             parts.push((place, document.bytes));
         }
@@ -121,8 +121,8 @@ impl RevocationStore {
         Ok((sha256_hex(&bytes) == entry.digest).then(|| Serials::from_bytes(&bytes)).flatten())
     }
 
-    /// Writes an authority's serials, over as many rows as they need, beside those of the generation before; deletes those of the
-    /// one before that.
+    /// Writes an authority's serials over as many rows as needed, next to those of the previous generation; deletes
+    /// the one before that.
     pub async fn put_serials(
         &self,
         id: &str,
@@ -148,9 +148,9 @@ impl RevocationStore {
         Ok(SerialsEntry { digest, parts: parts.len(), bytes: bytes.len(), written_at: now, superseded })
     }
 
-    /// Notes a path unless it is noted already; returns when it was first.
+    /// Records a path unless it is recorded already; returns when it was first recorded.
     ///
-    /// Its row lives as long as the leaf, so that no path is new twice and none has to be renewed.
+    /// Its row lives as long as the leaf, so a path is recorded once and never renewed.
     pub async fn note(
         &self,
         host: &str,
@@ -158,12 +158,12 @@ impl RevocationStore {
         now: Timestamp,
     ) -> Result<Timestamp, DirectoryTableError> {
         let name = format!("{PATH}{}", path.row());
-        let lives = path.valid_until().map_or(TIME_TO_LIVE, |until| until.duration_since(now)) + OUTLIVES;
+        let lives = path.valid_until().map_or(TIME_TO_LIVE, |until| until.duration_since(now)) + PATH_GRACE;
         let new = document(path.to_bytes(host), now);
         match self.0.put_new(&name, &new, lives).await {
             Ok(None) => Ok(now),
             Ok(Some(noted)) if Path::from_bytes(&noted.bytes).is_some() => Ok(noted.fetched_at),
-            // Nobody could ask about what it holds, so the path is as good as new.
+            // Its content was never usable, so the path counts as new.
             Ok(Some(_)) | Err(DirectoryTableError::Unreadable { .. }) => {
                 self.0.put(&name, &new, lives).await?;
                 Ok(now)
@@ -172,7 +172,7 @@ impl RevocationStore {
         }
     }
 
-    /// Reads every path that was noted. What is wrong with the rows that cannot be read comes beside.
+    /// Reads every recorded path, and the errors of rows that cannot be read.
     pub async fn paths(&self) -> Result<(Vec<Noted>, Vec<DirectoryTableError>), DirectoryTableError> {
         let (mut paths, mut unreadable) = (Vec::new(), Vec::new());
         for (name, read) in self.0.all(PATH).await? {
@@ -229,7 +229,7 @@ impl RevocationStore {
     }
 }
 
-/// Tells one version of a row from another.
+/// Identifies a version of a row.
 fn row_hash(bytes: &[u8]) -> String {
     let mut hash = sha256_hex(bytes);
     hash.truncate(16);

@@ -1,17 +1,17 @@
-//! Where a certificate says that its revocation is published (RFC 5280, sections 4.2.1.13 and 4.2.2.1). Pure.
+//! The addresses of a certificate's revocation information (RFC 5280, sections 4.2.1.13 and 4.2.2.1). Pure.
 
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
 use x509_parser::oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_OCSP;
 
-/// The longest address or name that is kept, in bytes.
+/// Maximum length of an address or name, in bytes.
 const MAX_URL_LENGTH: usize = 1024;
-/// How many addresses of one kind are tried.
+/// Maximum number of addresses of one kind.
 const MAX_URLS: usize = 4;
-/// How many names of distribution points are compared with a list's scope.
+/// Maximum number of distribution point names that are compared with a list's scope.
 const MAX_NAMES: usize = 32;
 
-/// Says whether an address can be asked: `http` or `https`, in any case, of at most [`MAX_URL_LENGTH`] bytes.
+/// Says whether an address is usable: `http` or `https`, in any case, of at most [`MAX_URL_LENGTH`] bytes.
 fn is_http_url(url: &str) -> bool {
     let scheme = url.split_once("://").map(|(scheme, _)| scheme);
     url.len() <= MAX_URL_LENGTH
@@ -19,21 +19,21 @@ fn is_http_url(url: &str) -> bool {
             .is_some_and(|scheme| ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)))
 }
 
-/// Returns the addresses of a certificate's revocation lists in their order, each once, four at most.
+/// Returns the addresses of a certificate's revocation lists in order, without duplicates, four at most.
 ///
-/// Authorities of ICP-Brasil name several places of one list, each as a distribution point. A point for some reasons only, or
-/// of a list that somebody else signs, does not count (RFC 5280, section 4.2.1.13).
+/// Authorities of ICP-Brasil name several places of one list, each as a distribution point. Points for some reasons
+/// only, or of a list with another signer, are skipped (RFC 5280, section 4.2.1.13).
 pub fn distribution_urls(certificate: &[u8]) -> Vec<String> {
     collect(points(certificate).into_iter().filter(|name| is_http_url(name)), MAX_URLS)
 }
 
-/// Returns all URIs of the distribution points that [`distribution_urls`] reads, whatever their scheme, 32 at most,
-/// to be compared with the scope of a list (RFC 5280, section 6.3.3, step b.2.i).
+/// Returns all URIs of the distribution points of [`distribution_urls`], whatever their scheme, 32 at most, for
+/// comparison with the scope of a list (RFC 5280, section 6.3.3, step b.2.i).
 pub fn distribution_names(certificate: &[u8]) -> Vec<String> {
     collect(points(certificate).into_iter().filter(|name| name.len() <= MAX_URL_LENGTH), MAX_NAMES)
 }
 
-/// Returns the addresses at which a certificate's status is asked by OCSP in their order, each once, four at most.
+/// Returns the addresses of a certificate's OCSP responders in order, without duplicates, four at most.
 pub fn ocsp_urls(certificate: &[u8]) -> Vec<String> {
     let Some(certificate) = parse(certificate) else { return Vec::new() };
     let mut urls = Vec::new();
@@ -46,7 +46,7 @@ pub fn ocsp_urls(certificate: &[u8]) -> Vec<String> {
     collect(urls.into_iter().filter(|url| is_http_url(url)), MAX_URLS)
 }
 
-/// Returns the URIs of the distribution points that count; none if the certificate cannot be read.
+/// Returns the URIs of the distribution points that are not skipped; empty if the certificate cannot be read.
 fn points(certificate: &[u8]) -> Vec<String> {
     let Some(certificate) = parse(certificate) else { return Vec::new() };
     let mut uris = Vec::new();

@@ -1,8 +1,8 @@
-//! The check in the handshake: find a verified path first, then judge the revocation of its certificates alone.
+//! The check in the handshake: find a verified path first, then check the revocation of its certificates only.
 //!
-//! What is presented beside the path that is taken is neither stored nor asked about: a receiver may send certificates of its own
-//! making under anybody's name. The verdict is remembered where a path is judged, since the error that webpki returns is the one
-//! that ranks highest among all paths that it tried.
+//! Certificates outside the chosen path are neither stored nor looked up: a receiver may present forged certificates
+//! under any name. The verdict is stored when a path is judged, because webpki returns the error that ranks highest
+//! among all paths that it tried.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,14 +23,15 @@ use super::known::{Judgement, Revocation};
 use super::path::Path;
 use super::vouched::vouched;
 
-/// The most certificates that a receiver may present. Real chains have three or four, those with a cross-signed authority five.
+/// Maximum number of certificates that a receiver may present. Real chains have three or four, those with a
+/// cross-signed authority five.
 pub const MAX_PRESENTED: usize = 6;
-/// The most bytes that they may have in all.
+/// Maximum total size of these in bytes.
 pub const MAX_PRESENTED_BYTES: usize = 16 * 1024;
-/// The most signatures that are checked to find a path; a chain of four takes three.
+/// Maximum number of signatures checked to find a path; a chain of four takes three.
 pub const MAX_SIGNATURES: usize = 24;
 
-/// The receiver presented more than is verified, as that would take the time of others.
+/// The receiver presented more than is verified, which would delay other receivers.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error(
     "the receiver presented more than {MAX_PRESENTED} certificates, more than {MAX_PRESENTED_BYTES} bytes of them, or \
@@ -47,7 +48,7 @@ pub(crate) struct Verifier {
 }
 
 impl Verifier {
-    /// Trusts these authorities, and decides by what is known of revocation.
+    /// Creates a verifier that trusts these authorities and decides by this revocation data.
     pub(crate) fn new(
         anchors: Arc<RootCertStore>,
         provider: Arc<CryptoProvider>,
@@ -56,7 +57,7 @@ impl Verifier {
         Self { anchors, provider, revocation }
     }
 
-    /// Says how revocation was checked, for a connection that was made.
+    /// Reports how revocation was checked for a new connection.
     pub(crate) fn report(&self, host: &str, checked: Checked) {
         self.revocation.report(host, checked);
     }
@@ -79,7 +80,7 @@ impl Verifier {
             }
             match judged {
                 Judgement::Decided(Verdict::Accepted(_)) => Ok(()),
-                // webpki goes on with the next path.
+                // webpki continues with the next path.
                 _ => Err(webpki::Error::UnknownRevocationStatus),
             }
         };
@@ -102,7 +103,7 @@ impl Verifier {
 
 const UNKNOWN_ISSUER: Error = Error::InvalidCertificate(CertificateError::UnknownIssuer);
 
-/// Of several paths the best decides: an authority that is revoked condemns the ways through it alone.
+/// The best of several paths decides: a revoked authority only excludes the paths through it.
 fn rank(judged: Judgement) -> u8 {
     match judged {
         Judgement::Decided(Verdict::Accepted(_)) => 3,
@@ -112,10 +113,10 @@ fn rank(judged: Judgement) -> u8 {
     }
 }
 
-/// Finds a path from what was presented to one of the anchors that `accepts` takes, within bounds of size and work.
+/// Finds a path from the presented certificates to an anchor that `accepts` allows, within bounds of size and work.
 ///
-/// webpki sees only what somebody who is trusted [vouches for](vouched()). `tests/examples/chains.rs` measures what the worst of
-/// them cost.
+/// webpki sees only certificates that a trusted authority [vouches for](vouched()). `tests/examples/chains.rs`
+/// measures the cost of the worst of them.
 fn find_path(
     (end_entity, intermediates): (&CertificateDer<'_>, &[CertificateDer<'_>]),
     anchors: &[TrustAnchor<'_>],
@@ -143,10 +144,11 @@ fn find_path(
     }
 }
 
-/// Finds the first verified path of a receiver with this name that `accepts` takes, whatever is known of its revocation.
+/// Finds the first verified path of a receiver with this name that `accepts` allows, without checking revocation.
 ///
 /// # Errors
-/// What a handshake would end with. It is certain that no more than a known number of signatures was checked.
+///
+/// The error that a handshake would end with. The number of checked signatures is bounded in any case.
 pub fn verified_path(
     presented: (&CertificateDer<'_>, &[CertificateDer<'_>]),
     name: &ServerName<'_>,
@@ -159,7 +161,7 @@ pub fn verified_path(
     let take = |verified: &VerifiedPath<'_>| {
         let path = Path::of(verified, presented.0);
         if !accepts(&path) {
-            // webpki goes on with the next path.
+            // webpki continues with the next path.
             return Err(webpki::Error::UnknownRevocationStatus);
         }
         first.borrow_mut().get_or_insert(path);
@@ -175,7 +177,7 @@ fn check_name(end_entity: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<
     certificate.verify_is_valid_for_subject_name(name).map_err(refusal)
 }
 
-/// An algorithm whose use is counted, so that a chain takes no more than a known time.
+/// A signature algorithm that counts its uses, which bounds the time for a chain.
 #[derive(Debug)]
 struct Counted<'a> {
     algorithm: &'a dyn SignatureVerificationAlgorithm,
@@ -205,7 +207,7 @@ impl SignatureVerificationAlgorithm for Counted<'_> {
     }
 }
 
-/// Says in rustls' words why there is no path, as its own verifier does.
+/// Returns rustls' error for a missing path, as its own verifier does.
 fn refusal(error: webpki::Error) -> Error {
     use webpki::Error as W;
     match error {
@@ -222,7 +224,7 @@ fn refusal(error: webpki::Error) -> Error {
     }
 }
 
-/// The check of one handshake, which remembers how the path was accepted.
+/// The check of one handshake, which stores how the path was accepted.
 #[derive(Debug)]
 pub(crate) struct Verification {
     verifier: Arc<Verifier>,
@@ -247,7 +249,7 @@ impl ServerCertVerifier for Verification {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        // A stapled response is not relied on: the guideline allows it beside other mechanisms only.
+        // A stapled response is ignored: the guideline allows it only in addition to other mechanisms.
         _: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {

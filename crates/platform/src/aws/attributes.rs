@@ -1,4 +1,4 @@
-//! The values of attributes as DynamoDB takes them.
+//! Creates DynamoDB attribute values.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;

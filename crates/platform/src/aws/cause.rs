@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use aws_sdk_dynamodb::error::{BoxError, SdkError};
 
-/// Returns what the service said, without the SDK's wrapping: our errors say themselves what was being done.
+/// Returns the service's error without the SDK's wrapping, because our errors describe the failed action themselves.
 pub fn cause<E, R>(error: SdkError<E, R>) -> BoxError
 where
     E: Error + Send + Sync + 'static,

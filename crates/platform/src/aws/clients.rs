@@ -1,4 +1,4 @@
-//! How every client of an AWS service is set up.
+//! Configuration of all AWS clients.
 
 use std::time::Duration;
 
@@ -14,19 +14,19 @@ use http::uri::Scheme;
 use super::http::Http;
 use crate::config::{SettingError, Settings};
 
-/// One try of a call. The services used here answer in milliseconds.
+/// Timeout of one try of a call. The services used here answer in milliseconds.
 pub(super) const TRY_TIMEOUT: Duration = Duration::from_secs(1);
-/// How often a call is tried.
+/// Maximum number of tries.
 pub(super) const TRIES: u32 = 3;
-/// A whole call with its tries. The timeouts of the functions in `template.yaml` are sums of it.
+/// Timeout of a whole call with its tries. The function timeouts in `template.yaml` are sums of it.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(3);
-/// What is left of it after one try.
+/// The time left after one try.
 pub(super) const AFTER_ONE_TRY: Duration = Duration::from_secs(2);
 
-/// Makes the configuration that all clients share, of the variables that Lambda sets.
+/// Creates the configuration shared by all clients from the variables that Lambda sets.
 ///
-/// Not by the SDK's own loader: looking for profiles and for the other places where credentials may lie takes longer than all else
-/// of a start. Lambda has them in the environment, and nowhere else.
+/// The SDK's own loader is not used: it looks for profiles and other sources of credentials, which takes longer than
+/// the rest of a start. Lambda has the credentials in the environment only.
 pub fn sdk_config(settings: &Settings<'_>, http: &Http) -> Result<SdkConfig, SettingError> {
     let connector = http.connector();
     let timeouts = TimeoutConfig::builder()
@@ -46,8 +46,8 @@ pub fn sdk_config(settings: &Settings<'_>, http: &Http) -> Result<SdkConfig, Set
     Ok(config.build())
 }
 
-/// Returns a host that the functions themselves ask, with its port: a name that must exist. `None` in a partition whose names this
-/// does not know.
+/// Returns a host that the functions call themselves, with its port: a name that must exist. `None` in a partition
+/// whose names are unknown here.
 pub fn endpoint_name(config: &SdkConfig) -> Option<(String, u16)> {
     let uri: Uri = if let Some(url) = config.endpoint_url() {
         url.parse().ok()?
@@ -66,22 +66,22 @@ pub fn endpoint_name(config: &SdkConfig) -> Option<(String, u16)> {
     Some((uri.host()?.trim_matches(['[', ']']).to_owned(), port))
 }
 
-/// Makes a client of DynamoDB.
+/// Creates a client of DynamoDB.
 pub fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::new(config)
 }
 
-/// Makes a client of SQS.
+/// Creates a client of SQS.
 pub fn sqs(config: &SdkConfig) -> aws_sdk_sqs::Client {
     aws_sdk_sqs::Client::new(config)
 }
 
-/// Makes a client of KMS.
+/// Creates a client of KMS.
 pub fn kms(config: &SdkConfig) -> aws_sdk_kms::Client {
     aws_sdk_kms::Client::new(config)
 }
 
-/// Makes a client of Secrets Manager.
+/// Creates a client of Secrets Manager.
 pub fn secrets_manager(config: &SdkConfig) -> aws_sdk_secretsmanager::Client {
     aws_sdk_secretsmanager::Client::new(config)
 }

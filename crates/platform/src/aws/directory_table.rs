@@ -1,7 +1,7 @@
-//! The directory table: what was fetched from others and is kept with its age.
+//! The directory table: documents fetched from others, stored with their age.
 //!
-//! One row a document: key sets, lists, statuses. The directory function writes them, every function may read them, and
-//! what was fetched last stays when the one it came from does not answer.
+//! One row for each document: key sets, lists, statuses. The directory function writes them, every function may read
+//! them. A document stays while its source does not answer.
 
 use std::collections::HashMap;
 
@@ -15,16 +15,15 @@ use thiserror::Error;
 
 use super::cause::cause;
 
-/// The largest document, in bytes: a row of DynamoDB holds 400 KB, names and the other attributes included.
+/// Maximum size of a document in bytes: a DynamoDB row holds 400 KB, names and other attributes included.
 pub const DOCUMENT_LIMIT: usize = 380 * 1024;
-/// The longest name of a version that is kept, in bytes: what a source sends beyond that is dropped, so that it makes no row too
-/// large.
+/// Maximum length of a stored `ETag` in bytes. A longer one is dropped, so that a source cannot make a row too large.
 const MAX_ETAG: usize = 512;
-/// How many rows one request reads (`BatchGetItem`, Amazon DynamoDB API Reference).
+/// Number of rows read by one request (`BatchGetItem`, Amazon DynamoDB API Reference).
 const BATCH: usize = 100;
-/// How often what a request left out is asked for again.
-const MORE: usize = 5;
-/// The name of the row's key.
+/// Maximum number of requests for unprocessed rows.
+const MAX_REREADS: usize = 5;
+/// Key attribute.
 const KEY: &str = "name";
 const BYTES: &str = "bytes";
 const FETCHED_AT: &str = "fetched_at";
@@ -34,20 +33,20 @@ const CLAIMED_AT: &str = "claimed_at";
 /// When DynamoDB may delete the row, in seconds since 1970.
 const EXPIRES_AT: &str = "expires_at";
 
-/// A document with its age.
+/// A document and its age.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Document {
     /// The document.
     pub bytes: Vec<u8>,
-    /// When its source last said that this is it.
+    /// When its source last confirmed it as current.
     pub fetched_at: Timestamp,
-    /// Until when its source need not be asked again (RFC 9111, section 4.2).
+    /// Until when the source need not be asked again (RFC 9111, section 4.2).
     pub fresh_until: Timestamp,
-    /// What its source calls this version (RFC 9110, section 8.8.3).
+    /// The `ETag` from its source (RFC 9110, section 8.8.3).
     pub etag: Option<String>,
 }
 
-/// A document's name, and itself if it can be read.
+/// A document's name and the result of reading it.
 pub type Read = (String, Result<Document, DirectoryTableError>);
 
 /// Reads and writes documents.
@@ -73,20 +72,20 @@ impl DirectoryTable {
             .send()
             .await
             .map_err(|error| self.failed("read", name, cause(error)))?;
-        // A row without a document is a claim alone.
+        // A row without a document only holds a claim.
         answer.item.filter(|row| row.contains_key(BYTES)).map(|row| self.parse(name, &row)).transpose()
     }
 
-    /// Reads several documents; those that are not there are left out.
+    /// Reads several documents; missing ones are left out.
     ///
-    /// A row that cannot be read costs none of the others; it is named by its error.
+    /// A row that cannot be read does not affect the others; its error names it.
     pub async fn get_all(&self, names: &[String]) -> Result<Vec<Read>, DirectoryTableError> {
         let mut all = Vec::new();
         for names in names.chunks(BATCH) {
             let keys = names.iter().map(|name| HashMap::from([(KEY.to_owned(), text(name))])).collect();
             let mut left = KeysAndAttributes::builder().set_keys(Some(keys)).build().ok();
             let first = names.first().map_or("", String::as_str);
-            for _ in 0..MORE {
+            for _ in 0..MAX_REREADS {
                 let Some(asked) = left.take() else { break };
                 let answer = self.client.batch_get_item().request_items(&self.table, asked).send().await;
                 let mut answer = answer.map_err(|error| self.failed("read", first, cause(error)))?;
@@ -98,7 +97,7 @@ impl DirectoryTable {
                         all.push((name, document));
                     }
                 }
-                // An answer has at most 16 MB, and leaves out what is throttled.
+                // An answer has at most 16 MB, and leaves out throttled rows.
                 left = answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.table));
             }
             if left.is_some() {
@@ -108,7 +107,7 @@ impl DirectoryTable {
         Ok(all)
     }
 
-    /// Puts a document in the place of the one before; it may be deleted after `lives`.
+    /// Writes a document over the previous one; DynamoDB may delete it after `lives`.
     pub async fn put(
         &self,
         name: &str,
@@ -128,7 +127,7 @@ impl DirectoryTable {
         Ok(())
     }
 
-    /// Puts a document where there is none, else returns the one that is there.
+    /// Writes a document if there is none, else returns the existing one.
     pub async fn put_new(
         &self,
         name: &str,
@@ -153,13 +152,14 @@ impl DirectoryTable {
         Err(self.failed("write", name, cause(error)))
     }
 
-    /// Deletes a document, if it is there.
+    /// Deletes a document, if it exists.
     pub async fn delete(&self, name: &str) -> Result<(), DirectoryTableError> {
         let deleted = self.client.delete_item().table_name(&self.table).key(KEY, text(name)).send().await;
         deleted.map(drop).map_err(|error| self.failed("delete", name, cause(error)))
     }
 
-    /// Claims a piece of work that is to be done at most once in `every`, whoever does it; `false` if it was claimed since.
+    /// Claims a task that must run at most once in `every` over all processes; `false` if it was already claimed in
+    /// that time.
     pub async fn claim(
         &self,
         name: &str,
@@ -188,9 +188,9 @@ impl DirectoryTable {
         }
     }
 
-    /// Reads every document whose name starts so. Reads the whole table: for the schedule, not for a message.
+    /// Reads every document whose name has this prefix. Scans the whole table: for scheduled tasks, not for messages.
     ///
-    /// A row that cannot be read costs none of the others; it is named by its error.
+    /// A row that cannot be read does not affect the others; its error names it.
     pub async fn all(&self, prefix: &str) -> Result<Vec<Read>, DirectoryTableError> {
         let mut pages = self
             .client
@@ -232,7 +232,7 @@ impl DirectoryTable {
         document().ok_or_else(|| self.unreadable(name))
     }
 
-    /// Makes the error of a row that holds something else than it should.
+    /// Creates the error for a row with unexpected content.
     pub fn unreadable(&self, name: &str) -> DirectoryTableError {
         DirectoryTableError::Unreadable { name: name.to_owned(), table: self.table.clone() }
     }
@@ -261,22 +261,22 @@ fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
-/// A document that cannot be read or written.
+/// Why a document cannot be read or written.
 #[derive(Debug, Error)]
 pub enum DirectoryTableError {
-    /// The service refused or did not answer.
+    /// The service refused, or did not answer.
     #[error("failed to {doing} {name:?} in the table {table}")]
     Service {
-        /// What was being done.
+        /// The failed action.
         doing: &'static str,
         /// The document.
         name: String,
         /// The table.
         table: String,
-        /// What the service said.
+        /// The service's error.
         source: BoxError,
     },
-    /// The row is not one that this version wrote.
+    /// The row was not written by this version.
     #[error("{name:?} in the table {table} cannot be read")]
     Unreadable {
         /// The document.
@@ -284,7 +284,7 @@ pub enum DirectoryTableError {
         /// The table.
         table: String,
     },
-    /// The document does not fit into a row.
+    /// The document exceeds the size of a row.
     #[error("{name:?} has {bytes} bytes; a row holds {DOCUMENT_LIMIT}")]
     TooLarge {
         /// The document.

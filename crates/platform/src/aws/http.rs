@@ -1,4 +1,4 @@
-//! How requests reach AWS: over connections that are kept, each request counted.
+//! Sends requests to AWS over pooled connections, and counts them.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -26,13 +26,14 @@ use tower_service::Service as _;
 use crate::clock::Clock;
 use crate::telemetry::{Usage, UsageMeter};
 
-/// A service that takes longer than this to connect is asked again.
+/// Timeout of connecting; a slower service is tried again.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// A connection idle for longer is not used again. Assumed: AWS does not say after how long its services close theirs, and one that
-/// is closed while the environment is frozen would cost a try.
+/// Maximum idle time of a reused connection. An assumption: AWS does not publish when its services close idle
+/// connections, and one that was closed while the environment was frozen costs a try.
 const IDLE: SignedDuration = SignedDuration::from_secs(15);
 
-/// Connections that wait at most: a few for each message of a batch. What is left of the 1,024 file descriptors is for receivers.
+/// Maximum number of idle connections: a few for each message of a batch. The rest of the 1,024 file descriptors is
+/// for receivers.
 const MAX_IDLE: usize = 50;
 
 /// The header that names a request's operation.
@@ -40,7 +41,7 @@ const TARGET: &str = "x-amz-target";
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Sends requests to AWS. Copies share their connections.
+/// Sends requests to AWS. Copies share the connections.
 #[derive(Clone, Debug)]
 pub struct Http {
     link: Link,
@@ -50,33 +51,33 @@ pub struct Http {
 #[derive(Clone, Debug)]
 enum Link {
     System(Arc<System>),
-    /// What a test gives.
+    /// A connector provided by a test.
     Other(SharedHttpConnector),
 }
 
 impl Http {
-    /// Uses the network of the machine, and trusts the authorities that its system trusts.
+    /// Uses the machine's network and the system's trust store.
     pub fn system(clock: Clock) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        let pool = Pool::new(IDLE, clock.teller(), IdleBudget::of(MAX_IDLE));
+        let pool = Pool::new(IDLE, clock.into_fn(), IdleBudget::of(MAX_IDLE));
         let system = System { tcp, tls: OnceLock::new(), pool };
         Self { link: Link::System(Arc::new(system)), meter: None }
     }
 
-    /// Sends with this.
+    /// Uses this connector.
     pub fn over(connector: SharedHttpConnector) -> Self {
         Self { link: Link::Other(connector), meter: None }
     }
 
-    /// Has every request counted: AWS asks money for each of the SDK's tries.
+    /// Counts every request: AWS bills each of the SDK's tries.
     #[must_use]
     pub fn metered(self, meter: &UsageMeter) -> Self {
         Self { meter: Some(meter.clone()), ..self }
     }
 
-    /// Makes the connector of the SDK's clients.
+    /// Creates the connector for the SDK's clients.
     pub fn connector(&self) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
@@ -109,15 +110,15 @@ fn unusable(error: impl Into<BoxError>) -> ConnectorError {
     ConnectorError::user(error.into())
 }
 
-/// The network of the machine.
+/// The machine's network.
 struct System {
     tcp: HttpConnector,
-    /// Made when it is first needed, as reading the certificates of the system's authorities takes its time.
+    /// Created at first use, because reading the system's trust store is slow.
     tls: OnceLock<TlsConnector>,
     pool: Pool<PooledConnection<Connection, SdkBody, ()>>,
 }
 
-/// TCP, or TLS over it.
+/// A TCP connection, with or without TLS.
 type Connection = Box<dyn Stream>;
 
 impl std::fmt::Debug for System {
@@ -126,7 +127,7 @@ impl std::fmt::Debug for System {
     }
 }
 
-/// A request that was not answered.
+/// A request without an answer.
 struct Unanswered(ConnectorError);
 
 impl From<hyper::Error> for Unanswered {
@@ -145,9 +146,9 @@ impl System {
             let host = HeaderValue::from_str(authority.as_str()).map_err(unusable)?;
             request.headers_mut().insert(header::HOST, host);
         }
-        // No service of AWS speaks both ways on one port, so the scheme is no part of the place.
+        // AWS services never use both schemes on one port, so the scheme is not part of the pool's key.
         let place = authority.as_str();
-        // In a box, as most requests need no new connection.
+        // Boxed, because most requests need no new connection.
         let connect = || Box::pin(self.connect_in_time(&to));
         let answered = self.pool.answered(place, request, connect).await;
         let (mut exchanges, answer) = answered.map_err(|Unanswered(error)| error)?;

@@ -11,23 +11,23 @@ use thiserror::Error;
 
 use super::cause::cause;
 
-/// Asks keys of KMS for signatures.
+/// Asks KMS for public keys and signatures.
 #[derive(Clone, Debug)]
 pub struct Keys {
     client: Client,
 }
 
-/// The ARN of a KMS key. An alias will not do: whoever moves it would change the key under a certificate.
+/// The ARN of a KMS key. Aliases are refused, because moving an alias would change the key under a certificate.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct KeyArn(String);
 
 impl Keys {
-    /// Asks with this client.
+    /// Uses this client.
     pub fn new(client: Client) -> Self {
         Self { client }
     }
 
-    /// Returns the public half of a key that signs, as a `SubjectPublicKeyInfo` in DER.
+    /// Returns the public key of a signing key, as a `SubjectPublicKeyInfo` in DER.
     pub async fn public_key(&self, key: &KeyArn) -> Result<Vec<u8>, KeyError> {
         let answer = self.client.get_public_key().key_id(&key.0).send().await;
         let answer =
@@ -38,7 +38,7 @@ impl Keys {
         answer.public_key.map(Blob::into_inner).ok_or_else(|| KeyError::Usage { key: key.clone() })
     }
 
-    /// Signs what has this digest.
+    /// Signs this digest.
     pub async fn sign(
         &self,
         key: &KeyArn,
@@ -75,25 +75,25 @@ impl fmt::Display for KeyArn {
     }
 }
 
-/// A text that is no ARN of a key.
+/// A text that is not an ARN of a key.
 #[derive(Clone, Copy, Debug, Error, Eq, PartialEq)]
 #[error("expected the ARN of a KMS key, arn:aws:kms:<region>:<account>:key/<id>, and not an alias")]
 pub struct NotAKeyArn;
 
-/// A key of KMS that cannot be used.
+/// Why a KMS key cannot be used.
 #[derive(Debug, Error)]
 pub enum KeyError {
-    /// The service refused or did not answer.
+    /// The service refused, or did not answer.
     #[error("failed to {doing} the KMS key {key}")]
     Service {
-        /// What was being done.
+        /// The failed action.
         doing: &'static str,
         /// The key.
         key: KeyArn,
-        /// What the service said.
+        /// The service's error.
         source: BoxError,
     },
-    /// The key is not one that signs.
+    /// The key is not a signing key.
     #[error("the KMS key {key} is not an asymmetric key of usage SIGN_VERIFY")]
     Usage {
         /// The key.

@@ -1,10 +1,10 @@
-//! The ledger: one row a notification, written twice for one that is delivered at the first attempt, or once where that is
-//! chosen ([`LedgerWrites`]).
+//! The ledger: one row for each notification. A notification that is delivered at the first attempt takes two writes,
+//! or one if so configured ([`LedgerWrites`]).
 //!
-//! An attempt begins with one conditional write and ends with another, so that two processes with the same message, or one
-//! that stops between any two steps, never make a fourth request. Row keys are names that lead to their partition, see
-//! [`NotificationId`] and [`InteractionId`]: a ticket's interaction id, a resource and a notification id each lead
-//! to their rows with one query and no index.
+//! An attempt begins with one conditional write and ends with another, so that two processes with the same message,
+//! or one that stops between any two steps, never make a fourth request. Row keys are ids that contain their
+//! partition, see [`NotificationId`] and [`InteractionId`]: an interaction id from a support ticket, a resource and a
+//! notification id each lead to their rows with one query and no index.
 //!
 //! [`NotificationId`]: convention::notification::NotificationId
 //! [`LedgerWrites`]: convention::delivery::LedgerWrites
@@ -34,14 +34,14 @@ use super::ledger_error::LedgerError;
 use super::undelivered::UndeliveredRows;
 use crate::clock::Clock;
 
-/// What expressions call the attribute that keeps an attempt.
+/// Alias, in expressions, of the attribute that holds an attempt.
 const RECORD: &str = "#record";
-/// Sets what has come of an attempt.
+/// Sets the outcome of an attempt.
 const END: &str = "SET #status = :status, #record = :record";
-/// Holds while the attempt is under way that a write is about.
+/// Holds while the written attempt is under way.
 const UNDER_WAY: &str = "#status = :attempting AND interaction_id = :id";
 
-/// Writes what happens to notifications.
+/// Writes the history of notifications.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     client: Client,
@@ -50,40 +50,40 @@ pub struct Ledger {
     fast_path: Option<Arc<FastPath>>,
 }
 
-/// What came of beginning an attempt.
+/// The result of beginning an attempt.
 #[derive(Debug)]
 pub enum Begin {
-    /// It is ours to make.
+    /// This caller may make the attempt.
     Begun,
-    /// The ledger says otherwise.
+    /// The attempt cannot begin in the ledger's state.
     Conflict(Progress),
-    /// The ledger has forgotten the notification: its row expired, long after its attempts.
+    /// The notification's row has expired, long after its attempts.
     Forgotten,
 }
 
-/// What came of cancelling a notification.
+/// The result of cancelling a notification.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Cancel {
-    /// It has ended, by this.
+    /// The notification was cancelled by this call.
     Cancelled,
-    /// It had ended before, or an attempt began and what came of it is not known yet.
+    /// It had ended before, or an attempt began whose outcome is not known yet.
     Conflict(Progress),
 }
 
-/// One attempt, as the ledger keeps it.
+/// One attempt as stored in the ledger.
 #[derive(Clone, Debug)]
 pub struct AttemptRecord {
-    /// Which attempt.
+    /// Its number.
     pub attempt: AttemptNumber,
-    /// Its name.
+    /// Its id.
     pub interaction_id: InteractionId,
     /// When it started.
     pub started: Timestamp,
-    /// How long it may take.
+    /// Its timeout.
     pub within: Duration,
     /// When it ended.
     pub ended: Option<Timestamp>,
-    /// Where it went.
+    /// The URL.
     pub base_uri: String,
     /// The outcome's stable code.
     pub outcome: Option<&'static str>,
@@ -95,7 +95,7 @@ pub struct AttemptRecord {
     pub tls: Option<Arc<str>>,
 }
 
-/// What makes a write without the SDK's client.
+/// Writes without the SDK's client.
 #[derive(Debug)]
 struct FastPath {
     writer: Writer,
@@ -108,19 +108,19 @@ impl Ledger {
         Self { client, table, retention, fast_path: None }
     }
 
-    /// Has writes tried without the SDK's client first, where its configuration names an endpoint that this knows.
+    /// Tries writes without the SDK's client first, if its configuration has an endpoint of a known form.
     #[must_use]
     pub fn with_fast_path(self, sdk: &SdkConfig, http: &Http, clock: Clock) -> Self {
         let writer = Writer::new(sdk, http.connector(), TRY_TIMEOUT);
         Self { fast_path: writer.map(|writer| Arc::new(FastPath { writer, clock })), ..self }
     }
 
-    /// The rows of notifications given up, which lie in the same table.
+    /// Returns the rows of undelivered notifications, which are in the same table.
     pub fn undelivered(&self) -> UndeliveredRows {
         UndeliveredRows::new(self.client.clone(), self.table.clone())
     }
 
-    /// Begins an attempt: succeeds for exactly one caller, and only if the attempt before it failed.
+    /// Begins an attempt: succeeds for exactly one caller, and only if the previous attempt failed.
     pub async fn begin(
         &self,
         message: &AttemptMessage,
@@ -137,7 +137,7 @@ impl Ledger {
             Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 let Some(row) = failed.item else { return Ok(Begin::Forgotten) };
                 let progress = progress(&row).ok_or(LedgerError::Unreadable)?;
-                // The SDK repeats a call whose answer was lost; what then stands in its way is its own write.
+                // The SDK repeats a call whose answer was lost; the conflict is then with its own write.
                 let ours =
                     progress.status == Status::Attempting && progress.interaction_id == record.interaction_id;
                 Ok(if ours { Begin::Begun } else { Begin::Conflict(progress) })
@@ -146,7 +146,7 @@ impl Ledger {
         }
     }
 
-    /// Says whether there is a row of the notification, to whatever was written before.
+    /// Says whether the notification has a row, with a consistent read.
     pub async fn exists(&self, message: &AttemptMessage) -> Result<bool, LedgerError> {
         let request = self
             .client
@@ -162,8 +162,8 @@ impl Ledger {
         Ok(found.item.is_some())
     }
 
-    /// Records an attempt that was accepted and had not begun in the ledger, whatever has happened to the row meanwhile: one
-    /// write, begin and end at once.
+    /// Records an accepted attempt whose beginning was not written, whatever the state of the row: one write instead
+    /// of two.
     pub async fn delivered_at_once(
         &self,
         message: &AttemptMessage,
@@ -173,7 +173,7 @@ impl Ledger {
         self.finish("record a delivery", update).await.map(drop)
     }
 
-    /// Records that an attempt was accepted, whatever has happened to the row since it began.
+    /// Records an accepted attempt, whatever has happened to the row since it began.
     pub async fn delivered(
         &self,
         message: &AttemptMessage,
@@ -184,7 +184,7 @@ impl Ledger {
         self.finish("record a delivery", update).await.map(drop)
     }
 
-    /// Records that an attempt failed; `status` says whether another one waits.
+    /// Records a failed attempt; `status` says whether another one follows.
     pub async fn failed(
         &self,
         message: &AttemptMessage,
@@ -198,8 +198,8 @@ impl Ledger {
         self.finish("record a failure", update).await.map(drop)
     }
 
-    /// Takes back an attempt that never reached its receiver, for a reason of ours: the notification stands where it stood before,
-    /// and this attempt can begin again. What came of it stays to be seen until then.
+    /// Undoes an attempt that never reached its receiver because of a fault of ours: the notification returns to its
+    /// previous state, and the attempt can begin again. Its record stays readable until then.
     pub async fn roll_back(
         &self,
         message: &AttemptMessage,
@@ -215,10 +215,10 @@ impl Ledger {
             .only_if(UNDER_WAY)
             .with(":attempting", Status::Attempting.as_str())
             .with(":previous", i64::from(record.attempt.get()) - 1);
-        self.finish("take an attempt back", update).await.map(drop)
+        self.finish("roll an attempt back", update).await.map(drop)
     }
 
-    /// Writes where the notification stands once an attempt is over, and what came of that, as the expression says.
+    /// Creates the update that sets status and record at the end of an attempt.
     fn end<'a>(
         &'a self,
         message: &'a AttemptMessage,
@@ -233,7 +233,7 @@ impl Ledger {
             .with(":id", record.interaction_id.as_str())
     }
 
-    /// Records that an attempt was interrupted, and leaves what its process wrote of it.
+    /// Records that an attempt was interrupted, and keeps what its process wrote.
     pub async fn interrupted(
         &self,
         message: &AttemptMessage,
@@ -253,8 +253,9 @@ impl Ledger {
         self.finish("record an interruption", update).await.map(drop)
     }
 
-    /// Records that a notification ends without a further attempt, as its receiver is gone or not to be told. An attempt that began
-    /// comes to its own end first: a third one that was interrupted leaves its notification undelivered.
+    /// Records that a notification ends without a further attempt, because its receiver no longer exists or must not
+    /// be notified. An attempt that began must end first: a third one that was interrupted leaves its notification
+    /// undelivered.
     pub async fn cancelled(
         &self,
         message: &AttemptMessage,
@@ -290,9 +291,9 @@ impl Ledger {
         }
     }
 
-    /// Records that a notification is given up for a fault of ours, whose stable code is `reason`, before this attempt began. A
-    /// notification that has no row gets one, without an attempt. Succeeds for one caller, and only where the attempt could begin.
-    /// The row says that the notification is not listed yet, until [`Ledger::listed`].
+    /// Records that a notification is given up before this attempt for a fault of ours, whose stable code is
+    /// `reason`. A notification without a row gets one, without an attempt. Succeeds for one caller, and only if the
+    /// attempt could begin. Until [`Ledger::listed`] is called, the row says that the notification is not listed yet.
     pub async fn set_aside(
         &self,
         message: &AttemptMessage,
@@ -328,11 +329,11 @@ impl Ledger {
                 let Some(row) = failed.item else { return Ok(Begin::Forgotten) };
                 Ok(Begin::Conflict(progress(&row).ok_or(LedgerError::Unreadable)?))
             }
-            Err(error) => Err(LedgerError::service("set a notification aside", error.into())),
+            Err(error) => Err(LedgerError::service("give a notification up", error.into())),
         }
     }
 
-    /// Records that a notification which was set aside is dead-lettered and listed.
+    /// Records that a notification that was given up for a fault of ours is dead-lettered and listed.
     pub async fn listed(&self, message: &AttemptMessage) -> Result<(), LedgerError> {
         let update = self
             .update(message, "SET #status = :status REMOVE unlisted_since")
@@ -341,7 +342,7 @@ impl Ledger {
         self.finish("record that a notification is listed", update).await.map(drop)
     }
 
-    /// Writes all that a row says of a notification whose newest attempt this is.
+    /// Creates the update that writes the whole row of a notification with this latest attempt.
     fn whole<'a>(
         &'a self,
         message: &'a AttemptMessage,
@@ -384,26 +385,28 @@ impl Ledger {
         Update::new(&self.table, [("partition", partition), ("notification", notification)], expression)
     }
 
-    /// Makes a write that ends something; `false` if the row has moved on, which is no error: whoever moved it has written more.
+    /// Makes a write that ends something; `false` if the row has moved on, which is not an error: a later write holds
+    /// more.
     async fn finish(&self, doing: &'static str, update: Update<'_>) -> Result<bool, LedgerError> {
         match self.write(update).await {
             Ok(()) => Ok(true),
             Err(UpdateItemError::ConditionalCheckFailedException(_)) => {
-                tracing::warn!(doing, "The ledger row had moved on before the write that ends the attempt.");
+                tracing::warn!(doing, "The ledger row had changed before the write that ends the attempt.");
                 Ok(false)
             }
             Err(error) => Err(LedgerError::service(doing, error.into())),
         }
     }
 
-    /// Makes a write, within [`CALL_TIMEOUT`](super::CALL_TIMEOUT): by the fast path, and by the SDK where that is not known to have done it.
+    /// Makes a write within [`CALL_TIMEOUT`](super::CALL_TIMEOUT): by the fast path, then by the SDK unless that is
+    /// known to have succeeded.
     async fn write(&self, update: Update<'_>) -> Result<(), UpdateItemError> {
-        // In boxes, as futures of the SDK are thousands of bytes, and would be part of those of every attempt.
+        // Boxed, because the SDK's futures have thousands of bytes and would be part of every attempt's future.
         let sent = match &self.fast_path {
             None => Box::pin(update.to_call(&self.client).send()).await,
             Some(path) if path.writer.update(&update, path.clock.now()).await => return Ok(()),
             Some(_) => {
-                // What is left of the time and of the tries of a call.
+                // The rest of the call's time and tries.
                 let rest = TimeoutConfig::builder().operation_timeout(AFTER_ONE_TRY).build();
                 let tries = RetryConfig::standard().with_max_attempts(TRIES - 1);
                 let config = Config::builder().timeout_config(rest).retry_config(tries);
@@ -418,14 +421,15 @@ impl Ledger {
     }
 }
 
-/// Holds of a row whose notification waits for this attempt.
+/// Holds for a row whose notification waits for this attempt.
 ///
-/// The row may be behind: an attempt that is taken back late, after another process has gone on from it, leaves the number before
-/// its own. The message of an attempt exists only once the attempt before it is over, so that no attempt begins twice by this.
+/// The row may be behind: an attempt that is rolled back late, after another process has continued from it, leaves
+/// the previous number. The message of an attempt exists only after the previous attempt has ended, so no attempt
+/// begins twice because of this.
 const WAITS: &str = "#status = :waiting AND attempt <= :previous";
 
-/// Holds if an attempt may begin. Only a first attempt makes the row: a message that is moved back after its row expired must not
-/// begin again.
+/// Returns the condition under which an attempt may begin. Only a first attempt creates the row: a message that is
+/// redriven after its row expired must not begin again.
 fn may_begin(attempt: AttemptNumber) -> &'static str {
     if attempt == AttemptNumber::FIRST {
         "attribute_not_exists(notification) OR (#status = :waiting AND attempt <= :previous)"
@@ -434,8 +438,8 @@ fn may_begin(attempt: AttemptNumber) -> &'static str {
     }
 }
 
-/// Adds what a write that may make the row says besides, where it is so: that the notification is a replay, and whose client its
-/// receiver is where that is not the default brand's.
+/// Adds the optional attributes of a write that may create the row: the id of the replayed notification, and the
+/// authorisation server if it is not the default brand's.
 fn with_optional(expression: &'static str, message: &AttemptMessage) -> Cow<'static, str> {
     let replay = message.replay_of.as_ref().map_or("", |_| ", replay_of = :replay_of");
     let server = message.authorisation_server.as_ref().map_or("", |_| ", authorisation_server = :server");
@@ -445,7 +449,7 @@ fn with_optional(expression: &'static str, message: &AttemptMessage) -> Cow<'sta
     format!("{expression}{replay}{server}").into()
 }
 
-/// Gives [`with_optional`] its values.
+/// Adds the values for [`with_optional`].
 fn with_optional_values<'a>(update: Update<'a>, message: &'a AttemptMessage) -> Update<'a> {
     let update = match &message.replay_of {
         Some(original) => update.with(":replay_of", original.as_str()),
@@ -461,7 +465,7 @@ fn progress(row: &HashMap<String, AttributeValue>) -> Option<Progress> {
     let text = |name| row.get(name)?.as_s().ok();
     let number = |name| row.get(name)?.as_n().ok()?.parse::<i64>().ok();
     let status = text("status")?.parse().ok()?;
-    // A notification that ended before its first attempt has no attempt to speak of.
+    // A notification that ended before its first attempt has no attempt.
     if matches!(status, Status::Cancelled | Status::Undelivered) {
         let interaction_id =
             text("interaction_id").and_then(|id| id.parse().ok()).unwrap_or(InteractionId::NONE);
@@ -479,7 +483,7 @@ fn progress(row: &HashMap<String, AttributeValue>) -> Option<Progress> {
     })
 }
 
-/// The attribute that keeps an attempt.
+/// Returns the attribute that holds an attempt.
 fn attribute(attempt: AttemptNumber) -> &'static str {
     match attempt.get() {
         1 => "attempt_1",

@@ -1,20 +1,20 @@
-//! What goes wrong with the ledger.
+//! Errors of the ledger.
 
 use aws_sdk_dynamodb::error::BoxError;
 use thiserror::Error;
 
-/// The ledger cannot be read or written.
+/// Why the ledger cannot be read or written.
 #[derive(Debug, Error)]
 pub enum LedgerError {
-    /// The service refused or did not answer.
+    /// The service refused, or did not answer.
     #[error("failed to {doing} in the ledger")]
     Service {
-        /// What was being done.
+        /// The failed action.
         doing: &'static str,
-        /// What the service said.
+        /// The service's error.
         source: BoxError,
     },
-    /// The row is not one that this version wrote.
+    /// The row was not written by this version.
     #[error("the notification's row in the ledger cannot be read")]
     Unreadable,
 }

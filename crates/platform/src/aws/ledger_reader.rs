@@ -1,4 +1,4 @@
-//! The ledger, read: each look-up is one request, as names lead to their partitions.
+//! Reads the ledger. Each look-up is one query, because ids lead to their partitions.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use super::ledger_error::LedgerError;
 
 type Row = HashMap<String, AttributeValue>;
 
-/// Finds what the ledger says.
+/// Finds notifications in the ledger.
 #[derive(Clone, Debug)]
 pub struct LedgerReader {
     client: Client,
@@ -27,7 +27,7 @@ impl LedgerReader {
         Self { client, table }
     }
 
-    /// Finds a notification by its name.
+    /// Finds a notification by its id.
     pub async fn notification(&self, id: &NotificationId) -> Result<Option<NotificationView>, LedgerError> {
         let answer = self
             .client
@@ -39,7 +39,7 @@ impl LedgerReader {
             .send()
             .await
             .map_err(|error| LedgerError::service("find a notification", cause(error)))?;
-        answer.item.map(|row| Self::shown(&row).ok_or(LedgerError::Unreadable)).transpose()
+        answer.item.map(|row| Self::view(&row).ok_or(LedgerError::Unreadable)).transpose()
     }
 
     /// Finds the notification that an attempt belongs to.
@@ -50,7 +50,7 @@ impl LedgerReader {
         Ok(self.partition(id.partition()).await?.into_iter().find(is_it))
     }
 
-    /// Finds the notifications of a resource, in the order of their events.
+    /// Finds the notifications of a resource, ordered by their events.
     pub async fn resource(&self, endpoint: Endpoint, id: &str) -> Result<Vec<NotificationView>, LedgerError> {
         let mut found = self.partition(Partition::of_id(endpoint, id)).await?;
         // Two resources may share a partition.
@@ -59,8 +59,8 @@ impl LedgerReader {
         Ok(found)
     }
 
-    /// Reads a row; nothing for one that this version cannot have written.
-    pub fn shown(row: &HashMap<String, AttributeValue>) -> Option<NotificationView> {
+    /// Parses a row; `None` for one that this version cannot have written.
+    pub fn view(row: &HashMap<String, AttributeValue>) -> Option<NotificationView> {
         let status: Status = text_of(row, "status")?.parse().ok()?;
         let attempts = (1..=u64::from(AttemptNumber::MAX)).filter_map(|number| {
             let attempt = AttemptNumber::try_from(number).ok()?;
@@ -98,7 +98,7 @@ impl LedgerReader {
         let mut found = Vec::new();
         while let Some(row) = rows.next().await {
             let row = row.map_err(|error| LedgerError::service("look a partition up", cause(error)))?;
-            found.push(Self::shown(&row).ok_or(LedgerError::Unreadable)?);
+            found.push(Self::view(&row).ok_or(LedgerError::Unreadable)?);
         }
         Ok(found)
     }

@@ -1,4 +1,4 @@
-//! Adapters over the AWS SDK. Seamed at its HTTP layer: tests give the SDK another endpoint, not another trait.
+//! Adapters over the AWS SDK. Tests replace the SDK's HTTP layer; there are no mock traits.
 
 mod attributes;
 mod cause;
@@ -24,8 +24,8 @@ pub use keys::{KeyArn, KeyError, Keys, NotAKeyArn};
 pub use ledger::{AttemptRecord, Begin, Cancel, Ledger};
 pub use ledger_error::LedgerError;
 pub use ledger_reader::LedgerReader;
-pub use queue::{Queues, RESEND_PAUSES, SEND_WITHIN, SendError, message_group};
-pub use receivers::{Found, RECEIVER_COPY_LIVES, Receivers, ReceiversError};
+pub use queue::{Queues, RESEND_PAUSES, SEND_TIMEOUT, SendError, message_group};
+pub use receivers::{Found, RECEIVER_CACHE_TTL, Receivers, ReceiversError};
 pub use secrets::{SecretError, Secrets};
 pub use slow_mark::SLOW_RECEIVER_ATTRIBUTES;
 pub use undelivered::{UNDELIVERED_PARTITIONS, UndeliveredRows};

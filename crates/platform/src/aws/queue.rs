@@ -1,4 +1,4 @@
-//! The two queues: notifications to attempt, and those that stay undelivered.
+//! The two SQS queues: notifications to attempt, and dead letters.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,20 +18,21 @@ use super::cause::cause;
 use super::clients::CALL_TIMEOUT;
 use crate::sha256_hex;
 
-/// The most messages of one `SendMessageBatch`.
+/// Maximum number of messages in one `SendMessageBatch`.
 const BATCH: usize = 10;
-/// After so long the entries that SQS failed of a call are sent again, and after so long once more: the call was answered, so the
-/// SDK does not repeat it.
+/// Pauses before SQS entries that failed are sent again. The call itself succeeded, so the SDK does not repeat it.
 pub const RESEND_PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(300)];
-/// How long queueing the messages of one request takes at most, repetitions included. Who called hears before its own time limit.
-pub const SEND_WITHIN: Duration = Duration::from_secs(1 + CALL_TIMEOUT.as_secs());
-/// What SQS calls an entry that it never takes as it is. Everything else is repeated, also where SQS says `SenderFault`: it says that
-/// of throttling and of the queue's key too, which pass.
+/// Maximum time for queueing the messages of one request, retries included, so that the caller gets an answer before
+/// its timeout.
+pub const SEND_TIMEOUT: Duration = Duration::from_secs(1 + CALL_TIMEOUT.as_secs());
+/// Codes of entries that SQS never accepts. All other entries are retried, even with `SenderFault`, which SQS also
+/// sets for throttling and for errors of the queue's key, both of which pass.
 ///
-/// Source: SQS API reference, `SendMessage` (`InvalidMessageContents`, `UnsupportedOperation`), Common Errors (`InvalidParameterCombination`,
-/// `InvalidParameterValue`, `MissingParameter`; an entry that is too long is an `InvalidParameterValue`) and `SendMessageBatch`
-/// (`BatchRequestTooLong`). A name may have the prefix `AWS.SimpleQueueService.` of the query protocol.
-const NEVER_TAKEN: [&str; 6] = [
+/// Source: SQS API reference, `SendMessage` (`InvalidMessageContents`, `UnsupportedOperation`), Common Errors
+/// (`InvalidParameterCombination`, `InvalidParameterValue`, `MissingParameter`; an entry that is too long is an
+/// `InvalidParameterValue`) and `SendMessageBatch` (`BatchRequestTooLong`). A name may have the prefix
+/// `AWS.SimpleQueueService.` of the query protocol.
+const NEVER_ACCEPTED: [&str; 6] = [
     "BatchRequestTooLong",
     "InvalidMessageContents",
     "InvalidParameterCombination",
@@ -39,9 +40,9 @@ const NEVER_TAKEN: [&str; 6] = [
     "MissingParameter",
     "UnsupportedOperation",
 ];
-/// The longest message group, in characters.
+/// Maximum length of a message group id, in characters.
 const MAX_GROUP: usize = 128;
-/// Cuts the sentence that goes along with an undelivered message.
+/// Maximum length of the description sent with a dead letter, in characters.
 const MAX_DETAIL: usize = 500;
 
 /// Sends to both queues.
@@ -53,16 +54,16 @@ pub struct Queues {
 }
 
 impl Queues {
-    /// Uses these queues, by URL. Intake, which buries nothing, gives no second one.
+    /// Uses these queues, by URL. Intake, which dead-letters nothing, has only the first.
     pub fn new(client: Client, notifications: String, undelivered: Option<String>) -> Self {
         Self { client, notifications, undelivered: undelivered.unwrap_or_default() }
     }
 
-    /// Queues messages, ten a call and all calls at once, and says of each whether it was taken.
+    /// Queues messages, ten for each call and all calls at once, and returns for each whether it was accepted.
     ///
-    /// Entries that SQS fails are sent again, twice at most, unless they are such as it never takes.
+    /// Entries that SQS fails are sent again, twice at most, unless SQS never accepts them.
     pub async fn send_all(&self, messages: &[AttemptMessage]) -> Vec<Result<(), SendError>> {
-        let until = Instant::now() + SEND_WITHIN;
+        let until = Instant::now() + SEND_TIMEOUT;
         let batches = messages.chunks(BATCH).map(|batch| self.send_batch(batch, until));
         join_all(batches).await.into_iter().flatten().collect()
     }
@@ -86,7 +87,7 @@ impl Queues {
         results.into_iter().map(|(_, result)| result).collect()
     }
 
-    /// Sends the messages at these positions once, and says of each what came of it.
+    /// Sends the messages at these positions once, and returns the result of each.
     async fn try_batch(
         &self,
         messages: &[AttemptMessage],
@@ -108,7 +109,7 @@ impl Queues {
                 .into_iter()
                 .map(|at| {
                     let id = at.to_string();
-                    // What is not named as taken is not taken.
+                    // Only messages named as successful were accepted.
                     if answer.successful().iter().any(|entry| entry.id() == id) {
                         return (at, Ok(()));
                     }
@@ -126,11 +127,12 @@ impl Queues {
         }
     }
 
-    // What follows has the SDK's futures in boxes, as `Ledger::write` has: they would be part of those of every message.
+    // The SDK's futures below are boxed, as in `Ledger::write`; otherwise they would enlarge the future of every
+    // message.
 
     /// Queues the message of a later attempt, to arrive after a delay in seconds.
     ///
-    /// The client is the message group: SQS serves quiet groups before one that floods the queue (fair queues).
+    /// The receiver is the message group: SQS serves quiet groups before one that floods the queue (fair queues).
     pub async fn send_later(&self, message: &AttemptMessage, delay_s: u32) -> Result<(), SendError> {
         let request = self
             .client
@@ -144,7 +146,7 @@ impl Queues {
         Ok(())
     }
 
-    /// Hides a received message for so many seconds from now on, in place of the queue's own time.
+    /// Sets the visibility timeout of a received message in seconds, counted from now.
     pub async fn change_visibility(&self, receipt_handle: &str, seconds: u32) -> Result<(), SendError> {
         let request = self
             .client
@@ -156,7 +158,7 @@ impl Queues {
         Ok(())
     }
 
-    /// Sends a message to the dead-letter queue, with the reason beside it.
+    /// Sends a message to the dead-letter queue, with its reason as an attribute.
     pub async fn dead_letter(&self, body: &str, reason: &str, detail: &str) -> Result<(), SendError> {
         let attribute = |text: &str| {
             let printable = |c: &char| !c.is_control();
@@ -185,10 +187,10 @@ pub fn message_group(message: &AttemptMessage) -> String {
     group_of(message.receiver().as_str())
 }
 
-/// Returns the message group of a receiver: its name, or a hash of it where SQS does not take that.
+/// Returns the message group of a receiver: its key, or a hash of it if SQS does not accept the key.
 ///
-/// Source: `MessageGroupId` of the SQS API reference: at most 128 alphanumeric characters and punctuation, which is all of
-/// visible ASCII. A group that two receivers share would cost them fairness and nothing else.
+/// Source: `MessageGroupId` of the SQS API reference: at most 128 alphanumeric characters and punctuation, which is
+/// all of visible ASCII. If two receivers shared a group, only their fairness would suffer.
 fn group_of(receiver: &str) -> String {
     if receiver.len() <= MAX_GROUP && receiver.bytes().all(|byte| byte.is_ascii_graphic()) {
         return receiver.to_owned();
@@ -196,7 +198,7 @@ fn group_of(receiver: &str) -> String {
     sha256_hex(receiver.as_bytes())
 }
 
-/// What the message of an attempt carries beside its text: the trace of its state change.
+/// Returns the attributes of a message besides its body: the trace of its state change.
 fn trace_of(
     message: &AttemptMessage,
 ) -> Option<HashMap<MessageSystemAttributeNameForSends, MessageSystemAttributeValue>> {
@@ -206,34 +208,34 @@ fn trace_of(
     Some(HashMap::from([(MessageSystemAttributeNameForSends::AwsTraceHeader, value)]))
 }
 
-/// A message that was not queued.
+/// Why a message was not queued.
 #[derive(Clone, Debug, Error)]
 pub enum SendError {
-    /// The service answered the call and failed this message, for a reason of its own.
+    /// The service answered the call and failed this message for a reason of its own.
     #[error("the queue failed the message: {code}")]
     Failed {
-        /// What the service calls it.
+        /// The service's code.
         code: String,
     },
-    /// The service answered the call and refused this message as one that it never takes: our own mistake.
+    /// The service answered the call and never accepts this message: a defect of ours.
     #[error("the queue rejected the message: {code}")]
     Rejected {
-        /// What the service calls it.
+        /// The service's code.
         code: String,
     },
-    /// The service refused the call or did not answer.
+    /// The service refused the call, or did not answer.
     #[error("failed to send to the queue")]
     Service {
-        /// What the service said.
+        /// The service's error.
         source: std::sync::Arc<dyn std::error::Error + Send + Sync>,
     },
 }
 
 impl SendError {
-    /// Tells what a code that SQS gave an entry means.
+    /// Creates the error of an entry's code.
     fn of_entry(code: String) -> Self {
         let name = code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(&code);
-        if NEVER_TAKEN.contains(&name) { Self::Rejected { code } } else { Self::Failed { code } }
+        if NEVER_ACCEPTED.contains(&name) { Self::Rejected { code } } else { Self::Failed { code } }
     }
 
     fn service(source: BoxError) -> Self {
@@ -249,7 +251,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_message_group_is_one_that_sqs_takes_and_tells_receivers_apart(names in prop::collection::vec("[ -~]{1,300}", 2)) {
+        fn a_message_group_is_valid_and_unique_to_its_receiver(names in prop::collection::vec("[ -~]{1,300}", 2)) {
             let groups: Vec<_> = names.iter().map(|name| group_of(name)).collect();
             for group in &groups {
                 prop_assert!((1..=128).contains(&group.len()) && group.bytes().all(|byte| byte.is_ascii_graphic()));
@@ -259,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_sqs_never_takes_is_rejected() {
+    fn only_entries_that_sqs_never_accepts_are_rejected() {
         let is_rejected =
             |code: &str| matches!(SendError::of_entry(code.to_owned()), SendError::Rejected { .. });
         for code in ["InvalidMessageContents", "InvalidParameterValue", "MissingParameter"] {

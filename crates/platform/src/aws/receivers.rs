@@ -1,4 +1,4 @@
-//! The receivers table: one row a client, which outlives its removal.
+//! The receivers table: one row for each client, which outlives its removal.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
@@ -19,18 +19,18 @@ use super::cause::cause;
 use super::slow_mark::{MARK, REMOVED_AT, read_mark};
 use crate::clock::Clock;
 
-/// How long a copy of a receiver is used.
+/// Lifetime of a cached receiver.
 ///
-/// No request goes out later than 30 s after the answer that removed its receiver (guarantee G5): 8 s of this, 4 s until the
-/// attempt begins, 3 s for the write that begins it, 15 s for the exchange.
-pub const RECEIVER_COPY_LIVES: SignedDuration = SignedDuration::from_secs(8);
+/// No request is sent later than 30 s after the answer that removed its receiver (guarantee G5): 8 s of this, 4 s
+/// until the attempt begins, 3 s for the write that begins it, 15 s for the exchange.
+pub const RECEIVER_CACHE_TTL: SignedDuration = SignedDuration::from_secs(8);
 pub(super) const KEY: &str = "client_id";
 const REGISTRATION: &str = "registration";
-/// In the place of the registration when the client was removed.
+/// Replaces the registration when the client is removed.
 const REMOVAL: &str = "removal";
 const REVISION: &str = "revision";
 
-/// A copy of one receiver. Locked while it is read, so that a batch for one receiver reads it once.
+/// A cached receiver. Locked while it is read, so that a batch for one receiver reads it once.
 type Slot = Arc<Mutex<Option<(Arc<Receiver>, Timestamp)>>>;
 
 /// Reads and writes registrations.
@@ -41,16 +41,16 @@ pub struct Receivers {
     policy: AddressPolicy,
     clock: Clock,
     copies: std::sync::Mutex<HashMap<ReceiverKey, Slot>>,
-    /// The mark of each row that had one when it was read, or as this environment has written it since.
+    /// The mark of each receiver, as last read or written by this environment.
     pub(super) marks: std::sync::Mutex<HashMap<ReceiverKey, SlowReceiver>>,
 }
 
-/// A receiver as it was found for an attempt.
+/// A receiver found for an attempt.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The receiver.
     pub receiver: Arc<Receiver>,
-    /// Whether its row was read just now; else it is a copy.
+    /// Whether its row was read just now rather than cached.
     pub is_fresh: bool,
 }
 
@@ -61,25 +61,25 @@ impl Receivers {
         Self { client, table, policy, clock, copies, marks }
     }
 
-    /// Finds a client's receiver, from a copy if it is young enough. Absence is never remembered, so a registration counts
-    /// at once.
+    /// Finds a client's receiver, cached if the copy is young enough. Absence is never cached, so a registration
+    /// takes effect at once.
     pub async fn find(&self, key: &ReceiverKey) -> Result<Option<Arc<Receiver>>, ReceiversError> {
-        Ok(self.look_up(key, RECEIVER_COPY_LIVES).await?.map(|found| found.receiver))
+        Ok(self.look_up(key, RECEIVER_CACHE_TTL).await?.map(|found| found.receiver))
     }
 
-    /// Finds a client's receiver for an attempt; for a later one as it is now, whatever copy there is.
+    /// Finds a client's receiver for an attempt; for a later attempt always from its row.
     ///
-    /// Later attempts are few, and a receiver that was removed or moved in between must count at once.
+    /// Later attempts are few, and a receiver that was removed or moved in between must take effect at once.
     pub async fn find_for(
         &self,
         key: &ReceiverKey,
         attempt: AttemptNumber,
     ) -> Result<Option<Found>, ReceiversError> {
         let is_first = attempt == AttemptNumber::FIRST;
-        self.look_up(key, if is_first { RECEIVER_COPY_LIVES } else { SignedDuration::ZERO }).await
+        self.look_up(key, if is_first { RECEIVER_CACHE_TTL } else { SignedDuration::ZERO }).await
     }
 
-    /// Finds a client's receiver as its row is now, whatever copy there is: what ends a notification is decided by this.
+    /// Finds a client's receiver from its row, never cached. Decisions that end a notification use this.
     pub async fn find_fresh(&self, key: &ReceiverKey) -> Result<Option<Found>, ReceiversError> {
         self.look_up(key, SignedDuration::ZERO).await
     }
@@ -112,12 +112,12 @@ impl Receivers {
         Ok(receiver.map(|receiver| Found { receiver, is_fresh: true }))
     }
 
-    /// Lets the next look-up read the row.
+    /// Drops the cached copy, so that the next look-up reads the row.
     pub(super) fn forget_copy(&self, key: &ReceiverKey) {
         self.copies.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
-    /// Reads a client's registration as it is now.
+    /// Reads a client's registration from its row.
     pub async fn registration(&self, key: &ReceiverKey) -> Result<Option<Registration>, ReceiversError> {
         match self.state(key).await? {
             Some(ClientState::Registered(registration)) => Ok(Some(*registration)),
@@ -125,7 +125,7 @@ impl Receivers {
         }
     }
 
-    /// Reads what is known of a client, as it is now.
+    /// Reads a client's state from its row.
     pub async fn state(&self, key: &ReceiverKey) -> Result<Option<ClientState>, ReceiversError> {
         self.row(key).await?.map(|row| self.parse(&row)).transpose()
     }
@@ -146,11 +146,10 @@ impl Receivers {
         Ok(answer.item)
     }
 
-    /// Puts what is known of a client in the place of what it was decided from; `false` if that is not what the table has any
-    /// more.
+    /// Replaces a client's state by one that was decided from `previous`; `false` if the table has changed since.
     ///
-    /// The revision of the row only grows, over removals and registrations alike, so that no writer takes another row for the
-    /// one that it read.
+    /// The revision of the row grows over removals and registrations alike, so a writer never confuses the row it
+    /// read with another.
     pub async fn replace(
         &self,
         key: &ReceiverKey,
@@ -166,7 +165,7 @@ impl Receivers {
                     "SET #registration = :document, #revision = :revision REMOVE #removal, {REMOVED_AT}"
                 ))
                 .expression_attribute_values(":document", document(registration)),
-            // What is known of a receiver that hangs belongs to its registration.
+            // The mark of a slow receiver belongs to its registration.
             ClientState::Removed(removal) => update
                 .update_expression(format!(
                     "SET #removal = :document, #revision = :revision, {REMOVED_AT} = :removed_at \
@@ -188,7 +187,7 @@ impl Receivers {
             None => update.condition_expression(
                 "attribute_not_exists(#registration) AND attribute_not_exists(#removal)",
             ),
-            // A row of an earlier release, which did not count.
+            // A row of an earlier release, which had no revision.
             Some(0) => update
                 .condition_expression("attribute_exists(#registration) AND attribute_not_exists(#revision)"),
             Some(revision) => update
@@ -204,9 +203,9 @@ impl Receivers {
         }
     }
 
-    /// Reads every registration; rows that cannot be read come as errors beside the others.
+    /// Reads every registration; rows that cannot be read are returned as errors.
     ///
-    /// A consistent read, as who is suspended is decided from it.
+    /// The read is consistent, because suspensions are decided from it.
     pub async fn all(&self) -> Result<Vec<Result<Registration, ReceiversError>>, ReceiversError> {
         let scan = self.client.scan().table_name(&self.table).consistent_read(true);
         let mut pages = scan.into_paginator().items().send();
@@ -248,20 +247,20 @@ pub(super) fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
-/// A registration that cannot be read or written.
+/// Why a registration cannot be read or written.
 #[derive(Debug, Error)]
 pub enum ReceiversError {
-    /// The service refused or did not answer.
+    /// The service refused, or did not answer.
     #[error("failed to {doing} the table {table}")]
     Service {
-        /// What was being done.
+        /// The failed action.
         doing: &'static str,
         /// The table.
         table: String,
-        /// What the service said.
+        /// The service's error.
         source: BoxError,
     },
-    /// The row is not one that this version wrote.
+    /// The row was not written by this version.
     #[error("the registration of {client_id:?} in the table {table} cannot be read")]
     Unreadable {
         /// The table.

@@ -19,7 +19,7 @@ impl Secrets {
         Self { client }
     }
 
-    /// Returns the present text of a secret.
+    /// Returns the current text of a secret.
     pub async fn text(&self, arn: &str) -> Result<String, SecretError> {
         let answer = self.client.get_secret_value().secret_id(arn).send().await.map_err(|error| {
             let is_empty =
@@ -35,24 +35,24 @@ impl Secrets {
     }
 }
 
-/// A secret that cannot be read.
+/// Why a secret cannot be read.
 #[derive(Debug, Error)]
 pub enum SecretError {
-    /// The service refused or did not answer.
+    /// The service refused, or did not answer.
     #[error("failed to read the secret {arn}")]
     Read {
         /// The secret.
         arn: String,
-        /// What the service said.
+        /// The service's error.
         source: BoxError,
     },
-    /// The secret is not there, or nothing has been put into it.
+    /// The secret does not exist, or has no value yet.
     #[error("the secret {arn} is empty")]
     Empty {
         /// The secret.
         arn: String,
     },
-    /// The secret has no text.
+    /// The secret is binary.
     #[error("the secret {arn} holds bytes, not text")]
     NotText {
         /// The secret.

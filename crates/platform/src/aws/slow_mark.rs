@@ -1,4 +1,4 @@
-//! The mark of a slow receiver, as its row has it.
+//! The mark of a slow receiver as attributes of its row.
 
 use std::collections::HashMap;
 
@@ -12,9 +12,9 @@ pub(super) const BASE_URI: &str = "slow_base_uri";
 pub(super) const HANGS: &str = "slow_hangs";
 /// The attributes of a mark.
 pub(super) const MARK: [&str; 4] = [UNTIL, PROBE, BASE_URI, HANGS];
-/// What says that a client was removed, beside the removal itself: dispatch asks for it and decides nothing else by it.
+/// Set when a client was removed; dispatch reads it only as a condition.
 pub(super) const REMOVED_AT: &str = "removed_at";
-/// The attributes that the writing of a mark names. `DispatchRole` of the template has them: it may write no others of the table.
+/// The attributes named by writes of a mark. `DispatchRole` in the template allows these only.
 pub const SLOW_RECEIVER_ATTRIBUTES: [&str; 5] = [UNTIL, PROBE, BASE_URI, HANGS, REMOVED_AT];
 
 pub(super) type Row = HashMap<String, AttributeValue>;
@@ -24,7 +24,7 @@ pub(super) fn read_mark(row: &Row) -> Option<SlowReceiver> {
     let number = |name| row.get(name)?.as_n().ok()?.parse::<i64>().ok();
     let instant = |name| Timestamp::from_millisecond(number(name)?).ok();
     let suspected = SlowReceiver::suspected(row.get(BASE_URI)?.as_s().ok()?, read_hangs(row));
-    // Suspected only: then nothing says until when.
+    // A suspicion without a mark has no end.
     let (Some(slow_until), Some(probe_after)) = (instant(UNTIL), instant(PROBE)) else {
         return Some(suspected);
     };

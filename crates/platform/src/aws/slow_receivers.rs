@@ -1,7 +1,7 @@
-//! The mark of a receiver that hangs, or may: four attributes of its own row, so that reading it costs no request.
+//! The mark of a slow receiver: four attributes of its own row, so that reading it costs no request.
 //!
-//! They are written apart from the registration, which neither sees nor disturbs them. No write makes a row: one that was
-//! removed meanwhile stays removed.
+//! They are written separately from the registration, and neither affects the other. These writes never create a row:
+//! a removed receiver stays removed.
 
 use std::collections::HashMap;
 use std::sync::{MutexGuard, PoisonError};
@@ -19,25 +19,26 @@ use super::cause::cause;
 use super::receivers::{KEY, Receivers, ReceiversError, text};
 use super::slow_mark::{BASE_URI, HANGS, PROBE, Row, UNTIL, read_hangs};
 
-/// No mark makes a row, nor is one written on what a removal leaves.
+/// Marks are written to existing registrations only, neither to a new row nor to a removal.
 const IS_REGISTERED: &str = "attribute_exists(client_id) AND attribute_not_exists(removed_at)";
 
 impl Receivers {
-    /// Returns a receiver's mark as this environment knows it, if it holds.
+    /// Returns a receiver's mark as this environment knows it, unless it has expired.
     pub fn slow_mark(&self, receiver: &Receiver, now: Timestamp) -> Option<SlowReceiver> {
         let marks = self.marks();
         marks.get(&receiver.key).filter(|mark| mark.holds(receiver.base_uri.as_str(), now)).cloned()
     }
 
-    /// Says whether a response of this receiver is to be told, as this environment knows its row.
+    /// Says whether the other environments must learn of a response of this receiver, as far as this environment
+    /// knows its row.
     pub fn is_suspected(&self, receiver: &Receiver, now: Timestamp) -> bool {
         let marks = self.marks();
-        marks.get(&receiver.key).is_some_and(|mark| mark.is_to_clear(receiver.base_uri.as_str(), now))
+        marks.get(&receiver.key).is_some_and(|mark| mark.needs_clearing(receiver.base_uri.as_str(), now))
     }
 
-    /// Counts an attempt that hung for all environments, and returns how many have since one that did not; none of a receiver
-    /// that is gone.
-    pub async fn count_hang(&self, receiver: &Receiver) -> Result<u32, ReceiversError> {
+    /// Counts a timeout for all environments, and returns the number of consecutive ones; 0 for a receiver that no
+    /// longer exists.
+    pub async fn count_timeout(&self, receiver: &Receiver) -> Result<u32, ReceiversError> {
         let counted = self
             .update(receiver)
             .update_expression(format!("SET {BASE_URI} = :base ADD {HANGS} :one"))
@@ -48,10 +49,10 @@ impl Receivers {
             .return_values(ReturnValue::UpdatedNew);
         let hangs = match self.written(counted).await? {
             Some(row) => read_hangs(&row),
-            None => u32::from(self.count_first_hang(receiver).await?),
+            None => u32::from(self.count_first_timeout(receiver).await?),
         };
         let base_uri = receiver.base_uri.as_str();
-        // Not over a mark that another attempt of this environment has made meanwhile.
+        // Must not overwrite a mark that another attempt of this environment has set meanwhile.
         let mut marks = self.marks();
         match marks.get_mut(&receiver.key).filter(|mark| mark.base_uri == base_uri) {
             Some(mark) => mark.hangs = hangs,
@@ -60,8 +61,8 @@ impl Receivers {
         Ok(hangs)
     }
 
-    /// Begins the count of a receiver that has moved since another was made; `false` if it is gone.
-    async fn count_first_hang(&self, receiver: &Receiver) -> Result<bool, ReceiversError> {
+    /// Starts the count of a receiver whose base URI has changed; `false` if it no longer exists.
+    async fn count_first_timeout(&self, receiver: &Receiver) -> Result<bool, ReceiversError> {
         let update = self
             .update(receiver)
             .update_expression(format!(
@@ -73,7 +74,7 @@ impl Receivers {
         self.write(update).await
     }
 
-    /// Marks a receiver that hangs; `false` if another environment has, or the receiver is gone.
+    /// Marks a receiver as slow; `false` if another environment has done so, or the receiver no longer exists.
     pub async fn mark_slow(
         &self,
         receiver: &Receiver,
@@ -89,12 +90,12 @@ impl Receivers {
             .expression_attribute_values(":until", millis(mark.slow_until))
             .expression_attribute_values(":probe", millis(mark.probe_after))
             .expression_attribute_values(":now", millis(now));
-        // Known at once, so that the other attempts of this environment do not write it too.
+        // Stored locally first, so that other attempts of this environment do not write it too.
         self.know(&receiver.key, Some(mark));
         self.write(update).await
     }
 
-    /// Claims the attempt that may take its full time; `false` if another environment has.
+    /// Claims the probe; `false` if another environment has.
     pub async fn claim_probe(
         &self,
         receiver: &Receiver,
@@ -112,13 +113,13 @@ impl Receivers {
         self.know(&receiver.key, Some(mark));
         let claimed = self.write(update).await?;
         if !claimed {
-            // Whoever was faster may have found that it responds again, which only the row tells.
+            // The environment that was faster may have found that the receiver responds again; only the row tells.
             self.forget_copy(&receiver.key);
         }
         Ok(claimed)
     }
 
-    /// Takes mark and count of a receiver away that responds; `false` if another environment has.
+    /// Clears mark and count of a receiver that responds; `false` if another environment has.
     pub async fn clear_slow(&self, receiver: &Receiver, now: Timestamp) -> Result<bool, ReceiversError> {
         let update = self
             .update(receiver)
@@ -133,7 +134,7 @@ impl Receivers {
         self.write(update).await
     }
 
-    /// Knows from now on what a row says.
+    /// Stores the content of a row locally.
     pub(super) fn know(&self, key: &ReceiverKey, mark: Option<SlowReceiver>) {
         let mut marks = self.marks();
         match mark {
@@ -158,14 +159,14 @@ impl Receivers {
         Ok(self.written(update).await?.is_some())
     }
 
-    /// Writes, and returns the attributes that were asked for; nothing where the condition does not hold.
+    /// Writes, and returns the requested attributes; `None` if the condition does not hold.
     async fn written(&self, update: UpdateItemFluentBuilder) -> Result<Option<Row>, ReceiversError> {
         match update.send().await {
             Ok(answer) => Ok(Some(answer.attributes.unwrap_or_default())),
             Err(SdkError::ServiceError(refused)) if refused.err().is_conditional_check_failed_exception() => {
                 Ok(None)
             }
-            Err(error) => Err(self.failed("mark a receiver that hangs in", cause(error))),
+            Err(error) => Err(self.failed("mark a slow receiver in", cause(error))),
         }
     }
 }

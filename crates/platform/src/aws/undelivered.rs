@@ -1,8 +1,8 @@
-//! The rows of notifications given up: beside the notifications' own rows, in sixteen partitions an hour.
+//! The rows of undelivered notifications: separate from the notifications' own rows, in sixteen partitions an hour.
 //!
-//! The ledger keeps years; an operator asks for the last hours. A few queries an hour answer that without a scan, and without an
-//! index that each delivery would pay for. One partition would not do: DynamoDB takes 1,000 write units a second of a key, and a
-//! few dead receivers of a busy sender are more.
+//! The ledger keeps years; an operator asks for the last hours. A few queries for each hour answer that without a
+//! scan, and without an index that every delivery would pay for. A single partition would not be enough: DynamoDB
+//! accepts 1,000 write units a second for a key, and a few dead receivers of a busy sender exceed that.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
-use convention::delivery::{AttemptMessage, Hour, UNDELIVERED_ROW_LIVES, Undelivered};
+use convention::delivery::{AttemptMessage, Hour, UNDELIVERED_ROW_RETENTION, Undelivered};
 use convention::notification::NotificationId;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
@@ -20,10 +20,10 @@ use super::attributes::{millis, number, text};
 use super::cause::cause;
 use super::ledger_error::LedgerError;
 
-/// How many partitions an hour has: one for each first digit of a notification's id, which is that of a hash.
+/// Number of partitions of an hour: one for each first digit of a notification's id, which is that of a hash.
 pub const UNDELIVERED_PARTITIONS: u32 = 16;
 
-/// Writes and reads what was given up.
+/// Writes and reads undelivered notifications.
 #[derive(Clone, Debug)]
 pub struct UndeliveredRows {
     client: Client,
@@ -31,16 +31,17 @@ pub struct UndeliveredRows {
 }
 
 impl UndeliveredRows {
-    /// Uses this table, the ledger's.
+    /// Uses this table, which is the ledger's.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }
 
-    /// Keeps a notification that was given up. Doing it again leaves what was known of the last attempt the first time: whoever
-    /// comes later takes it for interrupted. That it was replayed stays too.
+    /// Writes an undelivered notification. Repeating this keeps the first outcome of the last attempt, because a
+    /// later writer takes it for interrupted. It also keeps the mark of a replay.
     pub async fn keep(&self, undelivered: &Undelivered) -> Result<(), LedgerError> {
         let message = &undelivered.message;
-        let expires = undelivered.gave_up_at.saturating_add(UNDELIVERED_ROW_LIVES).unwrap_or(Timestamp::MAX);
+        let expires =
+            undelivered.gave_up_at.saturating_add(UNDELIVERED_ROW_RETENTION).unwrap_or(Timestamp::MAX);
         let replay = message.replay_of.as_ref();
         let update = self
             .update(undelivered.hour(), &message.notification)
@@ -66,11 +67,11 @@ impl UndeliveredRows {
             None => update,
         };
         let sent = Box::pin(update.send()).await;
-        sent.map_err(|error| LedgerError::service("keep an undelivered notification", cause(error)))?;
+        sent.map_err(|error| LedgerError::service("write an undelivered notification", cause(error)))?;
         Ok(())
     }
 
-    /// Reads what was given up in an hour; rows that cannot be read come as errors beside the others.
+    /// Reads the undelivered notifications of an hour; rows that cannot be read are returned as errors.
     pub async fn of_hour(&self, hour: Hour) -> Result<Vec<Result<Undelivered, LedgerError>>, LedgerError> {
         let digits = (0..UNDELIVERED_PARTITIONS).filter_map(|digit| char::from_digit(digit, 16));
         let all = try_join_all(digits.map(|digit| self.of_partition(hour, digit))).await?;
@@ -90,20 +91,22 @@ impl UndeliveredRows {
             // "partition" is a reserved word of DynamoDB.
             .expression_attribute_names("#partition", "partition")
             .expression_attribute_values(":partition", text(partition(hour, digit)))
-            // A replay that was just marked must count.
+            // A replay that was marked just now must be visible.
             .consistent_read(true)
             .into_paginator()
             .items()
             .send();
         let mut rows = Vec::new();
         while let Some(item) = items.next().await {
-            let item = item.map_err(|error| LedgerError::service("list an hour", cause(error)))?;
+            let item = item.map_err(|error| {
+                LedgerError::service("list the undelivered notifications of an hour", cause(error))
+            })?;
             rows.push(parse(&item).ok_or(LedgerError::Unreadable));
         }
         Ok(rows)
     }
 
-    /// Marks a notification as replayed; nothing happens if its row has expired.
+    /// Marks a notification as replayed; does nothing if its row has expired.
     pub async fn mark_replayed(&self, undelivered: &Undelivered, at: Timestamp) -> Result<(), LedgerError> {
         let name = &undelivered.message.notification;
         let update = self
@@ -132,7 +135,7 @@ fn partition_of(hour: Hour, notification: &NotificationId) -> String {
     partition(hour, digit)
 }
 
-/// No partition of notifications has such a name: those are hexadecimal.
+/// Never the name of a notification's partition, since those are hexadecimal.
 fn partition(hour: Hour, digit: char) -> String {
     format!("undelivered#{hour}#{digit}")
 }

@@ -1,9 +1,9 @@
-//! What is logged of an error.
+//! Errors with their causes, for logs.
 
 use std::error::Error;
 use std::fmt;
 
-/// Shows an error with everything that caused it, outermost first.
+/// Displays an error with all its causes, outermost first.
 ///
 /// Errors here describe their own layer only, so a log line needs the chain.
 pub struct ErrorChain<'a>(pub &'a dyn Error);

@@ -1,4 +1,4 @@
-//! How log lines are written: on AWS one flat JSON object a line, which is what is paid for; elsewhere text.
+//! The format of log lines: on AWS one flat JSON object for each line, to save billed bytes; elsewhere text.
 
 use std::io::stdout;
 
@@ -7,30 +7,30 @@ use tracing::level_filters::LevelFilter;
 use tracing::subscriber::set_global_default;
 use tracing_subscriber::fmt::{MakeWriter, fmt};
 
-/// How Lambda wants lines to be written.
+/// The log format that Lambda asks for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LogFormat {
     /// `LogFormat: JSON` in the template.
     Json,
-    /// For people; what the local stack shows.
+    /// Text for people, as on the local stack.
     Text,
 }
 
-/// Writes log lines to standard output from now on.
+/// Starts to write log lines to standard output.
 ///
-/// Never below INFO, whatever is asked for: there the libraries write requests and answers, and logs hold no body
-/// (guarantee G8).
+/// The level never goes below INFO, whatever is configured: below it, libraries log requests and answers, and logs
+/// must hold no body (guarantee G8).
 pub fn start_logging(format: LogFormat, level: LevelFilter) {
     let level = level.min(LevelFilter::INFO);
     let set = match format {
         LogFormat::Json => set_global_default(json_lines(level, stdout)),
         LogFormat::Text => set_global_default(text_lines(level)),
     };
-    // A second start changes nothing.
+    // A second start has no effect.
     set.unwrap_or_default();
 }
 
-/// Writes each line as one JSON object without time, module or list of spans: CloudWatch has the time.
+/// Writes each line as one JSON object without time, module or spans: CloudWatch adds the time.
 pub fn json_lines<W>(level: LevelFilter, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,

@@ -14,23 +14,23 @@ use super::usage_meter::Used;
 
 /// The namespace of every metric.
 const NAMESPACE: &str = "Arauto";
-/// The dimension that every metric has: bounded, and what an alarm of the template can name.
+/// The dimension of every metric. It is bounded, and alarms in the template can name it.
 const FUNCTION: &str = "FunctionName";
-/// The dimension of what is counted by code; the codes are few and stable.
+/// The dimension of metrics by code; the codes are few and stable.
 const CODE: &str = "Code";
-/// The most values of one metric in a line; CloudWatch drops a metric that has more.
+/// Maximum number of values of one metric in a line; CloudWatch drops a metric with more.
 pub const MAX_ARRAY: usize = 100;
 
-/// What a metric's value counts, in CloudWatch's words.
+/// The unit of a metric, as CloudWatch names it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Unit {
-    /// How often something happened.
+    /// A number of occurrences.
     Count,
-    /// Thousandths of seconds.
+    /// Milliseconds.
     Milliseconds,
     /// Seconds.
     Seconds,
-    /// Something that CloudWatch has no word for, for example days.
+    /// A unit that CloudWatch does not have, for example days.
     None,
 }
 
@@ -45,7 +45,7 @@ impl Unit {
     }
 }
 
-/// Writes metrics of one function.
+/// Writes the metrics of one function.
 #[derive(Clone)]
 pub struct Metrics {
     function: String,
@@ -53,19 +53,19 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Writes to standard output, where Lambda takes them up.
+    /// Writes to standard output, which Lambda collects.
     pub fn stdout(function: String) -> Self {
-        // Nobody at the other end is no reason to fail: a metric is lost, no notification.
-        // Its end included, as standard output is written to as often as it is given something.
+        // A failed write must not fail the function: it loses a metric but no notification. The line includes its
+        // end, because standard output is written once for each piece it is given.
         Self::to(function, |line| stdout().write_all(format!("{line}\n").as_bytes()).unwrap_or_default())
     }
 
-    /// Writes with a function, which gets each line.
+    /// Passes each line to this function.
     pub fn to(function: String, write: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self { function, write: Arc::new(write) }
     }
 
-    /// Records one value. `context` goes beside it for whoever searches the log: identifiers and codes only.
+    /// Records one value. `context` adds fields for searches of the log: identifiers and codes only.
     pub fn record(
         &self,
         now: Timestamp,
@@ -76,13 +76,13 @@ impl Metrics {
         self.write(now, &context.iter().fold(line, |line, (field, text)| line.beside(field, text)));
     }
 
-    /// Records how many whole seconds ago something was.
+    /// Records an age in whole seconds.
     pub fn record_age(&self, now: Timestamp, name: &'static str, since: Timestamp) {
         let seconds = now.duration_since(since).as_secs_f64().floor();
         self.record(now, (name, seconds, Unit::Seconds), &[]);
     }
 
-    /// Counts occurrences of what this stable code says, apart from those of other codes.
+    /// Counts occurrences of this stable code.
     pub fn count(&self, now: Timestamp, name: &'static str, code: &'static str, times: u32) {
         let line = Line::of(&[CODE]).with(name, Unit::Count, &[f64::from(times)]);
         self.write(now, &line.beside(CODE, code));
@@ -95,7 +95,7 @@ impl Metrics {
     }
 }
 
-/// Some metrics that are written as one line. Each is there by the name of the function, and by more dimensions where it has any.
+/// Metrics written as one line. Each has the dimension of the function, and further dimensions if the line has any.
 #[derive(Clone, Debug)]
 pub struct Line {
     directive: Directive,
@@ -118,7 +118,7 @@ struct Metric {
     unit: Option<&'static str>,
 }
 
-/// What stands in a line beside its directives.
+/// A field of a line besides its directives.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 enum Field {
@@ -128,7 +128,7 @@ enum Field {
     Text(String),
 }
 
-/// A value; whole numbers are written as such, as bytes of the log are paid for.
+/// A value. Whole numbers are written without a fraction to save billed bytes.
 #[derive(Clone, Copy, Debug)]
 struct Number(f64);
 
@@ -142,7 +142,7 @@ impl Serialize for Number {
     }
 }
 
-/// A line with what is the same for all of one writing.
+/// A line with the fields shared by all lines of a writer.
 struct Whole<'a> {
     line: &'a Line,
     now: Timestamp,
@@ -170,14 +170,14 @@ impl Serialize for Whole<'_> {
 }
 
 impl Line {
-    /// Begins a line whose metrics are kept by these dimensions beside that of the function.
+    /// Starts a line whose metrics have these dimensions besides the function.
     pub fn of(dimensions: &[&'static str]) -> Self {
         let dimensions = [[&[FUNCTION], dimensions].concat()];
         let directive = Directive { namespace: NAMESPACE, dimensions, metrics: Vec::with_capacity(2) };
         Self { directive, fields: Vec::with_capacity(8) }
     }
 
-    /// Adds a metric with its values, [`MAX_ARRAY`] at most; nothing where there are none.
+    /// Adds a metric with its values, at most [`MAX_ARRAY`]; nothing if there are none.
     #[must_use]
     pub fn with(mut self, name: &'static str, unit: Unit, values: &[f64]) -> Self {
         let field = match values {
@@ -191,14 +191,14 @@ impl Line {
         self
     }
 
-    /// Adds a dimension's value, or what is not measured and goes beside: identifiers and codes only.
+    /// Adds the value of a dimension, or a field that is not measured: identifiers and codes only.
     #[must_use]
     pub fn beside(mut self, field: &'static str, text: &str) -> Self {
         self.fields.push((field, Field::Text(text.to_owned())));
         self
     }
 
-    /// Adds what was used, which is no metric: each of those would be paid for by the month.
+    /// Adds the billable usage as fields. It is not a metric, because each metric is billed monthly.
     #[must_use]
     pub fn using(mut self, used: &Used) -> Self {
         self.fields.extend(used.fields().map(|(field, count)| (field, Field::Count(count))));

@@ -1,4 +1,4 @@
-//! What is logged and measured.
+//! Logs and metrics.
 
 mod error_chain;
 mod log;

@@ -1,40 +1,40 @@
-//! What is paid for by use: counted where it happens, written once an invocation beside what is written anyway.
+//! Counts billable usage where it occurs; it is written once for each invocation, in a line that is written anyway.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// One thing that is counted. Each is the field of that name in a log line.
+/// A kind of usage. Each is a field with that name in a log line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Usage {
-    /// Invocations of the function that were not told of before.
+    /// Invocations since the last report.
     Invocations,
-    /// How long they took as the function sees it, each rounded up to a millisecond.
+    /// Their duration as measured by the function, each rounded up to a millisecond.
     Ms,
-    /// Requests of SQS; what the event source receives and deletes is not among them.
+    /// Requests to SQS, without those of the event source, which receives and deletes.
     SqsRequests,
-    /// Requests of `DynamoDB` that write.
+    /// Write requests to `DynamoDB`.
     TableWrites,
-    /// Requests of `DynamoDB` that read.
+    /// Read requests to `DynamoDB`.
     TableReads,
-    /// Requests of Secrets Manager.
+    /// Requests to Secrets Manager.
     SecretRequests,
     /// Signatures by KMS.
     KmsSignatures,
-    /// Other requests of KMS.
+    /// Other requests to KMS.
     KmsRequests,
-    /// Requests of any other service.
+    /// Requests to any other service.
     OtherRequests,
     /// Connections to receivers.
     Connections,
-    /// Bytes sent to receivers, TLS included; not what TCP and IP add.
+    /// Bytes sent to receivers, with TLS but without the overhead of TCP and IP.
     SentBytes,
-    /// Bytes received from them.
+    /// Bytes received from receivers.
     ReceivedBytes,
 }
 
 impl Usage {
-    /// All that is counted, in the order of the fields.
+    /// All kinds, in the order of the fields.
     pub const ALL: [Self; 12] = [
         Self::Invocations,
         Self::Ms,
@@ -68,7 +68,8 @@ impl Usage {
         }
     }
 
-    /// Returns what a request to AWS is counted as, by the header that names its operation; services without it are others.
+    /// Classifies a request to AWS by the header that names its operation; services without that header count as
+    /// others.
     pub fn of_request(target: &str) -> Self {
         let (service, operation) = target.split_once('.').unwrap_or((target, ""));
         match (service, operation) {
@@ -86,40 +87,40 @@ impl Usage {
     }
 }
 
-/// Counts what one function uses. Copies are the same one; nothing is allocated to count.
+/// Counts the usage of one function. Copies share the counters; counting allocates nothing.
 #[derive(Clone, Debug, Default)]
 pub struct UsageMeter(Arc<[AtomicU64; Usage::ALL.len()]>);
 
 impl UsageMeter {
-    /// Counts so many.
+    /// Adds a count.
     pub fn add(&self, usage: Usage, count: u64) {
         self.0[usage as usize].fetch_add(count, Ordering::Relaxed);
     }
 
-    /// Counts an invocation that took so long.
+    /// Counts an invocation of this duration.
     pub fn invoked(&self, took: Duration) {
         self.add(Usage::Invocations, 1);
         let ms = took.as_nanos().div_ceil(1_000_000);
         self.add(Usage::Ms, u64::try_from(ms).unwrap_or(u64::MAX));
     }
 
-    /// Returns what was counted since the last time.
+    /// Returns the usage since the last call.
     pub fn take(&self) -> Used {
         Used(self.0.each_ref().map(|count| count.swap(0, Ordering::Relaxed)))
     }
 }
 
-/// What was used.
+/// An amount of usage.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Used([u64; Usage::ALL.len()]);
 
 impl Used {
-    /// Returns how many, if any: what was not used is left out of lines, as their bytes are paid for.
+    /// Returns the count of a kind; `None` for zero, which lines leave out to save billed bytes.
     pub fn get(&self, usage: Usage) -> Option<u64> {
         Some(self.0[usage as usize]).filter(|count| *count > 0)
     }
 
-    /// Returns all that was used, as fields of a line.
+    /// Returns all non-zero counts as fields of a line.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, u64)> {
         Usage::ALL.into_iter().filter_map(|usage| Some((usage.as_str(), self.get(usage)?)))
     }
@@ -130,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_counted_is_told_once() {
+    fn usage_is_reported_once() {
         let meter = UsageMeter::default();
         let same = meter.clone();
         meter.add(Usage::SqsRequests, 2);

@@ -1,4 +1,4 @@
-//! Fetching what is signed, lists and statuses of authorities, wherever it was moved to.
+//! Fetches signed documents (revocation lists and OCSP statuses), following redirects.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use tokio::time::timeout;
 
 use super::{BUDGET, FetchError, Fetched, Fetcher, receive};
 
-/// How many redirects are followed.
+/// Maximum number of redirects.
 const MAX_REDIRECTS: usize = 3;
-/// The longest target of a redirect, in bytes.
+/// Maximum length of a redirect's target, in bytes.
 const MAX_LOCATION_LENGTH: usize = 4096;
 
 impl Fetcher {
-    /// Gets a signed document of at most `limit` bytes, unless it is the version that `etag` names, and follows redirects.
+    /// Gets a signed document of at most `limit` bytes, unless its version is still `etag`, and follows redirects.
     pub async fn get_signed(
         &self,
         url: &str,
@@ -33,10 +33,11 @@ impl Fetcher {
         self.follow(url, request, limit, BUDGET).await
     }
 
-    /// Posts a question whose answer is signed and has at most `limit` bytes, and follows redirects.
+    /// Posts a request whose answer is signed and has at most `limit` bytes, and follows redirects.
     ///
-    /// The question is asked again wherever 301, 302, 307 and 308 lead. For 301 and 302 clients may make a GET of it (RFC 9110,
-    /// section 15.4.2), which an OCSP responder has no answer to; a question changes nothing, so that repeating it is harmless.
+    /// The request is repeated as a POST for 301, 302, 307 and 308. For 301 and 302 clients may switch to GET (RFC
+    /// 9110, section 15.4.2), which an OCSP responder would not understand; an OCSP request has no effects, so
+    /// repeating it is harmless.
     pub async fn post_signed(
         &self,
         url: &str,
@@ -51,11 +52,11 @@ impl Fetcher {
         self.follow(url, request, limit, BUDGET).await
     }
 
-    /// Sends a request to an address, then to those it leads to, all of it within `budget`.
+    /// Sends a request to an address and follows its redirects, within `budget` in total.
     ///
-    /// Every target passes the checks that the first address passes: scheme, host, and the addresses that the host resolves to
-    /// (guarantee G7). Leading from `https` to `http` is no reason to refuse: the signature is what counts, and authorities
-    /// publish over `http` by rule (RFC 5280, section 8).
+    /// Every target passes the same checks as the first address: scheme, host, and the addresses that the host
+    /// resolves to (guarantee G7). A redirect from `https` to `http` is accepted: the signature is what counts, and
+    /// authorities publish over `http` by rule (RFC 5280, section 8).
     async fn follow(
         &self,
         url: &str,
@@ -88,7 +89,7 @@ fn leads_on(status: StatusCode) -> bool {
     )
 }
 
-/// Reads where an answer leads, relative to where it came from (RFC 9110, section 10.2.2).
+/// Reads the target of a redirect, relative to its origin (RFC 9110, section 10.2.2).
 fn location(from: &Url, response: &Response) -> Result<Url, FetchError> {
     let location = response.headers().get(LOCATION).ok_or(FetchError::RedirectTarget)?;
     if location.len() > MAX_LOCATION_LENGTH {

@@ -1,5 +1,5 @@
-//! Reads a revocation list (RFC 5280, section 5) into what revocation is decided by: its dates, its scope, and the hashes of
-//! the serials in it. No objects are made of its entries, of which there may be hundreds of thousands. Pure.
+//! Parses a revocation list (RFC 5280, section 5) into the data that decisions need: dates, scope and hashes of
+//! serials. Builds no objects for its entries, of which there may be hundreds of thousands. Pure.
 
 mod entries;
 mod refusal;
@@ -18,11 +18,12 @@ use self::entries::Entries;
 pub(super) use self::refusal::CrlRefusal;
 pub(super) use self::scope::Kind;
 pub(super) use self::scope::Scope;
-use super::der::{INTEGER, Reader, SEQUENCE, constructed};
 use super::envelope::{Signed, Unsigned, extensions, is_time, time};
+use mtls::der::{INTEGER, Reader, SEQUENCE, constructed};
 
-/// Extensions of a list that are no reason to refuse it when they are critical: authorityKeyIdentifier (the key is known),
-/// issuerAltName, cRLNumber and freshestCRL (a list counts by its dates), authorityInfoAccess (RFC 5280, section 5.2).
+/// Extensions of a list that are accepted although critical: authorityKeyIdentifier (the key is known),
+/// issuerAltName, cRLNumber and freshestCRL (a list counts by its dates), authorityInfoAccess (RFC 5280, section
+/// 5.2).
 const KNOWN: [&[u8]; 5] = [
     &[0x55, 0x1d, 35],
     &[0x55, 0x1d, 18],
@@ -35,27 +36,28 @@ const DELTA: &[u8] = &[0x55, 0x1d, 27];
 /// id-ce-issuingDistributionPoint (RFC 5280, section 5.2.5).
 const SCOPE: &[u8] = &[0x55, 0x1d, 28];
 
-/// A list that its authority signed and whose time is now.
+/// A list with a valid signature.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Crl {
-    /// When it was made.
+    /// When it was issued: `thisUpdate`.
     pub(super) this_update: Timestamp,
-    /// When its successor will have been made: until then it is valid.
+    /// When its successor is due: it is valid until then.
     pub(super) next_update: Timestamp,
-    /// Which certificates it speaks of.
+    /// The certificates that it covers.
     pub(super) scope: Scope,
-    /// Whether it holds the changes since another list only.
+    /// Whether it only holds changes since another list.
     pub(super) is_delta: bool,
-    /// The hashes ([`serial_hash`](mtls::revocation::serial_hash)) of what is revoked for good, sorted, each once.
+    /// The hashes ([`serial_hash`](mtls::revocation::serial_hash)) of permanently revoked serials, sorted, without
+    /// duplicates.
     pub(super) revoked: Vec<u64>,
-    /// Those of what is revoked while it is listed (certificateHold), sorted, each once.
+    /// The hashes of serials on hold (certificateHold), sorted, without duplicates.
     pub(super) held: Vec<u64>,
 }
 
-/// Reads a list of an authority, in DER or in PEM.
+/// Parses an authority's list, in DER or PEM.
 ///
-/// `may_sign_lists` is what the authority's certificate states of its key's usage, where it states any. The signature is
-/// checked before anything is read of the list but its issuer. Whether it is current is for others to say: what a list names is
+/// `may_sign_lists` is the usage of the authority's key, if its certificate states one. The signature is checked
+/// before anything but the issuer is read. Whether the list is current is not decided here: what a list revokes is
 /// revoked whatever its dates.
 pub(super) fn read(
     list: &[u8],
@@ -81,18 +83,18 @@ pub(super) fn read(
         Unsigned::Algorithm => CrlRefusal::Unsupported,
         Unsigned::Signature => CrlRefusal::Signature,
     })?;
-    // RFC 5280, section 5.1.1.2: the algorithm that is signed for is the one that was used.
+    // RFC 5280, section 5.1.1.2: the signed algorithm must be the one that was used.
     if algorithm != signed.algorithm {
         return Err(CrlRefusal::Signature);
     }
-    // Versions 1 (RFC 5280 has it absent then) and 2.
+    // Version 2, or version 1, which is absent in RFC 5280.
     if !matches!(version, None | Some([0 | 1])) {
         return Err(CrlRefusal::Unsupported);
     }
     content(fields)
 }
 
-/// Reads what follows the issuer.
+/// Parses the fields after the issuer.
 fn content(mut fields: Reader<'_>) -> Result<Crl, CrlRefusal> {
     let this_update = time(&mut fields)?;
     let next_update = is_time(fields).then(|| time(&mut fields)).transpose()?;
@@ -103,13 +105,13 @@ fn content(mut fields: Reader<'_>) -> Result<Crl, CrlRefusal> {
         Some(wrapped) => list_extensions(wrapped)?,
         None => (Scope::default(), false),
     };
-    // RFC 5280, section 5.1.2.5: it is mandatory. Without it, nothing says until when the list may be relied on.
+    // RFC 5280, section 5.1.2.5: mandatory. Without it, the list has no end of validity.
     let next_update = next_update.ok_or(CrlRefusal::Unsupported)?;
     let Entries { revoked, held } = entries::read(Reader::new(entries), scope.indirect)?;
     Ok(Crl { this_update, next_update, scope, is_delta, revoked, held })
 }
 
-/// Reads the scope of a list, and whether it is a delta.
+/// Parses the scope of a list, and whether it is a delta.
 fn list_extensions(wrapped: &[u8]) -> Result<(Scope, bool), CrlRefusal> {
     let mut wrapped = Reader::new(wrapped);
     let sequence = wrapped.sequence()?;
@@ -118,7 +120,7 @@ fn list_extensions(wrapped: &[u8]) -> Result<(Scope, bool), CrlRefusal> {
     for extension in extensions(sequence) {
         let extension = extension?;
         match extension.oid {
-            // Two scopes are two readings.
+            // A duplicate scope is ambiguous.
             SCOPE if found.is_some() => return Err(CrlRefusal::NotCrl),
             SCOPE => found = Some(scope::read(extension.value)?),
             DELTA => is_delta = true,
@@ -129,7 +131,7 @@ fn list_extensions(wrapped: &[u8]) -> Result<(Scope, bool), CrlRefusal> {
     Ok((found.unwrap_or_default(), is_delta))
 }
 
-/// Takes the armour off a list in PEM, which some authorities serve.
+/// Decodes a list in PEM, which some authorities serve.
 fn unarmoured(list: &[u8]) -> Result<Cow<'_, [u8]>, CrlRefusal> {
     if list.first() == Some(&SEQUENCE) {
         return Ok(Cow::Borrowed(list));

@@ -1,4 +1,4 @@
-//! What lists and statuses have in common: an envelope that is signed, extensions and times. Pure.
+//! The common parts of lists and statuses: signed envelope, extensions and times. Pure.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -8,33 +8,33 @@ use rustls::pki_types::SubjectPublicKeyInfoDer;
 use thiserror::Error;
 use webpki::RawPublicKeyEntity;
 
-use super::der::{
+use mtls::der::{
     BIT_STRING, BOOLEAN, GENERALIZED_TIME, NotDer, OCTET_STRING, OID, Reader, SEQUENCE, UTC_TIME, boolean,
 };
 
-/// A message with its signature, each as it was received (RFC 5280, section 5.1; RFC 6960, section 4.2.1).
+/// A message and its signature as received (RFC 5280, section 5.1; RFC 6960, section 4.2.1).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Signed<'a> {
-    /// The message, all of its bytes: what the signature is over.
+    /// The whole message in DER, which is what is signed.
     pub(super) message: &'a [u8],
-    /// What is in the message.
+    /// The content of the message.
     pub(super) content: Reader<'a>,
-    /// What is in the `AlgorithmIdentifier`.
+    /// The content of the `AlgorithmIdentifier`.
     pub(super) algorithm: &'a [u8],
     signature: &'a [u8],
 }
 
-/// A signature that does not count.
+/// Why a signature is not accepted.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub(super) enum Unsigned {
     #[error("signatures of this algorithm are not accepted")]
     Algorithm,
-    #[error("the key did not make the signature")]
+    #[error("the signature is not the key's")]
     Signature,
 }
 
 impl<'a> Signed<'a> {
-    /// Reads message, algorithm and signature, which follow each other.
+    /// Parses message, algorithm and signature, which follow each other.
     pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, NotDer> {
         let message = reader.element()?;
         let algorithm = reader.read(SEQUENCE)?;
@@ -45,8 +45,8 @@ impl<'a> Signed<'a> {
         Ok(Self { message: message.whole, content: Reader::new(message.content), algorithm, signature })
     }
 
-    /// Checks the signature with a key alone, a `SubjectPublicKeyInfo` with its outer header, and with the algorithms that a
-    /// handshake accepts: nothing signed with SHA-1 counts.
+    /// Verifies the signature with a public key, a `SubjectPublicKeyInfo` with its outer header, and the algorithms
+    /// accepted in handshakes: SHA-1 is not.
     pub(super) fn verify(&self, spki: &[u8]) -> Result<(), Unsigned> {
         let provider = default_provider().signature_verification_algorithms;
         let mut algorithms = provider
@@ -68,7 +68,7 @@ impl<'a> Signed<'a> {
     }
 }
 
-/// Reads a string of whole bytes.
+/// Parses a bit string of whole bytes.
 pub(super) fn bits(content: &[u8]) -> Result<&[u8], NotDer> {
     match content {
         [0, bytes @ ..] => Ok(bytes),
@@ -79,14 +79,14 @@ pub(super) fn bits(content: &[u8]) -> Result<&[u8], NotDer> {
 /// An extension (RFC 5280, section 4.1).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Extension<'a> {
-    /// What is in its object identifier.
+    /// The content of its object identifier.
     pub(super) oid: &'a [u8],
     pub(super) critical: bool,
-    /// What is in its octet string.
+    /// The content of its octet string.
     pub(super) value: &'a [u8],
 }
 
-/// Reads the extensions of a sequence of them.
+/// Parses a sequence of extensions.
 pub(super) fn extensions(mut reader: Reader<'_>) -> impl Iterator<Item = Result<Extension<'_>, NotDer>> {
     std::iter::from_fn(move || {
         if reader.is_empty() {
@@ -109,14 +109,14 @@ fn extension<'a>(reader: &mut Reader<'a>) -> Result<Extension<'a>, NotDer> {
     Ok(Extension { oid, critical, value })
 }
 
-/// Says whether a time comes next.
+/// Says whether the next value is a time.
 pub(super) fn is_time(reader: Reader<'_>) -> bool {
     matches!(reader.peek(), Some(UTC_TIME | GENERALIZED_TIME))
 }
 
-/// Reads a `UTCTime` or a `GeneralizedTime` (RFC 5280, section 4.1.2.5).
+/// Parses a `UTCTime` or a `GeneralizedTime` (RFC 5280, section 4.1.2.5).
 ///
-/// A fraction of a second is read, although RFC 5280 allows none, and dropped: nothing depends on it.
+/// A fraction of a second is dropped, although RFC 5280 allows none: nothing depends on it.
 pub(super) fn time(reader: &mut Reader<'_>) -> Result<Timestamp, NotDer> {
     let element = reader.element()?;
     let text = element.content.strip_suffix(b"Z").ok_or(NotDer)?;
@@ -144,11 +144,11 @@ pub(super) fn time(reader: &mut Reader<'_>) -> Result<Timestamp, NotDer> {
     let date =
         DateTime::new(year, small(month)?, small(day)?, small(hour)?, small(minute)?, small(second)?, 0)
             .map_err(|_| NotDer)?;
-    // 99991231235959Z says that there is no end (RFC 5280, section 4.1.2.5); our last instant is a day before it.
+    // 99991231235959Z means no end (RFC 5280, section 4.1.2.5); `Timestamp` ends a day before it.
     Ok(date.to_zoned_datetime(TimeZone::UTC).map_or(Timestamp::MAX, |zoned| zoned.timestamp()))
 }
 
-/// Reads a number of so many digits.
+/// Parses a number with this many digits.
 fn number(text: &[u8], digits: usize) -> Result<(i16, &[u8]), NotDer> {
     let (digits, rest) = text.split_at_checked(digits).ok_or(NotDer)?;
     let number = digits.iter().try_fold(0, |number, digit| {
@@ -159,8 +159,8 @@ fn number(text: &[u8], digits: usize) -> Result<(i16, &[u8]), NotDer> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::der::value;
     use super::*;
+    use mtls::der::value;
 
     fn read(tag: u8, text: &str) -> Result<String, NotDer> {
         time(&mut Reader::new(&value(tag, &[text.as_bytes()]))).map(|time| time.to_string())

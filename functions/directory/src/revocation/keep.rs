@@ -1,12 +1,12 @@
-//! Writes what a refresh learnt: each authority's row and each leaf's for itself, so that one that cannot be written keeps what it
-//! said before and costs no other.
+//! Writes the results of a refresh: each authority's and each leaf's row separately, so that a failed write keeps the
+//! earlier row and affects no other.
 
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use mtls::revocation::{
-    AuthorityRow, CHECKED_WITHIN, Contents, Good, LeafRow, OcspStatus, Serials, SerialsEntry, Source,
+    AuthorityRow, Contents, Good, LeafRow, OcspStatus, RECENT_CHECK, Serials, SerialsEntry, Source,
 };
 use platform::aws::DirectoryTableError;
 use platform::sha256_hex;
@@ -18,25 +18,25 @@ use super::room::{ROOM, share};
 use super::task::Finding;
 use super::{Answer, BROKEN, Before, Found, Refresher};
 
-/// Rows of serials that did not change are written anew after so long, or they would expire.
+/// Interval after which unchanged rows of serials are rewritten before they expire.
 const REWRITTEN: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// A receiver of which nothing valid is known for so long has an authority that nobody can ask.
+/// If a receiver has no valid revocation data for this long, its authority cannot be reached.
 const A_DAY: SignedDuration = SignedDuration::from_hours(24);
-/// How many rows are written at once.
+/// Maximum number of concurrent writes.
 const AT_ONCE: usize = 8;
 
-/// An authority's row as it is to be written.
+/// A pending change of an authority's row.
 struct Change<'a> {
     id: &'a str,
     issuer: &'a Issuer,
     row: AuthorityRow,
     serials: Serials,
-    /// Whether the serials have to be written.
+    /// Whether the serials must be written.
     changed: bool,
 }
 
 impl Refresher {
-    /// Writes what was found; returns which rows there are then.
+    /// Writes what was found and returns the resulting index.
     pub(super) async fn keep(
         &self,
         plan: &Plan,
@@ -49,7 +49,7 @@ impl Refresher {
             let known = before.authorities.get(id).cloned().unwrap_or_default();
             let answers = found.lists.remove(id).unwrap_or_default();
             let change = change(id, issuer, known, answers, &revoked_by_ocsp(id, plan, &found), now);
-            // What was lost says nothing until all of it is known again: until then dispatch takes it for unreadable.
+            // Lost serials stay marked as unreadable for dispatch until all of them are known again.
             if !before.lost.contains(id) || change.row.lists.iter().all(|list| list.good.is_some()) {
                 changes.push(change);
             }
@@ -66,7 +66,7 @@ impl Refresher {
             .iter()
             .map(|(fingerprint, leaf)| {
                 let (known, status) = (before.leaves.get(fingerprint), found.statuses.get(fingerprint));
-                // A way whose authority could not be kept is not looked after.
+                // A way whose authority was not written is not monitored.
                 let ways = leaf.ways.iter().filter(|way| way.authorities.iter().all(is_kept));
                 let ways = ways.map(|way| way.row.clone()).collect();
                 let row = leaf_row(leaf, ways, known, status, now);
@@ -78,7 +78,7 @@ impl Refresher {
         contents(plan, &before.contents, authorities, leaves)
     }
 
-    /// Writes an authority unless its serials take more than its share; returns its id and a hash of the row.
+    /// Writes an authority unless its serials exceed its share; returns its id and a hash of the row.
     async fn keep_authority(
         &self,
         change: Change<'_>,
@@ -124,7 +124,8 @@ impl Refresher {
         }
     }
 
-    /// Alarms on receivers of which nothing valid has been known for more than a day, whatever certificates they showed meanwhile.
+    /// Alarms about receivers without valid revocation data for more than a day, whatever certificates they showed
+    /// meanwhile.
     pub(super) fn report_blind(&self, plan: &Plan, before: &Before, now: Timestamp) {
         let mut hosts = BTreeMap::<&str, (Timestamp, bool)>::new();
         for (fingerprint, leaf) in &plan.leaves {
@@ -138,7 +139,7 @@ impl Refresher {
                     code = "revocation_soft_for_a_day",
                     host,
                     %since,
-                    "Nothing valid has been known of this receiver's revocation for more than a day; its authority cannot be asked."
+                    "This receiver has had no valid revocation data for more than a day; its authority cannot be reached."
                 );
                 self.metrics.record(now, ("RevocationSoftForADay", 1.0, Unit::Count), &[("host", host)]);
             }
@@ -151,13 +152,13 @@ impl Refresher {
             what,
             whose,
             error = %ErrorChain(error),
-            "A row of what is known of revocation cannot be written; what it said before stays in use."
+            "A row of revocation data cannot be written; its earlier content stays in use."
         );
         self.metrics.record(now, (BROKEN, 1.0, Unit::Count), &[("what", what), ("whose", whose)]);
     }
 }
 
-/// Says whether lists or a status that are valid say anything of a leaf.
+/// Says whether a valid list or status covers a leaf.
 fn is_known(leaf: &Leaf, row: Option<&LeafRow>, before: &Before, now: Timestamp) -> bool {
     let until = |id: &String, source: &String| {
         let (row, _) = before.authorities.get(id)?;
@@ -170,7 +171,7 @@ fn is_known(leaf: &Leaf, row: Option<&LeafRow>, before: &Before, now: Timestamp)
     by_list || ocsp.is_some_and(|ocsp| Good::of_ocsp(ocsp).is_none_or(|good| now < good.until))
 }
 
-/// Puts what was fetched of an authority into its row.
+/// Merges the answers about an authority into its row.
 fn change<'a>(
     id: &'a str,
     issuer: &'a Issuer,
@@ -188,14 +189,14 @@ fn change<'a>(
     Change { id, issuer, row, serials, changed }
 }
 
-/// Returns the serials that responders called revoked for good, of leaves that this authority signed.
+/// Returns the serials that responders called permanently revoked, for leaves signed by this authority.
 fn revoked_by_ocsp(id: &str, plan: &Plan, found: &Found) -> Vec<u64> {
     let revoked = found.statuses.iter().filter(|(_, status)| status.status == OcspStatus::Revoked);
     let leaves = revoked.filter_map(|(fingerprint, _)| plan.leaves.get(fingerprint));
     leaves.filter(|leaf| leaf.link.issuer.id() == id).filter_map(|leaf| leaf.link.serial()).collect()
 }
 
-/// Makes a leaf's row. What a responder called revoked for good stays so, whatever it says later.
+/// Creates a leaf's row. A permanent revocation stays, whatever the responder says later.
 fn leaf_row(
     leaf: &Leaf,
     ways: Vec<String>,
@@ -206,8 +207,8 @@ fn leaf_row(
     let known = before.and_then(|before| before.ocsp.clone());
     let is_final = known.as_ref().is_some_and(|known| known.status == OcspStatus::Revoked);
     let ocsp = if is_final { known } else { status.cloned().or(known) };
-    // One that could not be asked about for longer than a run or two, for a fault of ours, is as good as new.
-    let asked_late = now.duration_since(leaf.first_seen) > CHECKED_WITHIN;
+    // A leaf that could not be checked for more than a run or two, because of us, counts as new.
+    let asked_late = now.duration_since(leaf.first_seen) > RECENT_CHECK;
     let first_seen = match before {
         Some(before) => before.first_seen,
         None if asked_late => now,
@@ -216,7 +217,7 @@ fn leaf_row(
     LeafRow { first_seen, ways, ocsp }
 }
 
-/// Says which rows there are: those that were written now, and of those that could not be written what was there before.
+/// Creates the index: rows written now, and the earlier rows where a write failed.
 fn contents(
     plan: &Plan,
     before: &Contents,

@@ -1,4 +1,4 @@
-//! What the tests of the readers share: an authority that signs whatever it is given, and openssl.
+//! Shared test tools of the readers: an authority that signs arbitrary content, and openssl.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,17 +10,17 @@ use rcgen::{
     SigningKey as _,
 };
 
-use super::der::{BIT_STRING, BOOLEAN, GENERALIZED_TIME, OCTET_STRING, OID, SEQUENCE, value};
+use mtls::der::{BIT_STRING, BOOLEAN, GENERALIZED_TIME, OCTET_STRING, OID, SEQUENCE, value};
 
-/// ecdsa-with-SHA256 (RFC 5758, section 3.2), what is in the `AlgorithmIdentifier`.
+/// ecdsa-with-SHA256 (RFC 5758, section 3.2): the content of the `AlgorithmIdentifier`.
 pub(super) const ECDSA_SHA256: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
 
-/// The instant at which the tests take place.
+/// The current instant in the tests.
 pub(super) fn now() -> Timestamp {
     "2026-11-29T12:00:00Z".parse().unwrap()
 }
 
-/// An instant so many hours from [`now`], as a `GeneralizedTime` in DER.
+/// An instant this many hours from [`now`], as a `GeneralizedTime` in DER.
 pub(super) fn hours(hours: i64) -> Vec<u8> {
     let time = now() + SignedDuration::from_hours(hours);
     value(GENERALIZED_TIME, &[time.strftime("%Y%m%d%H%M%SZ").to_string().as_bytes()])
@@ -49,7 +49,7 @@ impl Signer {
         Authority::from_certificate(self.issuer.der()).unwrap()
     }
 
-    /// Issues a certificate with a serial and a usage, and returns it with its key.
+    /// Issues a certificate with this serial and usage, and returns it with its key.
     pub(super) fn issue(&self, serial: &[u8], usage: ExtendedKeyUsagePurpose) -> (Vec<u8>, KeyPair) {
         let mut params = CertificateParams::new(vec!["receiver.example".to_owned()]).unwrap();
         params.serial_number = Some(serial.to_vec().into());
@@ -58,7 +58,7 @@ impl Signer {
         (params.signed_by(&key, &self.issuer).unwrap().der().to_vec(), key)
     }
 
-    /// Signs a message: it, the algorithm and the signature, one after the other.
+    /// Signs a message and returns message, algorithm and signature, concatenated.
     pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
         sign(self.issuer.key(), message)
     }
@@ -74,7 +74,7 @@ pub(super) fn sign(key: &KeyPair, message: &[u8]) -> Vec<u8> {
     [message, &value(SEQUENCE, &[ECDSA_SHA256]), &signature].concat()
 }
 
-/// Runs openssl in a folder; `false` where there is none.
+/// Runs openssl in a folder; `false` if it is not installed.
 pub(super) fn openssl(folder: &Path, arguments: &str) -> bool {
     let Ok(output) = Command::new("openssl").current_dir(folder).args(arguments.split(' ')).output() else {
         return false;

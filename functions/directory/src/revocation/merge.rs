@@ -1,4 +1,4 @@
-//! What becomes of an authority's row by what was fetched of it. Pure.
+//! Merges fetched lists into an authority's row. Pure.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use mtls::revocation::{AuthorityRow, GoodList, ListEntry, Serials, Source};
 
 use super::crl_reader::{Crl, Kind, Scope};
 
-/// How far the authority's clock may be ahead of ours.
+/// Maximum lead of an authority's clock over ours.
 pub(super) const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
-/// A list that an authority signed, as it came from one of the addresses of its source.
+/// A list with a valid signature, from one of the addresses of its source.
 #[derive(Clone, Debug)]
 pub(super) struct Fetched {
     pub(super) url: String,
@@ -20,16 +20,16 @@ pub(super) struct Fetched {
     pub(super) list: Crl,
 }
 
-/// What came of asking for a list.
+/// The answer to a request for a list.
 #[derive(Clone, Debug)]
 pub(super) enum Answer {
-    /// The list that is known is still the one.
+    /// The known list is still current.
     Same(GoodList),
-    /// A list with the authority's signature, and whether it is good for the certificates of its source.
+    /// A list with a valid signature, and whether it is good for the certificates of its source.
     New(Box<Fetched>, Result<(), NotGood>),
 }
 
-/// Why a list with the right signature says of no certificate that it is good. What it names is revoked all the same.
+/// Why a correctly signed list proves nothing good. The serials that it names are revoked nevertheless.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub(super) enum NotGood {
     #[error("it is for other certificates than those that name it")]
@@ -53,7 +53,7 @@ impl NotGood {
     }
 }
 
-/// Says whether a list speaks of every certificate of a source (RFC 5280, section 6.3.3, steps b and d).
+/// Says whether a list covers every certificate of a source (RFC 5280, section 6.3.3, steps b and d).
 pub(super) fn covers(list: &Crl, source: &Source) -> bool {
     let Scope { kind, names, some_reasons, indirect } = &list.scope;
     let of_kind = match kind {
@@ -62,13 +62,13 @@ pub(super) fn covers(list: &Crl, source: &Source) -> bool {
         Kind::Ca => source.is_authority,
         Kind::Attribute => false,
     };
-    // A scope without a name is that of all certificates of the authority.
+    // A scope without a name covers all certificates of the authority.
     let named = names.as_ref().is_none_or(|names| names.iter().any(|name| source.names.contains(name)));
     of_kind && named && !some_reasons && !indirect && !list.is_delta
 }
 
-/// Puts what was fetched into an authority's row and its serials: those that its lists name are revoked for good, and those on
-/// hold for as long as the list of their source names them.
+/// Merges fetched lists into an authority's row and serials. Serials named by its lists are permanently revoked;
+/// those on hold stay so while the list of their source names them.
 pub(super) fn merge(
     before: &AuthorityRow,
     mut serials: Serials,
@@ -82,7 +82,7 @@ pub(super) fn merge(
     serials.held = Vec::new();
     let mut named = revoked_by_ocsp.to_vec();
     let mut lists = Vec::new();
-    // What no certificate names any more is forgotten, but for what is revoked for good.
+    // Sources that no certificate names any more are dropped, but permanent revocations stay.
     for source in sources.keys() {
         let mut good = known.get(source.as_str()).and_then(|list| list.good.clone());
         let mut on_hold = held.remove(source).unwrap_or_default();
@@ -91,12 +91,13 @@ pub(super) fn merge(
             Some(Answer::Same(same)) => good = Some(same),
             Some(Answer::New(fetched, is_good)) => {
                 let Fetched { url, etag, digest, at, list } = *fetched;
-                // An indirect list names certificates of others by the same numbers.
+                // An indirect list also names certificates of other authorities, by the same numbers.
                 if !list.scope.indirect {
                     named.extend_from_slice(&list.revoked);
                     match is_good {
                         Ok(()) => on_hold = list.held,
-                        // It is listed now, if not by the list that is good. That one is read anew next time, which lifts it.
+                        // It is on hold now, even if the good list does not name it. The next good list lifts the
+                        // hold.
                         Err(NotGood::OtherScope) => {
                             on_hold.extend_from_slice(&list.held);
                             on_hold.sort_unstable();
@@ -105,7 +106,7 @@ pub(super) fn merge(
                                 (good.etag, good.digest) = (None, String::new());
                             }
                         }
-                        // A hold of an old list may have been lifted since.
+                        // A hold in an old list may have been lifted since.
                         Err(NotGood::NotYetValid | NotGood::Expired | NotGood::Older) => {}
                     }
                 }
@@ -123,7 +124,7 @@ pub(super) fn merge(
     (row, serials)
 }
 
-/// Says whether a list with the right signature is good for the certificates of its source.
+/// Says whether a correctly signed list is good for the certificates of its source.
 pub(super) fn judge(
     list: &Crl,
     source: &Source,
@@ -139,7 +140,7 @@ pub(super) fn judge(
     if list.next_update <= now {
         return Err(NotGood::Expired);
     }
-    // Somebody on the way may repeat a list from before a revocation.
+    // An attacker on the path may replay a list from before a revocation.
     if kept.is_some_and(|kept| list.this_update < kept.this_update) {
         return Err(NotGood::Older);
     }
@@ -176,7 +177,7 @@ mod tests {
         Scope { names: Some(names.iter().map(|name| (*name).to_owned()).collect()), ..Scope::default() }
     }
 
-    /// Fetches a list of the source of a receiver's certificate.
+    /// Merges a fetched list of the source of a receiver's certificate.
     fn fetch(row: &AuthorityRow, serials: &Serials, list: Crl) -> (AuthorityRow, Serials) {
         let source = source(false);
         let kept = row.lists.first().and_then(|list| list.good.as_ref());

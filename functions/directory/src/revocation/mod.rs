@@ -1,10 +1,10 @@
-//! Keeps what is known of the revocation of receivers' certificates: lists, and OCSP statuses as the other mechanism.
+//! Refreshes the revocation data of receivers' certificates: lists, and OCSP statuses as the second mechanism.
 //!
-//! Dispatch and the first sight of a receiver note the paths that they verified. The schedule asks the authorities of those paths
-//! and leaves what they signed in the directory table; what cannot be had, or is not to be believed, leaves what was known.
+//! Dispatch and the check of a receiver record the paths that they verified. The schedule asks the authorities of
+//! those paths and stores their signed answers in the directory table. Data that cannot be fetched, or is refused,
+//! leaves the previous data in place.
 
 mod crl_reader;
-mod der;
 mod envelope;
 mod keep;
 #[cfg(test)]
@@ -36,62 +36,62 @@ use self::plan::{Plan, plan};
 use self::task::{Asker, Done, Finding, Task};
 use crate::fetch::Fetcher;
 
-/// A refresh is made at most once in this time, so that two never write at once; the schedule comes every five minutes.
+/// Minimum interval between refreshes, so that two never write at once; the schedule runs every five minutes.
 const EVERY: SignedDuration = SignedDuration::from_mins(4);
-/// How long all fetches of one refresh may take; with the reads and writes around them they stay within half of the
+/// Maximum time for all fetches of one refresh; with the reads and writes around them it stays within half of the
 /// function's 60 s.
 pub const BUDGET: Duration = Duration::from_secs(15);
-/// How many hosts are asked for lists at once, and how many lists of one.
+/// Maximum number of hosts asked for lists concurrently, and of lists of one host.
 const LISTS_AT_ONCE: (usize, usize) = (8, 2);
-/// How many hosts are asked for statuses at once, and how many of one.
+/// Maximum number of hosts asked for statuses concurrently, and of statuses of one host.
 const STATUSES_AT_ONCE: (usize, usize) = (16, 4);
-/// So many authorities, at as many servers, must have been asked for what came from each of them to speak of our way out. One or two
-/// may have mislaid their lists.
+/// Minimum number of authorities, at as many servers, that must all have answered wrongly before our egress is
+/// suspected. One or two may have misplaced their lists.
 const ASKED_FOR_A_PROXY: usize = 3;
-/// Counts refreshes in which no source answered although some were asked.
+/// Counts refreshes in which sources were asked and none answered.
 const UNREACHABLE: &str = "RevocationSourcesUnreachable";
 
-/// What a refresh works with.
+/// Refreshes the revocation data.
 #[derive(Clone, Debug)]
 pub struct Refresher {
     store: RevocationStore,
     asker: Asker,
     clock: Clock,
     rng: Rng,
-    /// How long all fetches of one refresh may take.
+    /// Maximum time for all fetches of one refresh.
     pub budget: Duration,
     metrics: Metrics,
 }
 
-/// What the last refresh left of the rows that this one is about.
+/// The rows left by the last refresh, as far as this one needs them.
 #[derive(Debug, Default)]
 struct Before {
     contents: Contents,
     authorities: BTreeMap<String, (AuthorityRow, Serials)>,
-    /// The authorities whose rows are there and cannot be read, or whose serials are not: they are asked for anew, and keep
-    /// their rows until all of it is known again.
+    /// Authorities whose row or serials exist but cannot be read: they are asked anew, and keep their rows until all
+    /// of it is known again.
     lost: BTreeSet<String>,
     leaves: BTreeMap<String, LeafRow>,
 }
 
-/// What a refresh found out.
+/// The results of a refresh.
 #[derive(Default)]
 struct Found {
     /// By authority and source.
     lists: BTreeMap<String, BTreeMap<String, Answer>>,
     statuses: BTreeMap<String, mtls::revocation::OcspEntry>,
     asked: usize,
-    /// The authorities that were asked, and the servers where.
+    /// The authorities that were asked, and their servers.
     authorities: BTreeSet<String>,
     servers: BTreeSet<String>,
     unanswered: usize,
-    /// How many brought nothing that only an authority can have, those that did not answer among them.
+    /// Number of authorities without an answer that only an authority can give, including those that did not answer.
     from_anybody: usize,
     findings: usize,
 }
 
 impl Found {
-    /// Says whether no authority was reached: nobody answered, or something in their place did.
+    /// Says whether no authority was reached: nobody answered, or a proxy answered for all.
     fn reached_nobody(&self) -> bool {
         let are_enough = self.authorities.len().min(self.servers.len()) >= ASKED_FOR_A_PROXY;
         let is_a_proxy = are_enough && self.from_anybody == self.asked;
@@ -101,19 +101,19 @@ impl Found {
 
 /// Asks the authorities about every path that receivers showed.
 ///
-/// Fails for nobody: what goes wrong is logged and counted, and the next run is five minutes away.
+/// Never fails: errors are logged and counted, and the next run follows in five minutes.
 pub async fn refresh(refresher: &Refresher) {
     if let Err(error) = refresher.refresh().await {
         tracing::error!(
             code = "revocation_unavailable",
             error = %ErrorChain(&error),
-            "What is known of revocation could not be refreshed."
+            "The revocation data could not be refreshed."
         );
     }
 }
 
 impl Refresher {
-    /// Asks with this fetcher, and keeps what it learns in this store.
+    /// Uses this fetcher and this store.
     pub fn new(
         store: RevocationStore,
         fetcher: Arc<Fetcher>,
@@ -140,12 +140,13 @@ impl Refresher {
         let deadline = Instant::now() + self.budget;
         let found = self.ask_all(tasks(&plan, &before), deadline, now).await;
         if found.reached_nobody() {
-            // Nothing is renewed, so that dispatch keeps what it cannot decide: that nobody can be reached is our own fault.
+            // Without a renewal, dispatch treats what it cannot decide as a fault of ours, which unreachable
+            // authorities are.
             tracing::error!(
                 code = "revocation_sources_unreachable",
                 asked = found.asked,
                 unanswered = found.unanswered,
-                "No authority answered about revocation: the way out of our network is closed, a proxy answers for all, or the resolver does not answer."
+                "No authority answered about revocation: our network has no egress, a proxy answers for all, or the resolver does not answer."
             );
             self.metrics.record(now, (UNREACHABLE, 1.0, Unit::Count), &[]);
             return Ok(());
@@ -153,11 +154,11 @@ impl Refresher {
         let (leaves, asked, findings) = (plan.leaves.len(), found.asked, found.findings);
         let contents = self.keep(&plan, before, found, now).await;
         self.store.put_contents(&contents, now).await?;
-        tracing::info!(leaves, asked, findings, "What is known of revocation was refreshed.");
+        tracing::info!(leaves, asked, findings, "The revocation data was refreshed.");
         Ok(())
     }
 
-    /// Reads what the last refresh left. A row that cannot be read costs itself alone, and is written anew from nothing.
+    /// Reads the rows of the last refresh. A row that cannot be read affects no other, and is written anew.
     async fn before(&self, plan: &Plan, now: Timestamp) -> Result<Before, DirectoryTableError> {
         let contents = match self.store.contents().await {
             Ok(contents) => contents.map(|(contents, _)| contents).unwrap_or_default(),
@@ -190,7 +191,7 @@ impl Refresher {
                     code = "revocation_row_unreadable",
                     what = "serials",
                     whose = name,
-                    "The serials of an authority are lost; its lists are asked for anew."
+                    "The serials of an authority are lost; its lists will be fetched again."
                 );
                 self.count_broken("serials", now);
                 before.lost.insert(id);
@@ -207,7 +208,7 @@ impl Refresher {
         };
         let (lists, statuses): (Vec<_>, Vec<_>) =
             tasks.into_iter().partition(|task| matches!(task, Task::List { .. }));
-        // Side by side: a responder that hangs keeps no list waiting, nor a list's host the statuses that stand in for it.
+        // Concurrent: a hanging responder must not delay lists, nor a list's host the statuses that replace it.
         let mut done = pin!(stream::select(
             self.by_host(lists, LISTS_AT_ONCE, ask),
             self.by_host(statuses, STATUSES_AT_ONCE, ask)
@@ -239,10 +240,10 @@ impl Refresher {
         found
     }
 
-    /// Does tasks in no order, but of one host only so many at once, and of so many hosts.
+    /// Runs tasks in random order, with limits on concurrent hosts and on concurrent tasks of one host.
     ///
-    /// A host that hangs keeps its own tasks waiting alone; by chance not always the same ones, as those that failed would be
-    /// first if what is oldest were.
+    /// A hanging host only delays its own tasks. The random order varies which ones: if the oldest came first, failed
+    /// tasks would always be first.
     fn by_host<T, F: Future<Output = T>>(
         &self,
         mut tasks: Vec<Task>,
@@ -260,13 +261,14 @@ impl Refresher {
         stream::iter(hosts).map(host).flatten_unordered(hosts_at_once)
     }
 
-    /// Tells what is not looked after for want of room: what dispatch cannot decide of it is our own fault.
+    /// Reports what is not monitored because of the limits: dispatch treats what it cannot decide of it as a fault of
+    /// ours.
     fn report_left_out(&self, plan: &Plan, now: Timestamp) {
         if plan.left_out > 0 {
             tracing::error!(
                 code = "too_many_leaves",
                 leaves = plan.left_out,
-                "More certificates of receivers are in use than revocation is checked of; the oldest of each host are left out."
+                "Receivers use more certificates than the limit for revocation checks; the oldest of each host are left out."
             );
             self.count_broken("leaves", now);
         }
@@ -274,7 +276,7 @@ impl Refresher {
             tracing::error!(
                 code = "too_many_lists",
                 paths = plan.unfit,
-                "There are more authorities, or more lists of one of them, than are asked for; the paths with them are left out."
+                "There are more authorities, or more lists of one of them, than the limit; the paths with them are left out."
             );
             self.count_broken("lists", now);
         }
@@ -287,24 +289,24 @@ impl Refresher {
             host,
             code,
             error = %ErrorChain(finding),
-            "An authority could not be asked about revocation; what it said before is kept."
+            "An authority gave no usable revocation data; its earlier data is kept."
         );
         let context = [("what", what), ("host", host), ("code", code)];
         self.metrics.record(now, ("RevocationFindings", 1.0, Unit::Count), &context);
     }
 
-    /// Names a row that cannot be read; nothing else suffers from it.
+    /// Reports a row that cannot be read; it affects no other.
     fn report_row(&self, what: &'static str, error: &DirectoryTableError, now: Timestamp) {
         tracing::error!(
             code = "revocation_row_unreadable",
             what,
             error = %ErrorChain(error),
-            "A row of what is known of revocation cannot be read; it is left out until it is written anew."
+            "A row of revocation data cannot be read; it is left out until it is rewritten."
         );
         self.count_broken(what, now);
     }
 
-    /// Counts what cannot be read or kept, for the alarm.
+    /// Counts rows that cannot be read or stored, for the alarm.
     fn count_broken(&self, what: &'static str, now: Timestamp) {
         self.metrics.record(now, (BROKEN, 1.0, Unit::Count), &[("what", what)]);
     }
@@ -313,7 +315,7 @@ impl Refresher {
 /// Counts rows that cannot be read or written.
 const BROKEN: &str = "RevocationRowsBroken";
 
-/// Says what is to be asked: each list once, whoever uses it, and the status of each leaf.
+/// Creates the tasks of a refresh: each list once, whoever uses it, and the status of each leaf.
 fn tasks(plan: &Plan, before: &Before) -> Vec<Task> {
     let mut tasks = Vec::new();
     for (id, issuer) in &plan.authorities {

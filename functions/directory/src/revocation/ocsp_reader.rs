@@ -1,6 +1,6 @@
-//! Asks for the status of one certificate by OCSP (RFC 6960) and reads the answer. Pure.
+//! Requests the status of one certificate by OCSP (RFC 6960) and parses the answer. Pure.
 //!
-//! What is signed is checked as it was received: nothing is written again to be compared.
+//! Signatures are checked over the received bytes, without re-encoding.
 
 mod answer;
 mod question;
@@ -11,33 +11,33 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 pub(super) use self::question::Question;
-use super::der::NotDer;
+use mtls::der::NotDer;
 
-/// How old a status may be that comes without an end.
+/// Maximum age of a status without an end.
 const ENDLESS: SignedDuration = SignedDuration::from_hours(1);
 
-/// What a responder that counts says of the certificate.
+/// The status of the certificate from an accepted responder.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Answer {
     pub(super) status: Status,
-    /// When the status was known to be right.
+    /// When the status was known to be correct: `thisUpdate`.
     pub(super) this_update: Timestamp,
-    /// Until when it may be relied on, where the responder says so.
+    /// When it expires, if the responder says so: `nextUpdate`.
     pub(super) next_update: Option<Timestamp>,
 }
 
-/// The statuses that decide; the order is that in which the worse one wins.
+/// The statuses that decide, ordered so that the worse one wins.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Status {
     /// Not revoked.
     Good,
-    /// Revoked while it is said so (certificateHold): a newer answer may lift it.
+    /// On hold (certificateHold): a newer answer may lift it.
     Held,
-    /// Revoked for good.
+    /// Permanently revoked.
     Revoked,
 }
 
-/// An answer that does not count.
+/// Why an answer is refused.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub(super) enum OcspRefusal {
     #[error("the answer is not an OCSP answer in DER")]
@@ -46,9 +46,9 @@ pub(super) enum OcspRefusal {
     Unsupported,
     #[error("the responder refuses to answer")]
     Refused,
-    #[error("neither the authority nor whom it named signed the answer")]
+    #[error("the answer is signed neither by the authority nor by a responder that it delegated to")]
     Signature,
-    #[error("the answer is to another question")]
+    #[error("the answer is to another request")]
     Nonce,
     #[error("the answer is about another certificate")]
     OtherCertificate,

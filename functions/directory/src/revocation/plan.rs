@@ -1,27 +1,27 @@
-//! What a refresh asks for: the lists of each authority and the status of each leaf, of the paths that were noted. Pure.
+//! Plans a refresh: the lists of each authority and the status of each leaf, for all recorded paths. Pure.
 
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use mtls::revocation::{Authority, Link, MAX_LISTS, MAX_WAYS, Noted, Source, may_sign_lists, ocsp_urls};
 
-/// How many leaves are looked after. There are some sixty initiators.
+/// Maximum number of monitored leaves. There are about sixty initiators.
 const MAX_LEAVES: usize = 500;
-/// How many leaves of one host are looked after, so that a host that shows many leaves no other without.
+/// Maximum number of monitored leaves of one host, so that a host with many leaves does not displace others.
 const MAX_LEAVES_OF_HOST: usize = 8;
-/// How many authorities are looked after; ICP-Brasil has some twenty that issue for servers.
+/// Maximum number of monitored authorities; about twenty of ICP-Brasil issue server certificates.
 const MAX_AUTHORITIES: usize = 200;
-/// The longest name of an authority that is kept for people.
+/// Maximum length of an authority's name, which is stored for people.
 const MAX_NAME: usize = 200;
 
-/// What is to be asked for.
+/// The requests of a refresh.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) leaves: BTreeMap<String, Leaf>,
     pub(super) authorities: BTreeMap<String, Issuer>,
-    /// How many leaves are left out, as there are too many.
+    /// Number of leaves left out because there are too many.
     pub(super) left_out: usize,
-    /// How many paths are left out, as there are too many authorities, or lists of one of them.
+    /// Number of paths left out because there are too many authorities, or lists of one of them.
     pub(super) unfit: usize,
 }
 
@@ -33,16 +33,16 @@ pub(super) struct Leaf {
     /// Its ways to a trust anchor.
     pub(super) ways: Vec<Way>,
     pub(super) link: Link,
-    /// Where its status is asked for; alternatives.
+    /// Its OCSP responders, which are alternatives.
     pub(super) ocsp_urls: Vec<String>,
 }
 
 /// A way from a leaf to a trust anchor.
 #[derive(Debug)]
 pub(super) struct Way {
-    /// Its row.
+    /// The key of its row.
     pub(super) row: String,
-    /// The authorities on it, by their ids.
+    /// The ids of the authorities on it.
     pub(super) authorities: Vec<String>,
 }
 
@@ -52,13 +52,13 @@ pub(super) struct Issuer {
     pub(super) authority: Authority,
     /// Its name, for people.
     pub(super) name: String,
-    /// Whether its certificate lets its key sign lists, where it states that.
+    /// Whether its certificate allows its key to sign lists, if it states that.
     pub(super) may_sign_lists: Option<bool>,
     /// Its lists, by the id of their source.
     pub(super) sources: BTreeMap<String, Source>,
 }
 
-/// Plans a refresh at this instant: leaves that have expired are left out, as no verifier accepts them any more.
+/// Plans a refresh at this instant. Expired leaves are left out, as no verifier accepts them.
 pub(super) fn plan(noted: Vec<Noted>, now: Timestamp) -> Plan {
     let mut of_leaf = BTreeMap::<String, Vec<Noted>>::new();
     for noted in noted.into_iter().filter(|noted| noted.path.valid_until().is_some_and(|until| until > now)) {
@@ -73,26 +73,26 @@ pub(super) fn plan(noted: Vec<Noted>, now: Timestamp) -> Plan {
         plan.add(leaf.fingerprint, leaf.ways);
     }
     plan.left_out = all - plan.leaves.len();
-    // Their authorities are asked all the same, as far as there is room: what they revoked is not forgotten because a receiver shows
-    // other certificates since.
+    // Their authorities are monitored as well, as far as there is room: their revocations must not be forgotten
+    // because a receiver has changed its certificate.
     for noted in others.iter().flat_map(|leaf| &leaf.ways) {
         plan.fits(noted);
     }
     plan
 }
 
-/// A leaf by its place among those of its host, the newest first.
+/// A leaf and its rank among those of its host, the newest first.
 struct Ranked {
     rank: usize,
     fingerprint: String,
     ways: Vec<Noted>,
 }
 
-/// Puts the leaves in the order in which they are looked after: of each host the newest first, and of all hosts alike.
+/// Sorts the leaves by priority: the newest of each host first, all hosts alike.
 fn ranked(of_leaf: BTreeMap<String, Vec<Noted>>) -> Vec<Ranked> {
     let first_seen = |ways: &[Noted]| ways.iter().map(|noted| noted.first_seen).min();
     let mut leaves: Vec<_> = of_leaf.into_iter().collect();
-    // The newest are those in use: a receiver that renews its certificate leaves the one before it behind.
+    // The newest leaves are in use: a receiver that renews its certificate abandons the previous one.
     leaves.sort_by_key(|(_, ways)| std::cmp::Reverse(first_seen(ways)));
     let mut of_host = HashMap::<String, usize>::new();
     let rank = |(fingerprint, ways): (String, Vec<Noted>)| {
@@ -121,8 +121,8 @@ impl Plan {
         self.leaves.insert(fingerprint, Leaf { host, first_seen, ways, link, ocsp_urls });
     }
 
-    /// Adds what a path asks for; nothing if there is no room for all of it. A way that is not looked after is told as our own
-    /// fault, not as the receiver's.
+    /// Adds the requests for a path; `None` if there is no room for all of them. A way that is not monitored counts
+    /// as a fault of ours.
     fn fits(&mut self, noted: &Noted) -> Option<Way> {
         let links = noted.path.links();
         let fits = links.iter().all(|link| self.add_link(link));
@@ -142,7 +142,7 @@ impl Plan {
             may_sign_lists: stated,
             sources: BTreeMap::new(),
         });
-        // Of several certificates of one key, one that lets it sign lists is enough.
+        // If an authority has several certificates for one key, one that allows list signing is enough.
         if stated != Some(false) {
             issuer.may_sign_lists = stated;
         }
@@ -156,7 +156,7 @@ impl Plan {
     }
 }
 
-/// Returns the name of a certificate's issuer as people read it.
+/// Returns the name of a certificate's issuer in readable form.
 fn name_of(certificate: &[u8]) -> String {
     let read = x509_parser::parse_x509_certificate(certificate).ok();
     let name = read.map(|(_, certificate)| certificate.issuer().to_string());

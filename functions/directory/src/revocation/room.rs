@@ -1,10 +1,11 @@
-//! How the room for serials is shared between authorities. Pure.
+//! Divides the memory for serials between authorities. Pure.
 
-/// How many bytes of serials are kept of all authorities: one and a half million certificates. Dispatch holds them in memory.
+/// Maximum size in bytes of the serials of all authorities: one and a half million certificates. Dispatch holds them
+/// in memory.
 pub(super) const ROOM: usize = 12 * 1024 * 1024;
 
-/// Returns the most bytes that one authority may take, so that all of them fit: nobody who takes no more than an equal share is
-/// cut, and what the small ones leave goes to the large ones (max-min fairness).
+/// Returns the maximum number of bytes for one authority such that all fit: an authority within an equal share is
+/// never cut, and what small ones leave goes to large ones (max-min fairness).
 pub(super) fn share(mut sizes: Vec<usize>, room: usize) -> usize {
     sizes.sort_unstable();
     let (mut left, mut takers) = (room, sizes.len());

@@ -1,4 +1,4 @@
-//! One question to an authority: a list of one of its sources, or the status of one leaf.
+//! One request to an authority: a list of one of its sources, or the status of one leaf.
 
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ use super::merge::{Answer, Fetched as FetchedList, NotGood, judge};
 use super::ocsp_reader::{OcspRefusal, Question, Status};
 use crate::fetch::{FetchError, Fetched, Fetcher};
 
-/// The largest list: some 350,000 revoked certificates.
+/// Maximum size of a list in bytes: about 350,000 revoked certificates.
 pub const CRL_LIMIT: usize = 16 * 1024 * 1024;
-/// Lists up to this size are fetched side by side; a larger one waits for its turn, so that the memory has a bound.
+/// Lists up to this size are fetched concurrently; larger ones take turns, which bounds the memory.
 const SMALL_LIST: usize = 1024 * 1024;
-/// The largest OCSP answer; real ones have some two kilobytes.
+/// Maximum size of an OCSP answer in bytes; real ones have about two kilobytes.
 const OCSP_LIMIT: usize = 32 * 1024;
 
-/// What one authority is asked for.
+/// A request to an authority.
 pub(super) enum Task {
     List {
         /// Its id.
@@ -40,30 +40,30 @@ pub(super) enum Task {
     },
 }
 
-/// What came of it.
+/// The result of a request.
 pub(super) enum Done {
     List { issuer: String, source: String, answer: Answer },
     Status { fingerprint: String, status: OcspEntry },
 }
 
-/// What could not be had, or is not to be believed.
+/// Why a request brought nothing usable.
 #[derive(Debug, Error)]
 pub(super) enum Finding {
     #[error("it could not be fetched")]
     Fetch(#[from] FetchError),
-    #[error("the revocation list is not believed")]
+    #[error("the revocation list is refused")]
     List(#[from] CrlRefusal),
     #[error("the revocation list is not good for the certificates that name it")]
     NotGood(#[from] NotGood),
-    #[error("the status is not believed")]
+    #[error("the status is refused")]
     Status(#[from] OcspRefusal),
-    #[error("the status is older than the one that is kept")]
+    #[error("the status is older than the stored one")]
     OlderStatus,
-    #[error("it could not be kept")]
+    #[error("it could not be stored")]
     Table(#[from] DirectoryTableError),
-    #[error("the serials of all authorities together take more room than there is")]
+    #[error("the serials of all authorities together exceed the available memory")]
     TooMuch,
-    #[error("the time for all of them was over")]
+    #[error("the time for all requests was over")]
     Late,
 }
 
@@ -82,13 +82,15 @@ impl Finding {
         }
     }
 
-    /// Says whether nobody answered. A resolver that names addresses inside for authorities is one of ours that does not work.
+    /// Says whether there was no answer. A resolver that returns non-public addresses for authorities is a broken one
+    /// of ours.
     pub(super) fn is_unanswered(&self) -> bool {
         use FetchError as F;
         matches!(self, Self::Late | Self::Fetch(F::Timeout | F::Network(_) | F::Client(_) | F::Blocked))
     }
 
-    /// Says whether what came may be from anybody: a proxy that answers in an authority's place has neither a list nor a status.
+    /// Says whether the answer may come from anybody: a proxy that answers for an authority has neither a list nor a
+    /// status.
     pub(super) fn is_from_anybody(&self) -> bool {
         let has_neither = matches!(
             self,
@@ -114,7 +116,7 @@ impl Task {
         }
     }
 
-    /// Returns the host alone: an address may carry what no log should.
+    /// Returns the host only, because an address may contain what must not be logged.
     pub(super) fn host(&self) -> String {
         self.url().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
     }
@@ -134,14 +136,14 @@ impl Task {
     }
 }
 
-/// How many large lists are in memory at once; with [`CRL_LIMIT`] that bounds what they take.
+/// Maximum number of large lists in memory at once; with [`CRL_LIMIT`] this bounds their memory.
 const LARGE_LISTS_AT_ONCE: usize = 2;
 
-/// Asks authorities.
+/// Sends requests to authorities.
 #[derive(Clone, Debug)]
 pub(super) struct Asker {
     fetcher: Arc<Fetcher>,
-    /// Where nonces come from.
+    /// Generates nonces.
     rng: Rng,
     large_lists: Arc<Semaphore>,
 }
@@ -152,7 +154,7 @@ impl Asker {
         Self { fetcher, rng, large_lists: Arc::new(Semaphore::new(LARGE_LISTS_AT_ONCE)) }
     }
 
-    /// Does a task, by the first of its addresses that has something to be believed.
+    /// Runs a task at the first of its addresses that gives a usable answer.
     pub(super) async fn ask(&self, task: Task, now: Timestamp) -> Result<Done, Finding> {
         match task {
             Task::List { issuer, authority, may_sign_lists, source, kept } => {
@@ -178,7 +180,7 @@ impl Asker {
         for url in &source.urls {
             match self.list_from(url, source, signer, kept, now).await {
                 Ok(answer @ (Answer::Same(_) | Answer::New(_, Ok(())))) => return Ok(answer),
-                // What it names is revoked, and another address may have one that is good.
+                // Its serials are revoked, and another address may have a good list.
                 Ok(not_good) => second_best = Ok(not_good),
                 Err(error) if second_best.is_err() => second_best = Err(error),
                 Err(_) => {}
@@ -195,14 +197,14 @@ impl Asker {
         kept: Option<&GoodList>,
         now: Timestamp,
     ) -> Result<Answer, Finding> {
-        // A version has its name at the address that gave it only.
+        // An ETag is valid only at the address that sent it.
         let named = kept.filter(|kept| kept.url == url);
         let etag = named.and_then(|named| named.etag.as_deref());
-        // Not modified since a version that we did not name is no answer to our question.
+        // A 304 without a conditional request is not a valid answer.
         let named = named.filter(|_| etag.is_some());
         let (bytes, etag) = match (self.fetch_list(url, etag).await?, named) {
             (Fetched::Document { bytes, etag, .. }, _) => (bytes, etag),
-            // It is still the one, and that is worth no more than its own dates allow.
+            // The list is unchanged, and valid only as its own dates allow.
             (Fetched::NotModified { .. }, Some(named)) if named.next_update > now => {
                 return Ok(Answer::Same(GoodList { fetched_at: now, ..named.clone() }));
             }
@@ -218,7 +220,7 @@ impl Asker {
         Ok(Answer::New(Box::new(FetchedList { url, etag, digest, at: now, list }), is_good))
     }
 
-    /// Fetches a list; one that is not small only once few others of that kind are in memory.
+    /// Fetches a list; a large one waits until few others of that size are in memory.
     async fn fetch_list(&self, url: &str, etag: Option<&str>) -> Result<Fetched, FetchError> {
         const ACCEPT: &str = "application/pkix-crl, */*;q=0.1";
         match self.fetcher.get_signed(url, ACCEPT, etag, SMALL_LIST).await {

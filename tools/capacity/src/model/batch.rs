@@ -1,4 +1,4 @@
-//! One invocation: what each of its messages does, and how long that takes.
+//! One invocation: the steps of its messages and their duration.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::queue::Message;
 use super::receivers::Peer;
 use super::rng::{Dice, Micros};
 
-/// An invocation under way.
+/// An invocation in progress.
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) environment: usize,
@@ -24,11 +24,11 @@ pub(super) struct Batch {
     pub(super) attempts: Vec<Attempt>,
 }
 
-/// What becomes of one message.
+/// The course of one message.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attempt {
     pub(super) message: Message,
-    /// When the request was at its receiver.
+    /// When the request reached its receiver.
     pub(super) arrived: Micros,
     pub(super) failed: Option<Failed>,
 }
@@ -37,18 +37,18 @@ pub(super) struct Attempt {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Failed {
     pub(super) at: Micros,
-    /// The time that it was granted and let run out, if it did.
+    /// The timeout that expired, if one did.
     pub(super) hung: Option<Duration>,
 }
 
-/// How often the queue hands out a message.
+/// Number of receives of a message in the model.
 const ONCE: u32 = 1;
 
-/// What invocations are played with.
+/// The parameters of invocations.
 #[derive(Debug)]
 pub(super) struct Stage<'a> {
     pub(super) load: &'a Load,
-    /// The share of a processor that dispatch has.
+    /// Dispatch's share of a processor.
     processor: f64,
     kms: bool,
     ledger_writes: LedgerWrites,
@@ -60,7 +60,7 @@ impl<'a> Stage<'a> {
         Self { load, processor, kms: settings.kms, ledger_writes: settings.ledger_writes }
     }
 
-    /// Plays an invocation that begins now; says when each message is where, and what it asks for.
+    /// Simulates an invocation that begins now: the times of each message, and its requests.
     pub(super) fn play(
         &self,
         (time, is_new): (Micros, bool),
@@ -73,7 +73,7 @@ impl<'a> Stage<'a> {
             Counts { invocations: 1.0, starts: f64::from(u8::from(is_new)), ..Counts::default() };
         let start = if is_new { dice.delay(START.value) } else { 0.0 };
         let began = real(time) + dice.delay(RECEIVE.value) + start;
-        // One thread: the messages of a batch share it.
+        // The messages of a batch share one thread.
         let mut processor_free = began;
         let mut ends = began;
         let mut attempts = Vec::with_capacity(messages.len());
@@ -85,7 +85,7 @@ impl<'a> Stage<'a> {
             let within = peer.granted(copy, time);
             let read = if copy.1 { dice.delay(DYNAMODB.value) } else { 0.0 };
             let begins = self.ledger_writes.mode(message.attempt, ONCE);
-            // A write of the ledger, or a read.
+            // A ledger write, or a read.
             let ready = began + read + dice.delay(DYNAMODB.value);
             let hangs = peer.hangs(whole(ready));
             let connected = !hangs && environment.is_connected(message.receiver, whole(ready));
@@ -111,7 +111,7 @@ impl<'a> Stage<'a> {
                 (answered, None)
             };
             let failed = (hangs || refused).then(|| Failed { at: whole(at), hung });
-            // One that failed is written as ever, its beginning too.
+            // A failure writes the beginning as well.
             let beginning = match begins {
                 LedgerMode::WriteBehind if failed.is_some() => dice.delay(DYNAMODB.value),
                 LedgerMode::WriteBehind | LedgerMode::WriteAhead => 0.0,

@@ -1,20 +1,20 @@
-//! What is asked of the services, by ten seconds: a second more or less is what their bursts allow for.
+//! Requests to the services in windows of ten seconds, within which their bursts average out.
 
 use std::ops::AddAssign;
 
 use super::super::numbers::real;
 use super::rng::Micros;
 
-/// What was asked for.
+/// Numbers of requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Counts {
     /// Write units of the ledger table.
     pub writes: f64,
-    /// Of those, the units of the list of what was given up.
+    /// Write units of the list of undelivered notifications, included in the above.
     pub given_up_writes: f64,
     /// Read units of the ledger table.
     pub ledger_reads: f64,
-    /// First attempts that delivered.
+    /// Delivered first attempts.
     pub at_once: f64,
     /// Reads of the receivers table.
     pub reads: f64,
@@ -47,7 +47,7 @@ impl Counts {
         self.starts = of(self.starts, other.starts);
     }
 
-    /// Multiplies all by the same.
+    /// Multiplies all counts.
     pub(super) fn times(self, factor: f64) -> Self {
         let Self {
             writes,
@@ -74,7 +74,7 @@ impl Counts {
     }
 }
 
-/// Counts by ten seconds.
+/// Counts by windows of ten seconds.
 #[derive(Debug, Default)]
 pub(super) struct UsageMeter {
     now: Counts,
@@ -83,11 +83,11 @@ pub(super) struct UsageMeter {
     busiest: Counts,
 }
 
-/// What is looked at as one.
+/// Length of a window.
 const WINDOW: Micros = 10_000_000;
 
 impl UsageMeter {
-    /// Counts what is asked for now. Time goes forward.
+    /// Counts requests at a time, which never decreases.
     pub(super) fn count(&mut self, time: Micros, counts: Counts) {
         if time / WINDOW > self.window {
             let ended = std::mem::take(&mut self.now);
@@ -98,8 +98,8 @@ impl UsageMeter {
         self.total += counts;
     }
 
-    /// Returns what was asked for in each of so many seconds, and in each of the busiest ten. What was begun and not ended counts
-    /// only where there is nothing else.
+    /// Returns the mean counts of a second, and those of the busiest window. An incomplete window counts only if
+    /// there is no other.
     pub(super) fn finish(self, seconds: f64) -> (Counts, Counts) {
         let busiest = if self.busiest == Counts::default() { self.now } else { self.busiest };
         (self.total.times(1.0 / seconds), busiest.times(1e6 / real(WINDOW)))

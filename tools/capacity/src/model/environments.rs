@@ -1,4 +1,4 @@
-//! Execution environments of dispatch, and what each remembers.
+//! Execution environments of dispatch and their caches.
 
 use std::collections::HashMap;
 
@@ -6,14 +6,14 @@ use super::super::assumptions::{COPY, IDLE, NEW_ENVIRONMENTS};
 use super::super::numbers::{real, whole};
 use super::rng::Micros;
 
-/// All environments there are.
+/// All environments.
 #[derive(Debug)]
 pub(super) struct Environments {
     all: Vec<Environment>,
     idle: Vec<usize>,
-    /// The fewest that were idle: those were never used.
+    /// The minimum number of idle ones, which were never used.
     fewest_idle: usize,
-    /// How many may be made now.
+    /// The number that may be created now.
     granted: f64,
     most_granted: f64,
     at: Micros,
@@ -26,14 +26,14 @@ pub(super) struct Environment {
     pruned: Micros,
 }
 
-/// What an environment has of a receiver.
+/// What an environment caches about a receiver.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     read: Option<Micros>,
     used: Option<Micros>,
 }
 
-/// An environment to work in.
+/// An environment chosen for an invocation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Taken {
     pub(super) environment: usize,
@@ -41,7 +41,7 @@ pub(super) struct Taken {
 }
 
 impl Environments {
-    /// Makes some that are warm, in a model in which one stands for so many.
+    /// Creates warm environments in a model in which each stands for several.
     pub(super) fn new(warm: usize, each: f64) -> Self {
         let all = (0..warm).map(|_| Environment::default()).collect();
         let most_granted = (NEW_ENVIRONMENTS.value / each).max(1.0);
@@ -55,7 +55,7 @@ impl Environments {
         }
     }
 
-    /// Takes the one that was used last, or a new one where there is none.
+    /// Takes the last used idle environment, or a new one.
     pub(super) fn take(&mut self) -> Taken {
         if let Some(environment) = self.idle.pop() {
             self.fewest_idle = self.fewest_idle.min(self.idle.len());
@@ -66,7 +66,7 @@ impl Environments {
         Taken { environment: self.all.len() - 1, is_new: true }
     }
 
-    /// Says whether there is one to take.
+    /// Says whether one can be taken.
     pub(super) fn may_take(&mut self, time: Micros) -> bool {
         !self.idle.is_empty() || self.granted(time) >= 1.0
     }
@@ -82,12 +82,12 @@ impl Environments {
         self.most_granted / 10.0
     }
 
-    /// Says when one more is granted.
+    /// Returns when the next may be created.
     pub(super) fn next(&mut self, time: Micros) -> Micros {
         time + whole((1.0 - self.granted(time)).max(0.0) / self.a_second() * 1e6) + 1
     }
 
-    /// Takes one back whose invocation is over.
+    /// Returns one after its invocation.
     pub(super) fn put_back(&mut self, environment: usize) {
         self.idle.push(environment);
     }
@@ -103,8 +103,8 @@ impl Environments {
 }
 
 impl Environment {
-    /// Returns since when this environment has its copy of a receiver, and whether that was read just now. A first attempt may use
-    /// a copy, a later one may not.
+    /// Returns since when this environment has cached a receiver, and whether that is now. First attempts may use a
+    /// cached copy, later ones may not.
     pub(super) fn copy(&mut self, receiver: u32, is_first: bool, time: Micros) -> (Micros, bool) {
         self.prune(time);
         let read = &mut self.seen.entry(receiver).or_default().read;
@@ -117,19 +117,19 @@ impl Environment {
         }
     }
 
-    /// Says whether there is a connection to a receiver that can be used again.
+    /// Says whether a connection to a receiver can be reused.
     pub(super) fn is_connected(&self, receiver: u32, time: Micros) -> bool {
         let used = self.seen.get(&receiver).and_then(|seen| seen.used);
         used.is_some_and(|used| is_within(used, time, IDLE.value))
     }
 
-    /// Keeps the connection that an exchange leaves.
+    /// Pools the connection after an exchange.
     pub(super) fn keep_connection(&mut self, receiver: u32, until: Micros) {
         let used = &mut self.seen.entry(receiver).or_default().used;
         *used = Some(used.map_or(until, |used| used.max(until)));
     }
 
-    /// Forgets what is of no use any more, now and then.
+    /// Drops expired entries from time to time.
     fn prune(&mut self, time: Micros) {
         if !is_within(self.pruned, time, 2.0 * COPY.value) {
             self.pruned = time;

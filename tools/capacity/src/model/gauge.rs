@@ -1,4 +1,4 @@
-//! What is noted of a run while it goes on.
+//! Records observations during a run.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::queue::FairQueue;
 use super::receivers::Peer;
 use super::rng::Micros;
 
-/// What is measured, from an instant on.
+/// The measurements from an instant on.
 #[derive(Debug)]
 pub(super) struct Gauge {
     from: Micros,
@@ -27,10 +27,10 @@ pub(super) struct Gauge {
     running: (f64, f64),
     in_flight: f64,
     backlog: f64,
-    /// Of all invocations and of full ones: how many, their messages, and the seconds they took.
+    /// Numbers of all and of full invocations, with their messages and seconds.
     all: Took,
     full: Took,
-    /// What messages of quiet receivers waited for, and what those of noisy ones did.
+    /// What messages of quiet and of noisy receivers waited for.
     waited: [BTreeMap<Limit, Waited>; 2],
 }
 
@@ -41,9 +41,9 @@ struct Took {
     seconds: f64,
 }
 
-/// Whoever waits longer than this, in seconds, waits for a limit: with the way itself, a first attempt may be late then.
+/// A wait longer than this, in seconds, is attributed to a limit: a first attempt may then be late.
 const WORTH_NOTING: f64 = 1.0;
-/// So many full batches say how long one takes.
+/// Minimum number of full batches for a mean duration.
 const ENOUGH: f64 = 100.0;
 
 impl Gauge {
@@ -69,7 +69,7 @@ impl Gauge {
         time >= self.from
     }
 
-    /// Notes an invocation that begins.
+    /// Records the start of an invocation.
     pub(super) fn began(&mut self, time: Micros, attempts: &[Attempt], peers: &[Peer], counts: Counts) {
         for attempt in attempts.iter().filter(|attempt| attempt.message.attempt == AttemptNumber::FIRST) {
             let works = !peers[attempt.message.receiver as usize].hangs(attempt.arrived);
@@ -94,7 +94,7 @@ impl Gauge {
         }
     }
 
-    /// Notes an invocation that is over.
+    /// Records the end of an invocation.
     pub(super) fn ended(&mut self, time: Micros, began: Micros, messages: usize) {
         if self.measures(began) {
             let seconds = real(time - began) / 1e6;
@@ -105,7 +105,7 @@ impl Gauge {
         }
     }
 
-    /// Looks at what there is, and at what it waits for.
+    /// Samples the queue, and what its messages wait for.
     pub(super) fn sample(
         &mut self,
         time: Micros,
@@ -132,7 +132,7 @@ impl Gauge {
         }
     }
 
-    /// Sums up, at the end.
+    /// Returns the observations at the end.
     pub(super) fn finish(
         mut self,
         end: Micros,
@@ -140,17 +140,17 @@ impl Gauge {
         peers: &[Peer],
         environments: usize,
     ) -> Observed {
-        // What still waits is as late already as it has waited.
+        // Waiting messages are already late by the time they have waited.
         for message in queue.all().filter(|message| message.attempt == AttemptNumber::FIRST) {
             self.late(message.event, end, !peers[message.receiver as usize].hangs(end));
         }
         let seconds = real(end - self.from) / 1e6;
         let (each_second, busiest) = self.meter.finish(seconds);
         let mean = self.running.0 / self.samples.max(1.0);
-        // That those of a noisy receiver wait is how the others do not, unless there is no end of it.
+        // Noisy receivers' messages wait so that the others do not; this counts only if they wait without end.
         let is_late = real(self.lateness.quantile(990)) > DUE.value * 1e3;
         let of_noisy = self.waited[1].values().filter(|_| is_late);
-        // That some wait is what the event source grows by. A load that is in time meanwhile meets no limit there.
+        // The event source grows because messages wait. If the load is still in time, this is not a limit.
         let of_quiet = self.waited[0].values().filter(|waited| is_late || waited.limit != Limit::Ramp);
         let mut waited: Vec<_> = of_quiet.chain(of_noisy).copied().collect();
         waited.sort_by(|one, other| other.longest.total_cmp(&one.longest));
@@ -189,7 +189,7 @@ mod tests {
 
     const SECOND: Micros = 1_000_000;
 
-    /// What is waited for where one message has waited two seconds, beside a thousand that arrived after so long.
+    /// The limits reported when one message has waited two seconds, besides a thousand that arrived with this delay.
     fn waited(limit: Limit, arrived: Micros) -> Vec<Limit> {
         let mut gauge = Gauge::new(0, 1.0);
         let mut queue = FairQueue::new(1, 1.0);

@@ -1,17 +1,17 @@
-//! Latenesses, counted by the millisecond.
+//! A histogram of delays in milliseconds.
 
-/// How many there were of each number of milliseconds.
+/// Counts by milliseconds.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Histogram {
     counts: Vec<u32>,
     total: u64,
 }
 
-/// What is later counts as this late: ten minutes.
+/// Maximum counted delay: ten minutes.
 const LATEST: usize = 600_000;
 
 impl Histogram {
-    /// Counts one.
+    /// Adds a delay.
     pub(super) fn add(&mut self, millis: u64) {
         let index = usize::try_from(millis).unwrap_or(LATEST).min(LATEST);
         if self.counts.len() <= index {
@@ -23,12 +23,12 @@ impl Histogram {
         self.total += 1;
     }
 
-    /// Returns how many there are.
+    /// Returns the number of delays.
     pub fn total(&self) -> u64 {
         self.total
     }
 
-    /// Returns the milliseconds that so many of a thousand do not exceed; 0 of none.
+    /// Returns the quantile in thousandths, in milliseconds; 0 if empty.
     pub fn quantile(&self, of_thousand: u64) -> u64 {
         let wanted = (self.total * of_thousand).div_ceil(1000).max(1);
         let mut seen = 0;
@@ -41,7 +41,7 @@ impl Histogram {
         0
     }
 
-    /// Returns how many exceed so many milliseconds.
+    /// Returns how many delays exceed this many milliseconds.
     pub fn beyond(&self, millis: u64) -> u64 {
         (0..)
             .zip(&self.counts)

@@ -1,4 +1,4 @@
-//! The deployed system as a model of events: pure, in simulated time, the same for the same seed.
+//! A discrete event model of the deployed system: pure, in simulated time, deterministic for a seed.
 
 mod batch;
 mod counts;

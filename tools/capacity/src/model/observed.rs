@@ -1,73 +1,73 @@
-//! What a run shows.
+//! The observations of a run.
 
 use super::super::assumptions::BATCH;
 use super::counts::Counts;
 use super::histogram::Histogram;
 
-/// What messages may have to wait for.
+/// A limit that messages may have to wait for.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Limit {
-    /// The queue has as many in flight as it may.
+    /// The maximum of messages in flight is reached.
     InFlight,
-    /// The event source runs as many invocations as it may.
+    /// The maximum concurrency of the event source is reached.
     Mapping,
-    /// The event source grows, and is not there yet.
+    /// The event source is still growing.
     Ramp,
-    /// The account runs as many invocations as it may.
+    /// The maximum concurrency of the account is reached.
     Account,
-    /// Provisioned pollers receive as often as they may.
+    /// The maximum rate of receives by provisioned pollers is reached.
     Receives,
-    /// Lambda makes environments as fast as it does.
+    /// The maximum rate of new environments is reached.
     Environments,
 }
 
-/// How messages had to wait for something.
+/// A wait for a limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Waited {
-    /// What they waited for.
+    /// The limit.
     pub limit: Limit,
-    /// When that was first seen, in seconds of the part that is measured.
+    /// When it was first observed, in seconds of the measured time.
     pub since: f64,
-    /// The longest that was seen, in seconds.
+    /// The longest observed wait, in seconds.
     pub longest: f64,
 }
 
-/// What was measured, in numbers of the deployed system.
+/// Measurements in numbers of the deployed system.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observed {
-    /// How late all first attempts arrived.
+    /// Delays of all first attempts.
     pub lateness: Histogram,
-    /// How late those of receivers that work arrived.
+    /// Delays of first attempts to working receivers.
     pub of_working: Histogram,
-    /// The second in which the last first attempt arrived that was late.
+    /// The second in which the last late first attempt arrived.
     pub late_until: Option<f64>,
-    /// Invocations at a time: the mean, and the most.
+    /// Concurrent invocations: mean and maximum.
     pub concurrency: (f64, f64),
-    /// Seconds that a full batch takes, where there were enough of them.
+    /// Duration of a full batch in seconds, if there were enough.
     pub full_batch: Option<f64>,
-    /// Messages in flight at most.
+    /// Maximum number of messages in flight.
     pub in_flight: f64,
-    /// Messages that waited at most.
+    /// Maximum number of waiting messages.
     pub backlog: f64,
-    /// Messages that waited in the end.
+    /// Number of messages waiting at the end.
     pub left: f64,
-    /// Environments that were used.
+    /// Number of environments used.
     pub environments: f64,
-    /// Messages in an invocation in the mean.
+    /// Mean number of messages in an invocation.
     pub batch: f64,
-    /// What was asked for in a second, in the mean.
+    /// Mean requests of a second.
     pub each_second: Counts,
-    /// What was asked for in a second of the busiest ten, each for itself.
+    /// Requests of a second in the busiest ten, each kind separately.
     pub busiest: Counts,
-    /// What messages had to wait for, longest first.
+    /// Limits that messages waited for, longest wait first.
     pub waited: Vec<Waited>,
-    /// How many messages and environments one of the model stood for.
+    /// Number of messages and environments represented by one of the model.
     pub each: f64,
 }
 
 impl Observed {
-    /// Returns how many invocations there would be at a time were all batches full: fewer than there are where there are invocations
-    /// to spare, as each takes what it finds.
+    /// Returns the concurrency that full batches would need. It is lower than the observed one if there is spare
+    /// concurrency, since each invocation takes what it finds.
     pub fn with_full_batches(&self) -> Option<f64> {
         self.full_batch.map(|seconds| self.each_second.attempts / BATCH.value * seconds)
     }

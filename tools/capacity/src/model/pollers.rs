@@ -1,4 +1,4 @@
-//! What calls dispatch: how many invocations an event source runs, and how it grows.
+//! The event source mapping: its concurrency and its growth.
 
 use super::super::assumptions::{
     BATCH, CEILING, EVENT_BYTES, FIRST_INVOKES, POLLER_BYTES, POLLER_INVOKES, POLLER_POLLS, POLLERS_RAMP,
@@ -11,14 +11,14 @@ use super::rng::Micros;
 /// The event source.
 #[derive(Debug)]
 pub(super) enum Pollers {
-    /// Processes that each receive a batch and wait for its invocation.
+    /// Standard mode: each process receives a batch and waits for its invocation.
     Processes { now: f64, most: f64, each: f64 },
-    /// Provisioned pollers, which run ten invocations each and receive ten times a second.
+    /// Provisioned pollers, each with ten invocations and ten receives a second.
     Provisioned { now: f64, most: f64, each: f64, receives: f64, at: Micros },
 }
 
 impl Pollers {
-    /// Makes one that begins with so many invocations, in a model in which one stands for so many.
+    /// Creates one with this initial concurrency, in a model in which each stands for several.
     pub(super) fn new(mapping: Mapping, begins_with: f64, each: f64) -> Self {
         match mapping {
             Mapping::Concurrency(most) => {
@@ -32,7 +32,7 @@ impl Pollers {
         }
     }
 
-    /// Returns how many invocations may run.
+    /// Returns the maximum of concurrent invocations.
     pub(super) fn slots(&self) -> u64 {
         match self {
             Self::Processes { now, each, .. } => whole(now / each).max(1),
@@ -40,14 +40,14 @@ impl Pollers {
         }
     }
 
-    /// Says whether there are as many as there can be.
+    /// Says whether the maximum is reached.
     pub(super) fn is_grown(&self) -> bool {
         match self {
             Self::Processes { now, most, .. } | Self::Provisioned { now, most, .. } => now >= most,
         }
     }
 
-    /// Adds what is added in so many seconds while there is more to do than is done.
+    /// Grows for this many seconds while there is a backlog.
     pub(super) fn grow(&mut self, seconds: f64) {
         match self {
             Self::Processes { now, most, .. } => *now = (*now + RAMP.value / 60.0 * seconds).min(*most),
@@ -57,20 +57,20 @@ impl Pollers {
         }
     }
 
-    /// Says when the next receive may be made: now, or later.
+    /// Returns when the next receive may be made.
     pub(super) fn next_receive(&mut self, time: Micros) -> Micros {
         let Self::Provisioned { now, each, receives, at, .. } = self else { return time };
-        // What is carried bounds the receives too: ten messages each.
+        // Throughput limits receives too: ten messages each.
         let bytes = POLLER_BYTES.value * 1e6 / (EVENT_BYTES.value * BATCH.value);
         let a_second = *now * POLLER_POLLS.value.min(bytes) / *each;
-        // Each poller has one to make.
+        // Each poller may receive once at the start.
         let most = (a_second / POLLER_POLLS.value).max(1.0);
         *receives = (*receives + a_second * real(time - *at) / 1e6).min(most);
         *at = time;
         if *receives >= 1.0 { time } else { time + whole((1.0 - *receives) / a_second * 1e6) + 1 }
     }
 
-    /// Makes a receive that may be made.
+    /// Makes a receive.
     pub(super) fn receive(&mut self) {
         if let Self::Provisioned { receives, .. } = self {
             *receives -= 1.0;

@@ -1,4 +1,4 @@
-//! A standard queue with message groups: fair, as SQS is.
+//! A standard SQS queue with message groups (fair queue).
 
 use std::collections::VecDeque;
 
@@ -11,16 +11,16 @@ use super::rng::Micros;
 /// One message: an attempt that is due.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Message {
-    /// Whose it is; its message group.
+    /// Its receiver, which is its message group.
     pub(super) receiver: u32,
     pub(super) attempt: AttemptNumber,
-    /// When the event was, which may be before the run began.
+    /// When the event happened, which may be before the run began.
     pub(super) event: i64,
-    /// Since when it can be received. A message that is delayed is not in the queue yet, nor in flight.
+    /// When it became visible. A delayed message is neither in the queue nor in flight yet.
     pub(super) visible: Micros,
 }
 
-/// The messages that can be received, and how many are in flight.
+/// The visible messages, and the number in flight.
 #[derive(Debug)]
 pub(super) struct FairQueue {
     quiet: VecDeque<Message>,
@@ -38,7 +38,7 @@ struct Group {
 }
 
 impl FairQueue {
-    /// Makes an empty one for so many receivers, in which a message stands for so many.
+    /// Creates an empty queue for this many receivers, in which a message stands for several.
     pub(super) fn new(receivers: usize, each: f64) -> Self {
         Self {
             quiet: VecDeque::new(),
@@ -55,7 +55,7 @@ impl FairQueue {
         if group.is_noisy { self.noisy.push_back(message) } else { self.quiet.push_back(message) }
     }
 
-    /// Receives so many messages at most: those of quiet receivers first.
+    /// Receives up to this many messages, those of quiet receivers first.
     pub(super) fn receive(&mut self, most: usize, received: &mut Vec<Message>) {
         while received.len() < most {
             self.set_noisy_apart();
@@ -74,13 +74,13 @@ impl FairQueue {
         }
     }
 
-    /// Takes a message out that was received.
+    /// Deletes a received message.
     pub(super) fn delete(&mut self, message: &Message) {
         self.in_flight -= 1;
         self.groups[message.receiver as usize].in_flight -= 1;
     }
 
-    /// Judges who is noisy; one that was stays so until it has no backlog.
+    /// Decides which receivers are noisy; a noisy one stays so until it has no backlog.
     pub(super) fn judge(&mut self) {
         let all = real(self.in_flight);
         for group in &mut self.groups {
@@ -102,13 +102,13 @@ impl FairQueue {
         self.quiet.iter().chain(&self.noisy)
     }
 
-    /// Returns since when the message of a quiet receiver waits that is next, and since when that of a noisy one.
+    /// Returns since when the next messages of quiet and of noisy receivers have waited.
     pub(super) fn next_since(&mut self) -> [Option<Micros>; 2] {
         self.set_noisy_apart();
         [self.quiet.front(), self.noisy.front()].map(|message| message.map(|message| message.visible))
     }
 
-    /// Brings a quiet receiver's message to the front: those of receivers that became noisy meanwhile wait with theirs.
+    /// Moves messages of receivers that became noisy out of the quiet receivers' queue.
     fn set_noisy_apart(&mut self) {
         while let Some(message) =
             self.quiet.pop_front_if(|message| self.groups[message.receiver as usize].is_noisy)

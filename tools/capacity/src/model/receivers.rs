@@ -1,34 +1,34 @@
-//! Receivers that hang, and what is known of them: decided by the product's own rules.
+//! Slow receivers and what environments know of them, decided by the product's own rules.
 
 use std::time::Duration;
 
 use convention::delivery::{
-    EXCHANGE_DEADLINE, Failure, Outcome, REDUCED_TIMEOUT, Signal, SlowReceiver, is_hanging,
+    EXCHANGE_DEADLINE, Failure, Outcome, REDUCED_TIMEOUT, Signal, SlowReceiver, marks_as_slow,
 };
 use jiff::Timestamp;
 
 use super::rng::Micros;
 
-/// A receiver as the model plays it.
+/// A receiver in the model.
 #[derive(Debug)]
 pub(super) struct Peer {
     hangs_from: Option<Micros>,
-    /// The attempts that hung since one that did not, as its row counts them.
+    /// Consecutive timeouts as counted in its row.
     hangs: u32,
-    /// The mark of its row, and since when it has one.
+    /// The mark in its row, and since when it exists.
     mark: Option<(SlowReceiver, Micros)>,
 }
 
-/// Whose place it is does not matter here, as no receiver moves.
+/// The base URI does not matter, as no receiver moves.
 const PLACE: &str = "https://receiver.example";
 
 impl Peer {
-    /// Makes one that works until then, or for ever.
+    /// Creates one that works until this time, or forever.
     pub(super) fn new(hangs_from: Option<Micros>) -> Self {
         Self { hangs_from, hangs: 0, mark: None }
     }
 
-    /// Marks it from the beginning of the run.
+    /// Marks it as slow from the start.
     pub(super) fn known(self) -> Self {
         Self { mark: Some((SlowReceiver::new(PLACE, instant(0)), 0)), ..self }
     }
@@ -37,21 +37,22 @@ impl Peer {
         self.hangs_from.is_some_and(|from| from <= time)
     }
 
-    /// Decides how long an attempt may take, in an environment that read its row then; asks for the probe if that was just now.
+    /// Decides the timeout of an attempt in an environment that read its row then; claims the probe if the row was
+    /// just read.
     pub(super) fn granted(&mut self, (read, is_fresh): (Micros, bool), time: Micros) -> Duration {
         let now = instant(time);
         let Some((mark, since)) = &mut self.mark else { return EXCHANGE_DEADLINE };
         if read < *since || !mark.holds(PLACE, now) {
             return EXCHANGE_DEADLINE;
         }
-        if is_fresh && mark.wants_probe(now) {
+        if is_fresh && mark.is_probe_due(now) {
             *mark = SlowReceiver::new(PLACE, now);
             return EXCHANGE_DEADLINE;
         }
         REDUCED_TIMEOUT
     }
 
-    /// Learns from an attempt that hung for all the time that it was granted.
+    /// Counts a timeout.
     pub(super) fn hung(&mut self, within: Duration, time: Micros) {
         let now = instant(time);
         match Signal::of(&Outcome::Failed(Failure::Timeout), within, within) {
@@ -61,7 +62,7 @@ impl Peer {
                     return;
                 }
                 self.hangs += 1;
-                if is_hanging(self.hangs) {
+                if marks_as_slow(self.hangs) {
                     self.hangs = 0;
                     self.mark = Some((SlowReceiver::new(PLACE, now), time));
                 }
@@ -70,9 +71,9 @@ impl Peer {
     }
 }
 
-/// Returns the instant that a time of the run stands for.
+/// Converts a time of the run to an instant.
 pub(super) fn instant(time: Micros) -> Timestamp {
-    /// Any day, but not the first: that is how a mark says never.
+    /// Any day but the epoch, which stands for "never" in a mark.
     const BEGAN: i64 = 1_000_000_000_000_000;
     i64::try_from(time)
         .ok()

@@ -1,8 +1,8 @@
-//! The model's chance: the same for the same seed, whatever the machine.
+//! The model's random numbers: the same for a seed on every machine.
 
 use super::super::numbers::real;
 
-/// A source of chance (`SplitMix64`).
+/// A random number generator (`SplitMix64`).
 #[derive(Debug)]
 pub(super) struct Dice(u64);
 
@@ -22,27 +22,27 @@ impl Dice {
         bits ^ (bits >> 31)
     }
 
-    /// Draws from 0 (included) to 1.
+    /// Draws a number from 0 (included) to 1.
     pub(super) fn share(&mut self) -> f64 {
-        /// The numbers that 52 bits tell apart.
+        /// The number of values of 52 bits.
         const ALL: u64 = 1 << 52;
         real(self.bits() >> 12) / real(ALL)
     }
 
-    /// Draws a time that is exponential, in the unit of its mean.
+    /// Draws an exponentially distributed time, in the unit of its mean.
     pub(super) fn exponential(&mut self, mean: f64) -> f64 {
         -mean * logarithm(1.0 - self.share())
     }
 
-    /// Draws how long something takes that takes so many milliseconds in the mean: half of it fixed, half exponential.
+    /// Draws a duration with this mean in milliseconds: half fixed, half exponential.
     pub(super) fn delay(&mut self, millis: f64) -> f64 {
         let half = millis * 500.0;
         half + self.exponential(half)
     }
 }
 
-/// Returns the natural logarithm of a number from 0 (excluded) to 1, by additions and multiplications alone: the library's differs
-/// between machines in the last digit, and so would a run.
+/// Returns the natural logarithm of a number from 0 (excluded) to 1, by additions and multiplications only: the
+/// library's last digit differs between machines, and so would a run.
 fn logarithm(number: f64) -> f64 {
     let (mut rest, mut halvings) = (number, 0.0);
     while rest < 0.75 {

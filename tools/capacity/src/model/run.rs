@@ -1,4 +1,4 @@
-//! The run: what happens next, until the end.
+//! The event loop of a run.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -18,33 +18,33 @@ use super::queue::{FairQueue, Message};
 use super::receivers::{Peer, instant};
 use super::rng::{Dice, Micros};
 
-/// A run to be made.
+/// The parameters of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Run<'a> {
-    /// What comes in.
+    /// The load.
     pub load: &'a Load,
-    /// What it meets.
+    /// The settings.
     pub settings: &'a Settings,
-    /// How it begins.
+    /// How the load begins.
     pub begin: Begin,
-    /// For how many seconds it is measured.
+    /// Measured time in seconds.
     pub seconds: u64,
-    /// What chance is drawn from.
+    /// Random seed.
     pub seed: u64,
 }
 
-/// Of more messages than this one stands for several.
+/// Above this number of messages, one message stands for several.
 const MAX_MESSAGES: f64 = 200_000.0;
-/// Seconds before what is measured of a load that has run for hours: until third attempts come.
+/// Seconds before the measurement of a load that has run for hours: until third attempts arrive.
 const WARM_UP: u64 = 100;
-/// Seconds before receivers begin to hang.
+/// Seconds before receivers stop answering.
 const BEFORE_ONSET: u64 = 20;
-/// How often the event source grows, and it is judged who is noisy.
+/// Interval at which the event source grows and noisy receivers are determined.
 const TICK: Micros = 100_000;
 const SECOND: Micros = 1_000_000;
 
 impl Run<'_> {
-    /// Plays it; tells now and then which second it has come to, of how many.
+    /// Runs the simulation; `progress` gets the current and the last second from time to time.
     pub fn play(&self, mut progress: impl FnMut(u64, u64)) -> Observed {
         let mut world = World::new(self);
         let seconds = world.end / SECOND;
@@ -80,7 +80,7 @@ struct World<'a> {
     time: Micros,
     next_arrival: Micros,
     next_tick: Micros,
-    /// Up to which part of the load each receiver's goes.
+    /// Upper bound of each receiver's share of the load.
     shares: Vec<f64>,
     due: BinaryHeap<Due>,
     queue: FairQueue,
@@ -90,13 +90,13 @@ struct World<'a> {
     running: u64,
     most_running: u64,
     most_in_flight: u64,
-    /// When something may begin that could not.
+    /// When something that was blocked may begin.
     wakes: Option<Micros>,
     gauge: Gauge,
     dice: Dice,
 }
 
-/// What happens then.
+/// A scheduled event.
 struct Due {
     at: Micros,
     happens: Happens,
@@ -151,7 +151,7 @@ impl<'a> World<'a> {
         world
     }
 
-    /// Lets the next thing happen; `false` once it is over.
+    /// Processes the next event; `false` at the end.
     fn step(&mut self) -> bool {
         let due = self.due.peek().map_or(Micros::MAX, |due| due.at);
         self.time = due.min(self.next_arrival).min(self.next_tick);
@@ -230,7 +230,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Says what keeps the next invocation from beginning, if anything does, and until when, where that is no invocation's end.
+    /// Returns what blocks the next invocation, and until when, unless that is the end of another invocation.
     fn may_not_begin(&mut self) -> Option<(Limit, Option<Micros>)> {
         if self.queue.in_flight() >= self.most_in_flight {
             return Some((Limit::InFlight, None));
@@ -284,7 +284,7 @@ impl<'a> World<'a> {
 }
 
 impl Ord for Due {
-    /// The earliest is the greatest, as the heap hands out the greatest.
+    /// Reversed, because the heap returns the greatest first.
     fn cmp(&self, other: &Self) -> Ordering {
         other.at.cmp(&self.at)
     }

@@ -17,11 +17,11 @@ use super::source::{Lines, some};
 use super::table;
 use crate::prices::{Prices, Rate, Region};
 
-/// Say what notifications cost: in all, per million delivered, by receiver, endpoint and day
+/// Compute the cost of notifications: in total, per million delivered, by receiver, endpoint and day
 ///
-/// It reads the lines that dispatch and intake wrote, as they are or as CloudWatch gives them (`aws logs tail`, `aws logs
-/// filter-log-events`, an export), each log group in a file of its own, and prices them by a dated list of AWS. Free tiers and
-/// discounts are not known to it, nor what costs by the month.
+/// Reads the log lines of dispatch and intake, raw or in a format of CloudWatch (`aws logs tail`, `aws logs
+/// filter-log-events`, an export), with each log group in a file of its own, and prices them by a dated price list of
+/// AWS. Free tiers, discounts and monthly charges are not included.
 #[derive(Args, Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(after_help = "Examples:\n  aws logs tail /aws/lambda/DISPATCH --since 1d > dispatch.log\n  \
@@ -38,40 +38,40 @@ pub struct BillArgs {
     /// Read nothing: price a million notifications delivered at the first attempt, in full batches
     #[arg(long)]
     model: bool,
-    /// Whose list prices count: us-east-1 or sa-east-1
+    /// The region of the list prices: us-east-1 or sa-east-1
     #[arg(long, value_name = "REGION", default_value = "us-east-1", conflicts_with = "prices")]
     region: Region,
-    /// A list of prices of your own, written as those of infra/prices
+    /// Your own price list, in the format of infra/prices
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
-    /// The functions' processor
+    /// Processor architecture of the functions
     #[arg(long, value_enum, default_value_t = Arch::Arm64)]
     arch: Arch,
-    /// Megabytes of memory of invocations that Lambda did not report
+    /// Memory in megabytes of invocations without a report of Lambda
     #[arg(long, value_name = "MB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(128..=10_240))]
     memory: u64,
-    /// The length of the keys that KMS signs handshakes with
+    /// Length of the keys with which KMS signs handshakes
     #[arg(long, value_enum, default_value_t = Key::Rsa2048)]
     kms_key: Key,
-    /// Of the model: milliseconds that Lambda bills for a batch; assumed, and longer where receivers are slow (docs/cost.md)
+    /// Model: milliseconds that Lambda bills for a batch; an assumption, higher for slow receivers (docs/cost.md)
     #[arg(long, value_name = "MS", default_value_t = 200, conflicts_with_all = ["files", "local"])]
     batch_ms: u64,
-    /// Of the model: milliseconds that it bills for a request to intake of a hundred changes; assumed
+    /// Model: milliseconds that Lambda bills for an intake request with a hundred changes; an assumption
     #[arg(long, value_name = "MS", default_value_t = 100, conflicts_with_all = ["files", "local"])]
     request_ms: u64,
-    /// Of the model: receivers that are read from the table for each batch of ten; what was read is known for 8 s
+    /// Model: receivers read from the table for each batch of ten; a receiver is cached for 8 s
     #[arg(long, value_name = "N", default_value_t = 1, conflicts_with_all = ["files", "local"], value_parser = clap::value_parser!(u64).range(0..=10))]
     reads: u64,
-    /// Of the model: how many of a hundred deliveries open a connection
+    /// Model: percentage of deliveries that open a connection
     #[arg(long, value_name = "PERCENT", default_value_t = 0, conflicts_with_all = ["files", "local"], value_parser = clap::value_parser!(u64).range(0..=100))]
     new_connections: u64,
-    /// Of the model: the ledger is written once, as `LedgerWrites=lean` has it
+    /// Model: one ledger write for each notification (`LedgerWrites=lean`)
     #[arg(long, conflicts_with_all = ["files", "local"])]
     lean: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// Draw the bill into this file
+    /// Draw the bill into this SVG file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 }

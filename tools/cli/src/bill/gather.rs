@@ -1,4 +1,4 @@
-//! Adds up what lines say, by day, receiver and endpoint, and shares the cost out.
+//! Adds up log lines by day, receiver and endpoint, and allocates the cost.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use super::model::Model;
 use super::source::Lines;
 use crate::prices::{Prices, Usd};
 
-/// What lines say, by day; a day is UTC's, and unknown where no line of a source says when it was written.
+/// Totals by day in UTC; the day is unknown if no line of a source has a time.
 pub(super) type Days = BTreeMap<Option<Date>, Day>;
 
-/// What was used in a day.
+/// The usage of a day.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Day {
     pub(super) counts: Counts,
@@ -29,7 +29,7 @@ pub(super) struct Exchanged {
     pub(super) ms: u64,
 }
 
-/// Adds up lines; each of `sources` is of one log group.
+/// Adds up lines; each of `sources` is one log group.
 pub(super) fn gather(sources: &[Lines], terms: Terms) -> Days {
     let mut days = Days::new();
     let first = sources.iter().find_map(|source| source.lines.iter().find_map(date));
@@ -46,7 +46,7 @@ pub(super) fn gather(sources: &[Lines], terms: Terms) -> Days {
                 exchanges.ms += attempt.ms;
             }
         }
-        // Lambda's reports have the word where there are any: they know what it bills.
+        // Lambda's reports take precedence, because they contain what is billed.
         let reported = own.values().any(|day| day.counts.reports > 0);
         for (date, mut of_source) in own {
             if !reported {
@@ -66,8 +66,9 @@ pub(super) fn gather(sources: &[Lines], terms: Terms) -> Days {
     days
 }
 
-/// Gives each line its day: its own, or that of the next line that has one, as an invocation's line with a time is its last; at
-/// the end that of the line before, and in a source without any that of another source.
+/// Assigns a day to each line: its own, or that of the next line that has one, because the line with a time is an
+/// invocation's last. Lines at the end take the previous day, and a source without any time takes the day of another
+/// source.
 fn dated(lines: &[Line], first: Option<Date>) -> impl Iterator<Item = (Option<Date>, &Line)> {
     let mut next = lines.iter().rev().find_map(date).or(first);
     lines.iter().rev().map(move |line| {
@@ -83,11 +84,11 @@ fn date(line: &Line) -> Option<Date> {
 /// A bill.
 #[derive(Clone, Debug)]
 pub struct Bill {
-    /// What was used in all.
+    /// The total usage.
     pub counts: Counts,
-    /// The load, where it is assumed and nothing was counted.
+    /// The assumed load, if nothing was counted.
     pub assumed: Option<Model>,
-    /// Each position.
+    /// The cost of each item.
     pub costs: Vec<Cost>,
     /// By receiver, endpoint and day.
     pub receivers: Vec<Part>,
@@ -100,11 +101,11 @@ pub struct Bill {
 /// A part of a bill.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Part {
-    /// Whose it is.
+    /// Its name.
     pub name: String,
     /// Attempts that ended.
     pub attempts: u64,
-    /// Those that delivered.
+    /// Delivered attempts.
     pub delivered: u64,
     /// The amount.
     pub usd: Usd,
@@ -118,25 +119,25 @@ impl Part {
     }
 }
 
-/// What could not be put down to any attempt.
+/// The name for cost that belongs to no attempt.
 const NOBODY: &str = "(no attempt)";
-/// The day of lines of which none says when it was written.
+/// The day of lines without any time.
 const UNDATED: &str = "undated";
 
 impl Bill {
-    /// Makes the bill of these lines.
+    /// Creates the bill of these lines.
     pub fn of(sources: &[Lines], terms: Terms, prices: &Prices) -> Self {
         Self::of_days(&gather(sources, terms), terms, prices)
     }
 
-    /// Makes the bill of what was used, without saying by whom and when.
+    /// Creates the bill of these counts, without allocation.
     pub fn of_counts(counts: Counts, terms: Terms, prices: &Prices) -> Self {
         let costs = Item::ALL.map(|item| item.cost(&counts, terms, prices)).to_vec();
         let (receivers, endpoints, days) = (Vec::new(), Vec::new(), Vec::new());
         Self { counts, assumed: None, costs, receivers, endpoints, days }
     }
 
-    /// Makes the bill of a load that is assumed.
+    /// Creates the bill of an assumed load.
     pub fn of_model(model: Model, terms: Terms, prices: &Prices) -> Self {
         Self { assumed: Some(model), ..Self::of_counts(model.counts(terms), terms, prices) }
     }
@@ -151,7 +152,7 @@ impl Bill {
                 Part { name: date.map_or(UNDATED.to_owned(), |date| date.to_string()), ..Part::default() };
             let by_number: Vec<_> = day.exchanges.values().map(|all| u128::from(all.attempts)).collect();
             let by_time: Vec<_> = day.exchanges.values().map(|all| u128::from(all.ms)).collect();
-            // A day whose attempts took no millisecond is shared by their number.
+            // If a day's attempts took no measurable time, their number decides.
             let by_time = if by_time.iter().any(|ms| *ms > 0) { by_time } else { by_number.clone() };
             let mut owed = vec![Usd::ZERO; day.exchanges.len()];
             let mut nobody = Usd::ZERO;
@@ -176,7 +177,7 @@ impl Bill {
             parts.push(part);
         }
         let costs = Item::ALL.map(|item| {
-            // Added up day by day, as the parts are: so that they are equal to the last digit.
+            // Summed by day like the parts, so that the totals match exactly.
             let usd = days.values().map(|day| item.cost(&day.counts, terms, prices).usd).sum();
             Cost { usd, ..item.cost(&counts, terms, prices) }
         });
@@ -195,17 +196,17 @@ impl Bill {
         }
     }
 
-    /// Returns the whole amount.
+    /// Returns the total.
     pub fn total(&self) -> Usd {
         self.costs.iter().map(|cost| cost.usd).sum()
     }
 
-    /// Returns what the budget of a notification counts of it.
+    /// Returns the part within the budget of a notification.
     pub fn in_budget(&self) -> Usd {
         self.costs.iter().filter(|cost| cost.item.is_in_budget()).map(|cost| cost.usd).sum()
     }
 
-    /// Returns an amount for each million delivered; `None` if nothing was.
+    /// Returns an amount per million delivered; `None` if nothing was delivered.
     pub fn per_million(&self, usd: Usd) -> Option<Usd> {
         let delivered = u128::from(self.counts.delivered);
         (delivered > 0).then(|| usd.of(1_000_000, delivered))

@@ -1,27 +1,27 @@
-//! What is paid for, and what so much of it costs.
+//! The items of a bill and their cost.
 
 use serde::Serialize;
 
 use crate::prices::{Prices, Rate, Usd};
 
-/// What was used.
+/// Usage counts.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Counts {
     /// Attempts that ended.
     pub attempts: u64,
-    /// Those that delivered.
+    /// Delivered attempts.
     pub delivered: u64,
-    /// Reports of invocations by Lambda.
+    /// Invocation reports by Lambda.
     pub reports: u64,
-    /// Megabytes of memory times billed milliseconds, by these.
+    /// Memory in megabytes times billed milliseconds, from these reports.
     pub reported_mb_ms: u64,
-    /// Invocations that the functions counted.
+    /// Invocations counted by the functions.
     pub invocations: u64,
-    /// Their milliseconds, as the functions saw them.
+    /// Their milliseconds, as measured by the functions.
     pub ms: u64,
-    /// Those of them that were dispatch's.
+    /// Those of dispatch.
     pub dispatches: u64,
-    /// Those of them that were calls of the API.
+    /// Those that were calls of the API.
     pub api_calls: u64,
     /// Requests of SQS by the functions.
     pub sqs_requests: u64,
@@ -44,7 +44,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Adds what another line or group used.
+    /// Adds the usage of another line or group.
     pub fn add(&mut self, other: &Self) {
         let Self {
             attempts,
@@ -85,18 +85,18 @@ impl Counts {
     }
 }
 
-/// What the prices of a stack depend on besides its region.
+/// The factors of prices besides the region.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Terms {
-    /// The price of a gigabyte-second.
+    /// The rate of a gigabyte-second.
     pub gigabyte_second: Rate,
-    /// The price of a signature.
+    /// The rate of a signature.
     pub signature: Rate,
-    /// Megabytes of memory of an invocation that Lambda did not report.
+    /// Memory in megabytes of an invocation without a report of Lambda.
     pub memory_mb: u64,
 }
 
-/// A position of the bill.
+/// An item of the bill.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Item {
     /// Writes of tables.
@@ -105,11 +105,11 @@ pub enum Item {
     TableReads,
     /// Requests of SQS by the functions.
     Sqs,
-    /// What the event source receives and deletes.
+    /// Receives and deletes by the event source.
     EventSource,
-    /// What message groups cost more.
+    /// The surcharge on message groups.
     FairQueue,
-    /// Lambda's time.
+    /// Duration billed by Lambda.
     LambdaTime,
     /// Lambda's requests.
     LambdaRequests,
@@ -117,7 +117,7 @@ pub enum Item {
     Api,
     /// Log lines.
     Logs,
-    /// What leaves AWS.
+    /// Traffic out of AWS.
     DataOut,
     /// Signatures by KMS.
     KmsSignatures,
@@ -127,12 +127,12 @@ pub enum Item {
     Secrets,
 }
 
-/// A position with its amount.
+/// An item with its amount.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Cost {
-    /// Which position.
+    /// The item.
     pub item: Item,
-    /// How many units, and of how many one has the price.
+    /// The number of units, and the number of units that has the price.
     pub quantity: (u128, u128),
     /// The price.
     pub rate: Rate,
@@ -140,15 +140,15 @@ pub struct Cost {
     pub usd: Usd,
 }
 
-/// AWS bills a gigabyte of logs and of traffic by the list; decimal, which is the dearer reading.
+/// Bytes of a gigabyte of logs or traffic; decimal, which is the more expensive reading of the price list.
 pub(super) const GB: u128 = 1_000_000_000;
-/// Megabytes of a gigabyte of memory, times milliseconds of a second.
+/// Megabyte-milliseconds of a gigabyte-second.
 const GB_SECOND: u128 = 1_024 * 1_000;
-/// For each batch the event source receives once and deletes once.
+/// Requests of the event source for each batch: one receive and one delete.
 const OF_EVENT_SOURCE: u64 = 2;
 
 impl Item {
-    /// Every position.
+    /// All items.
     pub const ALL: [Self; 13] = [
         Self::TableWrites,
         Self::TableReads,
@@ -165,7 +165,7 @@ impl Item {
         Self::Secrets,
     ];
 
-    /// Returns what it is called, and what is counted.
+    /// Returns the name and the counted unit.
     pub fn name_and_unit(self) -> (&'static str, &'static str) {
         match self {
             Self::TableWrites => ("DynamoDB writes", "writes"),
@@ -184,7 +184,7 @@ impl Item {
         }
     }
 
-    /// Returns what it is called.
+    /// Returns the name.
     pub fn name(self) -> &'static str {
         self.name_and_unit().0
     }
@@ -208,7 +208,7 @@ impl Item {
         }
     }
 
-    /// Says whether it follows from something else that was counted.
+    /// Says whether the quantity is derived from other counts.
     pub fn is_inferred(self) -> bool {
         match self {
             Self::EventSource | Self::FairQueue | Self::Api => true,
@@ -225,8 +225,8 @@ impl Item {
         }
     }
 
-    /// Says whether the budget of a notification counts it: data out depends on the receivers' connections, and the surcharge on
-    /// message groups is not known to be asked.
+    /// Says whether the budget of a notification includes it. Data out depends on the receivers' connections, and
+    /// whether the surcharge on message groups is charged is unknown.
     pub fn is_in_budget(self) -> bool {
         match self {
             Self::DataOut | Self::FairQueue => false,
@@ -244,7 +244,7 @@ impl Item {
         }
     }
 
-    /// Says whether it is shared out by the time of the attempts; all else is by their number.
+    /// Says whether it is allocated by the duration of attempts; all else is by their number.
     pub fn is_by_time(self) -> bool {
         match self {
             Self::LambdaTime => true,
@@ -283,7 +283,7 @@ impl Item {
         ((u128::from(count), per), rate)
     }
 
-    /// Returns what this position costs.
+    /// Returns the cost of this item.
     pub fn cost(self, counts: &Counts, terms: Terms, prices: &Prices) -> Cost {
         let (quantity, rate) = self.quantity(counts, terms);
         Cost { item: self, quantity, rate, usd: prices.value(rate).of(quantity.0, quantity.1) }

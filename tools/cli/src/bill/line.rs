@@ -1,18 +1,18 @@
-//! What a log line of a function says that is paid for.
+//! Reads billable usage from a log line.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::item::Counts;
 
-/// A line, as far as a bill needs it.
+/// The parts of a line that a bill needs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Line {
-    /// When it was written, where it says so.
+    /// When it was written, if known.
     pub(super) at: Option<Timestamp>,
-    /// The attempt that it tells of.
+    /// The attempt that it reports.
     pub(super) attempt: Option<Attempt>,
-    /// What was used.
+    /// The usage.
     pub(super) counts: Counts,
 }
 
@@ -25,19 +25,19 @@ pub(super) struct Attempt {
     pub(super) ms: u64,
 }
 
-/// The sentences that are read; `docs/logging.md` has them.
+/// The messages that are read, as in `docs/logging.md`.
 const ATTEMPT: &str = "An attempt ended.";
 const JUDGED: &str = "State changes were judged.";
 
 impl Line {
-    /// Reads a line of JSON, or one of those that the local stack writes as text; `None` if it is neither.
+    /// Parses a line of JSON, or a text line of the local stack; `None` if it is neither.
     pub(super) fn read(text: &str) -> Option<Self> {
         let mut line = match serde_json::from_str(text) {
             Ok(Value::Object(fields)) => Self::of(&fields),
             Ok(_) => return None,
             Err(_) => Self::of(&spoken(text)?),
         };
-        // Its line end is not paid for.
+        // The line feed is not billed.
         line.counts.log_bytes = text.len() as u64;
         Some(line)
     }
@@ -71,7 +71,7 @@ impl Line {
     }
 }
 
-/// A whole number, which some write as 184.0.
+/// Reads a whole number, which some writers format as 184.0.
 fn whole(value: &Value) -> u64 {
     value.to_string().split('.').next().and_then(|digits| digits.parse().ok()).unwrap_or_default()
 }
@@ -93,7 +93,7 @@ fn used(number: &impl Fn(&str) -> u64) -> Counts {
     }
 }
 
-/// The fields of a line that is written for people: a sentence, then `name=value`.
+/// Parses the fields of a text line: a sentence, then `name=value`.
 fn spoken(text: &str) -> Option<Map<String, Value>> {
     let sentence = [ATTEMPT, JUDGED].into_iter().find(|sentence| text.contains(sentence))?;
     let (_, rest) = text.split_once(sentence)?;
@@ -139,7 +139,7 @@ mod tests {
         for text in ["START RequestId: 6d68", "[]", "12", "", "{\"level\":"] {
             assert_eq!(Line::read(text), None, "{text}");
         }
-        // A line of something else is paid for all the same.
+        // Other lines are billed as well.
         assert_eq!(Line::read("{\"a\":1}").unwrap().counts.log_bytes, 7);
     }
 }

@@ -1,4 +1,4 @@
-//! `arauto bill`: what notifications cost, from the lines that the functions wrote and a dated list of prices.
+//! `arauto bill`: the cost of notifications, from the functions' log lines and a dated price list.
 
 mod command;
 mod gather;

@@ -1,4 +1,4 @@
-//! What a million notifications cost that are delivered at the first attempt: the bill of a load that is assumed.
+//! The cost of a million notifications delivered at the first attempt: the bill of an assumed load.
 
 use std::fmt;
 
@@ -7,18 +7,18 @@ use serde_json::{Value, json};
 use super::item::{Counts, GB, Terms};
 use crate::prices::{Prices, Rate, Usd};
 
-/// The load that is assumed.
+/// The assumed load.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Model {
     /// Milliseconds that Lambda bills for a batch of dispatch.
     pub batch_ms: u64,
-    /// Milliseconds that it bills for a request of intake.
+    /// Milliseconds that it bills for an intake request.
     pub request_ms: u64,
-    /// Reads of the receivers table for each batch: a copy of a row lives 8 s, so one receiver is read once at most.
+    /// Reads of the receivers table for each batch. A row is cached for 8 s, so one receiver is read at most once.
     pub reads: u64,
-    /// Of a hundred deliveries, those that open a connection.
+    /// Percentage of deliveries that open a connection.
     pub new_connections: u64,
-    /// Whether the ledger is written once, and read instead (`LedgerWrites=lean`).
+    /// Whether the ledger is written once and read once (`LedgerWrites=lean`).
     pub lean: bool,
 }
 
@@ -30,31 +30,31 @@ pub(super) const BATCH: u64 = 10;
 pub(super) const REQUEST: u64 = 100;
 
 impl Model {
-    /// Bytes of the line of an attempt, of a client whose id is a UUID and with the trace of its change.
+    /// Bytes of an attempt's line, with a UUID as client id and with a trace.
     pub const LINE_BYTES: u64 = 356;
-    /// Bytes of what an invocation of dispatch measures, to however many receivers.
+    /// Bytes of the metrics of an invocation of dispatch, for any number of receivers.
     pub const METRICS_BYTES: u64 = 450;
     /// Bytes of the line of a request to intake.
     pub const REQUEST_BYTES: u64 = 205;
-    /// Bytes that Lambda itself writes for an invocation: none, as `SystemLogLevel` leaves out what went well.
+    /// Bytes that Lambda writes for an invocation: none, since `SystemLogLevel` omits successful ones.
     pub const PLATFORM_BYTES: u64 = 0;
-    /// Bytes sent for a notification on a connection that is there, TLS included.
+    /// Bytes sent for a notification on an open connection, TLS included.
     pub const SENT_BYTES: u64 = 330;
-    /// Bytes sent for a connection: the handshake, with a certificate and one intermediate.
+    /// Bytes sent to open a connection: the handshake, with a certificate and one intermediate.
     pub const HANDSHAKE_BYTES: u64 = 2_750;
 
-    /// Bytes of a notification's row in the ledger once it is delivered, as `DynamoDB` counts them for a write.
+    /// Bytes of a delivered notification's ledger row, as `DynamoDB` counts them for a write.
     pub const ROW_BYTES: u64 = 620;
     /// Bytes that `DynamoDB` adds to each row that it stores.
     pub const ROW_OVERHEAD: u64 = 100;
 
-    /// Returns what it costs to keep the rows of a million notifications for a month.
+    /// Returns the cost of storing a million notifications' rows for a month.
     pub fn kept_for_a_month(prices: &Prices) -> Usd {
         let bytes = MILLION * (Self::ROW_BYTES + Self::ROW_OVERHEAD);
         prices.value(Rate::DynamoDbStorage).of(bytes.into(), GB)
     }
 
-    /// Returns what is assumed, for programs: none of it is counted or measured.
+    /// Returns the assumptions for programs; none is measured.
     pub fn to_json(self) -> Value {
         let Self { batch_ms, request_ms, reads, new_connections, lean } = self;
         json!({
@@ -68,7 +68,7 @@ impl Model {
         })
     }
 
-    /// Returns what the load uses.
+    /// Returns the usage of the load.
     pub fn counts(self, terms: Terms) -> Counts {
         let (batches, requests) = (MILLION / BATCH, MILLION / REQUEST);
         let connections = MILLION * self.new_connections / 100;
@@ -96,7 +96,7 @@ impl Model {
 }
 
 impl fmt::Display for Model {
-    /// Writes what is assumed, each with the option that sets it.
+    /// Writes the assumptions, each with its option.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { batch_ms, request_ms, reads, new_connections, lean } = self;
         writeln!(f, "Assumed, not measured:")?;

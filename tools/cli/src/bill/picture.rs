@@ -1,4 +1,4 @@
-//! Draws a bill: one bar of its positions, and what each of them costs.
+//! Draws a bill as a bar of its items with a legend.
 
 use std::fmt::Write as _;
 
@@ -7,19 +7,19 @@ use super::item::{Cost, Item};
 use super::table::costs;
 use crate::prices::{Prices, Usd};
 
-/// Pixels: of the picture, of the bar, of a row of the legend.
+/// Sizes in pixels: the picture, the bar, a row of the legend.
 const WIDTH: u128 = 860;
 const MARGIN: u128 = 24;
 const BAR: (u128, u128) = (64, 44);
 const LEGEND: u128 = 142;
 const ROW: u128 = 22;
-/// Narrower than this, a part of the bar has no room for its amount.
+/// Minimum width of a part of the bar with a label.
 const NARROW: u128 = 56;
 const STYLE: &str = "text{font-family:Helvetica,Arial,sans-serif;font-size:13px;fill:#374151}\
 .title{font-size:17px;font-weight:bold;fill:#111827}.small{font-size:11px;fill:#6b7280}\
 .in{fill:#fff;font-size:12px;text-anchor:middle}.right{text-anchor:end}";
 
-/// Draws a bill, for each million delivered where anything was.
+/// Draws a bill, per million delivered if anything was delivered.
 pub fn picture(bill: &Bill, prices: &Prices) -> String {
     let shown = |usd: Usd| bill.per_million(usd).unwrap_or(usd);
     let costs: Vec<_> = costs(bill).filter(|cost| cost.usd > Usd::ZERO).collect();
@@ -37,7 +37,7 @@ pub fn picture(bill: &Bill, prices: &Prices) -> String {
     let room = WIDTH - 2 * MARGIN;
     let mut sum = Usd::ZERO;
     for (index, cost) in costs.iter().enumerate() {
-        // From the sums, so that no gap is left by rounding.
+        // Computed from cumulative sums, so that rounding leaves no gaps.
         let left = sum.parts_of(total, room);
         sum += cost.usd;
         let width = sum.parts_of(total, room) - left;

@@ -1,4 +1,4 @@
-//! Where lines come from: files, standard input, `aws logs`, an export of CloudWatch, the local stack.
+//! Sources of log lines: files, standard input, `aws logs`, an export of CloudWatch, the local stack.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -15,11 +15,11 @@ use super::line::Line;
 #[derive(Clone, Debug, Default)]
 pub struct Lines {
     pub(super) lines: Vec<Line>,
-    /// Lines that say nothing to a bill and may not even be ours.
+    /// Number of lines that contain nothing for a bill and may not be ours.
     pub(super) unreadable: u64,
 }
 
-/// The first two bytes of gzip, which exports are packed with.
+/// The first two bytes of gzip, which exports are compressed with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 impl Lines {
@@ -38,7 +38,7 @@ impl Lines {
         read().with_context(|| format!("cannot read {}", path.display()))
     }
 
-    /// Reads lines as the functions wrote them, each after a time or nothing, or the answer of `filter-log-events`.
+    /// Reads the functions' lines, with or without a leading time, or an answer of `filter-log-events`.
     pub fn read(mut from: impl BufRead) -> Result<Self> {
         let mut lines = Self::default();
         let mut text = String::new();
@@ -61,11 +61,11 @@ impl Lines {
         Ok(lines)
     }
 
-    /// Takes a line that may have its time, stream or group before it.
+    /// Reads a line that may have its time, stream or group in front.
     fn take_prefixed(&mut self, line: &str) {
         let (before, own) = line.find('{').map_or(("", line), |at| line.split_at(at));
         let at = before.split_whitespace().next().and_then(|time| time.parse().ok());
-        // A brace in a text line begins no JSON.
+        // A brace in a text line does not start JSON.
         let own = if before.contains('=') { line } else { own };
         self.take(own, at);
     }
@@ -93,7 +93,7 @@ struct Event {
     message: String,
 }
 
-/// Refuses to make a bill of nothing.
+/// Refuses an empty input.
 pub(super) fn some(lines: Vec<Lines>) -> Result<Vec<Lines>> {
     if lines.iter().all(|lines| lines.lines.is_empty()) {
         bail!("there is no line of the functions in what was given");

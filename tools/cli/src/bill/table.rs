@@ -1,4 +1,4 @@
-//! A bill for people and for programs.
+//! A bill as text and as JSON.
 
 use std::io::{self, Write};
 
@@ -46,7 +46,7 @@ pub fn write(out: &mut impl Write, bill: &Bill, prices: &Prices) -> io::Result<(
     Ok(())
 }
 
-/// How what nobody uses alone is shared out.
+/// How cost without a single cause is allocated.
 const SHARED: &str =
     "Of each day, Lambda's time is shared out by the milliseconds of the attempts, all else by their number.";
 
@@ -68,12 +68,12 @@ fn write_parts(out: &mut impl Write, title: &str, parts: &[Part]) -> io::Result<
     Ok(())
 }
 
-/// The positions that there is anything of.
+/// Returns the items with a non-zero quantity.
 pub(super) fn costs(bill: &Bill) -> impl Iterator<Item = &Cost> {
     bill.costs.iter().filter(|cost| cost.quantity.0 > 0)
 }
 
-/// Writes how many units there are, with six decimals where they are parts.
+/// Formats a quantity, with six decimals if it is not whole.
 fn quantity(cost: &Cost) -> String {
     let (count, per) = cost.quantity;
     if per == 1 {

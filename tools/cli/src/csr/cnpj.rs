@@ -1,14 +1,14 @@
-//! The number of an organisation in Brazil.
+//! The registration number of a Brazilian organisation.
 
 use std::fmt;
 use std::str::FromStr;
 
 use thiserror::Error;
 
-/// A CNPJ whose check digits are right.
+/// A CNPJ with valid check digits.
 ///
-/// Letters may stand in the first twelve places since July 2026 (IN RFB 2229/2024); each counts as its ASCII code less 48, so
-/// digits count as themselves.
+/// The first twelve characters may be letters since July 2026 (IN RFB 2229/2024); each counts as its ASCII code less
+/// 48, so digits count as themselves.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Cnpj(String);
 
@@ -25,7 +25,7 @@ impl FromStr for Cnpj {
         let is_formed = base.iter().all(in_base)
             && check.len() == CHECK_DIGITS
             && check.iter().all(u8::is_ascii_digit)
-            // Its check digits would be right, and it is nobody's.
+            // All zeros has valid check digits but belongs to nobody.
             && base.iter().any(|byte| *byte != b'0');
         if !is_formed {
             return Err(NotACnpj::Form);
@@ -36,7 +36,7 @@ impl FromStr for Cnpj {
     }
 }
 
-/// Modulo 11, with weights from 2 to 9 from the right, over and over.
+/// Computes a check digit: modulo 11, with repeated weights from 2 to 9 from the right.
 fn check_digit(places: &[u8]) -> u8 {
     let weighed = places.iter().rev().zip((2..=9_u32).cycle());
     let sum: u32 = weighed.map(|(byte, weight)| u32::from(byte - b'0') * weight).sum();
@@ -53,7 +53,7 @@ impl fmt::Display for Cnpj {
     }
 }
 
-/// A text that is no CNPJ.
+/// A text that is not a CNPJ.
 #[derive(Clone, Copy, Debug, Error, Eq, PartialEq)]
 pub(super) enum NotACnpj {
     #[error(
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_cnpj_is_taken_with_or_without_its_dots() {
-        // The last is the example that Receita Federal publishes of one with letters.
+        // The last one is Receita Federal's published example with letters.
         for (text, plain) in [
             ("11222333000181", "11222333000181"),
             ("11.222.333/0001-81", "11222333000181"),

@@ -1,4 +1,4 @@
-//! The command: the fields of a BRCAC, and whose key it is for.
+//! The command: the fields of a BRCAC, and its key.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -25,26 +25,26 @@ Example:
 
 Exit status: 0 with a request, 1 if the key cannot be used, 2 if a field is missing or wrong.";
 
-/// Make the certificate request for a BRCAC, with a key that stays in KMS
+/// Create the certificate request for a BRCAC, with a key that stays in KMS
 ///
-/// Writes PKCS #10 in PEM to standard output, for an authority of ICP-Brasil that issues for Open Finance Brasil. KMS signs it
-/// (kms:GetPublicKey and kms:Sign), so the private key is never seen. With --private-key the key lies in that file instead, and
-/// is made there if there is none.
+/// Writes PKCS #10 in PEM to standard output, for an authority of ICP-Brasil that issues for Open Finance Brasil. KMS
+/// signs it (kms:GetPublicKey and kms:Sign), so the private key never leaves KMS. With --private-key the key is in
+/// that file instead, which is created if it does not exist.
 ///
 /// Credentials and region come from the environment or the AWS profile.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct CsrArgs {
-    /// The KMS key that is to sign for the certificate: RSA, usage `SIGN_VERIFY`
+    /// The KMS key of the certificate: RSA, usage `SIGN_VERIFY`
     #[arg(long, value_name = "ARN", required_unless_present = "private_key")]
     kms_key_id: Option<KeyArn>,
-    /// The file of a private key in place of KMS; made, readable by its owner only, if it is not there
+    /// File of a private key to use instead of KMS; created, readable by its owner only, if it does not exist
     #[arg(long, value_name = "FILE", conflicts_with = "kms_key_id")]
     private_key: Option<PathBuf>,
-    /// The organisation's id in the Directory; becomes organizationIdentifier
+    /// The organisation's id in the Directory (organizationIdentifier)
     #[arg(long, value_name = "UUID", value_parser = fields::directory_id)]
     organization_id: String,
-    /// The organisation's name as it is registered (O)
+    /// The organisation's registered name (O)
     #[arg(long, value_name = "NAME", value_parser = fields::organization_name)]
     organization_name: String,
     /// The organisation's CNPJ (serialNumber)
@@ -62,7 +62,7 @@ pub struct CsrArgs {
     /// The city of its seat (L)
     #[arg(long, value_name = "CITY", value_parser = fields::locality)]
     locality: String,
-    /// What kind of organisation it is (businessCategory)
+    /// The organisation's category (businessCategory)
     #[arg(long, value_enum, default_value_t)]
     business_category: BusinessCategory,
     /// Print one JSON object

@@ -1,4 +1,4 @@
-//! What is written into a request: each field read once, into what an authority would not send back.
+//! Parses the fields of a request so that authorities accept them.
 
 use mtls::is_server_id;
 
@@ -7,12 +7,12 @@ const STATES: [&str; 27] = [
     "AC", "AL", "AM", "AP", "BA", "CE", "DF", "ES", "GO", "MA", "MG", "MS", "MT", "PA", "PB", "PE", "PI",
     "PR", "RJ", "RN", "RO", "RR", "RS", "SC", "SE", "SP", "TO",
 ];
-/// The most characters of a common name and of an organisation's name (RFC 5280, appendix A.1).
+/// Maximum length of a common name and of an organisation's name, in characters (RFC 5280, appendix A.1).
 const MAX_OF_NAME: usize = 64;
-/// The most characters of a locality's name (the same).
+/// Maximum length of a locality's name, in characters (same source).
 const MAX_OF_LOCALITY: usize = 128;
 
-/// Reads a state.
+/// Parses a state.
 pub(super) fn state(text: &str) -> Result<String, String> {
     let known = STATES.contains(&text);
     known
@@ -20,14 +20,14 @@ pub(super) fn state(text: &str) -> Result<String, String> {
         .ok_or_else(|| "expected a state by its two letters, for example SP".to_owned())
 }
 
-/// Reads an id of the Directory, which writes them in lower case.
+/// Parses an id of the Directory, which is in lower case.
 pub(super) fn directory_id(text: &str) -> Result<String, String> {
     is_server_id(text)
         .then(|| text.to_owned())
         .ok_or_else(|| "expected an id of the Directory, a UUID in lower case with hyphens".to_owned())
 }
 
-/// Reads the host name of a software.
+/// Parses the host name of a software.
 pub(super) fn host(text: &str) -> Result<String, String> {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -42,12 +42,12 @@ pub(super) fn host(text: &str) -> Result<String, String> {
     })
 }
 
-/// Reads the name of an organisation.
+/// Parses the name of an organisation.
 pub(super) fn organization_name(text: &str) -> Result<String, String> {
     named(text, MAX_OF_NAME)
 }
 
-/// Reads the name of a city.
+/// Parses the name of a city.
 pub(super) fn locality(text: &str) -> Result<String, String> {
     named(text, MAX_OF_LOCALITY)
 }

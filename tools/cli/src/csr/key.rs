@@ -1,4 +1,4 @@
-//! The key that a request is for.
+//! The key of a request.
 
 use std::fs;
 use std::path::Path;
@@ -11,16 +11,16 @@ use mtls::pem::private_key;
 use platform::aws::{KeyArn, Keys};
 use rcgen::{KeyPair, PKCS_RSA_SHA256, PublicKeyData as _, SigningKey as _};
 
-/// Where the key is.
+/// Where the key is stored.
 pub(super) enum Key {
-    /// In KMS, for good.
+    /// In KMS.
     InKms(Keys, KeyArn),
-    /// Here.
+    /// In a file.
     Local(Box<KeyPair>),
 }
 
 impl Key {
-    /// Reads a key from a file, or makes one there that only its owner may read; says whether it did.
+    /// Reads a key from a file, or creates the file, readable by its owner only; returns whether it was created.
     pub(super) fn open_or_create(path: &Path) -> Result<(Self, bool)> {
         if !path.try_exists().with_context(|| format!("failed to look for {}", path.display()))? {
             let key = new_key()?;
@@ -37,7 +37,7 @@ impl Key {
         Ok((Self::Local(Box::new(key)), false))
     }
 
-    /// Returns the public half, as a `SubjectPublicKeyInfo` in DER.
+    /// Returns the public key as a `SubjectPublicKeyInfo` in DER.
     pub(super) async fn public(&self) -> Result<Vec<u8>> {
         match self {
             Self::InKms(keys, arn) => Ok(keys.public_key(arn).await?),

@@ -1,4 +1,4 @@
-//! `arauto csr`: the request for a client certificate (BRCAC), with a key that never leaves KMS or one in a file.
+//! `arauto csr`: the request for a client certificate (BRCAC), with a key in KMS or in a file.
 
 mod cnpj;
 mod command;
@@ -14,7 +14,7 @@ use self::key::Key;
 
 pub use self::command::{CsrArgs, run};
 
-/// Makes a request for a BRCAC of this subject, signed by this key of KMS: PEM.
+/// Creates a request in PEM for a BRCAC of this subject, signed by this KMS key.
 pub async fn by_kms(subject: &ClientSubject, keys: &Keys, key: &KeyArn) -> Result<String> {
     request::make(subject, &Key::InKms(keys.clone(), key.clone())).await
 }

@@ -1,4 +1,4 @@
-//! PKCS #10 (RFC 2986), signed by a key that need not be here.
+//! PKCS #10 (RFC 2986), signed by a key that may be remote.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -11,10 +11,10 @@ use rcgen::{
 
 use super::key::Key;
 
-/// Makes a request for a BRCAC of this subject: PEM.
+/// Creates a request in PEM for a BRCAC of this subject.
 ///
-/// rcgen signs in one call that cannot wait for KMS. So the request is made twice: once to see what is to be signed, and once
-/// with the signature.
+/// rcgen signs synchronously and cannot wait for KMS. So the request is created twice: once to get the bytes to sign,
+/// and once with the signature.
 pub(super) async fn make(subject: &ClientSubject, key: &Key) -> Result<String> {
     let params = params(subject)?;
     let public = PublicHalf::from_der(&key.public().await?)?;
@@ -27,7 +27,7 @@ pub(super) async fn make(subject: &ClientSubject, key: &Key) -> Result<String> {
     Ok(request.pem().context("failed to write the request as PEM")?.replace("\r\n", "\n"))
 }
 
-/// "Padrão de Certificados", BRCAC: the usages that the certificate is to have, and its only name.
+/// "Padrão de Certificados", BRCAC: the usages of the certificate, and its only name.
 fn params(subject: &ClientSubject) -> Result<CertificateParams> {
     let mut params = CertificateParams::new([subject.common_name.clone()]).context("no host name")?;
     params.distinguished_name = subject.distinguished_name()?;
@@ -36,7 +36,7 @@ fn params(subject: &ClientSubject) -> Result<CertificateParams> {
     Ok(params)
 }
 
-/// Stands in for the key: hands out a signature that is there already, and notes what was to be signed.
+/// A stand-in for the key: returns a given signature, and records the bytes to sign.
 struct Stand {
     public: PublicHalf,
     signature: Vec<u8>,
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
     use certificates::new_key;
 
-    /// What openssl says of a request; nothing where it is not installed.
+    /// Returns openssl's description of a request; `None` if openssl is not installed.
     fn openssl(pem: &str) -> Option<String> {
         let mut openssl = Command::new("openssl");
         let openssl =

@@ -1,4 +1,4 @@
-//! What a certificate says of itself.
+//! The displayed fields of a certificate.
 
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use certificates::{printable, subject_of};
@@ -7,7 +7,7 @@ use mtls::pem::Certificates;
 use serde::Serialize;
 use x509_parser::certificate::X509Certificate;
 
-/// A certificate, as far as it is shown.
+/// The displayed fields of a certificate.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub(super) struct Certificate {
     pub(super) subject: String,
@@ -33,19 +33,18 @@ impl Certificate {
     }
 }
 
-/// Says whether a certificate may have issued another: by its name, and by its key where the signature is of a kind that is known
-/// here.
+/// Says whether a certificate may have issued another: by name, and by signature if its algorithm is known here.
 pub(super) fn issued(issuer: &X509Certificate<'_>, certificate: &X509Certificate<'_>) -> bool {
     certificate.issuer().as_raw() == issuer.subject().as_raw()
         && verifies(issuer, certificate).unwrap_or(true)
 }
 
-/// Says whether a certificate names itself as its issuer, as roots do.
+/// Says whether a certificate is self-issued, as roots are.
 pub(super) fn is_self_issued(certificate: &X509Certificate<'_>) -> bool {
     certificate.issuer().as_raw() == certificate.subject().as_raw()
 }
 
-/// Checks the signature of a certificate (RFC 8017 and RFC 5758 name the algorithms); nothing where its algorithm is another.
+/// Verifies the signature of a certificate (RFC 8017 and RFC 5758 name the algorithms); `None` for other algorithms.
 fn verifies(issuer: &X509Certificate<'_>, certificate: &X509Certificate<'_>) -> Option<bool> {
     let algorithm: &'static dyn VerificationAlgorithm =
         match certificate.signature_algorithm.algorithm.to_id_string().as_str() {

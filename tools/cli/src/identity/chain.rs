@@ -1,4 +1,4 @@
-//! The order of a certificate chain, and whether it is whole.
+//! Sorts a certificate chain and checks that it is complete.
 
 use certificates::{printable, subject_of};
 use mtls::pem::PemCertificate;
@@ -8,17 +8,17 @@ use x509_parser::certificate::X509Certificate;
 use super::certificate::{is_self_issued, issued};
 use super::findings::Review;
 
-/// The roots that issue for Open Finance Brasil, as far as they are known here; `infra/trust/README.md` says where they are from.
+/// The known roots that issue for Open Finance Brasil; `infra/trust/README.md` gives their origin.
 const ROOTS: [&str; 3] = [
     include_str!("../../../../infra/trust/production/icp-brasil-v10.pem"),
     include_str!("../../../../infra/trust/production/icp-brasil-v5.pem"),
     include_str!("../../../../infra/trust/sandbox/open-finance-sandbox-root-ca-g2.pem"),
 ];
 
-/// More certificates than any chain has; every order of them is tried.
+/// Maximum number of certificates, more than any chain has, because every order is tried.
 const MAX_CERTIFICATES: usize = 12;
 
-/// A certificate of the file, and what it says.
+/// A certificate of the file, with its parsed form.
 struct Link<'a> {
     line: usize,
     der: &'a CertificateDer<'static>,
@@ -31,11 +31,11 @@ impl Link<'_> {
     }
 }
 
-/// Puts a chain in order, leaf first and each certificate before the one that issued it, as TLS 1.2 demands (RFC 5246, section
-/// 7.4.2), and says what is amiss with it.
+/// Sorts a chain, leaf first and each certificate before its issuer, as TLS 1.2 demands (RFC 5246, section 7.4.2),
+/// and reports problems.
 ///
-/// The leaf is the one certificate that is no authority's, or else the first. What is not of its chain is a problem; only further
-/// certificates of its issuers, as cross-signing makes them, may follow.
+/// The leaf is the only certificate that is not an authority's, or else the first. Certificates outside the chain are
+/// a problem, except further certificates of its issuers, such as cross-signed ones.
 pub(super) fn in_order(file: &[PemCertificate], review: &mut Review) -> Vec<CertificateDer<'static>> {
     let mut links: Vec<Link<'_>> = Vec::new();
     for certificate in file {
@@ -77,12 +77,12 @@ pub(super) fn in_order(file: &[PemCertificate], review: &mut Review) -> Vec<Cert
     order.path.iter().chain(&order.beside).map(|index| links[*index].der.clone()).collect()
 }
 
-/// Where the certificates of a file belong, by their place in it.
+/// The order of a file's certificates, by their index.
 #[derive(Debug, Default)]
 struct Order {
     /// From the leaf to its last issuer.
     path: Vec<usize>,
-    /// Others that issued something of the path.
+    /// Other issuers of certificates of the path.
     beside: Vec<usize>,
 }
 
@@ -107,7 +107,7 @@ fn order(links: &[Link<'_>]) -> Order {
     }
 }
 
-/// Goes on with a path by whichever issuers lead furthest, to one that is its own if there is one.
+/// Extends a path by the issuers that lead furthest, preferably to a self-issued one.
 fn longest(links: &[Link<'_>], path: Vec<usize>) -> Vec<usize> {
     let last = path.last().map(|last| &links[*last].parsed);
     let Some(last) = last.filter(|last| !is_self_issued(last)) else { return path };
@@ -115,11 +115,11 @@ fn longest(links: &[Link<'_>], path: Vec<usize>) -> Vec<usize> {
         (0..links.len()).filter(|index| !path.contains(index) && issued(&links[*index].parsed, last));
     let longer = issuers.map(|issuer| longest(links, [path.as_slice(), &[issuer]].concat()));
     let whole = |path: &[usize]| path.last().is_some_and(|last| is_self_issued(&links[*last].parsed));
-    // Of paths as good as each other the last counts for `max_by_key`: the file's first is the one that is meant.
+    // `max_by_key` returns the last of equal paths; reversing the order prefers the first in the file.
     longer.rev().max_by_key(|path| (whole(path), path.len())).unwrap_or(path)
 }
 
-/// Says what is missing behind the last certificate of a chain.
+/// Reports what is missing after the last certificate of a chain.
 fn completeness(last: &Link<'_>, length: usize, review: &mut Review) {
     let issuer = last.parsed.issuer();
     if is_self_issued(&last.parsed) || is_known_root(issuer.as_raw()) {

@@ -1,13 +1,13 @@
-//! What is found about files that are to be stored.
+//! Findings about files that are to be stored.
 
 use anyhow::{Result, bail};
 
-/// What was found about files that are to be stored.
+/// Findings about files that are to be stored.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Review {
-    /// What cannot work.
+    /// Problems that prevent use.
     pub(super) problems: Vec<String>,
-    /// What receivers may refuse, and what was put right.
+    /// Warnings: what receivers may refuse, and what was corrected.
     pub(super) warnings: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! `arauto identity list`: whose certificates are stored and until when they are good. Never a key.
+//! `arauto identity list`: the stored certificates and their validity, without keys.
 
 use std::io::{self, Write as _};
 
@@ -17,11 +17,10 @@ use serde_json::{Value, json};
 use super::certificate::Certificate;
 use super::stored::open;
 
-/// Show whose certificates the secret holds, and until when they are good
+/// Show whose certificates the secret holds, and how long they are valid
 ///
-/// Keys are read to see whether they belong to their certificates, and never shown; of a key that KMS keeps, the public half is
-/// asked for (kms:GetPublicKey). Credentials and region come from the
-/// environment or the AWS profile.
+/// Keys are read to check that they belong to their certificates, and never shown; for a key in KMS the public key is
+/// requested (kms:GetPublicKey). Credentials and region come from the environment or the AWS profile.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example:\n  arauto identity list --identity-secret \"$IDENTITY_SECRET_ARN\"")]
 pub(super) struct ListArgs {
@@ -51,17 +50,17 @@ pub(super) async fn run(args: ListArgs) -> Result<()> {
     Ok(())
 }
 
-/// What is shown of one identity.
+/// The displayed fields of one identity.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 struct Row {
-    /// Absent where the identity is the only one.
+    /// Absent if the identity is the only one.
     authorisation_server_id: Option<String>,
     subject: Option<String>,
     valid_from: Option<Timestamp>,
     valid_until: Option<Timestamp>,
     days_left: Option<i64>,
     key_matches: bool,
-    /// The key, where KMS keeps it.
+    /// The key's ARN, if it is in KMS.
     kms_key_id: Option<String>,
     /// Why it cannot be used.
     problem: Option<String>,
@@ -143,7 +142,7 @@ mod tests {
 
     const KEY: &str = "arn:aws:kms:sa-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
-    /// Keys of a KMS that nobody reaches.
+    /// Keys of an unreachable KMS.
     fn keys() -> Keys {
         Keys::new(kms(&aws_config::SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build()))
     }

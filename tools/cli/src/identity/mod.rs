@@ -1,4 +1,4 @@
-//! `arauto identity`: our certificates and keys, one for each brand, and the authorities we trust.
+//! `arauto identity`: our certificates and keys, one for each brand, and the trust anchors.
 
 mod certificate;
 mod chain;
@@ -13,7 +13,7 @@ mod tests;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-/// Store our certificates, their keys and the authorities we trust, or list what is stored
+/// Store our certificates, their keys and the trust anchors, or list what is stored
 #[derive(Args, Clone, Debug)]
 pub struct IdentityArgs {
     #[command(subcommand)]

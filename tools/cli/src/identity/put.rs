@@ -1,4 +1,4 @@
-//! `arauto identity put`: a certificate, its key and the authorities we trust, checked and stored.
+//! `arauto identity put`: checks and stores a certificate, its key and the trust anchors.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -20,18 +20,20 @@ use super::findings::Review;
 use super::review;
 use super::stored::{open, server_id};
 
-/// Check the files and put them into the stack's secrets
+/// Check the files and store them in the stack's secrets
 ///
-/// Refuses a key that is not the certificate's, a certificate that is not valid now or not for TLS clients, files that cannot be
-/// read whole, and what a secret cannot hold (64 KB, about eight identities). Warns of what receivers may refuse: a chain that
-/// lacks an issuer, a subject that is not a BRCAC's. The chain is stored in order, leaf first, and nothing but certificates of it. Running functions take the new identity up within five minutes.
-/// Credentials and region come from the environment or the AWS profile; the key goes nowhere but into the secret.
+/// Refuses a key that does not belong to the certificate, a certificate that is not valid now or not for TLS clients,
+/// files that cannot be read completely, and what exceeds the size of a secret (64 KB, about eight identities). Warns
+/// of what receivers may refuse: a chain without an issuer, a subject unlike a BRCAC's. The chain is stored in order,
+/// leaf first, without anything else. Running functions load the new identity within five minutes. Credentials and
+/// region come from the environment or the AWS profile; the key is sent only to the secret.
 ///
-/// With --kms-key-id the key stays in KMS, and the secret takes the certificate chain alone. KMS is asked whether the key is the
-/// certificate's (kms:GetPublicKey), and the parameter IdentityKeyArns of the stack must name the key.
+/// With --kms-key-id the key stays in KMS, and the secret holds only the certificate chain. KMS is asked for the
+/// public key (kms:GetPublicKey), which must be the certificate's, and the parameter IdentityKeyArns of the stack
+/// must name the key.
 ///
-/// Without --authorisation-server-id this is the only identity, the default brand's. With it, it is put beside those of the
-/// other brands: the secret is read and written again, so do not run two of these at a time.
+/// Without --authorisation-server-id this is the only identity, the default brand's. With it, the identity is stored
+/// next to those of the other brands: the secret is read and rewritten, so do not run two of these commands at once.
 #[derive(Args, Clone, Debug)]
 #[command(
     after_help = "Example:\n  arauto identity put --identity-secret \"$IDENTITY_SECRET_ARN\" --trust-secret \"$TRUST_SECRET_ARN\" \\\n    \
@@ -48,19 +50,20 @@ pub(super) struct PutArgs {
     /// The certificate's private key, PEM
     #[arg(long, value_name = "FILE", required_unless_present = "kms_key_id")]
     private_key: Option<PathBuf>,
-    /// The KMS key that signs for the certificate, in place of --private-key
+    /// The certificate's key in KMS, instead of --private-key
     #[arg(long, value_name = "ARN", conflicts_with = "private_key")]
     kms_key_id: Option<KeyArn>,
-    /// Whose identity this is: the id of its authorisation server, where there are several brands
+    /// Authorisation server id of the identity, if there are several brands
     #[arg(long, value_name = "UUID", value_parser = server_id)]
     authorisation_server_id: Option<String>,
-    /// Whose the identity is that was stored without an id before; asked for once, when a second brand gets its own
+    /// Authorisation server id of the identity that was stored without one; needed once, when a second brand gets its
+    /// own
     #[arg(long, value_name = "UUID", value_parser = server_id, requires = "authorisation_server_id")]
     default_authorisation_server_id: Option<String>,
     /// Secret of the trust anchors: the stack's output TrustSecretArn
     #[arg(long, value_name = "ARN", requires = "trust_anchors")]
     trust_secret: Option<String>,
-    /// Authorities that receivers' certificates must descend from, a PEM bundle
+    /// PEM bundle of the authorities trusted to issue receivers' certificates
     #[arg(long, value_name = "FILE", requires = "trust_secret")]
     trust_anchors: Option<PathBuf>,
     /// Print one JSON object
@@ -79,13 +82,13 @@ pub(super) async fn run(args: PutArgs) -> Result<()> {
         (None, None) => bail!("give --private-key or --kms-key-id"),
     };
     let sdk = sdk_config().await;
-    // Before anything is stored: a command that fails changes nothing.
+    // Read before anything is stored, so that a failing command changes nothing.
     let identity = open(document.clone(), &Keys::new(kms(&sdk))).await?;
     identity.check_validity(now)?;
     let (server, of_present) = (&args.authorisation_server_id, &args.default_authorisation_server_id);
     let identities =
         merged(&sdk, &args.identity_secret, document, server.as_deref(), of_present.as_deref()).await?;
-    // The trust first: where the second of two writes fails, the same command again does both.
+    // The trust anchors first: if the second write fails, repeating the command makes both.
     let stored_trust = match (&args.trust_secret, &files.trust_pem) {
         (Some(secret), Some(bundle)) => {
             put_trust(&sdk, secret, bundle).await?;
@@ -118,7 +121,7 @@ pub(super) async fn run(args: PutArgs) -> Result<()> {
     Ok(())
 }
 
-/// What the files hold, as it is stored, and what was found about it.
+/// The files' content as stored, with the findings.
 #[derive(Default)]
 pub(super) struct Files {
     pub(super) chain_pem: String,
@@ -130,7 +133,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Reads the files of the command and looks them over.
+    /// Reads and checks the files of the command.
     pub(super) fn read(args: &PutArgs, now: Timestamp) -> Result<Self> {
         let mut files = Self::default();
         let chain = certificates(&args.certificate_chain)?;
@@ -152,7 +155,7 @@ impl Files {
         Ok(files)
     }
 
-    /// Says what was stored.
+    /// Prints what was stored.
     pub(super) fn show(&self, out: &mut impl io::Write) -> io::Result<()> {
         show_list(out, "The identity is stored, with the certificates", &self.chain)?;
         if self.trust_pem.is_some() {

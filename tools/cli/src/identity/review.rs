@@ -1,7 +1,7 @@
-//! Looks a certificate over as a BRCAC, the client certificate of Open Finance Brasil.
+//! Checks a certificate as a BRCAC, the client certificate of Open Finance Brasil.
 //!
-//! Source: OpenBanking-Brasil/specs-seguranca, `open-banking-brasil-certificate-standards-1_ID1.md`, "Client Certificate";
-//! "Padrão de Certificados" 2.1 of the portal has the same table.
+//! Source: OpenBanking-Brasil/specs-seguranca, `open-banking-brasil-certificate-standards-1_ID1.md`, "Client
+//! Certificate"; "Padrão de Certificados" 2.1 of the portal has the same table.
 
 use certificates::{printable, subject_of};
 use jiff::Timestamp;
@@ -17,14 +17,14 @@ use super::certificate::{Certificate, SHA256_WITH_RSA, is_self_issued};
 use super::chain::in_order;
 use super::findings::Review;
 
-/// `organizationIdentifier`, of X.520, and what it begins with.
+/// `organizationIdentifier`, of X.520, and its prefix.
 const ORGANIZATION_IDENTIFIER: &str = "2.5.4.97";
 const PARTICIPANT: &str = "OFBBR-";
 /// `UID`, of RFC 4519.
 const USER_ID: &str = "0.9.2342.19200300.100.1.1";
 /// `serialNumber`, of X.520.
 const SERIAL_NUMBER: &str = "2.5.4.5";
-/// What else the subject of a BRCAC has.
+/// The other attributes of a BRCAC's subject.
 const OTHER_ATTRIBUTES: [(&str, &str); 7] = [
     ("2.5.4.15", "businessCategory"),
     ("1.3.6.1.4.1.311.60.2.1.3", "jurisdictionCountryName"),
@@ -36,10 +36,10 @@ const OTHER_ATTRIBUTES: [(&str, &str); 7] = [
 ];
 /// The size of its key, in bits.
 const KEY_BITS: usize = 2048;
-/// The places of a CNPJ; letters stand in some of them since July 2026.
+/// Length of a CNPJ; some characters may be letters since July 2026.
 const CNPJ_PLACES: usize = 14;
 
-/// Looks over a chain that is to be presented to receivers, and returns it as it is to be stored: in order, each certificate once.
+/// Checks a chain for presentation to receivers, and returns it as stored: in order, without duplicates.
 pub(super) fn chain(
     file: &Certificates,
     now: Timestamp,
@@ -62,7 +62,7 @@ pub(super) fn chain(
     chain
 }
 
-/// Looks over authorities that receivers' certificates must descend from.
+/// Checks the trust anchors for receivers' certificates.
 pub(super) fn anchors(file: &Certificates, now: Timestamp, review: &mut Review) {
     for authority in &file.certificates {
         let Ok((_, certificate)) = x509_parser::parse_x509_certificate(&authority.der) else { continue };
@@ -78,7 +78,7 @@ pub(super) fn anchors(file: &Certificates, now: Timestamp, review: &mut Review) 
     }
 }
 
-/// What the certificates of a file say of themselves.
+/// Returns the displayed fields of a file's certificates.
 pub(super) fn shown<'a>(chain: impl IntoIterator<Item = &'a CertificateDer<'static>>) -> Vec<Certificate> {
     chain.into_iter().filter_map(|der| Certificate::of(der)).collect()
 }
@@ -105,7 +105,7 @@ fn leaf(certificate: &X509Certificate<'_>, review: &mut Review) {
     }
 }
 
-/// RFC 5280, sections 4.2.1.3 and 4.2.1.12: what a certificate says that it is for binds those who check it.
+/// RFC 5280, sections 4.2.1.3 and 4.2.1.12: verifiers must enforce the usages in a certificate.
 fn usages(certificate: &X509Certificate<'_>, review: &mut Review) {
     match certificate.extended_key_usage().ok().flatten().map(|extension| extension.value) {
         Some(usage) if usage.client_auth || usage.any => {}
@@ -155,7 +155,7 @@ fn key(certificate: &X509Certificate<'_>, review: &mut Review) {
     }
 }
 
-/// Says what is unusual about the subject. The sandbox issues certificates of other shapes, so this refuses nothing.
+/// Reports an unusual subject. The sandbox issues certificates with other subjects, so nothing is refused.
 fn subject(certificate: &X509Certificate<'_>, review: &mut Review) {
     let value = |oid: &str| {
         let attribute = certificate

@@ -1,4 +1,4 @@
-//! A dated list of prices, as `infra/prices` keeps them.
+//! A dated price list in the format of `infra/prices`.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::rate::Rate;
 use super::usd::Usd;
 
-/// The regions whose list prices come with the command.
+/// The regions whose price lists are built in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Region {
     /// N. Virginia.
@@ -20,7 +20,7 @@ pub enum Region {
 }
 
 impl Region {
-    /// Every region with a list.
+    /// All regions with a list.
     pub const ALL: [Self; 2] = [Self::UsEast1, Self::SaEast1];
 
     /// Returns the region's name.
@@ -42,7 +42,7 @@ impl FromStr for Region {
     }
 }
 
-/// A list of prices, with every price that this command may need.
+/// A complete price list.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Prices {
     date: Date,
@@ -50,19 +50,19 @@ pub struct Prices {
     quotes: BTreeMap<Rate, Quote>,
 }
 
-/// One price and how sure it is.
+/// A price and its reliability.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Quote {
-    /// What one unit costs.
+    /// The price of one unit.
     pub value: Usd,
     /// Whether it was read where AWS publishes it.
     pub confirmed: bool,
-    /// Where it comes from.
+    /// Its source.
     pub source: String,
 }
 
 impl Prices {
-    /// Returns the list of a region that this command was built with.
+    /// Returns the built-in list of a region.
     pub fn of(region: Region) -> Self {
         let text = match region {
             Region::UsEast1 => include_str!("../../../../infra/prices/us-east-1.json"),
@@ -71,7 +71,7 @@ impl Prices {
         Self::from_json(text).expect("a test reads every list that comes with the command")
     }
 
-    /// Reads a list; one that lacks a price is refused, with its name.
+    /// Parses a list; one without a required price is refused by its name.
     pub fn from_json(text: &str) -> Result<Self, PriceError> {
         let file: File = serde_json::from_str(text)?;
         if file.currency != "USD" {
@@ -95,12 +95,12 @@ impl Prices {
         self.quotes.get(&rate).expect("a list without it is refused")
     }
 
-    /// Returns what one unit costs.
+    /// Returns the price of one unit.
     pub fn value(&self, rate: Rate) -> Usd {
         self.quote(rate).value
     }
 
-    /// Says of where and when the prices are.
+    /// Returns a title with region and date.
     pub fn title(&self) -> String {
         format!("list price, {}, {}", self.region, self.date)
     }
@@ -132,29 +132,29 @@ struct Entry {
     confirmed: bool,
 }
 
-/// A list of prices that cannot be used.
+/// Why a price list cannot be used.
 #[derive(Debug, Error)]
 pub enum PriceError {
-    /// It is not written as it should be.
+    /// Its format is wrong.
     #[error("the list of prices cannot be read")]
     Json(#[from] serde_json::Error),
-    /// A price is not there.
+    /// A price is missing.
     #[error("the list of prices lacks {0}")]
     Missing(&'static str),
-    /// A price is of something else.
+    /// A price has the wrong unit.
     #[error("the price of {name} must be of one {unit}, and is of one {found}")]
     Unit {
-        /// Which price.
+        /// The price.
         name: &'static str,
-        /// What it must be the price of.
+        /// The expected unit.
         unit: &'static str,
-        /// What it is the price of.
+        /// The unit in the file.
         found: String,
     },
-    /// A price is no amount.
+    /// A price is not an amount.
     #[error("the value of {0} must be a decimal such as \"0.0000004\"")]
     Value(&'static str),
-    /// Amounts are added up, so they are all of one currency.
+    /// Another currency; amounts are added up, so all must be in one currency.
     #[error("prices must be in USD, not in {0}")]
     Currency(String),
 }

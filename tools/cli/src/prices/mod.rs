@@ -1,4 +1,4 @@
-//! What AWS asks: dated price files, and amounts of money that lose nothing.
+//! AWS prices: dated price files and exact amounts of money.
 
 mod file;
 mod rate;

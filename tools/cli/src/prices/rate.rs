@@ -1,6 +1,6 @@
-//! What there are prices of.
+//! The prices of a list.
 
-/// One price of a list, by the stable name that it has in the files of `infra/prices`.
+/// A price, by its stable name in the files of `infra/prices`.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Rate {
     /// An invocation.
@@ -11,7 +11,7 @@ pub enum Rate {
     LambdaX86,
     /// A request of SQS of up to 64 KB.
     SqsRequest,
-    /// What a request of SQS costs more where messages have a group.
+    /// The surcharge on a request of SQS with a message group.
     SqsFairRequest,
     /// A write of up to 1 KB.
     DynamoDbWrite,
@@ -33,7 +33,7 @@ pub enum Rate {
     SecretRequest,
     /// A secret for a month.
     Secret,
-    /// A request of KMS with a symmetric key, or one that shows a public key.
+    /// A request of KMS with a symmetric key, or for a public key.
     KmsRequest,
     /// A signature by an RSA key of 2048 bits.
     KmsRsa2048,
@@ -62,7 +62,7 @@ pub enum Rate {
 }
 
 impl Rate {
-    /// Every price that a list must have.
+    /// All prices that a list must have.
     pub const ALL: [Self; 28] = [
         Self::LambdaRequest,
         Self::LambdaArm64,
@@ -94,7 +94,7 @@ impl Rate {
         Self::S3GlacierInstant,
     ];
 
-    /// Returns the price's name and the unit it is the price of one of.
+    /// Returns the price's name and its unit.
     pub fn name_and_unit(self) -> (&'static str, &'static str) {
         match self {
             Self::LambdaRequest => ("lambda_request", "request"),

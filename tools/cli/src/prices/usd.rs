@@ -1,4 +1,4 @@
-//! Amounts of money, exact: no float ever holds one.
+//! Exact amounts of money, without floating point.
 
 use std::fmt;
 use std::iter::Sum;
@@ -7,32 +7,32 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// Digits after the point.
+/// Number of decimals.
 const DECIMALS: usize = 15;
-/// So many units make a dollar.
+/// Units of a dollar.
 const DOLLAR: u128 = 10_u128.pow(15);
 
-/// An amount in US dollars, in units of 10^-15: no list of AWS has a price with more digits.
+/// An amount in US dollars, in units of 10^-15: no price of AWS has more digits.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Usd(u128);
 
 impl Usd {
-    /// Nothing.
+    /// Zero.
     pub const ZERO: Self = Self(0);
 
-    /// Returns what so many cost where this is the price of one.
+    /// Returns the price of this many at this unit price.
     #[must_use]
     pub fn times(self, count: u128) -> Self {
         self.of(count, 1)
     }
 
-    /// Returns this price times a fraction, to the nearest unit.
+    /// Returns this price times a fraction, rounded to the nearest unit.
     #[must_use]
     pub fn of(self, numerator: u128, denominator: u128) -> Self {
         Self((self.0 * numerator + denominator / 2) / denominator)
     }
 
-    /// Splits an amount by weights. The parts add up to it to the last unit; without any weight all is the first one's.
+    /// Splits an amount by weights. The parts add up exactly; without any weight the first part is the whole.
     pub fn split(self, weights: &[u128]) -> Vec<Self> {
         let whole: u128 = weights.iter().sum();
         let mut below = 0;
@@ -47,12 +47,12 @@ impl Usd {
         weights.iter().map(part).collect()
     }
 
-    /// Returns how many of so many parts of `whole` this is, to the nearest; of nothing it is none.
+    /// Returns this amount as a number of `parts` of `whole`, rounded to the nearest; 0 if `whole` is zero.
     pub fn parts_of(self, whole: Self, parts: u128) -> u128 {
         (self.0 * parts + whole.0 / 2).checked_div(whole.0).unwrap_or_default()
     }
 
-    /// Returns the amount with so many decimals, to the nearest.
+    /// Returns the amount rounded to this many decimals.
     pub fn rounded(self, decimals: u32) -> String {
         let decimals = decimals.min(u32::try_from(DECIMALS).unwrap_or(u32::MAX));
         let scale = 10_u128.pow(decimals);
@@ -78,7 +78,7 @@ impl Usd {
 }
 
 impl fmt::Display for Usd {
-    /// Writes six decimals: a single notification costs millionths.
+    /// Writes six decimals, because a single notification costs millionths.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.rounded(6))
     }
@@ -110,7 +110,7 @@ impl FromStr for Usd {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        // Nine digits before the point, so that no multiplication of ours overflows.
+        // At most nine digits before the point, so that multiplications cannot overflow.
         if !digits(whole) || !digits(part) || whole.len() > 9 || part.len() > DECIMALS {
             return Err(ParseUsdError);
         }
@@ -118,7 +118,7 @@ impl FromStr for Usd {
     }
 }
 
-/// A text that is no amount of money.
+/// A text that is not an amount of money.
 #[derive(Clone, Copy, Debug, Error, Eq, PartialEq)]
 #[error("not an amount such as 0.0000004: digits, a point, at most fifteen decimals")]
 pub struct ParseUsdError;
@@ -162,7 +162,7 @@ mod tests {
             prop_assert_eq!(parts.iter().copied().sum::<Usd>(), amount);
             let whole: u128 = weights.iter().sum();
             for (part, weight) in parts.iter().zip(&weights).filter(|_| whole > 0) {
-                // Each has its due to the last unit.
+                // Each part is exact to a unit.
                 prop_assert!((part.0).abs_diff(amount.0 * weight / whole) <= 1);
             }
         }

@@ -1,4 +1,4 @@
-//! The command: says what it would do, and does it only when it is told to.
+//! The command: prints its plan, and acts only when told to.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::time::Duration;
@@ -17,11 +17,12 @@ use crate::shutdown::Shutdown;
 use crate::stack_ref::{StackRef, TargetArgs};
 use crate::undelivered::{DeadLetterQueue, FilterArgs, Listing, count};
 
-/// Send notifications that were given up again, each as a new notification of the same change
+/// Send undelivered notifications again, each as a new notification of the same change
 ///
-/// Without --yes it changes nothing: it says how many it would send, to whom, how long that takes and what it costs, and, on a
-/// terminal, asks. Each gets three attempts. Repeating is safe: what was replayed is left out, and what fails again can itself be
-/// replayed. What was sent leaves the dead-letter queue. Ctrl-C stops between two batches.
+/// Without --yes it changes nothing: it prints how many it would send, to whom, how long that takes and what it
+/// costs, and asks if it runs on a terminal. Each gets three attempts. Repeating is safe: replayed notifications are
+/// left out, and a replay that fails can be replayed. Replayed notifications are removed from the dead-letter queue.
+/// Ctrl-C stops between two batches.
 #[derive(Args, Clone, Debug)]
 #[command(
     after_help = "Examples:\n  arauto replay --client itp-1 --last 6h\n  arauto replay --client itp-1 --last 6h --yes --rate 50\n  \
@@ -34,20 +35,20 @@ pub struct ReplayArgs {
     filter: FilterArgs,
     #[command(flatten)]
     target: TargetArgs,
-    /// Send it, without asking
+    /// Send without asking
     #[arg(long, conflicts_with = "dry_run")]
     yes: bool,
-    /// Say what would be sent, and do not ask
+    /// Print the plan without asking
     #[arg(long)]
     dry_run: bool,
-    /// How many notifications a second: a batch of ten takes three calls of AWS, one after the other
+    /// Notifications a second: a batch of ten takes three sequential calls of AWS
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=50))]
     rate: u32,
-    /// Send at most so many, the oldest first
+    /// Maximum number to send, oldest first
     #[arg(long, value_name = "N")]
     max: Option<usize>,
-    /// Move the messages that faults of ours set aside (kept too often, or not readable then) back to their queue,
-    /// unchanged, and replay nothing
+    /// Move the messages that faults of ours delayed for too long, or that were unreadable at the time, back to their
+    /// queue unchanged, and replay nothing
     #[arg(
         long,
         conflicts_with_all = ["clients", "endpoints", "outcomes", "since", "until", "last"]
@@ -58,9 +59,9 @@ pub struct ReplayArgs {
     json: bool,
 }
 
-/// At most so many messages of the queue are looked at to say how many were set aside.
+/// Maximum number of messages received to count those that were set aside.
 const MAX_LOOKED_AT: usize = 1_000;
-/// How often progress is told.
+/// Interval between progress messages.
 const BEAT: Duration = Duration::from_secs(2);
 
 /// Runs the command; `false` if something remains.
@@ -77,7 +78,7 @@ async fn run_replay(args: &ReplayArgs, target: &StackRef) -> Result<bool> {
         plan.write(&mut io::stdout().lock())?;
     }
     let agreed = match plan.to_send.len() {
-        // Nobody needs to be asked: what was replayed before leaves the queue if it is still there.
+        // No question is needed: messages of earlier replays are removed from the queue in any case.
         0 => args.yes && !plan.replayed.is_empty(),
         to_send => go_ahead(args, &format!("send {}", count(to_send, "notification")))?,
     };
@@ -146,7 +147,7 @@ async fn run_set_aside(args: &ReplayArgs, target: &StackRef) -> Result<bool> {
     Ok(moved.is_complete() || args.max == Some(moved.moved))
 }
 
-/// Says whether to do it: told by an option, or asked where somebody can answer.
+/// Decides whether to act: by an option, or by asking on a terminal.
 fn go_ahead(args: &ReplayArgs, what: &str) -> Result<bool> {
     if args.yes {
         return Ok(true);
@@ -183,7 +184,7 @@ fn tell(sent: &Sent, of: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Tells progress to standard error, now and then.
+/// Prints progress to standard error at intervals.
 struct Beat {
     of: usize,
     last: Instant,
@@ -206,7 +207,7 @@ fn print(value: &Value) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{value}")
 }
 
-/// Nobody can be told when standard error is gone.
+/// There is nowhere to report that standard error is closed.
 fn complain(text: &str) {
     io::stderr().lock().write_all(text.as_bytes()).ok();
 }

@@ -1,4 +1,4 @@
-//! `arauto replay`: sends what was given up again, as new notifications of the same changes.
+//! `arauto replay`: sends undelivered notifications again, as new notifications of the same changes.
 
 mod command;
 mod pace;

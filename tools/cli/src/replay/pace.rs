@@ -1,4 +1,4 @@
-//! How fast a replay goes.
+//! The rate of a replay.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::shutdown::Shutdown;
 
-/// The most messages of one call of SQS.
+/// Maximum number of messages in one call of SQS.
 const BATCH: u32 = 10;
 
-/// So many a second, a batch at a time.
+/// A rate limiter for batches.
 #[derive(Debug)]
 pub(super) struct Pace {
     rate: u32,
@@ -21,12 +21,12 @@ impl Pace {
         Self { rate, next: Instant::now() }
     }
 
-    /// How many go at once.
+    /// Returns the size of a batch.
     pub(super) fn batch(&self) -> usize {
         self.rate.clamp(1, BATCH) as usize
     }
 
-    /// Waits until so many may go; `false` if it was asked to stop.
+    /// Waits until this many may be sent; `false` if a stop was requested.
     pub(super) async fn wait(&mut self, count: usize, stop: &mut Shutdown) -> bool {
         tokio::select! {
             biased;

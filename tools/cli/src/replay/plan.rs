@@ -1,4 +1,4 @@
-//! What a replay would do, before it does anything.
+//! The plan of a replay.
 
 use std::io::{self, Write};
 
@@ -8,24 +8,25 @@ use super::price::BatchMetrics;
 use crate::prices::{Prices, Region};
 use crate::undelivered::{Group, Listed, Listing, count, groups, write_groups};
 
-/// Whose prices are told: a receiver's silence is what a replay costs most by, and that costs the same in both regions.
+/// The price list for estimates: most of a replay's cost is waiting for silent receivers, which costs the same in
+/// both regions.
 const LIST: Region = Region::UsEast1;
 
-/// What a replay would do.
+/// The plan of a replay.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What is to be sent, in the order it was given up.
+    /// What is sent, in the order in which it was given up.
     pub to_send: Vec<Listed>,
-    /// What was replayed before.
+    /// What was already replayed.
     pub replayed: Vec<Listed>,
-    /// How many more there are than may be sent at once.
+    /// Number of notifications beyond the maximum.
     pub left_over: usize,
-    /// How many a second.
+    /// Notifications a second.
     pub rate: u32,
 }
 
 impl Plan {
-    /// Takes what was not replayed, `most` at the most.
+    /// Plans the notifications that were not replayed, at most `most`.
     pub fn new(listing: Listing, most: Option<usize>, rate: u32) -> Self {
         let (replayed, mut to_send): (Vec<_>, Vec<_>) =
             listing.notifications.into_iter().partition(Listed::is_replayed);
@@ -34,7 +35,7 @@ impl Plan {
         Self { to_send, replayed, left_over, rate }
     }
 
-    /// How long it takes at least, in seconds: what AWS takes to answer may come on top.
+    /// Returns the minimum duration in seconds, without the time of AWS's answers.
     pub fn seconds(&self) -> u64 {
         (self.to_send.len() as u64).div_ceil(u64::from(self.rate.max(1)))
     }

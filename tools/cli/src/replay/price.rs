@@ -1,4 +1,4 @@
-//! What a replay costs at list price.
+//! The cost of a replay at list price.
 //!
 //! The prices are those of `infra/prices/us-east-1.json`: on demand, no free tier, Lambda on arm64.
 
@@ -13,14 +13,14 @@ const GIGABYTES: (u128, u128) = (1, 4);
 const DELIVERED_MS: u64 = 200;
 const TIMED_OUT_MS: u64 = 15_000;
 
-/// Requests and what else is paid for.
+/// Billable requests and durations.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct BatchMetrics {
     /// Calls of SQS.
     pub sqs: u64,
-    /// Units of reading (4 KB) in DynamoDB.
+    /// Read units (4 KB) of DynamoDB.
     pub reads: u64,
-    /// Units of writing (1 KB) in DynamoDB.
+    /// Write units (1 KB) of DynamoDB.
     pub writes: u64,
     /// Invocations of dispatch.
     pub invocations: u64,
@@ -29,14 +29,14 @@ pub struct BatchMetrics {
 }
 
 impl BatchMetrics {
-    /// What the command itself asks for: look each replay up, queue it, mark its row (2 KB with its message), and take the
-    /// message out of the dead-letter queue.
+    /// Returns the requests of the command itself: look each replay up, queue it, mark its row (2 KB with its
+    /// message), and delete the message from the dead-letter queue.
     pub fn of_command(count: usize) -> Self {
         let (all, batches) = (count as u64, batches(count));
         Self { sqs: 3 * batches, reads: all, writes: 2 * all, ..Self::default() }
     }
 
-    /// What dispatch adds if every replay is delivered at its first attempt.
+    /// Returns what dispatch adds if every replay is delivered at its first attempt.
     pub fn delivered_at_once(count: usize) -> Self {
         let (all, batches) = (count as u64, batches(count));
         Self {
@@ -48,7 +48,8 @@ impl BatchMetrics {
         }
     }
 
-    /// What it adds if every receiver is silent three times for 15 s: attempts queued, dead-lettered and listed again.
+    /// Returns what dispatch adds if every receiver times out three times after 15 s: queued attempts, dead letters
+    /// and list rows.
     pub fn silent_three_times(count: usize) -> Self {
         let (all, batches) = (count as u64, batches(count));
         Self {
@@ -65,7 +66,7 @@ impl BatchMetrics {
         self.sqs + self.reads + self.writes
     }
 
-    /// Returns what it costs by a list of prices.
+    /// Returns the cost by a price list.
     pub fn price(self, prices: &Prices) -> Usd {
         let cost = |rate, count: u64| prices.value(rate).times(count.into());
         let (numerator, denominator) = GIGABYTES;

@@ -1,4 +1,4 @@
-//! One run of a replay: send, then take what was replayed out of the dead-letter queue.
+//! One run of a replay: send, then remove replayed messages from the dead-letter queue.
 
 use std::collections::BTreeSet;
 
@@ -12,19 +12,20 @@ use crate::shutdown::Shutdown;
 use crate::stack_ref::StackRef;
 use crate::undelivered::{DeadLetterQueue, Filter, Listing};
 
-/// What came of one run.
+/// The result of one run.
 #[derive(Debug)]
 pub struct Round {
-    /// How far the sending came.
+    /// What was sent.
     pub sent: Sent,
-    /// Why it ended before its end, if it did.
+    /// The error that ended it early, if any.
     pub sending: Result<()>,
-    /// What came of the dead-letter queue.
+    /// The result for the dead-letter queue.
     pub sweeping: Result<Swept>,
 }
 
 impl Round {
-    /// Sends what is planned, and sweeps whatever the listing has as replayed: also what an earlier run sent and did not sweep.
+    /// Sends the planned notifications, and sweeps everything listed as replayed, including what an earlier run did
+    /// not sweep.
     pub async fn run(
         target: &StackRef,
         (clock, filter, plan): (Clock, &Filter, &Plan),
@@ -33,11 +34,11 @@ impl Round {
     ) -> Self {
         let replayer = Replayer::new(target, clock, plan.rate);
         let (sent, sending) = replayer.send(&plan.to_send, stop, progress).await;
-        // Also after a failure: what was sent so far was sent.
+        // Also after a failure, for what was sent before it.
         Self { sent, sending, sweeping: sweep_replayed(target, filter, stop).await }
     }
 
-    /// Says whether nothing is left to do of what was planned.
+    /// Says whether the whole plan is done.
     pub fn is_complete(&self, plan: &Plan) -> bool {
         self.sending.is_ok()
             && self.sent.done() == plan.to_send.len()

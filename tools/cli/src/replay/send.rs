@@ -1,4 +1,4 @@
-//! The replay itself: queue, then mark, a batch at a time.
+//! The replay itself: queue, then mark, batch by batch.
 
 use anyhow::{Context as _, Result};
 use futures_util::future::{join_all, try_join_all};
@@ -21,37 +21,37 @@ pub struct Replayer {
     rate: u32,
 }
 
-/// How far a replay came.
+/// The progress of a replay.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Sent {
-    /// How many the queue took.
+    /// Number accepted by the queue.
     pub sent: usize,
-    /// How many the ledger has as replayed already.
+    /// Number already replayed according to the ledger.
     pub already: usize,
-    /// How many the queue refused.
+    /// Number refused by the queue.
     pub refused: usize,
-    /// Whether it was asked to stop before the end.
+    /// Whether it was stopped early.
     pub stopped: bool,
 }
 
 impl Sent {
-    /// How many are done with.
+    /// Returns how many are finished.
     pub fn done(&self) -> usize {
         self.sent + self.already
     }
 }
 
 impl Replayer {
-    /// Sends so many notifications a second on this stack.
+    /// Creates a replayer for this stack with this rate a second.
     pub fn new(target: &StackRef, clock: Clock, rate: u32) -> Self {
         let ledger = LedgerReader::new(dynamodb(&target.sdk), target.ledger_table.clone());
         Self { rows: target.rows(), ledger, queues: target.queues(), clock, rate }
     }
 
-    /// Sends notifications again, until it is asked to stop. `progress` is told after each batch.
+    /// Sends notifications again until a stop is requested. `progress` is called after each batch.
     ///
-    /// A notification is marked after the queue took its replay. A process that stops in between sends it once more when it is
-    /// repeated, under the same name: that is a copy, of which the ledger makes one notification.
+    /// A notification is marked after the queue has accepted its replay. If the process stops in between, repeating
+    /// the command sends it again with the same id: a copy, which the ledger recognises.
     pub async fn send(
         &self,
         notifications: &[Listed],

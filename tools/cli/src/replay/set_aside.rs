@@ -1,7 +1,7 @@
-//! Messages that faults of ours set aside go back to where they were, unchanged.
+//! Moves messages that faults of ours delayed for too long back to their queue, unchanged.
 //!
-//! They are no replays: their notifications have attempts left, and go on where they were. One that dispatch had given up in the
-//! ledger by then, and could not list, is listed now: `arauto replay` sends it.
+//! These are not replays: their notifications have attempts left, and continue where they were. A notification that
+//! dispatch had given up in the ledger but could not list is listed now, and `arauto replay` sends it.
 
 use std::time::Duration;
 
@@ -17,20 +17,21 @@ use crate::shutdown::Shutdown;
 use crate::stack_ref::StackRef;
 use crate::undelivered::{DeadLetterQueue, Held, Hold, Kind};
 
-/// The most messages of one run, and how long they are hidden at most.
+/// Maximum number of messages in one run, and their visibility timeout.
 const MAX_HELD: usize = 10_000;
 const HELD_S: i32 = 900;
-/// It stops so long before they show again: a call with its tries, for the batch under way, and as long to let the rest go.
+/// The run stops this long before they become visible again: the time for the calls of the current batch, and for
+/// releasing the rest.
 const LETTING_GO: Duration = Duration::from_mins(1);
 
-/// How far it came.
+/// The result.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Moved {
-    /// How many are back in the queue of notifications.
+    /// Number moved back to the queue of notifications.
     pub moved: usize,
-    /// How many were found and stay, as it was asked to stop, may move no more or had no more time.
+    /// Number found but left, because of a stop, the maximum, or lack of time.
     pub left: usize,
-    /// Whether there may be more that were not found: not all of the queue was looked at.
+    /// Whether there may be more, because not all of the queue was read.
     pub at_least: bool,
 }
 
@@ -41,9 +42,9 @@ impl Moved {
     }
 }
 
-/// Moves messages back, `most` at the most, and deletes each once the queue took it.
+/// Moves up to `most` messages back, and deletes each once the queue has accepted it.
 ///
-/// A process that stops in between leaves a message in both queues: a copy, which does no harm.
+/// A stop in between leaves a message in both queues: a harmless copy.
 pub async fn move_back(
     target: &StackRef,
     rate: u32,
@@ -56,7 +57,7 @@ pub async fn move_back(
     let Hold { held, cut: at_least } = queue.hold(MAX_HELD, HELD_S, stop).await?;
     let (mut to_move, others): (Vec<_>, Vec<_>) =
         held.into_iter().partition(|held| held.kind == Kind::SetAside);
-    // First: whoever looks into the queue meanwhile must find what is none of our business.
+    // First, so that other readers of the queue find the unrelated messages.
     let mut result = queue.let_go(&others).await;
     let left = to_move.split_off(most.unwrap_or(usize::MAX).min(to_move.len()));
     let (mut moved, mut pace) = (Moved { moved: 0, left: left.len(), at_least }, Pace::new(rate));
@@ -80,7 +81,7 @@ pub async fn move_back(
     result.map(|()| moved).with_context(|| format!("{} messages were moved before this", moved.moved))
 }
 
-/// Moves a batch. What the queue fails is sent again, as the functions do ([`RESEND_PAUSES`]).
+/// Moves a batch. Entries that the queue fails are sent again, as the functions do ([`RESEND_PAUSES`]).
 async fn move_batch(
     client: &Client,
     target: &StackRef,
@@ -99,7 +100,7 @@ async fn move_batch(
     Ok(())
 }
 
-/// Sends messages once, deletes those that the queue took where they were, and returns the others.
+/// Sends messages once, deletes the accepted ones from their old queue, and returns the others.
 async fn send_batch(
     client: &Client,
     target: &StackRef,

@@ -1,4 +1,4 @@
-//! What was replayed leaves the dead-letter queue, so that the alarm on it can end.
+//! Removes replayed notifications from the dead-letter queue, so that its alarm can end.
 
 use std::collections::BTreeSet;
 
@@ -8,23 +8,24 @@ use serde::Serialize;
 use crate::shutdown::Shutdown;
 use crate::undelivered::{DeadLetterQueue, Hold, Kind};
 
-/// The most messages that are looked at. Others are hidden from nobody and go at the next replay.
+/// Maximum number of messages received. The others are removed by the next replay.
 const MAX_HELD: usize = 10_000;
-/// What is not deleted shows again after this, if it cannot be let go: longer than holding so many takes.
+/// Visibility timeout in seconds, longer than receiving that many takes; messages that cannot be released reappear
+/// after it.
 const HELD_S: i32 = 300;
 
-/// What came of it.
+/// The result.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Swept {
-    /// How many messages were deleted.
+    /// Number of deleted messages.
     pub deleted: usize,
-    /// How many others were let go.
+    /// Number of released messages.
     pub left: usize,
-    /// Whether messages of replays may remain: there were more than are looked at, or some could not be deleted.
+    /// Whether messages of replays may remain: there were more than the maximum, or some could not be deleted.
     pub cut: bool,
 }
 
-/// Deletes the messages of notifications that were replayed, and lets the others go.
+/// Deletes the messages of replayed notifications, and releases the others.
 pub async fn sweep(queue: &DeadLetterQueue, replayed: &BTreeSet<&str>, stop: &Shutdown) -> Result<Swept> {
     if replayed.is_empty() {
         return Ok(Swept::default());
@@ -35,13 +36,13 @@ pub async fn sweep(queue: &DeadLetterQueue, replayed: &BTreeSet<&str>, stop: &Sh
         return Ok(Swept { deleted: 0, left: held.len(), cut: true });
     }
     let (done, others): (Vec<_>, Vec<_>) = held.into_iter().partition(|held| {
-        // What SQS set aside is no notification given up: it may be one that is under way.
+        // A message moved by SQS was not given up: its notification may be under way.
         held.kind == Kind::GivenUp
             && held.message().is_some_and(|message| replayed.contains(message.notification.as_str()))
     });
     let deleted = queue.delete(&done).await;
     if deleted.is_err() {
-        // Which of them are gone is not known; letting go of one that is does nothing.
+        // It is unknown which of them are deleted; releasing a deleted message has no effect.
         queue.let_go(&done).await.ok();
     }
     let let_go = queue.let_go(&others).await;

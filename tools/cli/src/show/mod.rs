@@ -1,4 +1,4 @@
-//! `arauto show`: what the ledger says of one notification, or of all of a resource.
+//! `arauto show`: one notification, or all of a resource, from the ledger.
 
 mod text;
 
@@ -12,10 +12,10 @@ use platform::aws::{LedgerError, LedgerReader, dynamodb};
 
 use crate::stack_ref::LedgerArgs;
 
-/// Show what the ledger says: event, receiver, and every attempt with its times, outcome and TLS
+/// Show a notification from the ledger: event, receiver, and every attempt with its times, outcome and TLS
 ///
-/// Asked by the x-webhook-interaction-id that a receiver quotes in a ticket, by the resource, or by the id that the answer to the
-/// state change named. Each is one read. Without options it reads the local stack that `arauto up` keeps.
+/// Found by the x-webhook-interaction-id that a receiver quotes in a ticket, by the resource, or by the id in the
+/// answer to the state change. Each is one read. Without options it reads the local stack that `arauto up` runs.
 #[derive(Args, Clone, Debug)]
 #[command(
     group = ArgGroup::new("what").required(true),
@@ -28,18 +28,18 @@ pub struct ShowArgs {
     /// The x-webhook-interaction-id of one of its attempts
     #[arg(long, value_name = "ID", group = "what")]
     interaction_id: Option<InteractionId>,
-    /// The identifier of the resource that changed: all of its notifications
+    /// The identifier of the changed resource: shows all of its notifications
     #[arg(long, value_name = "ID", group = "what")]
     resource: Option<String>,
-    /// The id of the notification, as the answer to its state change named it
+    /// The id of the notification, from the answer to its state change
     #[arg(long, value_name = "ID", group = "what")]
     notification: Option<NotificationId>,
-    /// Of a resource, its endpoint, E1 to E5; all of them are asked otherwise
+    /// Endpoint of the resource, E1 to E5; default: all
     #[arg(long, value_name = "CODE", requires = "resource", value_parser = endpoint)]
     endpoint: Option<Endpoint>,
     #[command(flatten)]
     ledger: LedgerArgs,
-    /// Print each notification as the JSON that the API answers with, a line each
+    /// Print each notification as a line of JSON, as in the API's answer
     #[arg(long)]
     json: bool,
 }
@@ -79,7 +79,7 @@ impl ShowArgs {
         Ok(of_resource(reader, self.resource.as_deref().unwrap_or_default(), self.endpoint).await?)
     }
 
-    /// Says what was not found and what to check.
+    /// Describes what was not found and what to check.
     fn not_found(&self, table: &str) -> String {
         let what = if let Some(id) = &self.notification {
             format!(
@@ -106,7 +106,7 @@ impl ShowArgs {
     }
 }
 
-/// Finds the notifications of a resource in the order of time, at one endpoint or at all.
+/// Finds the notifications of a resource ordered by time, at one endpoint or at all.
 pub async fn of_resource(
     reader: &LedgerReader,
     id: &str,

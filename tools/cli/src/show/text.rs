@@ -1,4 +1,4 @@
-//! A notification in plain words.
+//! A notification as text.
 
 use std::io::{self, Write};
 

@@ -15,10 +15,11 @@ use super::summary::{groups, write_groups};
 use crate::shutdown::Shutdown;
 use crate::stack_ref::TargetArgs;
 
-/// List the notifications that were given up after three attempts, by receiver, endpoint and outcome
+/// List undelivered notifications by receiver, endpoint and outcome
 ///
-/// Says too how many messages of the dead-letter queue no list has: those that SQS moved there after faults of ours, and those
-/// that cannot be read. Nothing is changed. Without options it reads the local stack that `arauto up` keeps.
+/// Also counts the messages of the dead-letter queue that are in no list: those that SQS moved there after faults of
+/// ours, and those that cannot be read. Changes nothing. Without options it reads the local stack that `arauto up`
+/// runs.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  arauto undelivered\n  arauto undelivered --client itp-1 --last 7d\n  \
     arauto undelivered --outcome connect_timeout --since 2026-11-22T10:00:00-03:00 --json\n\n\
@@ -28,7 +29,7 @@ pub struct UndeliveredArgs {
     filter: FilterArgs,
     #[command(flatten)]
     target: TargetArgs,
-    /// Show at most so many notifications below the table
+    /// Maximum number of notifications shown below the table
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: usize,
     /// Print one JSON object, with every notification
@@ -36,7 +37,7 @@ pub struct UndeliveredArgs {
     json: bool,
 }
 
-/// At most so many messages of the queue are looked at: they are hidden from others meanwhile.
+/// Maximum number of messages received from the queue, as they are invisible to others meanwhile.
 const MAX_LOOKED_AT: usize = 1_000;
 
 /// Runs the command.
@@ -140,7 +141,7 @@ fn write_one(out: &mut impl Write, listed: &Listed) -> io::Result<()> {
     writeln!(out)
 }
 
-/// Says what the list above cannot have.
+/// Writes what the list above does not contain.
 fn write_resting(out: &mut impl Write, resting: &Resting) -> io::Result<()> {
     let Resting { given_up, unreadable, set_aside, at_least } = *resting;
     let bound = if at_least { "at least " } else { "" };

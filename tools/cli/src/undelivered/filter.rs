@@ -1,27 +1,27 @@
-//! Which undelivered notifications are meant.
+//! Selects undelivered notifications.
 
 use anyhow::{Result, ensure};
 use clap::Args;
-use convention::delivery::{Hour, UNDELIVERED_ROW_LIVES, Undelivered};
+use convention::delivery::{Hour, UNDELIVERED_ROW_RETENTION, Undelivered};
 use convention::notification::{ClientId, Endpoint};
 use jiff::{SignedDuration, Timestamp};
 
-/// Chooses undelivered notifications. Several values of one option widen the choice, several options narrow it.
+/// A selection of undelivered notifications. Several values of one option widen it, several options narrow it.
 #[derive(Args, Clone, Debug, Default)]
 pub struct FilterArgs {
-    /// Of this client only (may be repeated)
+    /// Only this client (may be repeated)
     #[arg(long = "client", value_name = "ID")]
     clients: Vec<ClientId>,
-    /// Of this endpoint only, E1 to E5 (may be repeated)
+    /// Only this endpoint, E1 to E5 (may be repeated)
     #[arg(long = "endpoint", value_name = "CODE", value_parser = endpoint)]
     endpoints: Vec<Endpoint>,
-    /// Whose last failure had this code only, such as timeout (may be repeated)
+    /// Only this code of the last failure, such as timeout (may be repeated)
     #[arg(long = "outcome", value_name = "CODE")]
     outcomes: Vec<String>,
     /// Given up at this instant or later, such as 2026-11-22T10:00:00-03:00
     #[arg(long, value_name = "INSTANT", conflicts_with = "last")]
     since: Option<Timestamp>,
-    /// Given up at this instant or earlier; now, if it is not given
+    /// Given up at this instant or earlier; default: now
     #[arg(long, value_name = "INSTANT", conflicts_with = "last")]
     until: Option<Timestamp>,
     /// Given up within this time until now, such as 90m, 24h or 7d [default: 24h]
@@ -29,7 +29,7 @@ pub struct FilterArgs {
     last: Option<SignedDuration>,
 }
 
-/// How far back the command looks if it is not told.
+/// The default window.
 const DEFAULT_LAST: SignedDuration = SignedDuration::from_hours(24);
 
 /// A window of time, both ends included.
@@ -41,24 +41,24 @@ pub struct Window {
     pub until: Timestamp,
 }
 
-/// Which undelivered notifications are meant.
+/// A selection of undelivered notifications.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    /// Of which clients; of all, if none is named.
+    /// The clients; empty means all.
     pub clients: Vec<ClientId>,
-    /// Of which endpoints; of all, if none is named.
+    /// The endpoints; empty means all.
     pub endpoints: Vec<Endpoint>,
-    /// With which outcomes; with all, if none is named.
+    /// The outcomes; empty means all.
     pub outcomes: Vec<String>,
-    /// Given up when.
+    /// The window in which they were given up.
     pub window: Window,
 }
 
 impl FilterArgs {
-    /// Reads the choice as of now.
+    /// Evaluates the options as of now.
     pub fn at(&self, now: Timestamp) -> Result<Filter> {
-        // No row is older, so no hour before needs a query.
-        let oldest = now.saturating_sub(UNDELIVERED_ROW_LIVES).unwrap_or(Timestamp::MIN);
+        // No row is older, so earlier hours need no query.
+        let oldest = now.saturating_sub(UNDELIVERED_ROW_RETENTION).unwrap_or(Timestamp::MIN);
         let until = self.until.unwrap_or(now);
         let since = match (self.since, self.last) {
             (Some(since), _) => since,
@@ -75,7 +75,7 @@ impl FilterArgs {
 }
 
 impl Filter {
-    /// Says whether a notification is meant.
+    /// Says whether a notification is selected.
     pub fn takes(&self, undelivered: &Undelivered) -> bool {
         let message = &undelivered.message;
         let one_of = |named: bool, any: bool| named || any;
@@ -95,7 +95,7 @@ fn endpoint(text: &str) -> Result<Endpoint, String> {
     Endpoint::from_code(text).ok_or_else(|| "expected the code of an endpoint, E1 to E5".to_owned())
 }
 
-/// Reads a number and its unit.
+/// Parses a number and its unit.
 fn duration(text: &str) -> Result<SignedDuration, String> {
     const EXPECTED: &str = "expected a number of minutes, hours or days, such as 90m, 24h or 7d";
     let units = [('m', 60), ('h', 3600), ('d', 86_400)];

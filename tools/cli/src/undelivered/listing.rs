@@ -1,4 +1,4 @@
-//! What was given up in a window, each notification once.
+//! The undelivered notifications of a window, each once.
 
 use std::collections::BTreeMap;
 
@@ -10,24 +10,24 @@ use platform::aws::UndeliveredRows;
 
 use super::filter::Filter;
 
-/// How many hours are read at once.
+/// Maximum number of hours read concurrently.
 const AT_ONCE: usize = 4;
 
-/// A notification that was given up, with every row that says so.
+/// An undelivered notification with all its rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listed {
-    /// What is known of it: the earliest row.
+    /// The earliest row.
     pub undelivered: Undelivered,
     /// Further rows: a failure whose recording was interrupted may be listed in two hours.
     pub copies: Vec<Undelivered>,
 }
 
-/// What was given up in a window.
+/// The undelivered notifications of a window.
 #[derive(Clone, Debug, Default)]
 pub struct Listing {
-    /// The notifications, in the order they were given up.
+    /// The notifications in the order in which they were given up.
     pub notifications: Vec<Listed>,
-    /// How many rows cannot be read.
+    /// Number of unreadable rows.
     pub unreadable: usize,
 }
 
@@ -37,19 +37,19 @@ impl Listed {
         self.rows().any(|row| row.replayed_at.is_some())
     }
 
-    /// Its rows.
+    /// Returns its rows.
     pub fn rows(&self) -> impl Iterator<Item = &Undelivered> {
         std::iter::once(&self.undelivered).chain(&self.copies)
     }
 
-    /// Its name.
+    /// Returns its id.
     pub fn id(&self) -> &NotificationId {
         &self.undelivered.message.notification
     }
 }
 
 impl Listing {
-    /// Reads the rows of a window and keeps those that are meant.
+    /// Reads the rows of a window and keeps the selected ones.
     pub async fn read(rows: &UndeliveredRows, filter: &Filter) -> Result<Self> {
         let hours: Vec<_> = stream::iter(filter.hours())
             .map(|hour| rows.of_hour(hour))
@@ -71,7 +71,7 @@ impl Listing {
     }
 }
 
-/// Puts the rows of one notification together, and the notifications in order.
+/// Groups the rows of each notification, and sorts the notifications.
 fn once_each(mut rows: Vec<Undelivered>) -> Vec<Listed> {
     rows.sort_by_key(|row| row.gave_up_at);
     let mut at: BTreeMap<String, usize> = BTreeMap::new();

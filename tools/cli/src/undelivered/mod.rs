@@ -1,4 +1,4 @@
-//! `arauto undelivered`: what was given up, by receiver, endpoint, outcome and window.
+//! `arauto undelivered`: undelivered notifications by receiver, endpoint, outcome and window.
 
 mod command;
 mod filter;

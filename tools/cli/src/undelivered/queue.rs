@@ -1,4 +1,4 @@
-//! The dead-letter queue, looked at without taking anything away: what is received is held, then let go.
+//! Inspects the dead-letter queue without removing messages: they are received, held, then released.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -18,37 +18,37 @@ use tokio::time::Instant;
 
 use crate::shutdown::Shutdown;
 
-/// The most messages that SQS hands out, lets go or deletes in one call.
+/// Maximum number of messages that SQS returns, releases or deletes in one call.
 const BATCH: i32 = 10;
-/// A receive that waits asks all of the service's servers, so a queue that answers nothing twice is empty.
+/// A long poll asks all servers of the service, so a queue that returns nothing twice is empty.
 const WAIT_S: i32 = 1;
 const EMPTY_TWICE: usize = 2;
-/// Counting a thousand messages takes some seconds.
+/// Visibility timeout while counting a thousand messages, which takes some seconds.
 const COUNTED_WITHIN_S: i32 = 60;
-/// How many calls run at once.
+/// Maximum number of concurrent calls.
 const AT_ONCE: usize = 8;
 
-/// The queue of what was given up.
+/// The dead-letter queue.
 #[derive(Clone, Debug)]
 pub struct DeadLetterQueue {
     client: Client,
     url: String,
 }
 
-/// A message that nobody else receives for the moment.
+/// A received message, invisible to others for now.
 #[derive(Clone, Debug)]
 pub struct Held {
     /// Its text.
     pub body: String,
     /// Its message group, which is the receiver.
     pub group: Option<String>,
-    /// How it came into the queue.
+    /// How it got into the queue.
     pub kind: Kind,
     id: String,
     receipt: String,
 }
 
-/// Messages that nobody else receives for the moment.
+/// Received messages, invisible to others for now.
 #[derive(Clone, Debug, Default)]
 pub struct Hold {
     /// The messages.
@@ -57,27 +57,27 @@ pub struct Hold {
     pub cut: bool,
 }
 
-/// How a message came into the dead-letter queue.
+/// How a message got into the dead-letter queue.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
-    /// Dispatch gave its notification up: there is a row that lists it.
+    /// Dispatch gave its notification up: a row lists it.
     GivenUp,
     /// Neither dispatch nor this version can read it.
     Unreadable,
-    /// A fault of ours: SQS moved it here after it was kept too often, or another version of dispatch could not read it.
+    /// A fault of ours: SQS moved it after too many receives, or another version of dispatch could not read it.
     SetAside,
 }
 
-/// What rests in the queue.
+/// The content of the queue.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Resting {
-    /// Messages of notifications that were given up and are listed.
+    /// Messages of undelivered notifications that are listed.
     pub given_up: usize,
     /// Messages that cannot be read.
     pub unreadable: usize,
     /// Messages that SQS moved here after faults of ours.
     pub set_aside: usize,
-    /// Whether there are more: not all of them could be looked at.
+    /// Whether there are more, because not all could be received.
     pub at_least: bool,
 }
 
@@ -87,7 +87,7 @@ impl DeadLetterQueue {
         Self { client: sqs(sdk), url }
     }
 
-    /// Counts what rests in the queue, looking at so many messages at most.
+    /// Counts the messages of the queue, receiving at most this many.
     pub async fn count(&self, most: usize, stop: &Shutdown) -> Result<Resting> {
         let Hold { held, cut } = self.hold(most, COUNTED_WITHIN_S, stop).await?;
         let depth = self.depth().await;
@@ -102,23 +102,23 @@ impl DeadLetterQueue {
         })
     }
 
-    /// Holds what the queue hands out, until it has no more, so many are held, half of the seconds are over or it is asked to
-    /// stop. What is neither let go nor deleted shows again
-    /// after so many seconds. Where it fails nothing stays held.
+    /// Receives messages until the queue is empty, the maximum is reached, half of the seconds are over, or a stop is
+    /// requested. Messages that are neither released nor deleted become visible again after this many seconds. On
+    /// failure all are released.
     pub async fn hold(&self, most: usize, seconds: i32, stop: &Shutdown) -> Result<Hold> {
         let (mut held, mut seen, mut empty) = (Vec::new(), HashSet::new(), 0);
-        // What was held first must not show again before all of it was worked on.
+        // The first messages must not become visible before all are processed.
         let half = Instant::now() + Duration::from_secs(u64::from(seconds.unsigned_abs())) / 2;
         while empty < EMPTY_TWICE && held.len() < most && Instant::now() < half && !stop.is_asked() {
             let received = match self.receive(seconds).await {
                 Ok(received) => received,
                 Err(error) => {
-                    // The first fault is the one to tell; what cannot be let go shows again by itself.
+                    // The first error is reported; messages that cannot be released become visible by themselves.
                     self.let_go(&held).await.ok();
                     return Err(error);
                 }
             };
-            // One that comes again is one whose time ran out: all have been seen.
+            // A repeated message is one whose visibility timeout has expired: all have been seen.
             let new: Vec<_> = received.into_iter().filter(|held| seen.insert(held.id.clone())).collect();
             empty = if new.is_empty() { empty + 1 } else { 0 };
             held.extend(new);
@@ -145,7 +145,7 @@ impl DeadLetterQueue {
         Ok(received.messages.unwrap_or_default().into_iter().filter_map(Held::read).collect())
     }
 
-    /// Lets others receive what was held, at once: also the rest, where some of it cannot be let go.
+    /// Makes received messages visible at once; continues if some of them fail.
     pub async fn let_go(&self, held: &[Held]) -> Result<()> {
         let calls = held.chunks(BATCH.unsigned_abs() as usize).map(|batch| {
             let entries = batch.iter().enumerate().map(|(index, held)| {
@@ -168,7 +168,7 @@ impl DeadLetterQueue {
             .context("failed to let messages of the dead-letter queue go; they show again by themselves")
     }
 
-    /// Deletes messages and returns how many the queue says are gone.
+    /// Deletes messages and returns how many SQS confirms.
     pub async fn delete(&self, held: &[Held]) -> Result<usize> {
         let mut gone = 0;
         let calls = held.chunks(BATCH.unsigned_abs() as usize).map(|batch| {
@@ -192,7 +192,7 @@ impl DeadLetterQueue {
         Ok(gone)
     }
 
-    /// How many messages the queue believes to have, the held ones included.
+    /// Returns the approximate number of messages in the queue, the received ones included.
     async fn depth(&self) -> Result<usize> {
         let names = [
             QueueAttributeName::ApproximateNumberOfMessages,
@@ -214,7 +214,7 @@ impl Held {
         let system = message.attributes.unwrap_or_default();
         let body = message.body.unwrap_or_default();
         let read = AttemptMessage::from_json(&body).ok();
-        // What could not be read was not put into a group.
+        // An unreadable message has no group.
         let group = system.get(&MessageSystemAttributeName::MessageGroupId).cloned();
         Some(Self {
             kind: Kind::of(reason, read.is_some()),
@@ -225,7 +225,7 @@ impl Held {
         })
     }
 
-    /// Reads the request for an attempt that the message is; nothing where it cannot be read.
+    /// Parses the message of an attempt; `None` if it cannot be read.
     pub fn message(&self) -> Option<AttemptMessage> {
         AttemptMessage::from_json(&self.body).ok()
     }
@@ -242,7 +242,7 @@ impl Kind {
     }
 }
 
-/// Takes a few at a time.
+/// Splits the items into batches.
 fn chunks<T>(mut items: impl Iterator<Item = T>) -> impl Iterator<Item = Vec<T>> {
     std::iter::from_fn(move || {
         let chunk: Vec<_> = items.by_ref().take(AT_ONCE).collect();

@@ -11,13 +11,13 @@ use super::listing::Listed;
 /// The notifications of one receiver, endpoint and outcome.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Group {
-    /// Whose receiver.
+    /// The receiver.
     pub client_id: String,
-    /// Which endpoint, `E1` to `E5`.
+    /// The endpoint, `E1` to `E5`.
     pub endpoint: &'static str,
     /// The code of the last failure.
     pub outcome: String,
-    /// How many.
+    /// The number.
     pub count: usize,
     /// How many of them were replayed.
     pub replayed: usize,

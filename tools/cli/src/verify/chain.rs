@@ -1,15 +1,15 @@
-//! Whether the seals that there are make one chain.
+//! Checks that the seals form one chain.
 
 use convention::delivery::Hour;
 use evidence::{Digest, Seal};
 
 use super::finding::{Finding, Wrong};
 
-/// How many hours the last seal may be behind: the task runs every hour, and a run may fail.
+/// Maximum number of hours that the last seal may be behind: the task runs hourly, and a run may fail.
 pub(super) const OVERDUE: i64 = 3;
 
-/// Checks the seals of a range, one for each hour, in their order. `asked` is the first hour of the range and the last that must
-/// be sealed, if that is known; the seal before the range may come first.
+/// Checks the seals of a range, one for each hour, in order. `asked` is the first hour of the range and the last that
+/// must be sealed, if that is known; the seal before the range may come first.
 pub(super) fn check(seals: &[Seal], asked: (Hour, Option<Hour>)) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut before: Option<&Seal> = None;
@@ -25,7 +25,7 @@ pub(super) fn check(seals: &[Seal], asked: (Hour, Option<Hour>)) -> Vec<Finding>
                     findings.push(Finding::new(Wrong::ChainParted, seal.hour, ""));
                 }
             }
-            // A chain begins with a seal that has none before it; all others follow one.
+            // Only the first seal of a chain has no predecessor.
             None if seal.previous.is_some() => missing(asked.0, seal.hour, &mut findings),
             None => {}
         }
@@ -44,7 +44,7 @@ fn missing(from: Hour, until: Hour, findings: &mut Vec<Finding>) {
     findings.extend(hours.map(|hour| Finding::new(Wrong::SealMissing, hour, "")));
 }
 
-/// Returns the head of each day that has a seal, the day's last.
+/// Returns the head of each day's last seal.
 pub(super) fn heads(seals: &[&Seal]) -> Vec<(String, Digest)> {
     let mut heads: Vec<(String, Digest)> = Vec::new();
     for seal in seals {

@@ -1,4 +1,4 @@
-//! The command: what is proven, what is wrong, and the heads to note.
+//! The command: prints what is proven, what is wrong, and the heads to record.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::path::PathBuf;
@@ -20,10 +20,10 @@ use crate::stack_ref::EvidenceArgs;
 
 /// Prove that nothing of the evidence was removed or changed since it was sealed
 ///
-/// Reads the records of attempts and the seals of their hours, computes every digest and the chain anew, and looks for records
-/// that must be there and are not. Nothing is changed. Without options it reads the last thirty days of the local stack that
-/// `arauto up` keeps. Note the head it ends with somewhere else, and give it to --expect-head later: then not even whoever owns
-/// the bucket can have exchanged all of it. What this proves and what it does not is in docs/evidence.md.
+/// Reads the records of attempts and the seals of their hours, recomputes every digest and the chain, and looks for
+/// missing records. Changes nothing. Without options it reads the last thirty days of the local stack that `arauto
+/// up` runs. Record the final head elsewhere, and pass it to --expect-head later: then not even the owner of the
+/// bucket can have replaced all of it. docs/evidence.md explains what this proves and what it does not.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  arauto verify --bucket <EvidenceBucketName>\n  \
     arauto verify --from 2026-11-01 --to 2026-11-30 --json\n  \
@@ -38,10 +38,10 @@ pub struct VerifyArgs {
     to: Option<Date>,
     #[command(flatten)]
     evidence: EvidenceArgs,
-    /// A folder with a copy of the bucket, such as `aws s3 sync` makes: no access to AWS is needed
+    /// A folder with a copy of the bucket, as from `aws s3 sync`; needs no access to AWS
     #[arg(long, value_name = "FOLDER", conflicts_with = "evidence_bucket")]
     folder: Option<PathBuf>,
-    /// A head that was noted before; some seal of the range must have it. May be given several times
+    /// A head recorded before, which a seal of the range must have. May be repeated
     #[arg(long, value_name = "SHA256")]
     expect_head: Vec<Digest>,
     /// Print one JSON object
@@ -49,11 +49,11 @@ pub struct VerifyArgs {
     json: bool,
 }
 
-/// Of what is wrong, so much is shown to people.
+/// Maximum number of findings printed as text.
 const MAX_SHOWN: usize = 50;
-/// How often progress is told.
+/// Interval between progress messages.
 const BEAT: Duration = Duration::from_secs(2);
-/// What is looked at by default.
+/// Number of days checked by default.
 const DAYS: i64 = 30;
 
 /// Runs the command; `false` if something is wrong.
@@ -150,7 +150,7 @@ impl Beat {
     fn tell(&mut self, step: &str) {
         if self.on && self.last.elapsed() >= BEAT {
             self.last = Instant::now();
-            // Nobody can be told when standard error is gone.
+            // There is nowhere to report that standard error is closed.
             writeln!(io::stderr().lock(), "{step}").ok();
         }
     }

@@ -1,19 +1,19 @@
-//! What can be wrong with evidence.
+//! Findings about evidence.
 
 use serde::Serialize;
 
-/// One thing that is wrong.
+/// A finding.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Finding {
-    /// What.
+    /// Its kind.
     pub code: Wrong,
-    /// Of what: an hour, the key of an object, or a notification.
+    /// Its subject: an hour, the key of an object, or a notification.
     pub subject: String,
-    /// What else is known; may be empty.
+    /// Details; may be empty.
     pub detail: String,
 }
 
-/// In which way something is wrong.
+/// The kinds of findings.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Wrong {
@@ -21,50 +21,50 @@ pub enum Wrong {
     SealMissing,
     /// No seal was made for hours.
     SealOverdue,
-    /// A seal is not in our format.
+    /// A seal's format is wrong.
     SealUnreadable,
     /// There is more than one version of a seal.
     SealReplaced,
     /// A seal is marked as deleted.
     SealHidden,
-    /// The chain within a seal is not what is computed of it.
+    /// The chain within a seal does not match its content.
     ChainBroken,
-    /// A seal does not follow from the one before it.
+    /// A seal does not follow from its predecessor.
     ChainParted,
     /// An expected head is in no seal.
     HeadMissing,
-    /// An object that was sealed is gone.
+    /// A sealed object no longer exists.
     ObjectRemoved,
-    /// An object is not what was sealed.
+    /// An object differs from the sealed one.
     ObjectChanged,
-    /// An object lies in an hour that was sealed without it.
+    /// An object is in an hour that was sealed without it.
     ObjectAdded,
     /// An object is marked as deleted.
     ObjectHidden,
-    /// An object lies where none of ours is.
+    /// An object's key is not one of Arauto's.
     ObjectMisplaced,
-    /// A line is no record.
+    /// A line is not a record.
     RecordMalformed,
-    /// Two records of one write say different things.
+    /// Two records of one write differ.
     RecordContradicted,
-    /// What is known of an attempt that had ended was changed.
+    /// The data of an ended attempt was changed.
     RecordRewritten,
-    /// A record must have been there that is not.
+    /// A record is missing.
     RecordMissing,
-    /// There are more attempts than three, or two of one number.
+    /// There are more than three attempts, or two with one number.
     TooManyAttempts,
     /// An attempt began after one that was delivered.
     AttemptAfterDelivery,
     /// An attempt began and never ended.
     AttemptNeverEnded,
-    /// Somebody changed the ledger by hand.
+    /// The ledger was changed by hand.
     LedgerTampered,
     /// A row of the ledger could not be read.
     LedgerUnreadable,
 }
 
 impl Wrong {
-    /// Says what it means, for people.
+    /// Returns a sentence for people.
     pub fn sentence(self) -> &'static str {
         match self {
             Self::SealMissing => "the hour has no seal, though a later one has",
@@ -100,7 +100,7 @@ impl Wrong {
 }
 
 impl Finding {
-    /// Notes what is wrong with what.
+    /// Creates a finding.
     #[expect(clippy::needless_pass_by_value, reason = "values and references alike")]
     pub fn new(code: Wrong, subject: impl ToString, detail: impl Into<String>) -> Self {
         Self { code, subject: subject.to_string(), detail: detail.into() }

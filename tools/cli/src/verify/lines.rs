@@ -1,19 +1,19 @@
-//! The lines of an object, of which never more than a piece is in memory; compressed or not.
+//! Splits an object into lines in pieces, compressed or not.
 
 use std::io::{self, Write};
 
 use flate2::write::MultiGzDecoder;
 
-/// No record is nearly as long.
+/// Maximum length of a line in bytes, far above that of a record.
 const MAX_LINE_BYTES: usize = 64 * 1024;
-/// What begins a gzip member (RFC 1952, section 2.3.1).
+/// The beginning of a gzip member (RFC 1952, section 2.3.1).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// Takes the pieces of an object, and hands over its lines.
+/// Takes the pieces of an object, and passes its lines on.
 pub(super) struct Lines<F: FnMut(&[u8])>(Option<State<F>>);
 
 enum State<F: FnMut(&[u8])> {
-    /// Nobody knows yet whether it is compressed.
+    /// The compression is still unknown.
     Start(Vec<u8>, Split<F>),
     Plain(Split<F>),
     Gzip(Box<MultiGzDecoder<Split<F>>>),
@@ -24,7 +24,7 @@ impl<F: FnMut(&[u8])> Lines<F> {
         Self(Some(State::Start(Vec::new(), Split { rest: Vec::new(), line })))
     }
 
-    /// Takes a piece. An error says that it cannot be decompressed; what follows it is not looked at.
+    /// Takes a piece. An error means that it cannot be decompressed; later pieces are ignored.
     pub(super) fn piece(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Some(state) = self.0.take() else { return Ok(()) };
         self.0 = Some(match state {
@@ -53,7 +53,7 @@ impl<F: FnMut(&[u8])> Lines<F> {
         Ok(())
     }
 
-    /// Says that there is no more; hands over what has no end of line.
+    /// Ends the object; passes on a last line without a line feed.
     pub(super) fn finish(self) -> io::Result<()> {
         match self.0 {
             None => Ok(()),

@@ -1,4 +1,4 @@
-//! Where evidence lies: in its bucket, or in a copy of it.
+//! The location of evidence: the bucket, or a copy of it.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -9,22 +9,22 @@ use evidence::{Archive, Version};
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 
-/// So many versions are read at a time, as S3 takes its time for each, however small it is.
+/// Number of versions read concurrently, because the latency of S3 dominates for small ones.
 const AT_A_TIME: usize = 8;
-/// A version that is larger is read alone and piece by piece: what is read at a time must have room in memory.
+/// A larger version is read alone and in pieces, to bound the memory.
 const READ_WHOLE: u64 = 16 * 1024 * 1024;
 
-/// Where evidence lies.
+/// The location of evidence.
 #[derive(Clone, Debug)]
 pub enum Source {
     /// The bucket.
     Bucket(Archive),
-    /// A folder into which the bucket was copied, for whoever has no access to it. It has no versions.
+    /// A local copy of the bucket, for people without access to it. It has no versions.
     Folder(PathBuf),
 }
 
 impl Source {
-    /// Lists the versions of what is below a prefix, after one key and up to another, by key and from the oldest.
+    /// Lists the versions below a prefix, after one key and up to another, by key and oldest first.
     pub async fn versions(&self, prefix: &str, after: &str, until: &str) -> Result<Vec<Version>> {
         match self {
             Self::Bucket(archive) => Ok(archive.versions(prefix, after, Some(until)).await?),
@@ -38,7 +38,7 @@ impl Source {
         }
     }
 
-    /// Reads the versions of a group at once, each whole, in their order; nothing of one that is to be read piece by piece.
+    /// Reads the versions of a group concurrently and whole, in order; `None` for one that must be read in pieces.
     pub async fn read_group(&self, group: &[Version]) -> Result<Vec<Option<Vec<u8>>>> {
         let read = async |version| {
             if !is_small(version) {
@@ -51,7 +51,7 @@ impl Source {
         try_join_all(group.iter().map(read)).await
     }
 
-    /// Reads a version piece by piece.
+    /// Reads a version in pieces.
     pub async fn read(&self, version: &Version, mut piece: impl FnMut(&[u8])) -> Result<()> {
         match self {
             Self::Bucket(archive) => {
@@ -72,7 +72,7 @@ impl Source {
         }
     }
 
-    /// Whether versions can be told apart here.
+    /// Says whether versions are available.
     pub fn has_versions(&self) -> bool {
         match self {
             Self::Bucket(_) => true,
@@ -81,7 +81,7 @@ impl Source {
     }
 }
 
-/// Parts versions, in their order, into groups that are read at a time.
+/// Splits versions, in order, into groups that are read concurrently.
 pub(super) fn groups(versions: &[Version]) -> impl Iterator<Item = &[Version]> {
     let runs = versions.chunk_by(|before, after| is_small(before) && is_small(after));
     runs.flat_map(|run| run.chunks(AT_A_TIME))

@@ -1,4 +1,5 @@
-//! Whether the records of each notification can all have been written by us: what is missing shows, sealed or not.
+//! Checks that the records of each notification form a history that Arauto can have written; missing records show
+//! even without seals.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher as _};
@@ -10,33 +11,35 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::finding::{Finding, Wrong};
 
-/// For how long the records of a notification that has ended are kept in memory, for copies that come late.
+/// How long the records of an ended notification are kept in memory for late copies.
 const LATE_COPIES: SignedDuration = SignedDuration::from_hours(72);
-/// After which an attempt that began must have ended: faults of ours requeue a message for 36 hours at most
+/// Maximum time from an attempt's beginning to its end: faults of ours requeue a message for 36 hours at most
 /// (`docs/operations.md`).
 const ENDS_WITHIN: SignedDuration = SignedDuration::from_hours(48);
-/// Between the clock that accepts a change and the one that files its records.
+/// Maximum difference between the clock that accepts a change and the one that stores its records.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(10);
-/// How many records are read before memory is tidied.
+/// Number of records after which memory is pruned.
 const TIDY_EVERY: u64 = 100_000;
 
-/// The longest that a number of the stream may be (`StreamRecord`, Amazon DynamoDB API Reference); more than 128 bits hold.
+/// Maximum length of a sequence number of the stream (`StreamRecord`, Amazon DynamoDB API Reference), which exceeds
+/// 128 bits.
 const DIGITS: usize = 40;
 
 const DELIVERED: &str = "delivered";
 const INTERRUPTED: &str = "interrupted";
 
-/// Says whether nothing was sent, for a fault of ours: the attempt is taken back, and begins again under another interaction id.
+/// Says whether nothing was sent because of a fault of ours: the attempt is rolled back, and begins again with
+/// another interaction id.
 fn is_rolled_back(code: &str) -> bool {
     Code::named(code).is_some_and(|code| code.row().effect == Effect::Requeued)
 }
 
-/// Takes records in about the order in which they were written, and judges each notification once.
+/// Collects records in roughly the order in which they were written, and judges each notification once.
 #[derive(Debug)]
 pub struct Structure {
-    /// From when on records are looked at: of a notification that was accepted before, earlier ones may be absent.
+    /// The start of the checked period: earlier records of a notification accepted before may be missing.
     from: Timestamp,
-    /// Whether evidence begins with the first record: none is older, whatever the hour it lies in.
+    /// Whether the evidence begins with the first record, whatever its hour.
     begins: bool,
     stories: HashMap<u128, Story>,
     latest: Timestamp,
@@ -47,11 +50,11 @@ pub struct Structure {
 struct Story {
     seen: Vec<Seen>,
     latest: Timestamp,
-    /// Whether it was accepted before what is looked at.
+    /// Whether it was accepted before the checked period.
     is_cut: bool,
 }
 
-/// What is kept of a record: some hundred bytes, as a month may have as many million.
+/// The stored part of a record, about a hundred bytes, because a month may have a hundred million.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct Seen {
     sequence: [u8; DIGITS],
@@ -75,7 +78,7 @@ enum End {
 }
 
 impl Structure {
-    /// Looks at records from this instant on; or, where that is when evidence `begins`, from the first one on.
+    /// Checks records from this instant on, or from the first one if the evidence `begins` there.
     pub fn new(from: Timestamp, begins: bool) -> Self {
         Self {
             from,
@@ -86,7 +89,7 @@ impl Structure {
         }
     }
 
-    /// Takes a record. One whose names are not ours is refused.
+    /// Adds a record. A record with malformed ids is refused.
     pub fn take(&mut self, record: &Record) -> Result<(), &'static str> {
         let name = u128::from_str_radix(&record.notification_id, 16);
         let name = name.ok().filter(|_| record.notification_id.len() == 32).ok_or("no notification id")?;
@@ -144,7 +147,7 @@ impl Structure {
         Ok(())
     }
 
-    /// Judges what is left, and returns all that was wrong.
+    /// Judges the rest, and returns all findings.
     pub fn finish(mut self, until: Timestamp) -> Verification {
         for (name, mut story) in self.stories {
             self.judged.findings.extend(story.judge(name, until));
@@ -153,7 +156,7 @@ impl Structure {
         self.judged
     }
 
-    /// Judges and forgets notifications that ended long ago. One that has not ended is kept, however long that takes.
+    /// Judges and drops notifications that ended long ago. One that has not ended is kept.
     fn tidy(&mut self) {
         let before = self.latest - LATE_COPIES;
         let findings = &mut self.judged.findings;
@@ -167,16 +170,16 @@ impl Structure {
     }
 }
 
-/// What came of judging.
+/// The result of the check.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Verification {
-    /// How many records there were.
+    /// Number of records.
     pub records: u64,
-    /// How many of them were copies.
+    /// Number of copies among them.
     pub copies: u64,
-    /// How many notifications there were.
+    /// Number of notifications.
     pub notifications: u64,
-    /// What was wrong.
+    /// The findings.
     pub findings: Vec<Finding>,
 }
 
@@ -194,7 +197,8 @@ impl Story {
         })
     }
 
-    /// Plays the writes in their order. What the ledger's conditions rule out is wrong, or its record was removed.
+    /// Replays the writes in order. A sequence that the ledger's conditions exclude is wrong, or a record was
+    /// removed.
     fn judge(&mut self, name: u128, until: Timestamp) -> Vec<Finding> {
         self.seen.sort_by_key(|seen| (seen.sequence, rank(seen)));
         let mut play = Play { name, is_cut: self.is_cut, ..Play::default() };
@@ -220,7 +224,7 @@ struct Play {
     attempts: [Course; AttemptNumber::MAX as usize],
     is_over: bool,
     is_delivered: bool,
-    /// When the row may be forgotten, as the last write that may say so said it, and the number of that write.
+    /// The expiry set by the last write that could set it, and the number of that write.
     expires: Option<([u8; DIGITS], i64)>,
     findings: Vec<Finding>,
 }
@@ -247,7 +251,7 @@ impl Play {
                 }
                 (self.is_over, self.is_cut) = (true, true);
             }
-            // The write that began an attempt brings the retention that is deployed now, which may be shorter.
+            // The write that begins an attempt sets the currently deployed retention, which may be shorter.
             Kind::ExpiryShortened if self.expires.is_some_and(|(write, _)| write == seen.sequence) => {}
             Kind::AttemptErased
             | Kind::NotificationReopened
@@ -313,7 +317,7 @@ impl Play {
             }
             None | Some(_) => {}
         }
-        // Whoever comes later takes an attempt for interrupted whose process may yet say that it was delivered.
+        // An attempt may be recorded as interrupted before its process records that it was delivered.
         let known_better = (Some(End::Interrupted), End::Delivered);
         if before.is_some() && (before, seen.end) != known_better {
             self.wrong(Wrong::RecordRewritten, format!("attempt {number}"));
@@ -331,17 +335,17 @@ impl Play {
     }
 }
 
-/// The records of one write are of attempts, in their order, or follow from them.
+/// Sorts the records of one write: attempts in order, then what follows from them.
 fn rank(seen: &Seen) -> (bool, u8, bool) {
     (seen.attempt == 0, seen.attempt, seen.kind == Kind::AttemptEnded)
 }
 
-/// Whether the notification has ended with this end of an attempt.
+/// Says whether this end of an attempt ends the notification.
 fn is_last(seen: &Seen) -> bool {
     seen.end == End::Delivered || seen.attempt == AttemptNumber::MAX && seen.end != End::RolledBack
 }
 
-/// Aligns a number at its last digit, so that texts compare as numbers do.
+/// Right-aligns a number, so that texts compare as numbers do.
 fn sequence(text: &str) -> Option<[u8; DIGITS]> {
     let digits = Some(text.as_bytes()).filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
     let mut aligned = [b'0'; DIGITS];

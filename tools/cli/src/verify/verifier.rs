@@ -1,4 +1,4 @@
-//! The whole of it: seals, then objects, then what the records in them say.
+//! The whole verification: seals, then objects, then the records in them.
 
 use std::collections::BTreeMap;
 
@@ -17,58 +17,58 @@ use super::lines::Lines;
 use super::source::{Source, groups};
 use super::structure::Structure;
 
-/// A delivery in several parts has the time at which it began ("Uploading and copying objects using multipart upload", Amazon S3
-/// User Guide), so an object may be seen for the first time somewhat after its time.
+/// Maximum time after which an object may become visible: a multipart upload has the time at which it began
+/// ("Uploading and copying objects using multipart upload", Amazon S3 User Guide).
 const UPLOADS: SignedDuration = SignedDuration::from_mins(15);
-/// Of one object, so many lines that are no records are named.
+/// Maximum number of malformed lines reported for one object.
 const MAX_LINES: usize = 3;
 
-/// What is to be checked.
+/// The parameters of a verification.
 #[derive(Clone, Debug)]
 pub struct Asked {
     /// The first hour.
     pub from: Hour,
     /// The last hour.
     pub to: Hour,
-    /// Heads that were published or noted, each of which a seal must have.
+    /// Published or recorded heads, each of which must be in a seal.
     pub heads: Vec<Digest>,
-    /// When it is asked.
+    /// The current time.
     pub now: Timestamp,
 }
 
-/// What came of a check.
+/// The result of a verification.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
-    /// The first and the last hour that are sealed.
+    /// The first and the last sealed hour.
     pub sealed: Option<(String, String)>,
-    /// How many seals were checked.
+    /// Number of checked seals.
     pub seals: usize,
-    /// How many objects were read.
+    /// Number of objects read.
     pub objects: usize,
-    /// How many of them no seal covers yet, as their hour is not over or they came late.
+    /// Number of these that no seal covers yet, because their hour is not over or they arrived late.
     pub unsealed: usize,
-    /// Their bytes.
+    /// Their total size in bytes.
     pub bytes: u64,
-    /// How many records were in them.
+    /// Number of records in them.
     pub records: u64,
-    /// How many of those were copies of others.
+    /// Number of copies among these.
     pub copies: u64,
-    /// Of how many notifications.
+    /// Number of notifications.
     pub notifications: u64,
     /// The head of each day.
     pub heads: Vec<(String, Digest)>,
-    /// What is wrong.
+    /// The findings.
     pub findings: Vec<Finding>,
 }
 
 impl Report {
-    /// Whether everything that is sealed is there and as it was.
+    /// Says whether everything that is sealed exists unchanged.
     pub fn is_proven(&self) -> bool {
         self.findings.is_empty()
     }
 }
 
-/// Checks evidence. An error means that it could not be checked.
+/// Verifies evidence. An error means that it could not be verified.
 pub async fn verify(source: &Source, asked: &Asked, mut tell: impl FnMut(&str)) -> Result<Report> {
     let mut report = Report::default();
     let seals = read_seals(source, asked, &mut report, &mut tell).await?;
@@ -82,7 +82,7 @@ pub async fn verify(source: &Source, asked: &Asked, mut tell: impl FnMut(&str)) 
     };
     report.sealed = Some((first.hour.to_string(), last.hour.to_string()));
     report.seals = checked.len();
-    // A copy may be of any day: only in the bucket can a seal be due.
+    // A copy may be from any day: a seal can be overdue in the bucket only.
     let due = source.has_versions().then(|| last_over(asked.now).min(asked.to));
     report.findings.extend(chain::check(&seals, (asked.from, due)));
     report.heads = chain::heads(&checked);
@@ -97,7 +97,7 @@ pub async fn verify(source: &Source, asked: &Asked, mut tell: impl FnMut(&str)) 
     Ok(report)
 }
 
-/// Reads the seals of the range, the one before it, and those after it in which late objects may be.
+/// Reads the seals of the range, the one before it, and later ones that may contain late objects.
 async fn read_seals(
     source: &Source,
     asked: &Asked,
@@ -129,7 +129,7 @@ async fn read_seals(
         for (version, content) in group.iter().zip(source.read_group(group).await?) {
             tell(&format!("seal {} of {}", seals.len() + 1, oldest.len()));
             let Some(hour) = hour_of(&version.key) else { continue };
-            // A seal is some kilobytes, so that one too large to be read whole is none.
+            // A seal has some kilobytes, so a version too large to be read whole is not one.
             match Seal::from_json(&content.unwrap_or_default()) {
                 Ok(seal) if seal.hour == hour => seals.push(seal),
                 Ok(seal) => {
@@ -145,7 +145,7 @@ async fn read_seals(
     Ok(seals)
 }
 
-/// Objects that are sealed and were not found yet, by key and version; a copy has no versions to tell by.
+/// Sealed objects that were not found yet, by key and version; a copy has no versions.
 struct Expected<'a> {
     by_name: BTreeMap<(String, String), &'a Sealed>,
     has_versions: bool,
@@ -223,12 +223,12 @@ async fn read_objects(
     Ok(())
 }
 
-/// It came after the last seal was made, so the next one has it.
+/// Says whether it arrived after the last seal, so that the next one covers it.
 fn may_be_late(version: &Version, hour: Hour, last: &Seal) -> bool {
     version.put_at > last.sealed_at - UPLOADS && last.hour.since(hour) < LATE_HOURS
 }
 
-/// Reads an object once, unless that was done: its digest, and its records.
+/// Reads an object once: its digest and its records.
 async fn read_object(
     source: &Source,
     (version, content): (&Version, Option<Vec<u8>>),

@@ -1,29 +1,29 @@
-//! The entries of a list: which serials are revoked, for good or on hold (RFC 5280, section 5.3).
+//! The entries of a list: serials that are revoked or on hold (RFC 5280, section 5.3).
 
 use mtls::revocation::serial_hash;
 
-use super::super::der::{ENUMERATED, Reader, SEQUENCE, unpadded};
 use super::super::envelope::{extensions, is_time};
 use super::refusal::CrlRefusal;
+use mtls::der::{ENUMERATED, Reader, SEQUENCE, unpadded};
 
 /// id-ce-cRLReasons (RFC 5280, section 5.3.1).
 const REASON: &[u8] = &[0x55, 0x1d, 21];
 /// id-ce-certificateIssuer (RFC 5280, section 5.3.3).
 const CERTIFICATE_ISSUER: &[u8] = &[0x55, 0x1d, 29];
-/// id-ce-holdInstructionCode (RFC 3280, section 5.3.2) and id-ce-invalidityDate (RFC 5280, section 5.3.2): neither changes
-/// whether a serial is revoked.
+/// id-ce-holdInstructionCode (RFC 3280, section 5.3.2) and id-ce-invalidityDate (RFC 5280, section 5.3.2): neither
+/// changes whether a serial is revoked.
 const KNOWN: [&[u8]; 2] = [&[0x55, 0x1d, 23], &[0x55, 0x1d, 24]];
 const CERTIFICATE_HOLD: &[u8] = &[6];
 const REMOVE_FROM_CRL: &[u8] = &[8];
 
-/// The hashes of serials, sorted, each once.
+/// Hashes of serials, sorted, without duplicates.
 #[derive(Debug)]
 pub(super) struct Entries {
     pub(super) revoked: Vec<u64>,
     pub(super) held: Vec<u64>,
 }
 
-/// What an entry makes of its serial.
+/// The effect of an entry on its serial.
 enum Effect {
     Revoked,
     Held,
@@ -31,13 +31,13 @@ enum Effect {
     Removed,
 }
 
-/// Reads entries. An issuer of an entry's own belongs to indirect lists only.
+/// Parses entries. Only indirect lists may have an issuer in an entry.
 pub(super) fn read(mut entries: Reader<'_>, indirect: bool) -> Result<Entries, CrlRefusal> {
     let (mut revoked, mut held) = (Vec::new(), Vec::new());
     while !entries.is_empty() {
         let mut entry = entries.sequence()?;
         let serial = entry.integer()?;
-        // When it was revoked decides nothing.
+        // The time of revocation decides nothing.
         if !is_time(entry) {
             return Err(CrlRefusal::NotCrl);
         }
@@ -63,9 +63,9 @@ fn effect(extended: &[u8], indirect: bool) -> Result<Effect, CrlRefusal> {
     for extension in extensions(Reader::new(extended)) {
         let extension = extension?;
         match extension.oid {
-            // Of two reasons, neither is believed.
+            // A duplicate reason is ignored.
             REASON if reason.is_some() => reason = Some(&[][..]),
-            // Whatever the code is, or is written in, the serial is on the list.
+            // The serial is on the list whatever the code is and however it is encoded.
             REASON => {
                 let code = Reader::new(extension.value).read(ENUMERATED);
                 reason = Some(code.map(unpadded).unwrap_or_default());

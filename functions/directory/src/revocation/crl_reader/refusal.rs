@@ -1,17 +1,17 @@
-//! Why a list does not count.
+//! Why a list is refused.
 
 use thiserror::Error;
 
-use super::super::der::NotDer;
+use mtls::der::NotDer;
 
-/// A list that does not count.
+/// Why a list is refused.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub(in super::super) enum CrlRefusal {
     #[error("it is not a revocation list in DER or PEM")]
     NotCrl,
     #[error("it is another authority's list")]
     OtherIssuer,
-    #[error("the authority's certificate does not let it sign lists")]
+    #[error("the authority's certificate does not allow it to sign lists")]
     NotSigner,
     #[error("the authority's key did not sign it")]
     Signature,

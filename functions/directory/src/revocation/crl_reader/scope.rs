@@ -1,24 +1,24 @@
-//! Which certificates a list speaks of: its issuing distribution point (RFC 5280, section 5.2.5).
+//! The certificates that a list covers: its issuing distribution point (RFC 5280, section 5.2.5).
 
-use super::super::der::{Reader, boolean, constructed, primitive};
 use super::refusal::CrlRefusal;
+use mtls::der::{Reader, boolean, constructed, primitive};
 
-/// How many names of a distribution point are kept.
+/// Maximum number of stored names of a distribution point.
 const MAX_NAMES: usize = 32;
-/// The longest name that is kept, in bytes.
+/// Maximum length of a stored name, in bytes.
 const MAX_NAME_LENGTH: usize = 1024;
 
-/// Which certificates a list speaks of.
+/// The certificates that a list covers.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(in super::super) struct Scope {
-    /// Of which kind they are.
+    /// Their kind.
     pub(in super::super) kind: Kind,
-    /// The URIs of the list's distribution point: 32 at most, of 1,024 bytes at most; longer ones and those beyond are left
-    /// out. `None` if the list states no distribution point, and so speaks of certificates with whichever one.
+    /// The URIs of the list's distribution point: at most 32, of at most 1,024 bytes; others are dropped. `None` if
+    /// the list states no distribution point and so covers certificates with any.
     pub(in super::super) names: Option<Vec<String>>,
-    /// Whether it names those alone that were revoked for some reasons.
+    /// Whether it only covers some reasons for revocation.
     pub(in super::super) some_reasons: bool,
-    /// Whether other authorities' certificates are in it too.
+    /// Whether it includes certificates of other authorities.
     pub(in super::super) indirect: bool,
 }
 
@@ -28,15 +28,15 @@ pub(in super::super) enum Kind {
     /// All of them.
     #[default]
     All,
-    /// Those of end entities.
+    /// Certificates of end entities.
     User,
-    /// Those of authorities.
+    /// Certificates of authorities.
     Ca,
     /// Attribute certificates.
     Attribute,
 }
 
-/// Reads an issuing distribution point.
+/// Parses an issuing distribution point.
 pub(super) fn read(value: &[u8]) -> Result<Scope, CrlRefusal> {
     let mut outer = Reader::new(value);
     let mut fields = outer.sequence()?;
@@ -47,20 +47,20 @@ pub(super) fn read(value: &[u8]) -> Result<Scope, CrlRefusal> {
     let some_reasons = fields.optional(primitive(3))?.is_some();
     let mut flag = |number| fields.optional(primitive(number))?.map_or(Ok(false), boolean);
     let (indirect, attribute) = (flag(4)?, flag(5)?);
-    // A field that RFC 5280 does not have may narrow the scope further.
+    // An unknown field may narrow the scope further.
     fields.end().map_err(|_| CrlRefusal::Unsupported)?;
     let kind = match (user, ca, attribute) {
         (false, false, false) => Kind::All,
         (true, false, false) => Kind::User,
         (false, true, false) => Kind::Ca,
         (false, false, true) => Kind::Attribute,
-        // RFC 5280 allows one of them at most.
+        // RFC 5280 allows at most one of them.
         _ => return Err(CrlRefusal::Unsupported),
     };
     Ok(Scope { kind, names, some_reasons, indirect })
 }
 
-/// Reads the URIs of a `DistributionPointName`; a name relative to the issuer's has none (RFC 5280, section 4.2.1.13).
+/// Parses the URIs of a `DistributionPointName`; a name relative to the issuer has none (RFC 5280, section 4.2.1.13).
 fn names(content: &[u8]) -> Result<Vec<String>, CrlRefusal> {
     let mut choice = Reader::new(content);
     let name = choice.element()?;

@@ -4,8 +4,8 @@ mod strangers;
 
 use mtls::revocation::serial_hash;
 
-use super::super::der::{BOOLEAN, ENUMERATED, INTEGER, SEQUENCE, constructed, value};
 use super::super::kit::{ECDSA_SHA256, Signer, extension, hours, now};
+use mtls::der::{BOOLEAN, ENUMERATED, INTEGER, SEQUENCE, constructed, value};
 
 use super::*;
 

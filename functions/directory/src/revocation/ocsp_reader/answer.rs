@@ -1,4 +1,4 @@
-//! The answer: who signed it, and what it says of the certificate (RFC 6960, section 4.2).
+//! The OCSP answer: its signer, and the status of the certificate (RFC 6960, section 4.2).
 
 use std::time::Duration;
 
@@ -8,24 +8,24 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, Der, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
-use super::super::der::{
-    ENUMERATED, GENERALIZED_TIME, INTEGER, NotDer, OCTET_STRING, OID, Reader, SEQUENCE, constructed,
-    primitive, unpadded,
-};
 use super::super::envelope::{Signed, Unsigned, extensions, time};
 use super::super::merge::SKEW;
 use super::question::{NONCE, Question};
 use super::{Answer, ENDLESS, OcspRefusal, Status};
+use mtls::der::{
+    ENUMERATED, GENERALIZED_TIME, INTEGER, NotDer, OCTET_STRING, OID, Reader, SEQUENCE, constructed,
+    primitive, unpadded,
+};
 
 /// id-pkix-ocsp-basic, 1.3.6.1.5.5.7.48.1.1.
 const BASIC: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01, 0x01];
 /// id-kp-OCSPSigning, 1.3.6.1.5.5.7.3.9 (RFC 6960, section 4.2.2.2).
 const OCSP_SIGNING: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x09];
-/// How many certificates of an answer are tried; responders send one, or one and its chain.
+/// Maximum number of certificates of an answer that are tried; responders send one, or one and its chain.
 const MAX_RESPONDERS: usize = 8;
-/// Extensions of one status that are no reason to refuse it when they are critical: archiveCutoff and `CrlID` tell where it is
-/// from, extended-revoke that the responder says "revoked" of what was never issued (RFC 6960, section 4.4); cRLReason and
-/// invalidityDate repeat what a list says (section 4.4.5).
+/// Extensions of a status that are accepted although critical: archiveCutoff and `CrlID` describe its origin,
+/// extended-revoke means that the responder reports certificates that were never issued as revoked (RFC 6960, section
+/// 4.4); cRLReason and invalidityDate repeat the content of a list (section 4.4.5).
 const KNOWN: [&[u8]; 5] = [
     &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01, 0x09],
     &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01, 0x06],
@@ -37,7 +37,7 @@ const KNOWN: [&[u8]; 5] = [
 const CERTIFICATE_HOLD: &[u8] = &[6];
 
 impl Question {
-    /// Reads an answer.
+    /// Parses an answer.
     pub(in super::super) fn read(&self, answer: &[u8], now: Timestamp) -> Result<Answer, OcspRefusal> {
         read(self, answer, now)
     }
@@ -55,11 +55,11 @@ fn read(question: &Question, answer: &[u8], now: Timestamp) -> Result<Answer, Oc
     {
         return Err(OcspRefusal::Unsupported);
     }
-    // By name or by the hash of its key; that it is one whom the authority lets answer was checked with the signature.
+    // The responder's id, by name or key hash; that it is authorised was checked with the signature.
     if ![constructed(1), constructed(2)].contains(&data.element()?.tag) {
         return Err(OcspRefusal::Unsupported);
     }
-    // When the answer was made; the dates of the status decide.
+    // When the answer was produced; only the dates of the status matter.
     data.read(GENERALIZED_TIME)?;
     let statuses = data.sequence()?;
     let extended = data.optional(constructed(1))?;
@@ -68,7 +68,7 @@ fn read(question: &Question, answer: &[u8], now: Timestamp) -> Result<Answer, Oc
         check_extensions(extended, |oid, value| oid != NONCE || question.accepts_nonce(value))?;
     }
     let answer = newest(statuses, question)?;
-    // What was signed as revoked is so whatever its dates say: it is final.
+    // A signed revocation is final whatever its dates.
     if answer.status == Status::Revoked {
         return Ok(answer);
     }
@@ -82,7 +82,7 @@ fn read(question: &Question, answer: &[u8], now: Timestamp) -> Result<Answer, Oc
     Ok(answer)
 }
 
-/// Reads an `OCSPResponse` as far as its `BasicOCSPResponse`.
+/// Parses an `OCSPResponse` up to its `BasicOCSPResponse`.
 fn basic(answer: &[u8]) -> Result<Reader<'_>, OcspRefusal> {
     let mut outer = Reader::new(answer);
     let mut fields = outer.sequence()?;
@@ -107,7 +107,7 @@ fn basic(answer: &[u8]) -> Result<Reader<'_>, OcspRefusal> {
     Ok(basic)
 }
 
-/// Checks that the authority signed, or somebody to whom it issued a certificate for that.
+/// Checks that the signer is the authority, or a responder with a certificate from it for this purpose.
 fn check_signature(
     signed: &Signed<'_>,
     responders: Option<&[u8]>,
@@ -148,8 +148,8 @@ fn spki(certificate: &[u8]) -> Result<&[u8], NotDer> {
     if spki.tag == SEQUENCE { Ok(spki.whole) } else { Err(NotDer) }
 }
 
-/// Says whether an authority lets this certificate's key answer for it: it issued the certificate itself, for that, and the
-/// certificate is valid now (RFC 6960, section 4.2.2.2).
+/// Says whether an authority has delegated OCSP signing to this certificate: it issued the certificate itself for
+/// that purpose, and the certificate is valid now (RFC 6960, section 4.2.2.2).
 fn may_answer(responder: &[u8], issuer: &Authority, now: Timestamp) -> bool {
     let responder = CertificateDer::from(responder);
     let Ok(responder) = EndEntityCert::try_from(&responder) else { return false };
@@ -164,7 +164,7 @@ fn may_answer(responder: &[u8], issuer: &Authority, now: Timestamp) -> bool {
     responder.verify_for_usage(algorithms, &anchors, &[], now, usage, None, None).is_ok()
 }
 
-/// What an answer says of one certificate; no status is one that the responder does not know.
+/// The answer about one certificate; without a status if the responder does not know it.
 #[derive(Clone, Copy)]
 struct Single {
     status: Option<Status>,
@@ -172,7 +172,7 @@ struct Single {
     next_update: Option<Timestamp>,
 }
 
-/// Returns the newest status of the certificate; of two at the same instant, the worse one.
+/// Returns the newest status of the certificate; of two with the same time, the worse one.
 fn newest(mut statuses: Reader<'_>, question: &Question) -> Result<Answer, OcspRefusal> {
     let (mut newest, mut otherwise) = (None::<Single>, OcspRefusal::OtherCertificate);
     while !statuses.is_empty() {
@@ -180,7 +180,7 @@ fn newest(mut statuses: Reader<'_>, question: &Question) -> Result<Answer, OcspR
         match question.is_about(&mut fields.sequence()?) {
             Ok(true) => {}
             Ok(false) => continue,
-            // It may be about the certificate, and another that can be read too.
+            // An unreadable one may be about the certificate while another is readable.
             Err(OcspRefusal::Unsupported) => {
                 otherwise = OcspRefusal::Unsupported;
                 continue;
@@ -188,7 +188,7 @@ fn newest(mut statuses: Reader<'_>, question: &Question) -> Result<Answer, OcspR
             Err(refusal) => return Err(refusal),
         }
         let single = single(fields)?;
-        // Revoked is final, so that no later status takes it back.
+        // A revocation is final: no later status lifts it.
         let rank =
             |single: &Single| (single.status == Some(Status::Revoked), single.this_update, single.status);
         if newest.is_none_or(|before| rank(&single) > rank(&before)) {
@@ -200,7 +200,7 @@ fn newest(mut statuses: Reader<'_>, question: &Question) -> Result<Answer, OcspR
     Ok(Answer { status, this_update, next_update })
 }
 
-/// Reads what follows the `CertID` in a `SingleResponse`.
+/// Parses the fields after the `CertID` of a `SingleResponse`.
 fn single(mut fields: Reader<'_>) -> Result<Single, OcspRefusal> {
     const GOOD: u8 = primitive(0);
     const REVOKED: u8 = constructed(1);
@@ -227,7 +227,7 @@ fn single(mut fields: Reader<'_>) -> Result<Single, OcspRefusal> {
     Ok(Single { status, this_update, next_update })
 }
 
-/// Reads a `RevokedInfo`. Whatever the reason is, or is written in, the certificate is revoked.
+/// Parses a `RevokedInfo`. The certificate is revoked whatever the reason is and however it is encoded.
 fn revoked(content: &[u8]) -> Result<Status, OcspRefusal> {
     let mut fields = Reader::new(content);
     fields.read(GENERALIZED_TIME)?;
@@ -240,7 +240,7 @@ fn generalized(fields: &mut Reader<'_>) -> Result<Timestamp, OcspRefusal> {
     if fields.peek() == Some(GENERALIZED_TIME) { Ok(time(fields)?) } else { Err(OcspRefusal::NotOcsp) }
 }
 
-/// Refuses critical extensions that are unknown, and a nonce that `accepts` does not.
+/// Refuses unknown critical extensions, and a nonce that `accepts` rejects.
 fn check_extensions(wrapped: &[u8], accepts: impl Fn(&[u8], &[u8]) -> bool) -> Result<(), OcspRefusal> {
     let mut wrapped = Reader::new(wrapped);
     let sequence = wrapped.sequence()?;

@@ -1,21 +1,21 @@
-//! The question: which certificate, and how an answer is matched with it (RFC 6960, section 4.1).
+//! The OCSP request, and how an answer is matched with it (RFC 6960, section 4.1).
 
 use aws_lc_rs::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA384, SHA512, digest};
 use mtls::revocation::Authority;
 
-use super::super::der::{
-    BIT_STRING, INTEGER, NotDer, OCTET_STRING, OID, Reader, SEQUENCE, constructed, unpadded, value,
-};
 use super::super::envelope::bits;
 use super::OcspRefusal;
+use mtls::der::{
+    BIT_STRING, INTEGER, NotDer, OCTET_STRING, OID, Reader, SEQUENCE, constructed, unpadded, value,
+};
 
 /// id-pkix-ocsp-nonce, 1.3.6.1.5.5.7.48.1.2 (RFC 9654, section 2.1).
 pub(super) const NONCE: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01, 0x02];
-/// id-sha1, 1.3.14.3.2.26. It names certificates here and signs nothing; responders need not know another (RFC 5019, section
-/// 2.1.1).
+/// id-sha1, 1.3.14.3.2.26. It identifies certificates here and signs nothing; responders need not support another
+/// (RFC 5019, section 2.1.1).
 const SHA1: &[u8] = &[0x2b, 0x0e, 0x03, 0x02, 0x1a];
-/// The hashes that an answer may name the certificate by: SHA-1, and id-sha256, id-sha384 and id-sha512, 2.16.840.1.101.3.4.2.1
-/// to 3, for responders that sign ahead and choose themselves.
+/// The hashes by which an answer may identify the certificate: SHA-1, and id-sha256, id-sha384 and id-sha512,
+/// 2.16.840.1.101.3.4.2.1 to 3, for responders that sign in advance and choose themselves.
 const HASHES: [(&[u8], &Algorithm); 4] = [
     (SHA1, &SHA1_FOR_LEGACY_USE_ONLY),
     (&[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01], &SHA256),
@@ -23,19 +23,19 @@ const HASHES: [(&[u8], &Algorithm); 4] = [
     (&[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03], &SHA512),
 ];
 
-/// A status that is asked for.
+/// A request for a status.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Question {
-    /// As in the certificate, so that responders that compare bytes find it.
+    /// As encoded in the certificate, for responders that compare bytes.
     serial: Vec<u8>,
     issuer: Authority,
-    /// The key of the issuer as its hash is made of: without its algorithm.
+    /// The issuer's key as its hash is computed: without its algorithm.
     key: Vec<u8>,
     nonce: Option<[u8; 16]>,
 }
 
 impl Question {
-    /// Asks for the status of a certificate of an authority; `None` if either cannot be read.
+    /// Creates the request for a certificate of an authority; `None` if either cannot be read.
     pub(in super::super) fn new(
         certificate: &[u8],
         issuer: &Authority,
@@ -65,17 +65,17 @@ impl Question {
         &self.issuer
     }
 
-    /// Says whether an answer's nonce is the question's, if both have one. Responders that sign ahead have none; then the dates
-    /// alone speak for the answer.
+    /// Says whether an answer's nonce matches the request's, if both have one. Responders that sign in advance have
+    /// none; then only the dates prove that the answer is current.
     pub(super) fn accepts_nonce(&self, extension: &[u8]) -> bool {
-        // Responders older than RFC 8954 leave out the octet string around it.
+        // Responders older than RFC 8954 omit the octet string around it.
         let echoed = Reader::new(extension).read(OCTET_STRING).unwrap_or(extension);
         self.nonce.is_none_or(|nonce| echoed == nonce || extension == nonce)
     }
 
-    /// Says whether a `CertID` is of the certificate that was asked about.
+    /// Says whether a `CertID` identifies the certificate of this request.
     pub(super) fn is_about(&self, id: &mut Reader<'_>) -> Result<bool, OcspRefusal> {
-        // Whether the parameters of the hash are absent or NULL makes no difference.
+        // The parameters of the hash may be absent or NULL.
         let algorithm = id.sequence()?.read(OID)?;
         let (name, key) = (id.read(OCTET_STRING)?, id.read(OCTET_STRING)?);
         if unpadded(id.integer()?) != unpadded(&self.serial) {
@@ -94,7 +94,7 @@ fn serial(certificate: &[u8]) -> Result<&[u8], NotDer> {
     fields.integer()
 }
 
-/// Reads the key of what is in a `SubjectPublicKeyInfo`.
+/// Reads the key from the content of a `SubjectPublicKeyInfo`.
 fn key(spki: &[u8]) -> Result<&[u8], NotDer> {
     let mut fields = Reader::new(spki);
     fields.sequence()?;

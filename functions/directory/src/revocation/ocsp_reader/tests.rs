@@ -4,12 +4,12 @@ mod strangers;
 use aws_lc_rs::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use rcgen::{ExtendedKeyUsagePurpose, KeyPair};
 
-use super::super::der::{
-    ENUMERATED, GENERALIZED_TIME, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE, constructed, primitive, value,
-};
 use super::super::kit::{Signer, extension, hours, now, sign};
 use super::question::NONCE;
 use super::*;
+use mtls::der::{
+    ENUMERATED, GENERALIZED_TIME, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE, constructed, primitive, value,
+};
 
 const SHA1: &[u8] = &[0x2b, 0x0e, 0x03, 0x02, 0x1a];
 const SHA256_ID: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];

@@ -1,68 +1,87 @@
-//! A reader over DER that copies nothing and builds no objects, and the few bytes of DER that are written (X.690). Pure.
+//! Reads and writes values of DER (X.690) without copying or building objects. Pure.
 //!
-//! It reads the distinguished encoding alone: lengths that are indefinite or longer than they need be are refused, so that
-//! there is one reading of whatever it reads. Values are returned as the bytes they were received in.
+//! The reader accepts the distinguished encoding only: it refuses indefinite and non-minimal lengths, so that its input
+//! can be read in one way. Values are returned as the bytes they were received in.
 
 use thiserror::Error;
 
-pub(super) const BOOLEAN: u8 = 0x01;
-pub(super) const INTEGER: u8 = 0x02;
-pub(super) const BIT_STRING: u8 = 0x03;
-pub(super) const OCTET_STRING: u8 = 0x04;
-pub(super) const OID: u8 = 0x06;
-pub(super) const ENUMERATED: u8 = 0x0a;
-pub(super) const UTC_TIME: u8 = 0x17;
-pub(super) const GENERALIZED_TIME: u8 = 0x18;
-pub(super) const SEQUENCE: u8 = 0x30;
+/// The tag of a BOOLEAN.
+pub const BOOLEAN: u8 = 0x01;
+/// The tag of an INTEGER.
+pub const INTEGER: u8 = 0x02;
+/// The tag of a BIT STRING.
+pub const BIT_STRING: u8 = 0x03;
+/// The tag of an OCTET STRING.
+pub const OCTET_STRING: u8 = 0x04;
+/// The tag of an OBJECT IDENTIFIER.
+pub const OID: u8 = 0x06;
+/// The tag of an ENUMERATED.
+pub const ENUMERATED: u8 = 0x0a;
+/// The tag of a `UTCTime`.
+pub const UTC_TIME: u8 = 0x17;
+/// The tag of a `GeneralizedTime`.
+pub const GENERALIZED_TIME: u8 = 0x18;
+/// The tag of a SEQUENCE.
+pub const SEQUENCE: u8 = 0x30;
 
-/// The tag of a field `[number]` whose value has a tag of its own inside, or is constructed.
-pub(super) const fn constructed(number: u8) -> u8 {
+/// Returns the tag of a field `[number]` that is tagged explicitly, or implicitly with a constructed value.
+pub const fn constructed(number: u8) -> u8 {
     0xa0 | number
 }
 
-/// The tag of a field `[number]` that stands in the place of a primitive value's tag.
-pub(super) const fn primitive(number: u8) -> u8 {
+/// Returns the tag of a field `[number]` that is tagged implicitly with a primitive value.
+pub const fn primitive(number: u8) -> u8 {
     0x80 | number
 }
 
-/// The bytes are not DER, end too soon, or have another value than expected.
+/// The bytes are not DER, end too soon, or have a value of another type than expected.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("it is not the expected DER")]
-pub(super) struct NotDer;
+pub struct NotDer;
 
-/// One value: its tag, what is in it, and all of its bytes.
+/// One value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Element<'a> {
-    pub(super) tag: u8,
-    pub(super) content: &'a [u8],
-    pub(super) whole: &'a [u8],
+pub struct Element<'a> {
+    /// Its tag.
+    pub tag: u8,
+    /// Its content.
+    pub content: &'a [u8],
+    /// All of its bytes: tag, length and content.
+    pub whole: &'a [u8],
 }
 
-/// Reads values that follow each other.
+/// Reads consecutive values.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Reader<'a>(&'a [u8]);
+pub struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    /// Reads the values in these bytes.
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    pub(super) fn is_empty(self) -> bool {
+    /// Says whether all bytes were read.
+    pub fn is_empty(self) -> bool {
         self.0.is_empty()
     }
 
-    /// Refuses bytes that are left.
-    pub(super) fn end(self) -> Result<(), NotDer> {
+    /// Returns the bytes that were not read yet.
+    pub fn rest(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// Refuses trailing bytes.
+    pub fn end(self) -> Result<(), NotDer> {
         self.is_empty().then_some(()).ok_or(NotDer)
     }
 
     /// Returns the tag of the next value.
-    pub(super) fn peek(self) -> Option<u8> {
+    pub fn peek(self) -> Option<u8> {
         self.0.first().copied()
     }
 
-    /// Reads a value of any tag below 31; none of the structures read here has a higher one.
-    pub(super) fn element(&mut self) -> Result<Element<'a>, NotDer> {
+    /// Reads a value of any tag below 31; the structures read here have no higher ones.
+    pub fn element(&mut self) -> Result<Element<'a>, NotDer> {
         let (&[tag, first], rest) = self.0.split_first_chunk().ok_or(NotDer)?;
         if tag & 0x1f == 0x1f {
             return Err(NotDer);
@@ -85,45 +104,45 @@ impl<'a> Reader<'a> {
         Ok(Element { tag, content, whole })
     }
 
-    /// Reads a value of one tag and returns what is in it.
-    pub(super) fn read(&mut self, tag: u8) -> Result<&'a [u8], NotDer> {
+    /// Reads a value of this tag and returns its content.
+    pub fn read(&mut self, tag: u8) -> Result<&'a [u8], NotDer> {
         let element = self.element()?;
         if element.tag == tag { Ok(element.content) } else { Err(NotDer) }
     }
 
-    /// Reads a value of one tag if it comes next.
-    pub(super) fn optional(&mut self, tag: u8) -> Result<Option<&'a [u8]>, NotDer> {
+    /// Reads a value of this tag if it comes next.
+    pub fn optional(&mut self, tag: u8) -> Result<Option<&'a [u8]>, NotDer> {
         if self.peek() == Some(tag) { self.read(tag).map(Some) } else { Ok(None) }
     }
 
-    /// Reads a sequence and returns a reader of what is in it.
-    pub(super) fn sequence(&mut self) -> Result<Self, NotDer> {
+    /// Reads a sequence and returns a reader of its content.
+    pub fn sequence(&mut self) -> Result<Self, NotDer> {
         self.read(SEQUENCE).map(Self)
     }
 
-    /// Reads an integer that is not empty, of whatever length and sign.
-    pub(super) fn integer(&mut self) -> Result<&'a [u8], NotDer> {
+    /// Reads a non-empty integer of any length and sign.
+    pub fn integer(&mut self) -> Result<&'a [u8], NotDer> {
         let content = self.read(INTEGER)?;
         if content.is_empty() { Err(NotDer) } else { Ok(content) }
     }
 }
 
-/// Reads a truth value; every byte but 0 is true (X.690, section 8.2; DER writes 255).
-pub(super) fn boolean(content: &[u8]) -> Result<bool, NotDer> {
+/// Reads a boolean; every byte but 0 is true (X.690, section 8.2; DER writes 255).
+pub fn boolean(content: &[u8]) -> Result<bool, NotDer> {
     match content {
         [byte] => Ok(*byte != 0),
         _ => Err(NotDer),
     }
 }
 
-/// Takes away the zeros in front of an integer: padded or not, it is the same number.
-pub(super) fn unpadded(integer: &[u8]) -> &[u8] {
+/// Strips the leading zeros of an integer, which do not change its value.
+pub fn unpadded(integer: &[u8]) -> &[u8] {
     let zeros = integer.iter().take_while(|byte| **byte == 0).count();
     integer.get(zeros..).unwrap_or_default()
 }
 
-/// Writes a value whose content is the parts one after the other.
-pub(super) fn value(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+/// Writes a value whose content is the concatenation of the parts (sections 8.1.3 and 10.1).
+pub fn value(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let content = parts.concat();
     let mut der = vec![tag];
     let bytes = content.len().to_be_bytes();
@@ -131,7 +150,7 @@ pub(super) fn value(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     match (length, u8::try_from(length.len())) {
         ([], _) => der.push(0),
         ([short @ 0..=0x7f], _) => der.push(*short),
-        // A length has as many bytes as a usize at most.
+        // A length has at most as many bytes as a usize.
         (long, count) => {
             der.push(0x80 | count.unwrap_or_default());
             der.extend_from_slice(long);
