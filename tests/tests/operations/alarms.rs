@@ -287,17 +287,21 @@ pub(crate) fn calculated(of: &Value) -> String {
     text.replace("${DispatchMaximumConcurrency}", "500").replace("${AccountConcurrency}", "1000")
 }
 
+/// What an alarm calculates of metrics with these values, by their ids in it. The others have none.
+pub(crate) fn value(name: &str, metrics: &[(&str, f64)]) -> f64 {
+    let alarm = alarms().remove(name).unwrap();
+    let known = alarm["Metrics"].as_array().unwrap();
+    for (id, _) in metrics {
+        let id = id.trim_start_matches("DIFF(").trim_end_matches(')');
+        assert!(known.iter().any(|query| query["Id"] == id), "{name} has no {id}");
+    }
+    let metrics = metrics.iter().map(|(id, value)| ((*id).to_owned(), *value)).collect();
+    expression(&calculated(&alarm["Metrics"][0]["Expression"]), &metrics)
+}
+
 #[test]
 fn each_alarm_that_calculates_goes_on_at_what_it_is_for() {
     let alarms = alarms();
-    let value = |name: &str, metrics: &[(&str, f64)]| {
-        let metrics: BTreeMap<_, _> = metrics.iter().map(|(id, value)| ((*id).to_owned(), *value)).collect();
-        let known = alarms[name]["Metrics"].as_array().unwrap();
-        for id in metrics.keys() {
-            assert!(known.iter().any(|query| query["Id"] == id.as_str()), "{name} has no {id}");
-        }
-        expression(&calculated(&alarms[name]["Metrics"][0]["Expression"]), &metrics)
-    };
     let on = |name: &str, value: f64| is_on(&alarms[name], &[value; 5]);
     assert!(on("DispatchConcurrencyAlarm", value("DispatchConcurrencyAlarm", &[("running", 401.0)])));
     assert!(!on("DispatchConcurrencyAlarm", value("DispatchConcurrencyAlarm", &[("running", 400.0)])));

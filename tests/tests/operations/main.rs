@@ -9,4 +9,5 @@ mod filters;
 mod metrics;
 mod picture;
 mod play;
+mod silence;
 mod trace;
