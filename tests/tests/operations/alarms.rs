@@ -113,7 +113,7 @@ fn written(line: &Value) -> Vec<Watched> {
 }
 
 /// Everything goes wrong that the functions measure, in this process, and what they wrote of it.
-async fn trouble() -> Vec<Value> {
+pub(crate) async fn trouble() -> Vec<Value> {
     let mut lines = Vec::new();
 
     // A certificate that ends soon; a registration that is used late; a first attempt that is late; three failures.

@@ -1,6 +1,11 @@
 //! Nothing stops in silence: what CloudWatch shows when something has stopped, and the alarms that go on then and off again.
 
-use super::alarms::{alarms, value};
+use jiff::Timestamp;
+use serde_json::Value;
+use tests::log::Written;
+use tests::template::Template;
+
+use super::alarms::{alarms, text, trouble, value};
 use super::evaluate::{MISSING, is_on};
 
 /// Whether an alarm is on after periods with these values.
@@ -46,4 +51,37 @@ fn a_flood_to_one_receiver_is_a_notice_and_pages_once_it_delays_the_others() {
         (severity("QueueDepthAlarm"), severity("QuietReceiversWaitAlarm")),
         ("notice".into(), "page".into())
     );
+}
+
+/// Whether Lambda hands a line on at this `ApplicationLogLevel`.
+///
+/// Source: "Log-level filtering", AWS Lambda Developer Guide: a line without a valid level, or without a timestamp of RFC 3339, is
+/// one of INFO.
+fn hands_on(line: &Value, level: &str) -> bool {
+    let levels = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
+    let rank = |level: &str| levels.iter().position(|known| level.eq_ignore_ascii_case(known));
+    let timed = text(&line["timestamp"]).parse::<Timestamp>().is_ok();
+    let own = rank(text(&line["level"])).filter(|_| timed).or_else(|| rank("INFO"));
+    own >= rank(level)
+}
+
+#[tokio::test]
+async fn lambda_drops_no_line_and_no_metric_at_the_level_of_any_function() {
+    let (written, _log) = Written::here();
+    let mut lines = Box::pin(trouble()).await;
+    assert!(lines.len() > 30, "{}", lines.len());
+    lines.extend(written.take().iter().map(|line| serde_json::from_str(line).unwrap()));
+    let template = Template::stack().unwrap();
+    let logging = &template.section("Globals")["Function"]["LoggingConfig"];
+    assert_eq!(logging["LogFormat"], "JSON");
+    let level = text(&logging["ApplicationLogLevel"]);
+    for line in &lines {
+        assert!(hands_on(line, level), "{line}");
+    }
+    // The rule bites: one level higher, metrics would be gone.
+    assert!(lines.iter().any(|line| !hands_on(line, "WARN")));
+    for (name, resource) in template.resources() {
+        let own = &resource["Properties"]["LoggingConfig"]["ApplicationLogLevel"];
+        assert!(own.is_null(), "{name} has a level of its own");
+    }
 }
