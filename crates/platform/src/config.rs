@@ -63,9 +63,13 @@ impl<'a> Settings<'a> {
         );
     }
 
-    /// Returns a writer of this function's metrics; `AWS_LAMBDA_FUNCTION_NAME` is set by Lambda.
+    /// Returns a writer of this function's metrics; Lambda sets `AWS_LAMBDA_FUNCTION_NAME` and `AWS_LAMBDA_FUNCTION_VERSION`.
     pub fn metrics(&self) -> Metrics {
-        Metrics::stdout(self.optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default())
+        let metrics = Metrics::stdout(self.optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default());
+        match self.optional("AWS_LAMBDA_FUNCTION_VERSION") {
+            Some(version) => metrics.of_version(version),
+            None => metrics,
+        }
     }
 
     /// Returns a setting that may be absent; one that is empty is.

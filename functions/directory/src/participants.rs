@@ -29,6 +29,17 @@ pub struct ParticipantsList {
     pub clock: Clock,
 }
 
+/// The list, and how new it is.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The list.
+    pub participants: Participants,
+    /// When the Directory last said that this is it.
+    pub confirmed_at: Timestamp,
+    /// Whether it is due and the Directory does not say anything.
+    pub is_overdue: bool,
+}
+
 /// A list that could not be had.
 #[derive(Debug, Error)]
 pub enum ListMissing {
@@ -44,29 +55,31 @@ pub enum ListMissing {
 }
 
 impl ParticipantsList {
-    /// Returns the list, fetched anew if the one that is kept is not fresh any more, and when the Directory last said that
-    /// this is it; the last good one if it says nothing.
-    pub async fn current(&self) -> Result<(Participants, Timestamp), ListMissing> {
+    /// Returns the list, fetched anew if the one that is kept is not fresh any more; the last good one if the Directory says nothing.
+    pub async fn current(&self) -> Result<Listed, ListMissing> {
         // What another release kept and this one cannot read is as good as nothing: fetched anew, it heals.
         let known = self.table.get(&self.name()).await?;
         let known = known.and_then(|document| Some((read(&document)?, document)));
         if let Some((list, document)) = &known
             && self.clock.now() < document.fresh_until
         {
-            return Ok((list.clone(), document.fetched_at));
+            let (participants, confirmed_at) = (list.clone(), document.fetched_at);
+            return Ok(Listed { participants, confirmed_at, is_overdue: false });
         }
         let (last_good, known) = known.unzip();
         let fetched_at = known.as_ref().map(|document| document.fetched_at);
         match (self.fetch(known).await, last_good.zip(fetched_at)) {
-            (Ok(fetched), _) => Ok(fetched),
-            (Err(error), Some((list, fetched_at))) => {
+            (Ok((participants, confirmed_at)), _) => {
+                Ok(Listed { participants, confirmed_at, is_overdue: false })
+            }
+            (Err(error), Some((participants, fetched_at))) => {
                 tracing::error!(
                     code = "participants_not_fetched",
                     error = %ErrorChain(&error),
                     %fetched_at,
                     "The list of participants could not be fetched; the last good one stays in use."
                 );
-                Ok((list, fetched_at))
+                Ok(Listed { participants, confirmed_at: fetched_at, is_overdue: true })
             }
             (Err(error), None) => Err(error),
         }

@@ -101,15 +101,17 @@ impl Found {
 
 /// Asks the authorities about every path that receivers showed.
 ///
-/// Fails for nobody: what goes wrong is logged and counted, and the next run is five minutes away.
-pub async fn refresh(refresher: &Refresher) {
-    if let Err(error) = refresher.refresh().await {
+/// Fails for nobody: what goes wrong is logged and counted, and the next run is five minutes away. `false` where the table did not work
+/// or no authority was reached.
+pub async fn refresh(refresher: &Refresher) -> bool {
+    refresher.refresh().await.unwrap_or_else(|error| {
         tracing::error!(
             code = "revocation_unavailable",
             error = %ErrorChain(&error),
             "What is known of revocation could not be refreshed."
         );
-    }
+        false
+    })
 }
 
 impl Refresher {
@@ -124,10 +126,10 @@ impl Refresher {
         Self { store, asker, clock, rng, budget: BUDGET, metrics }
     }
 
-    async fn refresh(&self) -> Result<(), DirectoryTableError> {
+    async fn refresh(&self) -> Result<bool, DirectoryTableError> {
         let now = self.clock.now();
         if !self.store.claim(now, EVERY).await? {
-            return Ok(());
+            return Ok(true);
         }
         let (noted, unreadable) = self.store.paths().await?;
         for error in unreadable {
@@ -148,13 +150,13 @@ impl Refresher {
                 "No authority answered about revocation: the way out of our network is closed, a proxy answers for all, or the resolver does not answer."
             );
             self.metrics.record(now, (UNREACHABLE, 1.0, Unit::Count), &[]);
-            return Ok(());
+            return Ok(false);
         }
         let (leaves, asked, findings) = (plan.leaves.len(), found.asked, found.findings);
         let contents = self.keep(&plan, before, found, now).await;
         self.store.put_contents(&contents, now).await?;
         tracing::info!(leaves, asked, findings, "What is known of revocation was refreshed.");
-        Ok(())
+        Ok(true)
     }
 
     /// Reads what the last refresh left. A row that cannot be read costs itself alone, and is written anew from nothing.

@@ -33,7 +33,7 @@ impl Model {
     /// Bytes of the line of an attempt, of a client whose id is a UUID and with the trace of its change.
     pub const LINE_BYTES: u64 = 356;
     /// Bytes of what an invocation of dispatch measures, to however many receivers.
-    pub const METRICS_BYTES: u64 = 450;
+    pub const METRICS_BYTES: u64 = 470;
     /// Bytes of the line of a request to intake.
     pub const REQUEST_BYTES: u64 = 205;
     /// Bytes that Lambda itself writes for an invocation: none, as `SystemLogLevel` leaves out what went well.
