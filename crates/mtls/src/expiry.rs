@@ -1,6 +1,7 @@
 //! How long our certificate is still good.
 
 use jiff::Timestamp;
+use platform::telemetry::{Metrics, Unit};
 
 const MILLIS_OF_DAY: i128 = 86_400_000;
 
@@ -16,6 +17,8 @@ impl Expiry {
     pub const ALARM_DAYS: i64 = 30;
     /// The alarm's stable code.
     pub const CODE: &'static str = "client_certificate_expiring";
+    /// How many days a certificate of ours has left.
+    pub const METRIC: &'static str = "CertificateDaysLeft";
 
     /// Returns how far off the end of a certificate is at this instant.
     pub fn at(valid_until: Timestamp, now: Timestamp) -> Self {
@@ -23,6 +26,13 @@ impl Expiry {
         // Timestamps are some twenty thousand years apart at most.
         let days_left = i64::try_from(millis.div_euclid(MILLIS_OF_DAY)).unwrap_or(i64::MAX);
         Self { days_left }
+    }
+
+    /// Writes it as the metric that the alarm watches. `context` says whose certificate it is.
+    pub fn measure(self, metrics: &Metrics, now: Timestamp, context: &[(&'static str, &str)]) {
+        #[expect(clippy::cast_precision_loss, reason = "no certificate lives for 2^53 days")]
+        let days = self.days_left as f64;
+        metrics.record(now, (Self::METRIC, days, Unit::None), context);
     }
 
     /// Says whether it is time for the alarm.

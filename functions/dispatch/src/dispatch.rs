@@ -25,7 +25,7 @@ use crate::lifecycle::Lifecycle;
 use crate::onboarding_slo::FirstDeliveries;
 use crate::parts::Parts;
 use crate::set_aside::SetAside;
-use crate::sqs_event::{Batch, Record};
+use crate::sqs_event::{Batch, CHECK_IDENTITIES, Record};
 use crate::{CHANGE_VISIBILITY_WITHIN, START};
 
 /// The partial batch response: which messages return to the queue. All others are deleted.
@@ -162,6 +162,9 @@ impl Dispatch {
     /// only the message that it happened in.
     pub async fn handle_until(self: &Arc<Self>, batch: Batch, until: Instant) -> BatchResponse {
         let began = Instant::now();
+        if let Some(task) = batch.task {
+            self.scheduled(&task).await;
+        }
         let records: Vec<_> = batch.records.into_iter().map(Arc::new).collect();
         let tasks = records.iter().map(|record| {
             let (dispatch, record) = (Arc::clone(self), Arc::clone(record));
@@ -184,6 +187,15 @@ impl Dispatch {
         self.lifecycle.batch_metrics.invoked(began.elapsed());
         self.lifecycle.batch_metrics.write(self.clock.now(), &self.metrics);
         BatchResponse { batch_item_failures }
+    }
+
+    /// Does what the schedule asks for.
+    async fn scheduled(&self, task: &str) {
+        if task == CHECK_IDENTITIES {
+            self.identities.check().await;
+        } else {
+            tracing::error!("An event that is neither a batch nor a task of the schedule was ignored.");
+        }
     }
 
     /// Decides what becomes of a message that a fault stopped; `true` if it returns to the queue.
