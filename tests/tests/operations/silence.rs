@@ -1,12 +1,15 @@
 //! Nothing stops in silence: what CloudWatch shows when something has stopped, and the alarms that go on then and off again.
 
-use jiff::Timestamp;
-use serde_json::Value;
+use dispatch::Batch;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use tests::aws::{Functions, PKI};
 use tests::log::Written;
 use tests::template::Template;
 
 use super::alarms::{alarms, text, trouble, value};
-use super::evaluate::{MISSING, is_on};
+use super::evaluate::{MISSING, is_on, statistic};
+use super::play::{CLIENT, Play, SECOND};
 
 /// Whether an alarm is on after periods with these values.
 fn on(name: &str, periods: &[f64]) -> bool {
@@ -83,5 +86,94 @@ async fn lambda_drops_no_line_and_no_metric_at_the_level_of_any_function() {
     for (name, resource) in template.resources() {
         let own = &resource["Properties"]["LoggingConfig"]["ApplicationLogLevel"];
         assert!(own.is_null(), "{name} has a level of its own");
+    }
+}
+
+#[tokio::test]
+async fn each_notification_that_is_given_up_alarms_anew() {
+    let play = Play::new("503").await;
+    let mut minutes = Vec::new();
+    for id in ["p-1", "p-2"] {
+        assert_eq!(play.dispatch(&[play.payment(CLIENT, id)]).await, 0);
+        play.next_attempt(10 * SECOND).await;
+        play.next_attempt(60 * SECOND).await;
+        let given_up = play.functions.metrics.values("Undelivered");
+        minutes.push(statistic("Sum", &given_up[minutes.len() / 2..]));
+        // The next minute nothing is given up, although the message still lies in the dead-letter queue.
+        minutes.push(MISSING);
+    }
+    let states: Vec<_> = (1..=minutes.len()).map(|seen| on("UndeliveredAlarm", &minutes[..seen])).collect();
+    assert_eq!(states, [true, false, true, false]);
+}
+
+#[test]
+fn what_sqs_dead_letters_itself_alarms_and_what_dispatch_does_is_told_once() {
+    let name = "DeadLetteredBySqsAlarm";
+    let state = |metrics: &[(&str, f64)]| on(name, &[value(name, metrics)]);
+    assert!(state(&[("DIFF(dead)", 3.0)]));
+    assert!(state(&[("DIFF(dead)", 3.0), ("undelivered", 1.0), ("unreadable", 1.0)]));
+    assert!(!state(&[("DIFF(dead)", 3.0), ("undelivered", 2.0), ("unreadable", 1.0)]));
+    // It lies there; it is taken out; the queue measures nothing.
+    assert!(!state(&[("DIFF(dead)", 0.0)]) && !state(&[("DIFF(dead)", -3.0)]) && !state(&[]));
+}
+
+#[test]
+fn a_day_of_cost_is_a_day_of_the_calendar() {
+    let alarm = &alarms()["DailyCostAlarm"];
+    assert_eq!(alarm["EvaluationWindow"], json!({ "WallClockWindow": { "Timezone": "UTC" } }));
+    // What CloudWatch takes for such a window.
+    for query in alarm["Metrics"].as_array().unwrap().iter().skip(1) {
+        assert!(
+            [60, 300, 3_600, 86_400, 604_800].contains(&query["MetricStat"]["Period"].as_u64().unwrap()),
+            "{query}"
+        );
+    }
+}
+
+/// Has dispatch do what the schedule asks for.
+async fn check_identities(functions: &Functions) {
+    let template = Template::read("template.yaml").unwrap();
+    let schedule = &template.property("DispatchFunction", "Events")["CheckIdentities"]["Properties"];
+    let event: Batch = serde_json::from_str(text(&schedule["Input"])).unwrap();
+    let answer = functions.dispatch(&functions.test_clock).handle(event).await;
+    assert!(answer.batch_item_failures.is_empty());
+}
+
+#[tokio::test]
+async fn the_end_of_a_certificate_is_measured_without_any_traffic() {
+    let functions = Functions::default();
+    functions.put_identity(&PKI.sender);
+    check_identities(&functions).await;
+    let days = functions.metrics.values("CertificateDaysLeft");
+    assert!(days.len() == 1 && days[0] > 30.0, "{days:?}");
+    assert!(!on("CertificateExpiringAlarm", &[days[0]]));
+    functions.test_clock.advance(SignedDuration::from_hours(24 * 340));
+    check_identities(&functions).await;
+    let days = functions.metrics.values("CertificateDaysLeft")[1];
+    assert!(on("CertificateExpiringAlarm", &[days]), "{days}");
+    // Nothing measures it: that is told too.
+    assert!(on("CertificateExpiringAlarm", &[MISSING]));
+}
+
+#[tokio::test]
+async fn an_identity_that_cannot_be_used_is_told_before_the_first_notification_and_one_not_stored_yet_is_not()
+{
+    let functions = Functions::default();
+    check_identities(&functions).await;
+    assert_eq!(functions.metrics.values("IdentityNotReloaded"), [0.0; 0]);
+    functions.put_identity_text("no JSON");
+    check_identities(&functions).await;
+    let refused = functions.metrics.values("IdentityNotReloaded");
+    assert_eq!(refused, [1.0]);
+    assert!(on("IdentityNotReloadedAlarm", &[statistic("Sum", &refused)]));
+}
+
+#[test]
+fn a_schedule_that_stops_is_told_within_fifteen_minutes_by_one_alarm() {
+    // Two runs in each ten minutes; then none.
+    assert!(!on("ReviewStoppedAlarm", &[1.0, MISSING, 1.0]));
+    assert!(on("ReviewStoppedAlarm", &[1.0, MISSING, MISSING, MISSING]));
+    for silent in ["DirectoryKeysAgeAlarm", "DirectoryListAgeAlarm"] {
+        assert!(!on(silent, &[MISSING; 5]), "{silent}");
     }
 }
