@@ -177,3 +177,12 @@ fn a_schedule_that_stops_is_told_within_fifteen_minutes_by_one_alarm() {
         assert!(!on(silent, &[MISSING; 5]), "{silent}");
     }
 }
+
+#[test]
+fn an_event_source_of_evidence_that_is_disabled_is_told_although_the_sealing_goes_on() {
+    let name = "EvidenceNotInvokedAlarm";
+    let silent = value(name, &[("writes", 40.0)]);
+    let sealing = value(name, &[("writes", 40.0), ("invocations", 1.0)]);
+    assert!(on(name, &[silent, sealing, silent, silent]));
+    assert!(!on(name, &[silent, sealing, sealing]) && !on(name, &[value(name, &[]); 2]));
+}
