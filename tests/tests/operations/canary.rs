@@ -1,4 +1,4 @@
-//! A version that is wrong is stopped by its deployment: what it measures while it is new, and the alarms that CodeDeploy looks at.
+//! A version that is wrong is stopped by its deployment: what it measures while it is new, and the alarms that `CodeDeploy` looks at.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ async fn measured(answer: &str, attempts: usize) -> Vec<Value> {
     play.lines_with("Delivered")
 }
 
-/// Whether CodeDeploy stops a version that measured this, beside one before it that measured that.
+/// Whether `CodeDeploy` stops a version that measured this, beside one before it that measured that.
 fn is_stopped(new: &[Value], before: &[Value]) -> bool {
     let name = "NewVersionDeliversLessAlarm";
     let alarm = alarms().remove(name).unwrap();
