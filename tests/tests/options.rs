@@ -114,7 +114,9 @@ async fn a_network_of_the_banks_and_a_domain_that_asks_for_certificates_go_toget
 #[tokio::test]
 async fn what_contradicts_itself_is_refused_with_a_sentence() {
     let pollers = [("DispatchMinimumPollers", "200"), ("DispatchMaximumPollers", "750")];
-    let cases: [(&[(&str, &str)], &str); 11] = [
+    let production = [("AllowLoopbackReceivers", "false"), ("DirectoryEnvironment", "production")];
+    let topic = ("AlarmTopicArn", "arn:aws:sns:us-east-1:000000000000:alarms");
+    let cases: [(&[(&str, &str)], &str); 13] = [
         (&pollers[..1], "both 2 or more or both 0"),
         (&[("DispatchMinimumPollers", "1"), pollers[1]], "both 2 or more or both 0"),
         (
@@ -136,6 +138,8 @@ async fn what_contradicts_itself_is_refused_with_a_sentence() {
         (&[("VpcSubnetIds", "subnet-0a1b2c3d")], "are of an existing network"),
         (&[("EgressAllocationIds", "eipalloc-1,eipalloc-2")], "are of a network that is made here"),
         (&[("Evidence", "true"), ("LedgerWrites", "lean")], "a request may be missing from the ledger"),
+        (&production, "AlarmTopicArn must name the topic"),
+        (&[production[0], production[1], topic], "AuthorisationServers must name the sender's"),
     ];
     for (parameters, sentence) in cases {
         let (_folder, options) = deployment(parameters);

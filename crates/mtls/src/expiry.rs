@@ -1,6 +1,7 @@
 //! The remaining lifetime of our certificate.
 
 use jiff::Timestamp;
+use platform::telemetry::{Metrics, Unit};
 
 const MILLIS_OF_DAY: i128 = 86_400_000;
 
@@ -17,6 +18,8 @@ impl Expiry {
     pub const ALARM_DAYS: i64 = 30;
     /// The alarm's stable code.
     pub const CODE: &'static str = "client_certificate_expiring";
+    /// How many days a certificate of ours has left.
+    pub const METRIC: &'static str = "CertificateDaysLeft";
 
     /// Returns the time from `now` until a certificate expires.
     pub fn at(valid_until: Timestamp, now: Timestamp) -> Self {
@@ -26,7 +29,14 @@ impl Expiry {
         Self { days_left }
     }
 
-    /// Says whether the alarm is due.
+    /// Writes it as the metric that the alarm watches. `context` says whose certificate it is.
+    pub fn measure(self, metrics: &Metrics, now: Timestamp, context: &[(&'static str, &str)]) {
+        #[expect(clippy::cast_precision_loss, reason = "no certificate lives for 2^53 days")]
+        let days = self.days_left as f64;
+        metrics.record(now, (Self::METRIC, days, Unit::None), context);
+    }
+
+    /// Says whether it is time for the alarm.
     pub fn alarms(self) -> bool {
         self.days_left <= Self::ALARM_DAYS
     }

@@ -28,6 +28,7 @@ pub use fault::{LocalFault, NetworkFault};
 pub use identities::{Identities, IdentityDocument, is_server_id};
 pub use identity::{
     Identity, IdentityError, KeyExchange, KmsIdentity, KmsIdentityError, StoredIdentity, TrustAnchors,
+    chain_valid_until,
 };
 pub use kms_key::{SIGN_TIMEOUT, SigningError, SigningUnavailable};
 pub use network::Network;

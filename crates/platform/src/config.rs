@@ -63,9 +63,13 @@ impl<'a> Settings<'a> {
         );
     }
 
-    /// Creates a writer of this function's metrics; Lambda sets `AWS_LAMBDA_FUNCTION_NAME`.
+    /// Returns a writer of this function's metrics; Lambda sets `AWS_LAMBDA_FUNCTION_NAME` and `AWS_LAMBDA_FUNCTION_VERSION`.
     pub fn metrics(&self) -> Metrics {
-        Metrics::stdout(self.optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default())
+        let metrics = Metrics::stdout(self.optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default());
+        match self.optional("AWS_LAMBDA_FUNCTION_VERSION") {
+            Some(version) => metrics.of_version(version),
+            None => metrics,
+        }
     }
 
     /// Returns an optional setting; an empty one counts as absent.

@@ -36,7 +36,7 @@ use mtls::Network;
 use platform::answer::Problem;
 use platform::aws::{Receivers, ReceiversError};
 use platform::clock::Clock;
-use platform::telemetry::ErrorChain;
+use platform::telemetry::{ErrorChain, Line, Unit};
 
 use first_sight::FirstSight;
 pub use keys::DirectoryKeys;
@@ -96,34 +96,51 @@ impl Directory {
 
     async fn scheduled(&self, event: &[u8]) -> Result<Response<String>, ReceiversError> {
         if wire::is_review(event) {
-            // Concurrent: each has its own limits, well within the function's timeout.
-            tokio::join!(self.review(), revocation::refresh(&self.revocation)).0?;
+            // Side by side: each has its own limits, well within the time that the function has.
+            let (reviewed, refreshed) = tokio::join!(self.review(), revocation::refresh(&self.revocation));
+            let failures = reviewed.as_ref().map_or(1, |failures| *failures) + usize::from(!refreshed);
+            self.measure(failures);
+            reviewed?;
         } else {
             tracing::error!("An event that is neither a request nor a task of the schedule was ignored.");
         }
         Ok(wire::nothing())
     }
 
-    /// Runs the tasks of the schedule, each independent of the others.
-    async fn review(&self) -> Result<(), ReceiversError> {
+    /// Writes in how many of its parts a run of the schedule did not do what it is for. A run that ends writes it, so that none is missed
+    /// where the schedule stops.
+    fn measure(&self, failures: usize) {
+        #[expect(clippy::cast_precision_loss, reason = "a run has five parts")]
+        let line = Line::of(&[]).by_version().with(FAILURES, Unit::Count, &[failures as f64]);
+        self.reconciler.metrics.write(self.clock.now(), &line);
+    }
+
+    /// Does what the schedule is for: everything that is known of others is looked at again, each for itself. Returns how many parts
+    /// failed.
+    async fn review(&self) -> Result<usize, ReceiversError> {
         let registrations = review::registrations(&self.receivers).await?;
-        let ((), (), reconciled, ()) = tokio::join!(
+        let (are_known, (), reconciled, (), ()) = tokio::join!(
             async {
-                if let Err(error) = self.keys.refresh().await {
-                    keys::report(&error);
+                let refreshed = self.keys.refresh().await;
+                if let Err(error) = &refreshed {
+                    keys::report(error);
                 }
                 self.keys.measure().await;
+                refreshed.is_ok()
             },
             review::hosts(&registrations, &self.network, &self.reconciler.metrics, self.clock.now()),
             self.reconciler.run(&self.receivers, &registrations),
             self.first_sight.daily(&registrations),
+            self.reconciler.software.measure(&self.reconciler.metrics),
         );
         onboarding_slo::report(&self.keys.table, self.clock.now()).await;
-        reconciled
+        Ok(reconciled? + usize::from(!are_known))
     }
 }
 
-/// Maximum number of decisions for one call while others write the same client.
+/// In how many parts a run of the schedule failed.
+const FAILURES: &str = "ReviewFailures";
+/// How often a call is decided anew when others write the same client meanwhile.
 const MAX_WRITES: usize = 3;
 
 /// Reports that a call was abandoned because others keep writing the same client.

@@ -29,7 +29,18 @@ pub struct ParticipantsList {
     pub clock: Clock,
 }
 
-/// Why there is no list.
+/// The list, and how new it is.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The list.
+    pub participants: Participants,
+    /// When the Directory last said that this is it.
+    pub confirmed_at: Timestamp,
+    /// Whether it is due and the Directory does not say anything.
+    pub is_overdue: bool,
+}
+
+/// A list that could not be had.
 #[derive(Debug, Error)]
 pub enum ListMissing {
     /// The directory table does not work.
@@ -44,29 +55,31 @@ pub enum ListMissing {
 }
 
 impl ParticipantsList {
-    /// Returns the list and when the Directory last confirmed it. A list that is no longer fresh is fetched anew; if
-    /// that fails, the last good one is returned.
-    pub async fn current(&self) -> Result<(Participants, Timestamp), ListMissing> {
-        // A list of another release that this one cannot read counts as absent; a new fetch repairs it.
+    /// Returns the list, fetched anew if the one that is kept is not fresh any more; the last good one if the Directory says nothing.
+    pub async fn current(&self) -> Result<Listed, ListMissing> {
+        // What another release kept and this one cannot read is as good as nothing: fetched anew, it heals.
         let known = self.table.get(&self.name()).await?;
         let known = known.and_then(|document| Some((read(&document)?, document)));
         if let Some((list, document)) = &known
             && self.clock.now() < document.fresh_until
         {
-            return Ok((list.clone(), document.fetched_at));
+            let (participants, confirmed_at) = (list.clone(), document.fetched_at);
+            return Ok(Listed { participants, confirmed_at, is_overdue: false });
         }
         let (last_good, known) = known.unzip();
         let fetched_at = known.as_ref().map(|document| document.fetched_at);
         match (self.fetch(known).await, last_good.zip(fetched_at)) {
-            (Ok(fetched), _) => Ok(fetched),
-            (Err(error), Some((list, fetched_at))) => {
+            (Ok((participants, confirmed_at)), _) => {
+                Ok(Listed { participants, confirmed_at, is_overdue: false })
+            }
+            (Err(error), Some((participants, fetched_at))) => {
                 tracing::error!(
                     code = "participants_not_fetched",
                     error = %ErrorChain(&error),
                     %fetched_at,
                     "The list of participants could not be fetched; the last good one stays in use."
                 );
-                Ok((list, fetched_at))
+                Ok(Listed { participants, confirmed_at: fetched_at, is_overdue: true })
             }
             (Err(error), None) => Err(error),
         }

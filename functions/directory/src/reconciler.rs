@@ -8,13 +8,12 @@ use convention::directory::{
 };
 use convention::notification::{AuthorisationServers, ClientId};
 use futures_util::{StreamExt, stream};
-use jiff::Timestamp;
 use platform::aws::{Receivers, ReceiversError};
 use platform::clock::Clock;
 use platform::telemetry::{ErrorChain, Metrics, Unit};
 use tokio::time::sleep;
 
-use crate::participants::ParticipantsList;
+use crate::participants::{Listed, ParticipantsList};
 use crate::software::{SoftwareError, SoftwareStatements};
 
 /// Maximum number of concurrent requests for software statements: the Directory limits the rate.
@@ -42,16 +41,18 @@ pub struct Reconciler {
 }
 
 impl Reconciler {
-    /// Compares, suspends and resumes clients, and reports discrepancies.
+    /// Compares, suspends and notifies again, and reports what does not fit together. Returns how many of its two sources, the list
+    /// and the API, did not answer as they should.
     ///
     /// If the Directory does not answer, nothing changes.
     pub(crate) async fn run(
         &self,
         receivers: &Receivers,
         registrations: &[Registration],
-    ) -> Result<(), ReceiversError> {
-        let (list, software) = tokio::join!(self.participants(), self.software(registrations));
-        let (participants, listed_at) = list.unzip();
+    ) -> Result<usize, ReceiversError> {
+        let (list, (software, is_shown)) = tokio::join!(self.participants(), self.software(registrations));
+        let is_listed = list.as_ref().is_some_and(|list| !list.is_overdue);
+        let (participants, listed_at) = list.map(|list| (list.participants, list.confirmed_at)).unzip();
         if let Some(list) = &participants {
             self.check_our_servers(list);
         }
@@ -87,10 +88,10 @@ impl Reconciler {
             changed,
             "The registrations were compared with the Directory."
         );
-        Ok(())
+        Ok(usize::from(!is_listed) + usize::from(!is_shown))
     }
 
-    async fn participants(&self) -> Option<(Participants, Timestamp)> {
+    async fn participants(&self) -> Option<Listed> {
         match self.participants.current().await {
             Ok(list) => Some(list),
             Err(error) => {
@@ -104,8 +105,8 @@ impl Reconciler {
         }
     }
 
-    /// Asks for each software that clients are registered for.
-    async fn software(&self, registrations: &[Registration]) -> HashMap<String, SoftwareView> {
+    /// Asks for each software that a client is registered for, and says whether the API showed what it was asked for.
+    async fn software(&self, registrations: &[Registration]) -> (HashMap<String, SoftwareView>, bool) {
         let wanted = registrations.iter().filter(|registration| registration.base_uri.is_some());
         // Sorted, so that a run depends only on what it reads.
         let wanted: BTreeSet<&Software> =
@@ -129,23 +130,29 @@ impl Reconciler {
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
-        match failed {
-            // The API is only asked if an identity for it is stored.
-            Some(SoftwareError::NoIdentity) => {}
-            Some(error) => tracing::error!(
-                code = "software_not_shown",
-                error = %ErrorChain(&error),
-                unanswered,
-                "The Directory's API could not be asked about every software; this is the first error."
-            ),
-            None if unanswered > 0 => tracing::error!(
-                code = "software_not_shown",
-                unanswered,
-                "The Directory's API did not answer about every software in time."
-            ),
-            None => {}
-        }
-        shown
+        let is_shown = match failed {
+            // The API is asked only where an identity for it is stored.
+            Some(SoftwareError::NoIdentity) => true,
+            Some(error) => {
+                tracing::error!(
+                    code = "software_not_shown",
+                    error = %ErrorChain(&error),
+                    unanswered,
+                    "The Directory's API could not be asked about every software; the first of the errors is shown."
+                );
+                false
+            }
+            None if unanswered > 0 => {
+                tracing::error!(
+                    code = "software_not_shown",
+                    unanswered,
+                    "The Directory's API did not answer about every software in time."
+                );
+                false
+            }
+            None => true,
+        };
+        (shown, is_shown)
     }
 
     async fn ask<'a>(&self, software: &'a Software) -> (&'a Software, Result<SoftwareView, SoftwareError>) {

@@ -10,8 +10,10 @@ use convention::address::AddressPolicy;
 use convention::directory::{Environment, Software, SoftwareView};
 use jiff::{SignedDuration, Timestamp};
 use mtls::pem::{Certificates, PemError, certificates_to_pem, private_key, private_key_to_pem};
+use mtls::{Expiry, chain_valid_until};
 use platform::aws::{DirectoryTable, DirectoryTableError, Document, SecretError, Secrets};
 use platform::clock::Clock;
+use platform::telemetry::{ErrorChain, Metrics};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, IF_NONE_MATCH};
 use reqwest::{Certificate, Identity, Method};
 use serde::Deserialize;
@@ -143,6 +145,24 @@ impl SoftwareStatements {
         let document = self.ask(software, known).await?;
         self.table.put(&name, &document, TIME_TO_LIVE).await?;
         serde_json::from_slice(&document.bytes).map_err(|_| SoftwareError::Answer)
+    }
+
+    /// Writes how long the certificate of the sender's software in the Directory is still good, where one is stored.
+    pub(crate) async fn measure(&self, metrics: &Metrics) {
+        let Ok(text) = self.secrets.text(&self.identity_secret).await else { return };
+        let credentials = serde_json::from_str(&text).map_err(|_| SoftwareError::Identity);
+        let valid_until = credentials.and_then(|credentials: Credentials| {
+            chain_valid_until(&credentials.certificate_chain).map_err(|_| SoftwareError::Identity)
+        });
+        let now = self.clock.now();
+        match valid_until {
+            Ok(valid_until) => Expiry::at(valid_until, now).measure(metrics, now, &[]),
+            Err(error) => tracing::error!(
+                code = "directory_identity_unusable",
+                error = %ErrorChain(&error),
+                "The certificate for the Directory's API cannot be read."
+            ),
+        }
     }
 
     async fn ask(&self, software: &Software, known: Option<Document>) -> Result<Document, SoftwareError> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use convention::codes::{Code, FailureClass};
 use convention::delivery::{AttemptMessage, AttemptNumber, Outcome};
 use jiff::{SignedDuration, Timestamp};
-use platform::telemetry::{Line, MAX_ARRAY, Metrics, Unit, UsageMeter, Used};
+use platform::telemetry::{CODE, Line, MAX_ARRAY, Metrics, Unit, UsageMeter, Used};
 
 use crate::fault::Fault;
 
@@ -135,7 +135,8 @@ impl BatchMetrics {
             metrics.write(now, &line.beside(CLASS, class));
         }
         for (code, times) in &seen.faults {
-            metrics.count(now, Fault::METRIC, code, *times);
+            let line = Line::of(&[CODE]).by_version().with(Fault::METRIC, Unit::Count, &[f64::from(*times)]);
+            metrics.write(now, &line.beside(CODE, code));
         }
         let count = |times: u32| (times > 0).then(|| f64::from(times));
         let oldest = seen.oldest.map(|age| age.as_secs_f64().floor());
@@ -161,11 +162,9 @@ impl Seen {
         // A batch has ten messages; if there were more attempts, a part of their values would be enough.
         let [delivered, delays] =
             [&self.delivered, &self.delays_ms].map(|values| values.get(..MAX_ARRAY).unwrap_or(values));
-        Line::of(&[]).with(DELIVERED, Unit::None, delivered).with(
-            FIRST_ATTEMPT_DELAY,
-            Unit::Milliseconds,
-            delays,
-        )
+        // A deployment compares the version that it brings with the one before.
+        let line = Line::of(&[]).by_version().with(DELIVERED, Unit::None, delivered);
+        line.with(FIRST_ATTEMPT_DELAY, Unit::Milliseconds, delays)
     }
 
     fn failed(&mut self, class: Option<FailureClass>) {

@@ -24,7 +24,7 @@ use crate::lifecycle::Lifecycle;
 use crate::onboarding_slo::FirstDeliveries;
 use crate::parts::Parts;
 use crate::set_aside::SetAside;
-use crate::sqs_event::{Batch, Record};
+use crate::sqs_event::{Batch, CHECK_IDENTITIES, Record};
 use crate::{CHANGE_VISIBILITY_TIMEOUT, START};
 
 /// The partial batch response: the messages that return to the queue. All others are deleted.
@@ -155,6 +155,9 @@ impl Dispatch {
     /// only returns the message it happened in.
     pub async fn handle_until(self: &Arc<Self>, batch: Batch, until: Instant) -> BatchResponse {
         let began = Instant::now();
+        if let Some(task) = batch.task {
+            self.scheduled(&task).await;
+        }
         let records: Vec<_> = batch.records.into_iter().map(Arc::new).collect();
         let tasks = records.iter().map(|record| {
             let (dispatch, record) = (Arc::clone(self), Arc::clone(record));
@@ -179,7 +182,16 @@ impl Dispatch {
         BatchResponse { batch_item_failures }
     }
 
-    /// Handles a message that a fault stopped; `true` if it returns to the queue.
+    /// Does what the schedule asks for.
+    async fn scheduled(&self, task: &str) {
+        if task == CHECK_IDENTITIES {
+            self.identities.check().await;
+        } else {
+            tracing::error!("An event that is neither a batch nor a task of the schedule was ignored.");
+        }
+    }
+
+    /// Decides what becomes of a message that a fault stopped; `true` if it returns to the queue.
     async fn after(&self, record: &Record, fault: &Fault, until: Instant) -> bool {
         if self.set_aside.try_one(record, fault, until).await {
             if fault.alarms() {

@@ -178,6 +178,32 @@ impl IdentityStore {
         newer()
     }
 
+    /// Reads the secrets, whether or not there is anything to send, so that an end that comes near and a secret that cannot be used are
+    /// told before the first notification that needs them. Secrets that nobody has filled yet are told of by the log alone.
+    pub(crate) async fn check(&self) {
+        let _guard = self.loading.lock().await;
+        let before = self.loaded();
+        let error = match Box::pin(self.load()).await {
+            Ok(table) => {
+                for (owner, entry) in &table.entries {
+                    if let Err(error) = entry {
+                        self.not_reloaded(error.code(), Some(owner));
+                    }
+                }
+                return;
+            }
+            Err(error) => error,
+        };
+        let is_awaited = before.is_none() && error.is_empty();
+        tracing::warn!(code = error.code().as_str(), error = %ErrorChain(&error), "The identities cannot be used yet.");
+        if !is_awaited {
+            self.not_reloaded(error.code(), None);
+        }
+        if let Some(Loaded { table, .. }) = before {
+            self.store(table);
+        }
+    }
+
     async fn refresh(&self) {
         // The holder of the lock is already reloading.
         let Ok(_guard) = self.loading.try_lock() else { return };
@@ -303,11 +329,8 @@ impl IdentityStore {
         };
         let expiry = Expiry::at(valid_until, now);
         let owner = owner.to_string();
-        #[expect(clippy::cast_precision_loss, reason = "no certificate lives for 2^53 days")]
-        let days = expiry.days_left as f64;
-        let context = [("authorisation_server_id", owner.as_str())];
-        self.metrics.record(now, ("CertificateDaysLeft", days, Unit::None), &context);
-        // An expired certificate is already reported as an error.
+        expiry.measure(&self.metrics, now, &[("authorisation_server_id", owner.as_str())]);
+        // That one is over already has been said, and louder.
         if entry.is_ok() && expiry.alarms() {
             tracing::warn!(
                 code = Expiry::CODE,
@@ -368,6 +391,11 @@ impl From<KmsIdentityError> for IdentityStoreError {
 }
 
 impl IdentityStoreError {
+    /// Says whether nothing has been put into a secret yet.
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::Secret(error) if matches!(**error, SecretError::Empty { .. }))
+    }
+
     /// Returns the fault's stable code.
     pub fn code(&self) -> Code {
         match self {

@@ -1,20 +1,26 @@
-//! A message as received from SQS.
+//! A message as SQS handed it over; or what the schedule asks for.
 
 use convention::delivery::ReceiveMetadata;
 use convention::delivery::TraceHeader;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-/// The event of a batch, as far as it is needed: what else there is in it is not even taken apart.
+/// The event of a batch, as far as it is needed: what else there is in it is not even taken apart. One of the schedule has a task and no
+/// messages.
 ///
 /// Source: "Using Lambda with Amazon SQS", AWS Lambda Developer Guide, "Standard queue message event".
 #[derive(Clone, Debug, Deserialize)]
 pub struct Batch {
-    #[serde(rename = "Records")]
+    #[serde(rename = "Records", default)]
     pub(crate) records: Vec<Record>,
+    #[serde(default)]
+    pub(crate) task: Option<String>,
 }
 
-/// The part of a batch's record that dispatch needs.
+/// What the schedule asks for: to look at the identities, and measure how long they are still good.
+pub(crate) const CHECK_IDENTITIES: &str = "check_identities";
+
+/// What dispatch needs of a record of its batch.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Record {

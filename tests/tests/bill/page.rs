@@ -40,7 +40,7 @@ fn the_model_uses_what_the_budget_of_requests_allows() {
     let sqs = counts.sqs_requests + 2 * counts.dispatches;
     assert_eq!((sqs, counts.table_writes, counts.table_reads), (300_000, 2_000_000, 100_000));
     assert_eq!((counts.secret_requests, counts.api_calls, counts.delivered), (0, 10_000, 1_000_000));
-    assert_eq!(counts.log_bytes / counts.delivered, 403);
+    assert_eq!(counts.log_bytes / counts.delivered, 405);
 }
 
 #[test]

@@ -15,21 +15,25 @@ use mtls::revocation::{Authority, Path};
 use rcgen::{CertificateParams, CrlDistributionPoint, KeyPair};
 use regex_lite::Regex;
 use serde_json::{Value, json};
-use tests::aws::{DIRECTORY, Fault, Measured, PKI, requeued, review};
+use tests::aws::{DIRECTORY, DIRECTORY_IDENTITY_SECRET, Fault, Measured, PKI, requeued, review};
 use tests::bucket::Bucket;
 use tests::contract::file;
 use tests::directory_fixture::Fixture;
 use tests::template::{Template, resources, templates};
 
-use super::evaluate::{expression, is_on, statistic};
+use super::evaluate::{MISSING, expression, is_on, statistic};
 use super::play::{CLIENT, Play, SECOND};
 
 pub(crate) const TEMPLATE: &str = "infra/operations.yaml";
 
-/// The alarms of the template, by their names.
+/// What stops a deployment.
+const DEPLOYMENT: &str = "infra/deployment.yaml";
+
+/// The alarms of both templates, by their names.
 pub(crate) fn alarms() -> BTreeMap<String, Value> {
-    let alarms = alarms_of(TEMPLATE);
+    let mut alarms = alarms_of(TEMPLATE);
     assert!(alarms.len() > 30, "{}", alarms.len());
+    alarms.extend(alarms_of(DEPLOYMENT));
     alarms
 }
 
@@ -54,7 +58,7 @@ pub(crate) struct Watched {
 }
 
 /// What an alarm watches: one metric, those of its expression, or what its query selects.
-fn watched(alarm: &Value) -> Vec<Watched> {
+pub(crate) fn watched(alarm: &Value) -> Vec<Watched> {
     if alarm["Metrics"].is_null() {
         return vec![metric(alarm)];
     }
@@ -113,7 +117,7 @@ fn written(line: &Value) -> Vec<Watched> {
 }
 
 /// Everything goes wrong that the functions measure, in this process, and what they wrote of it.
-async fn trouble() -> Vec<Value> {
+pub(crate) async fn trouble() -> Vec<Value> {
     let mut lines = Vec::new();
 
     // A certificate that ends soon; a registration that is used late; a first attempt that is late; three failures.
@@ -152,6 +156,8 @@ async fn trouble() -> Vec<Value> {
         let organisation = StatementClaims::of(client).org_id;
         fixture.mock.set_organisation_status(&organisation, "Inactive").unwrap();
     }
+    let chain = json!({ "certificate_chain": identity.chain_pem, "private_key": identity.key_pem, "client_id": "arauto" });
+    fixture.functions.aws.put_secret(DIRECTORY_IDENTITY_SECRET, &chain.to_string());
     fixture.review().await;
     fixture.functions.environment = Environment::local("http://127.0.0.1:9");
     fixture.functions.test_clock.advance(SignedDuration::from_hours(27));
@@ -193,7 +199,7 @@ fn path_of_a_silent_authority() -> Path {
 }
 
 /// Values of a metric of our own, as they were written.
-fn values(lines: &[Value], of: &Watched) -> Vec<f64> {
+pub(crate) fn values(lines: &[Value], of: &Watched) -> Vec<f64> {
     let lines = lines.iter().filter(|line| written(line).contains(of));
     let values = lines.flat_map(|line| {
         line[&of.metric].as_array().cloned().unwrap_or_else(|| vec![line[&of.metric].clone()])
@@ -209,13 +215,23 @@ async fn each_alarm_on_a_metric_of_ours_is_on_after_trouble_that_the_functions_m
     for (name, alarm) in alarms() {
         for of in watched(&alarm).into_iter().filter(|of| of.namespace == "Arauto") {
             assert!(all.contains(&of), "{name}: no function writes {of:?}");
+            seen += 1;
+            // What calculates has a test of its own.
+            if !alarm["Metrics"].is_null() {
+                continue;
+            }
             let stat = ["Statistic", "ExtendedStatistic"].map(|kind| text(&alarm[kind]).to_owned()).concat();
             let values = values(&lines, &of);
-            // The trouble lasts: each period of the alarm sees it.
-            assert!(is_on(&alarm, &[statistic(&stat, &values); 5]), "{name}: {values:?}");
-            let well = if of.metric == "CertificateDaysLeft" { 31.0 } else { 0.0 };
+            // The trouble lasts: each period of the alarm sees it. Of a schedule that stopped, nothing is seen.
+            let is_of_a_stop = stat == "SampleCount";
+            let trouble = if is_of_a_stop { MISSING } else { statistic(&stat, &values) };
+            assert!(is_on(&alarm, &[trouble; 5]), "{name}: {values:?}");
+            let well = match of.metric.as_str() {
+                "CertificateDaysLeft" => 31.0,
+                _ if is_of_a_stop => statistic(&stat, &values),
+                _ => 0.0,
+            };
             assert!(!is_on(&alarm, &[well; 5]), "{name}");
-            seen += 1;
         }
     }
     assert!(seen > 20, "{seen}");
@@ -223,9 +239,10 @@ async fn each_alarm_on_a_metric_of_ours_is_on_after_trouble_that_the_functions_m
     let told = read_to_string(file("docs/logging.md").unwrap()).unwrap();
     let (_, told) = told.split_once("## Metrics").unwrap();
     for of in all {
-        let row = told.lines().find(|row| row.contains(&format!("`{}`", of.metric)));
+        let function = format!("| {} |", of.function.unwrap());
+        let mut rows = told.lines().filter(|row| row.starts_with(&function));
+        let row = rows.find(|row| row.contains(&format!("`{}`", of.metric)));
         let row = row.unwrap_or_else(|| panic!("{} is not in docs/logging.md", of.metric));
-        assert!(row.starts_with(&format!("| {} |", of.function.unwrap())), "{row}");
         for more in of.dimensions.iter().skip(1) {
             assert!(row.contains(&format!("`{more}`")), "{row}");
         }
@@ -287,17 +304,21 @@ pub(crate) fn calculated(of: &Value) -> String {
     text.replace("${DispatchMaximumConcurrency}", "500").replace("${AccountConcurrency}", "1000")
 }
 
+/// What an alarm calculates of metrics with these values, by their ids in it. The others have none.
+pub(crate) fn value(name: &str, metrics: &[(&str, f64)]) -> f64 {
+    let alarm = alarms().remove(name).unwrap();
+    let known = alarm["Metrics"].as_array().unwrap();
+    for (id, _) in metrics {
+        let id = id.trim_start_matches("DIFF(").trim_end_matches(')');
+        assert!(known.iter().any(|query| query["Id"] == id), "{name} has no {id}");
+    }
+    let metrics = metrics.iter().map(|(id, value)| ((*id).to_owned(), *value)).collect();
+    expression(&calculated(&alarm["Metrics"][0]["Expression"]), &metrics)
+}
+
 #[test]
 fn each_alarm_that_calculates_goes_on_at_what_it_is_for() {
     let alarms = alarms();
-    let value = |name: &str, metrics: &[(&str, f64)]| {
-        let metrics: BTreeMap<_, _> = metrics.iter().map(|(id, value)| ((*id).to_owned(), *value)).collect();
-        let known = alarms[name]["Metrics"].as_array().unwrap();
-        for id in metrics.keys() {
-            assert!(known.iter().any(|query| query["Id"] == id.as_str()), "{name} has no {id}");
-        }
-        expression(&calculated(&alarms[name]["Metrics"][0]["Expression"]), &metrics)
-    };
     let on = |name: &str, value: f64| is_on(&alarms[name], &[value; 5]);
     assert!(on("DispatchConcurrencyAlarm", value("DispatchConcurrencyAlarm", &[("running", 401.0)])));
     assert!(!on("DispatchConcurrencyAlarm", value("DispatchConcurrencyAlarm", &[("running", 400.0)])));
@@ -347,12 +368,27 @@ fn each_alarm_says_what_to_do_in_two_languages_and_is_told_when_it_is_over() {
         // English, then Portuguese.
         assert!(told.matches(". ").count() >= 1 && told.ends_with('.'), "{name}: {told}");
         assert_eq!(alarm["AlarmActions"], alarm["OKActions"], "{name}");
-        assert_eq!(alarm["AlarmActions"][1], json!(["AlarmTopicArn"]), "{name}");
-        assert!(["page", "notice"].contains(&text(&alarm["Tags"][0]["Value"])), "{name}");
+        let severity = text(&alarm["Tags"][0]["Value"]);
+        // Who deploys is told by the deployment.
+        if severity == "deployment" {
+            assert!(alarm["AlarmActions"].is_null(), "{name}");
+        } else {
+            assert_eq!(alarm["AlarmActions"][1], json!(["AlarmTopicArn"]), "{name}");
+            assert!(["page", "notice"].contains(&severity), "{name}");
+            // Tags do not reach the topic by themselves.
+            assert_eq!(
+                alarm["ActionConfiguration"]["AlarmTagsPropagation"],
+                json!({ "Enabled": true }),
+                "{name}"
+            );
+        }
         let missing = text(&alarm["TreatMissingData"]);
-        let of_the_schedule = ["DirectoryKeysAgeAlarm", "DirectoryListAgeAlarm", "EvidenceUnsealedAlarm"];
-        let expected = if of_the_schedule.contains(&name.as_str()) { "breaching" } else { "notBreaching" };
-        assert_eq!(missing, expected, "{name}");
+        let of_a_schedule = ["ReviewStoppedAlarm", "CertificateExpiringAlarm", "EvidenceUnsealedAlarm"];
+        let is_of_a_schedule = of_a_schedule.contains(&name.as_str());
+        assert_eq!(missing, if is_of_a_schedule { "breaching" } else { "notBreaching" }, "{name}");
+        // A new stack has measured nothing yet: that alarms nobody on its first day.
+        let warm_up = &alarm["WarmUpConfiguration"]["WarmUpPeriodDurationInMinutes"];
+        assert_eq!(warm_up.is_u64(), is_of_a_schedule, "{name}");
         assert!(alarm["AlarmName"].is_null(), "{name}: two stacks fit in one account");
     }
 }
@@ -361,7 +397,7 @@ fn each_alarm_says_what_to_do_in_two_languages_and_is_told_when_it_is_over() {
 fn each_fault_of_ours_has_one_alarm_that_stays_on_between_two_receives() {
     let mut alarmed = Vec::new();
     for (name, alarm) in alarms() {
-        if alarm["MetricName"] != "OwnFaults" {
+        if alarm["MetricName"] != "OwnFaults" || alarm["Dimensions"][1]["Name"] != "Code" {
             continue;
         }
         let code = text(&alarm["Dimensions"][1]["Value"]).to_owned();

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod alarms;
+mod canary;
 mod draw;
 mod evaluate;
 mod filters;
@@ -10,4 +11,5 @@ mod metrics;
 mod picture;
 mod play;
 mod runbooks;
+mod silence;
 mod trace;

@@ -69,7 +69,7 @@ fn each_alarm_has_a_runbook_under_its_own_name_where_its_description_leads() {
             let runbook = runbooks.iter().find(|runbook| runbook.alarm == *name).unwrap();
             let severity = format!("`{}`", text(&alarm["Tags"][0]["Value"]));
             // Faults of ours are of one severity, which is said of all; each begins with the code that the log has.
-            if alarm["MetricName"] == "OwnFaults" {
+            if alarm["Dimensions"][1]["Name"] == "Code" {
                 let code = text(&alarm["Dimensions"][1]["Value"]);
                 assert!(runbook.common.contains(&severity), "{page}: the group of {name} has {severity}");
                 assert!(runbook.own.starts_with(&format!("`{code}`: ")), "{page}: {name} begins with {code}");

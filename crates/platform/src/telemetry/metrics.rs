@@ -16,9 +16,13 @@ use super::usage_meter::Used;
 const NAMESPACE: &str = "Arauto";
 /// The dimension of every metric. It is bounded, and alarms in the template can name it.
 const FUNCTION: &str = "FunctionName";
-/// The dimension of metrics by code; the codes are few and stable.
-const CODE: &str = "Code";
-/// Maximum number of values of one metric in a line; CloudWatch drops a metric with more.
+/// The dimension of what is compared between the versions of a function while a deployment moves from one to the next.
+const VERSION: &str = "Version";
+/// What Lambda calls the version that is not published.
+const UNPUBLISHED: &str = "$LATEST";
+/// The dimension of what is counted by code; the codes are few and stable.
+pub const CODE: &str = "Code";
+/// The most values of one metric in a line; CloudWatch drops a metric that has more.
 pub const MAX_ARRAY: usize = 100;
 
 /// The unit of a metric, as CloudWatch names it.
@@ -49,6 +53,7 @@ impl Unit {
 #[derive(Clone)]
 pub struct Metrics {
     function: String,
+    version: String,
     write: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
@@ -62,7 +67,13 @@ impl Metrics {
 
     /// Passes each line to this function.
     pub fn to(function: String, write: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        Self { function, write: Arc::new(write) }
+        Self { function, version: UNPUBLISHED.to_owned(), write: Arc::new(write) }
+    }
+
+    /// Says which version of the function writes them.
+    #[must_use]
+    pub fn of_version(self, version: String) -> Self {
+        Self { version, ..self }
     }
 
     /// Records one value. `context` adds fields for searches of the log: identifiers and codes only.
@@ -90,12 +101,13 @@ impl Metrics {
 
     /// Writes a line.
     pub fn write(&self, now: Timestamp, line: &Line) {
-        let whole = Whole { line, now, function: &self.function };
+        let whole = Whole { line, now, function: &self.function, version: &self.version };
         (self.write)(&serde_json::to_string(&whole).expect("a line serialises"));
     }
 }
 
-/// Metrics written as one line. Each has the dimension of the function, and further dimensions if the line has any.
+/// Some metrics that are written as one line. Each is there by the name of the function, and by more dimensions where it has any; once
+/// more by the version of the function where it says so.
 #[derive(Clone, Debug)]
 pub struct Line {
     directive: Directive,
@@ -106,7 +118,7 @@ pub struct Line {
 #[serde(rename_all = "PascalCase")]
 struct Directive {
     namespace: &'static str,
-    dimensions: [Vec<&'static str>; 1],
+    dimensions: Vec<Vec<&'static str>>,
     metrics: Vec<Metric>,
 }
 
@@ -147,6 +159,7 @@ struct Whole<'a> {
     line: &'a Line,
     now: Timestamp,
     function: &'a str,
+    version: &'a str,
 }
 
 #[derive(Serialize)]
@@ -162,6 +175,9 @@ impl Serialize for Whole<'_> {
         let (timestamp, cloud_watch_metrics) = (self.now.as_millisecond(), [&self.line.directive]);
         whole.serialize_entry("_aws", &Metadata { timestamp, cloud_watch_metrics })?;
         whole.serialize_entry(FUNCTION, self.function)?;
+        if self.line.directive.dimensions.len() > 1 {
+            whole.serialize_entry(VERSION, self.version)?;
+        }
         for (name, field) in &self.line.fields {
             whole.serialize_entry(name, field)?;
         }
@@ -172,12 +188,19 @@ impl Serialize for Whole<'_> {
 impl Line {
     /// Starts a line whose metrics have these dimensions besides the function.
     pub fn of(dimensions: &[&'static str]) -> Self {
-        let dimensions = [[&[FUNCTION], dimensions].concat()];
+        let dimensions = vec![[&[FUNCTION], dimensions].concat()];
         let directive = Directive { namespace: NAMESPACE, dimensions, metrics: Vec::with_capacity(2) };
         Self { directive, fields: Vec::with_capacity(8) }
     }
 
-    /// Adds a metric with its values, at most [`MAX_ARRAY`]; nothing if there are none.
+    /// Keeps the metrics by the version of the function too, all codes together. Each such metric is paid for once more by the month.
+    #[must_use]
+    pub fn by_version(mut self) -> Self {
+        self.directive.dimensions.push(vec![FUNCTION, VERSION]);
+        self
+    }
+
+    /// Adds a metric with its values, [`MAX_ARRAY`] at most; nothing where there are none.
     #[must_use]
     pub fn with(mut self, name: &'static str, unit: Unit, values: &[f64]) -> Self {
         let field = match values {
@@ -279,5 +302,18 @@ mod tests {
         );
         assert_eq!((&line["Delivered"], &line["Delay"]), (&json!([1, 0]), &json!(12.5)));
         assert_eq!((&line["Class"], line.get("Nothing")), (&json!("tls"), None));
+    }
+
+    #[test]
+    fn what_versions_are_compared_by_is_kept_by_the_version_too() {
+        let line = written(|metrics, now| {
+            let line = Line::of(&[CODE]).by_version().with("OwnFaults", Unit::Count, &[1.0]);
+            metrics.clone().of_version("12".to_owned()).write(now, &line.beside(CODE, "panic"));
+        });
+        assert_eq!(
+            line["_aws"]["CloudWatchMetrics"][0]["Dimensions"],
+            json!([["FunctionName", "Code"], ["FunctionName", "Version"]])
+        );
+        assert_eq!(line["Version"], "12");
     }
 }

@@ -7,5 +7,5 @@ mod usage_meter;
 
 pub use error_chain::ErrorChain;
 pub use log::{LogFormat, json_lines, start_logging};
-pub use metrics::{Line, MAX_ARRAY, Metrics, Unit};
+pub use metrics::{CODE, Line, MAX_ARRAY, Metrics, Unit};
 pub use usage_meter::{Usage, UsageMeter, Used};

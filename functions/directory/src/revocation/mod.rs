@@ -101,15 +101,17 @@ impl Found {
 
 /// Asks the authorities about every path that receivers showed.
 ///
-/// Never fails: errors are logged and counted, and the next run follows in five minutes.
-pub async fn refresh(refresher: &Refresher) {
-    if let Err(error) = refresher.refresh().await {
+/// Fails for nobody: what goes wrong is logged and counted, and the next run is five minutes away. `false` where the table did not work
+/// or no authority was reached.
+pub async fn refresh(refresher: &Refresher) -> bool {
+    refresher.refresh().await.unwrap_or_else(|error| {
         tracing::error!(
             code = "revocation_unavailable",
             error = %ErrorChain(&error),
             "The revocation data could not be refreshed."
         );
-    }
+        false
+    })
 }
 
 impl Refresher {
@@ -124,10 +126,10 @@ impl Refresher {
         Self { store, asker, clock, rng, budget: BUDGET, metrics }
     }
 
-    async fn refresh(&self) -> Result<(), DirectoryTableError> {
+    async fn refresh(&self) -> Result<bool, DirectoryTableError> {
         let now = self.clock.now();
         if !self.store.claim(now, EVERY).await? {
-            return Ok(());
+            return Ok(true);
         }
         let (noted, unreadable) = self.store.paths().await?;
         for error in unreadable {
@@ -149,13 +151,13 @@ impl Refresher {
                 "No authority answered about revocation: our network has no egress, a proxy answers for all, or the resolver does not answer."
             );
             self.metrics.record(now, (UNREACHABLE, 1.0, Unit::Count), &[]);
-            return Ok(());
+            return Ok(false);
         }
         let (leaves, asked, findings) = (plan.leaves.len(), found.asked, found.findings);
         let contents = self.keep(&plan, before, found, now).await;
         self.store.put_contents(&contents, now).await?;
-        tracing::info!(leaves, asked, findings, "The revocation data was refreshed.");
-        Ok(())
+        tracing::info!(leaves, asked, findings, "What is known of revocation was refreshed.");
+        Ok(true)
     }
 
     /// Reads the rows of the last refresh. A row that cannot be read affects no other, and is written anew.

@@ -33,7 +33,7 @@ impl Model {
     /// Bytes of an attempt's line, with a UUID as client id and with a trace.
     pub const LINE_BYTES: u64 = 356;
     /// Bytes of the metrics of an invocation of dispatch, for any number of receivers.
-    pub const METRICS_BYTES: u64 = 450;
+    pub const METRICS_BYTES: u64 = 470;
     /// Bytes of the line of a request to intake.
     pub const REQUEST_BYTES: u64 = 205;
     /// Bytes that Lambda writes for an invocation: none, since `SystemLogLevel` omits successful ones.
