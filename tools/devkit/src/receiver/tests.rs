@@ -321,9 +321,9 @@ async fn a_receiver_without_a_socket_serves_any_stream_and_presents_what_it_is_t
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
-    let received = receiver.received();
-    assert_eq!(received[0].endpoint, Some(Endpoint::E1));
-    assert_eq!(received[0].client_certificate.as_ref().unwrap().chain, PKI.sender.chain().unwrap());
+    let seen = receiver.received();
+    assert_eq!(seen[0].endpoint, Some(Endpoint::E1));
+    assert_eq!(seen[0].client_certificate.as_ref().unwrap().chain, PKI.sender.chain().unwrap());
 
     presented.change(Identity::self_signed(&["localhost"], now()).unwrap().chain().unwrap());
     let error = handshake().await.unwrap_err();
