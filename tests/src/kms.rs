@@ -3,10 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use account::identity_secret;
 use anyhow::{Context as _, Result, ensure};
 use arauto::csr;
-use aws_sdk_kms::types::{KeySpec, KeyUsageType};
 use convention::address::AddressPolicy;
 use convention::delivery::EXCHANGE_DEADLINE;
 use convention::directory::{Operation, Registration, RegistrationRequest, StatementUris, target};
@@ -14,11 +12,10 @@ use convention::notification::{
     AuthorisationServers, Endpoint, InteractionId, Notification, Partition, Plan, plan,
 };
 use devkit::local::AUTHORISATION_SERVER_ID;
-use devkit::pki::{ClientSubject, TestPki};
-use devkit::stack::Stack;
+use devkit::pki::ClientSubject;
 use http::Method;
 use jiff::SignedDuration;
-use platform::aws::{KeyArn, Keys, kms};
+use platform::aws::{Keys, kms};
 use platform::rng::Rng;
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
@@ -28,30 +25,13 @@ use tokio::time::Instant;
 use crate::aws::{Measured, TestClock};
 use crate::dispatch::on_stack;
 use crate::judges::{Nginx, find_nginx};
+use crate::kms_identity::make_key;
 use crate::world::{
     PREFIX, THIRD_BRAND, THIRD_NAME, THIRD_SERVER, World, first_message, new_change, now, tag,
 };
 
 /// For what should come at once, on a machine that compiles meanwhile.
 const SOON: Duration = Duration::from_secs(20);
-
-/// Makes a key of RSA that signs.
-pub async fn make_key(stack: &Stack) -> Result<KeyArn> {
-    let client = kms(&stack.sdk_config());
-    let asked = client.create_key().key_spec(KeySpec::Rsa2048).key_usage(KeyUsageType::SignVerify);
-    let made = asked.send().await.context("KMS makes no key")?;
-    let made = made.key_metadata.context("KMS says nothing of the key")?;
-    Ok(made.arn.context("the key has no ARN")?.parse()?)
-}
-
-/// Has a new key certified under this name, and stores the identity as that of an authorisation server.
-pub async fn put_identity(stack: &Stack, pki: &TestPki, name: &str, server: &str) -> Result<()> {
-    let (sdk, key) = (stack.sdk_config(), make_key(stack).await?);
-    let public = Keys::new(kms(&sdk)).public_key(&key).await?;
-    let subject = ClientSubject { common_name: name.to_owned(), ..ClientSubject::default() };
-    let chain = pki.sender_authority.client_of_key(&subject, &public)?;
-    identity_secret::put_in_kms(&sdk, stack.output("IdentitySecretArn")?, (&chain, &key), server).await
-}
 
 /// nginx, with either version of TLS, takes the certificate of a brand whose key only KMS has.
 pub async fn nginx_takes_a_certificate_whose_key_never_leaves_kms(world: &World) -> Result<()> {

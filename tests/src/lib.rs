@@ -3,7 +3,6 @@
 pub mod authority;
 pub mod aws;
 pub mod bucket;
-pub mod certificates;
 pub mod chains;
 pub mod conformance;
 pub mod contract;
@@ -15,6 +14,7 @@ pub mod iam_usage;
 pub mod judges;
 pub mod kill;
 pub mod kms;
+pub mod kms_identity;
 pub mod lambda;
 pub mod log;
 pub mod on_stack;

@@ -2,10 +2,9 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::mem::take;
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::Once;
 
-use platform::telemetry::json_lines;
+use platform::telemetry::{Written, json_lines};
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::set_global_default;
 use tracing_subscriber::filter::dynamic_filter_fn;
@@ -29,28 +28,16 @@ pub fn install() {
     });
 }
 
-/// What was logged and not yet taken.
-#[derive(Clone, Debug, Default)]
-pub struct Written(Arc<Mutex<Vec<u8>>>);
-
 /// Listens while it lives.
 #[derive(Debug)]
 pub struct Listening(());
 
-impl Written {
-    /// Keeps what this thread logs, for as long as the guard lives.
-    pub fn here() -> (Self, Listening) {
-        install();
-        let written = Self::default();
-        LISTENERS.with_borrow_mut(|listeners| listeners.push(written.clone()));
-        (written, Listening(()))
-    }
-
-    /// The lines since the last time.
-    pub fn take(&self) -> Vec<String> {
-        let bytes = take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()
-    }
+/// Keeps what this thread logs, for as long as the guard lives.
+pub fn listen() -> (Written, Listening) {
+    install();
+    let written = Written::default();
+    LISTENERS.with_borrow_mut(|listeners| listeners.push(written.clone()));
+    (written, Listening(()))
 }
 
 impl Drop for Listening {
@@ -64,12 +51,10 @@ struct Listeners;
 
 impl io::Write for Listeners {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        LISTENERS.with_borrow(|listeners| {
-            if let Some(Written(kept)) = listeners.last() {
-                kept.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-            }
-        });
-        Ok(bytes.len())
+        LISTENERS.with_borrow_mut(|listeners| match listeners.last_mut() {
+            Some(written) => written.write(bytes),
+            None => Ok(bytes.len()),
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -28,7 +28,7 @@ use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep};
 
 use crate::contract::Contract;
-use crate::kms;
+use crate::kms_identity::put_identity;
 
 /// How much of the functions' logs is shown after a failure, in bytes.
 const LOGS_SHOWN: usize = 20_000;
@@ -95,7 +95,7 @@ impl World {
             let bank = Bank(&stack);
             bank.put_identity_of(AUTHORISATION_SERVER_ID, &sender.chain_pem, &sender.key_pem, trust).await?;
             bank.put_identity_of(SECOND_SERVER, &second.chain_pem, &second.key_pem, trust).await?;
-            kms::put_identity(&stack, &pki, THIRD_NAME, THIRD_SERVER).await?;
+            put_identity(&stack, &pki, THIRD_NAME, THIRD_SERVER).await?;
             Ok::<_, anyhow::Error>((directory, stack))
         })?;
         let (contract, failures) = (Contract::read()?, Mutex::default());

@@ -90,8 +90,6 @@ fn millis(duration: SignedDuration) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
     use convention::codes::{Code, Effect};
@@ -99,7 +97,7 @@ mod tests {
     use convention::notification::StateChange;
     use jiff::Timestamp;
     use platform::rng::Rng;
-    use platform::telemetry::json_lines;
+    use platform::telemetry::{Written, json_lines};
     use serde_json::{Value, json};
     use tracing::level_filters::LevelFilter;
     use tracing::subscriber::with_default;
@@ -108,19 +106,6 @@ mod tests {
 
     /// The most bytes of the line, its end included.
     const MAX_BYTES: usize = 500;
-
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     /// Returns what the log that runs on AWS has of an attempt.
     fn line(message: &AttemptMessage, within: Duration, outcome: &Outcome, revocation: Mechanism) -> String {
@@ -142,8 +127,10 @@ mod tests {
         with_default(json_lines(LevelFilter::INFO, move || writer.clone()), || {
             attempt_ended(message, &record, outcome, Some(revocation));
         });
-        let bytes = written.0.lock().unwrap().clone();
-        String::from_utf8(bytes).unwrap()
+        let lines = written.take();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        // With the end of the line, which is paid for, too.
+        format!("{}\n", lines[0])
     }
 
     fn message(client_id: &str, event_instant: &str) -> AttemptMessage {

@@ -36,7 +36,7 @@ pub use self::functions::{
 };
 use self::kms::Kms;
 use self::queue::Queue;
-pub use self::queue::{Counts, QueueSettings, Received};
+pub use self::queue::{Counts, Message, QueueSettings, Received};
 use self::table::{Lag, MAX_LAG, THROTTLED, Table};
 
 /// The table of receivers.
@@ -87,21 +87,6 @@ pub struct Call {
     pub operation: String,
     /// The request's body.
     pub input: Value,
-}
-
-/// A message that a queue took.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Message {
-    /// Its text.
-    pub body: String,
-    /// After how many seconds it is to arrive.
-    pub delay_s: u64,
-    /// Its group.
-    pub group: Option<String>,
-    /// Its attribute `reason`, which undelivered messages have.
-    pub reason: Option<String>,
-    /// Its system attribute `AWSTraceHeader`.
-    pub trace: Option<String>,
 }
 
 /// How a request fails.

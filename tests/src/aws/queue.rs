@@ -7,7 +7,20 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Message;
+/// A message that a queue took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// Its text.
+    pub body: String,
+    /// After how many seconds it is to arrive.
+    pub delay_s: u64,
+    /// Its group.
+    pub group: Option<String>,
+    /// Its attribute `reason`, which undelivered messages have.
+    pub reason: Option<String>,
+    /// Its system attribute `AWSTraceHeader`.
+    pub trace: Option<String>,
+}
 
 /// How a queue is set up.
 #[derive(Clone, Debug)]

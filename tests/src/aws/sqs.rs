@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::queue::Received;
-use super::{Message, State};
+use super::State;
+use super::queue::{Message, Received};
 
 impl State {
     /// Answers a request to SQS; `None` if it is none.

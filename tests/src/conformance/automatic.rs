@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use serde_json::json;
 
-use super::Module;
+use super::module::Module;
 use super::suite::{Initiator, Resource, Suite, Told};
 
 const SWEEPING: &str = "automatic-payments-webhook_test-plan_v2-2";

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use devkit::local::AUTHORISATION_SERVER_ID;
 use serde_json::{Value, json};
 
-use super::Module;
+use super::module::Module;
 use super::suite::{Initiator, Resource, Suite, Told};
 
 const PLAN: &str = "no-redirect-payments-webhook_test-plan_v2-2";

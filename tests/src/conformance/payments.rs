@@ -6,7 +6,7 @@ use http::Method;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::Module;
+use super::module::Module;
 use super::suite::{Initiator, Resource, Suite, Told};
 
 const V4: &str = "dcr-dcm-pagto_test-plan-v4";

@@ -1,5 +1,6 @@
 //! A function's own binary, run by what plays Lambda: its Runtime API, its event source, its hard stops.
 
+mod http;
 mod process;
 mod proxy;
 mod queue;

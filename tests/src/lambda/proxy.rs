@@ -1,7 +1,6 @@
 //! What stands between a function and AWS: it sees every call, and can stop the function before or after any of them.
 
 use std::fmt;
-use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::runtime_api::serve_connection;
+use super::http::serve;
 
 /// What happens to the function at a point.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -163,17 +162,4 @@ fn name(head: &http::request::Parts, body: &[u8]) -> String {
     let kind =
         input["Item"]["name"]["S"].as_str().and_then(|name| name.split('#').next()).unwrap_or_default();
     format!("{operation} {of} {kind}").trim_end().to_owned()
-}
-
-/// Answers every connection of a listener; one that gets `None` for an answer is left waiting.
-pub(super) async fn serve<F, A>(listener: TcpListener, answer: F)
-where
-    F: Fn(Request<Incoming>) -> A + Clone + Send + Sync + 'static,
-    A: Future<Output = Option<Response<Full<Bytes>>>> + Send + 'static,
-{
-    let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        connections.spawn(serve_connection(stream, answer.clone()));
-        while connections.try_join_next().is_some() {}
-    }
 }

@@ -2,7 +2,6 @@
 //!
 //! Source: "Using the Lambda runtime API for custom runtimes", AWS Lambda Developer Guide.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -11,12 +10,13 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
 use platform::clock::Clock;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::task::JoinSet;
+
+use super::http::serve;
 
 /// How long an invocation may last, in milliseconds; told to the function, which does not ask.
 const TIMEOUT_MS: i64 = 45_000;
@@ -50,7 +50,7 @@ impl RuntimeApi {
         let address = listener.local_addr()?;
         let mut tasks = JoinSet::new();
         let answering = Arc::clone(&shared);
-        tasks.spawn(super::proxy::serve(listener, move |request| {
+        tasks.spawn(serve(listener, move |request| {
             let shared = Arc::clone(&answering);
             async move { shared.answer(request).await }
         }));
@@ -95,24 +95,4 @@ impl Shared {
         self.answers.send(serde_json::from_slice(&body).unwrap_or_default()).await.ok()?;
         Response::builder().status(StatusCode::ACCEPTED).body(Full::default()).ok()
     }
-}
-
-/// Answers the requests of one connection; `None` leaves one without an answer and closes.
-pub(super) async fn serve_connection<F, A>(stream: tokio::net::TcpStream, answer: F)
-where
-    F: Fn(Request<Incoming>) -> A + Clone,
-    A: Future<Output = Option<Response<Full<Bytes>>>>,
-{
-    let service = service_fn(move |request| {
-        let answer = answer.clone();
-        async move {
-            match answer(request).await {
-                Some(response) => Ok::<_, Infallible>(response),
-                None => std::future::pending().await,
-            }
-        }
-    });
-    let io = hyper_util::rt::TokioIo::new(stream);
-    // A process that was killed breaks its connections; that is what these tests are about.
-    hyper::server::conn::http1::Builder::new().serve_connection(io, service).await.unwrap_or_default();
 }

@@ -13,10 +13,12 @@ use intake::Intake;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::breaks::Break;
 use super::dice::Dice;
 use super::environment::{Housed, Place};
 use super::invariants;
-use super::scenario::{Break, Call, Change, Passed, Scenario, base_uri, client_name};
+use super::plan::{Call, Change, Passed, base_uri, client_name};
+use super::scenario::Scenario;
 use super::world::{Passing, World};
 use crate::aws::{call, call_settings, call_with_query, post, reviewed};
 

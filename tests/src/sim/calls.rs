@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::dice::Dice;
-use super::scenario::{Call, Passed, Scenario};
+use super::plan::{Call, Passed};
+use super::scenario::Scenario;
 
 /// Draws calls of a client, of which none waits for another. Each says when it was answered.
 pub(super) fn concurrent(dice: &mut Dice, end: Duration) -> Vec<Vec<Passed>> {

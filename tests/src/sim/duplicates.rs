@@ -1,54 +1,11 @@
 //! Whether a second request was made although the answer to the first had come: guarantee G2.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use convention::delivery::LedgerWrites;
 
-use super::invariants::came_twice;
-use super::lambda::TIMEOUT;
-use super::world::{Arrival, Facts, World};
-
-/// The bytes of a connection's way to us. Copies are the same one.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Way(Arc<(AtomicU64, AtomicU64)>);
-
-impl Way {
-    /// Counts what a receiver sent.
-    pub(super) fn sent(&self, bytes: usize) {
-        self.0.0.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    /// Counts what we read.
-    pub(super) fn read(&self, bytes: usize) {
-        self.0.1.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-}
-
-/// The way of one answer's head: whether it came is known once it is sent. Copies are the same one.
-#[derive(Clone, Debug)]
-pub(super) struct AnswerWay {
-    way: Way,
-    ends_at: Arc<AtomicU64>,
-}
-
-impl AnswerWay {
-    /// Begins with an answer that was not sent yet.
-    pub(super) fn over(way: &Way) -> Self {
-        Self { way: way.clone(), ends_at: Arc::new(AtomicU64::new(u64::MAX)) }
-    }
-
-    /// Notes that it has been sent whole.
-    pub(super) fn is_sent(&self) {
-        self.ends_at.store(self.way.0.0.load(Ordering::Relaxed), Ordering::Relaxed);
-    }
-
-    /// Says whether we have read it.
-    pub(super) fn came(&self) -> bool {
-        self.way.0.1.load(Ordering::Relaxed) >= self.ends_at.load(Ordering::Relaxed)
-    }
-}
+use super::time::TIMEOUT;
+use super::world::{Arrival, Facts, HandedOut, World};
 
 /// How long before the end of its invocation a function gives up what it cannot write, so that it can still hide its messages.
 const GIVES_UP_BEFORE: Duration = Duration::from_secs(12);
@@ -103,3 +60,8 @@ pub(super) fn one_request_at_a_time(
 
 /// However impatient an environment has become with a receiver, it waits so long for its answer.
 const EXCHANGE_AT_LEAST: Duration = Duration::from_millis(500);
+
+/// Whether more than one process may have had a first attempt to make.
+pub(super) fn came_twice(handed_out: HandedOut) -> bool {
+    handed_out.firsts + handed_out.again > 1
+}

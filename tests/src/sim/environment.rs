@@ -26,14 +26,15 @@ use platform::telemetry::{Metrics, UsageMeter};
 use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::breaks::Break;
 use super::peers::{PKI, Peers};
-use super::scenario::{Break, Scenario, Storm, client_name};
+use super::plan::{Storm, client_name};
+use super::scenario::Scenario;
 use super::sdk_transport::SdkTransport;
+use super::time::SKEW_MS;
 use super::world::World;
 use crate::aws::{Aws, DIRECTORY, LEDGER, NOTIFICATIONS, RECEIVERS, UNDELIVERED};
 
-/// How far a clock of Lambda is off, in milliseconds.
-pub(super) const SKEW_MS: u64 = 5;
 const IDENTITY: &str = "identity";
 /// A name that must exist, as dispatch is given one.
 const OWN_NAME: &str = "dynamodb.sa-east-1.amazonaws.com";

@@ -6,12 +6,13 @@ use std::time::Duration;
 use convention::delivery::{EXCHANGE_DEADLINE, LedgerWrites, REDUCED_TIMEOUT};
 use serde_json::Value;
 
-use super::duplicates::{no_request_after_an_answer_that_came, one_request_at_a_time};
-use super::environment::SKEW_MS;
-use super::request::Request;
-use super::scenario::{Call, Change, Scenario, base_uri, client_name};
-use super::world::{Arrival, Begun, Facts, HandedOut, Passing, World, since_epoch};
+use super::duplicates::{came_twice, no_request_after_an_answer_that_came, one_request_at_a_time};
+use super::plan::{Call, Change, base_uri, client_name};
+use super::scenario::Scenario;
+use super::time::{SKEW_MS, since_epoch};
+use super::world::{Arrival, Begun, Facts, Passing, World};
 use crate::aws::{RECEIVERS, Row, UNDELIVERED};
+use devkit::receiver::wire::Request;
 
 /// How long after it was asked for a write may still be done: as late as the simulator makes it, or the SDK's last try.
 const WRITTEN_LATE: Duration = Duration::from_secs(6);
@@ -145,11 +146,6 @@ fn one_request_more_for_each_message(facts: &Facts, arrival: &Arrival, broken: &
             format!("{} and {} for {}, of {handed_out:?}", counted.len(), others.len(), arrival.resource),
         ));
     }
-}
-
-/// Whether more than one process may have had a first attempt to make.
-pub(super) fn came_twice(handed_out: HandedOut) -> bool {
-    handed_out.firsts + handed_out.again > 1
 }
 
 /// G4: a UUID of version 4 that no request had before, and that the ledger knows.

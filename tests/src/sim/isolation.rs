@@ -10,8 +10,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::dice::Dice;
 use super::hazards::Hazards;
+use super::plan::{Call, Change, Deed, Mapping, Mood, Passed, ReceiverPlan, change};
 use super::run::Play;
-use super::scenario::{Call, Change, Deed, Mapping, Mood, Passed, ReceiverPlan, Scenario, change};
+use super::scenario::Scenario;
 use super::world::{Violation, World};
 use crate::aws::QueueSettings;
 

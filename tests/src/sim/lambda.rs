@@ -10,15 +10,14 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::breaks::Break;
 use super::dice::Dice;
 use super::environment::{Housed, Place};
-use super::scenario::{Break, Scenario};
+use super::scenario::Scenario;
+use super::time::TIMEOUT;
 use super::world::World;
 use crate::aws::{LEDGER, NOTIFICATIONS, Received};
 use crate::dispatch::batch_of;
-
-/// `Timeout` of dispatch in `template.yaml`.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(45);
 
 /// The function behind the queue. Copies are the same one.
 #[derive(Clone)]

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
-use super::duplicates::Way;
+use super::way::Way;
 
 /// The life of one environment. Copies are the same one.
 #[derive(Clone, Debug)]

@@ -16,8 +16,10 @@
 //! kill the tasks of an environment live on, but nothing that they do gets out of it.
 
 mod actors;
+mod breaks;
 mod calls;
 mod dice;
+mod draw;
 mod duplicates;
 mod environment;
 mod hazards;
@@ -27,15 +29,17 @@ mod isolation;
 mod lambda;
 mod life;
 mod peers;
-mod request;
+mod plan;
 mod run;
 mod scenario;
 mod sdk_transport;
+mod time;
 mod troubles;
+mod way;
 mod world;
 
+pub use self::breaks::Break;
 pub use self::hazards::{Hazard, Hazards};
 pub use self::isolation::{Flood, Flooded, Lateness, Ours, ReceiverLoad, flood, one_of};
 pub use self::run::{Report, run, warm_up};
-pub use self::scenario::Break;
 pub use self::world::Violation;

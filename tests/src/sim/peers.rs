@@ -1,4 +1,7 @@
 //! The receivers: servers in memory behind real mutual TLS, each in the mood that its plan says.
+//!
+//! TLS and HTTP are the mock receiver's, byte by byte ([`devkit::receiver::wire`]): what a receiver does depends on its plan at that
+//! moment, and what it sent is judged by what of it we read.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -8,28 +11,29 @@ use std::{fmt, io};
 
 use convention::address::AddressPolicy;
 use convention::delivery::REDUCED_TIMEOUT;
+use devkit::pki::{ClientSubject, Identity, TestPki};
+use devkit::receiver::wire::{Request, answer_head as answer, next_request};
+use devkit::receiver::{Presented, ServerTls};
 use jiff::Timestamp;
 use mtls::{Network, Transport};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
-use rustls::server::WebPkiClientVerifier;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::time_provider::TimeProvider;
-use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::breaks::Break;
 use super::dice::Dice;
-use super::duplicates::{AnswerWay, Way};
 use super::invariants;
 use super::life::{Counted, Life};
-use super::request::{Request, next_request};
-use super::scenario::{Break, Deed, KeepAlive, ReceiverPlan, Scenario, base_uri};
+use super::plan::{Deed, KeepAlive, ReceiverPlan, base_uri};
+use super::scenario::Scenario;
 use super::sdk_transport::SdkTransport;
+use super::time::epoch;
 use super::troubles::{Lack, LocalFault, Outage, no_answer, no_such_name, unreachable};
-use super::world::{Arrival, World, epoch};
-use devkit::pki::{ClientSubject, Identity, TestPki};
+use super::way::{AnswerWay, Way};
+use super::world::{Arrival, World};
 
 /// The certificates of all runs: making RSA keys takes longer than a run.
 pub(super) static PKI: LazyLock<(TestPki, Identity)> = LazyLock::new(|| {
@@ -433,10 +437,6 @@ fn reaches_nobody(world: &World, environment: &str, now: Duration, ended: Durati
     failed.len() >= receivers && since.last().is_some_and(|(at, ..)| *at + ended + lasts <= now)
 }
 
-fn answer(status: u16, headers: &str, length: usize) -> String {
-    format!("HTTP/1.1 {status} Status\r\n{headers}content-length: {length}\r\n\r\n")
-}
-
 /// Certificates go by the clock of the run, which begins at the epoch.
 #[derive(Debug)]
 struct AtEpoch;
@@ -450,25 +450,10 @@ impl TimeProvider for AtEpoch {
 
 fn acceptor(beside: Vec<CertificateDer<'static>>) -> TlsAcceptor {
     let (pki, receiver) = &*PKI;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut roots = RootCertStore::empty();
-    for root in CertificateDer::pem_slice_iter(pki.sender_authority.root_pem().as_bytes()) {
-        roots.add(root.expect("a certificate")).expect("a root");
-    }
-    let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-        .build()
-        .expect("there is a root");
-    let mut chain = CertificateDer::pem_slice_iter(receiver.chain_pem.as_bytes())
-        .collect::<Result<Vec<_>, _>>()
-        .expect("a chain");
+    let mut chain = receiver.chain().expect("a chain");
     chain.extend(beside);
-    let key = PrivateKeyDer::from_pem_slice(receiver.key_pem.as_bytes()).expect("a key");
-    let mut config = ServerConfig::builder_with_details(provider, Arc::new(AtEpoch))
-        .with_safe_default_protocol_versions()
-        .expect("TLS 1.3")
-        .with_client_cert_verifier(clients)
-        .with_single_cert(chain, key)
-        .expect("the key is the certificate's");
-    config.send_tls13_tickets = 0;
-    TlsAcceptor::from(Arc::new(config))
+    let presented = Presented::unchecked(chain, &receiver.private_key().expect("a key")).expect("a key");
+    let tls =
+        ServerTls { time: Arc::new(AtEpoch), ..ServerTls::new(presented, pki.sender_authority.root_pem()) };
+    tls.acceptor().expect("there is a root")
 }

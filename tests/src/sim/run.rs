@@ -9,13 +9,14 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep};
 
 use super::actors::Api;
+use super::breaks::Break;
 use super::environment::Place;
 use super::hazards::Hazards;
 use super::hostile::spoils_rows;
 use super::invariants;
 use super::lambda::Lambda;
 use super::peers::{PKI, Peers};
-use super::scenario::{Break, Scenario};
+use super::scenario::Scenario;
 use super::troubles::limit_tables;
 use super::world::{Violation, World};
 use crate::aws::{Aws, Counts, NOTIFICATIONS, QueueSettings, UNDELIVERED};

@@ -12,11 +12,13 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use super::breaks::Break;
 use super::dice::Dice;
 use super::invariants;
 use super::life::Life;
-use super::scenario::{Break, Storm};
-use super::world::{Begun, World, since_epoch};
+use super::plan::Storm;
+use super::time::since_epoch;
+use super::world::{Begun, World};
 use crate::aws::{Call, DIRECTORY, LEDGER, NOTIFICATIONS, RECEIVERS, is_over_capacity, respond};
 
 /// The way of one environment to AWS. Copies are the same one.

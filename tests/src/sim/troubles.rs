@@ -4,7 +4,6 @@ use std::io;
 use std::time::Duration;
 
 use super::dice::Dice;
-use super::scenario::{Mapping, Mood, Scenario, change};
 use super::world::World;
 use crate::aws::{DIRECTORY, LEDGER, RECEIVERS};
 
@@ -106,28 +105,6 @@ impl Outage {
     pub(super) fn holds(&self, now: Duration) -> bool {
         self.from <= now && now < self.until
     }
-}
-
-/// Draws an outage long enough to be noticed, and enough notifications that somebody notices it.
-pub(super) fn draw_outage(dice: &mut Dice, scenario: &mut Scenario) {
-    let from = dice.millis(10_000, 60_000);
-    let until = from + dice.millis(60_000, 150_000);
-    scenario.outages.push(Outage { from, until, is_told: dice.per_cent(50) });
-    scenario.end = scenario.end.max(until);
-    scenario.mapping = Mapping::of(dice.choose(&[1, 2]));
-    for receiver in &mut scenario.receivers {
-        receiver.moods = vec![(Duration::ZERO, Mood::Well)];
-    }
-    let (clients, mut at) = (scenario.receivers.len(), from);
-    for number in 0.. {
-        at += dice.millis(500, 6_000);
-        if at > until {
-            break;
-        }
-        let client = dice.index(clients);
-        scenario.posts.push((at, vec![change(dice, client, 1_000 + number, at)]));
-    }
-    scenario.posts.sort_by_key(|(at, _)| *at);
 }
 
 fn span(dice: &mut Dice, end: Duration, (least, most): (u64, u64)) -> (Duration, Duration) {

@@ -10,23 +10,14 @@ use jiff::{SignedDuration, Timestamp};
 use platform::clock::Clock;
 use tokio::time::Instant;
 
+use super::breaks::Break;
 use super::dice::Dice;
-use super::duplicates::AnswerWay;
 use super::hazards::{Hazard, Hazards};
-use super::scenario::{Break, Call, Change};
+use super::plan::{Call, Change};
+use super::time::instant;
+use super::way::AnswerWay;
 use crate::aws::Aws;
 use crate::iam_usage::Uses;
-
-/// When every run begins; certificates are made for it.
-pub(super) fn epoch() -> Timestamp {
-    "2026-06-01T00:00:00Z".parse().expect("an instant")
-}
-
-/// How far into a run an instant is that the ledger has, in milliseconds.
-pub(super) fn since_epoch(millis: &str) -> Option<Duration> {
-    let millis: i64 = millis.parse().ok()?;
-    u64::try_from(millis - epoch().as_millisecond()).ok().map(Duration::from_millis)
-}
 
 /// The world of one run. Copies are the same one.
 #[derive(Clone)]
@@ -195,7 +186,7 @@ impl World {
 
     /// The instant that so much of the run is.
     pub(super) fn instant(at: Duration) -> Timestamp {
-        epoch() + SignedDuration::try_from(at).expect("runs are short")
+        instant(at)
     }
 
     /// A clock that is so many milliseconds fast.

@@ -9,9 +9,10 @@ use devkit::local::change;
 use devkit::receiver::MockReceiver;
 use dispatch::Dispatch;
 use intake::Intake;
+use platform::telemetry::Written;
 use serde_json::{Value, json};
 use tests::aws::{Fault, Functions, NOTIFICATIONS, PKI, requeued_with, verdicts};
-use tests::log::{Listening, Written};
+use tests::log::{Listening, listen};
 
 const TERMS: Terms =
     Terms { gigabyte_second: Rate::LambdaArm64, signature: Rate::KmsRsa2048, memory_mb: 256 };
@@ -39,7 +40,7 @@ impl Play {
             mocks.push(functions.receiver(&client(number), "202").await);
         }
         functions.aws.forget_calls();
-        let (written, log) = Written::here();
+        let (written, log) = listen();
         let (intake, dispatch) = (functions.intake(), functions.dispatch(&functions.test_clock));
         Self { functions, intake, dispatch, mocks, written, measured: 0, _log: log }
     }

@@ -4,9 +4,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod pki;
+mod network;
+mod offer;
 mod rows;
-mod server;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -19,6 +19,7 @@ use convention::directory::{Registration, RegistrationRequest, Settings, Stateme
 use convention::notification::{
     AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
 };
+use devkit::receiver::wire::Step;
 use jiff::SignedDuration;
 use libtest_mimic::{Arguments, Failed, Trial};
 use mtls::{Client, Exchange};
@@ -27,9 +28,9 @@ use serde_json::json;
 use tests::aws::Functions;
 use tokio::time::Instant;
 
-use self::pki::{HOST, Offer};
+use self::network::{Log, Names, PUBLIC, Server, network};
+use self::offer::{HOST, Offer};
 use self::rows::{DELIVERS, Row, rows, send};
-use self::server::{Log, Names, PUBLIC, Seen, Server, Step, network};
 
 /// The most that is read on one connection: an answer, a handshake, and what was on its way.
 const READ: usize = HEADER_LIMIT + BODY_LIMIT + 32 * 1024;
@@ -71,7 +72,7 @@ async fn play(row: &Row) -> Result<(), String> {
     let took = started.elapsed();
     // What would come late, comes now.
     tokio::time::sleep(Duration::from_mins(1)).await;
-    let seen = log.seen();
+    let (requests, seen) = (log.arrived.requests(), log.seen());
     let mut wrong = String::new();
     let mut check = |holds: bool, what: String| {
         if !holds {
@@ -85,11 +86,11 @@ async fn play(row: &Row) -> Result<(), String> {
     check(least <= took && took <= most, format!("expected {least:?}, took {took:?}"));
     check(took <= EXCHANGE_DEADLINE + ROUNDING, format!("took {took:?}"));
     check(seen.read <= READ, format!("read {} bytes", seen.read));
-    check(seen.requests.len() <= 1, format!("{} requests", seen.requests.len()));
+    check(requests.len() <= 1, format!("{} requests", requests.len()));
     check(seen.look_ups <= 1, format!("{} look-ups", seen.look_ups));
     check(seen.opened.iter().all(|address| *address == PUBLIC), format!("connected to {:?}", seen.opened));
     check(seen.opened.len() <= 8, format!("{} connections", seen.opened.len()));
-    for request in &seen.requests {
+    for request in &requests {
         let text = String::from_utf8_lossy(request);
         check(!text.to_lowercase().contains("accept-encoding"), "asks for an encoding".to_owned());
         check(text.matches("POST ").count() <= 1, format!("two requests: {text}"));
@@ -133,16 +134,12 @@ async fn kept() -> Result<(), String> {
             tokio::task::yield_now().await;
         }
         tokio::time::sleep(Duration::from_mins(1)).await;
-        let Seen { requests, opened, .. } = &*log.seen();
+        let (requests, opened) = (log.arrived.requests(), log.seen().opened.len());
         // A second request may come on a second connection only if nothing of it came on the first.
-        let wrong = requests.len() > 2 || opened.len() > 2 || codes[0] != "delivered";
+        let wrong = requests.len() > 2 || opened > 2 || codes[0] != "delivered";
         let delivered = codes[1] == "delivered";
-        if wrong || delivered != (opened.len() == 2) || (!delivered && codes[1] != "connection_reset") {
-            return Err(format!(
-                "{steps:?}: {codes:?}, {} requests, {} connections",
-                requests.len(),
-                opened.len()
-            ));
+        if wrong || delivered != (opened == 2) || (!delivered && codes[1] != "connection_reset") {
+            return Err(format!("{steps:?}: {codes:?}, {} requests, {} connections", requests.len(), opened));
         }
     }
     Ok(())
@@ -157,7 +154,7 @@ impl Sender {
     fn new(network: mtls::Network) -> Self {
         let functions = Functions::default();
         let revocation = functions.revocation(&functions.test_clock, SignedDuration::from_hours(1));
-        let client = Client::new(&pki::identity(), &pki::anchors(), network, &revocation).unwrap();
+        let client = Client::new(&offer::identity(), &offer::anchors(), network, &revocation).unwrap();
         Self { functions, client }
     }
 

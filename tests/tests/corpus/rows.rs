@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use devkit::receiver::wire::Step;
 use rustls::CipherSuite;
 
-use super::pki::{Asks, Certificate, HOST, Offer};
-use super::server::{Names, PUBLIC, Server, Step};
+use super::network::{Names, PUBLIC, Server};
+use super::offer::{Asks, Certificate, HOST, Offer};
 
 /// One attack, or one fault.
 #[derive(Clone, Debug)]

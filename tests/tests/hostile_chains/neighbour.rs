@@ -3,21 +3,14 @@
 //! Nothing is timed here, where builds are not optimised and other tests run: what a chain costs is counted in signatures, and
 //! `tests/examples/chains.rs` measures it in milliseconds.
 
-use std::sync::Arc;
-
 use convention::delivery::AttemptMessage;
+use devkit::receiver::{MockReceiver, Presented, Settings};
 use libtest_mimic::{Failed, Trial};
 use mtls::revocation::MAX_SIGNATURES;
-use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::crypto::aws_lc_rs::sign::any_supported_type;
-use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::RootCertStore;
 use tests::aws::{Functions, PKI, requeued};
 use tests::chains::worst::Makings;
 use tests::chains::{Key, Search};
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 
 use super::pki::{Der, HOST, pem};
 
@@ -48,8 +41,8 @@ async fn play() -> Result<(), String> {
         if checks > MAX_SIGNATURES {
             return Err(format!("{name}: {checks} signatures are checked"));
         }
-        let port = serve(kind.presented, &makings).await;
-        functions.register(&client, &format!("https://localhost:{port}")).await;
+        let hostile = receiver(kind.presented, &makings).await;
+        functions.register(&client, &hostile.base_uri()).await;
         let mut batch: Vec<_> = (0..HOSTILE)
             .map(|message| functions.payment(&client, &format!("p-{number}-{message}")))
             .collect();
@@ -73,32 +66,13 @@ async fn play() -> Result<(), String> {
     Ok(())
 }
 
-/// Starts a receiver that presents this; returns its port.
-async fn serve(presented: Vec<Der>, makings: &Makings) -> u16 {
-    let key = any_supported_type(&makings.own[2].private()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(Presents(Arc::new(CertifiedKey::new(presented, key)))));
-    let (acceptor, listener) =
-        (TlsAcceptor::from(Arc::new(config)), TcpListener::bind("127.0.0.1:0").await.unwrap());
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
-            // What becomes of a handshake that fails is for the sender to say.
-            tokio::spawn(async move { acceptor.accept(stream).await.ok() });
-        }
-    });
-    port
-}
-
-#[derive(Debug)]
-struct Presents(Arc<CertifiedKey>);
-
-impl ResolvesServerCert for Presents {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0))
-    }
+/// Starts a receiver that presents this.
+async fn receiver(presented: Vec<Der>, makings: &Makings) -> MockReceiver {
+    let presented = Presented::unchecked(presented, &makings.own[2].private()).unwrap();
+    let settings = Settings {
+        presents: Some(presented),
+        client_ca_pem: None,
+        ..Settings::new(PKI.receiver.clone(), "")
+    };
+    MockReceiver::start(settings).await.unwrap()
 }

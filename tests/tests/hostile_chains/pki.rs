@@ -1,12 +1,15 @@
 //! Who signs: the authorities that are trusted, those that are not, and the receiver. Their keys are made once.
+//!
+//! No test PKI issues what is signed here: certificates in a form of their own ([`Draft`]), by keys that nobody may use any more.
+//! The sender's identity is of the test PKI.
 
 use std::sync::LazyLock;
 
 use mtls::revocation::Authority;
 use mtls::{Identity, TrustAnchors};
 use platform::clock::Clock;
-use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair};
 use rustls_pki_types::CertificateDer;
+use tests::aws::PKI as PKI_OF_SENDER;
 use tests::chains::{Digest, Draft, Key, Party};
 
 pub(crate) type Der = CertificateDer<'static>;
@@ -92,10 +95,7 @@ pub(crate) fn anchors() -> TrustAnchors {
 }
 
 pub(crate) fn identity() -> Identity {
-    let mut params = CertificateParams::new(vec!["sender.example".to_owned()]).unwrap();
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    let key = KeyPair::generate().unwrap();
-    Identity::from_pem(&params.self_signed(&key).unwrap().pem(), &key.serialize_pem()).unwrap()
+    Identity::from_pem(&PKI_OF_SENDER.sender.chain_pem, &PKI_OF_SENDER.sender.key_pem).unwrap()
 }
 
 pub(crate) fn pem(der: &[u8]) -> String {

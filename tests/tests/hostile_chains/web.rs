@@ -1,4 +1,5 @@
-//! What authorities and attackers publish, behind one socket that notes what is asked of it.
+//! What authorities and attackers publish, behind one socket that notes what is asked of it. It is no receiver: nothing is posted
+//! to it, and revocation lists come over plain HTTP.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;

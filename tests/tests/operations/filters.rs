@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use tests::aws::Fault;
-use tests::log::Written;
+use tests::log::listen;
 use tests::template::{Template, resources};
 
 use super::alarms::{TEMPLATE, Watched, alarms, selected, text};
@@ -104,7 +104,7 @@ fn measured(lines: &[String]) -> BTreeMap<String, Vec<(String, f64)>> {
 
 /// Receivers of which one is well and one fails, an attempt of which is interrupted too; and what dispatch logged.
 async fn played(well: &str, failing: &str) -> (Play, Vec<String>) {
-    let (written, _log) = Written::here();
+    let (written, _log) = listen();
     let play = Play::new("202").await;
     let _well = play.functions.receiver(well, "202").await;
     let _failing = play.functions.receiver(failing, "503").await;

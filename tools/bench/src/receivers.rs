@@ -1,6 +1,8 @@
 //! Receivers over mutual TLS, in this process: what arrives, and when.
+//!
+//! TLS and HTTP are the mock receiver's. Its journal is not: it keeps each request, parses it and judges it by the contract, which
+//! would take processor time away from what is measured on the same machine. This one notes an instant.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,17 +10,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use devkit::pki::TestPki;
+use devkit::receiver::http::{Reply, serve};
+use devkit::receiver::{Presented, ServerTls};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use rustls::{RootCertStore, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -118,7 +114,8 @@ pub(crate) struct Receivers {
 impl Receivers {
     /// Starts so many receivers that demand our client certificate.
     pub(crate) async fn start(pki: &TestPki, count: usize, conduct: Conduct, most: usize) -> Result<Self> {
-        let acceptor = acceptor(pki)?;
+        let tls = ServerTls::new(Presented::new(&pki.receiver)?, pki.sender_authority.root_pem());
+        let acceptor = tls.acceptor()?;
         let journal = Arc::new(Journal::new(most));
         let (mut base_uris, mut tasks) = (Vec::new(), JoinSet::new());
         for number in 0..count {
@@ -166,11 +163,10 @@ impl Receiver {
         stream.set_nodelay(true).ok();
         let Ok(stream) = self.acceptor.accept(stream).await else { return };
         self.journal.handshakes.fetch_add(1, Ordering::Relaxed);
-        let service = service_fn(|request| self.answer(request));
-        http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
+        serve(stream, None, |request| self.answer(request)).await;
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    async fn answer(&self, request: Request<Incoming>) -> Reply<Full<Bytes>> {
         let number = request.uri().path().rsplit('/').next().and_then(|id| id.parse().ok());
         let number: usize = number.unwrap_or(usize::MAX);
         self.journal.arrive(number);
@@ -187,28 +183,8 @@ impl Receiver {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         request.into_body().collect().await.ok();
-        Ok(response)
+        Reply::Response(response)
     }
-}
-
-fn acceptor(pki: &TestPki) -> Result<TlsAcceptor> {
-    let mut clients = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pki.sender_authority.root_pem().as_bytes()) {
-        clients.add(certificate?)?;
-    }
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(clients), Arc::clone(&provider)).build()?;
-    let chain =
-        CertificateDer::pem_slice_iter(pki.receiver.chain_pem.as_bytes()).collect::<Result<Vec<_>, _>>()?;
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(chain, PrivateKeyDer::from_pem_slice(pki.receiver.key_pem.as_bytes())?)?;
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = 0;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 #[cfg(test)]

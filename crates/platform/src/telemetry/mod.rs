@@ -4,8 +4,12 @@ mod error_chain;
 mod log;
 mod metrics;
 mod usage_meter;
+#[cfg(any(test, feature = "captured-log"))]
+mod written;
 
 pub use error_chain::ErrorChain;
 pub use log::{LogFormat, json_lines, start_logging};
 pub use metrics::{CODE, Line, MAX_ARRAY, Metrics, Unit};
 pub use usage_meter::{Usage, UsageMeter, Used};
+#[cfg(any(test, feature = "captured-log"))]
+pub use written::Written;

@@ -9,12 +9,14 @@ use convention::delivery::{
 use convention::notification::{
     ENDPOINTS, Endpoint, InteractionId, NotificationId, StateChange, Subject, WebhookVersion,
 };
+use devkit::receiver::{Answer, Answers, Settings};
+use http::StatusCode;
 use platform::rng::Rng;
 
-use super::result::Attempt;
+use super::result::{Attempt, is_delivered};
 use super::timeline::{Standing, Timeline, change};
 use crate::vectors::example;
-use crate::vectors::peers::{Offer, Reply, block_on, start_beside_hanging};
+use crate::vectors::peers::{block_on, receiver, start_beside_hanging};
 
 /// Counts the requests that copies of a business event become: in the order they come, and again after a delivery.
 pub(super) fn requests_of_copies(copies: usize, same_event: bool) -> Result<usize, String> {
@@ -112,7 +114,7 @@ pub(super) fn after_a_crash(event_at_ms: i64, attempts: &[Attempt], crash_ms: i6
     else {
         return Err("an attempt whose process stopped is not taken up again".to_owned());
     };
-    let accepted = super::is_delivered(&crashed.outcome);
+    let accepted = is_delivered(&crashed.outcome);
     Ok(match next(attempt, ended) {
         Next::Attempt(number, due) if accepted => {
             let again = fresh_id(&message.again(number, due));
@@ -178,7 +180,7 @@ fn message_of(event: &str) -> Result<AttemptMessage, String> {
 
 /// Returns after how many milliseconds a healthy receiver has its first attempt, while a dead one has a second's worth of
 /// attempts hanging.
-pub(super) fn start_beside_a_dead_receiver(dead: &str, healthy: &str) -> Result<u64, String> {
+pub(super) fn start_beside_a_dead_receiver(dead: &str, healthy: &str) -> Result<i64, String> {
     let number = |text: &str, unit: &str| {
         let before = text.split(unit).next()?;
         before.rsplit(|c: char| !c.is_ascii_digit()).find(|part| !part.is_empty())?.parse::<u64>().ok()
@@ -190,6 +192,7 @@ pub(super) fn start_beside_a_dead_receiver(dead: &str, healthy: &str) -> Result<
     let (Some(rate), Some(status), Some(after)) = (rate, status, after) else {
         return Err(format!("input cannot be judged: receiver_A {dead:?}, receiver_B {healthy:?}"));
     };
-    let reply = Reply { status, after: Duration::from_millis(after), ..Reply::default() };
-    block_on(start_beside_hanging(rate, Offer { reply, ..Offer::default() }))?
+    let status = StatusCode::from_u16(status).map_err(|error| error.to_string())?;
+    let answers = Answers::always(Answer::from(status).after(Duration::from_millis(after)));
+    block_on(start_beside_hanging(rate, Settings { answers, ..receiver() }))?
 }

@@ -4,7 +4,7 @@ mod around;
 mod result;
 mod timeline;
 
-use convention::delivery::{AttemptMessage, BODY_LIMIT, FIRST_ATTEMPT_WITHIN, Outcome, is_late};
+use convention::delivery::{AttemptMessage, BODY_LIMIT, FIRST_ATTEMPT_WITHIN, is_late};
 use convention::notification::{Plan, plan};
 use serde::Deserialize;
 use serde_json::Value;
@@ -83,7 +83,7 @@ struct Expected {
     #[serde(default, deserialize_with = "there")]
     order_required: Option<bool>,
     #[serde(rename = "receiver_B_attempt_1_start_max_ms", default, deserialize_with = "there")]
-    healthy_start_max_ms: Option<u64>,
+    healthy_start_max_ms: Option<i64>,
 }
 
 pub(super) fn judge(vector: &Vector) -> Judgement {
@@ -234,9 +234,4 @@ fn allowed_by_the_product(input: &Input) -> Result<Value, String> {
             Err("expected.allowed cannot be judged: the input says nothing that could be allowed".to_owned())
         }
     }
-}
-
-/// Says whether an outcome is a delivery.
-fn is_delivered(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Delivered { .. })
 }

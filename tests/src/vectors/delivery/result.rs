@@ -1,14 +1,15 @@
 //! What a vector says came of an attempt, and what the product makes of it.
 
-use std::time::Duration;
-
 use convention::delivery::{Answer, Failure, Outcome};
 use convention::directory::{RegistrationRequest, Settings};
+use devkit::receiver::{self, Answers};
+use http::header::{LOCATION, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::vectors::compare::there;
-use crate::vectors::peers::{Offer, Reply, block_on, exchange};
+use crate::vectors::peers::{block_on, exchange, receiver};
 
 /// One attempt, as a vector tells it.
 #[derive(Clone, Deserialize)]
@@ -60,13 +61,16 @@ impl Attempt {
     fn answered(&self, status: u16) -> std::result::Result<Result, String> {
         let body = self.body.clone().unwrap_or_default();
         let body_bytes = self.body_bytes.unwrap_or(body.len() as u64);
-        let mut headers = Vec::new();
+        let code = StatusCode::from_u16(status).map_err(|error| format!("{status}: {error}"))?;
+        let mut told = receiver::Answer::from(code).body(body, body_bytes);
         if (300..400).contains(&status) {
-            headers.push(("location", "/elsewhere".to_owned()));
+            told = told.header(LOCATION, HeaderValue::from_static("/elsewhere"));
         }
-        headers.extend(self.retry_after_s.map(|seconds| ("retry-after", seconds.to_string())));
-        let reply = Reply { status, headers, body, body_bytes, after: Duration::ZERO };
-        let (exchange, id, seen) = block_on(exchange(Offer { reply, ..Offer::default() }))??;
+        if let Some(seconds) = self.retry_after_s {
+            told = told.header(RETRY_AFTER, seconds.into());
+        }
+        let told = receiver::Settings { answers: Answers::always(told), ..receiver() };
+        let (exchange, id, seen) = block_on(exchange(told))??;
         let answer =
             exchange.answer.map_err(|failure| format!("the answer {status} did not arrive: {failure}"))?;
         let outcome = Outcome::of(&answer, &id, &Settings::default());
@@ -81,8 +85,13 @@ pub(super) fn can_be_a_success(status: u16) -> bool {
     let answer = Answer { status, interaction_id: None, body_cut: false };
     RegistrationRequest::from_json(&asked, "").is_ok_and(|asked| {
         let settings = asked.settings.applied_to(&Settings::default());
-        super::is_delivered(&Outcome::of(&answer, "", &settings))
+        is_delivered(&Outcome::of(&answer, "", &settings))
     })
+}
+
+/// Says whether an outcome is a delivery.
+pub(super) fn is_delivered(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Delivered { .. })
 }
 
 /// Finds the failure that a vector names: by the product's code, else by what the words can only mean.

@@ -2,7 +2,6 @@
 
 mod openssl;
 mod pki;
-mod server;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -10,22 +9,22 @@ use std::sync::Arc;
 
 use convention::address::AddressPolicy;
 use convention::delivery::EXCHANGE_DEADLINE;
-use convention::directory::Settings;
+use convention::directory;
 use convention::notification::{Endpoint, InteractionId, Notification, Partition, WebhookVersion};
+use devkit::receiver::{MockReceiver, Received, Settings};
 use jiff::SignedDuration;
 use mtls::revocation::Revocation;
 use mtls::{Client, Exchange, Identity, Network};
+use platform::clock::Clock;
 use platform::rng::Rng;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 use super::example;
 use crate::aws::Functions;
 
 pub(super) use openssl::{OpenSsl, is_installed};
-pub(super) use pki::{LIST_URL, Signer, pki};
-pub(super) use server::{Offer, Reply, Seen, Server};
+pub(super) use pki::{LIST_URL, client_certificate, expired, named, of_a_stranger, receiver};
 
 /// Runs a future to its end, and stops whatever it has started.
 pub(super) fn block_on<F: Future>(future: F) -> Result<F::Output, String> {
@@ -46,18 +45,20 @@ pub(super) async fn nothing_known() -> Arc<Revocation> {
 
 /// Returns the product's client with the identity of this process.
 pub(super) fn client_with(revocation: &Arc<Revocation>) -> Result<Client, String> {
-    client_of(&pki().identity(), revocation)
+    let own = pki::sender();
+    let identity = Identity::from_pem(&own.chain_pem, &own.key_pem).map_err(|error| error.to_string())?;
+    client_of(&identity, revocation)
 }
 
 /// Returns the product's client with this identity.
 pub(super) fn client_of(identity: &Identity, revocation: &Arc<Revocation>) -> Result<Client, String> {
-    Client::new(identity, &pki().anchors(), Network::system(AddressPolicy::PublicAndLoopback), revocation)
+    Client::new(identity, &pki::anchors(), Network::system(AddressPolicy::PublicAndLoopback), revocation)
         .map_err(|error| format!("no client: {error}"))
 }
 
 /// Returns a notification for the receiver at this address.
 pub(super) fn notification(address: SocketAddr) -> Result<Box<Notification>, String> {
-    let settings = Settings::default();
+    let settings = directory::Settings::default();
     let receiver =
         example::receiver_with(&format!("https://{address}"), AddressPolicy::PublicAndLoopback, settings)?;
     let profile = WebhookVersion::default();
@@ -73,15 +74,22 @@ pub(super) async fn post(client: &Client, address: SocketAddr) -> Result<(Exchan
     Ok((exchange.map_err(|error| error.to_string())?, id.to_string()))
 }
 
+/// Starts a receiver on a socket.
+pub(super) async fn start(settings: Settings) -> Result<MockReceiver, String> {
+    MockReceiver::start(settings).await.map_err(|error| format!("no receiver: {error:#}"))
+}
+
 /// Posts one notification to a new receiver; returns what it was named and what the receiver saw.
-pub(super) async fn exchange(offer: Offer) -> Result<(Exchange, String, Vec<Seen>), String> {
-    let server = Server::start(offer).await?;
-    let (exchange, id) = post(&client().await?, server.address).await?;
-    Ok((exchange, id, server.seen()))
+pub(super) async fn exchange(settings: Settings) -> Result<(Exchange, String, Vec<Received>), String> {
+    let mock = start(settings).await?;
+    let (exchange, id) = post(&client().await?, mock.address()).await?;
+    Ok((exchange, id, mock.received()))
 }
 
 /// Returns after how many milliseconds a healthy receiver sees its request, posted behind as many to one that hangs.
-pub(super) async fn start_beside_hanging(hanging: usize, offer: Offer) -> Result<u64, String> {
+///
+/// The one that hangs is a bare listener: it does not even begin a handshake, so that nothing of it costs time here.
+pub(super) async fn start_beside_hanging(hanging: usize, settings: Settings) -> Result<i64, String> {
     let dead = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
     let address = dead.local_addr().map_err(|error| error.to_string())?;
     let mut tasks = JoinSet::new();
@@ -92,19 +100,20 @@ pub(super) async fn start_beside_hanging(hanging: usize, offer: Offer) -> Result
             held.push(connection);
         }
     });
-    let healthy = Server::start(offer).await?;
+    let healthy = start(settings).await?;
     let client = client().await?;
-    let started = Instant::now();
+    let started = Clock::system().now();
     for _ in 0..hanging {
         let client = client.clone();
         tasks.spawn(async move { drop(post(&client, address).await) });
     }
     // Behind the others, as its message would be.
-    let behind = tokio::spawn(async move { post(&client, healthy.address).await.map(|_| healthy.seen()) });
+    let behind =
+        tokio::spawn(async move { post(&client, healthy.address()).await.map(|_| healthy.received()) });
     let seen = behind.await.map_err(|error| error.to_string())??;
     let first = seen.first().ok_or("the healthy receiver saw nothing")?;
     if tasks.len() <= hanging {
         return Err("the dead receiver does not hang".to_owned());
     }
-    u64::try_from(first.at.duration_since(started).as_millis()).map_err(|error| error.to_string())
+    i64::try_from(first.received_at.duration_since(started).as_millis()).map_err(|error| error.to_string())
 }

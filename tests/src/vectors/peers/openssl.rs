@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
-use super::pki::{Signer, pki};
+use super::pki::receiver;
 
 /// How long it may take to listen.
 const STARTS_WITHIN: Duration = Duration::from_secs(10);
@@ -62,11 +62,13 @@ impl OpenSsl {
     }
 
     async fn run(options: &[&str]) -> Result<Self, String> {
-        let (_, certificate) = pki().server_certificate(Signer::Trusted, "127.0.0.1", false);
-        let files = [file(&certificate)?, file(&pki().server_key_pem())?];
+        let identity = receiver().identity;
+        let files = [file(&identity.chain_pem)?, file(&identity.key_pem)?];
         let mut process = Command::new("openssl")
             .args(["s_server", "-accept", "127.0.0.1:0", "-naccept", "1"])
             .arg("-cert")
+            .arg(files[0].path())
+            .arg("-cert_chain")
             .arg(files[0].path())
             .arg("-key")
             .arg(files[1].path())

@@ -1,136 +1,86 @@
-//! Certificates for tests: an authority that is trusted, one that is not, and our identity under an intermediate.
+//! Certificates of the test PKI: authorities that are trusted and one that is not, and receivers' that name a revocation list.
 
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::sync::LazyLock;
 
+use devkit::pki::{Authority, ClientSubject, Identity, RevocationUrls, Validity};
+use devkit::receiver::Settings;
 use jiff::Timestamp;
-use mtls::{Identity, TrustAnchors};
-use rcgen::{
-    CertificateParams, CertifiedIssuer, CrlDistributionPoint, ExtendedKeyUsagePurpose, KeyPair,
-    PKCS_RSA_SHA256, date_time_ymd,
-};
-use rustls::RootCertStore;
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-
-use crate::certificates::authority;
+use mtls::TrustAnchors;
+use platform::clock::Clock;
 
 /// Where receivers' certificates say that their revocation list is; nobody listens there.
 pub(in crate::vectors) const LIST_URL: &str = "http://127.0.0.1:9/list.crl";
-const SERVER_SERIAL: u64 = 1000;
-
-type Authority = CertifiedIssuer<'static, KeyPair>;
-
-/// Which authority signs a receiver's certificate.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::vectors) enum Signer {
-    /// One that we trust.
-    Trusted,
-    /// One that we do not.
-    Stranger,
-}
+/// Where the certificate of their authority says that its list is.
+const ROOT_LIST_URL: &str = "http://127.0.0.1:9/root.crl";
+/// Whom receivers' certificates are for.
+const ADDRESS: &str = "127.0.0.1";
+const ISSUED: &str = "certificates can be made";
 
 /// What is made once: keys take their time.
-pub(in crate::vectors) struct Pki {
-    root: Authority,
-    stranger: Authority,
-    intermediate: Authority,
-    server_key: KeyPair,
-    client_key: KeyPair,
+struct Pki {
+    senders: Authority,
+    sender: Identity,
+    receivers: Authority,
+    receiver: Identity,
 }
 
-/// A certificate chain and its key, as the secret of our identities holds them.
-pub(in crate::vectors) struct ClientPem {
-    pub(in crate::vectors) chain: String,
-    pub(in crate::vectors) key: String,
+static PKI: LazyLock<Pki> = LazyLock::new(|| {
+    let now = Clock::system().now();
+    let (root_list, list) = (Some(ROOT_LIST_URL.to_owned()), Some(LIST_URL.to_owned()));
+    let lists = RevocationUrls { root_list, list, ocsp: None };
+    let senders = Authority::new("Sender", now).expect(ISSUED);
+    let sender = senders.client(&subject("detentora.example")).expect(ISSUED);
+    let receivers = Authority::with_revocation("Receiver", now, lists).expect(ISSUED);
+    let receiver = receivers.server(&[ADDRESS]).expect(ISSUED);
+    Pki { senders, sender, receivers, receiver }
+});
+
+fn subject(name: &str) -> ClientSubject {
+    ClientSubject { common_name: name.to_owned(), ..ClientSubject::default() }
 }
 
-impl ClientPem {
-    /// Returns the certificate itself, in DER.
-    pub(in crate::vectors) fn leaf(&self) -> Vec<u8> {
-        CertificateDer::from_pem_slice(self.chain.as_bytes()).expect("the chain is valid").to_vec()
-    }
+/// How a receiver behaves that does right; it offers what our side is not to use: sessions to resume.
+pub(in crate::vectors) fn receiver() -> Settings {
+    Settings { resumption: true, ..Settings::new(PKI.receiver.clone(), PKI.senders.root_pem()) }
 }
 
-/// Returns the certificates of this process.
-pub(in crate::vectors) fn pki() -> &'static Pki {
-    static PKI: OnceLock<Pki> = OnceLock::new();
-    PKI.get_or_init(|| Pki::new().expect("certificates can be made"))
+/// A receiver's certificate for this name.
+pub(in crate::vectors) fn named(name: &str) -> Identity {
+    PKI.receivers.server(&[name]).expect(ISSUED)
 }
 
-impl Pki {
-    fn new() -> Result<Self, rcgen::Error> {
-        let root = Authority::self_signed(authority("Trusted root"), KeyPair::generate()?)?;
-        let stranger = Authority::self_signed(authority("Stranger"), KeyPair::generate()?)?;
-        let intermediate = Authority::signed_by(authority("Intermediate"), KeyPair::generate()?, &root)?;
-        // The suites that the convention allows with TLS 1.2 authenticate with RSA.
-        let (server_key, client_key) = (rsa_key()?, rsa_key()?);
-        Ok(Self { root, stranger, intermediate, server_key, client_key })
-    }
+/// A receiver's certificate that ended with the year 2025.
+pub(in crate::vectors) fn expired() -> Identity {
+    let year = |text: &str| text.parse().expect("an instant");
+    let validity =
+        Validity { not_before: year("2025-01-01T00:00:00Z"), not_after: year("2026-01-01T00:00:00Z") };
+    PKI.receivers.server_with(&[ADDRESS], validity).expect(ISSUED)
+}
 
-    /// Returns our side of mutual TLS.
-    pub(in crate::vectors) fn identity(&self) -> Identity {
-        let ClientPem { chain, key } = self.client("detentora.example", None);
-        Identity::from_pem(&chain, &key).expect("the identity is valid")
-    }
+/// A receiver's certificate by an authority that we do not trust.
+pub(in crate::vectors) fn of_a_stranger() -> Identity {
+    let stranger = Authority::new("Stranger", Clock::system().now()).expect(ISSUED);
+    stranger.server(&[ADDRESS]).expect(ISSUED)
+}
 
-    /// Issues a client certificate for this name, which ends at this instant where one is given.
-    pub(in crate::vectors) fn client(&self, name: &str, end: Option<Timestamp>) -> ClientPem {
-        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("the name is valid");
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        if let Some(end) = end {
-            let since_epoch = Duration::from_secs(end.as_second().try_into().expect("no end before 1970"));
-            params.not_after = date_time_ymd(1970, 1, 1) + since_epoch;
+/// Our side of mutual TLS, as the secret of our identities holds it.
+pub(in crate::vectors) fn sender() -> &'static Identity {
+    &PKI.sender
+}
+
+/// Issues a client certificate for this name, which ends at this instant where one is given.
+pub(in crate::vectors) fn client_certificate(name: &str, end: Option<Timestamp>) -> Identity {
+    let issued = match end {
+        Some(not_after) => {
+            let not_before = Clock::system().now() - jiff::SignedDuration::from_hours(1);
+            PKI.senders.client_with(&subject(name), Validity { not_before, not_after })
         }
-        let leaf =
-            params.signed_by(&self.client_key, &self.intermediate).expect("a certificate can be issued");
-        let chain = format!("{}{}", leaf.pem(), self.intermediate.pem());
-        ClientPem { chain, key: self.client_key.serialize_pem() }
-    }
-
-    /// Returns whom we trust.
-    pub(in crate::vectors) fn anchors(&self) -> TrustAnchors {
-        TrustAnchors::from_pem(&self.root.pem()).expect("the root is valid")
-    }
-
-    /// Returns whom a receiver trusts.
-    pub(super) fn roots(&self) -> RootCertStore {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.root.der().clone()).expect("the root is valid");
-        roots
-    }
-
-    /// Issues a receiver's certificate, in DER and PEM.
-    pub(super) fn server_certificate(
-        &self,
-        signer: Signer,
-        name: &str,
-        expired: bool,
-    ) -> (CertificateDer<'static>, String) {
-        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("the name is valid");
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        params.serial_number = Some(SERVER_SERIAL.into());
-        params.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![LIST_URL.to_owned()] }];
-        if expired {
-            (params.not_before, params.not_after) = (date_time_ymd(2025, 1, 1), date_time_ymd(2026, 1, 1));
-        }
-        let issuer = match signer {
-            Signer::Trusted => &self.root,
-            Signer::Stranger => &self.stranger,
-        };
-        let certificate = params.signed_by(&self.server_key, issuer).expect("a certificate can be issued");
-        (certificate.der().clone(), certificate.pem())
-    }
-
-    pub(super) fn server_key(&self) -> PrivateKeyDer<'static> {
-        PrivateKeyDer::try_from(self.server_key.serialize_der()).expect("the key is valid")
-    }
-
-    pub(super) fn server_key_pem(&self) -> String {
-        self.server_key.serialize_pem()
-    }
+        None => PKI.senders.client(&subject(name)),
+    };
+    issued.expect(ISSUED)
 }
 
-fn rsa_key() -> Result<KeyPair, rcgen::Error> {
-    KeyPair::generate_for(&PKCS_RSA_SHA256)
+/// Returns whom we trust.
+pub(super) fn anchors() -> TrustAnchors {
+    TrustAnchors::from_pem(PKI.receivers.root_pem()).expect("the root is valid")
 }

@@ -1,7 +1,7 @@
 //! The scenarios of the conformance suite, played by the modules that replay it.
 
-use super::Scenario::{self, OnStack};
-use super::compare;
+use super::play::Scenario::{self, OnStack};
+use super::play::compare;
 use super::stack::on_stack;
 use crate::conformance::{clock_ahead, play};
 use crate::vectors::{Judgement, Vector};

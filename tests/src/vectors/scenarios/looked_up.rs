@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use platform::aws::{LedgerReader, dynamodb};
 use serde_json::{Value, json};
 
-use super::compare;
+use super::play::compare;
 use super::stack::on_stack;
 use crate::vectors::{Judgement, Vector};
 use crate::world::{World, change_of, new_change, now};

@@ -3,13 +3,13 @@
 use convention::delivery::is_late;
 use serde_json::json;
 
-use super::Scenario::{self, OnStack, Played};
-use super::compare;
 use super::looked_up::{
     a_resource_has_all_its_events_and_attempts_in_time_order, an_attempt_is_found_by_its_interaction_id,
 };
+use super::play::Scenario::{self, OnStack, Played};
+use super::play::compare;
 use super::secrecy::no_log_line_holds_personal_data_or_a_key;
-use crate::vectors::peers::{Offer, Server, block_on, client, post};
+use crate::vectors::peers::{block_on, client, post, receiver, start};
 use crate::vectors::{Judgement, Vector, example};
 
 pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
@@ -23,11 +23,11 @@ pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
 fn attempts_are_told_to_nobody_but_the_receiver(vector: &Vector) -> Judgement {
     let attempts = vector.input["attempts"].as_u64().ok_or("input.attempts is no number")?;
     let seen = block_on(async {
-        let (client, server) = (client().await?, Server::start(Offer::default()).await?);
+        let (client, server) = (client().await?, start(receiver()).await?);
         for _ in 0..attempts {
-            post(&client, server.address).await?.0.answer.map_err(|failure| failure.to_string())?;
+            post(&client, server.address()).await?.0.answer.map_err(|failure| failure.to_string())?;
         }
-        Ok::<_, String>(server.seen())
+        Ok::<_, String>(server.received())
     })??;
     if seen.len() as u64 != attempts {
         return Err(format!("the receiver saw {} requests of {attempts}", seen.len()));

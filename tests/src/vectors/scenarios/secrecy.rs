@@ -8,7 +8,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::compare;
+use super::play::compare;
 use super::stack::on_stack;
 use crate::vectors::{Judgement, Vector};
 use crate::world::{World, new_change};

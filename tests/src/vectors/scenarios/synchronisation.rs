@@ -8,8 +8,8 @@ use convention::directory::{Receiver, Registration, RegistrationRequest, Stateme
 use convention::notification::{Endpoint, Plan, StateChange, WebhookVersion, plan};
 use serde_json::{Value, json};
 
-use super::Scenario::{self, OnStack, Played};
-use super::compare;
+use super::play::Scenario::{self, OnStack, Played};
+use super::play::compare;
 use super::stack::on_stack;
 use crate::vectors::{Judgement, Vector, example};
 use crate::world::new_change;

@@ -8,12 +8,13 @@ use aws_lc_rs::signature::{KeyPair as _, RSA_PSS_SHA256, RsaKeyPair};
 use aws_lc_rs::{digest, error};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use mtls::pem::private_key;
 use rustls_pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
 use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
+
+use crate::pem::private_key;
 
 /// A line of PEM (RFC 7468).
 const PEM_LINE: usize = 64;
@@ -36,7 +37,7 @@ impl SigningKey {
 
     /// Reads a private key of RSA in PEM, of 2048 bits or more.
     pub fn from_pem(pem: &str) -> Result<Self> {
-        let key = private_key(pem.as_bytes())?;
+        let key = private_key(pem)?;
         let pair = match &key {
             PrivateKeyDer::Pkcs1(key) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
             key => RsaKeyPair::from_pkcs8(key.secret_der()),

@@ -10,6 +10,9 @@ use rcgen::{
     CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair,
     KeyUsagePurpose, PublicKeyData, RevokedCertParams, SanType, date_time_ymd,
 };
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::pem::{certificates, private_key};
 
 /// How long before its making a certificate is valid already, for clocks that disagree.
 const BACKDATED: SignedDuration = SignedDuration::from_hours(1);
@@ -132,6 +135,14 @@ impl Authority {
         self.issue(&params)
     }
 
+    /// Issues a certificate for these names that is an authority's itself, which no receiver may present.
+    pub fn server_that_is_an_authority(&self, names: &[&str]) -> Result<Identity> {
+        let validity = Validity::starting(self.now, LEAF_LIFE)?;
+        let mut params = leaf_params(names, ExtendedKeyUsagePurpose::ServerAuth, validity)?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        self.issue(&params)
+    }
+
     /// Makes a revocation list in DER with the serial numbers of these certificates (PEM, of each the first), made at `now`
     /// and valid for so long.
     pub fn revocation_list(
@@ -180,6 +191,26 @@ impl Authority {
         params.custom_extensions.extend(self.revocation.ocsp.as_deref().map(ocsp_responder).transpose()?);
         let leaf = params.signed_by(key, &self.intermediate).context("failed to sign a certificate")?;
         Ok(format!("{}{}", leaf.pem(), self.intermediate_pem))
+    }
+}
+
+impl Identity {
+    /// A server certificate for these names that nobody issued but its own key.
+    pub fn self_signed(names: &[&str], now: Timestamp) -> Result<Self> {
+        let validity = Validity::starting(now, LEAF_LIFE)?;
+        let (key, params) = (new_key()?, leaf_params(names, ExtendedKeyUsagePurpose::ServerAuth, validity)?);
+        let certificate = params.self_signed(&key).context("failed to sign a certificate")?;
+        Ok(Self { chain_pem: certificate.pem(), key_pem: key.serialize_pem() })
+    }
+
+    /// The certificates in DER, the own one first.
+    pub fn chain(&self) -> Result<Vec<CertificateDer<'static>>> {
+        certificates(&self.chain_pem)
+    }
+
+    /// The private key.
+    pub fn private_key(&self) -> Result<PrivateKeyDer<'static>> {
+        private_key(&self.key_pem)
     }
 }
 
@@ -289,8 +320,7 @@ mod tests {
     use rustls::client::danger::ServerCertVerifier as _;
     use rustls::crypto::aws_lc_rs::default_provider;
     use rustls::server::WebPkiClientVerifier;
-    use rustls_pki_types::pem::PemObject as _;
-    use rustls_pki_types::{CertificateDer, UnixTime};
+    use rustls_pki_types::UnixTime;
 
     use super::*;
 
@@ -302,13 +332,9 @@ mod tests {
         UnixTime::since_unix_epoch(since_epoch(instant).unwrap())
     }
 
-    fn certificates(pem: &str) -> Vec<CertificateDer<'static>> {
-        CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<_, _>>().unwrap()
-    }
-
     fn roots(authority: &Authority) -> Arc<RootCertStore> {
         let mut roots = RootCertStore::empty();
-        for root in certificates(authority.root_pem()) {
+        for root in certificates(authority.root_pem()).unwrap() {
             roots.add(root).unwrap();
         }
         Arc::new(roots)
@@ -318,7 +344,7 @@ mod tests {
     fn a_client_certificate_is_accepted_by_who_trusts_the_root_and_by_nobody_else() {
         let authority = Authority::new("Ours", now()).unwrap();
         let stranger = Authority::new("Theirs", now()).unwrap();
-        let chain = certificates(&authority.client(&ClientSubject::default()).unwrap().chain_pem);
+        let chain = authority.client(&ClientSubject::default()).unwrap().chain().unwrap();
         let verify = |trusted: &Authority, at| {
             WebPkiClientVerifier::builder_with_provider(roots(trusted), Arc::new(default_provider()))
                 .build()
@@ -339,7 +365,7 @@ mod tests {
         let past = Validity { not_before: now() - day * 2, not_after: now() - day };
         let expired = authority.server_with(&["localhost"], past).unwrap();
         let verify = |identity: &Identity, name: &'static str| {
-            let chain = certificates(&identity.chain_pem);
+            let chain = identity.chain().unwrap();
             WebPkiServerVerifier::builder_with_provider(roots(&authority), Arc::new(default_provider()))
                 .build()
                 .unwrap()
@@ -355,7 +381,7 @@ mod tests {
     #[test]
     fn the_subject_is_that_of_a_brcac() {
         let authority = Authority::new("Ours", now()).unwrap();
-        let chain = certificates(&authority.client(&ClientSubject::default()).unwrap().chain_pem);
+        let chain = authority.client(&ClientSubject::default()).unwrap().chain().unwrap();
         let (_, leaf) = x509_parser::parse_x509_certificate(&chain[0]).unwrap();
         let subject: Vec<(String, &str)> = leaf
             .subject()

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 use certificates::{ClientSubject, new_key, write_new};
 use jiff::Timestamp;
-use mtls::pem::Certificates;
 
 use super::authority::{Authority, Identity};
+use crate::pem::certificates;
 
 /// The names that the receiver's certificate is good for.
 const RECEIVER_NAMES: &[&str] = &["localhost", "127.0.0.1", "::1"];
@@ -151,9 +151,8 @@ impl PkiFiles {
 }
 
 fn refuse_expired(chain: &Path, now: Timestamp) -> Result<()> {
-    let file = fs::read(chain).with_context(|| format!("failed to read {}", chain.display()))?;
-    let read = Certificates::from_pem(&file);
-    let read = read.with_context(|| format!("{} cannot be used", chain.display()))?.into_der();
+    let file = fs::read_to_string(chain).with_context(|| format!("failed to read {}", chain.display()))?;
+    let read = certificates(&file).with_context(|| format!("{} cannot be used", chain.display()))?;
     let leaf = read.first().map(|leaf| x509_parser::parse_x509_certificate(leaf));
     let Some(Ok((_, leaf))) = leaf else {
         bail!("the first certificate of {} cannot be read", chain.display());

@@ -4,12 +4,17 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::StatusCode;
+use hyper::header::{HeaderName, HeaderValue};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
-/// The longest body an answer may have, since it is held in memory.
-const MAX_BODY: usize = 64 * 1024 * 1024;
+/// The longest body that the syntax takes: a longer one is a slip.
+const MAX_BODY: u64 = 64 * 1024 * 1024;
 /// The longest header an answer may have.
-const MAX_HEADER: usize = 1024 * 1024;
+const MAX_HEADER: u64 = 1024 * 1024;
+/// What is written with `%` in a text of the syntax: all that could end it.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'/').remove(b'_');
 
 /// The syntax of answers, for messages and `--help`.
 pub(super) const SYNTAX: &str = "\
@@ -24,6 +29,8 @@ Each answer is one of
   hang              nothing, and the connection stays open
   reset             the connection is reset (TCP RST)
   close             the connection is closed in an orderly way, without an answer
+  raw:TEXT          TEXT instead of an answer, and the connection is closed
+  truncate          half an answer, and the connection ends without TLS saying so
   informational     100 Continue for ever (1xx is the same)
 
 with any of these before it
@@ -32,7 +39,12 @@ with any of these before it
   no-echo:202       leaves x-webhook-interaction-id out
   wrong-echo:202    echoes another x-webhook-interaction-id
   body:N:202        a body of N bytes
-  header:N:202      a header of N bytes";
+  text:TEXT:202     a body that begins with TEXT
+  header:N:202      a header of N bytes
+  set:NAME=TEXT:202 the header NAME
+  last:202          says \"connection: close\", and closes it
+
+In TEXT, all but letters, digits and -./_ is written with %, as in a URL.";
 
 /// How the mock answers each request.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -61,8 +73,14 @@ pub struct AnswerFor {
 pub struct Answer {
     pub(super) delay: Option<Duration>,
     pub(super) echo: Echo,
-    pub(super) body: usize,
-    pub(super) header: usize,
+    /// How long the body is, at least.
+    pub(super) body: u64,
+    /// What it begins with.
+    pub(super) text: Bytes,
+    /// How long a header is that says nothing.
+    pub(super) padding: usize,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) is_last: bool,
     pub(super) deed: Deed,
 }
 
@@ -83,10 +101,17 @@ pub(super) enum Deed {
     Hang,
     Reset,
     Close,
+    Raw(Bytes),
+    Truncate,
     Informational,
 }
 
 impl Answers {
+    /// The same answer for every request.
+    pub fn always(answer: Answer) -> Self {
+        Sequence(vec![answer]).into()
+    }
+
     /// The answers for a path.
     pub(super) fn of(&self, path: &str) -> &Sequence {
         self.exceptions
@@ -173,7 +198,31 @@ impl From<StatusCode> for Answer {
 
 impl From<Deed> for Answer {
     fn from(deed: Deed) -> Self {
-        Self { delay: None, echo: Echo::default(), body: 0, header: 0, deed }
+        let (echo, text, headers) = (Echo::default(), Bytes::new(), Vec::new());
+        Self { delay: None, echo, body: 0, text, padding: 0, headers, is_last: false, deed }
+    }
+}
+
+impl Answer {
+    /// Waits first.
+    #[must_use]
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.delay = Some(delay).filter(|delay| !delay.is_zero());
+        self
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Has a body of so many bytes, which begins with this.
+    #[must_use]
+    pub fn body(mut self, text: impl Into<Bytes>, bytes: u64) -> Self {
+        (self.text, self.body) = (text.into(), bytes);
+        self
     }
 }
 
@@ -195,9 +244,21 @@ impl FromStr for Answer {
             }
             "header" => {
                 let (length, then) = split(text, rest)?;
-                Self { header: parse_length(text, length, MAX_HEADER)?, ..then }
+                let padding = parse_length(text, length, MAX_HEADER)?;
+                Self { padding: usize::try_from(padding).map_err(|_| unknown(text))?, ..then }
             }
-            "redirect" if hyper::header::HeaderValue::from_str(rest).is_ok_and(|value| !value.is_empty()) => {
+            "text" => {
+                let (start, then) = split(text, rest)?;
+                Self { text: decoded(start), ..then }
+            }
+            "set" => {
+                let (header, mut then) = split(text, rest)?;
+                then.headers.insert(0, parse_header(text, header)?);
+                then
+            }
+            "last" => Self { is_last: true, ..rest.parse()? },
+            "raw" if !rest.is_empty() => Deed::Raw(decoded(rest)).into(),
+            "redirect" if HeaderValue::from_str(rest).is_ok_and(|value| !value.is_empty()) => {
                 Deed::Redirect(rest.to_owned()).into()
             }
             _ => parse_deed(text)?.into(),
@@ -224,8 +285,17 @@ impl fmt::Display for Answer {
         if self.body > 0 {
             write!(f, "body:{}:", self.body)?;
         }
-        if self.header > 0 {
-            write!(f, "header:{}:", self.header)?;
+        if !self.text.is_empty() {
+            write!(f, "text:{}:", percent_encode(&self.text, ENCODED))?;
+        }
+        if self.padding > 0 {
+            write!(f, "header:{}:", self.padding)?;
+        }
+        for (name, value) in &self.headers {
+            write!(f, "set:{name}={}:", percent_encode(value.as_bytes(), ENCODED))?;
+        }
+        if self.is_last {
+            f.write_str("last:")?;
         }
         match &self.deed {
             Deed::Status(status) => f.write_str(status.as_str()),
@@ -235,6 +305,8 @@ impl fmt::Display for Answer {
             Deed::Hang => f.write_str("hang"),
             Deed::Reset => f.write_str("reset"),
             Deed::Close => f.write_str("close"),
+            Deed::Raw(bytes) => write!(f, "raw:{}", percent_encode(bytes, ENCODED)),
+            Deed::Truncate => f.write_str("truncate"),
             Deed::Informational => f.write_str("informational"),
         }
     }
@@ -247,6 +319,7 @@ fn parse_deed(text: &str) -> Result<Deed, String> {
         "hang" => Deed::Hang,
         "reset" => Deed::Reset,
         "close" => Deed::Close,
+        "truncate" => Deed::Truncate,
         "informational" | "1xx" => Deed::Informational,
         _ => match text.parse().map(StatusCode::from_u16) {
             Ok(Ok(status)) if (200..=599).contains(&status.as_u16()) => Deed::Status(status),
@@ -272,8 +345,18 @@ fn parse_duration(whole: &str, text: &str) -> Result<Duration, String> {
     Ok(Duration::from_millis(u64::from(millis) * factor))
 }
 
-fn parse_length(whole: &str, text: &str, longest: usize) -> Result<usize, String> {
-    let length = text.parse::<usize>().map_err(|_| unknown(whole))?;
+fn parse_header(whole: &str, text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| unknown(whole))?;
+    let name = name.parse().map_err(|_| unknown(whole))?;
+    Ok((name, HeaderValue::from_bytes(&decoded(value)).map_err(|_| unknown(whole))?))
+}
+
+fn decoded(text: &str) -> Bytes {
+    percent_decode_str(text).collect::<Vec<_>>().into()
+}
+
+fn parse_length(whole: &str, text: &str, longest: u64) -> Result<u64, String> {
+    let length = text.parse::<u64>().map_err(|_| unknown(whole))?;
     if length > longest {
         return Err(format!("{whole:?} asks for more than {longest} bytes"));
     }
@@ -301,6 +384,9 @@ mod tests {
             "header:70000:202",
             "redirect:https://example.com:8443/a?b",
             "delay:1s:no-echo:body:10:header:20:500",
+            "text:%7B%22a%22%3A1%2C%7D:set:retry-after=120:set:location=https%3A//a.example/b:last:503",
+            "raw:SSH-2.0-x%0D%0A%FF",
+            "truncate",
             "endless",
             "trickle",
             "hang",
@@ -338,6 +424,10 @@ mod tests {
             "no-echo",
             "redirect:",
             "redirect",
+            "raw:",
+            "set:a:202",
+            "set:a b=c:202",
+            "set:a=%0A:202",
         ] {
             let error = text.parse::<Sequence>().unwrap_err();
             assert!(

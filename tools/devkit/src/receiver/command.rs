@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::{ArgGroup, Args};
-use mtls::pem::{Certificates, certificates_to_pem, private_key, private_key_to_pem};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 
@@ -16,6 +15,7 @@ use super::event::Received;
 use super::mock_receiver::MockReceiver;
 use super::prefix::Prefix;
 use super::settings::{Settings, wall_clock};
+use crate::pem;
 use crate::pki::{Identity, PkiFiles};
 
 const EXAMPLES: &str = "\
@@ -167,18 +167,19 @@ fn read_files(args: ReceiverArgs) -> Result<Files> {
 }
 
 fn certificates(path: &Path) -> Result<String> {
-    let read = Certificates::from_pem(&read(path)?);
-    let read = read.with_context(|| format!("{} cannot be used", path.display()))?.into_der();
-    Ok(certificates_to_pem(&read))
+    let read = read(path)?;
+    pem::certificates(&read).with_context(|| format!("{} cannot be used", path.display()))?;
+    Ok(read)
 }
 
 fn private_key_of(path: &Path) -> Result<String> {
-    let key = private_key(&read(path)?).with_context(|| format!("{} cannot be used", path.display()))?;
-    Ok(private_key_to_pem(&key))
+    let read = read(path)?;
+    pem::private_key(&read).with_context(|| format!("{} cannot be used", path.display()))?;
+    Ok(read)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("failed to read {}", path.display()))
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))
 }
 
 fn whereabouts(mock: &MockReceiver) -> String {

@@ -5,6 +5,7 @@ use std::fmt;
 use certificates::{printable, subject_of};
 use jiff::Timestamp;
 use rustls::{ProtocolVersion, ServerConnection};
+use rustls_pki_types::CertificateDer;
 use serde::{Serialize, Serializer};
 
 use super::contract::Endpoint;
@@ -62,6 +63,9 @@ pub struct ClientCertificate {
     /// The last instant of its validity.
     #[serde(serialize_with = "as_text")]
     pub not_after: Timestamp,
+    /// All that was presented, the certificate first, each in DER.
+    #[serde(skip)]
+    pub chain: Vec<CertificateDer<'static>>,
 }
 
 /// What was negotiated on a connection.
@@ -112,12 +116,13 @@ impl fmt::Display for Received {
 impl ClientCertificate {
     /// Reads the certificate that the peer of a connection presented.
     pub(super) fn of(connection: &ServerConnection) -> Option<Self> {
-        let certificate = connection.peer_certificates()?.first()?;
-        let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
+        let chain = connection.peer_certificates()?;
+        let (_, certificate) = x509_parser::parse_x509_certificate(chain.first()?).ok()?;
         Some(Self {
             subject: subject_of(certificate.subject()),
             serial: certificate.raw_serial_as_string(),
             not_after: Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()?,
+            chain: chain.iter().map(|certificate| certificate.clone().into_owned()).collect(),
         })
     }
 }

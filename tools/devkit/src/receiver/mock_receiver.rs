@@ -3,11 +3,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::admin;
 use super::answer::Answers;
 use super::event::Received;
 use super::finding::Contract;
@@ -15,7 +17,37 @@ use super::journal::{Connections, Journal, Refusal};
 use super::prefix::Prefix;
 use super::serve::Service;
 use super::settings::Settings;
-use super::{admin, tls};
+
+/// A receiver without a socket, for connections that others carry. Copies are the same one.
+#[derive(Clone)]
+pub struct Receiver(Arc<Service>);
+
+impl Receiver {
+    /// Makes a receiver; where to listen is of no meaning.
+    pub fn new(settings: Settings) -> Result<Self> {
+        let acceptor = settings.tls()?.acceptor()?;
+        Ok(Self(Arc::new(Service {
+            acceptor,
+            contract: Contract { version: settings.webhook_version, prefix: settings.prefix },
+            journal: Arc::new(Journal::new(settings.answers, settings.keep)),
+            idle: settings.idle,
+            clock: settings.clock,
+        })))
+    }
+
+    /// Serves one connection of this peer, from its handshake until it ends.
+    pub async fn serve<S>(self, stream: S, peer: SocketAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        self.0.serve_stream(stream, peer).await;
+    }
+
+    /// The requests kept, oldest first.
+    pub fn received(&self) -> Vec<Received> {
+        self.0.journal.received()
+    }
+}
 
 /// A running receiver; stops when dropped.
 #[derive(Debug)]
@@ -30,14 +62,15 @@ pub struct MockReceiver {
 impl MockReceiver {
     /// Binds the addresses and starts to serve, on the runtime of the caller.
     pub async fn start(settings: Settings) -> Result<Self> {
-        let acceptor = tls::acceptor(&settings)?;
-        let listener = bind(settings.listen).await?;
+        let (admin, prefix, listen) = (settings.admin, settings.prefix.clone(), settings.listen);
+        let Receiver(service) = Receiver::new(settings)?;
+        let listener = bind(listen).await?;
         let address = listener.local_addr().context("the listener has no address")?;
-        let journal = Arc::new(Journal::new(settings.answers, settings.keep));
+        let journal = Arc::clone(&service.journal);
         let mut tasks = JoinSet::new();
 
         let mut admin_address = None;
-        if let Some(admin) = settings.admin {
+        if let Some(admin) = admin {
             ensure!(
                 admin.ip().is_loopback(),
                 "the admin address {admin} is not a loopback address, and must be one"
@@ -46,15 +79,8 @@ impl MockReceiver {
             admin_address = Some(listener.local_addr().context("the admin listener has no address")?);
             tasks.spawn(admin::serve(listener, Arc::clone(&journal)));
         }
-        let service = Service {
-            acceptor,
-            contract: Contract { version: settings.webhook_version, prefix: settings.prefix.clone() },
-            journal: Arc::clone(&journal),
-            idle: settings.idle,
-            clock: settings.clock,
-        };
-        tasks.spawn(Arc::new(service).serve(listener));
-        Ok(Self { journal, address, admin: admin_address, prefix: settings.prefix, tasks })
+        tasks.spawn(service.serve(listener));
+        Ok(Self { journal, address, admin: admin_address, prefix, tasks })
     }
 
     /// Where it listens.

@@ -10,24 +10,22 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Full, Limited, StreamBody};
+use http_body_util::{BodyExt as _, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper::header::{HeaderMap, HeaderValue, LOCATION};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::header::{CONNECTION, HeaderMap, HeaderValue, LOCATION};
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::Timestamp;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::answer::{Answer, Deed, Echo};
+use super::body::Filler;
 use super::event::{ClientCertificate, Received, Tls};
 use super::finding::{self, Contract, Reading};
+use super::http::{self, ENDLESS_PAUSE, Reply, Seizure};
 use super::journal::{Journal, Refusal};
 use super::message::{Body, Header};
 use crate::accept::accept;
@@ -36,11 +34,12 @@ use crate::accept::accept;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The contract's bodies have under 100 bytes; this is enough to see what else came.
 const MAX_REQUEST_BODY: usize = 1024 * 1024;
-/// Between two pieces of an endless answer, so that it costs little.
-const ENDLESS_PAUSE: Duration = Duration::from_millis(10);
 const TRICKLE_PAUSE: Duration = Duration::from_secs(1);
 
 const INTERACTION_ID: &str = "x-webhook-interaction-id";
+
+/// The head of an answer and half of its body.
+const HALF: &[u8] = b"HTTP/1.1 202 Accepted\r\ncontent-length: 10\r\n\r\nxxxxx";
 
 type ResponseBody = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -53,13 +52,6 @@ pub(super) struct Service {
     pub(super) clock: fn() -> Timestamp,
 }
 
-/// What is done to a connection when HTTP is not enough.
-enum Seizure {
-    Reset,
-    Close,
-    Informational,
-}
-
 /// What all requests of one connection have in common.
 struct Peer {
     connection: u64,
@@ -70,12 +62,19 @@ struct Peer {
 impl Service {
     /// Accepts connections until the task is aborted, and all connections with it.
     pub(super) async fn serve(self: Arc<Self>, listener: TcpListener) {
-        accept(listener, |stream, peer| Arc::clone(&self).serve_connection(stream, peer)).await;
+        accept(listener, |stream: TcpStream, peer| {
+            stream.set_nodelay(true).ok();
+            Arc::clone(&self).serve_stream(stream, peer)
+        })
+        .await;
     }
 
-    async fn serve_connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+    /// Serves one connection, whatever carries it, until it ends.
+    pub(super) async fn serve_stream<S>(self: Arc<Self>, stream: S, peer: SocketAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let number = self.journal.connection_accepted();
-        stream.set_nodelay(true).ok();
         let error = match timeout(HANDSHAKE_TIMEOUT, self.acceptor.accept(stream)).await {
             Ok(Ok(stream)) => {
                 self.journal.handshake_completed();
@@ -87,40 +86,18 @@ impl Service {
         self.journal.handshake_failed(Refusal { at: (self.clock)(), peer, connection: number, error });
     }
 
-    async fn serve_http(self: Arc<Self>, stream: TlsStream<TcpStream>, number: u64) {
+    async fn serve_http<S>(self: Arc<Self>, stream: TlsStream<S>, number: u64)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let session = stream.get_ref().1;
-        let peer = Arc::new(Peer {
-            connection: number,
-            certificate: ClientCertificate::of(session),
-            tls: Tls::of(session),
-        });
-        let idle = self.idle;
-        let (seize, mut seized) = mpsc::channel(1);
-        let service = service_fn(move |request| {
-            let (service, peer, seize) = (Arc::clone(&self), Arc::clone(&peer), seize.clone());
-            // Boxed so that the connection can be moved, which `into_parts` needs.
-            Box::pin(async move { Ok::<_, Infallible>(service.answer(request, &peer, &seize).await) })
-        });
-        let mut connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            // It runs from the end of one request to the header of the next, so it bounds idleness as well.
-            .header_read_timeout(idle)
-            .serve_connection(TokioIo::new(stream), service);
-        let seizure = tokio::select! {
-            // How a connection ends is its caller's business: what it asked is in the journal.
-            _ = &mut connection => return,
-            Some(seizure) = seized.recv() => seizure,
-        };
-        seizure.carry_out(connection.into_parts().io.into_inner()).await;
+        let peer =
+            Peer { connection: number, certificate: ClientCertificate::of(session), tls: Tls::of(session) };
+        http::serve(stream, self.idle, |request| self.answer(request, &peer)).await;
     }
 
     /// Reads, records and answers one request.
-    async fn answer(
-        &self,
-        request: Request<Incoming>,
-        peer: &Peer,
-        seize: &mpsc::Sender<Seizure>,
-    ) -> Response<ResponseBody> {
+    async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Reply<ResponseBody> {
         let received_at = (self.clock)();
         let (head, body) = request.into_parts();
         let body = read(body).await;
@@ -163,40 +140,15 @@ impl Service {
         if let Some(delay) = answer.delay {
             sleep(delay).await;
         }
-        match answer.deed {
+        match &answer.deed {
             Deed::Hang => pending().await,
-            Deed::Reset => Seizure::Reset.request(seize).await,
-            Deed::Close => Seizure::Close.request(seize).await,
-            Deed::Informational => Seizure::Informational.request(seize).await,
+            Deed::Reset => Reply::Seizure(Seizure::Reset),
+            Deed::Close => Reply::Seizure(Seizure::Send(Bytes::new())),
+            Deed::Raw(bytes) => Reply::Seizure(Seizure::Send(bytes.clone())),
+            Deed::Truncate => Reply::Seizure(Seizure::Truncate(Bytes::from_static(HALF))),
+            Deed::Informational => Reply::Seizure(Seizure::Informational),
             Deed::Status(_) | Deed::Redirect(_) | Deed::Endless | Deed::Trickle => {
-                response(&answer, &head.headers)
-            }
-        }
-    }
-}
-
-impl Seizure {
-    /// Asks for the connection, and waits for it to be taken away.
-    async fn request(self, seize: &mpsc::Sender<Self>) -> Response<ResponseBody> {
-        seize.send(self).await.ok();
-        pending().await
-    }
-
-    async fn carry_out(self, mut stream: TlsStream<TcpStream>) {
-        match self {
-            // With no time to linger, closing sends RST.
-            Self::Reset => {
-                stream.get_ref().0.set_zero_linger().ok();
-            }
-            Self::Close => {
-                stream.shutdown().await.ok();
-            }
-            Self::Informational => {
-                while stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.is_ok()
-                    && stream.flush().await.is_ok()
-                {
-                    sleep(ENDLESS_PAUSE).await;
-                }
+                Reply::Response(response(&answer, &head.headers))
             }
         }
     }
@@ -218,7 +170,7 @@ fn response(answer: &Answer, asked: &HeaderMap) -> Response<ResponseBody> {
     let body = match &answer.deed {
         Deed::Endless => endless(&[b'x'; 8192], ENDLESS_PAUSE),
         Deed::Trickle => endless(b"x", TRICKLE_PAUSE),
-        _ => Full::new(Bytes::from(vec![b'x'; answer.body])).boxed_unsync(),
+        _ => Filler::new(answer.text.clone(), answer.body).boxed_unsync(),
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -231,10 +183,14 @@ fn response(answer: &Answer, asked: &HeaderMap) -> Response<ResponseBody> {
     {
         headers.insert(LOCATION, to);
     }
-    if answer.header > 0
-        && let Ok(padding) = HeaderValue::from_str(&"x".repeat(answer.header))
+    if answer.padding > 0
+        && let Ok(padding) = HeaderValue::from_str(&"x".repeat(answer.padding))
     {
         headers.insert("x-padding", padding);
+    }
+    headers.extend(answer.headers.iter().cloned());
+    if answer.is_last {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use hyper::StatusCode;
 use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder, Response};
 use rustls::crypto::aws_lc_rs::default_provider;
@@ -11,6 +12,7 @@ use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
 use crate::pki::{Authority, ClientSubject, Identity, TestPki, Validity};
@@ -258,6 +260,74 @@ async fn headers_and_bodies_are_as_told() {
     assert_eq!(responses[2].headers()["location"], "https://localhost:1/a");
     assert_eq!(responses[4].headers()["x-padding"].len(), 70_000);
     assert_eq!(body_of(responses.swap_remove(3)).await.len(), 70_000);
+}
+
+#[tokio::test]
+async fn an_answer_has_the_headers_and_the_text_that_it_is_told_to_have() {
+    let mock =
+        MockReceiver::start(answering("set:retry-after=120:text:%7B%22a%22%3A1%7D:last:503")).await.unwrap();
+    let sender = sender();
+    for connection in 1..=2 {
+        let response = notification(&sender, &mock, CONSENT, 1).send().await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["retry-after"]),
+            (503, &"120".parse().unwrap())
+        );
+        assert_eq!(body_of(response).await, br#"{"a":1}"#);
+        assert_eq!(mock.connections().accepted, connection);
+    }
+    mock.set_answers(Answers::always(Answer::from(StatusCode::ACCEPTED).body("text", 10)));
+    let response = notification(&sender, &mock, CONSENT, 1).send().await.unwrap();
+    assert_eq!(body_of(response).await, b"textxxxxxx");
+}
+
+#[tokio::test]
+async fn what_is_no_answer_of_http_can_be_sent_and_an_answer_can_be_cut() {
+    let mock =
+        MockReceiver::start(answering("raw:SSH-2.0%0D%0A%0D%0A,truncate,raw:HTTP/1.1%20204%20X%0D%0A%0D%0A"))
+            .await
+            .unwrap();
+    let sender = sender();
+    notification(&sender, &mock, CONSENT, 1).send().await.unwrap_err();
+    let mut cut = notification(&sender, &mock, CONSENT, 2).send().await.unwrap();
+    assert_eq!((cut.status().as_u16(), cut.chunk().await.unwrap().unwrap().as_ref()), (202, &b"xxxxx"[..]));
+    let error = anyhow::Error::from(cut.chunk().await.unwrap_err());
+    assert!(format!("{error:#}").contains("close_notify"), "{error:#}");
+    assert_eq!(notification(&sender, &mock, CONSENT, 3).send().await.unwrap().status(), 204);
+}
+
+#[tokio::test]
+async fn a_receiver_without_a_socket_serves_any_stream_and_presents_what_it_is_told_to() {
+    let presented = Presented::new(&PKI.receiver).unwrap();
+    let receiver = Receiver::new(Settings { presents: Some(presented.clone()), ..settings() }).unwrap();
+    let handshake = async || {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        tokio::spawn(receiver.clone().serve(theirs, ([127, 0, 0, 1], 1).into()));
+        let roots = crate::pem::roots(PKI.receiver_authority.root_pem()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_client_auth_cert(PKI.sender.chain().unwrap(), PKI.sender.private_key().unwrap())
+            .unwrap();
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+        connector.connect("localhost".try_into().unwrap(), ours).await
+    };
+    let mut stream = handshake().await.unwrap();
+    let head = format!(
+        "POST {CONSENT} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{{}}"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+    let seen = receiver.received();
+    assert_eq!(seen[0].endpoint, Some(Endpoint::E1));
+    assert_eq!(seen[0].client_certificate.as_ref().unwrap().chain, PKI.sender.chain().unwrap());
+
+    presented.change(Identity::self_signed(&["localhost"], now()).unwrap().chain().unwrap());
+    let error = handshake().await.unwrap_err();
+    assert!(error.to_string().contains("UnknownIssuer"), "{error}");
 }
 
 #[tokio::test]
