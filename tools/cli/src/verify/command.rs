@@ -11,6 +11,7 @@ use evidence::{Digest, last_over};
 use jiff::{Timestamp, civil::Date};
 use platform::clock::Clock;
 use serde_json::json;
+use terminal::{Align, Table};
 use tokio::time::Instant;
 
 use super::finding::Finding;
@@ -100,22 +101,21 @@ impl VerifyArgs {
 }
 
 fn write(out: &mut impl Write, report: &Report, source: &Source) -> io::Result<()> {
+    let mut table = Table::new([Align::Left; 2]);
     if let Some((first, last)) = &report.sealed {
-        writeln!(out, "sealed        {first} to {last} UTC, {} hours", report.seals)?;
+        table.row(["sealed", &format!("{first} to {last} UTC, {} hours", report.seals)]);
     }
     let unsealed = match report.unsealed {
         0 => String::new(),
         count => format!(", of which {count} are not sealed yet"),
     };
-    writeln!(out, "objects       {}, {} bytes{unsealed}", report.objects, report.bytes)?;
-    writeln!(
-        out,
-        "records       {} of {} notifications, {} of them copies",
-        report.records, report.notifications, report.copies
-    )?;
+    table.row(["objects", &format!("{}, {} bytes{unsealed}", report.objects, report.bytes)]);
+    let Report { records, notifications, copies, .. } = report;
+    table.row(["records", &format!("{records} of {notifications} notifications, {copies} of them copies")]);
     for (at, (day, head)) in report.heads.iter().enumerate() {
-        writeln!(out, "{:<13} {day} {head}", if at == 0 { "heads" } else { "" })?;
+        table.row([if at == 0 { "heads" } else { "" }, &format!("{day} {head}")]);
     }
+    write!(out, "{table}")?;
     if !source.has_versions() {
         writeln!(
             out,
