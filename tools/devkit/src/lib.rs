@@ -4,5 +4,6 @@ mod accept;
 pub mod directory;
 pub mod local;
 pub mod pki;
+mod plain_http;
 pub mod receiver;
 pub mod stack;
