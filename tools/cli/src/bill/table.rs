@@ -87,16 +87,9 @@ fn quantity(cost: &Cost) -> String {
     format!("{}.{:06}", grouped(millionths / 1_000_000), millionths % 1_000_000)
 }
 
+/// Writes a number with its thousands apart, where anybody has ever had so many.
 fn grouped(number: u128) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    u64::try_from(number).map_or_else(|_| number.to_string(), terminal::grouped)
 }
 
 /// Returns a bill for programs: amounts are decimal strings with all their digits.

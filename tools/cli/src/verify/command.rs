@@ -1,8 +1,7 @@
 //! The command: what is proven, what is wrong, and the heads to note.
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
@@ -11,8 +10,7 @@ use evidence::{Digest, last_over};
 use jiff::{Timestamp, civil::Date};
 use platform::clock::Clock;
 use serde_json::json;
-use terminal::{Align, Table};
-use tokio::time::Instant;
+use terminal::{Align, Progress, Table};
 
 use super::finding::Finding;
 use super::source::Source;
@@ -52,8 +50,6 @@ pub struct VerifyArgs {
 
 /// Of what is wrong, so much is shown to people.
 const MAX_SHOWN: usize = 50;
-/// How often progress is told.
-const BEAT: Duration = Duration::from_secs(2);
 /// What is looked at by default.
 const DAYS: i64 = 30;
 
@@ -68,9 +64,10 @@ pub async fn run(args: VerifyArgs) -> Result<bool> {
         }
         None => Source::Bucket(args.evidence.find().await?),
     };
-    let mut beat = Beat { last: Instant::now(), on: io::stderr().is_terminal() || !args.json };
-    let report =
-        verify(&source, &asked, |step| beat.tell(step)).await.context("the evidence could not be checked")?;
+    let mut progress = Progress::new(!args.json);
+    let report = verify(&source, &asked, |step| progress.say(step)).await;
+    drop(progress);
+    let report = report.context("the evidence could not be checked")?;
     let mut out = io::stdout().lock();
     if args.json {
         let head = report.heads.last().map(|(_, head)| head);
@@ -139,19 +136,4 @@ fn write(out: &mut impl Write, report: &Report, source: &Source) -> io::Result<(
         writeln!(out, "  and {} more: see --json", count - MAX_SHOWN)?;
     }
     Ok(())
-}
-
-struct Beat {
-    last: Instant,
-    on: bool,
-}
-
-impl Beat {
-    fn tell(&mut self, step: &str) {
-        if self.on && self.last.elapsed() >= BEAT {
-            self.last = Instant::now();
-            // Nobody can be told when standard error is gone.
-            writeln!(io::stderr().lock(), "{step}").ok();
-        }
-    }
 }
