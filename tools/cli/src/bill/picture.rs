@@ -7,10 +7,11 @@ use super::item::{Cost, Item};
 use super::table::costs;
 use crate::prices::{Prices, Usd};
 
-/// Pixels: of the picture, of its margins, of what is above and below the bars, of a row.
+/// Pixels: of the picture, of its margins, of what is above and below the bars, of what is below, of a row.
 const WIDTH: f32 = 860.0;
 const MARGIN: f32 = 24.0;
 const HEAD_AND_FOOT: f32 = 144.0;
+const FOOT: f32 = 40.0;
 const ROW: f32 = 24.0;
 /// Between a name and its bar: room for a reader's font, which may be wider than the library's.
 const GAP: f32 = 22.0;
@@ -60,7 +61,7 @@ pub fn picture(bill: &Bill, prices: &Prices) -> String {
 fn style(chart: &mut HorizontalBarChart) {
     let (strong, plain, small): (Color, Color, Color) =
         ("#111827".into(), "#374151".into(), "#6b7280".into());
-    (chart.width, chart.margin) = (WIDTH, Margin::from(MARGIN));
+    (chart.width, chart.margin) = (WIDTH, Margin { bottom: FOOT, ..Margin::from(MARGIN) });
     FONT.clone_into(&mut chart.font_family);
     (chart.title.font.size, chart.title.font.color, chart.title.align) = (17.0, strong, Align::Left);
     (chart.sub_title.font.size, chart.sub_title.font.color, chart.sub_title.align) =
