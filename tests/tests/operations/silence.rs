@@ -4,7 +4,7 @@ use dispatch::Batch;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tests::aws::{Functions, PKI};
-use tests::log::Written;
+use tests::log::listen;
 use tests::template::Template;
 
 use super::alarms::{alarms, text, trouble, value};
@@ -70,7 +70,7 @@ fn hands_on(line: &Value, level: &str) -> bool {
 
 #[tokio::test]
 async fn lambda_drops_no_line_and_no_metric_at_the_level_of_any_function() {
-    let (written, _log) = Written::here();
+    let (written, _log) = listen();
     let mut lines = Box::pin(trouble()).await;
     assert!(lines.len() > 30, "{}", lines.len());
     lines.extend(written.take().iter().map(|line| serde_json::from_str(line).unwrap()));

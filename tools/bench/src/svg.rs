@@ -1,6 +1,9 @@
 //! The picture `docs/benchmarks.svg`: processor time by case, dispatch beside its floors.
 
-use std::fmt::Write as _;
+use charts_rs::{
+    Align, Axis, Canvas, Color, DEFAULT_FONT_FAMILY, Grid, Line, Position, Rect, Text,
+    measure_text_width_family, svg_with_accessibility,
+};
 
 use crate::budget::RATIO;
 use crate::report::MAIN;
@@ -8,19 +11,20 @@ use crate::report::{CaseFigures, Report};
 
 /// Pixels: of the picture, of its margins, of the room for a label behind the longest bar, of its bars, from one to
 /// the next, and of its rows.
-const WIDTH: f64 = 860.0;
-const MARGIN: f64 = 24.0;
-const LABEL: f64 = 130.0;
-const HEAD: f64 = 108.0;
-const BAR: f64 = 13.0;
-const STEP: f64 = BAR + 3.0;
-const ROW: f64 = 30.0 + 4.0 * STEP;
-const FOOT: f64 = 56.0;
-/// A letter is at most about this wide, in its size.
-const LETTER: f64 = 0.6;
-const STYLE: &str = "text{font-family:Helvetica,Arial,sans-serif;fill:#374151;stroke:#fff;stroke-width:3px;paint-order:stroke}.strong{font-weight:bold;fill:#111827}\
-.small{fill:#6b7280}.tick{fill:#6b7280;text-anchor:middle}.grid{stroke:#e5e7eb}.budget{stroke:#b91c1c;stroke-dasharray:4 3}\
-.limit{fill:#b91c1c}.posts{fill:#dbe3ec}.presigned{fill:#a3b1c4}.floor{fill:#64748b}.ours{fill:#2563eb}";
+const WIDTH: f32 = 860.0;
+const MARGIN: f32 = 24.0;
+const LABEL: f32 = 130.0;
+const HEAD: f32 = 108.0;
+const BAR: f32 = 13.0;
+const STEP: f32 = BAR + 3.0;
+const ROW: f32 = 30.0 + 4.0 * STEP;
+const FOOT: f32 = 56.0;
+/// How much wider than in the library's font a text may be in a reader's.
+const WIDER: f32 = 1.2;
+const FONT: &str = "Helvetica,Arial,sans-serif";
+const STYLE: &str = "text{font-family:Helvetica,Arial,sans-serif;stroke:#fff;stroke-width:3px;paint-order:stroke}\
+.plain{fill:#374151}.strong{fill:#111827;font-weight:bold}.small{fill:#6b7280}.limit{fill:#b91c1c}\
+.posts{fill:#dbe3ec}.presigned{fill:#a3b1c4}.floor{fill:#64748b}.ours{fill:#2563eb}";
 const LEGEND: [(&str, &str); 4] = [
     ("posts", "the POSTs alone"),
     ("presigned", "with two requests to AWS signed in advance"),
@@ -34,52 +38,39 @@ const LEGEND: [(&str, &str); 4] = [
 /// be compared on a scale that does not flatter as a logarithmic one does. Processor times stand beside the bars.
 pub(crate) fn picture(report: &Report) -> String {
     #[expect(clippy::cast_precision_loss, reason = "some cases")]
-    let height = HEAD + report.cases.len() as f64 * ROW + FOOT;
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\">\n\
-         <title>Processor time for a notification, by case</title>\n<style>{STYLE}</style>\n\
-         <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#fff\"/>\n"
-    );
-    put(&mut svg, "strong", 17.0, (MARGIN, 32.0), "Processor time for a notification");
+    let height = HEAD + report.cases.len() as f32 * ROW + FOOT;
+    let mut canvas = Canvas::new(WIDTH, height);
+    let white = Some(Color::white().into());
+    canvas.rect(Rect { fill: white, width: WIDTH, height, ..Rect::default() });
+    let title = "Processor time for a notification";
+    put(&mut canvas, "strong", 17.0, (MARGIN, 32.0), title);
     let machine = &report.machine;
     let measured = format!(
         "{} cores, {}, {}, {}",
         machine.cores, machine.processor, machine.architecture, report.measured_at
     );
-    put(&mut svg, "small", 11.0, (MARGIN, 51.0), &measured);
+    put(&mut canvas, "small", 11.0, (MARGIN, 51.0), &measured);
     let mut x = MARGIN;
     for (class, text) in LEGEND {
-        rect(&mut svg, class, (x, 67.0), (BAR, BAR));
-        put(&mut svg, "", 12.0, (x + BAR + 6.0, 78.0), text);
-        x += BAR + 6.0 + wide(text, 12.0) + 20.0;
+        bar(&mut canvas, class, (x, 67.0), BAR);
+        x = put(&mut canvas, "plain", 12.0, (x + BAR + 6.0, 78.0), text) + 14.0;
     }
-    let bottom = height - FOOT + 8.0;
     let scale = Scale::of(&report.cases);
-    for tick in 0..=scale.most {
-        let x = scale.place(f64::from(tick));
-        line(&mut svg, "grid", (x, HEAD - 12.0), bottom);
-        put(
-            &mut svg,
-            "tick",
-            11.0,
-            (x, bottom + 16.0),
-            &if tick == 0 { "0".to_owned() } else { format!("×{tick}") },
-        );
-    }
-    put(&mut svg, "small", 11.0, (MARGIN, height - 12.0), "Length: multiples of the floor of the same case.");
+    scale.draw(&mut canvas, height - FOOT + 8.0);
+    let foot = (MARGIN, height - 12.0);
+    put(&mut canvas, "small", 11.0, foot, "Length: multiples of the floor of the same case.");
     let mut y = HEAD;
     for case in &report.cases {
-        row(&mut svg, case, scale, y);
+        row(&mut canvas, case, scale, y);
         y += ROW;
     }
-    svg + "</svg>\n"
+    let svg = canvas.svg_with_style(STYLE).expect("the font that its texts are measured by is built in");
+    svg_with_accessibility(&svg, &format!("{title}, by case"), "")
 }
 
-fn row(svg: &mut String, case: &CaseFigures, scale: Scale, y: f64) {
-    let (name, about) = (escaped(&case.name), escaped(&case.about));
-    let title =
-        format!("<tspan class=\"strong\">{name}</tspan><tspan class=\"small\" dx=\"8\">{about}</tspan>");
-    put_marked_up(svg, "", 12.0, (MARGIN, y + 4.0), &title);
+fn row(canvas: &mut Canvas, case: &CaseFigures, scale: Scale, y: f32) {
+    let end = put(canvas, "strong", 12.0, (MARGIN, y + 4.0), &case.name);
+    put(canvas, "small", 12.0, (end + 8.0, y + 4.0), &case.about);
     let floor = case.floor_signed.cpu_us;
     let bars = [
         ("posts", case.floor_posts.cpu_us),
@@ -87,31 +78,37 @@ fn row(svg: &mut String, case: &CaseFigures, scale: Scale, y: f64) {
         ("floor", floor),
         ("ours", case.dispatch.cpu_us),
     ];
-    let ends = bars.map(|(_, value)| scale.place(value / floor));
-    let tops = [0.0, 1.0, 2.0, 3.0].map(|index| y + 11.0 + index * STEP);
-    for (index, (class, _)) in bars.into_iter().enumerate() {
-        rect(svg, class, (MARGIN, tops[index]), (ends[index] - MARGIN, BAR));
-    }
+    let mut top = y + 11.0;
     if case.name == MAIN {
-        let (x, end) = (scale.place(RATIO), y + 11.0 + 4.0 * STEP + 8.0);
-        line(svg, "budget", (x, y + 9.0), end);
-        put(svg, "limit", 11.0, (x + 5.0, end), &format!("budget ×{RATIO}"));
+        let (x, bottom) = (scale.place(RATIO), top + 4.0 * STEP + 8.0);
+        canvas.line(Line {
+            color: Some("#b91c1c".into()),
+            stroke_dash_array: Some("4,3".to_owned()),
+            left: x,
+            right: x,
+            top: y + 9.0,
+            bottom,
+            ..Line::default()
+        });
+        put(canvas, "limit", 11.0, (x + 5.0, bottom), &format!("budget ×{RATIO}"));
     }
-    for (index, (class, value)) in bars.into_iter().enumerate() {
+    for (class, value) in bars {
+        let end = scale.place(value / floor);
+        bar(canvas, class, (MARGIN, top), end - MARGIN);
         let (weight, ratio) = if class == "ours" {
             ("strong", format!(" (×{:.1})", case.ratio()))
         } else {
-            ("", String::new())
+            ("plain", String::new())
         };
-        let at = (ends[index] + 6.0, tops[index] + BAR - 2.5);
-        put(svg, weight, 12.0, at, &format!("{value:.0} µs{ratio}"));
+        put(canvas, weight, 12.0, (end + 6.0, top + BAR - 2.5), &format!("{value:.0} µs{ratio}"));
+        top += STEP;
     }
 }
 
 /// The axis, from 0 to so many times the floor.
 #[derive(Clone, Copy, Debug)]
 struct Scale {
-    most: u32,
+    most: u8,
 }
 
 impl Scale {
@@ -125,42 +122,62 @@ impl Scale {
         Self { most: (2..20).find(|tick| f64::from(*tick) >= most).unwrap_or(20) }
     }
 
-    fn place(self, ratio: f64) -> f64 {
-        let most = f64::from(self.most);
-        let ratio = if ratio.is_finite() { ratio.clamp(0.0, most) } else { 0.0 };
+    #[expect(clippy::cast_possible_truncation, reason = "a picture has no more digits")]
+    fn place(self, ratio: f64) -> f32 {
+        let most = f32::from(self.most);
+        let ratio = if ratio.is_finite() { (ratio as f32).clamp(0.0, most) } else { 0.0 };
         MARGIN + (WIDTH - 2.0 * MARGIN - LABEL) * ratio / most
+    }
+
+    /// Draws a line and its number for each multiple.
+    fn draw(self, canvas: &mut Canvas, bottom: f32) {
+        let right = self.place(self.most.into());
+        canvas.grid(Grid {
+            color: Some("#e5e7eb".into()),
+            stroke_width: 1.0,
+            left: MARGIN,
+            right,
+            top: HEAD - 12.0,
+            bottom,
+            verticals: self.most.into(),
+            ..Grid::default()
+        });
+        canvas.axis(Axis {
+            position: Position::Bottom,
+            data: (0..=self.most)
+                .map(|tick| if tick == 0 { "0".to_owned() } else { format!("×{tick}") })
+                .collect(),
+            name_align: Align::Left,
+            name_gap: 5.0,
+            font_size: 11.0,
+            font_family: FONT.to_owned(),
+            font_color: Some("#6b7280".into()),
+            stroke_color: Some(Color::transparent()),
+            left: MARGIN,
+            width: right - MARGIN,
+            top: bottom,
+            ..Axis::default()
+        });
     }
 }
 
-/// How wide a text is at most, about.
-fn wide(text: &str, size: f64) -> f64 {
-    f64::from(u32::try_from(text.chars().count()).unwrap_or(u32::MAX)) * LETTER * size
+/// Writes a text, and returns where it ends in any font that a reader may have.
+fn put(canvas: &mut Canvas, class: &str, size: f32, (x, y): (f32, f32), text: &str) -> f32 {
+    canvas.text(Text {
+        text: text.to_owned(),
+        class: Some(class.to_owned()),
+        font_size: Some(size),
+        x: Some(x),
+        y: Some(y),
+        ..Text::default()
+    });
+    let wider = if class == "strong" { 1.1 * WIDER } else { WIDER };
+    measure_text_width_family(DEFAULT_FONT_FAMILY, size, text).map_or(x, |area| x + wider * area.width())
 }
 
-fn line(svg: &mut String, class: &str, (x, top): (f64, f64), bottom: f64) {
-    writeln!(svg, "<line class=\"{class}\" x1=\"{x:.1}\" y1=\"{top:.1}\" x2=\"{x:.1}\" y2=\"{bottom:.1}\"/>")
-        .unwrap_or_default();
-}
-
-fn rect(svg: &mut String, class: &str, (x, y): (f64, f64), (width, height): (f64, f64)) {
-    writeln!(
-        svg,
-        "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"/>"
-    )
-    .unwrap_or_default();
-}
-
-fn put(svg: &mut String, class: &str, size: f64, at: (f64, f64), text: &str) {
-    put_marked_up(svg, class, size, at, &escaped(text));
-}
-
-fn put_marked_up(svg: &mut String, class: &str, size: f64, (x, y): (f64, f64), text: &str) {
-    writeln!(svg, "<text class=\"{class}\" font-size=\"{size}\" x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>")
-        .unwrap_or_default();
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+fn bar(canvas: &mut Canvas, class: &str, (left, top): (f32, f32), width: f32) {
+    let class = Some(class.to_owned());
+    canvas.rect(Rect { class, left, top, width, height: BAR, ..Rect::default() });
 }
 
 #[cfg(test)]
@@ -172,6 +189,16 @@ mod tests {
 
     fn number(node: Node<'_, '_>, name: &str) -> f64 {
         node.attribute(name).unwrap().parse().unwrap()
+    }
+
+    /// How wide a text is at most, about.
+    fn wide(text: &str, size: f64) -> f64 {
+        f64::from(u32::try_from(text.chars().count()).unwrap()) * 0.6 * size
+    }
+
+    /// What stands beside each other, without the white space that SVG does not show.
+    fn texts<'a>(document: &'a Document<'_>) -> Vec<&'a str> {
+        document.descendants().filter_map(|node| node.text()).map(str::trim).collect()
     }
 
     /// The lengths of all bars of a kind, from the first case to the last.
@@ -210,7 +237,9 @@ mod tests {
             let svg = picture(&report);
             let length = bars(&svg, "ours")[1];
             assert!(length > shorter, "{cpu_us}");
-            assert!(svg.contains(&format!(">{cpu_us:.0} µs (×{:.1})<", cpu_us / 50.0)), "{svg}");
+            let document = Document::parse(&svg).unwrap();
+            let said = format!("{cpu_us:.0} µs (×{:.1})", cpu_us / 50.0);
+            assert!(texts(&document).contains(&said.as_str()), "{svg}");
             shorter = length;
         }
     }
@@ -248,10 +277,8 @@ mod tests {
             let mut lines: Vec<(f64, f64, f64)> = Vec::new();
             for node in document.descendants().filter(|node| node.has_tag_name("text")) {
                 let (x, y, size) = (number(node, "x"), number(node, "y"), number(node, "font-size"));
-                let text: String =
-                    node.descendants().filter(Node::is_text).filter_map(|part| part.text()).collect();
-                let length = wide(&text, size);
-                let left = if node.attribute("class") == Some("tick") { x - length / 2.0 } else { x };
+                let (text, left) = (node.text().unwrap().trim(), x);
+                let length = wide(text, size);
                 assert!(
                     left >= 0.0 && left + length <= view[2] && y <= view[3],
                     "{times}: {text:?} {left} {length}"
@@ -263,7 +290,7 @@ mod tests {
                 lines.push((y, left, left + length));
             }
             for node in
-                document.descendants().filter(|node| node.has_tag_name("rect") && node.has_attribute("x"))
+                document.descendants().filter(|node| node.has_tag_name("rect") && node.has_attribute("class"))
             {
                 assert!(number(node, "x") + number(node, "width") <= view[2], "{times}");
                 assert!(number(node, "y") + number(node, "height") <= view[3], "{times}");

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
+use terminal::{Align, Table};
+
 use crate::budget::{Verdict, design_and_ours};
 use crate::report::Report;
 
@@ -13,35 +15,41 @@ pub fn text(report: &Report) -> String {
 }
 
 fn write(out: &mut String, report: &Report) -> fmt::Result {
-    writeln!(out, "{:22} {:>37} {:>17} {:>17}", "", "CPU µs a notification", "a second", "p50 / p99 ms")?;
-    writeln!(
-        out,
-        "{:22} {:>8} {:>10} {:>8} {:>8} {:>8} {:>8} {:>17}",
-        "", "posts", "pre-signed", "floor", "ours", "", "a core", ""
-    )?;
+    let mut columns = [Align::Right; 8];
+    columns[0] = Align::Left;
+    let mut table = Table::new(columns);
+    table.row([
+        "CPU µs a notification",
+        "posts",
+        "pre-signed",
+        "floor",
+        "ours",
+        "a second",
+        "and core",
+        "p50 / p99 ms",
+    ]);
     for case in &report.cases {
         let ours = &case.dispatch;
-        writeln!(
-            out,
-            "{:22} {:>8.1} {:>10.1} {:>8.1} {:>8.1} {:>8.0} {:>8.0} {:>17}",
-            case.name,
-            case.floor_posts.cpu_us,
-            case.floor_presigned.cpu_us,
-            case.floor_signed.cpu_us,
-            ours.cpu_us,
-            ours.per_second,
-            ours.per_core_second,
+        table.row([
+            case.name.clone(),
+            format!("{:.1}", case.floor_posts.cpu_us),
+            format!("{:.1}", case.floor_presigned.cpu_us),
+            format!("{:.1}", case.floor_signed.cpu_us),
+            format!("{:.1}", ours.cpu_us),
+            format!("{:.0}", ours.per_second),
+            format!("{:.0}", ours.per_core_second),
             format!("{:.2} / {:.2}", ours.p50_ms, ours.p99_ms),
-        )?;
+        ]);
     }
-    writeln!(out)?;
+    write!(out, "{table}")?;
+    let mut table = Table::new([Align::Left, Align::Right, Align::Right, Align::Right, Align::Right]);
+    table.row(["start, ms", "median", "at best", "of a processor", "MB"]);
     for start in &report.starts {
-        writeln!(
-            out,
-            "start {:12} {:>6.1} ms ({:.1} at best, {:.1} of a processor), {:.1} MB",
-            start.name, start.median_ms, start.least_ms, start.cpu_ms, start.resident_mb
-        )?;
+        let figures = [start.median_ms, start.least_ms, start.cpu_ms, start.resident_mb];
+        let [median, least, cpu, resident] = figures.map(|figure| format!("{figure:.1}"));
+        table.row([format!("start {}", start.name), median, least, cpu, resident]);
     }
+    write!(out, "\n{table}")?;
     if let Some(dead) = &report.dead {
         writeln!(
             out,
@@ -51,21 +59,28 @@ fn write(out: &mut String, report: &Report) -> fmt::Result {
     }
     let (design, ours) = design_and_ours(report);
     for (title, verdicts) in [("budgets of the design", design), ("limits of our own", ours)] {
-        writeln!(out, "\n{title}")?;
-        verdicts.iter().try_for_each(|verdict| line(out, verdict))?;
+        let mut table =
+            Table::new([Align::Left, Align::Left, Align::Right, Align::Left, Align::Right, Align::Left]);
+        for verdict in &verdicts {
+            table.row(row(verdict));
+        }
+        write!(out, "\n{title}\n{table}")?;
     }
     let partial = if report.complete { "" } else { ", partial: not everything was measured" };
     let short = if report.short { ", short form: figures of time say little" } else { "" };
     writeln!(out, "\n{} s{short}{partial}", report.seconds)
 }
 
-fn line(out: &mut String, verdict: &Verdict) -> fmt::Result {
+fn row(verdict: &Verdict) -> [String; 6] {
     let word = if verdict.is_met() { "met" } else { "MISSED" };
-    writeln!(
-        out,
-        "{word:6}  {:66} {:>8.2} of {} {}",
-        verdict.what, verdict.measured, verdict.budget, verdict.unit
-    )
+    [
+        word.to_owned(),
+        verdict.what.clone(),
+        format!("{:.2}", verdict.measured),
+        "of".to_owned(),
+        verdict.budget.to_string(),
+        verdict.unit.to_owned(),
+    ]
 }
 
 #[cfg(test)]

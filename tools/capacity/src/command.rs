@@ -1,12 +1,11 @@
 //! The command: parses the question, and prints the answer as text, JSON, or the page.
 
-use std::io::{self, IsTerminal as _, Write};
-use std::time::Duration;
+use std::io::{self, Write};
 
 use anyhow::{Result, bail, ensure};
 use clap::Args;
 use convention::delivery::LedgerWrites;
-use tokio::time::Instant;
+use terminal::Progress;
 
 use super::format::grouped;
 use super::load::{Begin, Dead, Granted, Load, Mapping, Settings, Share};
@@ -107,19 +106,22 @@ pub struct CapacityArgs {
     markdown: bool,
 }
 
-/// Interval between progress messages.
-const BEAT: Duration = Duration::from_secs(2);
-
 /// Runs the command; `false` if the load is not carried.
 pub fn run(args: &CapacityArgs) -> Result<bool> {
-    let mut beat = Beat { last: Instant::now(), on: io::stderr().is_terminal() || !args.json };
-    let mut progress = |question: &Question, second, of| beat.tell(question, second, of);
+    let mut shown = Progress::new(!args.json);
+    let mut progress = |question: &Question, second, of| {
+        let rate = grouped(question.load.rate);
+        shown.count(&format!("playing {rate} notifications a second, seconds"), second, of);
+    };
     let mut out = io::stdout().lock();
     if args.markdown {
-        out.write_all(page::markdown(&mut progress).as_bytes())?;
+        let page = page::markdown(&mut progress);
+        drop(shown);
+        out.write_all(page.as_bytes())?;
         return Ok(true);
     }
     let growth = args.question()?.growth(&mut progress);
+    drop(shown);
     let Some(asked) = growth.first() else { bail!("there is nothing to play") };
     if args.json {
         writeln!(out, "{}", json::growth(&growth))?;
@@ -204,23 +206,6 @@ impl CapacityArgs {
             seconds: self.duration,
             seed: self.seed,
         })
-    }
-}
-
-struct Beat {
-    last: Instant,
-    on: bool,
-}
-
-impl Beat {
-    fn tell(&mut self, question: &Question, second: u64, of: u64) {
-        if self.on && self.last.elapsed() >= BEAT {
-            self.last = Instant::now();
-            let rate = grouped(question.load.rate);
-            // There is nowhere to report that standard error is closed.
-            writeln!(io::stderr().lock(), "playing {rate} notifications a second: second {second} of {of}")
-                .ok();
-        }
     }
 }
 

@@ -4,15 +4,7 @@ use super::numbers::{real, whole};
 
 /// Formats a number with thousands separators.
 pub(super) fn grouped(number: f64) -> String {
-    let digits = whole(number.round().max(0.0)).to_string();
-    let mut written = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            written.push(',');
-        }
-        written.push(digit);
-    }
-    written
+    terminal::grouped(whole(number.round().max(0.0)))
 }
 
 /// Formats a number for settings and tables: whole, or with its decimals.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use convention::delivery::LedgerWrites;
+use terminal::{Align, Table};
 
 use super::answer::{Answer, Plan};
 use super::assumptions::MEMORY;
@@ -20,14 +21,15 @@ pub(super) fn answer(text: &mut String, answer: &Answer) {
     let seen = &answer.observed;
     line(text, &format!("{}.", title(answer)));
     line(text, &format!("Settings: {}.\n", settings(answer)));
-    line(text, &format!("  {:<34}{:>10}{:>10}{:>10}", "First attempts arrive after", "p50", "p99", "max"));
-    line(text, &lateness("all", &seen.lateness));
-    line(text, &lateness("of receivers that work", &seen.of_working));
+    let mut table = Table::new([Align::Left, Align::Right, Align::Right, Align::Right]).indented(2);
+    table.row(["First attempts arrive after", "p50", "p99", "max"]);
+    table.row(lateness("all", &seen.lateness));
+    table.row(lateness("of receivers that work", &seen.of_working));
     let late = real(seen.lateness.beyond(Answer::due())) / real(seen.lateness.total().max(1));
     let until = seen.late_until.map_or_else(String::new, |second| {
         format!("; the last in second {} of {}", grouped(second), answer.question.seconds)
     });
-    line(text, &format!("  {:<34}{:>10}{until}\n", "later than 1.5 s", format!("{:.2} %", late * 100.0)));
+    line(text, &format!("{table}  later than 1.5 s: {:.2} %{until}\n", late * 100.0));
     let rows = [
         (
             "Invocations of dispatch at a time",
@@ -44,23 +46,23 @@ pub(super) fn answer(text: &mut String, answer: &Answer) {
         ("Reads of receivers a second", grouped(seen.each_second.reads)),
         ("Full handshakes a second", grouped(seen.each_second.handshakes)),
     ];
+    let mut table = Table::new([Align::Left; 2]).indented(2);
     for (name, value) in rows {
-        line(text, &format!("  {name:<36}{value}"));
+        table.row([name, &value]);
     }
-    line(text, &format!("\n  {:<64}{:>10}{:>10}{:>8}", "Limits", "needed", "limit", "used"));
+    line(text, &table.to_string());
+    let mut table = Table::new([Align::Left, Align::Right, Align::Right, Align::Right]);
+    table.row(["  Limits", "needed", "limit", "used"]);
     let mut held = 0;
     for quota in &answer.quotas {
         held += usize::from(!quota.breaks);
         if quota.breaks || held <= MAX_SHOWN {
             let mark = if quota.breaks { "!" } else { " " };
             let (needed, limit) = (grouped(quota.needed), exact(quota.limit));
-            line(
-                text,
-                &format!("{mark} {:<64}{needed:>10}{limit:>10}{:>8}", quota.name, percent(quota.used())),
-            );
+            table.row([format!("{mark} {}", quota.name), needed, limit, percent(quota.used())]);
         }
     }
-    line(text, "");
+    line(text, &table.to_string());
 }
 
 /// Writes whether the load is carried, what breaks first, and the changes that carry it.
@@ -118,50 +120,41 @@ pub(super) fn verdict(text: &mut String, answer: &Answer, plan: &Plan) {
 
 /// Writes the growth.
 pub(super) fn growth(text: &mut String, growth: &[Growth]) {
-    line(
-        text,
-        &format!(
-            "\nGrowth\n  {:>5}{:>13}{:>11}{:>10}{:>13}{:>12}{:>12}  {}",
-            "", "a second", "receivers", "p99", "invocations", "in flight", "writes/s", "breaks first"
-        ),
-    );
+    let mut columns = [Align::Right; 8];
+    columns[7] = Align::Left;
+    let mut table = Table::new(columns).indented(2);
+    table.row(["", "a second", "receivers", "p99", "invocations", "in flight", "writes/s", "breaks first"]);
     for row in growth {
-        let (load, seen) = (&row.answer.question.load, &row.answer.observed);
-        let breaks = row.answer.first_to_break().map_or("nothing", |quota| quota.name);
-        line(
-            text,
-            &format!(
-                "  {:>5}{:>13}{:>11}{:>10}{:>13}{:>12}{:>12}  {}",
-                format!("{}x", row.factor),
-                grouped(load.rate),
-                grouped(length(load.receivers.len())),
-                millis(seen.lateness.quantile(990)),
-                grouped(seen.concurrency.1),
-                grouped(seen.in_flight),
-                grouped(seen.each_second.writes),
-                breaks,
-            ),
-        );
-        if row.answer.is_carried() {
-            continue;
+        let load = &row.answer.question.load;
+        let [rate, receivers] = [load.rate, length(load.receivers.len())].map(grouped);
+        let carried = row.answer.is_carried();
+        let mut note = String::new();
+        for change in row.plan.changes.iter().filter(|_| !carried) {
+            write!(note, "\n  {change}").ok();
         }
-        for change in &row.plan.changes {
-            line(text, &format!("  {:>18}  {change}", ""));
+        table.row(grown([format!("{}x", row.factor), rate, receivers], &row.answer, &note));
+        if !carried {
+            let still = if row.plan.answer.is_carried() { "" } else { ": not carried even then" };
+            table.row(grown(["then".to_owned(), String::new(), String::new()], &row.plan.answer, still));
         }
-        let seen = &row.plan.answer.observed;
-        let then = if row.plan.answer.is_carried() { "then" } else { "not carried even then" };
-        line(
-            text,
-            &format!(
-                "  {then:>18}{:>21}{:>13}{:>12}{:>12}  {}",
-                millis(seen.lateness.quantile(990)),
-                grouped(seen.concurrency.1),
-                grouped(seen.in_flight),
-                grouped(seen.each_second.writes),
-                row.plan.answer.first_to_break().map_or("nothing", |quota| quota.name),
-            ),
-        );
     }
+    line(text, &format!("\nGrowth\n{}", table.to_string().trim_end()));
+}
+
+/// One row: of which load, what comes of it, and what breaks first with what is said of that.
+fn grown([factor, rate, receivers]: [String; 3], answer: &Answer, note: &str) -> [String; 8] {
+    let seen = &answer.observed;
+    let breaks = answer.first_to_break().map_or("nothing", |quota| quota.name);
+    [
+        factor,
+        rate,
+        receivers,
+        millis(seen.lateness.quantile(990)),
+        grouped(seen.concurrency.1),
+        grouped(seen.in_flight),
+        grouped(seen.each_second.writes),
+        format!("{breaks}{note}"),
+    ]
 }
 
 /// Describes the load.
@@ -219,9 +212,9 @@ pub(super) fn lowered(name: &str) -> String {
     letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
-fn lateness(name: &str, histogram: &Histogram) -> String {
+fn lateness(name: &str, histogram: &Histogram) -> [String; 4] {
     let [p50, p99, max] = [500, 990, 1000].map(|of| millis(histogram.quantile(of)));
-    format!("  {name:<34}{p50:>10}{p99:>10}{max:>10}")
+    [name.to_owned(), p50, p99, max]
 }
 
 fn line(text: &mut String, line: &str) {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
+use terminal::{Align, Table};
 
 use super::gather::{Bill, Part};
 use super::item::Cost;
@@ -18,7 +19,8 @@ pub fn write(out: &mut impl Write, bill: &Bill, prices: &Prices) -> io::Result<(
         let (usd, counted) = (usd.rounded(4), counted.rounded(4));
         writeln!(out, "US$ {usd} a million delivered; {counted} without data out and message groups")?;
     }
-    writeln!(out, "\n{:<28}{:>18} {:<10}{:>12}{:>16}", "", "quantity", "", "US$", "a million")?;
+    let mut table = Table::new([Align::Left, Align::Right, Align::Left, Align::Right, Align::Right]);
+    table.row(["", "quantity", "", "US$", "a million"]);
     for cost in costs(bill) {
         let (name, unit) = cost.item.name_and_unit();
         let marks = format!(
@@ -27,9 +29,15 @@ pub fn write(out: &mut impl Write, bill: &Bill, prices: &Prices) -> io::Result<(
             if cost.item.is_inferred() { " ~" } else { "" }
         );
         let per_million = bill.per_million(cost.usd).map_or_else(|| "-".to_owned(), |usd| usd.rounded(4));
-        let (name, quantity) = (format!("{name}{marks}"), quantity(cost));
-        writeln!(out, "{name:<28}{quantity:>18} {unit:<10}{:>12}{per_million:>16}", cost.usd.to_string())?;
+        table.row([
+            format!("{name}{marks}"),
+            quantity(cost),
+            unit.to_owned(),
+            cost.usd.to_string(),
+            per_million,
+        ]);
     }
+    write!(out, "\n{table}")?;
     writeln!(out, "\n* the price is not confirmed   ~ follows from what was counted")?;
     if let Some(assumed) = &bill.assumed {
         writeln!(out, "\n{assumed}")?;
@@ -51,21 +59,17 @@ const SHARED: &str =
     "Of each day, Lambda's time is shared out by the milliseconds of the attempts, all else by their number.";
 
 fn write_parts(out: &mut impl Write, title: &str, parts: &[Part]) -> io::Result<()> {
-    let widest =
-        parts.iter().map(|part| part.name.chars().count()).max().unwrap_or_default().max(title.len());
-    writeln!(out, "\n{title:<widest$}{:>12}{:>12}{:>14}{:>16}", "attempts", "delivered", "US$", "a million")?;
+    let mut table = Table::new([Align::Left, Align::Right, Align::Right, Align::Right, Align::Right]);
+    table.row([title, "attempts", "delivered", "US$", "a million"]);
     for Part { name, attempts, delivered, usd } in parts {
         let per_million = match u128::from(*delivered) {
             0 => "-".to_owned(),
             delivered => usd.of(1_000_000, delivered).rounded(4),
         };
-        writeln!(
-            out,
-            "{name:<widest$}{attempts:>12}{delivered:>12}{:>14}{per_million:>16}",
-            usd.to_string()
-        )?;
+        let (attempts, delivered) = (attempts.to_string(), delivered.to_string());
+        table.row([name.clone(), attempts, delivered, usd.to_string(), per_million]);
     }
-    Ok(())
+    write!(out, "\n{table}")
 }
 
 /// Returns the items with a non-zero quantity.
@@ -83,16 +87,9 @@ fn quantity(cost: &Cost) -> String {
     format!("{}.{:06}", grouped(millionths / 1_000_000), millionths % 1_000_000)
 }
 
+/// Writes a number with its thousands apart, where anybody has ever had so many.
 fn grouped(number: u128) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    u64::try_from(number).map_or_else(|_| number.to_string(), terminal::grouped)
 }
 
 /// Returns a bill for programs: amounts are decimal strings with all their digits.

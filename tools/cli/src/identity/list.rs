@@ -13,6 +13,7 @@ use platform::clock::Clock;
 use platform::telemetry::ErrorChain;
 use serde::Serialize;
 use serde_json::{Value, json};
+use terminal::{Align, Table};
 
 use super::certificate::Certificate;
 use super::stored::open;
@@ -110,19 +111,20 @@ impl Row {
 
     fn show(&self, out: &mut impl io::Write) -> io::Result<()> {
         let owner = self.authorisation_server_id.as_deref().unwrap_or("default brand");
-        writeln!(out, "{owner}")?;
+        let mut table = Table::new([Align::Left; 2]).indented(2);
         if let (Some(subject), Some(from), Some(until), Some(days)) =
             (&self.subject, self.valid_from, self.valid_until, self.days_left)
         {
-            writeln!(out, "  subject  {subject}")?;
-            writeln!(out, "  valid    from {from} until {until}, {days} days left")?;
+            table.row(["subject", subject]);
+            table.row(["valid", &format!("from {from} until {until}, {days} days left")]);
         }
         let key = if self.key_matches { "matches" } else { "does not match" };
-        match &self.kms_key_id {
-            None => writeln!(out, "  key      {key}")?,
-            Some(arn) => writeln!(out, "  key      {key}, in KMS: {arn}")?,
+        let in_kms = self.kms_key_id.as_ref().map(|arn| format!(", in KMS: {arn}")).unwrap_or_default();
+        table.row(["key", &format!("{key}{in_kms}")]);
+        if let Some(problem) = &self.problem {
+            table.row(["problem", problem]);
         }
-        self.problem.iter().try_for_each(|problem| writeln!(out, "  problem  {problem}"))
+        write!(out, "{owner}\n{table}")
     }
 }
 

@@ -1,18 +1,17 @@
 //! The command: prints its plan, and acts only when told to.
 
 use std::io::{self, IsTerminal as _, Write};
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
 use platform::clock::Clock;
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use terminal::Progress;
 
 use super::plan::Plan;
 use super::round::Round;
 use super::send::Sent;
-use super::set_aside::move_back;
+use super::set_aside::{Moved, move_back};
 use crate::shutdown::Shutdown;
 use crate::stack_ref::{StackRef, TargetArgs};
 use crate::undelivered::{DeadLetterQueue, FilterArgs, Listing, count};
@@ -61,8 +60,6 @@ pub struct ReplayArgs {
 
 /// Maximum number of messages received to count those that were set aside.
 const MAX_LOOKED_AT: usize = 1_000;
-/// Interval between progress messages.
-const BEAT: Duration = Duration::from_secs(2);
 
 /// Runs the command; `false` if something remains.
 pub async fn run(args: ReplayArgs) -> Result<bool> {
@@ -89,9 +86,11 @@ async fn run_replay(args: &ReplayArgs, target: &StackRef) -> Result<bool> {
         return Ok(true);
     }
     let mut stop = Shutdown::on_signals()?;
-    let mut beat = Beat::new(plan.to_send.len());
-    let work = (clock, &filter, &plan);
-    let round = Round::run(target, work, &mut stop, |sent| beat.tell(sent.done() + sent.refused)).await;
+    let mut progress = Progress::new(true);
+    let shown =
+        |sent: &Sent| progress.count("sent", (sent.done() + sent.refused) as u64, plan.to_send.len() as u64);
+    let round = Round::run(target, (clock, &filter, &plan), &mut stop, shown).await;
+    drop(progress);
     let swept = round.sweeping.as_ref().ok();
     if args.json {
         let (plan, sent) = (plan.to_json(), &round.sent);
@@ -136,8 +135,11 @@ async fn run_set_aside(args: &ReplayArgs, target: &StackRef) -> Result<bool> {
         }
         return Ok(true);
     }
-    let mut beat = Beat::new(found.set_aside);
-    let moved = move_back(target, args.rate, args.max, &mut stop, |moved| beat.tell(moved.moved)).await?;
+    let mut progress = Progress::new(true);
+    let tell = |moved: &Moved| progress.count("moved", moved.moved as u64, found.set_aside as u64);
+    let moved = move_back(target, args.rate, args.max, &mut stop, tell).await;
+    drop(progress);
+    let moved = moved?;
     if args.json {
         print(&json!({ "dry_run": false, "dead_letter_queue": found, "result": moved }))?;
     } else {
@@ -182,25 +184,6 @@ fn tell(sent: &Sent, of: usize) -> io::Result<()> {
         writeln!(out, "{why}{remain} remain; repeat the command to go on, nothing is sent twice")?;
     }
     Ok(())
-}
-
-/// Prints progress to standard error at intervals.
-struct Beat {
-    of: usize,
-    last: Instant,
-}
-
-impl Beat {
-    fn new(of: usize) -> Self {
-        Self { of, last: Instant::now() }
-    }
-
-    fn tell(&mut self, done: usize) {
-        if done >= self.of || self.last.elapsed() >= BEAT {
-            self.last = Instant::now();
-            complain(&format!("{done} of {}\n", self.of));
-        }
-    }
 }
 
 fn print(value: &Value) -> io::Result<()> {

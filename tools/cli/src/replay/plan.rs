@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
+use terminal::{Align, Table};
 
 use super::price::BatchMetrics;
 use crate::prices::{Prices, Region};
@@ -62,20 +63,21 @@ impl Plan {
         let (ours, best, worst) = self.tallies();
         let (best, worst) = (ours + best, ours + worst);
         let prices = Prices::of(LIST);
-        writeln!(out, "\n  at {} a second    {} at least", self.rate, duration(self.seconds()))?;
-        writeln!(
-            out,
-            "  requests to AWS   {} of this command, besides the listing; {} in all if each is delivered at once",
+        let mut table = Table::new([Align::Left; 2]).indented(2);
+        table.row([format!("at {} a second", self.rate), format!("{} at least", duration(self.seconds()))]);
+        let requests = format!(
+            "{} of this command, besides the listing; {} in all if each is delivered at once",
             ours.requests(),
             best.requests()
-        )?;
-        writeln!(
-            out,
-            "  cost ({})    US$ {} if each is delivered at once, US$ {} if each receiver is silent again",
-            prices.title(),
+        );
+        table.row(["requests to AWS", &requests]);
+        let usd = format!(
+            "US$ {} if each is delivered at once, US$ {} if each receiver is silent again",
             best.price(&prices),
             worst.price(&prices)
-        )
+        );
+        table.row([format!("cost ({})", prices.title()), usd]);
+        write!(out, "\n{table}")
     }
 
     /// Writes the plan for programs.
@@ -152,11 +154,12 @@ mod tests {
     fn the_plan_says_how_many_to_whom_how_long_and_what_it_costs() {
         let mut out = Vec::new();
         Plan::new(listing(100, 0), None, 10).write(&mut out).unwrap();
-        let text = String::from_utf8(out).unwrap();
+        // As it reads, however wide its columns are.
+        let text = String::from_utf8(out).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
         for expected in [
             "100 to send, to 1 receiver, as",
             "itp-1",
-            "at 10 a second    10 s at least",
+            "at 10 a second 10 s at least",
             "330 of this command, besides the listing",
             "list price, us-east-1, 2026-",
         ] {

@@ -3,28 +3,30 @@
 use std::io::{self, Write};
 
 use convention::delivery::{AttemptView, NotificationView, Status};
+use terminal::{Align, Table};
 
 /// Writes a notification and its attempts.
 pub(super) fn write(out: &mut impl Write, shown: &NotificationView) -> io::Result<()> {
     writeln!(out, "notification {}", shown.notification_id)?;
     writeln!(out, "  {}", standing(shown))?;
+    let mut table = Table::new([Align::Left; 2]).indented(2);
     if let Some(original) = &shown.replay_of {
-        writeln!(out, "  replay of   {original}, which was given up")?;
+        table.row(["replay of", &format!("{original}, which was given up")]);
     }
     let version =
         shown.api_version.as_ref().map(|version| format!(", API version {version}")).unwrap_or_default();
-    writeln!(out, "  resource    {} ({}{version})", shown.resource_id, shown.endpoint)?;
+    table.row(["resource", &format!("{} ({}{version})", shown.resource_id, shown.endpoint)]);
     let server =
         shown.authorisation_server.as_ref().map(|server| format!(" of authorisation server {server}"));
-    writeln!(out, "  receiver    {}{}", shown.client_id, server.unwrap_or_default())?;
-    writeln!(out, "  event       {}", shown.event_instant)?;
+    table.row(["receiver", &format!("{}{}", shown.client_id, server.unwrap_or_default())]);
+    table.row(["event", &shown.event_instant]);
     if let Some(accepted) = shown.accepted_at {
-        writeln!(out, "  accepted    {accepted}")?;
+        table.row(["accepted", &accepted.to_string()]);
     }
     for attempt in &shown.attempts {
-        write_attempt(out, attempt)?;
+        add_attempt(&mut table, attempt);
     }
-    writeln!(out)
+    writeln!(out, "{table}")
 }
 
 fn standing(shown: &NotificationView) -> String {
@@ -47,28 +49,30 @@ fn standing(shown: &NotificationView) -> String {
     }
 }
 
-fn write_attempt(out: &mut impl Write, attempt: &AttemptView) -> io::Result<()> {
+fn add_attempt(table: &mut Table<2>, attempt: &AttemptView) {
     let outcome = match (&attempt.outcome, attempt.status) {
         (Some(outcome), Some(status)) => format!("{outcome} (HTTP {status})"),
         (Some(outcome), None) => outcome.clone(),
         (None, _) => "no outcome is recorded".to_owned(),
     };
-    writeln!(out, "  attempt {}   {outcome}", attempt.attempt)?;
-    writeln!(out, "    id        {}", attempt.interaction_id)?;
-    match attempt.ended_at {
+    table.row([&format!("attempt {}", attempt.attempt), &outcome]);
+    table.row(["  id", &attempt.interaction_id]);
+    let started = match attempt.ended_at {
         Some(ended) => {
             let took = ended.duration_since(attempt.started_at).as_millis();
             let granted =
                 attempt.deadline_ms.map(|granted| format!(" of {granted} granted")).unwrap_or_default();
-            writeln!(out, "    started   {}, took {took} ms{granted}", attempt.started_at)?;
+            format!("{}, took {took} ms{granted}", attempt.started_at)
         }
-        None => writeln!(out, "    started   {}, no end is recorded", attempt.started_at)?,
+        None => format!("{}, no end is recorded", attempt.started_at),
+    };
+    table.row(["  started", &started]);
+    table.row(["  to", &attempt.base_uri]);
+    for (name, value) in [("  address", &attempt.peer), ("  TLS", &attempt.tls)] {
+        if let Some(value) = value {
+            table.row([name, value]);
+        }
     }
-    writeln!(out, "    to        {}", attempt.base_uri)?;
-    if let Some(peer) = &attempt.peer {
-        writeln!(out, "    address   {peer}")?;
-    }
-    attempt.tls.iter().try_for_each(|tls| writeln!(out, "    TLS       {tls}"))
 }
 
 #[cfg(test)]
@@ -126,21 +130,21 @@ mod tests {
             text,
             "notification 339c89c7469c6be05b1f0d2a97c3e481
   an attempt is under way, or its process stopped
-  replay of   339c89c7469c6be00000000000000001, which was given up
-  resource    p-1 (E2, API version v4)
-  receiver    itp-1
-  event       2026-11-22T10:15:30.250Z
-  accepted    2026-11-22T10:15:30.3Z
-  attempt 1   server_error (HTTP 503)
-    id        339c89c7-469c-46be-a882-45a01e824cda
-    started   2026-11-22T10:15:30.4Z, took 41 ms of 15000 granted
-    to        https://itp.example.com/kong3
-    address   203.0.113.7:443
-    TLS       TLSv1_3 TLS13_AES_256_GCM_SHA384
-  attempt 2   no outcome is recorded
-    id        339c89c7-469c-46be-a882-45a01e824cda
-    started   2026-11-22T10:15:30.4Z, no end is recorded
-    to        https://itp.example.com/kong3
+  replay of  339c89c7469c6be00000000000000001, which was given up
+  resource   p-1 (E2, API version v4)
+  receiver   itp-1
+  event      2026-11-22T10:15:30.250Z
+  accepted   2026-11-22T10:15:30.3Z
+  attempt 1  server_error (HTTP 503)
+    id       339c89c7-469c-46be-a882-45a01e824cda
+    started  2026-11-22T10:15:30.4Z, took 41 ms of 15000 granted
+    to       https://itp.example.com/kong3
+    address  203.0.113.7:443
+    TLS      TLSv1_3 TLS13_AES_256_GCM_SHA384
+  attempt 2  no outcome is recorded
+    id       339c89c7-469c-46be-a882-45a01e824cda
+    started  2026-11-22T10:15:30.4Z, no end is recorded
+    to       https://itp.example.com/kong3
 
 "
         );

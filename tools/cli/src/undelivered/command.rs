@@ -7,6 +7,7 @@ use clap::Args;
 use convention::notification::NotificationId;
 use platform::clock::Clock;
 use serde_json::{Value, json};
+use terminal::{Align, Table};
 
 use super::filter::{Filter, FilterArgs};
 use super::listing::{Listed, Listing};
@@ -100,9 +101,7 @@ fn write(
         writeln!(out, "{} given up from {since:.0} until {until:.0}\n", count(all.len(), "notification"))?;
         write_groups(out, &groups(all))?;
         writeln!(out)?;
-        for listed in all.iter().take(limit) {
-            write_one(out, listed)?;
-        }
+        write_list(out, all.iter().take(limit))?;
         if all.len() > limit {
             writeln!(out, "… and {} more: --limit shows more, --json all", all.len() - limit)?;
         }
@@ -119,26 +118,24 @@ fn write(
     write_resting(out, resting)
 }
 
-fn write_one(out: &mut impl Write, listed: &Listed) -> io::Result<()> {
-    let row = &listed.undelivered;
-    let message = &row.message;
-    write!(
-        out,
-        "{:.0}  {}  {}  {}  {}  {}",
-        row.gave_up_at,
-        message.notification,
-        message.receiver(),
-        message.resource.endpoint,
-        row.outcome,
-        message.resource.id
-    )?;
-    if let Some(original) = &message.replay_of {
-        write!(out, "  (a replay of {original})")?;
+fn write_list<'a>(out: &mut impl Write, listed: impl Iterator<Item = &'a Listed>) -> io::Result<()> {
+    let mut table = Table::new([Align::Left; 7]);
+    for listed in listed {
+        let row = &listed.undelivered;
+        let message = &row.message;
+        let original = message.replay_of.as_ref().map(|original| format!("(a replay of {original})"));
+        let replay = listed.is_replayed().then(|| format!("replayed as {}", message.notification.replay()));
+        table.row([
+            format!("{:.0}", row.gave_up_at),
+            message.notification.to_string(),
+            message.receiver().to_string(),
+            message.resource.endpoint.to_string(),
+            row.outcome.clone(),
+            message.resource.id.to_string(),
+            original.into_iter().chain(replay).collect::<Vec<_>>().join("  "),
+        ]);
     }
-    if listed.is_replayed() {
-        write!(out, "  replayed as {}", message.notification.replay())?;
-    }
-    writeln!(out)
+    write!(out, "{table}")
 }
 
 /// Writes what the list above does not contain.

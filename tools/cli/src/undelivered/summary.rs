@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 use serde::Serialize;
+use terminal::{Align, Table};
 
 use super::listing::Listed;
 
@@ -50,27 +51,28 @@ pub fn groups<'a>(notifications: impl IntoIterator<Item = &'a Listed>) -> Vec<Gr
 
 /// Writes the counts as a table.
 pub fn write_groups(out: &mut impl Write, groups: &[Group]) -> io::Result<()> {
-    let width =
-        groups.iter().map(|group| group.client_id.len()).max().unwrap_or_default().max("receiver".len());
-    writeln!(
-        out,
-        "{:<width$}  {:<8}  {:<26}  {:>8}  {:>8}  {:<20}  last",
-        "receiver", "endpoint", "outcome", "count", "replayed", "first"
-    )?;
+    let mut table = Table::new([
+        Align::Left,
+        Align::Left,
+        Align::Left,
+        Align::Right,
+        Align::Right,
+        Align::Left,
+        Align::Left,
+    ]);
+    table.row(["receiver", "endpoint", "outcome", "count", "replayed", "first", "last"]);
     for group in groups {
-        writeln!(
-            out,
-            "{:<width$}  {:<8}  {:<26}  {:>8}  {:>8}  {:.0}  {:.0}",
-            group.client_id,
-            group.endpoint,
-            group.outcome,
-            group.count,
-            group.replayed,
-            group.first,
-            group.last
-        )?;
+        table.row([
+            group.client_id.clone(),
+            group.endpoint.to_owned(),
+            group.outcome.clone(),
+            group.count.to_string(),
+            group.replayed.to_string(),
+            format!("{:.0}", group.first),
+            format!("{:.0}", group.last),
+        ]);
     }
-    Ok(())
+    write!(out, "{table}")
 }
 
 #[cfg(test)]

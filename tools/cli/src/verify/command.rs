@@ -1,8 +1,7 @@
 //! The command: prints what is proven, what is wrong, and the heads to record.
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
@@ -11,7 +10,7 @@ use evidence::{Digest, last_over};
 use jiff::{Timestamp, civil::Date};
 use platform::clock::Clock;
 use serde_json::json;
-use tokio::time::Instant;
+use terminal::{Align, Progress, Table};
 
 use super::finding::Finding;
 use super::source::Source;
@@ -51,9 +50,7 @@ pub struct VerifyArgs {
 
 /// Maximum number of findings printed as text.
 const MAX_SHOWN: usize = 50;
-/// Interval between progress messages.
-const BEAT: Duration = Duration::from_secs(2);
-/// Number of days checked by default.
+/// What is looked at by default.
 const DAYS: i64 = 30;
 
 /// Runs the command; `false` if something is wrong.
@@ -67,9 +64,10 @@ pub async fn run(args: VerifyArgs) -> Result<bool> {
         }
         None => Source::Bucket(args.evidence.find().await?),
     };
-    let mut beat = Beat { last: Instant::now(), on: io::stderr().is_terminal() || !args.json };
-    let report =
-        verify(&source, &asked, |step| beat.tell(step)).await.context("the evidence could not be checked")?;
+    let mut progress = Progress::new(!args.json);
+    let report = verify(&source, &asked, |step| progress.say(step)).await;
+    drop(progress);
+    let report = report.context("the evidence could not be checked")?;
     let mut out = io::stdout().lock();
     if args.json {
         let head = report.heads.last().map(|(_, head)| head);
@@ -100,22 +98,21 @@ impl VerifyArgs {
 }
 
 fn write(out: &mut impl Write, report: &Report, source: &Source) -> io::Result<()> {
+    let mut table = Table::new([Align::Left; 2]);
     if let Some((first, last)) = &report.sealed {
-        writeln!(out, "sealed        {first} to {last} UTC, {} hours", report.seals)?;
+        table.row(["sealed", &format!("{first} to {last} UTC, {} hours", report.seals)]);
     }
     let unsealed = match report.unsealed {
         0 => String::new(),
         count => format!(", of which {count} are not sealed yet"),
     };
-    writeln!(out, "objects       {}, {} bytes{unsealed}", report.objects, report.bytes)?;
-    writeln!(
-        out,
-        "records       {} of {} notifications, {} of them copies",
-        report.records, report.notifications, report.copies
-    )?;
+    table.row(["objects", &format!("{}, {} bytes{unsealed}", report.objects, report.bytes)]);
+    let Report { records, notifications, copies, .. } = report;
+    table.row(["records", &format!("{records} of {notifications} notifications, {copies} of them copies")]);
     for (at, (day, head)) in report.heads.iter().enumerate() {
-        writeln!(out, "{:<13} {day} {head}", if at == 0 { "heads" } else { "" })?;
+        table.row([if at == 0 { "heads" } else { "" }, &format!("{day} {head}")]);
     }
+    write!(out, "{table}")?;
     if !source.has_versions() {
         writeln!(
             out,
@@ -139,19 +136,4 @@ fn write(out: &mut impl Write, report: &Report, source: &Source) -> io::Result<(
         writeln!(out, "  and {} more: see --json", count - MAX_SHOWN)?;
     }
     Ok(())
-}
-
-struct Beat {
-    last: Instant,
-    on: bool,
-}
-
-impl Beat {
-    fn tell(&mut self, step: &str) {
-        if self.on && self.last.elapsed() >= BEAT {
-            self.last = Instant::now();
-            // There is nowhere to report that standard error is closed.
-            writeln!(io::stderr().lock(), "{step}").ok();
-        }
-    }
 }

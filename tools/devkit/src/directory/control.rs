@@ -1,15 +1,18 @@
 //! What is under `/mock/`: how scripts and other commands tell a running Directory what to do.
 
-use hyper::{Method, StatusCode};
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use hyper::StatusCode;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::answer::{Answer, SYNTAX};
 use super::ask::StatementRequest;
-use super::form::field;
-use super::reply::Reply;
-use super::signer::Signer;
-use super::state::State;
+use super::service::Service;
 
 const USAGE: &str = "\
 POST /mock/statements             signs {\"client\": NAME, \"webhook_uris\": [URI]} and lists its organisation
@@ -21,6 +24,25 @@ POST /mock/key                    makes a key that signs from now on
 GET /mock/requests[?path=/token]  what it was asked, oldest first
 ";
 
+/// The routes, from below `/mock` on. Bodies are JSON or text whatever their type says, so that `curl -d` will do.
+pub(super) fn router() -> Router<Arc<Service>> {
+    Router::new()
+        .route("/statements", post(sign))
+        .route("/organisations/{id}", put(change_organisation))
+        .route("/software/{id}", put(change_software))
+        .route("/answer", put(set_answer).delete(answer_as_usual))
+        .route("/key", post(rotate_key))
+        .route("/requests", get(requests))
+        .fallback(usage)
+        .method_not_allowed_fallback(usage)
+}
+
+/// What a request is about.
+#[derive(Deserialize)]
+struct About {
+    path: Option<String>,
+}
+
 /// What may be changed of a software statement.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,84 +51,83 @@ struct Change {
     webhook_uris: Option<Vec<String>>,
 }
 
-/// Carries out one instruction; `path` is what follows `/mock/`.
-pub(super) fn answer(
-    state: &State,
-    signer: &Signer,
-    method: &Method,
-    path: &str,
-    query: &str,
-    body: &str,
-) -> Reply {
-    let about = field(query, "path");
-    let segments: Vec<&str> = path.split('/').collect();
-    match (method, segments.as_slice()) {
-        (&Method::POST, ["statements"]) => match serde_json::from_str::<StatementRequest>(body) {
-            Ok(asked) => {
-                let claims = asked.claims();
-                state.records().enrol(&claims);
-                Reply::text(StatusCode::OK, signer.statement(&claims))
-            }
-            Err(error) => refuse(&error.to_string()),
-        },
-        (&Method::PUT, [kind @ ("organisations" | "software"), id]) => {
-            match serde_json::from_str::<Change>(body) {
-                Ok(change) => change_record(state, kind, id, change),
-                Err(error) => refuse(&error.to_string()),
-            }
-        }
-        (&Method::PUT, ["answer"]) => match (about, body.trim().parse::<Answer>()) {
-            (Some(path), Ok(answer)) => {
-                state.records().answer_always(&path, answer);
-                done()
-            }
-            (None, _) => refuse("say which path, as in ?path=/openbanking.jwks"),
-            (_, Err(error)) => refuse(&error.to_string()),
-        },
-        (&Method::DELETE, ["answer"]) => {
-            state.records().answer_as_usual();
-            done()
-        }
-        (&Method::POST, ["key"]) => match signer.rotate_key() {
-            Ok(kid) => Reply::json(StatusCode::OK, &json!({ "kid": kid })),
-            Err(error) => Reply::text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}\n")),
-        },
-        (&Method::GET, ["requests"]) => {
-            let requests = state.records().requests(about.as_deref().unwrap_or("/"));
-            Reply::json(StatusCode::OK, &serde_json::to_value(requests).unwrap_or(Value::Null))
-        }
-        _ => Reply::text(StatusCode::NOT_FOUND, format!("{USAGE}\nAn answer is one of\n{SYNTAX}\n")),
+/// Why an instruction was not carried out.
+type Refusal = (StatusCode, String);
+
+async fn sign(State(service): State<Arc<Service>>, body: String) -> Result<String, Refusal> {
+    let asked: StatementRequest = serde_json::from_str(&body).map_err(|error| refuse(&error.to_string()))?;
+    let claims = asked.claims();
+    service.state.records().enrol(&claims);
+    Ok(service.signer.statement(&claims))
+}
+
+async fn change_organisation(
+    State(service): State<Arc<Service>>,
+    Path(id): Path<String>,
+    body: String,
+) -> Result<StatusCode, Refusal> {
+    let change: Change = serde_json::from_str(&body).map_err(|error| refuse(&error.to_string()))?;
+    let mut records = service.state.records();
+    let organisation = records.organisations.get_mut(&id).ok_or_else(|| unknown("organisations", &id))?;
+    if change.webhook_uris.is_some() {
+        return Err(refuse("an organisation has no webhook_uris: its software has"));
     }
+    organisation.status = change.status.unwrap_or_else(|| organisation.status.clone());
+    Ok(StatusCode::NO_CONTENT)
 }
 
-fn change_record(state: &State, kind: &str, id: &str, change: Change) -> Reply {
-    let mut records = state.records();
-    let (status, webhook_uris) = if kind == "software" {
-        let Some(software) = records.software.get_mut(id) else { return unknown(kind, id) };
-        (&mut software.status, Some(&mut software.webhook_uris))
-    } else {
-        let Some(organisation) = records.organisations.get_mut(id) else { return unknown(kind, id) };
-        (&mut organisation.status, None)
-    };
-    match (change.webhook_uris, webhook_uris) {
-        (Some(_), None) => return refuse("an organisation has no webhook_uris: its software has"),
-        (Some(uris), Some(known)) => *known = uris,
-        (None, _) => {}
+async fn change_software(
+    State(service): State<Arc<Service>>,
+    Path(id): Path<String>,
+    body: String,
+) -> Result<StatusCode, Refusal> {
+    let change: Change = serde_json::from_str(&body).map_err(|error| refuse(&error.to_string()))?;
+    let mut records = service.state.records();
+    let software = records.software.get_mut(&id).ok_or_else(|| unknown("software", &id))?;
+    if let Some(status) = change.status {
+        software.status = status;
     }
-    if let Some(to) = change.status {
-        *status = to;
+    if let Some(uris) = change.webhook_uris {
+        software.webhook_uris = uris;
     }
-    done()
+    Ok(StatusCode::NO_CONTENT)
 }
 
-fn done() -> Reply {
-    Reply::text(StatusCode::NO_CONTENT, "")
+async fn set_answer(
+    State(service): State<Arc<Service>>,
+    Query(about): Query<About>,
+    body: String,
+) -> Result<StatusCode, Refusal> {
+    let path = about.path.ok_or_else(|| refuse("say which path, as in ?path=/openbanking.jwks"))?;
+    let answer: Answer = body.trim().parse().map_err(|error| refuse(&format!("{error}")))?;
+    service.state.records().answer_always(&path, answer);
+    Ok(StatusCode::NO_CONTENT)
 }
 
-fn refuse(why: &str) -> Reply {
-    Reply::text(StatusCode::BAD_REQUEST, format!("{why}\n\n{USAGE}"))
+async fn answer_as_usual(State(service): State<Arc<Service>>) -> StatusCode {
+    service.state.records().answer_as_usual();
+    StatusCode::NO_CONTENT
 }
 
-fn unknown(kind: &str, id: &str) -> Reply {
-    Reply::text(StatusCode::NOT_FOUND, format!("no {kind} has the id {id}: ask for a statement first\n"))
+async fn rotate_key(State(service): State<Arc<Service>>) -> Result<Response, Refusal> {
+    let kid = service.signer.rotate_key();
+    let kid = kid.map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}\n")))?;
+    Ok(Json(json!({ "kid": kid })).into_response())
+}
+
+async fn requests(State(service): State<Arc<Service>>, Query(about): Query<About>) -> Response {
+    let path = about.path.unwrap_or_else(|| "/".to_owned());
+    Json(service.state.records().requests(&path)).into_response()
+}
+
+pub(super) async fn usage() -> Refusal {
+    (StatusCode::NOT_FOUND, format!("{USAGE}\nAn answer is one of\n{SYNTAX}\n"))
+}
+
+fn refuse(why: &str) -> Refusal {
+    (StatusCode::BAD_REQUEST, format!("{why}\n\n{USAGE}"))
+}
+
+fn unknown(kind: &str, id: &str) -> Refusal {
+    (StatusCode::NOT_FOUND, format!("no {kind} has the id {id}: ask for a statement first\n"))
 }

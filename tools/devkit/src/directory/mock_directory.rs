@@ -13,9 +13,11 @@ use super::answer::Answer;
 use super::claims::StatementClaims;
 use super::key::SigningKey;
 use super::records::{Organisation, Software};
-use super::serve::Service;
+use super::serve::router;
+use super::service::Service;
 use super::signer::Signer;
 use super::state::{Request, State};
+use crate::plain_http;
 
 /// How long the keys may be kept unless told otherwise.
 const JWKS_MAX_AGE: Duration = Duration::from_mins(15);
@@ -83,7 +85,7 @@ impl MockDirectory {
         let state = Arc::new(State::new());
         let service = Service { signer: signer.clone(), state: Arc::clone(&state), jwks_max_age, clock, rng };
         let mut tasks = JoinSet::new();
-        tasks.spawn(Arc::new(service).serve(listener));
+        tasks.spawn(plain_http::serve(listener, router(Arc::new(service))));
         Ok(Self { address, signer, state, tasks })
     }
 

@@ -4,16 +4,16 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
+use axum::Json;
+use axum::body::{Body, to_bytes};
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Full, StreamBody};
-use hyper::body::Frame;
+use hyper::StatusCode;
 use hyper::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH,
 };
-use hyper::{Response, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::sleep;
 
 use super::answer::{Answer, Deed};
@@ -23,108 +23,61 @@ use super::key::base64url;
 const PAUSE: Duration = Duration::from_millis(10);
 /// White space, of which large answers are made.
 const PIECE: &[u8] = &[b' '; 64 * 1024];
-pub(super) type ResponseBody = UnsyncBoxBody<Bytes, Infallible>;
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// An answer before it is sent, or spoilt.
-pub(super) struct Reply {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    body: Bytes,
+pub(super) fn problem(status: StatusCode, detail: &str) -> Response {
+    (status, Json(json!({ "status": status.as_u16(), "detail": detail }))).into_response()
 }
 
-impl Reply {
-    pub(super) fn json(status: StatusCode, body: &Value) -> Self {
-        Self::new(status, "application/json", body.to_string())
+/// A document that may be kept for a while, or 304 for who has it already.
+pub(super) fn document(asked: &HeaderMap, body: String, max_age: Duration) -> Response {
+    let hash = base64url(digest::digest(&digest::SHA256, body.as_bytes()));
+    let etag = format!("\"{hash}\"");
+    let known = asked.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_known =
+        known.split(',').map(|tag| tag.trim().trim_start_matches("W/")).any(|tag| tag == etag || tag == "*");
+    let headers = [(ETAG, etag), (CACHE_CONTROL, format!("max-age={}", max_age.as_secs()))];
+    if is_known {
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
-
-    pub(super) fn text(status: StatusCode, body: impl Into<String>) -> Self {
-        Self::new(status, "text/plain; charset=utf-8", body.into())
-    }
-
-    pub(super) fn problem(status: StatusCode, detail: &str) -> Self {
-        Self::json(status, &json!({ "status": status.as_u16(), "detail": detail }))
-    }
-
-    /// A document that may be kept for a while, or 304 for who has it already.
-    pub(super) fn document(asked: &HeaderMap, body: String, max_age: Duration) -> Self {
-        let hash = base64url(digest::digest(&digest::SHA256, body.as_bytes()));
-        let etag = format!("\"{hash}\"");
-        let known = asked.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let known = known.split(',').map(|tag| tag.trim().trim_start_matches("W/"));
-        let mut reply = if known.into_iter().any(|tag| tag == etag || tag == "*") {
-            Self { status: StatusCode::NOT_MODIFIED, headers: HeaderMap::new(), body: Bytes::new() }
-        } else {
-            Self::new(StatusCode::OK, "application/json", body)
-        };
-        let max_age = format!("max-age={}", max_age.as_secs());
-        for (name, text) in [(ETAG, etag), (CACHE_CONTROL, max_age)] {
-            reply.headers.insert(name, text.parse().expect("letters, digits and quotation marks"));
-        }
-        reply
-    }
-
-    fn new(status: StatusCode, content_type: &'static str, body: String) -> Self {
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
-        Self { status, headers, body: Bytes::from(body) }
-    }
-
-    pub(super) fn unkept(mut self) -> Self {
-        self.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        self
-    }
-
-    pub(super) fn usual(self) -> Response<ResponseBody> {
-        self.spoilt(Answer::usual())
-    }
-
-    /// Does what the answer says instead.
-    pub(super) fn spoilt(self, answer: Answer) -> Response<ResponseBody> {
-        let (status, mut headers, body) = match answer.deed {
-            Deed::Usual => (self.status, self.headers, Full::new(self.body).boxed_unsync()),
-            Deed::Body(status, body) => (status, HeaderMap::new(), Full::new(body).boxed_unsync()),
-            Deed::Half => {
-                let mut headers = self.headers;
-                headers.insert(CONTENT_LENGTH, self.body.len().into());
-                (self.status, headers, half(&self.body))
-            }
-            Deed::Large(bytes) => (StatusCode::OK, json_type(), large(bytes)),
-            Deed::Endless => (StatusCode::OK, json_type(), endless()),
-        };
-        for (name, value) in answer.headers {
-            headers.insert(name, value);
-        }
-        let mut response = Response::new(body);
-        *response.status_mut() = status;
-        *response.headers_mut() = headers;
-        response
-    }
+    (headers, [(CONTENT_TYPE, JSON)], body).into_response()
 }
 
-fn json_type() -> HeaderMap {
-    HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))])
+/// Does what the answer says instead of the usual.
+pub(super) async fn spoilt(usual: Response, answer: Answer) -> Response {
+    let mut response = match answer.deed {
+        Deed::Usual => usual,
+        Deed::Body(status, body) => (status, Body::from(body)).into_response(),
+        Deed::Half => half(usual).await,
+        Deed::Large(bytes) => ([(CONTENT_TYPE, JSON)], large(bytes)).into_response(),
+        Deed::Endless => ([(CONTENT_TYPE, JSON)], endless()).into_response(),
+    };
+    response.headers_mut().extend(answer.headers);
+    response
 }
 
 /// As a stream: of a plain body hyper knows the length, and holds it against the header.
-fn half(whole: &Bytes) -> ResponseBody {
-    let half = Ok(Frame::data(whole.slice(..whole.len() / 2)));
+async fn half(usual: Response) -> Response {
+    let (mut head, body) = usual.into_parts();
+    let whole = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    head.headers.insert(CONTENT_LENGTH, whole.len().into());
+    let half = Ok::<_, Infallible>(whole.slice(..whole.len() / 2));
     // The end comes later, so that the half is on its way when hyper finds that the rest is missing.
     let end = stream::once(sleep(PAUSE)).filter_map(async |()| None);
-    StreamBody::new(stream::iter([half]).chain(end)).boxed_unsync()
+    Response::from_parts(head, Body::from_stream(stream::iter([half]).chain(end)))
 }
 
-fn large(bytes: u64) -> ResponseBody {
-    let pieces = stream::unfold(bytes, |left| async move {
+fn large(bytes: u64) -> Body {
+    Body::from_stream(stream::unfold(bytes, |left| async move {
         let length = PIECE.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         let piece = Bytes::from_static(PIECE).slice(..length);
-        (length > 0).then(|| (Ok(Frame::data(piece)), left - length as u64))
-    });
-    StreamBody::new(pieces).boxed_unsync()
+        (length > 0).then(|| (Ok::<_, Infallible>(piece), left - length as u64))
+    }))
 }
 
-fn endless() -> ResponseBody {
-    let pieces = stream::repeat(()).then(|()| async {
+fn endless() -> Body {
+    Body::from_stream(stream::repeat(()).then(|()| async {
         sleep(PAUSE).await;
-        Ok(Frame::data(Bytes::from_static(PIECE)))
-    });
-    StreamBody::new(pieces).boxed_unsync()
+        Ok::<_, Infallible>(Bytes::from_static(PIECE))
+    }))
 }

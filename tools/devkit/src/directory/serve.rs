@@ -1,31 +1,27 @@
 //! The HTTP side of the Directory.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Method, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use axum::body::{Body, to_bytes};
+use axum::extract::rejection::FormRejection;
+use axum::extract::{DefaultBodyLimit, Form, Path, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use axum::{Json, Router};
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use hyper::{Request, StatusCode};
 use jiff::SignedDuration;
-use platform::clock::Clock;
-use platform::rng::Rng;
+use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
 use super::answer::Deed;
-use super::control;
-use super::form::field;
 use super::records::Organisation;
-use super::reply::{Reply, ResponseBody};
-use super::signer::Signer;
-use super::state::{Request, State};
-use crate::accept::accept;
+use super::reply::{document, problem, spoilt};
+use super::service::Service;
+use super::{control, state};
 use crate::receiver::Header;
 
 /// The list of participants may be kept for so long (specs-directory).
@@ -36,128 +32,117 @@ const TOKEN_LIFE: Duration = Duration::from_mins(10);
 const MAX_REQUEST_BODY: usize = 64 * 1024;
 const SCOPE: &str = "directory:software";
 
-/// All that a connection needs to know.
-pub(super) struct Service {
-    pub(super) signer: Signer,
-    pub(super) state: Arc<State>,
-    pub(super) jwks_max_age: Duration,
-    pub(super) clock: Clock,
-    pub(super) rng: Rng,
+/// What the Directory answers, and below `/mock/` what tells it how.
+pub(super) fn router(service: Arc<Service>) -> Router {
+    Router::new()
+        .route("/openbanking.jwks", get(jwks))
+        .route("/participants", get(participants))
+        .route("/token", post(token))
+        .route("/organisations/{organisation}/softwarestatements/{id}", get(software))
+        .fallback(unknown)
+        .method_not_allowed_fallback(unknown)
+        .layer(from_fn_with_state(Arc::clone(&service), as_told))
+        .nest("/mock", control::router())
+        .route("/mock/", any(control::usage))
+        .layer(DefaultBodyLimit::max(MAX_REQUEST_BODY))
+        .with_state(service)
 }
 
-impl Service {
-    /// Accepts connections until the task is aborted, and all connections with it.
-    pub(super) async fn serve(self: Arc<Self>, listener: TcpListener) {
-        accept(listener, |stream, _| Arc::clone(&self).serve_connection(stream)).await;
-    }
+/// Records each request with what is said to it, and spoils that where it was told to.
+async fn as_told(State(service): State<Arc<Service>>, request: Request<Body>, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, MAX_REQUEST_BODY).await else {
+        return problem(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long");
+    };
+    let path = head.uri.path().to_owned();
+    let answer = service.state.records().take_answer(&path);
+    let usual = next.run(Request::from_parts(head.clone(), Body::from(body.clone()))).await;
+    let status = match &answer.deed {
+        Deed::Usual | Deed::Half => usual.status(),
+        Deed::Body(status, _) => *status,
+        Deed::Large(_) | Deed::Endless => StatusCode::OK,
+    };
+    let header = |(name, value): (&HeaderName, &HeaderValue)| Header {
+        name: name.as_str().to_owned(),
+        value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
+    };
+    service.state.record(state::Request {
+        received_at: service.clock.now(),
+        method: head.method.to_string(),
+        path,
+        headers: head.headers.iter().map(header).collect(),
+        body: String::from_utf8_lossy(&body).into_owned(),
+        status: status.as_u16(),
+    });
+    sleep(answer.delay).await;
+    spoilt(usual, answer).await
+}
 
-    async fn serve_connection(self: Arc<Self>, stream: TcpStream) {
-        let service = service_fn(move |request| {
-            let service = Arc::clone(&self);
-            async move { Ok::<_, Infallible>(service.answer(request).await) }
-        });
-        // How a connection ends is its caller's business: what it asked is kept.
-        http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
-    }
+async fn jwks(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
+    document(&headers, service.signer.jwks().to_string(), service.jwks_max_age)
+}
 
-    async fn answer(&self, request: hyper::Request<Incoming>) -> Response<ResponseBody> {
-        let (head, body) = request.into_parts();
-        let body = match Limited::new(body, MAX_REQUEST_BODY).collect().await {
-            Ok(body) => String::from_utf8_lossy(&body.to_bytes()).into_owned(),
-            Err(_) => return Reply::problem(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long").usual(),
-        };
-        let path = head.uri.path();
-        if let Some(rest) = path.strip_prefix("/mock/") {
-            let query = head.uri.query().unwrap_or_default();
-            return control::answer(&self.state, &self.signer, &head.method, rest, query, &body).usual();
-        }
-        let answer = self.state.records().take_answer(path);
-        let reply = self.reply(&head.method, path, &head.headers, &body);
-        let status = match &answer.deed {
-            Deed::Usual | Deed::Half => reply.status,
-            Deed::Body(status, _) => *status,
-            Deed::Large(_) | Deed::Endless => StatusCode::OK,
-        };
-        let header = |(name, value): (&hyper::header::HeaderName, &HeaderValue)| Header {
-            name: name.as_str().to_owned(),
-            value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
-        };
-        self.state.record(Request {
-            received_at: self.clock.now(),
-            method: head.method.to_string(),
-            path: path.to_owned(),
-            headers: head.headers.iter().map(header).collect(),
-            body,
-            status: status.as_u16(),
-        });
-        sleep(answer.delay).await;
-        reply.spoilt(answer)
-    }
+async fn participants(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
+    let records = service.state.records();
+    let list: Vec<Value> = records.organisations.values().map(Organisation::to_json).collect();
+    document(&headers, Value::Array(list).to_string(), PARTICIPANTS_MAX_AGE)
+}
 
-    /// What the Directory has to say.
-    fn reply(&self, method: &Method, path: &str, headers: &HeaderMap, body: &str) -> Reply {
-        let segments: Vec<&str> = path.split('/').skip(1).collect();
-        match (method, segments.as_slice()) {
-            (&Method::GET, ["openbanking.jwks"]) => {
-                Reply::document(headers, self.signer.jwks().to_string(), self.jwks_max_age)
-            }
-            (&Method::GET, ["participants"]) => {
-                let records = self.state.records();
-                let list: Vec<Value> = records.organisations.values().map(Organisation::to_json).collect();
-                Reply::document(headers, Value::Array(list).to_string(), PARTICIPANTS_MAX_AGE)
-            }
-            (&Method::POST, ["token"]) => self.token(headers, body),
-            (&Method::GET, ["organisations", organisation, "softwarestatements", id]) => {
-                self.software(headers, organisation, id)
-            }
-            _ => Reply::problem(
-                StatusCode::NOT_FOUND,
-                "there are GET /openbanking.jwks, GET /participants, POST /token, \
-                 GET /organisations/{org}/softwarestatements/{id}, and what is under /mock/",
-            ),
-        }
-    }
+#[derive(Deserialize)]
+struct TokenRequest {
+    grant_type: String,
+    scope: Option<String>,
+}
 
-    /// RFC 6749, section 4.4.
-    fn token(&self, headers: &HeaderMap, body: &str) -> Reply {
-        let refuse = |error: &str| Reply::json(StatusCode::BAD_REQUEST, &json!({ "error": error })).unkept();
-        let form = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if !form.starts_with("application/x-www-form-urlencoded") {
-            return refuse("invalid_request");
-        }
-        match (field(body, "grant_type").as_deref(), field(body, "scope").as_deref()) {
-            (None, _) => return refuse("invalid_request"),
-            (Some("client_credentials"), Some(SCOPE)) => {}
-            (Some("client_credentials"), _) => return refuse("invalid_scope"),
-            (Some(_), _) => return refuse("unsupported_grant_type"),
-        }
-        let token = format!("{:016x}{:016x}", self.rng.bits(), self.rng.bits());
-        let life = SignedDuration::try_from(TOKEN_LIFE).expect("ten minutes");
-        self.state.records().tokens.insert(token.clone(), self.clock.now() + life);
-        let answer = json!({
-            "access_token": token, "token_type": "Bearer", "expires_in": TOKEN_LIFE.as_secs(), "scope": SCOPE,
-        });
-        Reply::json(StatusCode::OK, &answer).unkept()
+/// RFC 6749, section 4.4.
+async fn token(
+    State(service): State<Arc<Service>>,
+    form: Result<Form<TokenRequest>, FormRejection>,
+) -> Response {
+    let answer = |status, body: Value| (status, [(CACHE_CONTROL, "no-store")], Json(body)).into_response();
+    let refuse = |error: &str| answer(StatusCode::BAD_REQUEST, json!({ "error": error }));
+    let Ok(Form(TokenRequest { grant_type, scope })) = form else { return refuse("invalid_request") };
+    match (grant_type.as_str(), scope.as_deref()) {
+        ("client_credentials", Some(SCOPE)) => {}
+        ("client_credentials", _) => return refuse("invalid_scope"),
+        _ => return refuse("unsupported_grant_type"),
     }
+    let token = format!("{:016x}{:016x}", service.rng.bits(), service.rng.bits());
+    let life = SignedDuration::try_from(TOKEN_LIFE).expect("ten minutes");
+    service.state.records().tokens.insert(token.clone(), service.clock.now() + life);
+    let body = json!({
+        "access_token": token, "token_type": "Bearer", "expires_in": TOKEN_LIFE.as_secs(), "scope": SCOPE,
+    });
+    answer(StatusCode::OK, body)
+}
 
-    fn software(&self, headers: &HeaderMap, organisation: &str, id: &str) -> Reply {
-        let records = self.state.records();
-        let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = authorization.and_then(|value| value.strip_prefix("Bearer "));
-        let end = token.and_then(|token| records.tokens.get(token));
-        if end.is_none_or(|end| *end <= self.clock.now()) {
-            let mut reply = Reply::problem(StatusCode::UNAUTHORIZED, "no access token, or one that ended");
-            reply
-                .headers
-                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
-            return reply;
-        }
-        if records.reader.as_ref().is_some_and(|reader| reader != organisation) {
-            return Reply::problem(StatusCode::FORBIDDEN, "the software is another organisation's");
-        }
-        match records.software.get(id).filter(|software| software.organisation_id == organisation) {
-            Some(software) => Reply::json(StatusCode::OK, &software.to_json()),
-            None => Reply::problem(StatusCode::NOT_FOUND, "the organisation has no such software statement"),
-        }
+async fn software(
+    State(service): State<Arc<Service>>,
+    Path((organisation, id)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let records = service.state.records();
+    let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = authorization.and_then(|value| value.strip_prefix("Bearer "));
+    let end = token.and_then(|token| records.tokens.get(token));
+    if end.is_none_or(|end| *end <= service.clock.now()) {
+        let challenge = [(WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")];
+        let refused = problem(StatusCode::UNAUTHORIZED, "no access token, or one that ended");
+        return (challenge, refused).into_response();
     }
+    if records.reader.as_ref().is_some_and(|reader| *reader != organisation) {
+        return problem(StatusCode::FORBIDDEN, "the software is another organisation's");
+    }
+    match records.software.get(&id).filter(|software| software.organisation_id == organisation) {
+        Some(software) => Json(software.to_json()).into_response(),
+        None => problem(StatusCode::NOT_FOUND, "the organisation has no such software statement"),
+    }
+}
+
+async fn unknown() -> Response {
+    problem(
+        StatusCode::NOT_FOUND,
+        "there are GET /openbanking.jwks, GET /participants, POST /token, \
+         GET /organisations/{org}/softwarestatements/{id}, and what is under /mock/",
+    )
 }

@@ -12,6 +12,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use platform::clock::Clock;
 use platform::rng::Rng;
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
 use super::*;
@@ -374,6 +375,8 @@ async fn a_running_directory_takes_instructions() {
         (&asked[0]["status"], &asked[1]["status"], asked.as_array().unwrap().len()),
         (&json!(503), &json!(200), 2)
     );
+    assert_eq!(put(&mock, "/mock/key", "").await.status, 404);
+    assert_eq!(put(&mock, "/mock/answer?path=/token", &"x".repeat(70_000)).await.status, 413);
     let usage = get(&mock, "/mock/").await;
     assert!(usage.status == 404 && usage.text().contains("PUT /mock/answer"), "{}", usage.text());
 }
@@ -385,8 +388,10 @@ async fn it_listens_on_loopback_only_and_until_it_is_stopped() {
     assert!(error.contains("loopback address"), "{error}");
     let mock = mock().await;
     let address = mock.base_url().replace("http://", "");
-    TcpStream::connect(&address).await.unwrap();
+    let mut open = TcpStream::connect(&address).await.unwrap();
     mock.stop().await;
+    // Also a connection that is open ends, so that nobody is answered by a Directory that is down.
+    assert_eq!(open.read(&mut [0]).await.unwrap_or_default(), 0);
     TcpStream::connect(&address).await.unwrap_err();
     let request = StatementRequest { client: "itp-1".to_owned(), ..StatementRequest::default() };
     let error = ask_for_statement(&format!("http://{address}"), &request).await.unwrap_err();

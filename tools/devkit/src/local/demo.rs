@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use platform::clock::Clock;
 use platform::rng::Rng;
 use serde::Serialize;
+use terminal::Align;
 use tokio::time::timeout;
 
 use super::bank::{Bank, changes_of_all_kinds, options};
@@ -151,12 +152,9 @@ impl Table {
             return Ok(());
         }
         let mut out = io::stdout().lock();
-        writeln!(out)?;
-        writeln!(
-            out,
-            "{:<2}  {:<64}  {:>7}  {:>8}  {:>14}  x-webhook-interaction-id",
-            "", "notification of", "attempt", "answered", "ms since event"
-        )
+        let heads =
+            ["", "notification of", "attempt", "answered", "ms since event", "x-webhook-interaction-id"];
+        write!(out, "\n{}", line(heads))
     }
 
     fn show(&mut self, received: &Received) -> io::Result<()> {
@@ -184,10 +182,8 @@ impl Table {
         }
         let Arrival { endpoint, path, attempt, answered, interaction_id, findings, .. } = arrival;
         let path = path.split_once("/webhook/v1").map_or(path.as_str(), |(_, rest)| rest);
-        writeln!(
-            out,
-            "{endpoint:<2}  {path:<64}  {attempt:>7}  {answered:>8}  {since_event_ms:>14}  {interaction_id}"
-        )?;
+        let (attempt, since_event_ms) = (attempt.to_string(), since_event_ms.to_string());
+        write!(out, "{}", line([endpoint, path, &attempt, &answered, &since_event_ms, &interaction_id]))?;
         findings.iter().try_for_each(|finding| writeln!(out, "    ! {finding}"))
     }
 
@@ -230,6 +226,14 @@ impl Table {
         writeln!(out, "over {}.", summary.tls.unwrap_or_default())?;
         Ok(good)
     }
+}
+
+/// One line of the table, which is written as requests arrive.
+fn line(cells: [&str; 6]) -> terminal::Table<6> {
+    let columns = [Align::Left, Align::Left, Align::Right, Align::Right, Align::Right, Align::Left];
+    let mut line = terminal::Table::new(columns).at_least([2, 64, 7, 8, 14, 0]);
+    line.row(cells);
+    line
 }
 
 fn millis(later: Timestamp, earlier: Timestamp) -> i64 {

@@ -418,6 +418,9 @@ async fn what_was_received_is_served_and_answers_can_be_changed() {
     assert_eq!(put("/answer", "503").await, 204);
     assert_eq!(put("/answer?path=/pix/", "500,404").await, 204);
     assert_eq!(put("/answer", "nonsense").await, 400);
+    for query in ["?path=", "?paths=/pix/", "?path=/pix/&and=more"] {
+        assert_eq!(put(&format!("/answer{query}"), "503").await, 400, "{query}");
+    }
     assert_eq!(statuses(&sender, &mock, &[CONSENT, PAYMENT, PAYMENT]).await, [503, 500, 404]);
 
     let health: Value = http.get(format!("{admin}/health")).send().await.unwrap().json().await.unwrap();

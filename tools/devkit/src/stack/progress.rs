@@ -1,6 +1,5 @@
 //! Says what is being done while it is done: one line a step, and a sign of life during a long one.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
@@ -8,10 +7,12 @@ use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Result;
+use indicatif::ProgressBar;
+use terminal::spinner;
 use tokio::time::{Instant, interval_at};
 
-/// A terminal's line is renewed this often.
-const TERMINAL_BEAT: Duration = Duration::from_millis(500);
+/// On a terminal, the last words of a command are read this often.
+const HINT_BEAT: Duration = Duration::from_millis(500);
 
 /// A file or pipe gets a line this often while one step goes on.
 const LINE_BEAT: Duration = Duration::from_secs(10);
@@ -52,16 +53,19 @@ impl Progress {
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let started = Instant::now();
-        let period = match self.voice {
-            Voice::Terminal => TERMINAL_BEAT,
-            Voice::Lines | Voice::Quiet => LINE_BEAT,
+        let spinner = match self.voice {
+            Voice::Terminal => spinner(),
+            Voice::Lines | Voice::Quiet => ProgressBar::hidden(),
         };
+        spinner.set_message(name.to_owned());
+        let period = if spinner.is_hidden() { LINE_BEAT } else { HINT_BEAT };
         let mut beat = interval_at(started + period, period);
         let mut work = pin!(work);
         loop {
             tokio::select! {
                 biased;
                 outcome = &mut work => {
+                    spinner.finish_and_clear();
                     let seconds = started.elapsed().as_secs_f64();
                     match &outcome {
                         Ok(_) => self.line(&format!("{name} … {seconds:.1} s")),
@@ -69,7 +73,13 @@ impl Progress {
                     }
                     return outcome;
                 }
-                _ = beat.tick() => self.beat(name, started.elapsed(), log),
+                _ = beat.tick() => {
+                    let hint = log.and_then(last_line).map(|words| format!(" ({words})")).unwrap_or_default();
+                    spinner.set_message(format!("{name}{hint}"));
+                    if let Voice::Lines = self.voice {
+                        write(&format!("{name} … {} s{hint}, still going\n", started.elapsed().as_secs()));
+                    }
+                }
             }
         }
     }
@@ -77,20 +87,7 @@ impl Progress {
     /// Says one thing on a line of its own.
     pub fn line(&self, text: &str) {
         match self.voice {
-            Voice::Terminal => write(&format!("\r\x1b[2K{text}\n")),
-            Voice::Lines => write(&format!("{text}\n")),
-            Voice::Quiet => {}
-        }
-    }
-
-    fn beat(self, name: &str, elapsed: Duration, log: Option<&Path>) {
-        let mut text = format!("{name} … {} s", elapsed.as_secs());
-        if let Some(words) = log.and_then(last_line) {
-            write!(text, " ({words})").expect("writing to a String cannot fail");
-        }
-        match self.voice {
-            Voice::Terminal => write(&format!("\r\x1b[2K{text}")),
-            Voice::Lines => write(&format!("{text}, still going\n")),
+            Voice::Terminal | Voice::Lines => write(&format!("{text}\n")),
             Voice::Quiet => {}
         }
     }
