@@ -78,7 +78,7 @@ fn whatever_is_written_of_a_function_changes_the_settings_that_make_a_new_versio
         }
     }
     let digest = sha256_hex(serde_json::to_string(&functions).unwrap().as_bytes());
-    let digest = &digest[..16];
+    let digest = digest.get(..16).unwrap();
     let content = template.property("Settings", "Content").as_str().unwrap();
     let written = format!(r#""Properties": "{digest}""#);
     assert!(content.contains(&written), "a property of a function has changed: write {written} in Settings");
@@ -279,6 +279,11 @@ fn each_service_takes_a_role_for_this_account_alone() {
 #[test]
 fn what_a_stack_that_is_deleted_leaves_behind() {
     let all = Template::stack().unwrap().resources();
+    for (name, resource) in &all {
+        let is_function = resource["Type"] == "AWS::Serverless::Function";
+        let (deleted, replaced) = (&resource["DeletionPolicy"], &resource["UpdateReplacePolicy"]);
+        assert!(is_function || deleted.is_null() == replaced.is_null(), "{name} says one of two");
+    }
     let mut kept: Vec<_> = all
         .iter()
         .filter(|(_, resource)| resource["DeletionPolicy"] == "RetainExceptOnCreate")
