@@ -30,13 +30,16 @@ mod calls {
             fixture.pass(seconds(60));
             let called_at = fixture.functions.test_clock.now() - seconds(2);
             let said = json!({ "operation": operation, "called_at": called_at.to_string() });
-            let answered = fixture.judged(&with(&fixture.brings(&fixture.statement()), said)).await;
+            let statement = fixture.statement();
+            let answered = fixture.judged(&with(&fixture.brings(&statement), said)).await;
             let (claims, body) = (fixture.claims(), &answered.body);
             assert_eq!((answered.status, &body["webhook"]), (200, &json!("enabled")), "{body}");
             assert_eq!(body["operation"], operation);
             assert_eq!(body["software_id"], claims.software_id);
             assert_eq!(body["organisation_id"], claims.org_id);
             assert_eq!(body["called_at"], called_at.to_string());
+            let origin = fixture.functions.registration(CLIENT).await.unwrap().origin.unwrap();
+            assert_eq!(origin.statement_sha256, Some(platform::sha256_hex(statement.as_bytes())));
             assert_eq!((&body["base_uri"], &body["suspension"]), (&json!(URI), &Value::Null));
             assert_eq!(fixture.get(CLIENT).await, answered, "what is shown is what was answered");
         }
@@ -210,11 +213,17 @@ mod calls {
         let fixture = Fixture::new().await;
         let called_at = fixture.functions.test_clock.now();
         let body = fixture.brings(&fixture.statement());
-        fixture.pass(SignedDuration::from_hours(7));
+        fixture.pass(SignedDuration::from_mins(59));
         let late = with(&body, json!({ "called_at": called_at.to_string() }));
         assert_eq!(fixture.judged(&late).await.status, 200);
         let answered = fixture.refused(400, &body).await;
         assert_eq!(answered.codes(), "too_old", "without its time it is a call of now");
+        fixture.pass(SignedDuration::from_secs(61));
+        let answered = fixture.refused(400, &late).await;
+        assert_eq!(
+            (answered.body["errors"][0]["pointer"].as_str(), answered.codes().as_str()),
+            (Some("/called_at"), "too_old")
+        );
     }
 
     #[tokio::test]
@@ -1202,8 +1211,8 @@ mod removals {
         for late in [&early, &gives_up_early] {
             assert_eq!(fixture.refused(409, late).await.body["type"], "urn:arauto:superseded");
         }
-        // Neither a day later nor ever: what is left of the row does not expire, and by then the call is too old by itself.
-        fixture.pass(SignedDuration::from_hours(23));
+        // Neither an hour later nor ever: what is left of the row does not expire, and by then the call is too old by itself.
+        fixture.pass(SignedDuration::from_mins(59));
         assert_eq!(fixture.refused(409, &early).await.status, 409);
         let row = fixture.row(CLIENT).unwrap();
         assert!(row.get("registration").is_none() && row.get("expires_at").is_none(), "{row}");

@@ -8,6 +8,7 @@ use convention::directory::{
 use jiff::Timestamp;
 use lambda_http::{Request, Response};
 use platform::answer::Problem;
+use platform::sha256_hex;
 use platform::telemetry::ErrorChain;
 
 use crate::keys::Unverified;
@@ -103,7 +104,13 @@ impl Decision<'_> {
         let decided = target(claim, call.request.webhook_uris.as_deref(), self.policy)
             .map_err(|refusals| wire::refused_uris(&refusals))?;
         let called_at = self.time.instant();
-        let origin = Origin { operation: call.operation, called_at, software: software.or(known).cloned() };
+        let statement = self.statement.and(call.software_statement.as_deref());
+        let origin = Origin {
+            operation: call.operation,
+            called_at,
+            software: software.or(known).cloned(),
+            statement_sha256: statement.map(|jws| sha256_hex(jws.as_bytes())),
+        };
         // The caller's clock may run ahead of ours.
         let since = called_at.min(self.now);
         let made =
@@ -129,7 +136,10 @@ fn report(made: &Registration, previous: Option<&Registration>) {
     let base_uri_changed = previous.is_some_and(|previous| previous.base_uri != made.base_uri);
     let software_id = made.software().map(|software| software.software_id.as_str());
     let called_ago_s = made.registered_at.duration_since(made.onboarding_slo().called_at).as_secs();
-    tracing::info!(%client_id, software_id, webhook, base_uri_changed, called_ago_s, "A client was registered.");
+    let statement_sha256 = made.origin.as_ref().and_then(|origin| origin.statement_sha256.as_deref());
+    tracing::info!(
+        %client_id, software_id, statement_sha256, webhook, base_uri_changed, called_ago_s, "A client was registered."
+    );
     for warning in made.all_warnings() {
         tracing::warn!(%client_id, code = warning.code(), "A registration has a warning.");
     }

@@ -248,8 +248,12 @@ impl Functions {
     pub async fn register_software(&self, client: &str, base_uri: &str, software: Software) {
         self.register(client, base_uri).await;
         let before = self.registration(client).await.expect("it is registered");
-        let origin =
-            Origin { operation: Operation::Dcr, called_at: before.registered_at, software: Some(software) };
+        let origin = Origin {
+            operation: Operation::Dcr,
+            called_at: before.registered_at,
+            software: Some(software),
+            statement_sha256: None,
+        };
         self.change(before.clone(), before.from_call(origin)).await;
     }
 

@@ -88,7 +88,7 @@ const MAX_URIS: usize = 10;
 /// specific error.
 const MAX_URI: usize = 2048;
 /// Maximum age of a forwarded call. It limits how long the call's statement can be used.
-pub const MAX_CALL_AGE: SignedDuration = SignedDuration::from_hours(24);
+pub const MAX_CALL_AGE: SignedDuration = SignedDuration::from_hours(1);
 
 impl RegistrationRequest {
     /// Parses the request, reporting every error at once.
@@ -164,7 +164,7 @@ pub enum CalledAtError {
     #[error("expected an instant that has passed")]
     InFuture,
     /// It is older than [`MAX_CALL_AGE`].
-    #[error("expected an instant within the last 24 hours")]
+    #[error("expected an instant within the last hour")]
     TooOld,
 }
 
@@ -187,6 +187,9 @@ pub struct Origin {
     pub called_at: Timestamp,
     /// The software of the client's last registration with a statement.
     pub software: Option<Software>,
+    /// SHA-256 of the statement that this call brought, in hexadecimal: which one it was can be shown later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement_sha256: Option<String>,
 }
 
 /// Why a registered client is not notified although it asked to be.

@@ -192,6 +192,7 @@ mod tests {
             operation: Operation::Dcr,
             called_at: now,
             software: Some(software),
+            statement_sha256: None,
         })
     }
 
