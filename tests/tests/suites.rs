@@ -2,6 +2,7 @@
 //!
 //! `cargo test -p tests --test suites faults::` runs one of them.
 
+mod access;
 #[path = "adapters/main.rs"]
 mod adapters;
 mod attribution;
