@@ -170,6 +170,9 @@ fn each_stage_sets_parameters_that_the_template_has_and_values_that_it_takes() {
     let production = overrides[2];
     assert!(production.contains("TablesDeletionProtection=true"), "{production}");
     assert!(production.contains("DeploymentType=Canary"), "{production}");
+    assert!(production.contains("Evidence=true"), "{production}");
+    let (_, production) = samconfig.split_once("[production.global.parameters]").unwrap();
+    assert!(production.split("\n[").next().unwrap().contains("\nregion = "), "the region is the profile's");
 }
 
 #[test]
@@ -302,6 +305,7 @@ fn what_a_stack_that_is_deleted_leaves_behind() {
         "EgressAddressB",
         "EvidenceBucketPolicy",
         "EvidenceKey",
+        "IdentityKey",
         "IdentitySecret",
         "LedgerTable",
         "ReceiversTable",

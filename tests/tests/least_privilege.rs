@@ -349,6 +349,34 @@ fn what_a_key_encrypted_before_can_be_read_with_it_and_nothing_encrypted() {
 }
 
 #[test]
+fn with_a_custodian_nobody_but_it_and_dispatch_reads_the_identity() {
+    let resources = Template::stack().unwrap().resources();
+    let (secret, key, policy) =
+        (&resources["IdentitySecret"], &resources["IdentityKey"], &resources["IdentitySecretPolicy"]);
+    let encrypted = &secret["Properties"]["KmsKeyId"];
+    assert_eq!((&encrypted[0], &encrypted[1]), (&json!("HasCustodian"), &json!("IdentityKey.Arn")));
+    let denied = &list(&policy["Properties"]["ResourcePolicy"]["Statement"])[0];
+    assert_eq!((&denied["Effect"], &denied["Principal"]), (&json!("Deny"), &json!("*")));
+    assert!(names(&denied["Action"]).contains(&"secretsmanager:GetSecretValue".to_owned()));
+    let but = json!({ "ArnNotEquals": { "aws:PrincipalArn": ["DispatchRole.Arn", "IdentityCustodianArn"] } });
+    assert_eq!(denied["Condition"], but);
+    // Who administers the key cannot use it.
+    for statement in list(&key["Properties"]["KeyPolicy"]["Statement"]) {
+        let uses = |action: &String| ["kms:*", "kms:Decrypt", "kms:CreateGrant"].contains(&action.as_str());
+        let may_use = names(&statement["Action"]).iter().any(uses);
+        let principal = &statement["Principal"]["AWS"];
+        assert_eq!(
+            may_use,
+            principal == "DispatchRole.Arn" || principal == "IdentityCustodianArn",
+            "{statement}"
+        );
+    }
+    for name in ["IdentityKey", "IdentitySecretPolicy"] {
+        assert_eq!(resources[name]["Condition"], "HasCustodian");
+    }
+}
+
+#[test]
 fn nobody_deletes_the_key_of_evidence_and_its_bucket_keeps_its_policy() {
     let resources = Template::stack().unwrap().resources();
     let statements = list(&resources["EvidenceKey"]["Properties"]["KeyPolicy"]["Statement"]);

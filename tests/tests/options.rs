@@ -78,6 +78,8 @@ async fn with_the_options_on_that_go_together_everything_is_made() {
         ("ApiAuthorization", "JWT"),
         ("JwtIssuer", "https://login.example/"),
         ("JwtAudience", "arauto"),
+        ("JwtStateChangesScope", "state-changes"),
+        ("JwtNotificationsScope", "notifications"),
         ("JwtClientsScope", "clients"),
         ("DataKeyArn", key),
         ("PermissionsBoundaryArn", "arn:aws:iam::000000000000:policy/boundary"),
@@ -116,7 +118,16 @@ async fn what_contradicts_itself_is_refused_with_a_sentence() {
     let pollers = [("DispatchMinimumPollers", "200"), ("DispatchMaximumPollers", "750")];
     let production = [("AllowLoopbackReceivers", "false"), ("DirectoryEnvironment", "production")];
     let topic = ("AlarmTopicArn", "arn:aws:sns:us-east-1:000000000000:alarms");
-    let cases: [(&[(&str, &str)], &str); 13] = [
+    let server = ("AuthorisationServers", "11111111-1111-4111-8111-111111111111");
+    let tokens = [
+        ("ApiAuthorization", "JWT"),
+        ("JwtIssuer", "https://login.example/"),
+        ("JwtAudience", "arauto"),
+        ("JwtStateChangesScope", "state-changes"),
+        ("JwtNotificationsScope", "notifications"),
+        ("JwtClientsScope", "clients"),
+    ];
+    let cases: [(&[(&str, &str)], &str); 16] = [
         (&pollers[..1], "both 2 or more or both 0"),
         (&[("DispatchMinimumPollers", "1"), pollers[1]], "both 2 or more or both 0"),
         (
@@ -124,14 +135,9 @@ async fn what_contradicts_itself_is_refused_with_a_sentence() {
             "must be left at 500, its default",
         ),
         (&[("ApiAuthorization", "JWT")], "JwtIssuer must name the issuer of the tokens"),
-        (
-            &[
-                ("ApiAuthorization", "JWT"),
-                ("JwtIssuer", "https://login.example/"),
-                ("JwtAudience", "arauto"),
-            ],
-            "JwtClientsScope must name the scope that may register",
-        ),
+        (&[&tokens[..3], &tokens[4..]].concat(), "JwtStateChangesScope must name the scope that may post"),
+        (&[&tokens[..4], &tokens[5..]].concat(), "JwtNotificationsScope must name the scope that may read"),
+        (&tokens[..5], "JwtClientsScope must name the scope that may register"),
         (&[("JwtClientsScope", "clients")], "ApiAuthorization is IAM, which excludes the token settings"),
         (&[("ApiDomainName", "arauto.bank.example")], "go together, all three or none of them"),
         (&[("Network", "existing")], "VpcSubnetIds must name its subnets"),
@@ -140,6 +146,7 @@ async fn what_contradicts_itself_is_refused_with_a_sentence() {
         (&[("Evidence", "true"), ("LedgerWrites", "lean")], "a request may be missing from the ledger"),
         (&production, "AlarmTopicArn must name the topic"),
         (&[production[0], production[1], topic], "AuthorisationServers must name the sender's"),
+        (&[production[0], production[1], topic, server], "IdentityCustodianArn must name who stores"),
     ];
     for (parameters, sentence) in cases {
         let (_folder, options) = deployment(parameters);
