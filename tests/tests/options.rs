@@ -57,6 +57,16 @@ async fn unsigned(stack: &Stack) -> u16 {
     post.await.unwrap().status
 }
 
+/// Calls are made with tokens.
+const TOKENS: [(&str, &str); 6] = [
+    ("ApiAuthorization", "JWT"),
+    ("JwtIssuer", "https://login.example/"),
+    ("JwtAudience", "arauto"),
+    ("JwtStateChangesScope", "state-changes"),
+    ("JwtNotificationsScope", "notifications"),
+    ("JwtClientsScope", "clients"),
+];
+
 #[tokio::test]
 async fn with_all_options_off_a_key_is_made_and_a_stranger_is_refused() {
     let (_folder, options) = deployment(&[]);
@@ -70,24 +80,19 @@ async fn with_all_options_off_a_key_is_made_and_a_stranger_is_refused() {
 #[tokio::test]
 async fn with_the_options_on_that_go_together_everything_is_made() {
     let key = "arn:aws:kms:us-east-1:000000000000:key/8d6f0c1e-52d3-4d0a-9c7e-5b1f6a2e3d40";
-    let (_folder, options) = deployment(&[
+    let others = [
         ("Evidence", "true"),
         ("Network", "own"),
         ("ReceiverPorts", "443"),
         ("EgressAllocationIds", "eipalloc-1a,eipalloc-2b"),
-        ("ApiAuthorization", "JWT"),
-        ("JwtIssuer", "https://login.example/"),
-        ("JwtAudience", "arauto"),
-        ("JwtStateChangesScope", "state-changes"),
-        ("JwtNotificationsScope", "notifications"),
-        ("JwtClientsScope", "clients"),
         ("DataKeyArn", key),
         ("PermissionsBoundaryArn", "arn:aws:iam::000000000000:policy/boundary"),
         ("TablesDeletionProtection", "true"),
         ("DispatchMinimumPollers", "200"),
         ("DispatchMaximumPollers", "750"),
         ("AlarmTopicArn", "arn:aws:sns:us-east-1:000000000000:alarms"),
-    ]);
+    ];
+    let (_folder, options) = deployment(&[&TOKENS[..], &others[..]].concat());
     let stack = Stack::start(&options).await.unwrap();
     assert_eq!(stack.output("DataKeyArn").unwrap(), key);
     assert_eq!(stack.output("EgressAddresses").unwrap(), "eipalloc-1a,eipalloc-2b");
@@ -119,14 +124,6 @@ async fn what_contradicts_itself_is_refused_with_a_sentence() {
     let production = [("AllowLoopbackReceivers", "false"), ("DirectoryEnvironment", "production")];
     let topic = ("AlarmTopicArn", "arn:aws:sns:us-east-1:000000000000:alarms");
     let server = ("AuthorisationServers", "11111111-1111-4111-8111-111111111111");
-    let tokens = [
-        ("ApiAuthorization", "JWT"),
-        ("JwtIssuer", "https://login.example/"),
-        ("JwtAudience", "arauto"),
-        ("JwtStateChangesScope", "state-changes"),
-        ("JwtNotificationsScope", "notifications"),
-        ("JwtClientsScope", "clients"),
-    ];
     let cases: [(&[(&str, &str)], &str); 16] = [
         (&pollers[..1], "both 2 or more or both 0"),
         (&[("DispatchMinimumPollers", "1"), pollers[1]], "both 2 or more or both 0"),
@@ -135,9 +132,9 @@ async fn what_contradicts_itself_is_refused_with_a_sentence() {
             "must be left at 500, its default",
         ),
         (&[("ApiAuthorization", "JWT")], "JwtIssuer must name the issuer of the tokens"),
-        (&[&tokens[..3], &tokens[4..]].concat(), "JwtStateChangesScope must name the scope that may post"),
-        (&[&tokens[..4], &tokens[5..]].concat(), "JwtNotificationsScope must name the scope that may read"),
-        (&tokens[..5], "JwtClientsScope must name the scope that may register"),
+        (&[&TOKENS[..3], &TOKENS[4..]].concat(), "JwtStateChangesScope must name the scope that may post"),
+        (&[&TOKENS[..4], &TOKENS[5..]].concat(), "JwtNotificationsScope must name the scope that may read"),
+        (&TOKENS[..5], "JwtClientsScope must name the scope that may register"),
         (&[("JwtClientsScope", "clients")], "ApiAuthorization is IAM, which excludes the token settings"),
         (&[("ApiDomainName", "arauto.bank.example")], "go together, all three or none of them"),
         (&[("Network", "existing")], "VpcSubnetIds must name its subnets"),
