@@ -94,3 +94,32 @@ fn each_test_that_a_page_names_exists() {
     }
     assert!(seen > 60, "{seen}");
 }
+
+/// The sentence of a log line is searched for, and metric filters select by some: the page has each as it is written.
+#[test]
+fn each_log_line_of_the_functions_is_on_the_page_of_logging() {
+    let page = read_to_string(workspace().join("docs/logging.md")).unwrap();
+    let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = Regex::new(r"(?s)tracing::(?:info|warn|error)!\((.*?)\);").unwrap();
+    let text = Regex::new(r#""([^"]*)""#).unwrap();
+    let mut found = 0;
+    for folder in ["functions", "crates"] {
+        let mut sources = Vec::new();
+        files(&workspace().join(folder), "rs", &mut sources);
+        for source in sources {
+            let code = read_to_string(&source).unwrap();
+            let code = code.split("#[cfg(test)]").next().unwrap();
+            for call in line.captures_iter(code) {
+                let sentence = text.captures_iter(&call[1]).last().map(|last| last[1].to_owned());
+                // One that names a fault is there once for each.
+                let Some(sentence) = sentence.filter(|text| text.ends_with('.') && !text.contains('{'))
+                else {
+                    continue;
+                };
+                assert!(page.contains(&sentence), "{}: {sentence}", source.display());
+                found += 1;
+            }
+        }
+    }
+    assert!(found > 50, "{found}");
+}

@@ -18,7 +18,7 @@ impl Expiry {
     pub const ALARM_DAYS: i64 = 30;
     /// The alarm's stable code.
     pub const CODE: &'static str = "client_certificate_expiring";
-    /// How many days a certificate of ours has left.
+    /// Days until one of our certificates expires.
     pub const METRIC: &'static str = "CertificateDaysLeft";
 
     /// Returns the time from `now` until a certificate expires.
@@ -29,14 +29,14 @@ impl Expiry {
         Self { days_left }
     }
 
-    /// Writes it as the metric that the alarm watches. `context` says whose certificate it is.
+    /// Records the metric that the alarm watches. `context` names the owner of the certificate.
     pub fn measure(self, metrics: &Metrics, now: Timestamp, context: &[(&'static str, &str)]) {
         #[expect(clippy::cast_precision_loss, reason = "no certificate lives for 2^53 days")]
         let days = self.days_left as f64;
         metrics.record(now, (Self::METRIC, days, Unit::None), context);
     }
 
-    /// Says whether it is time for the alarm.
+    /// Says whether the alarm is due.
     pub fn alarms(self) -> bool {
         self.days_left <= Self::ALARM_DAYS
     }

@@ -139,14 +139,14 @@ impl Identity {
     }
 }
 
-/// Returns the last instant at which the first certificate of a chain in PEM is valid.
+/// Returns the last instant at which the first certificate of a PEM chain is valid.
 ///
-/// Fails where it is no chain of certificates.
+/// Fails if the text is no chain of certificates.
 pub fn chain_valid_until(pem: &str) -> Result<Timestamp, IdentityError> {
     chain(pem).map(|(_, dates)| dates.until)
 }
 
-/// Reads a chain in PEM and the dates of its first certificate.
+/// Parses a chain in PEM and the validity period of its first certificate.
 fn chain(pem: &str) -> Result<(Vec<CertificateDer<'static>>, Dates), IdentityError> {
     let chain = Certificates::from_pem(pem.as_bytes()).map_err(IdentityError::ErrorChain)?;
     let leaf = chain.certificates.first();

@@ -63,7 +63,7 @@ impl<'a> Settings<'a> {
         );
     }
 
-    /// Returns a writer of this function's metrics; Lambda sets `AWS_LAMBDA_FUNCTION_NAME` and `AWS_LAMBDA_FUNCTION_VERSION`.
+    /// Creates a writer of this function's metrics; Lambda sets `AWS_LAMBDA_FUNCTION_NAME` and `AWS_LAMBDA_FUNCTION_VERSION`.
     pub fn metrics(&self) -> Metrics {
         let metrics = Metrics::stdout(self.optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default());
         match self.optional("AWS_LAMBDA_FUNCTION_VERSION") {

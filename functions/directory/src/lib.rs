@@ -96,7 +96,7 @@ impl Directory {
 
     async fn scheduled(&self, event: &[u8]) -> Result<Response<String>, ReceiversError> {
         if wire::is_review(event) {
-            // Side by side: each has its own limits, well within the time that the function has.
+            // Concurrent: each has its own limits, well within the function's timeout.
             let (reviewed, refreshed) = tokio::join!(self.review(), revocation::refresh(&self.revocation));
             let failures = reviewed.as_ref().map_or(1, |failures| *failures) + usize::from(!refreshed);
             self.measure(failures);
@@ -107,16 +107,15 @@ impl Directory {
         Ok(wire::nothing())
     }
 
-    /// Writes in how many of its parts a run of the schedule did not do what it is for. A run that ends writes it, so that none is missed
-    /// where the schedule stops.
+    /// Records how many parts of a run of the schedule failed. Every run that ends records it, so that an alarm notices when
+    /// the schedule stops.
     fn measure(&self, failures: usize) {
         #[expect(clippy::cast_precision_loss, reason = "a run has five parts")]
         let line = Line::of(&[]).by_version().with(FAILURES, Unit::Count, &[failures as f64]);
         self.reconciler.metrics.write(self.clock.now(), &line);
     }
 
-    /// Does what the schedule is for: everything that is known of others is looked at again, each for itself. Returns how many parts
-    /// failed.
+    /// Runs the tasks of the schedule, each independent of the others. Returns how many failed.
     async fn review(&self) -> Result<usize, ReceiversError> {
         let registrations = review::registrations(&self.receivers).await?;
         let (are_known, (), reconciled, (), ()) = tokio::join!(
@@ -138,9 +137,9 @@ impl Directory {
     }
 }
 
-/// In how many parts a run of the schedule failed.
+/// The metric of the failed parts of a run of the schedule.
 const FAILURES: &str = "ReviewFailures";
-/// How often a call is decided anew when others write the same client meanwhile.
+/// Maximum number of decisions for one call while others write the same client.
 const MAX_WRITES: usize = 3;
 
 /// Reports that a call was abandoned because others keep writing the same client.

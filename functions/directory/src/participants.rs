@@ -29,18 +29,18 @@ pub struct ParticipantsList {
     pub clock: Clock,
 }
 
-/// The list, and how new it is.
+/// The list and its age.
 #[derive(Clone, Debug)]
 pub struct Listed {
     /// The list.
     pub participants: Participants,
-    /// When the Directory last said that this is it.
+    /// When the Directory last confirmed the list.
     pub confirmed_at: Timestamp,
-    /// Whether it is due and the Directory does not say anything.
+    /// Whether it is due and could not be fetched.
     pub is_overdue: bool,
 }
 
-/// A list that could not be had.
+/// Why there is no list.
 #[derive(Debug, Error)]
 pub enum ListMissing {
     /// The directory table does not work.
@@ -55,9 +55,9 @@ pub enum ListMissing {
 }
 
 impl ParticipantsList {
-    /// Returns the list, fetched anew if the one that is kept is not fresh any more; the last good one if the Directory says nothing.
+    /// Returns the list. One that is no longer fresh is fetched anew; if that fails, the last good one is returned.
     pub async fn current(&self) -> Result<Listed, ListMissing> {
-        // What another release kept and this one cannot read is as good as nothing: fetched anew, it heals.
+        // A list of another release that this one cannot read counts as absent; a new fetch repairs it.
         let known = self.table.get(&self.name()).await?;
         let known = known.and_then(|document| Some((read(&document)?, document)));
         if let Some((list, document)) = &known

@@ -41,8 +41,8 @@ pub struct Reconciler {
 }
 
 impl Reconciler {
-    /// Compares, suspends and notifies again, and reports what does not fit together. Returns how many of its two sources, the list
-    /// and the API, did not answer as they should.
+    /// Compares, suspends and resumes clients, and reports discrepancies. Returns how many of its two sources, the list and
+    /// the API, failed.
     ///
     /// If the Directory does not answer, nothing changes.
     pub(crate) async fn run(
@@ -105,7 +105,7 @@ impl Reconciler {
         }
     }
 
-    /// Asks for each software that a client is registered for, and says whether the API showed what it was asked for.
+    /// Asks for each software that clients are registered for. Says whether the API answered for every one.
     async fn software(&self, registrations: &[Registration]) -> (HashMap<String, SoftwareView>, bool) {
         let wanted = registrations.iter().filter(|registration| registration.base_uri.is_some());
         // Sorted, so that a run depends only on what it reads.
@@ -131,14 +131,14 @@ impl Reconciler {
             }
         }
         let is_shown = match failed {
-            // The API is asked only where an identity for it is stored.
+            // The API is only asked if an identity for it is stored.
             Some(SoftwareError::NoIdentity) => true,
             Some(error) => {
                 tracing::error!(
                     code = "software_not_shown",
                     error = %ErrorChain(&error),
                     unanswered,
-                    "The Directory's API could not be asked about every software; the first of the errors is shown."
+                    "The Directory's API could not be asked about every software; this is the first error."
                 );
                 false
             }

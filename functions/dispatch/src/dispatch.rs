@@ -182,7 +182,7 @@ impl Dispatch {
         BatchResponse { batch_item_failures }
     }
 
-    /// Does what the schedule asks for.
+    /// Runs a task of the schedule.
     async fn scheduled(&self, task: &str) {
         if task == CHECK_IDENTITIES {
             self.identities.check().await;
@@ -191,7 +191,7 @@ impl Dispatch {
         }
     }
 
-    /// Decides what becomes of a message that a fault stopped; `true` if it returns to the queue.
+    /// Handles a message that a fault stopped; `true` if it returns to the queue.
     async fn after(&self, record: &Record, fault: &Fault, until: Instant) -> bool {
         if self.set_aside.try_one(record, fault, until).await {
             if fault.alarms() {

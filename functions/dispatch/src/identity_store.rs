@@ -178,8 +178,8 @@ impl IdentityStore {
         newer()
     }
 
-    /// Reads the secrets, whether or not there is anything to send, so that an end that comes near and a secret that cannot be used are
-    /// told before the first notification that needs them. Secrets that nobody has filled yet are told of by the log alone.
+    /// Reads the secrets without traffic, so that a certificate near its end and an unusable secret are reported before a
+    /// notification needs them. Secrets that were never filled are only logged.
     pub(crate) async fn check(&self) {
         let _guard = self.loading.lock().await;
         let before = self.loaded();
@@ -330,7 +330,7 @@ impl IdentityStore {
         let expiry = Expiry::at(valid_until, now);
         let owner = owner.to_string();
         expiry.measure(&self.metrics, now, &[("authorisation_server_id", owner.as_str())]);
-        // That one is over already has been said, and louder.
+        // An expired certificate is already reported as an error.
         if entry.is_ok() && expiry.alarms() {
             tracing::warn!(
                 code = Expiry::CODE,
@@ -391,7 +391,7 @@ impl From<KmsIdentityError> for IdentityStoreError {
 }
 
 impl IdentityStoreError {
-    /// Says whether nothing has been put into a secret yet.
+    /// Says whether a secret was never filled.
     fn is_empty(&self) -> bool {
         matches!(self, Self::Secret(error) if matches!(**error, SecretError::Empty { .. }))
     }

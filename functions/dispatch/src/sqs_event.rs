@@ -1,12 +1,11 @@
-//! A message as SQS handed it over; or what the schedule asks for.
+//! The event of dispatch: messages of SQS, or a task of the schedule.
 
 use convention::delivery::ReceiveMetadata;
 use convention::delivery::TraceHeader;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-/// The event of a batch, as far as it is needed: what else there is in it is not even taken apart. One of the schedule has a task and no
-/// messages.
+/// The fields of an event that dispatch needs; others are not parsed. An event of the schedule has a task and no messages.
 ///
 /// Source: "Using Lambda with Amazon SQS", AWS Lambda Developer Guide, "Standard queue message event".
 #[derive(Clone, Debug, Deserialize)]
@@ -17,10 +16,10 @@ pub struct Batch {
     pub(crate) task: Option<String>,
 }
 
-/// What the schedule asks for: to look at the identities, and measure how long they are still good.
+/// The task of the schedule: check the identities and measure the remaining lifetime of their certificates.
 pub(crate) const CHECK_IDENTITIES: &str = "check_identities";
 
-/// What dispatch needs of a record of its batch.
+/// The part of a batch's record that dispatch needs.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Record {

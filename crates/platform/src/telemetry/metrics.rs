@@ -16,13 +16,13 @@ use super::usage_meter::Used;
 const NAMESPACE: &str = "Arauto";
 /// The dimension of every metric. It is bounded, and alarms in the template can name it.
 const FUNCTION: &str = "FunctionName";
-/// The dimension of what is compared between the versions of a function while a deployment moves from one to the next.
+/// The dimension of metrics by version of the function, which a deployment in steps compares.
 const VERSION: &str = "Version";
-/// What Lambda calls the version that is not published.
+/// Lambda's name of the unpublished version.
 const UNPUBLISHED: &str = "$LATEST";
-/// The dimension of what is counted by code; the codes are few and stable.
+/// The dimension of metrics by code; the codes are few and stable.
 pub const CODE: &str = "Code";
-/// The most values of one metric in a line; CloudWatch drops a metric that has more.
+/// Maximum number of values of one metric in a line; CloudWatch drops a metric with more.
 pub const MAX_ARRAY: usize = 100;
 
 /// The unit of a metric, as CloudWatch names it.
@@ -70,7 +70,7 @@ impl Metrics {
         Self { function, version: UNPUBLISHED.to_owned(), write: Arc::new(write) }
     }
 
-    /// Says which version of the function writes them.
+    /// Sets the version of the function that writes the metrics.
     #[must_use]
     pub fn of_version(self, version: String) -> Self {
         Self { version, ..self }
@@ -106,8 +106,8 @@ impl Metrics {
     }
 }
 
-/// Some metrics that are written as one line. Each is there by the name of the function, and by more dimensions where it has any; once
-/// more by the version of the function where it says so.
+/// Metrics written as one line. Each has the dimension of the function, and further dimensions if the line has any. With
+/// [`Line::by_version`], each is recorded a second time by the function's version.
 #[derive(Clone, Debug)]
 pub struct Line {
     directive: Directive,
@@ -193,14 +193,14 @@ impl Line {
         Self { directive, fields: Vec::with_capacity(8) }
     }
 
-    /// Keeps the metrics by the version of the function too, all codes together. Each such metric is paid for once more by the month.
+    /// Records the metrics by the version of the function too, all codes together. Each costs another metric a month.
     #[must_use]
     pub fn by_version(mut self) -> Self {
         self.directive.dimensions.push(vec![FUNCTION, VERSION]);
         self
     }
 
-    /// Adds a metric with its values, [`MAX_ARRAY`] at most; nothing where there are none.
+    /// Adds a metric with its values, at most [`MAX_ARRAY`]; nothing if there are none.
     #[must_use]
     pub fn with(mut self, name: &'static str, unit: Unit, values: &[f64]) -> Self {
         let field = match values {

@@ -101,8 +101,8 @@ impl Found {
 
 /// Asks the authorities about every path that receivers showed.
 ///
-/// Fails for nobody: what goes wrong is logged and counted, and the next run is five minutes away. `false` where the table did not work
-/// or no authority was reached.
+/// Never fails: errors are logged and counted, and the next run follows in five minutes. Returns `false` if the table did
+/// not work or no authority was reached.
 pub async fn refresh(refresher: &Refresher) -> bool {
     refresher.refresh().await.unwrap_or_else(|error| {
         tracing::error!(
@@ -156,7 +156,7 @@ impl Refresher {
         let (leaves, asked, findings) = (plan.leaves.len(), found.asked, found.findings);
         let contents = self.keep(&plan, before, found, now).await;
         self.store.put_contents(&contents, now).await?;
-        tracing::info!(leaves, asked, findings, "What is known of revocation was refreshed.");
+        tracing::info!(leaves, asked, findings, "The revocation data was refreshed.");
         Ok(true)
     }
 
