@@ -108,7 +108,7 @@ fn each_log_line_of_the_functions_is_on_the_page_of_logging() {
         files(&workspace().join(folder), "rs", &mut sources);
         for source in sources {
             let code = read_to_string(&source).unwrap();
-            let code = code.split("#[cfg(test)]").next().unwrap();
+            let code = code.split("#[cfg(test)]\nmod tests {").next().unwrap();
             for call in line.captures_iter(code) {
                 let sentence = text.captures_iter(&call[1]).last().map(|last| last[1].to_owned());
                 // One that names a fault is there once for each.
