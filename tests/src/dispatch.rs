@@ -7,6 +7,7 @@ use anyhow::Result;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use convention::address::AddressPolicy;
 use convention::delivery::{AttemptMessage, LedgerWrites};
+use convention::source::Envelope;
 use devkit::local::AUTHORISATION_SERVER_ID;
 use devkit::stack::Stack;
 use dispatch::{Batch, Dispatch, Parts};
@@ -75,6 +76,7 @@ pub(crate) fn on_stack(
         revocation_window: SignedDuration::from_hours(24),
         servers: servers.parse()?,
         max_receives: 150,
+        envelope: Envelope::default(),
         meter: UsageMeter::default(),
         metrics,
         clock,

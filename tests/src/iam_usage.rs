@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
-use crate::aws::{Aws, Call, DIRECTORY, LEDGER, NOTIFICATIONS, RECEIVERS, UNDELIVERED};
+use crate::aws::{
+    Aws, Call, DIRECTORY, INTAKE, INTAKE_EVENTS, LEDGER, NOTIFICATIONS, RECEIVERS, REJECTED, UNDELIVERED,
+};
 
 /// One action on one resource by one function, in the words of IAM and of `template.yaml`.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -31,6 +33,9 @@ impl Use {
             Some(("TableName", DIRECTORY)) => ("dynamodb", "DirectoryTable"),
             Some(("QueueUrl", NOTIFICATIONS)) => ("sqs", "NotificationsQueue"),
             Some(("QueueUrl", UNDELIVERED)) => ("sqs", "DeadLetterQueue"),
+            Some(("QueueUrl", INTAKE)) => ("sqs", "IntakeQueue"),
+            Some(("QueueUrl", INTAKE_EVENTS)) => ("sqs", "IntakeEventsQueue"),
+            Some(("QueueUrl", REJECTED)) => ("sqs", "RejectedQueue"),
             Some(("SecretId", "identity")) => ("secretsmanager", "IdentitySecret"),
             Some(("SecretId", "trust")) => ("secretsmanager", "TrustSecret"),
             Some(("SecretId", "directory-identity")) => ("secretsmanager", "DirectoryIdentitySecret"),

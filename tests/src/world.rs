@@ -62,10 +62,16 @@ pub struct World {
     _folder: TempDir,
 }
 
+/// The stream of state changes. The stack only has its ARN; a test makes it.
+pub const STREAM: &str = "state-changes";
+
 impl World {
-    /// Deploys the stack.
+    /// Deploys the stack, with every source of state changes that MiniStack has.
     pub fn start(progress: Progress) -> Result<Self> {
-        Self::start_with(progress, &[])
+        let stream = format!("arn:aws:kinesis:{REGION}:000000000000:stream/{STREAM}");
+        let sources =
+            [("IntakeQueue", "true"), ("IntakeEventBusName", "default"), ("IntakeStreamArn", &*stream)];
+        Self::start_with(progress, &sources)
     }
 
     /// Deploys the stack with more parameters.
@@ -203,6 +209,43 @@ impl World {
     /// Lets the directory function do what the schedule asks for, and returns its answer.
     pub async fn review(&self) -> Result<ApiAnswer> {
         self.invoke("DirectoryFunctionName", r#"{"task":"review_receivers"}"#).await
+    }
+
+    /// Asks a service of AWS that has the JSON protocol.
+    pub async fn ask(&self, service: &str, target: &str, content: &Value) -> Result<Value> {
+        let credentials = Credentials::new(CREDENTIAL, CREDENTIAL, None, None, "tests");
+        let caller = Caller::new(http_client(None)?, credentials, REGION, service);
+        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)];
+        let body = content.to_string().into_bytes();
+        let answer = caller.call_with(Method::POST, &self.stack.endpoint(), &headers, body).await?;
+        ensure!(answer.status == 200, "{target} answered {}: {}", answer.status, answer.text());
+        Ok(serde_json::from_slice(&answer.body).unwrap_or_default())
+    }
+
+    /// Waits for a message of the rejected queue whose body contains a text.
+    pub async fn rejected(&self, containing: &str, patience: Duration) -> Result<Value> {
+        let client = aws_sdk_sqs::Client::new(&self.stack.sdk_config());
+        let queue = self.stack.output("RejectedQueueUrl")?;
+        let deadline = Instant::now() + patience;
+        loop {
+            let receive =
+                client.receive_message().queue_url(queue).max_number_of_messages(10).visibility_timeout(0);
+            let answer = receive.send().await?;
+            let mut bodies = answer.messages().iter().filter_map(|message| message.body());
+            if let Some(body) = bodies.find(|body| body.contains(containing)) {
+                return Ok(serde_json::from_str(body)?);
+            }
+            ensure!(Instant::now() < deadline, "nothing with {containing:?} is in the rejected queue");
+            sleep(Duration::from_millis(300)).await;
+        }
+    }
+
+    /// Sends a text to the queue of producers.
+    pub async fn produce(&self, body: &str) -> Result<()> {
+        let client = aws_sdk_sqs::Client::new(&self.stack.sdk_config());
+        let queue = self.stack.output("IntakeQueueUrl")?;
+        client.send_message().queue_url(queue).message_body(body).send().await?;
+        Ok(())
     }
 
     /// Invokes the function that an output names.

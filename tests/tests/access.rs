@@ -100,6 +100,10 @@ const NEEDED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "AWS::Events::Rule",
+        &["events:PutRule", "events:PutTargets", "events:RemoveTargets", "events:DeleteRule"],
+    ),
+    (
         "AWS::KMS::Key",
         &["kms:CreateKey", "kms:PutKeyPolicy", "kms:EnableKeyRotation", "kms:ScheduleKeyDeletion"],
     ),

@@ -10,9 +10,14 @@ use convention::delivery::{Hour, LedgerWrites};
 use convention::notification::Endpoint;
 use devkit::local::change;
 use jiff::SignedDuration;
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt as _};
 use mtls::revocation::Serials;
 use serde_json::{Value, json};
-use tests::aws::{DIRECTORY_IDENTITY_SECRET, Functions, PKI, post, requeued, requeued_until, shown};
+use tests::aws::{
+    DIRECTORY_IDENTITY_SECRET, Fault, Functions, INTAKE_ARN, INTAKE_EVENTS_ARN, PKI, from_queue, post,
+    requeued, requeued_until, shown,
+};
 use tests::bucket::Bucket;
 use tests::contract::file;
 use tests::directory_fixture::{CLIENT, Fixture, URI};
@@ -34,6 +39,28 @@ const BY_AWS: &[(&str, &str, &str, &str)] = &[
     ("dispatch", "sqs:ReceiveMessage", "NotificationsQueue", "the event source mapping polls the queue"),
     ("dispatch", "sqs:DeleteMessage", "NotificationsQueue", "it deletes what dispatch did not keep"),
     ("dispatch", "sqs:GetQueueAttributes", "NotificationsQueue", "it asks the queue for its size, to scale"),
+    ("dispatch", "sqs:ReceiveMessage", "IntakeQueue", "the event source mapping polls the queue"),
+    ("dispatch", "sqs:DeleteMessage", "IntakeQueue", "it deletes what dispatch did not keep"),
+    ("dispatch", "sqs:GetQueueAttributes", "IntakeQueue", "it asks the queue for its size, to scale"),
+    ("dispatch", "sqs:ReceiveMessage", "IntakeEventsQueue", "the event source mapping polls the queue"),
+    ("dispatch", "sqs:DeleteMessage", "IntakeEventsQueue", "it deletes what dispatch did not keep"),
+    ("dispatch", "sqs:GetQueueAttributes", "IntakeEventsQueue", "it asks the queue for its size, to scale"),
+    ("intake", "kinesis:DescribeStream", "IntakeStreamArn", "the event source mapping reads the stream"),
+    (
+        "intake",
+        "kinesis:DescribeStreamSummary",
+        "IntakeStreamArn",
+        "the event source mapping reads the stream",
+    ),
+    ("intake", "kinesis:GetRecords", "IntakeStreamArn", "the event source mapping reads the stream"),
+    ("intake", "kinesis:GetShardIterator", "IntakeStreamArn", "the event source mapping reads the stream"),
+    ("intake", "kinesis:ListShards", "IntakeStreamArn", "the event source mapping finds the shards"),
+    (
+        "intake",
+        "kms:Decrypt",
+        "IntakeStreamKeyArn",
+        "the event source mapping reads what the stream's key encrypts",
+    ),
     ("evidence", "dynamodb:DescribeStream", LEDGER_STREAM, "the event source mapping reads the stream"),
     ("evidence", "dynamodb:GetRecords", LEDGER_STREAM, "the event source mapping reads the stream"),
     ("evidence", "dynamodb:GetShardIterator", LEDGER_STREAM, "the event source mapping reads the stream"),
@@ -124,6 +151,23 @@ async fn beside_the_simulation() -> BTreeSet<Use> {
     assert_eq!(posted.status, 202, "{}", posted.text());
     let posted: Value = serde_json::from_slice(&posted.body).unwrap();
     assert_eq!(shown(&intake, posted["verdicts"][0]["notification_id"].as_str().unwrap()).await.status, 404);
+
+    // What sources bring: rejected, and requeued for a fault of ours.
+    functions.put_identity(&PKI.sender);
+    let dispatch = functions.dispatch(&functions.test_clock);
+    let poison = ["no state change".to_owned()];
+    let stream = json!({ "Records": [{
+        "eventSource": "aws:kinesis",
+        "kinesis": { "data": "cG9pc29u", "sequenceNumber": "1", "approximateArrivalTimestamp": 1 },
+    }] });
+    let request = Request::new(Body::from(stream.to_string()));
+    intake.serve(request.with_request_context(RequestContext::PassThrough)).await.unwrap();
+    for arn in [INTAKE_ARN, INTAKE_EVENTS_ARN] {
+        assert_eq!(from_queue(&dispatch, arn, &poison, &[]).await, [0; 0]);
+        functions.aws.fails("SendMessage", Fault::DENIED);
+        assert_eq!(from_queue(&dispatch, arn, &poison, &[]).await, [0]);
+        functions.aws.recovers();
+    }
 
     // A certificate whose key stays in KMS; in the simulation it is in the secret.
     functions.aws.put_key(KEY, &PKI.sender.key_pem);
@@ -295,7 +339,8 @@ fn each_role_may_use_the_key_for_what_it_uses_and_for_nothing_else() {
     ];
     let used = allowed();
     for (function, statements) in roles() {
-        let mut through = BTreeSet::new();
+        // A policy of a source adds what its queue needs.
+        let mut through: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
         for statement in statements.iter().filter(|statement| is_of_the_key(statement)) {
             let conditions = statement["Condition"]["StringEquals"].as_object().unwrap();
             let via = conditions["kms:ViaService"].as_str().unwrap();
@@ -306,23 +351,23 @@ fn each_role_may_use_the_key_for_what_it_uses_and_for_nothing_else() {
             assert_eq!(conditions.len(), 2, "{statement}");
             let key = if service == "s3" { EVIDENCE_KEY.into() } else { data_key() };
             assert_eq!(statement["Resource"], key, "{statement}");
-            let of_service =
-                |one: &&Use| one.function == function && one.action.starts_with(&format!("{service}:"));
-            let of: BTreeSet<_> = used.iter().filter(of_service).map(|one| whole(&one.resource)).collect();
-            assert_eq!(names(&conditions[context]).into_iter().collect::<BTreeSet<_>>(), of, "{statement}");
+            through.entry(service).or_default().extend(names(&conditions[context]));
             // Only what is put into a queue or bucket is encrypted in the caller's name.
             let expected: &[&str] = match service {
                 "sqs" | "s3" => &["kms:GenerateDataKey", "kms:Decrypt"],
                 _ => &["kms:Decrypt"],
             };
             assert_eq!(names(&statement["Action"]), expected, "{statement}");
-            assert!(through.insert(service), "{function} has two statements for {service}");
         }
         for (service, _) in services {
-            let is_used = used
-                .iter()
-                .any(|one| one.function == function && one.action.starts_with(&format!("{service}:")));
-            assert_eq!(through.contains(service), is_used, "{function} and the key for {service}");
+            let of_service =
+                |one: &&Use| one.function == function && one.action.starts_with(&format!("{service}:"));
+            let of: BTreeSet<_> = used.iter().filter(of_service).map(|one| whole(&one.resource)).collect();
+            assert_eq!(
+                through.remove(service).unwrap_or_default(),
+                of,
+                "{function} and the key for {service}"
+            );
         }
     }
 }

@@ -72,7 +72,7 @@ async fn with_all_options_off_a_key_is_made_and_a_stranger_is_refused() {
     let (_folder, options) = deployment(&[]);
     let stack = Stack::start(&options).await.unwrap();
     assert!(stack.output("DataKeyArn").unwrap().contains(":key/"));
-    assert!(stack.output("EgressAddresses").is_err());
+    assert!(stack.output("EgressAddresses").is_err() && stack.output("IntakeQueueUrl").is_err());
     assert_eq!(unsigned(&stack).await, 403);
     stack.stop().await.unwrap();
 }
@@ -91,11 +91,15 @@ async fn with_the_options_on_that_go_together_everything_is_made() {
         ("DispatchMinimumPollers", "200"),
         ("DispatchMaximumPollers", "750"),
         ("AlarmTopicArn", "arn:aws:sns:us-east-1:000000000000:alarms"),
+        ("IntakeQueue", "true"),
+        ("IntakeProducerAccounts", "111111111111,222222222222"),
+        ("IntakeEventBusName", "default"),
     ];
     let (_folder, options) = deployment(&[&TOKENS[..], &others[..]].concat());
     let stack = Stack::start(&options).await.unwrap();
     assert_eq!(stack.output("DataKeyArn").unwrap(), key);
     assert_eq!(stack.output("EgressAddresses").unwrap(), "eipalloc-1a,eipalloc-2b");
+    assert!(stack.output("IntakeQueueUrl").unwrap().contains("IntakeQueue"));
     assert_eq!(unsigned(&stack).await, 401);
     stack.stop().await.unwrap();
 }
@@ -124,7 +128,7 @@ async fn what_contradicts_itself_is_refused_with_a_sentence() {
     let production = [("AllowLoopbackReceivers", "false"), ("DirectoryEnvironment", "production")];
     let topic = ("AlarmTopicArn", "arn:aws:sns:us-east-1:000000000000:alarms");
     let server = ("AuthorisationServers", "11111111-1111-4111-8111-111111111111");
-    let cases: [(&[(&str, &str)], &str); 16] = [
+    let cases: [(&[(&str, &str)], &str); 17] = [
         (&pollers[..1], "both 2 or more or both 0"),
         (&[("DispatchMinimumPollers", "1"), pollers[1]], "both 2 or more or both 0"),
         (
@@ -141,6 +145,7 @@ async fn what_contradicts_itself_is_refused_with_a_sentence() {
         (&[("VpcSubnetIds", "subnet-0a1b2c3d")], "belong to an existing network"),
         (&[("EgressAllocationIds", "eipalloc-1,eipalloc-2")], "belong to a network that the stack creates"),
         (&[("Evidence", "true"), ("LedgerWrites", "lean")], "a request may be missing from the ledger"),
+        (&[("IntakeProducerAccounts", "111111111111")], "may send to a queue that is not made"),
         (&production, "AlarmTopicArn must name the topic"),
         (&[production[0], production[1], topic], "AuthorisationServers must name the sender's"),
         (&[production[0], production[1], topic, server], "IdentityCustodianArn must name who stores"),

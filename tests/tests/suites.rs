@@ -31,6 +31,7 @@ mod reconciliation;
 mod registration;
 mod replay;
 mod revocation;
+mod sources;
 mod structure;
 mod template_arithmetic;
 mod words;

@@ -13,6 +13,8 @@ use arauto::replay::{Plan, Replayer, sweep};
 use arauto::shutdown::Shutdown;
 use arauto::stack_ref::StackRef;
 use arauto::undelivered::{DeadLetterQueue, Filter, Listing, Window};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use convention::delivery::AttemptMessage;
 use convention::directory::Operation;
 use convention::notification::{ENDPOINTS, Endpoint, StateChange};
@@ -35,7 +37,7 @@ use tests::rotation::{
     a_new_identity_is_taken_up_while_warm_and_the_old_one_serves_until_then,
 };
 use tests::skip;
-use tests::world::{PREFIX, SECOND_BRAND, SECOND_NAME, World, between, new_change, now, tag};
+use tests::world::{PREFIX, SECOND_BRAND, SECOND_NAME, STREAM, World, between, new_change, now, tag};
 
 /// For what should come at once, on a machine that compiles meanwhile.
 const SOON: Duration = Duration::from_secs(20);
@@ -76,6 +78,9 @@ fn trials(world: &Shared) -> Vec<Trial> {
         three_failures_end_in_the_dead_letter_queue_and_no_fourth_request_comes,
         what_was_given_up_is_listed_and_replayed_once,
         copies_of_one_change_are_notified_once,
+        a_change_of_a_queue_is_notified_and_what_is_invalid_is_rejected_with_its_errors,
+        a_change_of_an_event_bus_is_notified_and_what_is_invalid_is_rejected_with_its_errors,
+        a_change_of_a_stream_is_notified_and_what_is_invalid_is_rejected_with_its_errors,
         a_receiver_that_hangs_holds_nobody_else_up,
         an_unreadable_message_is_dead_lettered_with_its_reason_and_stops_nobody,
         a_panic_keeps_its_own_message_only,
@@ -297,6 +302,66 @@ async fn copies_of_one_change_are_notified_once(world: &World) -> Result<()> {
     tokio::time::sleep(Duration::from_secs(5)).await;
     ensure!(mock.count() == 1, "{} requests came", mock.count());
     Ok(())
+}
+
+async fn a_change_of_a_queue_is_notified_and_what_is_invalid_is_rejected_with_its_errors(
+    world: &World,
+) -> Result<()> {
+    let (client, mock) = world.receiver("503,202").await?;
+    let (change, wrong) = (new_change(Endpoint::PixPayment, &client), wrong_change(&client));
+    world.produce(&change.to_string()).await?;
+    world.produce(&wrong.to_string()).await?;
+    mock.wait_for(1, SOON).await?;
+    let rejected = world.rejected(&client, SOON).await?;
+    ensure!(rejected["source"] == "sqs" && rejected["errors"][0]["pointer"] == "/to", "{rejected}");
+    // The retry is a message of ours; a copy of the change is none.
+    world.produce(&change.to_string()).await?;
+    mock.wait_for(2, SECOND).await?;
+    let id = world.notify(&change).await?;
+    world.ended(&id, "delivered", SOON).await?;
+    ensure!(mock.count() == 2, "{} requests came", mock.count());
+    Ok(())
+}
+
+async fn a_change_of_an_event_bus_is_notified_and_what_is_invalid_is_rejected_with_its_errors(
+    world: &World,
+) -> Result<()> {
+    let (client, mock) = world.receiver("202").await?;
+    let entry = |detail: Value| json!({ "Source": "bank", "DetailType": "StateChange", "Detail": detail.to_string() });
+    let entries = [entry(new_change(Endpoint::PixPayment, &client)), entry(wrong_change(&client))];
+    let answer = world.ask("events", "AWSEvents.PutEvents", &json!({ "Entries": entries })).await?;
+    ensure!(answer["FailedEntryCount"] == 0, "{answer}");
+    mock.wait_for(1, SOON).await?;
+    let rejected = world.rejected(&client, SOON).await?;
+    ensure!(
+        rejected["source"] == "eventbridge" && rejected["errors"][0]["pointer"] == "/detail/to",
+        "{rejected}"
+    );
+    Ok(())
+}
+
+async fn a_change_of_a_stream_is_notified_and_what_is_invalid_is_rejected_with_its_errors(
+    world: &World,
+) -> Result<()> {
+    let (client, mock) = world.receiver("202").await?;
+    let stream = json!({ "StreamName": STREAM, "ShardCount": 1 });
+    world.ask("kinesis", "Kinesis_20131202.CreateStream", &stream).await?;
+    for change in [wrong_change(&client), new_change(Endpoint::PixPayment, &client)] {
+        let data = STANDARD.encode(change.to_string());
+        let record = json!({ "StreamName": STREAM, "PartitionKey": "1", "Data": data });
+        world.ask("kinesis", "Kinesis_20131202.PutRecord", &record).await?;
+    }
+    mock.wait_for(1, SOON).await?;
+    let rejected = world.rejected(&client, SOON).await?;
+    ensure!(rejected["source"] == "kinesis" && rejected["errors"][0]["pointer"] == "/to", "{rejected}");
+    Ok(())
+}
+
+/// A change of a client that one field makes invalid.
+fn wrong_change(client: &str) -> Value {
+    let mut change = new_change(Endpoint::PixPayment, client);
+    change["to"] = json!(7);
+    change
 }
 
 async fn a_receiver_that_hangs_holds_nobody_else_up(world: &World) -> Result<()> {

@@ -14,6 +14,14 @@ pub struct FieldError {
     pub detail: String,
 }
 
+impl FieldError {
+    /// The error of a state change at `pointer` whose brand is not configured.
+    pub fn unknown_brand(pointer: &str) -> Self {
+        let detail = "Not one of the brands that this stack was given.".to_owned();
+        Self { pointer: format!("{pointer}/brand"), code: "unknown_brand", detail }
+    }
+}
+
 /// Maximum length of a text: enough for any identifier of the convention, short enough for a ledger row.
 pub(crate) const MAX_TEXT: usize = 256;
 /// Maximum length of a name: also enough for an SQS message group id.

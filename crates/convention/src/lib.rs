@@ -7,5 +7,6 @@ pub mod directory;
 mod fields;
 pub mod json;
 pub mod notification;
+pub mod source;
 
 pub use fields::{FieldError, refuse_unknown_fields, sentence};

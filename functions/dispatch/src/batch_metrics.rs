@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use convention::codes::{Code, FailureClass};
 use convention::delivery::{AttemptMessage, AttemptNumber, Outcome};
+use convention::source::Source;
 use jiff::{SignedDuration, Timestamp};
-use platform::telemetry::{CODE, Line, MAX_ARRAY, Metrics, Unit, UsageMeter, Used};
+use platform::telemetry::{CODE, Line, MAX_ARRAY, Metrics, Unit, UsageMeter, Used, rejected_changes};
 
 use crate::fault::Fault;
 
@@ -46,6 +47,7 @@ struct Seen {
     faults: BTreeMap<&'static str, u32>,
     undelivered: u32,
     unreadable: u32,
+    rejected: BTreeMap<&'static str, u32>,
     oldest: Option<SignedDuration>,
 }
 
@@ -105,6 +107,11 @@ impl BatchMetrics {
         self.see(|seen| seen.unreadable += 1);
     }
 
+    /// Records a record of a source that is no valid state change.
+    pub(crate) fn rejected(&self, source: Source) {
+        self.see(|seen| *seen.rejected.entry(source.as_str()).or_default() += 1);
+    }
+
     /// Records a message that returns to the queue for a fault of ours.
     pub(crate) fn requeued(&self, code: Code, message: Option<&AttemptMessage>, now: Timestamp) {
         self.see(|seen| *seen.faults.entry(code.as_str()).or_default() += 1);
@@ -137,6 +144,9 @@ impl BatchMetrics {
         for (code, times) in &seen.faults {
             let line = Line::of(&[CODE]).by_version().with(Fault::METRIC, Unit::Count, &[f64::from(*times)]);
             metrics.write(now, &line.beside(CODE, code));
+        }
+        for (source, times) in &seen.rejected {
+            metrics.write(now, &rejected_changes(source, *times));
         }
         let count = |times: u32| (times > 0).then(|| f64::from(times));
         let oldest = seen.oldest.map(|age| age.as_secs_f64().floor());

@@ -18,6 +18,7 @@ use crate::concurrency_limiter::{ConcurrencyLimiter, Permit};
 use crate::fault::{Fault, PREPARE};
 use crate::identity_store::IdentityStore;
 use crate::lifecycle::Lifecycle;
+use crate::source::Sources;
 use crate::sqs_event::Record;
 
 /// A message that is early by at most this waits here; an earlier one is sent again with a delay.
@@ -28,6 +29,8 @@ pub(crate) struct Delivery {
     pub(crate) lifecycle: Arc<Lifecycle>,
     pub(crate) closing: Arc<Closing>,
     pub(crate) attempts: Attempts,
+    /// What comes from sources.
+    pub(crate) sources: Arc<Sources>,
     /// The receivers.
     pub(crate) receivers: Arc<Receivers>,
     /// Our authorisation servers.
@@ -46,6 +49,9 @@ impl Delivery {
     pub(crate) async fn deliver(&self, record: &Record, works_until: Instant) -> Result<(), Fault> {
         let (body, metadata) = (&record.body, record.metadata());
         metadata.check_clock(self.lifecycle.clock.now())?;
+        if self.sources.end(record).await? {
+            return Ok(());
+        }
         let message = match AttemptMessage::from_json(body) {
             Ok(message) => AttemptMessage { trace: record.trace(), ..message },
             Err(error) => {
@@ -88,6 +94,14 @@ impl Delivery {
                 Box::pin(self.attempts.make(prepared, permit)).await
             }
             (Plan::Misconfigured(missing), _) => Err(missing.into()),
+            (Plan::NotNotifiable(rule), _) if record.is_new_change() => {
+                Sources::not_notified(record, Some(rule));
+                Ok(())
+            }
+            (Plan::NoReceiver, _) if record.is_new_change() => {
+                Sources::not_notified(record, None);
+                Ok(())
+            }
             (Plan::NotNotifiable(rule), _) => self.lifecycle.cancel(&message, rule.code()).await,
             (Plan::NoReceiver | Plan::Notify(_), _) => {
                 self.lifecycle.cancel(&message, Code::NoReceiver.as_str()).await

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use convention::delivery::AttemptMessage;
 use futures_util::future::join_all;
 use mtls::revocation::{Revocation, RevocationStore};
-use platform::aws::Receivers;
+use platform::aws::{Receivers, SendError};
 use platform::clock::Clock;
 use platform::rng::Rng;
 use platform::telemetry::{ErrorChain, Metrics};
@@ -24,6 +24,7 @@ use crate::lifecycle::Lifecycle;
 use crate::onboarding_slo::FirstDeliveries;
 use crate::parts::Parts;
 use crate::set_aside::SetAside;
+use crate::source::{Origin, Sources};
 use crate::sqs_event::{Batch, CHECK_IDENTITIES, Record};
 use crate::{CHANGE_VISIBILITY_TIMEOUT, START};
 
@@ -58,6 +59,7 @@ pub struct Dispatch {
     closing: Arc<Closing>,
     delivery: Delivery,
     set_aside: SetAside,
+    sources: Arc<Sources>,
     metrics: Metrics,
     rng: Rng,
 }
@@ -103,7 +105,13 @@ impl Dispatch {
             first_deliveries: FirstDeliveries::new(directory, metrics.clone()),
             rng: parts.rng.clone(),
         };
+        let sources = Arc::new(Sources {
+            lifecycle: Arc::clone(&lifecycle),
+            envelope: parts.envelope,
+            servers: servers.clone(),
+        });
         let delivery = Delivery {
+            sources: Arc::clone(&sources),
             lifecycle: Arc::clone(&lifecycle),
             closing: Arc::clone(&closing),
             attempts,
@@ -123,6 +131,7 @@ impl Dispatch {
             closing,
             delivery,
             set_aside,
+            sources,
             metrics,
             rng: parts.rng,
         })
@@ -158,7 +167,9 @@ impl Dispatch {
         if let Some(task) = batch.task {
             self.scheduled(&task).await;
         }
-        let records: Vec<_> = batch.records.into_iter().map(Arc::new).collect();
+        let now = self.clock.now();
+        let read = |record| Arc::new(self.sources.read(record, now));
+        let records: Vec<_> = batch.records.into_iter().map(read).collect();
         let tasks = records.iter().map(|record| {
             let (dispatch, record) = (Arc::clone(self), Arc::clone(record));
             let task = tokio::spawn({
@@ -234,11 +245,7 @@ impl Dispatch {
             );
         }
         let seconds = fault.redelivery_backoff(&metadata, now, &self.rng);
-        let hidden = timeout(
-            CHANGE_VISIBILITY_TIMEOUT,
-            self.lifecycle.queues.change_visibility(&record.receipt_handle, seconds),
-        )
-        .await;
+        let hidden = timeout(CHANGE_VISIBILITY_TIMEOUT, self.change_visibility(record, seconds)).await;
         let error = match &hidden {
             Ok(Ok(())) => return,
             Ok(Err(error)) => ErrorChain(error).to_string(),
@@ -250,5 +257,14 @@ impl Dispatch {
             error,
             "ChangeMessageVisibility failed; the queue's default timeout applies."
         );
+    }
+
+    /// Sets the visibility timeout of a record in the queue that it comes from.
+    async fn change_visibility(&self, record: &Record, seconds: u32) -> Result<(), SendError> {
+        let (queues, receipt_handle) = (&self.lifecycle.queues, &record.receipt_handle);
+        if record.origin == Origin::Notifications {
+            return queues.change_visibility(receipt_handle, seconds).await;
+        }
+        queues.change_visibility_of(&record.queue_arn, receipt_handle, seconds).await
     }
 }

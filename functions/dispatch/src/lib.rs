@@ -26,6 +26,7 @@ mod log;
 mod onboarding_slo;
 mod parts;
 mod set_aside;
+mod source;
 mod sqs_event;
 
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 use convention::delivery::LedgerWrites;
 use convention::notification::AuthorisationServers;
+use convention::source::Envelope;
 use jiff::SignedDuration;
 use lambda_runtime::Error;
 use mtls::{KeyExchange, Network};
@@ -47,6 +48,8 @@ pub struct Parts {
     pub servers: AuthorisationServers,
     /// How often the queue delivers a message before it moves it to the dead-letter queue (`maxReceiveCount`).
     pub max_receives: u32,
+    /// Where a source's record holds its state change.
+    pub envelope: Envelope,
     /// Counts billable usage.
     pub meter: UsageMeter,
     /// Where metrics are written.
@@ -76,6 +79,7 @@ impl Parts {
         );
         let notifications = settings.required("ARAUTO_NOTIFICATIONS_QUEUE_URL")?;
         let dead_letters = settings.required("ARAUTO_DEAD_LETTER_QUEUE_URL")?;
+        let rejected = settings.required("ARAUTO_REJECTED_QUEUE_URL")?;
         Ok(Self {
             ledger: ledger.with_fast_path(&sdk, &http, clock.clone()),
             ledger_writes: settings.parsed_or("ARAUTO_LEDGER_WRITES", LedgerWrites::default())?,
@@ -85,7 +89,7 @@ impl Parts {
                 policy,
                 clock.clone(),
             ),
-            queues: Queues::new(sqs(&sdk), notifications, Some(dead_letters)),
+            queues: Queues::new(sqs(&sdk), notifications, Some(dead_letters)).with_rejected(rejected),
             directory: DirectoryTable::new(dynamodb(&sdk), table("ARAUTO_DIRECTORY_TABLE")?),
             secrets: Secrets::new(secrets_manager(&sdk)),
             keys: Keys::new(kms(&sdk)),
@@ -99,6 +103,7 @@ impl Parts {
             servers: settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?,
             // Without it, only SQS moves messages to the dead-letter queue.
             max_receives: settings.parsed_or("ARAUTO_NOTIFICATIONS_MAX_RECEIVES", u32::MAX)?,
+            envelope: settings.parsed_or("ARAUTO_INTAKE_ENVELOPE", Envelope::default())?,
             meter,
             metrics: settings.metrics(),
             clock,

@@ -5,6 +5,8 @@ use convention::delivery::TraceHeader;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use crate::source::Origin;
+
 /// The fields of an event that dispatch needs; others are not parsed. An event of the schedule has a task and no messages.
 ///
 /// Source: "Using Lambda with Amazon SQS", AWS Lambda Developer Guide, "Standard queue message event".
@@ -27,9 +29,15 @@ pub(crate) struct Record {
     pub(crate) message_id: String,
     /// The receipt handle, which proves that we received the message.
     pub(crate) receipt_handle: String,
-    /// The JSON of an `AttemptMessage`, if it can be read.
+    /// The JSON of an `AttemptMessage`, if it can be read. Of a source's record, once it was read as a state change.
     pub(crate) body: String,
+    /// The queue that it comes from.
+    #[serde(rename = "eventSourceARN")]
+    pub(crate) queue_arn: String,
     attributes: Attributes,
+    /// What it was read as, if it comes from a source.
+    #[serde(skip)]
+    pub(crate) origin: Origin,
 }
 
 /// Attributes of SQS ("Message", Amazon SQS API Reference): instants in milliseconds, all as text.

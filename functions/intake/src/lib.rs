@@ -1,31 +1,35 @@
-//! Accepts state changes: parses them, decides which are notified, and queues those. Also shows notifications from
-//! the ledger.
+//! Accepts state changes, from requests and from the records of streams: parses them, decides which are notified,
+//! and queues those. Also shows notifications from the ledger.
 
 mod get_notification;
+mod stream;
 mod verdict;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use convention::FieldError;
-use convention::delivery::{AttemptMessage, AttemptNumber};
+use convention::delivery::{AttemptMessage, AttemptNumber, TraceHeader};
 use convention::notification::{
     AuthorisationServers, MissingAuthorisationServerId, Plan, ReceiverKey, StateChange, plan,
 };
+use convention::source::Envelope;
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt, Response};
-use platform::answer::{Problem, read_json};
+use platform::answer::{Problem, json, read_json};
 use platform::aws::{Found, LedgerReader, Queues, Receivers, ReceiversError, SendError};
 use platform::clock::Clock;
 use tokio::time::Instant;
 
-use convention::delivery::TraceHeader;
-use platform::telemetry::{ErrorChain, UsageMeter};
+use platform::telemetry::{ErrorChain, Metrics, UsageMeter};
 
+pub use stream::{BatchItemFailure, BatchResponse, StreamError};
 use verdict::{ChangeResult, Verdict};
 
-/// The function behind `POST /v1/state-changes` and `GET /v1/notifications/{notificationId}`.
+/// The function behind `POST /v1/state-changes` and `GET /v1/notifications/{notificationId}`, and behind the streams
+/// that are sources of state changes.
 pub struct Intake {
     /// The receivers.
     pub receivers: Receivers,
@@ -35,6 +39,10 @@ pub struct Intake {
     pub queues: Queues,
     /// Our authorisation servers.
     pub servers: AuthorisationServers,
+    /// Where a record of a stream holds its state change.
+    pub envelope: Envelope,
+    /// Where metrics are written.
+    pub metrics: Metrics,
     /// The clock.
     pub clock: Clock,
     /// Counts billable usage of the clients.
@@ -42,6 +50,20 @@ pub struct Intake {
 }
 
 impl Intake {
+    /// Answers one request, or takes in the records of a source.
+    ///
+    /// Fails only for records, which are then repeated; errors of requests become answers.
+    pub async fn serve(&self, request: Request) -> Result<Response<String>, StreamError> {
+        if !matches!(request.request_context_ref(), Some(RequestContext::PassThrough)) {
+            return Ok(Box::pin(self.handle(request)).await);
+        }
+        let began = Instant::now();
+        let batch = stream::Batch::of(request.body())?;
+        let taken = Box::pin(self.take_in(&batch, trace(&request).as_ref())).await;
+        self.meter.invoked(began.elapsed());
+        taken.map(|response| json(200, &response))
+    }
+
     /// Answers one request. Never fails: errors become answers.
     pub async fn handle(&self, request: Request) -> Response<String> {
         let began = Instant::now();
@@ -49,7 +71,7 @@ impl Intake {
         self.meter.invoked(began.elapsed());
         // Usage is logged with judged changes; that of other requests waits for them.
         if let Some(judged) = judged {
-            verdict::log(&judged, &self.meter.take());
+            verdict::log(None, &judged.iter().collect::<Vec<_>>(), &self.meter.take());
         }
         answer
     }
@@ -69,7 +91,13 @@ impl Intake {
         };
         match wire::changes(&document) {
             Ok(changes) => {
-                let judged = self.judge_all(changes, trace(&request).as_ref()).await;
+                let now = self.clock.now();
+                let parse = |change: wire::Change<'_>| Parsed {
+                    change: StateChange::posted(change.value, &change.pointer, now),
+                    pointer: change.pointer,
+                };
+                let parsed = changes.into_iter().map(parse).collect();
+                let judged = self.judge_all(parsed, trace(&request).as_ref(), now).await;
                 (wire::answer(&judged), Some(judged))
             }
             Err(problem) => (problem.into(), None),
@@ -81,19 +109,18 @@ impl Intake {
     /// The trace is that of the request; it leads to everything that follows.
     async fn judge_all(
         &self,
-        changes: Vec<wire::Change<'_>>,
+        parsed: Vec<Parsed>,
         trace: Option<&TraceHeader>,
+        now: Timestamp,
     ) -> Vec<ChangeResult> {
-        let now = self.clock.now();
-        let parsed: Vec<_> =
-            changes.iter().map(|change| StateChange::posted(change.value, &change.pointer, now)).collect();
-        let mut receivers = self.receivers_of(parsed.iter().flatten()).await;
-        self.read_again(parsed.iter().flatten(), &mut receivers).await;
+        let changes = || parsed.iter().filter_map(|parsed| parsed.change.as_ref().ok());
+        let mut receivers = self.receivers_of(changes()).await;
+        self.read_again(changes(), &mut receivers).await;
         let mut messages: Vec<AttemptMessage> = Vec::new();
         let mut verdicts = Vec::with_capacity(parsed.len());
-        for (parsed, change) in parsed.into_iter().zip(&changes) {
-            verdicts.push(match parsed {
-                Ok(parsed) => self.judge(parsed, &change.pointer, &receivers, &mut messages, now),
+        for Parsed { change, pointer } in parsed {
+            verdicts.push(match change {
+                Ok(change) => self.judge(change, &pointer, &receivers, &mut messages, now),
                 Err(errors) => Verdict::Invalid(errors),
             });
         }
@@ -168,9 +195,7 @@ impl Intake {
         now: Timestamp,
     ) -> Verdict {
         let Ok((server, key)) = self.receiver_of(&change) else {
-            let detail = "Not one of the brands that this stack was given.".to_owned();
-            let pointer = format!("{pointer}/brand");
-            return Verdict::Invalid(vec![FieldError { pointer, code: "unknown_brand", detail }]);
+            return Verdict::Invalid(vec![FieldError::unknown_brand(pointer)]);
         };
         let Some(receiver) = receivers.get(&key) else { return Verdict::Unavailable };
         match plan(&change, receiver.as_ref().map(|found| &*found.receiver), &self.servers) {
@@ -191,6 +216,13 @@ impl Intake {
             }
         }
     }
+}
+
+/// A change as it was read, and its place in the request.
+#[derive(Debug)]
+struct Parsed {
+    change: Result<StateChange, Vec<FieldError>>,
+    pointer: String,
 }
 
 /// The look-up result of each client; one whose receiver could not be read is missing.

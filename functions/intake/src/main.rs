@@ -1,12 +1,13 @@
 //! The Lambda function `intake`.
 
 use convention::notification::AuthorisationServers;
+use convention::source::Envelope;
 use intake::Intake;
 use lambda_http::{Error, run, service_fn};
 use platform::aws::{Http, LedgerReader, Queues, Receivers, sdk_config};
 use platform::clock::Clock;
 use platform::config::{Settings, environment};
-use platform::telemetry::UsageMeter;
+use platform::telemetry::{ErrorChain, UsageMeter};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -27,10 +28,19 @@ async fn main() -> Result<(), Error> {
             platform::aws::sqs(&sdk),
             settings.required("ARAUTO_NOTIFICATIONS_QUEUE_URL")?,
             None,
-        ),
+        )
+        .with_rejected(settings.required("ARAUTO_REJECTED_QUEUE_URL")?),
         servers: settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?,
+        envelope: settings.parsed_or("ARAUTO_INTAKE_ENVELOPE", Envelope::default())?,
+        metrics: settings.metrics(),
         clock,
         meter,
     };
-    run(service_fn(|request| async { Ok::<_, Error>(intake.handle(request).await) })).await
+    run(service_fn(|request| async {
+        intake.serve(request).await.map_err(|error| {
+            tracing::error!(error = %ErrorChain(&error), "The records of a source are repeated.");
+            Error::from(error)
+        })
+    }))
+    .await
 }

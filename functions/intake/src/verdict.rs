@@ -4,6 +4,7 @@ use convention::FieldError;
 use convention::codes::Code;
 use convention::delivery::AttemptMessage;
 use convention::notification::Rule;
+use convention::source::Source;
 use lambda_http::http::StatusCode;
 use platform::telemetry::{Usage, Used};
 use serde::Serialize;
@@ -79,15 +80,27 @@ impl ChangeResult {
         }
     }
 
+    /// Says whether it cannot be read.
+    pub(crate) fn is_invalid(&self) -> bool {
+        self.is("invalid")
+    }
+
+    /// Says whether it must be sent again.
+    pub(crate) fn is_unavailable(&self) -> bool {
+        self.is("unavailable")
+    }
+
     fn is(&self, verdict: &str) -> bool {
         self.verdict == verdict
     }
 }
 
-/// Logs the one line of a request: the number of changes by verdict, and the usage since the last line.
-pub(crate) fn log(all: &[ChangeResult], used: &Used) {
+/// Logs the one line of a request or of a source's batch: the number of changes by verdict, and the usage since the
+/// last line.
+pub(crate) fn log(source: Option<Source>, all: &[&ChangeResult], used: &Used) {
     let count = |verdict| all.iter().filter(|judged| judged.is(verdict)).count();
     tracing::info!(
+        source = source.map(Source::as_str),
         accepted = count("accepted"),
         duplicate = count("duplicate"),
         not_notifiable = count("not_notifiable"),

@@ -14,6 +14,7 @@ use convention::directory::{
     target,
 };
 use convention::notification::{ClientId, Endpoint, ReceiverKey, StateChange};
+use convention::source::Envelope;
 use devkit::local::{AUTHORISATION_SERVER_ID, change};
 use devkit::pki::{ClientSubject, Identity, TestPki};
 use devkit::receiver::{MockReceiver, Settings};
@@ -40,7 +41,7 @@ use serde_json::{Value, json};
 use crate::dispatch::batch_of;
 use crate::iam_usage::{Noted, Uses};
 
-use super::{Aws, DIRECTORY, LEDGER, NOTIFICATIONS, RECEIVERS, UNDELIVERED};
+use super::{Aws, DIRECTORY, LEDGER, NOTIFICATIONS, RECEIVERS, REJECTED, UNDELIVERED};
 
 /// Making RSA keys takes most of a test's time, so all tests share theirs.
 pub static PKI: LazyLock<TestPki> = LazyLock::new(|| {
@@ -290,8 +291,10 @@ impl Functions {
         Intake {
             receivers: receivers_of(&sdk, &self.test_clock),
             ledger: LedgerReader::new(dynamodb(&sdk), LEDGER.to_owned()),
-            queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), None),
+            queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), None).with_rejected(REJECTED.to_owned()),
             servers: self.servers.parse().expect("authorisation servers"),
+            envelope: Envelope::default(),
+            metrics: self.metrics.writer("intake"),
             clock: self.test_clock.clock(),
             meter,
         }
@@ -361,7 +364,8 @@ impl Functions {
                 .with_fast_path(&sdk, &network, clock.clone()),
             ledger_writes: self.ledger_writes,
             receivers: receivers_of(&sdk, test_clock),
-            queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), Some(UNDELIVERED.to_owned())),
+            queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), Some(UNDELIVERED.to_owned()))
+                .with_rejected(REJECTED.to_owned()),
             directory: DirectoryTable::new(dynamodb(&sdk), DIRECTORY.to_owned()),
             secrets: Secrets::new(secrets_manager(&sdk)),
             keys: Keys::new(kms(&sdk)),
@@ -371,6 +375,7 @@ impl Functions {
             revocation_window: WINDOW,
             servers: self.servers.parse().expect("authorisation servers"),
             max_receives: 150,
+            envelope: Envelope::default(),
             meter,
             metrics: self.metrics.writer("dispatch"),
             clock,
@@ -428,11 +433,32 @@ pub async fn requeued_until(
     attributes: &[(&str, String)],
     until: tokio::time::Instant,
 ) -> Vec<usize> {
+    batch(dispatch, None, bodies, attributes, until).await
+}
+
+/// Hands dispatch a batch of this queue, by ARN, and returns the positions of the messages that it keeps.
+pub async fn from_queue(
+    dispatch: &Arc<Dispatch>,
+    arn: &str,
+    bodies: &[String],
+    attributes: &[(&str, String)],
+) -> Vec<usize> {
+    batch(dispatch, Some(arn), bodies, attributes, tokio::time::Instant::now()).await
+}
+
+async fn batch(
+    dispatch: &Arc<Dispatch>,
+    arn: Option<&str>,
+    bodies: &[String],
+    attributes: &[(&str, String)],
+    until: tokio::time::Instant,
+) -> Vec<usize> {
     let mut event = SqsEvent::default();
     for (index, body) in bodies.iter().enumerate() {
         let mut record = SqsMessage::default();
         record.message_id = Some(index.to_string());
         record.receipt_handle = Some(format!("receipt-{index}"));
+        record.event_source_arn = arn.map(str::to_owned);
         record.body = Some(body.clone());
         let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
         record.attributes.extend(attributes);

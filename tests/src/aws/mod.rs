@@ -32,7 +32,7 @@ use tokio::time::Instant;
 
 pub use self::functions::{
     DIRECTORY_IDENTITY_SECRET, Functions, Measured, PKI, TestClock, call, call_settings, call_with_query,
-    post, requeued, requeued_until, requeued_with, review, reviewed, shown, verdicts,
+    from_queue, post, requeued, requeued_until, requeued_with, review, reviewed, shown, verdicts,
 };
 use self::kms::Kms;
 use self::queue::Queue;
@@ -49,6 +49,17 @@ pub const DIRECTORY: &str = "directory";
 pub const NOTIFICATIONS: &str = "https://sqs.sa-east-1.amazonaws.com/123456789012/notifications";
 /// The queue of notifications given up, by URL.
 pub const UNDELIVERED: &str = "https://sqs.sa-east-1.amazonaws.com/123456789012/undelivered";
+
+/// The queue that producers send state changes to, by URL.
+pub const INTAKE: &str = "https://sqs.sa-east-1.amazonaws.com/123456789012/intake";
+/// The same by ARN, as Lambda names it.
+pub const INTAKE_ARN: &str = "arn:aws:sqs:sa-east-1:123456789012:intake";
+/// The queue that a rule of an event bus sends to, by URL.
+pub const INTAKE_EVENTS: &str = "https://sqs.sa-east-1.amazonaws.com/123456789012/intake-events";
+/// The same by ARN.
+pub const INTAKE_EVENTS_ARN: &str = "arn:aws:sqs:sa-east-1:123456789012:intake-events";
+/// The queue of records that are no valid state changes, by URL.
+pub const REJECTED: &str = "https://sqs.sa-east-1.amazonaws.com/123456789012/rejected";
 
 /// AWS as the functions see it. Copies are the same one.
 #[derive(Clone, Debug, Default)]

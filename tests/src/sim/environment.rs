@@ -14,6 +14,7 @@ use aws_smithy_runtime::client::retries::RetryPartition;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use convention::address::AddressPolicy;
 use convention::directory::Environment;
+use convention::source::Envelope;
 use devkit::directory::{Signer, SigningKey, StatementClaims};
 use dispatch::{Dispatch, Parts};
 use intake::Intake;
@@ -209,6 +210,8 @@ impl Place {
             ledger: LedgerReader::new(clients.dynamodb.clone(), LEDGER.to_owned()),
             queues: Queues::new(clients.sqs, NOTIFICATIONS.to_owned(), None),
             servers: SERVER.parse().expect("a server"),
+            envelope: Envelope::default(),
+            metrics: metrics(),
             clock,
             meter: UsageMeter::default(),
         };
@@ -235,6 +238,7 @@ impl Place {
             revocation_window: SignedDuration::from_hours(24),
             servers: SERVER.parse().expect("a server"),
             max_receives: self.max_receives,
+            envelope: Envelope::default(),
             meter: UsageMeter::default(),
             metrics: metrics(),
             clock,

@@ -10,12 +10,16 @@ use devkit::directory::StatementClaims;
 use devkit::pki::{ClientSubject, Validity};
 use evidence::Seal;
 use jiff::SignedDuration;
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt as _};
 use mtls::Expiry;
 use mtls::revocation::{Authority, Path};
 use rcgen::{CertificateParams, CrlDistributionPoint, KeyPair};
 use regex_lite::Regex;
 use serde_json::{Value, json};
-use tests::aws::{DIRECTORY, DIRECTORY_IDENTITY_SECRET, Fault, Measured, PKI, requeued, review};
+use tests::aws::{
+    DIRECTORY, DIRECTORY_IDENTITY_SECRET, Fault, INTAKE_ARN, Measured, PKI, from_queue, requeued, review,
+};
 use tests::bucket::Bucket;
 use tests::contract::file;
 use tests::directory_fixture::Fixture;
@@ -29,11 +33,16 @@ pub(crate) const TEMPLATE: &str = "infra/operations.yaml";
 /// What stops a deployment.
 const DEPLOYMENT: &str = "infra/deployment.yaml";
 
-/// The alarms of both templates, by their names.
+/// The sources of state changes.
+const SOURCES: [&str; 3] =
+    ["infra/intake-queue.yaml", "infra/intake-events.yaml", "infra/intake-stream.yaml"];
+
+/// The alarms of these templates, by their names.
 pub(crate) fn alarms() -> BTreeMap<String, Value> {
     let mut alarms = alarms_of(TEMPLATE);
     assert!(alarms.len() > 30, "{}", alarms.len());
     alarms.extend(alarms_of(DEPLOYMENT));
+    alarms.extend(SOURCES.into_iter().flat_map(alarms_of));
     alarms
 }
 
@@ -146,6 +155,15 @@ pub(crate) async fn trouble() -> Vec<Value> {
     while play.lines_with("IdentityNotReloaded").is_empty() {
         tokio::task::yield_now().await;
     }
+    // Records of sources that are no state changes.
+    assert_eq!(from_queue(&play.dispatch, INTAKE_ARN, &["poison".to_owned()], &[]).await, [0; 0]);
+    let stream = json!({ "Records": [{
+        "eventSource": "aws:kinesis",
+        "kinesis": { "data": "cG9pc29u", "sequenceNumber": "1", "approximateArrivalTimestamp": 1 },
+    }] });
+    let request = Request::new(Body::from(stream.to_string()));
+    let request = request.with_request_context(RequestContext::PassThrough);
+    play.functions.intake().serve(request).await.unwrap();
     lines.extend(play.functions.metrics.lines());
 
     // The Directory calls everybody inactive, and then is away for more than a day.

@@ -1,4 +1,4 @@
-//! The two SQS queues: notifications to attempt, and dead letters.
+//! The SQS queues: notifications to attempt, dead letters, and records that are no valid state changes.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use aws_sdk_sqs::types::{
     SendMessageBatchRequestEntry,
 };
 use convention::delivery::AttemptMessage;
+use convention::source::Rejection;
 use futures_util::future::join_all;
 use thiserror::Error;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -45,18 +46,42 @@ const MAX_GROUP: usize = 128;
 /// Maximum length of the description sent with a dead letter, in characters.
 const MAX_DETAIL: usize = 500;
 
-/// Sends to both queues.
+/// Sends to the queues.
 #[derive(Clone, Debug)]
 pub struct Queues {
     client: Client,
     notifications: String,
     undelivered: String,
+    rejected: String,
 }
 
 impl Queues {
     /// Uses these queues, by URL. Intake, which dead-letters nothing, has only the first.
     pub fn new(client: Client, notifications: String, undelivered: Option<String>) -> Self {
-        Self { client, notifications, undelivered: undelivered.unwrap_or_default() }
+        let undelivered = undelivered.unwrap_or_default();
+        Self { client, notifications, undelivered, rejected: String::new() }
+    }
+
+    /// Also sends to the queue of rejected records, by URL.
+    #[must_use]
+    pub fn with_rejected(self, rejected: String) -> Self {
+        Self { rejected, ..self }
+    }
+
+    /// Says whether this is the ARN of the notifications queue. Lambda names the queue of each message.
+    pub fn is_notifications(&self, arn: &str) -> bool {
+        self.url_of(arn) == self.notifications
+    }
+
+    /// Returns the URL of a queue of the same account and region.
+    ///
+    /// Source: "Amazon SQS queue and message identifiers", Amazon SQS Developer Guide: a URL ends in account and
+    /// name, as the ARN does.
+    fn url_of(&self, arn: &str) -> String {
+        let mut parts = arn.rsplitn(3, ':');
+        let (name, account) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let host = self.notifications.rsplitn(3, '/').nth(2).unwrap_or_default();
+        format!("{host}/{account}/{name}")
     }
 
     /// Queues messages, ten for each call and all calls at once, and returns for each whether it was accepted.
@@ -146,14 +171,40 @@ impl Queues {
         Ok(())
     }
 
-    /// Sets the visibility timeout of a received message in seconds, counted from now.
+    /// Sets the visibility timeout of a message of the notifications queue in seconds, counted from now.
     pub async fn change_visibility(&self, receipt_handle: &str, seconds: u32) -> Result<(), SendError> {
+        self.change_visibility_at(&self.notifications, receipt_handle, seconds).await
+    }
+
+    /// Sets the visibility timeout of a message of another queue, by ARN.
+    pub async fn change_visibility_of(
+        &self,
+        arn: &str,
+        receipt_handle: &str,
+        seconds: u32,
+    ) -> Result<(), SendError> {
+        self.change_visibility_at(&self.url_of(arn), receipt_handle, seconds).await
+    }
+
+    async fn change_visibility_at(
+        &self,
+        queue_url: &str,
+        receipt_handle: &str,
+        seconds: u32,
+    ) -> Result<(), SendError> {
         let request = self
             .client
             .change_message_visibility()
-            .queue_url(&self.notifications)
+            .queue_url(queue_url)
             .receipt_handle(receipt_handle)
             .visibility_timeout(i32::try_from(seconds).unwrap_or(i32::MAX));
+        Box::pin(request.send()).await.map_err(|error| SendError::service(cause(error)))?;
+        Ok(())
+    }
+
+    /// Sends a rejection to the queue of rejected records.
+    pub async fn reject(&self, rejection: &Rejection<'_>) -> Result<(), SendError> {
+        let request = self.client.send_message().queue_url(&self.rejected).message_body(rejection.to_json());
         Box::pin(request.send()).await.map_err(|error| SendError::service(cause(error)))?;
         Ok(())
     }

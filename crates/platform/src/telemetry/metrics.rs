@@ -22,6 +22,9 @@ const VERSION: &str = "Version";
 const UNPUBLISHED: &str = "$LATEST";
 /// The dimension of metrics by code; the codes are few and stable.
 pub const CODE: &str = "Code";
+/// Records of sources that are no valid state changes, by source.
+const REJECTED_CHANGES: &str = "RejectedChanges";
+const SOURCE: &str = "Source";
 /// Maximum number of values of one metric in a line; CloudWatch drops a metric with more.
 pub const MAX_ARRAY: usize = 100;
 
@@ -104,6 +107,12 @@ impl Metrics {
         let whole = Whole { line, now, function: &self.function, version: &self.version };
         (self.write)(&serde_json::to_string(&whole).expect("a line serialises"));
     }
+}
+
+/// Returns the line that counts rejected records of a source.
+pub fn rejected_changes(source: &'static str, times: u32) -> Line {
+    let line = Line::of(&[SOURCE]).with(REJECTED_CHANGES, Unit::Count, &[f64::from(times)]);
+    line.beside(SOURCE, source)
 }
 
 /// Metrics written as one line. Each has the dimension of the function, and further dimensions if the line has any. With

@@ -9,7 +9,7 @@ mod written;
 
 pub use error_chain::ErrorChain;
 pub use log::{LogFormat, json_lines, start_logging};
-pub use metrics::{CODE, Line, MAX_ARRAY, Metrics, Unit};
+pub use metrics::{CODE, Line, MAX_ARRAY, Metrics, Unit, rejected_changes};
 pub use usage_meter::{Usage, UsageMeter, Used};
 #[cfg(any(test, feature = "captured-log"))]
 pub use written::Written;

@@ -1,0 +1,132 @@
+//! State changes that producers put into a source's queue, which triggers dispatch as the notifications queue does.
+//!
+//! A record of such a queue is only ever read as a state change: a producer cannot write a message of ours, with an
+//! attempt or a notification id of its choice (`docs/adr/0038-sources-of-state-changes.md`).
+
+use std::sync::Arc;
+
+use convention::FieldError;
+use convention::delivery::{AttemptMessage, ClockSkew};
+use convention::notification::{AuthorisationServers, Rule};
+use convention::source::{Envelope, Posted, Reading, Rejection, Source, read};
+use jiff::Timestamp;
+
+use crate::fault::Fault;
+use crate::lifecycle::Lifecycle;
+use crate::sqs_event::Record;
+
+/// What a record was read as.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Origin {
+    /// A message of the notifications queue, which only we write.
+    #[default]
+    Notifications,
+    /// A state change of a source; the record's body is the message of its first attempt.
+    Change(Source),
+    /// A state change of a source that this rule keeps from every receiver.
+    NotNotifiable(Source, Rule),
+    /// No valid state change.
+    Invalid(Source, Vec<FieldError>),
+    /// Not read: by our clock an event could be in the future that is not.
+    Unread(ClockSkew),
+}
+
+/// Reads the records of sources.
+pub(crate) struct Sources {
+    pub(crate) lifecycle: Arc<Lifecycle>,
+    pub(crate) envelope: Envelope,
+    pub(crate) servers: AuthorisationServers,
+}
+
+impl Sources {
+    /// Reads a record that is received now, if it comes from a source.
+    pub(crate) fn read(&self, mut record: Record, now: Timestamp) -> Record {
+        if !record.queue_arn.is_empty() && !self.lifecycle.queues.is_notifications(&record.queue_arn) {
+            let (origin, message) = self.origin_of(&record, now);
+            record.origin = origin;
+            record.body = message.unwrap_or(record.body);
+        }
+        record
+    }
+
+    /// Returns what a record of a source is, and the message of its first attempt if there is one to make.
+    fn origin_of(&self, record: &Record, now: Timestamp) -> (Origin, Option<String>) {
+        let metadata = record.metadata();
+        if let Err(skew) = metadata.check_clock(now) {
+            return (Origin::Unread(skew), None);
+        }
+        let Reading { source, change } =
+            read(Source::Sqs, record.body.as_bytes(), &self.envelope, &self.servers, now);
+        let Posted { change, server } = match change {
+            Ok(posted) => posted,
+            Err(errors) => return (Origin::Invalid(source, errors), None),
+        };
+        // The same for each receive of the record.
+        let accepted_at = metadata.sent.unwrap_or(now);
+        match AttemptMessage::first_of(server, change, accepted_at) {
+            Some(message) => (Origin::Change(source), Some(message.to_json())),
+            None => (Origin::NotNotifiable(source, Rule::ApiWithoutWebhook), None),
+        }
+    }
+
+    /// Ends a record that no attempt follows; `true` if it can be deleted.
+    pub(crate) async fn end(&self, record: &Record) -> Result<bool, Fault> {
+        match &record.origin {
+            Origin::Notifications | Origin::Change(_) => Ok(false),
+            Origin::Unread(skew) => Err((*skew).into()),
+            Origin::NotNotifiable(source, rule) => {
+                log(*source, record, "not_notifiable", Some(*rule));
+                Ok(true)
+            }
+            Origin::Invalid(source, errors) => self.reject(record, *source, errors).await.map(|()| true),
+        }
+    }
+
+    /// Moves a record to the rejected queue, with its errors.
+    async fn reject(&self, record: &Record, source: Source, errors: &[FieldError]) -> Result<(), Fault> {
+        let rejection = Rejection {
+            source,
+            from: &record.queue_arn,
+            id: &record.message_id,
+            at: self.lifecycle.clock.now(),
+            errors,
+            body: record.body.as_bytes(),
+        };
+        self.lifecycle.queues.reject(&rejection).await?;
+        self.lifecycle.batch_metrics.rejected(source);
+        // The pointers of unknown fields are the producer's text, so they stay in the queue.
+        tracing::error!(
+            code = "change_rejected",
+            source = source.as_str(),
+            record_id = record.message_id,
+            errors = errors.len(),
+            "A record is no valid state change and was moved to the rejected queue."
+        );
+        Ok(())
+    }
+
+    /// Logs that a state change is not notified; nothing is written of it, as of one that is posted to the API.
+    pub(crate) fn not_notified(record: &Record, rule: Option<Rule>) {
+        if let Origin::Change(source) = record.origin {
+            log(source, record, if rule.is_some() { "not_notifiable" } else { "no_receiver" }, rule);
+        }
+    }
+}
+
+fn log(source: Source, record: &Record, verdict: &'static str, rule: Option<Rule>) {
+    tracing::info!(
+        source = source.as_str(),
+        record_id = record.message_id,
+        verdict,
+        rule = rule.map(Rule::code),
+        "A state change is not notified."
+    );
+}
+
+impl Record {
+    /// Says whether it is a state change that no attempt can have begun for. A record that was received before may
+    /// have a row in the ledger, which must not stay open.
+    pub(crate) fn is_new_change(&self) -> bool {
+        matches!(self.origin, Origin::Change(_)) && self.metadata().receives == 1
+    }
+}
