@@ -61,6 +61,19 @@ const BY_AWS: &[(&str, &str, &str, &str)] = &[
         "IntakeStreamKeyArn",
         "the event source mapping reads what the stream's key encrypts",
     ),
+    ("intake", "ec2:DescribeVpcs", "*", "the event source mapping finds the cluster's network"),
+    ("intake", "ec2:DescribeSecurityGroups", "*", "the event source mapping finds the cluster's network"),
+    ("intake", "kafka:DescribeCluster", "IntakeKafkaCluster", "the event source mapping finds the servers"),
+    ("intake", "kafka:DescribeClusterV2", "IntakeKafkaCluster", "the event source mapping finds the servers"),
+    ("intake", "kafka:GetBootstrapBrokers", "IntakeKafkaCluster", "the event source mapping finds the servers"),
+    ("intake", "kafka-cluster:Connect", "IntakeKafkaCluster", "the event source mapping reads the topic"),
+    ("intake", "kafka-cluster:DescribeTopic", KAFKA_TOPIC, "the event source mapping reads the topic"),
+    ("intake", "kafka-cluster:ReadData", KAFKA_TOPIC, "the event source mapping reads the topic"),
+    ("intake", "kafka-cluster:AlterGroup", KAFKA_GROUP, "the event source mapping keeps its position"),
+    ("intake", "kafka-cluster:DescribeGroup", KAFKA_GROUP, "the event source mapping keeps its position"),
+    ("intake", "secretsmanager:GetSecretValue", "IntakeKafkaSecretArn", "the event source mapping authenticates"),
+    ("intake", "secretsmanager:GetSecretValue", "IntakeKafkaCaSecretArn", "the event source mapping knows the cluster"),
+    ("intake", "kms:Decrypt", KEYS_OF_SECRETS, "the event source mapping reads the secret"),
     ("evidence", "dynamodb:DescribeStream", LEDGER_STREAM, "the event source mapping reads the stream"),
     ("evidence", "dynamodb:GetRecords", LEDGER_STREAM, "the event source mapping reads the stream"),
     ("evidence", "dynamodb:GetShardIterator", LEDGER_STREAM, "the event source mapping reads the stream"),
@@ -83,6 +96,10 @@ const BY_AWS: &[(&str, &str, &str, &str)] = &[
     ("directory", "xray:PutTelemetryRecords", "*", "Lambda sends the trace"),
 ];
 
+/// As the templates write them.
+const KAFKA_TOPIC: &str = "arn:${AWS::Partition}:kafka:${AWS::Region}:${AWS::AccountId}:topic/*/${IntakeKafkaTopic}";
+const KAFKA_GROUP: &str = "arn:${AWS::Partition}:kafka:${AWS::Region}:${AWS::AccountId}:group/*";
+const KEYS_OF_SECRETS: &str = "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*";
 /// As the template writes it.
 const LEDGER_STREAM: &str = "${LedgerTable.Arn}/stream/*";
 
@@ -360,8 +377,12 @@ fn each_role_may_use_the_key_for_what_it_uses_and_for_nothing_else() {
             assert_eq!(names(&statement["Action"]), expected, "{statement}");
         }
         for (service, _) in services {
-            let of_service =
-                |one: &&Use| one.function == function && one.action.starts_with(&format!("{service}:"));
+            // The secrets of a Kafka cluster are the bank's, and have a key of their own.
+            let of_service = |one: &&Use| {
+                one.function == function
+                    && one.action.starts_with(&format!("{service}:"))
+                    && !one.resource.starts_with("IntakeKafka")
+            };
             let of: BTreeSet<_> = used.iter().filter(of_service).map(|one| whole(&one.resource)).collect();
             assert_eq!(
                 through.remove(service).unwrap_or_default(),

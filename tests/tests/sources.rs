@@ -2,6 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::env::{join_paths, split_paths, var_os};
+use std::fs::{Permissions, read_to_string, set_permissions, write};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use convention::notification::Endpoint;
@@ -14,6 +19,7 @@ use tests::aws::{
     Fault, Functions, INTAKE, INTAKE_ARN, LEDGER, NOTIFICATIONS, PKI, REJECTED, from_queue, requeued,
     verdicts,
 };
+use tests::contract::file;
 
 const CLIENT: &str = "itp-1";
 
@@ -320,4 +326,68 @@ async fn an_event_of_no_known_source_is_an_error() {
     for event in [json!({}), json!({ "Records": [{ "eventSource": "aws:s3" }] }), json!(null)] {
         assert!(taken_in(&functions, &event).await.is_err(), "{event}");
     }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Examples
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// Runs a program of `examples/` with what stands in for what it needs, and returns what it produced.
+fn produced(program: &str, arguments: &[&str], stand_ins: &[(&str, &str)]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in stand_ins {
+        let path = folder.path().join(name);
+        write(&path, text).unwrap();
+        set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    }
+    let paths = [folder.path().into(), file("examples/outbox").unwrap()].into_iter();
+    let paths = paths.chain(split_paths(&var_os("PATH").unwrap()).collect::<Vec<_>>());
+    let out = folder.path().join("out");
+    let ended = Command::new(program)
+        .args(arguments)
+        .current_dir(file("examples").unwrap())
+        .env("PATH", join_paths(paths).unwrap())
+        .env("PYTHONPATH", join_paths([folder.path().into(), file("examples/outbox").unwrap()]).unwrap())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("CLIENT_ID", CLIENT)
+        .env("OUT", &out)
+        .output()
+        .unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    read_to_string(out).unwrap()
+}
+
+#[tokio::test]
+async fn what_the_examples_produce_is_taken() {
+    let (functions, mock) = functions().await;
+    let dispatch = functions.dispatch(&functions.test_clock);
+    let aws = "#!/bin/sh\nprintf '%s' \"$4\" > \"$OUT\"\n";
+    let entries = produced("sh", &["eventbridge/put-events.sh"], &[("aws", aws)]);
+    let entries: Value = serde_json::from_str(&entries).unwrap();
+    let detail: Value = serde_json::from_str(entries[0]["Detail"].as_str().unwrap()).unwrap();
+    // The script has the machine's time, which the clock of the test stands still behind.
+    functions.test_clock.advance(SignedDuration::from_mins(1));
+    assert_eq!(from_queue(&dispatch, INTAKE_ARN, &[event(&detail).to_string()], &[]).await, [0; 0]);
+    assert_eq!(mock.count(), 1);
+
+    let modules = [("psycopg.py", ""), ("boto3.py", "")];
+    let change = payment(&functions, "p-1").to_string();
+    let code = format!(
+        "import json, os, relay\nrow = relay.entry(7, json.loads({change:?}))\n\
+         open(os.environ['OUT'], 'w').write(json.dumps(row))"
+    );
+    let entry: Value = serde_json::from_str(&produced("python3", &["-c", &code], &modules)).unwrap();
+    assert_eq!(entry["MessageGroupId"], CLIENT);
+    let body = entry["MessageBody"].as_str().unwrap().to_owned();
+    assert_eq!(from_queue(&dispatch, INTAKE_ARN, &[body], &[]).await, [0; 0]);
+    assert_eq!(mock.count(), 2);
+
+    let producer = "import os\nclass Producer:\n    def __init__(self, settings): pass\n    \
+        def produce(self, topic, key, value): open(os.environ['OUT'], 'w').write(value)\n    \
+        def flush(self, seconds): return 0\n";
+    let arguments = ["kafka/produce.py", "localhost:9092", "changes"];
+    let record = produced("python3", &arguments, &[("confluent_kafka.py", producer)]);
+    assert_eq!(taken_in(&functions, &kafka(&[record])).await.unwrap(), nothing_repeated());
+    assert_eq!(functions.aws.take_messages(NOTIFICATIONS).len(), 1);
+    assert!(rejected(&functions).is_empty());
 }

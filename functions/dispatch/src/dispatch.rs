@@ -22,9 +22,10 @@ use crate::fault::Fault;
 use crate::identity_store::IdentityStore;
 use crate::lifecycle::Lifecycle;
 use crate::onboarding_slo::FirstDeliveries;
+use crate::origin::Origin;
 use crate::parts::Parts;
 use crate::set_aside::SetAside;
-use crate::source::{Origin, Sources};
+use crate::source::Sources;
 use crate::sqs_event::{Batch, CHECK_IDENTITIES, Record};
 use crate::{CHANGE_VISIBILITY_TIMEOUT, START};
 
@@ -262,9 +263,11 @@ impl Dispatch {
     /// Sets the visibility timeout of a record in the queue that it comes from.
     async fn change_visibility(&self, record: &Record, seconds: u32) -> Result<(), SendError> {
         let (queues, receipt_handle) = (&self.lifecycle.queues, &record.receipt_handle);
-        if record.origin == Origin::Notifications {
-            return queues.change_visibility(receipt_handle, seconds).await;
+        match &record.queue_arn {
+            Some(arn) if record.origin != Origin::Notifications => {
+                queues.change_visibility_of(arn, receipt_handle, seconds).await
+            }
+            _ => queues.change_visibility(receipt_handle, seconds).await,
         }
-        queues.change_visibility_of(&record.queue_arn, receipt_handle, seconds).await
     }
 }

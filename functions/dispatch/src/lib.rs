@@ -24,6 +24,7 @@ mod identity_store;
 mod lifecycle;
 mod log;
 mod onboarding_slo;
+mod origin;
 mod parts;
 mod set_aside;
 mod source;

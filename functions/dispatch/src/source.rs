@@ -6,30 +6,15 @@
 use std::sync::Arc;
 
 use convention::FieldError;
-use convention::delivery::{AttemptMessage, ClockSkew};
+use convention::delivery::AttemptMessage;
 use convention::notification::{AuthorisationServers, Rule};
 use convention::source::{Envelope, Posted, Reading, Rejection, Source, read};
 use jiff::Timestamp;
 
 use crate::fault::Fault;
 use crate::lifecycle::Lifecycle;
+use crate::origin::Origin;
 use crate::sqs_event::Record;
-
-/// What a record was read as.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) enum Origin {
-    /// A message of the notifications queue, which only we write.
-    #[default]
-    Notifications,
-    /// A state change of a source; the record's body is the message of its first attempt.
-    Change(Source),
-    /// A state change of a source that this rule keeps from every receiver.
-    NotNotifiable(Source, Rule),
-    /// No valid state change.
-    Invalid(Source, Vec<FieldError>),
-    /// Not read: by our clock an event could be in the future that is not.
-    Unread(ClockSkew),
-}
 
 /// Reads the records of sources.
 pub(crate) struct Sources {
@@ -41,7 +26,8 @@ pub(crate) struct Sources {
 impl Sources {
     /// Reads a record that is received now, if it comes from a source.
     pub(crate) fn read(&self, mut record: Record, now: Timestamp) -> Record {
-        if !record.queue_arn.is_empty() && !self.lifecycle.queues.is_notifications(&record.queue_arn) {
+        let is_notifications = |arn: &String| self.lifecycle.queues.is_notifications(arn);
+        if !record.queue_arn.as_ref().is_none_or(is_notifications) {
             let (origin, message) = self.origin_of(&record, now);
             record.origin = origin;
             record.body = message.unwrap_or(record.body);
@@ -86,7 +72,7 @@ impl Sources {
     async fn reject(&self, record: &Record, source: Source, errors: &[FieldError]) -> Result<(), Fault> {
         let rejection = Rejection {
             source,
-            from: &record.queue_arn,
+            from: record.queue_arn.as_deref().unwrap_or_default(),
             id: &record.message_id,
             at: self.lifecycle.clock.now(),
             errors,

@@ -5,7 +5,7 @@ use convention::delivery::TraceHeader;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::source::Origin;
+use crate::origin::Origin;
 
 /// The fields of an event that dispatch needs; others are not parsed. An event of the schedule has a task and no messages.
 ///
@@ -33,7 +33,7 @@ pub(crate) struct Record {
     pub(crate) body: String,
     /// The queue that it comes from.
     #[serde(rename = "eventSourceARN")]
-    pub(crate) queue_arn: String,
+    pub(crate) queue_arn: Option<String>,
     attributes: Attributes,
     /// What it was read as, if it comes from a source.
     #[serde(skip)]

@@ -17,9 +17,10 @@ use jiff::Timestamp;
 use platform::telemetry::{ErrorChain, rejected_changes};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use tokio::time::Instant;
 
+use crate::judge::{Intake, Parsed};
 use crate::verdict::{self, ChangeResult};
-use crate::{Intake, Parsed};
 
 /// A batch of records.
 #[derive(Debug)]
@@ -150,7 +151,7 @@ impl Intake {
         batch: &Batch,
         trace: Option<&TraceHeader>,
     ) -> Result<BatchResponse, StreamError> {
-        let now = self.clock.now();
+        let (began, now) = (Instant::now(), self.clock.now());
         let read: Vec<Read> =
             batch.records.iter().map(|record| self.read(batch.source, record, now)).collect();
         let parsed = read.iter().flatten().cloned();
@@ -179,6 +180,7 @@ impl Intake {
         }
         repeated.extend(rejected.iter().filter(|(_, is_rejected)| !is_rejected).map(|(at, _)| *at));
         let judged: Vec<_> = judged.into_iter().flatten().collect();
+        self.meter.invoked(began.elapsed());
         verdict::log(Some(batch.source), &judged, &self.meter.take());
         match (batch.source, repeated.iter().min()) {
             (_, None) => Ok(BatchResponse::default()),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::{read_to_string, write};
 
-use arauto::bill::{Bill, Model, Terms, picture};
+use arauto::bill::{Bill, Model, Source, Terms, picture};
 use arauto::prices::{Prices, Rate, Region, Usd};
 use capacity::{ASSUMPTIONS, Begin, Load, Mapping, Question, Settings};
 use platform::config::environment;
@@ -16,7 +16,15 @@ const WRITE: &str = "ARAUTO_WRITE_COST";
 const TERMS: Terms =
     Terms { gigabyte_second: Rate::LambdaArm64, signature: Rate::KmsRsa2048, memory_mb: 256 };
 /// What the command takes where nothing else is said.
-const USUAL: Model = Model { batch_ms: 200, request_ms: 100, reads: 1, new_connections: 0, lean: false };
+const USUAL: Model = Model {
+    batch_ms: 200,
+    request_ms: 100,
+    reads: 1,
+    new_connections: 0,
+    lean: false,
+    source: Source::Api,
+    alone: false,
+};
 /// The list price of a million notifications at most, in us-east-1.
 const BUDGET: &str = "1.70";
 
@@ -61,6 +69,7 @@ fn the_page_is_what_the_command_says() {
     expected = with_block(&expected, "cases", &cases());
     expected = with_block(&expected, "slower", &slower());
     expected = with_block(&expected, "batch", &batch());
+    expected = with_block(&expected, "sources", &sources());
     expected = with_block(&expected, "kept", &kept());
     if environment(WRITE).is_some() {
         write(file(PAGE).unwrap(), &expected).unwrap();
@@ -102,6 +111,31 @@ fn cases() -> String {
         write!(table, "\n| {reads} | {new_connections} % | {ledger} {}", in_regions(model)).unwrap();
     }
     table
+}
+
+/// What each source costs where every change comes alone, as a table.
+fn sources() -> String {
+    let mut table =
+        "| Each change alone, by | us-east-1 | with all items | sa-east-1 | with all items |\n|---|---|---|---|---|".to_owned();
+    let sources = [
+        (Source::Api, "API"),
+        (Source::Sqs, "SQS"),
+        (Source::Eventbridge, "EventBridge, without its events"),
+        (Source::Kinesis, "Kinesis, without its stream"),
+    ];
+    for (source, name) in sources {
+        write!(table, "\n| {name} {}", in_regions(Model { source, alone: true, ..USUAL })).unwrap();
+    }
+    table
+}
+
+#[test]
+fn a_queue_in_place_of_the_api_saves_a_third_where_changes_come_alone() {
+    let of = |source| bill(Model { source, alone: true, ..USUAL }, Region::UsEast1).in_budget();
+    let (api, sqs): (Usd, Usd) = (of(Source::Api), of(Source::Sqs));
+    let usd = |usd: Usd| usd.rounded(4).parse::<f64>().unwrap();
+    let saved = 1.0 - usd(sqs) / usd(api);
+    assert!((0.28..0.40).contains(&saved), "{saved}: {api} {sqs}");
 }
 
 /// The last columns of a row: what the budget counts and all of it, in each region.

@@ -8,7 +8,7 @@ use convention::delivery::LedgerWrites;
 use terminal::Progress;
 
 use super::format::grouped;
-use super::load::{Begin, Dead, Granted, Load, Mapping, Settings, Share};
+use super::load::{Begin, Dead, Granted, Load, Mapping, Settings, Share, Source};
 use super::question::Question;
 use super::raised::Raised;
 use super::{json, page, text};
@@ -73,6 +73,9 @@ pub struct CapacityArgs {
     /// State changes in each request to the API, 1 to 100
     #[arg(long, default_value_t = 1)]
     changes_per_request: u64,
+    /// How state changes come: the queues of SQS and EventBridge trigger dispatch without intake
+    #[arg(long, value_enum, default_value_t = Source::Api)]
+    source: Source,
     /// ApiRateLimit of the stack
     #[arg(long, default_value_t = super::assumptions::API_RATE.value)]
     api_rate_limit: f64,
@@ -188,6 +191,7 @@ impl CapacityArgs {
                 answer_ms: self.answer_ms,
                 rtt_ms: self.rtt_ms,
                 changes_per_request: self.changes_per_request,
+                source: self.source,
                 cpu_us: self.cpu_us,
                 handshake_us: self.handshake_us,
                 ..Load::alike(self.rate, self.receivers, dead)

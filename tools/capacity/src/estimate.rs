@@ -49,6 +49,6 @@ impl Estimate {
 
     /// Returns the concurrent invocations of intake.
     pub(super) fn intake(load: &Load) -> f64 {
-        load.rate / real(load.changes_per_request) * INTAKE_BUSY.value / 1e3
+        load.intakes() * INTAKE_BUSY.value / 1e3
     }
 }

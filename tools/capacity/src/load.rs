@@ -26,10 +26,24 @@ pub struct Load {
     pub rtt_ms: f64,
     /// Changes in a request to the API.
     pub changes_per_request: u64,
+    /// How state changes come.
+    pub source: Source,
     /// Processor time of an attempt, in microseconds.
     pub cpu_us: f64,
     /// Processor time of a handshake, in microseconds.
     pub handshake_us: f64,
+}
+
+/// How state changes come.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
+pub enum Source {
+    /// Requests to the HTTP API, which intake answers
+    #[default]
+    Api,
+    /// Messages in the intake queue, or events of a rule, which trigger dispatch: no API and no intake
+    Queue,
+    /// Records of a stream or topic, which trigger intake in batches of a hundred
+    Stream,
 }
 
 /// One receiver.
@@ -52,6 +66,7 @@ impl Load {
             answer_ms: 50.0,
             rtt_ms: 20.0,
             changes_per_request: whole(CHANGES.value),
+            source: Source::Api,
             cpu_us: super::assumptions::CPU.value,
             handshake_us: super::assumptions::HANDSHAKE_CPU.value,
         }
@@ -62,6 +77,21 @@ impl Load {
     pub fn times(&self, factor: u64) -> Self {
         let receivers = (0..factor).flat_map(|_| self.receivers.iter().copied()).collect();
         Self { rate: self.rate * real(factor), receivers, ..self.clone() }
+    }
+
+    /// Returns the invocations of intake a second.
+    pub fn intakes(&self) -> f64 {
+        match self.source {
+            Source::Api => self.rate / real(self.changes_per_request),
+            Source::Queue => 0.0,
+            // Batches fill at this rate; below one change a second each record is a batch.
+            Source::Stream => (self.rate / CHANGES.value).max(self.rate.min(1.0)),
+        }
+    }
+
+    /// Returns the requests of the API a second.
+    pub fn api_requests(&self) -> f64 {
+        if self.source == Source::Api { self.intakes() } else { 0.0 }
     }
 
     /// Returns the number of dead receivers.

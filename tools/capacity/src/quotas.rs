@@ -212,7 +212,7 @@ impl Of<'_> {
     }
 
     fn requests(&self) -> f64 {
-        self.load.rate / real(self.load.changes_per_request)
+        self.load.api_requests()
     }
 
     fn tables(&self) -> Vec<Quota> {

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 
 use super::gather::Bill;
 use super::item::Terms;
-use super::model::Model;
+use super::model::{Model, Source};
 use super::picture::picture;
 use super::source::{Lines, some};
 use super::table;
@@ -68,6 +68,12 @@ pub struct BillArgs {
     /// Model: one ledger write for each notification (`LedgerWrites=lean`)
     #[arg(long, conflicts_with_all = ["files", "local"])]
     lean: bool,
+    /// Model: how state changes come; api and kinesis pass through intake, the queues of sqs and eventbridge trigger dispatch
+    #[arg(long, value_enum, default_value_t = Source::Api, conflicts_with_all = ["files", "local"])]
+    source: Source,
+    /// Model: each change comes alone, in a request or message and a batch of its own
+    #[arg(long, conflicts_with_all = ["files", "local"])]
+    alone: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -151,6 +157,8 @@ impl BillArgs {
             reads: self.reads,
             new_connections: self.new_connections,
             lean: self.lean,
+            source: self.source,
+            alone: self.alone,
         }
     }
 

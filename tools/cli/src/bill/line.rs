@@ -59,7 +59,8 @@ impl Line {
                 whole(&metrics["billedDurationMs"]) * whole(&metrics["memorySizeMB"]);
         } else if text("message") == JUDGED {
             line.counts = used(&number);
-            line.counts.api_calls = line.counts.invocations;
+            // Those of a stream or topic are no calls of the API.
+            line.counts.api_calls = if text("source").is_empty() { line.counts.invocations } else { 0 };
         } else if text("message") == ATTEMPT {
             let delivered = text("outcome") == "delivered";
             line.counts.attempts = 1;
@@ -132,6 +133,15 @@ mod tests {
         let of = |text| Line::read(text).unwrap().attempt.unwrap();
         assert_eq!(of(json), of(text));
         assert_eq!((of(json).ms, of(json).delivered, counts(text).attempts), (41, true, 1));
+    }
+
+    #[test]
+    fn records_of_a_stream_are_no_calls_of_the_api() {
+        let by_api = r#"{"message":"State changes were judged.","accepted":1,"invocations":1}"#;
+        let by_stream =
+            r#"{"message":"State changes were judged.","source":"kinesis","accepted":1,"invocations":1}"#;
+        let text = r#" INFO State changes were judged. source="kafka" accepted=1 invocations=1"#;
+        assert_eq!([by_api, by_stream, text].map(|line| counts(line).api_calls), [1, 0, 0]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod table;
 pub use command::{BillArgs, run};
 pub use gather::{Bill, Part};
 pub use item::{Cost, Counts, Item, Terms};
-pub use model::Model;
+pub use model::{Model, Source};
 pub use picture::picture;
 pub use source::Lines;
 pub use table::{to_json, write};

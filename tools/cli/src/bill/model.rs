@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use super::item::{Counts, GB, Terms};
@@ -20,6 +21,35 @@ pub struct Model {
     pub new_connections: u64,
     /// Whether the ledger is written once and read once (`LedgerWrites=lean`).
     pub lean: bool,
+    /// How state changes come.
+    pub source: Source,
+    /// Whether each change comes alone, as at most banks: a request or message each, and a batch each.
+    pub alone: bool,
+}
+
+/// How state changes come.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum Source {
+    /// Requests to the HTTP API, which intake answers.
+    #[default]
+    Api,
+    /// Messages in the intake queue, which trigger dispatch. The producers' sends are included.
+    Sqs,
+    /// Events on an event bus, whose rule sends them to such a queue. The price of the events is not included.
+    Eventbridge,
+    /// Records of a stream, which trigger intake. The price of the stream is not included.
+    Kinesis,
+}
+
+impl Source {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Sqs => "sqs",
+            Self::Eventbridge => "eventbridge",
+            Self::Kinesis => "kinesis",
+        }
+    }
 }
 
 /// Notifications of the model.
@@ -56,21 +86,35 @@ impl Model {
 
     /// Returns the assumptions for programs; none is measured.
     pub fn to_json(self) -> Value {
-        let Self { batch_ms, request_ms, reads, new_connections, lean } = self;
+        let Self { batch_ms, request_ms, reads, new_connections, lean, source, .. } = self;
         json!({
             "billed_ms_of_a_batch": batch_ms,
-            "messages_of_a_batch": BATCH,
+            "messages_of_a_batch": self.batch(),
             "billed_ms_of_a_request": request_ms,
-            "changes_of_a_request": REQUEST,
+            "changes_of_a_request": self.request(),
+            "source": source.as_str(),
             "reads_of_a_batch": reads,
             "percent_of_deliveries_that_connect": new_connections,
             "ledger_writes": if lean { "lean" } else { "full" },
         })
     }
 
+    fn batch(self) -> u64 {
+        if self.alone { 1 } else { BATCH }
+    }
+
+    fn request(self) -> u64 {
+        if self.alone { 1 } else { REQUEST }
+    }
+
     /// Returns the usage of the load.
     pub fn counts(self, terms: Terms) -> Counts {
-        let (batches, requests) = (MILLION / BATCH, MILLION / REQUEST);
+        let batches = MILLION / self.batch();
+        // A queue triggers dispatch itself.
+        let requests = match self.source {
+            Source::Api | Source::Kinesis => MILLION / self.request(),
+            Source::Sqs | Source::Eventbridge => 0,
+        };
         let connections = MILLION * self.new_connections / 100;
         let ms = batches * self.batch_ms + requests * self.request_ms;
         Counts {
@@ -81,8 +125,9 @@ impl Model {
             dispatches: batches,
             invocations: batches + requests,
             ms,
-            api_calls: requests,
-            sqs_requests: MILLION / BATCH,
+            api_calls: if self.source == Source::Api { requests } else { 0 },
+            // By intake, or by the producers or a rule in its place; a rule sends each event by itself.
+            sqs_requests: if self.source == Source::Eventbridge { MILLION } else { batches },
             table_writes: if self.lean { MILLION } else { 2 * MILLION },
             table_reads: batches * self.reads + if self.lean { MILLION } else { 0 },
             connections,
@@ -98,10 +143,29 @@ impl Model {
 impl fmt::Display for Model {
     /// Writes the assumptions, each with its option.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { batch_ms, request_ms, reads, new_connections, lean } = self;
+        let Self { batch_ms, request_ms, reads, new_connections, lean, source, .. } = self;
         writeln!(f, "Assumed, not measured:")?;
-        writeln!(f, "  {batch_ms} ms billed for a batch of {BATCH} (--batch-ms)")?;
-        writeln!(f, "  {request_ms} ms billed for a request of {REQUEST} changes (--request-ms)")?;
+        writeln!(f, "  {batch_ms} ms billed for a batch of {} (--batch-ms)", self.batch())?;
+        match source {
+            Source::Api => {
+                writeln!(
+                    f,
+                    "  {request_ms} ms billed for a request of {} changes (--request-ms)",
+                    self.request()
+                )?;
+            }
+            Source::Kinesis => {
+                writeln!(
+                    f,
+                    "  {request_ms} ms billed for {} records of a stream (--request-ms)",
+                    self.request()
+                )?;
+            }
+            Source::Sqs => writeln!(f, "  state changes come by SQS and trigger dispatch (--source)")?,
+            Source::Eventbridge => {
+                writeln!(f, "  state changes come by EventBridge and trigger dispatch (--source)")?
+            }
+        }
         let rows = if *reads == 1 { "receiver" } else { "receivers" };
         writeln!(f, "  {reads} {rows} read from the table for each batch (--reads)")?;
         writeln!(f, "  {new_connections} % of deliveries open a connection (--new-connections)")?;

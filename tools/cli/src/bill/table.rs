@@ -156,7 +156,15 @@ mod tests {
     fn what_a_model_assumes_is_told_with_the_bill_and_of_a_stack_nothing_is_assumed() {
         let terms = Terms { gigabyte_second: Rate::LambdaArm64, signature: Rate::KmsRsa2048, memory_mb: 256 };
         let prices = Prices::of(Region::UsEast1);
-        let model = Model { batch_ms: 321, request_ms: 45, reads: 7, new_connections: 8, lean: true };
+        let model = Model {
+            batch_ms: 321,
+            request_ms: 45,
+            reads: 7,
+            new_connections: 8,
+            lean: true,
+            source: crate::bill::Source::Api,
+            alone: false,
+        };
         let told = |bill: &Bill| {
             let mut text = Vec::new();
             write(&mut text, bill, &prices).unwrap();
