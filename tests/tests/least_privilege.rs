@@ -65,14 +65,29 @@ const BY_AWS: &[(&str, &str, &str, &str)] = &[
     ("intake", "ec2:DescribeSecurityGroups", "*", "the event source mapping finds the cluster's network"),
     ("intake", "kafka:DescribeCluster", "IntakeKafkaCluster", "the event source mapping finds the servers"),
     ("intake", "kafka:DescribeClusterV2", "IntakeKafkaCluster", "the event source mapping finds the servers"),
-    ("intake", "kafka:GetBootstrapBrokers", "IntakeKafkaCluster", "the event source mapping finds the servers"),
+    (
+        "intake",
+        "kafka:GetBootstrapBrokers",
+        "IntakeKafkaCluster",
+        "the event source mapping finds the servers",
+    ),
     ("intake", "kafka-cluster:Connect", "IntakeKafkaCluster", "the event source mapping reads the topic"),
     ("intake", "kafka-cluster:DescribeTopic", KAFKA_TOPIC, "the event source mapping reads the topic"),
     ("intake", "kafka-cluster:ReadData", KAFKA_TOPIC, "the event source mapping reads the topic"),
     ("intake", "kafka-cluster:AlterGroup", KAFKA_GROUP, "the event source mapping keeps its position"),
     ("intake", "kafka-cluster:DescribeGroup", KAFKA_GROUP, "the event source mapping keeps its position"),
-    ("intake", "secretsmanager:GetSecretValue", "IntakeKafkaSecretArn", "the event source mapping authenticates"),
-    ("intake", "secretsmanager:GetSecretValue", "IntakeKafkaCaSecretArn", "the event source mapping knows the cluster"),
+    (
+        "intake",
+        "secretsmanager:GetSecretValue",
+        "IntakeKafkaSecretArn",
+        "the event source mapping authenticates",
+    ),
+    (
+        "intake",
+        "secretsmanager:GetSecretValue",
+        "IntakeKafkaCaSecretArn",
+        "the event source mapping knows the cluster",
+    ),
     ("intake", "kms:Decrypt", KEYS_OF_SECRETS, "the event source mapping reads the secret"),
     ("evidence", "dynamodb:DescribeStream", LEDGER_STREAM, "the event source mapping reads the stream"),
     ("evidence", "dynamodb:GetRecords", LEDGER_STREAM, "the event source mapping reads the stream"),
@@ -97,7 +112,8 @@ const BY_AWS: &[(&str, &str, &str, &str)] = &[
 ];
 
 /// As the templates write them.
-const KAFKA_TOPIC: &str = "arn:${AWS::Partition}:kafka:${AWS::Region}:${AWS::AccountId}:topic/*/${IntakeKafkaTopic}";
+const KAFKA_TOPIC: &str =
+    "arn:${AWS::Partition}:kafka:${AWS::Region}:${AWS::AccountId}:topic/*/${IntakeKafkaTopic}";
 const KAFKA_GROUP: &str = "arn:${AWS::Partition}:kafka:${AWS::Region}:${AWS::AccountId}:group/*";
 const KEYS_OF_SECRETS: &str = "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*";
 /// As the template writes it.

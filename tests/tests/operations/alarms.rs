@@ -34,8 +34,12 @@ pub(crate) const TEMPLATE: &str = "infra/operations.yaml";
 const DEPLOYMENT: &str = "infra/deployment.yaml";
 
 /// The sources of state changes.
-const SOURCES: [&str; 4] =
-    ["infra/intake-queue.yaml", "infra/intake-events.yaml", "infra/intake-stream.yaml", "infra/intake-kafka.yaml"];
+const SOURCES: [&str; 4] = [
+    "infra/intake-queue.yaml",
+    "infra/intake-events.yaml",
+    "infra/intake-stream.yaml",
+    "infra/intake-kafka.yaml",
+];
 
 /// The alarms of these templates, by their names.
 pub(crate) fn alarms() -> BTreeMap<String, Value> {

@@ -267,6 +267,18 @@ fn each_quota_that_is_too_small_is_named_with_what_to_change() {
 }
 
 #[test]
+fn a_queue_needs_no_api_and_no_intake_and_a_stream_needs_few_invocations() {
+    let load = |rate, source| Load { source, changes_per_request: 1, ..Load::alike(rate, 50, 0) };
+    let of = |load: &Load| (load.api_requests(), load.intakes());
+    assert_eq!(of(&load(900.0, Source::Api)), (900.0, 900.0));
+    assert_eq!(of(&load(900.0, Source::Queue)), (0.0, 0.0));
+    assert_eq!(of(&load(900.0, Source::Stream)), (0.0, 9.0));
+    assert_eq!(of(&load(0.5, Source::Stream)), (0.0, 0.5));
+    let carried = |source| ask(load(900.0, source), Settings::default(), Begin::Running, 20).is_carried();
+    assert!(!carried(Source::Api) && carried(Source::Queue));
+}
+
+#[test]
 fn seventeen_thousand_a_second_with_six_dead_of_58_are_carried_by_changed_settings_and_not_by_the_defaults() {
     let as_deployed = ask(Load::alike(17_400.0, 58, 6), Settings::default(), Begin::Running, 60);
     assert!(!as_deployed.is_carried());
