@@ -4,8 +4,9 @@
 
 use std::env::{join_paths, split_paths, var_os};
 use std::fs::{Permissions, read_to_string, set_permissions, write};
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,6 +21,7 @@ use tests::aws::{
     verdicts,
 };
 use tests::contract::file;
+use tests::skip;
 
 const CLIENT: &str = "itp-1";
 
@@ -318,6 +320,42 @@ async fn a_receivers_table_that_does_not_answer_has_records_repeated() {
     let failed = &event["Records"][0]["kinesis"]["sequenceNumber"];
     let answer = taken_in(&functions, &event).await.unwrap();
     assert_eq!(answer["batchItemFailures"][0]["itemIdentifier"], *failed);
+}
+
+/// The command that installs what polls a broker.
+const INSTALL_KAFKA: &str = "python3 -m venv .arauto/kafka && .arauto/kafka/bin/pip install --require-hashes -r infra/tools/kafka.txt";
+
+/// Has a broker take records, polls them as Lambda does, and returns the event; nothing where no Kafka client is installed.
+fn polled(bodies: &[String]) -> Option<Value> {
+    let python = file(".arauto/kafka/bin/python").ok().filter(|python| python.is_file());
+    let python = skip::unless("records_that_a_broker_took_are_taken_in", python, INSTALL_KAFKA).unwrap()?;
+    let mut poll = Command::new(python)
+        .arg(file("tests/kafka/poll.py").unwrap())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let values: Vec<_> = bodies.iter().map(|body| STANDARD.encode(body)).collect();
+    poll.stdin.take().unwrap().write_all(json!(values).to_string().as_bytes()).unwrap();
+    let polled = poll.wait_with_output().unwrap();
+    assert!(polled.status.success());
+    Some(serde_json::from_slice(&polled.stdout).unwrap())
+}
+
+#[tokio::test]
+async fn records_that_a_broker_took_are_taken_in() {
+    let (functions, _mock) = functions().await;
+    let cloud_event = json!({ "specversion": "1.0", "data": payment(&functions, "p-2") });
+    let bodies = [payment(&functions, "p-1").to_string(), "poison".to_owned(), cloud_event.to_string()];
+    let Some(event) = polled(&bodies) else { return };
+    functions.aws.refuses_messages_with("p-2");
+    assert!(matches!(taken_in(&functions, &event).await, Err(intake::StreamError::Repeated(1))));
+    functions.aws.recovers();
+    assert_eq!(taken_in(&functions, &event).await.unwrap(), nothing_repeated());
+    assert_eq!(functions.aws.take_messages(NOTIFICATIONS).len(), 3, "p-1 twice, a copy that does no harm");
+    // The last is a record without a value.
+    let ids: Vec<_> = rejected(&functions).into_iter().map(|one| one["record_id"].clone()).collect();
+    assert_eq!(ids, ["changes-0@1", "changes-0@3"]);
 }
 
 #[tokio::test]
