@@ -30,6 +30,7 @@ async fn says_of_its_secrets(endpoint: &str, authorities: &Path) -> String {
         ("ARAUTO_DIRECTORY_TABLE", "directory"),
         ("ARAUTO_NOTIFICATIONS_QUEUE_URL", endpoint),
         ("ARAUTO_DEAD_LETTER_QUEUE_URL", endpoint),
+        ("ARAUTO_REJECTED_QUEUE_URL", endpoint),
         ("ARAUTO_IDENTITY_SECRET", "identity"),
         ("ARAUTO_TRUST_SECRET", "trust"),
     ];

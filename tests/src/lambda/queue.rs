@@ -64,7 +64,7 @@ impl OwnQueue {
 
     /// Hands a message to a process; `true` if it was worked through and can be deleted.
     pub async fn offer(&self, message: &Message, process: &mut Process) -> Result<Result<bool, Died>> {
-        let answer = process.invoke(event(message)).await?;
+        let answer = process.invoke(event(message, &self.notifications)).await?;
         Ok(answer.map(|answer| answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty)))
     }
 
@@ -108,8 +108,9 @@ async fn make(client: &Client, name: &str) -> Result<String> {
     made.queue_url.context("a queue has a URL")
 }
 
-/// The event that Lambda makes of a message.
-fn event(message: &Message) -> Value {
+/// The event that Lambda makes of a message of this queue.
+fn event(message: &Message, queue_url: &str) -> Value {
+    let queue = queue_url.rsplit('/').next().unwrap_or_default();
     let attributes = message.attributes.iter().flatten();
     let attributes: BTreeMap<_, _> =
         attributes.map(|(name, value)| (name.as_str().to_owned(), value.clone())).collect();
@@ -121,7 +122,7 @@ fn event(message: &Message) -> Value {
         "messageAttributes": {},
         "md5OfBody": message.md5_of_body(),
         "eventSource": "aws:sqs",
-        "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:notifications",
+        "eventSourceARN": format!("arn:aws:sqs:us-east-1:000000000000:{queue}"),
         "awsRegion": "us-east-1",
     }] })
 }

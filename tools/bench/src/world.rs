@@ -65,6 +65,7 @@ impl World {
                 "https://sqs.us-east-1.amazonaws.com/000000000000/notifications",
             ),
             ("ARAUTO_DEAD_LETTER_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/000000000000/undelivered"),
+            ("ARAUTO_REJECTED_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/000000000000/rejected"),
             ("ARAUTO_LEDGER_TABLE", "ledger"),
             ("ARAUTO_RECEIVERS_TABLE", "receivers"),
             ("ARAUTO_DIRECTORY_TABLE", "directory"),

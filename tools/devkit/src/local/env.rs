@@ -34,6 +34,7 @@ const FROM_OUTPUTS: &[(&str, &str)] = &[
     ("ARAUTO_RECEIVERS_TABLE", "ReceiversTableName"),
     ("ARAUTO_TRUST_SECRET", "TrustSecretArn"),
     ("ARAUTO_DEAD_LETTER_QUEUE_URL", "DeadLetterQueueUrl"),
+    ("ARAUTO_REJECTED_QUEUE_URL", "RejectedQueueUrl"),
 ];
 
 /// Runs the command.
