@@ -119,9 +119,8 @@ fn sources() -> String {
         "| Each change alone, by | us-east-1 | with all items | sa-east-1 | with all items |\n|---|---|---|---|---|".to_owned();
     let sources = [
         (Source::Api, "API"),
-        (Source::Sqs, "SQS"),
-        (Source::Eventbridge, "EventBridge, without its events"),
-        (Source::Kinesis, "Kinesis, without its stream"),
+        (Source::Sqs, "SQS, EventBridge"),
+        (Source::Kinesis, "Kinesis, Kafka"),
     ];
     for (source, name) in sources {
         write!(table, "\n| {name} {}", in_regions(Model { source, alone: true, ..USUAL })).unwrap();
