@@ -117,11 +117,8 @@ fn cases() -> String {
 fn sources() -> String {
     let mut table =
         "| Each change alone, by | us-east-1 | with all items | sa-east-1 | with all items |\n|---|---|---|---|---|".to_owned();
-    let sources = [
-        (Source::Api, "API"),
-        (Source::Sqs, "SQS, EventBridge"),
-        (Source::Kinesis, "Kinesis, Kafka"),
-    ];
+    let sources =
+        [(Source::Api, "API"), (Source::Sqs, "SQS, EventBridge"), (Source::Kinesis, "Kinesis, Kafka")];
     for (source, name) in sources {
         write!(table, "\n| {name} {}", in_regions(Model { source, alone: true, ..USUAL })).unwrap();
     }

@@ -153,7 +153,8 @@ fn entries<'a>(lines: &'a [String], title: &str) -> impl Iterator<Item = Entry<'
     let ends = heads.iter().skip(1).copied().chain([section.len()]).collect::<Vec<_>>();
     heads.into_iter().zip(ends).filter_map(move |(head, end)| {
         let lines = section.get(head..end)?;
-        let name = lines.first()?.trim().trim_end_matches(':');
+        // What follows on the same line, such as `{ Type: String }`, is no part of it.
+        let name = lines.first()?.split(':').next()?.trim();
         Some(Entry { name, first: start + head, lines })
     })
 }
@@ -227,9 +228,9 @@ Outputs:
 
     #[test]
     fn only_what_is_declared_is_a_parameter() {
-        let text = format!("Parameters:\n  Greeting:\n    Type: String\n{TEXT}");
+        let text = format!("Parameters:\n  Greeting:\n    Type: String\n  Short: {{ Type: String }}\n{TEXT}");
         let template = Template::parse(&text).unwrap();
-        assert!(template.declares("Greeting"));
+        assert!(template.declares("Greeting") && template.declares("Short"));
         assert!(!template.declares("Type"));
         assert!(!template.declares("Queue"));
     }
