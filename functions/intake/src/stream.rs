@@ -159,8 +159,8 @@ impl Intake {
         let judged = self.judge_all(parsed, trace, now).await;
         let mut verdicts = judged.iter();
         let judged: Vec<_> = read.iter().map(|read| read.as_ref().and_then(|_| verdicts.next())).collect();
-        let is_repeated = |judged: &Option<&ChangeResult>| judged.is_none_or(ChangeResult::is_unavailable);
-        let mut repeated: Vec<usize> = (0..judged.len()).filter(|at| is_repeated(&judged[*at])).collect();
+        let is_repeated = |judged: Option<&ChangeResult>| judged.is_none_or(ChangeResult::is_unavailable);
+        let mut repeated: Vec<usize> = (0..judged.len()).filter(|at| is_repeated(judged[*at])).collect();
         // What is repeated is rejected then, once. Of Kafka that is all, of Kinesis what follows the first.
         let ends = match (batch.source, repeated.first()) {
             (_, None) => judged.len(),

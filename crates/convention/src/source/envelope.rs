@@ -70,7 +70,8 @@ fn parsed(text: &str, name: &str, path: &[String]) -> Result<Value, FieldError> 
 }
 
 fn pointer(path: &[String]) -> String {
-    path.iter().map(|name| format!("/{}", name.replace('~', "~0").replace('/', "~1"))).collect()
+    let names = path.iter().map(|name| name.replace('~', "~0").replace('/', "~1"));
+    names.fold(String::new(), |pointer, name| pointer + "/" + &name)
 }
 
 impl FromStr for Envelope {
