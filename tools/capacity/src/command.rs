@@ -8,7 +8,7 @@ use convention::delivery::LedgerWrites;
 use terminal::Progress;
 
 use super::format::grouped;
-use super::load::{Begin, Dead, Granted, Load, Mapping, Settings, Share, Source};
+use super::load::{Begin, ChangeSource, Dead, Granted, Load, Mapping, Settings, Share};
 use super::question::Question;
 use super::raised::Raised;
 use super::{json, page, text};
@@ -74,8 +74,8 @@ pub struct CapacityArgs {
     #[arg(long, default_value_t = 1)]
     changes_per_request: u64,
     /// How state changes come: the queues of SQS and EventBridge trigger dispatch without intake
-    #[arg(long, value_enum, default_value_t = Source::Api)]
-    source: Source,
+    #[arg(long, value_enum, default_value_t = ChangeSource::Api)]
+    source: ChangeSource,
     /// ApiRateLimit of the stack
     #[arg(long, default_value_t = super::assumptions::API_RATE.value)]
     api_rate_limit: f64,

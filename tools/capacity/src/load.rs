@@ -27,7 +27,7 @@ pub struct Load {
     /// Changes in a request to the API.
     pub changes_per_request: u64,
     /// How state changes come.
-    pub source: Source,
+    pub source: ChangeSource,
     /// Processor time of an attempt, in microseconds.
     pub cpu_us: f64,
     /// Processor time of a handshake, in microseconds.
@@ -36,7 +36,7 @@ pub struct Load {
 
 /// How state changes come.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
-pub enum Source {
+pub enum ChangeSource {
     /// Requests to the HTTP API, which intake answers
     #[default]
     Api,
@@ -66,7 +66,7 @@ impl Load {
             answer_ms: 50.0,
             rtt_ms: 20.0,
             changes_per_request: whole(CHANGES.value),
-            source: Source::Api,
+            source: ChangeSource::Api,
             cpu_us: super::assumptions::CPU.value,
             handshake_us: super::assumptions::HANDSHAKE_CPU.value,
         }
@@ -82,16 +82,16 @@ impl Load {
     /// Returns the invocations of intake a second.
     pub fn intakes(&self) -> f64 {
         match self.source {
-            Source::Api => self.rate / real(self.changes_per_request),
-            Source::Queue => 0.0,
+            ChangeSource::Api => self.rate / real(self.changes_per_request),
+            ChangeSource::Queue => 0.0,
             // Batches fill at this rate; below one change a second each record is a batch.
-            Source::Stream => (self.rate / CHANGES.value).max(self.rate.min(1.0)),
+            ChangeSource::Stream => (self.rate / CHANGES.value).max(self.rate.min(1.0)),
         }
     }
 
     /// Returns the requests of the API a second.
     pub fn api_requests(&self) -> f64 {
-        if self.source == Source::Api { self.intakes() } else { 0.0 }
+        if self.source == ChangeSource::Api { self.intakes() } else { 0.0 }
     }
 
     /// Returns the number of dead receivers.

@@ -9,7 +9,7 @@ use super::answer::{Answer, Plan};
 use super::assumptions::MEMORY;
 use super::format::{exact, grouped, millis, percent};
 use super::growth::Growth;
-use super::load::{Begin, Source};
+use super::load::{Begin, ChangeSource};
 use super::model::Histogram;
 use super::numbers::{length, real};
 
@@ -187,10 +187,10 @@ pub(super) fn settings(answer: &Answer) -> String {
         parts.push(format!("{} MB", settings.memory));
     }
     parts.push(match (answer.question.load.source, answer.question.load.changes_per_request) {
-        (Source::Api, 1) => "1 change in each request".to_owned(),
-        (Source::Api, changes) => format!("{changes} changes in each request"),
-        (Source::Queue, _) => "changes by a queue".to_owned(),
-        (Source::Stream, _) => "changes by a stream".to_owned(),
+        (ChangeSource::Api, 1) => "1 change in each request".to_owned(),
+        (ChangeSource::Api, changes) => format!("{changes} changes in each request"),
+        (ChangeSource::Queue, _) => "changes by a queue".to_owned(),
+        (ChangeSource::Stream, _) => "changes by a stream".to_owned(),
     });
     for (is_so, what) in [
         (settings.ledger_writes == LedgerWrites::Lean, "LedgerWrites=lean"),
