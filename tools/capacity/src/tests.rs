@@ -270,12 +270,12 @@ fn each_quota_that_is_too_small_is_named_with_what_to_change() {
 fn a_queue_needs_no_api_and_no_intake_and_a_stream_needs_few_invocations() {
     let load = |rate, source| Load { source, changes_per_request: 1, ..Load::alike(rate, 50, 0) };
     let of = |load: &Load| (load.api_requests(), load.intakes());
-    assert_eq!(of(&load(900.0, crate::load::ChangeSource::Api)), (900.0, 900.0));
-    assert_eq!(of(&load(900.0, crate::load::ChangeSource::Queue)), (0.0, 0.0));
-    assert_eq!(of(&load(900.0, crate::load::ChangeSource::Stream)), (0.0, 9.0));
-    assert_eq!(of(&load(0.5, crate::load::ChangeSource::Stream)), (0.0, 0.5));
+    assert_eq!(of(&load(900.0, ChangeSource::Api)), (900.0, 900.0));
+    assert_eq!(of(&load(900.0, ChangeSource::Queue)), (0.0, 0.0));
+    assert_eq!(of(&load(900.0, ChangeSource::Stream)), (0.0, 9.0));
+    assert_eq!(of(&load(0.5, ChangeSource::Stream)), (0.0, 0.5));
     let carried = |source| ask(load(900.0, source), Settings::default(), Begin::Running, 20).is_carried();
-    assert!(!carried(crate::load::ChangeSource::Api) && carried(crate::load::ChangeSource::Queue));
+    assert!(!carried(ChangeSource::Api) && carried(ChangeSource::Queue));
 }
 
 #[test]
