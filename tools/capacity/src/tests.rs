@@ -2,6 +2,7 @@
 
 use convention::delivery::LedgerWrites;
 
+use super::load::ChangeSource;
 use super::*;
 
 /// A load of which the way takes no processor and no round trip, so that it can be computed by hand.
