@@ -33,7 +33,7 @@ pub struct Fixture {
     pub mock: MockDirectory,
     /// The function.
     pub directory: Directory,
-    contract: Contract,
+    contract: &'static Contract,
 }
 
 /// An answer that the contract allows.

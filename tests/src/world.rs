@@ -56,7 +56,7 @@ pub struct World {
     /// The Directory of participants that the stack asks.
     pub directory: MockDirectory,
     /// The contract that every answer is held against.
-    pub contract: Contract,
+    pub contract: &'static Contract,
     runtime: Runtime,
     failures: Mutex<Vec<String>>,
     _folder: TempDir,
