@@ -57,6 +57,14 @@ impl Bucket {
         copy
     }
 
+    /// The same, but for one object that is not in it.
+    #[must_use]
+    pub fn copy_without(&self, key: &str) -> Self {
+        let copy = self.copy();
+        copy.state().objects.remove(key);
+        copy
+    }
+
     /// The latest version of an object.
     pub fn content(&self, key: &str) -> Option<Vec<u8>> {
         self.state().objects.get(key)?.last().cloned()

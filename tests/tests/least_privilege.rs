@@ -407,9 +407,10 @@ fn no_role_has_rights_that_are_written_elsewhere_but_those_to_lambdas_network_in
                 let expected = if of_lambda { json!(["NetworkInterfacesPolicy"]) } else { Value::Null };
                 assert_eq!(properties["ManagedPolicyArns"], expected, "{name}");
             }
-            // Those of a function's role are looked at with it.
+            // Those of a function's role are looked at with it, and those of replication in `replica`.
             Some("Policy") => {
-                assert!(names(&properties["Roles"]).iter().all(|role| of_functions.contains(role)), "{name}");
+                let is_looked_at = |role: &String| of_functions.contains(role) || role == "ReplicationRole";
+                assert!(names(&properties["Roles"]).iter().all(is_looked_at), "{name}");
                 for attached in ["Users", "Groups"] {
                     assert!(properties[attached].is_null(), "{name}");
                 }

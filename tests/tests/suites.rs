@@ -30,6 +30,7 @@ mod parsers;
 mod reconciliation;
 mod registration;
 mod replay;
+mod replica;
 mod revocation;
 mod structure;
 mod template_arithmetic;
