@@ -166,7 +166,7 @@ fn record(message: &AttemptMessage, attempt: AttemptNumber, started: Timestamp) 
         base_uri: "https://itp.example".to_owned(),
         outcome: None,
         status: None,
-        peer: None,
+        address: None,
         tls: None,
     }
 }

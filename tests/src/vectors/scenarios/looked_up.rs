@@ -79,7 +79,7 @@ impl Truth<'_> {
             }
             "status" => attempt.status == Some(202) && attempt.outcome.as_deref() == Some("delivered"),
             "tls peer" => {
-                let peer = attempt.peer.as_deref().unwrap_or_default();
+                let peer = attempt.address.as_deref().unwrap_or_default();
                 let port = peer.rsplit(':').next().unwrap_or_default();
                 let host = self.mock.base_uri();
                 attempt.tls.as_deref().is_some_and(|tls| tls.starts_with("TLSv1"))
