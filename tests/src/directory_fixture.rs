@@ -222,6 +222,6 @@ pub fn without(object: &Value, member: &str) -> Value {
 }
 
 /// A call that asks for nothing: the client is not to be notified any more.
-pub fn gives_up() -> Value {
+pub fn opts_out() -> Value {
     json!({ "operation": "DCM" })
 }

@@ -90,7 +90,7 @@ fn asked_by_default() -> BTreeSet<Use> {
         functions.put_identity_text("no JSON");
         let _mock = functions.receiver(CLIENT, "202").await;
         let dispatch = functions.dispatch(&functions.test_clock);
-        let message = functions.payment(CLIENT, "set-aside").to_json();
+        let message = functions.payment(CLIENT, "given-up").to_json();
         let receives = [("ApproximateReceiveCount", "150".to_owned())];
         let until = Instant::now() + Duration::from_secs(5);
         assert_eq!(requeued_until(&dispatch, std::slice::from_ref(&message), &receives, until).await, [0; 0]);

@@ -371,17 +371,17 @@ async fn a_change_while_an_attempt_waits(world: &World, change: Change, waiting:
             world.register(&client, Some(&[mock.base_uri().replace("localhost", "127.0.0.1")])).await?;
         }
     }
-    let patience = if waiting == 2 { SECOND } else { THIRD };
+    let timeout = if waiting == 2 { SECOND } else { THIRD };
     match change {
         Change::Removed | Change::Ended => {
-            let row = world.ended(&id, "cancelled", patience).await?;
+            let row = world.ended(&id, "cancelled", timeout).await?;
             ensure!(row.text("reason") == "no_receiver", "{row:?}");
             let last = u8::try_from(waiting - 1)?;
             ensure!(row.attempt(last, "outcome") == "server_error", "{row:?}");
             ensure!(mock.count() == waiting - 1, "a receiver that is gone was called");
         }
         Change::Moved => {
-            mock.wait_for(waiting, patience).await?;
+            mock.wait_for(waiting, timeout).await?;
             let row = world.ended(&id, "delivered", SOON).await?;
             ensure!(row.text("attempt") == waiting.to_string(), "{row:?}");
             let received = mock.received();

@@ -23,7 +23,7 @@ use crate::identity_store::IdentityStore;
 use crate::lifecycle::Lifecycle;
 use crate::onboarding_slo::FirstDeliveries;
 use crate::parts::Parts;
-use crate::set_aside::SetAside;
+use crate::receive_limit::ReceiveLimit;
 use crate::sqs_event::{Batch, CHECK_IDENTITIES, Record};
 use crate::{CHANGE_VISIBILITY_TIMEOUT, START};
 
@@ -57,7 +57,7 @@ pub struct Dispatch {
     lifecycle: Arc<Lifecycle>,
     closing: Arc<Closing>,
     delivery: Delivery,
-    set_aside: SetAside,
+    receive_limit: ReceiveLimit,
     metrics: Metrics,
     rng: Rng,
 }
@@ -114,7 +114,7 @@ impl Dispatch {
             timeouts,
             ledger_writes: parts.ledger_writes,
         };
-        let set_aside = SetAside { lifecycle: Arc::clone(&lifecycle), max_receives: parts.max_receives };
+        let receive_limit = ReceiveLimit { lifecycle: Arc::clone(&lifecycle), max_receives: parts.max_receives };
         Arc::new(Self {
             receivers,
             identities,
@@ -122,7 +122,7 @@ impl Dispatch {
             lifecycle,
             closing,
             delivery,
-            set_aside,
+            receive_limit,
             metrics,
             rng: parts.rng,
         })
@@ -193,7 +193,7 @@ impl Dispatch {
 
     /// Handles a message that a fault stopped; `true` if it returns to the queue.
     async fn after(&self, record: &Record, fault: &Fault, until: Instant) -> bool {
-        if self.set_aside.try_one(record, fault, until).await {
+        if self.receive_limit.try_one(record, fault, until).await {
             if fault.alarms() {
                 self.lifecycle.batch_metrics.requeued(fault.code(), None, self.clock.now());
             }

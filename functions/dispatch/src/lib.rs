@@ -25,7 +25,7 @@ mod lifecycle;
 mod log;
 mod onboarding_slo;
 mod parts;
-mod set_aside;
+mod receive_limit;
 mod sqs_event;
 
 use std::time::Duration;

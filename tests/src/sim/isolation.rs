@@ -17,7 +17,7 @@ use super::world::{Violation, World};
 use crate::aws::QueueSettings;
 
 /// `DispatchMaximumConcurrency` of `template.yaml`.
-const MOST: usize = 500;
+const MAX_INVOCATIONS: usize = 500;
 /// When everybody is registered.
 const REGISTERED: Duration = Duration::from_secs(3);
 /// How often the invocations that run are counted.
@@ -166,7 +166,7 @@ fn begin(seed: u64) -> World {
 }
 
 fn lambda(batch: usize, poll_ms: u64) -> Mapping {
-    Mapping { batch, poll_ms, first: 5, one_more: Duration::from_millis(200), most: MOST }
+    Mapping { batch, poll_ms, first: 5, one_more: Duration::from_millis(200), most: MAX_INVOCATIONS }
 }
 
 fn scenario(

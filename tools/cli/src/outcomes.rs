@@ -137,7 +137,7 @@ const PREFACE: &str = "# The outcomes
 
 Made from `crates/convention/src/codes.rs` by `make outcomes`; a test holds the two equal.
 
-These codes are in the ledger (`outcome` of an attempt, `reason` of a notification that was cancelled or set aside), in the log lines (`outcome`,
+These codes are in the ledger (`outcome` of an attempt, `reason` of a notification that was cancelled or given up), in the log lines (`outcome`,
 `code`, `reason`, see [the log lines](logging.md)) and in the attribute `reason` of the dead-letter queue. Each sentence can be
 forwarded to the receiver as it is; that of a fault of ours says what we do about it. `arauto outcomes CODE` prints one.
 

@@ -107,12 +107,12 @@ impl DirectoryTable {
         Ok(all)
     }
 
-    /// Writes a document over the previous one; DynamoDB may delete it after `lives`.
+    /// Writes a document over the previous one; DynamoDB may delete it after `lifetime`.
     pub async fn put(
         &self,
         name: &str,
         document: &Document,
-        lives: SignedDuration,
+        lifetime: SignedDuration,
     ) -> Result<(), DirectoryTableError> {
         if document.bytes.len() > DOCUMENT_LIMIT {
             return Err(DirectoryTableError::TooLarge { name: name.to_owned(), bytes: document.bytes.len() });
@@ -120,7 +120,7 @@ impl DirectoryTable {
         self.client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(row(name, document, lives)))
+            .set_item(Some(row(name, document, lifetime)))
             .send()
             .await
             .map_err(|error| self.failed("write", name, cause(error)))?;
@@ -132,13 +132,13 @@ impl DirectoryTable {
         &self,
         name: &str,
         document: &Document,
-        lives: SignedDuration,
+        lifetime: SignedDuration,
     ) -> Result<Option<Document>, DirectoryTableError> {
         let put = self
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(row(name, document, lives)))
+            .set_item(Some(row(name, document, lifetime)))
             .condition_expression("attribute_not_exists(#name)")
             .expression_attribute_names("#name", KEY)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -242,8 +242,8 @@ impl DirectoryTable {
     }
 }
 
-fn row(name: &str, document: &Document, lives: SignedDuration) -> HashMap<String, AttributeValue> {
-    let expires = document.fetched_at.saturating_add(lives).unwrap_or(Timestamp::MAX);
+fn row(name: &str, document: &Document, lifetime: SignedDuration) -> HashMap<String, AttributeValue> {
+    let expires = document.fetched_at.saturating_add(lifetime).unwrap_or(Timestamp::MAX);
     let mut row = HashMap::from([
         (KEY.to_owned(), text(name)),
         (BYTES.to_owned(), AttributeValue::B(Blob::new(document.bytes.as_slice()))),

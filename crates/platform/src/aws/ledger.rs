@@ -294,7 +294,7 @@ impl Ledger {
     /// Records that a notification is given up before this attempt for a fault of ours, whose stable code is
     /// `reason`. A notification without a row gets one, without an attempt. Succeeds for one caller, and only if the
     /// attempt could begin. Until [`Ledger::listed`] is called, the row says that the notification is not listed yet.
-    pub async fn set_aside(
+    pub async fn mark_undelivered(
         &self,
         message: &AttemptMessage,
         reason: &str,

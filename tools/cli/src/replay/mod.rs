@@ -6,7 +6,7 @@ mod plan;
 mod price;
 mod round;
 mod send;
-mod set_aside;
+mod redrive;
 mod sweep;
 
 pub use command::{ReplayArgs, run};
@@ -14,5 +14,5 @@ pub use plan::Plan;
 pub use price::BatchMetrics;
 pub use round::Round;
 pub use send::{Replayer, Sent};
-pub use set_aside::{Moved, move_back};
+pub use redrive::{Moved, move_back};
 pub use sweep::{Swept, sweep};
