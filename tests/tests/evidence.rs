@@ -413,7 +413,8 @@ async fn one_change_that_cannot_be_read_holds_up_none_of_its_batch() {
 /// What `arauto verify --bucket` finds in a bucket between these hours.
 async fn verified(bucket: &Bucket, from: &str, to: &str) -> Report {
     let hour = |text: &str| text.parse::<Hour>().unwrap();
-    let asked = Asked { from: hour(from), to: hour(to), heads: vec![], now: at(to) + SignedDuration::from_hours(1) };
+    let asked =
+        Asked { from: hour(from), to: hour(to), heads: vec![], now: at(to) + SignedDuration::from_hours(1) };
     let archive = Archive::of(&Aws::sdk_config_over(bucket.clone()), "bucket".to_owned());
     verify(&Source::Bucket(archive), &asked, |_| ()).await.unwrap()
 }

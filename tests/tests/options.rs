@@ -83,7 +83,10 @@ async fn with_the_options_on_that_go_together_everything_is_made() {
     let others = [
         ("Evidence", "true"),
         ("EvidenceReplicaBucketName", "copies-of-evidence"),
-        ("EvidenceReplicaKeyArn", "arn:aws:kms:us-east-1:111111111111:key/8d6f0c1e-52d3-4d0a-9c7e-5b1f6a2e3d40"),
+        (
+            "EvidenceReplicaKeyArn",
+            "arn:aws:kms:us-east-1:111111111111:key/8d6f0c1e-52d3-4d0a-9c7e-5b1f6a2e3d40",
+        ),
         ("Network", "own"),
         ("ReceiverPorts", "443"),
         ("EgressAllocationIds", "eipalloc-1a,eipalloc-2b"),
@@ -129,7 +132,10 @@ async fn what_contradicts_itself_is_refused_with_a_sentence() {
     let replica = [
         ("Evidence", "true"),
         ("EvidenceReplicaBucketName", "copies"),
-        ("EvidenceReplicaKeyArn", "arn:aws:kms:us-east-1:111111111111:key/8d6f0c1e-52d3-4d0a-9c7e-5b1f6a2e3d40"),
+        (
+            "EvidenceReplicaKeyArn",
+            "arn:aws:kms:us-east-1:111111111111:key/8d6f0c1e-52d3-4d0a-9c7e-5b1f6a2e3d40",
+        ),
     ];
     let cases: [(&[(&str, &str)], &str); 18] = [
         (&pollers[..1], "both 2 or more or both 0"),

@@ -484,7 +484,7 @@ async fn a_registration_is_shown_replaced_and_removed(world: &World) -> Result<(
     let uris = ["https://localhost:1/a", "https://localhost:1/b"].map(str::to_owned);
     let mut made: Value = serde_json::from_slice(&put(Operation::Dcr, Some(&uris)).await?.body)?;
     // Nobody listens there, which is a warning and no reason to refuse.
-    let seen = made.as_object_mut().and_then(|made| made.remove("first_sight")).unwrap_or_default();
+    let seen = made.as_object_mut().and_then(|made| made.remove("receiver_check")).unwrap_or_default();
     ensure!(seen["warnings"][0]["code"] == "connection_refused" && seen["accepted"] == 0, "{seen}");
     ensure!(made["webhook"] == "enabled" && made["base_uri"] == uris[0], "{made}");
     ensure!(

@@ -114,7 +114,8 @@ impl Dispatch {
             timeouts,
             ledger_writes: parts.ledger_writes,
         };
-        let receive_limit = ReceiveLimit { lifecycle: Arc::clone(&lifecycle), max_receives: parts.max_receives };
+        let receive_limit =
+            ReceiveLimit { lifecycle: Arc::clone(&lifecycle), max_receives: parts.max_receives };
         Arc::new(Self {
             receivers,
             identities,

@@ -57,12 +57,7 @@ impl ReceiveLimit {
     }
 
     /// Continues until the message can be deleted.
-    async fn dead_letter(
-        &self,
-        message: &AttemptMessage,
-        fault: &Fault,
-        receives: u32,
-    ) -> Result<(), Fault> {
+    async fn dead_letter(&self, message: &AttemptMessage, fault: &Fault, receives: u32) -> Result<(), Fault> {
         let now = self.lifecycle.clock.now();
         match fault {
             Fault::InProgress(lease_until) => return self.anew(message, *lease_until).await,

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::breaks::Break;
 use super::dice::Dice;
-use super::environment::{Housed, Factory};
+use super::environment::{Factory, Housed};
 use super::invariants;
 use super::plan::{Call, Change, Passed, base_uri, client_name};
 use super::scenario::Scenario;
@@ -50,7 +50,12 @@ impl Api {
     pub(super) fn new(factory: &Factory, scenario: &Scenario) -> Self {
         let dice = factory.world.dice("api", 0);
         let state = Mutex::new(State { dice, made: 0, intake: Vec::new(), directory: Vec::new() });
-        Self(Arc::new(Inner { factory: factory.clone(), crashes: scenario.crashes, end: scenario.end, state }))
+        Self(Arc::new(Inner {
+            factory: factory.clone(),
+            crashes: scenario.crashes,
+            end: scenario.end,
+            state,
+        }))
     }
 
     /// Posts changes in one request until each is answered for good.

@@ -369,7 +369,9 @@ fn every_accepted_change_ends(
     let is_right = match status {
         "delivered" => accepted,
         // Three attempts failed, or a fault of ours lasted until the message's receives were nearly spent.
-        "undelivered" => row.is_some_and(|row| row.has_attempt(3) || is_given_up_for_our_fault(facts, change, row)),
+        "undelivered" => {
+            row.is_some_and(|row| row.has_attempt(3) || is_given_up_for_our_fault(facts, change, row))
+        }
         "cancelled" => moved,
         _ => false,
     };

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::breaks::Break;
 use super::dice::Dice;
-use super::environment::{Housed, Factory};
+use super::environment::{Factory, Housed};
 use super::scenario::Scenario;
 use super::time::TIMEOUT;
 use super::world::World;
@@ -56,7 +56,12 @@ impl Lambda {
             messages: 0,
         };
         let state = Mutex::new(state);
-        Self(Arc::new(Inner { factory: factory.clone(), scenario: scenario.clone(), state, free: Notify::new() }))
+        Self(Arc::new(Inner {
+            factory: factory.clone(),
+            scenario: scenario.clone(),
+            state,
+            free: Notify::new(),
+        }))
     }
 
     /// How many invocations run.

@@ -132,7 +132,8 @@ async fn ministack_does_what_the_adapters_expect() {
         directory: name("Directory"),
         secret: name("Secret"),
     };
-    let put = secrets_manager(&backend.sdk).put_secret_value().secret_id(&backend.secret).secret_string(SECRET);
+    let put =
+        secrets_manager(&backend.sdk).put_secret_value().secret_id(&backend.secret).secret_string(SECRET);
     put.send().await.unwrap();
     suite(&backend).await;
     stack.stop().await.unwrap();

@@ -100,7 +100,9 @@ async fn a_registration_is_put_where_there_is_none_and_in_the_place_of_its_own_p
     assert_eq!(receivers.registration(&key(&client_id)).await.unwrap(), Some(again));
 }
 
-async fn a_copy_of_a_receiver_serves_a_first_attempt_until_it_is_old_and_a_later_one_never(backend: &Backend) {
+async fn a_copy_of_a_receiver_serves_a_first_attempt_until_it_is_old_and_a_later_one_never(
+    backend: &Backend,
+) {
     let start = now();
     let passed = Arc::new(AtomicI64::new(0));
     let clock = Clock::from_fn({

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use super::attributes::{millis, number};
 use super::cause::cause;
 use super::receivers::{KEY, Receivers, ReceiversError, text};
-use super::slow_mark::{BASE_URI, TIMEOUTS, PROBE, Row, UNTIL, read_timeouts};
+use super::slow_mark::{BASE_URI, PROBE, Row, TIMEOUTS, UNTIL, read_timeouts};
 
 /// Marks are written to existing registrations only, neither to a new row nor to a removal.
 const IS_REGISTERED: &str = "attribute_exists(client_id) AND attribute_not_exists(removed_at)";

@@ -44,7 +44,8 @@ fn delivered((leaf, good, presented): (Der, Der, Vec<Der>)) -> Case {
 }
 
 fn too_large((leaf, good, presented): (Der, Der, Vec<Der>)) -> Case {
-    Case::presents(&presented.iter().collect::<Vec<_>>(), "chain_too_large").known_path(&[&leaf, &good], root())
+    Case::presents(&presented.iter().collect::<Vec<_>>(), "chain_too_large")
+        .known_path(&[&leaf, &good], root())
 }
 
 /// So many authorities, each signed by the next, and none by anybody who is trusted.

@@ -219,7 +219,9 @@ fn addresses() -> Vec<Row> {
         Row::new("no distribution point and a responder that says good", |fixture| {
             let leaf = Draft::receiver(&[HOST], fixture.now).sign(receiver(), issuer());
             let (_, good) = fixture.good();
-            Case::presents(&[&leaf, &good], "delivered").known_path(&[&leaf, &good], root()).ocsp(OcspStatus::Good)
+            Case::presents(&[&leaf, &good], "delivered")
+                .known_path(&[&leaf, &good], root())
+                .ocsp(OcspStatus::Good)
         }),
         Row::new("an address of LDAP alone, at first sight", |fixture| {
             let leaf = Draft::receiver(&[HOST], fixture.now)

@@ -21,7 +21,9 @@ pub(super) fn rows() -> Vec<Row> {
         }),
         Row::new("a leaf on hold by a responder", |fixture| {
             let (leaf, good) = fixture.good();
-            Case::presents(&[&leaf, &good], "revoked").known_path(&[&leaf, &good], root()).ocsp(OcspStatus::Held)
+            Case::presents(&[&leaf, &good], "revoked")
+                .known_path(&[&leaf, &good], root())
+                .ocsp(OcspStatus::Held)
         }),
         Row::new("a revoked leaf that a responder calls good", |fixture| {
             let (leaf, good) = fixture.good();

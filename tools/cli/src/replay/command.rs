@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use terminal::Progress;
 
 use super::plan::Plan;
+use super::redrive::{Moved, move_back};
 use super::round::Round;
 use super::send::Sent;
-use super::redrive::{Moved, move_back};
 use crate::shutdown::Shutdown;
 use crate::stack_ref::{StackRef, TargetArgs};
 use crate::undelivered::{DeadLetterQueue, FilterArgs, Listing, count};
