@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_nested_has_the_names_of_the_stack() {
+    fn nested_resources_have_the_names_of_the_stack() {
         let values =
             given(&json!({ "Api": "NotifierApi", "Keys": [",", "KeyArns"], "Key": ["Makes", "A", "B"] }));
         let nested = json!({

@@ -405,7 +405,7 @@ async fn a_copy_waits_while_another_writes_down_what_is_remembered() {
 }
 
 #[tokio::test]
-async fn what_is_remembered_is_written_beside_the_next_batch() {
+async fn a_remembered_outcome_is_written_beside_the_next_batch() {
     let fixture = Fixture::new().await;
     let message = fixture.message();
     fixture.functions.aws.fails_where("UpdateItem", is_closing, Fault::DENIED);

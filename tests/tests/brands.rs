@@ -103,7 +103,7 @@ async fn a_client_id_of_two_brands_is_two_receivers_and_a_resource_of_both_is_tw
 }
 
 #[tokio::test]
-async fn what_is_done_to_a_client_of_one_brand_leaves_that_of_the_other_as_it_is() {
+async fn a_change_to_a_client_of_one_brand_leaves_that_of_the_other_as_it_is() {
     let fixture = fixture().await;
     registers(&fixture, None, "https://localhost:1/a").await;
     registers(&fixture, Some("b"), "https://localhost:1/b").await;

@@ -1318,7 +1318,7 @@ mod removals {
     }
 
     #[tokio::test]
-    async fn what_is_known_of_a_receiver_that_hangs_ends_with_its_registration() {
+    async fn the_mark_of_a_slow_receiver_ends_with_its_registration() {
         let fixture = registered().await;
         let mut row = fixture.row(CLIENT).unwrap();
         row["slow_base_uri"] = json!({ "S": URI });
@@ -1526,7 +1526,7 @@ mod settings {
     }
 
     #[tokio::test]
-    async fn what_is_no_setting_is_refused() {
+    async fn an_unknown_setting_is_refused() {
         let fixture = registered().await;
         let row = fixture.row(CLIENT);
         for (body, code) in [
@@ -1694,7 +1694,7 @@ mod client_ids {
     }
 
     #[tokio::test]
-    async fn what_is_no_client_id_is_refused() {
+    async fn an_invalid_client_id_is_refused() {
         let fixture = Fixture::new().await;
         for segment in ["a%20b", "%C3%A9", "%FF", "%00", "%2E%2E", &"a".repeat(256)] {
             assert_eq!(fixture.get(segment).await.status, 400, "{segment}");

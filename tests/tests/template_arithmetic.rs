@@ -76,7 +76,7 @@ fn who_calls_the_api_hears_from_the_function_before_the_api_gives_up() {
 }
 
 #[test]
-fn what_is_moved_to_the_dead_letter_queue_outlives_its_first_queue() {
+fn a_message_in_the_dead_letter_queue_is_kept_longer_than_in_the_first() {
     assert!(
         seconds("DeadLetterQueue", "MessageRetentionPeriod")
             > seconds("NotificationsQueue", "MessageRetentionPeriod")

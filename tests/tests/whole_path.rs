@@ -90,7 +90,7 @@ fn trials(world: &Shared) -> Vec<Trial> {
         a_registration_is_refused_with_every_rule_it_breaks,
         a_state_change_is_refused_with_every_error_it_has,
         one_bad_change_does_not_refuse_the_others,
-        what_is_not_notified_says_by_which_rule,
+        a_change_that_is_not_notified_names_the_rule,
         an_unsigned_request_is_refused,
         the_schedule_keeps_keys_participants_and_what_is_known_of_revocation,
     ]
@@ -593,7 +593,7 @@ async fn one_bad_change_does_not_refuse_the_others(world: &World) -> Result<()> 
     Ok(())
 }
 
-async fn what_is_not_notified_says_by_which_rule(world: &World) -> Result<()> {
+async fn a_change_that_is_not_notified_names_the_rule(world: &World) -> Result<()> {
     let (client, mock) = world.receiver("202").await?;
     let with = |changes: Value| {
         let mut change = new_change(Endpoint::PixPayment, &client);

@@ -57,6 +57,7 @@ const RETIRED: &[(&str, &str)] = &[
     ("undelivered-queue", "dead-letter-queue"),
     ("AsItCame", "the typed event of the runtime"),
     ("decisions.md", "docs/adr/"),
+    ("fn what_is_*", "a test's name with its subject"),
 ];
 
 /// Names that no item, field or parameter of the code has. As words of a sentence they are English.

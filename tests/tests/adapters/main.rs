@@ -145,7 +145,7 @@ async fn suite(backend: &Backend) {
     what_was_never_begun_is_cancelled_and_begins_no_more(backend).await;
     messages_are_sent_hidden_let_go_and_deleted(backend).await;
     a_delayed_message_comes_later(backend).await;
-    what_is_received_too_often_is_moved(backend).await;
+    a_message_received_too_often_is_moved(backend).await;
     rows::suite(backend).await;
 }
 
@@ -257,7 +257,7 @@ async fn a_delayed_message_comes_later(backend: &Backend) {
     delete(backend, &received[0]).await;
 }
 
-async fn what_is_received_too_often_is_moved(backend: &Backend) {
+async fn a_message_received_too_often_is_moved(backend: &Backend) {
     let (queues, message) = (queues(backend), message());
     queues.send_later(&message, 0).await.unwrap();
     for _ in 0..2 {

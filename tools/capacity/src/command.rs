@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_is_what_is_played() {
+    fn the_options_of_the_command_reach_the_model() {
         let question = question(
             "--rate 17400 --receivers 58 --dead 10% --failing 1% --min-pollers 200 --max-pollers 750 --quota in-flight=200000 \
              --ledger-writes lean",

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_is_no_line() {
+    fn another_log_line_is_ignored() {
         for text in ["START RequestId: 6d68", "[]", "12", "", "{\"level\":"] {
             assert_eq!(Line::read(text), None, "{text}");
         }

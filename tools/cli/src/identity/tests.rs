@@ -164,7 +164,7 @@ fn a_chain_of_another_order_or_form_is_put_right_and_said_so() {
 }
 
 #[test]
-fn what_is_missing_of_a_chain_is_named() {
+fn a_certificate_missing_from_a_chain_is_named() {
     let hierarchy = Hierarchy::new();
     let leaf = hierarchy.leaf(|_| ());
     let alone = read(leaf.as_bytes());
