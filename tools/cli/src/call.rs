@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 #[command(
     after_help = "Examples:\n  arauto call PUT /v1/clients/itp-1 receiver.json\n  arauto call GET /v1/clients/itp-1\n  \
     arauto call POST /v1/state-changes changes.json --url https://ID.execute-api.us-east-1.amazonaws.com\n\n\
-    Exit codes: 0 the answer is 2xx; 1 it is another, or there is none; 2 wrong usage."
+    Exit codes: 0 the answer is 2xx; 1 another answer, or none; 2 wrong usage."
 )]
 pub struct CallArgs {
     /// GET, PUT, POST or DELETE

@@ -32,7 +32,7 @@ use serde_json::{Map, Value, json};
     \"resource_id\":\"p-1\",\"api_version\":\"v4\",\"from\":\"RCVD\",\"to\":\"ACSC\",\
     \"event_instant\":\"2026-03-10T12:00:00-03:00\"},\
     \"receiver\":{\"webhook_uris\":[\"https://itp.com/kong3\"]}}' | arauto explain\n\n\
-    Exit codes: 0 every line was explained; 1 a line is invalid or our configuration lacks something; 2 wrong usage."
+    Exit codes: 0 every line was explained; 1 a line is invalid, or a setting is missing; 2 wrong usage."
 )]
 pub struct ExplainArgs {
     /// File with the lines; - is standard input

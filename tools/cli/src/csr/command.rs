@@ -21,9 +21,9 @@ Example:
       --cnpj 11.222.333/0001-81 --software-id 50f7a2e0-0000-4000-8000-0000000000b2 \\
       --common-name webhook.bancoex.example --state SP --locality 'SAO PAULO' > brcac.csr
   openssl req -in brcac.csr -verify -noout -text
-      shows what an authority will see
+      shows the request as an authority sees it
 
-Exit status: 0 with a request, 1 if the key cannot be used, 2 if a field is missing or wrong.";
+Exit codes: 0 the request was written; 1 the key cannot be used; 2 a field is missing or wrong.";
 
 /// Create the certificate request for a BRCAC, with a key that stays in KMS
 ///

@@ -26,7 +26,7 @@ use crate::undelivered::{DeadLetterQueue, FilterArgs, Listing, count};
 #[command(
     after_help = "Examples:\n  arauto replay --client itp-1 --last 6h\n  arauto replay --client itp-1 --last 6h --yes --rate 50\n  \
     arauto replay --redrive --yes\n\n\
-    Exit codes: 0 all was sent that was to be, or nothing was to be changed; 1 something remains: repeat it; 2 wrong usage."
+    Exit codes: 0 everything was sent, or no change was wanted; 1 some remain, so repeat the command; 2 wrong usage."
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct ReplayArgs {
@@ -112,7 +112,7 @@ async fn run_replay(args: &ReplayArgs, target: &StackRef) -> Result<bool> {
             "what was replayed still rests in the dead-letter queue: {error:#}; repeating mends it\n"
         )),
     }
-    round.sending.context("stopped; repeat the command to go on where it stopped")?;
+    round.sending.context("stopped; repeat the command to continue")?;
     Ok(complete)
 }
 

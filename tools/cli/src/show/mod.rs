@@ -22,7 +22,7 @@ use crate::stack_ref::LedgerArgs;
     after_help = "Examples:\n  arauto show --interaction-id 339c89c7-469c-46be-a882-45a01e824cda\n  \
     arauto show --resource urn:bancoex:C1DD33123 --endpoint E1\n  \
     arauto show --notification 339c89c7469c6be05b1f0d2a97c3e481 --json\n\n\
-    Exit codes: 0 it was found; 1 it was not, or the ledger could not be read; 2 wrong usage."
+    Exit codes: 0 found; 1 not found, or the ledger could not be read; 2 wrong usage."
 )]
 pub struct ShowArgs {
     /// The x-webhook-interaction-id of one of its attempts

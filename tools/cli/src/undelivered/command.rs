@@ -24,7 +24,7 @@ use crate::stack_ref::TargetArgs;
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  arauto undelivered\n  arauto undelivered --client itp-1 --last 7d\n  \
     arauto undelivered --outcome connect_timeout --since 2026-11-22T10:00:00-03:00 --json\n\n\
-    Exit codes: 0 the list was read, empty or not; 1 it could not be; 2 wrong usage.")]
+    Exit codes: 0 success, also with an empty list; 1 failure; 2 wrong usage.")]
 pub struct UndeliveredArgs {
     #[command(flatten)]
     filter: FilterArgs,

@@ -27,7 +27,7 @@ use crate::stack_ref::EvidenceArgs;
 #[command(after_help = "Examples:\n  arauto verify --bucket <EvidenceBucketName>\n  \
     arauto verify --from 2026-11-01 --to 2026-11-30 --json\n  \
     arauto verify --folder copy-of-the-bucket --from 2026-11-23 --expect-head 6f0d…\n\n\
-    Exit codes: 0 all that is sealed is there and unchanged; 1 something is wrong; 2 it could not be checked, or wrong usage.")]
+    Exit codes: 0 every sealed object exists unchanged; 1 there are findings; 2 the check failed, or wrong usage.")]
 pub struct VerifyArgs {
     /// The first day (UTC); thirty days before the last by default
     #[arg(long, value_name = "DAY")]
@@ -59,7 +59,7 @@ pub async fn run(args: VerifyArgs) -> Result<bool> {
     let asked = args.asked(now)?;
     let source = match &args.folder {
         Some(folder) => {
-            ensure!(folder.is_dir(), "{} is no folder", folder.display());
+            ensure!(folder.is_dir(), "{} is not a folder", folder.display());
             Source::Folder(folder.clone())
         }
         None => Source::Bucket(args.evidence.find().await?),
@@ -91,7 +91,7 @@ impl VerifyArgs {
         ensure!(from <= to, "--from is after --to: the range would be {from} to {to}");
         ensure!(
             from <= last_over(now),
-            "no hour from {from} on is over and settled yet: give an earlier --from"
+            "no hour since {from} has ended and settled: give an earlier --from"
         );
         Ok(Asked { from, to, heads: self.expect_head.clone(), now })
     }
