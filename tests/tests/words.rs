@@ -135,7 +135,7 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// What a line of Rust declares: the kind of an item and its name, or a field or parameter of its own line, whose kind is empty.
+/// What a line of Rust declares: the kind of an item and its name, or a field or parameter, whose kind is empty.
 fn declared(line: &str) -> Vec<(String, String)> {
     static ITEM: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"\b(fn|struct|enum|union|trait|type|mod|const|static) (?:mut )?([A-Za-z_][A-Za-z0-9_]*)")
@@ -144,10 +144,14 @@ fn declared(line: &str) -> Vec<(String, String)> {
     static FIELD: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^\s*(?:pub(?:\([a-z:]+\))? )?(?:mut )?([a-z_][a-z0-9_]*): [^:]*,$").unwrap()
     });
+    static PARAMETER: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"[(,]\s*(?:mut )?([a-z_][a-z0-9_]*): ").unwrap());
     let code = line.split("//").next().unwrap();
     let items = ITEM.captures_iter(code).map(|found| (found[1].to_owned(), found[2].to_owned()));
-    let field = FIELD.captures(code).map(|found| (String::new(), found[1].to_owned()));
-    items.chain(field).collect()
+    let unnamed = |found: regex_lite::Captures<'_>| (String::new(), found[1].to_owned());
+    let field = FIELD.captures(code).map(unnamed);
+    let signature = if code.contains("fn ") { code } else { "" };
+    items.chain(field).chain(PARAMETER.captures_iter(signature).map(unnamed)).collect()
 }
 
 /// The retired names that a line of Rust declares, and what is said instead.
@@ -212,7 +216,11 @@ fn each_retired_name_is_found_where_it_is_declared_and_not_where_it_is_a_word() 
                 format!("enum {name} {{"),
             ]
         } else {
-            vec![format!("    pub async fn {name}(&self) {{"), format!("    pub(super) {name}: Option<u32>,")]
+            vec![
+                format!("    pub async fn {name}(&self) {{"),
+                format!("    pub(super) {name}: Option<u32>,"),
+                format!("fn any(&self, mut {name}: Option<u32>) -> bool {{"),
+            ]
         };
         for line in declarations {
             assert_eq!(retired_names(&line), found, "{line}");

@@ -89,10 +89,7 @@ impl VerifyArgs {
             None => Hour::of(to.start()).plus(-24 * DAYS),
         };
         ensure!(from <= to, "--from is after --to: the range would be {from} to {to}");
-        ensure!(
-            from <= last_over(now),
-            "no hour since {from} has ended and settled: give an earlier --from"
-        );
+        ensure!(from <= last_over(now), "no hour since {from} has ended and settled: give an earlier --from");
         Ok(Asked { from, to, heads: self.expect_head.clone(), now })
     }
 }

@@ -84,9 +84,7 @@ impl Wrong {
             Self::ObjectMisplaced => "the object's key is not one of Arauto's",
             Self::RecordMalformed => "the line is no record",
             Self::RecordContradicted => "two records of one write contradict each other",
-            Self::RecordRewritten => {
-                "the record of an ended attempt was changed in the ledger"
-            }
+            Self::RecordRewritten => "the record of an ended attempt was changed in the ledger",
             Self::RecordMissing => "a record is missing",
             Self::TooManyAttempts => "there are too many attempts",
             Self::AttemptAfterDelivery => "an attempt began after one that was delivered",
