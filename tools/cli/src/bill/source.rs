@@ -96,7 +96,7 @@ struct Event {
 /// Refuses an empty input.
 pub(super) fn some(lines: Vec<Lines>) -> Result<Vec<Lines>> {
     if lines.iter().all(|lines| lines.lines.is_empty()) {
-        bail!("the input contains no log line of the functions");
+        bail!("the input contains no line of the functions");
     }
     Ok(lines)
 }

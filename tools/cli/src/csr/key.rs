@@ -28,7 +28,8 @@ impl Key {
             return Ok((Self::Local(Box::new(key)), true));
         }
         let file = fs::read(path).with_context(|| format!("failed to read {}", path.display()))?;
-        let left = || format!("{} contains no usable private key and was left unchanged", path.display());
+        let left =
+            || format!("{} holds no private key that can be used; it was left unchanged", path.display());
         let key = private_key(&file).with_context(left)?;
         let key = KeyPair::from_der_and_sign_algo(&key, &PKCS_RSA_SHA256)
             .map_err(|_| anyhow!("it is not RSA, which a BRCAC requires"))
