@@ -8,6 +8,8 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use account::ChosenStack;
+use account::local_stack::LocalStack;
 use anyhow::{Context, Result, ensure};
 use arauto::replay::{Plan, Replayer, sweep};
 use arauto::shutdown::Shutdown;
@@ -240,7 +242,7 @@ async fn what_was_given_up_is_listed_and_replayed_once(world: &World) -> Result<
     let shown: Value = serde_json::from_slice(&answer.body)?;
     ensure!(shown["status"] == "undelivered" && shown["attempts"][2]["status"] == 503, "{shown}");
 
-    let target = StackRef::of_stack(&world.stack)?;
+    let target = StackRef::of_stack(&ChosenStack::of_local(LocalStack::clone(&world.stack)))?;
     let listing = || async {
         let window = Window { since: now() - SignedDuration::from_mins(30), until: now() };
         let clients = vec![client.parse()?];

@@ -26,7 +26,7 @@ use crate::undelivered::{DeadLetterQueue, FilterArgs, Listing, count};
 #[command(
     after_help = "Examples:\n  arauto replay --client itp-1 --last 6h\n  arauto replay --client itp-1 --last 6h --yes --rate 50\n  \
     arauto replay --set-aside --yes\n\n\
-    Exit codes: 0 all was sent that was to be, or nothing was to be changed; 1 something remains: repeat it; 2 wrong usage."
+    Exit codes: 0 all was sent that was to be, or nothing was to be changed; 1 it stopped for a fault: repeat it; 2 wrong usage; 3 something remains: repeat it."
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct ReplayArgs {
