@@ -90,3 +90,30 @@ fn chain(error: &CredentialsError) -> String {
 fn now() -> SystemTime {
     SystemTime::now()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_that_aws_calls_expired_have_a_remedy_whoever_was_asked() {
+        for said in [
+            "unhandled error (ExpiredTokenException)",
+            "service error: ExpiredToken: over",
+            "(RequestExpired)",
+        ] {
+            assert!(remedy_of_expired(said).is_some_and(|remedy| remedy.contains("aws sso login")), "{said}");
+        }
+        assert_eq!(remedy_of_expired("AccessDeniedException"), None);
+    }
+
+    #[test]
+    fn credentials_serve_until_shortly_before_they_expire() {
+        let opened = |expiry: Option<SystemTime>| {
+            let first = Credentials::new("AKID", "secret", None, expiry, "a test");
+            Opened { first: first.clone(), source: SharedCredentialsProvider::new(first) }
+        };
+        assert!(!opened(None).is_over() && opened(Some(now())).is_over());
+        assert!(opened(Some(now() + MARGIN / 2)).is_over() && !opened(Some(now() + MARGIN * 2)).is_over());
+    }
+}

@@ -27,7 +27,7 @@ impl LogGroups {
     pub fn of(stack: &ChosenStack) -> Result<Self> {
         let mut names = vec![stack.output("DispatchLogGroupName")?.to_owned()];
         if stack.local.is_some() {
-            // The emulator of the local stack does not know LoggingConfig.
+            // Where an emulator knows no LoggingConfig, lines are in the group of Lambda itself.
             names.push(format!("/aws/lambda/{}", stack.output("DispatchFunctionName")?));
         }
         Ok(Self::new(Client::new(&stack.sdk), names))

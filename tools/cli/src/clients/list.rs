@@ -8,7 +8,7 @@ use clap::Args;
 use convention::directory::Registration;
 use terminal::{Align, Table};
 
-use super::receivers;
+use super::table::receivers;
 use super::view::{to_json, webhook};
 
 /// List the registered clients, and where each is notified
@@ -108,7 +108,7 @@ mod tests {
             (&shown["webhook_version"], &shown["warnings"][0]),
             (&json!("1.3.0"), &json!("multiple_webhook_uris"))
         );
-        let text = crate::clients::view::table(&all[2]).to_string();
+        let text = super::super::view::table(&all[2]).to_string();
         assert!(text.contains("suspension") && !text.contains("null"), "{text}");
     }
 }

@@ -2,14 +2,11 @@
 
 mod list;
 mod show;
+mod table;
 mod view;
 
-use account::ChosenStack;
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use convention::address::AddressPolicy;
-use platform::aws::{Receivers, dynamodb};
-use platform::clock::Clock;
 
 /// Show the registered clients, or one of them
 #[derive(Args, Clone, Debug)]
@@ -30,10 +27,4 @@ pub async fn run(args: ClientsArgs) -> Result<bool> {
         ClientsCommand::List(args) => list::run(args).await,
         ClientsCommand::Show(args) => show::run(args).await,
     }
-}
-
-fn receivers(stack: &ChosenStack) -> Result<Receivers> {
-    let table = stack.output("ReceiversTableName")?.to_owned();
-    // Nothing is sent, so the policy decides nothing.
-    Ok(Receivers::new(dynamodb(&stack.sdk), table, AddressPolicy::Public, Clock::system()))
 }

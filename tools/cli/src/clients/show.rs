@@ -8,7 +8,7 @@ use clap::Args;
 use convention::notification::{ClientId, ReceiverKey};
 use mtls::is_server_id;
 
-use super::receivers;
+use super::table::receivers;
 use super::view::{table, to_json};
 
 /// Show a client's registration: where it is notified, since when, its settings, and the call that made it
