@@ -7,9 +7,11 @@
 mod server;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
+use platform::clock::Clock;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -73,6 +75,10 @@ impl Machine {
     }
 
     fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+        self.command(arguments, variables).output().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_arauto"));
         command.args(arguments).current_dir(self.home.path()).env_clear();
         command.env("HOME", self.home.path()).env("PATH", std::env::var_os("PATH").unwrap());
@@ -81,7 +87,8 @@ impl Machine {
         }
         // Nobody asks a machine's own role.
         command.envs([("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_MAX_ATTEMPTS", "1")]);
-        command.envs(variables.iter().copied()).output().unwrap()
+        command.envs(variables.iter().copied());
+        command
     }
 
     /// The actions asked with the credentials of this key.
@@ -210,6 +217,24 @@ fn parts_of_two_stacks_are_wrong_usage_and_nothing_is_asked() {
 }
 
 #[test]
+fn a_stack_goes_before_parts_that_the_environment_names_and_a_part_that_an_option_names_before_it() {
+    let machine = Machine::new();
+    let variables =
+        [("AWS_PROFILE", "process"), ("ARAUTO_STACK_NAME", STACK), ("ARAUTO_LEDGER_TABLE", "another")];
+    let tables = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let before = machine.aws.asked().len();
+        machine.run(&[&["show", "--resource", "p-1", "--endpoint", "E2"], arguments].concat(), variables);
+        let queries = machine.aws.asked().split_off(before).into_iter().filter(|asked| asked.what == "Query");
+        let table =
+            |asked: server::Asked| serde_json::from_str::<Value>(&asked.body).unwrap()["TableName"].clone();
+        queries.map(table).collect::<Vec<_>>()
+    };
+    assert_eq!(tables(&[], &variables), [json!("bank-ledger")]);
+    assert_eq!(tables(&["--ledger-table", "then"], &variables), [json!("then")]);
+    assert_eq!(tables(&[], &[variables[0], variables[2]]), [json!("another")]);
+}
+
+#[test]
 fn a_made_up_change_is_posted_to_aws_only_with_consent() {
     let machine = Machine::new();
     let arguments =
@@ -290,6 +315,23 @@ fn attempts_beyond_an_answer_that_was_cut_are_not_lost() {
         (0..10_003).map(|at| event(1_790_000_000_000 + at / 4, &format!("itp-{at}"), "delivered")).collect();
     let machine = Machine::with_logs(vec![json!(events)]);
     assert_eq!(attempts(&machine, &["--json"], &[]).lines().count(), 10_003);
+}
+
+#[test]
+fn attempts_are_followed_until_ctrl_c_and_none_is_told_twice() {
+    let now = Clock::system().now().as_millisecond();
+    let machine = Machine::with_logs(vec![json!([event(now - 5_000, "itp-1", "delivered")])]);
+    let arguments = ["attempts", "--follow", "--json", "--profile", "process", "--stack-name", STACK];
+    let mut child = machine.command(&arguments, &[]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut client =
+        || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap()["client_id"].clone();
+    assert_eq!(client(), "itp-1");
+    machine.aws.log(json!([event(now - 4_000, "itp-2", "timeout")]));
+    assert_eq!(client(), "itp-2");
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(lines.count(), 0);
 }
 
 #[test]

@@ -33,8 +33,6 @@ Exit codes: 0 with a request; 1 the key cannot be used; 2 wrong usage, such as a
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct CsrArgs {
-    #[command(flatten)]
-    account: AccountArgs,
     /// The KMS key of the certificate: RSA, usage `SIGN_VERIFY`
     #[arg(long, value_name = "ARN", required_unless_present = "private_key")]
     kms_key_id: Option<KeyArn>,
@@ -65,6 +63,8 @@ pub struct CsrArgs {
     /// The organisation's category (businessCategory)
     #[arg(long, value_enum, default_value_t)]
     business_category: BusinessCategory,
+    #[command(flatten)]
+    account: AccountArgs,
     /// Print one JSON object
     #[arg(long)]
     json: bool,

@@ -30,9 +30,7 @@ pub(super) fn translate(command: Command) -> Command {
 /// Translates a command, of which `built` has what clap adds to it.
 fn one(command: Command, built: &mut Command) -> Command {
     let names: Vec<_> = command.get_subcommands().map(|one| one.get_name().to_owned()).collect();
-    let usage = built.render_usage().to_string();
-    let usage =
-        usage.trim_start_matches("Usage: ").replace("[OPTIONS]", "[OPÇÕES]").replace("COMMAND", "COMANDO");
+    let usage = usage(&built.render_usage().to_string());
     let help = Arg::new("help").short('h').long("help").action(ArgAction::Help);
     let help = if has_more(&command) {
         help.help(word("Print help (see more with '--help')"))
@@ -63,6 +61,24 @@ fn one(command: Command, built: &mut Command) -> Command {
         }
     }
     command
+}
+
+/// Translates a line of usage: the words that stand for values, and those of clap.
+fn usage(line: &str) -> String {
+    let line =
+        line.trim_start_matches("Usage: ").replace("[OPTIONS]", "[OPÇÕES]").replace("COMMAND", "COMANDO");
+    let values = TEXTS.iter().filter(|(english, _)| is_value_name(english));
+    values.fold(line, |line, (english, text)| {
+        let of = |brackets: [char; 2], word: &str| format!("{}{word}{}", brackets[0], brackets[1]);
+        [['<', '>'], ['[', ']']]
+            .iter()
+            .fold(line, |line, brackets| line.replace(&of(*brackets, english), &of(*brackets, text)))
+    })
+}
+
+/// Says whether a text stands for a value, as FILE does.
+fn is_value_name(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_uppercase() || b"|=_".contains(&byte))
 }
 
 /// Says whether `--help` tells more than `-h`.
@@ -207,7 +223,7 @@ mod tests {
             found.contains(text)
                 || others.contains(text.as_str())
                 || code.contains(&format!("\"{text}"))
-                || text.bytes().all(|byte| byte.is_ascii_uppercase() || b"|=".contains(&byte))
+                || is_value_name(text)
         };
         let left: Vec<_> = table.keys().filter(|text| !is_used(text)).collect();
         assert!(left.is_empty(), "remove from pt-BR.json: {left:#?}");
@@ -227,6 +243,8 @@ mod tests {
             for page in [one.render_help().to_string(), one.render_long_help().to_string()] {
                 assert!(page.contains(&format!("\nUso: arauto {name}")), "{page}");
                 for english in [
+                    "<FILE>",
+                    "<NAME>",
                     "Usage:",
                     "Options:",
                     "Arguments:",

@@ -30,7 +30,7 @@ pub(crate) struct Asked {
 pub(crate) struct Server {
     pub(crate) url: String,
     asked: Arc<Mutex<Vec<Asked>>>,
-    logs: Arc<Vec<Value>>,
+    logs: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Server {
@@ -38,7 +38,7 @@ impl Server {
     pub(crate) fn start(logs: Vec<Value>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = Self { url, asked: Arc::default(), logs: Arc::new(logs) };
+        let server = Self { url, asked: Arc::default(), logs: Arc::new(Mutex::new(logs)) };
         let serving = server.clone();
         thread::spawn(move || {
             for connection in listener.incoming().flatten() {
@@ -52,6 +52,11 @@ impl Server {
     /// Returns what was asked.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
+    }
+
+    /// Writes another page of log events.
+    pub(crate) fn log(&self, page: Value) {
+        self.logs.lock().unwrap().push(page);
     }
 
     /// Answers one request of a connection, and closes it.
@@ -145,11 +150,12 @@ impl Server {
         }
         let page = asked["nextToken"].as_str().map_or(0, |token| token.parse().unwrap());
         let from = asked["startTime"].as_i64().unwrap();
-        let all: &[Value] = self.logs.get(page).and_then(Value::as_array).map_or(&[], Vec::as_slice);
+        let logs = self.logs.lock().unwrap();
+        let all: &[Value] = logs.get(page).and_then(Value::as_array).map_or(&[], Vec::as_slice);
         // What an emulator does: no more than 10,000, and no word of the rest.
         let events: Vec<_> =
             all.iter().filter(|event| event["timestamp"].as_i64() >= Some(from)).take(10_000).collect();
-        let next = (page + 1 < self.logs.len()).then(|| (page + 1).to_string());
+        let next = (page + 1 < logs.len()).then(|| (page + 1).to_string());
         (200, JSON, json!({ "events": events, "nextToken": next }).to_string())
     }
 }
