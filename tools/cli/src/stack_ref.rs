@@ -67,7 +67,7 @@ pub struct StackRef {
 impl LedgerArgs {
     /// Finds the ledger by its name, else that of the named stack, else that of the local stack.
     pub async fn find(&self) -> Result<LedgerTarget> {
-        let named = by_name([self.part()], &self.stack)?;
+        let named = by_name(&[self.part()], &self.stack)?;
         if let Some([ledger_table]) = named {
             return Ok(LedgerTarget { sdk: sdk_config(&self.stack.account).await?, ledger_table });
         }
@@ -89,7 +89,7 @@ impl EvidenceArgs {
             value: self.evidence_bucket.as_ref(),
             variable: "ARAUTO_EVIDENCE_BUCKET",
         };
-        if let Some([bucket]) = by_name([part], &self.stack)? {
+        if let Some([bucket]) = by_name(&[part], &self.stack)? {
             return Ok(Archive::of(&sdk_config(&self.stack.account).await?, bucket));
         }
         let stack = self.stack.find(" (or --bucket)").await?;
@@ -119,7 +119,7 @@ impl TargetArgs {
             },
         ];
         let stack = &self.ledger.stack;
-        match by_name(parts, stack)? {
+        match by_name(&parts, stack)? {
             Some([ledger_table, notifications, undelivered]) => Ok(StackRef::new(
                 &sdk_config(&stack.account).await?,
                 ledger_table,
@@ -141,7 +141,7 @@ struct Part<'a> {
 /// Returns the names of all parts, if the options or, where no stack is named, the environment has them.
 ///
 /// Parts of two stacks must never be mixed: one would be replayed into the other.
-fn by_name<const N: usize>(parts: [Part<'_>; N], stack: &StackArgs) -> Result<Option<[String; N]>> {
+fn by_name<const N: usize>(parts: &[Part<'_>; N], stack: &StackArgs) -> Result<Option<[String; N]>> {
     let by_option = parts.iter().any(|part| part.value.is_some_and(|text| !text.is_empty()));
     if !by_option && stack.name().is_some() {
         return Ok(None);

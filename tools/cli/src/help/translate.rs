@@ -96,17 +96,17 @@ fn argument(argument: Arg) -> Arg {
         None if argument.is_positional() => word("Arguments"),
         None => word("Options"),
     };
-    let notes = notes(&argument);
+    let added = notes(&argument);
     let noted = |text: &StyledStr| match translated(text) {
-        text if notes.is_empty() => text,
-        text => format!("{text} {notes}"),
+        text if added.is_empty() => text,
+        text => format!("{text} {added}"),
     };
     let (short, long) = (argument.get_help().map(noted), argument.get_long_help().map(noted));
     let names: Vec<_> = argument
         .get_value_names()
         .unwrap_or_default()
         .iter()
-        .map(|name| text_of(name).map(Into::into).unwrap_or_else(|| name.clone()))
+        .map(|name| text_of(name).map_or_else(|| name.clone(), Into::into))
         .collect();
     let takes_values = argument.get_action().takes_values();
     let mut argument = argument.help_heading(heading);

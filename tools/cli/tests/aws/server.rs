@@ -100,8 +100,7 @@ impl Server {
             "DescribeStacks" if form("StackName").as_deref() == Some(STACK) => (200, XML, self.stack()),
             "DescribeStacks" => (400, XML, NO_STACK.to_owned()),
             "GetCallerIdentity" => (200, XML, identity()),
-            "Scan" => (200, JSON, json!({ "Items": [], "Count": 0 }).to_string()),
-            "GetItem" | "Query" => (200, JSON, json!({ "Items": [], "Count": 0 }).to_string()),
+            "GetItem" | "Query" | "Scan" => (200, JSON, json!({ "Items": [], "Count": 0 }).to_string()),
             "FilterLogEvents" => self.events(&body),
             path if path.starts_with("GET /federation/credentials") => {
                 if header("x-amz-sso_bearer_token") == PORTAL_TOKEN {

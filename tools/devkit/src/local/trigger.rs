@@ -136,7 +136,7 @@ fn changes(kinds: &[Kind], client: &str, brand: Option<&str>, tag: &str, now: Ti
 fn table(kinds: &[Kind], answer: &Value) -> Table<3> {
     let mut table = Table::new([Align::Left; 3]);
     for (kind, verdict) in kinds.iter().zip(answer["verdicts"].as_array().into_iter().flatten()) {
-        let id = verdict["notification_id"].as_str().or(verdict["rule"].as_str()).unwrap_or_default();
+        let id = verdict["notification_id"].as_str().or_else(|| verdict["rule"].as_str()).unwrap_or_default();
         table.row([kind.name().as_str(), verdict["verdict"].as_str().unwrap_or_default(), id]);
     }
     table
