@@ -228,7 +228,7 @@ async fn three_failures_end_in_the_dead_letter_queue_and_no_fourth_request_comes
     // The bank posts it again, and a copy of each message comes: none of them makes a fourth request.
     world.notify(&change).await?;
     world.enqueue(&[body]).await?;
-    tokio::time::sleep(Duration::from_secs(15)).await;
+    sleep(Duration::from_secs(15)).await;
     ensure!(mock.count() == 3, "a fourth request came");
     Ok(())
 }
@@ -238,6 +238,7 @@ async fn attempts_are_read_from_the_log(world: &World) -> Result<()> {
     let id = world.notify(&new_change(Endpoint::PixPayment, &client)).await?;
     world.ended(&id, "delivered", SOON).await?;
     let selection = Selection { clients: vec![client.parse()?], ..Selection::default() };
+    let pattern = selection.pattern();
     let mut groups = LogGroups::of(&ChosenStack::of_local(LocalStack::clone(&world.stack)))?;
     let since = now() - SignedDuration::from_mins(5);
     let deadline = Instant::now() + SOON;
@@ -247,7 +248,7 @@ async fn attempts_are_read_from_the_log(world: &World) -> Result<()> {
         ensure!(Instant::now() < deadline, "no line of an attempt of {client} came");
         sleep(Duration::from_millis(200)).await;
         let window = (since, now());
-        let read = groups.read(window, &selection.pattern(), |at, line| {
+        let read = groups.read(window, &pattern, |at, line| {
             found.extend(selection.read(at, line).map(|attempt| attempt.to_json()));
             Ok(())
         });
@@ -325,7 +326,7 @@ async fn copies_of_one_change_are_notified_once(world: &World) -> Result<()> {
     ensure!(world.notify(&written_otherwise).await? == id, "another name for the same event");
     let message = AttemptMessage::first(parse(&change)?, now()).context("a message")?.to_json();
     world.enqueue(&[message.clone(), message]).await?;
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    sleep(Duration::from_secs(5)).await;
     ensure!(mock.count() == 1, "{} requests came", mock.count());
     Ok(())
 }

@@ -9,7 +9,7 @@ use aws_sdk_cloudwatchlogs::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 use jiff::Timestamp;
 
-/// Maximum number of events of an answer ("FilterLogEvents", `CloudWatch` Logs API reference). An emulator may end an
+/// Maximum number of events of an answer (`FilterLogEvents`, `CloudWatch` Logs API reference). An emulator may end an
 /// answer there without saying that there is more.
 const PAGE: usize = 10_000;
 
