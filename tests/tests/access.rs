@@ -253,16 +253,20 @@ fn nobody_may_do_what_is_for_somebody_else() {
     assert!(!of(&operator, "secretsmanager:") && !of(&operator, "s3:") && !of(&operator, "iam:"));
     for action in &auditor {
         let (_, verb) = action.split_once(':').unwrap();
-        let reads = ["Get", "List", "Query", "Decrypt"].iter().any(|read| verb.starts_with(read));
+        let reads = ["Describe", "Get", "List", "Query", "Decrypt"].iter().any(|read| verb.starts_with(read));
         assert!(reads && !action.starts_with("secretsmanager:"), "an auditor does not {action}");
     }
-    assert!(
-        custodian.iter().all(|action| action.starts_with("secretsmanager:") || action.starts_with("kms:"))
-    );
-    // What `arauto show`, `undelivered` and `replay` ask for, as docs/configuration.md lists it.
+    let stores = |action: &String| action.starts_with("secretsmanager:") || action.starts_with("kms:");
+    let finds = "cloudformation:DescribeStacks".to_owned();
+    assert!(custodian.iter().all(|action| stores(action) || *action == finds));
+    // Each of them names the stack, not its parts.
+    assert!([&operator, &auditor, &custodian].iter().all(|actions| actions.contains(&finds)));
+    // What `arauto show`, `attempts`, `clients`, `undelivered` and `replay` ask for, as docs/configuration.md lists it.
     for action in [
         "dynamodb:GetItem",
         "dynamodb:Query",
+        "dynamodb:Scan",
+        "logs:FilterLogEvents",
         "dynamodb:UpdateItem",
         "sqs:ChangeMessageVisibility",
         "sqs:DeleteMessage",

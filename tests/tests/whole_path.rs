@@ -8,7 +8,10 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use account::ChosenStack;
+use account::local_stack::LocalStack;
 use anyhow::{Context, Result, ensure};
+use arauto::attempts::{LogGroups, Selection};
 use arauto::replay::{Plan, Replayer, sweep};
 use arauto::shutdown::Shutdown;
 use arauto::stack_ref::StackRef;
@@ -36,6 +39,7 @@ use tests::rotation::{
 };
 use tests::skip;
 use tests::world::{PREFIX, SECOND_BRAND, SECOND_NAME, World, between, new_change, now, tag};
+use tokio::time::{Instant, sleep};
 
 /// For what should come at once, on a machine that compiles meanwhile.
 const SOON: Duration = Duration::from_secs(20);
@@ -75,6 +79,7 @@ fn trials(world: &Shared) -> Vec<Trial> {
         a_refused_notification_is_tried_again_after_10_and_after_60_seconds,
         three_failures_end_in_the_dead_letter_queue_and_no_fourth_request_comes,
         what_was_given_up_is_listed_and_replayed_once,
+        attempts_are_read_from_the_log,
         copies_of_one_change_are_notified_once,
         a_receiver_that_hangs_holds_nobody_else_up,
         an_unreadable_message_is_dead_lettered_with_its_reason_and_stops_nobody,
@@ -223,8 +228,35 @@ async fn three_failures_end_in_the_dead_letter_queue_and_no_fourth_request_comes
     // The bank posts it again, and a copy of each message comes: none of them makes a fourth request.
     world.notify(&change).await?;
     world.enqueue(&[body]).await?;
-    tokio::time::sleep(Duration::from_secs(15)).await;
+    sleep(Duration::from_secs(15)).await;
     ensure!(mock.count() == 3, "a fourth request came");
+    Ok(())
+}
+
+async fn attempts_are_read_from_the_log(world: &World) -> Result<()> {
+    let (client, _mock) = world.receiver("202").await?;
+    let id = world.notify(&new_change(Endpoint::PixPayment, &client)).await?;
+    world.ended(&id, "delivered", SOON).await?;
+    let selection = Selection { clients: vec![client.parse()?], ..Selection::default() };
+    let pattern = selection.pattern();
+    let mut groups = LogGroups::of(&ChosenStack::of_local(LocalStack::clone(&world.stack)))?;
+    let since = now() - SignedDuration::from_mins(5);
+    let deadline = Instant::now() + SOON;
+    let mut found = Vec::new();
+    // The emulator writes an invocation's lines when it is over.
+    while found.is_empty() {
+        ensure!(Instant::now() < deadline, "no line of an attempt of {client} came");
+        sleep(Duration::from_millis(200)).await;
+        let window = (since, now());
+        let read = groups.read(window, &pattern, |at, line| {
+            found.extend(selection.read(at, line).map(|attempt| attempt.to_json()));
+            Ok(())
+        });
+        read.await?;
+    }
+    let outcomes: Vec<_> =
+        found.iter().map(|attempt| (&attempt["notification_id"], &attempt["outcome"])).collect();
+    ensure!(outcomes == [(&json!(id.as_str()), &json!("delivered"))], "{found:?}");
     Ok(())
 }
 
@@ -240,7 +272,7 @@ async fn what_was_given_up_is_listed_and_replayed_once(world: &World) -> Result<
     let shown: Value = serde_json::from_slice(&answer.body)?;
     ensure!(shown["status"] == "undelivered" && shown["attempts"][2]["status"] == 503, "{shown}");
 
-    let target = StackRef::of_stack(&world.stack)?;
+    let target = StackRef::of_stack(&ChosenStack::of_local(LocalStack::clone(&world.stack)))?;
     let listing = || async {
         let window = Window { since: now() - SignedDuration::from_mins(30), until: now() };
         let clients = vec![client.parse()?];
@@ -294,7 +326,7 @@ async fn copies_of_one_change_are_notified_once(world: &World) -> Result<()> {
     ensure!(world.notify(&written_otherwise).await? == id, "another name for the same event");
     let message = AttemptMessage::first(parse(&change)?, now()).context("a message")?.to_json();
     world.enqueue(&[message.clone(), message]).await?;
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    sleep(Duration::from_secs(5)).await;
     ensure!(mock.count() == 1, "{} requests came", mock.count());
     Ok(())
 }

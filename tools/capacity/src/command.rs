@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anyhow::{Result, bail, ensure};
 use clap::Args;
 use convention::delivery::LedgerWrites;
-use terminal::Progress;
+use terminal::{Progress, WrongUsage};
 
 use super::format::grouped;
 use super::load::{Begin, Dead, Granted, Load, Mapping, Settings, Share};
@@ -26,7 +26,7 @@ use super::{json, page, text};
     arauto capacity --rate 300 --receivers 50 --dead 1 --begin onset\n  \
     arauto capacity --rate 17400 --receivers 58 --dead 6 --min-pollers 200 --max-pollers 750 --account-concurrency 8300 \
     --changes-per-request 100 --quota table-writes=65000\n\n\
-    Exit codes: 0 the stack carries the load: 99 of 100 first attempts within 1.5 s, no limit exceeded; 1 it does not; 2 wrong usage.")]
+    Exit codes: 0 the stack carries the load: 99 of 100 first attempts within 1.5 s, no limit exceeded; 2 wrong usage; 3 it does not.")]
 pub struct CapacityArgs {
     /// Notifications a second
     #[arg(long, default_value_t = 300.0)]
@@ -120,7 +120,8 @@ pub fn run(args: &CapacityArgs) -> Result<bool> {
         out.write_all(page.as_bytes())?;
         return Ok(true);
     }
-    let growth = args.question()?.growth(&mut progress);
+    let question = args.question().map_err(|error| WrongUsage(error.to_string()))?;
+    let growth = question.growth(&mut progress);
     drop(shown);
     let Some(asked) = growth.first() else { bail!("no load was given") };
     if args.json {

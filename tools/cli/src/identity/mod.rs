@@ -6,6 +6,7 @@ mod findings;
 mod list;
 mod put;
 mod review;
+mod secrets;
 mod stored;
 #[cfg(test)]
 mod tests;

@@ -26,7 +26,7 @@ use crate::undelivered::{DeadLetterQueue, FilterArgs, Listing, count};
 #[command(
     after_help = "Examples:\n  arauto replay --client itp-1 --last 6h\n  arauto replay --client itp-1 --last 6h --yes --rate 50\n  \
     arauto replay --redrive --yes\n\n\
-    Exit codes: 0 everything was sent, or no change was wanted; 1 some remain, so repeat the command; 2 wrong usage."
+    Exit codes: 0 everything was sent, or no change was wanted; 1 a fault stopped it; 2 wrong usage; 3 some remain. After 1 or 3 repeat the command."
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct ReplayArgs {

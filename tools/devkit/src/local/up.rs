@@ -55,7 +55,8 @@ struct Whereabouts {
     directory_log: String,
 }
 
-const CLIENT: &str = "itp-local";
+/// The client whose receiver `arauto up` keeps.
+pub(super) const CLIENT: &str = "itp-local";
 const STATE: &str = "up.json";
 /// Both are up in milliseconds; the rest is for a machine that is busy.
 const UP_WITHIN: Duration = Duration::from_secs(20);
