@@ -8,8 +8,10 @@ mod logs;
 mod merge;
 pub mod process;
 mod sdk;
+pub mod stack;
 mod state;
 
 pub use checkout::Checkout;
-pub use sdk::sdk_config;
+pub use sdk::{sdk_config, sdk_config_of};
+pub use stack::{DeployedStack, Resource};
 pub use state::StackState;

@@ -13,6 +13,7 @@ use devkit::{directory, local, receiver};
 use crate::bill::BillArgs;
 use crate::call::CallArgs;
 use crate::csr::CsrArgs;
+use crate::doctor::DoctorArgs;
 use crate::explain::ExplainArgs;
 use crate::identity::IdentityArgs;
 use crate::outcomes::OutcomesArgs;
@@ -20,7 +21,7 @@ use crate::replay::ReplayArgs;
 use crate::show::ShowArgs;
 use crate::undelivered::UndeliveredArgs;
 use crate::verify::VerifyArgs;
-use crate::{bill, call, csr, explain, identity, outcomes, replay, show, undelivered, verify};
+use crate::{bill, call, csr, doctor, explain, identity, outcomes, replay, show, undelivered, verify};
 
 /// Arauto notifies payment initiators of Open Finance Brasil of changes, over mutual TLS
 #[derive(Parser)]
@@ -49,6 +50,7 @@ enum Command {
     Undelivered(UndeliveredArgs),
     Replay(ReplayArgs),
     Verify(VerifyArgs),
+    Doctor(DoctorArgs),
     Capacity(CapacityArgs),
     Bill(BillArgs),
 }
@@ -78,6 +80,11 @@ pub async fn run_command() -> ExitCode {
             // What could not be checked is neither proven nor refuted.
             failure = ExitCode::from(2);
             verify::run(args).await
+        }
+        Command::Doctor(args) => {
+            // What could not be read is neither right nor wrong.
+            failure = ExitCode::from(2);
+            Box::pin(doctor::run(args)).await
         }
         Command::Capacity(args) => {
             // An invalid question is not a load that cannot be carried.

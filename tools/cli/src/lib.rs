@@ -4,6 +4,7 @@ pub mod bill;
 pub mod call;
 pub mod commands;
 pub mod csr;
+pub mod doctor;
 pub mod explain;
 pub mod identity;
 pub mod outcomes;
