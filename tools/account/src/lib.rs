@@ -13,6 +13,7 @@ mod merge;
 pub mod outputs;
 pub mod process;
 mod sdk;
+pub mod stack;
 mod state;
 mod token;
 
@@ -22,5 +23,6 @@ pub use checkout::Checkout;
 pub use chosen_stack::ChosenStack;
 pub use credentials::remedy_of_expired;
 pub use sdk::{patient, sdk_config};
+pub use stack::{DeployedStack, Resource};
 pub use state::StackState;
 pub use token::Token;

@@ -14,6 +14,7 @@ use crate::bill::BillArgs;
 use crate::call::CallArgs;
 use crate::clients::ClientsArgs;
 use crate::csr::CsrArgs;
+use crate::doctor::DoctorArgs;
 use crate::exit::Exit;
 use crate::explain::ExplainArgs;
 use crate::help::Language;
@@ -25,8 +26,8 @@ use crate::show::ShowArgs;
 use crate::undelivered::UndeliveredArgs;
 use crate::verify::VerifyArgs;
 use crate::{
-    attempts, bill, call, clients, csr, explain, help, identity, manual, outcomes, replay, show, undelivered,
-    verify,
+    attempts, bill, call, clients, csr, doctor, explain, help, identity, manual, outcomes, replay, show,
+    undelivered, verify,
 };
 
 /// Arauto notifies payment initiators of Open Finance Brasil of changes, over mutual TLS
@@ -59,6 +60,7 @@ enum Command {
     Undelivered(UndeliveredArgs),
     Replay(ReplayArgs),
     Verify(VerifyArgs),
+    Doctor(DoctorArgs),
     Capacity(CapacityArgs),
     Bill(BillArgs),
     Completions(CompletionsArgs),
@@ -100,6 +102,7 @@ async fn run(command: Command) -> Exit {
         Command::Replay(args) => replay::run(args).await,
         Command::Bill(args) => bill::run(args).await.map(|()| true),
         Command::Verify(args) => verify::run(args).await,
+        Command::Doctor(args) => Box::pin(doctor::run(args)).await,
         Command::Capacity(args) => capacity::run(&args),
         Command::Completions(args) => manual::completions(&args, self::command(Language::En)).map(|()| true),
         Command::Man(args) => manual::man(&args, self::command(Language::En)).map(|()| true),

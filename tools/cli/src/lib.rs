@@ -6,6 +6,7 @@ pub mod call;
 pub mod clients;
 pub mod commands;
 pub mod csr;
+pub mod doctor;
 pub mod exit;
 pub mod explain;
 pub mod help;

@@ -33,6 +33,16 @@ const CLAIMED_AT: &str = "claimed_at";
 /// When DynamoDB may delete the row, in seconds since 1970.
 const EXPIRES_AT: &str = "expires_at";
 
+/// Returns the row of the key set of one environment of the Directory, as a stack may change from one to another.
+pub fn keys_row(environment: &str) -> String {
+    format!("jwks#{environment}")
+}
+
+/// Returns the row of the list of participants of one environment of the Directory.
+pub fn participants_row(environment: &str) -> String {
+    format!("participants#{environment}")
+}
+
 /// A document and its age.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Document {

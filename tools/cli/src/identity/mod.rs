@@ -14,6 +14,10 @@ mod tests;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
+pub(crate) use certificate::Certificate;
+pub(crate) use chain::warnings as chain_warnings;
+pub(crate) use stored::open;
+
 /// Store our certificates, their keys and the trust anchors, or list what is stored
 #[derive(Args, Clone, Debug)]
 pub struct IdentityArgs {
