@@ -21,9 +21,12 @@ EXPECTED = {
     "DeployerPolicyArn": {"see the stack"},
     "OperatorPolicyArn": {
         "read the ledger", "write the ledger", "queue a notification", "take from the dead-letter queue", "see the stack",
+        "read the authorities", "see a queue", "see a schedule", "see what was fetched",
     },
-    "AuditorPolicyArn": {"read the ledger"},
-    "KeyCustodianPolicyArn": {"read the identity", "store the identity"},
+    "AuditorPolicyArn": {
+        "read the ledger", "see the stack", "read the authorities", "see a queue", "see a schedule", "see what was fetched",
+    },
+    "KeyCustodianPolicyArn": {"read the authorities", "read the identity", "store the identity"},
 }
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 KEY = {"partition": {"S": "p"}, "notification": {"S": "n"}}
@@ -56,7 +59,7 @@ def start(folder):
 def clients(url, key="test", secret="test"):
     """Returns a client for each service, as whoever has this key."""
     session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name="us-east-1")
-    names = ["cloudformation", "dynamodb", "iam", "secretsmanager", "sqs"]
+    names = ["cloudformation", "dynamodb", "iam", "scheduler", "secretsmanager", "sqs"]
     return {name: session.client(name, endpoint_url=url) for name in names}
 
 
@@ -81,7 +84,11 @@ def make(root):
         name: root["sqs"].create_queue(QueueName=f"arauto-{name}-1")["QueueUrl"]
         for name in ["NotificationsQueue", "DeadLetterQueue"]
     }
-    secret = root["secretsmanager"].create_secret(Name="IdentitySecret-1", SecretString="{}")["ARN"]
+    root["dynamodb"].create_table(
+        TableName="arauto-DirectoryTable-1", BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "name", "AttributeType": "S"}], KeySchema=[{"AttributeName": "name", "KeyType": "HASH"}])
+    secret, authorities = (
+        root["secretsmanager"].create_secret(Name=name, SecretString="{}")["ARN"] for name in ["IdentitySecret-1", "TrustSecret-1"])
     ledger = {"TableName": "arauto-LedgerTable-1", "Key": KEY}
     return {
         "read the ledger": ("dynamodb", "get_item", ledger),
@@ -91,6 +98,10 @@ def make(root):
         "queue a notification": ("sqs", "send_message", {"QueueUrl": queues["NotificationsQueue"], "MessageBody": "{}"}),
         "take a notification": ("sqs", "receive_message", {"QueueUrl": queues["NotificationsQueue"]}),
         "take from the dead-letter queue": ("sqs", "receive_message", {"QueueUrl": queues["DeadLetterQueue"]}),
+        "read the authorities": ("secretsmanager", "get_secret_value", {"SecretId": authorities}),
+        "see a queue": ("sqs", "get_queue_attributes", {"QueueUrl": queues["NotificationsQueue"], "AttributeNames": ["All"]}),
+        "see a schedule": ("scheduler", "get_schedule", {"Name": "arauto-DirectoryFunctionReview-1"}),
+        "see what was fetched": ("dynamodb", "get_item", {"TableName": "arauto-DirectoryTable-1", "Key": {"name": {"S": "jwks"}}}),
         "read the identity": ("secretsmanager", "get_secret_value", {"SecretId": secret}),
         "store the identity": ("secretsmanager", "put_secret_value", {"SecretId": secret, "SecretString": "{}"}),
         "see the stack": ("cloudformation", "describe_stacks", {"StackName": "arauto"}),

@@ -11,7 +11,7 @@ import zipfile
 
 # Texts and sections that are shown of each; the first tell most.
 SHOWN = 8
-LONGEST_TEXT = 160
+MAX_TEXT = 160
 ELF = b"\x7fELF"
 
 
@@ -32,7 +32,7 @@ def sections(binary):
 
 
 def texts(binary):
-    return {text[:LONGEST_TEXT] for text in re.findall(rb"[\x20-\x7e]{8,}", binary)}
+    return {text[:MAX_TEXT] for text in re.findall(rb"[\x20-\x7e]{8,}", binary)}
 
 
 def of_binaries(one, two):

@@ -167,12 +167,12 @@ fn describe(round: &Round) -> String {
 }
 
 /// Plays one round on an account, receivers and environments of its own. The first receiver hangs, or is not counted.
-async fn round(play: Play, hangs: bool) -> Result<Round> {
+async fn round(play: Play, silent: bool) -> Result<Round> {
     let functions = Functions::default();
     functions.put_identity(&PKI.sender);
     let mut mocks = Vec::new();
     for number in 0..play.receivers {
-        let answers = if hangs && number == 0 { "hang" } else { "202" };
+        let answers = if silent && number == 0 { "hang" } else { "202" };
         let settings = Settings {
             answers: answers.parse().map_err(anyhow::Error::msg)?,
             ..Settings::new(PKI.receiver.clone(), PKI.sender_authority.root_pem())
@@ -202,7 +202,7 @@ async fn round(play: Play, hangs: bool) -> Result<Round> {
     let mut source = FakeEventSource::new(functions.aws.clone(), environments);
 
     // Where two rounds are played at a time, the events of one lie between those of the other.
-    let offset = if hangs { Duration::from_secs(1) / play.rate / 2 } else { Duration::ZERO };
+    let offset = if silent { Duration::from_secs(1) / play.rate / 2 } else { Duration::ZERO };
     let started = Instant::now() + offset;
     let clock = Clock::system().now() + SignedDuration::try_from(offset)?;
     let mut posted = HashMap::new();

@@ -28,7 +28,7 @@ struct State {
 }
 
 /// More versions than any object here has.
-const MOST: usize = 99;
+const MAX_VERSIONS: usize = 99;
 const BUCKET: &str = "Bucket";
 
 impl Bucket {
@@ -54,6 +54,14 @@ impl Bucket {
     pub fn copy_with(&self, key: &str, content: &[u8]) -> Self {
         let copy = self.copy();
         copy.state().objects.insert(key.to_owned(), vec![content.to_vec()]);
+        copy
+    }
+
+    /// The same, but for one object that is not in it.
+    #[must_use]
+    pub fn copy_without(&self, key: &str) -> Self {
+        let copy = self.copy();
+        copy.state().objects.remove(key);
         copy
     }
 
@@ -122,7 +130,7 @@ impl State {
             }
             _ => {
                 self.note("s3:GetObjectVersion", &objects);
-                let version = MOST - parameter("versionId").parse().unwrap_or(MOST);
+                let version = MAX_VERSIONS - parameter("versionId").parse().unwrap_or(MAX_VERSIONS);
                 let content = self.objects.get(&key).and_then(|versions| versions.get(version));
                 content.map_or_else(|| answer(404, b""), |content| answer(200, content))
             }
@@ -134,7 +142,7 @@ impl State {
         let asked = self.objects.iter().filter(|(key, _)| key.starts_with(prefix) && key.as_str() > after);
         let versions = asked.flat_map(|(key, versions)| {
             versions.iter().enumerate().rev().map(move |(at, content)| {
-                let id = MOST - at;
+                let id = MAX_VERSIONS - at;
                 format!(
                     "<Version><Key>{key}</Key><VersionId>{id}</VersionId><Size>{}</Size>\
                      <LastModified>2026-11-23T00:00:00.000Z</LastModified></Version>",

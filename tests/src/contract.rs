@@ -1,7 +1,8 @@
 //! `infra/api.yaml` as a judge: is this what the API is published to take and to answer?
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use account::Checkout;
 use account::aws_http::ApiAnswer;
@@ -13,17 +14,28 @@ use serde_json::{Map, Value, json};
 #[derive(Debug)]
 pub struct Contract {
     document: Value,
+    /// By the text of their schemas: making one takes longer than most tests.
+    validators: Mutex<BTreeMap<String, Arc<Validator>>>,
 }
 
 impl Contract {
-    /// Reads the contract of this checkout.
-    pub fn read() -> Result<Self> {
+    /// Reads the contract of this checkout, once in a process.
+    pub fn read() -> Result<&'static Self> {
+        static READ: OnceLock<Contract> = OnceLock::new();
+        if let Some(contract) = READ.get() {
+            return Ok(contract);
+        }
+        let contract = Self::parse()?;
+        Ok(READ.get_or_init(|| contract))
+    }
+
+    fn parse() -> Result<Self> {
         let path = file("infra/api.yaml")?;
         let text =
             std::fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))?;
         let mut document: Value = serde_saphyr::from_str(&text).context("infra/api.yaml is no YAML")?;
         to_json_schema(&mut document);
-        Ok(Self { document })
+        Ok(Self { document, validators: Mutex::default() })
     }
 
     /// The routes of the contract, such as `PUT /v1/clients/{clientId}`.
@@ -106,12 +118,17 @@ impl Contract {
         pointer.and_then(|pointer| self.document.pointer(pointer)).unwrap_or(value)
     }
 
-    fn validator(&self, schema: &Value) -> Result<Validator> {
+    fn validator(&self, schema: &Value) -> Result<Arc<Validator>> {
+        let mut validators = self.validators.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = schema.to_string();
+        if let Some(validator) = validators.get(&text) {
+            return Ok(Arc::clone(validator));
+        }
         let schema = json!({ "allOf": [schema], "components": self.document["components"] });
-        jsonschema::options()
-            .should_validate_formats(true)
-            .build(&schema)
-            .context("the schema cannot be used")
+        let options = jsonschema::options().should_validate_formats(true);
+        let validator = Arc::new(options.build(&schema).context("the schema cannot be used")?);
+        validators.insert(text, Arc::clone(&validator));
+        Ok(validator)
     }
 }
 

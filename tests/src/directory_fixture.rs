@@ -33,7 +33,7 @@ pub struct Fixture {
     pub mock: MockDirectory,
     /// The function.
     pub directory: Directory,
-    contract: Contract,
+    contract: &'static Contract,
 }
 
 /// An answer that the contract allows.
@@ -44,7 +44,7 @@ pub struct Answered {
     /// Its body, without what a receiver showed.
     pub body: Value,
     /// What a receiver showed, where it was looked at.
-    pub first_sight: Option<Value>,
+    pub receiver_check: Option<Value>,
 }
 
 /// What a receiver shows is of the moment: two answers are the same without it.
@@ -145,7 +145,7 @@ impl Fixture {
         assert_eq!(self.functions.aws.writes(RECEIVERS), [], "a question wrote");
         assert_eq!(self.row(CLIENT), before, "a question changed the registration");
         let answered = self.put_text(CLIENT, body).await;
-        assert_eq!(asked.first_sight, None, "a question visits nobody");
+        assert_eq!(asked.receiver_check, None, "a question visits nobody");
         assert_eq!(asked, answered, "a question is answered as the call is");
         answered
     }
@@ -198,8 +198,8 @@ impl Fixture {
     pub fn checked_on(&self, method: &str, route: &str, answer: &ApiAnswer) -> Answered {
         self.contract.check(method, route, answer).expect("an answer of the contract");
         let mut body: Value = serde_json::from_slice(&answer.body).expect("answers are JSON");
-        let first_sight = body.as_object_mut().and_then(|body| body.remove("first_sight"));
-        Answered { status: answer.status, body, first_sight }
+        let receiver_check = body.as_object_mut().and_then(|body| body.remove("receiver_check"));
+        Answered { status: answer.status, body, receiver_check }
     }
 }
 
@@ -222,6 +222,6 @@ pub fn without(object: &Value, member: &str) -> Value {
 }
 
 /// A call that asks for nothing: the client is not to be notified any more.
-pub fn gives_up() -> Value {
+pub fn opts_out() -> Value {
     json!({ "operation": "DCM" })
 }

@@ -237,7 +237,7 @@ async fn third(world: &World, first: &AttemptMessage) -> Result<AttemptMessage> 
             base_uri: "https://localhost".to_owned(),
             outcome: None,
             status: None,
-            peer: None,
+            address: None,
             tls: None,
         };
         let message = first.again(attempt, now());

@@ -17,14 +17,14 @@ pub type Shared = Arc<OnceLock<World>>;
 /// What a trial does on the stack.
 pub type Test<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
-/// Makes a trial.
+/// Makes a trial. Its name begins with `on_stack::`, by which `make test` runs these beside the others.
 pub fn trial(
     name: &str,
     world: &Shared,
     test: impl for<'a> Fn(&'a World) -> Test<'a> + Send + 'static,
 ) -> Trial {
     let (world, named) = (Arc::downgrade(world), name.to_owned());
-    Trial::test(name, move || {
+    Trial::test(format!("on_stack::{name}"), move || {
         let world = world.upgrade().ok_or("the stack is gone")?;
         let world = world.get().ok_or("the stack is not up")?;
         Ok(world.run(test(world)).inspect_err(|error| world.keep_failure(&named, error))?)
@@ -70,9 +70,6 @@ pub fn run(mut arguments: Arguments, world: Shared, trials: Vec<Trial>) -> Ran {
 
 /// Says whether a test of this name is to run; a stack is worth starting only if one is.
 fn is_asked_for(arguments: &Arguments, name: &str) -> bool {
-    let exact = arguments.exact;
-    arguments
-        .filter
-        .as_deref()
-        .is_none_or(|filter| if exact { name == filter } else { name.contains(filter) })
+    let fits = |filter: &String| if arguments.exact { name == filter } else { name.contains(filter) };
+    arguments.filter.as_ref().is_none_or(fits) && !arguments.skip.iter().any(fits)
 }

@@ -24,8 +24,8 @@ const ONE: &str = "11111111-aaaa-4000-8000-000000000001";
 const OTHER: &str = "22222222-bbbb-4000-8000-000000000002";
 /// What an alarm of the template watches.
 const NOT_RELOADED: &str = "IdentityNotReloaded";
-/// How long dispatch uses identities before it looks again.
-const LIVES: SignedDuration = SignedDuration::from_mins(5);
+/// How long dispatch uses identities before it refreshes them.
+const REFRESH_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
 /// For what should come at once, on a machine that compiles meanwhile.
 const SOON: Duration = Duration::from_secs(20);
 
@@ -83,12 +83,12 @@ impl<'a> Warm<'a> {
         Ok(name.to_owned())
     }
 
-    /// Lets the secret grow old, and has it looked at beside a notification, which still goes out with what was in use.
-    async fn looks_again(&self, in_use: &str) -> Result<()> {
-        self.test_clock.advance(LIVES);
+    /// Lets the secret grow old, and has it refreshed beside a notification, which still goes out with what was in use.
+    async fn refreshes(&self, in_use: &str) -> Result<()> {
+        self.test_clock.advance(REFRESH_INTERVAL);
         ensure!(
             self.presents("one").await? == in_use,
-            "the notification that came with the look waited for it"
+            "the notification that came with the refresh waited for it"
         );
         Ok(())
     }
@@ -138,7 +138,7 @@ pub async fn a_new_identity_is_taken_up_while_warm_and_the_old_one_serves_until_
     let of_both = |one: &Identity| json!({ ONE: pair(one, one), OTHER: pair(&old, &old) });
     let warm = Warm::new(world, "202,202,delay:2s:202,202", &of_both(&old)).await?;
     warm.put(&of_both(&new).to_string()).await?;
-    warm.test_clock.advance(LIVES - SignedDuration::from_secs(1));
+    warm.test_clock.advance(REFRESH_INTERVAL - SignedDuration::from_secs(1));
     ensure!(warm.presents("one").await? == "old.example", "it was looked at too early");
     warm.test_clock.advance(SignedDuration::from_secs(1));
     ensure!(warm.presents("one").await? == "old.example", "the notification waited for the look");
@@ -173,7 +173,7 @@ pub async fn a_bad_new_identity_is_refused_and_the_old_one_stays_with_an_alarm(w
     ];
     for (refused, (what, secret)) in (1..).zip(bad) {
         warm.put(&secret).await?;
-        warm.looks_again("old.example").await.context(what)?;
+        warm.refreshes("old.example").await.context(what)?;
         warm.counts(refused).await.context(what)?;
         for brand in ["one", "other"] {
             ensure!(
@@ -184,14 +184,14 @@ pub async fn a_bad_new_identity_is_refused_and_the_old_one_stays_with_an_alarm(w
     }
     // Partly bad: the one brand goes on to its new identity, the other stays with its old one.
     warm.put(&both(pair(&new, &new), pair(&new, &old))).await?;
-    warm.looks_again("old.example").await?;
+    warm.refreshes("old.example").await?;
     warm.counts(6).await?;
     warm.comes_to_present("one", "new.example").await?;
     ensure!(warm.presents("other").await? == "old.example", "a bad identity of one brand was used");
 
     // Mended: nothing more is counted.
     warm.put(&both(pair(&new, &new), pair(&new, &new))).await?;
-    warm.looks_again("new.example").await?;
+    warm.refreshes("new.example").await?;
     warm.comes_to_present("other", "new.example").await?;
     warm.counts(6).await
 }

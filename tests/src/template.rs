@@ -1,7 +1,7 @@
 //! The templates of the stack, as a test reads them.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -29,24 +29,36 @@ pub fn resources(path: &str) -> Result<BTreeMap<String, Value>> {
 
 /// A template. What a tag of CloudFormation stands for is not looked into: `!Ref X` reads as `X`, `!If [A, b, c]` as a list.
 #[derive(Clone, Debug)]
-pub struct Template(Value);
+pub struct Template(Arc<Value>);
 
 impl Template {
     /// Reads a template of this checkout, such as `template.yaml`.
     pub fn read(path: &str) -> Result<Self> {
+        // Reading takes a second, and many tests ask for the same.
+        static READ: Mutex<BTreeMap<String, Template>> = Mutex::new(BTreeMap::new());
+        let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(template) = read.get(path) {
+            return Ok(template.clone());
+        }
+        let template = Self::parse(path)?;
+        read.insert(path.to_owned(), template.clone());
+        Ok(template)
+    }
+
+    fn parse(path: &str) -> Result<Self> {
         let path = file(path)?;
         let text =
             std::fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))?;
         let tag = Regex::new(r"(?m)([:\[,-] |\[)![A-Za-z0-9]+ ").context("the expression is wrong")?;
         let template = serde_saphyr::from_str(&tag.replace_all(&text, "$1"));
-        Ok(Self(template.with_context(|| format!("{} is no YAML", path.display()))?))
+        let template = template.with_context(|| format!("{} is no YAML", path.display()))?;
+        Ok(Self(Arc::new(template)))
     }
 
     /// Reads the whole stack as one template, as if nothing were nested: the root, with the resources and conditions of the nested
     /// templates in it. What is named by a parameter of a nested template, or by an output of one, has the name that it has where
     /// it is made. A nested resource without a condition has that of its stack.
     pub fn stack() -> Result<Self> {
-        // Reading takes a second, and some tests ask for it often.
         static READ: OnceLock<Template> = OnceLock::new();
         if let Some(stack) = READ.get() {
             return Ok(stack.clone());
@@ -57,7 +69,7 @@ impl Template {
 
     fn read_stack() -> Result<Self> {
         let root = Self::read(ROOT)?;
-        let mut whole = root.0.clone();
+        let mut whole = Value::clone(&root.0);
         let mut outputs = Map::new();
         for (stack, resource) in root.resources() {
             let Some(path) = resource["Properties"]["TemplateURL"].as_str() else { continue };
@@ -89,7 +101,7 @@ impl Template {
         for _ in 0..templates()?.len() {
             whole = put_in(&whole, &outputs);
         }
-        Ok(Self(whole))
+        Ok(Self(Arc::new(whole)))
     }
 
     /// A section, such as `Parameters`; null where there is none.
@@ -165,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_nested_has_the_names_of_the_stack() {
+    fn nested_resources_have_the_names_of_the_stack() {
         let values =
             given(&json!({ "Api": "NotifierApi", "Keys": [",", "KeyArns"], "Key": ["Makes", "A", "B"] }));
         let nested = json!({

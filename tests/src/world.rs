@@ -56,7 +56,7 @@ pub struct World {
     /// The Directory of participants that the stack asks.
     pub directory: MockDirectory,
     /// The contract that every answer is held against.
-    pub contract: Contract,
+    pub contract: &'static Contract,
     runtime: Runtime,
     failures: Mutex<Vec<String>>,
     _folder: TempDir,
@@ -298,8 +298,8 @@ impl World {
     }
 
     /// Waits until the ledger says that a notification has ended so, and returns its row.
-    pub async fn ended(&self, id: &NotificationId, status: &str, patience: Duration) -> Result<Row> {
-        let deadline = Instant::now() + patience;
+    pub async fn ended(&self, id: &NotificationId, status: &str, timeout: Duration) -> Result<Row> {
+        let deadline = Instant::now() + timeout;
         loop {
             let row = self.row(id).await?;
             match &row {
@@ -323,10 +323,10 @@ impl World {
     }
 
     /// Looks for a message of the dead-letter queue whose body contains a text; returns body and reason.
-    pub async fn undelivered(&self, containing: &str, patience: Duration) -> Result<(String, String)> {
+    pub async fn undelivered(&self, containing: &str, timeout: Duration) -> Result<(String, String)> {
         let client = aws_sdk_sqs::Client::new(&self.stack.sdk_config());
         let queue = self.stack.output("DeadLetterQueueUrl")?;
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + timeout;
         loop {
             let receive =
                 client.receive_message().queue_url(queue).max_number_of_messages(10).visibility_timeout(0);

@@ -405,7 +405,7 @@ async fn a_copy_waits_while_another_writes_down_what_is_remembered() {
 }
 
 #[tokio::test]
-async fn what_is_remembered_is_written_beside_the_next_batch() {
+async fn a_remembered_outcome_is_written_beside_the_next_batch() {
     let fixture = Fixture::new().await;
     let message = fixture.message();
     fixture.functions.aws.fails_where("UpdateItem", is_closing, Fault::DENIED);
@@ -550,7 +550,7 @@ async fn a_message_that_a_fault_keeps_too_often_ends_in_the_ledger_and_is_listed
 }
 
 #[tokio::test]
-async fn a_message_without_a_row_gets_one_when_it_is_set_aside() {
+async fn a_message_without_a_row_gets_one_when_it_is_given_up() {
     let fixture = Fixture::new().await;
     let functions = &fixture.functions;
     functions.put_identity_text("no JSON");
@@ -624,7 +624,7 @@ fn listed(fixture: &Fixture) -> (Vec<String>, usize) {
 }
 
 #[tokio::test]
-async fn what_was_set_aside_and_not_listed_is_listed_when_its_message_comes_again() {
+async fn what_was_given_up_and_not_listed_is_listed_when_its_message_comes_again() {
     for operation in ["SendMessage", "UpdateItem"] {
         let fixture = Fixture::new().await;
         fixture.network.opening_fails(|_| Some(os(EMFILE)));
@@ -663,7 +663,7 @@ async fn what_was_set_aside_and_not_listed_is_listed_when_its_message_comes_agai
 }
 
 #[tokio::test]
-async fn what_was_set_aside_and_not_listed_is_listed_where_the_receiver_is_gone_too() {
+async fn what_was_given_up_and_not_listed_is_listed_where_the_receiver_is_gone_too() {
     let fixture = Fixture::new().await;
     fixture.network.opening_fails(|_| Some(os(EMFILE)));
     let message = fixture.message();
@@ -676,14 +676,14 @@ async fn what_was_set_aside_and_not_listed_is_listed_where_the_receiver_is_gone_
 }
 
 #[tokio::test]
-async fn a_notification_is_set_aside_once_and_then_no_attempt_begins() {
+async fn a_notification_is_given_up_once_and_then_no_attempt_begins() {
     let fixture = Fixture::new().await;
     let (message, parts) = (fixture.message(), fixture.functions.parts(&fixture.functions.test_clock));
     let ledger = parts.ledger;
     let now = fixture.functions.test_clock.now();
-    let first = ledger.set_aside(&message, "network_unavailable", now).await.unwrap();
+    let first = ledger.mark_undelivered(&message, "network_unavailable", now).await.unwrap();
     assert!(matches!(first, Begin::Begun), "{first:?}");
-    let second = ledger.set_aside(&message, "ledger_unavailable", now + SECOND).await.unwrap();
+    let second = ledger.mark_undelivered(&message, "ledger_unavailable", now + SECOND).await.unwrap();
     let Begin::Conflict(progress) = second else { panic!("{second:?}") };
     let at = jiff::Timestamp::from_millisecond(now.as_millisecond()).unwrap();
     let expected = Unlisted { code: "network_unavailable".to_owned(), at };

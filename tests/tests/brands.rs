@@ -12,7 +12,7 @@ use devkit::receiver::MockReceiver;
 use http::Method;
 use serde_json::{Value, json};
 use tests::aws::{Functions, NOTIFICATIONS, PKI, RECEIVERS, call, call_with_query, requeued, verdicts};
-use tests::directory_fixture::{Fixture, gives_up};
+use tests::directory_fixture::{Fixture, opts_out};
 
 const FIRST: &str = "11111111-aaaa-4000-8000-000000000001";
 const SECOND: &str = "22222222-bbbb-4000-8000-000000000002";
@@ -103,7 +103,7 @@ async fn a_client_id_of_two_brands_is_two_receivers_and_a_resource_of_both_is_tw
 }
 
 #[tokio::test]
-async fn what_is_done_to_a_client_of_one_brand_leaves_that_of_the_other_as_it_is() {
+async fn a_change_to_a_client_of_one_brand_leaves_that_of_the_other_as_it_is() {
     let fixture = fixture().await;
     registers(&fixture, None, "https://localhost:1/a").await;
     registers(&fixture, Some("b"), "https://localhost:1/b").await;
@@ -143,7 +143,7 @@ async fn a_review_tells_the_clients_of_two_brands_apart() {
 async fn a_brand_that_this_stack_does_not_have_is_refused() {
     let fixture = fixture().await;
     for method in [Method::PUT, Method::GET, Method::DELETE] {
-        assert_eq!(of_brand(&fixture, method, Some("c"), &gives_up().to_string()).await.0, 400);
+        assert_eq!(of_brand(&fixture, method, Some("c"), &opts_out().to_string()).await.0, 400);
     }
     let (status, judged) = verdicts(&fixture.functions.intake(), &payment(&fixture, Some("c"))).await;
     assert_eq!((status, judged), (400, vec!["invalid".to_owned()]));

@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
-use tests::conformance::{Module, Suite, Waits, modules};
+use tests::conformance::{Module, Suite, Timeouts, modules};
 use tests::on_stack::{self, Shared};
 
 fn main() -> ExitCode {
@@ -23,7 +23,7 @@ fn trial(module: Module, world: &Shared) -> Trial {
     let play = module.play;
     let trial = on_stack::trial(module.name, world, move |world| {
         Box::pin(async move {
-            let suite = Suite { world, waits: Waits::from_environment() };
+            let suite = Suite { world, timeouts: Timeouts::from_environment() };
             play(&suite).await.map(drop)
         })
     });

@@ -145,7 +145,7 @@ fn now() -> Timestamp {
 
 /// Judges documents by the contract and by the code.
 struct Judges {
-    contract: Contract,
+    contract: &'static Contract,
     operation: (&'static str, &'static str),
     code: fn(&Value) -> bool,
 }

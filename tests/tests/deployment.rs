@@ -101,7 +101,7 @@ fn the_version_before_stays_and_the_settings_before_do_not() {
 }
 
 #[test]
-fn what_is_built_and_what_is_deployed_have_the_same_parameters() {
+fn sam_builds_and_deploys_with_the_same_parameters() {
     let samconfig = text("samconfig.toml");
     let mut stages = 0;
     for section in samconfig.split("\n[").skip(1) {

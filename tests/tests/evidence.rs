@@ -410,6 +410,37 @@ async fn one_change_that_cannot_be_read_holds_up_none_of_its_batch() {
     assert_eq!(kinds, expected.into_iter().zip(["0", "1", "2"].map(Some)).collect::<Vec<_>>());
 }
 
+/// What `arauto verify --bucket` finds in a bucket between these hours.
+async fn verified(bucket: &Bucket, from: &str, to: &str) -> Report {
+    let hour = |text: &str| text.parse::<Hour>().unwrap();
+    let asked =
+        Asked { from: hour(from), to: hour(to), heads: vec![], now: at(to) + SignedDuration::from_hours(1) };
+    let archive = Archive::of(&Aws::sdk_config_over(bucket.clone()), "bucket".to_owned());
+    verify(&Source::Bucket(archive), &asked, |_| ()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_replica_proves_what_the_bucket_proves_and_what_was_not_replicated_is_missing_from_it() {
+    let bucket = Bucket::default();
+    let key = |hour: u8| format!("attempts/2026/11/23/{hour}/stream-1");
+    for hour in 13..16 {
+        bucket.put(&key(hour), b"");
+        bucket.evidence(at(&format!("2026-11-23T{}", hour + 1))).sealer.run().await.unwrap();
+    }
+    // S3 keeps keys and versions, so that the seals are of the replica too.
+    let (first, last) = ("2026-11-23T13", "2026-11-23T15");
+    let replica = verified(&bucket.copy(), first, last).await;
+    assert_eq!((replica.findings, replica.seals, replica.objects), (vec![], 3, 3));
+    let codes = |report: Report| -> Vec<_> { report.findings.iter().map(|finding| finding.code).collect() };
+    let lacking = bucket.copy_without(&key(14));
+    assert_eq!(codes(verified(&lacking, first, last).await), [Wrong::ObjectRemoved]);
+    let unsealed = bucket.copy_without(&Seal::key("2026-11-23T14".parse().unwrap()));
+    assert!(codes(verified(&unsealed, first, last).await).contains(&Wrong::SealMissing));
+    // What was there before replication began is not replicated: the proof begins after it.
+    let late = bucket.copy_without(&key(13)).copy_without(&Seal::key(first.parse().unwrap()));
+    assert_eq!(codes(verified(&late, "2026-11-23T14", last).await), []);
+}
+
 /// A bucket that takes its time, and how many objects it was asked for at one time at most.
 #[derive(Clone, Debug, Default)]
 struct Slow {

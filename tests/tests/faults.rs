@@ -779,7 +779,7 @@ mod dispatch {
         let row = fixture.row(&message);
         assert_eq!((row.text("status"), row.text("attempt"), fixture.mock.count()), ("delivered", "2", 2));
 
-        // The same where it is set aside.
+        // The same where it is given up.
         let fixture = Fixture::new("503,202").await;
         let message = stands(&fixture, "0").await;
         fixture.functions.put_identity_text("no JSON");

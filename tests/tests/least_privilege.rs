@@ -150,7 +150,7 @@ fn asked_by_default() -> BTreeSet<Use> {
         functions.put_identity_text("no JSON");
         let _mock = functions.receiver(CLIENT, "202").await;
         let dispatch = functions.dispatch(&functions.test_clock);
-        let message = functions.payment(CLIENT, "set-aside").to_json();
+        let message = functions.payment(CLIENT, "given-up").to_json();
         let receives = [("ApproximateReceiveCount", "150".to_owned())];
         let until = Instant::now() + Duration::from_secs(5);
         assert_eq!(requeued_until(&dispatch, std::slice::from_ref(&message), &receives, until).await, [0; 0]);
@@ -489,9 +489,10 @@ fn no_role_has_rights_that_are_written_elsewhere_but_those_to_lambdas_network_in
                 let expected = if of_lambda { json!(["NetworkInterfacesPolicy"]) } else { Value::Null };
                 assert_eq!(properties["ManagedPolicyArns"], expected, "{name}");
             }
-            // Those of a function's role are looked at with it.
+            // Those of a function's role are looked at with it, and those of replication in `replica`.
             Some("Policy") => {
-                assert!(names(&properties["Roles"]).iter().all(|role| of_functions.contains(role)), "{name}");
+                let is_looked_at = |role: &String| of_functions.contains(role) || role == "ReplicationRole";
+                assert!(names(&properties["Roles"]).iter().all(is_looked_at), "{name}");
                 for attached in ["Users", "Groups"] {
                     assert!(properties[attached].is_null(), "{name}");
                 }

@@ -82,6 +82,11 @@ async fn with_the_options_on_that_go_together_everything_is_made() {
     let key = "arn:aws:kms:us-east-1:000000000000:key/8d6f0c1e-52d3-4d0a-9c7e-5b1f6a2e3d40";
     let others = [
         ("Evidence", "true"),
+        ("EvidenceReplicaBucketName", "copies-of-evidence"),
+        (
+            "EvidenceReplicaKeyArn",
+            "arn:aws:kms:us-east-1:111111111111:key/8d6f0c1e-52d3-4d0a-9c7e-5b1f6a2e3d40",
+        ),
         ("Network", "own"),
         ("ReceiverPorts", "443"),
         ("EgressAllocationIds", "eipalloc-1a,eipalloc-2b"),
@@ -128,7 +133,15 @@ async fn what_contradicts_itself_is_refused_with_a_sentence() {
     let production = [("AllowLoopbackReceivers", "false"), ("DirectoryEnvironment", "production")];
     let topic = ("AlarmTopicArn", "arn:aws:sns:us-east-1:000000000000:alarms");
     let server = ("AuthorisationServers", "11111111-1111-4111-8111-111111111111");
-    let cases: [(&[(&str, &str)], &str); 17] = [
+    let replica = [
+        ("Evidence", "true"),
+        ("EvidenceReplicaBucketName", "copies"),
+        (
+            "EvidenceReplicaKeyArn",
+            "arn:aws:kms:us-east-1:111111111111:key/8d6f0c1e-52d3-4d0a-9c7e-5b1f6a2e3d40",
+        ),
+    ];
+    let cases: [(&[(&str, &str)], &str); 19] = [
         (&pollers[..1], "both 2 or more or both 0"),
         (&[("DispatchMinimumPollers", "1"), pollers[1]], "both 2 or more or both 0"),
         (
@@ -146,6 +159,8 @@ async fn what_contradicts_itself_is_refused_with_a_sentence() {
         (&[("EgressAllocationIds", "eipalloc-1,eipalloc-2")], "belong to a network that the stack creates"),
         (&[("Evidence", "true"), ("LedgerWrites", "lean")], "a request may be missing from the ledger"),
         (&[("IntakeProducerAccounts", "111111111111")], "may send to a queue that is not made"),
+        (&replica[..2], "EvidenceReplicaBucketName and EvidenceReplicaKeyArn go together"),
+        (&replica[1..], "replicate what Evidence records"),
         (&production, "AlarmTopicArn must name the topic"),
         (&[production[0], production[1], topic], "AuthorisationServers must name the sender's"),
         (&[production[0], production[1], topic, server], "IdentityCustodianArn must name who stores"),

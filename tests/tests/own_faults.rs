@@ -153,7 +153,7 @@ async fn a_service_that_fails_heals_when_it_works_again() {
 }
 
 #[tokio::test]
-async fn what_is_logged_of_a_table_says_whether_it_was_throttled_denied_or_out_of_reach() {
+async fn the_log_of_a_failed_table_says_whether_it_was_throttled_denied_or_out_of_reach() {
     let cases = [
         (Fault::THROTTLED, "ThrottlingException"),
         (Fault::DENIED, "AccessDeniedException"),

@@ -269,7 +269,7 @@ async fn a_token_that_ends_before_its_time_is_replaced() {
 }
 
 #[tokio::test]
-async fn what_is_no_list_suspends_nobody_and_the_last_good_list_stays() {
+async fn an_unreadable_list_suspends_nobody_and_the_last_good_list_stays() {
     let mut market = Market::new().await;
     // So that it is not the share that keeps them.
     market.fixture.functions.max_suspended_percent = 100;

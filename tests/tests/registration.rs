@@ -6,7 +6,7 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::aws::{DIRECTORY, Fault, RECEIVERS};
-use tests::directory_fixture::{Answered, CLIENT, Fixture, JWKS, KEPT_KEYS, URI, gives_up, with, without};
+use tests::directory_fixture::{Answered, CLIENT, Fixture, JWKS, KEPT_KEYS, URI, opts_out, with, without};
 
 /// A bench with a client that is notified, so that there is something to lose.
 async fn registered() -> Fixture {
@@ -49,7 +49,7 @@ mod calls {
     async fn a_call_without_uris_ends_notifications_with_a_statement_and_without_one() {
         for brings_statement in [true, false] {
             let fixture = registered().await;
-            let mut body = gives_up();
+            let mut body = opts_out();
             if brings_statement {
                 body["software_statement"] = json!(fixture.statement());
             }
@@ -60,7 +60,7 @@ mod calls {
             assert_eq!(answered.body["software_id"], fixture.claims().software_id);
         }
         let fixture = Fixture::new().await;
-        let answered = fixture.judged(&gives_up()).await;
+        let answered = fixture.judged(&opts_out()).await;
         assert_eq!((answered.status, &answered.body["webhook"]), (200, &json!("disabled")));
         assert_eq!(fixture.mock.count("/"), 0, "nothing was to be proved");
     }
@@ -68,7 +68,7 @@ mod calls {
     #[tokio::test]
     async fn without_uris_a_bad_statement_is_refused_all_the_same() {
         let fixture = registered().await;
-        let body = with(&gives_up(), json!({ "software_statement": "a.b.c" }));
+        let body = with(&opts_out(), json!({ "software_statement": "a.b.c" }));
         assert_eq!(fixture.refused(400, &body).await.error(), "invalid_software_statement");
     }
 
@@ -111,7 +111,7 @@ mod calls {
         let fixture = registered().await;
         let before = fixture.row(CLIENT);
         for value in ["maybe", "", "TRUE", "1"] {
-            let answered = fixture.ask(CLIENT, value, &gives_up().to_string()).await;
+            let answered = fixture.ask(CLIENT, value, &opts_out().to_string()).await;
             assert_eq!((answered.status, &answered.body["type"]), (400, &json!("urn:arauto:malformed")));
         }
         assert_eq!(fixture.row(CLIENT), before);
@@ -154,8 +154,8 @@ mod calls {
         for (body, status) in [
             (call(earlier, 30), 409),
             (call(earlier, 89), 409),
-            (with(&gives_up(), at(30)), 409),
-            (with(&gives_up(), at(0)), 409),
+            (with(&opts_out(), at(30)), 409),
+            (with(&opts_out(), at(0)), 409),
         ] {
             let answered = fixture.refused(status, &body).await;
             assert_eq!(answered.body["type"], "urn:arauto:superseded");
@@ -164,7 +164,7 @@ mod calls {
         let again = fixture.judged(&call(later, 90)).await;
         assert_eq!((again.status, &again.body["base_uri"]), (200, &json!(later)));
         assert_eq!(fixture.get(CLIENT).await.body["called_at"], at(90)["called_at"]);
-        let last = fixture.judged(&with(&gives_up(), at(91))).await;
+        let last = fixture.judged(&with(&opts_out(), at(91))).await;
         assert_eq!((last.status, &last.body["webhook"]), (200, &json!("disabled")));
     }
 
@@ -1100,7 +1100,7 @@ mod tables {
                 assert_eq!((answered.status, fixture.row(CLIENT)), (503, None), "{operation} {fault:?}");
                 assert_eq!(fixture.requeued(KEPT_KEYS), None, "{operation} {fault:?}");
                 // What needs no proof needs no table.
-                assert_eq!(fixture.put(CLIENT, &gives_up()).await.status, 200, "{operation} {fault:?}");
+                assert_eq!(fixture.put(CLIENT, &opts_out()).await.status, 200, "{operation} {fault:?}");
             }
         }
     }
@@ -1204,11 +1204,11 @@ mod removals {
     async fn a_call_from_before_a_removal_does_not_bring_the_client_back() {
         let fixture = registered().await;
         let early = with(&fixture.brings(&fixture.statement()), at(fixture.functions.test_clock.now()));
-        let gives_up_early = with(&gives_up(), at(fixture.functions.test_clock.now()));
+        let opts_out_early = with(&opts_out(), at(fixture.functions.test_clock.now()));
         fixture.pass(seconds(10));
         assert_eq!(delete(&fixture).await, 204);
         fixture.pass(seconds(10));
-        for late in [&early, &gives_up_early] {
+        for late in [&early, &opts_out_early] {
             assert_eq!(fixture.refused(409, late).await.body["type"], "urn:arauto:superseded");
         }
         // Neither an hour later nor ever: what is left of the row does not expire, and by then the call is too old by itself.
@@ -1318,7 +1318,7 @@ mod removals {
     }
 
     #[tokio::test]
-    async fn what_is_known_of_a_receiver_that_hangs_ends_with_its_registration() {
+    async fn the_mark_of_a_slow_receiver_ends_with_its_registration() {
         let fixture = registered().await;
         let mut row = fixture.row(CLIENT).unwrap();
         row["slow_base_uri"] = json!({ "S": URI });
@@ -1480,7 +1480,7 @@ mod settings {
         let nulls = json!({ "webhook_version": null, "success_statuses": null, "notify_optional": null });
         assert_eq!(settings_of(&fixture.judged(&with(&dcm, nulls)).await), operators);
         // A client that gives notifications up and wants them again is the same client.
-        assert_eq!(settings_of(&fixture.judged(&gives_up()).await), operators);
+        assert_eq!(settings_of(&fixture.judged(&opts_out()).await), operators);
         fixture.pass(seconds(1));
         let brought = fixture.judged(&with(&dcm, json!({ "webhook_version": "1.3.0" }))).await;
         assert_eq!(settings_of(&brought), json!(["1.3.0", [200, 202], true, true]));
@@ -1526,7 +1526,7 @@ mod settings {
     }
 
     #[tokio::test]
-    async fn what_is_no_setting_is_refused() {
+    async fn an_unknown_setting_is_refused() {
         let fixture = registered().await;
         let row = fixture.row(CLIENT);
         for (body, code) in [
@@ -1585,7 +1585,7 @@ mod settings {
         }
         // Who is not notified misses nothing.
         assert_eq!(
-            fixture.judged(&with(&gives_up(), json!({ "webhook_version": "1.0.0" }))).await.warnings(),
+            fixture.judged(&with(&opts_out(), json!({ "webhook_version": "1.0.0" }))).await.warnings(),
             ""
         );
     }
@@ -1642,8 +1642,8 @@ mod client_ids {
     }
 
     /// Registers, shows and removes a client whose id is written so in the path.
-    async fn lives(fixture: &Fixture, client_id: &str, segment: &str) {
-        let body = gives_up().to_string();
+    async fn registers_and_removes(fixture: &Fixture, client_id: &str, segment: &str) {
+        let body = opts_out().to_string();
         let (status, answered) = through_the_gateway(fixture, "PUT", segment, &body).await;
         assert_eq!((status, &answered["client_id"]), (200, &json!(client_id)), "{segment}: {answered}");
         assert!(fixture.row(client_id).unwrap().get("registration").is_some(), "{client_id}");
@@ -1660,7 +1660,7 @@ mod client_ids {
         for _ in 0..200 {
             let id = proptest::strategy::ValueTree::current(&ids.new_tree(&mut runner).unwrap());
             if let Some(id) = id {
-                lives(&fixture, id.as_str(), &id.to_path_segment()).await;
+                registers_and_removes(&fixture, id.as_str(), &id.to_path_segment()).await;
             }
         }
     }
@@ -1678,7 +1678,7 @@ mod client_ids {
             ("a?b#c", &["a%253Fb%2523c"]),
         ] {
             for segment in segments {
-                lives(&fixture, id, segment).await;
+                registers_and_removes(&fixture, id, segment).await;
             }
         }
     }
@@ -1688,13 +1688,13 @@ mod client_ids {
         let fixture = Fixture::new().await;
         for (segment, id) in [("a%2Fb", "a/b"), ("a%2Bb%3D", "a+b="), ("a+b=", "a+b="), ("a%252Fb", "a%2Fb")]
         {
-            let answered = fixture.put(segment, &gives_up()).await;
+            let answered = fixture.put(segment, &opts_out()).await;
             assert_eq!((answered.status, &answered.body["client_id"]), (200, &json!(id)));
         }
     }
 
     #[tokio::test]
-    async fn what_is_no_client_id_is_refused() {
+    async fn an_invalid_client_id_is_refused() {
         let fixture = Fixture::new().await;
         for segment in ["a%20b", "%C3%A9", "%FF", "%00", "%2E%2E", &"a".repeat(256)] {
             assert_eq!(fixture.get(segment).await.status, 400, "{segment}");

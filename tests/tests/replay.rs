@@ -71,7 +71,7 @@ impl Fixture {
     }
 
     /// Has notifications fail three times.
-    async fn give_up(&self, resources: &[&str]) -> Vec<AttemptMessage> {
+    async fn exhaust(&self, resources: &[&str]) -> Vec<AttemptMessage> {
         let messages: Vec<_> = resources.iter().map(|resource| self.payment(resource)).collect();
         let bodies: Vec<_> = messages.iter().map(AttemptMessage::to_json).collect();
         assert_eq!(requeued(&self.dispatch, &bodies).await, [0_usize; 0]);
@@ -128,7 +128,7 @@ fn marks(input: &Value) -> bool {
 #[tokio::test]
 async fn a_replay_is_a_notification_of_its_own_with_the_same_body_and_is_sent_once() {
     let mut fixture = Fixture::new("503,503,503,202").await;
-    let original = fixture.give_up(&["p-1"]).await.remove(0);
+    let original = fixture.exhaust(&["p-1"]).await.remove(0);
     assert_eq!(fixture.replay().await, (sent(1, 0), Ok(())));
     fixture.settle().await;
 
@@ -163,7 +163,7 @@ async fn a_replay_is_a_notification_of_its_own_with_the_same_body_and_is_sent_on
 #[tokio::test]
 async fn a_mark_that_was_lost_sends_the_same_name_again_and_the_receiver_hears_it_once() {
     let mut fixture = Fixture::new("503,503,503,202").await;
-    fixture.give_up(&["p-1"]).await;
+    fixture.exhaust(&["p-1"]).await;
     fixture.functions.aws.fails_where("UpdateItem", marks, Fault::DENIED);
     let (first, result) = fixture.replay().await;
     assert_eq!(first, sent(1, 0));
@@ -182,7 +182,7 @@ async fn a_mark_that_was_lost_sends_the_same_name_again_and_the_receiver_hears_i
 #[tokio::test]
 async fn a_mark_that_was_lost_is_made_good_by_what_the_ledger_knows() {
     let mut fixture = Fixture::new("503,503,503,202").await;
-    fixture.give_up(&["p-1"]).await;
+    fixture.exhaust(&["p-1"]).await;
     fixture.functions.aws.fails_where("UpdateItem", marks, Fault::DENIED);
     fixture.replay().await.1.unwrap_err();
     fixture.functions.aws.recovers();
@@ -196,7 +196,7 @@ async fn a_mark_that_was_lost_is_made_good_by_what_the_ledger_knows() {
 #[tokio::test]
 async fn what_the_queue_refuses_is_told_and_goes_the_next_time() {
     let mut fixture = Fixture::new("503").await;
-    let [refused, taken] = <[_; 2]>::try_from(fixture.give_up(&["p-1", "p-2"]).await).unwrap();
+    let [refused, taken] = <[_; 2]>::try_from(fixture.exhaust(&["p-1", "p-2"]).await).unwrap();
     fixture.functions.aws.refuses_messages_with(refused.notification.replay().as_str());
     let (first, result) = fixture.replay().await;
     assert_eq!(first, Sent { sent: 1, refused: 1, ..Sent::default() });
@@ -211,7 +211,7 @@ async fn what_the_queue_refuses_is_told_and_goes_the_next_time() {
 #[tokio::test]
 async fn a_replay_that_fails_three_times_is_listed_and_can_itself_be_replayed() {
     let mut fixture = Fixture::new("503").await;
-    let original = fixture.give_up(&["p-1"]).await.remove(0);
+    let original = fixture.exhaust(&["p-1"]).await.remove(0);
     fixture.replay().await.1.unwrap();
     fixture.settle().await;
     let listing = fixture.listing().await;
@@ -232,7 +232,7 @@ async fn a_replay_that_fails_three_times_is_listed_and_can_itself_be_replayed() 
 #[tokio::test]
 async fn a_receiver_that_is_gone_gets_no_replay() {
     let mut fixture = Fixture::new("503").await;
-    let original = fixture.give_up(&["p-1"]).await.remove(0);
+    let original = fixture.exhaust(&["p-1"]).await.remove(0);
     fixture.functions.remove(CLIENT).await;
     fixture.functions.test_clock.advance(SignedDuration::from_mins(1));
     assert_eq!(fixture.replay().await, (sent(1, 0), Ok(())));
@@ -247,7 +247,7 @@ async fn a_receiver_that_is_gone_gets_no_replay() {
 async fn who_asks_a_replay_to_stop_can_go_on_later() {
     let mut fixture = Fixture::new("503").await;
     let resources: Vec<_> = (0..12).map(|number| format!("p-{number}")).collect();
-    fixture.give_up(&resources.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    fixture.exhaust(&resources.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let plan = Plan::new(fixture.listing().await, None, RATE);
     let replayer = Replayer::new(&fixture.target, fixture.functions.test_clock.clock(), RATE);
     let asked = &fixture.asked;
@@ -284,7 +284,7 @@ async fn a_replay_keeps_its_rate() {
 }
 
 #[tokio::test]
-async fn what_sqs_set_aside_goes_back_unchanged_and_nothing_else_does() {
+async fn what_sqs_dead_lettered_goes_back_unchanged_and_nothing_else_does() {
     let mut fixture = Fixture::new("202").await;
     let message = |body: &str, reason: Option<&str>| Message {
         body: body.to_owned(),
@@ -308,7 +308,7 @@ async fn what_sqs_set_aside_goes_back_unchanged_and_nothing_else_does() {
     aws.put_message(UNDELIVERED, unread);
     let queue = DeadLetterQueue::new(&fixture.target.sdk, UNDELIVERED.to_owned());
     let resting = queue.count(1_000, &fixture.stop).await.unwrap();
-    assert_eq!((resting.given_up, resting.unreadable, resting.set_aside), (1, 1, 2));
+    assert_eq!((resting.given_up, resting.unreadable, resting.unlisted), (1, 1, 2));
     assert!(!resting.at_least);
     assert_eq!(aws.visible_messages(UNDELIVERED).len(), 4);
 
@@ -352,17 +352,17 @@ impl HttpConnector for LongPolling {
     }
 }
 
-fn set_aside(body: String) -> Message {
+fn unlisted(body: String) -> Message {
     Message { body, delay_s: 0, group: None, reason: None, trace: None }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_receive_that_waits_on_an_empty_queue_is_no_failure() {
     let fixture = Fixture::new("202").await;
-    fixture.functions.aws.put_message(UNDELIVERED, set_aside(fixture.payment("p-1").to_json()));
+    fixture.functions.aws.put_message(UNDELIVERED, unlisted(fixture.payment("p-1").to_json()));
     let target = target(&Aws::sdk_config_over(LongPolling(fixture.functions.aws.clone())));
     let queue = DeadLetterQueue::new(&target.sdk, target.undelivered.clone());
-    assert_eq!(queue.count(1_000, &fixture.stop).await.unwrap().set_aside, 1);
+    assert_eq!(queue.count(1_000, &fixture.stop).await.unwrap().unlisted, 1);
 }
 
 #[tokio::test]
@@ -370,7 +370,7 @@ async fn what_was_held_is_let_go_where_the_queue_fails_in_between() {
     let fixture = Fixture::new("202").await;
     let aws = &fixture.functions.aws;
     for number in 0..25 {
-        aws.put_message(UNDELIVERED, set_aside(fixture.payment(&format!("p-{number}")).to_json()));
+        aws.put_message(UNDELIVERED, unlisted(fixture.payment(&format!("p-{number}")).to_json()));
     }
     let queue = DeadLetterQueue::new(&fixture.target.sdk, UNDELIVERED.to_owned());
     let receives = AtomicUsize::new(0);
@@ -386,7 +386,7 @@ async fn what_was_held_is_let_go_where_the_queue_fails_in_between() {
 #[tokio::test]
 async fn a_queue_that_was_not_swept_is_swept_by_repeating_though_nothing_is_to_be_sent() {
     let mut fixture = Fixture::new("503").await;
-    fixture.give_up(&["p-1"]).await;
+    fixture.exhaust(&["p-1"]).await;
     for operation in ["ReceiveMessage", "DeleteMessageBatch"] {
         fixture.functions.aws.fails(operation, Fault::DENIED);
         let (complete, round) = fixture.round().await;
@@ -404,7 +404,7 @@ async fn what_the_time_does_not_suffice_to_move_back_is_let_go_and_told() {
     let mut fixture = Fixture::new("202").await;
     let (aws, payment) = (fixture.functions.aws.clone(), fixture.payment("p-1").to_json());
     for _ in 0..900 {
-        aws.put_message(UNDELIVERED, set_aside(payment.clone()));
+        aws.put_message(UNDELIVERED, unlisted(payment.clone()));
     }
     let moved = move_back(&fixture.target, 1, None, &mut fixture.stop, |_| ()).await.unwrap();
     assert_eq!(moved.moved + moved.left, 900, "{moved:?}");
@@ -419,7 +419,7 @@ async fn an_entry_that_the_queue_fails_is_sent_again_and_one_that_it_goes_on_fai
         let mut fixture = Fixture::new("202").await;
         let aws = fixture.functions.aws.clone();
         for resource in ["p-1", "bad-1", "p-2"] {
-            aws.put_message(UNDELIVERED, set_aside(fixture.payment(resource).to_json()));
+            aws.put_message(UNDELIVERED, unlisted(fixture.payment(resource).to_json()));
         }
         aws.fails_messages_with("bad-1", "InternalError", failures);
         let result = move_back(&fixture.target, RATE, None, &mut fixture.stop, |_| ()).await;
@@ -432,11 +432,11 @@ async fn an_entry_that_the_queue_fails_is_sent_again_and_one_that_it_goes_on_fai
 #[tokio::test]
 async fn who_asks_to_stop_finds_the_queue_as_it_was() {
     let mut fixture = Fixture::new("503").await;
-    fixture.give_up(&["p-1"]).await;
+    fixture.exhaust(&["p-1"]).await;
     fixture.replay().await.1.unwrap();
     fixture.functions.aws.take_messages(NOTIFICATIONS);
     let aws = fixture.functions.aws.clone();
-    aws.put_message(UNDELIVERED, set_aside(fixture.payment("p-2").to_json()));
+    aws.put_message(UNDELIVERED, unlisted(fixture.payment("p-2").to_json()));
     fixture.asked.send_replace(true);
     let moved = move_back(&fixture.target, RATE, None, &mut fixture.stop, |_| ()).await.unwrap();
     assert!(moved.moved == 0 && !moved.is_complete(), "{moved:?}");

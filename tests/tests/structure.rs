@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::read_to_string;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 #[path = "structure/imports.rs"]
 mod imports;
@@ -24,7 +25,7 @@ const MEMBERS: &[(&str, &str, &[&str])] = &[
     ("dispatch", "functions/dispatch", &["convention", "mtls", "platform"]),
     ("directory", "functions/directory", &["convention", "mtls", "platform"]),
     ("evidence", "functions/evidence", &["convention", "platform"]),
-    ("account", "tools/account", &["mtls", "platform"]),
+    ("account", "tools/account", &["mtls", "platform", "terminal"]),
     ("certificates", "tools/certificates", &[]),
     ("terminal", "tools/terminal", &[]),
     ("capacity", "tools/capacity", &["convention", "platform", "terminal"]),
@@ -109,6 +110,27 @@ fn each_crate_depends_on_what_is_below_it_alone() {
             reached.insert(more);
         }
         assert!(!reached.contains(name), "{name} depends on itself");
+    }
+}
+
+/// SAM names a binary but no package, so cargo selects the default members, and unifies the features of their dependencies.
+#[test]
+fn no_function_holds_what_people_sign_in_with() {
+    let root = read_to_string(workspace().join("Cargo.toml")).unwrap();
+    let selected = root.lines().find_map(|line| line.strip_prefix("default-members = "));
+    let functions =
+        r#"["functions/directory", "functions/dispatch", "functions/evidence", "functions/intake"]"#;
+    assert_eq!(selected, Some(functions));
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["tree", "--locked", "--edges=normal", "--prefix=none", "--format={p} [{f}]"]);
+    let output = cargo.current_dir(workspace()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8(output.stdout).unwrap();
+    let config: BTreeSet<_> = tree.lines().filter(|line| line.starts_with("aws-config ")).collect();
+    assert!(!config.is_empty(), "{tree}");
+    assert!(!config.iter().any(|line| line.contains("sso") || line.contains("process")), "{config:?}");
+    for name in ["aws-sdk-sso ", "aws-sdk-ssooidc ", "aws-sdk-cloudformation ", "clap "] {
+        assert!(!tree.lines().any(|line| line.starts_with(name)), "{name}is in a function");
     }
 }
 

@@ -76,7 +76,7 @@ fn who_calls_the_api_hears_from_the_function_before_the_api_gives_up() {
 }
 
 #[test]
-fn what_is_moved_to_the_dead_letter_queue_outlives_its_first_queue() {
+fn a_message_in_the_dead_letter_queue_is_kept_longer_than_in_the_first() {
     assert!(
         seconds("DeadLetterQueue", "MessageRetentionPeriod")
             > seconds("NotificationsQueue", "MessageRetentionPeriod")
@@ -84,7 +84,7 @@ fn what_is_moved_to_the_dead_letter_queue_outlives_its_first_queue() {
 }
 
 #[test]
-fn a_fault_of_ours_has_a_day_to_be_mended_before_a_message_is_set_aside() {
+fn a_fault_of_ours_has_a_day_to_be_mended_before_a_message_is_given_up() {
     let template = template();
     let redrive = template.property("NotificationsQueue", "RedrivePolicy");
     assert_eq!(redrive["deadLetterTargetArn"], "DeadLetterQueue.Arn");

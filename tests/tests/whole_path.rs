@@ -8,7 +8,10 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use account::ChosenStack;
+use account::local_stack::LocalStack;
 use anyhow::{Context, Result, ensure};
+use arauto::attempts::{LogGroups, Selection};
 use arauto::replay::{Plan, Replayer, sweep};
 use arauto::shutdown::Shutdown;
 use arauto::stack_ref::StackRef;
@@ -38,6 +41,7 @@ use tests::rotation::{
 };
 use tests::skip;
 use tests::world::{PREFIX, SECOND_BRAND, SECOND_NAME, STREAM, World, between, new_change, now, tag};
+use tokio::time::{Instant, sleep};
 
 /// For what should come at once, on a machine that compiles meanwhile.
 const SOON: Duration = Duration::from_secs(20);
@@ -77,6 +81,7 @@ fn trials(world: &Shared) -> Vec<Trial> {
         a_refused_notification_is_tried_again_after_10_and_after_60_seconds,
         three_failures_end_in_the_dead_letter_queue_and_no_fourth_request_comes,
         what_was_given_up_is_listed_and_replayed_once,
+        attempts_are_read_from_the_log,
         copies_of_one_change_are_notified_once,
         a_change_of_a_queue_is_notified_and_what_is_invalid_is_rejected_with_its_errors,
         a_change_of_an_event_bus_is_notified_and_what_is_invalid_is_rejected_with_its_errors,
@@ -95,7 +100,7 @@ fn trials(world: &Shared) -> Vec<Trial> {
         a_registration_is_refused_with_every_rule_it_breaks,
         a_state_change_is_refused_with_every_error_it_has,
         one_bad_change_does_not_refuse_the_others,
-        what_is_not_notified_says_by_which_rule,
+        a_change_that_is_not_notified_names_the_rule,
         an_unsigned_request_is_refused,
         the_schedule_keeps_keys_participants_and_what_is_known_of_revocation,
     ]
@@ -228,8 +233,35 @@ async fn three_failures_end_in_the_dead_letter_queue_and_no_fourth_request_comes
     // The bank posts it again, and a copy of each message comes: none of them makes a fourth request.
     world.notify(&change).await?;
     world.enqueue(&[body]).await?;
-    tokio::time::sleep(Duration::from_secs(15)).await;
+    sleep(Duration::from_secs(15)).await;
     ensure!(mock.count() == 3, "a fourth request came");
+    Ok(())
+}
+
+async fn attempts_are_read_from_the_log(world: &World) -> Result<()> {
+    let (client, _mock) = world.receiver("202").await?;
+    let id = world.notify(&new_change(Endpoint::PixPayment, &client)).await?;
+    world.ended(&id, "delivered", SOON).await?;
+    let selection = Selection { clients: vec![client.parse()?], ..Selection::default() };
+    let pattern = selection.pattern();
+    let mut groups = LogGroups::of(&ChosenStack::of_local(LocalStack::clone(&world.stack)))?;
+    let since = now() - SignedDuration::from_mins(5);
+    let deadline = Instant::now() + SOON;
+    let mut found = Vec::new();
+    // The emulator writes an invocation's lines when it is over.
+    while found.is_empty() {
+        ensure!(Instant::now() < deadline, "no line of an attempt of {client} came");
+        sleep(Duration::from_millis(200)).await;
+        let window = (since, now());
+        let read = groups.read(window, &pattern, |at, line| {
+            found.extend(selection.read(at, line).map(|attempt| attempt.to_json()));
+            Ok(())
+        });
+        read.await?;
+    }
+    let outcomes: Vec<_> =
+        found.iter().map(|attempt| (&attempt["notification_id"], &attempt["outcome"])).collect();
+    ensure!(outcomes == [(&json!(id.as_str()), &json!("delivered"))], "{found:?}");
     Ok(())
 }
 
@@ -245,7 +277,7 @@ async fn what_was_given_up_is_listed_and_replayed_once(world: &World) -> Result<
     let shown: Value = serde_json::from_slice(&answer.body)?;
     ensure!(shown["status"] == "undelivered" && shown["attempts"][2]["status"] == 503, "{shown}");
 
-    let target = StackRef::of_stack(&world.stack)?;
+    let target = StackRef::of_stack(&ChosenStack::of_local(LocalStack::clone(&world.stack)))?;
     let listing = || async {
         let window = Window { since: now() - SignedDuration::from_mins(30), until: now() };
         let clients = vec![client.parse()?];
@@ -299,7 +331,7 @@ async fn copies_of_one_change_are_notified_once(world: &World) -> Result<()> {
     ensure!(world.notify(&written_otherwise).await? == id, "another name for the same event");
     let message = AttemptMessage::first(parse(&change)?, now()).context("a message")?.to_json();
     world.enqueue(&[message.clone(), message]).await?;
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    sleep(Duration::from_secs(5)).await;
     ensure!(mock.count() == 1, "{} requests came", mock.count());
     Ok(())
 }
@@ -436,17 +468,17 @@ async fn a_change_while_an_attempt_waits(world: &World, change: Change, waiting:
             world.register(&client, Some(&[mock.base_uri().replace("localhost", "127.0.0.1")])).await?;
         }
     }
-    let patience = if waiting == 2 { SECOND } else { THIRD };
+    let timeout = if waiting == 2 { SECOND } else { THIRD };
     match change {
         Change::Removed | Change::Ended => {
-            let row = world.ended(&id, "cancelled", patience).await?;
+            let row = world.ended(&id, "cancelled", timeout).await?;
             ensure!(row.text("reason") == "no_receiver", "{row:?}");
             let last = u8::try_from(waiting - 1)?;
             ensure!(row.attempt(last, "outcome") == "server_error", "{row:?}");
             ensure!(mock.count() == waiting - 1, "a receiver that is gone was called");
         }
         Change::Moved => {
-            mock.wait_for(waiting, patience).await?;
+            mock.wait_for(waiting, timeout).await?;
             let row = world.ended(&id, "delivered", SOON).await?;
             ensure!(row.text("attempt") == waiting.to_string(), "{row:?}");
             let received = mock.received();
@@ -549,7 +581,7 @@ async fn a_registration_is_shown_replaced_and_removed(world: &World) -> Result<(
     let uris = ["https://localhost:1/a", "https://localhost:1/b"].map(str::to_owned);
     let mut made: Value = serde_json::from_slice(&put(Operation::Dcr, Some(&uris)).await?.body)?;
     // Nobody listens there, which is a warning and no reason to refuse.
-    let seen = made.as_object_mut().and_then(|made| made.remove("first_sight")).unwrap_or_default();
+    let seen = made.as_object_mut().and_then(|made| made.remove("receiver_check")).unwrap_or_default();
     ensure!(seen["warnings"][0]["code"] == "connection_refused" && seen["accepted"] == 0, "{seen}");
     ensure!(made["webhook"] == "enabled" && made["base_uri"] == uris[0], "{made}");
     ensure!(
@@ -658,7 +690,7 @@ async fn one_bad_change_does_not_refuse_the_others(world: &World) -> Result<()> 
     Ok(())
 }
 
-async fn what_is_not_notified_says_by_which_rule(world: &World) -> Result<()> {
+async fn a_change_that_is_not_notified_names_the_rule(world: &World) -> Result<()> {
     let (client, mock) = world.receiver("202").await?;
     let with = |changes: Value| {
         let mut change = new_change(Endpoint::PixPayment, &client);

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unambiguous_is_read_as_it_stands() {
+    fn unambiguous_json_is_read_as_it_stands() {
         let text = r#"{"a":[1,-2,3.5,true,null,"x",{"a":{}}],"b":{"a":"y"}}"#;
         assert_eq!(parse(text), Ok(serde_json::from_str(text).unwrap()));
     }

@@ -43,7 +43,7 @@ use crate::revocation::{Mechanism, Revocation, Verification, Verifier};
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Handshake {
     /// The address connected to.
-    pub peer: Arc<str>,
+    pub address: Arc<str>,
     /// TLS version and cipher suite, for example `TLSv1_3 TLS13_AES_128_GCM_SHA256`.
     pub tls: Arc<str>,
     /// Whether the receiver asked for our certificate.
@@ -140,8 +140,8 @@ impl Connector {
         let checked = verification.checked().ok_or_else(|| ConnectError::new(Failure::TlsHandshake))?;
         self.verifier.report(host, checked);
         let certificate_requested = asked.load(Ordering::Relaxed);
-        let peer = peer.to_string().into();
-        let handshake = Handshake { peer, tls, certificate_requested, revocation: checked.mechanism };
+        let address = peer.to_string().into();
+        let handshake = Handshake { address, tls, certificate_requested, revocation: checked.mechanism };
         Ok((PeerStream(TokioIo::new(stream)), handshake))
     }
 }

@@ -201,7 +201,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(tag in 0_u8..0x1f, content in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn a_written_element_is_read_back(tag in 0_u8..0x1f, content in prop::collection::vec(any::<u8>(), 0..300)) {
             let der = value(tag, &[&content]);
             let mut reader = Reader::new(&der);
             let element = reader.element().unwrap();

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_of_identities_is_refused_and_never_quoted() {
+    fn an_invalid_secret_is_refused_and_never_quoted() {
         let default = AuthorisationServers::default().default_identity_owner();
         for secret in ["", "{}", "[]", "secret", "{\"private_key\": \"secret\"", "7"] {
             let error = Identities::from_json(secret, &default).err().unwrap();

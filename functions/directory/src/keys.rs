@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use convention::directory::{Environment, Keys, KeysError, Statement, StatementError, VerifyError};
 use jiff::{SignedDuration, Timestamp};
-use platform::aws::{DirectoryTable, DirectoryTableError, Document};
+use platform::aws::{DirectoryTable, DirectoryTableError, Document, keys_row};
 use platform::clock::Clock;
 use platform::telemetry::{ErrorChain, Metrics};
 use thiserror::Error;
@@ -136,7 +136,7 @@ impl DirectoryKeys {
 
     /// Returns the key set's name in the directory table, which depends on the environment, as a stack may change it.
     fn name(&self) -> String {
-        format!("jwks#{}", self.environment.name)
+        keys_row(self.environment.name)
     }
 
     async fn known(&self) -> Result<Option<(Document, Keys)>, KeysMissing> {

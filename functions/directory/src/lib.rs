@@ -8,18 +8,18 @@
 //!   again once they are. An answer that would suspend too many at once is refused.
 //! - `review` counts the warnings of registrations, and logs those whose base URI is no longer allowed or whose host
 //!   does not resolve to public addresses. It changes nothing: each attempt makes these checks itself.
-//! - `first_sight` makes a handshake with each receiver once a day, as at each registration.
+//! - `receiver_check` makes a handshake with each receiver once a day, as at each registration.
 //! - `revocation` asks the authorities of all verified paths for lists and statuses, and stores the signed answers in
 //!   the directory table, where dispatch reads them.
 //!
 //! Afterwards it logs the slowest first delivery after a registration of this month.
 
 pub mod fetch;
-pub mod first_sight;
 pub mod keys;
 mod onboarding_slo;
 mod participants;
 mod parts;
+pub mod receiver_check;
 mod reconciler;
 mod register;
 mod remove;
@@ -38,10 +38,10 @@ use platform::aws::{Receivers, ReceiversError};
 use platform::clock::Clock;
 use platform::telemetry::{ErrorChain, Line, Unit};
 
-use first_sight::FirstSight;
 pub use keys::DirectoryKeys;
 pub use participants::ParticipantsList;
 pub use parts::Parts;
+use receiver_check::ReceiverCheck;
 pub use reconciler::Reconciler;
 use revocation::Refresher;
 pub use software::SoftwareStatements;
@@ -58,7 +58,7 @@ pub struct Directory {
     /// Refreshes revocation data.
     pub revocation: Refresher,
     /// Checks receivers before they are notified.
-    pub first_sight: FirstSight,
+    pub receiver_check: ReceiverCheck,
     /// The network to receivers, with the policy for their addresses.
     pub network: Network,
     /// The clock.
@@ -129,7 +129,7 @@ impl Directory {
             },
             review::hosts(&registrations, &self.network, &self.reconciler.metrics, self.clock.now()),
             self.reconciler.run(&self.receivers, &registrations),
-            self.first_sight.daily(&registrations),
+            self.receiver_check.daily(&registrations),
             self.reconciler.software.measure(&self.reconciler.metrics),
         );
         onboarding_slo::report(&self.keys.table, self.clock.now()).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use convention::directory::{Environment, Participants, ParticipantsError};
 use jiff::{SignedDuration, Timestamp};
-use platform::aws::{DirectoryTable, DirectoryTableError, Document};
+use platform::aws::{DirectoryTable, DirectoryTableError, Document, participants_row};
 use platform::clock::Clock;
 use platform::telemetry::ErrorChain;
 use thiserror::Error;
@@ -87,7 +87,7 @@ impl ParticipantsList {
 
     /// Returns the list's name in the directory table, which depends on the environment, as a stack may change it.
     fn name(&self) -> String {
-        format!("participants#{}", self.environment.name)
+        participants_row(self.environment.name)
     }
 
     async fn fetch(&self, known: Option<Document>) -> Result<(Participants, Timestamp), ListMissing> {

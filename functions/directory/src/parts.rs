@@ -18,7 +18,7 @@ use platform::telemetry::Metrics;
 use tokio::sync::Mutex;
 
 use crate::fetch::Fetcher;
-use crate::first_sight::FirstSight;
+use crate::receiver_check::ReceiverCheck;
 use crate::revocation::Refresher;
 use crate::{Directory, DirectoryKeys, ParticipantsList, Reconciler, SoftwareStatements};
 
@@ -115,7 +115,7 @@ impl Directory {
         let store = RevocationStore::new(table.clone());
         let revocation =
             Refresher::new(store.clone(), Arc::clone(&fetcher), (clock.clone(), parts.rng), metrics.clone());
-        let first_sight = FirstSight {
+        let receiver_check = ReceiverCheck {
             secrets,
             trust_secret: parts.trust_secret,
             store,
@@ -126,6 +126,6 @@ impl Directory {
             anchors: Mutex::default(),
         };
         let keys = DirectoryKeys { table, fetcher, environment, metrics, clock: clock.clone() };
-        Self { receivers: parts.receivers, keys, reconciler, revocation, first_sight, network, clock }
+        Self { receivers: parts.receivers, keys, reconciler, revocation, receiver_check, network, clock }
     }
 }

@@ -59,7 +59,7 @@ impl Directory {
                 report(&made, found.as_ref().and_then(ClientState::registration));
                 // Checked after the write, because no finding refuses the registration.
                 let seen = match made.receiver(self.network.policy()) {
-                    Some(receiver) => Some(self.first_sight.look(&receiver.base_uri).await),
+                    Some(receiver) => Some(self.receiver_check.look(&receiver.base_uri).await),
                     None => None,
                 };
                 return Ok(wire::registered(&made, seen));

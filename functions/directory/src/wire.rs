@@ -15,7 +15,7 @@ use platform::answer::{Problem, json, read_json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::first_sight::Seen;
+use crate::receiver_check::Seen;
 
 /// The software statement in a call.
 const STATEMENT: &str = "/software_statement";
@@ -108,7 +108,7 @@ struct RegistrationAnswer<'a> {
     warnings: Vec<Described>,
     /// The result of checking the receiver just now.
     #[serde(skip_serializing_if = "Option::is_none")]
-    first_sight: Option<Seen>,
+    receiver_check: Option<Seen>,
 }
 
 #[derive(Serialize)]
@@ -118,7 +118,7 @@ struct Described {
 }
 
 /// Answers with a registration, and with the check of its receiver if one was made.
-pub fn registered(registration: &Registration, first_sight: Option<Seen>) -> Response<String> {
+pub fn registered(registration: &Registration, receiver_check: Option<Seen>) -> Response<String> {
     let describe = |warning: Warning| Described { code: warning.code(), detail: warning.sentence() };
     let answer = RegistrationAnswer {
         client_id: &registration.client_id,
@@ -135,7 +135,7 @@ pub fn registered(registration: &Registration, first_sight: Option<Seen>) -> Res
         registered_at: registration.registered_at.to_string(),
         notifies_since: registration.notifies_since.map(|since| since.to_string()),
         warnings: registration.all_warnings().map(describe).collect(),
-        first_sight,
+        receiver_check,
     };
     json(200, &answer)
 }

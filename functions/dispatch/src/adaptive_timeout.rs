@@ -26,7 +26,7 @@ pub(crate) struct ConsecutiveTimeouts(Mutex<HashMap<ReceiverKey, Seen>>);
 struct Seen {
     base_uri: BaseUri,
     /// Consecutive timeouts.
-    hangs: u32,
+    timeouts: u32,
     responded_at: Option<Instant>,
 }
 
@@ -37,18 +37,18 @@ impl ConsecutiveTimeouts {
             if seen.responded_at.is_some_and(|at| began < at) {
                 return None;
             }
-            seen.hangs += 1;
-            Some(seen.hangs)
+            seen.timeouts += 1;
+            Some(seen.timeouts)
         })
     }
 
     fn responded(&self, receiver: &Receiver, at: Instant) {
-        self.of(receiver, |seen| (seen.hangs, seen.responded_at) = (0, Some(at)));
+        self.of(receiver, |seen| (seen.timeouts, seen.responded_at) = (0, Some(at)));
     }
 
     /// A receiver with another base URI starts anew.
     fn of<T>(&self, receiver: &Receiver, change: impl FnOnce(&mut Seen) -> T) -> T {
-        let anew = || Seen { base_uri: receiver.base_uri.clone(), hangs: 0, responded_at: None };
+        let anew = || Seen { base_uri: receiver.base_uri.clone(), timeouts: 0, responded_at: None };
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(seen) = all.get_mut(&receiver.key) {
             if seen.base_uri != receiver.base_uri {

@@ -91,7 +91,7 @@ impl Attempts {
             base_uri: receiver.base_uri.to_string(),
             outcome: None,
             status: None,
-            peer: None,
+            address: None,
             tls: None,
         };
         let mode = match prepared.mode {
@@ -140,7 +140,7 @@ impl Attempts {
         begun.record.status = outcome.status();
         let revocation = handshake.as_ref().map(|handshake| handshake.revocation);
         if let Some(handshake) = handshake {
-            begun.record.peer = Some(Arc::clone(&handshake.peer));
+            begun.record.address = Some(Arc::clone(&handshake.address));
             begun.record.tls = Some(Arc::clone(&handshake.tls));
         }
         let record = &begun.record;

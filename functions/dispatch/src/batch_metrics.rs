@@ -85,7 +85,7 @@ impl BatchMetrics {
             }
         });
         if matches!(outcome, Outcome::Failed(_)) {
-            self.waits(message, ended);
+            self.record_age(message, ended);
         }
     }
 
@@ -116,12 +116,12 @@ impl BatchMetrics {
     pub(crate) fn requeued(&self, code: Code, message: Option<&AttemptMessage>, now: Timestamp) {
         self.see(|seen| *seen.faults.entry(code.as_str()).or_default() += 1);
         if let Some(message) = message {
-            self.waits(message, now);
+            self.record_age(message, now);
         }
     }
 
     /// Records how long a notification has been waiting for delivery.
-    fn waits(&self, message: &AttemptMessage, now: Timestamp) {
+    fn record_age(&self, message: &AttemptMessage, now: Timestamp) {
         // The event of a replay is as old as the outage before it.
         if message.replay_of.is_none() {
             let age = not_negative(now.duration_since(message.change.event_instant.timestamp()));

@@ -24,7 +24,7 @@ use crate::lifecycle::Lifecycle;
 use crate::onboarding_slo::FirstDeliveries;
 use crate::origin::Origin;
 use crate::parts::Parts;
-use crate::set_aside::SetAside;
+use crate::receive_limit::ReceiveLimit;
 use crate::source::Sources;
 use crate::sqs_event::{Batch, CHECK_IDENTITIES, Record};
 use crate::{CHANGE_VISIBILITY_TIMEOUT, START};
@@ -59,7 +59,7 @@ pub struct Dispatch {
     lifecycle: Arc<Lifecycle>,
     closing: Arc<Closing>,
     delivery: Delivery,
-    set_aside: SetAside,
+    receive_limit: ReceiveLimit,
     sources: Arc<Sources>,
     metrics: Metrics,
     rng: Rng,
@@ -123,7 +123,8 @@ impl Dispatch {
             timeouts,
             ledger_writes: parts.ledger_writes,
         };
-        let set_aside = SetAside { lifecycle: Arc::clone(&lifecycle), max_receives: parts.max_receives };
+        let receive_limit =
+            ReceiveLimit { lifecycle: Arc::clone(&lifecycle), max_receives: parts.max_receives };
         Arc::new(Self {
             receivers,
             identities,
@@ -131,7 +132,7 @@ impl Dispatch {
             lifecycle,
             closing,
             delivery,
-            set_aside,
+            receive_limit,
             sources,
             metrics,
             rng: parts.rng,
@@ -205,7 +206,7 @@ impl Dispatch {
 
     /// Handles a message that a fault stopped; `true` if it returns to the queue.
     async fn after(&self, record: &Record, fault: &Fault, until: Instant) -> bool {
-        if self.set_aside.try_one(record, fault, until).await {
+        if self.receive_limit.try_one(record, fault, until).await {
             if fault.alarms() {
                 self.lifecycle.batch_metrics.requeued(fault.code(), None, self.clock.now());
             }

@@ -26,7 +26,7 @@ mod log;
 mod onboarding_slo;
 mod origin;
 mod parts;
-mod set_aside;
+mod receive_limit;
 mod source;
 mod sqs_event;
 

@@ -119,7 +119,7 @@ mod tests {
             base_uri: "https://itp.example.com".to_owned(),
             outcome: Some(outcome.code()),
             status: outcome.status(),
-            peer: None,
+            address: None,
             tls: Some("TLSv1_3 TLS13_AES_256_GCM_SHA384".into()),
         };
         let written = Written::default();

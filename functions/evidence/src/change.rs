@@ -106,14 +106,14 @@ fn parts(shown: &AttemptView) -> (Attempt, Attempt) {
         ended_at: None,
         outcome: None,
         status: None,
-        peer: None,
+        address: None,
         tls: None,
     };
     let ended = Attempt {
         ended_at: shown.ended_at,
         outcome: shown.outcome.clone(),
         status: shown.status,
-        peer: shown.peer.clone(),
+        address: shown.address.clone(),
         tls: shown.tls.clone(),
         ..began.clone()
     };
@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(record.notification_status.as_deref(), Some("delivered"));
         let attempt = record.attempt.as_ref().unwrap();
         assert_eq!((attempt.status, attempt.outcome.as_deref()), (Some(202), Some("delivered")));
-        assert_eq!(attempt.peer.as_deref(), Some("203.0.113.7:8443"));
+        assert_eq!(attempt.address.as_deref(), Some("203.0.113.7:8443"));
     }
 
     #[test]

@@ -73,8 +73,8 @@ pub struct Attempt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// The address connected to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub peer: Option<String>,
+    #[serde(rename = "peer", default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
     /// TLS version and cipher suite.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<String>,

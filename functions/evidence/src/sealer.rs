@@ -137,7 +137,7 @@ impl Sealer {
         if seal.previous != previous {
             return Err(SealError::Broken { hour });
         }
-        known.learn(&seal);
+        known.observe(&seal);
         Ok(seal)
     }
 
@@ -181,7 +181,7 @@ impl Sealer {
             }
             course.next = Some(hour);
             let seal = self.read(hour, &version).await?;
-            course.known.learn(&seal);
+            course.known.observe(&seal);
             (course.run.head, course.next) = (Some(seal.head), Some(hour.plus(1)));
         }
         if course.next == Some(last.plus(1)) { Ok(()) } else { Err(SealError::Vanished { hour: last }) }
@@ -208,7 +208,7 @@ impl Sealer {
 struct Known(HashSet<(String, String)>);
 
 impl Known {
-    fn learn(&mut self, seal: &Seal) {
+    fn observe(&mut self, seal: &Seal) {
         self.0.extend(seal.objects().map(|object| (object.key.clone(), object.version_id.clone())));
     }
 

@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_if_it_does_not_exist_leaves_what_does() {
+    fn if_not_exists_sets_a_missing_attribute_and_leaves_an_existing_one() {
         let input = json!({
             "UpdateExpression": "SET a = if_not_exists(a, :new), map.b = if_not_exists(map.b, :new), \
                                  map.c = if_not_exists(map.c, :new), d = :new",

@@ -182,12 +182,12 @@ impl Queue {
                 break;
             }
             let at = of.remove(draw(of.len()));
-            received.push(self.hide(at, visibility, now));
+            received.push(self.receive_at(at, visibility, now));
         }
         Some((received, moved))
     }
 
-    fn hide(&mut self, at: usize, visibility: Option<Duration>, now: Instant) -> Received {
+    fn receive_at(&mut self, at: usize, visibility: Option<Duration>, now: Instant) -> Received {
         self.serial += 1;
         let receipt = format!("receipt-{}", self.serial);
         let visible_at = now + visibility.unwrap_or(self.settings.visibility);

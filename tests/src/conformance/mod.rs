@@ -14,7 +14,7 @@ mod suite;
 use anyhow::Result;
 
 pub use self::module::Module;
-pub use self::suite::{Play, Suite, Told, Waits};
+pub use self::suite::{Play, Suite, Timeouts, Told};
 
 /// All modules.
 pub fn modules() -> impl Iterator<Item = Module> {

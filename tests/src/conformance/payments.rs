@@ -142,7 +142,7 @@ pub(super) async fn clock_ahead(suite: &Suite<'_>, seconds: i64) -> Result<Told>
     let ahead = SignedDuration::from_secs(seconds);
     let change = payment.change_in(&initiator.client, ahead, &json!({ "from": "ACPD", "to": "ACSC" }));
     initiator.posts(&change).await?;
-    let received = initiator.mock.wait_for(1, suite.waits.message).await?;
+    let received = initiator.mock.wait_for(1, suite.timeouts.message).await?;
     Ok(match initiator.check(&received[0]) {
         Ok(()) => json!({ "suite_result": "pass" }),
         Err(error) => json!({ "suite_result": "fail", "reason": error.to_string() }),
@@ -155,5 +155,5 @@ fn at_least_one(count: usize) -> Value {
 
 /// The seconds within which messages were waited for; more, and waiting would have failed.
 fn suite_seconds(initiator: &Initiator<'_>) -> u64 {
-    initiator.suite.waits.message.as_secs()
+    initiator.suite.timeouts.message.as_secs()
 }

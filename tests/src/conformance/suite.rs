@@ -16,7 +16,7 @@ use crate::world::{World, now, tag};
 
 /// How the suite waits.
 #[derive(Clone, Copy, Debug)]
-pub struct Waits {
+pub struct Timeouts {
     /// `webhookWaitTime`: after a registration is changed, before anything is expected of it.
     pub registration: Duration,
     /// Within which a message is expected.
@@ -25,7 +25,7 @@ pub struct Waits {
     pub silence: Duration,
 }
 
-impl Waits {
+impl Timeouts {
     /// The suite's own waits where `ARAUTO_CONFORMANCE=real`, else as long as the local stack needs: a registration counts
     /// within eight seconds, and a retry comes after ten.
     pub fn from_environment() -> Self {
@@ -50,12 +50,12 @@ pub struct Suite<'a> {
     /// The stack.
     pub world: &'a World,
     /// How it waits.
-    pub waits: Waits,
+    pub timeouts: Timeouts,
 }
 
 impl std::fmt::Debug for Suite<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Suite").field("waits", &self.waits).finish_non_exhaustive()
+        f.debug_struct("Suite").field("timeouts", &self.timeouts).finish_non_exhaustive()
     }
 }
 
@@ -101,7 +101,7 @@ impl<'a> Initiator<'a> {
 
     /// Waits until a change of the registration must be in force.
     pub(super) async fn wait(&self) {
-        tokio::time::sleep(self.suite.waits.registration).await;
+        tokio::time::sleep(self.suite.timeouts.registration).await;
     }
 
     /// Takes a resource of this client through states, as the bank's systems do: they post every one of them.
@@ -121,7 +121,7 @@ impl<'a> Initiator<'a> {
 
     /// Waits until so many messages have come, and checks each as the suite does.
     pub(super) async fn receives(&self, count: usize) -> Result<Vec<Received>> {
-        let received = self.mock.wait_for(count, self.suite.waits.message).await?;
+        let received = self.mock.wait_for(count, self.suite.timeouts.message).await?;
         for message in &received {
             self.check(message)?;
         }
@@ -143,7 +143,7 @@ impl<'a> Initiator<'a> {
 
     /// Makes sure that nothing comes, and says how many messages there are.
     pub(super) async fn stays_at(&self) -> usize {
-        tokio::time::sleep(self.suite.waits.silence).await;
+        tokio::time::sleep(self.suite.timeouts.silence).await;
         self.mock.count()
     }
 

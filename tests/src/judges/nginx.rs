@@ -100,8 +100,8 @@ impl Nginx {
 
     /// What nginx logged of each request that was answered, once there are `count` of them. 499 is nginx's status of
     /// one whose sender waited no longer: Prism is slow beside other tests, and the next attempt comes.
-    pub async fn requests(&self, count: usize, patience: Duration) -> Result<Vec<Value>> {
-        let deadline = Instant::now() + patience;
+    pub async fn requests(&self, count: usize, timeout: Duration) -> Result<Vec<Value>> {
+        let deadline = Instant::now() + timeout;
         loop {
             let text = std::fs::read_to_string(self.folder.path().join("access.log")).unwrap_or_default();
             let lines: Vec<Value> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::breaks::Break;
 use super::dice::Dice;
-use super::environment::{Housed, Place};
+use super::environment::{Factory, Housed};
 use super::invariants;
 use super::plan::{Call, Change, Passed, base_uri, client_name};
 use super::scenario::Scenario;
@@ -33,7 +33,7 @@ const SUPERSEDED: u16 = 409;
 pub(super) struct Api(Arc<Inner>);
 
 struct Inner {
-    place: Place,
+    factory: Factory,
     crashes: u64,
     end: Duration,
     state: Mutex<State>,
@@ -47,16 +47,21 @@ struct State {
 }
 
 impl Api {
-    pub(super) fn new(place: &Place, scenario: &Scenario) -> Self {
-        let dice = place.world.dice("api", 0);
+    pub(super) fn new(factory: &Factory, scenario: &Scenario) -> Self {
+        let dice = factory.world.dice("api", 0);
         let state = Mutex::new(State { dice, made: 0, intake: Vec::new(), directory: Vec::new() });
-        Self(Arc::new(Inner { place: place.clone(), crashes: scenario.crashes, end: scenario.end, state }))
+        Self(Arc::new(Inner {
+            factory: factory.clone(),
+            crashes: scenario.crashes,
+            end: scenario.end,
+            state,
+        }))
     }
 
     /// Posts changes in one request until each is answered for good.
     pub(super) async fn post(self, start: Instant, at: Duration, changes: Vec<Change>) {
         sleep_until(start + at).await;
-        let world = &self.0.place.world;
+        let world = &self.0.factory.world;
         for change in &changes {
             world.facts().posted.insert(change.resource.clone(), change.clone());
         }
@@ -98,7 +103,7 @@ impl Api {
 
     /// Passes a client's calls on, one after the other, each until it is answered.
     pub(super) async fn pass_on(self, start: Instant, client: usize, calls: Vec<Passed>) {
-        let world = &self.0.place.world;
+        let world = &self.0.factory.world;
         for Passed { call: what, at, called_at } in calls {
             sleep_until(start + at).await;
             let (from, name) = (world.now(), client_name(client));
@@ -147,7 +152,7 @@ impl Api {
 
     /// Changes a client's settings, once after the other, each until it is answered.
     pub(super) async fn change_settings(self, start: Instant, client: usize, changes: Vec<(Duration, bool)>) {
-        let (world, name) = (&self.0.place.world, client_name(client));
+        let (world, name) = (&self.0.factory.world, client_name(client));
         for (at, is_sent) in changes {
             sleep_until(start + at).await;
             let body = json!({ "also_send_x_authorisation_server_id": is_sent }).to_string();
@@ -180,7 +185,7 @@ impl Api {
     /// Lets the schedule come, which comes again twice where that fails, a minute later each time.
     pub(super) async fn review(self, start: Instant, at: Duration) {
         sleep_until(start + at).await;
-        let world = &self.0.place.world;
+        let world = &self.0.factory.world;
         for _ in 0..3 {
             let (environment, from) = (self.directory(), world.now());
             let (transport, function) = (environment.transport.clone(), Arc::clone(&environment.function));
@@ -205,10 +210,10 @@ impl Api {
         };
         let mut claims = StatementClaims::of(&client_name(client)).webhook_uris(uris.clone());
         claims.issued_at = called_at.map(World::instant);
-        let statement = self.0.place.signer().statement(&claims);
+        let statement = self.0.factory.signer().statement(&claims);
         let declared = (!uris.is_empty()).then_some(uris.as_slice());
         let mut body = registration(Operation::Dcm, declared, &statement);
-        if self.0.place.world.is_broken(Break::RegistrationResetsSettings) {
+        if self.0.factory.world.is_broken(Break::RegistrationResetsSettings) {
             body["also_send_x_authorisation_server_id"] = json!(false);
         }
         if let Some(called_at) = called_at {
@@ -218,7 +223,7 @@ impl Api {
     }
 
     async fn answered<T, A>(&self, environment: &Housed<T>, call: impl Future<Output = A>) -> Option<A> {
-        let world = &self.0.place.world;
+        let world = &self.0.factory.world;
         let (from, transport) = (world.now(), &environment.transport);
         world.facts().invoked.insert(Arc::clone(&transport.name), from);
         if from < self.0.end && self.with(|state| state.dice.per_cent(self.0.crashes)) {
@@ -244,7 +249,7 @@ impl Api {
             return warm;
         }
         let number = self.next();
-        self.0.place.intake(number)
+        self.0.factory.intake(number)
     }
 
     fn directory(&self) -> Housed<Directory> {
@@ -252,7 +257,7 @@ impl Api {
             return warm;
         }
         let number = self.next();
-        self.0.place.directory(number)
+        self.0.factory.directory(number)
     }
 
     fn next(&self) -> u64 {

@@ -51,7 +51,7 @@ static FETCHER: LazyLock<Arc<Fetcher>> =
 
 /// What environments are made of.
 #[derive(Clone)]
-pub(super) struct Place {
+pub(super) struct Factory {
     pub(super) world: World,
     pub(super) peers: Peers,
     pub(super) storms: Arc<[Storm]>,
@@ -60,7 +60,7 @@ pub(super) struct Place {
     max_receives: u32,
 }
 
-impl Place {
+impl Factory {
     pub(super) fn new(world: &World, peers: Peers, scenario: &Scenario) -> Self {
         let statuses = (0..scenario.receivers.len()).map(|client| (client, true)).collect();
         let (storms, statuses) = (Arc::from(scenario.storms.clone()), Arc::new(Mutex::new(statuses)));
@@ -124,7 +124,7 @@ impl Clients {
     }
 }
 
-impl Place {
+impl Factory {
     /// Stores the identity, the Directory's keys and what is known of revocation, which is nothing.
     pub(super) async fn furnish(&self) {
         let (pki, _) = &*PKI;

@@ -369,7 +369,9 @@ fn every_accepted_change_ends(
     let is_right = match status {
         "delivered" => accepted,
         // Three attempts failed, or a fault of ours lasted until the message's receives were nearly spent.
-        "undelivered" => row.is_some_and(|row| row.has_attempt(3) || is_set_aside(facts, change, row)),
+        "undelivered" => {
+            row.is_some_and(|row| row.has_attempt(3) || is_given_up_for_our_fault(facts, change, row))
+        }
         "cancelled" => moved,
         _ => false,
     };
@@ -379,7 +381,7 @@ fn every_accepted_change_ends(
 }
 
 /// Whether a notification was given up for a fault of ours, and there was one.
-fn is_set_aside(facts: &Facts, change: &Change, row: &Row) -> bool {
+fn is_given_up_for_our_fault(facts: &Facts, change: &Change, row: &Row) -> bool {
     !row.text("reason").is_empty()
         && row.text("unlisted_since").is_empty()
         && of_ours_for(facts, change.client, change.event, Duration::MAX)
@@ -426,7 +428,7 @@ fn no_attempt_is_spent_on_a_fault_of_ours(
         let begun = facts.begun.get(interaction).map(|begun| begun.at);
         // What stays to be seen of it until it begins again, which it does not where the receiver is gone by then, or the fault
         // lasted too long.
-        let never_again = row.text("status") == "cancelled" || is_set_aside(facts, change, row);
+        let never_again = row.text("status") == "cancelled" || is_given_up_for_our_fault(facts, change, row);
         if facts.rolled_back.contains(interaction) && never_again {
             continue;
         }

@@ -17,7 +17,7 @@ use super::world::{Violation, World};
 use crate::aws::QueueSettings;
 
 /// `DispatchMaximumConcurrency` of `template.yaml`.
-const MOST: usize = 500;
+const MAX_INVOCATIONS: usize = 500;
 /// When everybody is registered.
 const REGISTERED: Duration = Duration::from_secs(3);
 /// How often the invocations that run are counted.
@@ -107,7 +107,7 @@ impl Lateness {
 }
 
 /// Plays receivers at equal load, of which the first hangs on every request or works as well; returns what the others got.
-pub async fn one_of(load: ReceiverLoad, hangs: bool, seed: u64) -> (Lateness, Ours, Vec<Violation>) {
+pub async fn one_of(load: ReceiverLoad, silent: bool, seed: u64) -> (Lateness, Ours, Vec<Violation>) {
     let world = begin(seed);
     let mut dice = world.dice("events", 0);
     let events = load.per_second * load.seconds;
@@ -119,7 +119,7 @@ pub async fn one_of(load: ReceiverLoad, hangs: bool, seed: u64) -> (Lateness, Ou
         })
         .collect();
     let mapping = lambda(10, 40);
-    let scenario = scenario(load.receivers, hangs, posts, mapping, REGISTERED + span);
+    let scenario = scenario(load.receivers, silent, posts, mapping, REGISTERED + span);
     let mut play = Play::begin(&world, &scenario, QueueSettings::default()).await;
     let ours = watch(&world, &play, scenario.end).await;
     play.play_out(&scenario).await;
@@ -166,18 +166,18 @@ fn begin(seed: u64) -> World {
 }
 
 fn lambda(batch: usize, poll_ms: u64) -> Mapping {
-    Mapping { batch, poll_ms, first: 5, one_more: Duration::from_millis(200), most: MOST }
+    Mapping { batch, poll_ms, first: 5, one_more: Duration::from_millis(200), most: MAX_INVOCATIONS }
 }
 
 fn scenario(
     receivers: usize,
-    first_hangs: bool,
+    first_is_silent: bool,
     mut posts: Vec<(Duration, Vec<Change>)>,
     mapping: Mapping,
     end: Duration,
 ) -> Scenario {
     posts.sort_by_key(|(at, _)| *at);
-    let mood = |client| if client == 0 && first_hangs { Mood::Only(Deed::Hang) } else { Mood::Well };
+    let mood = |client| if client == 0 && first_is_silent { Mood::Only(Deed::Hang) } else { Mood::Well };
     let registered = Passed { call: Call::Put(0), at: Duration::from_millis(100), called_at: None };
     Scenario {
         calm: false,

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::breaks::Break;
 use super::dice::Dice;
-use super::environment::{Housed, Place};
+use super::environment::{Factory, Housed};
 use super::scenario::Scenario;
 use super::time::TIMEOUT;
 use super::world::World;
@@ -24,7 +24,7 @@ use crate::dispatch::batch_of;
 pub(super) struct Lambda(Arc<Inner>);
 
 struct Inner {
-    place: Place,
+    factory: Factory,
     scenario: Scenario,
     state: Mutex<State>,
     free: Notify,
@@ -43,8 +43,8 @@ struct State {
 }
 
 impl Lambda {
-    pub(super) fn new(place: &Place, scenario: &Scenario) -> Self {
-        let dice = place.world.dice("lambda", 0);
+    pub(super) fn new(factory: &Factory, scenario: &Scenario) -> Self {
+        let dice = factory.world.dice("lambda", 0);
         let state = State {
             dice,
             idle: Vec::new(),
@@ -56,7 +56,12 @@ impl Lambda {
             messages: 0,
         };
         let state = Mutex::new(state);
-        Self(Arc::new(Inner { place: place.clone(), scenario: scenario.clone(), state, free: Notify::new() }))
+        Self(Arc::new(Inner {
+            factory: factory.clone(),
+            scenario: scenario.clone(),
+            state,
+            free: Notify::new(),
+        }))
     }
 
     /// How many invocations run.
@@ -72,7 +77,7 @@ impl Lambda {
 
     /// Polls the queue and invokes, for ever.
     pub(super) async fn poll(self) {
-        let world = &self.0.place.world;
+        let world = &self.0.factory.world;
         loop {
             world.aws().has_message(NOTIFICATIONS).await;
             let wait = self.state().dice.millis(2, self.0.scenario.mapping.poll_ms);
@@ -100,7 +105,7 @@ impl Lambda {
 
     /// Waits until one more invocation may run: one has ended, or the mapping allows more.
     async fn is_allowed(&self) {
-        let (world, mapping) = (&self.0.place.world, self.0.scenario.mapping);
+        let (world, mapping) = (&self.0.factory.world, self.0.scenario.mapping);
         loop {
             let grows_in = {
                 let mut state = self.state();
@@ -124,7 +129,7 @@ impl Lambda {
     }
 
     async fn invoke(self, batch: Vec<Received>) {
-        let (world, from) = (&self.0.place.world, self.0.place.world.now());
+        let (world, from) = (&self.0.factory.world, self.0.factory.world.now());
         note_first_attempts(world, &batch);
         self.send_copies(&batch);
         let (warm, wait, dies, dies_at) = {
@@ -195,14 +200,14 @@ impl Lambda {
             (state.made, state.dice.millis(20, 120))
         };
         sleep(wait).await;
-        let environment = self.0.place.dispatch(number);
+        let environment = self.0.factory.dispatch(number);
         environment.function.start().await;
         environment
     }
 
     /// Deletes what is not to be kept.
     fn finish(&self, batch: &[Received], answer: &BatchResponse) {
-        let world = &self.0.place.world;
+        let world = &self.0.factory.world;
         for received in batch {
             let is_kept = answer.batch_item_failures.iter().any(|kept| kept.item_identifier == received.id);
             if is_kept {
@@ -228,7 +233,7 @@ impl Lambda {
                 })
             };
             if let Some(after) = again {
-                self.0.place.world.aws().show_again(NOTIFICATIONS, received, after);
+                self.0.factory.world.aws().show_again(NOTIFICATIONS, received, after);
             }
         }
     }
@@ -251,7 +256,7 @@ impl Lambda {
         row["interaction_id"] = json!({ "S": "00000000-0000-4000-8000-000000000000" });
         row["lease_until"] = json!({ "N": "0" });
         row[format!("attempt_{attempt}")] = record;
-        let world = &self.0.place.world;
+        let world = &self.0.factory.world;
         world.aws().put_row(LEDGER, row);
         body["attempt"] = json!(attempt + 1);
         world.aws().rewrite(NOTIFICATIONS, received, &body.to_string());

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::actors::Api;
 use super::breaks::Break;
-use super::environment::Place;
+use super::environment::Factory;
 use super::hazards::Hazards;
 use super::hostile::spoils_rows;
 use super::invariants;
@@ -91,11 +91,11 @@ impl Play {
             world.aws().lets_reads_lag(lag);
         }
         let peers = Peers::new(world, scenario);
-        let place = Place::new(world, peers, scenario);
-        place.furnish().await;
-        let lambda = Lambda::new(&place, scenario);
+        let factory = Factory::new(world, peers, scenario);
+        factory.furnish().await;
+        let lambda = Lambda::new(&factory, scenario);
         let polling = tokio::spawn(lambda.clone().poll());
-        let api = Api::new(&place, scenario);
+        let api = Api::new(&factory, scenario);
         let mut actors = JoinSet::new();
         for (client, calls) in &scenario.calls {
             actors.spawn(api.clone().pass_on(start, *client, calls.clone()));
@@ -107,7 +107,7 @@ impl Play {
             actors.spawn(api.clone().review(start, *at));
         }
         for (at, client, is_active) in &scenario.statuses {
-            actors.spawn(place.clone().lists(start, *at, *client, *is_active));
+            actors.spawn(factory.clone().lists(start, *at, *client, *is_active));
         }
         if scenario.receivers.iter().any(|receiver| receiver.is_hostile) {
             actors.spawn(spoils_rows(world.clone(), Duration::from_secs(1)));

@@ -78,7 +78,7 @@ Outputs:
 ";
 
 /// An AWS, with the names of what the suite uses.
-struct Place {
+struct Backend {
     sdk: SdkConfig,
     notifications: String,
     undelivered: String,
@@ -98,7 +98,7 @@ async fn the_model_does_what_the_adapters_expect() {
     let redrive = Some((UNDELIVERED.to_owned(), 2));
     aws.set_up(NOTIFICATIONS, QueueSettings { redrive, ..QueueSettings::default() });
     aws.put_secret("secret", SECRET);
-    let place = Place {
+    let backend = Backend {
         sdk: aws.sdk_config(),
         notifications: NOTIFICATIONS.to_owned(),
         undelivered: UNDELIVERED.to_owned(),
@@ -107,7 +107,7 @@ async fn the_model_does_what_the_adapters_expect() {
         directory: DIRECTORY.to_owned(),
         secret: "secret".to_owned(),
     };
-    suite(&place).await;
+    suite(&backend).await;
 }
 
 #[tokio::test]
@@ -123,7 +123,7 @@ async fn ministack_does_what_the_adapters_expect() {
     options.code = Code::Folder(folder.path().to_owned());
     let stack = Stack::start(&options).await.unwrap();
     let name = |output| stack.output(output).unwrap().to_owned();
-    let place = Place {
+    let backend = Backend {
         sdk: stack.sdk_config(),
         notifications: name("Notifications"),
         undelivered: name("Undelivered"),
@@ -132,20 +132,21 @@ async fn ministack_does_what_the_adapters_expect() {
         directory: name("Directory"),
         secret: name("Secret"),
     };
-    let put = secrets_manager(&place.sdk).put_secret_value().secret_id(&place.secret).secret_string(SECRET);
+    let put =
+        secrets_manager(&backend.sdk).put_secret_value().secret_id(&backend.secret).secret_string(SECRET);
     put.send().await.unwrap();
-    suite(&place).await;
+    suite(&backend).await;
     stack.stop().await.unwrap();
 }
 
-async fn suite(place: &Place) {
-    an_attempt_begins_once_and_its_end_is_kept(place).await;
-    a_failed_attempt_is_followed_by_the_next_alone(place).await;
-    what_was_never_begun_is_cancelled_and_begins_no_more(place).await;
-    messages_are_sent_hidden_let_go_and_deleted(place).await;
-    a_delayed_message_comes_later(place).await;
-    what_is_received_too_often_is_moved(place).await;
-    rows::suite(place).await;
+async fn suite(backend: &Backend) {
+    an_attempt_begins_once_and_its_end_is_kept(backend).await;
+    a_failed_attempt_is_followed_by_the_next_alone(backend).await;
+    what_was_never_begun_is_cancelled_and_begins_no_more(backend).await;
+    messages_are_sent_hidden_let_go_and_deleted(backend).await;
+    a_delayed_message_comes_later(backend).await;
+    a_message_received_too_often_is_moved(backend).await;
+    rows::suite(backend).await;
 }
 
 fn message() -> AttemptMessage {
@@ -166,13 +167,13 @@ fn record(message: &AttemptMessage, attempt: AttemptNumber, started: Timestamp) 
         base_uri: "https://itp.example".to_owned(),
         outcome: None,
         status: None,
-        peer: None,
+        address: None,
         tls: None,
     }
 }
 
-fn ledger(place: &Place) -> Ledger {
-    Ledger::new(dynamodb(&place.sdk), place.ledger.clone(), SignedDuration::from_hours(24))
+fn ledger(backend: &Backend) -> Ledger {
+    Ledger::new(dynamodb(&backend.sdk), backend.ledger.clone(), SignedDuration::from_hours(24))
 }
 
 async fn status_after(ledger: &Ledger, message: &AttemptMessage, record: &AttemptRecord) -> Status {
@@ -182,8 +183,8 @@ async fn status_after(ledger: &Ledger, message: &AttemptMessage, record: &Attemp
     }
 }
 
-async fn an_attempt_begins_once_and_its_end_is_kept(place: &Place) {
-    let (ledger, message) = (ledger(place), message());
+async fn an_attempt_begins_once_and_its_end_is_kept(backend: &Backend) {
+    let (ledger, message) = (ledger(backend), message());
     let [ours, theirs] = [(), ()].map(|()| record(&message, AttemptNumber::FIRST, now()));
     assert!(matches!(ledger.begin(&message, &ours).await.unwrap(), Begin::Begun));
     // What the SDK repeats is its own.
@@ -193,8 +194,8 @@ async fn an_attempt_begins_once_and_its_end_is_kept(place: &Place) {
     assert_eq!(status_after(&ledger, &message, &theirs).await, Status::Delivered);
 }
 
-async fn a_failed_attempt_is_followed_by_the_next_alone(place: &Place) {
-    let (ledger, message) = (ledger(place), message());
+async fn a_failed_attempt_is_followed_by_the_next_alone(backend: &Backend) {
+    let (ledger, message) = (ledger(backend), message());
     let first = record(&message, AttemptNumber::FIRST, now());
     let second = AttemptNumber::FIRST.next().unwrap();
     let [second, third] = [second, second.next().unwrap()].map(|number| record(&message, number, now()));
@@ -209,61 +210,61 @@ async fn a_failed_attempt_is_followed_by_the_next_alone(place: &Place) {
     }
 }
 
-async fn what_was_never_begun_is_cancelled_and_begins_no_more(place: &Place) {
-    let (ledger, message) = (ledger(place), message());
+async fn what_was_never_begun_is_cancelled_and_begins_no_more(backend: &Backend) {
+    let (ledger, message) = (ledger(backend), message());
     assert_eq!(ledger.cancelled(&message, "no_receiver", now()).await.unwrap(), Cancel::Cancelled);
     let first = record(&message, AttemptNumber::FIRST, now());
     assert_eq!(status_after(&ledger, &message, &first).await, Status::Cancelled);
 }
 
-fn queues(place: &Place) -> Queues {
-    Queues::new(sqs(&place.sdk), place.notifications.clone(), Some(place.undelivered.clone()))
+fn queues(backend: &Backend) -> Queues {
+    Queues::new(sqs(&backend.sdk), backend.notifications.clone(), Some(backend.undelivered.clone()))
 }
 
-async fn receive(place: &Place, queue: &str) -> Vec<Message> {
-    let request = sqs(&place.sdk).receive_message().queue_url(queue).max_number_of_messages(10);
+async fn receive(backend: &Backend, queue: &str) -> Vec<Message> {
+    let request = sqs(&backend.sdk).receive_message().queue_url(queue).max_number_of_messages(10);
     request.message_attribute_names("All").send().await.unwrap().messages.unwrap_or_default()
 }
 
-async fn delete(place: &Place, message: &Message) {
-    let request = sqs(&place.sdk).delete_message().queue_url(&place.notifications);
+async fn delete(backend: &Backend, message: &Message) {
+    let request = sqs(&backend.sdk).delete_message().queue_url(&backend.notifications);
     request.receipt_handle(message.receipt_handle().unwrap()).send().await.unwrap();
 }
 
-async fn messages_are_sent_hidden_let_go_and_deleted(place: &Place) {
-    let (queues, messages) = (queues(place), (0..12).map(|_| message()).collect::<Vec<_>>());
+async fn messages_are_sent_hidden_let_go_and_deleted(backend: &Backend) {
+    let (queues, messages) = (queues(backend), (0..12).map(|_| message()).collect::<Vec<_>>());
     assert!(queues.send_all(&messages).await.iter().all(Result::is_ok));
-    let mut received = receive(place, &place.notifications).await;
+    let mut received = receive(backend, &backend.notifications).await;
     while received.len() < 12 {
-        received.extend(receive(place, &place.notifications).await);
+        received.extend(receive(backend, &backend.notifications).await);
     }
-    assert!(receive(place, &place.notifications).await.is_empty(), "what is in flight is hidden");
+    assert!(receive(backend, &backend.notifications).await.is_empty(), "what is in flight is hidden");
     for message in received.iter().skip(1) {
-        delete(place, message).await;
+        delete(backend, message).await;
     }
     queues.change_visibility(received[0].receipt_handle().unwrap(), 0).await.unwrap();
-    let again = receive(place, &place.notifications).await;
+    let again = receive(backend, &backend.notifications).await;
     assert_eq!((again.len(), again[0].body()), (1, received[0].body()));
-    delete(place, &again[0]).await;
+    delete(backend, &again[0]).await;
 }
 
-async fn a_delayed_message_comes_later(place: &Place) {
-    queues(place).send_later(&message(), 1).await.unwrap();
-    assert!(receive(place, &place.notifications).await.is_empty());
+async fn a_delayed_message_comes_later(backend: &Backend) {
+    queues(backend).send_later(&message(), 1).await.unwrap();
+    assert!(receive(backend, &backend.notifications).await.is_empty());
     sleep(Duration::from_millis(1_300)).await;
-    let received = receive(place, &place.notifications).await;
+    let received = receive(backend, &backend.notifications).await;
     assert_eq!(received.len(), 1);
-    delete(place, &received[0]).await;
+    delete(backend, &received[0]).await;
 }
 
-async fn what_is_received_too_often_is_moved(place: &Place) {
-    let (queues, message) = (queues(place), message());
+async fn a_message_received_too_often_is_moved(backend: &Backend) {
+    let (queues, message) = (queues(backend), message());
     queues.send_later(&message, 0).await.unwrap();
     for _ in 0..2 {
-        let received = receive(place, &place.notifications).await;
+        let received = receive(backend, &backend.notifications).await;
         queues.change_visibility(received[0].receipt_handle().unwrap(), 0).await.unwrap();
     }
-    assert!(receive(place, &place.notifications).await.is_empty());
-    let moved = receive(place, &place.undelivered).await;
+    assert!(receive(backend, &backend.notifications).await.is_empty());
+    let moved = receive(backend, &backend.undelivered).await;
     assert_eq!(moved[0].body(), Some(message.to_json().as_str()));
 }

@@ -14,18 +14,18 @@ use platform::aws::{
 use platform::clock::Clock;
 use tests::world::{now, tag};
 
-use super::{Place, SECRET};
+use super::{Backend, SECRET};
 
-pub(super) async fn suite(place: &Place) {
-    a_registration_is_put_where_there_is_none_and_in_the_place_of_its_own_predecessor_alone(place).await;
-    a_copy_of_a_receiver_serves_a_first_attempt_until_it_is_old_and_a_later_one_never(place).await;
-    a_mark_is_made_claimed_and_taken_away_once_and_outlives_a_registration(place).await;
-    attempts_that_hang_are_counted_for_all_environments_until_one_responds(place).await;
-    a_mark_never_brings_a_removed_row_back(place).await;
-    a_document_is_kept_with_its_age_and_may_be_deleted_after_its_life(place).await;
-    a_document_is_put_new_once(place).await;
-    a_piece_of_work_is_claimed_once_in_its_time(place).await;
-    a_secret_has_a_text_and_one_that_is_not_there_is_empty(place).await;
+pub(super) async fn suite(backend: &Backend) {
+    a_registration_is_put_where_there_is_none_and_in_the_place_of_its_own_predecessor_alone(backend).await;
+    a_copy_of_a_receiver_serves_a_first_attempt_until_it_is_old_and_a_later_one_never(backend).await;
+    a_mark_is_made_claimed_and_taken_away_once_and_outlives_a_registration(backend).await;
+    attempts_that_hang_are_counted_for_all_environments_until_one_responds(backend).await;
+    a_mark_never_brings_a_removed_row_back(backend).await;
+    a_document_is_kept_with_its_age_and_may_be_deleted_after_its_life(backend).await;
+    a_document_is_put_new_once(backend).await;
+    a_piece_of_work_is_claimed_once_in_its_time(backend).await;
+    a_secret_has_a_text_and_one_that_is_not_there_is_empty(backend).await;
 }
 
 fn key(client_id: &ClientId) -> ReceiverKey {
@@ -55,8 +55,8 @@ fn registration(client_id: &ClientId, path: &str, revision: u64) -> Registration
 }
 
 /// The receivers as one environment knows them.
-fn receivers(place: &Place, clock: Clock) -> Receivers {
-    Receivers::new(dynamodb(&place.sdk), place.receivers.clone(), AddressPolicy::Public, clock)
+fn receivers(backend: &Backend, clock: Clock) -> Receivers {
+    Receivers::new(dynamodb(&backend.sdk), backend.receivers.clone(), AddressPolicy::Public, clock)
 }
 
 async fn put(receivers: &Receivers, made: &Registration, previous: Option<&Registration>) -> bool {
@@ -76,17 +76,17 @@ async fn found(receivers: &Receivers, client_id: &ClientId) -> Receiver {
 }
 
 async fn a_registration_is_put_where_there_is_none_and_in_the_place_of_its_own_predecessor_alone(
-    place: &Place,
+    backend: &Backend,
 ) {
-    let (receivers, client_id) = (receivers(place, Clock::system()), client());
+    let (receivers, client_id) = (receivers(backend, Clock::system()), client());
     let [first, second, other] =
         [("a", 1), ("b", 2), ("c", 2)].map(|(path, revision)| registration(&client_id, path, revision));
     assert_eq!(receivers.registration(&key(&client_id)).await.unwrap(), None);
-    assert!(!put(&receivers, &second, Some(&first)).await, "there is none to take the place of");
+    assert!(!put(&receivers, &second, Some(&first)).await, "there is none to take the backend of");
     assert!(put(&receivers, &first, None).await);
     assert!(!put(&receivers, &other, None).await, "there is one");
     assert!(put(&receivers, &second, Some(&first)).await);
-    assert!(!put(&receivers, &other, Some(&first)).await, "another has taken its place");
+    assert!(!put(&receivers, &other, Some(&first)).await, "another has taken its backend");
     assert_eq!(receivers.registration(&key(&client_id)).await.unwrap(), Some(second));
     let before = receivers.state(&key(&client_id)).await.unwrap();
     remove(&receivers, &client_id).await;
@@ -100,14 +100,16 @@ async fn a_registration_is_put_where_there_is_none_and_in_the_place_of_its_own_p
     assert_eq!(receivers.registration(&key(&client_id)).await.unwrap(), Some(again));
 }
 
-async fn a_copy_of_a_receiver_serves_a_first_attempt_until_it_is_old_and_a_later_one_never(place: &Place) {
+async fn a_copy_of_a_receiver_serves_a_first_attempt_until_it_is_old_and_a_later_one_never(
+    backend: &Backend,
+) {
     let start = now();
     let passed = Arc::new(AtomicI64::new(0));
     let clock = Clock::from_fn({
         let passed = Arc::clone(&passed);
         move || start + SignedDuration::from_millis(passed.load(Ordering::Relaxed))
     });
-    let (receivers, client_id) = (receivers(place, clock), client());
+    let (receivers, client_id) = (receivers(backend, clock), client());
     let [first, second] = [("a", 1), ("b", 2)].map(|(path, number)| registration(&client_id, path, number));
     assert_eq!(receivers.find(&key(&client_id)).await.unwrap(), None);
     put(&receivers, &first, None).await;
@@ -125,8 +127,8 @@ async fn a_copy_of_a_receiver_serves_a_first_attempt_until_it_is_old_and_a_later
     assert!(receivers.find_for(&key(&client_id), later).await.unwrap().is_none());
 }
 
-async fn a_mark_is_made_claimed_and_taken_away_once_and_outlives_a_registration(place: &Place) {
-    let [ours, theirs] = [(), ()].map(|()| receivers(place, Clock::system()));
+async fn a_mark_is_made_claimed_and_taken_away_once_and_outlives_a_registration(backend: &Backend) {
+    let [ours, theirs] = [(), ()].map(|()| receivers(backend, Clock::system()));
     let (client_id, now) = (client(), now());
     let first = registration(&client_id, "a", 1);
     put(&ours, &first, None).await;
@@ -138,7 +140,7 @@ async fn a_mark_is_made_claimed_and_taken_away_once_and_outlives_a_registration(
     let second = Registration { settings, revision: 2, ..first.clone() };
     assert!(put(&ours, &second, Some(&first)).await, "a mark is in the way of no registration");
 
-    let others = receivers(place, Clock::system());
+    let others = receivers(backend, Clock::system());
     found(&others, &client_id).await;
     let seen = others.slow_mark(&receiver, now).unwrap();
     assert_eq!(millis(&seen), millis(&mark), "whoever reads the row knows the mark");
@@ -158,8 +160,8 @@ async fn a_mark_is_made_claimed_and_taken_away_once_and_outlives_a_registration(
     assert_eq!(ours.registration(&key(&client_id)).await.unwrap(), Some(second));
 }
 
-async fn attempts_that_hang_are_counted_for_all_environments_until_one_responds(place: &Place) {
-    let [ours, theirs] = [(), ()].map(|()| receivers(place, Clock::system()));
+async fn attempts_that_hang_are_counted_for_all_environments_until_one_responds(backend: &Backend) {
+    let [ours, theirs] = [(), ()].map(|()| receivers(backend, Clock::system()));
     let (client_id, now) = (client(), now());
     put(&ours, &registration(&client_id, "a", 1), None).await;
     let receiver = found(&ours, &client_id).await;
@@ -168,7 +170,7 @@ async fn attempts_that_hang_are_counted_for_all_environments_until_one_responds(
     assert_eq!(theirs.count_timeout(&receiver).await.unwrap(), 2);
     assert!(theirs.slow_mark(&receiver, now).is_none(), "a count is no mark");
 
-    let others = receivers(place, Clock::system());
+    let others = receivers(backend, Clock::system());
     assert_eq!(found(&others, &client_id).await, receiver);
     assert!(others.is_suspected(&receiver, now), "whoever reads the row knows the count");
     assert!(others.clear_slow(&receiver, now).await.unwrap());
@@ -181,7 +183,7 @@ async fn attempts_that_hang_are_counted_for_all_environments_until_one_responds(
     );
     let moved = Registration { revision: 2, ..registration(&client_id, "b", 1) };
     assert!(put(&ours, &moved, Some(&registration(&client_id, "a", 1))).await);
-    let another = receivers(place, Clock::system());
+    let another = receivers(backend, Clock::system());
     let receiver = found(&another, &client_id).await;
     assert_eq!(another.count_timeout(&receiver).await.unwrap(), 1);
     assert_eq!(another.count_timeout(&receiver).await.unwrap(), 2);
@@ -192,8 +194,8 @@ fn millis(mark: &SlowReceiver) -> (i64, i64) {
     (mark.slow_until.as_millisecond(), mark.probe_after.as_millisecond())
 }
 
-async fn a_mark_never_brings_a_removed_row_back(place: &Place) {
-    let (receivers, client_id, now) = (receivers(place, Clock::system()), client(), now());
+async fn a_mark_never_brings_a_removed_row_back(backend: &Backend) {
+    let (receivers, client_id, now) = (receivers(backend, Clock::system()), client(), now());
     put(&receivers, &registration(&client_id, "a", 1), None).await;
     let receiver = found(&receivers, &client_id).await;
     let mark = SlowReceiver::new(receiver.base_uri.as_str(), now);
@@ -206,8 +208,8 @@ async fn a_mark_never_brings_a_removed_row_back(place: &Place) {
     assert_eq!(receivers.registration(&key(&client_id)).await.unwrap(), None);
 }
 
-fn table(place: &Place) -> DirectoryTable {
-    DirectoryTable::new(dynamodb(&place.sdk), place.directory.clone())
+fn table(backend: &Backend) -> DirectoryTable {
+    DirectoryTable::new(dynamodb(&backend.sdk), backend.directory.clone())
 }
 
 fn document(text: &str, etag: Option<&str>) -> Document {
@@ -216,35 +218,35 @@ fn document(text: &str, etag: Option<&str>) -> Document {
     Document { bytes: text.as_bytes().to_vec(), fetched_at, fresh_until, etag: etag.map(str::to_owned) }
 }
 
-async fn a_document_is_kept_with_its_age_and_may_be_deleted_after_its_life(place: &Place) {
-    let (table, name, hour) = (table(place), tag("jwks"), SignedDuration::from_hours(1));
+async fn a_document_is_kept_with_its_age_and_may_be_deleted_after_its_life(backend: &Backend) {
+    let (table, name, hour) = (table(backend), tag("jwks"), SignedDuration::from_hours(1));
     assert_eq!(table.get(&name).await.unwrap(), None);
     let (first, second) = (document("\u{0} one", Some("\"1\"")), document("another", None));
     table.put(&name, &first, hour).await.unwrap();
     assert_eq!(table.get(&name).await.unwrap(), Some(first));
     table.put(&name, &second, hour).await.unwrap();
     assert_eq!(table.get(&name).await.unwrap(), Some(second), "an etag does not outlive its document");
-    assert_eq!(expires_at(place, &name).await, "1780275600", "an hour after it was fetched");
+    assert_eq!(expires_at(backend, &name).await, "1780275600", "an hour after it was fetched");
 }
 
 /// The attribute by which DynamoDB deletes a row; `template.yaml` names it, and seconds since 1970 are what DynamoDB reads.
-async fn expires_at(place: &Place, name: &str) -> String {
+async fn expires_at(backend: &Backend, name: &str) -> String {
     let key = aws_sdk_dynamodb::types::AttributeValue::S(name.to_owned());
-    let get = dynamodb(&place.sdk).get_item().table_name(&place.directory).key("name", key);
+    let get = dynamodb(&backend.sdk).get_item().table_name(&backend.directory).key("name", key);
     let row = get.send().await.unwrap().item.unwrap();
     row["expires_at"].as_n().unwrap().clone()
 }
 
-async fn a_document_is_put_new_once(place: &Place) {
-    let (table, name, hour) = (table(place), tag("first-use"), SignedDuration::from_hours(1));
+async fn a_document_is_put_new_once(backend: &Backend) {
+    let (table, name, hour) = (table(backend), tag("first-use"), SignedDuration::from_hours(1));
     let (first, second) = (document("one", Some("1")), document("another", None));
     assert_eq!(table.put_new(&name, &first, hour).await.unwrap(), None);
     assert_eq!(table.put_new(&name, &second, hour).await.unwrap(), Some(first.clone()));
     assert_eq!(table.get(&name).await.unwrap(), Some(first));
 }
 
-async fn a_piece_of_work_is_claimed_once_in_its_time(place: &Place) {
-    let (table, name, minute) = (table(place), tag("work"), SignedDuration::from_mins(1));
+async fn a_piece_of_work_is_claimed_once_in_its_time(backend: &Backend) {
+    let (table, name, minute) = (table(backend), tag("work"), SignedDuration::from_mins(1));
     let start = now();
     for (second, is_claimed) in [(0, true), (59, false), (61, true), (62, false)] {
         let at = start + SignedDuration::from_secs(second);
@@ -253,11 +255,11 @@ async fn a_piece_of_work_is_claimed_once_in_its_time(place: &Place) {
     assert_eq!(table.get(&name).await.unwrap(), None, "a claim is no document");
 }
 
-async fn a_secret_has_a_text_and_one_that_is_not_there_is_empty(place: &Place) {
-    let secrets = Secrets::new(secrets_manager(&place.sdk));
-    assert_eq!(secrets.text(&place.secret).await.unwrap(), SECRET);
+async fn a_secret_has_a_text_and_one_that_is_not_there_is_empty(backend: &Backend) {
+    let secrets = Secrets::new(secrets_manager(&backend.sdk));
+    assert_eq!(secrets.text(&backend.secret).await.unwrap(), SECRET);
     // MiniStack answers "" for a secret that was made and never put, where AWS says that there is none.
-    let missing = format!("{}-of-nobody", place.secret);
+    let missing = format!("{}-of-nobody", backend.secret);
     let text = secrets.text(&missing).await;
     assert!(matches!(&text, Err(SecretError::Empty { arn }) if *arn == missing), "{text:?}");
 }

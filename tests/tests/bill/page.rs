@@ -189,7 +189,7 @@ fn busy_ms(answer_ms: f64) -> f64 {
 }
 
 #[test]
-fn what_is_billed_for_a_batch_is_what_receivers_that_are_not_slow_need_and_little_more() {
+fn the_assumed_time_of_a_batch_is_what_healthy_receivers_need_and_little_more() {
     let needed = busy_ms(50.0);
     let usual = f64::from(u32::try_from(USUAL.batch_ms).unwrap());
     assert!(needed <= usual && usual <= 1.5 * needed, "{needed}");

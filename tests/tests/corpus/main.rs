@@ -66,9 +66,9 @@ fn run(test: impl Future<Output = Result<(), String>>) -> Result<(), String> {
 /// Plays one row and says all that is wrong.
 async fn play(row: &Row) -> Result<(), String> {
     let log = Log::default();
-    let sender = Sender::new(network(row.names.clone(), row.servers.clone(), &log));
+    let caller = Caller::new(network(row.names.clone(), row.servers.clone(), &log));
     let started = Instant::now();
-    let (outcome, _) = sender.post(row.host).await;
+    let (outcome, _) = caller.post(row.host).await;
     let took = started.elapsed();
     // What would come late, comes now.
     tokio::time::sleep(Duration::from_mins(1)).await;
@@ -102,11 +102,11 @@ async fn play(row: &Row) -> Result<(), String> {
 async fn freeze() -> Result<(), String> {
     let log = Log::default();
     let twice = Server::Tls(Offer::default(), [(); 3].map(|()| [Step::Read, send(DELIVERS)]).concat());
-    let sender = Sender::new(network(Names::Are(vec![vec![PUBLIC]]), vec![twice], &log));
+    let caller = Caller::new(network(Names::Are(vec![vec![PUBLIC]]), vec![twice], &log));
     let mut opened = Vec::new();
     for asleep in [0, 2, 5, -10] {
-        sender.functions.test_clock.advance(SignedDuration::from_secs(asleep));
-        let (outcome, exchange) = sender.post(HOST).await;
+        caller.functions.test_clock.advance(SignedDuration::from_secs(asleep));
+        let (outcome, exchange) = caller.post(HOST).await;
         if outcome.code() != "delivered" {
             return Err(format!("after {asleep} s: {exchange:?}"));
         }
@@ -127,10 +127,10 @@ async fn kept() -> Result<(), String> {
         let first = vec![Step::Read, send(DELIVERS)];
         let servers = [[first.clone(), steps.clone()].concat(), first]
             .map(|steps| Server::Tls(Offer::default(), steps));
-        let sender = Sender::new(network(Names::Are(vec![vec![PUBLIC]]), servers.to_vec(), &log));
+        let caller = Caller::new(network(Names::Are(vec![vec![PUBLIC]]), servers.to_vec(), &log));
         let mut codes = Vec::new();
         for _ in 0..2 {
-            codes.push(sender.post(HOST).await.0.code());
+            codes.push(caller.post(HOST).await.0.code());
             tokio::task::yield_now().await;
         }
         tokio::time::sleep(Duration::from_mins(1)).await;
@@ -145,12 +145,12 @@ async fn kept() -> Result<(), String> {
     Ok(())
 }
 
-struct Sender {
+struct Caller {
     functions: Functions,
     client: Client,
 }
 
-impl Sender {
+impl Caller {
     fn new(network: mtls::Network) -> Self {
         let functions = Functions::default();
         let revocation = functions.revocation(&functions.test_clock, SignedDuration::from_hours(1));

@@ -61,7 +61,7 @@ impl Case {
     }
 
     /// A path to this anchor is known, and none of its certificates is revoked.
-    pub(crate) fn knows(mut self, path: &[&Der], anchor: Party<'_>) -> Self {
+    pub(crate) fn known_path(mut self, path: &[&Der], anchor: Party<'_>) -> Self {
         let path = to_path(path, anchor);
         self.known.push(Known { path, revoked: Vec::new(), ocsp: None });
         self

@@ -119,7 +119,7 @@ async fn play(revoked: bool) -> Result<(), String> {
     let mut case = Case::presents(&[], "");
     for (way, end) in deck.ways.iter().zip(ends) {
         let path: Vec<_> = std::iter::once(&deck.leaf).chain(way).collect();
-        case = case.knows(&path, end);
+        case = case.known_path(&path, end);
         if revoked {
             case = case.revoked(0);
         }

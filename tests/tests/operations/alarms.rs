@@ -41,6 +41,9 @@ const SOURCES: [&str; 4] = [
     "infra/intake-kafka.yaml",
 ];
 
+/// The bucket of evidence and what fills it.
+const EVIDENCE: &str = "infra/evidence.yaml";
+
 /// The alarms of these templates, by their names.
 pub(crate) fn alarms() -> BTreeMap<String, Value> {
     let mut alarms = alarms_of(TEMPLATE);
@@ -276,7 +279,7 @@ fn each_alarm_on_a_metric_of_aws_watches_what_aws_says_that_it_publishes() {
     let table = read_to_string(file("tests/tests/operations/published.json").unwrap()).unwrap();
     let table: Vec<Value> = serde_json::from_str(&table).unwrap();
     let mut seen = 0;
-    for (name, alarm) in alarms() {
+    for (name, alarm) in alarms().into_iter().chain(alarms_of(EVIDENCE)) {
         for of in watched(&alarm).into_iter().filter(|of| of.namespace.starts_with("AWS/")) {
             let published = table.iter().any(|row| {
                 let holds = |field: &str, value: &Value| row[field].as_array().unwrap().contains(value);
@@ -293,12 +296,13 @@ fn each_alarm_on_a_metric_of_aws_watches_what_aws_says_that_it_publishes() {
 
 #[test]
 fn each_alarm_on_one_metric_of_aws_goes_on_beyond_its_threshold_and_off_again() {
-    for (name, alarm) in alarms() {
+    for (name, alarm) in alarms().into_iter().chain(alarms_of(EVIDENCE)) {
         if alarm["Metrics"].is_null() && alarm["Namespace"] != "Arauto" {
             let threshold = alarm["Threshold"].as_f64().unwrap();
             let stat = text(&alarm["Statistic"]);
-            let (above, at) = (statistic(stat, &[threshold + 1.0]), statistic(stat, &[threshold]));
-            assert!(is_on(&alarm, &[above; 5]) && !is_on(&alarm, &[above, above, at, at, at]), "{name}");
+            let further = if alarm["ComparisonOperator"] == "LessThanThreshold" { -1.0 } else { 1.0 };
+            let (beyond, at) = (statistic(stat, &[threshold + further]), statistic(stat, &[threshold]));
+            assert!(is_on(&alarm, &[beyond; 5]) && !is_on(&alarm, &[beyond, beyond, at, at, at]), "{name}");
         }
     }
 }

@@ -9,6 +9,8 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4;
 use http::{HeaderMap, Method};
 
+use crate::token::Token;
+
 /// Timeout of a request: longer than API Gateway's 30 s for its integration with Lambda.
 const WITHIN: Duration = Duration::from_secs(35);
 
@@ -132,6 +134,19 @@ fn signature(
     let (instructions, _) = output.into_parts();
     let pairs = instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned()));
     Ok(pairs.collect())
+}
+
+/// Sends a request with a bearer token and reads the answer, whatever its status.
+pub(crate) async fn call_with_token(
+    http: &reqwest::Client,
+    method: Method,
+    url: &str,
+    content_type: &str,
+    body: Vec<u8>,
+    token: &Token,
+) -> Result<ApiAnswer> {
+    let request = http.request(method, url).header("content-type", content_type).body(body);
+    read_answer(request.bearer_auth(token.expose()), url).await
 }
 
 /// Sends a request and reads its answer, whatever its status.

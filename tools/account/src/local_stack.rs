@@ -13,9 +13,10 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use http::Method;
 use tokio::time::timeout;
 
-use crate::aws_http::{ApiAnswer, Caller, http_client};
+use crate::aws_http::{ApiAnswer, Caller, call_with_token, http_client};
 use crate::logs;
 use crate::state::StackState;
+use crate::token::Token;
 
 /// The region of a local stack.
 pub const REGION: &str = "us-east-1";
@@ -115,17 +116,31 @@ impl LocalStack {
         api.caller.call_unsigned(method, &format!("{}{path}", api.url), content_type, body).await
     }
 
+    /// Calls the API with a bearer token, as a stack with `ApiAuthorization=JWT` wants it.
+    pub async fn call_api_with_token(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &str,
+        body: Vec<u8>,
+        token: &Token,
+    ) -> Result<ApiAnswer> {
+        let Api { http, url, .. } = self.api()?;
+        call_with_token(&http, method, &format!("{url}{path}"), content_type, body, token).await
+    }
+
     /// MiniStack distinguishes APIs by `Host`, whose name is never looked up.
     fn api(&self) -> Result<Api> {
         let host = format!("{}.execute-api.localhost", self.output("ApiId")?);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let http = http_client(Some((&host, address)))?;
-        let caller = Caller::new(http, credentials(), REGION, "execute-api");
-        Ok(Api { caller, url: format!("http://{host}:{}", self.port) })
+        let caller = Caller::new(http.clone(), credentials(), REGION, "execute-api");
+        Ok(Api { http, caller, url: format!("http://{host}:{}", self.port) })
     }
 }
 
 struct Api {
+    http: reqwest::Client,
     caller: Caller,
     url: String,
 }

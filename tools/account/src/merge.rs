@@ -40,7 +40,7 @@ fn only(present: Option<&str>, identity: Value) -> Result<IdentityDocument> {
     // An unreadable document holds nothing to keep, and is replaced.
     if let Some(Ok(IdentityDocument::ByServer(identities))) = present.map(IdentityDocument::from_json) {
         bail!(
-            "the secret holds identities by authorisation server ({}): say with --authorisation-server-id whose this one is",
+            "the secret holds identities by authorisation server ({}): give this one's id with --authorisation-server-id",
             identities.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
         );
     }
@@ -51,15 +51,14 @@ fn only(present: Option<&str>, identity: Value) -> Result<IdentityDocument> {
 fn beside(present: Option<&str>, of_present: Option<&str>) -> Result<Map<String, Value>> {
     let Some(present) = present else { return Ok(Map::new()) };
     let document = IdentityDocument::from_json(present).context(
-        "what the secret holds now would be lost; without --authorisation-server-id the command replaces it",
+        "the secret's unreadable content would be lost; without --authorisation-server-id the command replaces it",
     )?;
     match (document, of_present) {
         (IdentityDocument::ByServer(identities), _) => Ok(identities),
         (IdentityDocument::Single(identity), Some(id)) => Ok(Map::from_iter([(id.to_owned(), identity)])),
         (IdentityDocument::Single(_), None) => bail!(
-            "the secret holds one identity that no authorisation server's id is kept with: say with \
-             --default-authorisation-server-id whose it is, the first of the parameter AuthorisationServers, and it is kept \
-             under that id"
+            "the secret holds one identity without an authorisation server id: give its id, the first of the parameter \
+             AuthorisationServers, with --default-authorisation-server-id"
         ),
     }
 }

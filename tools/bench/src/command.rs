@@ -60,7 +60,7 @@ pub async fn run_command() -> ExitCode {
 async fn work(args: &Args) -> Result<Report> {
     if let Some(folder) = &args.publish {
         // Not found out after many minutes.
-        ensure!(folder.is_dir(), "{} is no folder", folder.display());
+        ensure!(folder.is_dir(), "{} is not a folder", folder.display());
     }
     let report = match &args.from {
         Some(file) => read(file)?,

@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_takes_the_place_of_what_was_and_leaves_nothing_beside_it() {
+    fn a_new_report_replaces_the_old_one_and_leaves_no_other_file() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("report.json");
         let mut report = Report { complete: false, dead: None, ..made_up::report() };

@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_text_whatever_it_holds() {
+    fn written_text_is_escaped() {
         let mut report = report();
         let odd = "<b> & \"co\" ]]>";
         odd.clone_into(&mut report.machine.processor);

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anyhow::{Result, bail, ensure};
 use clap::Args;
 use convention::delivery::LedgerWrites;
-use terminal::Progress;
+use terminal::{Progress, WrongUsage};
 
 use super::format::grouped;
 use super::load::{Begin, ChangeSource, Dead, Granted, Load, Mapping, Settings, Share};
@@ -26,7 +26,7 @@ use super::{json, page, text};
     arauto capacity --rate 300 --receivers 50 --dead 1 --begin onset\n  \
     arauto capacity --rate 17400 --receivers 58 --dead 6 --min-pollers 200 --max-pollers 750 --account-concurrency 8300 \
     --changes-per-request 100 --quota table-writes=65000\n\n\
-    Exit codes: 0 carried, 99 of 100 first attempts within 1.5 s and no limit breaks; 1 not carried; 2 wrong usage.")]
+    Exit codes: 0 the stack carries the load: 99 of 100 first attempts within 1.5 s, no limit exceeded; 2 wrong usage; 3 it does not.")]
 pub struct CapacityArgs {
     /// Notifications a second
     #[arg(long, default_value_t = 300.0)]
@@ -123,9 +123,10 @@ pub fn run(args: &CapacityArgs) -> Result<bool> {
         out.write_all(page.as_bytes())?;
         return Ok(true);
     }
-    let growth = args.question()?.growth(&mut progress);
+    let question = args.question().map_err(|error| WrongUsage(error.to_string()))?;
+    let growth = question.growth(&mut progress);
     drop(shown);
-    let Some(asked) = growth.first() else { bail!("there is nothing to play") };
+    let Some(asked) = growth.first() else { bail!("no load was given") };
     if args.json {
         writeln!(out, "{}", json::growth(&growth))?;
     } else {
@@ -173,11 +174,11 @@ impl CapacityArgs {
         );
         ensure!(
             self.failing.0 < 1.0,
-            "receivers that refuse every attempt do not work: give them to --dead, or less to --failing"
+            "receivers that refuse every attempt are dead: raise --dead, or lower --failing"
         );
         ensure!(
             self.ledger_writes == LedgerWrites::Full || !self.evidence,
-            "--evidence is of every attempt, and with --ledger-writes lean a request may be missing from the ledger: leave one \
+            "--evidence records every attempt, but with --ledger-writes lean the ledger may miss a request: leave one \
              of them out"
         );
         let mapping = Mapping::of(self.maximum_concurrency, (self.min_pollers, self.max_pollers))
@@ -231,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_is_what_is_played() {
+    fn the_options_of_the_command_reach_the_model() {
         let question = question(
             "--rate 17400 --receivers 58 --dead 10% --failing 1% --min-pollers 200 --max-pollers 750 --quota in-flight=200000 \
              --ledger-writes lean",

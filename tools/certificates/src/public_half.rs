@@ -18,7 +18,7 @@ impl PublicHalf {
         let (_, parsed) =
             SubjectPublicKeyInfo::from_der(der).context("the public half of the key cannot be read")?;
         let algorithm = parsed.algorithm.algorithm.to_id_string();
-        ensure!(algorithm == RSA, "the key is not one of RSA, which a BRCAC has");
+        ensure!(algorithm == RSA, "the key is not RSA, which a BRCAC requires");
         Ok(Self(parsed.subject_public_key.data.to_vec()))
     }
 }

@@ -4,26 +4,23 @@ use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use account::Checkout;
-use account::aws_http::{ApiAnswer, Caller, http_client};
-use account::local_stack::LocalStack;
-use account::sdk_config;
-use anyhow::{Context as _, Result, bail};
-use aws_credential_types::provider::ProvideCredentials as _;
+use account::aws_http::ApiAnswer;
+use account::{ApiRequest, StackArgs, Token, sdk_config};
+use anyhow::{Context as _, Result};
 use clap::Args;
 use http::Method;
 use serde_json::{Value, json};
+use terminal::WrongUsage;
 
-/// Call the API, signed with SigV4
+/// Call the API, signed with SigV4 or with a bearer token
 ///
-/// Without --url it calls the local stack that `arauto up` keeps. With it, credentials and region come from the environment
-/// or the AWS profile.
+/// Without --stack-name and --url it calls the local stack that `arauto up` keeps. The token is read from --token-file or
+/// the variable ARAUTO_TOKEN; with one, the request is not signed.
 #[derive(Args, Clone, Debug)]
-#[command(
-    after_help = "Examples:\n  arauto call PUT /v1/clients/itp-1 receiver.json\n  arauto call GET /v1/clients/itp-1\n  \
-    arauto call POST /v1/state-changes changes.json --url https://ID.execute-api.us-east-1.amazonaws.com\n\n\
-    Exit codes: 0 the answer is 2xx; 1 it is another, or there is none; 2 wrong usage."
-)]
+#[command(after_help = "Examples:\n  arauto call PUT /v1/clients/itp-1 receiver.json\n  \
+    arauto call GET /v1/clients/itp-1 --stack-name arauto-homologation --profile bank\n  \
+    arauto call POST /v1/state-changes changes.json --url https://api.bancoex.example --token-file token\n\n\
+    Exit codes: 0 the answer is 2xx; 1 there is none; 2 wrong usage; 3 another answer.")]
 pub struct CallArgs {
     /// GET, PUT, POST or DELETE
     method: Method,
@@ -31,8 +28,13 @@ pub struct CallArgs {
     path: String,
     /// File with the JSON body; - is standard input
     file: Option<PathBuf>,
-    /// Where the API is: the stack's output ApiUrl
-    #[arg(long, value_name = "URL")]
+    /// File with a bearer token, for a stack with ApiAuthorization=JWT; ARAUTO_TOKEN holds one, too
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    stack: StackArgs,
+    /// The API without a stack: the output ApiUrl
+    #[arg(long, value_name = "URL", conflicts_with = "stack_name", help_heading = "AWS")]
     url: Option<String>,
     /// Print status, headers and body as one JSON object
     #[arg(long)]
@@ -42,32 +44,22 @@ pub struct CallArgs {
 /// Runs the command; `false` if the answer is not a success.
 pub async fn run(args: CallArgs) -> Result<bool> {
     if !args.path.starts_with('/') {
-        bail!("{:?} is not a path: it starts with /, as /v1/state-changes does", args.path);
+        let wrong = format!("{:?} is not a path: it starts with /, as /v1/state-changes does", args.path);
+        return Err(WrongUsage(wrong).into());
     }
+    let token = match &args.token_file {
+        Some(file) => Some(Token::from_file(file)?),
+        None => Token::of_environment()?,
+    };
     let body = args.file.as_deref().map(read).transpose()?.unwrap_or_default();
-    let answer = match &args.url {
-        Some(url) => call_aws(url, &args, body).await?,
-        None => call_local(&args, body).await?,
+    let request = ApiRequest { method: args.method, path: args.path, body };
+    let answer = match (&args.url, &token) {
+        (Some(url), Some(token)) => request.send_with_token(url, token).await?,
+        (Some(url), None) => request.send_signed(url, &sdk_config(&args.stack.account).await?).await?,
+        (None, token) => request.send_to(&args.stack.find(" (or --url)").await?, token.as_ref()).await?,
     };
     print(&answer, args.json).context("failed to print the answer")?;
     Ok((200..300).contains(&answer.status))
-}
-
-async fn call_aws(url: &str, args: &CallArgs, body: Vec<u8>) -> Result<ApiAnswer> {
-    let sdk = sdk_config().await;
-    let region = sdk.region().context("no AWS region is set: set AWS_REGION")?.to_string();
-    let provider = sdk.credentials_provider().context("no AWS credentials are set")?;
-    let credentials = provider.provide_credentials().await.context("failed to get AWS credentials")?;
-    let caller = Caller::new(http_client(None)?, credentials, &region, "execute-api");
-    let url = format!("{}{}", url.trim_end_matches('/'), args.path);
-    caller.call(args.method.clone(), &url, "application/json", body).await
-}
-
-async fn call_local(args: &CallArgs, body: Vec<u8>) -> Result<ApiAnswer> {
-    let Some(stack) = LocalStack::find(&Checkout::find()?.scratch()).await? else {
-        bail!("no local stack is up: start one with `make up`, or give --url");
-    };
-    stack.call_api(args.method.clone(), &args.path, "application/json", body).await
 }
 
 fn print(answer: &ApiAnswer, as_json: bool) -> io::Result<()> {

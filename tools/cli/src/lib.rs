@@ -1,11 +1,18 @@
 #![doc = include_str!("../README.md")]
 
+pub mod attempts;
 pub mod bill;
 pub mod call;
+pub mod clients;
 pub mod commands;
 pub mod csr;
+pub mod doctor;
+pub mod exit;
 pub mod explain;
+pub mod help;
 pub mod identity;
+mod log_line;
+pub mod manual;
 pub mod outcomes;
 pub mod prices;
 pub mod replay;

@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 
-use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use convention::codes::{Code, CodeRow, Effect, FailureClass};
 use serde_json::{Value, json};
@@ -35,18 +34,19 @@ enum Language {
     PtBr,
 }
 
-/// Runs the command.
-pub fn run(args: &OutcomesArgs) -> anyhow::Result<()> {
+/// Runs the command; `false` if there is no such code.
+pub fn run(args: &OutcomesArgs) -> anyhow::Result<bool> {
     let mut out = io::stdout().lock();
     if args.markdown {
-        return Ok(out.write_all(markdown().as_bytes())?);
+        out.write_all(markdown().as_bytes())?;
+        return Ok(true);
     }
-    let codes = match &args.code {
-        Some(name) => {
-            vec![
-                Code::named(name)
-                    .with_context(|| format!("no code is called {name}; arauto outcomes lists them"))?,
-            ]
+    let codes = match args.code.as_deref().map(|name| Code::named(name).ok_or(name)) {
+        Some(Ok(code)) => vec![code],
+        Some(Err(name)) => {
+            writeln!(io::stderr().lock(), "arauto: no code is called {name}; `arauto outcomes` lists them")
+                .ok();
+            return Ok(false);
         }
         None => Code::ALL.to_vec(),
     };
@@ -54,12 +54,13 @@ pub fn run(args: &OutcomesArgs) -> anyhow::Result<()> {
         let rows: Vec<_> = codes.iter().map(|code| to_json(code.row())).collect();
         let value =
             if args.code.is_some() { rows.into_iter().next().unwrap_or_default() } else { rows.into() };
-        return Ok(writeln!(out, "{value:#}")?);
+        writeln!(out, "{value:#}")?;
+        return Ok(true);
     }
     for row in codes.iter().map(|code| code.row()) {
         writeln!(out, "{}", in_words(row, args.lang))?;
     }
-    Ok(())
+    Ok(true)
 }
 
 fn in_words(row: &CodeRow, language: Language) -> String {
@@ -137,7 +138,7 @@ const PREFACE: &str = "# The outcomes
 
 Made from `crates/convention/src/codes.rs` by `make outcomes`; a test holds the two equal.
 
-These codes are in the ledger (`outcome` of an attempt, `reason` of a notification that was cancelled or set aside), in the log lines (`outcome`,
+These codes are in the ledger (`outcome` of an attempt, `reason` of a notification that was cancelled or given up), in the log lines (`outcome`,
 `code`, `reason`, see [the log lines](logging.md)) and in the attribute `reason` of the dead-letter queue. Each sentence can be
 forwarded to the receiver as it is; that of a fault of ours says what we do about it. `arauto outcomes CODE` prints one.
 

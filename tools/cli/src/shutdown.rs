@@ -6,9 +6,8 @@ use anyhow::{Context as _, Result};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// Exit codes of a process ended by SIGINT or SIGTERM, by the shell's convention.
-const INTERRUPTED: i32 = 130;
-const TERMINATED: i32 = 143;
+use crate::exit::{INTERRUPTED, TERMINATED};
+
 const STOPPING: &str = "stopping after the step under way; once more exits at once\n";
 
 /// A request to stop. Copies share it.
@@ -34,7 +33,7 @@ impl Shutdown {
             let status = signal().await;
             // Received messages become visible again by themselves, and unmarked ones are sent again with the same
             // id.
-            std::process::exit(status);
+            std::process::exit(i32::from(status));
         });
         Ok(stop)
     }

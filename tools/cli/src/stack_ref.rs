@@ -1,39 +1,31 @@
-//! The stack of a command: the given one, or the local one of `arauto up`.
+//! The stack of a command: the one that `--stack-name` names, or its parts by name, or the local one of `arauto up`.
 
-use std::time::Duration;
-
-use account::Checkout;
-use account::local_stack::LocalStack;
-use account::sdk_config;
-use anyhow::{Context as _, Result, bail};
+use account::{ChosenStack, StackArgs, patient, sdk_config};
+use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
-use aws_config::timeout::TimeoutConfig;
 use clap::Args;
 use evidence::Archive;
 use platform::aws::{Queues, UndeliveredRows, dynamodb, sqs};
 use platform::config::environment;
-
-/// Timeout of connecting. A command may run far from its region, and nothing waits behind it. A receive may
-/// long-poll, so the functions' timeout of one second would end every receive from an empty queue.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Timeout of one try of a call.
-const TRY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Timeout of a whole call with its tries.
-const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+use terminal::WrongUsage;
 
 /// The ledger's location, an option of all commands that read it.
 #[derive(Args, Clone, Debug, Default)]
 pub struct LedgerArgs {
-    /// The ledger: the stack's output LedgerTableName, or ARAUTO_LEDGER_TABLE
-    #[arg(long, value_name = "NAME")]
-    pub ledger_table: Option<String>,
+    #[command(flatten)]
+    stack: StackArgs,
+    /// The ledger without a stack, such as a restored table, or ARAUTO_LEDGER_TABLE
+    #[arg(long, value_name = "NAME", conflicts_with = "stack_name", help_heading = "AWS")]
+    ledger_table: Option<String>,
 }
 
 /// The evidence's location.
 #[derive(Args, Clone, Debug, Default)]
 pub struct EvidenceArgs {
-    /// The bucket of evidence: the output EvidenceBucketName, or ARAUTO_EVIDENCE_BUCKET
-    #[arg(long = "bucket", value_name = "NAME")]
+    #[command(flatten)]
+    stack: StackArgs,
+    /// The bucket of evidence without a stack, or ARAUTO_EVIDENCE_BUCKET
+    #[arg(long = "bucket", value_name = "NAME", conflicts_with = "stack_name", help_heading = "AWS")]
     evidence_bucket: Option<String>,
 }
 
@@ -42,11 +34,11 @@ pub struct EvidenceArgs {
 pub struct TargetArgs {
     #[command(flatten)]
     ledger: LedgerArgs,
-    /// The queue of notifications: the output NotificationsQueueUrl, or ARAUTO_NOTIFICATIONS_QUEUE_URL
-    #[arg(long, value_name = "URL")]
+    /// The queue of notifications without a stack, or ARAUTO_NOTIFICATIONS_QUEUE_URL
+    #[arg(long, value_name = "URL", conflicts_with = "stack_name", help_heading = "AWS")]
     notifications_queue: Option<String>,
-    /// The dead-letter queue: the output DeadLetterQueueUrl, or ARAUTO_DEAD_LETTER_QUEUE_URL
-    #[arg(long, value_name = "URL")]
+    /// The dead-letter queue without a stack, or ARAUTO_DEAD_LETTER_QUEUE_URL
+    #[arg(long, value_name = "URL", conflicts_with = "stack_name", help_heading = "AWS")]
     dead_letter_queue: Option<String>,
 }
 
@@ -73,53 +65,101 @@ pub struct StackRef {
 }
 
 impl LedgerArgs {
-    /// Finds the ledger by option or environment, else that of the local stack.
+    /// Finds the ledger by its name, else that of the named stack, else that of the local stack.
     pub async fn find(&self) -> Result<LedgerTarget> {
-        if let Some(ledger_table) = given(self.ledger_table.as_ref(), "ARAUTO_LEDGER_TABLE") {
-            return Ok(LedgerTarget { sdk: patient(&sdk_config().await), ledger_table });
+        let named = by_name(&[self.part()], &self.stack)?;
+        if let Some([ledger_table]) = named {
+            return Ok(LedgerTarget { sdk: sdk_config(&self.stack.account).await?, ledger_table });
         }
-        let stack = local("--ledger-table").await?;
+        let stack = self.stack.find(" (or --ledger-table)").await?;
         let ledger_table = stack.output("LedgerTableName")?.to_owned();
-        Ok(LedgerTarget { sdk: patient(&stack.sdk_config()), ledger_table })
+        Ok(LedgerTarget { sdk: stack.sdk, ledger_table })
+    }
+
+    fn part(&self) -> Part<'_> {
+        Part { option: "--ledger-table", value: self.ledger_table.as_ref(), variable: "ARAUTO_LEDGER_TABLE" }
     }
 }
 
 impl EvidenceArgs {
-    /// Finds the bucket by option or environment, else that of the local stack.
+    /// Finds the bucket by its name, else that of the named stack, else that of the local stack.
     pub async fn find(&self) -> Result<Archive> {
-        if let Some(bucket) = given(self.evidence_bucket.as_ref(), "ARAUTO_EVIDENCE_BUCKET") {
-            return Ok(Archive::of(&patient(&sdk_config().await), bucket));
+        let part = Part {
+            option: "--bucket",
+            value: self.evidence_bucket.as_ref(),
+            variable: "ARAUTO_EVIDENCE_BUCKET",
+        };
+        if let Some([bucket]) = by_name(&[part], &self.stack)? {
+            return Ok(Archive::of(&sdk_config(&self.stack.account).await?, bucket));
         }
-        let stack = local("--bucket").await?;
-        let bucket = stack
-            .output("EvidenceBucketName")
-            .context("the local stack was started without evidence: end it with `arauto down`, and start one with `arauto up --evidence`")?;
-        Ok(Archive::of(&patient(&stack.sdk_config()), bucket.to_owned()))
+        let stack = self.stack.find(" (or --bucket)").await?;
+        let bucket = stack.output("EvidenceBucketName").context(
+            "the stack has no evidence: it has some with Evidence=true, locally with `arauto up --evidence` after \
+             `arauto down`",
+        )?;
+        Ok(Archive::of(&stack.sdk, bucket.to_owned()))
     }
 }
 
 impl TargetArgs {
-    /// Finds the ledger and the queues by options or environment, all of one stack, else those of the local stack.
+    /// Finds the ledger and the queues by their names, all of one stack, else those of the named stack, else those of the
+    /// local stack.
     pub async fn find(&self) -> Result<StackRef> {
-        let named = [
-            ("--ledger-table", given(self.ledger.ledger_table.as_ref(), "ARAUTO_LEDGER_TABLE")),
-            (
-                "--notifications-queue",
-                given(self.notifications_queue.as_ref(), "ARAUTO_NOTIFICATIONS_QUEUE_URL"),
-            ),
-            ("--dead-letter-queue", given(self.dead_letter_queue.as_ref(), "ARAUTO_DEAD_LETTER_QUEUE_URL")),
+        let parts = [
+            self.ledger.part(),
+            Part {
+                option: "--notifications-queue",
+                value: self.notifications_queue.as_ref(),
+                variable: "ARAUTO_NOTIFICATIONS_QUEUE_URL",
+            },
+            Part {
+                option: "--dead-letter-queue",
+                value: self.dead_letter_queue.as_ref(),
+                variable: "ARAUTO_DEAD_LETTER_QUEUE_URL",
+            },
         ];
-        let missing: Vec<_> =
-            named.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| *name).collect();
-        if missing.len() == named.len() {
-            return StackRef::of_stack(&local(&missing.join(", ")).await?);
+        let stack = &self.ledger.stack;
+        match by_name(&parts, stack)? {
+            Some([ledger_table, notifications, undelivered]) => Ok(StackRef::new(
+                &sdk_config(&stack.account).await?,
+                ledger_table,
+                notifications,
+                undelivered,
+            )),
+            None => StackRef::of_stack(&stack.find("").await?),
         }
-        // Parts of two stacks must never be mixed: one would be replayed into the other.
-        let [(_, Some(ledger_table)), (_, Some(notifications)), (_, Some(undelivered))] = named else {
-            bail!("{} is missing: name all three, or none for the local stack", missing.join(", "));
-        };
-        Ok(StackRef::new(&sdk_config().await, ledger_table, notifications, undelivered))
     }
+}
+
+/// One part of a stack, as a command is told its name.
+struct Part<'a> {
+    option: &'static str,
+    value: Option<&'a String>,
+    variable: &'static str,
+}
+
+/// Returns the names of all parts, if the options or, where no stack is named, the environment has them.
+///
+/// Parts of two stacks must never be mixed: one would be replayed into the other.
+fn by_name<const N: usize>(parts: &[Part<'_>; N], stack: &StackArgs) -> Result<Option<[String; N]>> {
+    let by_option = parts.iter().any(|part| part.value.is_some_and(|text| !text.is_empty()));
+    if !by_option && stack.name().is_some() {
+        return Ok(None);
+    }
+    let values = parts.each_ref().map(|part| given(part.value, part.variable));
+    let missing: Vec<_> =
+        parts.iter().zip(&values).filter(|(_, value)| value.is_none()).map(|(part, _)| part.option).collect();
+    if missing.len() == N {
+        return Ok(None);
+    }
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        return Err(WrongUsage(format!(
+            "{missing} is missing: name all parts of one stack, or the stack itself with --stack-name"
+        ))
+        .into());
+    }
+    Ok(Some(values.map(Option::unwrap_or_default)))
 }
 
 impl StackRef {
@@ -129,10 +169,10 @@ impl StackRef {
     }
 
     /// Reads the stack's outputs.
-    pub fn of_stack(stack: &LocalStack) -> Result<Self> {
+    pub fn of_stack(stack: &ChosenStack) -> Result<Self> {
         let output = |name: &str| stack.output(name).map(str::to_owned);
         Ok(Self::new(
-            &stack.sdk_config(),
+            &stack.sdk,
             output("LedgerTableName")?,
             output("NotificationsQueueUrl")?,
             output("DeadLetterQueueUrl")?,
@@ -150,25 +190,6 @@ impl StackRef {
     }
 }
 
-/// Sets the timeouts of a command.
-fn patient(sdk: &SdkConfig) -> SdkConfig {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .operation_attempt_timeout(TRY_TIMEOUT)
-        .operation_timeout(CALL_TIMEOUT)
-        .build();
-    sdk.to_builder().timeout_config(timeouts).build()
-}
-
 fn given(option: Option<&String>, variable: &str) -> Option<String> {
     option.cloned().or_else(|| environment(variable)).filter(|text| !text.is_empty())
-}
-
-async fn local(options: &str) -> Result<LocalStack> {
-    match LocalStack::find(&Checkout::find()?.scratch()).await? {
-        Some(stack) => Ok(stack),
-        None => {
-            bail!("no local stack is up: start one with `make up`, or give {options} of the stack you mean")
-        }
-    }
 }

@@ -138,7 +138,11 @@ fn warnings_go_to_standard_error_and_are_no_failure() {
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{err}");
     assert!(err.contains("arauto: warning: "), "{err}");
-    assert!(out.contains("The identity is stored") && out.contains("The trust anchors are stored"), "{out}");
+    assert!(
+        out.contains("The identity is stored in identity, with")
+            && out.contains("The trust anchors are stored"),
+        "{out}"
+    );
     assert_eq!(secrets.stored(), ["trust", "identity"]);
 }
 

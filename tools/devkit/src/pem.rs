@@ -23,7 +23,7 @@ pub(crate) fn private_key(pem: &str) -> Result<PrivateKeyDer<'static>> {
 pub(crate) fn roots(pem: &str) -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(pem)? {
-        roots.add(certificate).context("a certificate is no authority's")?;
+        roots.add(certificate).context("a certificate is not that of an authority")?;
     }
     Ok(roots)
 }

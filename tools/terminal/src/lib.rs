@@ -3,7 +3,9 @@
 mod number;
 mod progress;
 mod table;
+mod wrong_usage;
 
 pub use number::grouped;
 pub use progress::{Progress, spinner};
 pub use table::{Align, Table};
+pub use wrong_usage::WrongUsage;

@@ -29,7 +29,7 @@ pub struct SlowReceiver {
     /// Base URI that the mark is about; a receiver with another base URI starts unmarked.
     pub base_uri: String,
     /// Consecutive timeouts counted so far by the environments.
-    pub hangs: u32,
+    pub timeouts: u32,
     /// Until when attempts get the reduced timeout.
     pub slow_until: Timestamp,
     /// When the next probe is due.
@@ -41,13 +41,13 @@ impl SlowReceiver {
     pub fn new(base_uri: &str, now: Timestamp) -> Self {
         let after = |wait| now.saturating_add(wait).unwrap_or(Timestamp::MAX);
         let (slow_until, probe_after) = (after(MARK_DURATION), after(PROBE_INTERVAL));
-        Self { base_uri: base_uri.to_owned(), hangs: 0, slow_until, probe_after }
+        Self { base_uri: base_uri.to_owned(), timeouts: 0, slow_until, probe_after }
     }
 
     /// Records this many consecutive timeouts, too few to reduce the next timeouts.
-    pub fn suspected(base_uri: &str, hangs: u32) -> Self {
+    pub fn suspected(base_uri: &str, timeouts: u32) -> Self {
         let never = Timestamp::UNIX_EPOCH;
-        Self { base_uri: base_uri.to_owned(), hangs, slow_until: never, probe_after: never }
+        Self { base_uri: base_uri.to_owned(), timeouts, slow_until: never, probe_after: never }
     }
 
     /// Says whether the mark is about this base URI and has not expired.
@@ -57,7 +57,7 @@ impl SlowReceiver {
 
     /// Says whether a response must clear this state for the other environments.
     pub fn needs_clearing(&self, base_uri: &str, now: Timestamp) -> bool {
-        self.base_uri == base_uri && (now < self.slow_until || self.hangs > 0)
+        self.base_uri == base_uri && (now < self.slow_until || self.timeouts > 0)
     }
 
     /// Says whether a probe is due.

@@ -61,7 +61,8 @@ pub struct AttemptView {
     /// The HTTP status, where there was an answer.
     pub status: Option<u16>,
     /// The address connected to.
-    pub peer: Option<String>,
+    #[serde(rename = "peer")]
+    pub address: Option<String>,
     /// TLS version and cipher suite.
     pub tls: Option<String>,
 }

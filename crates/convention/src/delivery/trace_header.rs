@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_trace_is_not_passed_on() {
+    fn an_invalid_trace_header_is_not_passed_on() {
         for text in [
             "",
             "Root=",
@@ -121,7 +121,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back_the_same(text in any::<String>(), root in "[0-9a-f]{24}", parent in "[0-9a-f]{16}") {
+        fn a_written_header_is_read_back_the_same(text in any::<String>(), root in "[0-9a-f]{24}", parent in "[0-9a-f]{16}") {
             let header = format!("Root=1-5759e988-{root};Parent={parent};{text}").parse::<TraceHeader>().unwrap();
             prop_assert_eq!(header.to_string().parse(), Ok(header));
         }

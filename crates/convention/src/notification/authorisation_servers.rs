@@ -12,11 +12,6 @@ use crate::codes::Code;
 pub struct AuthorisationServers(Vec<(Option<String>, String)>);
 
 impl AuthorisationServers {
-    /// Says whether a brand is configured. If none is configured, every brand is accepted.
-    pub fn knows(&self, brand: &str) -> bool {
-        self.0.is_empty() || self.of_brand(Some(brand)).is_ok()
-    }
-
     /// Lists the ids, the default brand's first.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(_, id)| id.as_str())

@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_queued_is_read_back_the_same() {
+    fn a_queued_change_is_read_back_the_same() {
         let value = json!({
             "client_id": "c-1", "api": "enrollments", "resource": "enrollment", "resource_id": "urn:b:1",
             "api_version": "v2", "from": "AUTHORISED", "to": "AUTHORISED", "changed_fields": ["dailyLimit"],

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_matches_the_published_pattern() {
+    fn the_time_of_a_body_matches_the_published_pattern() {
         for text in ["2026-03-10T12:00:00.999999999999Z", "2026-12-31T21:00:00-03:00", "0001-01-01T00:00:00Z"]
         {
             let wire = text.parse::<EventInstant>().unwrap().to_wire();

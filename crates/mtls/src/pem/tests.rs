@@ -227,7 +227,7 @@ fn private_keys_that_cannot_be_used_say_why() {
 }
 
 #[test]
-fn what_is_written_is_read_by_openssl() {
+fn openssl_reads_written_pem() {
     let (a, b) = (made("a.example").0, made("b.example").0);
     let written = certificates_to_pem([&der(&a), &der(&b)]);
     assert_eq!(written, format!("{a}{b}"));

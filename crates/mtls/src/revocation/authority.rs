@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_sequence_is_none() {
+    fn bytes_that_are_no_sequence_are_none() {
         for der in [
             &[][..],
             &[0x30],

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_revoked_is_refused_whatever_else_is_known() {
+    fn a_revoked_certificate_is_refused_whatever_else_is_known() {
         let lists = good(minutes(0), DAY);
         assert_eq!(
             judge(&RevocationState { revoked: true, lists, ocsp: lists, first_seen: now() }),

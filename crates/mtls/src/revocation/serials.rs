@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_revoked_stays_and_what_is_held_goes_with_its_list() {
+    fn a_revoked_serial_stays_and_a_held_one_goes_with_its_list() {
         let mut serials = Serials { revoked: vec![2, 5], held: vec![vec![7], vec![]] };
         serials.revoke(&[1, 5, 9]);
         assert_eq!(serials.revoked, [1, 2, 5, 9]);

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_certificate_names_nothing() {
+    fn bytes_that_are_no_certificate_name_no_address() {
         for bytes in [&[][..], b"garbage", &[0x30, 0]] {
             assert!(distribution_urls(bytes).is_empty() && distribution_names(bytes).is_empty());
             assert!(ocsp_urls(bytes).is_empty());

@@ -33,6 +33,16 @@ const CLAIMED_AT: &str = "claimed_at";
 /// When DynamoDB may delete the row, in seconds since 1970.
 const EXPIRES_AT: &str = "expires_at";
 
+/// Returns the row of the key set of one environment of the Directory, as a stack may change from one to another.
+pub fn keys_row(environment: &str) -> String {
+    format!("jwks#{environment}")
+}
+
+/// Returns the row of the list of participants of one environment of the Directory.
+pub fn participants_row(environment: &str) -> String {
+    format!("participants#{environment}")
+}
+
 /// A document and its age.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Document {
@@ -107,12 +117,12 @@ impl DirectoryTable {
         Ok(all)
     }
 
-    /// Writes a document over the previous one; DynamoDB may delete it after `lives`.
+    /// Writes a document over the previous one; DynamoDB may delete it after `lifetime`.
     pub async fn put(
         &self,
         name: &str,
         document: &Document,
-        lives: SignedDuration,
+        lifetime: SignedDuration,
     ) -> Result<(), DirectoryTableError> {
         if document.bytes.len() > DOCUMENT_LIMIT {
             return Err(DirectoryTableError::TooLarge { name: name.to_owned(), bytes: document.bytes.len() });
@@ -120,7 +130,7 @@ impl DirectoryTable {
         self.client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(row(name, document, lives)))
+            .set_item(Some(row(name, document, lifetime)))
             .send()
             .await
             .map_err(|error| self.failed("write", name, cause(error)))?;
@@ -132,13 +142,13 @@ impl DirectoryTable {
         &self,
         name: &str,
         document: &Document,
-        lives: SignedDuration,
+        lifetime: SignedDuration,
     ) -> Result<Option<Document>, DirectoryTableError> {
         let put = self
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(row(name, document, lives)))
+            .set_item(Some(row(name, document, lifetime)))
             .condition_expression("attribute_not_exists(#name)")
             .expression_attribute_names("#name", KEY)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -242,8 +252,8 @@ impl DirectoryTable {
     }
 }
 
-fn row(name: &str, document: &Document, lives: SignedDuration) -> HashMap<String, AttributeValue> {
-    let expires = document.fetched_at.saturating_add(lives).unwrap_or(Timestamp::MAX);
+fn row(name: &str, document: &Document, lifetime: SignedDuration) -> HashMap<String, AttributeValue> {
+    let expires = document.fetched_at.saturating_add(lifetime).unwrap_or(Timestamp::MAX);
     let mut row = HashMap::from([
         (KEY.to_owned(), text(name)),
         (BYTES.to_owned(), AttributeValue::B(Blob::new(document.bytes.as_slice()))),

@@ -90,7 +90,7 @@ pub struct AttemptRecord {
     /// The HTTP status, where there was an answer.
     pub status: Option<u16>,
     /// The address connected to.
-    pub peer: Option<Arc<str>>,
+    pub address: Option<Arc<str>>,
     /// TLS version and cipher suite.
     pub tls: Option<Arc<str>>,
 }
@@ -294,7 +294,7 @@ impl Ledger {
     /// Records that a notification is given up before this attempt for a fault of ours, whose stable code is
     /// `reason`. A notification without a row gets one, without an attempt. Succeeds for one caller, and only if the
     /// attempt could begin. Until [`Ledger::listed`] is called, the row says that the notification is not listed yet.
-    pub async fn set_aside(
+    pub async fn mark_undelivered(
         &self,
         message: &AttemptMessage,
         reason: &str,
@@ -505,7 +505,7 @@ impl AttemptRecord {
             ("ended_at", self.ended.map(Value::from)),
             ("outcome", self.outcome.map(Value::from)),
             ("status", self.status.map(|status| i64::from(status).into())),
-            ("peer", self.peer.as_deref().map(Value::from)),
+            ("peer", self.address.as_deref().map(Value::from)),
             ("tls", self.tls.as_deref().map(Value::from)),
         ];
         map.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));

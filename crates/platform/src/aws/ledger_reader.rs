@@ -114,7 +114,7 @@ fn attempt_of(attempt: AttemptNumber, map: &Row) -> Option<AttemptView> {
         ended_at: instant(map, "ended_at"),
         outcome: text_of(map, "outcome"),
         status: number(map, "status").and_then(|status| status.try_into().ok()),
-        peer: text_of(map, "peer"),
+        address: text_of(map, "peer"),
         tls: text_of(map, "tls"),
     })
 }

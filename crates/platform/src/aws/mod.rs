@@ -18,7 +18,9 @@ mod undelivered;
 
 pub use cause::cause;
 pub use clients::{CALL_TIMEOUT, dynamodb, endpoint_name, kms, sdk_config, secrets_manager, sqs};
-pub use directory_table::{DOCUMENT_LIMIT, DirectoryTable, DirectoryTableError, Document, Read};
+pub use directory_table::{
+    DOCUMENT_LIMIT, DirectoryTable, DirectoryTableError, Document, Read, keys_row, participants_row,
+};
 pub use http::Http;
 pub use keys::{KeyArn, KeyError, Keys, NotAKeyArn};
 pub use ledger::{AttemptRecord, Begin, Cancel, Ledger};

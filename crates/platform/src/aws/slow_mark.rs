@@ -9,13 +9,14 @@ use jiff::Timestamp;
 pub(super) const UNTIL: &str = "slow_until";
 pub(super) const PROBE: &str = "probe_after";
 pub(super) const BASE_URI: &str = "slow_base_uri";
-pub(super) const HANGS: &str = "slow_hangs";
+/// Named when rows were first written; renaming it would lose the count of every receiver.
+pub(super) const TIMEOUTS: &str = "slow_hangs";
 /// The attributes of a mark.
-pub(super) const MARK: [&str; 4] = [UNTIL, PROBE, BASE_URI, HANGS];
+pub(super) const MARK: [&str; 4] = [UNTIL, PROBE, BASE_URI, TIMEOUTS];
 /// Set when a client was removed; dispatch reads it only as a condition.
 pub(super) const REMOVED_AT: &str = "removed_at";
 /// The attributes named by writes of a mark. `DispatchRole` in the template allows these only.
-pub const SLOW_RECEIVER_ATTRIBUTES: [&str; 5] = [UNTIL, PROBE, BASE_URI, HANGS, REMOVED_AT];
+pub const SLOW_RECEIVER_ATTRIBUTES: [&str; 5] = [UNTIL, PROBE, BASE_URI, TIMEOUTS, REMOVED_AT];
 
 pub(super) type Row = HashMap<String, AttributeValue>;
 
@@ -23,7 +24,7 @@ pub(super) type Row = HashMap<String, AttributeValue>;
 pub(super) fn read_mark(row: &Row) -> Option<SlowReceiver> {
     let number = |name| row.get(name)?.as_n().ok()?.parse::<i64>().ok();
     let instant = |name| Timestamp::from_millisecond(number(name)?).ok();
-    let suspected = SlowReceiver::suspected(row.get(BASE_URI)?.as_s().ok()?, read_hangs(row));
+    let suspected = SlowReceiver::suspected(row.get(BASE_URI)?.as_s().ok()?, read_timeouts(row));
     // A suspicion without a mark has no end.
     let (Some(slow_until), Some(probe_after)) = (instant(UNTIL), instant(PROBE)) else {
         return Some(suspected);
@@ -31,6 +32,6 @@ pub(super) fn read_mark(row: &Row) -> Option<SlowReceiver> {
     Some(SlowReceiver { slow_until, probe_after, ..suspected })
 }
 
-pub(super) fn read_hangs(row: &Row) -> u32 {
-    row.get(HANGS).and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or_default()
+pub(super) fn read_timeouts(row: &Row) -> u32 {
+    row.get(TIMEOUTS).and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or_default()
 }

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use super::attributes::{millis, number};
 use super::cause::cause;
 use super::receivers::{KEY, Receivers, ReceiversError, text};
-use super::slow_mark::{BASE_URI, HANGS, PROBE, Row, UNTIL, read_hangs};
+use super::slow_mark::{BASE_URI, PROBE, Row, TIMEOUTS, UNTIL, read_timeouts};
 
 /// Marks are written to existing registrations only, neither to a new row nor to a removal.
 const IS_REGISTERED: &str = "attribute_exists(client_id) AND attribute_not_exists(removed_at)";
@@ -41,24 +41,24 @@ impl Receivers {
     pub async fn count_timeout(&self, receiver: &Receiver) -> Result<u32, ReceiversError> {
         let counted = self
             .update(receiver)
-            .update_expression(format!("SET {BASE_URI} = :base ADD {HANGS} :one"))
+            .update_expression(format!("SET {BASE_URI} = :base ADD {TIMEOUTS} :one"))
             .condition_expression(format!(
                 "{IS_REGISTERED} AND (attribute_not_exists({BASE_URI}) OR {BASE_URI} = :base)"
             ))
             .expression_attribute_values(":one", number(1))
             .return_values(ReturnValue::UpdatedNew);
-        let hangs = match self.written(counted).await? {
-            Some(row) => read_hangs(&row),
+        let timeouts = match self.written(counted).await? {
+            Some(row) => read_timeouts(&row),
             None => u32::from(self.count_first_timeout(receiver).await?),
         };
         let base_uri = receiver.base_uri.as_str();
         // Must not overwrite a mark that another attempt of this environment has set meanwhile.
         let mut marks = self.marks();
         match marks.get_mut(&receiver.key).filter(|mark| mark.base_uri == base_uri) {
-            Some(mark) => mark.hangs = hangs,
-            None => drop(marks.insert(receiver.key.clone(), SlowReceiver::suspected(base_uri, hangs))),
+            Some(mark) => mark.timeouts = timeouts,
+            None => drop(marks.insert(receiver.key.clone(), SlowReceiver::suspected(base_uri, timeouts))),
         }
-        Ok(hangs)
+        Ok(timeouts)
     }
 
     /// Starts the count of a receiver whose base URI has changed; `false` if it no longer exists.
@@ -66,7 +66,7 @@ impl Receivers {
         let update = self
             .update(receiver)
             .update_expression(format!(
-                "SET {BASE_URI} = :base, {HANGS} = :one, {UNTIL} = :never, {PROBE} = :never"
+                "SET {BASE_URI} = :base, {TIMEOUTS} = :one, {UNTIL} = :never, {PROBE} = :never"
             ))
             .condition_expression(format!("{IS_REGISTERED} AND {BASE_URI} <> :base"))
             .expression_attribute_values(":one", number(1))
@@ -123,9 +123,9 @@ impl Receivers {
     pub async fn clear_slow(&self, receiver: &Receiver, now: Timestamp) -> Result<bool, ReceiversError> {
         let update = self
             .update(receiver)
-            .update_expression(format!("SET {UNTIL} = :never, {PROBE} = :never, {HANGS} = :none"))
+            .update_expression(format!("SET {UNTIL} = :never, {PROBE} = :never, {TIMEOUTS} = :none"))
             .condition_expression(format!(
-                "{IS_REGISTERED} AND {BASE_URI} = :base AND (:now < {UNTIL} OR :none < {HANGS})"
+                "{IS_REGISTERED} AND {BASE_URI} = :base AND (:now < {UNTIL} OR :none < {TIMEOUTS})"
             ))
             .expression_attribute_values(":never", millis(Timestamp::UNIX_EPOCH))
             .expression_attribute_values(":none", number(0))

@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_counted_by_code_has_the_code_as_a_dimension() {
+    fn a_metric_by_code_has_the_code_as_a_dimension() {
         let line = written(|metrics, now| metrics.count(now, "OwnFaults", "panic", 2));
         assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["FunctionName", "Code"]]));
         assert_eq!((&line["OwnFaults"], &line["Code"]), (&json!(2), &json!("panic")));

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused() {
+    fn an_invalid_time_is_refused() {
         for (tag, text) in [
             (UTC_TIME, ""),
             (UTC_TIME, "Z"),

@@ -36,7 +36,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_within_the_share_fits(sizes in prop::collection::vec(0..1000usize, 0..20), room in 0..5000usize) {
+        fn sizes_within_the_share_fit(sizes in prop::collection::vec(0..1000usize, 0..20), room in 0..5000usize) {
             let share = share(sizes.clone(), room);
             prop_assert!(sizes.iter().filter(|size| **size <= share).sum::<usize>() <= room);
             let equal = room / sizes.len().max(1);

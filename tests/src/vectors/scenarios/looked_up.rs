@@ -37,8 +37,8 @@ pub(super) fn an_attempt_is_found_by_its_interaction_id(vector: &Vector) -> Judg
         let (client, mock) = suite.world.receiver("503,202").await?;
         let posted = new_change(Endpoint::PixPayment, &client);
         let id = suite.world.notify(&posted).await?;
-        let received = mock.wait_for(2, suite.waits.message).await?;
-        suite.world.ended(&id, "delivered", suite.waits.message).await?;
+        let received = mock.wait_for(2, suite.timeouts.message).await?;
+        suite.world.ended(&id, "delivered", suite.timeouts.message).await?;
         let reader = reader(suite.world)?;
         ensure!(reader.attempt(unknown).await?.is_none(), "an attempt was found that nobody made");
         let quoted = received[1].interaction_id.as_deref().context("a request without id")?;
@@ -79,7 +79,7 @@ impl Truth<'_> {
             }
             "status" => attempt.status == Some(202) && attempt.outcome.as_deref() == Some("delivered"),
             "tls peer" => {
-                let peer = attempt.peer.as_deref().unwrap_or_default();
+                let peer = attempt.address.as_deref().unwrap_or_default();
                 let port = peer.rsplit(':').next().unwrap_or_default();
                 let host = self.mock.base_uri();
                 attempt.tls.as_deref().is_some_and(|tls| tls.starts_with("TLSv1"))
@@ -111,7 +111,7 @@ pub(super) fn a_resource_has_all_its_events_and_attempts_in_time_order(vector: &
             names.push(suite.world.notify(event).await?);
         }
         for name in &names {
-            suite.world.ended(name, "delivered", suite.waits.message).await?;
+            suite.world.ended(name, "delivered", suite.timeouts.message).await?;
         }
         let found = of_resource(&reader(suite.world)?, id, None).await?;
         let seen = mock.received();

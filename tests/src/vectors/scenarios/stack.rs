@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::Result;
 use devkit::stack::Progress;
 
-use crate::conformance::{Suite, Told, Waits};
+use crate::conformance::{Suite, Timeouts, Told};
 use crate::world::World;
 
 /// What became of starting it; an error is told to each vector.
@@ -23,7 +23,7 @@ pub(super) fn on_stack(play: impl AsyncFnOnce(&Suite<'_>) -> Result<Told>) -> Re
             Err(error) => Err(format!("the local stack did not start: {error:#}")),
         })
         .clone()?;
-    let suite = Suite { world: &world, waits: Waits::from_environment() };
+    let suite = Suite { world: &world, timeouts: Timeouts::from_environment() };
     let mut told = Told::Null;
     world.run(async {
         told = play(&suite).await?;

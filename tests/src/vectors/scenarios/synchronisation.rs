@@ -107,10 +107,10 @@ fn a_pending_attempt_is_cancelled_when_its_receiver_is_removed(vector: &Vector) 
     let told = on_stack(async |suite| {
         let (client, mock) = suite.world.receiver(&status.to_string()).await?;
         let id = suite.world.notify(&new_change(Endpoint::PixPayment, &client)).await?;
-        mock.wait_for(1, suite.waits.message).await?;
+        mock.wait_for(1, suite.timeouts.message).await?;
         tokio::time::sleep(Duration::from_millis(removed_at)).await;
         suite.world.register(&client, None).await?;
-        let row = suite.world.ended(&id, "cancelled", suite.waits.message).await?;
+        let row = suite.world.ended(&id, "cancelled", suite.timeouts.message).await?;
         let second = if mock.count() == 1 { row.text("status") } else { "sent" };
         Ok(json!({ "attempt_2": second }))
     })?;

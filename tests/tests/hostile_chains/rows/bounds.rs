@@ -40,11 +40,12 @@ fn padded(fixture: &Fixture, bytes: usize) -> (Der, Der, Vec<Der>) {
 }
 
 fn delivered((leaf, good, presented): (Der, Der, Vec<Der>)) -> Case {
-    Case::presents(&presented.iter().collect::<Vec<_>>(), "delivered").knows(&[&leaf, &good], root())
+    Case::presents(&presented.iter().collect::<Vec<_>>(), "delivered").known_path(&[&leaf, &good], root())
 }
 
 fn too_large((leaf, good, presented): (Der, Der, Vec<Der>)) -> Case {
-    Case::presents(&presented.iter().collect::<Vec<_>>(), "chain_too_large").knows(&[&leaf, &good], root())
+    Case::presents(&presented.iter().collect::<Vec<_>>(), "chain_too_large")
+        .known_path(&[&leaf, &good], root())
 }
 
 /// So many authorities, each signed by the next, and none by anybody who is trusted.
@@ -78,16 +79,16 @@ pub(super) fn rows() -> Vec<Row> {
             let mut presented = layered(fixture, 4);
             presented.push(fixture.authority().sign(own("E", 4), root()));
             let path: Vec<_> = presented.iter().collect();
-            Case::presents(&path, "delivered").knows(&path, root())
+            Case::presents(&path, "delivered").known_path(&path, root())
         }),
         Row::new("the leaf twice", |fixture| {
             let (leaf, good) = fixture.good();
-            Case::presents(&[&leaf, &leaf, &good], "delivered").knows(&[&leaf, &good], root())
+            Case::presents(&[&leaf, &leaf, &good], "delivered").known_path(&[&leaf, &good], root())
         }),
         Row::new("the authority five times", |fixture| {
             let (leaf, good) = fixture.good();
             Case::presents(&[&leaf, &good, &good, &good, &good, &good], "delivered")
-                .knows(&[&leaf, &good], root())
+                .known_path(&[&leaf, &good], root())
         }),
         Row::new("ways without end to nobody", |fixture| {
             let leaf = fixture.leaf().sign(receiver(), issuer());
@@ -103,14 +104,14 @@ pub(super) fn rows() -> Vec<Row> {
             let roots: Vec<_> =
                 (0..3).map(|key| fixture.evil().sign(own("Root", key), own("Root", key))).collect();
             let chain = [&leaf, &own_authority].into_iter().chain(&roots).chain([&good]).collect::<Vec<_>>();
-            Case::presents(&chain, "delivered").knows(&[&leaf, &good], root())
+            Case::presents(&chain, "delivered").known_path(&[&leaf, &good], root())
         }),
         Row::new("ways without end behind a revoked one", |fixture| {
             let (leaf, good) = fixture.good();
             let roots: Vec<_> =
                 (0..4).map(|key| fixture.evil().sign(own("Root", key), own("Root", key))).collect();
             let chain = [&leaf, &good].into_iter().chain(&roots).collect::<Vec<_>>();
-            Case::presents(&chain, "revoked").knows(&[&leaf, &good], root()).revoked(0)
+            Case::presents(&chain, "revoked").known_path(&[&leaf, &good], root()).revoked(0)
         }),
     ]
 }

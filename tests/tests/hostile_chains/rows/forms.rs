@@ -33,7 +33,7 @@ fn serials() -> Vec<Row> {
             let (_, good) = fixture.good();
             let leaf = fixture.leaf().serial(&number).sign(receiver(), issuer());
             let case = Case::presents(&[&leaf, &good], code);
-            if code == "delivered" { case.knows(&[&leaf, &good], root()) } else { case.asks(&[]) }
+            if code == "delivered" { case.known_path(&[&leaf, &good], root()) } else { case.asks(&[]) }
         }));
         // No list can name what is no number.
         if serial.is_empty() {
@@ -74,7 +74,7 @@ fn above(name: &str, code: &'static str, draft: fn(Draft) -> Draft) -> Row {
 
 fn judged(leaf: &Der, authority: &Der, code: &'static str) -> Case {
     let case = Case::presents(&[leaf, authority], code);
-    if code == "delivered" { case.knows(&[leaf, authority], root()) } else { case.asks(&[]) }
+    if code == "delivered" { case.known_path(&[leaf, authority], root()) } else { case.asks(&[]) }
 }
 
 fn extensions() -> Vec<Row> {
@@ -101,7 +101,7 @@ fn extensions() -> Vec<Row> {
         Row::new("an unknown critical extension in an authority beside the good one", |fixture| {
             let (leaf, good) = fixture.good();
             let odd = fixture.evil().with(UNKNOWN, true, &[5, 0]).sign(issuer(), root());
-            Case::presents(&[&leaf, &odd, &good], "delivered").knows(&[&leaf, &good], root())
+            Case::presents(&[&leaf, &odd, &good], "delivered").known_path(&[&leaf, &good], root())
         }),
         // RFC 5280, section 4.1.2.5: 99991231235959Z is that of a certificate whose end nobody knows.
         Row::new("a leaf without an end", |fixture| {
@@ -219,7 +219,9 @@ fn addresses() -> Vec<Row> {
         Row::new("no distribution point and a responder that says good", |fixture| {
             let leaf = Draft::receiver(&[HOST], fixture.now).sign(receiver(), issuer());
             let (_, good) = fixture.good();
-            Case::presents(&[&leaf, &good], "delivered").knows(&[&leaf, &good], root()).ocsp(OcspStatus::Good)
+            Case::presents(&[&leaf, &good], "delivered")
+                .known_path(&[&leaf, &good], root())
+                .ocsp(OcspStatus::Good)
         }),
         Row::new("an address of LDAP alone, at first sight", |fixture| {
             let leaf = Draft::receiver(&[HOST], fixture.now)
@@ -260,7 +262,7 @@ fn bytes() -> Vec<Row> {
         Row::new("a revoked leaf whose name is none", |fixture| {
             let leaf = fixture.leaf().sign(Party::of_der(NO_NAME, receiver().key), issuer());
             let (_, good) = fixture.good();
-            Case::presents(&[&leaf, &good], "revoked").knows(&[&leaf, &good], root()).revoked(0)
+            Case::presents(&[&leaf, &good], "revoked").known_path(&[&leaf, &good], root()).revoked(0)
         }),
         Row::new("a leaf with something behind it", |fixture| {
             let (leaf, good) = fixture.good();

@@ -68,7 +68,7 @@ pub(super) fn rows() -> Vec<Row> {
     let mut rows = vec![Row::new("a chain that is as it should be", |fixture| {
         let (leaf, issuer) = fixture.good();
         Case::presents(&[&leaf, &issuer], "delivered")
-            .knows(&[&leaf, &issuer], root())
+            .known_path(&[&leaf, &issuer], root())
             .asks(&["/issuer.crl", "/leaf.crl"])
     })];
     for (name, junk) in BESIDE {
@@ -78,7 +78,7 @@ pub(super) fn rows() -> Vec<Row> {
                 let ((leaf, issuer), junk) = (fixture.good(), junk(fixture));
                 let chain = if before { [&leaf, &junk, &issuer] } else { [&leaf, &issuer, &junk] };
                 Case::presents(&chain, "delivered")
-                    .knows(&[&leaf, &issuer], root())
+                    .known_path(&[&leaf, &issuer], root())
                     .asks(&["/issuer.crl", "/leaf.crl"])
             }));
         }
@@ -110,7 +110,7 @@ fn cross_signed() -> Vec<Row> {
                         fixture.evil().sign(root(), stranger()),
                     ];
                     let [a, b, c] = order.map(|place| &above[place]);
-                    Case::presents(&[&leaf, a, b, c], "delivered").knows(&[&leaf, &good], root())
+                    Case::presents(&[&leaf, a, b, c], "delivered").known_path(&[&leaf, &good], root())
                 },
             )
         })
@@ -162,7 +162,7 @@ fn broken() -> Vec<Row> {
                 fixture.authority().sign(sub(), issuer()),
                 fixture.authority().path_length(1).sign(issuer(), root()),
             );
-            Case::presents(&[&leaf, &above, &below], "delivered").knows(&[&leaf, &below, &above], root())
+            Case::presents(&[&leaf, &above, &below], "delivered").known_path(&[&leaf, &below, &above], root())
         }),
         Row::new("a name that the authority may not give", |fixture| {
             let (leaf, _) = fixture.good();
@@ -172,12 +172,12 @@ fn broken() -> Vec<Row> {
         Row::new("a name that the authority may give", |fixture| {
             let (leaf, _) = fixture.good();
             let above = fixture.authority().permits(&["example"]).sign(issuer(), root());
-            Case::presents(&[&leaf, &above], "delivered").knows(&[&leaf, &above], root())
+            Case::presents(&[&leaf, &above], "delivered").known_path(&[&leaf, &above], root())
         }),
         Row::new("a name that one way may not give and another may", |fixture| {
             let (leaf, good) = fixture.good();
             let above = fixture.evil().permits(&["other.example"]).sign(issuer(), root());
-            Case::presents(&[&leaf, &above, &good], "delivered").knows(&[&leaf, &good], root())
+            Case::presents(&[&leaf, &above, &good], "delivered").known_path(&[&leaf, &good], root())
         }),
         Row::new("another host's certificate", |fixture| {
             let leaf = Draft::receiver(&["other.example"], fixture.now).sign(receiver(), issuer());
@@ -186,11 +186,11 @@ fn broken() -> Vec<Row> {
         }),
         Row::new("a receiver's certificate that the root signed itself", |fixture| {
             let leaf = fixture.leaf().sign(receiver(), root());
-            Case::presents(&[&leaf, &anchor(root())], "delivered").knows(&[&leaf], root())
+            Case::presents(&[&leaf, &anchor(root())], "delivered").known_path(&[&leaf], root())
         }),
         Row::new("two ways to two roots", |fixture| {
             let ((leaf, good), other) = (fixture.good(), fixture.authority().sign(issuer(), second()));
-            Case::presents(&[&leaf, &other, &good], "delivered").knows(&[&leaf, &good], root())
+            Case::presents(&[&leaf, &other, &good], "delivered").known_path(&[&leaf, &good], root())
         }),
         Row::new("the key of somebody else's certificate", |fixture| {
             let leaf = fixture.leaf().sign(Party::new(HOST, &PKI.own[7]), issuer());
@@ -215,7 +215,7 @@ fn broken() -> Vec<Row> {
             let Some(key) = &PKI.short else { return Case::skipped() };
             let (leaf, good) = fixture.good();
             let short = fixture.evil().sign(Party::new("Issuer", key), root());
-            Case::presents(&[&leaf, &short, &good], "delivered").knows(&[&leaf, &good], root())
+            Case::presents(&[&leaf, &short, &good], "delivered").known_path(&[&leaf, &good], root())
         }),
     ]
 }

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_signed_at_the_instant_of_the_sample_is_the_sample_and_later_has_another_signature() {
+    fn the_signature_at_the_time_of_the_sample_is_that_of_the_sample_and_changes_later() {
         let then: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
         let later: Timestamp = "2026-11-23T12:00:01Z".parse().unwrap();
         for token in [None, Some("a+token/with=signs")] {

@@ -38,7 +38,7 @@ pub(super) struct Attempt {
 pub(super) struct Failed {
     pub(super) at: Micros,
     /// The timeout that expired, if one did.
-    pub(super) hung: Option<Duration>,
+    pub(super) timed_out: Option<Duration>,
 }
 
 /// Number of receives of a message in the model.
@@ -87,11 +87,11 @@ impl<'a> Stage<'a> {
             let begins = self.ledger_writes.mode(message.attempt, ONCE);
             // A ledger write, or a read.
             let ready = began + read + dice.delay(DYNAMODB.value);
-            let hangs = peer.hangs(whole(ready));
-            let connected = !hangs && environment.is_connected(message.receiver, whole(ready));
+            let silent = peer.is_silent(whole(ready));
+            let connected = !silent && environment.is_connected(message.receiver, whole(ready));
             let mut work = self.load.cpu_us;
             let mut connecting = 0.0;
-            if !connected && !hangs {
+            if !connected && !silent {
                 counts.handshakes += 1.0;
                 work += self.load.handshake_us;
                 // TCP, then TLS 1.3.
@@ -103,14 +103,14 @@ impl<'a> Stage<'a> {
             processor_free = processor_free.max(ready) + work / self.processor;
             let arrived = processor_free + connecting + self.load.rtt_ms * 500.0;
             let answered = arrived + self.load.rtt_ms * 500.0 + dice.delay(self.load.answer_ms);
-            let refused = !hangs && dice.share() < self.load.failing;
-            let (at, hung) = if hangs {
+            let refused = !silent && dice.share() < self.load.failing;
+            let (at, timed_out) = if silent {
                 (processor_free + real(u64::try_from(within.as_micros()).unwrap_or(u64::MAX)), Some(within))
             } else {
                 environment.keep_connection(message.receiver, whole(answered));
                 (answered, None)
             };
-            let failed = (hangs || refused).then(|| Failed { at: whole(at), hung });
+            let failed = (silent || refused).then(|| Failed { at: whole(at), timed_out });
             // A failure writes the beginning as well.
             let beginning = match begins {
                 LedgerMode::WriteBehind if failed.is_some() => dice.delay(DYNAMODB.value),

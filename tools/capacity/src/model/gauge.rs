@@ -72,7 +72,7 @@ impl Gauge {
     /// Records the start of an invocation.
     pub(super) fn began(&mut self, time: Micros, attempts: &[Attempt], peers: &[Peer], counts: Counts) {
         for attempt in attempts.iter().filter(|attempt| attempt.message.attempt == AttemptNumber::FIRST) {
-            let works = !peers[attempt.message.receiver as usize].hangs(attempt.arrived);
+            let works = !peers[attempt.message.receiver as usize].is_silent(attempt.arrived);
             self.late(attempt.message.event, attempt.arrived, works);
         }
         if self.measures(time) {
@@ -142,7 +142,7 @@ impl Gauge {
     ) -> Observed {
         // Waiting messages are already late by the time they have waited.
         for message in queue.all().filter(|message| message.attempt == AttemptNumber::FIRST) {
-            self.late(message.event, end, !peers[message.receiver as usize].hangs(end));
+            self.late(message.event, end, !peers[message.receiver as usize].is_silent(end));
         }
         let seconds = real(end - self.from) / 1e6;
         let (each_second, busiest) = self.meter.finish(seconds);

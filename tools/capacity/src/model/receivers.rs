@@ -12,9 +12,9 @@ use super::rng::Micros;
 /// A receiver in the model.
 #[derive(Debug)]
 pub(super) struct Peer {
-    hangs_from: Option<Micros>,
+    silent_from: Option<Micros>,
     /// Consecutive timeouts as counted in its row.
-    hangs: u32,
+    timeouts: u32,
     /// The mark in its row, and since when it exists.
     mark: Option<(SlowReceiver, Micros)>,
 }
@@ -24,8 +24,8 @@ const PLACE: &str = "https://receiver.example";
 
 impl Peer {
     /// Creates one that works until this time, or forever.
-    pub(super) fn new(hangs_from: Option<Micros>) -> Self {
-        Self { hangs_from, hangs: 0, mark: None }
+    pub(super) fn new(silent_from: Option<Micros>) -> Self {
+        Self { silent_from, timeouts: 0, mark: None }
     }
 
     /// Marks it as slow from the start.
@@ -33,8 +33,8 @@ impl Peer {
         Self { mark: Some((SlowReceiver::new(PLACE, instant(0)), 0)), ..self }
     }
 
-    pub(super) fn hangs(&self, time: Micros) -> bool {
-        self.hangs_from.is_some_and(|from| from <= time)
+    pub(super) fn is_silent(&self, time: Micros) -> bool {
+        self.silent_from.is_some_and(|from| from <= time)
     }
 
     /// Decides the timeout of an attempt in an environment that read its row then; claims the probe if the row was
@@ -53,7 +53,7 @@ impl Peer {
     }
 
     /// Counts a timeout.
-    pub(super) fn hung(&mut self, within: Duration, time: Micros) {
+    pub(super) fn count_timeout(&mut self, within: Duration, time: Micros) {
         let now = instant(time);
         match Signal::of(&Outcome::Failed(Failure::Timeout), within, within) {
             Signal::None | Signal::Responds => {}
@@ -61,9 +61,9 @@ impl Peer {
                 if self.mark.as_ref().is_some_and(|(mark, _)| mark.holds(PLACE, now)) {
                     return;
                 }
-                self.hangs += 1;
-                if marks_as_slow(self.hangs) {
-                    self.hangs = 0;
+                self.timeouts += 1;
+                if marks_as_slow(self.timeouts) {
+                    self.timeouts = 0;
                     self.mark = Some((SlowReceiver::new(PLACE, now), time));
                 }
             }
@@ -92,11 +92,11 @@ mod tests {
         let mut peer = Peer::new(Some(0));
         for _ in 0..3 {
             assert_eq!(peer.granted((0, true), 0), EXCHANGE_DEADLINE);
-            peer.hung(EXCHANGE_DEADLINE, 15 * SECOND);
+            peer.count_timeout(EXCHANGE_DEADLINE, 15 * SECOND);
         }
         assert_eq!(peer.granted((14 * SECOND, false), 16 * SECOND), EXCHANGE_DEADLINE);
         assert_eq!(peer.granted((15 * SECOND, false), 16 * SECOND), REDUCED_TIMEOUT);
-        peer.hung(REDUCED_TIMEOUT, 19 * SECOND);
+        peer.count_timeout(REDUCED_TIMEOUT, 19 * SECOND);
         assert_eq!(peer.granted((20 * SECOND, true), 20 * SECOND), REDUCED_TIMEOUT);
     }
 

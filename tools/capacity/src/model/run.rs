@@ -113,9 +113,9 @@ impl<'a> World<'a> {
         let Run { load, settings, begin, .. } = run;
         let (each, warm_up) = (run.each(), run.warm_up());
         let warm = Estimate::of(load, settings, *begin).before;
-        let hangs_from = if *begin == Begin::Onset { warm_up } else { 0 };
+        let silent_from = if *begin == Begin::Onset { warm_up } else { 0 };
         let peers = load.receivers.iter().map(|receiver| {
-            let peer = Peer::new(receiver.dead.then_some(hangs_from));
+            let peer = Peer::new(receiver.dead.then_some(silent_from));
             if *begin == Begin::Running && receiver.dead { peer.known() } else { peer }
         });
         let all: f64 = load.receivers.iter().map(|receiver| receiver.weight).sum();
@@ -262,8 +262,8 @@ impl<'a> World<'a> {
         for attempt in attempts {
             self.queue.delete(&attempt.message);
             let Some(failed) = attempt.failed else { continue };
-            if let Some(within) = failed.hung {
-                self.peers[attempt.message.receiver as usize].hung(within, self.time);
+            if let Some(within) = failed.timed_out {
+                self.peers[attempt.message.receiver as usize].count_timeout(within, self.time);
             }
             let ended = instant(failed.at);
             if let Next::Attempt(number, due) = next(attempt.message.attempt, ended) {

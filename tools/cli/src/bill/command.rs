@@ -27,7 +27,7 @@ use crate::prices::{Prices, Rate, Region};
 #[command(after_help = "Examples:\n  aws logs tail /aws/lambda/DISPATCH --since 1d > dispatch.log\n  \
     arauto bill dispatch.log intake.log --region sa-east-1\n  arauto bill --local\n  \
     arauto bill --model --region us-east-1 --svg bill.svg\n\n\
-    Exit codes: 0 the bill was made; 1 it could not be; 2 wrong usage.")]
+    Exit codes: 0 success; 1 failure; 2 wrong usage.")]
 pub struct BillArgs {
     /// Files of log lines, one for each log group; - is standard input
     #[arg(value_name = "FILE", required_unless_present_any = ["local", "model"], conflicts_with = "model")]

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::item::Counts;
+use crate::log_line::{ATTEMPT, of_text};
 
 /// The parts of a line that a bill needs.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,8 +26,7 @@ pub(super) struct Attempt {
     pub(super) ms: u64,
 }
 
-/// The messages that are read, as in `docs/logging.md`.
-const ATTEMPT: &str = "An attempt ended.";
+/// A message that is read beside [`ATTEMPT`], as in `docs/logging.md`.
 const JUDGED: &str = "State changes were judged.";
 
 impl Line {
@@ -35,7 +35,7 @@ impl Line {
         let mut line = match serde_json::from_str(text) {
             Ok(Value::Object(fields)) => Self::of(&fields),
             Ok(_) => return None,
-            Err(_) => Self::of(&spoken(text)?),
+            Err(_) => Self::of(&of_text(text, &[ATTEMPT, JUDGED])?),
         };
         // The line feed is not billed.
         line.counts.log_bytes = text.len() as u64;
@@ -94,21 +94,6 @@ fn used(number: &impl Fn(&str) -> u64) -> Counts {
     }
 }
 
-/// Parses the fields of a text line: a sentence, then `name=value`.
-fn spoken(text: &str) -> Option<Map<String, Value>> {
-    let sentence = [ATTEMPT, JUDGED].into_iter().find(|sentence| text.contains(sentence))?;
-    let (_, rest) = text.split_once(sentence)?;
-    let field = |field: &str| {
-        let (name, value) = field.split_once('=')?;
-        let value = value.trim_matches('"');
-        let value = value.parse().map_or_else(|_| Value::from(value), |number: u64| Value::from(number));
-        Some((name.to_owned(), value))
-    };
-    let mut fields: Map<_, _> = rest.split_whitespace().filter_map(field).collect();
-    fields.insert("message".to_owned(), Value::from(sentence));
-    Some(fields)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_is_no_line() {
+    fn another_log_line_is_ignored() {
         for text in ["START RequestId: 6d68", "[]", "12", "", "{\"level\":"] {
             assert_eq!(Line::read(text), None, "{text}");
         }

@@ -42,12 +42,12 @@ impl Lines {
     pub fn read(mut from: impl BufRead) -> Result<Self> {
         let mut lines = Self::default();
         let mut text = String::new();
-        while from.read_line(&mut text).context("it is not text")? > 0 {
+        while from.read_line(&mut text).context("it is not UTF-8 text")? > 0 {
             let line = text.trim();
             if lines.is_empty() && (line == "{" || line.starts_with("{\"events\"")) {
                 let whole = Cursor::new(text.clone()).chain(from);
                 let events: Events = serde_json::from_reader(whole)
-                    .context("it begins as an answer of `aws logs filter-log-events` and is none")?;
+                    .context("it starts like the output of `aws logs filter-log-events` but is invalid")?;
                 events.events.iter().for_each(|event| {
                     lines.take(&event.message, Timestamp::from_millisecond(event.timestamp).ok());
                 });
@@ -96,7 +96,7 @@ struct Event {
 /// Refuses an empty input.
 pub(super) fn some(lines: Vec<Lines>) -> Result<Vec<Lines>> {
     if lines.iter().all(|lines| lines.lines.is_empty()) {
-        bail!("there is no line of the functions in what was given");
+        bail!("the input contains no line of the functions");
     }
     Ok(lines)
 }

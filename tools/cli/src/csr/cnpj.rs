@@ -60,7 +60,7 @@ pub(super) enum NotACnpj {
         "expected the 14 places of a CNPJ, with or without its dots: 11222333000181 or 11.222.333/0001-81"
     )]
     Form,
-    #[error("its last two digits do not check: one of the 14 is mistyped")]
+    #[error("its check digits are wrong: one of the 14 digits is mistyped")]
     CheckDigits,
 }
 

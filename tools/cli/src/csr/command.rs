@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use account::sdk_config;
+use account::{AccountArgs, sdk_config};
 use anyhow::{Result, bail};
 use certificates::{BusinessCategory, ClientSubject};
 use clap::Args;
@@ -21,17 +21,15 @@ Example:
       --cnpj 11.222.333/0001-81 --software-id 50f7a2e0-0000-4000-8000-0000000000b2 \\
       --common-name webhook.bancoex.example --state SP --locality 'SAO PAULO' > brcac.csr
   openssl req -in brcac.csr -verify -noout -text
-      shows what an authority will see
+      shows the request as an authority sees it
 
-Exit status: 0 with a request, 1 if the key cannot be used, 2 if a field is missing or wrong.";
+Exit codes: 0 the request was written; 1 the key cannot be used; 2 wrong usage, such as a wrong field.";
 
 /// Create the certificate request for a BRCAC, with a key that stays in KMS
 ///
 /// Writes PKCS #10 in PEM to standard output, for an authority of ICP-Brasil that issues for Open Finance Brasil. KMS
 /// signs it (kms:GetPublicKey and kms:Sign), so the private key never leaves KMS. With --private-key the key is in
 /// that file instead, which is created if it does not exist.
-///
-/// Credentials and region come from the environment or the AWS profile.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct CsrArgs {
@@ -65,6 +63,8 @@ pub struct CsrArgs {
     /// The organisation's category (businessCategory)
     #[arg(long, value_enum, default_value_t)]
     business_category: BusinessCategory,
+    #[command(flatten)]
+    account: AccountArgs,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -73,7 +73,7 @@ pub struct CsrArgs {
 /// Runs the command.
 pub async fn run(args: CsrArgs) -> Result<()> {
     let (key, made) = match (&args.kms_key_id, &args.private_key) {
-        (Some(arn), _) => (Key::InKms(Keys::new(kms(&sdk_config().await)), arn.clone()), false),
+        (Some(arn), _) => (Key::InKms(Keys::new(kms(&sdk_config(&args.account).await?)), arn.clone()), false),
         (None, Some(path)) => Key::open_or_create(path)?,
         (None, None) => bail!("give --kms-key-id or --private-key"),
     };

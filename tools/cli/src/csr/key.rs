@@ -29,10 +29,10 @@ impl Key {
         }
         let file = fs::read(path).with_context(|| format!("failed to read {}", path.display()))?;
         let left =
-            || format!("{} holds no private key that can be used, and is left as it is", path.display());
+            || format!("{} holds no private key that can be used; it was left unchanged", path.display());
         let key = private_key(&file).with_context(left)?;
         let key = KeyPair::from_der_and_sign_algo(&key, &PKCS_RSA_SHA256)
-            .map_err(|_| anyhow!("it is not one of RSA, which a BRCAC has"))
+            .map_err(|_| anyhow!("it is not RSA, which a BRCAC requires"))
             .with_context(left)?;
         Ok((Self::Local(Box::new(key)), false))
     }

@@ -9,20 +9,20 @@ use x509_parser::certificate::X509Certificate;
 
 /// The displayed fields of a certificate.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub(super) struct Certificate {
-    pub(super) subject: String,
+pub(crate) struct Certificate {
+    pub(crate) subject: String,
     pub(super) valid_from: Timestamp,
-    pub(super) valid_until: Timestamp,
+    pub(crate) valid_until: Timestamp,
 }
 
 impl Certificate {
     /// Reads the first certificate of a PEM chain.
-    pub(super) fn first_of(chain: &str) -> Option<Self> {
+    pub(crate) fn first_of(chain: &str) -> Option<Self> {
         Self::of(Certificates::from_pem(chain.as_bytes()).ok()?.into_der().first()?)
     }
 
     /// Reads a certificate in DER.
-    pub(super) fn of(der: &[u8]) -> Option<Self> {
+    pub(crate) fn of(der: &[u8]) -> Option<Self> {
         let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
         let instant = |time: x509_parser::time::ASN1Time| Timestamp::from_second(time.timestamp()).ok();
         Some(Self {

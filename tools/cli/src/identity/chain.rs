@@ -1,7 +1,7 @@
 //! Sorts a certificate chain and checks that it is complete.
 
 use certificates::{printable, subject_of};
-use mtls::pem::PemCertificate;
+use mtls::pem::{Certificates, PemCertificate};
 use rustls_pki_types::CertificateDer;
 use x509_parser::certificate::X509Certificate;
 
@@ -77,6 +77,14 @@ pub(super) fn in_order(file: &[PemCertificate], review: &mut Review) -> Vec<Cert
     order.path.iter().chain(&order.beside).map(|index| links[*index].der.clone()).collect()
 }
 
+/// Returns what receivers may refuse in a chain that is stored; nothing of one that cannot be read.
+pub(crate) fn warnings(chain: &str) -> Vec<String> {
+    let Ok(file) = Certificates::from_pem(chain.as_bytes()) else { return Vec::new() };
+    let mut review = Review::default();
+    in_order(&file.certificates, &mut review);
+    [review.problems, review.warnings].concat()
+}
+
 /// The order of a file's certificates, by their index.
 #[derive(Debug, Default)]
 struct Order {
@@ -142,7 +150,7 @@ fn completeness(last: &Link<'_>, length: usize, review: &mut Review) {
 
 fn is_known_root(subject: &[u8]) -> bool {
     ROOTS.iter().any(|pem| {
-        let read = mtls::pem::Certificates::from_pem(pem.as_bytes()).map(mtls::pem::Certificates::into_der);
+        let read = Certificates::from_pem(pem.as_bytes()).map(Certificates::into_der);
         read.unwrap_or_default().iter().any(|root| {
             x509_parser::parse_x509_certificate(root)
                 .is_ok_and(|(_, root)| root.subject().as_raw() == subject)

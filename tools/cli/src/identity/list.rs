@@ -3,7 +3,6 @@
 use std::io::{self, Write as _};
 
 use account::identity_secret::get_text;
-use account::sdk_config;
 use anyhow::Result;
 use clap::Args;
 use jiff::Timestamp;
@@ -16,18 +15,18 @@ use serde_json::{Value, json};
 use terminal::{Align, Table};
 
 use super::certificate::Certificate;
+use super::secrets::SecretArgs;
 use super::stored::open;
 
 /// Show whose certificates the secret holds, and how long they are valid
 ///
 /// Keys are read to check that they belong to their certificates, and never shown; for a key in KMS the public key is
-/// requested (kms:GetPublicKey). Credentials and region come from the environment or the AWS profile.
+/// requested (kms:GetPublicKey). Without options it reads the local stack that `arauto up` runs.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Example:\n  arauto identity list --identity-secret \"$IDENTITY_SECRET_ARN\"")]
+#[command(after_help = "Example:\n  arauto identity list --stack-name arauto-production --profile bank")]
 pub(super) struct ListArgs {
-    /// Secret of the identities: the stack's output IdentitySecretArn
-    #[arg(long, value_name = "ARN")]
-    identity_secret: String,
+    #[command(flatten)]
+    secrets: SecretArgs,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -35,9 +34,9 @@ pub(super) struct ListArgs {
 
 /// Runs the command.
 pub(super) async fn run(args: ListArgs) -> Result<()> {
-    let sdk = sdk_config().await;
-    let rows = match get_text(&sdk, &args.identity_secret).await? {
-        Some(text) => rows(&text, &Keys::new(kms(&sdk)), Clock::system().now()).await?,
+    let secrets = args.secrets.find(None).await?;
+    let rows = match get_text(&secrets.sdk, &secrets.identity).await? {
+        Some(text) => rows(&text, &Keys::new(kms(&secrets.sdk)), Clock::system().now()).await?,
         None => Vec::new(),
     };
     let mut out = io::stdout().lock();

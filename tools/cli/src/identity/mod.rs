@@ -6,12 +6,17 @@ mod findings;
 mod list;
 mod put;
 mod review;
+mod secrets;
 mod stored;
 #[cfg(test)]
 mod tests;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+
+pub(crate) use certificate::Certificate;
+pub(crate) use chain::warnings as chain_warnings;
+pub(crate) use stored::open;
 
 /// Store our certificates, their keys and the trust anchors, or list what is stored
 #[derive(Args, Clone, Debug)]

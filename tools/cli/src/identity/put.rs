@@ -5,7 +5,6 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use account::identity_secret::{document, document_in_kms, merged, put_text, put_trust};
-use account::sdk_config;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use jiff::Timestamp;
@@ -14,10 +13,12 @@ use mtls::pem::{Certificates, certificates_to_pem, private_key, private_key_to_p
 use platform::aws::{KeyArn, Keys, kms};
 use platform::clock::Clock;
 use serde_json::json;
+use terminal::WrongUsage;
 
 use super::certificate::Certificate;
 use super::findings::Review;
 use super::review;
+use super::secrets::SecretArgs;
 use super::stored::{open, server_id};
 
 /// Check the files and store them in the stack's secrets
@@ -25,8 +26,8 @@ use super::stored::{open, server_id};
 /// Refuses a key that does not belong to the certificate, a certificate that is not valid now or not for TLS clients,
 /// files that cannot be read completely, and what exceeds the size of a secret (64 KB, about eight identities). Warns
 /// of what receivers may refuse: a chain without an issuer, a subject unlike a BRCAC's. The chain is stored in order,
-/// leaf first, without anything else. Running functions load the new identity within five minutes. Credentials and
-/// region come from the environment or the AWS profile; the key is sent only to the secret.
+/// leaf first, without anything else. Running functions load the new identity within five minutes. The key is sent only
+/// to the secret. Without --stack-name the secrets are those of the local stack that `arauto up` runs.
 ///
 /// With --kms-key-id the key stays in KMS, and the secret holds only the certificate chain. KMS is asked for the
 /// public key (kms:GetPublicKey), which must be the certificate's, and the parameter IdentityKeyArns of the stack
@@ -36,14 +37,12 @@ use super::stored::{open, server_id};
 /// next to those of the other brands: the secret is read and rewritten, so do not run two of these commands at once.
 #[derive(Args, Clone, Debug)]
 #[command(
-    after_help = "Example:\n  arauto identity put --identity-secret \"$IDENTITY_SECRET_ARN\" --trust-secret \"$TRUST_SECRET_ARN\" \\\n    \
-    --certificate-chain brcac.pem --private-key brcac-key.pem --trust-anchors icp-brasil.pem\n\n\
-    The two ARNs are the outputs IdentitySecretArn and TrustSecretArn of the stack."
+    after_help = "Example:\n  arauto identity put --stack-name arauto-production --profile bank \\\n    \
+    --certificate-chain brcac.pem --private-key brcac-key.pem --trust-anchors icp-brasil.pem"
 )]
 pub(super) struct PutArgs {
-    /// Secret of the identities: the stack's output IdentitySecretArn
-    #[arg(long, value_name = "ARN")]
-    identity_secret: String,
+    #[command(flatten)]
+    secrets: SecretArgs,
     /// Our certificate (BRCAC) and its intermediates, PEM
     #[arg(long, value_name = "FILE")]
     certificate_chain: PathBuf,
@@ -60,11 +59,11 @@ pub(super) struct PutArgs {
     /// own
     #[arg(long, value_name = "UUID", value_parser = server_id, requires = "authorisation_server_id")]
     default_authorisation_server_id: Option<String>,
-    /// Secret of the trust anchors: the stack's output TrustSecretArn
-    #[arg(long, value_name = "ARN", requires = "trust_anchors")]
+    /// Secret of the trust anchors without a stack, beside --identity-secret
+    #[arg(long, value_name = "ARN", requires_all = ["trust_anchors", "identity_secret"], help_heading = "AWS")]
     trust_secret: Option<String>,
     /// PEM bundle of the authorities trusted to issue receivers' certificates
-    #[arg(long, value_name = "FILE", requires = "trust_secret")]
+    #[arg(long, value_name = "FILE")]
     trust_anchors: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
@@ -81,22 +80,29 @@ pub(super) async fn run(args: PutArgs) -> Result<()> {
         (Some(key), None) => document(&files.chain_pem, key),
         (None, None) => bail!("give --private-key or --kms-key-id"),
     };
-    let sdk = sdk_config().await;
+    let secrets = args.secrets.find(args.trust_secret.as_ref()).await?;
+    let sdk = &secrets.sdk;
     // Read before anything is stored, so that a failing command changes nothing.
-    let identity = open(document.clone(), &Keys::new(kms(&sdk))).await?;
+    let identity = open(document.clone(), &Keys::new(kms(sdk))).await?;
     identity.check_validity(now)?;
     let (server, of_present) = (&args.authorisation_server_id, &args.default_authorisation_server_id);
     let identities =
-        merged(&sdk, &args.identity_secret, document, server.as_deref(), of_present.as_deref()).await?;
+        merged(sdk, &secrets.identity, document, server.as_deref(), of_present.as_deref()).await?;
     // The trust anchors first: if the second write fails, repeating the command makes both.
-    let stored_trust = match (&args.trust_secret, &files.trust_pem) {
+    let stored_trust = match (&secrets.trust, &files.trust_pem) {
         (Some(secret), Some(bundle)) => {
-            put_trust(&sdk, secret, bundle).await?;
+            put_trust(sdk, secret, bundle).await?;
             true
         }
-        _ => false,
+        (None, Some(_)) => {
+            return Err(WrongUsage(
+                "--trust-anchors needs --trust-secret beside --identity-secret".to_owned(),
+            )
+            .into());
+        }
+        (_, None) => false,
     };
-    let stored = put_text(&sdk, &args.identity_secret, identities).await;
+    let stored = put_text(sdk, &secrets.identity, identities).await;
     if stored_trust {
         stored.context("the trust anchors were stored, the identity was not: repeat the command")?;
     } else {
@@ -116,7 +122,7 @@ pub(super) async fn run(args: PutArgs) -> Result<()> {
     } else {
         let mut err = io::stderr().lock();
         files.review.warnings.iter().try_for_each(|warning| writeln!(err, "arauto: warning: {warning}"))?;
-        files.show(&mut out)?;
+        files.show(&mut out, &secrets.place)?;
     }
     Ok(())
 }
@@ -156,8 +162,8 @@ impl Files {
     }
 
     /// Prints what was stored.
-    pub(super) fn show(&self, out: &mut impl io::Write) -> io::Result<()> {
-        show_list(out, "The identity is stored, with the certificates", &self.chain)?;
+    pub(super) fn show(&self, out: &mut impl io::Write, place: &str) -> io::Result<()> {
+        show_list(out, &format!("The identity is stored in {place}, with the certificates"), &self.chain)?;
         if self.trust_pem.is_some() {
             show_list(out, "The trust anchors are stored", &self.trust)?;
         }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 /// Parses an identity of the secret as dispatch does, and gets the public key of a KMS key.
-pub(super) async fn open(identity: Value, keys: &Keys) -> Result<Identity, KmsIdentityError> {
+pub(crate) async fn open(identity: Value, keys: &Keys) -> Result<Identity, KmsIdentityError> {
     match StoredIdentity::from_value(identity)? {
         StoredIdentity::Whole(identity) => Ok(identity),
         StoredIdentity::InKms(identity) => identity.open(keys).await,

@@ -128,7 +128,7 @@ fn a_brcac_with_its_chain_is_taken_as_it_is() {
     assert_eq!(blocks(&files.chain_pem), blocks(&chain));
     // What is stored is shown, with its end.
     let mut out = Vec::new();
-    files.show(&mut out).unwrap();
+    files.show(&mut out, "arn").unwrap();
     let out = String::from_utf8(out).unwrap();
     assert_eq!(out.lines().count(), 5);
     for shown in
@@ -164,7 +164,7 @@ fn a_chain_of_another_order_or_form_is_put_right_and_said_so() {
 }
 
 #[test]
-fn what_is_missing_of_a_chain_is_named() {
+fn a_certificate_missing_from_a_chain_is_named() {
     let hierarchy = Hierarchy::new();
     let leaf = hierarchy.leaf(|_| ());
     let alone = read(leaf.as_bytes());

@@ -142,7 +142,7 @@ pub enum PriceError {
     #[error("the list of prices lacks {0}")]
     Missing(&'static str),
     /// A price has the wrong unit.
-    #[error("the price of {name} must be of one {unit}, and is of one {found}")]
+    #[error("the price of {name} must be per {unit}, not per {found}")]
     Unit {
         /// The price.
         name: &'static str,

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use terminal::Progress;
 
 use super::plan::Plan;
+use super::redrive::{Moved, move_back};
 use super::round::Round;
 use super::send::Sent;
-use super::set_aside::{Moved, move_back};
 use crate::shutdown::Shutdown;
 use crate::stack_ref::{StackRef, TargetArgs};
 use crate::undelivered::{DeadLetterQueue, FilterArgs, Listing, count};
@@ -25,8 +25,8 @@ use crate::undelivered::{DeadLetterQueue, FilterArgs, Listing, count};
 #[derive(Args, Clone, Debug)]
 #[command(
     after_help = "Examples:\n  arauto replay --client itp-1 --last 6h\n  arauto replay --client itp-1 --last 6h --yes --rate 50\n  \
-    arauto replay --set-aside --yes\n\n\
-    Exit codes: 0 all was sent that was to be, or nothing was to be changed; 1 something remains: repeat it; 2 wrong usage."
+    arauto replay --redrive --yes\n\n\
+    Exit codes: 0 everything was sent, or no change was wanted; 1 a fault stopped it; 2 wrong usage; 3 some remain. After 1 or 3 repeat the command."
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct ReplayArgs {
@@ -52,19 +52,19 @@ pub struct ReplayArgs {
         long,
         conflicts_with_all = ["clients", "endpoints", "outcomes", "since", "until", "last"]
     )]
-    set_aside: bool,
+    redrive: bool,
     /// Print the plan and the result as one JSON object
     #[arg(long)]
     json: bool,
 }
 
-/// Maximum number of messages received to count those that were set aside.
+/// Maximum number of messages received to count those to move back.
 const MAX_LOOKED_AT: usize = 1_000;
 
 /// Runs the command; `false` if something remains.
 pub async fn run(args: ReplayArgs) -> Result<bool> {
     let target = args.target.find().await?;
-    if args.set_aside { run_set_aside(&args, &target).await } else { run_replay(&args, &target).await }
+    if args.redrive { run_redrive(&args, &target).await } else { run_replay(&args, &target).await }
 }
 
 async fn run_replay(args: &ReplayArgs, target: &StackRef) -> Result<bool> {
@@ -112,11 +112,11 @@ async fn run_replay(args: &ReplayArgs, target: &StackRef) -> Result<bool> {
             "what was replayed still rests in the dead-letter queue: {error:#}; repeating mends it\n"
         )),
     }
-    round.sending.context("stopped; repeat the command to go on where it stopped")?;
+    round.sending.context("stopped; repeat the command to continue")?;
     Ok(complete)
 }
 
-async fn run_set_aside(args: &ReplayArgs, target: &StackRef) -> Result<bool> {
+async fn run_redrive(args: &ReplayArgs, target: &StackRef) -> Result<bool> {
     let queue = DeadLetterQueue::new(&target.sdk, target.undelivered.clone());
     let mut stop = Shutdown::on_signals()?;
     let found = queue.count(MAX_LOOKED_AT, &stop).await?;
@@ -124,11 +124,11 @@ async fn run_set_aside(args: &ReplayArgs, target: &StackRef) -> Result<bool> {
     if !args.json {
         writeln!(
             io::stdout(),
-            "set aside after faults of ours: {bound}{}",
-            count(found.set_aside, "message")
+            "delayed too long by faults of ours: {bound}{}",
+            count(found.unlisted, "message")
         )?;
     }
-    let nothing = found.set_aside == 0 && !found.at_least;
+    let nothing = found.unlisted == 0 && !found.at_least;
     if nothing || !go_ahead(args, "move them back to the queue of notifications")? {
         if args.json {
             print(&json!({ "dry_run": true, "dead_letter_queue": found }))?;
@@ -136,7 +136,7 @@ async fn run_set_aside(args: &ReplayArgs, target: &StackRef) -> Result<bool> {
         return Ok(true);
     }
     let mut progress = Progress::new(true);
-    let tell = |moved: &Moved| progress.count("moved", moved.moved as u64, found.set_aside as u64);
+    let tell = |moved: &Moved| progress.count("moved", moved.moved as u64, found.unlisted as u64);
     let moved = move_back(target, args.rate, args.max, &mut stop, tell).await;
     drop(progress);
     let moved = moved?;

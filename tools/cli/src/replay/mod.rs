@@ -4,15 +4,15 @@ mod command;
 mod pace;
 mod plan;
 mod price;
+mod redrive;
 mod round;
 mod send;
-mod set_aside;
 mod sweep;
 
 pub use command::{ReplayArgs, run};
 pub use plan::Plan;
 pub use price::BatchMetrics;
+pub use redrive::{Moved, move_back};
 pub use round::Round;
 pub use send::{Replayer, Sent};
-pub use set_aside::{Moved, move_back};
 pub use sweep::{Swept, sweep};

@@ -47,7 +47,9 @@ impl Round {
 }
 
 async fn sweep_replayed(target: &StackRef, filter: &Filter, stop: &Shutdown) -> Result<Swept> {
-    let listing = Listing::read(&target.rows(), filter).await.context("what was replayed is not known")?;
+    let listing = Listing::read(&target.rows(), filter)
+        .await
+        .context("the replayed notifications could not be listed")?;
     let replayed = listing.notifications.iter().filter(|listed| listed.is_replayed());
     let replayed: BTreeSet<_> = replayed.map(|listed| listed.id().as_str()).collect();
     sweep(&DeadLetterQueue::new(&target.sdk, target.undelivered.clone()), &replayed, stop).await

@@ -75,7 +75,7 @@ impl Replayer {
 
     async fn send_batch(&self, batch: &[Listed], sent: &mut Sent) -> Result<()> {
         let look_ups = batch.iter().map(async |listed| self.ledger.notification(&listed.id().replay()).await);
-        let known = try_join_all(look_ups).await.context("the ledger does not work")?;
+        let known = try_join_all(look_ups).await.context("the ledger could not be read")?;
         let (known, new): (Vec<_>, Vec<_>) = batch.iter().zip(known).partition(|(_, known)| known.is_some());
         let messages: Vec<_> = new.iter().map(|(listed, _)| listed.undelivered.message.replay()).collect();
         let answers = self.queues.send_all(&messages).await;
@@ -100,7 +100,7 @@ impl Replayer {
         marks
             .into_iter()
             .collect::<Result<(), _>>()
-            .context("what was sent could not be marked as replayed")?;
-        failed.map_or(Ok(()), |error| Err(error).context("the queue did not take everything"))
+            .context("sent notifications could not be marked as replayed")?;
+        failed.map_or(Ok(()), |error| Err(error).context("the queue refused some messages"))
     }
 }

@@ -4,7 +4,7 @@ mod text;
 
 use std::io::{self, Write as _};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::{ArgGroup, Args};
 use convention::delivery::NotificationView;
 use convention::notification::{ENDPOINTS, Endpoint, InteractionId, NotificationId};
@@ -22,7 +22,7 @@ use crate::stack_ref::LedgerArgs;
     after_help = "Examples:\n  arauto show --interaction-id 339c89c7-469c-46be-a882-45a01e824cda\n  \
     arauto show --resource urn:bancoex:C1DD33123 --endpoint E1\n  \
     arauto show --notification 339c89c7469c6be05b1f0d2a97c3e481 --json\n\n\
-    Exit codes: 0 it was found; 1 it was not, or the ledger could not be read; 2 wrong usage."
+    Exit codes: 0 found; 1 the ledger could not be read; 2 wrong usage; 3 not found."
 )]
 pub struct ShowArgs {
     /// The x-webhook-interaction-id of one of its attempts
@@ -44,8 +44,8 @@ pub struct ShowArgs {
     json: bool,
 }
 
-/// Runs the command.
-pub async fn run(args: ShowArgs) -> Result<()> {
+/// Runs the command; `false` if nothing was found.
+pub async fn run(args: ShowArgs) -> Result<bool> {
     let target = args.ledger.find().await?;
     let reader = LedgerReader::new(dynamodb(&target.sdk), target.ledger_table.clone());
     let found = args.look_up(&reader).await.with_context(|| {
@@ -55,7 +55,8 @@ pub async fn run(args: ShowArgs) -> Result<()> {
         )
     })?;
     if found.is_empty() {
-        bail!("{}", args.not_found(&target.ledger_table));
+        writeln!(io::stderr().lock(), "arauto: {}", args.not_found(&target.ledger_table)).ok();
+        return Ok(false);
     }
     let mut out = io::stdout().lock();
     for shown in &found {
@@ -65,7 +66,7 @@ pub async fn run(args: ShowArgs) -> Result<()> {
             text::write(&mut out, shown)?;
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 impl ShowArgs {

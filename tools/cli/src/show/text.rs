@@ -68,7 +68,7 @@ fn add_attempt(table: &mut Table<2>, attempt: &AttemptView) {
     };
     table.row(["  started", &started]);
     table.row(["  to", &attempt.base_uri]);
-    for (name, value) in [("  address", &attempt.peer), ("  TLS", &attempt.tls)] {
+    for (name, value) in [("  address", &attempt.address), ("  TLS", &attempt.tls)] {
         if let Some(value) = value {
             table.row([name, value]);
         }
@@ -113,7 +113,7 @@ mod tests {
             ended_at: "2026-11-22T10:15:30.441Z".parse().ok(),
             outcome: Some("server_error".to_owned()),
             status: Some(503),
-            peer: Some("203.0.113.7:443".to_owned()),
+            address: Some("203.0.113.7:443".to_owned()),
             tls: Some("TLSv1_3 TLS13_AES_256_GCM_SHA384".to_owned()),
         };
         let lost = AttemptView {
@@ -121,7 +121,7 @@ mod tests {
             ended_at: None,
             outcome: None,
             status: None,
-            peer: None,
+            address: None,
             tls: None,
             ..attempt.clone()
         };

@@ -24,7 +24,7 @@ use crate::stack_ref::TargetArgs;
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  arauto undelivered\n  arauto undelivered --client itp-1 --last 7d\n  \
     arauto undelivered --outcome connect_timeout --since 2026-11-22T10:00:00-03:00 --json\n\n\
-    Exit codes: 0 the list was read, empty or not; 1 it could not be; 2 wrong usage.")]
+    Exit codes: 0 success, also with an empty list; 1 failure; 2 wrong usage.")]
 pub struct UndeliveredArgs {
     #[command(flatten)]
     filter: FilterArgs,
@@ -140,17 +140,17 @@ fn write_list<'a>(out: &mut impl Write, listed: impl Iterator<Item = &'a Listed>
 
 /// Writes what the list above does not contain.
 fn write_resting(out: &mut impl Write, resting: &Resting) -> io::Result<()> {
-    let Resting { given_up, unreadable, set_aside, at_least } = *resting;
+    let Resting { given_up, unreadable, unlisted, at_least } = *resting;
     let bound = if at_least { "at least " } else { "" };
     writeln!(
         out,
         "\nthe dead-letter queue holds {bound}{}",
-        count(given_up + unreadable + set_aside, "message")
+        count(given_up + unreadable + unlisted, "message")
     )?;
-    if set_aside > 0 {
+    if unlisted > 0 {
         writeln!(
             out,
-            "  {bound}{set_aside} set aside by faults of ours, in no list: `arauto replay --set-aside` moves them back"
+            "  {bound}{unlisted} delayed by faults of ours, in no list: `arauto replay --redrive` moves them back"
         )?;
     }
     if unreadable > 0 {
@@ -204,11 +204,11 @@ mod tests {
 
     #[test]
     fn what_no_list_has_is_told_and_that_it_may_be_more() {
-        let resting = Resting { given_up: 3, unreadable: 1, set_aside: 2, at_least: true };
+        let resting = Resting { given_up: 3, unreadable: 1, unlisted: 2, at_least: true };
         let text = text(&listing(0), resting, 50);
         assert!(text.starts_with("Nothing that matches"), "{text}");
         assert!(text.contains("holds at least 6 messages"), "{text}");
-        assert!(text.contains("at least 2 set aside by faults of ours"), "{text}");
+        assert!(text.contains("at least 2 delayed by faults of ours"), "{text}");
         assert!(text.contains("at least 1 that cannot be read"), "{text}");
     }
 

@@ -1,10 +1,11 @@
 //! Selects undelivered notifications.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::Args;
 use convention::delivery::{Hour, UNDELIVERED_ROW_RETENTION, Undelivered};
 use convention::notification::{ClientId, Endpoint};
 use jiff::{SignedDuration, Timestamp};
+use terminal::WrongUsage;
 
 /// A selection of undelivered notifications. Several values of one option widen it, several options narrow it.
 #[derive(Args, Clone, Debug, Default)]
@@ -64,11 +65,14 @@ impl FilterArgs {
             (Some(since), _) => since,
             (None, last) => until.saturating_sub(last.unwrap_or(DEFAULT_LAST)).unwrap_or(Timestamp::MIN),
         };
-        ensure!(since <= until, "the window ends ({until}) before it begins ({since})");
-        ensure!(
-            since >= oldest,
-            "nothing given up before {oldest:.0} is listed any more: rows are kept 30 days"
-        );
+        if since > until {
+            return Err(WrongUsage(format!("the window ends ({until}) before it begins ({since})")).into());
+        }
+        if since < oldest {
+            let wrong =
+                format!("nothing given up before {oldest:.0} is listed any more: rows are kept 30 days");
+            return Err(WrongUsage(wrong).into());
+        }
         let (clients, endpoints) = (self.clients.clone(), self.endpoints.clone());
         Ok(Filter { clients, endpoints, outcomes: self.outcomes.clone(), window: Window { since, until } })
     }
@@ -91,12 +95,12 @@ impl Filter {
     }
 }
 
-fn endpoint(text: &str) -> Result<Endpoint, String> {
+pub(crate) fn endpoint(text: &str) -> Result<Endpoint, String> {
     Endpoint::from_code(text).ok_or_else(|| "expected the code of an endpoint, E1 to E5".to_owned())
 }
 
 /// Parses a number and its unit.
-fn duration(text: &str) -> Result<SignedDuration, String> {
+pub(crate) fn duration(text: &str) -> Result<SignedDuration, String> {
     const EXPECTED: &str = "expected a number of minutes, hours or days, such as 90m, 24h or 7d";
     let units = [('m', 60), ('h', 3600), ('d', 86_400)];
     let unit = units.into_iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)));

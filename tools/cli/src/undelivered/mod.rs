@@ -12,6 +12,7 @@ pub(crate) use listing::tests;
 pub(crate) use command::count;
 pub use command::{UndeliveredArgs, run};
 pub use filter::{Filter, FilterArgs, Window};
+pub(crate) use filter::{duration, endpoint};
 pub use listing::{Listed, Listing};
 pub use queue::{DeadLetterQueue, Held, Hold, Kind, Resting};
 pub use summary::{Group, groups, write_groups};

@@ -65,7 +65,7 @@ pub enum Kind {
     /// Neither dispatch nor this version can read it.
     Unreadable,
     /// A fault of ours: SQS moved it after too many receives, or another version of dispatch could not read it.
-    SetAside,
+    Unlisted,
 }
 
 /// The content of the queue.
@@ -76,7 +76,7 @@ pub struct Resting {
     /// Messages that cannot be read.
     pub unreadable: usize,
     /// Messages that SQS moved here after faults of ours.
-    pub set_aside: usize,
+    pub unlisted: usize,
     /// Whether there are more, because not all could be received.
     pub at_least: bool,
 }
@@ -97,7 +97,7 @@ impl DeadLetterQueue {
         Ok(Resting {
             given_up: of(Kind::GivenUp),
             unreadable: of(Kind::Unreadable),
-            set_aside: of(Kind::SetAside),
+            unlisted: of(Kind::Unlisted),
             at_least,
         })
     }
@@ -234,8 +234,8 @@ impl Held {
 impl Kind {
     fn of(reason: Option<&str>, is_readable: bool) -> Self {
         match reason {
-            None => Self::SetAside,
-            Some("unreadable_message") if is_readable => Self::SetAside,
+            None => Self::Unlisted,
+            Some("unreadable_message") if is_readable => Self::Unlisted,
             Some("unreadable_message") => Self::Unreadable,
             Some(_) => Self::GivenUp,
         }
@@ -255,12 +255,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_no_reason_or_can_be_read_after_all_was_set_aside_by_a_fault_of_ours() {
+    fn what_has_no_reason_or_can_be_read_after_all_was_moved_by_a_fault_of_ours() {
         for is_readable in [true, false] {
-            assert_eq!(Kind::of(None, is_readable), Kind::SetAside);
+            assert_eq!(Kind::of(None, is_readable), Kind::Unlisted);
             assert_eq!(Kind::of(Some("timeout"), is_readable), Kind::GivenUp);
         }
         assert_eq!(Kind::of(Some("unreadable_message"), false), Kind::Unreadable);
-        assert_eq!(Kind::of(Some("unreadable_message"), true), Kind::SetAside);
+        assert_eq!(Kind::of(Some("unreadable_message"), true), Kind::Unlisted);
     }
 }

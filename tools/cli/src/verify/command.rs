@@ -10,7 +10,7 @@ use evidence::{Digest, last_over};
 use jiff::{Timestamp, civil::Date};
 use platform::clock::Clock;
 use serde_json::json;
-use terminal::{Align, Progress, Table};
+use terminal::{Align, Progress, Table, WrongUsage};
 
 use super::finding::Finding;
 use super::source::Source;
@@ -24,10 +24,10 @@ use crate::stack_ref::EvidenceArgs;
 /// up` runs. Record the final head elsewhere, and pass it to --expect-head later: then not even the owner of the
 /// bucket can have replaced all of it. docs/evidence.md explains what this proves and what it does not.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Examples:\n  arauto verify --bucket <EvidenceBucketName>\n  \
+#[command(after_help = "Examples:\n  arauto verify --stack-name arauto-production --profile audit\n  \
     arauto verify --from 2026-11-01 --to 2026-11-30 --json\n  \
     arauto verify --folder copy-of-the-bucket --from 2026-11-23 --expect-head 6f0d…\n\n\
-    Exit codes: 0 all that is sealed is there and unchanged; 1 something is wrong; 2 it could not be checked, or wrong usage.")]
+    Exit codes: 0 every sealed object exists unchanged; 1 the check failed; 2 wrong usage; 3 there are findings.")]
 pub struct VerifyArgs {
     /// The first day (UTC); thirty days before the last by default
     #[arg(long, value_name = "DAY")]
@@ -38,7 +38,7 @@ pub struct VerifyArgs {
     #[command(flatten)]
     evidence: EvidenceArgs,
     /// A folder with a copy of the bucket, as from `aws s3 sync`; needs no access to AWS
-    #[arg(long, value_name = "FOLDER", conflicts_with = "evidence_bucket")]
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["evidence_bucket", "stack_name", "profile", "region"])]
     folder: Option<PathBuf>,
     /// A head recorded before, which a seal of the range must have. May be repeated
     #[arg(long, value_name = "SHA256")]
@@ -59,7 +59,7 @@ pub async fn run(args: VerifyArgs) -> Result<bool> {
     let asked = args.asked(now)?;
     let source = match &args.folder {
         Some(folder) => {
-            ensure!(folder.is_dir(), "{} is no folder", folder.display());
+            ensure!(folder.is_dir(), "{} is not a folder", folder.display());
             Source::Folder(folder.clone())
         }
         None => Source::Bucket(args.evidence.find().await?),
@@ -88,11 +88,13 @@ impl VerifyArgs {
             Some(day) => start(day)?,
             None => Hour::of(to.start()).plus(-24 * DAYS),
         };
-        ensure!(from <= to, "--from is after --to: the range would be {from} to {to}");
-        ensure!(
-            from <= last_over(now),
-            "no hour from {from} on is over and settled yet: give an earlier --from"
-        );
+        if from > to {
+            return Err(WrongUsage(format!("--from is after --to: the range would be {from} to {to}")).into());
+        }
+        if from > last_over(now) {
+            let wrong = format!("no hour since {from} has ended and settled: give an earlier --from");
+            return Err(WrongUsage(wrong).into());
+        }
         Ok(Asked { from, to, heads: self.expect_head.clone(), now })
     }
 }

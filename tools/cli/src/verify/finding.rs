@@ -74,21 +74,19 @@ impl Wrong {
             Self::SealUnreadable => "the seal cannot be read",
             Self::SealReplaced => "there is more than one version of the seal; the oldest counts",
             Self::SealHidden => "the seal is marked as deleted",
-            Self::ChainBroken => "the seal's chain is not what is computed of it",
+            Self::ChainBroken => "the seal's chain does not match its content",
             Self::ChainParted => "the seal does not follow from the one before it",
             Self::HeadMissing => "no seal has this head",
             Self::ObjectRemoved => "the object was sealed and is gone",
-            Self::ObjectChanged => "the object is not what was sealed",
-            Self::ObjectAdded => "the object lies in an hour that was sealed without it",
+            Self::ObjectChanged => "the object differs from the sealed one",
+            Self::ObjectAdded => "the object is in an hour that was sealed without it",
             Self::ObjectHidden => "the object is marked as deleted",
-            Self::ObjectMisplaced => "the object lies where nothing of ours is",
+            Self::ObjectMisplaced => "the object's key is not one of Arauto's",
             Self::RecordMalformed => "the line is no record",
-            Self::RecordContradicted => "two records of one write say different things",
-            Self::RecordRewritten => {
-                "what was recorded of an attempt that had ended was changed in the ledger"
-            }
+            Self::RecordContradicted => "two records of one write contradict each other",
+            Self::RecordRewritten => "the record of an ended attempt was changed in the ledger",
             Self::RecordMissing => "a record is missing",
-            Self::TooManyAttempts => "there is an attempt too many",
+            Self::TooManyAttempts => "there are too many attempts",
             Self::AttemptAfterDelivery => "an attempt began after one that was delivered",
             Self::AttemptNeverEnded => "an attempt began and never ended",
             Self::LedgerTampered => {

@@ -46,7 +46,7 @@ fn record(name: u128, attempt: u8, outcome: Option<&str>, at: Timestamp) -> Reco
             ended_at: outcome.map(|_| at),
             outcome: outcome.map(str::to_owned),
             status: None,
-            peer: None,
+            address: None,
             tls: None,
         }),
     }

@@ -41,7 +41,7 @@ pub async fn ask_for_statement(directory_url: &str, request: &StatementRequest) 
     })?;
     ensure!(
         answer.status == 200,
-        "{url} answered {} instead of a statement, so it is no `arauto directory`: {}",
+        "{url} answered {} instead of a statement, so it is not an `arauto directory`: {}",
         answer.status,
         answer.text()
     );

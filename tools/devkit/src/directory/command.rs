@@ -22,11 +22,11 @@ Examples:
   arauto directory --pki pki
       makes a key in the folder pki, and serves it on a free port, which is printed
   arauto directory --pki pki --listen 127.0.0.1:8400 --json
-      the requests as JSON lines
+      prints the requests as JSON lines
   arauto statement --directory http://127.0.0.1:8400 --client itp-1 --webhook-uri https://localhost:8443/kong3
-      has a software statement signed by it
+      gets a software statement from it
   curl -X PUT 'http://127.0.0.1:8400/mock/answer?path=/openbanking.jwks' -d retry-after:30:429
-      the keys are not to be had; curl http://127.0.0.1:8400/mock/ says what else can be set
+      makes the keys unavailable; curl http://127.0.0.1:8400/mock/ lists what else can be set
 ";
 
 /// Serve a Directory of participants, as Open Finance Brasil does

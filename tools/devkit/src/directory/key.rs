@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_rsa_key_is_refused() {
+    fn a_key_that_is_not_rsa_is_refused() {
         let error = SigningKey::from_pem("").unwrap_err();
         assert!(error.to_string().contains("BEGIN PRIVATE KEY"), "{error}");
         let elliptic = rcgen::KeyPair::generate().unwrap().serialize_pem();

@@ -20,13 +20,13 @@ use crate::pki::PkiFiles;
 const EXAMPLES: &str = "\
 Examples:
   arauto statement --client itp-1 --webhook-uri https://localhost:8443/kong3
-      signed by the Directory of the stack that `arauto up` keeps
+      is signed by the Directory of the stack that `arauto up` started
   arauto statement --directory http://127.0.0.1:8400 --client itp-1 --webhook-uri https://localhost:8443/kong3
-      signed by a Directory that `arauto directory` serves
+      is signed by a Directory that `arauto directory` serves
   arauto statement --pki pki --client itp-1 --json
-      signed with the key in the folder pki, for a software without webhooks; with header and claims
+      is signed with the key in the folder pki, for software without webhooks; prints header and claims
 
-A statement is good for a registration within five minutes; `arauto register` has one signed and registers with it.
+A statement can be used for five minutes. `arauto register` gets one and registers with it.
 ";
 
 /// Sign a software statement of the local Directory
@@ -40,7 +40,7 @@ pub struct StatementArgs {
     #[arg(long, value_name = "NAME")]
     client: String,
 
-    /// Where the software is notified; may be repeated, and the claim is left out without
+    /// Webhook URI of the software; may be repeated. Without one, the claim is left out
     #[arg(long = "webhook-uri", value_name = "URI")]
     webhook_uris: Vec<String>,
 

@@ -17,7 +17,7 @@ Examples:
   arauto register itp-1 --webhook-uri https://localhost:8443/kong3
       a first registration (DCR), as the authorization server reports it
   arauto register itp-1 --dcm
-      the client has declared no webhook_uris any more: it is not notified
+      removes the webhook_uris, so that the client is no longer notified
 ";
 
 /// Register a client's receiver on the local stack, with a signed software statement
@@ -30,7 +30,7 @@ pub struct RegisterArgs {
     /// The client
     client_id: String,
 
-    /// Where it is notified, in the registration and in the statement; may be repeated
+    /// Webhook URI for the registration and the statement; may be repeated
     #[arg(long = "webhook-uri", value_name = "URI")]
     webhook_uris: Vec<String>,
 

@@ -55,7 +55,8 @@ struct Whereabouts {
     directory_log: String,
 }
 
-const CLIENT: &str = "itp-local";
+/// The client whose receiver `arauto up` keeps.
+pub(super) const CLIENT: &str = "itp-local";
 const STATE: &str = "up.json";
 /// Both are up in milliseconds; the rest is for a machine that is busy.
 const UP_WITHIN: Duration = Duration::from_secs(20);
@@ -63,7 +64,7 @@ const UP_WITHIN: Duration = Duration::from_secs(20);
 /// Runs `arauto up`.
 pub async fn run_up(args: UpArgs) -> Result<()> {
     // Asked before anything is built, as the build may put another file in this one's place.
-    let program = std::env::current_exe().context("this command has no file")?;
+    let program = std::env::current_exe().context("the path of this program is unknown")?;
     let state_dir = Checkout::find()?.scratch();
     if let Some(stack) = LocalStack::find(&state_dir).await? {
         return Ok(print(&args, &stack, &Whereabouts::read(&state_dir)?)?);

@@ -372,7 +372,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_what_was_read() {
+    fn answers_are_written_as_they_were_read() {
         for text in [
             "202",
             "503,202",

@@ -23,16 +23,16 @@ Examples:
   arauto receiver --pki pki
       makes test certificates in the folder pki, and answers 202
   arauto receiver --pki pki --answer 503,202 --json
-      the first attempt at each resource fails, the second succeeds; JSON lines
+      fails the first attempt at each resource and accepts the second; prints JSON lines
   arauto receiver --certificate server.pem --key server-key.pem --client-ca ca.pem --listen 0.0.0.0:8443
-      with certificates of your own, reachable from elsewhere
+      uses your own certificates and can be reached from other machines
   arauto receiver --pki pki --answer-for /enrollments/=hang --admin 127.0.0.1:8081
-      enrollments hang; what was received is at http://127.0.0.1:8081/received
+      never answers enrollments, and lists received requests at http://127.0.0.1:8081/received
 ";
 
 /// Receive notifications over mutual TLS, as a payment initiator does
 ///
-/// Prints each request and what the published contract has against it, and answers 202 or what --answer says. Stops on
+/// Prints each request with its violations of the published contract, and answers 202 or what --answer says. Stops on
 /// Ctrl-C.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]

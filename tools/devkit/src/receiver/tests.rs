@@ -282,7 +282,7 @@ async fn an_answer_has_the_headers_and_the_text_that_it_is_told_to_have() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_of_http_can_be_sent_and_an_answer_can_be_cut() {
+async fn bytes_that_are_no_http_can_be_sent_and_an_answer_can_be_cut() {
     let mock =
         MockReceiver::start(answering("raw:SSH-2.0%0D%0A%0D%0A,truncate,raw:HTTP/1.1%20204%20X%0D%0A%0D%0A"))
             .await

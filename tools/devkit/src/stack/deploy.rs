@@ -59,7 +59,7 @@ pub(super) async fn deploy(
                 let reasons =
                     if reasons.is_empty() { "(no reason given)".to_owned() } else { reasons.join("\n") };
                 bail!(
-                    "the template was not deployed, its stack is {status}. What failed, first things first:\n{reasons}"
+                    "the template was not deployed; its stack is {status}. The failures, first to last:\n{reasons}"
                 )
             }
         }

@@ -56,7 +56,7 @@ impl StateDir {
         self.await_silence(ministack).await;
         let left = members(ministack, self.path());
         if !left.is_empty() {
-            bail!("processes of the local stack do not end, not even by SIGKILL: {left:?}");
+            bail!("processes of the local stack survive SIGKILL: {left:?}");
         }
         Ok(())
     }

@@ -164,7 +164,7 @@ fn only_whom_the_authority_named_answers_for_it() {
 }
 
 #[test]
-fn what_is_no_answer_is_refused_as_such() {
+fn bytes_that_are_no_ocsp_answer_are_refused_as_such() {
     let scene = Scene::new();
     let read = |answer: &[u8]| scene.question().read(answer, now());
     let good = successful(&scene.signer.sign(&parts_of(&[scene.single(&good())]).message()));

@@ -56,7 +56,7 @@ pub async fn move_back(
     let until = Instant::now() + Duration::from_secs(HELD_S.unsigned_abs().into()) - LETTING_GO;
     let Hold { held, cut: at_least } = queue.hold(MAX_HELD, HELD_S, stop).await?;
     let (mut to_move, others): (Vec<_>, Vec<_>) =
-        held.into_iter().partition(|held| held.kind == Kind::SetAside);
+        held.into_iter().partition(|held| held.kind == Kind::Unlisted);
     // First, so that other readers of the queue find the unrelated messages.
     let mut result = queue.let_go(&others).await;
     let left = to_move.split_off(most.unwrap_or(usize::MAX).min(to_move.len()));

@@ -20,13 +20,13 @@ use crate::sqs_event::Record;
 const LEFT: u32 = 2;
 
 /// Gives messages up.
-pub(crate) struct SetAside {
+pub(crate) struct ReceiveLimit {
     pub(crate) lifecycle: Arc<Lifecycle>,
     /// How often the queue delivers a message before it moves it to the dead-letter queue (`maxReceiveCount`).
     pub(crate) max_receives: u32,
 }
 
-impl SetAside {
+impl ReceiveLimit {
     /// Gives up a message that a fault delays, if its receives are nearly used up; `true` if it can be deleted.
     pub(crate) async fn try_one(&self, record: &Record, fault: &Fault, until: Instant) -> bool {
         let receives = record.metadata().receives;
@@ -40,7 +40,7 @@ impl SetAside {
         }
         let Ok(message) = AttemptMessage::from_json(&record.body) else { return false };
         let message = AttemptMessage { trace: record.trace(), ..message };
-        let work = Box::pin(self.set_aside_for(&message, fault, receives));
+        let work = Box::pin(self.dead_letter(&message, fault, receives));
         let error = match timeout_at(until, work).await {
             Ok(Ok(())) => return true,
             Ok(Err(error)) => ErrorChain(&error).to_string(),
@@ -49,7 +49,7 @@ impl SetAside {
         tracing::error!(
             notification_id = %message.notification,
             receives,
-            code = "not_set_aside",
+            code = "not_dead_lettered",
             error,
             "A message whose receives are nearly used up could not be given up; SQS moves it to the dead-letter queue."
         );
@@ -57,12 +57,7 @@ impl SetAside {
     }
 
     /// Continues until the message can be deleted.
-    async fn set_aside_for(
-        &self,
-        message: &AttemptMessage,
-        fault: &Fault,
-        receives: u32,
-    ) -> Result<(), Fault> {
+    async fn dead_letter(&self, message: &AttemptMessage, fault: &Fault, receives: u32) -> Result<(), Fault> {
         let now = self.lifecycle.clock.now();
         match fault {
             Fault::InProgress(lease_until) => return self.anew(message, *lease_until).await,
@@ -72,7 +67,7 @@ impl SetAside {
         }
         let code = fault.code().as_str();
         for _ in 0..2 {
-            match self.lifecycle.ledger.set_aside(message, code, now).await? {
+            match self.lifecycle.ledger.mark_undelivered(message, code, now).await? {
                 Begin::Begun => return self.list_new(message, fault, receives, now).await,
                 Begin::Conflict(progress) => {
                     match self.lifecycle.clear_the_way(message, &progress, now).await {

@@ -2,8 +2,11 @@
 //!
 //! It parses and plans with the functions of intake and dispatch, so it always agrees with them.
 
+mod documents;
+mod explanation;
+
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal as _, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -19,26 +22,30 @@ use convention::notification::{
 use jiff::Timestamp;
 use platform::clock::Clock;
 use platform::rng::Rng;
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+
+use self::documents::{Document, Documents};
+pub use self::explanation::Explanation;
+use self::explanation::invalid;
 
 /// Show what would be sent for state changes, or why nothing would
 ///
-/// Reads JSON lines: a state change as in POST /v1/state-changes, or {"change": {…}, "receiver": {…}} with a receiver
-/// as in PUT /v1/clients/{clientId}. It needs neither network nor account.
+/// Reads JSON in any form: one state change or many, a line each, pretty-printed or in an array, or a whole body of POST
+/// /v1/state-changes. A state change may be {"change": {…}, "receiver": {…}} with a receiver as in PUT
+/// /v1/clients/{clientId}. It needs neither network nor account.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  echo '{\"change\":{\"client_id\":\"itp-1\",\"api\":\"payments\",\"resource\":\"pix_payment\",\
     \"resource_id\":\"p-1\",\"api_version\":\"v4\",\"from\":\"RCVD\",\"to\":\"ACSC\",\
     \"event_instant\":\"2026-03-10T12:00:00-03:00\"},\
     \"receiver\":{\"webhook_uris\":[\"https://itp.com/kong3\"]}}' | arauto explain\n\n\
-    Exit codes: 0 every line was explained; 1 a line is invalid or our configuration lacks something; 2 wrong usage."
+    Exit codes: 0 every state change was explained; 1 the input could not be read; 2 wrong usage; 3 one is invalid, or a setting is missing."
 )]
 pub struct ExplainArgs {
-    /// File with the lines; - is standard input
+    /// File with the state changes; - is standard input
     #[arg(default_value = "-")]
     file: PathBuf,
-    /// File with the receiver for lines without one, as in PUT /v1/clients/{clientId}
+    /// File with the receiver for state changes without one, as in PUT /v1/clients/{clientId}
     #[arg(long, value_name = "FILE")]
     receiver: Option<PathBuf>,
     /// Our authorisation servers: an id, or brand=id,brand=id
@@ -58,39 +65,10 @@ fn parse_servers(text: &str) -> Result<Servers, String> {
     text.parse::<Servers>().map_err(|error| error.to_string())
 }
 
-/// The explanation of one state change.
-#[derive(Debug, Serialize)]
-pub struct Explanation {
-    line: usize,
-    decision: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    required: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    endpoint: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    notification_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    method: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    headers: Option<Map<String, Value>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<&'static str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<FieldError>,
-}
-
 /// The context of explanations.
 #[derive(Debug)]
 pub struct Explainer {
-    /// The receiver for lines without one.
+    /// The receiver for state changes without one.
     pub receiver: Option<Value>,
     /// Our authorisation servers.
     pub servers: AuthorisationServers,
@@ -101,18 +79,23 @@ pub struct Explainer {
 }
 
 impl Explainer {
-    /// Explains one line.
-    pub fn explain(&self, line: usize, text: &str) -> Explanation {
-        let document: Value = match serde_json::from_str(text) {
-            Ok(document) => document,
+    /// Explains one document of the input.
+    fn document(&self, document: Document) -> Explanation {
+        let Document { line, change, value } = document;
+        let explanation = match value {
+            Ok(value) => self.explain(line, &value),
             Err(error) => {
-                let detail = format!("The line is not JSON: {error}.");
-                let error = FieldError { pointer: String::new(), code: "not_json", detail };
-                return invalid(line, vec![error]);
+                let detail = format!("This is not JSON: {error}.");
+                invalid(line, vec![FieldError { pointer: String::new(), code: "not_json", detail }])
             }
         };
+        Explanation { change, ..explanation }
+    }
+
+    /// Explains one state change, with or without its receiver.
+    pub fn explain(&self, line: usize, document: &Value) -> Explanation {
         let wrapped = document.get("change").is_some();
-        let (change, pointer) = if wrapped { (&document["change"], "/change") } else { (&document, "") };
+        let (change, pointer) = if wrapped { (&document["change"], "/change") } else { (document, "") };
         let change = match StateChange::posted(change, pointer, self.now) {
             Ok(change) => change,
             Err(errors) => return invalid(line, errors),
@@ -197,67 +180,7 @@ fn notified(
     }
 }
 
-fn invalid(line: usize, errors: Vec<FieldError>) -> Explanation {
-    Explanation { line, decision: "invalid", errors, ..Explanation::EMPTY }
-}
-
-impl Explanation {
-    const EMPTY: Self = Self {
-        line: 0,
-        decision: "",
-        required: None,
-        endpoint: None,
-        notification_id: None,
-        method: None,
-        url: None,
-        headers: None,
-        body: None,
-        rule: None,
-        detail: None,
-        warnings: Vec::new(),
-        errors: Vec::new(),
-    };
-
-    /// Says whether the caller or we must fix something.
-    pub fn is_fault(&self) -> bool {
-        matches!(self.decision, "invalid" | "misconfigured")
-    }
-
-    fn write_for_people(&self, out: &mut impl Write) -> io::Result<()> {
-        let required = match self.required {
-            Some(true) => " (required)",
-            Some(false) => " (optional, and the receiver asks for it)",
-            None => "",
-        };
-        let endpoint = self.endpoint.map(|code| format!(" {code}")).unwrap_or_default();
-        writeln!(out, "line {}: {}{endpoint}{required}", self.line, self.decision)?;
-        if let (Some(method), Some(url)) = (self.method, &self.url) {
-            writeln!(out, "  {method} {url}")?;
-        }
-        for (name, value) in self.headers.iter().flatten() {
-            let fresh = if name == "x-webhook-interaction-id" { "   (another for each attempt)" } else { "" };
-            writeln!(out, "  {name}: {}{fresh}", value.as_str().unwrap_or_default())?;
-        }
-        if let Some(body) = &self.body {
-            writeln!(out, "  {body}")?;
-        }
-        match (self.rule, &self.detail) {
-            (Some(rule), Some(detail)) => writeln!(out, "  {rule}: {detail}")?,
-            (None, Some(detail)) => writeln!(out, "  {detail}")?,
-            _ => {}
-        }
-        for warning in &self.warnings {
-            writeln!(out, "  warning: {warning}")?;
-        }
-        for FieldError { pointer, code, detail } in &self.errors {
-            let pointer = if pointer.is_empty() { "/" } else { pointer };
-            writeln!(out, "  {pointer}: {code}: {detail}")?;
-        }
-        Ok(())
-    }
-}
-
-/// Runs the command; `false` if a line is invalid or our configuration lacks something.
+/// Runs the command; `false` if a state change is invalid or our configuration lacks something.
 pub fn run(args: &ExplainArgs) -> anyhow::Result<bool> {
     let explainer = Explainer {
         receiver: args.receiver.as_deref().map(read_receiver).transpose()?,
@@ -269,16 +192,17 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<bool> {
             AddressPolicy::Public
         },
     };
+    if args.file.as_os_str() == "-" && io::stdin().is_terminal() {
+        writeln!(io::stderr().lock(), "reading state changes from the terminal; Ctrl-D ends them").ok();
+    }
+    let mut documents = Documents::new(open(&args.file)?);
     let mut out = io::stdout().lock();
-    let (mut lines, mut good) = (0, true);
-    for (index, line) in open(&args.file)?.lines().enumerate() {
-        let line =
-            line.with_context(|| format!("failed to read line {} of {}", index + 1, args.file.display()))?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        lines += 1;
-        let explanation = explainer.explain(index + 1, &line);
+    let (mut any, mut good) = (false, true);
+    while let Some(document) =
+        documents.next().with_context(|| format!("failed to read {}", args.file.display()))?
+    {
+        any = true;
+        let explanation = explainer.document(document);
         good &= !explanation.is_fault();
         if args.json {
             writeln!(out, "{}", serde_json::to_string(&explanation)?)?;
@@ -286,8 +210,8 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<bool> {
             explanation.write_for_people(&mut out)?;
         }
     }
-    if lines == 0 {
-        bail!("there is no state change in {}: give one JSON object a line", args.file.display());
+    if !any {
+        bail!("there is no state change in {}: give a JSON object, or several", args.file.display());
     }
     Ok(good)
 }

@@ -31,7 +31,7 @@ const ANCHORS_LIVE: SignedDuration = SignedDuration::from_mins(5);
 const ENDS_SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Checks receivers.
-pub struct FirstSight {
+pub struct ReceiverCheck {
     /// The secrets with the trust anchors. This function needs no identity, because it presents no certificate.
     pub secrets: Secrets,
     /// The secret with the trust anchors.
@@ -80,7 +80,7 @@ struct Described {
     detail: &'static str,
 }
 
-impl FirstSight {
+impl ReceiverCheck {
     /// Checks a receiver and records its certificates. No result refuses a registration.
     pub(crate) async fn look(&self, base: &BaseUri) -> Seen {
         let now = self.clock.now();
@@ -105,7 +105,7 @@ impl FirstSight {
                 paths = paths.len(),
                 "The check of a receiver has a finding."
             );
-            self.metrics.count(now, "FirstSightWarnings", code, 1);
+            self.metrics.count(now, "ReceiverCheckWarnings", code, 1);
         }
         seen
     }
@@ -130,12 +130,12 @@ impl FirstSight {
     /// requested, are the same for all clients notified there, whatever their brand, as we present none. Several
     /// registrations share one check.
     async fn turn(&self, base: BaseUri, now: Timestamp) {
-        let name = format!("first-sight#{}", sha256_hex(base.as_str().as_bytes()));
+        let name = format!("receiver-check#{}", sha256_hex(base.as_str().as_bytes()));
         match self.table.claim(&name, now, EVERY).await {
             Ok(true) => drop(self.look(&base).await),
             Ok(false) => {}
             Err(error) => tracing::error!(
-                code = "first_sight_not_claimed",
+                code = "receiver_check_not_claimed",
                 error = %ErrorChain(&error),
                 "A receiver could not be checked; the next run tries again."
             ),

@@ -1,4 +1,4 @@
-//! The first sight of a receiver, at servers that nobody here wrote: what is learnt in a handshake without a certificate and without
+//! The check of a receiver, at servers that nobody here wrote: what is learnt in a handshake without a certificate and without
 //! a request, and how often.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -208,8 +208,8 @@ async fn what_our_network_lacks_is_not_told_as_the_receivers() {
 }
 
 /// The codes of what is to be looked at.
-fn warnings(first_sight: &Value) -> Vec<&str> {
-    let warnings = first_sight["warnings"].as_array().unwrap();
+fn warnings(receiver_check: &Value) -> Vec<&str> {
+    let warnings = receiver_check["warnings"].as_array().unwrap();
     warnings.iter().map(|warning| warning["code"].as_str().unwrap()).collect()
 }
 
@@ -224,7 +224,7 @@ async fn a_registration_is_answered_what_the_receiver_showed_and_so_is_a_move() 
 
     let called = fixture.with_uris(CLIENT, &[&asks.base_uri()]);
     let registered = fixture.put(CLIENT, &called).await;
-    let seen = registered.first_sight.expect("it was looked at");
+    let seen = registered.receiver_check.expect("it was looked at");
     assert_eq!((registered.status, &seen["addresses"], &seen["accepted"]), (200, &1.into(), &1.into()));
     assert_eq!(seen["client_certificate_requested"], true);
     assert!(seen["chain"].as_array().is_some_and(|chain| !chain.is_empty()), "{seen}");
@@ -233,7 +233,7 @@ async fn a_registration_is_answered_what_the_receiver_showed_and_so_is_a_move() 
 
     fixture.pass(SignedDuration::from_secs(1));
     let called = fixture.with_uris(CLIENT, &[&plain.base_uri()]);
-    let seen = fixture.put(CLIENT, &called).await.first_sight.expect("it moved, and was looked at");
+    let seen = fixture.put(CLIENT, &called).await.receiver_check.expect("it moved, and was looked at");
     assert_eq!(seen["client_certificate_requested"], false);
     assert!(warnings(&seen).contains(&"receiver_without_mtls"), "{seen}");
     assert_eq!(visits.take(), [plain.port]);
@@ -247,7 +247,7 @@ async fn a_registration_is_answered_what_the_receiver_showed_and_so_is_a_move() 
     fixture.directory = fixture.functions.directory();
     fixture.pass(SignedDuration::from_secs(1));
     let called = fixture.with_uris(CLIENT, &[&asks.base_uri()]);
-    let seen = fixture.put(CLIENT, &called).await.first_sight.expect("it moved, and was looked at");
+    let seen = fixture.put(CLIENT, &called).await.receiver_check.expect("it moved, and was looked at");
     assert_eq!(
         (warnings(&seen), &seen["client_certificate_requested"]),
         (vec!["network_unavailable"], &Value::Null)

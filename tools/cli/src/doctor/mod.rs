@@ -1,0 +1,20 @@
+//! `arauto doctor`: asks a deployed stack whether it works, and says what is wrong and what to do.
+//!
+//! `gather` reads everything that is known of the stack into a snapshot; what cannot be read is noted, and stops nothing.
+//! `area` holds the checks: they ask nobody, and a test can change one thing of a stack that is right.
+
+mod answer;
+mod area;
+mod command;
+mod expected;
+mod finding;
+mod gather;
+mod measured;
+mod policy;
+mod report;
+mod setup;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+
+pub use command::{DoctorArgs, run};

@@ -1,0 +1,57 @@
+//! The language of the help.
+
+use platform::config::environment;
+
+/// A language of the help.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Language {
+    /// English.
+    En,
+    /// Brazilian Portuguese.
+    PtBr,
+}
+
+impl Language {
+    /// Returns the language of this process's locale.
+    pub fn of_locale() -> Self {
+        Self::by(&environment)
+    }
+
+    /// Takes the first variable that has a value, as POSIX orders them ("Internationalization Variables").
+    fn by(variable: &dyn Fn(&str) -> Option<String>) -> Self {
+        let set = |name: &&str| variable(name).filter(|value| !value.is_empty());
+        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(set).unwrap_or_default();
+        if locale.starts_with("pt_BR") || locale.starts_with("pt-BR") { Self::PtBr } else { Self::En }
+    }
+
+    /// Returns the text of this language.
+    pub fn choose<'a>(self, en: &'a str, pt_br: &'a str) -> &'a str {
+        match self {
+            Self::En => en,
+            Self::PtBr => pt_br,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_variable_with_a_value_decides() {
+        for (variables, language) in [
+            (&[][..], Language::En),
+            (&[("LANG", "pt_BR.UTF-8")], Language::PtBr),
+            (&[("LC_MESSAGES", "pt_BR"), ("LANG", "C")], Language::PtBr),
+            (&[("LC_ALL", ""), ("LANG", "pt_BR.UTF-8")], Language::PtBr),
+            (&[("LC_ALL", "C.UTF-8"), ("LANG", "pt_BR.UTF-8")], Language::En),
+            (&[("LANG", "pt_PT.UTF-8")], Language::En),
+            (&[("LANG", "en_US.UTF-8")], Language::En),
+        ] {
+            let of = |name: &str| {
+                variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            };
+            assert_eq!(Language::by(&of), language, "{variables:?}");
+        }
+    }
+}
