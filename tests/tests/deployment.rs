@@ -71,7 +71,7 @@ fn whatever_is_written_of_a_function_changes_the_settings_that_make_a_new_versio
     let resources = template.resources();
     let is_function = |resource: &&Value| resource["Type"] == "AWS::Serverless::Function";
     functions.extend(resources.values().filter(is_function).map(|resource| resource["Properties"].clone()));
-    assert_eq!(functions.len(), 5);
+    assert_eq!(functions.len(), 6);
     for properties in &mut functions {
         for name in NOT_OF_A_VERSION {
             properties.as_object_mut().unwrap().remove(name);

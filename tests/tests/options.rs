@@ -91,6 +91,7 @@ async fn with_the_options_on_that_go_together_everything_is_made() {
         ("DispatchMinimumPollers", "200"),
         ("DispatchMaximumPollers", "750"),
         ("AlarmTopicArn", "arn:aws:sns:us-east-1:000000000000:alarms"),
+        ("OutcomeEventBus", "default"),
     ];
     let (_folder, options) = deployment(&[&TOKENS[..], &others[..]].concat());
     let stack = Stack::start(&options).await.unwrap();

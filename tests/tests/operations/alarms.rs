@@ -29,11 +29,15 @@ pub(crate) const TEMPLATE: &str = "infra/operations.yaml";
 /// What stops a deployment.
 const DEPLOYMENT: &str = "infra/deployment.yaml";
 
-/// The alarms of both templates, by their names.
+/// What tells outcomes as events.
+const OUTCOMES: &str = "infra/outcomes.yaml";
+
+/// The alarms of these templates, by their names.
 pub(crate) fn alarms() -> BTreeMap<String, Value> {
     let mut alarms = alarms_of(TEMPLATE);
     assert!(alarms.len() > 30, "{}", alarms.len());
     alarms.extend(alarms_of(DEPLOYMENT));
+    alarms.extend(alarms_of(OUTCOMES));
     alarms
 }
 
