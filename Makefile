@@ -5,7 +5,7 @@ CARGO_TARGET_DIR ?= target
 ARAUTO = $(CARGO_TARGET_DIR)/debug/arauto
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help demo up down test sim sim-flood corpus fuzz test-tools check-tools check advisories fmt outcomes capacity cost dashboard lint-infra deploy-check reproducible sbom bench bench-check bench-publish bench-isolation bench-chains clean
+.PHONY: help demo up down test sim sim-flood corpus fuzz test-tools check-tools check advisories fmt outcomes capacity cost dashboard lint-infra deploy-check reproducible sbom release bench bench-check bench-publish bench-isolation bench-chains clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
@@ -128,6 +128,11 @@ reproducible: ## Build a function twice from this commit and compare the zips
 sbom: ## Write each function's bill of materials (CycloneDX) to .arauto/sbom
 	infra/sbom
 
+# ARCHITECTURE=x86_64 or arm64 makes that half alone.
+ARCHITECTURE ?=
+release: ## Write dist/: zips, templates, the command, bills of materials and checksums (many minutes)
+	infra/release $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE))
+
 ##@ Measure
 
 # What `bench --help` names: BENCH="--short", for example. What is measured is kept, case by case, in bench.json beside the binaries.
@@ -159,7 +164,7 @@ bench-chains: ## Measure the certificate chains that cost most to verify (builds
 ##@ Clean up
 
 clean: down ## Stop the local stack and remove what the commands made, except cargo's builds
-	rm -rf .arauto .aws-sam
+	rm -rf .arauto .aws-sam dist
 
 .PHONY: $(ARAUTO)
 $(ARAUTO):

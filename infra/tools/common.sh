@@ -34,3 +34,53 @@ templates() {
     echo template.yaml
     sed -n 's/^ *TemplateURL: *\(infra\/[a-z-]*\.yaml\)$/\1/p' template.yaml
 }
+
+skipped=0
+# skip WHAT: says, and counts, what cannot be done here.
+skip() {
+    [ "${ARAUTO_SKIP:-}" != never ] || fail "$*, and ARAUTO_SKIP=never"
+    say "skipped: $*"
+    skipped=$((skipped + 1))
+}
+
+# Where `sam build` puts what it makes.
+readonly built=$root/.aws-sam/build
+# The C library of provided.al2023: a function that needs a newer one does not start there.
+readonly NEWEST_GLIBC=2.34
+
+# binaries: what the functions are made of.
+binaries() { sed -n 's/^ *Binary: //p' template.yaml; }
+# built_binary NAME: what `sam build` has made of it.
+built_binary() {
+    echo "$built/$(awk -v binary="$1" '/^  [A-Za-z0-9]+:$/ { name = $1 } $1 == "Binary:" && $2 == binary { sub(":", "", name); print name }' template.yaml)/bootstrap"
+}
+
+# architecture_of BINARY: the processor that it is for.
+architecture_of() { if readelf -h "$1" | grep -q AArch64; then echo arm64; else echo x86_64; fi; }
+
+# check_glibc NAME BINARY: fails if it needs a newer C library.
+check_glibc() {
+    local needed newest
+    [ -x "$2" ] || fail "$2 is missing or cannot be executed"
+    # readelf rather than objdump: it reads binaries of other processors too.
+    needed=$(readelf --wide --version-info "$2" | grep -o 'GLIBC_[0-9.]*' | sort -Vu | tail -n 1 || true)
+    needed=${needed#GLIBC_}
+    printf '    %-18s %5s KiB, glibc %s\n' "$1" "$(($(wc -c <"$2") / 1024))" "${needed:-none}"
+    newest=$(printf '%s\n' "$NEWEST_GLIBC" "${needed:-0}" | sort -V | tail -n 1)
+    [ "$newest" = "$NEWEST_GLIBC" ] || fail "$1 needs glibc $needed: it would not start on provided.al2023"
+}
+
+# zip_function SAM_VENV BINARY ZIP: packs a binary as `sam deploy` does, as ZIP.zip: the same bytes for the same binary.
+zip_function() {
+    local folder
+    folder=$(mktemp -d)
+    cp "$2" "$folder/bootstrap"
+    "$1/bin/python" - "$folder" "$3" <<'PYTHON'
+import sys
+from samcli.lib.package.utils import make_zip_with_lambda_permissions
+
+folder, name = sys.argv[1:]
+make_zip_with_lambda_permissions(name, folder)
+PYTHON
+    rm -rf "$folder"
+}

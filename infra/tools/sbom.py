@@ -1,4 +1,4 @@
-"""Writes the software bill of materials of each function, in CycloneDX 1.6, to the folder that is given.
+"""Writes the software bill of materials of each binary, in CycloneDX 1.6: FOLDER TARGET BINARY...
 
 What is listed is what is linked into the binary for its target: no test, build or macro dependency, and no feature that only
 another crate of the workspace asks for. Two runs of one commit write the same. Run with the Python of checkov's venv, which
@@ -15,7 +15,7 @@ import uuid
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-TARGET = "aarch64-unknown-linux-gnu"
+TARGET = sys.argv[2]
 
 
 def run(*command):
@@ -75,7 +75,7 @@ packages = {(it["name"], it["version"]): it for it in metadata["packages"]}
 # Greenwich, as the form of a date-time demands a zone that everybody writes alike.
 commit = run("git", "log", "-1", "--format=%H %cd", "--date=format-local:%Y-%m-%dT%H:%M:%SZ").split()
 digests = checksums()
-for function in sys.argv[2:]:
+for function in sys.argv[3:]:
     text = json.dumps(bill(function, packages, digests, commit), indent=1)
     problem = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
     if problem:

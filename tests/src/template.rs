@@ -133,10 +133,11 @@ impl Template {
     }
 }
 
-/// What a nested stack is given. A list is handed on as text, and is that list.
+/// What a nested stack is given. A list is handed on as text, and is that list; of what may not be there it is what is there.
 fn given(parameters: &Value) -> Map<String, Value> {
     let list = |value: &Value| match value.as_array().map(Vec::as_slice) {
         Some([comma, list]) if comma == "," => list.clone(),
+        Some([_, value, nothing]) if nothing == "" => value.clone(),
         _ => value.clone(),
     };
     entries(parameters).map(|(name, value)| (name.clone(), list(value))).collect()

@@ -88,6 +88,17 @@ const NEEDED: &[(&str, &[&str])] = &[
     ("AWS::EC2::VPCEndpoint", &["ec2:CreateVpcEndpoint", "ec2:DeleteVpcEndpoints"]),
     ("AWS::EC2::VPCGatewayAttachment", &["ec2:AttachInternetGateway", "ec2:DetachInternetGateway"]),
     (
+        "AWS::Events::Rule",
+        &[
+            "events:DeleteRule",
+            "events:DescribeRule",
+            "events:ListTargetsByRule",
+            "events:PutRule",
+            "events:PutTargets",
+            "events:RemoveTargets",
+        ],
+    ),
+    (
         "AWS::IAM::ManagedPolicy",
         &["iam:CreatePolicy", "iam:DeletePolicy", "iam:CreatePolicyVersion", "iam:AttachRolePolicy"],
     ),

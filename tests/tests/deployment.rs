@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{read_dir, read_to_string};
+use std::process::Command;
 
 use platform::sha256_hex;
 use regex_lite::Regex;
@@ -71,7 +72,7 @@ fn whatever_is_written_of_a_function_changes_the_settings_that_make_a_new_versio
     let resources = template.resources();
     let is_function = |resource: &&Value| resource["Type"] == "AWS::Serverless::Function";
     functions.extend(resources.values().filter(is_function).map(|resource| resource["Properties"].clone()));
-    assert_eq!(functions.len(), 5);
+    assert_eq!(functions.len(), 6);
     for properties in &mut functions {
         for name in NOT_OF_A_VERSION {
             properties.as_object_mut().unwrap().remove(name);
@@ -210,6 +211,61 @@ fn the_stack_policy_protects_what_is_retained_and_names_nothing_that_is_not_ther
             assert!(protected.contains(name), "{name} is retained, and the stack policy lets it be replaced");
         }
     }
+}
+
+/// What `infra/tools/release.py` writes.
+fn released(arguments: &[&str]) -> String {
+    let tool = file("infra/tools/release.py").unwrap();
+    let root = tool.ancestors().nth(3).unwrap();
+    let output = Command::new("python3").current_dir(root).arg(&tool).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_template_of_a_release_is_the_stack_with_the_zips_of_its_processor() {
+    let (folder, root) = (tempfile::tempdir().unwrap(), resources("template.yaml").unwrap());
+    for architecture in ["arm64", "x86_64"] {
+        let path = folder.path().join("template.yaml");
+        released(&["template", architecture, path.to_str().unwrap()]);
+        let template = Template::read(path.to_str().unwrap()).unwrap();
+        let parameter = &template.section("Parameters")["Architecture"];
+        assert_eq!(
+            (&parameter["Default"], &parameter["AllowedValues"][0]),
+            (&architecture.into(), &architecture.into())
+        );
+        assert_eq!(parameter["AllowedValues"].as_array().unwrap().len(), 1);
+        let mut functions = 0;
+        for (name, resource) in template.resources() {
+            let mut expected = root[&name].clone();
+            if resource["Type"] == "AWS::Serverless::Function" {
+                let binary = expected["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap().to_owned();
+                expected["Properties"]["CodeUri"] = format!("functions-{architecture}/{binary}.zip").into();
+                expected["Properties"]["CodeSigningConfigArn"] =
+                    resource["Properties"]["CodeSigningConfigArn"].clone();
+                assert_eq!(
+                    resource["Properties"]["CodeSigningConfigArn"][1], "CodeSigningConfigArn",
+                    "{name}"
+                );
+                let metadata = expected["Metadata"].as_object_mut().unwrap();
+                metadata.retain(|key, _| !key.starts_with("Build"));
+                if metadata.is_empty() {
+                    expected.as_object_mut().unwrap().remove("Metadata");
+                }
+                functions += 1;
+            }
+            assert_eq!(resource, expected, "{name}");
+        }
+        assert_eq!((template.resources().len(), functions), (root.len(), 5));
+    }
+}
+
+#[test]
+fn the_changelog_of_a_release_is_that_of_its_version() {
+    let changes = released(&["changelog", env!("CARGO_PKG_VERSION")]);
+    assert!(changes.starts_with(concat!("# Arauto ", env!("CARGO_PKG_VERSION"))), "{changes}");
+    // Its links would lead nowhere beside the zips.
+    assert!(changes.contains("### Added") && !changes.contains("](docs/"), "{changes}");
 }
 
 #[test]

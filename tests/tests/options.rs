@@ -99,6 +99,7 @@ async fn with_the_options_on_that_go_together_everything_is_made() {
         ("IntakeQueue", "true"),
         ("IntakeProducerAccounts", "111111111111,222222222222"),
         ("IntakeEventBusName", "default"),
+        ("OutcomeEventBus", "default"),
     ];
     let (_folder, options) = deployment(&[&TOKENS[..], &others[..]].concat());
     let stack = Stack::start(&options).await.unwrap();

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use regex_lite::Regex;
 
 /// Folders with pages of others, or that are made.
-const PASSED_OVER: &[&str] = &[".git", ".arauto", ".aws-sam", "target", "found", "node_modules"];
+const PASSED_OVER: &[&str] = &[".git", ".arauto", ".aws-sam", "dist", "target", "found", "node_modules"];
 /// Pages that name tests as proof.
 const PROVEN: &[&str] = &["docs/architecture.md", "docs/revocation.md", "docs/security.md"];
 

@@ -23,6 +23,7 @@ mod network;
 #[path = "operations/main.rs"]
 mod operations;
 mod options;
+mod outcomes;
 mod own_faults;
 mod pages;
 mod parsers;

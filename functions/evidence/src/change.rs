@@ -4,11 +4,10 @@ use std::collections::HashMap;
 
 use convention::delivery::{AttemptView, NotificationView, Status};
 use jiff::Timestamp;
-use platform::aws::LedgerReader;
+use platform::aws::{Change, LedgerReader, image_row};
 use serde_json::Value;
 
 use crate::record::{Attempt, Kind, Record};
-use crate::stream::{Change, row};
 
 /// The principal that deletes expired rows ("DynamoDB Streams and Time to Live", Amazon DynamoDB Developer Guide).
 const EXPIRY: &str = "dynamodb.amazonaws.com";
@@ -24,12 +23,12 @@ pub fn records(change: &Change) -> Vec<Record> {
     if change.name == "REMOVE" {
         let expired = change.by.as_ref().is_some_and(|by| by.principal == EXPIRY);
         let kind = if expired { Kind::RowExpired } else { Kind::RowRemoved };
-        let old = change.dynamodb.old_image.as_ref().and_then(|image| LedgerReader::view(&row(image)));
+        let old = change.dynamodb.old_image.as_ref().and_then(|image| LedgerReader::view(&image_row(image)));
         return vec![of_notification(change, kind, old.as_ref())];
     }
     let images = &change.dynamodb;
-    let new = images.new_image.as_ref().and_then(|image| LedgerReader::view(&row(image)));
-    let old = images.old_image.as_ref().map(|image| LedgerReader::view(&row(image)));
+    let new = images.new_image.as_ref().and_then(|image| LedgerReader::view(&image_row(image)));
+    let old = images.old_image.as_ref().map(|image| LedgerReader::view(&image_row(image)));
     let unreadable = || of_notification(change, Kind::RowUnreadable, None);
     match (new, old) {
         (None, _) => vec![unreadable()],

@@ -14,9 +14,9 @@ mod firehose;
 mod record;
 mod seal;
 mod sealer;
-mod stream;
 
 use convention::delivery::Hour;
+use platform::aws::Change;
 use platform::clock::Clock;
 use platform::telemetry::{ErrorChain, Metrics, Unit};
 use serde_json::{Value, json};
@@ -29,7 +29,6 @@ pub use firehose::{Firehose, PutError};
 pub use record::{Attempt, Kind, Record};
 pub use seal::{ATTEMPTS, Digest, Entry, Hasher, ParseDigestError, SEALS, Seal, Sealed, hour_of, prefix};
 pub use sealer::{BUDGET, LATE_HOURS, Run, SETTLES, SealError, Sealer, Stopped, last_over};
-pub use stream::Change;
 
 /// Number of hours that are over and not sealed.
 const HOURS_UNSEALED: &str = "HoursUnsealed";

@@ -24,6 +24,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use jiff::Timestamp;
 use platform::aws::Http;
 use platform::config::Settings;
 use serde_json::{Value, json};
@@ -286,6 +287,16 @@ impl Aws {
                 && !matches!(call.operation.as_str(), "GetItem" | "BatchGetItem" | "Query" | "Scan")
         });
         calls
+    }
+
+    /// The changes of a table since the first call, as Lambda hands them over from its stream, all written at this time.
+    pub fn stream(&self, table: &str, at: Timestamp) -> Vec<Value> {
+        let mut state = self.state();
+        let mut changes = state.tables.get_mut(table).expect("the table is there").stream().to_vec();
+        for change in &mut changes {
+            change["dynamodb"]["ApproximateCreationDateTime"] = at.as_second().into();
+        }
+        changes
     }
 
     /// Deletes a notification's row of the ledger, as its expiry does.

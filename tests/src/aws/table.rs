@@ -22,6 +22,8 @@ pub(super) struct Table {
     /// What rows were before they changed, oldest change first, as far back as a read may lag.
     changes: VecDeque<(Instant, Key, Option<Value>)>,
     limit: Option<Limit>,
+    /// What the table's stream would hand over, where somebody reads it.
+    stream: Option<Vec<Value>>,
 }
 
 /// How many writes a second a table takes from all its callers. What was not used within a second is lost.
@@ -52,7 +54,7 @@ pub(super) type Lag<'a> = &'a mut dyn FnMut() -> Duration;
 
 impl Table {
     pub(super) fn new(key: &'static [&'static str]) -> Self {
-        Self { key, rows: BTreeMap::new(), changes: VecDeque::new(), limit: None }
+        Self { key, rows: BTreeMap::new(), changes: VecDeque::new(), limit: None, stream: None }
     }
 
     /// Limits the writes of all callers together; `None` takes the limit away.
@@ -83,11 +85,41 @@ impl Table {
         while self.changes.front().is_some_and(|(when, ..)| now.duration_since(*when) > MAX_LAG) {
             self.changes.pop_front();
         }
+        let after = self.stream.is_some().then(|| row.clone()).flatten();
         let before = match row {
             Some(row) => self.rows.insert(key.clone(), row),
             None => self.rows.remove(&key),
         };
+        self.tell(before.as_ref(), after.as_ref());
         self.changes.push_back((now, key, before));
+    }
+
+    /// Notes a change for the stream; a write that changes nothing makes none ("DynamoDB Streams", Amazon DynamoDB Developer Guide).
+    fn tell(&mut self, before: Option<&Value>, after: Option<&Value>) {
+        let keys = self.key;
+        let Some(stream) = self.stream.as_mut().filter(|_| before != after) else { return };
+        let name = match (before, after) {
+            (None, _) => "INSERT",
+            (_, None) => "REMOVE",
+            _ => "MODIFY",
+        };
+        let row = after.or(before).expect("one of them is there");
+        let keys: Value = keys.iter().map(|name| ((*name).to_owned(), row[*name].clone())).collect();
+        let mut change = json!({
+            "eventName": name,
+            "dynamodb": { "Keys": keys, "SequenceNumber": format!("{:021}", stream.len() + 1) },
+        });
+        for (image, row) in [("OldImage", before), ("NewImage", after)] {
+            if let Some(row) = row {
+                change["dynamodb"][image] = row.clone();
+            }
+        }
+        stream.push(change);
+    }
+
+    /// Returns the changes since the first call, which begins the stream.
+    pub(super) fn stream(&mut self) -> &[Value] {
+        self.stream.get_or_insert_default()
     }
 
     pub(super) fn rows(&self) -> impl Iterator<Item = &Value> {

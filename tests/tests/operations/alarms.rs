@@ -43,6 +43,8 @@ const SOURCES: [&str; 4] = [
 
 /// The bucket of evidence and what fills it.
 const EVIDENCE: &str = "infra/evidence.yaml";
+/// What tells outcomes as events.
+const OUTCOMES: &str = "infra/outcomes.yaml";
 
 /// The alarms of these templates, by their names.
 pub(crate) fn alarms() -> BTreeMap<String, Value> {
@@ -50,6 +52,7 @@ pub(crate) fn alarms() -> BTreeMap<String, Value> {
     assert!(alarms.len() > 30, "{}", alarms.len());
     alarms.extend(alarms_of(DEPLOYMENT));
     alarms.extend(SOURCES.into_iter().flat_map(alarms_of));
+    alarms.extend(alarms_of(OUTCOMES));
     alarms
 }
 

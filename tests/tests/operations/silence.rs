@@ -186,3 +186,14 @@ fn an_event_source_of_evidence_that_is_disabled_is_told_although_the_sealing_goe
     assert!(on(name, &[silent, sealing, silent, silent]));
     assert!(!on(name, &[silent, sealing, sealing]) && !on(name, &[value(name, &[]); 2]));
 }
+
+#[test]
+fn an_event_source_of_outcomes_that_is_disabled_is_told_and_one_whose_filters_drop_all_is_not() {
+    let name = "OutcomesNotInvokedAlarm";
+    let silent = value(name, &[("writes", 40.0)]);
+    let filtered = value(name, &[("writes", 40.0), ("polled", 40.0)]);
+    assert!(on(name, &[silent, silent]));
+    assert!(!on(name, &[filtered; 2]) && !on(name, &[value(name, &[]); 2]));
+    // Ten minutes behind is told within fifteen.
+    assert!(on("OutcomesBehindAlarm", &[601_000.0]) && !on("OutcomesBehindAlarm", &[599_000.0]));
+}

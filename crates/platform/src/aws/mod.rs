@@ -14,6 +14,7 @@ mod receivers;
 mod secrets;
 mod slow_mark;
 mod slow_receivers;
+mod table_stream;
 mod undelivered;
 
 pub use cause::cause;
@@ -29,5 +30,6 @@ pub use ledger_reader::LedgerReader;
 pub use queue::{Queues, RESEND_PAUSES, SEND_TIMEOUT, SendError, message_group};
 pub use receivers::{Found, RECEIVER_CACHE_TTL, Receivers, ReceiversError};
 pub use secrets::{SecretError, Secrets};
-pub use slow_mark::SLOW_RECEIVER_ATTRIBUTES;
+pub use slow_mark::{SLOW_RECEIVER_ATTRIBUTES, read_slow_mark};
+pub use table_stream::{Change, Identity, Images, image_row};
 pub use undelivered::{UNDELIVERED_PARTITIONS, UndeliveredRows};

@@ -16,7 +16,7 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 
 use super::cause::cause;
-use super::slow_mark::{MARK, REMOVED_AT, read_mark};
+use super::slow_mark::{MARK, REMOVED_AT, read_slow_mark};
 use crate::clock::Clock;
 
 /// Lifetime of a cached receiver.
@@ -101,7 +101,7 @@ impl Receivers {
             }
         }
         let row = Box::pin(self.row(key)).await?;
-        self.know(key, row.as_ref().and_then(read_mark));
+        self.know(key, row.as_ref().and_then(read_slow_mark));
         let state = row.map(|row| self.parse(&row)).transpose()?;
         let registration = state.as_ref().and_then(ClientState::registration);
         let receiver = registration.and_then(|registration| registration.receiver(self.policy)).map(Arc::new);

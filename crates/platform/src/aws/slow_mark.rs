@@ -21,7 +21,7 @@ pub const SLOW_RECEIVER_ATTRIBUTES: [&str; 5] = [UNTIL, PROBE, BASE_URI, TIMEOUT
 pub(super) type Row = HashMap<String, AttributeValue>;
 
 /// Reads the mark of a row, if it has one.
-pub(super) fn read_mark(row: &Row) -> Option<SlowReceiver> {
+pub fn read_slow_mark(row: &Row) -> Option<SlowReceiver> {
     let number = |name| row.get(name)?.as_n().ok()?.parse::<i64>().ok();
     let instant = |name| Timestamp::from_millisecond(number(name)?).ok();
     let suspected = SlowReceiver::suspected(row.get(BASE_URI)?.as_s().ok()?, read_timeouts(row));

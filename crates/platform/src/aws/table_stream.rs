@@ -1,8 +1,9 @@
-//! The event in which Lambda hands over changes of the ledger.
+//! The event in which Lambda hands over the changes of a table.
 //!
 //! Source: "Using AWS Lambda with Amazon DynamoDB", AWS Lambda Developer Guide. Only what is used is read.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -74,8 +75,8 @@ impl Images {
     }
 }
 
-/// Converts an image to a row for the ledger's reader. Only the DynamoDB types that the ledger writes are supported.
-pub(crate) fn row(image: &HashMap<String, Value>) -> HashMap<String, AttributeValue> {
+/// Converts an image to a row as its reader takes it. Only the DynamoDB types that the tables have are supported.
+pub fn image_row<S: BuildHasher>(image: &HashMap<String, Value, S>) -> HashMap<String, AttributeValue> {
     image.iter().filter_map(|(name, value)| Some((name.clone(), attribute(value)?))).collect()
 }
 
