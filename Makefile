@@ -34,6 +34,7 @@ test: ## Run every test; those that need nginx or Prism run where these are inst
 	cargo build --locked --workspace --bins
 	cargo test --locked --workspace --no-run
 	@$(CARGO_TEST) --test whole_path --test conformance --no-fail-fast > $(ON_STACK) 2>&1 & on_stack=$$!; \
+	trap 'kill $$on_stack 2> /dev/null; exit 130' INT TERM; \
 	$(CARGO_TEST) -- --skip on_stack::; others=$$?; \
 	wait $$on_stack; on_stack=$$?; cat $(ON_STACK); [ $$others = 0 ] && [ $$on_stack = 0 ]
 	@if [ -f .arauto/skipped.txt ]; then cat .arauto/skipped.txt; fi
