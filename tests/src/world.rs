@@ -223,10 +223,10 @@ impl World {
     }
 
     /// Waits for a message of the rejected queue whose body contains a text.
-    pub async fn rejected(&self, containing: &str, patience: Duration) -> Result<Value> {
+    pub async fn rejected(&self, containing: &str, timeout: Duration) -> Result<Value> {
         let client = aws_sdk_sqs::Client::new(&self.stack.sdk_config());
         let queue = self.stack.output("RejectedQueueUrl")?;
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + timeout;
         loop {
             let receive =
                 client.receive_message().queue_url(queue).max_number_of_messages(10).visibility_timeout(0);

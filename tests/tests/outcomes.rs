@@ -214,7 +214,7 @@ async fn a_fault_of_ours_that_gives_a_notification_up_is_told_as_ours() {
     let _mock = functions.receiver(CLIENT, "202").await;
     let dispatch = functions.dispatch(&functions.test_clock);
     functions.aws.stream(LEDGER, Timestamp::UNIX_EPOCH);
-    let message = functions.payment(CLIENT, "set-aside").to_json();
+    let message = functions.payment(CLIENT, "given-up").to_json();
     let receives = [("ApproximateReceiveCount", "150".to_owned())];
     let until = Instant::now() + Duration::from_secs(5);
     assert_eq!(requeued_until(&dispatch, &[message], &receives, until).await, [0; 0]);

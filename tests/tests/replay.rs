@@ -200,7 +200,7 @@ async fn what_the_queue_refuses_is_told_and_goes_the_next_time() {
     fixture.functions.aws.refuses_messages_with(refused.notification.replay().as_str());
     let (first, result) = fixture.replay().await;
     assert_eq!(first, Sent { sent: 1, refused: 1, ..Sent::default() });
-    assert!(result.unwrap_err().contains("did not take everything"));
+    assert!(result.unwrap_err().contains("refused some messages"));
     let listing = fixture.listing().await;
     let replayed = listing.notifications.iter().filter(|listed| listed.is_replayed());
     assert_eq!(replayed.map(Listed::id).collect::<Vec<_>>(), [&taken.notification]);

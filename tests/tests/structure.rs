@@ -120,9 +120,9 @@ fn each_crate_depends_on_what_is_below_it_alone() {
 fn no_function_holds_what_people_sign_in_with() {
     let root = read_to_string(workspace().join("Cargo.toml")).unwrap();
     let selected = root.lines().find_map(|line| line.strip_prefix("default-members = "));
-    let functions =
-        r#"["functions/directory", "functions/dispatch", "functions/evidence", "functions/intake"]"#;
-    assert_eq!(selected, Some(functions));
+    let functions = ["directory", "dispatch", "evidence", "intake", "outcomes"];
+    let functions: Vec<_> = functions.map(|name| format!("\"functions/{name}\"")).to_vec();
+    assert_eq!(selected, Some(format!("[{}]", functions.join(", ")).as_str()));
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["tree", "--locked", "--edges=normal", "--prefix=none", "--format={p} [{f}]"]);
     let output = cargo.current_dir(workspace()).output().unwrap();

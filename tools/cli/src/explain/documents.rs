@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_hides_nothing_after_it() {
+    fn text_that_is_no_json_hides_nothing_after_it() {
         let documents = read("{\"a\":1\n{\"b\":2}\nnonsense\n{\"c\":\"open}\n{\"d\":4}\n");
         assert_eq!(documents.iter().map(|(line, ..)| *line).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
         assert_eq!((documents[1].2.as_str(), documents[4].2.as_str()), ("{\"b\":2}", "{\"d\":4}"));
