@@ -20,6 +20,9 @@ pub async fn read(sdk: &SdkConfig, name: &str) -> Result<BTreeMap<String, String
             bail!("{}", not_found(sdk, name).await)
         }
         Err(error) => {
+            if let (Some(code), Some(message)) = (error.code(), error.message()) {
+                bail!("{code} on cloudformation:DescribeStacks of {name}: {message}");
+            }
             return Err(aws_sdk_cloudformation::Error::from(error))
                 .with_context(|| format!("failed to look the stack {name} up in CloudFormation"));
         }

@@ -255,7 +255,7 @@ mod tests {
             ("--receivers 0", "--receivers is 1 to 1000, not 0"),
             ("--dead 51", "there are 50 receivers: give --receivers too"),
             ("--dead some", "neither a number of receivers, such as 6, nor a share"),
-            ("--failing 100%", "give them to --dead"),
+            ("--failing 100%", "raise --dead, or lower --failing"),
             ("--failing 2", "is no share: write a percentage such as 5%"),
             ("--maximum-concurrency 1001", "beyond that, use --min-pollers"),
             ("--maximum-concurrency 500 --min-pollers 2", "not both: leave one of them out"),

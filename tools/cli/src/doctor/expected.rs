@@ -81,17 +81,15 @@ impl<'a> Expected<'a> {
         }
     }
 
-    /// An output of a nested stack, or the key of the stack.
+    /// An output of a nested stack.
     fn attribute(&self, argument: &Value) -> Option<String> {
         let joined = match argument {
             Value::String(text) => text.clone(),
             parts => parts.as_array()?.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("."),
         };
         let (resource, attribute) = joined.split_once('.')?;
-        if let Some(output) = attribute.strip_prefix("Outputs.") {
-            return self.stack.nested_outputs.get(resource)?.get(output).cloned();
-        }
-        (joined == "DataKey.Arn").then(|| self.stack.outputs.get("DataKeyArn").cloned())?
+        let output = attribute.strip_prefix("Outputs.")?;
+        self.stack.nested_outputs.get(resource)?.get(output).cloned()
     }
 
     fn condition(&self, name: &str, depth: usize) -> Option<bool> {
@@ -156,7 +154,7 @@ mod tests {
                 "Timeout": 45,
                 "Architectures": [{ "Ref": "Architecture" }],
                 "Role": { "Fn::GetAtt": ["RolesStack", "Outputs.DispatchRoleArn"] },
-                "Key": { "Fn::If": ["HasEvidence", { "Fn::GetAtt": "DataKey.Arn" }, "none"] },
+                "SameRole": { "Fn::GetAtt": "RolesStack.Outputs.DispatchRoleArn" },
                 "Scaling": { "Fn::If": ["Both", { "A": 1 }, { "A": { "Fn::If": ["Either", 2, 3] } }] },
                 "Variables": {
                     "QUEUE": { "Ref": "NotificationsQueue" },
@@ -171,7 +169,7 @@ mod tests {
         assert_eq!(of(&["Timeout"]).as_deref(), Some("45"));
         assert_eq!(of(&["Architectures", "0"]).as_deref(), Some("arm64"));
         assert_eq!(of(&["Role"]).as_deref(), Some("arn:aws:iam::123456789012:role/dispatch"));
-        assert_eq!(of(&["Key"]).as_ref(), stack.outputs.get("DataKeyArn"));
+        assert_eq!(of(&["SameRole"]), of(&["Role"]));
         assert_eq!(of(&["Scaling", "A"]).as_deref(), Some("2"));
         assert_eq!((of(&["Nothing"]), of(&["Variables"])), (None, None));
         let variables = expected.texts("F", &["Variables"]);

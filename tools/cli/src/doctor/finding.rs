@@ -14,7 +14,7 @@ pub(crate) enum Area {
     Identity,
     /// The authorities trusted for receivers.
     Trust,
-    /// What invokes dispatch and evidence.
+    /// What invokes functions: event source mappings.
     Sources,
     /// How many invocations may run at a time.
     Concurrency,

@@ -93,27 +93,43 @@ fn holds(operator: &str, key: &str, wanted: &[Value], request: Request<'_>) -> O
     let found = match (key.as_str(), kind.as_str()) {
         // AWS talks to itself over TLS.
         ("aws:securetransport", "Bool") => {
-            wanted.iter().any(|one| one.as_bool() == Some(true) || one == "true")
+            Some(wanted.iter().any(|one| one.as_bool() == Some(true) || one == "true"))
         }
         (
             "aws:sourceaccount" | "aws:sourceowner" | "kms:calleraccount",
             "StringEquals" | "StringLike" | "StringEqualsIgnoreCase",
-        ) => wanted.iter().any(|one| matches(one, request.account)),
+        ) => Some(wanted.iter().any(|one| matches(one, request.account))),
         ("aws:sourcearn", "ArnEquals" | "ArnLike" | "StringEquals" | "StringLike") => {
             let texts = wanted.iter().filter_map(Value::as_str);
-            texts.into_iter().any(|one| begins_alike(one, request.source_prefix))
+            any(texts.map(|one| covers(one, request.source_prefix)))
         }
         _ => return None,
     };
-    Some(found != is_negated)
+    found.map(|found| found != is_negated)
 }
 
-/// Says whether a pattern may match something that begins so.
-fn begins_alike(pattern: &str, prefix: &str) -> bool {
-    let literal = pattern.split(['*', '?']).next().unwrap_or_default();
-    let length = literal.len().min(prefix.len());
-    let alike = literal.get(..length).is_some_and(|one| prefix.get(..length) == Some(one));
-    alike && (literal.len() < pattern.len() || pattern.len() >= prefix.len())
+/// Says whether one of several holds; `None` where that hangs on one that is not known.
+fn any(all: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    all.fold(Some(false), |any, one| match (any, one) {
+        (Some(true), _) | (_, Some(true)) => Some(true),
+        (None, _) | (_, None) => None,
+        _ => Some(false),
+    })
+}
+
+/// Says whether a pattern matches everything that begins so, or nothing; `None` where it depends on what follows.
+fn covers(pattern: &str, prefix: &str) -> Option<bool> {
+    let begins = (0..=pattern.len()).filter_map(|at| pattern.split_at_checked(at));
+    let matching = begins.filter(|(begin, _)| wild(begin.as_bytes(), prefix.as_bytes()));
+    any(matching.filter_map(|(begin, rest)| {
+        let takes_all = rest.bytes().all(|one| one == b'*') && (begin.ends_with('*') || !rest.is_empty());
+        match (takes_all, rest) {
+            (true, _) => Some(Some(true)),
+            // The begin alone names nothing.
+            (false, "") => None,
+            (false, _) => Some(None),
+        }
+    }))
 }
 
 /// Matches a text against a pattern with `*` and `?`, without regard to case, as IAM does for actions.
@@ -195,7 +211,7 @@ mod tests {
             ),
             (
                 json!({ "ArnLike": { "aws:SourceArn": "arn:aws:cloudwatch:sa-east-1:123456789012:alarm:bank-*" } }),
-                Verdict::Allowed,
+                Verdict::Unclear,
             ),
             (json!({ "ArnLike": { "aws:SourceArn": "arn:aws:s3:::bucket" } }), Verdict::Refused),
             (

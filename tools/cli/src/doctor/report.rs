@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_comes_with_what_to_do_and_where_that_is_written() {
+    fn a_finding_comes_with_what_to_do_and_where_that_is_written() {
         assert_eq!(
             report(all()).text(),
             "arauto in sa-east-1 at 2026-11-30T12:00:00Z: 1 wrong, 1 not known, 1 not on the local stack, 1 right\n\n\

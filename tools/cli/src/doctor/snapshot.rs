@@ -65,7 +65,7 @@ impl Snapshot {
         let setup = Setup::of(stack);
         let mut found = stack::check(stack, setup);
         found.extend(outputs::check(stack, setup));
-        found.extend(identity::check(&self.identity, *now));
+        found.extend(identity::check(&self.identity, stack, *now));
         found.extend(identity::check_directory(&self.directory_identity, *now));
         found.extend(trust::check(&self.trust));
         found.extend(sources::check(&self.sources));

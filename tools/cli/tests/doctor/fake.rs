@@ -296,6 +296,7 @@ fn described(name: &str) -> String {
     ];
     let notifications = format!("{QUEUES}/arauto-NotificationsQueue-1");
     let dead_letters = format!("{QUEUES}/arauto-DeadLetterQueue-1");
+    let rejected = format!("{QUEUES}/arauto-RejectedQueue-1");
     let outputs = [
         ("AccountConcurrency", "1000"),
         ("ApiId", "0a1b2c3d4e"),
@@ -310,11 +311,13 @@ fn described(name: &str) -> String {
         ),
         ("DirectoryTableName", "arauto-DirectoryTable-1"),
         ("DispatchFunctionName", "arauto-DispatchFunction-1"),
+        ("DispatchLogGroupName", "arauto-DispatchLogGroup-1"),
         ("IdentitySecretArn", "arn:aws:secretsmanager:sa-east-1:123456789012:secret:IdentitySecret-1"),
         ("IntakeFunctionName", "arauto-IntakeFunction-1"),
         ("LedgerTableName", "arauto-LedgerTable-1"),
         ("NotificationsQueueUrl", &notifications),
         ("ReceiversTableName", "arauto-ReceiversTable-1"),
+        ("RejectedQueueUrl", &rejected),
         ("TrustSecretArn", "arn:aws:secretsmanager:sa-east-1:123456789012:secret:TrustSecret-1"),
     ];
     let (parameters, outputs) = if name.contains("OperationsStack") {
@@ -346,9 +349,14 @@ fn resources(name: &str) -> String {
             all.push((name.to_owned(), plain(name), "AWS::Lambda::Function"));
             all.push((format!("{name}Version0a1b2c3d4e"), version(name), "AWS::Lambda::Version"));
         }
-        for name in ["NotificationsQueue", "DeadLetterQueue"] {
+        for name in ["NotificationsQueue", "DeadLetterQueue", "RejectedQueue"] {
             all.push((name.to_owned(), queue(name), "AWS::SQS::Queue"));
         }
+        all.push((
+            "DispatchFunctionNotifications".to_owned(),
+            "5a5a".to_owned(),
+            "AWS::Lambda::EventSourceMapping",
+        ));
         for name in ["LedgerTable", "ReceiversTable", "DirectoryTable"] {
             all.push((name.to_owned(), plain(name), "AWS::DynamoDB::Table"));
         }

@@ -92,7 +92,7 @@ fn each_action_that_is_denied_is_named_and_hides_nothing_else() {
         account.denied = Some(action);
         let (code, report) = json_of(account, &[]);
         let found = wrong(&report);
-        assert_eq!(code, Some(2), "{action}: {found:?}");
+        assert_eq!(code, Some(1), "{action}: {found:?}");
         assert!(!found.is_empty(), "{action}");
         for (severity, what) in found {
             assert!(
@@ -104,7 +104,7 @@ fn each_action_that_is_denied_is_named_and_hides_nothing_else() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_exit_code_3() {
+fn a_wrong_stack_is_told_with_exit_code_3() {
     let mut account = Account::right(&anchors());
     account.set(
         "lambda:ListEventSourceMappings",
@@ -116,7 +116,7 @@ fn what_is_wrong_is_told_with_exit_code_3() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(3), "{text}");
     for line in [
-        "the event source of dispatch is Disabled (USER_INITIATED): nothing invokes it",
+        "the event source of dispatch is Disabled (USER_INITIATED): it invokes nothing",
         "-> aws lambda update-event-source-mapping --uuid 5a5a --enabled",
         "docs/operations.md#notifications-wait-in-the-queue",
         "the key of the topic is PendingDeletion: alarms notify nobody",

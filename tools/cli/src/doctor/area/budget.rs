@@ -16,12 +16,10 @@ pub(crate) fn check(stack: &DeployedStack, setup: Setup) -> Finding {
     let budget = stack.parameter("DailyBudgetUsd");
     let is_watched = stack.resources.iter().any(|one| one.logical_id == ALARM);
     match budget {
-        "" | "0" if setup.is_production => Finding::warn(
+        "" | "0" if setup.is_production => Finding::ok(
             Area::Budget,
-            "DailyBudgetUsd is 0: no alarm watches what a day costs",
-            "set DailyBudgetUsd and deploy; arauto bill says what a day costs now",
-        )
-        .runbook("a-day-costs-too-much"),
+            "no budget is set, so no alarm watches what a day costs; arauto bill says what DailyBudgetUsd could be",
+        ),
         "" | "0" => Finding::ok(Area::Budget, "no budget is set"),
         usd if is_watched => Finding::ok(Area::Budget, format!("an alarm watches US$ {usd} a day")),
         usd => Finding::error(
@@ -40,14 +38,14 @@ mod tests {
     use crate::doctor::tests::{production, right_stack};
 
     #[test]
-    fn production_has_a_budget_and_its_alarm() {
+    fn a_budget_has_its_alarm() {
         let of = |budget: &str, setup: Setup| {
             let mut stack = right_stack();
             stack.parameters.insert("DailyBudgetUsd".to_owned(), budget.to_owned());
             check(&stack, setup).severity
         };
         assert_eq!(of("50", production()), Severity::Ok);
-        assert_eq!(of("0", production()), Severity::Warn);
+        assert_eq!(of("0", production()), Severity::Ok);
         assert_eq!(of("0", Setup { is_production: false, ..production() }), Severity::Ok);
         assert_eq!(of("0", Setup { is_local: true, ..production() }), Severity::NotHere);
         let mut stack = right_stack();

@@ -81,13 +81,18 @@ fn of_account(limits: Limits, stack: &DeployedStack) -> Vec<Finding> {
     found
 }
 
-/// A provisioned poller runs ten invocations.
+/// A provisioned poller runs ten invocations. The intake queue and the event bus each have a mapping of their own to dispatch,
+/// with `DispatchMaximumConcurrency` for each.
 fn of_dispatch(stack: &DeployedStack) -> i64 {
     let number = |name: &str| stack.parameter(name).parse().unwrap_or(0_i64);
-    match number("DispatchMaximumPollers") {
-        0 => number("DispatchMaximumConcurrency"),
+    let each = number("DispatchMaximumConcurrency");
+    let of_notifications = match number("DispatchMaximumPollers") {
+        0 => each,
         pollers => pollers * 10,
-    }
+    };
+    let has_queue = stack.parameter("IntakeQueue") == "true";
+    let has_events = !stack.parameter("IntakeEventBusName").is_empty();
+    of_notifications + each * (i64::from(has_queue) + i64::from(has_events))
 }
 
 fn of_reserved(function: &str, reserved: i32) -> Finding {
@@ -155,6 +160,15 @@ mod tests {
             stack.parameters.insert("DispatchMaximumPollers".to_owned(), "100".to_owned());
         });
         assert!(pollers.what.starts_with("dispatch may take 1000 of 1000"), "{pollers:?}");
+    }
+
+    #[test]
+    fn each_source_of_state_changes_that_dispatch_reads_adds_to_what_it_may_take() {
+        let sources = found(|_, stack| {
+            stack.parameters.insert("IntakeQueue".to_owned(), "true".to_owned());
+            stack.parameters.insert("IntakeEventBusName".to_owned(), "bank".to_owned());
+        });
+        assert!(sources.what.starts_with("dispatch may take 1500 of 1000"), "{sources:?}");
     }
 
     #[test]

@@ -39,8 +39,8 @@ pub(crate) struct RevocationList {
 /// An answer of the Directory is fresh for a day at most; the alarms wait as long.
 const MAX_AGE: SignedDuration = SignedDuration::from_hours(26);
 
-/// The schedule runs every five minutes, and a run may fail.
-const FIRST_RUN: SignedDuration = SignedDuration::from_mins(20);
+/// The schedule runs every five minutes; revocation lists take several runs, and one may fail.
+const FIRST_RUN: SignedDuration = SignedDuration::from_mins(45);
 
 /// Checks the age of everything.
 pub(crate) fn check(fetched: &Fetched, stack: &DeployedStack, now: Timestamp) -> Vec<Finding> {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_old_missing_or_expired_is_told() {
+    fn an_old_missing_or_expired_key_is_told() {
         type Change = fn(&mut Fetched);
         let old = SignedDuration::from_hours(27);
         let unread = || Unread::Failed("AccessDenied on dynamodb:GetItem".to_owned());

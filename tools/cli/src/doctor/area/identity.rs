@@ -1,12 +1,13 @@
 //! The certificates that the sender presents: to receivers, and to the Directory's API.
 
+use account::DeployedStack;
 use jiff::{SignedDuration, Timestamp};
 use mtls::Expiry;
 
 use crate::doctor::answer::Answer;
 use crate::doctor::finding::{Area, Finding};
 use crate::doctor::measured::Measured;
-use crate::doctor::setup::ago;
+use crate::doctor::setup::{ago, is_young};
 
 /// What is known of the identities in one secret.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -50,11 +51,11 @@ const LIST: &str =
 const ROTATE: &str = "rotate it";
 
 /// Checks the identities that are presented to receivers.
-pub(crate) fn check(found: &Identities, now: Timestamp) -> Vec<Finding> {
+pub(crate) fn check(found: &Identities, stack: &DeployedStack, now: Timestamp) -> Vec<Finding> {
     match &found.secret {
         Some(Ok(held)) => of_held(held),
         Some(Err(unread)) if !unread.is_denied() => vec![unread.finding(Area::Identity, "IdentitySecret")],
-        _ => vec![of_measured(&found.measured, now)],
+        _ => vec![of_measured(&found.measured, stack, now)],
     }
 }
 
@@ -136,7 +137,7 @@ fn unusable(subject: &str, problem: &str) -> Finding {
         .runbook("a-new-identity-was-refused")
 }
 
-fn of_measured(measured: &Answer<Option<Measured>>, now: Timestamp) -> Finding {
+fn of_measured(measured: &Answer<Option<Measured>>, stack: &DeployedStack, now: Timestamp) -> Finding {
     match measured {
         Ok(Some(last)) if now.duration_since(last.at) <= MEASURED_WITHIN => of_days(
             last.days(),
@@ -146,6 +147,12 @@ fn of_measured(measured: &Answer<Option<Measured>>, now: Timestamp) -> Finding {
                 ago(now, last.at)
             ),
         ),
+        Ok(None) if is_young(stack, MEASURED_WITHIN, now) => Finding::warn(
+            Area::Identity,
+            "not measured yet: the stack was just deployed, and CheckIdentities runs every hour",
+            "store the identity with arauto identity put; run it again two hours later",
+        )
+        .runbook("store-an-identity"),
         Ok(last) => {
             let last = last.map_or("in the last three hours".to_owned(), |last| format!("since {}", last.at));
             Finding::error(
@@ -178,9 +185,13 @@ mod tests {
     use super::*;
     use crate::doctor::answer::Unread;
     use crate::doctor::finding::Severity;
-    use crate::doctor::tests::{now, one};
+    use crate::doctor::tests::{minutes_ago, now, one, right_stack};
 
     const A: &str = "11111111-aaaa-4000-8000-000000000001";
+
+    fn check(found: &Identities, now: Timestamp) -> Vec<Finding> {
+        super::check(found, &right_stack(), now)
+    }
 
     fn good() -> Identity {
         Identity { owner: Some(A.to_owned()), days_left: Some(200), ..Identity::default() }
@@ -260,6 +271,15 @@ mod tests {
         let denied = Unread::Failed("AccessDeniedException on secretsmanager:GetSecretValue".to_owned());
         let denied = Identities { secret: Some(Err(denied)), ..measured(200.0, 10) };
         assert_eq!(one(&check(&denied, now())).severity, Severity::Ok);
+    }
+
+    #[test]
+    fn what_was_just_deployed_has_measured_nothing_yet() {
+        let mut young = right_stack();
+        young.changed_at = Some(minutes_ago(100));
+        let none = Identities { secret: None, measured: Ok(None) };
+        assert_eq!(one(&super::check(&none, &young, now())).severity, Severity::Warn);
+        assert_eq!(one(&super::check(&measured(200.0, 151), &young, now())).severity, Severity::Error);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::doctor::finding::{Area, Finding};
 use crate::doctor::setup::Setup;
 
 /// The outputs that each stack has; a test compares them with `template.yaml`.
-const ALWAYS: [&str; 16] = [
+const ALWAYS: [&str; 18] = [
     "AccountConcurrency",
     "ApiId",
     "ApiUrl",
@@ -17,14 +17,18 @@ const ALWAYS: [&str; 16] = [
     "DirectoryIdentitySecretArn",
     "DirectoryTableName",
     "DispatchFunctionName",
+    "DispatchLogGroupName",
     "IdentitySecretArn",
     "IntakeFunctionName",
     "LedgerTableName",
     "NotificationsQueueUrl",
     "ReceiversTableName",
+    "RejectedQueueUrl",
     "TrustSecretArn",
 ];
-const WITH_EVIDENCE: [&str; 2] = ["EvidenceBucketName", "EvidenceFunctionName"];
+const WITH_EVIDENCE: [&str; 3] = ["EvidenceBucketName", "EvidenceFunctionName", "EvidenceReplicationRoleArn"];
+const WITH_INTAKE_QUEUE: [&str; 1] = ["IntakeQueueUrl"];
+const WITH_OUTCOMES: [&str; 1] = ["OutcomesFunctionName"];
 const WITH_DOMAIN: [&str; 1] = ["ApiDomainTarget"];
 const WITH_OWN_NETWORK: [&str; 1] = ["EgressAddresses"];
 
@@ -39,6 +43,12 @@ pub(crate) fn check(stack: &DeployedStack, setup: Setup) -> Vec<Finding> {
     }
     if stack.parameter("Network") == "own" {
         wanted.extend(WITH_OWN_NETWORK);
+    }
+    if stack.parameter("IntakeQueue") == "true" {
+        wanted.extend(WITH_INTAKE_QUEUE);
+    }
+    if !stack.parameter("OutcomeEventBus").is_empty() {
+        wanted.extend(WITH_OUTCOMES);
     }
     let is_missing = |name: &&&str| stack.outputs.get(**name).is_none_or(String::is_empty);
     let missing: Vec<&str> = wanted.iter().filter(is_missing).copied().collect();
@@ -76,18 +86,32 @@ mod tests {
         let mut stack = right_stack();
         stack.parameters.insert("Network".to_owned(), "own".to_owned());
         stack.parameters.insert("ApiCertificateArn".to_owned(), "arn:aws:acm:1".to_owned());
+        stack.parameters.insert("IntakeQueue".to_owned(), "true".to_owned());
+        stack.parameters.insert("OutcomeEventBus".to_owned(), "bus".to_owned());
         let found = one(&check(&stack, production()));
-        assert_eq!(found.what, "outputs are missing: ApiDomainTarget, EgressAddresses");
+        assert_eq!(
+            found.what,
+            "outputs are missing: ApiDomainTarget, EgressAddresses, IntakeQueueUrl, OutcomesFunctionName"
+        );
     }
 
     #[test]
     fn the_outputs_are_those_of_the_template() {
         let template = include_str!("../../../../../template.yaml");
         let (_, outputs) = template.split_once("\nOutputs:\n").unwrap();
-        let name = |line: &'static str| line.strip_prefix("  ")?.strip_suffix(':');
-        let of_template: BTreeSet<&str> =
-            outputs.lines().filter_map(name).filter(|name| !name.starts_with(' ')).collect();
-        let all = [&ALWAYS[..], &WITH_EVIDENCE, &WITH_DOMAIN, &WITH_OWN_NETWORK].concat();
+        // Its value may be on the same line.
+        let name = |line: &'static str| Some(line.strip_prefix("  ")?.split_once(':')?.0);
+        let is_name = |name: &&str| name.starts_with(|first: char| first.is_ascii_alphabetic());
+        let of_template: BTreeSet<&str> = outputs.lines().filter_map(name).filter(is_name).collect();
+        let all = [
+            &ALWAYS[..],
+            &WITH_EVIDENCE,
+            &WITH_DOMAIN,
+            &WITH_OWN_NETWORK,
+            &WITH_INTAKE_QUEUE,
+            &WITH_OUTCOMES,
+        ]
+        .concat();
         assert_eq!(of_template, all.into_iter().collect());
     }
 }

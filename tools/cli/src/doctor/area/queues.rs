@@ -10,13 +10,15 @@ use crate::doctor::finding::{Area, Finding, Severity};
 use crate::doctor::measured::Measured;
 use crate::doctor::setup::ago;
 
-/// The two queues of a stack.
+/// The queues of a stack.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Queues {
     /// The queue of notifications; `None` if it does not exist.
     pub(crate) notifications: Answer<Option<Queue>>,
     /// The dead-letter queue.
     pub(crate) dead_letters: Answer<Option<Queue>>,
+    /// Records of sources that are no valid state changes.
+    pub(crate) rejected: Answer<Option<Queue>>,
     /// Seconds that the oldest notification has waited.
     pub(crate) oldest: Answer<Option<Measured>>,
 }
@@ -43,7 +45,7 @@ const MAX_AGE: f64 = 300.0;
 /// What is older than this was measured when the queue was last in use.
 const MEASURED_WITHIN_MINS: i64 = 20;
 
-/// Checks both queues.
+/// Checks the queues.
 pub(crate) fn check(queues: &Queues, now: Timestamp) -> Vec<Finding> {
     let mut found = match &queues.notifications {
         Ok(Some(queue)) => of_notifications(queue, &queues.oldest, now),
@@ -60,6 +62,17 @@ pub(crate) fn check(queues: &Queues, now: Timestamp) -> Vec<Finding> {
         .runbook("notifications-are-undelivered"),
         Ok(None) => deleted("DeadLetterQueue"),
         Err(unread) => unread.finding(Area::Queues, "DeadLetterQueue"),
+    });
+    found.push(match &queues.rejected {
+        Ok(Some(Queue { waiting: 0, .. })) => Finding::ok(Area::Queues, "no rejected state changes"),
+        Ok(Some(queue)) => Finding::warn(
+            Area::Queues,
+            format!("{} rejected state changes wait in RejectedQueue", grouped(queue.waiting)),
+            "read their errors, have the producer send them again corrected, and delete them",
+        )
+        .runbook("state-changes-are-rejected"),
+        Ok(None) => deleted("RejectedQueue"),
+        Err(unread) => unread.finding(Area::Queues, "RejectedQueue"),
     });
     found
 }
@@ -134,6 +147,7 @@ mod tests {
         Queues {
             notifications: Ok(Some(queue)),
             dead_letters: Ok(Some(Queue::default())),
+            rejected: Ok(Some(Queue::default())),
             oldest: Ok(Some(Measured { at: now(), value: MAX_AGE })),
         }
     }
@@ -153,7 +167,7 @@ mod tests {
     #[test]
     fn queues_below_the_alarms_are_right() {
         assert_eq!(wrong(|_| ()), []);
-        assert_eq!(check(&right(), now()).len(), 2);
+        assert_eq!(check(&right(), now()).len(), 3);
         let idle = Ok(Some(Measured { at: now() - jiff::SignedDuration::from_hours(1), value: 900.0 }));
         assert_eq!(wrong(|queues| queues.oldest = idle), []);
     }
@@ -161,7 +175,7 @@ mod tests {
     #[test]
     fn what_waits_what_is_hidden_and_what_was_given_up_is_told() {
         type Change = fn(&mut Queues);
-        let cases: [(Change, Severity, &str); 7] = [
+        let cases: [(Change, Severity, &str); 9] = [
             (|queues| notifications(queues).waiting += 1, Severity::Warn, "10,001 notifications wait"),
             (
                 |queues| notifications(queues).in_flight += 1,
@@ -178,6 +192,12 @@ mod tests {
                 Severity::Warn,
                 "2 dead letters",
             ),
+            (
+                |queues| queues.rejected.as_mut().unwrap().as_mut().unwrap().waiting = 3,
+                Severity::Warn,
+                "3 rejected state changes",
+            ),
+            (|queues| queues.rejected = Ok(None), Severity::Error, "RejectedQueue does not exist"),
             (|queues| queues.notifications = Ok(None), Severity::Error, "NotificationsQueue does not exist"),
             (|queues| queues.dead_letters = Ok(None), Severity::Error, "DeadLetterQueue does not exist"),
             (|queues| queues.oldest = Err(Unread::NotHere), Severity::NotHere, "the age of the oldest"),

@@ -9,20 +9,26 @@ use super::context::Context;
 use crate::doctor::answer::Answer;
 use crate::doctor::area::concurrency::{Concurrency, Limits};
 use crate::doctor::area::settings::{Alias, Configuration, Function};
-use crate::doctor::area::sources::{EventSource, Sources};
+use crate::doctor::area::sources::{EventSource, Mapping, Sources};
 
 /// Each function with the name that people have for it.
-const FUNCTIONS: [(&str, &str); 4] = [
+const FUNCTIONS: [(&str, &str); 5] = [
     ("IntakeFunction", "intake"),
     ("DispatchFunction", "dispatch"),
     ("DirectoryFunction", "directory"),
     ("EvidenceFunction", "evidence"),
+    ("OutcomesFunction", "outcomes"),
 ];
 /// Those with an event source, and the section for one that does not work.
-const WITH_SOURCE: [(&str, &str, &str); 2] = [
+const WITH_SOURCE: [(&str, &str, &str); 4] = [
     ("DispatchFunction", "dispatch", "notifications-wait-in-the-queue"),
     ("EvidenceFunction", "evidence", "evidence-is-behind"),
+    ("OutcomesFunction", "outcomes", "outcome-events-are-not-told"),
+    (INTAKE, "intake", "state-changes-wait-in-a-stream"),
 ];
+/// Invoked by the API; only streams and topics are event sources of it.
+const INTAKE: &str = "IntakeFunction";
+const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
 /// The alias that events invoke (`AutoPublishAlias` in `template.yaml`).
 const LIVE: &str = "live";
 const VERSION: &str = "AWS::Lambda::Version";
@@ -46,10 +52,13 @@ pub(crate) async fn read(context: Context<'_>) -> Read {
         join_all(named.iter().map(|(_, function, name)| reserved(context, &client, function, name)));
     let with_source = WITH_SOURCE
         .into_iter()
-        .filter_map(|(id, function, runbook)| Some((function, runbook, context.stack.physical_id(id)?)));
-    let sources = join_all(
-        with_source.map(|(function, runbook, name)| sources(context, &client, function, runbook, name)),
-    );
+        .filter_map(|(id, function, runbook)| {
+            Some((function, runbook, mappings(context, id), context.stack.physical_id(id)?, id))
+        })
+        .filter(|(_, _, expected, _, id)| *id != INTAKE || !expected.is_empty());
+    let sources = join_all(with_source.map(|(function, runbook, expected, name, _)| {
+        sources(context, &client, (function, runbook), expected, name)
+    }));
     let (functions, reserved, sources, account) =
         tokio::join!(functions, reserved, sources, limits(context, &client));
     Read { functions, sources, concurrency: Concurrency { account, reserved } }
@@ -127,23 +136,41 @@ fn configuration(answer: &GetFunctionConfigurationOutput) -> Configuration {
     }
 }
 
+/// The event source mappings of a function that CloudFormation made, those of nested stacks too.
+fn mappings(context: Context<'_>, function: &str) -> Vec<Mapping> {
+    // How the local stack names them is its own affair.
+    if context.local.is_some() {
+        return Vec::new();
+    }
+    let of_function = context.stack.of_kind(MAPPING).filter(|one| match one.nested_in.as_str() {
+        "" => one.logical_id.starts_with(function),
+        "IntakeQueueStack" | "IntakeEventsStack" => function == "DispatchFunction",
+        "IntakeStreamStack" | "IntakeKafkaStack" => function == INTAKE,
+        _ => false,
+    });
+    of_function
+        .map(|one| Mapping { logical_id: one.logical_id.clone(), uuid: one.physical_id.clone() })
+        .collect()
+}
+
 async fn sources(
     context: Context<'_>,
     client: &Client,
-    function: &'static str,
-    runbook: &'static str,
+    (function, runbook): (&'static str, &'static str),
+    expected: Vec<Mapping>,
     name: &str,
 ) -> Sources {
     let asked = client.list_event_source_mappings().function_name(format!("{name}:{LIVE}"));
     let answer = context.answer("lambda:ListEventSourceMappings", asked.send().await);
     let sources = answer.map(|answer| answer.event_source_mappings().iter().map(source).collect());
-    Sources { function, found: sources, runbook }
+    Sources { function, found: sources, expected, runbook }
 }
 
 fn source(mapping: &EventSourceMappingConfiguration) -> EventSource {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     EventSource {
         uuid: text(mapping.uuid()),
+        arn: text(mapping.event_source_arn()),
         state: text(mapping.state()),
         reason: text(mapping.state_transition_reason()),
         last_result: text(mapping.last_processing_result()),

@@ -21,6 +21,7 @@ use super::area::identity::Identities;
 use super::area::queues::{Queue, Queues};
 use super::area::schedules::{Schedule, Task};
 use super::area::settings::Running;
+use super::area::sources::EventSource;
 use super::measured::Measured;
 use super::snapshot::Snapshot;
 
@@ -45,14 +46,20 @@ pub(crate) async fn snapshot(context: Context<'_>) -> Snapshot {
     );
     let last = |metric| last(&metrics, metric);
     let dispatch = lambda.sources.iter().find(|one| one.function == "dispatch");
-    let source = dispatch.and_then(|one| one.found.as_ref().ok()?.first().cloned());
+    // Sources of state changes have mappings of their own; the local stack may name its one in its own way.
+    let mapping = context.stack.physical_id("DispatchFunctionNotifications");
+    let source = dispatch.and_then(|one| {
+        let found = one.found.as_ref().ok()?;
+        let is_it = |one: &&EventSource| Some(one.uuid.as_str()) == mapping;
+        found.iter().find(is_it).or_else(|| context.local.and(found.first())).cloned()
+    });
     let running = Running {
         template: context.answer("cloudformation:GetTemplate", template),
         functions: lambda.functions,
         queues: attributes(&queues),
         max_concurrency: source.and_then(|source| source.max_concurrency),
     };
-    let (notifications, dead_letters) = queues;
+    let queues::Read { notifications, dead_letters, rejected } = queues;
     Snapshot {
         now: context.now,
         stack: context.stack.clone(),
@@ -65,7 +72,7 @@ pub(crate) async fn snapshot(context: Context<'_>) -> Snapshot {
             .into_iter()
             .map(|(task, state)| Schedule { task, state, last: last(of(task)) })
             .collect(),
-        queues: Queues { notifications, dead_letters, oldest: last(Metric::QueueAge) },
+        queues: Queues { notifications, dead_letters, rejected, oldest: last(Metric::QueueAge) },
         fetched,
         alarms,
         topic,
@@ -88,10 +95,12 @@ fn last(metrics: &Answer<Metrics>, metric: Metric) -> Answer<Option<Measured>> {
     metrics.as_ref().map(|metrics| metrics.get(&metric).copied()).map_err(Clone::clone)
 }
 
-fn attributes(
-    queues: &(Answer<Option<Queue>>, Answer<Option<Queue>>),
-) -> Vec<(&'static str, std::collections::BTreeMap<String, String>)> {
-    let named = [("NotificationsQueue", &queues.0), ("DeadLetterQueue", &queues.1)];
+fn attributes(queues: &queues::Read) -> Vec<(&'static str, std::collections::BTreeMap<String, String>)> {
+    let named = [
+        ("NotificationsQueue", &queues.notifications),
+        ("DeadLetterQueue", &queues.dead_letters),
+        ("RejectedQueue", &queues.rejected),
+    ];
     let known = |(name, queue): (&'static str, &Answer<Option<Queue>>)| {
         Some((name, queue.as_ref().ok()?.as_ref()?.attributes.clone()))
     };

@@ -7,10 +7,23 @@ use super::context::Context;
 use crate::doctor::answer::Answer;
 use crate::doctor::area::queues::Queue;
 
-/// Reads both queues: that of notifications, and the dead-letter queue.
-pub(crate) async fn read(context: Context<'_>) -> (Answer<Option<Queue>>, Answer<Option<Queue>>) {
+/// What SQS says of each queue.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) notifications: Answer<Option<Queue>>,
+    pub(crate) dead_letters: Answer<Option<Queue>>,
+    pub(crate) rejected: Answer<Option<Queue>>,
+}
+
+/// Reads the queues.
+pub(crate) async fn read(context: Context<'_>) -> Read {
     let client = platform::aws::sqs(context.sdk);
-    tokio::join!(one(context, &client, "NotificationsQueue"), one(context, &client, "DeadLetterQueue"))
+    let (notifications, dead_letters, rejected) = tokio::join!(
+        one(context, &client, "NotificationsQueue"),
+        one(context, &client, "DeadLetterQueue"),
+        one(context, &client, "RejectedQueue"),
+    );
+    Read { notifications, dead_letters, rejected }
 }
 
 async fn one(context: Context<'_>, client: &Client, logical_id: &str) -> Answer<Option<Queue>> {
