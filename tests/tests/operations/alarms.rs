@@ -34,7 +34,8 @@ pub(crate) const TEMPLATE: &str = "infra/operations.yaml";
 const DEPLOYMENT: &str = "infra/deployment.yaml";
 
 /// The sources of state changes.
-const SOURCES: [&str; 4] = [
+const SOURCES: [&str; 5] = [
+    "infra/intake-rejected.yaml",
     "infra/intake-queue.yaml",
     "infra/intake-events.yaml",
     "infra/intake-stream.yaml",
@@ -93,7 +94,11 @@ pub(crate) fn watched(alarm: &Value) -> Vec<Watched> {
 }
 
 fn metric(of: &Value) -> Watched {
-    let dimensions = of["Dimensions"].as_array().cloned().unwrap_or_default();
+    let mut dimensions = of["Dimensions"].as_array().cloned().unwrap_or_default();
+    // Where they depend on a condition: those where it does not hold.
+    if dimensions.first().is_some_and(Value::is_string) {
+        dimensions = dimensions.pop().unwrap().as_array().cloned().unwrap();
+    }
     let named = |name: &str| dimensions.iter().find(|dimension| dimension["Name"] == name);
     let function = named("FunctionName").map(|dimension| text(&dimension["Value"]));
     Watched {
@@ -295,6 +300,18 @@ fn each_alarm_on_a_metric_of_aws_watches_what_aws_says_that_it_publishes() {
         }
     }
     assert!(seen > 25, "{seen}");
+}
+
+#[test]
+fn a_rule_that_fails_is_watched_by_the_dimensions_that_its_kind_of_bus_has() {
+    // Source: "Monitoring Amazon EventBridge": on the default bus a rule's metrics have RuleName alone.
+    let dimensions = &alarms()["IntakeRuleFailsAlarm"]["Dimensions"];
+    assert_eq!(dimensions[0], "IsDefaultBus");
+    for (bus, expected) in [(1, vec!["RuleName"]), (2, vec!["EventBusName", "RuleName"])] {
+        let dimensions = dimensions[bus].as_array().unwrap();
+        let names: Vec<_> = dimensions.iter().map(|one| text(&one["Name"])).collect();
+        assert_eq!(names, expected);
+    }
 }
 
 #[test]

@@ -197,3 +197,18 @@ fn an_event_source_of_outcomes_that_is_disabled_is_told_and_one_whose_filters_dr
     // Ten minutes behind is told within fifteen.
     assert!(on("OutcomesBehindAlarm", &[601_000.0]) && !on("OutcomesBehindAlarm", &[599_000.0]));
 }
+
+#[test]
+fn a_record_that_is_rejected_is_told_whatever_its_source_is_called() {
+    let name = "IntakeRecordsRejectedAlarm";
+    // One record, whose shape no alarm of a source may know; then none; an idle queue measures nothing.
+    assert!(on(name, &[MISSING, statistic("Sum", &[1.0])]));
+    assert!(!on(name, &[1.0, 0.0]) && !on(name, &[1.0, MISSING]));
+    assert_eq!(alarms()[name]["Tags"][0]["Value"], "notice");
+    // It is there as soon as there is any source.
+    let template = Template::read("template.yaml").unwrap();
+    let any = template.section("Conditions")["HasSource"].to_string();
+    for source in ["HasIntakeQueue", "HasIntakeEvents", "HasIntakeStream", "HasIntakeKafka"] {
+        assert!(any.contains(source), "{source}");
+    }
+}
