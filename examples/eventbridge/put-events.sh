@@ -9,5 +9,8 @@ change=$(printf '{"client_id":"%s","api":"payments","resource":"pix_payment","re
     "${CLIENT_ID:?the client to be notified}" "example-$(date +%s)" "$now")
 # The detail is JSON in a text.
 detail=$(printf '%s' "$change" | sed 's/"/\\"/g')
-aws events put-events --entries \
-    "[{\"EventBusName\":\"$bus\",\"Source\":\"bank.payments\",\"DetailType\":\"StateChange\",\"Detail\":\"$detail\"}]"
+failed=$(aws events put-events --entries \
+    "[{\"EventBusName\":\"$bus\",\"Source\":\"bank.payments\",\"DetailType\":\"StateChange\",\"Detail\":\"$detail\"}]" \
+    --query FailedEntryCount --output text)
+# The command succeeds even if the bus refuses the entry.
+[ "$failed" = 0 ] || { echo "The event bus refused the state change." >&2; exit 1; }

@@ -5,6 +5,14 @@ CREATE TABLE IF NOT EXISTS webhook_outbox (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- Rows that SQS never accepts. Correct them and put them back into webhook_outbox.
+CREATE TABLE IF NOT EXISTS webhook_outbox_rejected (
+    id          bigint PRIMARY KEY,
+    change      jsonb NOT NULL,
+    code        text NOT NULL,
+    rejected_at timestamptz NOT NULL DEFAULT now()
+);
+
 -- As part of the transaction that settles a payment:
 --
 --   BEGIN;

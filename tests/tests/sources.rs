@@ -80,7 +80,7 @@ async fn a_change_of_a_queue_is_the_notification_that_it_is_of_the_api_and_is_se
 }
 
 #[tokio::test]
-async fn what_is_invalid_goes_to_the_rejected_queue_with_each_error_and_blocks_nobody() {
+async fn an_invalid_change_goes_to_the_rejected_queue_with_each_error_and_blocks_nobody() {
     let (functions, mock) = functions().await;
     let dispatch = functions.dispatch(&functions.test_clock);
     let mut wrong = payment(&functions, "p-1");
@@ -122,6 +122,17 @@ async fn a_producer_cannot_forge_a_message_of_ours() {
     assert_eq!(from_queue(&dispatch, INTAKE_ARN, std::slice::from_ref(&message), &[]).await, [0; 0]);
     assert!(mock.count() == 0);
     assert_eq!(rejected(&functions)[0]["body"], message);
+    assert!(functions.aws.writes(LEDGER).is_empty());
+}
+
+#[tokio::test]
+async fn a_forged_message_that_cannot_be_rejected_is_not_marked_undelivered() {
+    let (functions, _mock) = functions().await;
+    let dispatch = functions.dispatch(&functions.test_clock);
+    functions.aws.fails_where("SendMessage", |input| input["QueueUrl"] == REJECTED, Fault::DENIED);
+    let message = functions.payment(CLIENT, "p-1").to_json();
+    let attributes = [("ApproximateReceiveCount", "149".to_owned())];
+    assert_eq!(from_queue(&dispatch, INTAKE_ARN, &[message], &attributes).await, [0]);
     assert!(functions.aws.writes(LEDGER).is_empty());
 }
 
@@ -215,6 +226,25 @@ fn kafka(bodies: &[String]) -> Value {
         "bootstrapServers": "b-1.c.kafka.sa-east-1.amazonaws.com:9098",
         "records": { "changes-0": bodies.iter().enumerate().map(record).collect::<Vec<_>>() },
     })
+}
+
+#[tokio::test]
+async fn an_odd_record_of_a_topic_does_not_fail_the_batch() {
+    for source in ["aws:kafka", "SelfManagedKafka", "aws:SelfManagedKafka"] {
+        let (functions, _mock) = functions().await;
+        let bodies: Vec<_> = (0..6).map(|id| payment(&functions, &format!("p-{id}")).to_string()).collect();
+        let mut event = kafka(&bodies);
+        event["eventSource"] = json!(source);
+        let records = &mut event["records"]["changes-0"];
+        records[0]["timestamp"] = json!(-1);
+        records[1]["timestamp"] = json!(1_700_000_000_000_000_000_i64);
+        records[2]["headers"] = json!([{ "name": [200] }]);
+        records[3].as_object_mut().unwrap().remove("headers");
+        records[4]["value"] = json!(7);
+        assert_eq!(taken_in(&functions, &event).await.unwrap(), nothing_repeated(), "{source}");
+        assert_eq!(functions.aws.take_messages(NOTIFICATIONS).len(), 5, "{source}");
+        assert_eq!(rejected(&functions).len(), 1, "{source}");
+    }
 }
 
 /// Hands intake a batch of records, and returns its answer.
@@ -399,7 +429,7 @@ fn produced(program: &str, arguments: &[&str], stand_ins: &[(&str, &str)]) -> St
 async fn what_the_examples_produce_is_taken() {
     let (functions, mock) = functions().await;
     let dispatch = functions.dispatch(&functions.test_clock);
-    let aws = "#!/bin/sh\nprintf '%s' \"$4\" > \"$OUT\"\n";
+    let aws = "#!/bin/sh\nprintf '%s' \"$4\" > \"$OUT\"\necho 0\n";
     let entries = produced("sh", &["eventbridge/put-events.sh"], &[("aws", aws)]);
     let entries: Value = serde_json::from_str(&entries).unwrap();
     let detail: Value = serde_json::from_str(entries[0]["Detail"].as_str().unwrap()).unwrap();

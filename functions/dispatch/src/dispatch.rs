@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use convention::delivery::AttemptMessage;
 use futures_util::future::join_all;
 use mtls::revocation::{Revocation, RevocationStore};
 use platform::aws::{Receivers, SendError};
@@ -221,7 +220,7 @@ impl Dispatch {
         let (message_id, metadata) = (&record.message_id, record.metadata());
         let receives = metadata.receives;
         // Parsed again, because this is rare: the line must identify the notification, not only the SQS message.
-        let message = AttemptMessage::from_json(&record.body).ok();
+        let message = record.attempt_message();
         let notification_id = message.as_ref().map(|message| message.notification.as_str());
         let client_id = message.as_ref().map(|message| message.change.client_id.as_str());
         let now = self.clock.now();

@@ -38,7 +38,7 @@ impl ReceiveLimit {
         if matches!(fault, Fault::Clock(_)) && !is_last {
             return false;
         }
-        let Ok(message) = AttemptMessage::from_json(&record.body) else { return false };
+        let Some(message) = record.attempt_message() else { return false };
         let message = AttemptMessage { trace: record.trace(), ..message };
         let work = Box::pin(self.dead_letter(&message, fault, receives));
         let error = match timeout_at(until, work).await {

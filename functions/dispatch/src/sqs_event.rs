@@ -1,5 +1,6 @@
 //! The event of dispatch: messages of SQS, or a task of the schedule.
 
+use convention::delivery::AttemptMessage;
 use convention::delivery::ReceiveMetadata;
 use convention::delivery::TraceHeader;
 use jiff::Timestamp;
@@ -62,6 +63,15 @@ impl Record {
             sent: instant(sent_timestamp),
             first_received: instant(approximate_first_receive_timestamp),
             receives: receives.and_then(|count| u32::try_from(count).ok()).unwrap_or(1),
+        }
+    }
+
+    /// Returns the message of an attempt, if its text is ours: of the notifications queue, or planned here for a state
+    /// change. The text of any other record is its producer's, who could forge a message of ours.
+    pub(crate) fn attempt_message(&self) -> Option<AttemptMessage> {
+        match self.origin {
+            Origin::Notifications | Origin::Change(_) => AttemptMessage::from_json(&self.body).ok(),
+            Origin::NotNotifiable(..) | Origin::Invalid(..) | Origin::Unread(_) => None,
         }
     }
 

@@ -4,7 +4,8 @@
 //! is repeated, with all that follows it in its shard or, of Kafka, with its whole batch; a copy does no harm, since
 //! a change always becomes the same notification.
 
-use aws_lambda_events::kafka::{KafkaEvent, KafkaRecord};
+use std::collections::HashMap;
+
 use aws_lambda_events::kinesis::{KinesisEvent, KinesisEventRecord};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,6 +17,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use platform::telemetry::{ErrorChain, rejected_changes};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use thiserror::Error;
 use tokio::time::Instant;
 
@@ -88,6 +90,28 @@ struct KindOfRecord {
     event_source: Option<String>,
 }
 
+/// A batch of Kafka. Each record is read by itself: one that cannot be read must not fail the others.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KafkaBatch {
+    event_source_arn: Option<String>,
+    bootstrap_servers: Option<String>,
+    #[serde(default)]
+    records: HashMap<String, Vec<Value>>,
+}
+
+/// The part of a record of Kafka that intake needs. Keys, headers and times may be anything.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KafkaRecord {
+    topic: Option<String>,
+    partition: i64,
+    offset: i64,
+    timestamp: Option<Value>,
+    timestamp_type: Option<String>,
+    value: Option<String>,
+}
+
 impl Batch {
     /// Reads the event of a source.
     pub(crate) fn of(event: &[u8]) -> Result<Self, StreamError> {
@@ -96,8 +120,10 @@ impl Batch {
         match kind.event_source.as_deref().or(of_record) {
             Some("aws:kinesis") => Ok(Self::of_kinesis(parsed(event)?)),
             // "Process Amazon MSK messages with Lambda" and "Processing self-managed Apache Kafka messages with
-            // Lambda", AWS Lambda Developer Guide.
-            Some("aws:kafka" | "SelfManagedKafka") => Ok(Self::of_kafka(parsed(event)?)),
+            // Lambda", AWS Lambda Developer Guide. The guide calls a self-managed broker "SelfManagedKafka", Powertools
+            // for AWS Lambda expects "aws:SelfManagedKafka".
+            Some("aws:kafka") => Ok(Self::of_kafka(parsed(event)?, true)),
+            Some("SelfManagedKafka" | "aws:SelfManagedKafka") => Ok(Self::of_kafka(parsed(event)?, false)),
             _ => Err(StreamError::Unknown),
         }
     }
@@ -117,23 +143,36 @@ impl Batch {
         Self { source: Source::Kinesis, from: from.unwrap_or_default(), records }
     }
 
-    fn of_kafka(event: KafkaEvent) -> Self {
+    fn of_kafka(event: KafkaBatch, is_msk: bool) -> Self {
         let from = event.event_source_arn.or(event.bootstrap_servers).unwrap_or_default();
-        let record = |KafkaRecord { topic, partition, offset, timestamp, timestamp_type, value, .. }| {
-            // Another time is the producer's, which proves nothing about our clock.
-            let is_brokers = timestamp_type.as_deref() == Some("LOG_APPEND_TIME");
-            let arrived = Timestamp::from_millisecond(timestamp.timestamp_millis()).ok();
-            let value: String = value.unwrap_or_default();
-            Record {
-                id: format!("{}-{partition}@{offset}", topic.unwrap_or_default()),
-                sequence_number: String::new(),
-                arrived: arrived.filter(|_| is_brokers),
-                // Lambda encodes values; one that is not is rejected as it is.
-                body: STANDARD.decode(&value).unwrap_or_else(|_| value.into_bytes()),
-            }
-        };
-        let records = event.records.into_values().flatten().map(record).collect();
+        let records = event.records.into_values().flatten();
+        let records = records.map(|record| Record::of_kafka(&record, is_msk)).collect();
         Self { source: Source::Kafka, from, records }
+    }
+}
+
+impl Record {
+    /// Reads a record of Kafka. One that cannot be read is kept as its JSON, so that it alone is rejected.
+    fn of_kafka(record: &Value, is_msk: bool) -> Self {
+        let Ok(read) = KafkaRecord::deserialize(record) else {
+            let part = |name| record.get(name).map(Value::to_string).unwrap_or_default();
+            let id = format!("{}-{}@{}", part("topic"), part("partition"), part("offset"));
+            let body = record.to_string().into_bytes();
+            return Self { id, sequence_number: String::new(), arrived: None, body };
+        };
+        let KafkaRecord { topic, partition, offset, timestamp, timestamp_type, value } = read;
+        // Another time is the producer's, or that of a broker whose clock AWS does not keep: neither proves
+        // anything about our clock.
+        let is_proof = is_msk && timestamp_type.as_deref() == Some("LOG_APPEND_TIME");
+        let millis = timestamp.as_ref().and_then(Value::as_i64).filter(|_| is_proof);
+        let value = value.unwrap_or_default();
+        Self {
+            id: format!("{}-{partition}@{offset}", topic.unwrap_or_default()),
+            sequence_number: String::new(),
+            arrived: millis.and_then(|millis| Timestamp::from_millisecond(millis).ok()),
+            // Lambda encodes values; one that is not is rejected as it is.
+            body: STANDARD.decode(&value).unwrap_or_else(|_| value.into_bytes()),
+        }
     }
 }
 
