@@ -34,25 +34,21 @@ pub struct Template(Arc<Value>);
 impl Template {
     /// Reads a template of this checkout, such as `template.yaml`.
     pub fn read(path: &str) -> Result<Self> {
-        // Reading takes a second, and many tests ask for the same.
+        // By its text: understanding it takes a second, and many tests ask for the same.
         static READ: Mutex<BTreeMap<String, Template>> = Mutex::new(BTreeMap::new());
-        let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(template) = read.get(path) {
-            return Ok(template.clone());
-        }
-        let template = Self::parse(path)?;
-        read.insert(path.to_owned(), template.clone());
-        Ok(template)
-    }
-
-    fn parse(path: &str) -> Result<Self> {
         let path = file(path)?;
         let text =
             std::fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))?;
+        let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(template) = read.get(&text) {
+            return Ok(template.clone());
+        }
         let tag = Regex::new(r"(?m)([:\[,-] |\[)![A-Za-z0-9]+ ").context("the expression is wrong")?;
         let template = serde_saphyr::from_str(&tag.replace_all(&text, "$1"));
         let template = template.with_context(|| format!("{} is no YAML", path.display()))?;
-        Ok(Self(Arc::new(template)))
+        let template = Self(Arc::new(template));
+        read.insert(text, template.clone());
+        Ok(template)
     }
 
     /// Reads the whole stack as one template, as if nothing were nested: the root, with the resources and conditions of the nested
