@@ -68,7 +68,7 @@ async fn a_change_of_a_queue_is_the_notification_that_it_is_of_the_api_and_is_se
         json!({ "Message": change.to_string() }).to_string(),
     ];
     for body in &bodies {
-        assert_eq!(from_queue(&dispatch, INTAKE_ARN, &[body.clone()], &[]).await, [0; 0]);
+        assert_eq!(from_queue(&dispatch, INTAKE_ARN, std::slice::from_ref(body), &[]).await, [0; 0]);
     }
     // The same change by the API.
     assert_eq!(verdicts(&functions.intake(), &change).await, (202, vec!["accepted".to_owned()]));

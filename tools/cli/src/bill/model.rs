@@ -163,7 +163,7 @@ impl fmt::Display for Model {
             }
             Source::Sqs => writeln!(f, "  state changes come by SQS and trigger dispatch (--source)")?,
             Source::Eventbridge => {
-                writeln!(f, "  state changes come by EventBridge and trigger dispatch (--source)")?
+                writeln!(f, "  state changes come by EventBridge and trigger dispatch (--source)")?;
             }
         }
         let rows = if *reads == 1 { "receiver" } else { "receivers" };

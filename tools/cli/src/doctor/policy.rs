@@ -110,11 +110,12 @@ fn holds(operator: &str, key: &str, wanted: &[Value], request: Request<'_>) -> O
 
 /// Says whether one of several holds; `None` where that hangs on one that is not known.
 fn any(all: impl Iterator<Item = Option<bool>>) -> Option<bool> {
-    all.fold(Some(false), |any, one| match (any, one) {
-        (Some(true), _) | (_, Some(true)) => Some(true),
-        (None, _) | (_, None) => None,
-        _ => Some(false),
-    })
+    let all: Vec<_> = all.collect();
+    if all.contains(&Some(true)) {
+        return Some(true);
+    }
+    // What is unclear decides only where nothing else does.
+    if all.contains(&None) { None } else { Some(false) }
 }
 
 /// Says whether a pattern matches everything that begins so, or nothing; `None` where it depends on what follows.

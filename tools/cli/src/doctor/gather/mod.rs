@@ -51,7 +51,7 @@ pub(crate) async fn snapshot(context: Context<'_>) -> Snapshot {
     let source = dispatch.and_then(|one| {
         let found = one.found.as_ref().ok()?;
         let is_it = |one: &&EventSource| Some(one.uuid.as_str()) == mapping;
-        found.iter().find(is_it).or_else(|| context.local.and(found.first())).cloned()
+        found.iter().find(is_it).or_else(|| context.local.and_then(|_| found.first())).cloned()
     });
     let running = Running {
         template: context.answer("cloudformation:GetTemplate", template),
