@@ -72,5 +72,5 @@ fn what_would_not_be_published_is_refused_before_it_is_measured() {
     for arguments in [&["--publish", ".", "--short"][..], &["--publish", ".", "--only", "fresh"]] {
         assert!(said(&bench(arguments)).contains("cannot be used with"));
     }
-    assert!(said(&bench(&["--publish", "/nowhere"])).contains("/nowhere is no folder"));
+    assert!(said(&bench(&["--publish", "/nowhere"])).contains("/nowhere is not a folder"));
 }
