@@ -26,7 +26,7 @@ EXPECTED = {
     "AuditorPolicyArn": {
         "read the ledger", "see the stack", "read the authorities", "see a queue", "see a schedule", "see what was fetched",
     },
-    "KeyCustodianPolicyArn": {"read the authorities", "read the identity", "store the identity"},
+    "KeyCustodianPolicyArn": {"read the authorities", "read the identity", "see the stack", "store the identity"},
 }
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 KEY = {"partition": {"S": "p"}, "notification": {"S": "n"}}
