@@ -6,14 +6,11 @@ use aws_sdk_firehose::Client;
 use aws_sdk_firehose::error::BoxError;
 use aws_sdk_firehose::primitives::Blob as Data;
 use aws_sdk_firehose::types::Record;
-use platform::aws::cause;
+use platform::aws::{cause, put_refused_again};
 use thiserror::Error;
-use tokio::time::sleep;
 
 use crate::batch::{Blob, CALL_RECORDS};
 
-/// How often refused records are put again before the ledger's stream redelivers them.
-const ROUNDS: u32 = 5;
 /// Doubled after each round: 6 s in all.
 const FIRST_PAUSE: Duration = Duration::from_millis(400);
 
@@ -34,25 +31,11 @@ impl Firehose {
     /// error names the first change that may be missing; all before it were accepted.
     pub async fn put(&self, blobs: &[Blob]) -> Result<(), PutError> {
         for call in blobs.chunks(CALL_RECORDS) {
-            self.put_call(call.iter().collect()).await?;
-        }
-        Ok(())
-    }
-
-    async fn put_call(&self, mut open: Vec<&Blob>) -> Result<(), PutError> {
-        let mut pause = FIRST_PAUSE;
-        for round in 1..=ROUNDS {
-            let refused = match self.try_put(&open).await {
-                Ok(refused) => refused,
-                Err(source) => return Err(PutError { from: first(&open), source }),
-            };
-            let Some((_, why)) = refused.first().cloned() else { return Ok(()) };
-            open = refused.iter().filter_map(|(at, _)| open.get(*at).copied()).collect();
-            if round == ROUNDS {
-                return Err(PutError { from: first(&open), source: why.into() });
-            }
-            sleep(pause).await;
-            pause *= 2;
+            let put = put_refused_again(call, FIRST_PAUSE, async |open| self.try_put(open).await);
+            put.await.map_err(|refused| PutError {
+                from: refused.first.map(|blob| blob.first.clone()).unwrap_or_default(),
+                source: refused.source,
+            })?;
         }
         Ok(())
     }
@@ -70,10 +53,6 @@ impl Firehose {
         let codes = answer.request_responses.into_iter().map(|entry| entry.error_code);
         Ok(codes.enumerate().filter_map(|(at, code)| Some((at, code?))).collect())
     }
-}
-
-fn first(blobs: &[&Blob]) -> String {
-    blobs.first().map(|blob| blob.first.clone()).unwrap_or_default()
 }
 
 /// Why Firehose did not accept all records.

@@ -14,6 +14,7 @@ mod firehose;
 mod record;
 mod seal;
 mod sealer;
+mod timeouts;
 
 use convention::delivery::Hour;
 use platform::aws::Change;
@@ -29,6 +30,7 @@ pub use firehose::{Firehose, PutError};
 pub use record::{Attempt, Kind, Record};
 pub use seal::{ATTEMPTS, Digest, Entry, Hasher, ParseDigestError, SEALS, Seal, Sealed, hour_of, prefix};
 pub use sealer::{BUDGET, LATE_HOURS, Run, SETTLES, SealError, Sealer, Stopped, last_over};
+pub use timeouts::with_long_timeouts;
 
 /// Number of hours that are over and not sealed.
 const HOURS_UNSEALED: &str = "HoursUnsealed";

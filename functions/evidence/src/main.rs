@@ -1,21 +1,15 @@
 //! The Lambda function `evidence`.
 
-use std::time::Duration;
+// The futures of the SDK, in that of a call that is repeated, nest deeper than the 128 of the compiler.
+#![recursion_limit = "256"]
 
-use aws_config::SdkConfig;
-use aws_config::timeout::TimeoutConfig;
-use evidence::{Archive, BUDGET, Evidence, Firehose, Sealer};
+use evidence::{Archive, BUDGET, Evidence, Firehose, Sealer, with_long_timeouts};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use platform::aws::{Http, sdk_config};
 use platform::clock::Clock;
 use platform::config::{Settings, environment};
 use platform::telemetry::ErrorChain;
 use serde_json::Value;
-
-/// Timeout of one try, which may carry two megabytes of records or a page of a listing; no caller waits for it.
-const TRY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Timeout of a whole call with its tries.
-const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -38,13 +32,4 @@ async fn main() -> Result<(), Error> {
         })
     }))
     .await
-}
-
-fn with_long_timeouts(sdk: &SdkConfig) -> SdkConfig {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(2))
-        .operation_attempt_timeout(TRY_TIMEOUT)
-        .operation_timeout(CALL_TIMEOUT)
-        .build();
-    sdk.to_builder().timeout_config(timeouts).build()
 }

@@ -6,10 +6,9 @@ use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::error::BoxError;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_smithy_types::DateTime;
-use platform::aws::cause;
+use platform::aws::{cause, put_refused_again};
 use serde::Serialize;
 use thiserror::Error;
-use tokio::time::sleep;
 
 use crate::event::Event;
 
@@ -18,8 +17,6 @@ pub const SOURCE: &str = "arauto";
 /// Maximum number of events in a call (`PutEvents`, Amazon EventBridge API Reference). With at most 3 KB each they
 /// are far below the 256 KB of a call.
 const CALL_EVENTS: usize = 10;
-/// How often refused events are put again before the stream redelivers their changes.
-const ROUNDS: u32 = 5;
 /// Doubled after each round: 3 s in all.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
@@ -71,25 +68,11 @@ impl Bus {
     /// events of all before it were accepted.
     pub async fn put(&self, events: &[Numbered]) -> Result<(), PutError> {
         for call in events.chunks(CALL_EVENTS) {
-            self.put_call(call.iter().collect()).await?;
-        }
-        Ok(())
-    }
-
-    async fn put_call(&self, mut open: Vec<&Numbered>) -> Result<(), PutError> {
-        let mut pause = FIRST_PAUSE;
-        for round in 1..=ROUNDS {
-            let refused = match self.try_put(&open).await {
-                Ok(refused) => refused,
-                Err(source) => return Err(PutError { from: first(&open), source }),
-            };
-            let Some((_, why)) = refused.first().cloned() else { return Ok(()) };
-            open = refused.iter().filter_map(|(at, _)| open.get(*at).copied()).collect();
-            if round == ROUNDS {
-                return Err(PutError { from: first(&open), source: why.into() });
-            }
-            sleep(pause).await;
-            pause *= 2;
+            let put = put_refused_again(call, FIRST_PAUSE, async |open| self.try_put(open).await);
+            put.await.map_err(|refused| PutError {
+                from: refused.first.map(|event| event.sequence.clone()).unwrap_or_default(),
+                source: refused.source,
+            })?;
         }
         Ok(())
     }
@@ -113,10 +96,6 @@ impl Bus {
         let codes = answer.entries.unwrap_or_default().into_iter().map(|entry| entry.error_code);
         Ok(codes.enumerate().filter_map(|(at, code)| Some((at, code?))).collect())
     }
-}
-
-fn first(events: &[&Numbered]) -> String {
-    events.first().map(|event| event.sequence.clone()).unwrap_or_default()
 }
 
 /// Why the bus did not accept all events.

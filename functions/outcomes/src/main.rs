@@ -1,5 +1,8 @@
 //! The Lambda function `outcomes`.
 
+// The futures of the SDK, in that of a call that is repeated, nest deeper than the 128 of the compiler.
+#![recursion_limit = "256"]
+
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use outcomes::{Bus, Outcomes, Scope};
 use platform::aws::{Http, sdk_config};
