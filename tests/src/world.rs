@@ -113,6 +113,16 @@ impl World {
         self.runtime.block_on(test).map_err(|error| format!("{error:#}"))
     }
 
+    /// Runs a test that has the stack to itself, and stops the stack. After a failure the end of the functions' log is shown.
+    pub fn run_alone(self, test: impl AsyncFnOnce(&Self) -> Result<()>) -> Result<(), String> {
+        let result = self.run(test(&self));
+        if result.is_err() {
+            self.show_logs();
+        }
+        let stopped = self.stop().map_err(|error| format!("{error:#}"));
+        result.and(stopped)
+    }
+
     /// Keeps what failed, for [`show_failures`](Self::show_failures).
     pub fn keep_failure(&self, test: &str, error: &str) {
         self.failures.lock().expect("nothing panics while it is held").push(format!("{test}: {error}"));

@@ -34,12 +34,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 #[test]
 fn what_the_ledger_is_told_is_sealed_and_whoever_removes_or_adds_something_is_found() {
     let world = World::start_with(Progress::stderr(), &[("Evidence", "true")]).unwrap();
-    let result = world.run(on_the_stack(&world));
-    if result.is_err() {
-        world.show_logs();
-    }
-    world.stop().unwrap();
-    result.unwrap();
+    world.run_alone(on_the_stack).unwrap();
 }
 
 async fn on_the_stack(world: &World) -> Result<()> {

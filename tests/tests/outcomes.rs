@@ -473,12 +473,7 @@ fn the_filters_let_through_whatever_makes_an_event() {
 fn an_outcome_reaches_a_queue_by_a_rule_on_the_local_stack() {
     let parameters = [("OutcomeEventBus", "default"), ("OutcomeEvents", "all")];
     let world = World::start_with(Progress::stderr(), &parameters).unwrap();
-    let result = world.run(on_the_stack(&world));
-    if result.is_err() {
-        world.show_logs();
-    }
-    world.stop().unwrap();
-    result.unwrap();
+    world.run_alone(on_the_stack).unwrap();
 }
 
 async fn on_the_stack(world: &World) -> Result<()> {
