@@ -39,7 +39,7 @@ def entry(row_id, change):
 
 
 def relay(connection, sqs, queue_url):
-    """Sends up to ten rows, and returns how many there were. A row that SQS never accepts is set aside."""
+    """Sends up to ten rows, and returns how many there were. A row that SQS never accepts moves to webhook_outbox_rejected."""
     with connection.transaction():
         rows = dict(connection.execute(TAKE, (BATCH,)).fetchall())
         if not rows:

@@ -11,7 +11,7 @@ use crate::args::StackArgs;
 use crate::checkout::Checkout;
 use crate::local_stack::LocalStack;
 use crate::outputs;
-use crate::sdk::{patient, sdk_config};
+use crate::sdk::{sdk_config, with_timeouts};
 
 /// A stack, and how it is reached.
 #[derive(Clone, Debug)]
@@ -61,7 +61,7 @@ impl ChosenStack {
     /// Chooses a local stack.
     pub fn of_local(stack: LocalStack) -> Self {
         Self {
-            sdk: patient(&stack.sdk_config()),
+            sdk: with_timeouts(&stack.sdk_config()),
             name: "local".to_owned(),
             outputs: stack.outputs().clone(),
             local: Some(stack),

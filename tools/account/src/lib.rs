@@ -22,7 +22,7 @@ pub use args::{AccountArgs, StackArgs};
 pub use checkout::Checkout;
 pub use chosen_stack::ChosenStack;
 pub use credentials::remedy_of_expired;
-pub use sdk::{patient, sdk_config};
+pub use sdk::{sdk_config, with_timeouts};
 pub use stack::{DeployedStack, Resource};
 pub use state::StackState;
 pub use token::Token;

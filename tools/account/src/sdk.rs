@@ -49,11 +49,13 @@ pub async fn sdk_config(args: &AccountArgs) -> Result<SdkConfig> {
         sdk = sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(profile)).build();
     }
     let opened = Opened::with(&sdk, args).await?;
-    Ok(patient(&sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(opened)).build()))
+    Ok(with_timeouts(
+        &sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(opened)).build(),
+    ))
 }
 
 /// Sets the timeouts of a command.
-pub fn patient(sdk: &SdkConfig) -> SdkConfig {
+pub fn with_timeouts(sdk: &SdkConfig) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(TRY_TIMEOUT)

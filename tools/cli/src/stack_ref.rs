@@ -1,6 +1,6 @@
 //! The stack of a command: the one that `--stack-name` names, or its parts by name, or the local one of `arauto up`.
 
-use account::{ChosenStack, StackArgs, patient, sdk_config};
+use account::{ChosenStack, StackArgs, sdk_config, with_timeouts};
 use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
 use clap::Args;
@@ -165,7 +165,7 @@ fn by_name<const N: usize>(parts: &[Part<'_>; N], stack: &StackArgs) -> Result<O
 impl StackRef {
     /// Creates a reference with the credentials and region of this configuration, and the timeouts of a command.
     pub fn new(sdk: &SdkConfig, ledger_table: String, notifications: String, undelivered: String) -> Self {
-        Self { sdk: patient(sdk), ledger_table, notifications, undelivered }
+        Self { sdk: with_timeouts(sdk), ledger_table, notifications, undelivered }
     }
 
     /// Reads the stack's outputs.
