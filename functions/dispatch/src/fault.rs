@@ -53,6 +53,9 @@ pub enum Fault {
     /// A defect of this program.
     #[error("the task of the message panicked")]
     Panic(#[source] JoinError),
+    /// A defect of this program kept a record of a source from being read.
+    #[error("reading the record panicked")]
+    PanicInReading,
 }
 
 impl Fault {
@@ -72,7 +75,7 @@ impl Fault {
             Self::IdentityStore(error) => error.code(),
             Self::Local(fault) => fault.code(),
             Self::Configuration(_) => MissingAuthorisationServerId::CODE,
-            Self::Panic(_) => Code::Panic,
+            Self::Panic(_) | Self::PanicInReading => Code::Panic,
         }
     }
 
@@ -94,7 +97,8 @@ impl Fault {
             | Self::IdentityStore(_)
             | Self::Local(_)
             | Self::Configuration(_)
-            | Self::Panic(_) => metadata.redelivery_backoff(rng.bits()),
+            | Self::Panic(_)
+            | Self::PanicInReading => metadata.redelivery_backoff(rng.bits()),
         }
     }
 }

@@ -19,4 +19,6 @@ pub(crate) enum Origin {
     Invalid(Source, Vec<FieldError>),
     /// Not read: by our clock an event could be in the future that is not.
     Unread(ClockSkew),
+    /// Not read: reading it panicked, a defect of ours that concerns this record alone.
+    Panicked,
 }

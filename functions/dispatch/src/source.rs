@@ -3,6 +3,7 @@
 //! A record of such a queue is only ever read as a state change: a producer cannot write a message of ours, with an
 //! attempt or a notification id of its choice (`docs/adr/0038-sources-of-state-changes.md`).
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use convention::FieldError;
@@ -28,7 +29,8 @@ impl Sources {
     pub(crate) fn read(&self, mut record: Record, now: Timestamp) -> Record {
         let is_notifications = |arn: &String| self.lifecycle.queues.is_notifications(arn);
         if !record.queue_arn.as_ref().is_none_or(is_notifications) {
-            let (origin, message) = self.origin_of(&record, now);
+            let read = || self.origin_of(&record, now);
+            let (origin, message) = unless_it_panics(read).unwrap_or((Origin::Panicked, None));
             record.origin = origin;
             record.body = message.unwrap_or(record.body);
         }
@@ -60,6 +62,7 @@ impl Sources {
         match &record.origin {
             Origin::Notifications | Origin::Change(_) => Ok(false),
             Origin::Unread(skew) => Err((*skew).into()),
+            Origin::Panicked => Err(Fault::PanicInReading),
             Origin::NotNotifiable(source, rule) => {
                 log(*source, record, "not_notifiable", Some(*rule));
                 Ok(true)
@@ -99,6 +102,12 @@ impl Sources {
     }
 }
 
+/// Returns nothing if reading a record panics: a record that a defect of ours stops must not fail its batch.
+fn unless_it_panics<T>(read: impl FnOnce() -> T) -> Option<T> {
+    // What was read until then is dropped, and nothing that is shared was changed.
+    catch_unwind(AssertUnwindSafe(read)).ok()
+}
+
 fn log(source: Source, record: &Record, verdict: &'static str, rule: Option<Rule>) {
     tracing::info!(
         source = source.as_str(),
@@ -114,5 +123,16 @@ impl Record {
     /// have a row in the ledger, which must not stay open.
     pub(crate) fn is_new_change(&self) -> bool {
         matches!(self.origin, Origin::Change(_)) && self.metadata().receives == 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unless_it_panics;
+
+    #[test]
+    fn a_panic_in_reading_ends_with_its_record() {
+        assert_eq!(unless_it_panics(|| 1), Some(1));
+        assert_eq!(unless_it_panics(|| usize::from(Vec::<u8>::new()[0])), None);
     }
 }
