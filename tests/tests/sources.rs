@@ -331,6 +331,27 @@ async fn a_batch_of_a_topic_is_repeated_as_a_whole_and_becomes_the_same_notifica
     assert_eq!(mock.count(), 2);
 }
 
+/// What the queue never takes is a defect of ours. Repeated, its record would keep all that follows it waiting.
+#[tokio::test]
+async fn a_record_that_our_queue_never_takes_blocks_nobody() {
+    for event in [kinesis, |_: &Functions, bodies: &[String]| kafka(bodies)] {
+        let (functions, _mock) = functions().await;
+        let bodies = ["p-1", "p-2", "p-3"].map(|id| payment(&functions, id).to_string());
+        functions.aws.fails_messages_with("p-2", "InvalidMessageContents", usize::MAX);
+        assert_eq!(taken_in(&functions, &event(&functions, &bodies)).await.unwrap(), nothing_repeated());
+        assert_eq!(functions.aws.take_messages(NOTIFICATIONS).len(), 2);
+        let rejected = rejected(&functions);
+        assert_eq!(rejected.len(), 1);
+        assert_eq!(
+            (&rejected[0]["body"], &rejected[0]["errors"][0]["code"]),
+            (&json!(bodies[1]), &json!("message_rejected"))
+        );
+        // A request is told that its change is not taken, and its caller keeps it.
+        let change = payment(&functions, "p-2");
+        assert_eq!(verdicts(&functions.intake(), &change).await, (503, vec!["unavailable".to_owned()]));
+    }
+}
+
 #[tokio::test]
 async fn a_record_that_cannot_be_rejected_is_repeated() {
     let (functions, _mock) = functions().await;

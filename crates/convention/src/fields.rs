@@ -20,6 +20,14 @@ impl FieldError {
         let detail = "Not one of the brands that this stack was given.".to_owned();
         Self { pointer: format!("{pointer}/brand"), code: "unknown_brand", detail }
     }
+
+    /// The error of a valid state change that our queue never takes, which is no fault of its producer's.
+    pub fn never_queued() -> Self {
+        let detail =
+            "Valid, but our queue never takes it: a defect of ours. Send it again once that is mended."
+                .to_owned();
+        Self { pointer: String::new(), code: "message_rejected", detail }
+    }
 }
 
 /// Maximum length of a text: enough for any identifier of the convention, short enough for a ledger row.

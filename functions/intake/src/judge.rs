@@ -14,7 +14,7 @@ use platform::aws::{Found, LedgerReader, Queues, Receivers, ReceiversError, Send
 use platform::clock::Clock;
 use platform::telemetry::{ErrorChain, Metrics, UsageMeter};
 
-use crate::verdict::{ChangeResult, Verdict};
+use crate::verdict::{ChangeResult, Taken, Verdict};
 
 /// The function behind `POST /v1/state-changes` and `GET /v1/notifications/{notificationId}`, and behind the streams
 /// that are sources of state changes.
@@ -63,7 +63,7 @@ impl Intake {
         }
         let sent = self.queues.send_all(&messages).await;
         report(&sent);
-        let taken: Vec<_> = sent.iter().map(Result::is_ok).collect();
+        let taken: Vec<_> = sent.iter().map(Taken::of).collect();
         verdicts
             .into_iter()
             .enumerate()

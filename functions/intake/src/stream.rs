@@ -1,7 +1,7 @@
 //! State changes from a Kinesis stream or a Kafka topic: the same verdicts as those of requests.
 //!
-//! What is invalid goes to the rejected queue and counts as done, so that it blocks nobody. What could not be queued
-//! is repeated, with all that follows it in its shard or, of Kafka, with its whole batch; a copy does no harm, since
+//! What is invalid, or what our queue never takes, goes to the rejected queue and counts as done, so that it blocks
+//! nobody. What could not be queued yet is repeated, with all that follows it in its shard or, of Kafka, with its whole batch; a copy does no harm, since
 //! a change always becomes the same notification.
 
 use std::collections::HashMap;
@@ -198,7 +198,7 @@ impl Intake {
         let judged = self.judge_all(parsed, trace, now).await;
         let mut verdicts = judged.iter();
         let judged: Vec<_> = read.iter().map(|read| read.as_ref().and_then(|_| verdicts.next())).collect();
-        let is_repeated = |judged: Option<&ChangeResult>| judged.is_none_or(ChangeResult::is_unavailable);
+        let is_repeated = |judged: Option<&ChangeResult>| judged.is_none_or(ChangeResult::is_repeated);
         let mut repeated: Vec<usize> = (0..judged.len()).filter(|at| is_repeated(judged[*at])).collect();
         // What is repeated is rejected then, once. Of Kafka that is all, of Kinesis what follows the first.
         let ends = match (batch.source, repeated.first()) {
@@ -206,10 +206,10 @@ impl Intake {
             (Source::Kinesis, Some(first)) => *first,
             _ => 0,
         };
-        let invalid = judged.iter().take(ends).enumerate();
-        let invalid = invalid.filter_map(|(at, judged)| Some((at, judged.filter(|one| one.is_invalid())?)));
-        let rejected = join_all(invalid.map(async |(at, judged)| {
-            let is_rejected = self.reject(batch, &batch.records[at], &judged.errors).await;
+        let ended = judged.iter().take(ends).enumerate();
+        let rejected = ended.filter_map(|(at, judged)| Some((at, judged.as_ref()?.rejected_for()?)));
+        let rejected = join_all(rejected.map(async |(at, errors)| {
+            let is_rejected = self.reject(batch, &batch.records[at], &errors).await;
             (at, is_rejected)
         }));
         let rejected = rejected.await;
@@ -254,14 +254,14 @@ impl Intake {
                 source = source.as_str(),
                 record_id = id,
                 errors = errors.len(),
-                "A record is no valid state change and was moved to the rejected queue."
+                "A record cannot become a notification and was moved to the rejected queue."
             ),
             Err(error) => tracing::error!(
                 code = "queue_unavailable",
                 source = source.as_str(),
                 record_id = id,
                 error = %ErrorChain(error),
-                "A record that is no valid state change could not be rejected, and is repeated."
+                "A record that is to be rejected could not be, and is repeated."
             ),
         }
         sent.is_ok()

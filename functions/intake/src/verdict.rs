@@ -1,11 +1,14 @@
 //! The verdict about one state change.
 
+use std::borrow::Cow;
+
 use convention::FieldError;
 use convention::codes::Code;
 use convention::delivery::AttemptMessage;
 use convention::notification::Rule;
 use convention::source::Source;
 use lambda_http::http::StatusCode;
+use platform::aws::SendError;
 use platform::telemetry::{Usage, Used};
 use serde::Serialize;
 
@@ -32,6 +35,28 @@ pub(crate) enum Verdict {
     Unavailable,
 }
 
+/// What became of a message that was sent to the queue.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Taken {
+    /// The queue has it.
+    Yes,
+    /// The queue did not take it; it may next time.
+    NotNow,
+    /// The queue never takes it, a defect of ours.
+    Never,
+}
+
+impl Taken {
+    /// Reads the result of sending.
+    pub(crate) fn of(sent: &Result<(), SendError>) -> Self {
+        match sent {
+            Ok(()) => Self::Yes,
+            Err(SendError::Rejected { .. }) => Self::Never,
+            Err(_) => Self::NotNow,
+        }
+    }
+}
+
 /// A verdict in an answer.
 #[derive(Debug, Serialize)]
 pub(crate) struct ChangeResult {
@@ -45,12 +70,15 @@ pub(crate) struct ChangeResult {
     detail: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) errors: Vec<FieldError>,
+    /// Whether sending it again cannot help.
+    #[serde(skip)]
+    is_never_taken: bool,
 }
 
 impl ChangeResult {
     /// Creates the result of the change at this position from the messages of the request and which of them were
     /// queued.
-    pub(crate) fn new(index: usize, verdict: Verdict, messages: &[AttemptMessage], taken: &[bool]) -> Self {
+    pub(crate) fn new(index: usize, verdict: Verdict, messages: &[AttemptMessage], taken: &[Taken]) -> Self {
         let base = |verdict, detail| Self {
             index,
             verdict,
@@ -58,14 +86,16 @@ impl ChangeResult {
             rule: None,
             detail,
             errors: Vec::new(),
+            is_never_taken: false,
         };
         let named = |verdict, message: &AttemptMessage| Self {
             notification_id: Some(message.notification.to_string()),
             ..base(verdict, None)
         };
         match verdict {
-            Verdict::Queued { at } | Verdict::Duplicate { of: at } if !taken[at] => {
-                Self::new(index, Verdict::Unavailable, messages, taken)
+            Verdict::Queued { at } | Verdict::Duplicate { of: at } if taken[at] != Taken::Yes => {
+                let is_never_taken = taken[at] == Taken::Never;
+                Self { is_never_taken, ..Self::new(index, Verdict::Unavailable, messages, taken) }
             }
             Verdict::Queued { at } => named("accepted", &messages[at]),
             Verdict::Duplicate { of } => named("duplicate", &messages[of]),
@@ -80,14 +110,18 @@ impl ChangeResult {
         }
     }
 
-    /// Says whether it cannot be read.
-    pub(crate) fn is_invalid(&self) -> bool {
-        self.is("invalid")
+    /// Says whether a record of a stream must be repeated.
+    pub(crate) fn is_repeated(&self) -> bool {
+        self.is("unavailable") && !self.is_never_taken
     }
 
-    /// Says whether it must be sent again.
-    pub(crate) fn is_unavailable(&self) -> bool {
-        self.is("unavailable")
+    /// Returns why a record of a stream is rejected, if it is: repeating it does no good. A request is told to send
+    /// its change again, once the defect is mended, where the queue never takes it; a record would block its shard.
+    pub(crate) fn rejected_for(&self) -> Option<Cow<'_, [FieldError]>> {
+        if self.is_never_taken {
+            return Some(Cow::Owned(vec![FieldError::never_queued()]));
+        }
+        self.is("invalid").then_some(Cow::Borrowed(&self.errors))
     }
 
     fn is(&self, verdict: &str) -> bool {
@@ -149,14 +183,14 @@ mod tests {
     }
 
     /// Judges verdicts over one message, which was queued or not.
-    fn judged(verdicts: Vec<Verdict>, taken: bool) -> Vec<ChangeResult> {
+    fn judged(verdicts: Vec<Verdict>, taken: Taken) -> Vec<ChangeResult> {
         let message = [message()];
         let judge = |(index, verdict)| ChangeResult::new(index, verdict, &message, &[taken]);
         verdicts.into_iter().enumerate().map(judge).collect()
     }
 
     fn status_of(verdicts: Vec<Verdict>) -> u16 {
-        status(&judged(verdicts, true)).as_u16()
+        status(&judged(verdicts, Taken::Yes)).as_u16()
     }
 
     #[test]
@@ -175,8 +209,10 @@ mod tests {
         let copies = || vec![Verdict::Queued { at: 0 }, Verdict::Duplicate { of: 0 }];
         let verdicts =
             |taken| judged(copies(), taken).into_iter().map(|judged| judged.verdict).collect::<Vec<_>>();
-        assert_eq!(verdicts(true), ["accepted", "duplicate"]);
-        assert_eq!(verdicts(false), ["unavailable", "unavailable"]);
-        assert_eq!(status(&judged(copies(), false)).as_u16(), 503);
+        assert_eq!(verdicts(Taken::Yes), ["accepted", "duplicate"]);
+        for taken in [Taken::NotNow, Taken::Never] {
+            assert_eq!(verdicts(taken), ["unavailable", "unavailable"]);
+            assert_eq!(status(&judged(copies(), taken)).as_u16(), 503);
+        }
     }
 }
