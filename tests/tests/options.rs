@@ -98,6 +98,7 @@ async fn with_the_options_on_that_go_together_everything_is_made() {
         ("AlarmTopicArn", "arn:aws:sns:us-east-1:000000000000:alarms"),
         ("IntakeQueue", "true"),
         ("IntakeProducerAccounts", "111111111111,222222222222"),
+        ("IntakeTopicArns", "arn:aws:sns:us-east-1:111111111111:changes"),
         ("IntakeEventBusName", "default"),
         ("OutcomeEventBus", "default"),
     ];
@@ -160,6 +161,10 @@ async fn what_contradicts_itself_is_refused_with_a_sentence() {
         (&[("EgressAllocationIds", "eipalloc-1,eipalloc-2")], "belong to a network that the stack creates"),
         (&[("Evidence", "true"), ("LedgerWrites", "lean")], "a request may be missing from the ledger"),
         (&[("IntakeProducerAccounts", "111111111111")], "may send to a queue that is not made"),
+        (
+            &[("IntakeTopicArns", "arn:aws:sns:us-east-1:111111111111:changes")],
+            "IntakeTopicArns may send to a queue",
+        ),
         (&replica[..2], "EvidenceReplicaBucketName and EvidenceReplicaKeyArn go together"),
         (&replica[1..], "replicate what Evidence records"),
         (&production, "AlarmTopicArn must name the topic"),
