@@ -143,7 +143,7 @@ async fn what_contradicts_itself_is_refused_with_a_sentence() {
             "arn:aws:kms:us-east-1:111111111111:key/8d6f0c1e-52d3-4d0a-9c7e-5b1f6a2e3d40",
         ),
     ];
-    let cases: [(&[(&str, &str)], &str); 19] = [
+    let cases: [(&[(&str, &str)], &str); 20] = [
         (&pollers[..1], "both 2 or more or both 0"),
         (&[("DispatchMinimumPollers", "1"), pollers[1]], "both 2 or more or both 0"),
         (
