@@ -130,7 +130,7 @@ impl Template {
 }
 
 /// What a nested stack is given. A list is handed on as text, and is that list; of what may not be there it is what is there.
-fn given(parameters: &Value) -> Map<String, Value> {
+pub fn given(parameters: &Value) -> Map<String, Value> {
     let list = |value: &Value| match value.as_array().map(Vec::as_slice) {
         Some([comma, list]) if comma == "," => list.clone(),
         Some([_, value, nothing]) if nothing == "" => value.clone(),
@@ -140,7 +140,7 @@ fn given(parameters: &Value) -> Map<String, Value> {
 }
 
 /// Puts values in the place of their names: of a text that is the name, and of `${name}` in a text.
-fn put_in(whole: &Value, values: &Map<String, Value>) -> Value {
+pub fn put_in(whole: &Value, values: &Map<String, Value>) -> Value {
     match whole {
         Value::String(text) => values.get(text).cloned().unwrap_or_else(|| put_in_text(text, values).into()),
         Value::Array(all) => all.iter().map(|one| put_in(one, values)).collect(),
@@ -165,38 +165,4 @@ fn put_in_text(text: &str, values: &Map<String, Value>) -> String {
 
 fn entries(section: &Value) -> impl Iterator<Item = (&String, &Value)> {
     section.as_object().into_iter().flatten()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn nested_resources_have_the_names_of_the_stack() {
-        let values =
-            given(&json!({ "Api": "NotifierApi", "Keys": [",", "KeyArns"], "Key": ["Makes", "A", "B"] }));
-        let nested = json!({
-            "of": "Api", "in": "arn:${AWS::Region}:${Api}/*", "not": "ApiId ${ApiId}", "all": ["Keys", "Key"],
-        });
-        let expected = json!({
-            "of": "NotifierApi",
-            "in": "arn:${AWS::Region}:${NotifierApi}/*",
-            "not": "ApiId ${ApiId}",
-            "all": ["KeyArns", ["Makes", "A", "B"]],
-        });
-        assert_eq!(put_in(&nested, &values), expected);
-    }
-
-    #[test]
-    fn the_whole_stack_has_what_is_nested_and_names_no_output_of_a_nested_stack() {
-        let whole = Template::stack().unwrap();
-        let all = whole.resources();
-        let apart: usize = templates().unwrap().iter().map(|path| resources(path).unwrap().len()).sum();
-        assert_eq!(all.len(), apart);
-        for (name, resource) in all {
-            assert!(!resource.to_string().contains("Stack.Outputs."), "{name}: {resource}");
-        }
-    }
 }

@@ -15,10 +15,13 @@ mod contract;
 mod deployment;
 mod directory;
 mod evidence;
+mod fake_aws;
 mod faults;
+mod judging;
 mod kms;
 mod lean;
 mod least_privilege;
+mod nested_templates;
 mod network;
 #[path = "operations/main.rs"]
 mod operations;

@@ -4,12 +4,15 @@
 
 use serde_json::{Value, json};
 
-pub(super) struct Expressions<'a> {
+/// The expressions of one request.
+#[derive(Debug)]
+pub struct Expressions<'a> {
     input: &'a Value,
 }
 
 impl<'a> Expressions<'a> {
-    pub(super) fn of(input: &'a Value) -> Self {
+    /// Those of this request.
+    pub fn of(input: &'a Value) -> Self {
         Self { input }
     }
 
@@ -27,7 +30,7 @@ impl<'a> Expressions<'a> {
     }
 
     /// Says whether the condition, if there is one, holds of a row.
-    pub(super) fn condition_holds(&self, row: Option<&Value>) -> bool {
+    pub fn condition_holds(&self, row: Option<&Value>) -> bool {
         if self.input.get("ConditionExpression").is_none() {
             return true;
         }
@@ -53,7 +56,7 @@ impl<'a> Expressions<'a> {
     }
 
     /// Sets what is to be set; fails with a path into a map that is not there.
-    pub(super) fn apply(&self, row: &mut Value) -> Result<(), String> {
+    pub fn apply(&self, row: &mut Value) -> Result<(), String> {
         let split = |text: &'a str, word: &str| {
             text.split_once(word).map_or((text, None), |(before, after)| (before, Some(after)))
         };
@@ -213,40 +216,4 @@ fn number(value: &Value) -> i64 {
 fn tokens(text: &str) -> Vec<String> {
     let apart = text.replace('(', " ( ").replace(')', " ) ").replace(',', " , ");
     apart.split_whitespace().map(str::to_owned).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn holds(condition: &str, row: &Value) -> bool {
-        let input = json!({
-            "ConditionExpression": condition,
-            "ExpressionAttributeNames": { "#status": "status" },
-            "ExpressionAttributeValues": { ":waiting": { "S": "waiting" }, ":now": { "N": "10" } },
-        });
-        Expressions::of(&input).condition_holds(Some(row))
-    }
-
-    #[test]
-    fn if_not_exists_sets_a_missing_attribute_and_leaves_an_existing_one() {
-        let input = json!({
-            "UpdateExpression": "SET a = if_not_exists(a, :new), map.b = if_not_exists(map.b, :new), \
-                                 map.c = if_not_exists(map.c, :new), d = :new",
-            "ExpressionAttributeValues": { ":new": { "N": "2" } },
-        });
-        let mut row = json!({ "a": { "N": "1" }, "map": { "M": { "b": { "N": "1" } } } });
-        Expressions::of(&input).apply(&mut row).unwrap();
-        let (old, new) = (json!({ "N": "1" }), json!({ "N": "2" }));
-        assert_eq!(row, json!({ "a": old, "map": { "M": { "b": old, "c": new } }, "d": new }));
-    }
-
-    #[test]
-    fn and_binds_closer_than_or_and_an_absent_attribute_equals_nothing() {
-        let row = json!({ "status": { "S": "waiting" }, "lease": { "N": "9" }, "map": { "M": { "a": { "N": "10" } } } });
-        assert!(holds("#status = :waiting OR gone = :now AND gone = :now", &row));
-        assert!(!holds("(#status = :waiting OR gone = :now) AND gone = :now", &row));
-        assert!(holds("attribute_not_exists(gone) AND lease < :now AND map.a = :now", &row));
-        assert!(!holds("attribute_not_exists(lease) OR map.a < :now", &row));
-    }
 }

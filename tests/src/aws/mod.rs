@@ -3,12 +3,12 @@
 //!
 //! The clients before it are the real ones, with the retries and timeouts of [`platform::aws::sdk_config`].
 
-mod expression;
+pub mod expression;
 mod functions;
 mod kms;
 mod queue;
 mod sqs;
-mod table;
+pub mod table;
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::pending;

@@ -15,8 +15,9 @@ pub(super) const MAX_LAG: Duration = Duration::from_secs(3);
 
 type Key = Vec<String>;
 
+/// A table, which answers as the service does.
 #[derive(Debug)]
-pub(super) struct Table {
+pub struct Table {
     key: &'static [&'static str],
     rows: BTreeMap<Key, Value>,
     /// What rows were before they changed, oldest change first, as far back as a read may lag.
@@ -50,15 +51,16 @@ impl Limit {
 }
 
 /// How far behind a read of one row is.
-pub(super) type Lag<'a> = &'a mut dyn FnMut() -> Duration;
+pub type Lag<'a> = &'a mut dyn FnMut() -> Duration;
 
 impl Table {
-    pub(super) fn new(key: &'static [&'static str]) -> Self {
+    /// An empty table with these key attributes.
+    pub fn new(key: &'static [&'static str]) -> Self {
         Self { key, rows: BTreeMap::new(), changes: VecDeque::new(), limit: None, stream: None }
     }
 
     /// Limits the writes of all callers together; `None` takes the limit away.
-    pub(super) fn set_limit(&mut self, per_second: Option<u32>, now: Instant) {
+    pub fn set_limit(&mut self, per_second: Option<u32>, now: Instant) {
         let limit = |per_second| Limit { per_second, left: f64::from(per_second), counted_at: now };
         self.limit = per_second.map(limit);
     }
@@ -140,13 +142,7 @@ impl Table {
     }
 
     /// Answers one request with a status and a body; `lag` says how far behind a read is that need not be consistent.
-    pub(super) fn answer(
-        &mut self,
-        operation: &str,
-        input: &Value,
-        now: Instant,
-        lag: Lag<'_>,
-    ) -> (u16, Value) {
+    pub fn answer(&mut self, operation: &str, input: &Value, now: Instant, lag: Lag<'_>) -> (u16, Value) {
         let is_consistent = input["ConsistentRead"] == true;
         let mut no_lag = || Duration::ZERO;
         let lag: Lag<'_> = if is_consistent { &mut no_lag } else { lag };
@@ -255,60 +251,4 @@ fn refused(input: &Value, present: Option<&Value>) -> (u16, Value) {
 
 fn invalid(message: &str) -> (u16, Value) {
     (400, json!({ "__type": "ValidationException", "message": message }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn put(table: &mut Table, value: &str, now: Instant) -> u16 {
-        let item = json!({ "name": { "S": "a" }, "value": { "S": value } });
-        table.answer("PutItem", &json!({ "Item": item }), now, &mut || Duration::ZERO).0
-    }
-
-    fn read(table: &mut Table, operation: &str, consistent: bool, now: Instant, lag: u64) -> Value {
-        let input = json!({ "Key": { "name": { "S": "a" } }, "ConsistentRead": consistent });
-        let (_, answer) = table.answer(operation, &input, now, &mut || Duration::from_millis(lag));
-        let row = if operation == "Scan" { answer["Items"][0].clone() } else { answer["Item"].clone() };
-        row["value"]["S"].clone()
-    }
-
-    #[test]
-    fn a_read_lags_unless_it_is_consistent() {
-        let (mut table, start) = (Table::new(&["name"]), Instant::now());
-        let at = |millis| start + Duration::from_secs(10) + Duration::from_millis(millis);
-        for (value, when) in [("old", 0), ("newer", 100), ("newest", 200)] {
-            assert_eq!(put(&mut table, value, at(when)), 200);
-        }
-        for operation in ["GetItem", "Scan"] {
-            for (lag, seen) in [(0, "newest"), (49, "newest"), (51, "newer"), (151, "old")] {
-                assert_eq!(read(&mut table, operation, false, at(250), lag), seen, "{operation} {lag}");
-                assert_eq!(read(&mut table, operation, true, at(250), lag), "newest");
-            }
-            assert_eq!(read(&mut table, operation, false, at(250), 251), Value::Null);
-        }
-        table.answer("DeleteItem", &json!({ "Key": { "name": { "S": "a" } } }), at(300), &mut || {
-            Duration::ZERO
-        });
-        for operation in ["GetItem", "Scan"] {
-            assert_eq!(read(&mut table, operation, false, at(310), 20), "newest");
-            assert_eq!(read(&mut table, operation, true, at(310), 20), Value::Null);
-        }
-    }
-
-    #[test]
-    fn all_callers_share_the_capacity_of_a_table() {
-        let (mut table, start) = (Table::new(&["name"]), Instant::now());
-        table.set_limit(Some(2), start);
-        let answers: Vec<_> = (0..4).map(|_| put(&mut table, "a", start)).collect();
-        assert_eq!(answers, [200, 200, 400, 400]);
-        assert_eq!(put(&mut table, "a", start + Duration::from_millis(500)), 200);
-        assert_eq!(put(&mut table, "a", start + Duration::from_millis(600)), 400);
-        // What was not used is lost.
-        let later = start + Duration::from_mins(1);
-        let answers: Vec<_> = (0..3).map(|_| put(&mut table, "a", later)).collect();
-        assert_eq!(answers, [200, 200, 400]);
-        table.set_limit(None, later);
-        assert_eq!(put(&mut table, "a", later), 200);
-    }
 }

@@ -114,39 +114,3 @@ pub enum VectorFileError {
         reason: String,
     },
 }
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_file_of_another_schema_or_without_vectors_is_refused() {
-        for text in [
-            String::new(),
-            "[]".to_owned(),
-            json!({ "vectors": [{}] }).to_string(),
-            json!({ "schema_version": 2, "vectors": [{}] }).to_string(),
-            json!({ "schema_version": 1, "vectors": [] }).to_string(),
-        ] {
-            assert!(VectorFile::parse(&text, false).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_vector_that_cannot_be_read_fails_alone_and_under_its_name() {
-        let good = json!({
-            "id": "X-1", "category": "c", "title": "t", "basis": "spec", "sources": [], "input": {}, "expected": {}
-        });
-        let mut strange = good.clone();
-        strange["id"] = json!("X-2");
-        strange["of_tomorrow"] = json!(true);
-        let text = json!({ "schema_version": 1, "vectors": [good, strange] }).to_string();
-        let file = VectorFile::parse(&text, false).unwrap();
-        assert!(file.vectors[0].is_ok());
-        let (id, error) = file.vectors[1].as_ref().unwrap_err();
-        assert_eq!(id, "X-2");
-        assert!(error.contains("of_tomorrow"), "{error}");
-    }
-}
