@@ -71,7 +71,7 @@ impl Record {
     pub(crate) fn attempt_message(&self) -> Option<AttemptMessage> {
         match self.origin {
             Origin::Notifications | Origin::Change(_) => AttemptMessage::from_json(&self.body).ok(),
-            Origin::NotNotifiable(..) | Origin::Invalid(..) | Origin::Unread(_) => None,
+            Origin::NotNotifiable(..) | Origin::Invalid(..) | Origin::Timer(_) | Origin::Unread(_) => None,
         }
     }
 
