@@ -80,11 +80,7 @@ impl Sources {
         // It is accepted when it takes place; its schedule fires before.
         let accepted_at = record.metadata().sent.map_or(timer.due, |sent| sent.max(timer.due));
         let message = AttemptMessage::first_of(server, change, accepted_at);
-        Ok(message.map(|message| Record {
-            body: message.to_json(),
-            origin: Origin::Change(Source::Timer),
-            ..record.clone()
-        }))
+        Ok(message.map(|message| record.of_timer(&message)))
     }
 
     /// Records the state that a change of a source leads to, which ends the timer of the state before it.
