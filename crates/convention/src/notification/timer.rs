@@ -14,6 +14,9 @@ use super::name::digest;
 use super::receiver_key::ReceiverKey;
 use super::time::EventInstant;
 
+/// The field of consents and enrollments that says when they end (OAS of automatic payments 2.2.0, enrollments 2.3.0).
+const EXPIRATION: &str = "expirationDateTime";
+
 /// The key of a resource's row: 32 hexadecimal digits of a hash of receiver, endpoint and identifier.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(transparent)]
@@ -59,9 +62,13 @@ pub struct TimerMessage {
 }
 
 impl ResourceState {
-    /// Returns the state that a change leads to; `None` for an API without webhook.
+    /// Returns the state that a change leads to; `None` for an API without webhook, and for an edit that leaves the state
+    /// and its end as they are.
     pub fn of(change: &StateChange, receiver: &ReceiverKey) -> Option<Self> {
         let Subject::Resource(resource) = &change.subject else { return None };
+        if is_edit(change) && change.expiry.is_none() && !edits_the_end(change) {
+            return None;
+        }
         let code = resource.endpoint.row().code;
         let key = StateKey(hash(&["state", receiver.as_str(), code, resource.id.as_str()]));
         let since = change.event_instant;
@@ -111,6 +118,16 @@ impl fmt::Display for TimerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Says whether a change leaves the state as it is. Without the state before, edited fields say so.
+fn is_edit(change: &StateChange) -> bool {
+    change.from.as_ref().map_or(!change.changed_fields.is_empty(), |from| *from == change.to)
+}
+
+/// Says whether a change edits when its state ends: if it names no other end, there is none.
+fn edits_the_end(change: &StateChange) -> bool {
+    change.changed_fields.iter().any(|field| field == EXPIRATION)
 }
 
 fn hash(parts: &[&str]) -> String {
@@ -170,6 +187,22 @@ mod tests {
             let with = [other, ("from", "AWAITING_AUTHORISATION")];
             assert_ne!(name(&with), same, "{other:?}");
         }
+    }
+
+    #[test]
+    fn an_edit_leaves_the_end_of_a_state_unless_it_edits_that() {
+        let edit = |fields: &[&str], expires: bool| {
+            let mut edit = consent(&[("from", "AUTHORISED"), ("to", "AUTHORISED")]);
+            edit.changed_fields = fields.iter().map(|field| (*field).to_owned()).collect();
+            edit.expiry = edit.expiry.filter(|_| expires);
+            ResourceState::of(&edit, &ReceiverKey::from(&edit.client_id)).map(|state| state.timer.is_some())
+        };
+        assert_eq!(edit(&["useOverdraftLimit"], false), None);
+        assert_eq!(edit(&[], false), None);
+        assert_eq!(edit(&["useOverdraftLimit"], true), Some(true));
+        assert_eq!(edit(&["expirationDateTime"], true), Some(true));
+        assert_eq!(edit(&["expirationDateTime"], false), Some(false));
+        assert!(state(&[]).timer.is_some());
     }
 
     #[test]
