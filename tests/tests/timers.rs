@@ -2,9 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::fs::read_to_string;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use convention::notification::Endpoint;
+use cli::explain::Explainer;
+use convention::address::AddressPolicy;
+use convention::notification::{
+    AuthorisationServers, ENDPOINTS, Endpoint, StateChange, Trigger, WebhookVersion, trigger,
+};
 use devkit::local::change;
 use devkit::receiver::MockReceiver;
 use jiff::{SignedDuration, Timestamp};
@@ -15,6 +21,8 @@ use tests::aws::{
     Fault, Functions, INTAKE_ARN, LEDGER, PKI, REJECTED, REJECTED_ARN, TIMERS_ARN, TIMERS_GROUP,
     TIMERS_ROLE_ARN, from_queue, post, verdicts,
 };
+
+use tests::contract::file;
 
 const CLIENT: &str = "itp-1";
 
@@ -264,6 +272,70 @@ async fn a_queue_and_a_bus_set_no_timer_and_reject_what_asks_for_one() {
     pointers.sort_unstable();
     assert_eq!(pointers, ["/detail/expires_at", "/expires_at"]);
     assert_eq!(mock.count(), 0);
+}
+
+/// The rows of the page: resource, the state before, the state after, and whether it is notified.
+fn rows_of_the_page() -> Vec<[String; 4]> {
+    let page = read_to_string(file("docs/timers.md").unwrap()).unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")).map(|row| {
+        let cells: Vec<_> = row.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect();
+        [0, 1, 2, 5].map(|at| cells[at].clone())
+    });
+    rows.collect()
+}
+
+#[test]
+fn each_change_that_no_call_makes_is_notified_as_the_page_says() {
+    let rows = rows_of_the_page();
+    assert_eq!(rows.len(), 9);
+    for [resource, from, to, notified] in rows {
+        let of = ENDPOINTS.iter().find(|row| row.resource == resource).unwrap();
+        let mut change = change(of.endpoint, CLIENT, "C1", Functions::default().test_clock.now());
+        if resource == "consent" {
+            change["api_version"] = json!("v5");
+        }
+        (change["from"], change["to"]) = (json!(from), json!(to));
+        let change = StateChange::from_json(&change, "").unwrap();
+        let trigger = trigger(&change, WebhookVersion::V1_3_0);
+        assert_eq!(matches!(trigger, Trigger::Required(_)), notified == "yes", "{resource} {from} {to}");
+    }
+}
+
+#[test]
+fn what_would_be_sent_at_the_end_of_a_state_is_explained_with_it() {
+    let now = Functions::default().test_clock.now();
+    let explainer = Explainer {
+        receiver: Some(json!({ "webhook_uris": ["https://itp.example/a"] })),
+        servers: AuthorisationServers::default(),
+        policy: AddressPolicy::Public,
+        now,
+    };
+    let explained = explainer.explain(1, &until("AWAITING_AUTHORISATION", now, FIVE_MINUTES));
+    let explained = serde_json::to_value(&explained).unwrap();
+    assert_eq!(explained["decision"], "not_notifiable");
+    let then = &explained["then"];
+    assert_eq!(then["decision"], "notify");
+    assert_eq!(then["expires_at"], (now + FIVE_MINUTES).to_string());
+    assert_eq!(
+        then["body"]["data"]["timestamp"].as_str().unwrap()[..19],
+        then["expires_at"].as_str().unwrap()[..19]
+    );
+    let without = serde_json::to_value(explainer.explain(1, &consent("CONSUMED", now))).unwrap();
+    assert!(without["then"].is_null());
+}
+
+#[tokio::test]
+async fn an_edit_ends_no_timer() {
+    let (functions, mock) = functions().await;
+    let now = functions.test_clock.now();
+    posted(&functions, &until("AUTHORISED", now, FIVE_MINUTES)).await;
+    let input = inputs(&functions).remove(0);
+    let mut edit = consent("AUTHORISED", now + SignedDuration::from_secs(9));
+    (edit["from"], edit["changed_fields"]) = (json!("AUTHORISED"), json!(["useOverdraftLimit"]));
+    posted(&functions, &edit).await;
+    functions.test_clock.advance(FIVE_MINUTES);
+    assert!(!fire(&functions, &input).await);
+    assert_eq!(mock.count(), 1);
 }
 
 #[tokio::test]
