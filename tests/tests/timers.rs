@@ -4,9 +4,9 @@
 
 use std::fs::read_to_string;
 
+use arauto::explain::Explainer;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cli::explain::Explainer;
 use convention::address::AddressPolicy;
 use convention::notification::{
     AuthorisationServers, ENDPOINTS, Endpoint, StateChange, Trigger, WebhookVersion, trigger,
