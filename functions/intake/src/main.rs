@@ -4,7 +4,7 @@ use convention::notification::AuthorisationServers;
 use convention::source::Envelope;
 use intake::{Intake, Timers};
 use lambda_http::{Error, run, service_fn};
-use platform::aws::{Http, LedgerReader, Queues, Receivers, ResourceStates, sdk_config};
+use platform::aws::{Http, LedgerReader, Queues, Receivers, sdk_config};
 use platform::clock::Clock;
 use platform::config::{Settings, environment};
 use platform::telemetry::{ErrorChain, UsageMeter};
@@ -16,11 +16,6 @@ async fn main() -> Result<(), Error> {
     let meter = UsageMeter::default();
     let clock = Clock::system();
     let sdk = sdk_config(&settings, &Http::system(clock.clone()).metered(&meter))?;
-    let ledger = settings.required("ARAUTO_LEDGER_TABLE")?;
-    let timers = settings.parsed("ARAUTO_TIMERS")?.map(|places| {
-        let states = ResourceStates::new(platform::aws::dynamodb(&sdk), ledger.clone());
-        Timers::new(states, aws_sdk_scheduler::Client::new(&sdk), places)
-    });
     let intake = Intake {
         receivers: Receivers::new(
             platform::aws::dynamodb(&sdk),
@@ -28,7 +23,7 @@ async fn main() -> Result<(), Error> {
             settings.address_policy()?,
             clock.clone(),
         ),
-        ledger: LedgerReader::new(platform::aws::dynamodb(&sdk), ledger),
+        ledger: LedgerReader::new(platform::aws::dynamodb(&sdk), settings.required("ARAUTO_LEDGER_TABLE")?),
         queues: Queues::new(
             platform::aws::sqs(&sdk),
             settings.required("ARAUTO_NOTIFICATIONS_QUEUE_URL")?,
@@ -37,7 +32,7 @@ async fn main() -> Result<(), Error> {
         .with_rejected(settings.required("ARAUTO_REJECTED_QUEUE_URL")?),
         servers: settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?,
         envelope: settings.parsed_or("ARAUTO_INTAKE_ENVELOPE", Envelope::default())?,
-        timers,
+        timers: Timers::of(&settings, &sdk)?,
         metrics: settings.metrics(),
         clock,
         meter,

@@ -6,6 +6,7 @@
 
 use std::str::FromStr;
 
+use aws_config::SdkConfig;
 use aws_sdk_scheduler::Client;
 use aws_sdk_scheduler::error::{BoxError, SdkError};
 use aws_sdk_scheduler::operation::create_schedule::CreateScheduleError;
@@ -15,7 +16,8 @@ use aws_sdk_scheduler::types::{
 };
 use convention::notification::{ReceiverKey, ResourceState, StateChange, StateKey, Timer, TimerName};
 use jiff::{SignedDuration, Timestamp, Unit};
-use platform::aws::{LedgerError, Observed, ResourceStates};
+use platform::aws::{LedgerError, Observed, ResourceStates, dynamodb};
+use platform::config::{SettingError, Settings};
 use platform::telemetry::ErrorChain;
 use thiserror::Error;
 
@@ -60,6 +62,13 @@ pub enum TimerError {
 }
 
 impl Timers {
+    /// Sets timers as the function is configured; `None` on a stack without timers.
+    pub fn of(settings: &Settings<'_>, sdk: &SdkConfig) -> Result<Option<Self>, SettingError> {
+        let Some(places) = settings.parsed("ARAUTO_TIMERS")? else { return Ok(None) };
+        let states = ResourceStates::new(dynamodb(sdk), settings.required("ARAUTO_LEDGER_TABLE")?);
+        Ok(Some(Self::new(states, Client::new(sdk), places)))
+    }
+
     /// Uses these rows and this scheduler.
     pub fn new(states: ResourceStates, scheduler: Client, settings: TimerSettings) -> Self {
         Self { states, scheduler, settings }

@@ -146,16 +146,17 @@ impl StateChange {
         let actor = actor(&mut fields);
         let brand = fields.text("brand", MAX_NAME);
         let event_id = fields.text("event_id", MAX_NAME);
-        let expiry = expiry(&mut fields, event_instant, to.as_deref());
+        let expires_at = fields.value("expires_at");
+        let expires_at = expires_at.and_then(|_| fields.parsed("expires_at", str::parse::<EventInstant>));
+        let expires_to = fields.text("expires_to", MAX_TEXT);
+        let mut expires = None;
         // Informative: accepted so that callers may post what they have, but used by no rule.
         fields.text("cause", MAX_TEXT);
         fields.text("product", MAX_TEXT);
         let subject = subject(&mut fields);
         if let (Some(Subject::Resource(resource)), Some(to)) = (&subject, &to) {
             check_states(&mut fields, resource, from.as_deref(), to, passed_through_partially_accepted);
-            if let Some(expiry) = &expiry {
-                check_state(&mut fields, resource, "expires_to", &expiry.to);
-            }
+            expires = expiry(&mut fields, resource, (event_instant, to), (expires_at, expires_to));
         }
         match (client_id, event_instant, to, subject, fields.into_errors()) {
             (Some(client_id), Some(event_instant), Some(to), Some(subject), errors) if errors.is_empty() => {
@@ -170,7 +171,7 @@ impl StateChange {
                     brand,
                     event_instant,
                     event_id,
-                    expiry,
+                    expiry: expires,
                 })
             }
             (.., errors) => Err(errors),
@@ -270,14 +271,18 @@ fn refuse_resource(fields: &mut Fields<'_>, api: &str) {
     }
 }
 
-/// Reads the expiry: both of its fields, or neither.
-fn expiry(fields: &mut Fields<'_>, since: Option<EventInstant>, now_in: Option<&str>) -> Option<Expiry> {
-    let (has_at, has_to) = (fields.value("expires_at").is_some(), fields.value("expires_to").is_some());
-    if !has_at && !has_to {
-        return None;
+/// Takes the expiry: both of its fields, or neither, and a later state of the resource.
+fn expiry(
+    fields: &mut Fields<'_>,
+    resource: &Resource,
+    (since, now_in): (Option<EventInstant>, &str),
+    (at, to): (Option<EventInstant>, Option<String>),
+) -> Option<Expiry> {
+    for (field, other) in [("expires_at", "expires_to"), ("expires_to", "expires_at")] {
+        if fields.value(field).is_none() && fields.value(other).is_some() {
+            fields.refuse(field, "missing", format!("This field goes with {other}."));
+        }
     }
-    let at = fields.parsed("expires_at", str::parse::<EventInstant>);
-    let to = fields.required_text("expires_to", MAX_TEXT);
     if let (Some(at), Some(since)) = (at, since) {
         let life = at.timestamp().duration_since(since.timestamp());
         if life <= SignedDuration::ZERO {
@@ -287,8 +292,11 @@ fn expiry(fields: &mut Fields<'_>, since: Option<EventInstant>, now_in: Option<&
             fields.refuse("expires_at", "too_far", format!("Expected an instant within {years} years."));
         }
     }
-    if to.is_some() && to.as_deref() == now_in {
-        fields.refuse("expires_to", "same_state", "Expected another state than to.");
+    if let Some(to) = &to {
+        check_state(fields, resource, "expires_to", to);
+        if to == now_in {
+            fields.refuse("expires_to", "same_state", "Expected another state than to.");
+        }
     }
     Some(Expiry { at: at?, to: to? })
 }
