@@ -7,8 +7,12 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
 use crate::aws::{
-    Aws, Call, DIRECTORY, INTAKE, INTAKE_EVENTS, LEDGER, NOTIFICATIONS, RECEIVERS, REJECTED, UNDELIVERED,
+    Aws, Call, DIRECTORY, INTAKE, INTAKE_EVENTS, LEDGER, NOTIFICATIONS, RECEIVERS, REJECTED, TIMERS,
+    UNDELIVERED,
 };
+
+/// As the template writes it.
+const SCHEDULES: &str = "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule";
 
 /// One action on one resource by one function, in the words of IAM and of `template.yaml`.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -24,6 +28,14 @@ pub struct Use {
 impl Use {
     /// Reads a request of a function.
     pub fn of(function: &str, call: &Call) -> Self {
+        // IAM knows the schedules of a group.
+        if !call.input["GroupName"].is_null() {
+            return Self {
+                function: function.to_owned(),
+                action: format!("scheduler:{}", call.operation),
+                resource: format!("{SCHEDULES}/${{TimersGroup}}/*"),
+            };
+        }
         let named = ["TableName", "QueueUrl", "SecretId", "KeyId"]
             .into_iter()
             .find_map(|field| Some((field, call.input[field].as_str()?)));
@@ -35,6 +47,7 @@ impl Use {
             Some(("QueueUrl", UNDELIVERED)) => ("sqs", "DeadLetterQueue"),
             Some(("QueueUrl", INTAKE)) => ("sqs", "IntakeQueue"),
             Some(("QueueUrl", INTAKE_EVENTS)) => ("sqs", "IntakeEventsQueue"),
+            Some(("QueueUrl", TIMERS)) => ("sqs", "TimersQueue"),
             Some(("QueueUrl", REJECTED)) => ("sqs", "RejectedQueue"),
             Some(("SecretId", "identity")) => ("secretsmanager", "IdentitySecret"),
             Some(("SecretId", "trust")) => ("secretsmanager", "TrustSecret"),

@@ -69,8 +69,12 @@ impl World {
     /// Deploys the stack, with every source of state changes that MiniStack has.
     pub fn start(progress: Progress) -> Result<Self> {
         let stream = format!("arn:aws:kinesis:{REGION}:000000000000:stream/{STREAM}");
-        let sources =
-            [("IntakeQueue", "true"), ("IntakeEventBusName", "default"), ("IntakeStreamArn", &*stream)];
+        let sources = [
+            ("IntakeQueue", "true"),
+            ("IntakeEventBusName", "default"),
+            ("IntakeStreamArn", &*stream),
+            ("Timers", "true"),
+        ];
         Self::start_with(progress, &sources)
     }
 

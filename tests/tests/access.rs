@@ -174,6 +174,10 @@ const NEEDED: &[(&str, &[&str])] = &[
     ("AWS::SQS::QueuePolicy", &["sqs:SetQueueAttributes"]),
     ("AWS::Scheduler::Schedule", &["scheduler:CreateSchedule", "scheduler:DeleteSchedule", "iam:PassRole"]),
     (
+        "AWS::Scheduler::ScheduleGroup",
+        &["scheduler:CreateScheduleGroup", "scheduler:DeleteScheduleGroup", "scheduler:GetScheduleGroup"],
+    ),
+    (
         "AWS::SecretsManager::ResourcePolicy",
         &["secretsmanager:PutResourcePolicy", "secretsmanager:DeleteResourcePolicy"],
     ),

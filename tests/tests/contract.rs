@@ -256,6 +256,8 @@ const CHANGE_FIELDS: &[&str] = &[
     "from",
     "to",
     "event_instant",
+    "expires_at",
+    "expires_to",
     "passed_through_partially_accepted",
     "changed_fields",
     "actor",

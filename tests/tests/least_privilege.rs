@@ -15,8 +15,8 @@ use lambda_http::{Body, Request, RequestExt as _};
 use mtls::revocation::Serials;
 use serde_json::{Value, json};
 use tests::aws::{
-    DIRECTORY_IDENTITY_SECRET, Fault, Functions, INTAKE_ARN, INTAKE_EVENTS_ARN, PKI, from_queue, post,
-    requeued, requeued_until, shown,
+    DIRECTORY_IDENTITY_SECRET, Fault, Functions, INTAKE_ARN, INTAKE_EVENTS_ARN, PKI, TIMERS_ARN, from_queue,
+    post, requeued, requeued_until, shown,
 };
 use tests::bucket::Bucket;
 use tests::contract::file;
@@ -45,6 +45,10 @@ const BY_AWS: &[(&str, &str, &str, &str)] = &[
     ("dispatch", "sqs:ReceiveMessage", "IntakeEventsQueue", "the event source mapping polls the queue"),
     ("dispatch", "sqs:DeleteMessage", "IntakeEventsQueue", "it deletes what dispatch did not keep"),
     ("dispatch", "sqs:GetQueueAttributes", "IntakeEventsQueue", "it asks the queue for its size, to scale"),
+    ("dispatch", "sqs:ReceiveMessage", "TimersQueue", "the event source mapping polls the queue"),
+    ("dispatch", "sqs:DeleteMessage", "TimersQueue", "it deletes what dispatch did not keep"),
+    ("dispatch", "sqs:GetQueueAttributes", "TimersQueue", "it asks the queue for its size, to scale"),
+    ("intake", "iam:PassRole", "TimersRole", "the scheduler asks whether intake may give a timer this role"),
     ("intake", "kinesis:DescribeStream", "IntakeStreamArn", "the event source mapping reads the stream"),
     (
         "intake",
@@ -223,6 +227,27 @@ async fn beside_the_simulation() -> BTreeSet<Use> {
         functions.aws.recovers();
     }
 
+    // A timer that is set, fires early, and ends.
+    let with_timers = Functions { timers: true, ..Functions::default() };
+    let mut awaiting =
+        devkit::local::change(Endpoint::PaymentConsent, "itp", "C1", with_timers.test_clock.now());
+    awaiting["expires_at"] = json!((with_timers.test_clock.now() + SignedDuration::from_mins(5)).to_string());
+    awaiting["expires_to"] = json!("REJECTED");
+    post(&with_timers.intake(), "application/json", &awaiting.to_string()).await;
+    let timer = with_timers.aws.schedules().into_values().next().unwrap();
+    let timer = [timer["Target"]["Input"].as_str().unwrap().to_owned()];
+    assert_eq!(
+        from_queue(&with_timers.dispatch(&with_timers.test_clock), TIMERS_ARN, &timer, &[]).await,
+        [0]
+    );
+    with_timers.test_clock.advance(SignedDuration::from_mins(5));
+    from_queue(&with_timers.dispatch(&with_timers.test_clock), TIMERS_ARN, &timer, &[]).await;
+    let mut ended =
+        devkit::local::change(Endpoint::PaymentConsent, "itp", "C1", with_timers.test_clock.now());
+    (ended["from"], ended["to"]) = (json!("AWAITING_AUTHORISATION"), json!("REJECTED"));
+    post(&with_timers.intake(), "application/json", &ended.to_string()).await;
+    assert!(with_timers.aws.schedules().is_empty());
+
     // A certificate whose key stays in KMS; in the simulation it is in the secret.
     functions.aws.put_key(KEY, &PKI.sender.key_pem);
     let identity = json!({ "certificate_chain": PKI.sender.chain_pem, "kms_key_id": KEY });
@@ -242,7 +267,7 @@ async fn beside_the_simulation() -> BTreeSet<Use> {
         let serials = Serials { revoked: vec![serial], held: Vec::new() };
         before = Some(store.put_serials("a", &serials, before, functions.test_clock.now()).await.unwrap());
     }
-    functions.uses.seen()
+    &functions.uses.seen() | &with_timers.uses.seen()
 }
 
 /// What evidence asks for: a batch of the ledger's stream, and two rounds of sealing.
@@ -264,11 +289,11 @@ async fn of_evidence() -> BTreeSet<Use> {
 
 /// The functions of the template by the name of their binary, each with the statements of its role.
 fn roles() -> BTreeMap<String, Vec<Value>> {
-    roles_without(None)
+    roles_without(&[])
 }
 
-/// The same without the policies that are there on this condition only.
-fn roles_without(condition: Option<&str>) -> BTreeMap<String, Vec<Value>> {
+/// The same without the policies that are there on these conditions only.
+fn roles_without(conditions: &[&str]) -> BTreeMap<String, Vec<Value>> {
     let resources = Template::stack().unwrap().resources();
     let functions = resources.values().filter(|resource| resource["Type"] == "AWS::Serverless::Function");
     let roles: BTreeMap<_, _> = functions
@@ -280,7 +305,7 @@ fn roles_without(condition: Option<&str>) -> BTreeMap<String, Vec<Value>> {
                     && !resource["Condition"]
                         .as_str()
                         .is_some_and(|name| name.starts_with("HasPreviousDataKey"))
-                    && condition.is_none_or(|condition| resource["Condition"] != condition)
+                    && conditions.iter().all(|condition| resource["Condition"] != *condition)
                     && list(&resource["Properties"]["Roles"]).contains(&role.into())
             });
             let beside = beside.flat_map(|policy| list(&policy["Properties"]["PolicyDocument"]["Statement"]));
@@ -380,7 +405,7 @@ fn each_role_allows_what_its_function_asks_for_and_nothing_more() {
 
 #[test]
 fn what_lean_ledger_writes_need_is_asked_for_by_nobody_else() {
-    let allowed = allowed_by(roles_without(Some("WritesTheLedgerOnce")));
+    let allowed = allowed_by(roles_without(&["WritesTheLedgerOnce", "HasTimers"]));
     let missing: Vec<_> = asked_by_default().into_iter().filter(|needed| !allowed.contains(needed)).collect();
     assert!(missing.is_empty(), "by default the roles of the stack do not allow {missing:#?}");
 }
@@ -410,6 +435,8 @@ fn each_role_may_use_the_key_for_what_it_uses_and_for_nothing_else() {
             through.entry(service).or_default().extend(names(&conditions[context]));
             // Only what is put into a queue or bucket is encrypted in the caller's name.
             let expected: &[&str] = match service {
+                // Timers write there, in the name of their own role.
+                "sqs" if names(&conditions[context]) == ["TimersQueue"] => &["kms:Decrypt"],
                 "sqs" | "s3" => &["kms:GenerateDataKey", "kms:Decrypt"],
                 _ => &["kms:Decrypt"],
             };

@@ -39,4 +39,5 @@ mod revocation;
 mod sources;
 mod structure;
 mod template_arithmetic;
+mod timers;
 mod words;

@@ -86,6 +86,7 @@ fn trials(world: &Shared) -> Vec<Trial> {
         a_change_of_a_queue_is_notified_and_what_is_invalid_is_rejected_with_its_errors,
         a_change_of_an_event_bus_is_notified_and_what_is_invalid_is_rejected_with_its_errors,
         a_change_of_a_stream_is_notified_and_what_is_invalid_is_rejected_with_its_errors,
+        a_state_that_expires_is_notified_unless_another_came_first,
         a_receiver_that_hangs_holds_nobody_else_up,
         an_unreadable_message_is_dead_lettered_with_its_reason_and_stops_nobody,
         a_panic_keeps_its_own_message_only,
@@ -386,6 +387,37 @@ async fn a_change_of_a_stream_is_notified_and_what_is_invalid_is_rejected_with_i
     mock.wait_for(1, SOON).await?;
     let rejected = world.rejected(&client, SOON).await?;
     ensure!(rejected["source"] == "kinesis" && rejected["errors"][0]["pointer"] == "/to", "{rejected}");
+    Ok(())
+}
+
+async fn a_state_that_expires_is_notified_unless_another_came_first(world: &World) -> Result<()> {
+    let (client, mock) = world.receiver("202").await?;
+    let expires_at = now() + SignedDuration::from_secs(8);
+    let awaiting = || {
+        let mut change = new_change(Endpoint::PaymentConsent, &client);
+        (change["from"], change["to"]) = (Value::Null, json!("AWAITING_AUTHORISATION"));
+        (change["expires_at"], change["expires_to"]) = (json!(expires_at.to_string()), json!("REJECTED"));
+        change
+    };
+    let changes = [awaiting(), awaiting(), awaiting()];
+    let (status, answer) = world.post(&json!({ "changes": changes })).await?;
+    ensure!(status == 202, "{answer}");
+    // The second and the third are authorised in time, one by each door.
+    let authorised = [1, 2].map(|at: usize| {
+        let mut change = changes[at].clone();
+        (change["from"], change["to"]) = (change["to"].take(), json!("AUTHORISED"));
+        (change["expires_at"], change["expires_to"]) = (Value::Null, Value::Null);
+        change["event_instant"] = json!(now().to_string());
+        change
+    });
+    let (status, answer) = world.post(&authorised[0]).await?;
+    ensure!(status == 202 && answer["verdicts"][0]["verdict"] == "not_notifiable", "{answer}");
+    world.produce(&authorised[1].to_string()).await?;
+    let received = mock.wait_for(1, SOON).await?;
+    ensure!(received[0].resource_id.as_deref() == changes[0]["resource_id"].as_str(), "{received:?}");
+    ensure!(received[0].received_at >= expires_at, "{} is too early", received[0].received_at);
+    sleep(Duration::from_secs(6)).await;
+    ensure!(mock.count() == 1, "{} requests came", mock.count());
     Ok(())
 }
 

@@ -238,6 +238,9 @@ codes! {
     ConcurrencyLimited "concurrency_limited" Requeued OURS,
         "The limit of concurrent attempts to this receiver is reached; the message waits for its turn.",
         "O limite de tentativas simultâneas a este receptor foi atingido; a mensagem espera a sua vez.";
+    NotDue "not_due" Requeued OURS,
+        "The message is of a timer whose time has not come; it waits until then.",
+        "A mensagem é de um temporizador cuja hora ainda não chegou; ela espera até lá.";
     ClockSkew "clock_skew" Requeued OURS,
         "Our clock disagrees with that of AWS; the message waits until a process whose clock is right receives it.",
         "Nosso relógio diverge do relógio da AWS; a mensagem espera até que um processo com a hora certa a receba.";
@@ -335,7 +338,8 @@ impl Code {
     /// Says whether this is a fault of ours that returns messages to the queue; the template has an alarm for
     /// each of these. A message that arrived out of turn is not a fault.
     pub fn alarms(self) -> bool {
-        self.row().effect == Effect::Requeued && !matches!(self, Self::InProgress | Self::ConcurrencyLimited)
+        let out_of_turn = matches!(self, Self::InProgress | Self::ConcurrencyLimited | Self::NotDue);
+        self.row().effect == Effect::Requeued && !out_of_turn
     }
 
     /// Finds a code by its name.

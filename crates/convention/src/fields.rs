@@ -28,6 +28,19 @@ impl FieldError {
                 .to_owned();
         Self { pointer: String::new(), code: "message_rejected", detail }
     }
+
+    /// The error of a state change at `pointer` with an expiry on a stack without timers.
+    pub fn timers_off(pointer: &str) -> Self {
+        let detail = "This stack has no timers: set its parameter Timers to true.".to_owned();
+        Self { pointer: format!("{pointer}/expires_at"), code: "timers_off", detail }
+    }
+
+    /// The error of a state change at `pointer` with an expiry from a source that sets no timers.
+    pub fn sets_no_timers(pointer: &str) -> Self {
+        let detail =
+            "A queue or event bus sets no timers: send this change to the API, or by Kinesis or Kafka.";
+        Self { pointer: format!("{pointer}/expires_at"), code: "sets_no_timers", detail: detail.to_owned() }
+    }
 }
 
 /// Maximum length of a text: enough for any identifier of the convention, short enough for a ledger row.

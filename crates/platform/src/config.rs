@@ -29,8 +29,16 @@ impl<'a> Settings<'a> {
     where
         T: FromStr<Err: Display>,
     {
-        let Some(text) = self.optional(name) else { return Ok(default) };
-        text.parse().map_err(|error: T::Err| SettingError::Invalid { name, reason: error.to_string() })
+        Ok(self.parsed(name)?.unwrap_or(default))
+    }
+
+    /// Parses an optional setting; an empty one counts as absent.
+    pub fn parsed<T>(&self, name: &'static str) -> Result<Option<T>, SettingError>
+    where
+        T: FromStr<Err: Display>,
+    {
+        let parsed = self.optional(name).map(|text| text.parse());
+        parsed.transpose().map_err(|error: T::Err| SettingError::Invalid { name, reason: error.to_string() })
     }
 
     /// Returns the policy for receivers' addresses: `ARAUTO_ALLOW_LOOPBACK_RECEIVERS` allows this machine's.

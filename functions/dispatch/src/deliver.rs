@@ -47,11 +47,15 @@ pub(crate) struct Delivery {
 impl Delivery {
     /// Processes one message. `Ok` means that it can be deleted.
     pub(crate) async fn deliver(&self, record: &Record, works_until: Instant) -> Result<(), Fault> {
-        let (body, metadata) = (&record.body, record.metadata());
+        let metadata = record.metadata();
         metadata.check_clock(self.lifecycle.clock.now())?;
+        let timer = timeout_at(Instant::now() + PREPARE, self.sources.due(record)).await;
+        let timer = timer.map_err(|_| Fault::Slow)??;
+        let record = timer.as_ref().unwrap_or(record);
         if self.sources.end(record).await? {
             return Ok(());
         }
+        let body = &record.body;
         let message = match AttemptMessage::from_json(body) {
             Ok(message) => AttemptMessage { trace: record.trace(), ..message },
             Err(error) => {
@@ -65,7 +69,12 @@ impl Delivery {
             return Ok(());
         }
         let until = Instant::now() + PREPARE;
-        let prepared = timeout_at(until, pin!(self.prepare(&message))).await.map_err(|_| Fault::Slow)?;
+        let prepared = async {
+            let (prepared, observed) =
+                tokio::join!(self.prepare(&message), self.sources.observe(record, &message));
+            observed.and(prepared)
+        };
+        let prepared = timeout_at(until, pin!(prepared)).await.map_err(|_| Fault::Slow)?;
         let (permit, found, client) = prepared?;
         let mut planned = self.plan(&message, found);
         // Decisions that end a notification read the receiver's row: a cached copy may be behind.

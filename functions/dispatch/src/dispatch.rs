@@ -108,6 +108,7 @@ impl Dispatch {
         let sources = Arc::new(Sources {
             lifecycle: Arc::clone(&lifecycle),
             envelope: parts.envelope,
+            states: parts.states,
             servers: servers.clone(),
         });
         let delivery = Delivery {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use convention::codes::Code;
-use convention::delivery::{ClockSkew, ReceiveMetadata, backoff_after_lease};
+use convention::delivery::{ClockSkew, ReceiveMetadata, backoff_after_lease, delay_seconds};
 use convention::notification::MissingAuthorisationServerId;
 use jiff::Timestamp;
 use mtls::LocalFault;
@@ -17,6 +17,9 @@ use crate::identity_store::IdentityStoreError;
 /// Timeout for finding the receiver and the identity concurrently; part of the sum behind the function's timeout.
 pub const PREPARE: Duration = Duration::from_secs(4);
 
+/// Maximum wait of a timer's message, in seconds. Its schedule fires a minute early, so it never waits as long.
+const MAX_WAIT: u32 = 900;
+
 /// Why a message returns to the queue. It is never the receiver's fault and never consumes an attempt.
 #[derive(Debug, Error)]
 pub enum Fault {
@@ -29,6 +32,9 @@ pub enum Fault {
     /// The limit of concurrent attempts to its receiver is reached in this environment.
     #[error("the limit of concurrent attempts to its receiver is reached")]
     ConcurrencyLimited,
+    /// It is of a timer, whose time is this instant.
+    #[error("its time has not come")]
+    NotDue(Timestamp),
     /// Our clock is wrong.
     #[error("our clock and the queue's do not agree")]
     Clock(#[from] ClockSkew),
@@ -68,6 +74,7 @@ impl Fault {
             Self::Slow => Code::PrepareTimeout,
             Self::InProgress(_) => Code::InProgress,
             Self::ConcurrencyLimited => Code::ConcurrencyLimited,
+            Self::NotDue(_) => Code::NotDue,
             Self::Clock(_) => ClockSkew::CODE,
             Self::Ledger(_) => Code::LedgerUnavailable,
             Self::Receivers(_) => Code::ReceiversUnavailable,
@@ -88,6 +95,7 @@ impl Fault {
     pub(crate) fn redelivery_backoff(&self, metadata: &ReceiveMetadata, now: Timestamp, rng: &Rng) -> u32 {
         match self {
             Self::InProgress(lease_until) => backoff_after_lease(*lease_until, now),
+            Self::NotDue(due) => delay_seconds(now, *due).clamp(1, MAX_WAIT),
             Self::Slow
             | Self::ConcurrencyLimited
             | Self::Clock(_)

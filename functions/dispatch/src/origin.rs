@@ -2,7 +2,7 @@
 
 use convention::FieldError;
 use convention::delivery::ClockSkew;
-use convention::notification::Rule;
+use convention::notification::{Rule, TimerMessage};
 use convention::source::Source;
 
 /// What a record was read as.
@@ -17,6 +17,8 @@ pub(crate) enum Origin {
     NotNotifiable(Source, Rule),
     /// No valid state change.
     Invalid(Source, Vec<FieldError>),
+    /// A timer, whose change is read when it is due.
+    Timer(TimerMessage),
     /// Not read: by our clock an event could be in the future that is not.
     Unread(ClockSkew),
     /// Not read: reading it panicked, a defect of ours that concerns this record alone.

@@ -7,8 +7,8 @@ use jiff::SignedDuration;
 use lambda_runtime::Error;
 use mtls::{KeyExchange, Network};
 use platform::aws::{
-    DirectoryTable, Http, Keys, Ledger, Queues, Receivers, Secrets, dynamodb, endpoint_name, kms, sdk_config,
-    secrets_manager, sqs,
+    DirectoryTable, Http, Keys, Ledger, Queues, Receivers, ResourceStates, Secrets, dynamodb, endpoint_name,
+    kms, sdk_config, secrets_manager, sqs,
 };
 use platform::clock::Clock;
 use platform::config::Settings;
@@ -50,6 +50,8 @@ pub struct Parts {
     pub max_receives: u32,
     /// Where a source's record holds its state change.
     pub envelope: Envelope,
+    /// The latest states of resources, on a stack with timers.
+    pub states: Option<ResourceStates>,
     /// Counts billable usage.
     pub meter: UsageMeter,
     /// Where metrics are written.
@@ -77,6 +79,9 @@ impl Parts {
             table("ARAUTO_LEDGER_TABLE")?,
             SignedDuration::from_hours(24 * retention),
         );
+        let states = settings
+            .parsed_or("ARAUTO_TIMERS", false)?
+            .then(|| table("ARAUTO_LEDGER_TABLE").map(|ledger| ResourceStates::new(dynamodb(&sdk), ledger)));
         let notifications = settings.required("ARAUTO_NOTIFICATIONS_QUEUE_URL")?;
         let dead_letters = settings.required("ARAUTO_DEAD_LETTER_QUEUE_URL")?;
         let rejected = settings.required("ARAUTO_REJECTED_QUEUE_URL")?;
@@ -104,6 +109,7 @@ impl Parts {
             // Without it, only SQS moves messages to the dead-letter queue.
             max_receives: settings.parsed_or("ARAUTO_NOTIFICATIONS_MAX_RECEIVES", u32::MAX)?,
             envelope: settings.parsed_or("ARAUTO_INTAKE_ENVELOPE", Envelope::default())?,
+            states: states.transpose()?,
             meter,
             metrics: settings.metrics(),
             clock,

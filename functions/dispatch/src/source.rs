@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use convention::FieldError;
 use convention::delivery::AttemptMessage;
-use convention::notification::{AuthorisationServers, Rule};
+use convention::notification::{AuthorisationServers, ResourceState, Rule, TimerMessage};
 use convention::source::{Envelope, Posted, Reading, Rejection, Source, read};
 use jiff::Timestamp;
+use platform::aws::ResourceStates;
 
 use crate::fault::Fault;
 use crate::lifecycle::Lifecycle;
@@ -22,6 +23,8 @@ pub(crate) struct Sources {
     pub(crate) lifecycle: Arc<Lifecycle>,
     pub(crate) envelope: Envelope,
     pub(crate) servers: AuthorisationServers,
+    /// The latest states of resources, on a stack with timers.
+    pub(crate) states: Option<ResourceStates>,
 }
 
 impl Sources {
@@ -43,9 +46,16 @@ impl Sources {
         if let Err(skew) = metadata.check_clock(now) {
             return (Origin::Unread(skew), None);
         }
+        // A producer that writes one can only have a timer looked at that is there anyway.
+        if let Some(timer) = TimerMessage::from_json(&record.body) {
+            return (Origin::Timer(timer), None);
+        }
         let Reading { source, change } =
             read(Source::Sqs, record.body.as_bytes(), &self.envelope, &self.servers, now);
-        let Posted { change, server } = match change {
+        let Posted { change, server, .. } = match change {
+            Ok(Posted { change, pointer, .. }) if change.expiry.is_some() => {
+                return (Origin::Invalid(source, vec![FieldError::sets_no_timers(&pointer)]), None);
+            }
             Ok(posted) => posted,
             Err(errors) => return (Origin::Invalid(source, errors), None),
         };
@@ -57,12 +67,48 @@ impl Sources {
         }
     }
 
+    /// Returns the state change of a timer's record as a record of its own; `None` for any other record, and for a timer
+    /// that no longer holds.
+    ///
+    /// It stays as it is in the table, so that a process that stops after this loses nothing.
+    pub(crate) async fn due(&self, record: &Record) -> Result<Option<Record>, Fault> {
+        let Origin::Timer(timer) = &record.origin else { return Ok(None) };
+        if self.lifecycle.clock.now() < timer.due {
+            return Err(Fault::NotDue(timer.due));
+        }
+        let Some(states) = &self.states else { return Ok(None) };
+        let Some(change) = states.due(timer).await? else { return Ok(None) };
+        let server = self.servers.server_of(change.brand.as_deref())?;
+        // It is accepted when it takes place; its schedule fires before.
+        let accepted_at = record.metadata().sent.map_or(timer.due, |sent| sent.max(timer.due));
+        let message = AttemptMessage::first_of(server, change, accepted_at);
+        Ok(message.map(|message| record.of_timer(&message)))
+    }
+
+    /// Records the state that a change of a source leads to, which ends the timer of the state before it.
+    ///
+    /// The change of a timer is not recorded: its row must stay until its attempt has begun. Intake records what it takes.
+    pub(crate) async fn observe(&self, record: &Record, message: &AttemptMessage) -> Result<(), Fault> {
+        let Origin::Change(source) = record.origin else { return Ok(()) };
+        let state = ResourceState::of(&message.change, &message.receiver());
+        if let (Some(states), Some(state)) = (&self.states, state)
+            && source != Source::Timer
+        {
+            states.observe(&state, self.lifecycle.clock.now()).await?;
+        }
+        Ok(())
+    }
+
     /// Ends a record that no attempt follows; `true` if it can be deleted.
     pub(crate) async fn end(&self, record: &Record) -> Result<bool, Fault> {
         match &record.origin {
             Origin::Notifications | Origin::Change(_) => Ok(false),
             Origin::Unread(skew) => Err((*skew).into()),
             Origin::Panicked => Err(Fault::PanicInReading),
+            Origin::Timer(timer) => {
+                tracing::info!(timer = %timer.timer, "A timer no longer holds: another state came first.");
+                Ok(true)
+            }
             Origin::NotNotifiable(source, rule) => {
                 log(*source, record, "not_notifiable", Some(*rule));
                 Ok(true)

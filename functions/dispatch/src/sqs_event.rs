@@ -3,6 +3,7 @@
 use convention::delivery::AttemptMessage;
 use convention::delivery::ReceiveMetadata;
 use convention::delivery::TraceHeader;
+use convention::source::Source;
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -71,8 +72,17 @@ impl Record {
     pub(crate) fn attempt_message(&self) -> Option<AttemptMessage> {
         match self.origin {
             Origin::Notifications | Origin::Change(_) => AttemptMessage::from_json(&self.body).ok(),
-            Origin::NotNotifiable(..) | Origin::Invalid(..) | Origin::Unread(_) | Origin::Panicked => None,
+            Origin::NotNotifiable(..)
+            | Origin::Invalid(..)
+            | Origin::Timer(_)
+            | Origin::Unread(_)
+            | Origin::Panicked => None,
         }
+    }
+
+    /// Returns the record as the message of a timer's state change.
+    pub(crate) fn of_timer(&self, message: &AttemptMessage) -> Self {
+        Self { body: message.to_json(), origin: Origin::Change(Source::Timer), ..self.clone() }
     }
 
     /// Returns the trace of the state change.

@@ -14,6 +14,7 @@ use platform::aws::{Found, LedgerReader, Queues, Receivers, ReceiversError, Send
 use platform::clock::Clock;
 use platform::telemetry::{ErrorChain, Metrics, UsageMeter};
 
+use crate::timers::Timers;
 use crate::verdict::{ChangeResult, Taken, Verdict};
 
 /// The function behind `POST /v1/state-changes` and `GET /v1/notifications/{notificationId}`, and behind the streams
@@ -29,6 +30,8 @@ pub struct Intake {
     pub servers: AuthorisationServers,
     /// Where a record of a stream holds its state change.
     pub envelope: Envelope,
+    /// Sets timers, on a stack that has them.
+    pub timers: Option<Timers>,
     /// Where metrics are written.
     pub metrics: Metrics,
     /// The clock.
@@ -48,12 +51,18 @@ impl Intake {
         now: Timestamp,
     ) -> Vec<ChangeResult> {
         let changes = || parsed.iter().filter_map(|parsed| parsed.change.as_ref().ok());
-        let mut receivers = self.receivers_of(changes()).await;
-        self.read_again(changes(), &mut receivers).await;
+        let known = async {
+            let mut receivers = self.receivers_of(changes()).await;
+            self.read_again(changes(), &mut receivers).await;
+            receivers
+        };
+        // Timers come first: a change whose timer could not be set is not queued either, and is sent again.
+        let (receivers, timers) = tokio::join!(Box::pin(known), Box::pin(self.set_timers(&parsed, now)));
         let mut messages: Vec<AttemptMessage> = Vec::new();
         let mut verdicts = Vec::with_capacity(parsed.len());
-        for Parsed { change, pointer } in parsed {
+        for (Parsed { change, pointer }, has_timer) in parsed.into_iter().zip(timers) {
             verdicts.push(match change {
+                Ok(_) if !has_timer => Verdict::Unavailable,
                 Ok(change) => self.judge(change, &pointer, &receivers, &mut messages, now),
                 Err(errors) => Verdict::Invalid(errors),
             });
@@ -69,6 +78,34 @@ impl Intake {
             .enumerate()
             .map(|(index, verdict)| ChangeResult::new(index, verdict, &messages, &taken))
             .collect()
+    }
+
+    /// Refuses an expiry on a stack without timers.
+    pub(crate) fn with_timers(
+        &self,
+        change: StateChange,
+        pointer: &str,
+    ) -> Result<StateChange, Vec<FieldError>> {
+        if change.expiry.is_some() && self.timers.is_none() {
+            return Err(vec![FieldError::timers_off(pointer)]);
+        }
+        Ok(change)
+    }
+
+    /// Records the state of every change and sets its timer, all concurrently; `false` for one that must be sent again.
+    async fn set_timers(&self, parsed: &[Parsed], now: Timestamp) -> Vec<bool> {
+        let Some(timers) = &self.timers else { return vec![true; parsed.len()] };
+        let set = join_all(parsed.iter().map(async |parsed| {
+            // One that is invalid has no state.
+            let Ok(change) = &parsed.change else { return Ok(()) };
+            let Ok((_, receiver)) = self.receiver_of(change) else { return Ok(()) };
+            timers.observe(change, &receiver, now).await
+        }));
+        let set = set.await;
+        if let Some(error) = set.iter().find_map(|set| set.as_ref().err()) {
+            tracing::error!(code = "timer_not_set", error = %ErrorChain(error), "Some timers could not be set; the caller was told so.");
+        }
+        set.iter().map(Result::is_ok).collect()
     }
 
     /// Looks every client up once, all concurrently; a client is missing if its receiver could not be read.

@@ -4,6 +4,7 @@
 mod get_notification;
 mod judge;
 mod stream;
+mod timers;
 mod verdict;
 mod wire;
 
@@ -19,6 +20,7 @@ use verdict::ChangeResult;
 
 pub use judge::Intake;
 pub use stream::{BatchItemFailure, BatchResponse, StreamError};
+pub use timers::{ParseTimerSettingsError, TimerError, TimerSettings, Timers};
 
 impl Intake {
     /// Answers one request, or takes in the records of a source.
@@ -62,7 +64,8 @@ impl Intake {
             Ok(changes) => {
                 let now = self.clock.now();
                 let parse = |change: wire::Change<'_>| Parsed {
-                    change: StateChange::posted(change.value, &change.pointer, now),
+                    change: StateChange::posted(change.value, &change.pointer, now)
+                        .and_then(|posted| self.with_timers(posted, &change.pointer)),
                     pointer: change.pointer,
                 };
                 let parsed = changes.into_iter().map(parse).collect();

@@ -2,7 +2,7 @@
 
 use convention::notification::AuthorisationServers;
 use convention::source::Envelope;
-use intake::Intake;
+use intake::{Intake, Timers};
 use lambda_http::{Error, run, service_fn};
 use platform::aws::{Http, LedgerReader, Queues, Receivers, sdk_config};
 use platform::clock::Clock;
@@ -32,6 +32,7 @@ async fn main() -> Result<(), Error> {
         .with_rejected(settings.required("ARAUTO_REJECTED_QUEUE_URL")?),
         servers: settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?,
         envelope: settings.parsed_or("ARAUTO_INTAKE_ENVELOPE", Envelope::default())?,
+        timers: Timers::of(&settings, &sdk)?,
         metrics: settings.metrics(),
         clock,
         meter,

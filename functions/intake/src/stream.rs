@@ -238,7 +238,7 @@ impl Intake {
             return None;
         }
         let Reading { change, .. } = read(source, &record.body, &self.envelope, &self.servers, now);
-        Some(change.map(|posted| posted.change))
+        Some(change.and_then(|posted| self.with_timers(posted.change, &posted.pointer)))
     }
 
     /// Moves a record to the rejected queue; `false` if it must be repeated.

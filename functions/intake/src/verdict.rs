@@ -145,6 +145,8 @@ pub(crate) fn log(source: Option<Source>, all: &[&ChangeResult], used: &Used) {
         ms = used.get(Usage::Ms),
         sqs_requests = used.get(Usage::SqsRequests),
         table_reads = used.get(Usage::TableReads),
+        // Only on a stack with timers.
+        table_writes = used.get(Usage::TableWrites),
         "State changes were judged."
     );
 }

@@ -23,15 +23,15 @@ use directory::revocation::Refresher;
 use directory::{Directory, Parts as DirectoryParts};
 use dispatch::{Dispatch, Parts};
 use http::Method;
-use intake::Intake;
+use intake::{Intake, Timers};
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
 use mtls::Network;
 use mtls::revocation::{Revocation, RevocationStore};
 use platform::aws::{
-    DirectoryTable, Http, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets, dynamodb, kms,
-    secrets_manager, sqs,
+    DirectoryTable, Http, Keys, Ledger, LedgerReader, Queues, Receivers, ResourceStates, Secrets, dynamodb,
+    kms, secrets_manager, sqs,
 };
 use platform::clock::Clock;
 use platform::rng::Rng;
@@ -41,7 +41,10 @@ use serde_json::{Value, json};
 use crate::dispatch::batch_of;
 use crate::iam_usage::{Noted, Uses};
 
-use super::{Aws, DIRECTORY, LEDGER, NOTIFICATIONS, RECEIVERS, REJECTED, UNDELIVERED};
+use super::{
+    Aws, DIRECTORY, LEDGER, NOTIFICATIONS, RECEIVERS, REJECTED, REJECTED_ARN, TIMERS_ARN, TIMERS_GROUP,
+    TIMERS_ROLE_ARN, UNDELIVERED,
+};
 
 /// Making RSA keys takes most of a test's time, so all tests share theirs.
 pub static PKI: LazyLock<TestPki> = LazyLock::new(|| {
@@ -136,6 +139,8 @@ pub struct Functions {
     pub servers: &'static str,
     /// How often the ledger is written of what is delivered at once.
     pub ledger_writes: LedgerWrites,
+    /// Whether the stack has timers.
+    pub timers: bool,
     /// What the functions measured.
     pub metrics: Measured,
     /// The Directory of participants; nobody listens there unless a test says so.
@@ -158,6 +163,7 @@ impl Default for Functions {
             test_clock,
             servers: AUTHORISATION_SERVER_ID,
             ledger_writes: LedgerWrites::default(),
+            timers: false,
             metrics: Measured::default(),
             environment,
             max_suspended_percent: 20,
@@ -294,6 +300,12 @@ impl Functions {
             queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), None).with_rejected(REJECTED.to_owned()),
             servers: self.servers.parse().expect("authorisation servers"),
             envelope: Envelope::default(),
+            timers: self.timers.then(|| {
+                let states = ResourceStates::new(dynamodb(&sdk), LEDGER.to_owned());
+                let places = format!("{TIMERS_GROUP},{TIMERS_ARN},{TIMERS_ROLE_ARN},{REJECTED_ARN}");
+                let places = places.parse().expect("places of timers");
+                Timers::new(states, aws_sdk_scheduler::Client::new(&sdk), places)
+            }),
             metrics: self.metrics.writer("intake"),
             clock: self.test_clock.clock(),
             meter,
@@ -376,6 +388,7 @@ impl Functions {
             servers: self.servers.parse().expect("authorisation servers"),
             max_receives: 150,
             envelope: Envelope::default(),
+            states: self.timers.then(|| ResourceStates::new(dynamodb(&sdk), LEDGER.to_owned())),
             meter,
             metrics: self.metrics.writer("dispatch"),
             clock,

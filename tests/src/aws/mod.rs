@@ -61,6 +61,16 @@ pub const INTAKE_EVENTS: &str = "https://sqs.sa-east-1.amazonaws.com/12345678901
 pub const INTAKE_EVENTS_ARN: &str = "arn:aws:sqs:sa-east-1:123456789012:intake-events";
 /// The queue of records that are no valid state changes, by URL.
 pub const REJECTED: &str = "https://sqs.sa-east-1.amazonaws.com/123456789012/rejected";
+/// The same by ARN.
+pub const REJECTED_ARN: &str = "arn:aws:sqs:sa-east-1:123456789012:rejected";
+/// The queue that timers send to, by URL.
+pub const TIMERS: &str = "https://sqs.sa-east-1.amazonaws.com/123456789012/timers";
+/// The same by ARN.
+pub const TIMERS_ARN: &str = "arn:aws:sqs:sa-east-1:123456789012:timers";
+/// The group of the timers' schedules.
+pub const TIMERS_GROUP: &str = "timers";
+/// The role of the timers' schedules.
+pub const TIMERS_ROLE_ARN: &str = "arn:aws:iam::123456789012:role/timers";
 
 /// AWS as the functions see it. Copies are the same one.
 #[derive(Clone, Debug, Default)]
@@ -74,6 +84,7 @@ struct State {
     tables: HashMap<&'static str, Table>,
     queues: BTreeMap<String, Queue>,
     secrets: HashMap<String, String>,
+    schedules: BTreeMap<String, Value>,
     kms: Kms,
     /// Chooses among so many messages; without it the oldest comes first.
     rng: Option<Box<dyn FnMut(usize) -> usize + Send>>,
@@ -320,6 +331,11 @@ impl Aws {
         calls.iter().map(|call| (handle(call), seconds(call))).collect()
     }
 
+    /// The schedules that are there, by their names.
+    pub fn schedules(&self) -> BTreeMap<String, Value> {
+        self.state().schedules.clone()
+    }
+
     /// Takes all messages out of a queue.
     pub fn take_messages(&self, queue: &str) -> Vec<Message> {
         self.state().queue(queue).take_all()
@@ -522,7 +538,10 @@ impl HttpConnector for Aws {
 impl Call {
     /// Reads a request of the SDK.
     pub fn read(request: &HttpRequest) -> Self {
-        let target = request.headers().get("x-amz-target").expect("the services here speak AWS JSON");
+        if let Some(call) = Self::of_scheduler(request) {
+            return call;
+        }
+        let target = request.headers().get("x-amz-target").expect("the other services here speak AWS JSON");
         let (_, operation) = target.split_once('.').expect("a target names service and operation");
         let body = request.body().bytes().expect("requests are not streamed");
         let mut input: Value = serde_json::from_slice(body).expect("AWS JSON is JSON");
@@ -533,6 +552,22 @@ impl Call {
             input["TableName"] = table.into();
         }
         Self { operation: operation.to_owned(), input }
+    }
+
+    /// Reads a request to the scheduler, which names a schedule in its path.
+    ///
+    /// Source: EventBridge Scheduler API Reference, `CreateSchedule` and `DeleteSchedule`.
+    fn of_scheduler(request: &HttpRequest) -> Option<Self> {
+        let (_, path) = request.uri().split_once("/schedules/")?;
+        let (name, query) = path.split_once('?').unwrap_or((path, ""));
+        let body = request.body().bytes().unwrap_or_default();
+        let mut input: Value = serde_json::from_slice(body).unwrap_or_else(|_| json!({}));
+        input["Name"] = name.into();
+        if let Some(group) = query.split('&').find_map(|pair| pair.strip_prefix("groupName=")) {
+            input["GroupName"] = group.into();
+        }
+        let operation = if request.method() == "DELETE" { "DeleteSchedule" } else { "CreateSchedule" };
+        Some(Self { operation: operation.to_owned(), input })
     }
 }
 
@@ -567,6 +602,7 @@ impl Default for State {
             tables,
             queues: BTreeMap::new(),
             secrets: HashMap::new(),
+            schedules: BTreeMap::new(),
             kms: Kms::default(),
             rng: None,
             lag: None,
@@ -599,6 +635,7 @@ impl State {
 
     fn answer_json(&mut self, Call { operation, input }: &Call) -> (u16, Value) {
         match operation.as_str() {
+            "CreateSchedule" | "DeleteSchedule" => self.answer_scheduler(operation, input),
             "GetSecretValue" => {
                 let name = input["SecretId"].as_str().unwrap_or_default();
                 match self.secrets.get(name) {
@@ -638,6 +675,21 @@ impl State {
                 }
             }
         }
+    }
+
+    fn answer_scheduler(&mut self, operation: &str, input: &Value) -> (u16, Value) {
+        let name = input["Name"].as_str().expect("a schedule has a name").to_owned();
+        if operation == "DeleteSchedule" {
+            return match self.schedules.remove(&name) {
+                Some(_) => (200, json!({})),
+                None => (404, json!({ "__type": "ResourceNotFoundException", "Message": name })),
+            };
+        }
+        if self.schedules.contains_key(&name) {
+            return (409, json!({ "__type": "ConflictException", "Message": name }));
+        }
+        self.schedules.insert(name.clone(), input.clone());
+        (200, json!({ "ScheduleArn": format!("arn:aws:scheduler:::schedule/{TIMERS_GROUP}/{name}") }))
     }
 
     fn queue(&mut self, url: &str) -> &mut Queue {

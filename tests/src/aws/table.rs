@@ -222,6 +222,7 @@ impl Table {
         let answer = match input["ReturnValues"].as_str() {
             None => json!({}),
             Some("UPDATED_NEW") => json!({ "Attributes": expressions.updated(&row) }),
+            Some("ALL_OLD") => present.map_or_else(|| json!({}), |row| json!({ "Attributes": row })),
             Some(other) => panic!("{other} is asked for by no function"),
         };
         self.change(key, Some(row), now);

@@ -34,12 +34,13 @@ pub(crate) const TEMPLATE: &str = "infra/operations.yaml";
 const DEPLOYMENT: &str = "infra/deployment.yaml";
 
 /// The sources of state changes.
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
     "infra/intake-rejected.yaml",
     "infra/intake-queue.yaml",
     "infra/intake-events.yaml",
     "infra/intake-stream.yaml",
     "infra/intake-kafka.yaml",
+    "infra/timers.yaml",
 ];
 
 /// The bucket of evidence and what fills it.

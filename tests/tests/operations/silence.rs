@@ -208,7 +208,7 @@ fn a_record_that_is_rejected_is_told_whatever_its_source_is_called() {
     // It is there as soon as there is any source.
     let template = Template::read("template.yaml").unwrap();
     let any = template.section("Conditions")["HasSource"].to_string();
-    for source in ["HasIntakeQueue", "HasIntakeEvents", "HasIntakeStream", "HasIntakeKafka"] {
+    for source in ["HasIntakeQueue", "HasIntakeEvents", "HasIntakeStream", "HasIntakeKafka", "HasTimers"] {
         assert!(any.contains(source), "{source}");
     }
 }

@@ -32,6 +32,17 @@ pub struct StateChange {
     pub event_instant: EventInstant,
     /// The caller's identifier of the business event.
     pub event_id: Option<String>,
+    /// The change that follows by time alone, unless another state comes first. No notification carries it.
+    pub expiry: Option<Expiry>,
+}
+
+/// A change that no call makes, announced with the state before it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Expiry {
+    /// When it takes place.
+    pub at: EventInstant,
+    /// The state that then holds.
+    pub to: String,
 }
 
 /// What a state change is about.
@@ -87,6 +98,8 @@ const FIELDS: &[&str] = &[
     "client_id",
     "event_id",
     "event_instant",
+    "expires_at",
+    "expires_to",
     "from",
     "passed_through_partially_accepted",
     "product",
@@ -97,6 +110,8 @@ const FIELDS: &[&str] = &[
 /// Maximum lead of the bank's clock over ours. Receivers refuse events in the future.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 const MAX_CHANGED_FIELDS: usize = 50;
+/// Maximum time from a state to its end. Not a limit of the convention or of EventBridge Scheduler: it catches a wrong year.
+const MAX_LIFE: SignedDuration = SignedDuration::from_hours(24 * 365 * 20);
 
 impl StateChange {
     /// Parses a state change that is posted now; `pointer` is its place in the whole document.
@@ -131,12 +146,17 @@ impl StateChange {
         let actor = actor(&mut fields);
         let brand = fields.text("brand", MAX_NAME);
         let event_id = fields.text("event_id", MAX_NAME);
+        let expires_at = fields.value("expires_at");
+        let expires_at = expires_at.and_then(|_| fields.parsed("expires_at", str::parse::<EventInstant>));
+        let expires_to = fields.text("expires_to", MAX_TEXT);
+        let mut expires = None;
         // Informative: accepted so that callers may post what they have, but used by no rule.
         fields.text("cause", MAX_TEXT);
         fields.text("product", MAX_TEXT);
         let subject = subject(&mut fields);
         if let (Some(Subject::Resource(resource)), Some(to)) = (&subject, &to) {
             check_states(&mut fields, resource, from.as_deref(), to, passed_through_partially_accepted);
+            expires = expiry(&mut fields, resource, (event_instant, to), (expires_at, expires_to));
         }
         match (client_id, event_instant, to, subject, fields.into_errors()) {
             (Some(client_id), Some(event_instant), Some(to), Some(subject), errors) if errors.is_empty() => {
@@ -151,13 +171,31 @@ impl StateChange {
                     brand,
                     event_instant,
                     event_id,
+                    expiry: expires,
                 })
             }
             (.., errors) => Err(errors),
         }
     }
 
-    /// Writes the state change as JSON for [`Self::from_json`]; `None` for an API without webhook.
+    /// Returns the change that takes place when this state expires.
+    ///
+    /// It has no `event_id`, as it is another event than the one that announced it.
+    pub fn expired(&self) -> Option<Self> {
+        let Expiry { at, to } = self.expiry.clone()?;
+        Some(Self {
+            from: Some(self.to.clone()),
+            to,
+            changed_fields: Vec::new(),
+            actor: None,
+            event_instant: at,
+            event_id: None,
+            expiry: None,
+            ..self.clone()
+        })
+    }
+
+    /// Writes the state change as JSON for [`Self::from_json`], without its expiry; `None` for an API without webhook.
     pub fn to_json(&self) -> Option<Value> {
         let Subject::Resource(resource) = &self.subject else { return None };
         let row = resource.endpoint.row();
@@ -233,6 +271,46 @@ fn refuse_resource(fields: &mut Fields<'_>, api: &str) {
     }
 }
 
+/// Takes the expiry: both of its fields, or neither, and a later state of the resource.
+fn expiry(
+    fields: &mut Fields<'_>,
+    resource: &Resource,
+    (since, now_in): (Option<EventInstant>, &str),
+    (at, to): (Option<EventInstant>, Option<String>),
+) -> Option<Expiry> {
+    for (field, other) in [("expires_at", "expires_to"), ("expires_to", "expires_at")] {
+        if fields.value(field).is_none() && fields.value(other).is_some() {
+            fields.refuse(field, "missing", format!("This field goes with {other}."));
+        }
+    }
+    if let (Some(at), Some(since)) = (at, since) {
+        let life = at.timestamp().duration_since(since.timestamp());
+        if life <= SignedDuration::ZERO {
+            fields.refuse("expires_at", "not_after_event", "Expected an instant after event_instant.");
+        } else if life > MAX_LIFE {
+            let years = MAX_LIFE.as_hours() / (24 * 365);
+            fields.refuse("expires_at", "too_far", format!("Expected an instant within {years} years."));
+        }
+    }
+    if let Some(to) = &to {
+        check_state(fields, resource, "expires_to", to);
+        if to == now_in {
+            fields.refuse("expires_to", "same_state", "Expected another state than to.");
+        }
+    }
+    Some(Expiry { at: at?, to: to? })
+}
+
+fn check_state(fields: &mut Fields<'_>, resource: &Resource, field: &str, name: &str) {
+    let row = resource.endpoint.row();
+    if row.state(name, resource.api_version).is_none() {
+        let states: Vec<_> = row.states_of(resource.api_version).map(|state| state.name).collect();
+        let version = resource.api_version;
+        let detail = format!("Not a state of this resource in {} {version}: {}.", row.api, states.join(", "));
+        fields.refuse(field, "unknown_state", detail);
+    }
+}
+
 fn check_states(
     fields: &mut Fields<'_>,
     resource: &Resource,
@@ -242,13 +320,8 @@ fn check_states(
 ) {
     let row = resource.endpoint.row();
     for (field, name) in [("from", from), ("to", Some(to))] {
-        let Some(name) = name else { continue };
-        if row.state(name, resource.api_version).is_none() {
-            let states: Vec<_> = row.states_of(resource.api_version).map(|state| state.name).collect();
-            let version = resource.api_version;
-            let detail =
-                format!("Not a state of this resource in {} {version}: {}.", row.api, states.join(", "));
-            fields.refuse(field, "unknown_state", detail);
+        if let Some(name) = name {
+            check_state(fields, resource, field, name);
         }
     }
     let depends = row
@@ -297,6 +370,33 @@ mod tests {
         assert_eq!(with("changed_fields", json!(["a\u{fffe}"])), "/changed_fields");
         assert_eq!(with("changed_fields", json!(["x".repeat(129)])), "/changed_fields");
         assert_eq!(with("changed_fields", json!(vec!["x"; 51])), "/changed_fields");
+    }
+
+    #[test]
+    fn an_expiry_has_both_fields_and_is_a_later_state_of_the_resource() {
+        let with = |at: Value, to: Value| {
+            let value = json!({
+                "client_id": "c-1", "api": "payments", "resource": "consent", "resource_id": "urn:b:1",
+                "api_version": "v5", "to": "AWAITING_AUTHORISATION", "event_instant": "2026-03-10T12:00:00Z",
+                "expires_at": at, "expires_to": to
+            });
+            let errors = StateChange::from_json(&value, "").err().unwrap_or_default();
+            errors.into_iter().map(|error| (error.pointer, error.code)).collect::<Vec<_>>()
+        };
+        let refused = |field: &str, code| vec![(format!("/{field}"), code)];
+        let (at, to) = (json!("2026-03-10T12:05:00Z"), json!("REJECTED"));
+        assert_eq!(with(at.clone(), to.clone()), []);
+        assert_eq!(with(Value::Null, Value::Null), []);
+        assert_eq!(with(at.clone(), Value::Null), refused("expires_to", "missing"));
+        assert_eq!(with(Value::Null, to.clone()), refused("expires_at", "missing"));
+        assert_eq!(with(json!("2026-03-10"), to.clone()), refused("expires_at", "invalid"));
+        assert_eq!(with(json!(300), to.clone()), refused("expires_at", "wrong_type"));
+        for at in ["2026-03-10T12:00:00Z", "2026-03-09T12:00:00Z"] {
+            assert_eq!(with(json!(at), to.clone()), refused("expires_at", "not_after_event"));
+        }
+        assert_eq!(with(json!("2062-03-10T12:00:00Z"), to), refused("expires_at", "too_far"));
+        assert_eq!(with(at.clone(), json!("ACSC")), refused("expires_to", "unknown_state"));
+        assert_eq!(with(at, json!("AWAITING_AUTHORISATION")), refused("expires_to", "same_state"));
     }
 
     #[test]

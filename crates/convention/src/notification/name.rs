@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::{Context, Digest, SHA256};
 use thiserror::Error;
 use uuid::fmt::Hyphenated;
 use uuid::{Builder, Uuid};
@@ -170,15 +170,18 @@ impl FromStr for InteractionId {
     }
 }
 
-/// Hashes texts such that different lists never give the same input.
 fn hash(parts: &[&str]) -> [u8; 8] {
+    digest(parts).as_ref().first_chunk().copied().expect("SHA-256 has 32 bytes")
+}
+
+/// Hashes texts such that different lists never give the same input.
+pub(super) fn digest(parts: &[&str]) -> Digest {
     let mut context = Context::new(&SHA256);
     for part in parts {
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part.as_bytes());
     }
-    let digest = context.finish();
-    digest.as_ref().first_chunk().copied().expect("SHA-256 has 32 bytes")
+    context.finish()
 }
 
 #[cfg(test)]

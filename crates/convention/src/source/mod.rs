@@ -30,11 +30,13 @@ pub enum Source {
     Kinesis,
     /// A Kafka topic.
     Kafka,
+    /// A timer of our own.
+    Timer,
 }
 
 impl Source {
     /// Every source.
-    pub const ALL: [Self; 4] = [Self::Sqs, Self::EventBridge, Self::Kinesis, Self::Kafka];
+    pub const ALL: [Self; 5] = [Self::Sqs, Self::EventBridge, Self::Kinesis, Self::Kafka, Self::Timer];
 
     /// Returns the source as logs and metrics name it.
     pub fn as_str(self) -> &'static str {
@@ -43,6 +45,7 @@ impl Source {
             Self::EventBridge => "eventbridge",
             Self::Kinesis => "kinesis",
             Self::Kafka => "kafka",
+            Self::Timer => "timer",
         }
     }
 }
@@ -54,6 +57,8 @@ pub struct Posted {
     pub change: StateChange,
     /// The authorisation server of its brand, in lower case; absent for the default brand.
     pub server: Option<String>,
+    /// Its place in the record, as a JSON pointer.
+    pub pointer: String,
 }
 
 /// What was read of a record.
@@ -87,7 +92,7 @@ pub fn read(
         let Ok(server) = servers.server_of(change.brand.as_deref()) else {
             return Err(vec![FieldError::unknown_brand(&pointer)]);
         };
-        Ok(Posted { change, server })
+        Ok(Posted { change, server, pointer })
     });
     Reading { source, change }
 }

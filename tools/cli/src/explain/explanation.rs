@@ -36,6 +36,19 @@ pub struct Explanation {
     pub(super) warnings: Vec<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) errors: Vec<FieldError>,
+    /// The change that follows by time alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) then: Option<Box<Then>>,
+}
+
+/// What follows by time alone.
+#[derive(Debug, Serialize)]
+pub(super) struct Then {
+    /// When.
+    pub(super) expires_at: String,
+    /// What is then made of it.
+    #[serde(flatten)]
+    pub(super) explanation: Explanation,
 }
 
 /// Explains what is invalid.
@@ -59,11 +72,14 @@ impl Explanation {
         detail: None,
         warnings: Vec::new(),
         errors: Vec::new(),
+        then: None,
     };
 
     /// Says whether the caller or we must fix something.
     pub fn is_fault(&self) -> bool {
+        let then = self.then.as_ref();
         matches!(self.decision, "invalid" | "misconfigured")
+            || then.is_some_and(|then| then.explanation.is_fault())
     }
 
     /// Writes the explanation for people.
@@ -97,6 +113,10 @@ impl Explanation {
         for FieldError { pointer, code, detail } in &self.errors {
             let pointer = if pointer.is_empty() { "/" } else { pointer };
             writeln!(out, "  {pointer}: {code}: {detail}")?;
+        }
+        if let Some(Then { expires_at, explanation }) = self.then.as_deref() {
+            writeln!(out, "  at {expires_at}, with Timers and unless another state comes first:")?;
+            explanation.write_for_people(out)?;
         }
         Ok(())
     }

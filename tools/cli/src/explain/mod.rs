@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 
 use self::documents::{Document, Documents};
 pub use self::explanation::Explanation;
-use self::explanation::invalid;
+use self::explanation::{Then, invalid};
 
 /// Show what would be sent for state changes, or why nothing would
 ///
@@ -108,10 +108,24 @@ impl Explainer {
                 // An unknown brand is explained by the plan.
                 let server = self.servers.server_of(change.brand.as_deref()).unwrap_or_default();
                 let key = ReceiverKey::new(server.as_deref(), &change.client_id);
-                Explanation { warnings, ..explained(line, &change, plan, &key) }
+                let then = change.expired().map(|expired| self.then(line, &expired, receiver.as_ref(), &key));
+                Explanation { warnings, then, ..explained(line, &change, plan, &key) }
             }
             Err(errors) => invalid(line, errors),
         }
+    }
+
+    /// Explains the change that follows by time alone.
+    fn then(
+        &self,
+        line: usize,
+        expired: &StateChange,
+        receiver: Option<&Receiver>,
+        key: &ReceiverKey,
+    ) -> Box<Then> {
+        let plan = plan(expired, receiver, &self.servers);
+        let expires_at = expired.event_instant.to_string();
+        Box::new(Then { expires_at, explanation: explained(line, expired, plan, key) })
     }
 
     /// Creates the receiver of a registration with these metadata.

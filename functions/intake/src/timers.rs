@@ -1,0 +1,200 @@
+//! Timers: states that end by time alone. The latest state of every resource is recorded, and a one-time schedule
+//! brings the end of one back when it is due.
+//!
+//! The record is written first: a schedule without one notifies nobody, and a record without its schedule is made good
+//! by the caller, who is told to send the change again.
+
+use std::str::FromStr;
+
+use aws_config::SdkConfig;
+use aws_sdk_scheduler::Client;
+use aws_sdk_scheduler::error::{BoxError, SdkError};
+use aws_sdk_scheduler::operation::create_schedule::CreateScheduleError;
+use aws_sdk_scheduler::operation::delete_schedule::DeleteScheduleError;
+use aws_sdk_scheduler::types::{
+    ActionAfterCompletion, DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, Target,
+};
+use convention::notification::{ReceiverKey, ResourceState, StateChange, StateKey, Timer, TimerName};
+use jiff::{SignedDuration, Timestamp, Unit};
+use platform::aws::{LedgerError, Observed, ResourceStates, dynamodb};
+use platform::config::{SettingError, Settings};
+use platform::telemetry::ErrorChain;
+use thiserror::Error;
+
+/// How long before its time a schedule fires. EventBridge Scheduler may take a minute; dispatch waits for the rest, so
+/// that the notification is not late.
+///
+/// Source: "Schedule types in EventBridge Scheduler", EventBridge Scheduler User Guide: "60 second precision".
+const PRECISION: SignedDuration = SignedDuration::from_secs(60);
+/// Earliest time of a schedule after now, so that it is not over when the service reads it.
+const AT_ONCE: SignedDuration = SignedDuration::from_secs(2);
+
+/// Sets and ends timers.
+#[derive(Clone, Debug)]
+pub struct Timers {
+    states: ResourceStates,
+    scheduler: Client,
+    settings: TimerSettings,
+}
+
+/// Where schedules are made, and what they do.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TimerSettings {
+    /// The group of the schedules.
+    group: String,
+    /// The queue that they send to, by ARN.
+    queue: String,
+    /// The role in whose name they do.
+    role: String,
+    /// The queue for what that queue does not take, by ARN.
+    dead_letters: String,
+}
+
+/// Why a timer was neither set nor ended; the change must be sent again.
+#[derive(Debug, Error)]
+pub enum TimerError {
+    /// The state of the resource could not be recorded.
+    #[error("the state of a resource could not be recorded")]
+    State(#[from] LedgerError),
+    /// The scheduler refused, or did not answer.
+    #[error("the scheduler did not take a timer")]
+    Schedule(#[source] BoxError),
+}
+
+impl Timers {
+    /// Sets timers as the function is configured; `None` on a stack without timers.
+    pub fn of(settings: &Settings<'_>, sdk: &SdkConfig) -> Result<Option<Self>, SettingError> {
+        let Some(places) = settings.parsed("ARAUTO_TIMERS")? else { return Ok(None) };
+        let states = ResourceStates::new(dynamodb(sdk), settings.required("ARAUTO_LEDGER_TABLE")?);
+        Ok(Some(Self::new(states, Client::new(sdk), places)))
+    }
+
+    /// Uses these rows and this scheduler.
+    pub fn new(states: ResourceStates, scheduler: Client, settings: TimerSettings) -> Self {
+        Self { states, scheduler, settings }
+    }
+
+    /// Records the state that a change leads to, sets its timer, and ends that of the state before.
+    pub(crate) async fn observe(
+        &self,
+        change: &StateChange,
+        receiver: &ReceiverKey,
+        now: Timestamp,
+    ) -> Result<(), TimerError> {
+        let Some(state) = ResourceState::of(change, receiver) else { return Ok(()) };
+        let Observed::Latest { ended } = self.states.observe(&state, now).await? else { return Ok(()) };
+        if let Some(timer) = &state.timer {
+            self.set(timer, &state.key, now).await?;
+        }
+        let is_set = |name: &TimerName| state.timer.as_ref().is_some_and(|timer| timer.name == *name);
+        if let Some(ended) = ended.filter(|name| !is_set(name)) {
+            self.end(&ended).await;
+        }
+        Ok(())
+    }
+
+    /// Makes the schedule of a timer; one of its name is the same, made before.
+    async fn set(&self, timer: &Timer, state: &StateKey, now: Timestamp) -> Result<(), TimerError> {
+        let TimerSettings { group, queue, role, dead_letters } = &self.settings;
+        let message = timer.message(state);
+        let target = Target::builder()
+            .arn(queue)
+            .role_arn(role)
+            .input(message.to_json())
+            .dead_letter_config(DeadLetterConfig::builder().arn(dead_letters).build())
+            .build()
+            .map_err(|error| TimerError::Schedule(error.into()))?;
+        let window = FlexibleTimeWindow::builder()
+            .mode(FlexibleTimeWindowMode::Off)
+            .build()
+            .map_err(|error| TimerError::Schedule(error.into()))?;
+        let sent = self
+            .scheduler
+            .create_schedule()
+            .group_name(group)
+            .name(name_of(&timer.name))
+            .schedule_expression(expression(message.due, now))
+            .flexible_time_window(window)
+            .action_after_completion(ActionAfterCompletion::Delete)
+            .target(target)
+            .send()
+            .await;
+        match sent.map_err(SdkError::into_service_error) {
+            Ok(_) | Err(CreateScheduleError::ConflictException(_)) => Ok(()),
+            Err(error) => Err(TimerError::Schedule(error.into())),
+        }
+    }
+
+    /// Deletes the schedule of a timer that no longer holds. One that stays notifies nobody, so nothing depends on it.
+    async fn end(&self, timer: &TimerName) {
+        let asked = self.scheduler.delete_schedule().group_name(&self.settings.group).name(name_of(timer));
+        match asked.send().await.map_err(SdkError::into_service_error) {
+            Ok(_) | Err(DeleteScheduleError::ResourceNotFoundException(_)) => {}
+            Err(error) => tracing::warn!(
+                timer = %timer,
+                error = %ErrorChain(&error),
+                "The schedule of a timer that no longer holds could not be deleted; it fires in vain."
+            ),
+        }
+    }
+}
+
+fn name_of(timer: &TimerName) -> String {
+    format!("timer-{timer}")
+}
+
+/// Returns when a schedule fires, in whole seconds of UTC.
+///
+/// Source: "Schedule types in EventBridge Scheduler", EventBridge Scheduler User Guide, "One-time schedules".
+fn expression(due: Timestamp, now: Timestamp) -> String {
+    let at = due.saturating_sub(PRECISION).unwrap_or(Timestamp::MIN);
+    let at = at.max(now.saturating_add(AT_ONCE).unwrap_or(Timestamp::MAX));
+    let at = at.round(Unit::Second).unwrap_or(at);
+    format!("at({})", at.strftime("%Y-%m-%dT%H:%M:%S"))
+}
+
+impl FromStr for TimerSettings {
+    type Err = ParseTimerSettingsError;
+
+    /// Reads group, queue, role and dead-letter queue, separated by commas.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split(',').collect::<Vec<_>>()[..] {
+            [group, queue, role, dead_letters] => Ok(Self {
+                group: group.to_owned(),
+                queue: queue.to_owned(),
+                role: role.to_owned(),
+                dead_letters: dead_letters.to_owned(),
+            }),
+            _ => Err(ParseTimerSettingsError),
+        }
+    }
+}
+
+/// A text names no place for timers.
+#[derive(Debug, Error, Eq, PartialEq)]
+#[error("expected group, queue, role and dead-letter queue, separated by commas")]
+pub struct ParseTimerSettingsError;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(due: &str, now: &str) -> String {
+        expression(due.parse().unwrap(), now.parse().unwrap())
+    }
+
+    #[test]
+    fn a_schedule_fires_a_minute_early_and_never_in_the_past() {
+        let now = "2026-03-10T12:00:00Z";
+        assert_eq!(at("2026-03-10T12:05:00.4Z", now), "at(2026-03-10T12:04:00)");
+        assert_eq!(at("2026-03-10T12:00:30Z", now), "at(2026-03-10T12:00:02)");
+        assert_eq!(at("2026-03-09T00:00:00Z", now), "at(2026-03-10T12:00:02)");
+        assert_eq!(at("2027-01-01T00:00:59Z", "2026-03-10T12:00:00.9Z"), "at(2026-12-31T23:59:59)");
+    }
+
+    #[test]
+    fn settings_are_whole_or_refused() {
+        assert!("group,arn:q,arn:r,arn:d".parse::<TimerSettings>().is_ok());
+        assert_eq!("group,arn:q".parse::<TimerSettings>(), Err(ParseTimerSettingsError));
+    }
+}
