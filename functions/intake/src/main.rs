@@ -16,6 +16,7 @@ async fn main() -> Result<(), Error> {
     let meter = UsageMeter::default();
     let clock = Clock::system();
     let sdk = sdk_config(&settings, &Http::system(clock.clone()).metered(&meter))?;
+    let ledger = settings.required("ARAUTO_LEDGER_TABLE")?;
     let intake = Intake {
         receivers: Receivers::new(
             platform::aws::dynamodb(&sdk),
@@ -23,7 +24,7 @@ async fn main() -> Result<(), Error> {
             settings.address_policy()?,
             clock.clone(),
         ),
-        ledger: LedgerReader::new(platform::aws::dynamodb(&sdk), settings.required("ARAUTO_LEDGER_TABLE")?),
+        ledger: LedgerReader::new(platform::aws::dynamodb(&sdk), ledger.clone()),
         queues: Queues::new(
             platform::aws::sqs(&sdk),
             settings.required("ARAUTO_NOTIFICATIONS_QUEUE_URL")?,
@@ -32,7 +33,7 @@ async fn main() -> Result<(), Error> {
         .with_rejected(settings.required("ARAUTO_REJECTED_QUEUE_URL")?),
         servers: settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?,
         envelope: settings.parsed_or("ARAUTO_INTAKE_ENVELOPE", Envelope::default())?,
-        timers: Timers::of(&settings, &sdk)?,
+        timers: settings.parsed("ARAUTO_TIMERS")?.map(|places| Timers::of(&sdk, ledger, places)),
         metrics: settings.metrics(),
         clock,
         meter,

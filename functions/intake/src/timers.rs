@@ -17,7 +17,6 @@ use aws_sdk_scheduler::types::{
 use convention::notification::{ReceiverKey, ResourceState, StateChange, StateKey, Timer, TimerName};
 use jiff::{SignedDuration, Timestamp, Unit};
 use platform::aws::{LedgerError, Observed, ResourceStates, dynamodb};
-use platform::config::{SettingError, Settings};
 use platform::telemetry::ErrorChain;
 use thiserror::Error;
 
@@ -62,16 +61,9 @@ pub enum TimerError {
 }
 
 impl Timers {
-    /// Sets timers as the function is configured; `None` on a stack without timers.
-    pub fn of(settings: &Settings<'_>, sdk: &SdkConfig) -> Result<Option<Self>, SettingError> {
-        let Some(places) = settings.parsed("ARAUTO_TIMERS")? else { return Ok(None) };
-        let states = ResourceStates::new(dynamodb(sdk), settings.required("ARAUTO_LEDGER_TABLE")?);
-        Ok(Some(Self::new(states, Client::new(sdk), places)))
-    }
-
-    /// Uses these rows and this scheduler.
-    pub fn new(states: ResourceStates, scheduler: Client, settings: TimerSettings) -> Self {
-        Self { states, scheduler, settings }
+    /// Uses the rows of this table, which is the ledger's.
+    pub fn of(sdk: &SdkConfig, table: String, settings: TimerSettings) -> Self {
+        Self { states: ResourceStates::new(dynamodb(sdk), table), scheduler: Client::new(sdk), settings }
     }
 
     /// Records the state that a change leads to, sets its timer, and ends that of the state before.

@@ -301,10 +301,8 @@ impl Functions {
             servers: self.servers.parse().expect("authorisation servers"),
             envelope: Envelope::default(),
             timers: self.timers.then(|| {
-                let states = ResourceStates::new(dynamodb(&sdk), LEDGER.to_owned());
                 let places = format!("{TIMERS_GROUP},{TIMERS_ARN},{TIMERS_ROLE_ARN},{REJECTED_ARN}");
-                let places = places.parse().expect("places of timers");
-                Timers::new(states, aws_sdk_scheduler::Client::new(&sdk), places)
+                Timers::of(&sdk, LEDGER.to_owned(), places.parse().expect("places of timers"))
             }),
             metrics: self.metrics.writer("intake"),
             clock: self.test_clock.clock(),
