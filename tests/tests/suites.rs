@@ -36,4 +36,5 @@ mod revocation;
 mod sources;
 mod structure;
 mod template_arithmetic;
+mod traces;
 mod words;
