@@ -463,6 +463,9 @@ fn the_filters_let_through_whatever_makes_an_event() {
         allowed.iter().map(|status| status.as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
     };
     let of = |statuses: &[&str]| statuses.iter().map(|one| (*one).to_owned()).collect::<BTreeSet<_>>();
+    // Spans are made of every attempt.
+    let conditions = template.section("Conditions");
+    assert_eq!(conditions["TellsEveryOutcome"], json!([["OutcomeEvents", "all"], "HasTraces"]));
     // An attempt that a fault of ours ended leaves its notification waiting, or undelivered.
     let chosen = &filters[0]["Pattern"];
     assert_eq!(chosen[0], "TellsEveryOutcome");

@@ -48,7 +48,7 @@ fn traces_of(functions: &Functions, http: &Http, endpoint: &str, secret: Option<
 }
 
 /// The function with a collector of its own, and no bus.
-async fn traced(functions: &Functions, secret: Option<&str>) -> (Outcomes, FakeCollector) {
+pub(crate) async fn traced(functions: &Functions, secret: Option<&str>) -> (Outcomes, FakeCollector) {
     let collector = FakeCollector::start().await.unwrap();
     let http = Http::system(functions.test_clock.clock());
     let traces = traces_of(functions, &http, &collector.endpoint, secret);
