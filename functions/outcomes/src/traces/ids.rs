@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_id_has_no_trace() {
+    fn a_text_that_is_no_id_has_no_trace() {
         for text in ["", "n", &"0".repeat(32), &ID.to_uppercase()] {
             assert_eq!(trace(text), None, "{text}");
         }
