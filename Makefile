@@ -70,7 +70,7 @@ fuzz: ## Fuzz every parser of outside input, FUZZ_SECONDS=60 each
 	done
 
 # Only Debian's packages need root. Scripts of npm's packages are not run.
-test-tools: ## Install nginx, OpenSSL, Prism and a Kafka client, which some tests need (Debian; asks sudo for the first two)
+test-tools: ## Install nginx, OpenSSL, Prism, a Kafka client and OTLP's messages, which some tests need (Debian; asks sudo for the first two)
 	$(SUDO) apt-get update -qq
 	$(SUDO) apt-get install -y --no-install-recommends nginx-light openssl
 	mkdir -p .arauto/node
@@ -78,6 +78,8 @@ test-tools: ## Install nginx, OpenSSL, Prism and a Kafka client, which some test
 	npm ci --ignore-scripts --no-fund --no-audit --prefix .arauto/node
 	python3 -m venv .arauto/kafka
 	.arauto/kafka/bin/pip install --quiet --only-binary :all: --require-hashes -r infra/tools/kafka.txt
+	python3 -m venv .arauto/otlp
+	.arauto/otlp/bin/pip install --quiet --only-binary :all: --require-hashes -r infra/tools/otlp.txt
 
 check-tools: ## Install cargo-deny, which checks licences and sources of dependencies
 	cargo deny --version > /dev/null 2>&1 || cargo install --locked --debug cargo-deny@0.20.2

@@ -4,6 +4,7 @@ pub mod authority;
 pub mod aws;
 pub mod bucket;
 pub mod chains;
+pub mod collector;
 pub mod conformance;
 pub mod contract;
 pub mod directory_fixture;

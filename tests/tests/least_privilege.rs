@@ -105,6 +105,7 @@ const BY_AWS: &[(&str, &str, &str, &str)] = &[
     ("outcomes", "dynamodb:GetRecords", RECEIVERS_STREAM, "the event source mapping reads the stream"),
     ("outcomes", "dynamodb:GetShardIterator", RECEIVERS_STREAM, "the event source mapping reads the stream"),
     ("outcomes", "dynamodb:ListStreams", RECEIVERS_STREAM, "the event source mapping finds the stream"),
+    ("outcomes", "kms:Decrypt", KEYS_OF_SECRETS, "Secrets Manager decrypts the secret of the collector"),
     ("outcomes", "logs:CreateLogStream", "OutcomesLogGroup", "Lambda writes the log"),
     ("outcomes", "logs:PutLogEvents", "OutcomesLogGroup", "Lambda writes the log"),
     ("outcomes", "xray:PutTraceSegments", "*", "Lambda sends the trace"),
@@ -152,13 +153,17 @@ fn asked() -> BTreeSet<Use> {
     asked.extend(runtime().block_on(beside_the_simulation()));
     asked.extend(runtime().block_on(of_evidence()));
     // A bus that takes everything: the suite of outcomes looks at what it is given.
-    asked.insert(Use {
-        function: "outcomes".to_owned(),
-        action: "events:PutEvents".to_owned(),
-        resource:
-            "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${OutcomeEventBus}"
-                .to_owned(),
-    });
+    let bus = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${OutcomeEventBus}";
+    // X-Ray and the secret of a collector: the suite of traces looks at what they are asked.
+    for (action, resource) in [
+        ("events:PutEvents", bus),
+        ("xray:PutSpans", "*"),
+        ("xray:PutSpansForIndexing", "*"),
+        ("secretsmanager:GetSecretValue", "TracesSecretArn"),
+    ] {
+        let [function, action, resource] = ["outcomes", action, resource].map(str::to_owned);
+        asked.insert(Use { function, action, resource });
+    }
     asked
 }
 
@@ -443,11 +448,12 @@ fn each_role_may_use_the_key_for_what_it_uses_and_for_nothing_else() {
             assert_eq!(names(&statement["Action"]), expected, "{statement}");
         }
         for (service, _) in services {
-            // The secrets of a Kafka cluster are the bank's, and have a key of their own.
+            // The secrets of a Kafka cluster and of a collector are the bank's, and have a key of their own.
             let of_service = |one: &&Use| {
                 one.function == function
                     && one.action.starts_with(&format!("{service}:"))
                     && !one.resource.starts_with("IntakeKafka")
+                    && one.resource != "TracesSecretArn"
             };
             let of: BTreeSet<_> = used.iter().filter(of_service).map(|one| whole(&one.resource)).collect();
             assert_eq!(

@@ -56,7 +56,7 @@ fn contract() -> BTreeMap<String, Validator> {
 
 /// A bus: what it took, and what it is going to refuse.
 #[derive(Clone, Debug, Default)]
-struct FakeBus(Arc<Mutex<Taken>>);
+pub(crate) struct FakeBus(Arc<Mutex<Taken>>);
 
 #[derive(Debug, Default)]
 struct Taken {
@@ -66,7 +66,7 @@ struct Taken {
 }
 
 #[derive(Debug)]
-enum Refusal {
+pub(crate) enum Refusal {
     /// Of a call these entries.
     Entries(Vec<usize>),
     /// The whole call.
@@ -75,12 +75,16 @@ enum Refusal {
 
 impl FakeBus {
     fn outcomes(&self, scope: Scope) -> Outcomes {
-        let sdk = Aws::sdk_config_over(self.clone());
-        let client = aws_sdk_eventbridge::Client::new(&sdk);
-        Outcomes { bus: Bus::new(client, "bank".to_owned(), STACK.to_owned()), scope }
+        Outcomes { bus: Some(self.bus()), scope, traces: None }
     }
 
-    fn refuse(&self, refusals: impl IntoIterator<Item = Refusal>) {
+    pub(crate) fn bus(&self) -> Bus {
+        let sdk = Aws::sdk_config_over(self.clone());
+        let client = aws_sdk_eventbridge::Client::new(&sdk);
+        Bus::new(client, "bank".to_owned(), STACK.to_owned())
+    }
+
+    pub(crate) fn refuse(&self, refusals: impl IntoIterator<Item = Refusal>) {
         self.0.lock().unwrap().refusals.extend(refusals);
     }
 
@@ -100,7 +104,7 @@ impl FakeBus {
         events.collect()
     }
 
-    fn types(&self) -> Vec<String> {
+    pub(crate) fn types(&self) -> Vec<String> {
         let short = |event: Value| event["type"].as_str().unwrap().trim_start_matches("arauto.").to_owned();
         self.events().into_iter().map(short).collect()
     }
@@ -152,7 +156,7 @@ async fn told(changes: &[Value], scope: Scope) -> FakeBus {
 }
 
 /// What dispatch writes to the ledger of a notification whose attempts are answered so.
-async fn ledger_of(answers: &str) -> Vec<Value> {
+pub(crate) async fn ledger_of(answers: &str) -> Vec<Value> {
     let functions = Functions::default();
     functions.put_identity(&PKI.sender);
     let _mock = functions.receiver(CLIENT, answers).await;
@@ -381,7 +385,7 @@ fn each_rule_of_the_example_names_what_is_told() {
 }
 
 /// So many changes of the ledger: notifications that are given up.
-fn given_up(sequences: std::ops::Range<usize>) -> Value {
+pub(crate) fn given_up(sequences: std::ops::Range<usize>) -> Value {
     let change = |at: usize| {
         let name = format!("{at:032x}");
         json!({
@@ -459,6 +463,9 @@ fn the_filters_let_through_whatever_makes_an_event() {
         allowed.iter().map(|status| status.as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
     };
     let of = |statuses: &[&str]| statuses.iter().map(|one| (*one).to_owned()).collect::<BTreeSet<_>>();
+    // Spans are made of every attempt.
+    let conditions = template.section("Conditions");
+    assert_eq!(conditions["TellsEveryOutcome"], json!([["OutcomeEvents", "all"], "HasTraces"]));
     // An attempt that a fault of ours ended leaves its notification waiting, or undelivered.
     let chosen = &filters[0]["Pattern"];
     assert_eq!(chosen[0], "TellsEveryOutcome");

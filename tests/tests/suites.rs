@@ -40,4 +40,5 @@ mod sources;
 mod structure;
 mod template_arithmetic;
 mod timers;
+mod traces;
 mod words;

@@ -1,18 +1,21 @@
 //! The Lambda function `outcomes`: changes of the ledger and of the receivers table, and of the stack's alarms, become
-//! CloudEvents on an EventBridge bus.
+//! CloudEvents on an EventBridge bus; those of the ledger become spans of a trace as well. It does one of them or both.
 //!
 //! `notification`, `client` and `alarm` derive the events from a change; they are pure. `bus` puts them, and repeats
 //! what was refused. Lambda redelivers a batch that fails from its first missing change on, so an event may come
 //! twice, under the same id. `infra/events.yaml` is the contract, and `docs/outcome-events.md` says what no event
-//! tells.
+//! tells. `traces` makes and sends spans (`docs/traces.md`), which never fail a batch.
 
 mod alarm;
 mod bus;
 mod client;
 mod event;
+mod ledger_change;
 mod notification;
 mod scope;
+mod traces;
 
+use opentelemetry_proto::tonic::trace::v1::Span;
 use platform::aws::Change;
 use platform::telemetry::ErrorChain;
 use serde::Deserialize as _;
@@ -22,16 +25,27 @@ use thiserror::Error;
 pub use bus::{Bus, Numbered, PutError, SOURCE};
 pub use event::{AlarmData, AttemptData, Cause, ClientData, Data, Event, EventType, NotificationData};
 pub use scope::Scope;
+pub use traces::{EndpointError, Traces, TracesSettings};
 
+use ledger_change::LedgerChange;
 use scope::Unreadable;
 
 /// The function.
 #[derive(Debug)]
 pub struct Outcomes {
-    /// Accepts events.
-    pub bus: Bus,
+    /// Accepts events; absent where none are told.
+    pub bus: Option<Bus>,
     /// Which outcomes are told.
     pub scope: Scope,
+    /// Sends spans; absent where none are made.
+    pub traces: Option<Traces>,
+}
+
+/// What is made of one change.
+#[derive(Debug, Default)]
+struct Told {
+    events: Vec<Event>,
+    spans: Vec<Span>,
 }
 
 impl Outcomes {
@@ -46,14 +60,17 @@ impl Outcomes {
         Err(HandleError::Unknown)
     }
 
-    /// Puts the events of changes. Lambda redelivers from the first change whose event may be missing ("Configuring
-    /// partial batch response with DynamoDB and Lambda", AWS Lambda Developer Guide).
+    /// Puts the events of changes, then sends their spans. Lambda redelivers from the first change whose event may be
+    /// missing ("Configuring partial batch response with DynamoDB and Lambda", AWS Lambda Developer Guide); the spans of
+    /// changes that come again are sent then.
     async fn tell(&self, changes: &[Value]) -> Value {
-        let mut events = Vec::new();
+        let (mut events, mut spans) = (Vec::new(), Vec::new());
         for change in changes.iter().map(Change::read) {
             let sequence = &change.dynamodb.sequence_number;
-            if let Ok(found) = events_of(&change, self.scope) {
-                events.extend(found.into_iter().map(|event| Numbered { sequence: sequence.clone(), event }));
+            if let Ok(told) = self.derive(&change) {
+                let numbered = |event| Numbered { sequence: sequence.clone(), event };
+                events.extend(told.events.into_iter().map(numbered));
+                spans.push((sequence.clone(), told.spans));
             } else {
                 // Retrying would hold up the changes behind it.
                 tracing::error!(
@@ -63,35 +80,47 @@ impl Outcomes {
                 );
             }
         }
-        let failures = match self.bus.put(&events).await {
-            Ok(()) => vec![],
-            Err(error) => {
-                tracing::error!(
-                    code = "outcome_events_not_taken",
-                    error = %ErrorChain(&error),
-                    "The bus did not accept events; their changes are redelivered."
-                );
-                vec![json!({ "itemIdentifier": error.from })]
-            }
-        };
+        let failed = self.put(&events).await;
+        if let Some(traces) = &self.traces {
+            let done = spans.into_iter().take_while(|(sequence, _)| Some(sequence) != failed.as_ref());
+            traces.send(done.flat_map(|(_, spans)| spans).collect()).await;
+        }
+        let failures: Vec<_> = failed.iter().map(|from| json!({ "itemIdentifier": from })).collect();
         json!({ "batchItemFailures": failures })
+    }
+
+    /// Derives events and spans of a change by the key that its table has.
+    fn derive(&self, change: &Change) -> Result<Told, Unreadable> {
+        let tells = self.bus.is_some();
+        if !change.dynamodb.key("client_id").is_empty() {
+            let events = if tells { client::events(change)? } else { vec![] };
+            return Ok(Told { events, ..Told::default() });
+        }
+        let Some(change) = LedgerChange::read(change)? else { return Ok(Told::default()) };
+        Ok(Told {
+            events: if tells { notification::events(&change, self.scope) } else { vec![] },
+            spans: if self.traces.is_some() { traces::spans(&change) } else { vec![] },
+        })
+    }
+
+    /// Puts events; returns the number of the first change whose event may be missing.
+    async fn put(&self, events: &[Numbered]) -> Option<String> {
+        let error = self.bus.as_ref()?.put(events).await.err()?;
+        tracing::error!(
+            code = "outcome_events_not_taken",
+            error = %ErrorChain(&error),
+            "The bus did not accept events; their changes are redelivered."
+        );
+        Some(error.from)
     }
 
     async fn tell_alarm(&self, event: &Value) -> Result<Value, HandleError> {
         let change = alarm::StateChange::deserialize(event).map_err(HandleError::Alarm)?;
-        if let Some(event) = alarm::event(change) {
-            self.bus.put(&[Numbered { sequence: String::new(), event }]).await?;
+        if let (Some(bus), Some(event)) = (&self.bus, alarm::event(change)) {
+            bus.put(&[Numbered { sequence: String::new(), event }]).await?;
         }
         Ok(Value::Null)
     }
-}
-
-/// Derives the events of a change by the key that its table has.
-fn events_of(change: &Change, scope: Scope) -> Result<Vec<Event>, Unreadable> {
-    if !change.dynamodb.key("client_id").is_empty() {
-        return client::events(change);
-    }
-    notification::events(change, scope)
 }
 
 /// Why an event could not be handled.

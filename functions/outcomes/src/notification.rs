@@ -1,41 +1,19 @@
 //! Events of notifications: the ledger's row before and after a change.
 
 use convention::codes::{Code, FailureClass};
-use convention::delivery::{AttemptView, NotificationView, Status};
-use platform::aws::{Change, LedgerReader, image_row};
+use convention::delivery::{AttemptView, Status};
 
 use crate::event::{AttemptData, Cause, Data, Event, EventType, NotificationData, host};
-use crate::scope::{Scope, Unreadable};
+use crate::ledger_change::LedgerChange;
+use crate::scope::Scope;
 
 /// Returns the events of a change of the ledger. The result depends on the change and the scope only.
-///
-/// A row that was unreadable before counts as absent: an event may be told once more, under the same id.
-pub(crate) fn events(change: &Change, scope: Scope) -> Result<Vec<Event>, Unreadable> {
-    // A row that lists an undelivered notification; its own row says the same.
-    if change.name == "REMOVE" || change.dynamodb.key("partition").contains('#') {
-        return Ok(vec![]);
-    }
-    let images = &change.dynamodb;
-    let view = |image| LedgerReader::view(&image_row(image));
-    let new = images.new_image.as_ref().and_then(view).ok_or(Unreadable)?;
-    let old = images.old_image.as_ref().and_then(view);
-    let mut events: Vec<_> = new
-        .attempts
-        .iter()
-        .filter(|attempt| has_just_ended(attempt, old.as_ref()))
-        .filter_map(|attempt| of_attempt(change, &new, attempt, scope))
-        .collect();
-    events.extend(of_status(change, old.as_ref(), &new, scope));
-    Ok(events)
+pub(crate) fn events(change: &LedgerChange, scope: Scope) -> Vec<Event> {
+    let of_attempts = change.ended_attempts().filter_map(|attempt| of_attempt(change, attempt, scope));
+    of_attempts.chain(of_status(change, scope)).collect()
 }
 
-fn has_just_ended(attempt: &AttemptView, old: Option<&NotificationView>) -> bool {
-    let before = old.and_then(|old| old.attempts.iter().find(|before| before.attempt == attempt.attempt));
-    let end = |view: &AttemptView| (view.interaction_id.clone(), view.outcome.clone());
-    attempt.outcome.is_some() && before.map(end) != Some(end(attempt))
-}
-
-fn of_attempt(change: &Change, new: &NotificationView, attempt: &AttemptView, scope: Scope) -> Option<Event> {
+fn of_attempt(change: &LedgerChange, attempt: &AttemptView, scope: Scope) -> Option<Event> {
     let code = attempt.outcome.as_deref()?;
     if code == Code::Delivered.as_str() {
         return None;
@@ -47,16 +25,11 @@ fn of_attempt(change: &Change, new: &NotificationView, attempt: &AttemptView, sc
         return None;
     }
     let id = format!("{}.{told}", attempt.interaction_id);
-    Some(event(change, new, (kind, id), Some(cause(code)), Some(attempt)))
+    Some(event(change, (kind, id), Some(cause(code)), Some(attempt)))
 }
 
-fn of_status(
-    change: &Change,
-    old: Option<&NotificationView>,
-    new: &NotificationView,
-    scope: Scope,
-) -> Option<Event> {
-    let was = old.map(|old| old.status.as_str());
+fn of_status(change: &LedgerChange, scope: Scope) -> Option<Event> {
+    let (was, new) = (change.old_status(), &change.new);
     if was == Some(&new.status) {
         return None;
     }
@@ -76,16 +49,16 @@ fn of_status(
         _ => return None,
     };
     let id = format!("{}.{}", new.notification_id, new.status);
-    Some(event(change, new, (kind, id), cause, last))
+    Some(event(change, (kind, id), cause, last))
 }
 
 fn event(
-    change: &Change,
-    new: &NotificationView,
+    change: &LedgerChange,
     (kind, id): (EventType, String),
     cause: Option<Cause>,
     attempt: Option<&AttemptView>,
 ) -> Event {
+    let LedgerChange { new, written_at: time, .. } = change;
     let data = NotificationData {
         notification_id: new.notification_id.clone(),
         status: new.status.clone(),
@@ -106,11 +79,17 @@ fn event(
             http_status: attempt.status,
         }),
     };
-    let time = change.dynamodb.written_at();
-    Event { id, kind, subject: new.notification_id.clone(), time, data: Data::Notification(Box::new(data)) }
+    Event {
+        id,
+        kind,
+        subject: new.notification_id.clone(),
+        time: *time,
+        data: Data::Notification(Box::new(data)),
+    }
 }
 
-fn class(code: &str) -> Option<FailureClass> {
+/// Returns where the cause of a code lies.
+pub(crate) fn class(code: &str) -> Option<FailureClass> {
     Code::named(code)?.row().class
 }
 

@@ -18,15 +18,19 @@ use rcgen::{CertificateParams, CrlDistributionPoint, KeyPair};
 use regex_lite::Regex;
 use serde_json::{Value, json};
 use tests::aws::{
-    DIRECTORY, DIRECTORY_IDENTITY_SECRET, Fault, INTAKE_ARN, Measured, PKI, from_queue, requeued, review,
+    DIRECTORY, DIRECTORY_IDENTITY_SECRET, Fault, Functions, INTAKE_ARN, Measured, PKI, from_queue, requeued,
+    review,
 };
 use tests::bucket::Bucket;
+use tests::collector::Answer;
 use tests::contract::file;
 use tests::directory_fixture::Fixture;
 use tests::template::{Template, resources, templates};
 
 use super::evaluate::{MISSING, expression, is_on, statistic};
 use super::play::{CLIENT, Play, SECOND};
+use crate::outcomes::given_up;
+use crate::traces::traced;
 
 pub(crate) const TEMPLATE: &str = "infra/operations.yaml";
 
@@ -219,6 +223,13 @@ pub(crate) async fn trouble() -> Vec<Value> {
     evidence.metrics = measured.writer("evidence");
     assert!(evidence.handle(json!({ "task": "seal" })).await.is_err());
     lines.extend(measured.lines());
+
+    // A collector refuses spans.
+    let functions = Functions::default();
+    let (outcomes, collector) = traced(&functions, None).await;
+    collector.answer([Answer::Status(400, None)]);
+    outcomes.handle(given_up(1..4)).await.unwrap();
+    lines.extend(functions.metrics.lines());
     lines
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn check(stack: &DeployedStack, setup: Setup) -> Vec<Finding> {
     if stack.parameter("IntakeQueue") == "true" {
         wanted.extend(WITH_INTAKE_QUEUE);
     }
-    if !stack.parameter("OutcomeEventBus").is_empty() {
+    if !stack.parameter("OutcomeEventBus").is_empty() || !stack.parameter("TracesEndpoint").is_empty() {
         wanted.extend(WITH_OUTCOMES);
     }
     let is_missing = |name: &&&str| stack.outputs.get(**name).is_none_or(String::is_empty);

@@ -1,0 +1,149 @@
+//! Sends spans within a bound, and counts what no collector took.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+use opentelemetry_semantic_conventions::SCHEMA_URL;
+use opentelemetry_semantic_conventions::attribute as semantic;
+use platform::clock::Clock;
+use platform::rng::Rng;
+use platform::telemetry::{ErrorChain, Metrics, Unit};
+use prost::Message as _;
+use tokio::time::{sleep, timeout};
+
+use super::attributes::Attributes;
+use super::collector::Collector;
+use super::refusal::Refusal;
+
+/// Spans that no collector took.
+const SPANS_DROPPED: &str = "SpansDropped";
+/// Number of requests for the spans of a batch.
+const TRIES: u32 = 3;
+/// Doubled after each request, and half of it at random.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The time for all requests of a batch: what a collector that hangs costs events.
+const BUDGET: Duration = Duration::from_secs(10);
+/// After a batch that was not taken, spans are dropped for this long without a request, so that events do not wait.
+const PAUSE: SignedDuration = SignedDuration::from_mins(1);
+/// The longest pause that a collector may ask for.
+const MAX_PAUSE: SignedDuration = SignedDuration::from_mins(5);
+
+/// Sends spans.
+pub struct Traces {
+    pub(super) collector: Collector,
+    /// The name of the stack.
+    pub(super) stack: String,
+    pub(super) clock: Clock,
+    pub(super) rng: Rng,
+    pub(super) metrics: Metrics,
+    /// Spans are dropped until then.
+    pub(super) paused_until: Mutex<Option<Timestamp>>,
+}
+
+impl Traces {
+    /// Sends spans; those that the collector does not take are counted and dropped.
+    pub(crate) async fn send(&self, spans: Vec<Span>) {
+        if spans.is_empty() {
+            return;
+        }
+        let count = spans.len();
+        if self.is_paused() {
+            return self.drop_spans(count);
+        }
+        let body = self.request(spans).encode_to_vec();
+        let sent = timeout(BUDGET, self.send_again(&body)).await.unwrap_or(Err(Refusal::Late));
+        match sent {
+            Ok(0) => {}
+            Ok(rejected) => {
+                tracing::error!(
+                    code = "spans_rejected",
+                    rejected,
+                    "The collector rejected spans; they are dropped."
+                );
+                self.drop_spans(usize::try_from(rejected).unwrap_or(count).min(count));
+            }
+            Err(refusal) => {
+                tracing::error!(
+                    code = "spans_not_taken",
+                    error = %ErrorChain(&refusal),
+                    spans = count,
+                    "The collector did not take spans; they are dropped."
+                );
+                self.pause(&refusal);
+                self.drop_spans(count);
+            }
+        }
+    }
+
+    /// Sends a request until it is taken, three times at most.
+    async fn send_again(&self, body: &[u8]) -> Result<u64, Refusal> {
+        let mut pause = FIRST_PAUSE;
+        for _ in 1..TRIES {
+            match self.collector.send(body, self.clock.now()).await {
+                Err(refusal) if refusal.is_transient() => {
+                    let asked = refusal.retry_after().unwrap_or_default();
+                    if asked > BUDGET {
+                        return Err(refusal);
+                    }
+                    let random = u32::try_from(self.rng.bits() >> 32).unwrap_or_default();
+                    let jitter = pause.mul_f64(f64::from(random) / f64::from(u32::MAX));
+                    sleep(asked.max((pause + jitter) / 2)).await;
+                    pause *= 2;
+                }
+                sent => return sent,
+            }
+        }
+        self.collector.send(body, self.clock.now()).await
+    }
+
+    /// Returns the request that sends these spans.
+    fn request(&self, spans: Vec<Span>) -> ExportTraceServiceRequest {
+        let attributes = Attributes::default()
+            .text(semantic::SERVICE_NAME, Some("arauto"))
+            .text(semantic::SERVICE_NAMESPACE, Some(self.stack.as_str()))
+            .text(semantic::SERVICE_VERSION, Some(env!("CARGO_PKG_VERSION")));
+        let scope = InstrumentationScope { name: "arauto".to_owned(), ..InstrumentationScope::default() };
+        let scope_spans = ScopeSpans { scope: Some(scope), spans, schema_url: SCHEMA_URL.to_owned() };
+        let resource = Resource { attributes: attributes.into(), ..Resource::default() };
+        let resource_spans = ResourceSpans {
+            resource: Some(resource),
+            scope_spans: vec![scope_spans],
+            schema_url: SCHEMA_URL.to_owned(),
+        };
+        ExportTraceServiceRequest { resource_spans: vec![resource_spans] }
+    }
+
+    fn is_paused(&self) -> bool {
+        let until = *self.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| self.clock.now() < until)
+    }
+
+    /// Pauses after a refusal that another batch would get too.
+    fn pause(&self, refusal: &Refusal) {
+        if !refusal.is_transient() {
+            return;
+        }
+        let asked = refusal.retry_after().and_then(|asked| SignedDuration::try_from(asked).ok());
+        let pause = asked.unwrap_or_default().clamp(PAUSE, MAX_PAUSE);
+        let until = self.clock.now().saturating_add(pause).unwrap_or(Timestamp::MAX);
+        *self.paused_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
+
+    fn drop_spans(&self, count: usize) {
+        #[expect(clippy::cast_precision_loss, reason = "spans of a batch are few")]
+        let count = count as f64;
+        self.metrics.record(self.clock.now(), (SPANS_DROPPED, count, Unit::Count), &[]);
+    }
+}
+
+impl fmt::Debug for Traces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Traces").field("collector", &self.collector).finish_non_exhaustive()
+    }
+}
