@@ -463,6 +463,9 @@ fn the_filters_let_through_whatever_makes_an_event() {
         allowed.iter().map(|status| status.as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
     };
     let of = |statuses: &[&str]| statuses.iter().map(|one| (*one).to_owned()).collect::<BTreeSet<_>>();
+    // Alarms are told on a bus alone.
+    let rule = &resources("infra/outcomes.yaml").unwrap()["AlarmChangesRule"];
+    assert_eq!(rule["Condition"], "HasOutcomeEventBus");
     // Spans are made of every attempt.
     let conditions = template.section("Conditions");
     assert_eq!(conditions["TellsEveryOutcome"], json!([["OutcomeEvents", "all"], "HasTraces"]));

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::read_to_string;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -126,7 +127,7 @@ async fn three_failed_attempts_are_one_trace_with_a_span_for_each_and_one_for_al
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 #[tokio::test]
@@ -265,7 +266,12 @@ async fn a_request_names_service_stack_and_the_version_of_the_conventions() {
     assert!(!export.headers.contains_key("authorization"));
     let request = ExportTraceServiceRequest::decode(export.body).unwrap();
     let resource = &request.resource_spans[0];
-    assert!(resource.schema_url.starts_with("https://opentelemetry.io/schemas/1."));
+    let version = resource.schema_url.strip_prefix("https://opentelemetry.io/schemas/").unwrap();
+    let page = read_to_string(file("docs/traces.md").unwrap()).unwrap();
+    assert!(
+        page.contains(&format!("(https://opentelemetry.io/docs/specs/semconv/http/http-spans/) {version}.")),
+        "{version}"
+    );
     let told = format!("{:?}", resource.resource);
     for text in ["service.name", "arauto", "service.namespace", STACK, "service.version"] {
         assert!(told.contains(text), "{told}");

@@ -41,7 +41,7 @@ pub(super) enum Refusal {
 impl Refusal {
     /// Says whether the same request may succeed later.
     ///
-    /// Source: "OTLP Specification 1.10.0", "OTLP/HTTP Response", "Retryable Response Codes".
+    /// Source: "OTLP Specification", "OTLP/HTTP Response", "Retryable Response Codes".
     pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::Status { status, .. } => matches!(status.as_u16(), 429 | 502 | 503 | 504),
