@@ -11,6 +11,7 @@ mod aws_over_tls;
 mod bill;
 mod brands;
 mod client_hello;
+mod client_pages;
 mod contract;
 mod deployment;
 mod directory;
@@ -20,6 +21,7 @@ mod kms;
 mod lean;
 mod least_privilege;
 mod network;
+mod notification_pages;
 #[path = "operations/main.rs"]
 mod operations;
 mod options;

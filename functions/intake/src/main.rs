@@ -2,9 +2,11 @@
 
 use convention::notification::AuthorisationServers;
 use convention::source::Envelope;
-use intake::Intake;
+use intake::{Intake, LOG_RETENTION_DAYS};
 use lambda_http::{Error, run, service_fn};
-use platform::aws::{Http, LedgerReader, Queues, Receivers, sdk_config};
+use platform::aws::{
+    AttemptLog, Http, LedgerReader, Queues, Receivers, cloudwatch_logs, dynamodb, sdk_config, sqs,
+};
 use platform::clock::Clock;
 use platform::config::{Settings, environment};
 use platform::telemetry::{ErrorChain, UsageMeter};
@@ -18,18 +20,19 @@ async fn main() -> Result<(), Error> {
     let sdk = sdk_config(&settings, &Http::system(clock.clone()).metered(&meter))?;
     let intake = Intake {
         receivers: Receivers::new(
-            platform::aws::dynamodb(&sdk),
+            dynamodb(&sdk),
             settings.required("ARAUTO_RECEIVERS_TABLE")?,
             settings.address_policy()?,
             clock.clone(),
         ),
-        ledger: LedgerReader::new(platform::aws::dynamodb(&sdk), settings.required("ARAUTO_LEDGER_TABLE")?),
-        queues: Queues::new(
-            platform::aws::sqs(&sdk),
-            settings.required("ARAUTO_NOTIFICATIONS_QUEUE_URL")?,
-            None,
-        )
-        .with_rejected(settings.required("ARAUTO_REJECTED_QUEUE_URL")?),
+        ledger: LedgerReader::new(dynamodb(&sdk), settings.required("ARAUTO_LEDGER_TABLE")?),
+        attempt_log: AttemptLog::new(
+            cloudwatch_logs(&sdk),
+            settings.required("ARAUTO_DISPATCH_LOG_GROUP")?,
+            settings.parsed_or("ARAUTO_LOG_RETENTION_DAYS", LOG_RETENTION_DAYS)?,
+        ),
+        queues: Queues::new(sqs(&sdk), settings.required("ARAUTO_NOTIFICATIONS_QUEUE_URL")?, None)
+            .with_rejected(settings.required("ARAUTO_REJECTED_QUEUE_URL")?),
         servers: settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?,
         envelope: settings.parsed_or("ARAUTO_INTAKE_ENVELOPE", Envelope::default())?,
         metrics: settings.metrics(),
