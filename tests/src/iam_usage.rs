@@ -7,7 +7,8 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
 use crate::aws::{
-    Aws, Call, DIRECTORY, INTAKE, INTAKE_EVENTS, LEDGER, NOTIFICATIONS, RECEIVERS, REJECTED, TIMERS,
+    Aws, Call, DIRECTORY, DISPATCH_LOG, INTAKE, INTAKE_EVENTS, LEDGER, NOTIFICATIONS, RECEIVERS, REJECTED,
+    TIMERS,
     UNDELIVERED,
 };
 
@@ -36,7 +37,7 @@ impl Use {
                 resource: format!("{SCHEDULES}/${{TimersGroup}}/*"),
             };
         }
-        let named = ["TableName", "QueueUrl", "SecretId", "KeyId"]
+        let named = ["TableName", "QueueUrl", "SecretId", "KeyId", "logGroupName"]
             .into_iter()
             .find_map(|field| Some((field, call.input[field].as_str()?)));
         let (service, resource) = match named {
@@ -52,6 +53,7 @@ impl Use {
             Some(("SecretId", "identity")) => ("secretsmanager", "IdentitySecret"),
             Some(("SecretId", "trust")) => ("secretsmanager", "TrustSecret"),
             Some(("SecretId", "directory-identity")) => ("secretsmanager", "DirectoryIdentitySecret"),
+            Some(("logGroupName", DISPATCH_LOG)) => ("logs", "DispatchLogGroup"),
             // Which key it is a parameter says.
             Some(("KeyId", _)) => ("kms", "IdentityKeyArns"),
             other => panic!("{} is of no resource of the template: {other:?}", call.operation),

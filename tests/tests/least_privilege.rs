@@ -16,6 +16,7 @@ use mtls::revocation::Serials;
 use serde_json::{Value, json};
 use tests::aws::{
     DIRECTORY_IDENTITY_SECRET, Fault, Functions, INTAKE_ARN, INTAKE_EVENTS_ARN, PKI, TIMERS_ARN, from_queue,
+    listed,
     post, requeued, requeued_until, shown,
 };
 use tests::bucket::Bucket;
@@ -214,6 +215,10 @@ async fn beside_the_simulation() -> BTreeSet<Use> {
     assert_eq!(posted.status, 202, "{}", posted.text());
     let posted: Value = serde_json::from_slice(&posted.body).unwrap();
     assert_eq!(shown(&intake, posted["verdicts"][0]["notification_id"].as_str().unwrap()).await.status, 404);
+    let now = functions.test_clock.now();
+    let (from, to) = ((now - SignedDuration::from_hours(1)).to_string(), now.to_string());
+    let window = [("client_id", CLIENT), ("from", from.as_str()), ("to", to.as_str())];
+    assert_eq!(listed(&intake, &window).await.status, 200);
 
     // What sources bring: rejected, and requeued for a fault of ours.
     functions.put_identity(&PKI.sender);
@@ -622,7 +627,7 @@ fn each_route_asks_for_the_scope_of_what_it_does() {
         );
         routes += 1;
     }
-    assert_eq!(routes, 6);
+    assert_eq!(routes, 9);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod aws_over_tls;
 mod bill;
 mod brands;
 mod client_hello;
+mod client_pages;
 mod contract;
 mod deployment;
 mod directory;
@@ -23,6 +24,7 @@ mod lean;
 mod least_privilege;
 mod nested_templates;
 mod network;
+mod notification_pages;
 #[path = "operations/main.rs"]
 mod operations;
 mod options;

@@ -10,10 +10,11 @@ use convention::delivery::{
 };
 use convention::notification::StateChange;
 use devkit::local::changes_of_all_kinds;
-use directory::fetch;
+use directory::{REGISTER_MANY_BUDGET, fetch};
 use dispatch::{ANSWER_MARGIN, CHANGE_VISIBILITY_TIMEOUT, PREPARE, START};
+use intake::{LEDGER_BUDGET, LOG_BUDGET};
 use jiff::Timestamp;
-use platform::aws::{CALL_TIMEOUT, SEND_TIMEOUT};
+use platform::aws::{CALL_TIMEOUT, LOGS_TIMEOUT, SEND_TIMEOUT};
 use serde_json::{Value, json};
 use tests::template::Template;
 
@@ -70,6 +71,10 @@ fn who_calls_the_api_hears_from_the_function_before_the_api_gives_up() {
     // Reading the receivers, reading some of them again, then queueing.
     let intake = seconds("IntakeFunction", "Timeout");
     assert!(2 * CALL_TIMEOUT + SEND_TIMEOUT < intake && intake < api, "{intake:?}");
+    // The client, the log and one more part of it, the ledger.
+    let listing = CALL_TIMEOUT + LOG_BUDGET + LOGS_TIMEOUT + LEDGER_BUDGET;
+    assert!(listing < intake, "{listing:?}");
+    assert!(REGISTER_MANY_BUDGET < api);
     // The keys known, the claim to fetch them, the fetch, keeping them; then the registration before, a removal, the write.
     let registration = 3 * CALL_TIMEOUT + fetch::BUDGET + 3 * CALL_TIMEOUT;
     assert!(registration < api && registration < seconds("DirectoryFunction", "Timeout"), "{registration:?}");

@@ -24,7 +24,7 @@ use convention::notification::{ENDPOINTS, Endpoint, StateChange};
 use devkit::local::{AUTHORISATION_SERVER_ID, changes_of_all_kinds};
 use devkit::receiver::{Body, Received};
 use http::Method;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use libtest_mimic::{Arguments, Trial};
 use platform::clock::Clock;
 use serde_json::{Value, json};
@@ -263,6 +263,16 @@ async fn attempts_are_read_from_the_log(world: &World) -> Result<()> {
     let outcomes: Vec<_> =
         found.iter().map(|attempt| (&attempt["notification_id"], &attempt["outcome"])).collect();
     ensure!(outcomes == [(&json!(id.as_str()), &json!("delivered"))], "{found:?}");
+
+    // The API, by the same lines.
+    let encoded = |instant: Timestamp| instant.to_string().replace(':', "%3A");
+    let (from, to) = (encoded(since), encoded(now() + SignedDuration::from_mins(1)));
+    let path = format!("/v1/notifications?client_id={client}&from={from}&to={to}");
+    let answer = world.call(Method::GET, &path, "/v1/notifications", JSON, "").await?;
+    let page: Value = serde_json::from_slice(&answer.body)?;
+    let shown = &page["notifications"];
+    ensure!(shown[0]["notification_id"] == id.as_str() && shown[1].is_null(), "{page}");
+    ensure!(shown[0]["attempts"][0]["outcome"] == "delivered" && page["complete"] == false, "{page}");
     Ok(())
 }
 
@@ -622,6 +632,14 @@ async fn a_registration_is_shown_replaced_and_removed(world: &World) -> Result<(
     );
     let shown = world.call(Method::GET, &path, CLIENT_ROUTE, JSON, "").await?;
     ensure!(serde_json::from_slice::<Value>(&shown.body)? == made, "{}", shown.text());
+    let (mut listed, mut query) = (Vec::new(), Some("?page_size=2".to_owned()));
+    while let Some(asked) = query {
+        let page = world.call(Method::GET, &format!("/v1/clients{asked}"), "/v1/clients", JSON, "").await?;
+        let page: Value = serde_json::from_slice(&page.body)?;
+        listed.extend(page["clients"].as_array().cloned().unwrap_or_default());
+        query = page["next_page_token"].as_str().map(|token| format!("?page_size=2&page_token={token}"));
+    }
+    ensure!(listed.iter().filter(|listed| **listed == made).count() == 1, "{client} is not listed once");
     let moved: Value = serde_json::from_slice(&put(Operation::Dcm, uris.get(1..)).await?.body)?;
     ensure!(moved["notifies_since"] == made["notifies_since"], "a change of address is no break: {moved}");
     let disabled: Value = serde_json::from_slice(&put(Operation::Dcm, None).await?.body)?;

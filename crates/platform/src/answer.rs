@@ -9,7 +9,7 @@ use serde::Serialize;
 const RETRY_AFTER: &str = "5";
 
 /// A problem with a request.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Problem {
     /// The type of the problem: a stable URN.
     #[serde(rename = "type")]

@@ -5,6 +5,7 @@ pub mod aws;
 pub mod clock;
 pub mod config;
 mod digest;
+pub mod page;
 pub mod rng;
 pub mod telemetry;
 

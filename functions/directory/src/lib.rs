@@ -16,12 +16,14 @@
 
 pub mod fetch;
 pub mod keys;
+mod list;
 mod onboarding_slo;
 mod participants;
 mod parts;
 pub mod receiver_check;
 mod reconciler;
 mod register;
+mod register_many;
 mod remove;
 mod review;
 pub mod revocation;
@@ -43,11 +45,12 @@ pub use participants::ParticipantsList;
 pub use parts::Parts;
 use receiver_check::ReceiverCheck;
 pub use reconciler::Reconciler;
+pub use register_many::BUDGET as REGISTER_MANY_BUDGET;
 use revocation::Refresher;
 pub use software::SoftwareStatements;
 use wire::Subject;
 
-/// The function behind `/v1/clients/{clientId}`, `/v1/clients/{clientId}/settings` and the schedule.
+/// The function behind `/v1/clients`, `/v1/clients/{clientId}`, `/v1/clients/{clientId}/settings` and the schedule.
 pub struct Directory {
     /// The registrations.
     pub receivers: Receivers,
@@ -73,12 +76,20 @@ impl Directory {
         if matches!(request.request_context_ref(), Some(RequestContext::PassThrough)) {
             return Box::pin(self.scheduled(request.body())).await;
         }
+        if wire::is_of_all(&request) {
+            let answer = match request.method().as_str() {
+                "PUT" => Box::pin(self.register_many(&request)).await,
+                "GET" => self.list(&request).await,
+                _ => Err(Problem::method_not_allowed()),
+            };
+            return Ok(answer.unwrap_or_else(Into::into));
+        }
         let subject = match wire::subject(&request, &self.reconciler.servers) {
             Ok(subject) => subject,
             Err(problem) => return Ok(problem.into()),
         };
         let answer = match request.method().as_str() {
-            "PUT" => self.register(subject, &request).await,
+            "PUT" => self.register(&subject, &request).await,
             "GET" => self.show(&subject).await,
             "DELETE" => self.remove(&subject, &request).await,
             "PATCH" => self.change_settings(&subject, &request).await,

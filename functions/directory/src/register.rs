@@ -19,31 +19,35 @@ impl Directory {
     /// Answers a DCR or DCM call.
     pub(crate) async fn register(
         &self,
-        subject: Subject,
+        subject: &Subject,
         request: &Request,
     ) -> Result<Response<String>, Problem> {
         let dry_run = wire::is_dry_run(request)?;
         let document = wire::body(request)?;
         let now = self.clock.now();
         let call = RegistrationCall::from_json(&document, now).map_err(wire::refused_fields)?;
-        let statement = match &call.software_statement {
-            Some(jws) => match self.keys.verify(jws, call.called_at.unwrap_or(now)).await {
-                Ok(statement) => Some(statement),
-                // A removal needs no keys, because it grants nothing.
-                Err(Unverified::NoKeys(missing)) if !call.request.requests_notifications() => {
-                    keys::report(&missing);
-                    None
-                }
-                Err(error) => return Err(unverified(error)),
-            },
-            // Disabling notifications grants nothing and needs no statement.
-            None if !call.request.requests_notifications() => None,
-            None => return Err(wire::missing_statement()),
+        let made = self.register_call(subject, &call, dry_run, now).await?;
+        // Checked after the write, because no finding refuses the registration.
+        let seen = match made.receiver(self.network.policy()).filter(|_| !dry_run) {
+            Some(receiver) => Some(self.receiver_check.look(&receiver.base_uri).await),
+            None => None,
         };
+        Ok(wire::registered(&made, seen))
+    }
+
+    /// Makes a call: verifies, decides and writes. A dry run decides only.
+    pub(crate) async fn register_call(
+        &self,
+        subject: &Subject,
+        call: &RegistrationCall,
+        dry_run: bool,
+        now: Timestamp,
+    ) -> Result<Registration, Problem> {
+        let statement = self.statement_of(call, now).await?;
         let mut found = self.receivers.state(&subject.key).await.map_err(unavailable)?;
         let decision = Decision {
-            subject: &subject,
-            call: &call,
+            subject,
+            call,
             time: CallTime::of_registration(call.operation, call.called_at, now, found.as_ref()),
             statement: statement.as_ref(),
             policy: self.network.policy(),
@@ -52,21 +56,38 @@ impl Directory {
         for _ in 0..MAX_WRITES {
             let made = decision.make(found.as_ref())?;
             if dry_run {
-                return Ok(wire::registered(&made, None));
+                return Ok(made);
             }
             let state = ClientState::from(made.clone());
             if self.receivers.replace(&subject.key, &state, found.as_ref()).await.map_err(unavailable)? {
                 report(&made, found.as_ref().and_then(ClientState::registration));
-                // Checked after the write, because no finding refuses the registration.
-                let seen = match made.receiver(self.network.policy()) {
-                    Some(receiver) => Some(self.receiver_check.look(&receiver.base_uri).await),
-                    None => None,
-                };
-                return Ok(wire::registered(&made, seen));
+                return Ok(made);
             }
             found = self.receivers.state(&subject.key).await.map_err(unavailable)?;
         }
         Err(contended(&subject.client_id))
+    }
+
+    /// Verifies the statement of a call; `None` for one that needs none.
+    async fn statement_of(
+        &self,
+        call: &RegistrationCall,
+        now: Timestamp,
+    ) -> Result<Option<Statement>, Problem> {
+        match &call.software_statement {
+            Some(jws) => match self.keys.verify(jws, call.called_at.unwrap_or(now)).await {
+                Ok(statement) => Ok(Some(statement)),
+                // A removal needs no keys, because it grants nothing.
+                Err(Unverified::NoKeys(missing)) if !call.request.requests_notifications() => {
+                    keys::report(&missing);
+                    Ok(None)
+                }
+                Err(error) => Err(unverified(error)),
+            },
+            // Disabling notifications grants nothing and needs no statement.
+            None if !call.request.requests_notifications() => Ok(None),
+            None => Err(wire::missing_statement()),
+        }
     }
 }
 

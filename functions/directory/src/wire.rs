@@ -58,6 +58,11 @@ pub(crate) fn subject(request: &Request, servers: &AuthorisationServers) -> Resu
     Ok(Subject { client_id, authorisation_server, key })
 }
 
+/// Says whether a request is about all clients rather than one.
+pub(crate) fn is_of_all(request: &Request) -> bool {
+    request.uri().path() == "/v1/clients"
+}
+
 /// Finds the client in a path without parsed parameters, as when no gateway is in front.
 fn segment_of(path: &str) -> Option<&str> {
     let rest = path.strip_prefix("/v1/clients/")?;
@@ -89,7 +94,7 @@ pub(crate) fn not_registered(client_id: &ClientId) -> Problem {
 
 /// The answer with a registration.
 #[derive(Serialize)]
-struct RegistrationAnswer<'a> {
+pub(crate) struct RegistrationAnswer<'a> {
     client_id: &'a ClientId,
     #[serde(skip_serializing_if = "Option::is_none")]
     authorisation_server: Option<&'a str>,
@@ -117,27 +122,33 @@ struct Described {
     detail: &'static str,
 }
 
+impl<'a> RegistrationAnswer<'a> {
+    /// Shows a registration whose receiver was not checked.
+    pub(crate) fn of(registration: &'a Registration) -> Self {
+        let describe = |warning: Warning| Described { code: warning.code(), detail: warning.sentence() };
+        Self {
+            client_id: &registration.client_id,
+            authorisation_server: registration.authorisation_server.as_deref(),
+            webhook: registration.webhook(),
+            base_uri: registration.base_uri.as_deref(),
+            webhook_uris: &registration.webhook_uris,
+            settings: &registration.settings,
+            operation: registration.origin.as_ref().map(|origin| origin.operation),
+            called_at: registration.origin.as_ref().map(|origin| origin.called_at.to_string()),
+            software_id: registration.software().map(|software| software.software_id.as_str()),
+            organisation_id: registration.software().map(|software| software.organisation_id.as_str()),
+            suspension: registration.suspension.map(Suspension::code),
+            registered_at: registration.registered_at.to_string(),
+            notifies_since: registration.notifies_since.map(|since| since.to_string()),
+            warnings: registration.all_warnings().map(describe).collect(),
+            receiver_check: None,
+        }
+    }
+}
+
 /// Answers with a registration, and with the check of its receiver if one was made.
 pub fn registered(registration: &Registration, receiver_check: Option<Seen>) -> Response<String> {
-    let describe = |warning: Warning| Described { code: warning.code(), detail: warning.sentence() };
-    let answer = RegistrationAnswer {
-        client_id: &registration.client_id,
-        authorisation_server: registration.authorisation_server.as_deref(),
-        webhook: registration.webhook(),
-        base_uri: registration.base_uri.as_deref(),
-        webhook_uris: &registration.webhook_uris,
-        settings: &registration.settings,
-        operation: registration.origin.as_ref().map(|origin| origin.operation),
-        called_at: registration.origin.as_ref().map(|origin| origin.called_at.to_string()),
-        software_id: registration.software().map(|software| software.software_id.as_str()),
-        organisation_id: registration.software().map(|software| software.organisation_id.as_str()),
-        suspension: registration.suspension.map(Suspension::code),
-        registered_at: registration.registered_at.to_string(),
-        notifies_since: registration.notifies_since.map(|since| since.to_string()),
-        warnings: registration.all_warnings().map(describe).collect(),
-        receiver_check,
-    };
-    json(200, &answer)
+    json(200, &RegistrationAnswer { receiver_check, ..RegistrationAnswer::of(registration) })
 }
 
 /// Says whether a registration must only be validated: `?validate=true`.

@@ -3,13 +3,11 @@
 use convention::codes::FailureClass;
 use convention::delivery::TraceHeader;
 use convention::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Outcome, Status, is_late};
-use convention::notification::{ClientId, InteractionId};
+use convention::notification::InteractionId;
 use jiff::SignedDuration;
 use mtls::revocation::Mechanism;
 use platform::aws::AttemptRecord;
-
-/// The most of a client's id that the line of an attempt shows; 256 bits in base64 have this many characters, a UUID has 36.
-const MAX_CLIENT_ID: usize = 43;
+use platform::telemetry::logged_client_id;
 
 /// Writes the one line of an attempt: identifiers and codes, nothing of the body.
 ///
@@ -34,7 +32,7 @@ pub(crate) fn attempt_ended(
     tracing::info!(
         notification_id = %message.notification,
         interaction_id = %record.interaction_id,
-        client_id = shown(&message.change.client_id),
+        client_id = logged_client_id(&message.change.client_id),
         authorisation_server = message.authorisation_server,
         endpoint = %message.resource.endpoint,
         attempt = record.attempt.get(),
@@ -61,7 +59,7 @@ pub(crate) fn attempt_interrupted(
     tracing::warn!(
         notification_id = %message.notification,
         interaction_id = %interaction_id,
-        client_id = shown(&message.change.client_id),
+        client_id = logged_client_id(&message.change.client_id),
         authorisation_server = message.authorisation_server,
         attempt = attempt.get(),
         "An attempt was interrupted; whether it arrived is not known."
@@ -76,12 +74,6 @@ pub(crate) fn copy_dropped(message: &AttemptMessage, status: Status) {
         status = status.as_str(),
         "A copy of a message is dropped."
     );
-}
-
-/// A client's id as the lines of its attempts show it, and a metric of it has it.
-fn shown(client_id: &ClientId) -> &str {
-    let client_id = client_id.as_str();
-    client_id.get(..MAX_CLIENT_ID).unwrap_or(client_id)
 }
 
 fn millis(duration: SignedDuration) -> i64 {

@@ -10,20 +10,22 @@ use convention::notification::{
 use convention::source::Envelope;
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use platform::aws::{Found, LedgerReader, Queues, Receivers, ReceiversError, SendError};
+use platform::aws::{AttemptLog, Found, LedgerReader, Queues, Receivers, ReceiversError, SendError};
 use platform::clock::Clock;
 use platform::telemetry::{ErrorChain, Metrics, UsageMeter};
 
 use crate::timers::Timers;
 use crate::verdict::{ChangeResult, Taken, Verdict};
 
-/// The function behind `POST /v1/state-changes` and `GET /v1/notifications/{notificationId}`, and behind the streams
-/// that are sources of state changes.
+/// The function behind `POST /v1/state-changes`, `GET /v1/notifications` and `GET /v1/notifications/{notificationId}`,
+/// and behind the streams that are sources of state changes.
 pub struct Intake {
     /// The receivers.
     pub receivers: Receivers,
     /// The ledger.
     pub ledger: LedgerReader,
+    /// The lines that dispatch logs of attempts.
+    pub attempt_log: AttemptLog,
     /// The queue of notifications.
     pub queues: Queues,
     /// Our authorisation servers.

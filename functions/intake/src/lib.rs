@@ -3,6 +3,7 @@
 
 mod get_notification;
 mod judge;
+mod list_notifications;
 mod stream;
 mod timers;
 mod verdict;
@@ -19,6 +20,7 @@ use judge::Parsed;
 use verdict::ChangeResult;
 
 pub use judge::Intake;
+pub use list_notifications::{LEDGER_BUDGET, LOG_BUDGET, LOG_RETENTION_DAYS};
 pub use stream::{BatchItemFailure, BatchResponse, StreamError};
 pub use timers::{ParseTimerSettingsError, TimerError, TimerSettings, Timers};
 
@@ -51,6 +53,13 @@ impl Intake {
         if let Some(asked) = get_notification::asked(&request) {
             let answer = match request.method().as_str() {
                 "GET" => get_notification::show(&self.ledger, &asked).await.unwrap_or_else(Into::into),
+                _ => Problem::method_not_allowed().into(),
+            };
+            return (answer, None);
+        }
+        if list_notifications::is_asked(&request) {
+            let answer = match request.method().as_str() {
+                "GET" => Box::pin(self.list_notifications(&request)).await.unwrap_or_else(Into::into),
                 _ => Problem::method_not_allowed().into(),
             };
             return (answer, None);

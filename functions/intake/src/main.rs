@@ -2,9 +2,11 @@
 
 use convention::notification::AuthorisationServers;
 use convention::source::Envelope;
-use intake::{Intake, Timers};
+use intake::{Intake, LOG_RETENTION_DAYS, Timers};
 use lambda_http::{Error, run, service_fn};
-use platform::aws::{Http, LedgerReader, Queues, Receivers, sdk_config};
+use platform::aws::{
+    AttemptLog, Http, LedgerReader, Queues, Receivers, cloudwatch_logs, dynamodb, sdk_config, sqs,
+};
 use platform::clock::Clock;
 use platform::config::{Settings, environment};
 use platform::telemetry::{ErrorChain, UsageMeter};
@@ -19,18 +21,19 @@ async fn main() -> Result<(), Error> {
     let ledger = settings.required("ARAUTO_LEDGER_TABLE")?;
     let intake = Intake {
         receivers: Receivers::new(
-            platform::aws::dynamodb(&sdk),
+            dynamodb(&sdk),
             settings.required("ARAUTO_RECEIVERS_TABLE")?,
             settings.address_policy()?,
             clock.clone(),
         ),
-        ledger: LedgerReader::new(platform::aws::dynamodb(&sdk), ledger.clone()),
-        queues: Queues::new(
-            platform::aws::sqs(&sdk),
-            settings.required("ARAUTO_NOTIFICATIONS_QUEUE_URL")?,
-            None,
-        )
-        .with_rejected(settings.required("ARAUTO_REJECTED_QUEUE_URL")?),
+        ledger: LedgerReader::new(dynamodb(&sdk), ledger.clone()),
+        attempt_log: AttemptLog::new(
+            cloudwatch_logs(&sdk),
+            settings.required("ARAUTO_DISPATCH_LOG_GROUP")?,
+            settings.parsed_or("ARAUTO_LOG_RETENTION_DAYS", LOG_RETENTION_DAYS)?,
+        ),
+        queues: Queues::new(sqs(&sdk), settings.required("ARAUTO_NOTIFICATIONS_QUEUE_URL")?, None)
+            .with_rejected(settings.required("ARAUTO_REJECTED_QUEUE_URL")?),
         servers: settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?,
         envelope: settings.parsed_or("ARAUTO_INTAKE_ENVELOPE", Envelope::default())?,
         timers: settings.parsed("ARAUTO_TIMERS")?.map(|places| Timers::of(&sdk, ledger, places)),

@@ -30,8 +30,8 @@ use lambda_http::{Body, Request, RequestExt};
 use mtls::Network;
 use mtls::revocation::{Revocation, RevocationStore};
 use platform::aws::{
-    DirectoryTable, Http, Keys, Ledger, LedgerReader, Queues, Receivers, ResourceStates, Secrets, dynamodb,
-    kms, secrets_manager, sqs,
+    AttemptLog, DirectoryTable, Http, Keys, Ledger, LedgerReader, Queues, Receivers, ResourceStates, Secrets,
+    cloudwatch_logs, dynamodb, kms, secrets_manager, sqs,
 };
 use platform::clock::Clock;
 use platform::rng::Rng;
@@ -42,8 +42,8 @@ use crate::dispatch::batch_of;
 use crate::iam_usage::{Noted, Uses};
 
 use super::{
-    Aws, DIRECTORY, LEDGER, NOTIFICATIONS, RECEIVERS, REJECTED, REJECTED_ARN, TIMERS_ARN, TIMERS_GROUP,
-    TIMERS_ROLE_ARN, UNDELIVERED,
+    Aws, DIRECTORY, DISPATCH_LOG, LEDGER, NOTIFICATIONS, RECEIVERS, REJECTED, REJECTED_ARN, TIMERS_ARN,
+    TIMERS_GROUP, TIMERS_ROLE_ARN, UNDELIVERED,
 };
 
 /// Making RSA keys takes most of a test's time, so all tests share theirs.
@@ -297,6 +297,7 @@ impl Functions {
         Intake {
             receivers: receivers_of(&sdk, &self.test_clock),
             ledger: LedgerReader::new(dynamodb(&sdk), LEDGER.to_owned()),
+            attempt_log: AttemptLog::new(cloudwatch_logs(&sdk), DISPATCH_LOG.to_owned(), 365),
             queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), None).with_rejected(REJECTED.to_owned()),
             servers: self.servers.parse().expect("authorisation servers"),
             envelope: Envelope::default(),
@@ -488,6 +489,28 @@ pub async fn post(intake: &Intake, content_type: &str, body: &str) -> ApiAnswer 
 /// Asks intake what became of a notification.
 pub async fn shown(intake: &Intake, id: &str) -> ApiAnswer {
     answer(intake.handle(request(&Method::GET, &format!("/v1/notifications/{id}"), "", "")).await)
+}
+
+/// Asks intake which notifications a client was sent.
+pub async fn listed(intake: &Intake, query: &[(&str, &str)]) -> ApiAnswer {
+    answer(intake.handle(with_query(request(&Method::GET, "/v1/notifications", "", ""), query)).await)
+}
+
+/// Calls directory about all clients.
+pub async fn call_all(
+    directory: &Directory,
+    method: Method,
+    query: &[(&str, &str)],
+    body: &str,
+) -> ApiAnswer {
+    let request = with_query(request(&method, "/v1/clients", "application/json", body), query);
+    answer(Box::pin(directory.handle(request)).await.expect("a request is always answered"))
+}
+
+fn with_query(request: Request, query: &[(&str, &str)]) -> Request {
+    let query: HashMap<_, _> =
+        query.iter().map(|(name, value)| ((*name).to_owned(), vec![(*value).to_owned()])).collect();
+    request.with_query_string_parameters(query)
 }
 
 /// Posts state changes to intake and returns the status and each verdict.

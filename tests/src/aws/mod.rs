@@ -1,4 +1,4 @@
-//! A stand-in for SQS, DynamoDB, Secrets Manager and KMS behind the HTTP transport of the SDK: it keeps rows and messages, counts what
+//! A stand-in for SQS, DynamoDB, Secrets Manager, KMS and CloudWatch Logs behind the HTTP transport of the SDK: it keeps rows and messages, counts what
 //! it is asked, and fails as it is told to.
 //!
 //! The clients before it are the real ones, with the retries and timeouts of [`platform::aws::sdk_config`].
@@ -6,6 +6,7 @@
 pub mod expression;
 mod functions;
 mod kms;
+mod logs;
 mod queue;
 mod sqs;
 pub mod table;
@@ -32,10 +33,12 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 pub use self::functions::{
-    DIRECTORY_IDENTITY_SECRET, Functions, Measured, PKI, TestClock, call, call_settings, call_with_query,
-    from_queue, post, requeued, requeued_until, requeued_with, review, reviewed, shown, verdicts,
+    DIRECTORY_IDENTITY_SECRET, Functions, Measured, PKI, TestClock, call, call_all, call_settings,
+    call_with_query, from_queue, listed, post, requeued, requeued_until, requeued_with, review, reviewed,
+    shown, verdicts,
 };
 use self::kms::Kms;
+use self::logs::Logs;
 use self::queue::Queue;
 pub use self::queue::{Counts, Message, QueueSettings, Received};
 use self::table::{Lag, MAX_LAG, THROTTLED, Table};
@@ -50,6 +53,9 @@ pub const DIRECTORY: &str = "directory";
 pub const NOTIFICATIONS: &str = "https://sqs.sa-east-1.amazonaws.com/123456789012/notifications";
 /// The queue of notifications given up, by URL.
 pub const UNDELIVERED: &str = "https://sqs.sa-east-1.amazonaws.com/123456789012/undelivered";
+
+/// The log group of dispatch.
+pub const DISPATCH_LOG: &str = "dispatch-log";
 
 /// The queue that producers send state changes to, by URL.
 pub const INTAKE: &str = "https://sqs.sa-east-1.amazonaws.com/123456789012/intake";
@@ -85,6 +91,7 @@ struct State {
     queues: BTreeMap<String, Queue>,
     secrets: HashMap<String, String>,
     schedules: BTreeMap<String, Value>,
+    logs: Logs,
     kms: Kms,
     /// Chooses among so many messages; without it the oldest comes first.
     rng: Option<Box<dyn FnMut(usize) -> usize + Send>>,
@@ -240,6 +247,16 @@ impl Aws {
     /// Stores a secret.
     pub fn put_secret(&self, name: &str, text: &str) {
         self.state().secrets.insert(name.to_owned(), text.to_owned());
+    }
+
+    /// Writes a line into the log group of dispatch.
+    pub fn log(&self, at: Timestamp, line: &str) {
+        self.state().logs.put(at, line);
+    }
+
+    /// Ends each answer with lines of a log after it has looked at so many.
+    pub fn looks_at_lines(&self, at_once: usize) {
+        self.state().logs.looks_at(at_once);
     }
 
     /// Gives KMS a private key.
@@ -603,6 +620,7 @@ impl Default for State {
             queues: BTreeMap::new(),
             secrets: HashMap::new(),
             schedules: BTreeMap::new(),
+            logs: Logs::default(),
             kms: Kms::default(),
             rng: None,
             lag: None,
@@ -643,6 +661,7 @@ impl State {
                     None => (400, json!({ "__type": "ResourceNotFoundException" })),
                 }
             }
+            "FilterLogEvents" if input["logGroupName"] == DISPATCH_LOG => self.logs.filter(input),
             other => {
                 if let Some(answer) = self.kms.answer(other, input) {
                     return answer;

@@ -191,8 +191,23 @@ impl Table {
             None => true,
             Some(_) => Expressions::of(input).filter_holds(row),
         };
-        let found: Vec<_> = self.read_all(now, lag).into_iter().filter(kept).collect();
-        (200, json!({ "Items": found }))
+        let after = input.get("ExclusiveStartKey").map(|key| self.key_of(key));
+        let mut rows = self.read_all(now, lag);
+        rows.retain(|row| after.as_ref().is_none_or(|after| self.key_of(row) > *after));
+        let limit =
+            input["Limit"].as_u64().and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+        // The limit counts rows that the filter leaves out, and one that ends the table just there is told of too late.
+        let last = rows.get(limit.saturating_sub(1)).map(|row| {
+            let names = self.key.iter().map(|name| ((*name).to_owned(), row[*name].clone()));
+            names.collect::<Value>()
+        });
+        rows.truncate(limit);
+        let found: Vec<_> = rows.into_iter().filter(kept).collect();
+        let mut answer = json!({ "Items": found });
+        if let Some(last) = last {
+            answer["LastEvaluatedKey"] = last;
+        }
+        (200, answer)
     }
 
     fn query(&self, input: &Value, now: Instant, lag: Lag<'_>) -> (u16, Value) {

@@ -20,7 +20,10 @@ use dispatch::{Dispatch, Parts};
 use intake::Intake;
 use jiff::{SignedDuration, Timestamp};
 use mtls::revocation::{Contents, RevocationStore};
-use platform::aws::{DirectoryTable, Document, Http, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets};
+use platform::aws::{
+    AttemptLog, DirectoryTable, Document, Http, Keys, Ledger, LedgerReader, Queues, Receivers, Secrets,
+    cloudwatch_logs,
+};
 use platform::clock::Clock;
 use platform::rng::Rng;
 use platform::telemetry::{Metrics, UsageMeter};
@@ -34,7 +37,7 @@ use super::scenario::Scenario;
 use super::sdk_transport::SdkTransport;
 use super::time::SKEW_MS;
 use super::world::World;
-use crate::aws::{Aws, DIRECTORY, LEDGER, NOTIFICATIONS, RECEIVERS, UNDELIVERED};
+use crate::aws::{Aws, DIRECTORY, DISPATCH_LOG, LEDGER, NOTIFICATIONS, RECEIVERS, UNDELIVERED};
 
 const IDENTITY: &str = "identity";
 /// A name that must exist, as dispatch is given one.
@@ -208,6 +211,7 @@ impl Factory {
         let function = Intake {
             receivers: self.receivers(&clients, &clock),
             ledger: LedgerReader::new(clients.dynamodb.clone(), LEDGER.to_owned()),
+            attempt_log: AttemptLog::new(cloudwatch_logs(&clients.sdk), DISPATCH_LOG.to_owned(), 1),
             queues: Queues::new(clients.sqs, NOTIFICATIONS.to_owned(), None),
             servers: SERVER.parse().expect("a server"),
             envelope: Envelope::default(),

@@ -20,14 +20,15 @@ use crate::explain::ExplainArgs;
 use crate::help::Language;
 use crate::identity::IdentityArgs;
 use crate::manual::{CompletionsArgs, ManArgs};
+use crate::notifications::NotificationsArgs;
 use crate::outcomes::OutcomesArgs;
 use crate::replay::ReplayArgs;
 use crate::show::ShowArgs;
 use crate::undelivered::UndeliveredArgs;
 use crate::verify::VerifyArgs;
 use crate::{
-    attempts, bill, call, clients, csr, doctor, explain, help, identity, manual, outcomes, replay, show,
-    undelivered, verify,
+    attempts, bill, call, clients, csr, doctor, explain, help, identity, manual, notifications, outcomes,
+    replay, show, undelivered, verify,
 };
 
 /// Arauto notifies payment initiators of Open Finance Brasil of changes, over mutual TLS
@@ -55,6 +56,7 @@ enum Command {
     Identity(IdentityArgs),
     Csr(CsrArgs),
     Show(ShowArgs),
+    Notifications(NotificationsArgs),
     Attempts(AttemptsArgs),
     Clients(ClientsArgs),
     Undelivered(UndeliveredArgs),
@@ -96,6 +98,7 @@ async fn run(command: Command) -> Exit {
         Command::Identity(args) => identity::run(args).await.map(|()| true),
         Command::Csr(args) => csr::run(args).await.map(|()| true),
         Command::Show(args) => show::run(args).await,
+        Command::Notifications(args) => notifications::run(args).await,
         Command::Attempts(args) => attempts::run(args).await.map(|()| true),
         Command::Clients(args) => clients::run(args).await,
         Command::Undelivered(args) => undelivered::run(args).await.map(|()| true),

@@ -13,6 +13,7 @@ pub mod help;
 pub mod identity;
 mod log_line;
 pub mod manual;
+pub mod notifications;
 pub mod outcomes;
 pub mod prices;
 pub mod replay;

@@ -274,6 +274,52 @@ fn a_token_is_sent_instead_of_a_signature_and_never_shown() {
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
 }
 
+#[test]
+fn the_notifications_of_a_client_are_asked_page_after_page_and_day_after_day() {
+    let machine = Machine::new();
+    let stack = ["--profile", "process", "--stack-name", STACK];
+    let window = ["--from", "2026-11-22T10:00:00-03:00", "--to", "2026-11-23T14:00:00Z"];
+    let arguments = [&["notifications", "--client", "itp:1"][..], &window, &stack].concat();
+    let output = machine.run(&arguments, &[]);
+    // One is in no ledger any more: something remains.
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    let rows = String::from_utf8(output.stdout.clone()).unwrap();
+    let rows: Vec<_> = rows.lines().collect();
+    assert_eq!(rows.len(), 2, "each once: {}", said(&output));
+    assert!(
+        rows[0].starts_with("2026-11-22T13:15:30Z") && rows[0].ends_with("delivered    delivered"),
+        "{}",
+        rows[0]
+    );
+    let asked = machine.asked_with("AKIDPROCESS");
+    let asked: Vec<_> = asked.iter().filter_map(|what| what.strip_prefix("GET /v1/notifications?")).collect();
+    assert_eq!(asked.len(), 4, "two pages of two windows: {asked:?}");
+    assert!(asked.iter().all(|query| query.starts_with("client_id=itp%3A1&from=")), "{asked:?}");
+    let meets = "2026%2D11%2D23T13%3A00%3A00Z";
+    assert!(
+        asked[0].ends_with(&format!("&to={meets}")) && asked[2].contains(&format!("&from={meets}&")),
+        "{asked:?}"
+    );
+    let json = machine.run(&[&arguments[..], &["--json"]].concat(), &[]);
+    let first: Value =
+        serde_json::from_str(String::from_utf8(json.stdout).unwrap().lines().next().unwrap()).unwrap();
+    assert_eq!(first["notification_id"], "a1");
+
+    let unknown = machine.run(&[&["notifications", "--client", "nobody"][..], &stack].concat(), &[]);
+    assert_eq!(unknown.status.code(), Some(3), "{}", said(&unknown));
+    assert!(said(&unknown).contains("No client nobody was ever registered"), "{}", said(&unknown));
+    let backwards = [
+        "notifications",
+        "--client",
+        "itp-1",
+        "--from",
+        "2026-11-23T00:00:00Z",
+        "--to",
+        "2026-11-22T00:00:00Z",
+    ];
+    assert_eq!(machine.run(&[&backwards[..], &stack].concat(), &[]).status.code(), Some(2));
+}
+
 fn event(at: i64, client: &str, outcome: &str) -> Value {
     let line = json!({
         "level": "INFO", "message": "An attempt ended.", "notification_id": "339c89c7469c6be05b1f0d2a97c3e481",

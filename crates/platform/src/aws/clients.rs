@@ -85,3 +85,16 @@ pub fn kms(config: &SdkConfig) -> aws_sdk_kms::Client {
 pub fn secrets_manager(config: &SdkConfig) -> aws_sdk_secretsmanager::Client {
     aws_sdk_secretsmanager::Client::new(config)
 }
+
+/// Timeout of one request for log lines, tries included: the service looks through megabytes before it answers.
+pub const LOGS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Creates a client of CloudWatch Logs.
+pub fn cloudwatch_logs(config: &SdkConfig) -> aws_sdk_cloudwatchlogs::Client {
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(LOGS_TIMEOUT)
+        .operation_timeout(LOGS_TIMEOUT)
+        .build();
+    let config = aws_sdk_cloudwatchlogs::config::Builder::from(config).timeout_config(timeouts);
+    aws_sdk_cloudwatchlogs::Client::from_conf(config.build())
+}

@@ -1,5 +1,6 @@
 //! Adapters over the AWS SDK. Tests replace the SDK's HTTP layer; there are no mock traits.
 
+mod attempt_log;
 mod attributes;
 mod cause;
 mod clients;
@@ -13,14 +14,19 @@ mod put_refused_again;
 mod queue;
 mod receivers;
 mod resource_states;
+mod receivers_page;
 mod secrets;
 mod slow_mark;
 mod slow_receivers;
 mod table_stream;
 mod undelivered;
 
+pub use attempt_log::{AttemptLines, AttemptLog, AttemptLogError, AttemptsOf};
 pub use cause::cause;
-pub use clients::{CALL_TIMEOUT, dynamodb, endpoint_name, kms, sdk_config, secrets_manager, sqs};
+pub use clients::{
+    CALL_TIMEOUT, LOGS_TIMEOUT, cloudwatch_logs, dynamodb, endpoint_name, kms, sdk_config, secrets_manager,
+    sqs,
+};
 pub use directory_table::{
     DOCUMENT_LIMIT, DirectoryTable, DirectoryTableError, Document, Read, keys_row, participants_row,
 };
@@ -33,6 +39,7 @@ pub use put_refused_again::{Refused, put_refused_again};
 pub use queue::{Queues, RESEND_PAUSES, SEND_TIMEOUT, SendError, message_group};
 pub use receivers::{Found, RECEIVER_CACHE_TTL, Receivers, ReceiversError};
 pub use resource_states::{Observed, ResourceStates};
+pub use receivers_page::ReceiversPage;
 pub use secrets::{SecretError, Secrets};
 pub use slow_mark::{SLOW_RECEIVER_ATTRIBUTES, read_slow_mark};
 pub use table_stream::{Change, Identity, Images, image_row};

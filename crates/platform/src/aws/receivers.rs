@@ -221,7 +221,10 @@ impl Receivers {
         Ok(all)
     }
 
-    fn parse(&self, item: &HashMap<String, AttributeValue>) -> Result<ClientState, ReceiversError> {
+    pub(super) fn parse(
+        &self,
+        item: &HashMap<String, AttributeValue>,
+    ) -> Result<ClientState, ReceiversError> {
         let text = |name| item.get(name).and_then(|value: &AttributeValue| value.as_s().ok());
         let state = match (text(REGISTRATION), text(REMOVAL)) {
             (Some(document), None) => serde_json::from_str(document).ok().map(ClientState::Registered),

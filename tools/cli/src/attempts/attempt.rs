@@ -3,12 +3,10 @@
 use anstyle::{AnsiColor, Style};
 use convention::notification::{ClientId, Endpoint};
 use jiff::Timestamp;
+use platform::telemetry::logged_client_id;
 use serde_json::{Map, Value, json};
 
 use crate::log_line::{ATTEMPT, of_line};
-
-/// Length of a client id in a line of an attempt.
-const CLIENT_CHARS: usize = 43;
 
 /// Which attempts are wanted. Several values of one field widen it, several fields narrow it.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +42,7 @@ impl Selection {
                     .bytes()
                     .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte)) =>
             {
-                format!("{message} \"{}\"", written(client))
+                format!("{message} \"{}\"", logged_client_id(client))
             }
             _ => message,
         }
@@ -56,7 +54,7 @@ impl Selection {
         let takes = |wanted: &[String], name: &str| {
             wanted.is_empty() || wanted.iter().any(|value| *value == attempt.text(name))
         };
-        let clients: Vec<_> = self.clients.iter().map(written).collect();
+        let clients: Vec<_> = self.clients.iter().map(|client| logged_client_id(client).to_owned()).collect();
         let endpoints: Vec<_> =
             self.endpoints.iter().map(|endpoint| endpoint.row().code.to_owned()).collect();
         let wanted = takes(&clients, "client_id")
@@ -65,11 +63,6 @@ impl Selection {
             && !(self.failed && attempt.is_delivered());
         wanted.then_some(attempt)
     }
-}
-
-/// A client id as a line has it.
-fn written(client: &ClientId) -> String {
-    client.as_str().chars().take(CLIENT_CHARS).collect()
 }
 
 impl Attempt {

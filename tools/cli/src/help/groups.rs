@@ -12,7 +12,7 @@ use crate::exit::MEANINGS;
 /// Each group and its commands.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Try it", &["demo", "up", "down", "env", "explain", "register", "receiver", "directory", "statement"]),
-    ("Look", &["show", "attempts", "undelivered", "clients", "doctor", "outcomes"]),
+    ("Look", &["show", "notifications", "attempts", "undelivered", "clients", "doctor", "outcomes"]),
     ("Act", &["call", "trigger", "replay", "identity", "csr"]),
     ("Prove", &["verify"]),
     ("Plan and pay", &["capacity", "bill"]),

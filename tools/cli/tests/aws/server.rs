@@ -109,6 +109,7 @@ impl Server {
                     (401, JSON, json!({ "__type": "UnauthorizedException", "message": "Session token not found or invalid" }).to_string())
                 }
             }
+            path if path.starts_with("GET /v1/notifications?") => notifications(path),
             path if path.contains(" /v1/") => (200, JSON, json!({ "said": path }).to_string()),
             _ => (404, JSON, "{}".to_owned()),
         };
@@ -163,6 +164,26 @@ const XML: &str = "text/xml";
 const JSON: &str = "application/json";
 const NO_STACK: &str = "<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>\
     <Message>Stack with id nothing does not exist</Message></Error></ErrorResponse>";
+
+/// Two pages, the second with a notification of the first again; the client `nobody` is unknown.
+fn notifications(path: &str) -> (u16, &'static str, String) {
+    if path.contains("client_id=nobody&") {
+        let problem = json!({ "type": "urn:arauto:not-found", "status": 404, "detail": "No client nobody was ever registered." });
+        return (404, "application/problem+json", problem.to_string());
+    }
+    let shown = |id: &str| {
+        json!({
+            "notification_id": id, "status": "delivered", "endpoint": "E2", "event_instant": "2026-11-22T13:15:30Z",
+            "attempts": [{ "outcome": "timeout" }, { "outcome": "delivered" }],
+        })
+    };
+    let page = if path.ends_with("page_token=next%3D1") {
+        json!({ "notifications": [shown("a1"), shown("b2")], "not_shown": ["c3"], "complete": true, "next_page_token": null })
+    } else {
+        json!({ "notifications": [shown("a1")], "not_shown": [], "complete": false, "next_page_token": "next=1" })
+    };
+    (200, JSON, page.to_string())
+}
 
 fn identity() -> String {
     format!(
