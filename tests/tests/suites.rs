@@ -15,6 +15,8 @@ mod contract;
 mod deployment;
 mod directory;
 mod evidence;
+#[path = "example_receivers/main.rs"]
+mod example_receivers;
 mod faults;
 mod kms;
 mod lean;
