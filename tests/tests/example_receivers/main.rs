@@ -14,6 +14,7 @@ use tests::judges::{INSTALL_NGINX, find_nginx, find_program};
 use tests::skip;
 
 mod fixture;
+mod page;
 mod process;
 mod request;
 
