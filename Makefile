@@ -70,12 +70,15 @@ fuzz: ## Fuzz every parser of outside input, FUZZ_SECONDS=60 each
 	done
 
 # Only Debian's packages need root. Scripts of npm's packages are not run.
-test-tools: ## Install nginx, OpenSSL, Prism, a Kafka client and OTLP's messages, which some tests need (Debian; asks sudo for the first two)
+test-tools: ## Install what some tests need - nginx, OpenSSL, Prism, TypeScript, Jackson, a Kafka client, OTLP's messages (Debian; asks sudo)
 	$(SUDO) apt-get update -qq
-	$(SUDO) apt-get install -y --no-install-recommends nginx-light openssl
+	$(SUDO) apt-get install -y --no-install-recommends nginx-light openssl libjackson2-databind-java
 	mkdir -p .arauto/node
 	cp infra/tools/prism/package.json infra/tools/prism/package-lock.json .arauto/node
 	npm ci --ignore-scripts --no-fund --no-audit --prefix .arauto/node
+	mkdir -p .arauto/typescript
+	cp infra/tools/typescript/package.json infra/tools/typescript/package-lock.json .arauto/typescript
+	npm ci --ignore-scripts --no-fund --no-audit --prefix .arauto/typescript
 	python3 -m venv .arauto/kafka
 	.arauto/kafka/bin/pip install --quiet --only-binary :all: --require-hashes -r infra/tools/kafka.txt
 	python3 -m venv .arauto/otlp

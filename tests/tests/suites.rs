@@ -16,6 +16,8 @@ mod contract;
 mod deployment;
 mod directory;
 mod evidence;
+#[path = "example_receivers/main.rs"]
+mod example_receivers;
 mod fake_aws;
 mod faults;
 mod judging;

@@ -13,18 +13,14 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-use super::free_port;
+use super::{find_program, free_port};
 
 /// The command that installs nginx.
 pub const INSTALL: &str = "apt-get install --no-install-recommends nginx-light";
 
-/// Finds nginx, which Debian keeps out of the `PATH` of most users.
+/// Finds nginx.
 pub fn find() -> Option<PathBuf> {
-    #[expect(clippy::disallowed_methods, reason = "where programs are is no setting of ours")]
-    let path = std::env::var("PATH").unwrap_or_default();
-    let folders =
-        std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")]);
-    folders.map(|folder| folder.join("nginx")).find(|file| file.is_file())
+    find_program("nginx")
 }
 
 /// Where nginx passes requests on to, on this machine.
@@ -69,11 +65,20 @@ impl Nginx {
         pki: &TestPki,
         upstream: Option<Upstream>,
     ) -> Result<Self> {
+        Self::serving(program, pki, |port| server(port, protocols, upstream)).await
+    }
+
+    /// Starts nginx with what `site` says for a port: directives of `http`. The PEM files of the PKI are in its folder.
+    pub async fn serving(
+        program: &Path,
+        pki: &TestPki,
+        site: impl FnOnce(u16) -> Result<String>,
+    ) -> Result<Self> {
         let folder = tempfile::tempdir().context("no temporary folder")?;
         pki.write_to(folder.path())?;
         let port = free_port()?;
         let config = folder.path().join("nginx.conf");
-        std::fs::write(&config, configuration(folder.path(), port, protocols, upstream)?)?;
+        std::fs::write(&config, configuration(folder.path(), &site(port)?)?)?;
         let mut child = Command::new(program)
             .args(["-e", "stderr", "-p"])
             .arg(folder.path())
@@ -125,7 +130,7 @@ impl Drop for Nginx {
     }
 }
 
-fn configuration(folder: &Path, port: u16, protocols: &str, upstream: Option<Upstream>) -> Result<String> {
+fn configuration(folder: &Path, site: &str) -> Result<String> {
     let folder = folder.display();
     let mut text = format!(
         "daemon off; master_process off; pid {folder}/nginx.pid;\n\
@@ -140,13 +145,17 @@ fn configuration(folder: &Path, port: u16, protocols: &str, upstream: Option<Ups
     for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
         writeln!(text, "{kind}_temp_path {folder}/{kind};")?;
     }
-    write!(
-        text,
+    Ok(format!("{text}{site}}}\n"))
+}
+
+/// A server at a port, which passes requests on or answers 202 itself.
+fn server(port: u16, protocols: &str, upstream: Option<Upstream>) -> Result<String> {
+    let mut text = format!(
         "server {{\n\
          listen 127.0.0.1:{port} ssl; ssl_protocols {protocols};\n\
-         ssl_certificate {folder}/receiver-chain.pem; ssl_certificate_key {folder}/receiver-key.pem;\n\
-         ssl_client_certificate {folder}/sender-root.pem; ssl_verify_client on; ssl_verify_depth 3;\n"
-    )?;
+         ssl_certificate receiver-chain.pem; ssl_certificate_key receiver-key.pem;\n\
+         ssl_client_certificate sender-root.pem; ssl_verify_client on; ssl_verify_depth 3;\n"
+    );
     match upstream {
         None => writeln!(
             text,
@@ -161,6 +170,6 @@ fn configuration(folder: &Path, port: u16, protocols: &str, upstream: Option<Ups
             }
         }
     }
-    text.push_str("}\n}\n");
+    text.push_str("}\n");
     Ok(text)
 }

@@ -1,0 +1,120 @@
+//! The receivers of `examples/receivers`, each behind the nginx configuration beside them: dispatch notifies them, and others
+//! send what they must refuse. And the page that says what a receiver must know.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs::{read_dir, read_to_string};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tests::contract::file;
+use tests::judges::{INSTALL_NGINX, find_nginx, find_program};
+use tests::skip;
+
+mod fixture;
+mod page;
+mod process;
+mod request;
+
+use fixture::Fixture;
+
+const CLIENT: &str = "itp-1";
+const BASE_PATH: &str = "/kong3";
+const FOLDER: &str = "examples/receivers";
+/// A runtime that compiles first takes some seconds on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(1);
+const INSTALL_TYPESCRIPT: &str = "mkdir -p .arauto/typescript && cp infra/tools/typescript/*.json .arauto/typescript && npm ci --prefix .arauto/typescript";
+const INSTALL_JACKSON: &str = "apt-get install --no-install-recommends libjackson2-databind-java";
+
+/// Has dispatch and others send to a receiver.
+async fn is_notified(nginx: PathBuf, folder: TempDir, command: Command) {
+    let fixture = Fixture::new(nginx, folder, command).await;
+    fixture.recognises_a_second_attempt().await;
+    fixture.takes_each_endpoint_at_the_first_attempt().await;
+    fixture.fetches_after_the_second_of_the_timestamp().await;
+    fixture.refuses_the_rest().await;
+}
+
+/// Finds nginx for a test of this receiver.
+fn nginx(test: &str) -> Option<PathBuf> {
+    skip::unless(test, find_nginx(), INSTALL_NGINX).unwrap()
+}
+
+fn example(name: &str) -> PathBuf {
+    file(FOLDER).unwrap().join(name)
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// Runs a compiler to its end.
+fn compile(command: &mut Command) {
+    let ended = command.output().unwrap();
+    let said = [ended.stdout, ended.stderr].concat();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&said));
+}
+
+#[tokio::test]
+async fn the_receiver_in_python_is_notified() {
+    let test = "the_receiver_in_python_is_notified";
+    let Some(nginx) = nginx(test) else { return };
+    let mut command = Command::new("python3");
+    command.arg(example("receiver.py"));
+    is_notified(nginx, folder(), command).await;
+}
+
+#[tokio::test]
+async fn the_receiver_in_typescript_is_notified() {
+    let test = "the_receiver_in_typescript_is_notified";
+    let installed = file(".arauto/typescript/node_modules").ok();
+    let compiler = installed.as_ref().map(|installed| installed.join(".bin/tsc")).filter(|tsc| tsc.is_file());
+    let Some(nginx) = nginx(test) else { return };
+    let Some(compiler) = skip::unless(test, compiler, INSTALL_TYPESCRIPT).unwrap() else { return };
+    let folder = folder();
+    // Compiled where nothing says which kind of module it is.
+    let typed = ["--strict", "--target", "es2022", "--module", "nodenext", "--types", "node"];
+    let mut build = Command::new(compiler);
+    build.args(typed).arg("--skipLibCheck").arg("--typeRoots").arg(installed.unwrap().join("@types"));
+    compile(build.arg("--outDir").arg(folder.path()).arg(example("receiver.ts")));
+    let mut command = Command::new("node");
+    command.arg(folder.path().join("receiver.js"));
+    is_notified(nginx, folder, command).await;
+}
+
+#[tokio::test]
+async fn the_receiver_in_java_is_notified() {
+    let test = "the_receiver_in_java_is_notified";
+    let Some(java) = skip::without_runtime(test, find_program("javac"), "a JDK").unwrap() else { return };
+    let jar = |part| PathBuf::from(format!("/usr/share/java/jackson-{part}.jar"));
+    let jackson = Some(jar("databind")).filter(|jar| jar.is_file());
+    let Some(nginx) = nginx(test) else { return };
+    let Some(_) = skip::unless(test, jackson, INSTALL_JACKSON).unwrap() else { return };
+    let jars = std::env::join_paths(["databind", "core", "annotations"].map(jar)).unwrap();
+    let mut command = Command::new(java.with_file_name("java"));
+    command.arg("-XX:TieredStopAtLevel=1").arg("-cp").arg(jars).arg(example("Receiver.java"));
+    is_notified(nginx, folder(), command).await;
+}
+
+#[tokio::test]
+async fn the_receiver_in_go_is_notified() {
+    let test = "the_receiver_in_go_is_notified";
+    let Some(go) = skip::without_runtime(test, find_program("go"), "Go").unwrap() else { return };
+    let Some(nginx) = nginx(test) else { return };
+    let folder = folder();
+    let program = folder.path().join("receiver");
+    compile(Command::new(go).args(["build", "-o"]).arg(&program).arg(example("receiver.go")));
+    is_notified(nginx, folder, Command::new(program)).await;
+}
+
+#[test]
+fn each_receiver_is_short() {
+    let files: Vec<_> = read_dir(file(FOLDER).unwrap()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 5);
+    for path in files {
+        let lines = read_to_string(&path).unwrap().lines().count();
+        assert!(lines <= 60, "{} has {lines} lines", path.display());
+    }
+}
