@@ -97,7 +97,7 @@ def check(release, architecture, *options):
 
 def package(release, architecture, bucket, url):
     release = Path(release).resolve()
-    json.dump(packaged(release / "terraform", release, architecture, bucket, url), sys.stdout)
+    json.dump(packaged(release / "terraform", release, architecture, bucket, url) | {"url": url}, sys.stdout)
 
 
 if __name__ == "__main__":

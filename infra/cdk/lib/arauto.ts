@@ -10,8 +10,8 @@ export { ArautoOutputs, ArautoParameters } from './parameters';
 
 /** What a release is deployed with. */
 export interface ArautoProps {
-  /** Folder of an unpacked release (dist/); by default the one that this package lies in. */
-  readonly release?: string;
+  /** Folder of an unpacked release: dist/. */
+  readonly release: string;
   /** Processor of the functions, which chooses the template. Default: arm64. */
   readonly architecture?: 'arm64' | 'x86_64';
   /** Parameters of the stack, by the names of docs/configuration.md. */
@@ -28,9 +28,9 @@ export class Arauto extends Construct {
   /** The nested stack. */
   public readonly stack: CfnStack;
 
-  constructor(scope: Construct, id: string, props: ArautoProps = {}) {
+  constructor(scope: Construct, id: string, props: ArautoProps) {
     super(scope, id);
-    const release = props.release ?? join(__dirname, '..', '..');
+    const { release } = props;
     const path = join(release, `template-${props.architecture ?? 'arm64'}.yaml`);
     if (!existsSync(path)) {
       throw new Error(`${path} is missing: name the folder of a release, and a processor that it has`);

@@ -6,5 +6,6 @@ const [outdir, parameters] = process.argv.slice(2);
 const app = new App({ outdir });
 const stack = new Stack(app, 'Bank');
 const arauto = new Arauto(stack, 'Arauto', { release: process.env.RELEASE, architecture: process.env.ARCHITECTURE, parameters: JSON.parse(parameters) });
-new CfnOutput(stack, 'ApiUrl', { value: arauto.output('ApiUrl') });
+// Those that a notification is sent with.
+for (const name of ['ApiUrl', 'ApiId', 'IdentitySecretArn', 'TrustSecretArn']) new CfnOutput(stack, name, { value: arauto.output(name) });
 app.synth();
