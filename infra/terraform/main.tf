@@ -18,7 +18,7 @@ variable "name" {
 variable "release" {
   type        = string
   default     = null
-  description = "Folder of an unpacked release; the one that this module lies in, unless another is named."
+  description = "Folder of an unpacked release; by default the parent folder of this module."
 }
 
 variable "architecture" {
@@ -95,7 +95,7 @@ resource "aws_s3_object" "template" {
 resource "aws_cloudformation_stack" "arauto" {
   name         = var.name
   template_url = "https://${data.aws_s3_bucket.release.bucket_regional_domain_name}/${aws_s3_object.template.key}"
-  # The template is of SAM, and nests others.
+  # For the functions' roles, and for the SAM transform.
   capabilities = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
   parameters   = { for name, value in local.given : name => value if value != null }
   policy_body  = var.stack_policy ? file("${local.release}/infra/stack-policy.json") : null

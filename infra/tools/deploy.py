@@ -1,8 +1,8 @@
 """Deploys a release to the emulator as other tools do: `cdk STACK ASSEMBLY` and `terraform STACK PACKED PARAMETERS`.
 
-What the tools themselves need an account for, done by the SDK: the first uploads the assets of an assembly and creates its stack; the
-second uploads the objects that infra/tools/terraform.py packed, and creates the stack with these parameters (JSON). Both wait. Run with
-the Python of the local stack's venv.
+It replaces the steps for which the tools need an account. The first uploads the assets of an assembly and creates its stack. The second
+uploads the objects packaged by infra/tools/terraform.py and creates the stack with these parameters (JSON). Both wait until the stack is
+complete. Run with the Python of the local stack's venv.
 """
 
 import json
@@ -26,7 +26,7 @@ def create(stack, **template):
     CLIENTS["cloudformation"].create_stack(StackName=stack, Capabilities=CAPABILITIES, **template)
     try:
         CLIENTS["cloudformation"].get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
-    except Exception as fault:  # noqa: BLE001: whatever it is, the events say why.
+    except Exception as fault:  # noqa: BLE001: the events tell why, whatever the fault is.
         events = CLIENTS["cloudformation"].describe_stack_events(StackName=stack)["StackEvents"]
         sys.exit(f"deploy.py: {fault}\n" + "\n".join(f"{it['LogicalResourceId']} {it['ResourceStatus']} {it.get('ResourceStatusReason', '')}" for it in events))
 
@@ -37,7 +37,7 @@ def put(bucket, key, body):
 
 
 def expanded(body, given):
-    """As CloudFormation expands it. The emulator expands the template of a stack, and none that is nested in it."""
+    """Expands a SAM template as CloudFormation does. The emulator expands only the template of the root stack."""
     template = yaml_parse(body.decode())
     parameters = {name: str(it.get("Default", "")) for name, it in template["Parameters"].items()} | given
     parameters |= {"AWS::Region": os.environ["AWS_REGION"], "AWS::Partition": "aws"}
@@ -58,7 +58,7 @@ def cdk(stack, assembly):
         for place in asset["destinations"].values():
             bucket = place["bucketName"].replace("${AWS::AccountId}", account).replace("${AWS::Region}", os.environ["AWS_REGION"])
             put(bucket, place["objectKey"], body)
-    # What `cdk deploy` looks up is no part of the stack.
+    # These check the bootstrap version, which is an SSM parameter of the account.
     root["Parameters"].pop("BootstrapVersion", None)
     root.pop("Rules", None)
     create(stack, TemplateBody=json.dumps({name: it for name, it in root.items() if it}))

@@ -1,7 +1,7 @@
 """A gateway that checks signatures, as API Gateway does and the emulator does not: PORT [URL HOST].
 
-Answers 403 unless a request has the AWS Signature Version 4 that botocore computes of it, for execute-api; then what URL answers to it, as
-HOST, or 404 with the request in its detail. Run with the Python of the local stack's venv.
+Answers 403 unless the request has the AWS Signature Version 4 that botocore computes for it (service execute-api). Forwards it to URL with
+the Host header HOST, or answers 404 with the request in its detail. Run with the Python of the local stack's venv.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ def is_signed(method, path, headers, body):
     if headers.get("x-amz-content-sha256", digest := hashlib.sha256(body).hexdigest()) != digest:
         return False
     path, _, query = path.partition("?")
-    # Decoded, and encoded by botocore: senders differ in what they encode, the signature does not.
+    # Decoded here and encoded by botocore, because clients percent-encode different characters.
     pairs = [tuple(unquote(part) for part in pair.partition("=")[::2]) for pair in query.split("&") if pair]
     request = AWSRequest(method, f"http://{headers['host']}{path}", data=body, params=pairs, headers={name: headers[name] for name in signed})
     request.context["timestamp"] = headers["x-amz-date"]

@@ -1,6 +1,6 @@
 """Writes the parameters and outputs of a template for another tool: `cdk TEMPLATE FILE` and `terraform TEMPLATE FOLDER`.
 
-Run with the Python of SAM's venv. Architecture is left out: it chooses the template.
+Run with the Python of SAM's venv. Architecture is excluded.
 """
 
 import json
@@ -9,9 +9,10 @@ import sys
 
 from samtranslator.yaml_helper import yaml_parse
 
-CHOOSES_THE_TEMPLATE = "Architecture"
+# It chooses the template.
+EXCLUDED = "Architecture"
 MADE = "Made by infra/tools/parameters.py from template.yaml."
-# cdk and Terraform: a list of strings, a number, a choice of yes and no, a text.
+# Types of TypeScript and of Terraform.
 TYPES = {"list": ("readonly string[]", "list(string)"), "number": ("number", "number"), "bool": ("boolean", "bool"), "text": ("string", "string")}
 
 
@@ -28,12 +29,12 @@ def kind(parameter):
 def read(path):
     with open(path, encoding="utf-8") as file:
         template = yaml_parse(file.read())
-    parameters = {name: it for name, it in template["Parameters"].items() if name != CHOOSES_THE_TEMPLATE}
+    parameters = {name: it for name, it in template["Parameters"].items() if name != EXCLUDED}
     return parameters, template["Outputs"]
 
 
 def described(it):
-    """Its description, and the default where that says something."""
+    """Its description, with the default unless that is empty."""
     text = " ".join(it["Description"].split())
     default = str(it.get("Default", ""))
     return f"{text} Default: {default}." if default else text
@@ -59,7 +60,7 @@ def snake(name):
 
 
 def hcl(text):
-    """A string of Terraform's, without templates."""
+    """A string literal of Terraform, with template sequences escaped."""
     return json.dumps(text, ensure_ascii=False).replace("${", "$${").replace("%{", "%%{")
 
 

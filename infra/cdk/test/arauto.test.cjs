@@ -36,7 +36,7 @@ test('is a nested stack with the given parameters as text', () => {
 });
 
 for (const [name, env] of [['of any account', undefined], ['of one account', { account: '123456789012', region: 'sa-east-1' }]]) {
-  test(`each place in the template of a stack ${name} is an asset with the bytes of the release`, () => {
+  test(`each location in the template of a stack ${name} is an asset with the bytes of the release`, () => {
     const { app, stack } = synthesise({ env });
     const url = JSON.stringify(Object.values(Template.fromStack(stack).findResources('AWS::CloudFormation::Stack'))[0].Properties.TemplateURL);
     const found = assets(app);
@@ -66,14 +66,14 @@ test('an output is an attribute of the nested stack', () => {
 test('the types name every parameter and output of the template, and nothing else', () => {
   const types = readFileSync(require.resolve('../lib/parameters.d.ts'), 'utf8');
   const named = (interfaceName) => [...types.split(`interface ${interfaceName} {`)[1].split('\n}')[0].matchAll(/readonly (\w+)\??:/g)].map(([, name]) => name);
-  // Keys of two spaces below a section, as another reader than the one that makes the types finds them.
+  // Keys of two spaces below a section, by another parser than the one that generates the types.
   const template = readFileSync(join(release, `template-${architecture}.yaml`), 'utf8');
   const keys = (section) => [...template.split(`\n${section}:\n`)[1].split(/\n[A-Z]\w+:\n/)[0].matchAll(/^  (\w+):/gm)].map(([, name]) => name);
   assert.deepEqual(named('ArautoParameters'), keys('Parameters').filter((name) => name !== 'Architecture'));
   assert.deepEqual(named('ArautoOutputs'), keys('Outputs'));
 });
 
-test('a synthesizer that passes places as parameters is refused', () => {
+test('a synthesizer that passes locations as parameters is refused', () => {
   assert.ok(new DefaultStackSynthesizer());
   assert.throws(() => synthesise({ synthesizer: new LegacyStackSynthesizer() }), /DefaultStackSynthesizer/);
 });

@@ -1,5 +1,5 @@
-# What `sam package` does, without SAM: which file becomes which object, and the template that names them. No provider is used, so that
-# it can be tried without an account.
+# Does what `sam package` does: maps files to objects, and rewrites the template to refer to them. It needs no provider, so it can be tested
+# without an account.
 
 variable "release" {
   type        = string
@@ -29,20 +29,20 @@ variable "prefix" {
 locals {
   code   = fileset(var.release, "functions-${var.architecture}/*.zip")
   nested = fileset(var.release, "infra/*.yaml")
-  # Named by their content: a change is a new object, and so an update of the stack.
+  # Content hashes in the keys, so that changed code updates the stack.
   keys = { for file in setunion(local.code, local.nested) :
     file => "${var.prefix}${filesha256("${var.release}/${file}")}/${basename(file)}"
   }
-  places = [for line in split("\n", file("${var.release}/template-${var.architecture}.yaml")) :
-    try(merge(regex("^(?P<before> +(?:CodeUri|TemplateURL): )(?P<file>\\S+)$", line)), { before = line, file = null })
+  lines = [for line in split("\n", file("${var.release}/template-${var.architecture}.yaml")) :
+    try(regex("^(?P<before> +(?:CodeUri|TemplateURL): )(?P<file>\\S+)$", line), { before = line, file = null })
   ]
-  # A file that the release does not have is an error here.
-  template = join("\n", [for place in local.places :
-    place.file == null ? place.before
-    : endswith(place.file, ".zip") ? "${place.before}s3://${var.bucket}/${local.keys[place.file]}"
-    : "${place.before}${var.bucket_url}/${local.keys[place.file]}"
+  # Fails if the release lacks a file.
+  template = join("\n", [for line in local.lines :
+    line.file == null ? line.before
+    : endswith(line.file, ".zip") ? "${line.before}s3://${var.bucket}/${local.keys[line.file]}"
+    : "${line.before}${var.bucket_url}/${local.keys[line.file]}"
   ])
-  named = toset(compact(local.places[*].file))
+  named = toset(compact(local.lines[*].file))
 }
 
 output "objects" {
