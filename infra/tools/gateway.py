@@ -42,7 +42,7 @@ def is_signed(method, path, headers, body):
 
 def asked(url, host, handler, body):
     """What the API answers."""
-    headers = {"Host": host, **({"Content-Type": kind} if (kind := handler.headers.get("Content-Type")) else {})}
+    headers = {"Host": host} | {name: handler.headers[name] for name in ("Authorization", "Content-Type") if name in handler.headers}
     request = urllib.request.Request(url + handler.path, data=body or None, method=handler.command, headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
