@@ -5,7 +5,7 @@ CARGO_TARGET_DIR ?= target
 ARAUTO = $(CARGO_TARGET_DIR)/debug/arauto
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help demo up down test sim sim-flood corpus fuzz test-tools check-tools check advisories fmt outcomes capacity cost dashboard lint-infra deploy-check reproducible sbom release bench bench-check bench-publish bench-isolation bench-chains clean
+.PHONY: help demo up down test sim sim-flood corpus fuzz test-tools check-tools check advisories fmt outcomes capacity cost dashboard lint-infra deploy-check reproducible sbom release packages package-tools bench bench-check bench-publish bench-isolation bench-chains clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
@@ -137,8 +137,15 @@ sbom: ## Write each function's bill of materials (CycloneDX) to .arauto/sbom
 
 # ARCHITECTURE=x86_64 or arm64 makes that half alone.
 ARCHITECTURE ?=
-release: ## Write dist/: zips, templates, the command, bills of materials and checksums (many minutes)
+release: ## Write dist/: zips, templates, the command, packages, bills of materials and checksums (many minutes)
 	infra/release $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE))
+
+packages: ## Add to dist/ the CDK construct, the Terraform module and client code for Java and TypeScript, and try them
+	infra/packages
+
+package-tools: ## Install what the client for Java is made with (Debian; asks sudo)
+	$(SUDO) apt-get update -qq
+	$(SUDO) apt-get install -y --no-install-recommends default-jdk-headless libjakarta-annotation-api-java
 
 ##@ Measure
 

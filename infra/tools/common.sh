@@ -43,6 +43,16 @@ skip() {
     skipped=$((skipped + 1))
 }
 
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+# write_checksums: the hash of each file of dist/, in dist/SHA256SUMS.
+write_checksums() {
+    (cd "$root/dist" && find . -type f ! -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort | xargs sha256sum >SHA256SUMS)
+}
+
+# What the client for Java is compiled against, besides the jar of its generator; of Debian's libjakarta-annotation-api-java.
+readonly JAKARTA=/usr/share/java/jakarta-annotation-api.jar
+
 # Where `sam build` puts what it makes.
 readonly built=$root/.aws-sam/build
 # The C library of provided.al2023: a function that needs a newer one does not start there.

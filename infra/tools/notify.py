@@ -1,12 +1,14 @@
-"""Sends a notification by a stack on the emulator: STACK ARAUTO PORT PKI.
+"""Sends a notification by a stack on the emulator: STACK ARAUTO PORT PKI [CLIENT…].
 
 What a bank, the Directory and an initiator do, by the command that is given: its Directory at PORT, which the stack was deployed with, and
-its receiver, both with the test certificates that it makes in the folder PKI. Run by infra/deploy-check with the Python of the local
+its receiver, both with the test certificates that it makes in the folder PKI. Each CLIENT is a command that sends another, by a gateway
+that checks its signatures: of a client id and the id of a payment. Run by infra/deploy-check with the Python of the local
 stack's venv.
 """
 
 import json
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -69,6 +71,30 @@ def free_port():
         return free.getsockname()[1]
 
 
+def received(admin, resource):
+    """The path of the notification of a resource, once the receiver has it."""
+    everything = wait_for("the receiver got nothing", lambda: [it for it in json.loads(ask(f"{admin}/received")[1]) if resource in it["path"]])
+    return everything[0]["path"]
+
+
+def notify_by(clients, outputs, admin):
+    """Has each client send a notification."""
+    port = free_port()
+    host = f"{outputs['ApiId']}.execute-api.localhost:{ENDPOINT.rsplit(':', 1)[1]}"
+    gateway = subprocess.Popen([sys.executable, Path(__file__).parent / "gateway.py", str(port), ENDPOINT, host])
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_for("the gateway did not answer", lambda: ask(url)[0] == 403)
+        for number, client in enumerate(clients):
+            ended = subprocess.run([*shlex.split(client), CLIENT, f"p-client-{number}"], env={**os.environ, "ARAUTO_API_URL": url}, timeout=2 * PATIENCE)
+            if ended.returncode != 0:
+                sys.exit(f"notify.py: {client} sent no notification")
+            print(f"    notified {received(admin, f'p-client-{number}')} by {Path(shlex.split(client)[0]).name}")
+    finally:
+        gateway.terminate()
+        gateway.wait()
+
+
 def notify(stack, directory, receiver, admin, pki):
     clients = {name: boto3.client(name, endpoint_url=ENDPOINT) for name in ("cloudformation", "secretsmanager")}
     described = clients["cloudformation"].describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
@@ -93,14 +119,12 @@ def notify(stack, directory, receiver, admin, pki):
         "from": "ACPD", "to": "ACSC", "event_instant": happened.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
     expect("the state change", call(outputs, "POST", "/v1/state-changes", change), 202)
-    received = wait_for("the receiver got nothing", lambda: json.loads(ask(f"{admin}/received")[1]))
-    path = received[0]["path"] if isinstance(received, list) else str(received)
-    if "p-release" not in path:
-        sys.exit(f"notify.py: the receiver got something else: {path}")
+    path = received(admin, "p-release")
     print(f"    notified {path}, {(datetime.now(timezone.utc) - happened).total_seconds():.1f} s after the change")
+    return outputs
 
 
-def main(stack, arauto, port, pki):
+def main(stack, arauto, port, pki, *clients):
     receiver, admin = free_port(), free_port()
     beside = [
         ["directory", "--listen", f"127.0.0.1:{port}", "--pki", pki],
@@ -112,7 +136,9 @@ def main(stack, arauto, port, pki):
             processes.append(subprocess.Popen([arauto, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
             # The first makes the certificates that the second reads.
             wait_for("there are no certificates", (Path(pki) / "receiver-key.pem").exists)
-        notify(stack, f"http://127.0.0.1:{port}", f"https://localhost:{receiver}", f"http://127.0.0.1:{admin}", pki)
+        outputs = notify(stack, f"http://127.0.0.1:{port}", f"https://localhost:{receiver}", f"http://127.0.0.1:{admin}", pki)
+        if clients:
+            notify_by(clients, outputs, f"http://127.0.0.1:{admin}")
     finally:
         for process in processes:
             process.terminate()

@@ -8,8 +8,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
 use crate::aws::{
     Aws, Call, DIRECTORY, DISPATCH_LOG, INTAKE, INTAKE_EVENTS, LEDGER, NOTIFICATIONS, RECEIVERS, REJECTED,
-    TIMERS,
-    UNDELIVERED,
+    TIMERS, UNDELIVERED,
 };
 
 /// As the template writes it.

@@ -303,14 +303,29 @@ fn each_tool_is_pinned_to_a_version_and_the_hashes_of_its_wheels() {
             lists += 1;
         }
     }
-    assert_eq!(lists, 6);
-    for (tool, least) in [("prism", 100), ("typescript", 3)] {
-        let lock: Value =
-            serde_json::from_str(&text(&format!("infra/tools/{tool}/package-lock.json"))).unwrap();
+    assert_eq!(lists, 8);
+}
+
+#[test]
+fn each_npm_package_is_pinned_to_a_hash_and_names_no_registry() {
+    for (folder, least) in
+        [("tools/prism", 100), ("tools/typescript", 3), ("cdk", 8), ("clients/typescript", 40)]
+    {
+        let lock: Value = serde_json::from_str(&text(&format!("infra/{folder}/package-lock.json"))).unwrap();
         let packages = lock["packages"].as_object().unwrap();
-        assert!(packages.len() > least, "{tool}");
+        assert!(packages.len() > least, "{folder}: {}", packages.len());
         for (name, package) in packages.iter().filter(|(name, _)| !name.is_empty()) {
-            assert!(package["integrity"].as_str().is_some_and(|hash| hash.starts_with("sha512-")), "{name}");
+            // A bundled package is part of another, which has the hash.
+            let hashed = package["integrity"].as_str().is_some_and(|hash| hash.starts_with("sha512-"));
+            assert!(hashed || package["inBundle"] == true, "{folder}: {name}");
+            assert_eq!(package["resolved"], Value::Null, "{folder}: {name}");
+        }
+        let manifest: Value = serde_json::from_str(&text(&format!("infra/{folder}/package.json"))).unwrap();
+        for kind in ["dependencies", "devDependencies"] {
+            for (name, version) in manifest[kind].as_object().into_iter().flatten() {
+                let exact = version.as_str().unwrap().starts_with(|first: char| first.is_ascii_digit());
+                assert!(exact, "{folder}: {name} {version}");
+            }
         }
     }
 }

@@ -16,8 +16,7 @@ use mtls::revocation::Serials;
 use serde_json::{Value, json};
 use tests::aws::{
     DIRECTORY_IDENTITY_SECRET, Fault, Functions, INTAKE_ARN, INTAKE_EVENTS_ARN, PKI, TIMERS_ARN, from_queue,
-    listed,
-    post, requeued, requeued_until, shown,
+    listed, post, requeued, requeued_until, shown,
 };
 use tests::bucket::Bucket;
 use tests::contract::file;
