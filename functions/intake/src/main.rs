@@ -4,9 +4,7 @@ use convention::notification::AuthorisationServers;
 use convention::source::Envelope;
 use intake::{Intake, LOG_RETENTION_DAYS, Timers};
 use lambda_http::{Error, run, service_fn};
-use platform::aws::{
-    AttemptLog, Http, LedgerReader, Queues, Receivers, cloudwatch_logs, dynamodb, sdk_config, sqs,
-};
+use platform::aws::{self, AttemptLog, Http, LedgerReader, Queues, Receivers};
 use platform::clock::Clock;
 use platform::config::{Settings, environment};
 use platform::telemetry::{ErrorChain, UsageMeter};
@@ -17,22 +15,22 @@ async fn main() -> Result<(), Error> {
     settings.start_logging();
     let meter = UsageMeter::default();
     let clock = Clock::system();
-    let sdk = sdk_config(&settings, &Http::system(clock.clone()).metered(&meter))?;
+    let sdk = aws::sdk_config(&settings, &Http::system(clock.clone()).metered(&meter))?;
     let ledger = settings.required("ARAUTO_LEDGER_TABLE")?;
     let intake = Intake {
         receivers: Receivers::new(
-            dynamodb(&sdk),
+            aws::dynamodb(&sdk),
             settings.required("ARAUTO_RECEIVERS_TABLE")?,
             settings.address_policy()?,
             clock.clone(),
         ),
-        ledger: LedgerReader::new(dynamodb(&sdk), ledger.clone()),
+        ledger: LedgerReader::new(aws::dynamodb(&sdk), ledger.clone()),
         attempt_log: AttemptLog::new(
-            cloudwatch_logs(&sdk),
+            aws::cloudwatch_logs(&sdk),
             settings.required("ARAUTO_DISPATCH_LOG_GROUP")?,
             settings.parsed_or("ARAUTO_LOG_RETENTION_DAYS", LOG_RETENTION_DAYS)?,
         ),
-        queues: Queues::new(sqs(&sdk), settings.required("ARAUTO_NOTIFICATIONS_QUEUE_URL")?, None)
+        queues: Queues::new(aws::sqs(&sdk), settings.required("ARAUTO_NOTIFICATIONS_QUEUE_URL")?, None)
             .with_rejected(settings.required("ARAUTO_REJECTED_QUEUE_URL")?),
         servers: settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?,
         envelope: settings.parsed_or("ARAUTO_INTAKE_ENVELOPE", Envelope::default())?,
