@@ -14,6 +14,7 @@ pub mod identity;
 mod log_line;
 pub mod manual;
 pub mod outcomes;
+pub mod polling;
 pub mod prices;
 pub mod replay;
 pub mod show;

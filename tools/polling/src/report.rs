@@ -13,7 +13,7 @@ use crate::clients::{Client, Clients};
 use crate::figures::{Day, Figures};
 use crate::input::{LineCounts, Source};
 use crate::join::Join;
-use crate::line::LineParser;
+use crate::line::{Broken, LineParser};
 use crate::mapping::Mapping;
 use crate::merge::{Reorder, Sources};
 use crate::message::Message;
@@ -39,6 +39,8 @@ pub struct Report {
     pub forgotten_early: u64,
     /// GETs of a notified resource by another client than the notified one: a sign of a wrong mapping.
     pub by_other_clients: u64,
+    /// What to do so that the log has what it lacks.
+    pub advice: Option<String>,
     /// US dollars for a million requests.
     pub usd_per_million: Price,
     /// All initiators.
@@ -205,6 +207,7 @@ impl<'m> Analysis<'m> {
             by_day.entry(*number).or_default().add(day);
         }
         let by_day = by_day.iter().map(|(number, day)| Day { day: civil(*number), ..*day }.priced(price));
+        let lacks_path = self.counts.broken_lines.iter().any(|line| line.reason == Broken::Path.reason());
         Report {
             from,
             to,
@@ -214,6 +217,7 @@ impl<'m> Analysis<'m> {
             late: self.reorder.late,
             forgotten_early: join.forgotten_early,
             by_other_clients: join.by_other_clients,
+            advice: self.mapping.advice.clone().filter(|_| lacks_path),
             usd_per_million: price,
             all: priced(all, saved),
             initiators,

@@ -10,7 +10,8 @@ use crate::report::{Priced, Report};
 /// Writes the report, with sentences to forward in this language.
 pub fn text(report: &Report, language: Language) -> String {
     let (Some(from), Some(to)) = (report.from, report.to) else {
-        return format!("{}\nThere is no GET of a resource.\n", lines(report));
+        let advice = report.advice.as_ref().map(|advice| format!("{advice}\n")).unwrap_or_default();
+        return format!("{}\nThere is no GET of a resource.\n{advice}", lines(report));
     };
     let mut text = format!("GETs of resources from {from:.0} to {to:.0}\n{}\n\n", lines(report));
     text.push_str(&initiators(report));
@@ -144,5 +145,6 @@ fn notes(report: &Report) -> Vec<String> {
     ]
     .into_iter()
     .flatten()
+    .chain(report.advice.clone())
     .collect()
 }
