@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use polling::{Analysis, Mapping, Notifications, Preset, Report, Source};
 
 /// A seeded generator (SplitMix64): the same seed gives the same bank.
-pub struct Seed(pub u64);
+pub(crate) struct Seed(pub u64);
 
 impl Seed {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -20,49 +20,49 @@ impl Seed {
         mixed ^ (mixed >> 31)
     }
 
-    pub fn below(&mut self, limit: i64) -> i64 {
+    pub(crate) fn below(&mut self, limit: i64) -> i64 {
         i64::try_from(self.next() >> 1).unwrap() % limit
     }
 }
 
 /// What is true of an initiator.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Truth {
-    pub gets: u64,
-    pub failed: u64,
-    pub notifications: u64,
-    pub notified_resources: u64,
-    pub gets_of_notified: u64,
-    pub other_resources: u64,
-    pub used: u64,
-    pub after: u64,
-    pub ignored: u64,
-    pub no_change: u64,
+pub(crate) struct Truth {
+    pub(crate) gets: u64,
+    pub(crate) failed: u64,
+    pub(crate) notifications: u64,
+    pub(crate) notified_resources: u64,
+    pub(crate) gets_of_notified: u64,
+    pub(crate) other_resources: u64,
+    pub(crate) used: u64,
+    pub(crate) after: u64,
+    pub(crate) ignored: u64,
+    pub(crate) no_change: u64,
 }
 
 /// A GET of the simulated bank.
 #[derive(Clone, Debug)]
-pub struct Line {
-    pub at: i64,
-    pub client: String,
-    pub path: String,
-    pub status: u16,
-    pub etag: String,
+pub(crate) struct Line {
+    pub(crate) at: i64,
+    pub(crate) client: String,
+    pub(crate) path: String,
+    pub(crate) status: u16,
+    pub(crate) etag: String,
 }
 
-pub struct Bank {
-    pub lines: Vec<Line>,
-    pub notifications: String,
-    pub truth: BTreeMap<String, Truth>,
+pub(crate) struct Bank {
+    pub(crate) lines: Vec<Line>,
+    pub(crate) notifications: String,
+    pub(crate) truth: BTreeMap<String, Truth>,
 }
 
 /// 2026-11-20T00:00:00Z.
-pub const START: i64 = 1_795_132_800_000;
+pub(crate) const START: i64 = 1_795_132_800_000;
 const HOUR: i64 = 3_600_000;
 
 /// Simulates some initiators: one that uses notifications, one that polls although notified, one that ignores all,
 /// and one that is never notified.
-pub fn bank(seed: u64, resources: i64) -> Bank {
+pub(crate) fn bank(seed: u64, resources: i64) -> Bank {
     let mut seed = Seed(seed);
     let (mut lines, mut notifications) = (Vec::new(), String::new());
     let mut truth: BTreeMap<String, Truth> = BTreeMap::new();
@@ -167,7 +167,7 @@ pub fn bank(seed: u64, resources: i64) -> Bank {
 
 impl Line {
     /// As nginx writes it with `escape=json`, with or without the ETag.
-    pub fn json(&self, with_etag: bool) -> String {
+    pub(crate) fn json(&self, with_etag: bool) -> String {
         let seconds = format!("{}.{:03}", self.at / 1_000, self.at % 1_000);
         let etag = if with_etag { self.etag.replace('"', "\\\"") } else { String::new() };
         format!(
@@ -177,7 +177,7 @@ impl Line {
     }
 
     /// As a load balancer writes it.
-    pub fn alb(&self) -> String {
+    pub(crate) fn alb(&self) -> String {
         let at = Timestamp::from_millisecond(self.at).unwrap();
         format!(
             "https {at:.6} app/bank/1 192.0.2.1:2817 10.0.0.1:80 0.086 0.048 0.037 {0} {0} 0 57 \"GET https://api.bank.example:443{1} HTTP/1.1\" \"x\" - - - \"-\" \"-\" \"-\" 0 {at:.6} \"forward\" \"-\" \"-\"",
@@ -186,17 +186,17 @@ impl Line {
     }
 }
 
-pub fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+pub(crate) fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
     let path = folder.join(name);
     fs::write(&path, text).unwrap();
     path
 }
 
-pub fn report(preset: Preset, files: &[PathBuf], notifications: Option<&Path>) -> Report {
+pub(crate) fn report(preset: Preset, files: &[PathBuf], notifications: Option<&Path>) -> Report {
     of_mapping(&preset.mapping(), files, notifications)
 }
 
-pub fn of_mapping(mapping: &Mapping, files: &[PathBuf], notifications: Option<&Path>) -> Report {
+pub(crate) fn of_mapping(mapping: &Mapping, files: &[PathBuf], notifications: Option<&Path>) -> Report {
     let mut analysis = Analysis::new(mapping);
     let mut told = Notifications::default();
     if let Some(path) = notifications {
@@ -207,7 +207,7 @@ pub fn of_mapping(mapping: &Mapping, files: &[PathBuf], notifications: Option<&P
 }
 
 /// The figures of an initiator as truth has them.
-pub fn found(report: &Report, client: &str) -> Truth {
+pub(crate) fn found(report: &Report, client: &str) -> Truth {
     let one = report.initiators.iter().find(|one| one.client_id == client).unwrap();
     let figures = one.figures.figures;
     Truth {

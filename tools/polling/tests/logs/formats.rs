@@ -1,13 +1,9 @@
 //! Each ready-made mapping on a line as its vendor documents it, and what is wrong with lines.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::{of_mapping, report, write};
+use crate::bank::{of_mapping, report, write};
 use polling::{Analysis, Mapping, Notifications, Preset, Report, Source};
 
 /// A path of a resource, in place of the one of the sample.
@@ -89,10 +85,14 @@ fn a_line_that_cannot_be_read_is_counted_and_told_by_its_number_without_being_qu
     assert_eq!((report.log.lines, report.log.gets, report.log.broken), (6, 2, 4));
     assert!(!report.is_complete());
     let json = serde_json::to_string(&report).unwrap();
-    assert!(!json.contains("12345678909") && !json.contains("p-1"), "{json}");
+    assert!(!json.contains("12345678909") && !json.contains("payments/p-1"), "{json}");
     // All are counted, and the first are told.
-    let many = of(Preset::Alb, &"x y z \"GET / HTTP/1.1\"\n".repeat(50), None);
-    assert_eq!((many.log.broken, many.log.other), (0, 50));
+    let request = "GET https://www.example.com:443/open-banking/payments/v5/pix/payments/p-1 HTTP/1.1";
+    for malformed in ["-", "- http://www.example.com:80- -", ""] {
+        let line = ALB.replace(request, malformed) + "\n";
+        let many = of(Preset::Alb, &line.repeat(50), None);
+        assert_eq!((many.log.broken, many.log.other), (0, 50), "{malformed}");
+    }
     let many = of(Preset::NginxJson, &"x\n".repeat(50), None);
     assert_eq!((many.log.broken, many.log.broken_lines.len()), (50, 20));
     let unnamed = of(Preset::CloudFront, CLOUDFRONT.lines().last().unwrap(), None);
