@@ -280,3 +280,60 @@ impl Looks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use convention::notification::{Endpoint, Partition};
+
+    use super::*;
+
+    fn get(at: i64, id: usize) -> Get {
+        let resource = Partition::of_id(Endpoint::PixPayment, &id.to_string());
+        Get { at, client: Client::UNKNOWN, resource, status: 200, state: None }
+    }
+
+    #[test]
+    fn memory_is_bounded_by_time_and_by_number() {
+        let mut join = Join { max_resources: 100, ..Join::new(Vec::new()) };
+        for id in 0..1_000 {
+            join.get(&get(i64::try_from(id).unwrap(), id));
+            assert!(join.others.len() <= 100);
+        }
+        let figures = join.figures[&Client::UNKNOWN];
+        assert_eq!((figures.gets, figures.other_resources), (1_000, 1_000));
+        assert!(join.forgotten_early >= 900, "{}", join.forgotten_early);
+        // Resources of one instant are forgotten together: none could be told to be older.
+        for id in 0..1_000 {
+            join.get(&get(2_000, id));
+            assert!(join.others.len() <= 100);
+        }
+        join.get(&get(2_001 + FORGOTTEN_AFTER, 0));
+        assert_eq!(join.others.len(), 1);
+    }
+
+    #[test]
+    fn a_notification_at_the_end_of_the_log_is_not_called_ignored_and_one_beyond_it_is_not_counted() {
+        let told =
+            |at: i64, id: usize| Told { at, client: Client::OTHER, resource: number(get(at, id).resource) };
+        let mut join =
+            Join::new(vec![told(10_000, 1), told(95_000, 2), told(200_000, 3), told(-1, 4), told(20_000, 5)]);
+        for (at, id) in [(0, 9), (30_000, 5), (100_000, 9)] {
+            join.get(&get(at, id));
+        }
+        join.finish();
+        let figures = join.figures[&Client::OTHER];
+        assert_eq!((figures.notifications, figures.notified_resources, join.outside), (3, 3, 2));
+        assert_eq!((figures.used, figures.ignored_resources, figures.undecided_resources), (1, 1, 1));
+    }
+
+    #[test]
+    fn a_late_line_from_before_a_notification_does_not_use_it() {
+        let told = Told { at: 50_000, client: Client::UNKNOWN, resource: number(get(0, 1).resource) };
+        let mut join = Join::new(vec![told]);
+        for (at, status) in [(0, 200), (55_000, 503), (45_000, 200), (58_000, 200)] {
+            join.get(&Get { status, ..get(at, 1) });
+        }
+        let figures = join.figures[&Client::UNKNOWN];
+        assert_eq!((figures.used, figures.failed, figures.no_change_inferred), (1, 1, 1));
+    }
+}

@@ -146,3 +146,38 @@ impl<'m> Sources<'m> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use convention::notification::{Endpoint, Partition};
+
+    use super::*;
+    use crate::clients::Client;
+
+    #[test]
+    fn what_is_ten_minutes_late_is_put_in_order_and_what_is_later_is_counted_and_not_lost() {
+        let get = |at: i64| {
+            let resource = Partition::of_id(Endpoint::PixPayment, "p");
+            Get { at, client: Client::UNKNOWN, resource, status: 200, state: None }
+        };
+        let mut reorder = Reorder::default();
+        let mut given = Vec::new();
+        for (number, at) in (0..).zip([0, SLACK, 5, 2 * SLACK + 1, SLACK + 2, 3 * SLACK, 1]) {
+            reorder.push(get(at), number);
+            while let Some(get) = reorder.pop(false) {
+                given.push(get.at);
+            }
+        }
+        while let Some(get) = reorder.pop(true) {
+            given.push(get.at);
+        }
+        assert_eq!(given, [0, 5, SLACK, SLACK + 2, 1, 2 * SLACK + 1, 3 * SLACK]);
+        assert_eq!(reorder.late, 1);
+        // Of a crowd within one instant, no more than may be held are held.
+        for number in 0..u64::try_from(MAX_HELD).unwrap() + 10 {
+            reorder.push(get(4 * SLACK), number);
+            while reorder.pop(false).is_some() {}
+        }
+        assert!(reorder.held.len() < MAX_HELD);
+    }
+}

@@ -110,7 +110,7 @@ fn money(report: &Report) -> String {
         all.price.of(useless),
         all.price
     );
-    if let Some(saved) = all.saved {
+    if let Some(saved) = all.saved.filter(|saved| *saved > 0) {
         _ = writeln!(
             text,
             "Notifications have saved some {} requests: US$ {}.",
