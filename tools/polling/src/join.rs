@@ -274,9 +274,8 @@ impl Looks {
         match (before.state, get.state) {
             _ if get.status == 304 => Kind::Logged,
             (Some(before), Some(now)) if before == now => Kind::Logged,
-            (_, Some(_)) => Kind::Fresh,
             (_, None) if is_notified && before.looked => Kind::Inferred,
-            (_, None) => Kind::Fresh,
+            _ => Kind::Fresh,
         }
     }
 }

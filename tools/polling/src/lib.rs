@@ -28,6 +28,6 @@ pub use mapping::{Mapping, Preset};
 pub use message::{Language, Message};
 pub use notification::{Notification, Notifications};
 pub use picture::picture;
-pub use price::Price;
-pub use report::{Analysis, Initiator, Report};
+pub use price::{Price, Usd};
+pub use report::{Analysis, Initiator, LineAnalysis, Priced, Report};
 pub use table::text;

@@ -66,7 +66,7 @@ pub enum Preset {
     NginxJson,
     /// Kong's http-log and file-log.
     Kong,
-    /// CloudFront's standard logs.
+    /// `CloudFront`'s standard logs.
     CloudFront,
 }
 

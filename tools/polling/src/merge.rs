@@ -15,7 +15,7 @@ use crate::mapping::Mapping;
 use crate::reader::Reader;
 
 /// By how much a line may be older than one before it, in milliseconds. A gateway writes a line when the answer is
-/// sent, in which nodes differ; CloudFront writes some minutes at once.
+/// sent, in which nodes differ; `CloudFront` writes some minutes at once.
 const SLACK: i64 = 10 * 60 * 1_000;
 /// Maximum number of GETs that are held to be put in order.
 const MAX_HELD: usize = 250_000;
@@ -155,7 +155,7 @@ mod tests {
     use crate::clients::Client;
 
     #[test]
-    fn what_is_ten_minutes_late_is_put_in_order_and_what_is_later_is_counted_and_not_lost() {
+    fn lines_ten_minutes_late_are_put_in_order_and_later_ones_are_counted_and_not_lost() {
         let get = |at: i64| {
             let resource = Partition::of_id(Endpoint::PixPayment, "p");
             Get { at, client: Client::UNKNOWN, resource, status: 200, state: None }

@@ -87,7 +87,7 @@ fn is_version(text: &str) -> bool {
     })
 }
 
-/// The identifier as a state change has it. CloudFront encodes once more what a client has encoded.
+/// The identifier as a state change has it. `CloudFront` encodes once more what a client has encoded.
 fn decoded(id: &str, endpoint: Endpoint) -> Option<String> {
     let once = |text: &str| percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned);
     let decoded = once(id)?;

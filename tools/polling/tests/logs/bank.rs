@@ -166,7 +166,7 @@ pub(crate) fn bank(seed: u64, resources: i64) -> Bank {
 }
 
 impl Line {
-    /// As nginx writes it with `escape=json`, with or without the ETag.
+    /// As nginx writes it with `escape=json`, with or without the `ETag`.
     pub(crate) fn json(&self, with_etag: bool) -> String {
         let seconds = format!("{}.{:03}", self.at / 1_000, self.at % 1_000);
         let etag = if with_etag { self.etag.replace('"', "\\\"") } else { String::new() };

@@ -158,6 +158,7 @@ fn what_notifications_saved_is_told_by_resources_without_one() {
 /// `cargo test --release -p polling --test logs -- --ignored --nocapture`: a million lines in less than five seconds.
 #[test]
 #[ignore = "a measurement"]
+#[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "it measures, and says what")]
 fn a_million_lines() {
     let folder = tempfile::tempdir().unwrap();
     let bank = bank(10, 32_000);
