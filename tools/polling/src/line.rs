@@ -83,7 +83,8 @@ impl<'m> LineParser<'m> {
         self.columns = Some(names.map(wanted).collect());
     }
 
-    /// Reads a line, and gives each of its GETs and how many of its entries are something else.
+    /// Reads a line, and gives each of its GETs and how many of its entries are something else. A batch of which one entry is broken
+    /// gives the others all the same.
     pub(crate) fn read(
         &mut self,
         line: &[u8],
@@ -97,15 +98,15 @@ impl<'m> LineParser<'m> {
                 let start = if line.starts_with(b"[") { Some(0) } else { brace() }.ok_or(Broken::Json)?;
                 let json = line.get(start..).unwrap_or_default();
                 let rows = self.tree.read(json, self.mapping.fields.len()).map_err(|_| Broken::Json)?;
-                let mut others = 0;
-                let rows: Vec<_> = rows.iter().map(|row| self.get(row, clients)).collect::<Result<_, _>>()?;
-                for row in rows {
-                    match row {
-                        Some(get) => found(get),
-                        None => others += 1,
+                let (mut others, mut broken) = (0, None);
+                for row in &rows {
+                    match self.get(row, clients) {
+                        Ok(Some(get)) => found(get),
+                        Ok(None) => others += 1,
+                        Err(why) => broken = Some(why),
                     }
                 }
-                Ok(others)
+                broken.map_or(Ok(others), Err)
             }
             Format::Columns => {
                 let line = String::from_utf8_lossy(line);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::bank::{of_mapping, report, write};
+use crate::bank::{Seed, of_mapping, report, write};
 use polling::{Analysis, Mapping, Notifications, Preset, Report, Source};
 
 /// A path of a resource, in place of the one of the sample.
@@ -113,6 +113,9 @@ fn lines_are_found_behind_a_time_and_in_a_batch() {
     assert_eq!(of(Preset::ApiGatewayHttp, &tail, None).log.gets, 1);
     let batch = of(Preset::Kong, &format!("[{KONG},{KONG}]"), None);
     assert_eq!((batch.log.lines, batch.log.gets), (1, 2));
+    let timeless = KONG.replace("started_at", "ended_at");
+    let batch = of(Preset::Kong, &format!("[{timeless},{KONG}]"), None);
+    assert_eq!((batch.log.broken, batch.log.gets), (1, 1));
 }
 
 #[test]
@@ -188,4 +191,36 @@ fn a_packed_file_that_is_cut_off_is_an_error_and_so_is_one_that_is_not_there() {
         assert!(error.contains(path.to_str().unwrap()), "{error}");
     }
     assert!(fs::metadata(&cut).unwrap().len() > 0);
+}
+
+#[test]
+fn a_line_that_is_damaged_is_read_or_counted_and_never_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut seed = Seed(11);
+    for (preset, sample) in SAMPLES {
+        let mut log = Vec::new();
+        for _ in 0..3_000 {
+            let mut line = sample.lines().last().unwrap().as_bytes().to_vec();
+            for _ in 0..=seed.below(4) {
+                let at = usize::try_from(seed.below(i64::try_from(line.len()).unwrap())).unwrap();
+                match seed.below(3) {
+                    0 => line[at] = u8::try_from(seed.below(256)).unwrap(),
+                    1 => line.truncate(at.max(1)),
+                    _ => drop(line.remove(at)),
+                }
+                if line.is_empty() {
+                    line.push(b'x');
+                }
+            }
+            log.extend(line);
+            log.push(b'\n');
+        }
+        let head = sample.lines().filter(|line| line.starts_with('#')).collect::<Vec<_>>().join("\n") + "\n";
+        let log = [head.as_bytes(), &log].concat();
+        let report = report(preset, &[write(folder.path(), "log", log)], None);
+        let counts = &report.log;
+        assert!(counts.lines >= 2_900, "{preset:?}: {}", counts.lines);
+        assert_eq!(counts.gets + counts.other + counts.broken, counts.lines, "{preset:?}");
+        assert_eq!(report.all.figures.gets, counts.gets, "{preset:?}");
+    }
 }
