@@ -1,6 +1,8 @@
 //! Draws the report: a bar for each day.
 
-use charts_rs::{Align, Color, HorizontalBarChart, Margin, Series, svg_with_accessibility};
+use charts_rs::{
+    Align, Color, HorizontalBarChart, LegendCategory, Margin, Position, Series, svg_with_accessibility,
+};
 use terminal::grouped;
 
 use crate::figures::Day;
@@ -11,6 +13,8 @@ const WIDTH: f32 = 860.0;
 const MARGIN: f32 = 24.0;
 const HEAD_AND_FOOT: f32 = 150.0;
 const ROW: f32 = 24.0;
+/// Between a day and its bar: room for a reader's font, which may be wider than the library's.
+const GAP: f32 = 22.0;
 const FONT: &str = "Helvetica,Arial,sans-serif";
 /// Maximum number of days that are drawn: the last ones.
 const MAX_DAYS: usize = 62;
@@ -49,7 +53,9 @@ pub fn picture(report: &Report) -> String {
     (chart.sub_title.font.size, chart.sub_title.font.color, chart.sub_title.align) =
         (11.0, small, Align::Left);
     (chart.x_axis.font.size, chart.x_axis.font.color) = (13.0, plain);
-    chart.legend.align = Align::Right;
+    (chart.legend.align, chart.legend.category) = (Align::Left, LegendCategory::Rect);
+    (chart.legend.position, chart.legend.font.size) = (Some(Position::Bottom), 12.0);
+    chart.x_axis.name_gap = GAP;
     let useless = report.all.figures.no_change();
     chart.title.text =
         format!("{} of {} GETs saw no change", grouped(useless), grouped(report.all.figures.gets));
