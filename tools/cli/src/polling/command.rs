@@ -48,7 +48,7 @@ pub struct PollingArgs {
     /// A mapping of your own
     #[arg(long, value_name = "FILE", conflicts_with = "format")]
     mapping: Option<PathBuf>,
-    /// Delivered notifications as JSON lines: client_id, resource, resource_id, delivered_at; - is standard input
+    /// Delivered notifications as JSON lines (docs/cost.md); - is standard input
     #[arg(long, value_name = "FILE")]
     notifications: Option<PathBuf>,
     /// Lines and notifications of a stack at this instant or later; default: the first GET of the files
