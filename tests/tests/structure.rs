@@ -30,6 +30,7 @@ const MEMBERS: &[(&str, &str, &[&str])] = &[
     ("certificates", "tools/certificates", &[]),
     ("terminal", "tools/terminal", &[]),
     ("capacity", "tools/capacity", &["convention", "platform", "terminal"]),
+    ("polling", "tools/polling", &["convention", "terminal"]),
     ("devkit", "tools/devkit", &["account", "certificates", "convention", "platform", "terminal"]),
     (
         "arauto",
@@ -43,6 +44,7 @@ const MEMBERS: &[(&str, &str, &[&str])] = &[
             "evidence",
             "mtls",
             "platform",
+            "polling",
             "terminal",
         ],
     ),

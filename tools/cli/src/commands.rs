@@ -22,13 +22,14 @@ use crate::identity::IdentityArgs;
 use crate::manual::{CompletionsArgs, ManArgs};
 use crate::notifications::NotificationsArgs;
 use crate::outcomes::OutcomesArgs;
+use crate::polling::PollingArgs;
 use crate::replay::ReplayArgs;
 use crate::show::ShowArgs;
 use crate::undelivered::UndeliveredArgs;
 use crate::verify::VerifyArgs;
 use crate::{
     attempts, bill, call, clients, csr, doctor, explain, help, identity, manual, notifications, outcomes,
-    replay, show, undelivered, verify,
+    polling, replay, show, undelivered, verify,
 };
 
 /// Arauto notifies payment initiators of Open Finance Brasil of changes, over mutual TLS
@@ -65,6 +66,7 @@ enum Command {
     Doctor(DoctorArgs),
     Capacity(CapacityArgs),
     Bill(BillArgs),
+    Polling(PollingArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
@@ -104,6 +106,7 @@ async fn run(command: Command) -> Exit {
         Command::Undelivered(args) => undelivered::run(args).await.map(|()| true),
         Command::Replay(args) => replay::run(args).await,
         Command::Bill(args) => bill::run(args).await.map(|()| true),
+        Command::Polling(args) => Box::pin(polling::run(args)).await,
         Command::Verify(args) => verify::run(args).await,
         Command::Doctor(args) => Box::pin(doctor::run(args)).await,
         Command::Capacity(args) => capacity::run(&args),

@@ -15,6 +15,7 @@ mod log_line;
 pub mod manual;
 pub mod notifications;
 pub mod outcomes;
+pub mod polling;
 pub mod prices;
 pub mod replay;
 pub mod show;

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "aws/polling.rs"]
+mod polling;
 #[path = "aws/server.rs"]
 mod server;
 

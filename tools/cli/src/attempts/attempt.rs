@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 use convention::notification::{ClientId, Endpoint};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use platform::telemetry::logged_client_id;
 use serde_json::{Map, Value, json};
 
@@ -76,6 +76,13 @@ impl Attempt {
 
     fn is_delivered(&self) -> bool {
         self.text("outcome") == "delivered"
+    }
+
+    /// Client, notification and begin of an attempt that delivered.
+    pub fn delivery(&self) -> Option<(String, String, Timestamp)> {
+        let lasted = self.fields.get("duration_ms").and_then(Value::as_i64).unwrap_or_default();
+        let began = self.at.checked_sub(SignedDuration::from_millis(lasted)).ok()?;
+        self.is_delivered().then(|| (self.text("client_id"), self.text("notification_id"), began))
     }
 
     /// The fields of the line, with its time.

@@ -83,7 +83,7 @@ impl LogGroups {
             }
         }
         if !found {
-            bail!("there is no log group of dispatch yet: {}", self.names.join(", "));
+            bail!("there is no such log group yet: {}", self.names.join(", "));
         }
         Ok(())
     }

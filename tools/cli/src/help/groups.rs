@@ -15,7 +15,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Look", &["show", "notifications", "attempts", "undelivered", "clients", "doctor", "outcomes"]),
     ("Act", &["call", "trigger", "replay", "identity", "csr"]),
     ("Prove", &["verify"]),
-    ("Plan and pay", &["capacity", "bill"]),
+    ("Plan and pay", &["capacity", "bill", "polling"]),
     ("Set up this command", &["completions", "man"]),
 ];
 

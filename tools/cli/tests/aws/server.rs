@@ -138,10 +138,12 @@ impl Server {
         )
     }
 
-    /// The page that the token names, of the log group of the template alone.
+    /// The page that the token names, of the log group of the template, or of one that an event names.
     fn events(&self, body: &str) -> (u16, &'static str, String) {
         let asked: Value = serde_json::from_str(body).unwrap();
-        if asked["logGroupName"] != "bank-DispatchLogGroup-1" {
+        let group = asked["logGroupName"].as_str().unwrap();
+        let is_of = |event: &Value| event["group"].as_str().unwrap_or("bank-DispatchLogGroup-1") == group;
+        if !["bank-DispatchLogGroup-1", "bank-access"].contains(&group) {
             return (
                 400,
                 JSON,
@@ -153,8 +155,11 @@ impl Server {
         let logs = self.logs.lock().unwrap();
         let all: &[Value] = logs.get(page).and_then(Value::as_array).map_or(&[], Vec::as_slice);
         // What an emulator does: no more than 10,000, and no word of the rest.
-        let events: Vec<_> =
-            all.iter().filter(|event| event["timestamp"].as_i64() >= Some(from)).take(10_000).collect();
+        let events: Vec<_> = all
+            .iter()
+            .filter(|event| is_of(event) && event["timestamp"].as_i64() >= Some(from))
+            .take(10_000)
+            .collect();
         let next = (page + 1 < logs.len()).then(|| (page + 1).to_string());
         (200, JSON, json!({ "events": events, "nextToken": next }).to_string())
     }

@@ -1,0 +1,6 @@
+//! `arauto polling`: how much initiators poll although they are notified.
+
+mod command;
+mod stack;
+
+pub use command::{PollingArgs, run};
