@@ -204,3 +204,28 @@ fn the_rules_of_the_convention_talk_to_nobody() {
     assert!(jiff.contains("default-features = false") && !jiff.contains("\"std\""), "{jiff}");
     assert!(manifest.contains("jiff.workspace = true"), "the rules take no more features of jiff");
 }
+
+/// The features of all dependencies, as cargo compiles them for targets of these kinds.
+fn features(kinds: &str) -> BTreeMap<String, String> {
+    let mut cargo = Command::new(env!("CARGO"));
+    let options =
+        ["tree", "--workspace", "--locked", "--prefix", "none", "--no-dedupe", "--format", "{p}\t{f}"];
+    let told = cargo.current_dir(workspace()).args(options).args(["--edges", kinds]).output().unwrap();
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let told = String::from_utf8(told.stdout).unwrap();
+    told.lines().filter_map(|line| line.split_once('\t')).map(|(name, of)| (name.into(), of.into())).collect()
+}
+
+/// Else the SDK of AWS, and all that depends on tokio, is compiled once for the demo and once more for the tests.
+#[test]
+fn what_the_demo_compiles_serves_the_tests_too() {
+    let (demo, tests) = (features("normal,build"), features("normal,build,dev"));
+    assert!(demo.len() > 300, "{}", demo.len());
+    for (name, of) in &demo {
+        assert_eq!(
+            Some(of),
+            tests.get(name),
+            "{name}: ask for the feature in tests/Cargo.toml, which both compile"
+        );
+    }
+}

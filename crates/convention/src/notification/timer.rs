@@ -132,7 +132,8 @@ fn edits_the_end(change: &StateChange) -> bool {
 
 fn hash(parts: &[&str]) -> String {
     let digest = digest(parts);
-    digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let first = digest.as_ref().first_chunk().expect("SHA-256 has 32 bytes");
+    format!("{:032x}", u128::from_be_bytes(*first))
 }
 
 #[cfg(test)]
