@@ -306,7 +306,7 @@ fn nobody_may_do_what_is_for_somebody_else() {
         .filter(|statement| list(&statement["Action"]).contains(&"execute-api:Invoke".into()))
         .collect();
     assert_eq!(invokes.len(), 1);
-    assert!(invokes[0]["Resource"].to_string().ends_with("/GET/v1/notifications\"}"), "{}", invokes[0]);
+    assert!(invokes[0]["Resource"].to_string().ends_with("/GET/v1/notifications\""), "{}", invokes[0]);
     // What `arauto show`, `attempts`, `clients`, `undelivered` and `replay` ask for, as docs/configuration.md lists it.
     for action in [
         "dynamodb:GetItem",
