@@ -19,6 +19,9 @@ const REFRESH_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
 /// The name of X-Ray in a signature.
 const XRAY: &str = "xray";
 
+/// X-Ray refuses a whole request for one older span ("OTLP endpoint limits and restrictions", Amazon CloudWatch User Guide).
+const XRAY_MAX_AGE: SignedDuration = SignedDuration::from_hours(14 * 24);
+
 /// How the function authenticates.
 #[derive(Debug)]
 pub(super) enum Authentication {
@@ -95,6 +98,11 @@ impl Authentication {
             }
         }
         Ok(())
+    }
+
+    /// Returns the maximum age of a span's start that the service takes, if it says one.
+    pub(super) fn max_age(&self) -> Option<SignedDuration> {
+        matches!(self, Self::Signature { .. }).then_some(XRAY_MAX_AGE)
     }
 
     /// Notes that the collector refused what was added: a secret is read again.

@@ -49,6 +49,7 @@ pub struct Traces {
 impl Traces {
     /// Sends spans; those that the collector does not take are counted and dropped.
     pub(crate) async fn send(&self, spans: Vec<Span>) {
+        let spans = self.without_old(spans);
         if spans.is_empty() {
             return;
         }
@@ -79,6 +80,24 @@ impl Traces {
                 self.drop_spans(count);
             }
         }
+    }
+
+    /// Leaves out spans that are too old for the collector, which would refuse the others with them.
+    fn without_old(&self, mut spans: Vec<Span>) -> Vec<Span> {
+        let Some(max_age) = self.collector.authentication.max_age() else { return spans };
+        let oldest = self.clock.now().saturating_sub(max_age).unwrap_or(Timestamp::MIN);
+        let count = spans.len();
+        spans.retain(|span| i128::from(span.start_time_unix_nano) >= oldest.as_nanosecond());
+        let old = count - spans.len();
+        if old > 0 {
+            tracing::warn!(
+                code = "spans_too_old",
+                spans = old,
+                "The collector takes no spans so old; they are dropped."
+            );
+            self.drop_spans(old);
+        }
+        spans
     }
 
     /// Sends a request until it is taken, three times at most.
