@@ -28,6 +28,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// A payment whose bank is down.
 const DOWN: &str = "p-down";
 const INSTALL_TYPESCRIPT: &str = "mkdir -p .arauto/typescript && cp infra/tools/typescript/*.json .arauto/typescript && npm ci --prefix .arauto/typescript";
+const INSTALL_JDK: &str = "apt-get install --no-install-recommends default-jdk-headless";
+const INSTALL_GO: &str = "apt-get install --no-install-recommends golang-go";
 const INSTALL_JACKSON: &str = "apt-get install --no-install-recommends libjackson2-databind-java";
 
 /// Has dispatch and others send to a receiver.
@@ -104,7 +106,7 @@ async fn the_receiver_in_typescript_is_notified() {
 #[tokio::test]
 async fn the_receiver_in_java_is_notified() {
     let test = "the_receiver_in_java_is_notified";
-    let Some(java) = skip::without_runtime(test, find_program("javac"), "a JDK").unwrap() else { return };
+    let Some(java) = skip::unless(test, find_program("javac"), INSTALL_JDK).unwrap() else { return };
     let jar = |part| PathBuf::from(format!("/usr/share/java/jackson-{part}.jar"));
     let jackson = Some(jar("databind")).filter(|jar| jar.is_file());
     let Some(nginx) = nginx(test) else { return };
@@ -122,7 +124,7 @@ async fn the_receiver_in_java_is_notified() {
 #[tokio::test]
 async fn the_receiver_in_go_is_notified() {
     let test = "the_receiver_in_go_is_notified";
-    let Some(go) = skip::without_runtime(test, find_program("go"), "Go").unwrap() else { return };
+    let Some(go) = skip::unless(test, find_program("go"), INSTALL_GO).unwrap() else { return };
     let Some(nginx) = nginx(test) else { return };
     let folder = folder();
     let program = folder.path().join("receiver");
