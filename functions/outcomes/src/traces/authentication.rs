@@ -12,15 +12,13 @@ use jiff::{SignedDuration, Timestamp};
 use platform::aws::Secrets;
 
 use super::headers;
+use super::limits::{Limits, XRAY_LIMITS};
 use super::refusal::Refusal;
 
 /// A changed secret is used after at most this time.
 const REFRESH_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
 /// The name of X-Ray in a signature.
 const XRAY: &str = "xray";
-
-/// X-Ray refuses a whole request for one older span ("OTLP endpoint limits and restrictions", Amazon CloudWatch User Guide).
-const XRAY_MAX_AGE: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// How the function authenticates.
 #[derive(Debug)]
@@ -100,9 +98,9 @@ impl Authentication {
         Ok(())
     }
 
-    /// Returns the maximum age of a span's start that the service takes, if it says one.
-    pub(super) fn max_age(&self) -> Option<SignedDuration> {
-        matches!(self, Self::Signature { .. }).then_some(XRAY_MAX_AGE)
+    /// Returns what the service takes in one request; `None` if it does not say.
+    pub(super) fn limits(&self) -> Option<Limits> {
+        matches!(self, Self::Signature { .. }).then_some(XRAY_LIMITS)
     }
 
     /// Notes that the collector refused what was added: a secret is read again.

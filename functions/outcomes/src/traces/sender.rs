@@ -15,7 +15,7 @@ use platform::clock::Clock;
 use platform::rng::Rng;
 use platform::telemetry::{ErrorChain, Metrics, Unit};
 use prost::Message as _;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::attributes::Attributes;
 use super::collector::Collector;
@@ -49,16 +49,22 @@ pub struct Traces {
 impl Traces {
     /// Sends spans; those that the collector does not take are counted and dropped.
     pub(crate) async fn send(&self, spans: Vec<Span>) {
-        let spans = self.without_old(spans);
         if spans.is_empty() {
             return;
         }
+        let until = Instant::now() + BUDGET;
+        for spans in self.requests(spans) {
+            self.send_one(spans, until).await;
+        }
+    }
+
+    async fn send_one(&self, spans: Vec<Span>, until: Instant) {
         let count = spans.len();
         if self.is_paused() {
             return self.drop_spans(count);
         }
         let body = self.request(spans).encode_to_vec();
-        let sent = timeout(BUDGET, self.send_again(&body)).await.unwrap_or(Err(Refusal::Late));
+        let sent = timeout_at(until, self.send_again(&body)).await.unwrap_or(Err(Refusal::Late));
         match sent {
             Ok(0) => {}
             Ok(rejected) => {
@@ -82,13 +88,10 @@ impl Traces {
         }
     }
 
-    /// Leaves out spans that are too old for the collector, which would refuse the others with them.
-    fn without_old(&self, mut spans: Vec<Span>) -> Vec<Span> {
-        let Some(max_age) = self.collector.authentication.max_age() else { return spans };
-        let oldest = self.clock.now().saturating_sub(max_age).unwrap_or(Timestamp::MIN);
-        let count = spans.len();
-        spans.retain(|span| i128::from(span.start_time_unix_nano) >= oldest.as_nanosecond());
-        let old = count - spans.len();
+    /// Divides spans into requests, and drops those that the collector would refuse the others for.
+    fn requests(&self, spans: Vec<Span>) -> Vec<Vec<Span>> {
+        let Some(limits) = self.collector.authentication.limits() else { return vec![spans] };
+        let (requests, old) = limits.requests(spans, self.clock.now());
         if old > 0 {
             tracing::warn!(
                 code = "spans_too_old",
@@ -97,7 +100,7 @@ impl Traces {
             );
             self.drop_spans(old);
         }
-        spans
+        requests
     }
 
     /// Sends a request until it is taken, three times at most.
