@@ -10,24 +10,23 @@ import java.util.concurrent.*;
 import java.util.regex.Pattern;
 
 public class Receiver {
-    static final int MAX_BODY = 4096; // bytes
+    static final int MAX_BODY = 4096, DELAYS[] = {2, 10, 60}; // bytes; seconds between fetches that fail
     static final Pattern ID = Pattern.compile("[a-zA-Z0-9][a-zA-Z0-9-]{0,99}");
     static final Pattern PATH = Pattern.compile(Pattern.quote(System.getenv().getOrDefault("BASE_PATH", ""))
         + "/open-banking/webhook/v1/((payments/v\\d+/(consents|pix/payments)|enrollments/v\\d+/enrollments"
         + "|automatic-payments/v\\d+/(recurring-consents|pix/recurring-payments))/[^/?#]+)");
     static final ObjectMapper JSON = new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
-    static final Set<Key> seen = ConcurrentHashMap.newKeySet(); // in production a table with a unique key, written before the 202
+    static final Set<Key> seen = ConcurrentHashMap.newKeySet(); // in production a table, written before the 202
     static final ScheduledExecutorService workers = Executors.newScheduledThreadPool(32);
     record Key(String organisation, String resource, String timestamp) {}
 
     /** Yours: GET https://<host of that bank>/open-banking/<resource>, and store what it says. */
-    static void fetch(Key key) { System.out.println("fetch " + key.organisation + " " + key.resource); }
+    static void fetch(Key key) throws Exception { System.out.println("fetch " + key.organisation + " " + key.resource); }
 
-    static void work(Key key) {
-        workers.schedule(() -> seen.remove(key), 10, TimeUnit.MINUTES); // the attempts of a notification take less than two
-        try { fetch(key); } catch (RuntimeException error) {
-            seen.remove(key); // so that the next attempt, or a replay, is not taken for known
-            System.out.println("failed " + key + ": " + error);
+    static void work(Key key, int failures) {
+        try { fetch(key); } catch (Exception error) { // no attempt follows a 202, so nobody else tries again
+            if (failures < DELAYS.length) workers.schedule(() -> work(key, failures + 1), DELAYS[failures], TimeUnit.SECONDS);
+            else System.out.println("gave up " + key + ": " + error); // for an operator to fetch
         }
     }
 
@@ -47,7 +46,8 @@ public class Receiver {
         var isNew = seen.add(key);
         exchange.getResponseHeaders().set("x-webhook-interaction-id", id);
         System.out.println((isNew ? "accepted " : "known ") + id + " " + key.organisation + " " + key.resource + " " + timestamp);
-        if (isNew) workers.schedule(() -> work(key), 1, TimeUnit.SECONDS); // two changes within one second look the same
+        if (isNew) workers.schedule(() -> work(key, 0), 1, TimeUnit.SECONDS); // two changes within one second look the same
+        if (isNew) workers.schedule(() -> seen.remove(key), 10, TimeUnit.MINUTES); // the attempts of a notification take less than two
         return 202;
     }
 

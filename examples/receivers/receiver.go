@@ -12,14 +12,13 @@ import (
 	"time"
 )
 
-const maxBody, remembered = 4096, 10 * time.Minute // bytes; the attempts of a notification take less than two minutes
-
 var (
-	path = regexp.MustCompile("^" + regexp.QuoteMeta(os.Getenv("BASE_PATH")) + "/open-banking/webhook/v1/" +
+	maxBody, delays = int64(4096), []time.Duration{2 * time.Second, 10 * time.Second, time.Minute} // bytes; between fetches that fail
+	path            = regexp.MustCompile("^" + regexp.QuoteMeta(os.Getenv("BASE_PATH")) + "/open-banking/webhook/v1/" +
 		`((?:payments/v\d+/(?:consents|pix/payments)|enrollments/v\d+/enrollments` +
 		`|automatic-payments/v\d+/(?:recurring-consents|pix/recurring-payments))/[^/?#]+)$`)
 	idPattern = regexp.MustCompile("^[a-zA-Z0-9][a-zA-Z0-9-]{0,99}$")
-	seen      sync.Map // in production a table with a unique key, written before the 202
+	seen      sync.Map // in production a table, written before the 202, with what is still to be fetched
 )
 
 // Yours: GET https://<host of that bank>/open-banking/<resource>, and store what it says.
@@ -44,16 +43,17 @@ func receive(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(202)
 		fmt.Println(map[bool]string{true: "known", false: "accepted"}[isKnown], id, key[0], key[1], key[2])
 		if !isKnown {
-			time.AfterFunc(time.Second, func() { work(key) }) // two changes within one second look the same
+			time.AfterFunc(10*time.Minute, func() { seen.Delete(key) }) // the attempts of a notification take less than two
+			time.AfterFunc(time.Second, func() { work(key, 0) })        // two changes within one second look the same
 		}
 	}
 }
 
-func work(key [3]string) {
-	time.AfterFunc(remembered, func() { seen.Delete(key) })
-	if err := fetch(key[0], key[1]); err != nil {
-		seen.Delete(key) // so that the next attempt, or a replay, is not taken for known
-		fmt.Println("failed", key, err)
+func work(key [3]string, failures int) {
+	if err := fetch(key[0], key[1]); err != nil && failures < len(delays) { // no attempt follows a 202, so nobody else tries again
+		time.AfterFunc(delays[failures], func() { work(key, failures+1) })
+	} else if err != nil {
+		fmt.Println("gave up", key, err) // for an operator to fetch
 	}
 }
 

@@ -3,29 +3,29 @@
 import json
 import os
 import re
+import sched
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from queue import Queue
 from threading import Lock, Thread
 
-MAX_BODY, MAX_SEEN = 4096, 100_000  # bytes, notifications
+MAX_BODY, MAX_SEEN, DELAYS = 4096, 100_000, (2, 10, 60)  # bytes, notifications, seconds between fetches that fail
 PATH = re.compile(re.escape(os.environ.get("BASE_PATH", "")) + r"/open-banking/webhook/v1/"
                   r"((payments/v\d+/(consents|pix/payments)|enrollments/v\d+/enrollments"
                   r"|automatic-payments/v\d+/(recurring-consents|pix/recurring-payments))/[^/?#]+)", re.ASCII)
-seen, lock, queue = {}, Lock(), Queue()  # in production a table with a unique key, written before the 202
+seen, lock, timetable, pool = {}, Lock(), sched.scheduler(), ThreadPoolExecutor(32)  # in production a table, written before the 202
 
 def fetch(organisation, resource):  # yours: GET https://<host of that bank>/open-banking/<resource>, and store it
     print(f"fetch {organisation} {resource}", flush=True)
 
-def work():
-    while True:
-        due, key = queue.get()
-        time.sleep(max(0, due - time.monotonic()))
-        try:
-            fetch(*key[:2])
-        except Exception as error:
-            seen.pop(key, None)  # so that the next attempt, or a replay, is not taken for known
-            print(f"failed {key}: {error}", flush=True)
+def work(key, delays):
+    try:
+        fetch(*key[:2])
+    except Exception as error:
+        if delays:  # no attempt follows a 202, so nobody else tries again
+            timetable.enter(delays[0], 0, pool.submit, (work, key, delays[1:]))
+        else:
+            print(f"gave up {key}: {error}", flush=True)  # for an operator to fetch
 
 class Receiver(BaseHTTPRequestHandler):
     def do_POST(self):
@@ -47,7 +47,7 @@ class Receiver(BaseHTTPRequestHandler):
         self.answer(202, {"x-webhook-interaction-id": id})
         print("known" if is_known else "accepted", id, *key, flush=True)
         if not is_known:
-            queue.put((time.monotonic() + 1, key))  # two changes within one second look the same
+            timetable.enter(1, 0, pool.submit, (work, key, DELAYS))  # two changes within one second look the same
 
     def answer(self, status, headers={}):
         self.send_response(status)
@@ -55,6 +55,6 @@ class Receiver(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-for _ in range(32):
-    Thread(target=work, daemon=True).start()
-ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Receiver).serve_forever()
+Thread(target=ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Receiver).serve_forever).start()
+while not time.sleep(0.1):
+    timetable.run(blocking=False)

@@ -3,26 +3,27 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 
-const MAX_BODY = 4096; // bytes
 const REMEMBERED = 600_000; // milliseconds; the attempts of a notification take less than two minutes
+const MAX_BODY = 4096, DELAYS = [2_000, 10_000, 60_000]; // bytes; milliseconds between fetches that fail
 const BASE = `${process.env.BASE_PATH ?? ""}/open-banking/webhook/v1/`;
 const RESOURCE = new RegExp(
   "^(payments/v\\d+/(consents|pix/payments)|enrollments/v\\d+/enrollments" +
     "|automatic-payments/v\\d+/(recurring-consents|pix/recurring-payments))/[^/?#]+$",
 );
-const seen = new Set<string>(); // in production a table with a unique key, written before the 202
+const seen = new Set<string>(); // in production a table, written before the 202, with what is still to be fetched
 
 /** Yours: GET https://<host of that bank>/open-banking/<resource>, and store what it says. */
 async function fetchResource(organisation: string, resource: string): Promise<void> {
   console.log(`fetch ${organisation} ${resource}`);
 }
 
-async function work(key: string, organisation: string, resource: string): Promise<void> {
+async function work(key: string, organisation: string, resource: string, failures = 0): Promise<void> {
   try {
     await fetchResource(organisation, resource);
   } catch (error) {
-    seen.delete(key); // so that the next attempt, or a replay, is not taken for known
-    console.error(`failed ${key}:`, error);
+    if (failures === DELAYS.length) return console.error(`gave up ${key}:`, error); // for an operator to fetch
+    // No attempt follows a 202, so nobody else tries again.
+    setTimeout(() => void work(key, organisation, resource, failures + 1), DELAYS[failures]);
   }
 }
 

@@ -39,7 +39,7 @@ variable "bucket" {
 variable "prefix" {
   type        = string
   default     = "arauto/"
-  description = "What the keys of their objects begin with."
+  description = "What the keys of their objects begin with; the name of the stack comes next."
 }
 
 variable "iam_role_arn" {
@@ -75,7 +75,8 @@ module "package" {
   architecture = var.architecture
   bucket       = var.bucket
   bucket_url   = "https://${data.aws_s3_bucket.release.bucket_regional_domain_name}"
-  prefix       = var.prefix
+  # Destroying a stack must not take another's objects.
+  prefix = "${var.prefix}${var.name}/"
 }
 
 resource "aws_s3_object" "files" {
@@ -84,12 +85,17 @@ resource "aws_s3_object" "files" {
   bucket = var.bucket
   key    = each.key
   source = each.value
+
+  # Until the stack is updated, it refers to the objects of the release before.
+  lifecycle { create_before_destroy = true }
 }
 
 resource "aws_s3_object" "template" {
   bucket  = var.bucket
   key     = module.package.template_key
   content = module.package.template
+
+  lifecycle { create_before_destroy = true }
 }
 
 resource "aws_cloudformation_stack" "arauto" {
@@ -101,6 +107,13 @@ resource "aws_cloudformation_stack" "arauto" {
   policy_body  = var.stack_policy ? file("${local.release}/infra/stack-policy.json") : null
   iam_role_arn = var.iam_role_arn
   tags         = var.tags
+
+  # By default 30 minutes. A function changes in steps, and each minute of them is watched.
+  timeouts {
+    create = "90m"
+    update = "90m"
+    delete = "90m"
+  }
 
   depends_on = [aws_s3_object.files]
 }

@@ -76,6 +76,28 @@ def check_packaged(made, release, template):
         fail("the template was changed in other places, too")
 
 
+def check_resources(module):
+    """An upgrade must not delete what the stack runs, nor another stack's objects, and may take long."""
+    main = hcl2.loads((module / "main.tf").read_text(encoding="utf-8"))
+    made = [(kind.strip('"'), body) for it in main["resource"] for kind, named in it.items() for body in named.values()]
+    objects = [body for kind, body in made if kind == "aws_s3_object"]
+    if len(objects) != 2 or any(not body["lifecycle"][0]["create_before_destroy"] for body in objects):
+        fail("an object is deleted before the stack is updated: lifecycle { create_before_destroy = true }")
+    if "${var.name}" not in str(main["module"]):
+        fail("two stacks share objects: the prefix lacks var.name")
+    limits = next(body for kind, body in made if kind == "aws_cloudformation_stack")["timeouts"][0]
+    if {name for name in limits if not name.startswith("__")} != {"create", "update", "delete"}:
+        fail("the stack has the provider's default timeouts")
+
+
+def validate(module):
+    """In a copy, as what init fetches is no part of a release."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(module, folder, dirs_exist_ok=True)
+        run(TerraformCommand(folder), "init", backend=False)
+        run(TerraformCommand(folder), "validate")
+
+
 def check(release, architecture, *options):
     release = Path(release).resolve()
     module = release / "terraform"
@@ -86,11 +108,13 @@ def check(release, architecture, *options):
     variables = named(module, "variable") - OWN_VARIABLES
     same("parameters", variables, keys(template, "Parameters") - {"Architecture"})
     same("outputs", named(module, "output"), keys(template, "Outputs"))
+    check_resources(module)
     made = packaged(module, release, architecture)
     check_packaged(made, release, template)
     if "--validate" in options:
-        run(TerraformCommand(str(module)), "init", backend=False)
-        run(TerraformCommand(str(module)), "validate")
+        validate(module)
+    if left := [str(path) for path in release.rglob(".terraform*")]:
+        fail(f"the release holds {left}")
     print(f"    Terraform: {len(variables)} parameters, {len(made['objects'])} objects and a template")
 
 

@@ -11,10 +11,6 @@ use crate::contract::{file, nothing_may_be_skipped};
 /// Notes a line for `make test` to show last; fails where nothing may be skipped.
 pub fn note(line: &str) -> Result<()> {
     ensure!(!nothing_may_be_skipped(), "{line}");
-    append(line)
-}
-
-fn append(line: &str) -> Result<()> {
     let folder = file(".arauto")?;
     create_dir_all(&folder)?;
     let mut notes = OpenOptions::new().create(true).append(true).open(folder.join("skipped.txt"))?;
@@ -25,14 +21,6 @@ fn append(line: &str) -> Result<()> {
 pub fn unless(test: &str, program: Option<PathBuf>, install: &str) -> Result<Option<PathBuf>> {
     if program.is_none() {
         note(&format!("skipped: {test} needs what is not installed here\n  {install}"))?;
-    }
-    Ok(program)
-}
-
-/// Returns a language's runtime, or notes that the test is skipped without it. The project installs none, so this never fails.
-pub fn without_runtime(test: &str, program: Option<PathBuf>, name: &str) -> Result<Option<PathBuf>> {
-    if program.is_none() {
-        append(&format!("skipped: {test} needs {name}, which is not installed here"))?;
     }
     Ok(program)
 }

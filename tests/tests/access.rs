@@ -300,6 +300,13 @@ fn nobody_may_do_what_is_for_somebody_else() {
     assert!(custodian.iter().all(|action| stores(action) || *action == finds));
     // Each of them names the stack, not its parts.
     assert!([&operator, &auditor, &custodian].iter().all(|actions| actions.contains(&finds)));
+    // `arauto notifications` asks the API; its other routes are for others.
+    let invokes: Vec<_> = statements("OperatorPolicy")
+        .into_iter()
+        .filter(|statement| list(&statement["Action"]).contains(&"execute-api:Invoke".into()))
+        .collect();
+    assert_eq!(invokes.len(), 1);
+    assert!(invokes[0]["Resource"].to_string().ends_with("/GET/v1/notifications\""), "{}", invokes[0]);
     // What `arauto show`, `attempts`, `clients`, `undelivered` and `replay` ask for, as docs/configuration.md lists it.
     for action in [
         "dynamodb:GetItem",

@@ -109,6 +109,34 @@ mod listing {
     }
 
     #[tokio::test]
+    async fn a_slow_table_has_short_pages_and_every_client_is_on_one() {
+        let fixture = Fixture::new().await;
+        let aws = &fixture.functions.aws;
+        put(&fixture, &[opts_out(&fixture, "gone"), opts_out(&fixture, "itp-1")]).await;
+        fixture.functions.remove("gone").await;
+        let mut row = aws.row(RECEIVERS, "gone").unwrap();
+        for number in 0..700 {
+            row["client_id"]["S"] = format!("gone-{number:03}").into();
+            aws.put_row(RECEIVERS, row.clone());
+        }
+        tokio::time::pause();
+        let slow = async {
+            loop {
+                let held = aws.holds_back("Scan", RECEIVERS);
+                held.arrived().await;
+                tokio::time::sleep(std::time::Duration::from_millis(900)).await;
+                held.release();
+            }
+        };
+        let read = tokio::select! {
+            read = pages(&fixture, "100") => read,
+            () = slow => unreachable!(),
+        };
+        // Six reads take 5.4 s, and two are left.
+        assert_eq!(read, [vec![], vec!["itp-1".to_owned()]]);
+    }
+
+    #[tokio::test]
     async fn a_client_that_comes_or_goes_between_pages_moves_no_other() {
         let fixture = Fixture::new().await;
         let all: Vec<_> = ["b", "d", "f", "h"].map(|client| opts_out(&fixture, client)).to_vec();
@@ -261,6 +289,36 @@ mod registering {
         let answered = put(&fixture, &[with_id(&later), with_id(&earlier)]).await;
         assert_eq!(verdicts(&answered), ["registered", "superseded"]);
         assert_eq!(fixture.get("itp-2").await.body["webhook"], "disabled");
+    }
+
+    #[tokio::test]
+    async fn calls_about_one_client_at_one_time_are_refused_and_others_are_not() {
+        let fixture = Fixture::new().await;
+        let calls = [opts_in(&fixture, "itp-1"), opts_in(&fixture, "itp-2"), opts_out(&fixture, "itp-1")];
+        let answered = put(&fixture, &calls).await;
+        assert_eq!(verdicts(&answered), ["invalid", "registered", "invalid"]);
+        for index in [0, 2] {
+            let error = &answered.body["verdicts"][index]["problem"]["errors"][0];
+            let pointer = format!("/clients/{index}/called_at");
+            assert_eq!((&error["code"], &error["pointer"]), (&json!("repeated"), &json!(pointer)));
+        }
+        assert_eq!(pages(&fixture, "100").await.concat(), ["itp-2"]);
+    }
+
+    #[tokio::test]
+    async fn a_hundred_calls_of_ten_kibibytes_fit() {
+        let fixture = Fixture::new().await;
+        let call = |number: usize, length: usize| {
+            let mut call = opts_out(&fixture, &number.to_string());
+            call["cause"] = "x".repeat(length - call.to_string().len()).into();
+            call
+        };
+        // The field is unknown, so each is refused by itself, which is after the body was taken.
+        let calls: Vec<_> = (0..100).map(|number| call(number, 10 * 1024)).collect();
+        assert_eq!(put(&fixture, &calls).await.status, 400);
+        let answered = put(&fixture, &[call(0, 1024 * 1024)]).await;
+        assert_eq!(answered.status, 413);
+        assert!(answered.body["detail"].as_str().unwrap().contains("1048576"), "{}", answered.body);
     }
 
     #[tokio::test]

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tests::aws::{Fault, Functions, NOTIFICATIONS, PKI, listed, requeued};
 use tests::contract::Contract;
 use tests::log::listen;
+use tokio::time::Instant;
 
 const CLIENT: &str = "itp-1";
 const ROUTE: &str = "/v1/notifications";
@@ -183,6 +184,53 @@ async fn an_answer_says_whether_it_is_all() {
     fixture.functions.aws.forget_row(&id);
     let page = fixture.pages((0, 60), "100").await.remove(0);
     assert_eq!((ids(&page).len(), &page["not_shown"]), (0, &json!([id])));
+}
+
+#[tokio::test]
+async fn an_answer_is_complete_by_when_its_first_page_was_read() {
+    let fixture = Fixture::new("202").await;
+    for resource in ["p-1", "p-2"] {
+        fixture.attempt(resource).await;
+    }
+    let (from, to) = (fixture.at(0), fixture.at(60));
+    let query = [("client_id", CLIENT), ("from", from.as_str()), ("to", to.as_str()), ("page_size", "1")];
+    for (asked_at, complete) in [(60, false), (600, true)] {
+        fixture.functions.test_clock.advance(
+            (fixture.start + SignedDuration::from_secs(asked_at))
+                .duration_since(fixture.functions.test_clock.now()),
+        );
+        let mut token = fixture.ask(&query).await.1["next_page_token"].as_str().unwrap().to_owned();
+        // The window has long settled when the last page is read, but a line may have come before where this one begins.
+        fixture.pass(300);
+        loop {
+            let (_, page) = fixture.ask(&[&query[..], &[("page_token", &token)]].concat()).await;
+            let Some(next) = page["next_page_token"].as_str() else {
+                assert_eq!(page["complete"], complete);
+                break;
+            };
+            next.clone_into(&mut token);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_asks_for_four_parts_of_the_log_a_second_and_eight_in_all() {
+    let fixture = Fixture::new("202").await;
+    let _other = fixture.functions.receiver("itp-2", "202").await;
+    let of_others: Vec<_> =
+        (0..20).map(|number| fixture.functions.payment("itp-2", &format!("p-{number}"))).collect();
+    fixture.attempts(&of_others).await;
+    fixture.functions.aws.looks_at_lines(1);
+    fixture.functions.aws.forget_calls();
+    let (from, to) = (fixture.at(0), fixture.at(60));
+    let began = Instant::now();
+    let (status, page) = fixture.ask(&[("client_id", CLIENT), ("from", &from), ("to", &to)]).await;
+    assert_eq!((status, page["next_page_token"].is_string()), (200, true));
+    let counted = fixture.functions.aws.counted();
+    let read = counted.iter().find_map(|call| call.strip_prefix("FilterLogEvents ")).unwrap();
+    let read: u128 = read.parse().unwrap();
+    let slots = began.elapsed().as_millis() / 250 + 1;
+    assert!(read > 1 && read <= 8 && read <= slots, "{read} in {:?}", began.elapsed());
 }
 
 #[tokio::test]

@@ -229,3 +229,19 @@ fn what_the_demo_compiles_serves_the_tests_too() {
         );
     }
 }
+
+#[test]
+fn each_package_has_the_version_of_the_workspace() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for (file, before, after) in [
+        ("infra/cdk/package.json", "\"version\": \"", "\""),
+        ("infra/cdk/package-lock.json", "\"version\": \"", "\""),
+        ("infra/clients/typescript/package.json", "\"version\": \"", "\""),
+        ("infra/clients/typescript/package-lock.json", "\"version\": \"", "\""),
+        ("infra/clients/java/pom.xml", "<artifactId>arauto-client</artifactId>\n  <version>", "<"),
+    ] {
+        let text = read_to_string(root.join(file)).unwrap();
+        let (_, text) = text.split_once(before).unwrap_or_else(|| panic!("{file} has no version"));
+        assert_eq!(text.split_once(after).unwrap().0, env!("CARGO_PKG_VERSION"), "{file}");
+    }
+}

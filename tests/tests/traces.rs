@@ -318,6 +318,24 @@ async fn what_a_collector_refuses_is_counted_and_the_next_batch_is_sent() {
 }
 
 #[tokio::test]
+async fn any_success_is_one_and_of_a_long_answer_nothing_is_read() {
+    let functions = Functions::default();
+    let (outcomes, collector) = traced(&functions, None).await;
+    let partial = ExportTracePartialSuccess { rejected_spans: 1, error_message: "x".repeat(1 << 20) };
+    let partial = ExportTraceServiceResponse { partial_success: Some(partial) };
+    collector.answer([
+        Answer::Status(202, None),
+        Answer::Status(204, None),
+        Answer::Body(partial.encode_to_vec()),
+    ]);
+    for sequences in [1..2, 2..3, 3..4, 4..5] {
+        hand_over(&outcomes, &changes(sequences)).await;
+    }
+    assert_eq!(collector.exports().len(), 4);
+    assert_eq!(functions.metrics.values("SpansDropped"), [0.0; 0]);
+}
+
+#[tokio::test]
 async fn a_collector_that_is_away_is_left_alone_for_a_minute() {
     let functions = Functions::default();
     let (outcomes, collector) = traced(&functions, None).await;
@@ -462,6 +480,30 @@ async fn x_ray_gets_a_signature() {
     assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKIDTESTS/"), "{authorization}");
     assert!(authorization.contains("/sa-east-1/xray/aws4_request"), "{authorization}");
     assert!(authorization.contains("content-type;host;x-amz-date"), "{authorization}");
+}
+
+#[tokio::test]
+async fn spans_too_old_for_x_ray_take_no_others_with_them() {
+    let functions = Functions::default();
+    let noted = Arc::new(Mutex::new(Vec::new()));
+    let http = Http::over(SharedHttpConnector::new(Nowhere::Noted(Arc::clone(&noted))));
+    let traces = traces_of(&functions, &http, "xray", None);
+    let outcomes = Outcomes { bus: None, scope: Scope::Problems, traces: Some(traces) };
+    let changes = changes(1..3);
+    let started: Timestamp = new_image(&changes[0])["event_instant"]["S"].as_str().unwrap().parse().unwrap();
+    let age = functions.test_clock.now().duration_since(started);
+    // A millisecond too old: no request, and what is dropped is counted.
+    functions.test_clock.advance(SignedDuration::from_hours(14 * 24) - age + SignedDuration::from_millis(1));
+    hand_over(&outcomes, &changes).await;
+    assert_eq!((noted.lock().unwrap().len(), functions.metrics.values("SpansDropped")), (0, vec![2.0]));
+    // With one of now, that one is sent.
+    let mut young = changes.clone();
+    let now = functions.test_clock.now();
+    young[1]["dynamodb"]["NewImage"]["event_instant"]["S"] = now.to_string().into();
+    young[1]["dynamodb"]["ApproximateCreationDateTime"] = json!(now.as_second() + 1);
+    hand_over(&outcomes, &young).await;
+    assert!(!noted.lock().unwrap().is_empty());
+    assert_eq!(functions.metrics.values("SpansDropped"), [2.0, 1.0, 1.0], "nobody answers");
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

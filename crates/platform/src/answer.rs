@@ -70,7 +70,7 @@ impl Problem {
 
     /// A body that is too large (413).
     pub fn too_large(limit: usize) -> Self {
-        let detail = format!("The body may have at most {limit} bytes. Send fewer changes at once.");
+        let detail = format!("The body may have at most {limit} bytes. Send less at once.");
         Self::new("urn:arauto:too-large", "The body is too large", 413, detail)
     }
 
@@ -91,12 +91,21 @@ pub const BODY_LIMIT: usize = 256 * 1024;
 
 /// Checks the content type and size of a JSON request and parses it.
 pub fn read_json(content_type: Option<&str>, body: &[u8]) -> Result<serde_json::Value, Problem> {
+    read_json_up_to(BODY_LIMIT, content_type, body)
+}
+
+/// The same, for a body of at most `limit` bytes.
+pub fn read_json_up_to(
+    limit: usize,
+    content_type: Option<&str>,
+    body: &[u8],
+) -> Result<serde_json::Value, Problem> {
     let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/json") {
         return Err(Problem::unsupported_media_type());
     }
-    if body.len() > BODY_LIMIT {
-        return Err(Problem::too_large(BODY_LIMIT));
+    if body.len() > limit {
+        return Err(Problem::too_large(limit));
     }
     serde_json::from_slice(body)
         .map(|UniqueJson(document)| document)

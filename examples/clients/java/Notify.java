@@ -8,14 +8,15 @@ import arauto.client.model.StateChange;
 import arauto.client.model.Verdict;
 import java.time.Clock;
 import java.time.OffsetDateTime;
+import java.util.Objects;
 
 /** Reports that a payment was settled, and waits until its notification is delivered: CLIENT_ID PAYMENT_ID. */
 public final class Notify {
     public static void main(String[] arguments) throws Exception {
         ApiClient client = new ApiClient();
-        client.updateBaseUri(System.getenv("ARAUTO_API_URL"));
+        client.updateBaseUri(variable("ARAUTO_API_URL"));
         // Where ApiAuthorization is JWT: request -> request.setHeader("Authorization", "Bearer " + token)
-        client.setRequestInterceptor(new SigV4(System.getenv("AWS_REGION"), SigV4.Credentials::ofEnvironment));
+        client.setRequestInterceptor(new SigV4(variable("AWS_REGION"), SigV4.Credentials::ofEnvironment));
         StateChangesApi api = new StateChangesApi(client);
 
         StateChange change = new StateChange()
@@ -49,5 +50,9 @@ public final class Notify {
             Thread.sleep(500);
         }
         throw new IllegalStateException("not delivered within 30 s");
+    }
+
+    private static String variable(String name) {
+        return Objects.requireNonNull(System.getenv(name), name + " is not set");
     }
 }

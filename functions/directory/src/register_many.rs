@@ -1,6 +1,6 @@
 //! Many DCR and DCM calls in one request: each is decided and written by itself, and no other client is touched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use convention::directory::{Registration, RegistrationCall};
@@ -19,6 +19,8 @@ use crate::{Directory, wire};
 
 /// Maximum number of calls in one request.
 const MAX_CALLS: usize = 100;
+/// Maximum size of a request in bytes: ten kibibytes for each call, which is mostly its software statement.
+const MAX_BYTES: usize = 1024 * 1024;
 /// Maximum number of clients registered concurrently.
 const AT_ONCE: usize = 16;
 /// A call that has no answer after this time is to be sent again. The HTTP API waits 30 s.
@@ -28,6 +30,13 @@ pub const BUDGET: Duration = Duration::from_secs(20);
 struct Call {
     subject: Subject,
     call: RegistrationCall,
+}
+
+impl Call {
+    /// What orders calls about one client.
+    fn place(&self) -> (ReceiverKey, Option<Timestamp>) {
+        (self.subject.key.clone(), self.call.called_at)
+    }
 }
 
 /// A call's place in the request, and its result.
@@ -51,10 +60,11 @@ impl Directory {
     /// Answers many calls with a verdict for each. Nothing is looked at but the clients that they name.
     pub(crate) async fn register_many(&self, request: &Request) -> Result<Response<String>, Problem> {
         let dry_run = wire::is_dry_run(request)?;
-        let document = wire::body(request)?;
+        let document = wire::body_up_to(MAX_BYTES, request)?;
         let now = self.clock.now();
-        let calls: Vec<_> =
+        let mut calls: Vec<_> =
             calls(&document)?.iter().enumerate().map(|(index, value)| self.read(index, value, now)).collect();
+        refuse_repeated(&mut calls);
         // Calls about one client are made one after the other, in the order of the request.
         let mut of_client: BTreeMap<&ReceiverKey, Vec<(usize, &Call)>> = BTreeMap::new();
         for (index, call) in calls.iter().enumerate() {
@@ -143,6 +153,9 @@ const NOT_A_CLIENT_ID: &str = "Expected 1 to 255 visible ASCII characters, and n
 const CALLED_AT_MISSING: &str =
     "This field is required among many calls, so that a request that is sent again changes nothing.";
 
+const CALLED_AT_REPEATED: &str =
+    "Another call about this client has the same time. Send the later one alone, or give each its own time.";
+
 fn field_error(field: &str, code: &'static str, detail: &str) -> FieldError {
     FieldError { pointer: format!("/{field}"), code, detail: detail.to_owned() }
 }
@@ -156,6 +169,22 @@ fn calls(document: &Value) -> Result<&Vec<Value>, Problem> {
             ("/clients".to_owned(), format!("Expected a list of 1 to {MAX_CALLS} calls."));
         Problem::invalid(vec![FieldError { pointer, code: "invalid", detail }])
     })
+}
+
+/// Refuses calls about one client that have the same `called_at`: which of them counts cannot be told.
+fn refuse_repeated(calls: &mut [Result<Call, Problem>]) {
+    let mut counts: BTreeMap<_, usize> = BTreeMap::new();
+    for call in calls.iter().flatten() {
+        *counts.entry(call.place()).or_default() += 1;
+    }
+    let repeated: BTreeSet<_> =
+        counts.into_iter().filter(|(_, count)| *count > 1).map(|(place, _)| place).collect();
+    for (index, result) in calls.iter_mut().enumerate() {
+        if result.as_ref().is_ok_and(|call| repeated.contains(&call.place())) {
+            let error = field_error("called_at", "repeated", CALLED_AT_REPEATED);
+            *result = Err(within(index, wire::refused_fields(vec![error])));
+        }
+    }
 }
 
 /// Names the places of errors in the whole request.

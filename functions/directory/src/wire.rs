@@ -11,7 +11,7 @@ use convention::{FieldError, sentence};
 use jiff::Timestamp;
 use lambda_http::{Request, RequestExt, Response};
 use percent_encoding::percent_decode_str;
-use platform::answer::{Problem, json, read_json};
+use platform::answer::{BODY_LIMIT, Problem, json, read_json_up_to};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -71,8 +71,13 @@ fn segment_of(path: &str) -> Option<&str> {
 
 /// Reads the body of a request.
 pub(crate) fn body(request: &Request) -> Result<Value, Problem> {
+    body_up_to(BODY_LIMIT, request)
+}
+
+/// Reads the body of a request, which has at most so many bytes.
+pub(crate) fn body_up_to(limit: usize, request: &Request) -> Result<Value, Problem> {
     let content_type = request.headers().get("content-type").and_then(|value| value.to_str().ok());
-    read_json(content_type, request.body())
+    read_json_up_to(limit, content_type, request.body())
 }
 
 /// Reads the time of a removal from the query parameter `called_at`; `None` if absent.

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use super::process::{Receiver, site};
 use super::request::{BODY, PATH, ask, post};
-use super::{BASE_PATH, CLIENT};
+use super::{BASE_PATH, CLIENT, DOWN};
 
 const NOTHING: [usize; 0] = [];
 
@@ -114,6 +114,17 @@ impl Fixture {
         );
         assert_eq!(self.fetched("p-9", 2).await, 1);
         assert!(started.elapsed() >= Duration::from_secs(1));
+    }
+
+    /// No attempt follows a 202, so a `GET` that failed is made again, and a copy does not make another.
+    pub(super) async fn fetches_again_what_failed(&self) {
+        let path = PATH.replace("p-9", DOWN);
+        for id in ["a-1", "a-2"] {
+            assert_eq!(self.status(Some(&PKI.sender), &post(&path, id, BODY)).await, 202);
+        }
+        let lines = self.receiver.lines(DOWN, 4).await;
+        let words: Vec<_> = lines.iter().map(|line| line.split(' ').next().unwrap()).collect();
+        assert_eq!(words, ["accepted", "known", "fetch", "fetch"]);
     }
 
     pub(super) async fn refuses_the_rest(&self) {

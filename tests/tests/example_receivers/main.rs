@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::fs::{read_dir, read_to_string};
+use std::fs::{read_dir, read_to_string, write};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -25,7 +25,11 @@ const BASE_PATH: &str = "/kong3";
 const FOLDER: &str = "examples/receivers";
 /// A runtime that compiles first takes some seconds on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// A payment whose bank is down.
+const DOWN: &str = "p-down";
 const INSTALL_TYPESCRIPT: &str = "mkdir -p .arauto/typescript && cp infra/tools/typescript/*.json .arauto/typescript && npm ci --prefix .arauto/typescript";
+const INSTALL_JDK: &str = "apt-get install --no-install-recommends default-jdk-headless";
+const INSTALL_GO: &str = "apt-get install --no-install-recommends golang-go";
 const INSTALL_JACKSON: &str = "apt-get install --no-install-recommends libjackson2-databind-java";
 
 /// Has dispatch and others send to a receiver.
@@ -34,6 +38,7 @@ async fn is_notified(nginx: PathBuf, folder: TempDir, command: Command) {
     fixture.recognises_a_second_attempt().await;
     fixture.takes_each_endpoint_at_the_first_attempt().await;
     fixture.fetches_after_the_second_of_the_timestamp().await;
+    fixture.fetches_again_what_failed().await;
     fixture.refuses_the_rest().await;
 }
 
@@ -44,6 +49,15 @@ fn nginx(test: &str) -> Option<PathBuf> {
 
 fn example(name: &str) -> PathBuf {
     file(FOLDER).unwrap().join(name)
+}
+
+/// Copies a receiver into a folder, with this put after the line that logs a fetch: it is to fail for [`DOWN`].
+fn failing(folder: &TempDir, name: &str, line: &str, failure: &str) -> PathBuf {
+    let source = read_to_string(example(name)).unwrap();
+    assert_eq!(source.matches(line).count(), 1, "{name}: {line}");
+    let copy = folder.path().join(name);
+    write(&copy, source.replace(line, &format!("{line}{}", failure.replace("DOWN", DOWN)))).unwrap();
+    copy
 }
 
 fn folder() -> TempDir {
@@ -61,9 +75,11 @@ fn compile(command: &mut Command) {
 async fn the_receiver_in_python_is_notified() {
     let test = "the_receiver_in_python_is_notified";
     let Some(nginx) = nginx(test) else { return };
-    let mut command = Command::new("python3");
-    command.arg(example("receiver.py"));
-    is_notified(nginx, folder(), command).await;
+    let (folder, mut command) = (folder(), Command::new("python3"));
+    let failure = "\n    if 'DOWN' in resource:\n        raise OSError";
+    let line = r#"print(f"fetch {organisation} {resource}", flush=True)"#;
+    command.arg(failing(&folder, "receiver.py", line, failure));
+    is_notified(nginx, folder, command).await;
 }
 
 #[tokio::test]
@@ -78,7 +94,10 @@ async fn the_receiver_in_typescript_is_notified() {
     let typed = ["--strict", "--target", "es2022", "--module", "nodenext", "--types", "node"];
     let mut build = Command::new(compiler);
     build.args(typed).arg("--skipLibCheck").arg("--typeRoots").arg(installed.unwrap().join("@types"));
-    compile(build.arg("--outDir").arg(folder.path()).arg(example("receiver.ts")));
+    let line = "console.log(`fetch ${organisation} ${resource}`);";
+    let failure = "if (resource.includes('DOWN')) throw new Error();";
+    let source = failing(&folder, "receiver.ts", line, failure);
+    compile(build.arg("--outDir").arg(folder.path()).arg(source));
     let mut command = Command::new("node");
     command.arg(folder.path().join("receiver.js"));
     is_notified(nginx, folder, command).await;
@@ -87,25 +106,34 @@ async fn the_receiver_in_typescript_is_notified() {
 #[tokio::test]
 async fn the_receiver_in_java_is_notified() {
     let test = "the_receiver_in_java_is_notified";
-    let Some(java) = skip::without_runtime(test, find_program("javac"), "a JDK").unwrap() else { return };
+    let Some(java) = skip::unless(test, find_program("javac"), INSTALL_JDK).unwrap() else { return };
     let jar = |part| PathBuf::from(format!("/usr/share/java/jackson-{part}.jar"));
     let jackson = Some(jar("databind")).filter(|jar| jar.is_file());
     let Some(nginx) = nginx(test) else { return };
     let Some(_) = skip::unless(test, jackson, INSTALL_JACKSON).unwrap() else { return };
     let jars = std::env::join_paths(["databind", "core", "annotations"].map(jar)).unwrap();
     let mut command = Command::new(java.with_file_name("java"));
-    command.arg("-XX:TieredStopAtLevel=1").arg("-cp").arg(jars).arg(example("Receiver.java"));
-    is_notified(nginx, folder(), command).await;
+    command.arg("-XX:TieredStopAtLevel=1").arg("-cp").arg(jars);
+    let folder = folder();
+    let line = r#"System.out.println("fetch " + key.organisation + " " + key.resource);"#;
+    let failure = r#"if (key.resource.contains("DOWN")) throw new IOException();"#;
+    command.arg(failing(&folder, "Receiver.java", line, failure));
+    is_notified(nginx, folder, command).await;
 }
 
 #[tokio::test]
 async fn the_receiver_in_go_is_notified() {
     let test = "the_receiver_in_go_is_notified";
-    let Some(go) = skip::without_runtime(test, find_program("go"), "Go").unwrap() else { return };
+    let Some(go) = skip::unless(test, find_program("go"), INSTALL_GO).unwrap() else { return };
     let Some(nginx) = nginx(test) else { return };
     let folder = folder();
     let program = folder.path().join("receiver");
-    compile(Command::new(go).args(["build", "-o"]).arg(&program).arg(example("receiver.go")));
+    let line = r#"fmt.Println("fetch", bank, resource);"#;
+    let failure = r#"if strings.Contains(resource, "DOWN") { return io.EOF };"#;
+    let source = failing(&folder, "receiver.go", line, failure);
+    let text = read_to_string(&source).unwrap().replace("\"regexp\"", "\"regexp\"\n\"strings\"");
+    write(&source, text).unwrap();
+    compile(Command::new(go).args(["build", "-o"]).arg(&program).arg(source));
     is_notified(nginx, folder, Command::new(program)).await;
 }
 

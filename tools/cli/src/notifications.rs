@@ -4,17 +4,21 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::time::Duration;
 
+use account::aws_http::ApiAnswer;
 use account::{ApiRequest, ChosenStack, StackArgs, Token};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use convention::notification::ClientId;
 use http::Method;
+use http::header::RETRY_AFTER;
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use platform::clock::Clock;
 use serde_json::Value;
 use terminal::{Align, Table, WrongUsage};
+use tokio::time::sleep;
 
 use crate::undelivered::duration;
 
@@ -59,6 +63,11 @@ pub struct NotificationsArgs {
 const DEFAULT_LAST: SignedDuration = SignedDuration::from_hours(1);
 /// The longest window that the API takes.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
+/// Pauses before a page is asked for again, where the answer names none.
+const PAUSES: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
+/// The longest pause that an answer may ask for.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 
 /// Runs the command; `false` if the client is unknown, or some notifications are not in the ledger.
 pub async fn run(args: NotificationsArgs) -> Result<bool> {
@@ -68,7 +77,8 @@ pub async fn run(args: NotificationsArgs) -> Result<bool> {
         None => Token::of_environment()?,
     };
     let stack = args.stack.find("").await?;
-    let mut listing = Listing { stack, token, args, told: HashSet::new(), not_shown: 0, complete: true };
+    let mut listing =
+        Listing { stack, token, args, told: HashSet::new(), not_shown: HashSet::new(), complete: true };
     while from < to {
         let end = from.saturating_add(DAY).unwrap_or(to).min(to);
         if !listing.window(from, end).await? {
@@ -77,7 +87,7 @@ pub async fn run(args: NotificationsArgs) -> Result<bool> {
         from = end;
     }
     listing.warn();
-    Ok(listing.not_shown == 0)
+    Ok(listing.not_shown.is_empty())
 }
 
 impl NotificationsArgs {
@@ -100,7 +110,7 @@ struct Listing {
     args: NotificationsArgs,
     /// A notification may be on several pages, and is told once.
     told: HashSet<String>,
-    not_shown: usize,
+    not_shown: HashSet<String>,
     complete: bool,
 }
 
@@ -119,8 +129,11 @@ impl Listing {
             if let Some(token) = &page_token {
                 add("page_token", token);
             }
-            let request = ApiRequest { method: Method::GET, path, body: Vec::new() };
-            let answer = request.send_to(&self.stack, self.token.as_ref()).await?;
+            let send = async || {
+                let request = ApiRequest { method: Method::GET, path: path.clone(), body: Vec::new() };
+                request.send_to(&self.stack, self.token.as_ref()).await
+            };
+            let answer = send_again(send).await?;
             let page: Value = serde_json::from_slice(&answer.body)
                 .with_context(|| format!("the API answered {}: {}", answer.status, answer.text()))?;
             match answer.status {
@@ -142,7 +155,8 @@ impl Listing {
     }
 
     fn tell(&mut self, page: &Value) -> Result<()> {
-        self.not_shown += page["not_shown"].as_array().map_or(0, Vec::len);
+        let not_shown = page["not_shown"].as_array().into_iter().flatten();
+        self.not_shown.extend(not_shown.filter_map(Value::as_str).map(str::to_owned));
         let mut out = io::stdout().lock();
         for shown in page["notifications"].as_array().into_iter().flatten() {
             let id = shown["notification_id"].as_str().unwrap_or_default().to_owned();
@@ -160,11 +174,11 @@ impl Listing {
 
     fn warn(&self) {
         let mut err = io::stderr().lock();
-        if self.told.is_empty() && self.not_shown == 0 {
+        if self.told.is_empty() && self.not_shown.is_empty() {
             writeln!(err, "arauto: {} was sent nothing in this window.", self.args.client).ok();
         }
-        if self.not_shown > 0 {
-            let count = self.not_shown;
+        if !self.not_shown.is_empty() {
+            let count = self.not_shown.len();
             writeln!(err, "arauto: warning: {count} more were sent, which the ledger does not show.").ok();
         }
         if !self.complete {
@@ -172,6 +186,19 @@ impl Listing {
             writeln!(err, "arauto: warning: {why}").ok();
         }
     }
+}
+
+/// Sends a request, and again while the API is throttled or unavailable, five times at most.
+async fn send_again(send: impl AsyncFn() -> Result<ApiAnswer>) -> Result<ApiAnswer> {
+    for pause in PAUSES {
+        let answer = send().await?;
+        if !matches!(answer.status, 429 | 503) {
+            return Ok(answer);
+        }
+        let asked = answer.headers.get(RETRY_AFTER).and_then(|text| text.to_str().ok()?.parse().ok());
+        sleep(asked.map_or(pause, Duration::from_secs).clamp(PAUSES[0], MAX_PAUSE)).await;
+    }
+    send().await
 }
 
 fn row(shown: &Value) -> Table<6> {
@@ -194,4 +221,36 @@ fn row(shown: &Value) -> Table<6> {
 
 fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use http::HeaderMap;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// Answers with these, each a status and a `Retry-After`; returns the last status, the requests and the seconds that they took.
+    async fn sent(answers: &[(u16, Option<&str>)]) -> (u16, usize, u64) {
+        let (left, began) = (Mutex::new(answers.iter()), Instant::now());
+        let send = async || {
+            let (status, after) = *left.lock().unwrap().next().unwrap();
+            let headers: HeaderMap =
+                after.map(|after| (RETRY_AFTER, after.parse().unwrap())).into_iter().collect();
+            Ok(ApiAnswer { status, headers, body: Vec::new() })
+        };
+        let status = send_again(send).await.unwrap().status;
+        let requests = answers.len() - left.lock().unwrap().len();
+        (status, requests, began.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_that_is_throttled_is_asked_for_again_when_the_answer_says() {
+        assert_eq!(sent(&[(503, Some("3")), (429, None), (200, None)]).await, (200, 3, 5));
+        assert_eq!(sent(&[(503, Some("0")), (503, Some("3600")), (404, None)]).await, (404, 3, 31));
+        assert_eq!(sent(&[(429, None); 9]).await, (429, 5, 15), "it ends");
+        assert_eq!(sent(&[(400, None); 2]).await, (400, 1, 0));
+    }
 }

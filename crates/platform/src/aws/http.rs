@@ -46,6 +46,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub struct Http {
     link: Link,
     meter: Option<UsageMeter>,
+    max_answer: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -63,18 +64,24 @@ impl Http {
         tcp.set_nodelay(true);
         let pool = Pool::new(IDLE, clock.into_fn(), IdleBudget::of(MAX_IDLE));
         let system = System { tcp, tls: OnceLock::new(), pool };
-        Self { link: Link::System(Arc::new(system)), meter: None }
+        Self { link: Link::System(Arc::new(system)), meter: None, max_answer: usize::MAX }
     }
 
     /// Uses this connector.
     pub fn over(connector: SharedHttpConnector) -> Self {
-        Self { link: Link::Other(connector), meter: None }
+        Self { link: Link::Other(connector), meter: None, max_answer: usize::MAX }
     }
 
     /// Counts every request: AWS bills each of the SDK's tries.
     #[must_use]
     pub fn metered(self, meter: &UsageMeter) -> Self {
         Self { meter: Some(meter.clone()), ..self }
+    }
+
+    /// Leaves the body of an answer out where it has more bytes: for a service that is not AWS's.
+    #[must_use]
+    pub fn with_max_answer(self, bytes: usize) -> Self {
+        Self { max_answer: bytes, ..self }
     }
 
     /// Creates the connector for the SDK's clients.
@@ -95,10 +102,10 @@ impl SdkConnector for Http {
         match &self.link {
             Link::Other(connector) => connector.call(request),
             Link::System(system) => {
-                let system = Arc::clone(system);
+                let (system, max_answer) = (Arc::clone(system), self.max_answer);
                 HttpConnectorFuture::new_boxed(Box::pin(async move {
                     let request = request.try_into_http1x().map_err(unusable)?;
-                    let answer = system.exchange(request).await?;
+                    let answer = system.exchange(request, max_answer).await?;
                     HttpResponse::try_from(answer.map(SdkBody::from)).map_err(unusable)
                 }))
             }
@@ -137,7 +144,11 @@ impl From<hyper::Error> for Unanswered {
 }
 
 impl System {
-    async fn exchange(&self, mut request: Request<SdkBody>) -> Result<Response<Bytes>, ConnectorError> {
+    async fn exchange(
+        &self,
+        mut request: Request<SdkBody>,
+        max_answer: usize,
+    ) -> Result<Response<Bytes>, ConnectorError> {
         let to = std::mem::take(request.uri_mut());
         let target = to.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
         *request.uri_mut() = Uri::from(target);
@@ -154,8 +165,10 @@ impl System {
         let (mut exchanges, answer) = answered.map_err(|Unanswered(error)| error)?;
         let (head, body) = answer.into_parts();
         let body =
-            exchanges.read(body, usize::MAX).await.map_err(|error| ConnectorError::io(error.into()))?;
-        self.pool.keep(place, exchanges).await;
+            exchanges.read(body, max_answer).await.map_err(|error| ConnectorError::io(error.into()))?;
+        if body.is_some() {
+            self.pool.keep(place, exchanges).await;
+        }
         Ok(Response::from_parts(head, body.unwrap_or_default()))
     }
 

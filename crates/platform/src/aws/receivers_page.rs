@@ -1,15 +1,19 @@
 //! The receivers table in pages.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use convention::directory::{ClientState, Registration};
+use tokio::time::Instant;
 
 use super::cause::cause;
 use super::receivers::{KEY, Receivers, ReceiversError, text};
 
 /// Rows of one read. Those of removed clients are among them, so a small page reads more rows than it has.
 const ROWS: i32 = 100;
+/// No further rows are read after this time. With one more read it is within the time that an HTTP API waits for an answer.
+const BUDGET: Duration = Duration::from_secs(5);
 
 /// Some of the registrations, in the table's own order.
 #[derive(Debug, Default)]
@@ -25,10 +29,11 @@ pub struct ReceiversPage {
 impl Receivers {
     /// Reads up to `size` registrations that follow this key, which need not exist.
     ///
-    /// Removed clients keep their rows, so a page may take several reads. Each is consistent, so a registration that was
+    /// Removed clients keep their rows, so a page may take several reads, and after five seconds is what there is. Each is consistent, so a registration that was
     /// answered before the first page and stays until the last is on exactly one page.
     pub async fn page(&self, after: Option<String>, size: u16) -> Result<ReceiversPage, ReceiversError> {
         let mut page = ReceiversPage { last: after, ..ReceiversPage::default() };
+        let until = Instant::now() + BUDGET;
         loop {
             let start = page.last.take().map(|key| HashMap::from([(KEY.to_owned(), text(&key))]));
             let answer = self
@@ -51,7 +56,7 @@ impl Receivers {
                 }
             }
             page.last = last;
-            if page.last.is_none() || page.len() == usize::from(size) {
+            if page.last.is_none() || page.len() == usize::from(size) || Instant::now() >= until {
                 return Ok(page);
             }
         }

@@ -17,10 +17,10 @@ use platform::aws::{AttemptLines, AttemptLogError, AttemptsOf, LedgerError, Rece
 use platform::page::wrong_token;
 use platform::telemetry::ErrorChain;
 use serde::Serialize;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::Intake;
-use question::Asked;
+use question::{Asked, Position};
 
 const PATH: &str = "/v1/notifications";
 /// How long the log is kept by default (`LogRetentionDays` in `template.yaml`).
@@ -28,6 +28,9 @@ pub const LOG_RETENTION_DAYS: u16 = 365;
 /// No further part of the log is read after this time, found something or not. With one more read, the client's row before and
 /// the ledger after, it is within the function's timeout in `template.yaml`.
 pub const LOG_BUDGET: Duration = Duration::from_secs(2);
+/// Minimum time between the starts of two reads for a page, which so has eight at most: an account and region may make five
+/// requests a second, or ten ("CloudWatch Logs quotas", `FilterLogEvents`, Amazon CloudWatch Logs User Guide), and operators need some.
+const READ_INTERVAL: Duration = Duration::from_millis(250);
 /// Timeout of reading a page's notifications in the ledger.
 pub const LEDGER_BUDGET: Duration = Duration::from_secs(4);
 /// Maximum number of concurrent reads in the ledger.
@@ -64,9 +67,14 @@ impl Intake {
         if position.is_none() {
             self.check_client(&asked).await?;
         }
+        let (asked_at, position) = match position {
+            Some(Position { asked_at, next }) => (asked_at, Some(next)),
+            None => (now, None),
+        };
         let lines = self.lines(&asked, position).await?;
         let (notifications, not_shown) = self.of_ledger(&asked, lines.notifications).await?;
-        let has_settled = now.duration_since(asked.to) >= SETTLES;
+        // A line that came to the log after its page was read is on no later page.
+        let has_settled = asked_at.duration_since(asked.to) >= SETTLES;
         let page = Page {
             client_id: &asked.client_id,
             authorisation_server: asked.authorisation_server.as_deref(),
@@ -75,7 +83,7 @@ impl Intake {
             notifications,
             not_shown,
             complete: lines.next.is_none() && has_settled,
-            next_page_token: lines.next.map(|next| question.token(&next)),
+            next_page_token: lines.next.map(|next| Position { asked_at, next }.token(&question)),
         };
         Ok(json(200, &page))
     }
@@ -106,6 +114,7 @@ impl Intake {
         };
         let (began, mut has_progressed) = (Instant::now(), false);
         loop {
+            let next_read = Instant::now() + READ_INTERVAL;
             let lines = match self.attempt_log.read(of, position.clone()).await {
                 // Throttled, most likely: what was looked through is not looked through again.
                 Err(error @ AttemptLogError::Service { .. }) if has_progressed => {
@@ -114,9 +123,13 @@ impl Intake {
                 }
                 lines => lines.map_err(|error| unreadable_log(&error))?,
             };
-            if !lines.notifications.is_empty() || lines.next.is_none() || began.elapsed() >= LOG_BUDGET {
+            if !lines.notifications.is_empty()
+                || lines.next.is_none()
+                || next_read.max(Instant::now()) >= began + LOG_BUDGET
+            {
                 return Ok(lines);
             }
+            sleep_until(next_read).await;
             (position, has_progressed) = (lines.next, true);
         }
     }

@@ -71,8 +71,34 @@ impl Asked {
     }
 
     /// Where the log is to be read on; `None` for the first page.
-    pub(super) fn position(&self, question: &Question) -> Result<Option<String>, Problem> {
-        self.page_token.as_deref().map(|token| question.position(token)).transpose()
+    pub(super) fn position(&self, question: &Question) -> Result<Option<Position>, Problem> {
+        self.page_token.as_deref().map(|token| Position::read(question, token)).transpose()
+    }
+}
+
+/// Where a later page begins.
+#[derive(Clone, Debug)]
+pub(super) struct Position {
+    /// When the first page was read.
+    pub(super) asked_at: Timestamp,
+    /// Where the log is to be read on.
+    pub(super) next: String,
+}
+
+impl Position {
+    fn read(question: &Question, token: &str) -> Result<Self, Problem> {
+        let text = question.position(token)?;
+        let read = || {
+            let (asked_at, next) = text.split_once(' ')?;
+            let asked_at = Timestamp::from_millisecond(asked_at.parse().ok()?).ok()?;
+            Some(Self { asked_at, next: next.to_owned() })
+        };
+        read().ok_or_else(page::wrong_token)
+    }
+
+    /// Makes the token of the page.
+    pub(super) fn token(&self, question: &Question) -> String {
+        question.token(&format!("{} {}", self.asked_at.as_millisecond(), self.next))
     }
 }
 

@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use platform::aws::Secrets;
 
 use super::headers;
+use super::limits::{Limits, XRAY_LIMITS};
 use super::refusal::Refusal;
 
 /// A changed secret is used after at most this time.
@@ -95,6 +96,11 @@ impl Authentication {
             }
         }
         Ok(())
+    }
+
+    /// Returns what the service takes in one request; `None` if it does not say.
+    pub(super) fn limits(&self) -> Option<Limits> {
+        matches!(self, Self::Signature { .. }).then_some(XRAY_LIMITS)
     }
 
     /// Notes that the collector refused what was added: a secret is read again.

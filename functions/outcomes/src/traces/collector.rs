@@ -49,7 +49,8 @@ impl Collector {
         let request = HttpRequest::try_from(request).expect("a request of the crate http is one of the SDK");
         let response = self.connector.call(request).await.map_err(Refusal::Unreached)?;
         let status = StatusCode::from_u16(response.status().as_u16()).unwrap_or(StatusCode::BAD_GATEWAY);
-        if status != StatusCode::OK {
+        // OTLP names 200 alone; collectors answer 202 or 204, too.
+        if !status.is_success() {
             let seconds = response.headers().get(RETRY_AFTER.as_str()).and_then(|text| text.parse().ok());
             return Err(Refusal::Status { status, retry_after: seconds.map(Duration::from_secs) });
         }

@@ -16,7 +16,9 @@ pub(super) fn read(text: &str) -> Option<HeaderMap> {
         value.set_sensitive(true);
         Some((name, value))
     };
-    text.trim().split(',').map(header).collect()
+    // What is generated often ends with a comma.
+    let text = text.trim();
+    text.strip_suffix(',').unwrap_or(text).split(',').map(header).collect()
 }
 
 #[cfg(test)]
@@ -29,6 +31,7 @@ mod tests {
         assert_eq!(headers["api-key"], "s3cret");
         assert_eq!(headers["authorization"], "Basic dXNlcjpwYXNz");
         assert_eq!(headers.len(), 2);
+        assert_eq!(read("api-key=s3cret,x-scope=a, \n").unwrap().len(), 2);
     }
 
     #[test]
@@ -40,7 +43,8 @@ mod tests {
 
     #[test]
     fn another_format_is_refused() {
-        for text in ["", "api-key", "api key=a", "a=b\u{1}", "{\"api-key\":\"a\"}"] {
+        for text in ["", ",", "a=b,,c=d", "a=b,,", "api-key", "api key=a", "a=b\u{1}", "{\"api-key\":\"a\"}"]
+        {
             assert!(read(text).is_none(), "{text}");
         }
     }

@@ -8,6 +8,7 @@ mod authentication;
 mod collector;
 mod headers;
 mod ids;
+mod limits;
 mod refusal;
 mod sender;
 mod settings;

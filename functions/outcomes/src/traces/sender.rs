@@ -15,7 +15,7 @@ use platform::clock::Clock;
 use platform::rng::Rng;
 use platform::telemetry::{ErrorChain, Metrics, Unit};
 use prost::Message as _;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::attributes::Attributes;
 use super::collector::Collector;
@@ -52,12 +52,19 @@ impl Traces {
         if spans.is_empty() {
             return;
         }
+        let until = Instant::now() + BUDGET;
+        for spans in self.requests(spans) {
+            self.send_one(spans, until).await;
+        }
+    }
+
+    async fn send_one(&self, spans: Vec<Span>, until: Instant) {
         let count = spans.len();
         if self.is_paused() {
             return self.drop_spans(count);
         }
         let body = self.request(spans).encode_to_vec();
-        let sent = timeout(BUDGET, self.send_again(&body)).await.unwrap_or(Err(Refusal::Late));
+        let sent = timeout_at(until, self.send_again(&body)).await.unwrap_or(Err(Refusal::Late));
         match sent {
             Ok(0) => {}
             Ok(rejected) => {
@@ -79,6 +86,21 @@ impl Traces {
                 self.drop_spans(count);
             }
         }
+    }
+
+    /// Divides spans into requests, and drops those that the collector would refuse the others for.
+    fn requests(&self, spans: Vec<Span>) -> Vec<Vec<Span>> {
+        let Some(limits) = self.collector.authentication.limits() else { return vec![spans] };
+        let (requests, old) = limits.requests(spans, self.clock.now());
+        if old > 0 {
+            tracing::warn!(
+                code = "spans_too_old",
+                spans = old,
+                "The collector takes no spans so old; they are dropped."
+            );
+            self.drop_spans(old);
+        }
+        requests
     }
 
     /// Sends a request until it is taken, three times at most.

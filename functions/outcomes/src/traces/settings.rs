@@ -17,6 +17,9 @@ use super::sender::Traces;
 /// What stands for the endpoint of X-Ray in the region of the stack.
 const XRAY: &str = "xray";
 
+/// Maximum length of an answer in bytes. One says how many spans were rejected, and why in a sentence; of a longer one nothing is read.
+const MAX_ANSWER: usize = 16 * 1024;
+
 /// Where spans go.
 #[derive(Clone, Debug)]
 pub struct TracesSettings {
@@ -46,7 +49,11 @@ impl TracesSettings {
             endpoint.host().ok_or(EndpointError)?;
             (endpoint, secret.map_or(Authentication::None, by_secret))
         };
-        let collector = Collector { connector: http.connector(), endpoint, authentication };
+        let collector = Collector {
+            connector: http.clone().with_max_answer(MAX_ANSWER).connector(),
+            endpoint,
+            authentication,
+        };
         Ok(Traces { collector, stack, clock, rng, metrics, paused_until: Mutex::default() })
     }
 }

@@ -17,6 +17,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.Flow;
 import java.util.function.Consumer;
@@ -41,7 +42,8 @@ public final class SigV4 implements Consumer<HttpRequest.Builder> {
         /** What the environment variables of AWS name. */
         public static Credentials ofEnvironment() {
             Map<String, String> environment = System.getenv();
-            return new Credentials(environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY"),
+            return new Credentials(Objects.requireNonNull(environment.get("AWS_ACCESS_KEY_ID"), "AWS_ACCESS_KEY_ID is not set"),
+                Objects.requireNonNull(environment.get("AWS_SECRET_ACCESS_KEY"), "AWS_SECRET_ACCESS_KEY is not set"),
                 environment.get("AWS_SESSION_TOKEN"));
         }
     }
@@ -64,8 +66,8 @@ public final class SigV4 implements Consumer<HttpRequest.Builder> {
     /** For any service, at any time. */
     SigV4(String service, String region, Supplier<Credentials> credentials, Clock clock) {
         this.service = service;
-        this.region = region;
-        this.credentials = credentials;
+        this.region = Objects.requireNonNull(region, "no region is given; AWS_REGION may not be set");
+        this.credentials = Objects.requireNonNull(credentials, "no credentials are given");
         this.clock = clock;
     }
 

@@ -42,6 +42,16 @@ public final class SigV4Test {
         expect(403, statusOf(() -> new ClientsApi(client).getClient("itp-1", null)));
     }
 
+    private static void saysWhatIsNotSet() {
+        try {
+            new SigV4(null, SigV4.Credentials::ofEnvironment);
+        } catch (NullPointerException missing) {
+            expect(true, missing.getMessage().contains("AWS_REGION"));
+            return;
+        }
+        throw new AssertionError("a signature without a region");
+    }
+
     private interface Call {
         void run() throws ApiException;
     }
@@ -69,7 +79,8 @@ public final class SigV4Test {
 
     public static void main(String[] arguments) {
         signsThePublishedExample();
+        saysWhatIsNotSet();
         signsWhatTheClientSends(arguments[0]);
-        System.out.println("    Java: " + expectations + " signatures were as expected");
+        System.out.println("    Java: " + expectations + " answers were as expected");
     }
 }
