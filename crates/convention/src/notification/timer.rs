@@ -240,7 +240,7 @@ mod tests {
     fn an_edit_leaves_the_end_of_a_state_unless_it_edits_that() {
         let now = "2026-03-10T12:00:01Z".parse().unwrap();
         let edited = |from: Option<&str>, fields: &[&str], expires: bool| {
-            let mut edit = consent(&[("to", "AUTHORISED")]);
+            let mut edit = consent(&[("from", "AUTHORISED"), ("to", "AUTHORISED")]);
             edit.from = from.map(str::to_owned);
             edit.changed_fields = fields.iter().map(|field| (*field).to_owned()).collect();
             edit.expiry = edit.expiry.filter(|_| expires);
