@@ -77,7 +77,7 @@ pub(crate) fn on_stack(
         servers: servers.parse()?,
         max_receives: 150,
         envelope: Envelope::default(),
-        states: None,
+        timers: None,
         meter: UsageMeter::default(),
         metrics,
         clock,

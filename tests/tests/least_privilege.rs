@@ -256,6 +256,7 @@ async fn beside_the_simulation() -> BTreeSet<Use> {
     (ended["from"], ended["to"]) = (json!("AWAITING_AUTHORISATION"), json!("REJECTED"));
     post(&with_timers.intake(), "application/json", &ended.to_string()).await;
     assert!(with_timers.aws.schedules().is_empty());
+    assert_eq!(rejected_from_timers(&with_timers).await, [0; 0]);
 
     // A certificate whose key stays in KMS; in the simulation it is in the secret.
     functions.aws.put_key(KEY, &PKI.sender.key_pem);
@@ -410,6 +411,23 @@ fn each_role_allows_what_its_function_asks_for_and_nothing_more() {
     assert!(more.is_empty(), "the roles of the stack allow what nobody asks for: {more:#?}");
     let both: Vec<_> = asked.intersection(&by_aws).collect();
     assert!(both.is_empty(), "the functions ask for it themselves: {both:#?}");
+}
+
+/// Hands dispatch a message of the timers' queue that is none.
+async fn rejected_from_timers(functions: &Functions) -> Vec<usize> {
+    from_queue(&functions.dispatch(&functions.test_clock), TIMERS_ARN, &["{}".to_owned()], &[]).await
+}
+
+#[tokio::test]
+async fn what_timers_need_is_allowed_without_any_other_source() {
+    let functions = Functions { timers: true, ..Functions::default() };
+    assert_eq!(rejected_from_timers(&functions).await, [0; 0]);
+    let others = ["HasIntakeQueue", "HasIntakeEvents", "HasIntakeStream", "HasIntakeKafka"];
+    let allowed = allowed_by(roles_without(&others));
+    let asked = functions.uses.seen();
+    assert!(asked.iter().any(|one| one.resource == "RejectedQueue"), "{asked:?}");
+    let missing: Vec<_> = asked.iter().filter(|needed| !allowed.contains(needed)).collect();
+    assert!(missing.is_empty(), "with timers alone the roles do not allow {missing:#?}");
 }
 
 #[test]

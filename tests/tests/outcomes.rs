@@ -453,6 +453,33 @@ async fn a_row_that_cannot_be_read_holds_up_nobody() {
 }
 
 #[test]
+fn the_rule_on_alarms_knows_each_nested_stack_that_has_some() {
+    let rule = &resources("infra/outcomes.yaml").unwrap()["AlarmChangesRule"];
+    let prefixes = rule["Properties"]["EventPattern"]["resources"].to_string();
+    let main = read_to_string(file("template.yaml").unwrap()).unwrap();
+    let mut stack = "";
+    for line in main.lines() {
+        if let Some(name) = line.strip_prefix("  ").filter(|name| !name.starts_with([' ', '#'])) {
+            stack = name.trim_end_matches(':');
+        }
+        let Some(path) = line.trim().strip_prefix("TemplateURL: ") else { continue };
+        let alarms = resources(path).unwrap();
+        // Those of a new version stop its deployment, and are not told.
+        if stack == "DeploymentStack"
+            || alarms.values().all(|resource| resource["Type"] != "AWS::CloudWatch::Alarm")
+        {
+            continue;
+        }
+        let told = prefixes.split("${").filter_map(|prefix| prefix.split_once('}')).any(|(of, name)| {
+            let name = name.split('"').next().unwrap_or_default();
+            of == "OperationsStackName" && stack == "OperationsStack"
+                || of == "StackName" && stack.starts_with(name.trim_start_matches('-'))
+        });
+        assert!(told, "{stack}: {prefixes}");
+    }
+}
+
+#[test]
 fn the_filters_let_through_whatever_makes_an_event() {
     let template = Template::read("template.yaml").unwrap();
     let ledger = &template.property("OutcomesFunction", "Events")["Ledger"]["Properties"];

@@ -18,8 +18,8 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt as _};
 use serde_json::{Value, json};
 use tests::aws::{
-    Fault, Functions, INTAKE_ARN, LEDGER, PKI, REJECTED, REJECTED_ARN, TIMERS_ARN, TIMERS_GROUP,
-    TIMERS_ROLE_ARN, from_queue, post, verdicts,
+    Call, Fault, Functions, INTAKE_ARN, LEDGER, NOTIFICATIONS, PKI, RECEIVERS, REJECTED, REJECTED_ARN,
+    TIMERS_ARN, TIMERS_GROUP, TIMERS_ROLE_ARN, UNDELIVERED, from_queue, post, verdicts,
 };
 
 use tests::contract::file;
@@ -215,21 +215,44 @@ async fn a_timer_whose_state_cannot_be_read_returns_to_its_queue() {
     assert_eq!(mock.count(), 1);
 }
 
-#[tokio::test]
-async fn a_change_that_comes_after_its_own_end_is_notified_of_it_at_once() {
-    let (functions, mock) = functions().await;
-    let before = functions.test_clock.now();
-    functions.test_clock.advance(SignedDuration::from_mins(10));
-    let (status, _) = posted(&functions, &until("AWAITING_AUTHORISATION", before, FIVE_MINUTES)).await;
-    assert_eq!(status, 202);
+/// The message of the only schedule, and how long after now that fires.
+fn only_schedule(functions: &Functions) -> (String, SignedDuration) {
     let schedule = functions.aws.schedules().into_values().next().unwrap();
     let at = schedule["ScheduleExpression"].as_str().unwrap();
-    let at = at.trim_start_matches("at(").trim_end_matches(')');
-    let at: Timestamp = format!("{at}Z").parse().unwrap();
-    let wait = at.duration_since(functions.test_clock.now());
-    assert!(wait > SignedDuration::ZERO && wait <= SignedDuration::from_secs(3), "{wait}");
-    assert!(!fire(&functions, schedule["Target"]["Input"].as_str().unwrap()).await);
-    assert_eq!(mock.count(), 1);
+    let at: Timestamp = format!("{}Z", at.trim_start_matches("at(").trim_end_matches(')')).parse().unwrap();
+    (schedule["Target"]["Input"].as_str().unwrap().to_owned(), at.duration_since(functions.test_clock.now()))
+}
+
+#[tokio::test]
+async fn an_end_that_is_over_when_its_state_comes_waits_for_the_states_behind_it() {
+    for authorised in [true, false] {
+        let (functions, mock) = functions().await;
+        let before = functions.test_clock.now();
+        functions.test_clock.advance(SignedDuration::from_mins(10));
+        let awaiting = until("AWAITING_AUTHORISATION", before, FIVE_MINUTES);
+        assert_eq!(posted(&functions, &awaiting).await.0, 202);
+        let (input, wait) = only_schedule(&functions);
+        assert!(wait > SignedDuration::from_mins(13) && wait < SignedDuration::from_mins(15), "{wait}");
+        assert!(fire(&functions, &input).await, "its time has not come");
+        functions.test_clock.advance(SignedDuration::from_mins(14));
+        // A copy puts nothing off.
+        assert_eq!(posted(&functions, &awaiting).await.0, 202);
+        if authorised {
+            posted(&functions, &consent("AUTHORISED", before + SignedDuration::from_secs(5))).await;
+        }
+        functions.test_clock.advance(SignedDuration::from_mins(1));
+        assert!(!fire(&functions, &input).await);
+        assert_eq!(mock.count(), usize::from(!authorised));
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_was_over_a_day_ago_sets_no_timer() {
+    let (functions, _mock) = functions().await;
+    let before = functions.test_clock.now();
+    functions.test_clock.advance(SignedDuration::from_hours(25));
+    let (status, _) = posted(&functions, &until("AWAITING_AUTHORISATION", before, FIVE_MINUTES)).await;
+    assert_eq!((status, functions.aws.schedules().len()), (202, 0));
 }
 
 #[tokio::test]
@@ -338,33 +361,162 @@ async fn an_edit_ends_no_timer() {
     assert_eq!(mock.count(), 1);
 }
 
+/// Hands intake a state change by a stream, and returns how many records are repeated.
+async fn serve(functions: &Functions, change: &Value) -> usize {
+    let stream = json!({ "Records": [{
+        "eventSource": "aws:kinesis",
+        "kinesis": {
+            "data": STANDARD.encode(change.to_string()), "sequenceNumber": "1",
+            "approximateArrivalTimestamp": functions.test_clock.now().as_second(),
+        },
+    }] });
+    let request = Request::new(Body::from(stream.to_string()));
+    let request = request.with_request_context(RequestContext::PassThrough);
+    let answer = functions.intake().serve(request).await;
+    let answer: Value = serde_json::from_str(answer.unwrap().body()).unwrap();
+    answer["batchItemFailures"].as_array().unwrap().len()
+}
+
 #[tokio::test]
 async fn a_stream_sets_timers_as_the_api_does() {
     for timers in [true, false] {
         let functions = Functions { timers, ..Functions::default() };
         let now = functions.test_clock.now();
-        let awaiting = until("AWAITING_AUTHORISATION", now, FIVE_MINUTES).to_string();
-        let stream = json!({ "Records": [{
-            "eventSource": "aws:kinesis",
-            "kinesis": {
-                "data": STANDARD.encode(awaiting), "sequenceNumber": "1",
-                "approximateArrivalTimestamp": now.as_second(),
-            },
-        }] });
-        let intake = functions.intake();
-        let serve = async || {
-            let request = Request::new(Body::from(stream.to_string()));
-            let answer = intake.serve(request.with_request_context(RequestContext::PassThrough)).await;
-            let answer: Value = serde_json::from_str(answer.unwrap().body()).unwrap();
-            answer["batchItemFailures"].as_array().unwrap().len()
-        };
+        let awaiting = until("AWAITING_AUTHORISATION", now, FIVE_MINUTES);
         if timers {
             functions.aws.fails("CreateSchedule", Fault::DENIED);
-            assert_eq!(serve().await, 1, "the record is repeated");
+            assert_eq!(serve(&functions, &awaiting).await, 1, "the record is repeated");
             functions.aws.recovers();
         }
-        assert_eq!(serve().await, 0);
+        assert_eq!(serve(&functions, &awaiting).await, 0);
         assert_eq!(functions.aws.schedules().len(), usize::from(timers));
         assert_eq!(functions.aws.take_messages(REJECTED).len(), usize::from(!timers));
     }
+}
+
+#[tokio::test]
+async fn edited_fields_of_another_state_end_a_timer() {
+    for (to, ends) in [("AUTHORISED", false), ("REVOKED", true)] {
+        let (functions, mock) = functions().await;
+        let now = functions.test_clock.now();
+        let mut state = change(Endpoint::RecurringConsent, CLIENT, "C1", now);
+        (state["from"], state["to"]) = (json!("AWAITING_AUTHORISATION"), json!("AUTHORISED"));
+        state["changed_fields"] = json!([]);
+        state["passed_through_partially_accepted"] = json!(false);
+        let mut edit = state.clone();
+        state["expires_at"] = json!((now + FIVE_MINUTES).to_string());
+        state["expires_to"] = json!("CONSUMED");
+        assert_eq!(posted(&functions, &state).await.0, 202);
+        let input = inputs(&functions).remove(0);
+        // Without the state before: an edit, or a state that came with one.
+        edit["event_instant"] = json!((now + SignedDuration::from_secs(9)).to_string());
+        (edit["from"], edit["to"]) = (Value::Null, json!(to));
+        edit["changed_fields"] = json!(["useOverdraftLimit"]);
+        assert_eq!(posted(&functions, &edit).await.0, 202);
+        functions.test_clock.advance(FIVE_MINUTES);
+        assert!(!fire(&functions, &input).await);
+        assert_eq!(mock.count(), usize::from(!ends), "{to}");
+    }
+}
+
+#[tokio::test]
+async fn a_timer_that_the_scheduler_never_takes_blocks_no_stream() {
+    let (functions, _mock) = functions().await;
+    functions.aws.fails("CreateSchedule", Fault::Refused(400, "ValidationException"));
+    let consumed = until("CONSUMED", functions.test_clock.now(), FIVE_MINUTES);
+    assert_eq!(posted(&functions, &consumed).await, (503, "unavailable".to_owned()));
+    assert_eq!(serve(&functions, &consumed).await, 0);
+    assert_eq!(functions.aws.take_messages(REJECTED).len(), 1);
+    assert_eq!(functions.metrics.values("TimersNotSet"), [1.0, 1.0]);
+}
+
+#[tokio::test]
+async fn only_the_queue_of_timers_brings_them_and_it_brings_nothing_else() {
+    let (functions, mock) = functions().await;
+    let now = functions.test_clock.now();
+    posted(&functions, &until("AWAITING_AUTHORISATION", now, FIVE_MINUTES)).await;
+    let input = inputs(&functions).remove(0);
+    functions.test_clock.advance(FIVE_MINUTES);
+    let dispatch = functions.dispatch(&functions.test_clock);
+    let consumed = consent("CONSUMED", now).to_string();
+    for (arn, body) in [(INTAKE_ARN, &input), (TIMERS_ARN, &consumed)] {
+        assert!(from_queue(&dispatch, arn, std::slice::from_ref(body), &[]).await.is_empty());
+        assert_eq!(functions.aws.take_messages(REJECTED).len(), 1, "{arn}");
+    }
+    assert_eq!(mock.count(), 0);
+}
+
+#[tokio::test]
+async fn a_timer_returns_while_timers_are_turned_off() {
+    let (mut functions, mock) = functions().await;
+    let now = functions.test_clock.now();
+    posted(&functions, &until("AWAITING_AUTHORISATION", now, FIVE_MINUTES)).await;
+    let input = inputs(&functions).remove(0);
+    functions.test_clock.advance(FIVE_MINUTES);
+    functions.timers = false;
+    assert!(fire(&functions, &input).await);
+    functions.timers = true;
+    assert!(!fire(&functions, &input).await);
+    assert_eq!(mock.count(), 1);
+}
+
+/// Fires a schedule whose message was received so often.
+async fn fire_again(functions: &Functions, input: &str, receives: u32) -> bool {
+    let dispatch = functions.dispatch(&functions.test_clock);
+    let attributes = [("ApproximateReceiveCount", receives.to_string())];
+    !from_queue(&dispatch, TIMERS_ARN, &[input.to_owned()], &attributes).await.is_empty()
+}
+
+/// How many writes to the ledger were of a notification.
+fn notification_writes(functions: &Functions) -> usize {
+    let of_state =
+        |call: &&Call| call.input["Key"]["partition"]["S"].as_str().unwrap_or("").starts_with("state#");
+    let writes = functions.aws.writes(LEDGER);
+    writes.len() - writes.iter().filter(of_state).count()
+}
+
+#[tokio::test]
+async fn a_timer_that_a_fault_of_ours_delays_too_long_is_given_up_in_the_ledger() {
+    let (functions, mock) = functions().await;
+    let now = functions.test_clock.now();
+    posted(&functions, &until("AWAITING_AUTHORISATION", now, FIVE_MINUTES)).await;
+    let input = inputs(&functions).remove(0);
+    functions.test_clock.advance(FIVE_MINUTES);
+    functions.aws.fails_where("GetItem", |input| input["TableName"] == RECEIVERS, Fault::DENIED);
+    assert!(fire_again(&functions, &input, 147).await);
+    assert!(!fire_again(&functions, &input, 148).await);
+    assert_eq!(mock.count(), 0);
+    assert!(notification_writes(&functions) > 0);
+    assert_eq!(functions.aws.take_messages(UNDELIVERED).len(), 1);
+}
+
+#[tokio::test]
+async fn a_timer_that_notifies_nobody_leaves_nothing_in_the_ledger() {
+    let functions = Functions { timers: true, ..Functions::default() };
+    functions.put_identity(&PKI.sender);
+    let now = functions.test_clock.now();
+    posted(&functions, &until("AWAITING_AUTHORISATION", now, FIVE_MINUTES)).await;
+    let input = inputs(&functions).remove(0);
+    functions.test_clock.advance(FIVE_MINUTES);
+    assert!(!fire_again(&functions, &input, 2).await);
+    assert_eq!(notification_writes(&functions), 0);
+}
+
+#[tokio::test]
+async fn an_attempt_that_a_dead_process_left_is_settled_though_another_state_came() {
+    let (functions, mock) = functions().await;
+    let now = functions.test_clock.now();
+    posted(&functions, &until("AWAITING_AUTHORISATION", now, FIVE_MINUTES)).await;
+    let input = inputs(&functions).remove(0);
+    functions.test_clock.advance(FIVE_MINUTES);
+    let is_outcome = |input: &Value| input["ExpressionAttributeValues"].to_string().contains("delivered");
+    functions.aws.fails_where("UpdateItem", is_outcome, Fault::DENIED);
+    assert!(fire(&functions, &input).await);
+    assert_eq!(mock.count(), 1);
+    functions.aws.recovers();
+    posted(&functions, &consent("AUTHORISED", now + FIVE_MINUTES)).await;
+    functions.test_clock.advance(SignedDuration::from_mins(1));
+    assert!(!fire(&functions, &input).await);
+    // Whether it arrived nobody knows, so the next attempt follows.
+    assert_eq!(functions.aws.messages(NOTIFICATIONS).len(), 1);
 }

@@ -24,7 +24,7 @@ impl FieldError {
     /// The error of a valid state change that our queue never takes, which is no fault of its producer's.
     pub fn never_queued() -> Self {
         let detail =
-            "Valid, but our queue never takes it: a defect of ours. Send it again once that is mended."
+            "Valid, but our queue or scheduler never takes it: a defect of ours. Send it again once that is mended."
                 .to_owned();
         Self { pointer: String::new(), code: "message_rejected", detail }
     }
@@ -33,6 +33,12 @@ impl FieldError {
     pub fn timers_off(pointer: &str) -> Self {
         let detail = "This stack has no timers: set its parameter Timers to true.".to_owned();
         Self { pointer: format!("{pointer}/expires_at"), code: "timers_off", detail }
+    }
+
+    /// The error of a record in the queue of timers that is none.
+    pub fn no_timer() -> Self {
+        let detail = "This queue takes timers only, which the scheduler sends.".to_owned();
+        Self { pointer: String::new(), code: "no_timer", detail }
     }
 
     /// The error of a state change at `pointer` with an expiry from a source that sets no timers.

@@ -49,8 +49,11 @@ impl Delivery {
     pub(crate) async fn deliver(&self, record: &Record, works_until: Instant) -> Result<(), Fault> {
         let metadata = record.metadata();
         metadata.check_clock(self.lifecycle.clock.now())?;
-        let timer = timeout_at(Instant::now() + PREPARE, self.sources.due(record)).await;
+        let began = Instant::now();
+        let timer = timeout_at(began + PREPARE, Box::pin(self.sources.due(record))).await;
         let timer = timer.map_err(|_| Fault::Slow)??;
+        // What a timer took of it is spent: the function's timeout is the sum of the steps.
+        let prepare = PREPARE.saturating_sub(began.elapsed());
         let record = timer.as_ref().unwrap_or(record);
         if self.sources.end(record).await? {
             return Ok(());
@@ -68,7 +71,7 @@ impl Delivery {
         if self.closing.close_known(&message, works_until).await? || self.defer_if_early(&message).await? {
             return Ok(());
         }
-        let until = Instant::now() + PREPARE;
+        let until = Instant::now() + prepare;
         let prepared = async {
             let (prepared, observed) =
                 tokio::join!(self.prepare(&message), self.sources.observe(record, &message));
@@ -84,6 +87,8 @@ impl Delivery {
             let found = timeout_at(until, fresh).await.map_err(|_| Fault::Slow)??;
             planned = self.plan(&message, found);
         }
+        let is_dropped = matches!(planned, (Plan::NotNotifiable(_) | Plan::NoReceiver, _));
+        let is_new = is_dropped && self.sources.is_new_change(record, &message).await?;
         match planned {
             // Checked before the attempt begins: an unusable identity must not consume it.
             (Plan::Notify(notification), Some(found)) => {
@@ -103,11 +108,11 @@ impl Delivery {
                 Box::pin(self.attempts.make(prepared, permit)).await
             }
             (Plan::Misconfigured(missing), _) => Err(missing.into()),
-            (Plan::NotNotifiable(rule), _) if record.is_new_change() => {
+            (Plan::NotNotifiable(rule), _) if is_new => {
                 Sources::not_notified(record, Some(rule));
                 Ok(())
             }
-            (Plan::NoReceiver, _) if record.is_new_change() => {
+            (Plan::NoReceiver, _) if is_new => {
                 Sources::not_notified(record, None);
                 Ok(())
             }

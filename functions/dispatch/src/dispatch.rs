@@ -9,7 +9,7 @@ use platform::clock::Clock;
 use platform::rng::Rng;
 use platform::telemetry::{ErrorChain, Metrics};
 use serde::Serialize;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::adaptive_timeout::{AdaptiveTimeout, ConsecutiveTimeouts};
 use crate::attempt::Attempts;
@@ -108,7 +108,7 @@ impl Dispatch {
         let sources = Arc::new(Sources {
             lifecycle: Arc::clone(&lifecycle),
             envelope: parts.envelope,
-            states: parts.states,
+            timers: parts.timers,
             servers: servers.clone(),
         });
         let delivery = Delivery {
@@ -206,6 +206,14 @@ impl Dispatch {
 
     /// Handles a message that a fault stopped; `true` if it returns to the queue.
     async fn after(&self, record: &Record, fault: &Fault, until: Instant) -> bool {
+        // A timer is given up as the notification that it brings, with a row in the ledger.
+        let timer = if self.receive_limit.is_near(record) {
+            let due = timeout_at(until, Box::pin(self.sources.due(record))).await;
+            due.ok().and_then(Result::ok).flatten()
+        } else {
+            None
+        };
+        let record = timer.as_ref().unwrap_or(record);
         if self.receive_limit.try_one(record, fault, until).await {
             if fault.alarms() {
                 self.lifecycle.batch_metrics.requeued(fault.code(), None, self.clock.now());

@@ -35,6 +35,9 @@ pub enum Fault {
     /// It is of a timer, whose time is this instant.
     #[error("its time has not come")]
     NotDue(Timestamp),
+    /// It is of a timer, and this version knows of none: the stack is turning them off or on.
+    #[error("timers are off")]
+    TimersOff,
     /// Our clock is wrong.
     #[error("our clock and the queue's do not agree")]
     Clock(#[from] ClockSkew),
@@ -76,7 +79,7 @@ impl Fault {
             Self::ConcurrencyLimited => Code::ConcurrencyLimited,
             Self::NotDue(_) => Code::NotDue,
             Self::Clock(_) => ClockSkew::CODE,
-            Self::Ledger(_) => Code::LedgerUnavailable,
+            Self::Ledger(_) | Self::TimersOff => Code::LedgerUnavailable,
             Self::Receivers(_) => Code::ReceiversUnavailable,
             Self::Queue(_) => Code::QueueUnavailable,
             Self::IdentityStore(error) => error.code(),
@@ -98,6 +101,7 @@ impl Fault {
             Self::NotDue(due) => delay_seconds(now, *due).clamp(1, MAX_WAIT),
             Self::Slow
             | Self::ConcurrencyLimited
+            | Self::TimersOff
             | Self::Clock(_)
             | Self::Ledger(_)
             | Self::Receivers(_)

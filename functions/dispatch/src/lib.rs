@@ -38,6 +38,7 @@ pub use dispatch::{BatchItemFailure, BatchResponse, Dispatch};
 pub use fault::{Fault, PREPARE};
 pub use identity_store::{IdentityStore, IdentityStoreError};
 pub use parts::Parts;
+pub use source::Timers;
 pub use sqs_event::Batch;
 
 /// Maximum time that a starting environment waits for the identities and the revocation data; part of the sum behind

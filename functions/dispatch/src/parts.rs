@@ -15,6 +15,8 @@ use platform::config::Settings;
 use platform::rng::Rng;
 use platform::telemetry::{Metrics, UsageMeter};
 
+use crate::source::Timers;
+
 /// Default retention: five years, as for consent-sharing records.
 const RETENTION_DAYS: i64 = 5 * 365;
 /// Default tolerance window: the shortest that the guideline on certificates allows.
@@ -50,8 +52,8 @@ pub struct Parts {
     pub max_receives: u32,
     /// Where a source's record holds its state change.
     pub envelope: Envelope,
-    /// The latest states of resources, on a stack with timers.
-    pub states: Option<ResourceStates>,
+    /// The timers, on a stack that has them.
+    pub timers: Option<Timers>,
     /// Counts billable usage.
     pub meter: UsageMeter,
     /// Where metrics are written.
@@ -79,9 +81,10 @@ impl Parts {
             table("ARAUTO_LEDGER_TABLE")?,
             SignedDuration::from_hours(24 * retention),
         );
-        let states = settings
-            .parsed_or("ARAUTO_TIMERS", false)?
-            .then(|| table("ARAUTO_LEDGER_TABLE").map(|ledger| ResourceStates::new(dynamodb(&sdk), ledger)));
+        let timers = settings.optional("ARAUTO_TIMERS").map(|queue| {
+            let states = ResourceStates::new(dynamodb(&sdk), table("ARAUTO_LEDGER_TABLE")?);
+            Ok::<_, Error>(Timers { queue, states })
+        });
         let notifications = settings.required("ARAUTO_NOTIFICATIONS_QUEUE_URL")?;
         let dead_letters = settings.required("ARAUTO_DEAD_LETTER_QUEUE_URL")?;
         let rejected = settings.required("ARAUTO_REJECTED_QUEUE_URL")?;
@@ -109,7 +112,7 @@ impl Parts {
             // Without it, only SQS moves messages to the dead-letter queue.
             max_receives: settings.parsed_or("ARAUTO_NOTIFICATIONS_MAX_RECEIVES", u32::MAX)?,
             envelope: settings.parsed_or("ARAUTO_INTAKE_ENVELOPE", Envelope::default())?,
-            states: states.transpose()?,
+            timers: timers.transpose()?,
             meter,
             metrics: settings.metrics(),
             clock,

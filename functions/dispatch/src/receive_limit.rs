@@ -27,11 +27,16 @@ pub(crate) struct ReceiveLimit {
 }
 
 impl ReceiveLimit {
+    /// Says whether the receives of a message are nearly used up.
+    pub(crate) fn is_near(&self, record: &Record) -> bool {
+        record.metadata().receives.saturating_add(LEFT) >= self.max_receives
+    }
+
     /// Gives up a message that a fault delays, if its receives are nearly used up; `true` if it can be deleted.
     pub(crate) async fn try_one(&self, record: &Record, fault: &Fault, until: Instant) -> bool {
         let receives = record.metadata().receives;
         let is_last = receives >= self.max_receives;
-        if receives.saturating_add(LEFT) < self.max_receives {
+        if !self.is_near(record) {
             return false;
         }
         // A process with a wrong clock would list it under the wrong hour; another may still receive it.

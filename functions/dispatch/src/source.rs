@@ -11,7 +11,7 @@ use convention::delivery::AttemptMessage;
 use convention::notification::{AuthorisationServers, ResourceState, Rule, TimerMessage};
 use convention::source::{Envelope, Posted, Reading, Rejection, Source, read};
 use jiff::Timestamp;
-use platform::aws::ResourceStates;
+use platform::aws::{Due, ResourceStates};
 
 use crate::fault::Fault;
 use crate::lifecycle::Lifecycle;
@@ -23,8 +23,17 @@ pub(crate) struct Sources {
     pub(crate) lifecycle: Arc<Lifecycle>,
     pub(crate) envelope: Envelope,
     pub(crate) servers: AuthorisationServers,
-    /// The latest states of resources, on a stack with timers.
-    pub(crate) states: Option<ResourceStates>,
+    /// The timers, on a stack that has them.
+    pub(crate) timers: Option<Timers>,
+}
+
+/// The timers of a stack.
+#[derive(Clone, Debug)]
+pub struct Timers {
+    /// The queue that they come by, by ARN: only the scheduler sends to it.
+    pub queue: String,
+    /// The latest states of resources.
+    pub states: ResourceStates,
 }
 
 impl Sources {
@@ -46,9 +55,15 @@ impl Sources {
         if let Err(skew) = metadata.check_clock(now) {
             return (Origin::Unread(skew), None);
         }
-        // A producer that writes one can only have a timer looked at that is there anyway.
-        if let Some(timer) = TimerMessage::from_json(&record.body) {
-            return (Origin::Timer(timer), None);
+        let is_of_timers = |timers: &Timers| record.queue_arn.as_ref() == Some(&timers.queue);
+        match (&self.timers, TimerMessage::from_json(&record.body)) {
+            // Without timers none is known to be another queue's; it is no fault of its own, and returns.
+            (None, Some(timer)) => return (Origin::Timer(timer), None),
+            (Some(timers), timer) if is_of_timers(timers) => {
+                let no_timer = || Origin::Invalid(Source::Timer, vec![FieldError::no_timer()]);
+                return (timer.map_or_else(no_timer, Origin::Timer), None);
+            }
+            _ => {}
         }
         let Reading { source, change } =
             read(Source::Sqs, record.body.as_bytes(), &self.envelope, &self.servers, now);
@@ -68,21 +83,28 @@ impl Sources {
     }
 
     /// Returns the state change of a timer's record as a record of its own; `None` for any other record, and for a timer
-    /// that no longer holds.
+    /// that no longer holds, unless its attempt had begun by then: that is settled as any other is.
     ///
     /// It stays as it is in the table, so that a process that stops after this loses nothing.
     pub(crate) async fn due(&self, record: &Record) -> Result<Option<Record>, Fault> {
         let Origin::Timer(timer) = &record.origin else { return Ok(None) };
-        if self.lifecycle.clock.now() < timer.due {
+        let Some(Timers { states, .. }) = &self.timers else { return Err(Fault::TimersOff) };
+        let now = self.lifecycle.clock.now();
+        if now < timer.due {
             return Err(Fault::NotDue(timer.due));
         }
-        let Some(states) = &self.states else { return Ok(None) };
-        let Some(change) = states.due(timer).await? else { return Ok(None) };
+        let (change, holds) = match states.due(timer, now).await? {
+            Due::At(due) => return Err(Fault::NotDue(due)),
+            Due::Now(change) => (change, true),
+            Due::Ended(Some(change)) => (change, false),
+            Due::Ended(None) => return Ok(None),
+        };
         let server = self.servers.server_of(change.brand.as_deref())?;
         // It is accepted when it takes place; its schedule fires before.
         let accepted_at = record.metadata().sent.map_or(timer.due, |sent| sent.max(timer.due));
-        let message = AttemptMessage::first_of(server, change, accepted_at);
-        Ok(message.map(|message| record.of_timer(&message)))
+        let Some(message) = AttemptMessage::first_of(server, change, accepted_at) else { return Ok(None) };
+        let goes_on = holds || self.lifecycle.ledger.exists(&message).await?;
+        Ok(goes_on.then(|| record.of_timer(&message)))
     }
 
     /// Records the state that a change of a source leads to, which ends the timer of the state before it.
@@ -90,11 +112,12 @@ impl Sources {
     /// The change of a timer is not recorded: its row must stay until its attempt has begun. Intake records what it takes.
     pub(crate) async fn observe(&self, record: &Record, message: &AttemptMessage) -> Result<(), Fault> {
         let Origin::Change(source) = record.origin else { return Ok(()) };
-        let state = ResourceState::of(&message.change, &message.receiver());
-        if let (Some(states), Some(state)) = (&self.states, state)
+        let now = self.lifecycle.clock.now();
+        let state = ResourceState::of(&message.change, &message.receiver(), now);
+        if let (Some(Timers { states, .. }), Some(state)) = (&self.timers, state)
             && source != Source::Timer
         {
-            states.observe(&state, self.lifecycle.clock.now()).await?;
+            states.observe(&state, now).await?;
         }
         Ok(())
     }
@@ -138,6 +161,20 @@ impl Sources {
             "A record is no valid state change and was moved to the rejected queue."
         );
         Ok(())
+    }
+
+    /// Says whether a record is a state change that no attempt can have begun for.
+    ///
+    /// One of a timer came before it was due, so how often it was received does not tell; the ledger does.
+    pub(crate) async fn is_new_change(
+        &self,
+        record: &Record,
+        message: &AttemptMessage,
+    ) -> Result<bool, Fault> {
+        match record.origin {
+            Origin::Change(Source::Timer) => Ok(!self.lifecycle.ledger.exists(message).await?),
+            _ => Ok(record.is_new_change()),
+        }
     }
 
     /// Logs that a state change is not notified; nothing is written of it, as of one that is posted to the API.

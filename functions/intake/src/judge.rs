@@ -5,17 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use convention::FieldError;
 use convention::delivery::{AttemptMessage, AttemptNumber, TraceHeader};
 use convention::notification::{
-    AuthorisationServers, MissingAuthorisationServerId, Plan, ReceiverKey, StateChange, plan,
+    AuthorisationServers, MissingAuthorisationServerId, Plan, ReceiverKey, StateChange, TimerName, plan,
 };
 use convention::source::Envelope;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use platform::aws::{AttemptLog, Found, LedgerReader, Queues, Receivers, ReceiversError, SendError};
 use platform::clock::Clock;
-use platform::telemetry::{ErrorChain, Metrics, UsageMeter};
+use platform::telemetry::{ErrorChain, Metrics, Unit, UsageMeter};
 
-use crate::timers::Timers;
+use crate::timers::{TimerError, Timers};
 use crate::verdict::{ChangeResult, Taken, Verdict};
+
+/// The metric that counts timers that could not be set.
+const TIMERS_NOT_SET: &str = "TimersNotSet";
 
 /// The function behind `POST /v1/state-changes`, `GET /v1/notifications` and `GET /v1/notifications/{notificationId}`,
 /// and behind the streams that are sources of state changes.
@@ -59,14 +62,19 @@ impl Intake {
             receivers
         };
         // Timers come first: a change whose timer could not be set is not queued either, and is sent again.
-        let (receivers, timers) = tokio::join!(Box::pin(known), Box::pin(self.set_timers(&parsed, now)));
+        let (receivers, timers) = tokio::join!(Box::pin(known), Box::pin(self.set_timers(&parsed)));
         let mut messages: Vec<AttemptMessage> = Vec::new();
         let mut verdicts = Vec::with_capacity(parsed.len());
-        for (Parsed { change, pointer }, has_timer) in parsed.into_iter().zip(timers) {
-            verdicts.push(match change {
-                Ok(_) if !has_timer => Verdict::Unavailable,
-                Ok(change) => self.judge(change, &pointer, &receivers, &mut messages, now),
-                Err(errors) => Verdict::Invalid(errors),
+        let mut ended = Vec::new();
+        for (Parsed { change, pointer }, timer) in parsed.into_iter().zip(timers) {
+            verdicts.push(match (change, timer) {
+                (Err(errors), _) => Verdict::Invalid(errors),
+                (Ok(_), Err(TimerError::Rejected(_))) => Verdict::NeverTaken,
+                (Ok(_), Err(_)) => Verdict::Unavailable,
+                (Ok(change), Ok(before)) => {
+                    ended.extend(before);
+                    self.judge(change, &pointer, &receivers, &mut messages, now)
+                }
             });
         }
         for message in &mut messages {
@@ -74,6 +82,10 @@ impl Intake {
         }
         let sent = self.queues.send_all(&messages).await;
         report(&sent);
+        // After what matters, as nothing depends on it.
+        if let Some(timers) = &self.timers {
+            timers.end(&ended).await;
+        }
         let taken: Vec<_> = sent.iter().map(Taken::of).collect();
         verdicts
             .into_iter()
@@ -94,20 +106,24 @@ impl Intake {
         Ok(change)
     }
 
-    /// Records the state of every change and sets its timer, all concurrently; `false` for one that must be sent again.
-    async fn set_timers(&self, parsed: &[Parsed], now: Timestamp) -> Vec<bool> {
-        let Some(timers) = &self.timers else { return vec![true; parsed.len()] };
+    /// Records the state of every change and sets its timer, all concurrently; returns the timers that ended.
+    async fn set_timers(&self, parsed: &[Parsed]) -> Vec<Result<Option<TimerName>, TimerError>> {
+        let Some(timers) = &self.timers else { return parsed.iter().map(|_| Ok(None)).collect() };
         let set = join_all(parsed.iter().map(async |parsed| {
             // One that is invalid has no state.
-            let Ok(change) = &parsed.change else { return Ok(()) };
-            let Ok((_, receiver)) = self.receiver_of(change) else { return Ok(()) };
-            timers.observe(change, &receiver, now).await
+            let Ok(change) = &parsed.change else { return Ok(None) };
+            let Ok((_, receiver)) = self.receiver_of(change) else { return Ok(None) };
+            timers.observe(change, &receiver, &self.clock).await
         }));
         let set = set.await;
-        if let Some(error) = set.iter().find_map(|set| set.as_ref().err()) {
+        let errors = || set.iter().filter_map(|set| set.as_ref().err());
+        if let Some(error) = errors().next() {
+            let times = u32::try_from(errors().count()).unwrap_or(u32::MAX);
+            let count = (TIMERS_NOT_SET, f64::from(times), Unit::Count);
+            self.metrics.record(self.clock.now(), count, &[]);
             tracing::error!(code = "timer_not_set", error = %ErrorChain(error), "Some timers could not be set; the caller was told so.");
         }
-        set.iter().map(Result::is_ok).collect()
+        set
     }
 
     /// Looks every client up once, all concurrently; a client is missing if its receiver could not be read.

@@ -22,7 +22,7 @@ use verdict::ChangeResult;
 pub use judge::Intake;
 pub use list_notifications::{LEDGER_BUDGET, LOG_BUDGET, LOG_RETENTION_DAYS};
 pub use stream::{BatchItemFailure, BatchResponse, StreamError};
-pub use timers::{ParseTimerSettingsError, TimerError, TimerSettings, Timers};
+pub use timers::{DELETE_TIMEOUT, ParseTimerSettingsError, TimerError, TimerSettings, Timers};
 
 impl Intake {
     /// Answers one request, or takes in the records of a source.

@@ -5,19 +5,24 @@
 //! by the caller, who is told to send the change again.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_scheduler::Client;
+use aws_sdk_scheduler::config::retry::RetryConfig;
+use aws_sdk_scheduler::config::timeout::TimeoutConfig;
 use aws_sdk_scheduler::error::{BoxError, SdkError};
 use aws_sdk_scheduler::operation::create_schedule::CreateScheduleError;
 use aws_sdk_scheduler::operation::delete_schedule::DeleteScheduleError;
 use aws_sdk_scheduler::types::{
-    ActionAfterCompletion, DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, Target,
+    ActionAfterCompletion, DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, Target,
 };
 use convention::notification::{ReceiverKey, ResourceState, StateChange, StateKey, Timer, TimerName};
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp, Unit};
 use platform::aws::{LedgerError, Observed, ResourceStates, dynamodb};
-use platform::telemetry::ErrorChain;
+use platform::clock::Clock;
+use platform::telemetry::{ErrorChain, logged_client_id};
 use thiserror::Error;
 
 /// How long before its time a schedule fires. EventBridge Scheduler may take a minute; dispatch waits for the rest, so
@@ -25,8 +30,15 @@ use thiserror::Error;
 ///
 /// Source: "Schedule types in EventBridge Scheduler", EventBridge Scheduler User Guide: "60 second precision".
 const PRECISION: SignedDuration = SignedDuration::from_secs(60);
-/// Earliest time of a schedule after now, so that it is not over when the service reads it.
-const AT_ONCE: SignedDuration = SignedDuration::from_secs(2);
+/// Earliest time of a schedule after now, so that it is not over when the service reads it: more than a call may take,
+/// retries included, and than two clocks may differ by.
+const AT_ONCE: SignedDuration = SignedDuration::from_secs(10);
+/// For how long the scheduler tries to send to the queue, and how often; its defaults are a day and 185 times. What it
+/// gives up goes to the rejected queue.
+const SENDS_FOR: Duration = Duration::from_hours(1);
+const SENDS: i32 = 60;
+/// Timeout of deleting schedules, which is tried once; part of the sum behind the function's timeout.
+pub const DELETE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Sets and ends timers.
 #[derive(Clone, Debug)]
@@ -58,6 +70,9 @@ pub enum TimerError {
     /// The scheduler refused, or did not answer.
     #[error("the scheduler did not take a timer")]
     Schedule(#[source] BoxError),
+    /// The scheduler never takes it, a defect of ours.
+    #[error("the scheduler rejects a timer")]
+    Rejected(#[source] BoxError),
 }
 
 impl Timers {
@@ -66,34 +81,47 @@ impl Timers {
         Self { states: ResourceStates::new(dynamodb(sdk), table), scheduler: Client::new(sdk), settings }
     }
 
-    /// Records the state that a change leads to, sets its timer, and ends that of the state before.
+    /// Records the state that a change leads to, and sets its timer. Returns the timer of the state before, whose
+    /// schedule can be deleted ([`Self::end`]).
     pub(crate) async fn observe(
         &self,
         change: &StateChange,
         receiver: &ReceiverKey,
-        now: Timestamp,
-    ) -> Result<(), TimerError> {
-        let Some(state) = ResourceState::of(change, receiver) else { return Ok(()) };
-        let Observed::Latest { ended } = self.states.observe(&state, now).await? else { return Ok(()) };
-        if let Some(timer) = &state.timer {
-            self.set(timer, &state.key, now).await?;
+        clock: &Clock,
+    ) -> Result<Option<TimerName>, TimerError> {
+        let now = clock.now();
+        let Some(state) = ResourceState::of(change, receiver, now) else { return Ok(None) };
+        if change.expiry.is_some() && state.timer.is_none() {
+            tracing::warn!(
+                code = "timer_overdue",
+                client_id = logged_client_id(&change.client_id),
+                "A state ended more than a day before it came; no timer is set."
+            );
         }
-        let is_set = |name: &TimerName| state.timer.as_ref().is_some_and(|timer| timer.name == *name);
-        if let Some(ended) = ended.filter(|name| !is_set(name)) {
-            self.end(&ended).await;
+        let Observed::Latest { ended, due } = self.states.observe(&state, now).await? else {
+            return Ok(None);
+        };
+        if let (Some(timer), Some(due)) = (state.timer, due) {
+            self.set(&Timer { due, ..timer }, &state.key, clock).await?;
         }
-        Ok(())
+        Ok(ended)
     }
 
     /// Makes the schedule of a timer; one of its name is the same, made before.
-    async fn set(&self, timer: &Timer, state: &StateKey, now: Timestamp) -> Result<(), TimerError> {
+    async fn set(&self, timer: &Timer, state: &StateKey, clock: &Clock) -> Result<(), TimerError> {
         let TimerSettings { group, queue, role, dead_letters } = &self.settings;
         let message = timer.message(state);
+        let seconds = i32::try_from(SENDS_FOR.as_secs()).unwrap_or(i32::MAX);
+        let retries = RetryPolicy::builder()
+            .maximum_event_age_in_seconds(seconds)
+            .maximum_retry_attempts(SENDS)
+            .build();
         let target = Target::builder()
             .arn(queue)
             .role_arn(role)
             .input(message.to_json())
             .dead_letter_config(DeadLetterConfig::builder().arn(dead_letters).build())
+            .retry_policy(retries)
             .build()
             .map_err(|error| TimerError::Schedule(error.into()))?;
         let window = FlexibleTimeWindow::builder()
@@ -105,7 +133,7 @@ impl Timers {
             .create_schedule()
             .group_name(group)
             .name(name_of(&timer.name))
-            .schedule_expression(expression(message.due, now))
+            .schedule_expression(expression(message.due, clock.now()))
             .flexible_time_window(window)
             .action_after_completion(ActionAfterCompletion::Delete)
             .target(target)
@@ -113,13 +141,26 @@ impl Timers {
             .await;
         match sent.map_err(SdkError::into_service_error) {
             Ok(_) | Err(CreateScheduleError::ConflictException(_)) => Ok(()),
+            // Unlike a quota that is used up, this stays as it is.
+            Err(error @ CreateScheduleError::ValidationException(_)) => {
+                Err(TimerError::Rejected(error.into()))
+            }
             Err(error) => Err(TimerError::Schedule(error.into())),
         }
     }
 
-    /// Deletes the schedule of a timer that no longer holds. One that stays notifies nobody, so nothing depends on it.
-    async fn end(&self, timer: &TimerName) {
+    /// Deletes the schedules of timers that no longer hold, all concurrently. One that stays notifies nobody, so nothing
+    /// depends on it, and it is tried once.
+    pub(crate) async fn end(&self, timers: &[TimerName]) {
+        join_all(timers.iter().map(|timer| self.end_one(timer))).await;
+    }
+
+    async fn end_one(&self, timer: &TimerName) {
         let asked = self.scheduler.delete_schedule().group_name(&self.settings.group).name(name_of(timer));
+        let once = aws_sdk_scheduler::Config::builder()
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::builder().operation_timeout(DELETE_TIMEOUT).build());
+        let asked = asked.customize().config_override(once);
         match asked.send().await.map_err(SdkError::into_service_error) {
             Ok(_) | Err(DeleteScheduleError::ResourceNotFoundException(_)) => {}
             Err(error) => tracing::warn!(
@@ -179,8 +220,8 @@ mod tests {
     fn a_schedule_fires_a_minute_early_and_never_in_the_past() {
         let now = "2026-03-10T12:00:00Z";
         assert_eq!(at("2026-03-10T12:05:00.4Z", now), "at(2026-03-10T12:04:00)");
-        assert_eq!(at("2026-03-10T12:00:30Z", now), "at(2026-03-10T12:00:02)");
-        assert_eq!(at("2026-03-09T00:00:00Z", now), "at(2026-03-10T12:00:02)");
+        assert_eq!(at("2026-03-10T12:00:30Z", now), "at(2026-03-10T12:00:10)");
+        assert_eq!(at("2026-03-09T00:00:00Z", now), "at(2026-03-10T12:00:10)");
         assert_eq!(at("2027-01-01T00:00:59Z", "2026-03-10T12:00:00.9Z"), "at(2026-12-31T23:59:59)");
     }
 

@@ -31,8 +31,10 @@ pub(crate) enum Verdict {
     NoReceiver,
     /// It cannot be read.
     Invalid(Vec<FieldError>),
-    /// Whether it must be notified is unknown; it must be sent again.
+    /// Whether it must be notified is unknown, or its timer could not be set; it must be sent again.
     Unavailable,
+    /// Its timer is never taken, a defect of ours.
+    NeverTaken,
 }
 
 /// What became of a message that was sent to the queue.
@@ -104,6 +106,9 @@ impl ChangeResult {
             }
             Verdict::NoReceiver => base(Code::NoReceiver.as_str(), Some(Code::NoReceiver.row().en)),
             Verdict::Invalid(errors) => Self { errors, ..base("invalid", None) },
+            Verdict::NeverTaken => {
+                Self { is_never_taken: true, ..Self::new(index, Verdict::Unavailable, messages, taken) }
+            }
             Verdict::Unavailable => {
                 base("unavailable", Some("It could not be queued. Send it again; a copy does no harm."))
             }

@@ -387,7 +387,10 @@ impl Functions {
             servers: self.servers.parse().expect("authorisation servers"),
             max_receives: 150,
             envelope: Envelope::default(),
-            states: self.timers.then(|| ResourceStates::new(dynamodb(&sdk), LEDGER.to_owned())),
+            timers: self.timers.then(|| dispatch::Timers {
+                queue: TIMERS_ARN.to_owned(),
+                states: ResourceStates::new(dynamodb(&sdk), LEDGER.to_owned()),
+            }),
             meter,
             metrics: self.metrics.writer("dispatch"),
             clock,

@@ -244,7 +244,7 @@ impl Factory {
             servers: SERVER.parse().expect("a server"),
             max_receives: self.max_receives,
             envelope: Envelope::default(),
-            states: None,
+            timers: None,
             meter: UsageMeter::default(),
             metrics: metrics(),
             clock,

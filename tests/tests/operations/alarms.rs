@@ -6,7 +6,9 @@ use std::fs::read_to_string;
 use convention::codes::Code;
 use convention::delivery::{FIRST_ATTEMPT_WITHIN, MAX_BACKOFF};
 use convention::directory::{Environment, ONBOARDING_AT_RISK};
+use convention::notification::Endpoint;
 use devkit::directory::StatementClaims;
+use devkit::local::change;
 use devkit::pki::{ClientSubject, Validity};
 use evidence::Seal;
 use jiff::SignedDuration;
@@ -18,8 +20,8 @@ use rcgen::{CertificateParams, CrlDistributionPoint, KeyPair};
 use regex_lite::Regex;
 use serde_json::{Value, json};
 use tests::aws::{
-    DIRECTORY, DIRECTORY_IDENTITY_SECRET, Fault, Functions, INTAKE_ARN, Measured, PKI, from_queue, requeued,
-    review,
+    DIRECTORY, DIRECTORY_IDENTITY_SECRET, Fault, Functions, INTAKE_ARN, Measured, PKI, from_queue, post,
+    requeued, review,
 };
 use tests::bucket::Bucket;
 use tests::collector::Answer;
@@ -223,6 +225,16 @@ pub(crate) async fn trouble() -> Vec<Value> {
     evidence.metrics = measured.writer("evidence");
     assert!(evidence.handle(json!({ "task": "seal" })).await.is_err());
     lines.extend(measured.lines());
+
+    // The scheduler takes no timer.
+    let functions = Functions { timers: true, ..Functions::default() };
+    functions.aws.fails("CreateSchedule", Fault::DENIED);
+    let now = functions.test_clock.now();
+    let mut awaiting = change(Endpoint::PaymentConsent, CLIENT, "C1", now);
+    awaiting["expires_at"] = json!((now + SignedDuration::from_mins(5)).to_string());
+    awaiting["expires_to"] = json!("REJECTED");
+    post(&functions.intake(), "application/json", &awaiting.to_string()).await;
+    lines.extend(functions.metrics.lines());
 
     // A collector refuses spans.
     let functions = Functions::default();

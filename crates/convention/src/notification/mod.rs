@@ -20,6 +20,6 @@ pub use name::{InteractionId, NotificationId, ParseNotificationIdError, Partitio
 pub use plan::{Notification, Plan, compose_url, plan};
 pub use receiver_key::ReceiverKey;
 pub use time::{EventInstant, ParseEventInstantError, is_canonical, matches_published_pattern};
-pub use timer::{ResourceState, StateKey, Timer, TimerMessage, TimerName};
+pub use timer::{Reported, ResourceState, StateKey, Timer, TimerMessage, TimerName};
 pub use trigger::{EventType, Rule, Trigger, trigger};
 pub use version::{ApiVersion, ParseApiVersionError, ParseWebhookVersionError, WebhookVersion};

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::change::{StateChange, Subject};
@@ -16,6 +16,15 @@ use super::time::EventInstant;
 
 /// The field of consents and enrollments that says when they end (OAS of automatic payments 2.2.0, enrollments 2.3.0).
 const EXPIRATION: &str = "expirationDateTime";
+
+/// A state that comes later than this after its instant is of a backlog: the records of a stream from its start, or what
+/// waited for the end of an outage. It is ten times what a report takes in the ordinary case.
+const LIVE: SignedDuration = SignedDuration::from_mins(1);
+/// How long after its arrival a state of a backlog is given for the later states that come behind it. A stream that is
+/// read in order, or an outbox that is emptied, passes the states of one resource well within this.
+const GRACE: SignedDuration = SignedDuration::from_mins(15);
+/// An end that was over for longer than this sets no timer: whoever needed it has asked since.
+const OVERDUE: SignedDuration = SignedDuration::from_hours(24);
 
 /// The key of a resource's row: 32 hexadecimal digits of a hash of receiver, endpoint and identifier.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -34,10 +43,25 @@ pub struct TimerName(String);
 pub struct ResourceState {
     /// The resource.
     pub key: StateKey,
+    /// The name of the state.
+    pub reached: String,
     /// Since when it is in that state.
     pub since: EventInstant,
+    /// What the change says of the state.
+    pub reported: Reported,
     /// What ends it by time alone.
     pub timer: Option<Timer>,
+}
+
+/// What a change says of a resource's state.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Reported {
+    /// It is a state, with its end or without one.
+    State,
+    /// It edits a resource in this state. A row of another state shows that a state was not reported.
+    Edit,
+    /// It edits a resource, or reports a state along with edited fields: only the row tells, as `from` is missing.
+    EditOrState,
 }
 
 /// A change that follows by time alone.
@@ -45,8 +69,10 @@ pub struct ResourceState {
 pub struct Timer {
     /// Its name.
     pub name: TimerName,
-    /// The change; its event instant is the timer's time.
+    /// The change; its event instant is the end of the state.
     pub change: StateChange,
+    /// When it is notified: at that instant, or later if the state came too late for its later states to be known.
+    pub due: Timestamp,
 }
 
 /// What a schedule sends when a timer's time comes. It holds nothing but hashes: the change is in the row.
@@ -62,30 +88,29 @@ pub struct TimerMessage {
 }
 
 impl ResourceState {
-    /// Returns the state that a change leads to; `None` for an API without webhook, and for an edit that leaves the state
-    /// and its end as they are.
-    pub fn of(change: &StateChange, receiver: &ReceiverKey) -> Option<Self> {
+    /// Returns the state that a change leads to, which comes now; `None` for an API without webhook.
+    ///
+    /// An end that was over a day ago sets no timer.
+    pub fn of(change: &StateChange, receiver: &ReceiverKey, now: Timestamp) -> Option<Self> {
         let Subject::Resource(resource) = &change.subject else { return None };
-        if is_edit(change) && change.expiry.is_none() && !edits_the_end(change) {
-            return None;
-        }
         let code = resource.endpoint.row().code;
         let key = StateKey(hash(&["state", receiver.as_str(), code, resource.id.as_str()]));
         let since = change.event_instant;
-        let timer = change.expired().map(|expired| {
+        let expired = change.expired().filter(|expired| !is_overdue(expired, now));
+        let timer = expired.map(|expired| {
             let (from, at) = (since.to_string(), expired.event_instant.to_string());
             let name = hash(&["timer", &key.0, &from, &change.to, &at, &expired.to]);
-            Timer { name: TimerName(name), change: expired }
+            Timer { name: TimerName(name), due: due(since, expired.event_instant, now), change: expired }
         });
-        Some(Self { key, since, timer })
+        let (reached, reported) = (change.to.clone(), reported(change));
+        Some(Self { key, reached, since, reported, timer })
     }
 }
 
 impl Timer {
     /// Returns the message of a resource's timer.
     pub fn message(&self, state: &StateKey) -> TimerMessage {
-        let due = self.change.event_instant.timestamp();
-        TimerMessage { state: state.clone(), timer: self.name.clone(), due }
+        TimerMessage { state: state.clone(), timer: self.name.clone(), due: self.due }
     }
 }
 
@@ -120,9 +145,30 @@ impl fmt::Display for TimerName {
     }
 }
 
-/// Says whether a change leaves the state as it is. Without the state before, edited fields say so.
-fn is_edit(change: &StateChange) -> bool {
-    change.from.as_ref().map_or(!change.changed_fields.is_empty(), |from| *from == change.to)
+/// Returns when the end of a state is notified, which comes now.
+fn due(since: EventInstant, ends: EventInstant, now: Timestamp) -> Timestamp {
+    let ends = ends.timestamp();
+    if now.duration_since(since.timestamp()) <= LIVE {
+        return ends;
+    }
+    ends.max(now.saturating_add(GRACE).unwrap_or(Timestamp::MAX))
+}
+
+/// Says whether an end is over for so long that it sets no timer.
+fn is_overdue(expired: &StateChange, now: Timestamp) -> bool {
+    now.duration_since(expired.event_instant.timestamp()) > OVERDUE
+}
+
+/// Says what a change says of the state. One that names its end, or edits it, is a state in any case.
+fn reported(change: &StateChange) -> Reported {
+    if change.expiry.is_some() || edits_the_end(change) {
+        return Reported::State;
+    }
+    match &change.from {
+        Some(from) if *from == change.to => Reported::Edit,
+        None if !change.changed_fields.is_empty() => Reported::EditOrState,
+        _ => Reported::State,
+    }
 }
 
 /// Says whether a change edits when its state ends: if it names no other end, there is none.
@@ -157,7 +203,8 @@ mod tests {
 
     fn state(with: &[(&str, &str)]) -> ResourceState {
         let change = consent(with);
-        ResourceState::of(&change, &ReceiverKey::from(&change.client_id)).unwrap()
+        let now = "2026-03-10T12:00:01Z".parse().unwrap();
+        ResourceState::of(&change, &ReceiverKey::from(&change.client_id), now).unwrap()
     }
 
     #[test]
@@ -192,18 +239,43 @@ mod tests {
 
     #[test]
     fn an_edit_leaves_the_end_of_a_state_unless_it_edits_that() {
-        let edit = |fields: &[&str], expires: bool| {
+        let now = "2026-03-10T12:00:01Z".parse().unwrap();
+        let edited = |from: Option<&str>, fields: &[&str], expires: bool| {
             let mut edit = consent(&[("from", "AUTHORISED"), ("to", "AUTHORISED")]);
+            edit.from = from.map(str::to_owned);
             edit.changed_fields = fields.iter().map(|field| (*field).to_owned()).collect();
             edit.expiry = edit.expiry.filter(|_| expires);
-            ResourceState::of(&edit, &ReceiverKey::from(&edit.client_id)).map(|state| state.timer.is_some())
+            let state = ResourceState::of(&edit, &ReceiverKey::from(&edit.client_id), now).unwrap();
+            (state.reported, state.timer.is_some())
         };
-        assert_eq!(edit(&["useOverdraftLimit"], false), None);
-        assert_eq!(edit(&[], false), None);
-        assert_eq!(edit(&["useOverdraftLimit"], true), Some(true));
-        assert_eq!(edit(&["expirationDateTime"], true), Some(true));
-        assert_eq!(edit(&["expirationDateTime"], false), Some(false));
+        let edit = |fields: &[&str], expires: bool| edited(Some("AUTHORISED"), fields, expires);
+        assert_eq!(edit(&["useOverdraftLimit"], false), (Reported::Edit, false));
+        assert_eq!(edit(&[], false), (Reported::Edit, false));
+        assert_eq!(edit(&["useOverdraftLimit"], true), (Reported::State, true));
+        assert_eq!(edit(&["expirationDateTime"], true), (Reported::State, true));
+        assert_eq!(edit(&["expirationDateTime"], false), (Reported::State, false));
+        assert_eq!(edited(None, &["useOverdraftLimit"], false), (Reported::EditOrState, false));
+        assert_eq!(edited(None, &[], false), (Reported::State, false));
+        let from = Some("AWAITING_AUTHORISATION");
+        assert_eq!(edited(from, &["useOverdraftLimit"], false), (Reported::State, false));
         assert!(state(&[]).timer.is_some());
+    }
+
+    #[test]
+    fn the_end_of_a_state_that_comes_late_waits_for_the_states_behind_it() {
+        let due = |now: &str| {
+            let change = consent(&[]);
+            let receiver = ReceiverKey::from(&change.client_id);
+            let timer = ResourceState::of(&change, &receiver, now.parse().unwrap()).unwrap().timer;
+            timer.map(|timer| timer.due.to_string())
+        };
+        let at = |due: &str| Some(due.to_owned());
+        assert_eq!(due("2026-03-10T12:00:00.3Z"), at("2026-03-10T12:05:00Z"));
+        assert_eq!(due("2026-03-10T12:01:00Z"), at("2026-03-10T12:05:00Z"));
+        assert_eq!(due("2026-03-10T12:02:00Z"), at("2026-03-10T12:17:00Z"));
+        assert_eq!(due("2026-03-10T12:06:00Z"), at("2026-03-10T12:21:00Z"));
+        assert_eq!(due("2026-03-11T12:05:00Z"), at("2026-03-11T12:20:00Z"));
+        assert_eq!(due("2026-03-11T12:05:01Z"), None);
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub use put_refused_again::{Refused, put_refused_again};
 pub use queue::{Queues, RESEND_PAUSES, SEND_TIMEOUT, SendError, message_group};
 pub use receivers::{Found, RECEIVER_CACHE_TTL, Receivers, ReceiversError};
 pub use receivers_page::ReceiversPage;
-pub use resource_states::{Observed, ResourceStates};
+pub use resource_states::{Due, Observed, ResourceStates};
 pub use secrets::{SecretError, Secrets};
 pub use slow_mark::{SLOW_RECEIVER_ATTRIBUTES, read_slow_mark};
 pub use table_stream::{Change, Identity, Images, image_row};

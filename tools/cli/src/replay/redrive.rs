@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use convention::notification::TimerMessage;
 use platform::aws::{RESEND_PAUSES, sqs};
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
@@ -44,7 +45,7 @@ impl Moved {
 
 /// Moves up to `most` messages back, and deletes each once the queue has accepted it.
 ///
-/// A stop in between leaves a message in both queues: a harmless copy.
+/// Fails, once the others are moved, if the queue has timers: these are left. A stop in between leaves a message in both queues: a harmless copy.
 pub async fn move_back(
     target: &StackRef,
     rate: u32,
@@ -55,8 +56,9 @@ pub async fn move_back(
     let queue = DeadLetterQueue::new(&target.sdk, target.undelivered.clone());
     let until = Instant::now() + Duration::from_secs(HELD_S.unsigned_abs().into()) - LETTING_GO;
     let Hold { held, cut: at_least } = queue.hold(MAX_HELD, HELD_S, stop).await?;
+    let timers = held.iter().filter(|held| is_of_timers(held)).count();
     let (mut to_move, others): (Vec<_>, Vec<_>) =
-        held.into_iter().partition(|held| held.kind == Kind::Unlisted);
+        held.into_iter().partition(|held| held.kind == Kind::Unlisted && !is_of_timers(held));
     // First, so that other readers of the queue find the unrelated messages.
     let mut result = queue.let_go(&others).await;
     let left = to_move.split_off(most.unwrap_or(usize::MAX).min(to_move.len()));
@@ -78,7 +80,18 @@ pub async fn move_back(
     moved.left += waiting.len();
     let let_go = [queue.let_go(&left).await, queue.let_go(waiting).await];
     result = let_go.into_iter().fold(result, Result::and);
+    if timers > 0 {
+        let refused = anyhow!(
+            "{timers} messages are timers, which their own queue takes: send them to TimersQueueUrl (docs/operations.md, \"Timers are not sent\")"
+        );
+        result = result.and(Err(refused));
+    }
     result.map(|()| moved).with_context(|| format!("{} messages were moved before this", moved.moved))
+}
+
+/// Says whether a message is a timer's, which the queue of notifications does not take.
+fn is_of_timers(held: &Held) -> bool {
+    TimerMessage::from_json(&held.body).is_some()
 }
 
 /// Moves a batch. Entries that the queue fails are sent again, as the functions do ([`RESEND_PAUSES`]).
