@@ -26,17 +26,17 @@ down: $(ARAUTO) ## Stop the stack that `make up` started
 
 # More than there are cores: most tests wait for somebody.
 TEST_THREADS ?= 6
-# Without the examples, which `make check` compiles.
-CARGO_TEST = RUST_TEST_THREADS=$(TEST_THREADS) cargo test --locked --workspace --tests
+CARGO_TEST = RUST_TEST_THREADS=$(TEST_THREADS) cargo test --locked --workspace
 # What is tested on the local stack waits for real retries. The others compute meanwhile, and what it printed comes last.
 ON_STACK = .arauto/on-stack.txt
+# --tests: without the examples, which `make check` compiles.
 test: ## Run every test; those that need nginx or Prism run where these are installed
 	@mkdir -p .arauto; rm -f .arauto/skipped.txt
 	cargo build --locked --workspace --bins
 	cargo test --locked --workspace --tests --no-run
 	@$(CARGO_TEST) --test whole_path --test conformance --no-fail-fast > $(ON_STACK) 2>&1 & on_stack=$$!; \
 	trap 'kill $$on_stack 2> /dev/null; exit 130' INT TERM; \
-	$(CARGO_TEST) -- --skip on_stack::; others=$$?; \
+	$(CARGO_TEST) --tests -- --skip on_stack::; others=$$?; \
 	wait $$on_stack; on_stack=$$?; cat $(ON_STACK); [ $$others = 0 ] && [ $$on_stack = 0 ]
 	@if [ -f .arauto/skipped.txt ]; then cat .arauto/skipped.txt; fi
 

@@ -208,12 +208,15 @@ fn the_rules_of_the_convention_talk_to_nobody() {
 /// The features of all dependencies, as cargo compiles them for targets of these kinds.
 fn features(kinds: &str) -> BTreeMap<String, String> {
     let mut cargo = Command::new(env!("CARGO"));
-    let options =
-        ["tree", "--workspace", "--locked", "--prefix", "none", "--no-dedupe", "--format", "{p}\t{f}"];
+    let options = ["tree", "--workspace", "--locked", "--prefix", "none", "--format", "{p}\t{f}\t"];
     let told = cargo.current_dir(workspace()).args(options).args(["--edges", kinds]).output().unwrap();
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
     let told = String::from_utf8(told.stdout).unwrap();
-    told.lines().filter_map(|line| line.split_once('\t')).map(|(name, of)| (name.into(), of.into())).collect()
+    let row = |line: &str| {
+        let mut parts = line.split('\t');
+        Some((parts.next()?.to_owned(), parts.next()?.to_owned()))
+    };
+    told.lines().filter_map(row).collect()
 }
 
 /// Else the SDK of AWS, and all that depends on tokio, is compiled once for the demo and once more for the tests.

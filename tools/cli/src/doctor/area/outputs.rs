@@ -29,6 +29,7 @@ const ALWAYS: [&str; 18] = [
 const WITH_EVIDENCE: [&str; 3] = ["EvidenceBucketName", "EvidenceFunctionName", "EvidenceReplicationRoleArn"];
 const WITH_INTAKE_QUEUE: [&str; 1] = ["IntakeQueueUrl"];
 const WITH_OUTCOMES: [&str; 1] = ["OutcomesFunctionName"];
+const WITH_TIMERS: [&str; 1] = ["TimersQueueUrl"];
 const WITH_DOMAIN: [&str; 1] = ["ApiDomainTarget"];
 const WITH_OWN_NETWORK: [&str; 1] = ["EgressAddresses"];
 
@@ -49,6 +50,9 @@ pub(crate) fn check(stack: &DeployedStack, setup: Setup) -> Vec<Finding> {
     }
     if !stack.parameter("OutcomeEventBus").is_empty() || !stack.parameter("TracesEndpoint").is_empty() {
         wanted.extend(WITH_OUTCOMES);
+    }
+    if stack.parameter("Timers") == "true" {
+        wanted.extend(WITH_TIMERS);
     }
     let is_missing = |name: &&&str| stack.outputs.get(**name).is_none_or(String::is_empty);
     let missing: Vec<&str> = wanted.iter().filter(is_missing).copied().collect();
@@ -88,10 +92,12 @@ mod tests {
         stack.parameters.insert("ApiCertificateArn".to_owned(), "arn:aws:acm:1".to_owned());
         stack.parameters.insert("IntakeQueue".to_owned(), "true".to_owned());
         stack.parameters.insert("OutcomeEventBus".to_owned(), "bus".to_owned());
+        stack.parameters.insert("Timers".to_owned(), "true".to_owned());
         let found = one(&check(&stack, production()));
         assert_eq!(
             found.what,
-            "outputs are missing: ApiDomainTarget, EgressAddresses, IntakeQueueUrl, OutcomesFunctionName"
+            "outputs are missing: ApiDomainTarget, EgressAddresses, IntakeQueueUrl, OutcomesFunctionName, \
+             TimersQueueUrl"
         );
     }
 
@@ -110,6 +116,7 @@ mod tests {
             &WITH_OWN_NETWORK,
             &WITH_INTAKE_QUEUE,
             &WITH_OUTCOMES,
+            &WITH_TIMERS,
         ]
         .concat();
         assert_eq!(of_template, all.into_iter().collect());
