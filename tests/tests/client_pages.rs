@@ -182,7 +182,7 @@ mod listing {
             ("page_token", ""),
             ("page_token", "YQ"),
             ("page_token", changed.as_str()),
-            ("page_token", &token[..token.len() - 1]),
+            ("page_token", token.get(..token.len() - 1).unwrap()),
             ("limit", "5"),
             ("brand", "a"),
         ] {

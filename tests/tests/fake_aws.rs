@@ -1,7 +1,5 @@
 //! The fake of DynamoDB answers as the service does.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 mod expressions {
     use serde_json::{Value, json};
     use tests::aws::expression::Expressions;

@@ -1,7 +1,5 @@
 //! The template as it is read: with what is nested in it.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use serde_json::json;
 use tests::template::{Template, given, put_in, resources, templates};
 

@@ -341,7 +341,7 @@ async fn a_token_is_of_the_question_that_it_was_given_for() {
         ("from", fixture.at(1).as_str()),
         ("to", later.as_str()),
         ("page_size", "2"),
-        ("page_token", &token[1..]),
+        ("page_token", token.get(1..).unwrap()),
     ] {
         let query = with(name, value);
         let query: Vec<_> = query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

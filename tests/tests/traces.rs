@@ -366,11 +366,14 @@ async fn a_collector_that_asks_for_minutes_is_not_waited_for() {
     }
 }
 
+/// The address and the headers of a request.
+type Request = (String, BTreeMap<String, String>);
+
 /// A network in which nothing ever answers, or every request is noted and refused.
 #[derive(Clone, Debug)]
 enum Nowhere {
     Silent,
-    Noted(Arc<Mutex<Vec<(String, BTreeMap<String, String>)>>>),
+    Noted(Arc<Mutex<Vec<Request>>>),
 }
 
 impl HttpConnector for Nowhere {

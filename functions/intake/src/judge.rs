@@ -118,9 +118,9 @@ impl Intake {
         let set = set.await;
         let errors = || set.iter().filter_map(|set| set.as_ref().err());
         if let Some(error) = errors().next() {
-            let times = u32::try_from(errors().count()).unwrap_or(u32::MAX);
-            let count = (TIMERS_NOT_SET, f64::from(times), Unit::Count);
-            self.metrics.record(self.clock.now(), count, &[]);
+            let missing = u32::try_from(errors().count()).unwrap_or(u32::MAX);
+            let not_set = (TIMERS_NOT_SET, f64::from(missing), Unit::Count);
+            self.metrics.record(self.clock.now(), not_set, &[]);
             tracing::error!(code = "timer_not_set", error = %ErrorChain(error), "Some timers could not be set; the caller was told so.");
         }
         set

@@ -30,9 +30,10 @@ impl Logs {
     pub(super) fn filter(&self, input: &Value) -> (u16, Value) {
         let mut asked = input.clone();
         let token = asked.as_object_mut().and_then(|asked| asked.remove("nextToken"));
+        let asked = asked.to_string();
         let first = match token.as_ref().map(|token| token.as_str().and_then(|token| token.split_once(' '))) {
             None => 0,
-            Some(Some((first, of))) if asked.to_string() == of => first.parse().expect("a number"),
+            Some(Some((first, of))) if asked == of => first.parse().expect("a number"),
             Some(_) => return (400, json!({ "__type": "InvalidParameterException" })),
         };
         let number = |name: &str| input[name].as_i64().expect("a number");

@@ -131,8 +131,8 @@ async fn the_receiver_in_go_is_notified() {
     let line = r#"fmt.Println("fetch", bank, resource);"#;
     let failure = r#"if strings.Contains(resource, "DOWN") { return io.EOF };"#;
     let source = failing(&folder, "receiver.go", line, failure);
-    let text = read_to_string(&source).unwrap().replace("\"regexp\"", "\"regexp\"\n\"strings\"");
-    write(&source, text).unwrap();
+    let with_import = read_to_string(&source).unwrap().replace("\"regexp\"", "\"regexp\"\n\"strings\"");
+    write(&source, with_import).unwrap();
     compile(Command::new(go).args(["build", "-o"]).arg(&program).arg(source));
     is_notified(nginx, folder, Command::new(program)).await;
 }

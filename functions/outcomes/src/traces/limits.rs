@@ -29,7 +29,7 @@ impl Limits {
         for span in spans {
             match requests.last_mut() {
                 Some(request) if start(&span) - start(&request[0]) <= self.max_gap.as_nanos() => {
-                    request.push(span)
+                    request.push(span);
                 }
                 _ => requests.push(vec![span]),
             }
