@@ -121,11 +121,14 @@ mod listing {
         }
         tokio::time::pause();
         let slow = async {
+            let mut held = aws.holds_back("Scan", RECEIVERS);
             loop {
-                let held = aws.holds_back("Scan", RECEIVERS);
                 held.arrived().await;
                 tokio::time::sleep(std::time::Duration::from_millis(900)).await;
+                // The next is held back before this one is served, or it could slip through.
+                let next = aws.holds_back("Scan", RECEIVERS);
                 held.release();
+                held = next;
             }
         };
         let read = tokio::select! {
