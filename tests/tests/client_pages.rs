@@ -132,8 +132,10 @@ mod listing {
             }
         };
         let read = tokio::select! {
-            read = pages(&fixture, "100") => read,
+            // Before the first read, which would not wait otherwise.
+            biased;
             () = slow => unreachable!(),
+            read = pages(&fixture, "100") => read,
         };
         // Six reads take 5.4 s, and two are left.
         assert_eq!(read, [vec![], vec!["itp-1".to_owned()]]);
