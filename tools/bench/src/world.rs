@@ -67,6 +67,7 @@ impl World {
             ("ARAUTO_DEAD_LETTER_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/000000000000/undelivered"),
             ("ARAUTO_REJECTED_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/000000000000/rejected"),
             ("ARAUTO_LEDGER_TABLE", "ledger"),
+            ("ARAUTO_DISPATCH_LOG_GROUP", "/aws/lambda/dispatch"),
             ("ARAUTO_RECEIVERS_TABLE", "receivers"),
             ("ARAUTO_DIRECTORY_TABLE", "directory"),
             ("ARAUTO_IDENTITY_SECRET", IDENTITY_SECRET),

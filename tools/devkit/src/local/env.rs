@@ -29,6 +29,7 @@ const FROM_OUTPUTS: &[(&str, &str)] = &[
     ("ARAUTO_DIRECTORY_IDENTITY_SECRET", "DirectoryIdentitySecretArn"),
     ("ARAUTO_DIRECTORY_TABLE", "DirectoryTableName"),
     ("ARAUTO_IDENTITY_SECRET", "IdentitySecretArn"),
+    ("ARAUTO_DISPATCH_LOG_GROUP", "DispatchLogGroupName"),
     ("ARAUTO_LEDGER_TABLE", "LedgerTableName"),
     ("ARAUTO_NOTIFICATIONS_QUEUE_URL", "NotificationsQueueUrl"),
     ("ARAUTO_RECEIVERS_TABLE", "ReceiversTableName"),
