@@ -11,7 +11,7 @@ use account::process::{Process, Stat, has_proc, ps};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// The variable that marks what a stack started; its value is the state folder.
-pub(super) const MARK: &str = "ARAUTO_STACK";
+pub(super) const MARK: &str = "ARAUTO_LOCAL_STACK";
 
 /// Those of a stack that run: in the group of its MiniStack (when it is known), or marked with its state folder.
 pub(super) fn members(group: Option<&Process>, state_dir: &Path) -> Vec<i32> {
