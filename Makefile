@@ -30,7 +30,7 @@ CARGO_TEST = RUST_TEST_THREADS=$(TEST_THREADS) cargo test --locked --workspace
 # What is tested on the local stack waits for real retries. The others compute meanwhile, and what it printed comes last.
 ON_STACK = .arauto/on-stack.txt
 # --tests: without the examples, which `make check` compiles.
-test: ## Run every test; those that need nginx or Prism run where these are installed
+test: ## Run every test; those whose tools are missing are skipped
 	@mkdir -p .arauto; rm -f .arauto/skipped.txt
 	cargo build --locked --workspace --bins
 	cargo test --locked --workspace --tests --no-run

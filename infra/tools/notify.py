@@ -25,7 +25,7 @@ from botocore.awsrequest import AWSRequest
 ENDPOINT = os.environ["AWS_ENDPOINT_URL"]
 CLIENT = "itp-release"
 # A cold start of three functions, on a machine that is busy.
-PATIENCE = 60
+TIMEOUT = 60
 
 
 def ask(url, method="GET", body=None, headers=None):
@@ -39,7 +39,7 @@ def ask(url, method="GET", body=None, headers=None):
 
 
 def wait_for(what, found):
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while time.monotonic() < deadline:
         try:
             if value := found():
@@ -47,12 +47,17 @@ def wait_for(what, found):
         except OSError:
             pass
         time.sleep(0.1)
-    sys.exit(f"notify.py: {what} within {PATIENCE} s")
+    sys.exit(f"notify.py: {what} within {TIMEOUT} s")
+
+
+def api_host(outputs):
+    """The emulator tells APIs by the host, whose name is never looked up."""
+    return f"{outputs['ApiId']}.execute-api.localhost:{ENDPOINT.rsplit(':', 1)[1]}"
 
 
 def call(outputs, method, path, document):
-    """Calls the API; the emulator tells APIs by the host, whose name is never looked up."""
-    host = f"{outputs['ApiId']}.execute-api.localhost:{ENDPOINT.rsplit(':', 1)[1]}"
+    """Calls the API."""
+    host = api_host(outputs)
     body = json.dumps(document).encode()
     request = AWSRequest(method, f"http://{host}{path}", data=body, headers={"Content-Type": "application/json"})
     SigV4Auth(boto3.Session().get_credentials(), "execute-api", os.environ["AWS_REGION"]).add_auth(request)
@@ -80,13 +85,13 @@ def received(admin, resource):
 def notify_by(clients, outputs, admin):
     """Has each client send a notification."""
     port = free_port()
-    host = f"{outputs['ApiId']}.execute-api.localhost:{ENDPOINT.rsplit(':', 1)[1]}"
+    host = api_host(outputs)
     gateway = subprocess.Popen([sys.executable, Path(__file__).parent / "gateway.py", str(port), ENDPOINT, host])
     try:
         url = f"http://127.0.0.1:{port}"
         wait_for("the gateway did not answer", lambda: ask(url)[0] == 403)
         for number, client in enumerate(clients):
-            ended = subprocess.run([*shlex.split(client), CLIENT, f"p-client-{number}"], env={**os.environ, "ARAUTO_API_URL": url}, timeout=2 * PATIENCE)
+            ended = subprocess.run([*shlex.split(client), CLIENT, f"p-client-{number}"], env={**os.environ, "ARAUTO_API_URL": url}, timeout=2 * TIMEOUT)
             if ended.returncode != 0:
                 sys.exit(f"notify.py: {client} sent no notification")
             print(f"    notified {received(admin, f'p-client-{number}')} by {Path(shlex.split(client)[0]).name}")

@@ -60,7 +60,7 @@ def packaged(module, release, architecture, bucket=BUCKET, url=URL):
         run(terraform, "init")
         variables = {"release": str(release), "architecture": architecture, "bucket": bucket, "bucket_url": url, "prefix": "arauto/"}
         run(terraform, "apply", vars=variables, auto_approve=True)
-        return {name: output["value"] for name, output in TerraformCommand(folder).output().value.items()}
+        return {name: output["value"] for name, output in terraform.output().value.items()}
 
 
 def check_packaged(made, release, template):

@@ -1,6 +1,6 @@
 // The construct against a release: RELEASE is its folder, ARCHITECTURE a processor that it has.
 const assert = require('node:assert/strict');
-const { readFileSync, existsSync } = require('node:fs');
+const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const test = require('node:test');
 const { App, DefaultStackSynthesizer, LegacyStackSynthesizer, Stack } = require('aws-cdk-lib');
@@ -74,12 +74,11 @@ test('the types name every parameter and output of the template, and nothing els
 });
 
 test('a synthesizer that passes locations as parameters is refused', () => {
-  assert.ok(new DefaultStackSynthesizer());
+  assert.doesNotThrow(() => synthesise({ synthesizer: new DefaultStackSynthesizer() }));
   assert.throws(() => synthesise({ synthesizer: new LegacyStackSynthesizer() }), /DefaultStackSynthesizer/);
 });
 
 test('a processor that the release lacks is named', () => {
-  const other = architecture === 'arm64' ? 'x86_64' : 'arm64';
-  if (existsSync(join(release, `template-${other}.yaml`))) return;
-  assert.throws(() => new Arauto(new Stack(), 'Arauto', { release, architecture: other }), new RegExp(`template-${other}.yaml is missing`));
+  const without = join(release, 'infra');
+  assert.throws(() => new Arauto(new Stack(), 'Arauto', { release: without, architecture }), new RegExp(`template-${architecture}.yaml is missing`));
 });
