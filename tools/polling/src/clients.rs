@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-/// Length of a client id in a log line of dispatch (docs/logging.md): longer ones are the same if they begin alike.
-const CLIENT_CHARS: usize = 43;
+use convention::notification::ClientId;
+
 /// Maximum number of initiators that are told apart. Brazil has some hundred; a wrong mapping finds millions.
 const MAX_CLIENTS: usize = 10_000;
 
@@ -14,7 +14,7 @@ pub(crate) struct Client(u32);
 impl Client {
     /// The log does not say which.
     pub(crate) const UNKNOWN: Self = Self(0);
-    /// One more than are told apart.
+    /// Any beyond [`MAX_CLIENTS`].
     pub(crate) const OTHER: Self = Self(1);
 }
 
@@ -27,12 +27,6 @@ pub struct Clients {
     aliases: HashMap<String, String>,
 }
 
-impl Default for Clients {
-    fn default() -> Self {
-        Self::new(HashMap::new())
-    }
-}
-
 impl Clients {
     /// No initiators yet; `aliases` are client ids by what a log writes for them.
     pub(crate) fn new(aliases: HashMap<String, String>) -> Self {
@@ -43,7 +37,7 @@ impl Clients {
     /// The initiator of this name.
     pub(crate) fn number(&mut self, name: &str) -> Client {
         let name = self.aliases.get(name).map_or(name, String::as_str);
-        let end = name.char_indices().nth(CLIENT_CHARS).map_or(name.len(), |(at, _)| at);
+        let end = name.char_indices().nth(ClientId::LOGGED_LENGTH).map_or(name.len(), |(at, _)| at);
         let key = name.get(..end).unwrap_or(name);
         if let Some(client) = self.numbers.get(key) {
             return *client;

@@ -85,8 +85,8 @@ impl Figures {
         ratio(self.gets_of_others, self.other_resources)
     }
 
-    /// GETs that notifications have saved: as many as there would be if notified resources were asked for as often as
-    /// the initiator asks for others. An estimate; `None` where it has no resource of one kind.
+    /// GETs that notifications saved: those that notified resources would have had at the rate of the others, minus those
+    /// they had. An estimate; `None` where there is no resource of one kind.
     pub fn saved(&self) -> Option<u64> {
         if self.notified_resources == 0 || self.other_resources == 0 {
             return None;

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use convention::notification::Partition;
+
 use crate::clients::Client;
 use crate::figures::{Day, Figures};
 use crate::line::Get;
-use crate::notification::{Told, number};
+use crate::notification::Told;
 
 /// Within so long after a notification a GET has used it, in milliseconds.
 const USED_WITHIN: i64 = 60_000;
@@ -22,7 +24,7 @@ pub(crate) struct Join {
     next: usize,
     /// By resource and client.
     notified: Vec<Notified>,
-    others: HashMap<(u64, Client), Other>,
+    others: HashMap<(Partition, Client), Other>,
     /// When resources were last looked through for those to forget.
     swept: i64,
     max_resources: usize,
@@ -50,7 +52,7 @@ struct Looks {
 /// A resource with a notification.
 #[derive(Clone, Copy, Debug)]
 struct Notified {
-    resource: u64,
+    resource: Partition,
     client: Client,
     looks: Looks,
     /// The last notification that no GET has followed.
@@ -97,12 +99,12 @@ impl Join {
         Self { told, notified, swept: i64::MIN, max_resources: MAX_RESOURCES, ..Self::default() }
     }
 
-    fn position(&self, resource: u64, client: Client) -> Option<usize> {
+    fn position(&self, resource: Partition, client: Client) -> Option<usize> {
         self.notified.binary_search_by_key(&(resource, client), Notified::key).ok()
     }
 
     /// The client that was notified of a resource.
-    fn owner(&self, resource: u64) -> Option<Client> {
+    fn owner(&self, resource: Partition) -> Option<Client> {
         let at = self.notified.partition_point(|one| one.resource < resource);
         self.notified.get(at).filter(|one| one.resource == resource).map(|one| one.client)
     }
@@ -112,7 +114,7 @@ impl Join {
         self.first = Some(self.first.map_or(get.at, |first| first.min(get.at)));
         self.last = self.last.max(Some(get.at));
         self.tell_until(get.at);
-        let resource = number(get.resource);
+        let resource = get.resource;
         let owner = self.owner(resource);
         // Many logs do not name the client. A resource belongs to the one that was notified of it.
         let client = match (get.client, owner) {
@@ -139,7 +141,7 @@ impl Join {
         }
     }
 
-    fn look_at_other(&mut self, key: (u64, Client), get: &Get) -> Kind {
+    fn look_at_other(&mut self, key: (Partition, Client), get: &Get) -> Kind {
         self.forget(get.at);
         let mut is_new = false;
         let other = self.others.entry(key).or_insert_with(|| {
@@ -218,7 +220,7 @@ impl Join {
             }
             let figures = self.figures.entry(told.client).or_default();
             figures.notifications += 1;
-            let Some(position) = self.position_of(told) else { continue };
+            let Some(position) = self.position(told.resource, told.client) else { continue };
             if std::mem::replace(&mut seen[position], true) {
                 continue;
             }
@@ -234,14 +236,10 @@ impl Join {
             }
         }
     }
-
-    fn position_of(&self, told: &Told) -> Option<usize> {
-        self.position(told.resource, told.client)
-    }
 }
 
 impl Notified {
-    fn key(&self) -> (u64, Client) {
+    fn key(&self) -> (Partition, Client) {
         (self.resource, self.client)
     }
 
@@ -312,8 +310,7 @@ mod tests {
 
     #[test]
     fn a_notification_at_the_end_of_the_log_is_not_called_ignored_and_one_beyond_it_is_not_counted() {
-        let told =
-            |at: i64, id: usize| Told { at, client: Client::OTHER, resource: number(get(at, id).resource) };
+        let told = |at: i64, id: usize| Told { at, client: Client::OTHER, resource: get(at, id).resource };
         let mut join =
             Join::new(vec![told(10_000, 1), told(95_000, 2), told(200_000, 3), told(-1, 4), told(20_000, 5)]);
         for (at, id) in [(0, 9), (30_000, 5), (100_000, 9)] {
@@ -327,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_late_line_from_before_a_notification_does_not_use_it() {
-        let told = Told { at: 50_000, client: Client::UNKNOWN, resource: number(get(0, 1).resource) };
+        let told = Told { at: 50_000, client: Client::UNKNOWN, resource: get(0, 1).resource };
         let mut join = Join::new(vec![told]);
         for (at, status) in [(0, 200), (55_000, 503), (45_000, 200), (58_000, 200)] {
             join.get(&Get { status, ..get(at, 1) });

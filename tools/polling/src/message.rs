@@ -6,16 +6,15 @@ use terminal::grouped;
 
 use crate::figures::Figures;
 
-/// Who asks for notified resources without seeing a change, at least so often and in at least such a share of its GETs, is
-/// told. Our choice: below, a sentence would cost more than the requests.
+/// Minimum number, and minimum percentage of GETs of notified resources, that saw no change for a sentence to be written. Our
+/// choice: below, a sentence would cost more than the requests.
 const AT_LEAST: u64 = 10;
 const PERCENT: u64 = 20;
 
 /// A language of the sentence.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Language {
     /// English.
-    #[default]
     En,
     /// Brazilian Portuguese.
     PtBr,

@@ -35,7 +35,7 @@ pub struct Notifications {
 pub(crate) struct Told {
     pub(crate) at: i64,
     pub(crate) client: Client,
-    pub(crate) resource: u64,
+    pub(crate) resource: Partition,
 }
 
 impl Notifications {
@@ -47,7 +47,7 @@ impl Notifications {
         self.all.push(Told {
             at: notification.at.as_millisecond(),
             client: clients.number(notification.client_id),
-            resource: number(notification.resource),
+            resource: notification.resource,
         });
         Ok(())
     }
@@ -77,21 +77,6 @@ impl Notifications {
             }
         }
     }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.all.len()
-    }
-
-    /// Says whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
-    }
-}
-
-/// The partition as a number: it is made of 60 bits.
-pub(crate) fn number(resource: Partition) -> u64 {
-    u64::from_str_radix(&resource.to_string(), 16).unwrap_or_default()
 }
 
 #[derive(Deserialize)]

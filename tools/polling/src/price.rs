@@ -38,14 +38,17 @@ impl FromStr for Price {
 
 impl fmt::Display for Price {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:02}", self.0 / 1_000_000, self.0 % 1_000_000 / 10_000)
+        let decimals = format!("{:06}", self.0 % 1_000_000);
+        // As it was given: at least two decimals, and no more than say something.
+        let (cents, rest) = decimals.split_at(2);
+        write!(f, "{}.{cents}{}", self.0 / 1_000_000, rest.trim_end_matches('0'))
     }
 }
 
 /// With six decimals, since a day's requests cost little.
 impl fmt::Display for Usd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000))
+        write!(f, "{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000)
     }
 }
 
@@ -72,6 +75,9 @@ mod tests {
             (price.of(1_234_567).to_string(), price.to_string()),
             ("1.234567".to_owned(), "1.00".to_owned())
         );
+        for text in ["0.125", "0.000001", "3.50", "12.00"] {
+            assert_eq!(text.parse::<Price>().unwrap().to_string(), text);
+        }
         assert_eq!("3.5".parse::<Price>().unwrap().of(2_000_000).to_string(), "7.000000");
         for text in ["", "-1", "1,00", "1e3", "0.0000001", ".", "1."] {
             assert!(text.parse::<Price>().is_err(), "{text}");

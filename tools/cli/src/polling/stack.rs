@@ -17,8 +17,8 @@ const PART: SignedDuration = SignedDuration::from_hours(1);
 
 /// Reads the notifications that were delivered in a window.
 ///
-/// The id of a notification begins with the partition of its resource, so its log line tells which resource it was of, and the ledger
-/// need not be asked.
+/// The id of a notification begins with the partition of its resource, so its log line tells which resource it was of,
+/// and the ledger need not be asked.
 pub(super) async fn delivered(
     stack: &ChosenStack,
     window: Window,

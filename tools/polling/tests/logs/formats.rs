@@ -1,6 +1,5 @@
 //! Each ready-made mapping on a line as its vendor documents it, and what is wrong with lines.
 
-use std::fs;
 use std::path::Path;
 
 use crate::bank::{Seed, of_mapping, report, write};
@@ -190,7 +189,6 @@ fn a_packed_file_that_is_cut_off_is_an_error_and_so_is_one_that_is_not_there() {
         let error = format!("{:#}", error.unwrap_err());
         assert!(error.contains(path.to_str().unwrap()), "{error}");
     }
-    assert!(fs::metadata(&cut).unwrap().len() > 0);
 }
 
 #[test]
