@@ -55,7 +55,7 @@ struct State {
 }
 
 impl FakeCollector {
-    /// Starts to take spans.
+    /// Starts a collector.
     pub async fn start() -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let endpoint = format!("http://{}/v1/traces", listener.local_addr()?);

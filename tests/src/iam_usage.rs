@@ -28,7 +28,7 @@ pub struct Use {
 impl Use {
     /// Reads a request of a function.
     pub fn of(function: &str, call: &Call) -> Self {
-        // IAM knows the schedules of a group.
+        // IAM names schedules by their group.
         if !call.input["GroupName"].is_null() {
             return Self {
                 function: function.to_owned(),
@@ -57,7 +57,7 @@ impl Use {
             Some(("KeyId", _)) => ("kms", "IdentityKeyArns"),
             other => panic!("{} is of no resource of the template: {other:?}", call.operation),
         };
-        // IAM knows no actions for batches of messages: they are those of one message.
+        // IAM has no actions for batches of messages: they are those of one message.
         let operation = call.operation.strip_suffix("Batch").unwrap_or(&call.operation);
         Self {
             function: function.to_owned(),

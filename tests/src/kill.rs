@@ -22,7 +22,7 @@ use crate::lambda::{Deed, OwnQueue, Process, Proxy, Reached};
 use crate::world::{Row, World, first_message, now};
 
 /// A lease of 45 s, a retry after 10 s, the queue's visibility twice, and a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(150);
+const PLAY_TIMEOUT: Duration = Duration::from_secs(150);
 /// The rows that are no step of a message.
 const PATH_NOTE: &str = " path ";
 
@@ -98,8 +98,8 @@ pub async fn at_every_point(world: &World, scenario: Scenario) -> Result<Vec<Str
     let mut stops: Vec<_> = on_the_way.map(Stop::At).collect();
     stops.extend([Stop::OnTheWire, Stop::BeforeDeletion]);
     let played = join_all(stops.iter().map(async |stop| {
-        let played = timeout(PATIENCE, play(world, scenario, stop)).await;
-        let played = played.unwrap_or_else(|_| Err(anyhow::anyhow!("not ended after {PATIENCE:?}")));
+        let played = timeout(PLAY_TIMEOUT, play(world, scenario, stop)).await;
+        let played = played.unwrap_or_else(|_| Err(anyhow::anyhow!("not ended after {PLAY_TIMEOUT:?}")));
         played.map(drop).with_context(|| format!("{scenario:?}, stopped {stop}"))
     }));
     let failed: Vec<_> =
@@ -173,7 +173,7 @@ async fn first_invocation(
         Stop::OnTheWire => {
             tokio::select! {
                 offered = queue.offer(&message, process) => anyhow::bail!("no request came: {offered:?}"),
-                arrived = mock.wait_for(1, PATIENCE) => arrived.map(drop)?,
+                arrived = mock.wait_for(1, PLAY_TIMEOUT) => arrived.map(drop)?,
             }
             process.kill().await
         }

@@ -32,7 +32,7 @@ const NOTHING: [usize; 0] = [];
 const METRIC: &str = "OwnFaults";
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 /// Longer than a message may take from its beginning until all of it is written down.
-const PATIENCE: Duration = Duration::from_secs(40);
+const RECORDED_WITHIN: Duration = Duration::from_secs(40);
 const OWN_NAME: &str = "dynamodb.sa-east-1.amazonaws.com";
 
 /// What the network does with a name or an address.
@@ -111,10 +111,7 @@ impl Fixture {
     async fn new() -> Self {
         let network = Scripted::new();
         let functions = Functions { network: network.network(), ..Functions::default() };
-        functions.put_identity(&PKI.sender);
-        let mock = functions.receiver(CLIENT, "202").await;
-        let dispatch = functions.dispatch(&functions.test_clock);
-        dispatch.identities.prepare().await.unwrap();
+        let (mock, dispatch) = functions.with_receiver(CLIENT, "202").await;
         functions.aws.forget_calls();
         Self { functions, mock, dispatch, network }
     }
@@ -449,7 +446,7 @@ async fn an_attempt_that_was_never_sent_is_rolled_back_however_late_and_not_if_o
     };
     let (fixture, message) = never_sent().await;
     assert_eq!(
-        requeued_until(&fixture.dispatch, &[message.to_json()], &[], soon() + PATIENCE).await,
+        requeued_until(&fixture.dispatch, &[message.to_json()], &[], soon() + RECORDED_WITHIN).await,
         NOTHING
     );
     let row = fixture.functions.aws.ledger_row(message.notification.as_str()).unwrap();

@@ -11,7 +11,7 @@ use tests::judges::{INSTALL_NGINX, Nginx, find_nginx};
 use tests::lambda::{Process, binary};
 use tests::skip;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const REQUESTS_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Starts dispatch with AWS at this endpoint and the system's authorities in this file, and returns what it says of its secrets.
 async fn says_of_its_secrets(endpoint: &str, authorities: &Path) -> String {
@@ -52,13 +52,13 @@ async fn aws_is_asked_over_tls_and_only_where_the_system_trusts_its_authority() 
     std::fs::write(&authorities, PKI.sender_authority.root_pem()).unwrap();
     let said = says_of_its_secrets(&endpoint, &authorities).await;
     assert!(said.contains("invalid peer certificate: UnknownIssuer"), "{said}");
-    assert_eq!(nginx.requests(0, PATIENCE).await.unwrap().len(), 0);
+    assert_eq!(nginx.requests(0, REQUESTS_TIMEOUT).await.unwrap().len(), 0);
 
     // This nginx wants a client certificate, which AWS does not: its 400 shows that the request came whole, and was answered.
     std::fs::write(&authorities, PKI.receiver_authority.root_pem()).unwrap();
     let said = says_of_its_secrets(&endpoint, &authorities).await;
     assert!(!said.contains("certificate"), "{said}");
-    for request in nginx.requests(2, PATIENCE).await.unwrap() {
+    for request in nginx.requests(2, REQUESTS_TIMEOUT).await.unwrap() {
         assert_eq!((&request["method"], &request["status"]), (&"POST".into(), &"400".into()), "{request}");
     }
 }

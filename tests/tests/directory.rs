@@ -18,7 +18,7 @@ const ORGANISATION: &str = "74e929d9-33b6-4d85-8ba7-c146c867a817";
 const SOFTWARE: &str = "39c82433-0f57-4653-b513-01b03997ff0f";
 /// On this machine, as no other name can be looked up everywhere the tests run.
 const WEBHOOK_URI: &str = "https://localhost:8443/brandname";
-const PATIENCE: Duration = Duration::from_secs(20);
+const REQUESTS_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The Directory of the contract, and our account before it.
 struct Published {
@@ -74,7 +74,7 @@ async fn the_directory_is_asked_over_mutual_tls_as_it_publishes_and_at_most_as_o
     review(&directory).await;
     assert_eq!(published.suspension().await, None);
     // Prism answers 401 without a token, 422 to a request that is not as published; nginx 400 without a certificate.
-    let requests = published.nginx.requests(2, PATIENCE).await.unwrap();
+    let requests = published.nginx.requests(2, REQUESTS_TIMEOUT).await.unwrap();
     let asked: Vec<_> = requests.iter().map(|request| (&request["method"], &request["status"])).collect();
     let (post, get, ok) = (json!("POST"), json!("GET"), json!("200"));
     // The local environment keeps its keys at the same place, where this contract has nothing.
@@ -85,11 +85,11 @@ async fn the_directory_is_asked_over_mutual_tls_as_it_publishes_and_at_most_as_o
         assert!(subject.contains("OFBBR-") || request["status"] == "404", "{request}");
     }
     // What was said is fresh: nobody is asked again.
-    let seen = published.nginx.requests(0, PATIENCE).await.unwrap().len();
+    let seen = published.nginx.requests(0, REQUESTS_TIMEOUT).await.unwrap().len();
     review(&directory).await;
     let software =
         |request: &Value| request["uri"].as_str().is_some_and(|uri| uri.contains("softwarestatements"));
-    let requests = published.nginx.requests(seen, PATIENCE).await.unwrap();
+    let requests = published.nginx.requests(seen, REQUESTS_TIMEOUT).await.unwrap();
     assert_eq!(requests.iter().filter(|request| software(request)).count(), 1, "{requests:?}");
 }
 
@@ -127,6 +127,6 @@ async fn without_an_identity_for_it_or_with_another_s_the_api_tells_nothing_and_
     published.functions.test_clock.advance(SignedDuration::from_mins(10));
     review(&directory).await;
     assert_eq!(published.suspension().await, None);
-    let requests = published.nginx.requests(1, PATIENCE).await.unwrap();
+    let requests = published.nginx.requests(1, REQUESTS_TIMEOUT).await.unwrap();
     assert!(requests.iter().all(|request| request["upstream"] == ""), "{requests:?}");
 }

@@ -206,7 +206,7 @@ mod dispatch {
     use tokio::time::Instant;
 
     const CLIENT: &str = "itp-1";
-    const PATIENCE: Duration = Duration::from_secs(20);
+    const REQUESTS_TIMEOUT: Duration = Duration::from_secs(20);
     const NOTHING: [usize; 0] = [];
     /// How long finding the receiver and the identity may take.
     const PREPARE: Duration = Duration::from_secs(4);
@@ -785,7 +785,7 @@ mod dispatch {
         fixture.functions.put_identity_text("no JSON");
         let dispatch = fixture.functions.dispatch(&fixture.functions.test_clock);
         let last = [("ApproximateReceiveCount", "149".to_owned())];
-        let soon = Instant::now() + PATIENCE;
+        let soon = Instant::now() + REQUESTS_TIMEOUT;
         assert_eq!(requeued_until(&dispatch, &[message.to_json()], &last, soon).await, NOTHING);
         let row = fixture.row(&message);
         assert_eq!((row.text("status"), row.text("reason")), ("undelivered", "identity_unusable"));
@@ -950,7 +950,7 @@ mod dispatch {
         let message = fixture.payment();
         let later = fixture.functions.dispatch(&fixture.functions.test_clock.ahead(VISIBILITY));
         let (slow, ()) = tokio::join!(fixture.requeued(&message), async {
-            fixture.mock.wait_for(1, PATIENCE).await.unwrap();
+            fixture.mock.wait_for(1, REQUESTS_TIMEOUT).await.unwrap();
             assert_eq!(requeued(&later, &[message.to_json()]).await, NOTHING);
             let row = fixture.row(&message);
             assert_eq!((row.text("status"), row.attempt(1, "outcome")), ("waiting", "interrupted"));
@@ -1040,7 +1040,7 @@ mod dispatch {
         let message = fixture.payment();
         let other = fixture.functions.dispatch(&fixture.functions.test_clock);
         let (attempted, ()) = tokio::join!(fixture.requeued(&message), async {
-            fixture.mock.wait_for(1, PATIENCE).await.unwrap();
+            fixture.mock.wait_for(1, REQUESTS_TIMEOUT).await.unwrap();
             fixture.functions.remove(CLIENT).await;
             assert_eq!(requeued(&other, &[message.to_json()]).await, [0]);
             assert_eq!(fixture.row(&message).text("status"), "attempting");

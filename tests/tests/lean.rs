@@ -9,7 +9,7 @@ use devkit::receiver::MockReceiver;
 use dispatch::Dispatch;
 use jiff::SignedDuration;
 use serde_json::Value;
-use tests::aws::{Fault, Functions, NOTIFICATIONS, PKI, Row, requeued, requeued_with};
+use tests::aws::{Fault, Functions, NOTIFICATIONS, Row, requeued, requeued_with};
 
 const CLIENT: &str = "itp-1";
 const NOTHING: [usize; 0] = [];
@@ -23,10 +23,7 @@ struct Fixture {
 impl Fixture {
     async fn new(ledger_writes: LedgerWrites, answers: &str) -> Self {
         let functions = Functions { ledger_writes, ..Functions::default() };
-        functions.put_identity(&PKI.sender);
-        let mock = functions.receiver(CLIENT, answers).await;
-        let dispatch = functions.dispatch(&functions.test_clock);
-        dispatch.identities.prepare().await.unwrap();
+        let (mock, dispatch) = functions.with_receiver(CLIENT, answers).await;
         // The first notification notes the receiver's certificate and the first delivery of its registration.
         let first = functions.payment(CLIENT, "before").to_json();
         assert_eq!(requeued(&dispatch, &[first]).await, NOTHING);

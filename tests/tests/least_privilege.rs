@@ -238,11 +238,10 @@ async fn beside_the_simulation() -> BTreeSet<Use> {
 
     // A timer that is set, fires early, and ends.
     let with_timers = Functions { timers: true, ..Functions::default() };
-    let mut awaiting =
-        devkit::local::change(Endpoint::PaymentConsent, "itp", "C1", with_timers.test_clock.now());
-    awaiting["expires_at"] = json!((with_timers.test_clock.now() + SignedDuration::from_mins(5)).to_string());
-    awaiting["expires_to"] = json!("REJECTED");
-    post(&with_timers.intake(), "application/json", &awaiting.to_string()).await;
+    let now = with_timers.test_clock.now();
+    let consumed = devkit::local::change(Endpoint::PaymentConsent, "itp", "C1", now);
+    let consumed = devkit::local::expiring(consumed, now + SignedDuration::from_mins(5), "REJECTED");
+    post(&with_timers.intake(), "application/json", &consumed.to_string()).await;
     let timer = with_timers.aws.schedules().into_values().next().unwrap();
     let timer = [timer["Target"]["Input"].as_str().unwrap().to_owned()];
     assert_eq!(

@@ -10,7 +10,7 @@ use dispatch::Dispatch;
 use intake::Intake;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tests::aws::{Fault, Functions, NOTIFICATIONS, PKI, listed, requeued};
+use tests::aws::{Fault, Functions, NOTIFICATIONS, listed, requeued};
 use tests::contract::Contract;
 use tests::log::listen;
 use tokio::time::Instant;
@@ -29,10 +29,7 @@ struct Fixture {
 impl Fixture {
     async fn new(answers: &str) -> Self {
         let functions = Functions::default();
-        functions.put_identity(&PKI.sender);
-        let mock = functions.receiver(CLIENT, answers).await;
-        let dispatch = functions.dispatch(&functions.test_clock);
-        dispatch.identities.prepare().await.unwrap();
+        let (mock, dispatch) = functions.with_receiver(CLIENT, answers).await;
         let (intake, start) = (functions.intake(), functions.test_clock.now());
         Self { functions, dispatch, intake, _mock: mock, start }
     }

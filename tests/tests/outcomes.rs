@@ -453,7 +453,7 @@ async fn a_row_that_cannot_be_read_holds_up_nobody() {
 }
 
 #[test]
-fn the_rule_on_alarms_knows_each_nested_stack_that_has_some() {
+fn the_rule_on_alarms_matches_each_nested_stack_that_has_alarms() {
     let rule = &resources("infra/outcomes.yaml").unwrap()["AlarmChangesRule"];
     let prefixes = rule["Properties"]["EventPattern"]["resources"].to_string();
     let main = read_to_string(file("template.yaml").unwrap()).unwrap();

@@ -28,7 +28,7 @@ use tokio::time::{sleep, timeout};
 
 const POLICY: AddressPolicy = AddressPolicy::PublicAndLoopback;
 const WITHIN: Duration = Duration::from_secs(5);
-const PATIENCE: Duration = Duration::from_secs(20);
+const REQUESTS_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often the schedule comes.
 const EVERY: SignedDuration = SignedDuration::from_mins(5);
 // Linux, include/uapi/asm-generic/errno-base.h and errno.h.
@@ -68,7 +68,7 @@ impl OpenSsl {
                 }
             }
         };
-        let port = timeout(PATIENCE, listening).await.unwrap();
+        let port = timeout(REQUESTS_TIMEOUT, listening).await.unwrap();
         // What it says later must not fill the pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Self { _child: child, _folder: folder, port }
@@ -154,7 +154,7 @@ async fn of_nginx_the_path_is_learnt_and_it_sees_no_request() {
         assert!(sight.certificate_requested, "{version}");
         assert_eq!(sight.path.leaf(), leaf(), "{version}");
         sleep(Duration::from_millis(300)).await;
-        assert_eq!(nginx.requests(0, PATIENCE).await.unwrap(), [] as [Value; 0], "{version}");
+        assert_eq!(nginx.requests(0, REQUESTS_TIMEOUT).await.unwrap(), [] as [Value; 0], "{version}");
     }
 }
 

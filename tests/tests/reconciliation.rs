@@ -17,7 +17,7 @@ const SOFTWARE: &str = "/organisations";
 /// That the API shows nothing of a software is kept for less than this.
 const HIDDEN: SignedDuration = SignedDuration::from_hours(7);
 /// As long as the Directory lets its list be kept.
-const LIST_LIVES: SignedDuration = SignedDuration::from_mins(15);
+const LIST_REFRESH_INTERVAL: SignedDuration = SignedDuration::from_mins(15);
 
 /// Clients of as many organisations.
 struct Market {
@@ -127,7 +127,7 @@ async fn a_client_whose_organisation_withdraws_is_not_notified_until_it_is_activ
     let since = market.fixture.get("itp-0").await.body["notifies_since"].clone();
 
     market.set_organisation("itp-0", "Withdrawn");
-    market.after(LIST_LIVES).await;
+    market.after(LIST_REFRESH_INTERVAL).await;
     assert_eq!(market.suspended().await, suspended_once("itp-0", "organisation_not_active"));
     let expected = ["no_receiver", "accepted", "accepted", "accepted", "accepted"];
     assert_eq!(market.taken("meanwhile").await, expected);
@@ -138,7 +138,7 @@ async fn a_client_whose_organisation_withdraws_is_not_notified_until_it_is_activ
     assert_eq!((row.text("status"), row.text("reason")), ("cancelled", "no_receiver"));
 
     market.set_organisation("itp-0", "Active");
-    market.after(LIST_LIVES).await;
+    market.after(LIST_REFRESH_INTERVAL).await;
     assert_eq!(market.suspended().await, []);
     assert_eq!(market.taken("after").await, ["accepted"; 5]);
     assert_eq!(market.fixture.get("itp-0").await.body["notifies_since"], since);
@@ -175,7 +175,7 @@ async fn a_fresh_statement_ends_a_suspension_and_the_list_of_before_it_does_not_
         market.after(SignedDuration::from_mins(5)).await;
         assert_eq!(market.suspended().await, []);
         market.fixture.mock.answer_always(PARTICIPANTS, Answer::status(StatusCode::BAD_GATEWAY));
-        market.after(LIST_LIVES).await;
+        market.after(LIST_REFRESH_INTERVAL).await;
         assert_eq!(market.suspended().await, []);
 
         market.fixture.mock.answer_as_usual();
@@ -314,7 +314,7 @@ async fn an_unreadable_list_suspends_nobody_and_the_last_good_list_stays() {
     for (what, answer) in answers {
         market.fixture.mock.answer_always(PARTICIPANTS, answer);
         market.fixture.mock.forget_requests();
-        market.after(LIST_LIVES).await;
+        market.after(LIST_REFRESH_INTERVAL).await;
         assert_eq!((market.rows(), market.list()), (rows.clone(), kept.clone()), "{what}");
         assert_eq!(market.fixture.mock.count(PARTICIPANTS), 1, "{what}");
     }
@@ -354,10 +354,10 @@ async fn an_organisation_that_is_listed_in_two_ways_or_not_at_all_is_left_as_it_
             .fixture
             .mock
             .answer_always(PARTICIPANTS, Answer::json(StatusCode::OK, &json!([withdrawn, other])));
-        market.after(LIST_LIVES).await;
+        market.after(LIST_REFRESH_INTERVAL).await;
         assert_eq!(market.suspended().await.len(), 1);
         market.fixture.mock.answer_always(PARTICIPANTS, Answer::json(StatusCode::OK, &list));
-        market.after(LIST_LIVES).await;
+        market.after(LIST_REFRESH_INTERVAL).await;
         assert_eq!(market.suspended().await.is_empty(), what == "twice active", "{what}");
     }
 }
@@ -373,10 +373,10 @@ async fn an_answer_that_would_suspend_more_than_the_share_is_refused_and_counted
     assert_eq!(market.fixture.functions.metrics.values("SuspensionsRefused"), [2.0]);
     // One of them at a time is within the share each time: those that are suspended already are not counted.
     market.set_organisation("itp-1", "Active");
-    market.after(LIST_LIVES).await;
+    market.after(LIST_REFRESH_INTERVAL).await;
     assert_eq!(market.suspended().await, suspended_once("itp-0", "organisation_not_active"));
     market.set_organisation("itp-1", "Withdrawn");
-    market.after(LIST_LIVES).await;
+    market.after(LIST_REFRESH_INTERVAL).await;
     assert_eq!(market.suspended().await.len(), 2);
     assert_eq!(market.fixture.functions.metrics.values("SuspensionsRefused"), [2.0, 0.0, 0.0]);
 }
@@ -429,7 +429,7 @@ async fn clients_that_are_registered_anew_during_a_review_are_left_to_the_next_o
         let base_uri = market.fixture.get(client).await.body["base_uri"].clone();
         assert_eq!(base_uri, format!("https://localhost:1/{client}/second"));
     }
-    market.after(LIST_LIVES).await;
+    market.after(LIST_REFRESH_INTERVAL).await;
     assert_eq!(market.suspended().await.len(), 2);
 }
 

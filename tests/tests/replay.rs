@@ -325,15 +325,13 @@ async fn what_sqs_dead_lettered_goes_back_unchanged_and_nothing_else_does() {
 async fn a_timer_is_left_with_a_word_of_where_it_belongs() {
     let mut fixture = Fixture::new("202").await;
     let aws = fixture.functions.aws.clone();
-    let message =
-        |body: &str| Message { body: body.to_owned(), delay_s: 0, group: None, reason: None, trace: None };
     let payment = fixture.payment("p-1").to_json();
     let timer = r#"{"state":"0a","timer":"0b","due":"2026-03-10T12:00:00Z"}"#;
-    aws.put_message(UNDELIVERED, message(timer));
-    aws.put_message(UNDELIVERED, message(&payment));
+    aws.put_message(UNDELIVERED, unlisted(timer.to_owned()));
+    aws.put_message(UNDELIVERED, unlisted(payment));
     let told = move_back(&fixture.target, RATE, None, &mut fixture.stop, |_| ()).await.unwrap_err();
     assert!(format!("{told:#}").contains("TimersQueueUrl"), "{told:#}");
-    assert_eq!(aws.visible_messages(UNDELIVERED), [message(timer)]);
+    assert_eq!(aws.visible_messages(UNDELIVERED), [unlisted(timer.to_owned())]);
     assert_eq!(aws.visible_messages(NOTIFICATIONS).len(), 1);
 }
 
@@ -342,7 +340,7 @@ async fn what_could_not_be_moved_back_stays_where_it_was() {
     let mut fixture = Fixture::new("202").await;
     let aws = fixture.functions.aws.clone();
     let payment = fixture.payment("p-1").to_json();
-    let message = Message { body: payment, delay_s: 0, group: None, reason: None, trace: None };
+    let message = unlisted(payment);
     aws.put_message(UNDELIVERED, message.clone());
     aws.fails("SendMessageBatch", Fault::DENIED);
     move_back(&fixture.target, RATE, None, &mut fixture.stop, |_| ()).await.unwrap_err();

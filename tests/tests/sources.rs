@@ -188,7 +188,7 @@ async fn a_clock_of_ours_that_is_behind_rejects_nothing() {
 const STREAM: &str = "arn:aws:kinesis:sa-east-1:123456789012:stream/changes";
 
 /// "Process Amazon Kinesis Data Streams records with Lambda", AWS Lambda Developer Guide.
-fn kinesis(functions: &Functions, bodies: &[String]) -> Value {
+pub(crate) fn kinesis(functions: &Functions, bodies: &[String]) -> Value {
     let record = |(at, body): (usize, &String)| {
         json!({
             "kinesis": {
@@ -248,7 +248,7 @@ async fn an_odd_record_of_a_topic_does_not_fail_the_batch() {
 }
 
 /// Hands intake a batch of records, and returns its answer.
-async fn taken_in(functions: &Functions, event: &Value) -> Result<Value, intake::StreamError> {
+pub(crate) async fn taken_in(functions: &Functions, event: &Value) -> Result<Value, intake::StreamError> {
     let request = Request::new(Body::from(event.to_string()));
     let request = request.with_request_context(RequestContext::PassThrough);
     let answer = functions.intake().serve(request).await?;

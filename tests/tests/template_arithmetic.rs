@@ -12,13 +12,17 @@ use convention::notification::StateChange;
 use devkit::local::changes_of_all_kinds;
 use directory::{REGISTER_MANY_BUDGET, fetch};
 use dispatch::{ANSWER_MARGIN, CHANGE_VISIBILITY_TIMEOUT, PREPARE, START};
-use intake::{LEDGER_BUDGET, LOG_BUDGET};
+use intake::{DELETE_TIMEOUT, LEDGER_BUDGET, LOG_BUDGET};
 use jiff::Timestamp;
 use platform::aws::{CALL_TIMEOUT, LOGS_TIMEOUT, SEND_TIMEOUT};
 use serde_json::{Value, json};
 use tests::template::Template;
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// The queues that trigger dispatch.
+const QUEUES_OF_DISPATCH: [&str; 4] =
+    ["NotificationsQueue", "IntakeQueue", "IntakeEventsQueue", "TimersQueue"];
 
 fn template() -> Template {
     Template::stack().unwrap()
@@ -35,8 +39,8 @@ fn trigger() -> Value {
 
 #[test]
 fn dispatch_has_time_for_all_that_one_message_may_have_to_wait_for() {
-    // The environment's start, an early message, receiver and identity, three ledger writes, the exchange, the rest of its body, queue and ledger; then
-    // when a requeued message is delivered again.
+    // The environment's start, an early message, receiver and identity, three ledger writes, the exchange, the rest of
+    // its body, queue and ledger; then when a requeued message is delivered again.
     let exchange = EXCHANGE_DEADLINE + SECOND;
     let whole = START
         + 2 * SECOND
@@ -56,9 +60,11 @@ fn dispatch_has_time_for_all_that_one_message_may_have_to_wait_for() {
 #[test]
 fn a_message_is_hidden_six_times_as_long_as_the_function_may_run() {
     // "Set the source queue's visibility timeout to at least six times the timeout of the function" (Lambda's guide, SQS).
-    let visibility = seconds("NotificationsQueue", "VisibilityTimeout");
-    assert_eq!(visibility, 6 * seconds("DispatchFunction", "Timeout"));
-    assert_eq!(visibility, VISIBILITY.unsigned_abs());
+    for queue in QUEUES_OF_DISPATCH {
+        let visibility = seconds(queue, "VisibilityTimeout");
+        assert_eq!(visibility, 6 * seconds("DispatchFunction", "Timeout"), "{queue}");
+        assert_eq!(visibility, VISIBILITY.unsigned_abs(), "{queue}");
+    }
 }
 
 #[test]
@@ -68,9 +74,9 @@ fn who_calls_the_api_hears_from_the_function_before_the_api_gives_up() {
     for integration in ["IntakeIntegration", "DirectoryIntegration"] {
         assert_eq!(template().property(integration, "TimeoutInMillis"), &Value::Null, "{integration}");
     }
-    // Reading the receivers, reading some of them again, then queueing.
+    // Reading the receivers, reading some again (meanwhile a state's row, then its schedule), queueing, deleting schedules.
     let intake = seconds("IntakeFunction", "Timeout");
-    assert!(2 * CALL_TIMEOUT + SEND_TIMEOUT < intake && intake < api, "{intake:?}");
+    assert!(2 * CALL_TIMEOUT + SEND_TIMEOUT + DELETE_TIMEOUT < intake && intake < api, "{intake:?}");
     // The client, the log and one more part of it, the ledger.
     let listing = CALL_TIMEOUT + LOG_BUDGET + LOGS_TIMEOUT + LEDGER_BUDGET;
     assert!(listing < intake, "{listing:?}");
@@ -98,9 +104,15 @@ fn a_fault_of_ours_has_a_day_to_be_mended_before_a_message_is_given_up() {
     assert_eq!((told, &redrive["maxReceiveCount"]), (&json!(["Notifications", "Receives", "Most"]), told));
     let most = &template.section("Mappings")["Notifications"]["Receives"]["Most"];
     let receives: u32 = most.as_str().unwrap().parse().unwrap();
+    // Dispatch counts the receives of every queue against the same number. A nested template writes it out.
+    for queue in &QUEUES_OF_DISPATCH[1..] {
+        let redrive = template.property(queue, "RedrivePolicy");
+        assert_eq!(redrive["maxReceiveCount"], receives, "{queue}");
+        assert_eq!(redrive["deadLetterTargetArn"], "DeadLetterQueue.Arn", "{queue}");
+    }
     let waits = |receives| {
-        let reception = ReceiveMetadata { sent: None, first_received: None, receives };
-        (0..=MAX_BACKOFF.as_secs()).map(move |rng| u64::from(reception.redelivery_backoff(rng)))
+        let metadata = ReceiveMetadata { sent: None, first_received: None, receives };
+        (0..=MAX_BACKOFF.as_secs()).map(move |rng| u64::from(metadata.redelivery_backoff(rng)))
     };
     let shortest = (1..=receives).map(|receives| waits(receives).min().unwrap()).sum();
     let longest = (1..=receives).map(|receives| waits(receives).max().unwrap()).sum();

@@ -5,17 +5,13 @@
 use std::fs::read_to_string;
 
 use arauto::explain::Explainer;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use convention::address::AddressPolicy;
 use convention::notification::{
     AuthorisationServers, ENDPOINTS, Endpoint, StateChange, Trigger, WebhookVersion, trigger,
 };
-use devkit::local::change;
+use devkit::local::{change, expiring};
 use devkit::receiver::MockReceiver;
 use jiff::{SignedDuration, Timestamp};
-use lambda_http::request::RequestContext;
-use lambda_http::{Body, Request, RequestExt as _};
 use serde_json::{Value, json};
 use tests::aws::{
     Call, Fault, Functions, INTAKE_ARN, LEDGER, NOTIFICATIONS, PKI, RECEIVERS, REJECTED, REJECTED_ARN,
@@ -23,6 +19,8 @@ use tests::aws::{
 };
 
 use tests::contract::file;
+
+use crate::sources::{kinesis, taken_in};
 
 const CLIENT: &str = "itp-1";
 
@@ -46,10 +44,7 @@ fn consent(to: &str, at: Timestamp) -> Value {
 
 /// The same with what follows by time alone.
 fn until(to: &str, at: Timestamp, expires: SignedDuration) -> Value {
-    let mut consent = consent(to, at);
-    consent["expires_at"] = json!((at + expires).to_string());
-    consent["expires_to"] = json!("REJECTED");
-    consent
+    expiring(consent(to, at), at + expires, "REJECTED")
 }
 
 const FIVE_MINUTES: SignedDuration = SignedDuration::from_mins(5);
@@ -275,11 +270,11 @@ async fn a_stack_without_timers_says_so_and_records_no_state() {
 async fn a_queue_and_a_bus_set_no_timer_and_reject_what_asks_for_one() {
     let (functions, mock) = functions().await;
     let dispatch = functions.dispatch(&functions.test_clock);
-    let awaiting = until("CONSUMED", functions.test_clock.now(), FIVE_MINUTES);
+    let consumed = until("CONSUMED", functions.test_clock.now(), FIVE_MINUTES);
     let event = json!({
-        "detail-type": "StateChange", "source": "bank", "account": "123456789012", "detail": awaiting,
+        "detail-type": "StateChange", "source": "bank", "account": "123456789012", "detail": consumed,
     });
-    let bodies = [awaiting.to_string(), event.to_string()];
+    let bodies = [consumed.to_string(), event.to_string()];
     assert!(from_queue(&dispatch, INTAKE_ARN, &bodies, &[]).await.is_empty());
     let mut pointers: Vec<_> = functions
         .aws
@@ -361,17 +356,8 @@ async fn an_edit_ends_no_timer() {
 
 /// Hands intake a state change by a stream, and returns how many records are repeated.
 async fn serve(functions: &Functions, change: &Value) -> usize {
-    let stream = json!({ "Records": [{
-        "eventSource": "aws:kinesis",
-        "kinesis": {
-            "data": STANDARD.encode(change.to_string()), "sequenceNumber": "1",
-            "approximateArrivalTimestamp": functions.test_clock.now().as_second(),
-        },
-    }] });
-    let request = Request::new(Body::from(stream.to_string()));
-    let request = request.with_request_context(RequestContext::PassThrough);
-    let answer = functions.intake().serve(request).await;
-    let answer: Value = serde_json::from_str(answer.unwrap().body()).unwrap();
+    let stream = kinesis(functions, &[change.to_string()]);
+    let answer = taken_in(functions, &stream).await.unwrap();
     answer["batchItemFailures"].as_array().unwrap().len()
 }
 

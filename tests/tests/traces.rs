@@ -104,7 +104,7 @@ async fn three_failed_attempts_are_one_trace_with_a_span_for_each_and_one_for_al
     let id = row["notification"]["S"].as_str().unwrap();
     for (at, span) in attempts.iter().enumerate() {
         // The id of the trace is the notification's.
-        assert_eq!(hex(&span.trace_id), id);
+        assert_eq!(hex::encode(&span.trace_id), id);
         assert_eq!((&span.parent_span_id, span.kind), (&root.span_id, i32::from(SpanKind::Client)));
         let record = &row[&format!("attempt_{}", at + 1)]["M"];
         assert_eq!(span.start_time_unix_nano, nanoseconds(&record["started_at"]));
@@ -117,7 +117,7 @@ async fn three_failed_attempts_are_one_trace_with_a_span_for_each_and_one_for_al
             record["interaction_id"]["S"].as_str()
         );
     }
-    let of_root = (hex(&root.trace_id), root.parent_span_id.len(), root.kind, root.name.as_str());
+    let of_root = (hex::encode(&root.trace_id), root.parent_span_id.len(), root.kind, root.name.as_str());
     assert_eq!(of_root, (id.to_owned(), 0, SpanKind::Internal.into(), "notify E2"));
     assert_eq!(root.start_time_unix_nano, nanoseconds(&row["accepted_at"]));
     assert_eq!(root.end_time_unix_nano, attempts[2].end_time_unix_nano);
@@ -126,12 +126,8 @@ async fn three_failed_attempts_are_one_trace_with_a_span_for_each_and_one_for_al
     assert_eq!(ids.len(), 4);
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
-}
-
 #[tokio::test]
-async fn a_span_says_what_the_ledger_knows_and_nothing_that_a_receiver_chose() {
+async fn a_span_has_what_the_ledger_records_and_nothing_that_a_receiver_chose() {
     let changes = ledger_of("503").await;
     let spans = spans_of(&changes).await;
     let row = new_image(changes.last().unwrap());
@@ -248,7 +244,7 @@ async fn a_replay_is_linked_to_what_it_replays() {
     let replayed: NotificationId = "0123456789abcde0fedcba9876543210".parse().unwrap();
     changes[0]["dynamodb"]["NewImage"]["replay_of"] = json!({ "S": replayed.as_str() });
     let span = spans_of(&changes).await.pop().unwrap();
-    assert_eq!(hex(&span.links[0].trace_id), replayed.as_str());
+    assert_eq!(hex::encode(&span.links[0].trace_id), replayed.as_str());
     changes[0]["dynamodb"]["NewImage"]["notification"] = json!({ "S": replayed.as_str() });
     assert_eq!(spans_of(&changes).await[0].span_id, span.links[0].span_id);
 }
@@ -299,16 +295,20 @@ async fn a_collector_that_cannot_now_is_asked_again() {
     assert_eq!(functions.metrics.values("SpansDropped"), [0.0; 0]);
 }
 
+/// An answer that rejects some spans.
+fn partial(rejected_spans: i64, error_message: String) -> Answer {
+    let partial = ExportTracePartialSuccess { rejected_spans, error_message };
+    Answer::Body(ExportTraceServiceResponse { partial_success: Some(partial) }.encode_to_vec())
+}
+
 #[tokio::test]
 async fn what_a_collector_refuses_is_counted_and_the_next_batch_is_sent() {
     let functions = Functions::default();
     let (outcomes, collector) = traced(&functions, None).await;
-    let partial = ExportTracePartialSuccess { rejected_spans: 2, error_message: "too old".to_owned() };
-    let partial = ExportTraceServiceResponse { partial_success: Some(partial) };
     collector.answer([
         Answer::Status(400, None),
         Answer::Status(302, None),
-        Answer::Body(partial.encode_to_vec()),
+        partial(2, "too old".to_owned()),
     ]);
     for sequences in [1..4, 4..5, 5..8, 8..9] {
         hand_over(&outcomes, &changes(sequences)).await;
@@ -321,13 +321,7 @@ async fn what_a_collector_refuses_is_counted_and_the_next_batch_is_sent() {
 async fn any_success_is_one_and_of_a_long_answer_nothing_is_read() {
     let functions = Functions::default();
     let (outcomes, collector) = traced(&functions, None).await;
-    let partial = ExportTracePartialSuccess { rejected_spans: 1, error_message: "x".repeat(1 << 20) };
-    let partial = ExportTraceServiceResponse { partial_success: Some(partial) };
-    collector.answer([
-        Answer::Status(202, None),
-        Answer::Status(204, None),
-        Answer::Body(partial.encode_to_vec()),
-    ]);
+    collector.answer([Answer::Status(202, None), Answer::Status(204, None), partial(1, "x".repeat(1 << 20))]);
     for sequences in [1..2, 2..3, 3..4, 4..5] {
         hand_over(&outcomes, &changes(sequences)).await;
     }
@@ -510,7 +504,7 @@ async fn spans_too_old_for_x_ray_take_no_others_with_them() {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// What nobody here wrote, and what a receiver gets
+// Another decoder of OTLP, and what a receiver gets
 // ---------------------------------------------------------------------------------------------------------------------
 
 /// The command that installs the messages of OTLP as its authors publish them for Python.
@@ -569,7 +563,7 @@ async fn a_receiver_gets_no_header_of_any_trace() {
     // Neither the headers that carry a trace (W3C "Trace Context" and "Baggage", X-Ray, B3, Jaeger, Datadog), nor its ids.
     let mut absent =
         vec!["1-5759e988".to_owned(), "53995c3f42cd8ad8".to_owned(), message.notification.to_string()];
-    absent.extend(spans.iter().map(|span| hex(&span.span_id)));
+    absent.extend(spans.iter().map(|span| hex::encode(&span.span_id)));
     absent.extend(
         ["traceparent", "tracestate", "baggage", "x-amzn-trace-id", "x-b3-", "uber-trace-id", "x-datadog-"]
             .map(str::to_owned),

@@ -21,7 +21,7 @@ use base64::engine::general_purpose::STANDARD;
 use convention::delivery::AttemptMessage;
 use convention::directory::Operation;
 use convention::notification::{ENDPOINTS, Endpoint, StateChange};
-use devkit::local::{AUTHORISATION_SERVER_ID, changes_of_all_kinds};
+use devkit::local::{AUTHORISATION_SERVER_ID, changes_of_all_kinds, expiring};
 use devkit::receiver::{Body, Received};
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
@@ -406,8 +406,7 @@ async fn a_state_that_expires_is_notified_unless_another_came_first(world: &Worl
     let awaiting = || {
         let mut change = new_change(Endpoint::PaymentConsent, &client);
         (change["from"], change["to"]) = (Value::Null, json!("AWAITING_AUTHORISATION"));
-        (change["expires_at"], change["expires_to"]) = (json!(expires_at.to_string()), json!("REJECTED"));
-        change
+        expiring(change, expires_at, "REJECTED")
     };
     let changes = [awaiting(), awaiting(), awaiting()];
     let (status, answer) = world.post(&json!({ "changes": changes })).await?;

@@ -75,9 +75,7 @@ const RETIRED_NAMES: &[(&str, &str)] = &[
     ("Room", "IdleBudget"),
     ("Sender", "IdentityStore, or what it sends"),
     ("Waits", "Timeouts"),
-    ("AGAIN", "MISS_BACKOFF"),
     ("CHANCE_PART", "JITTER"),
-    ("LIVES", "REFRESH_INTERVAL"),
     ("MOST", "MAX_…"),
     ("give_up", "exhaust"),
     ("gives_up", "what is no longer asked for"),
@@ -92,6 +90,10 @@ const RETIRED_NAMES: &[(&str, &str)] = &[
     ("promise", "slo"),
     ("waits", "defer_if_early, timeouts"),
 ];
+
+/// Parts of names, as underscores join them, that no item has.
+const RETIRED_PARTS: &[(&str, &str)] =
+    &[("AGAIN", "MISS_BACKOFF, …_INTERVAL"), ("LIVES", "REFRESH_INTERVAL"), ("PATIENCE", "…_TIMEOUT")];
 
 /// Modules that had such a name.
 const RETIRED_MODULES: &[(&str, &str)] = &[
@@ -158,8 +160,10 @@ fn declared(line: &str) -> Vec<(String, String)> {
 fn retired_names(line: &str) -> Vec<(&'static str, &'static str)> {
     let declared = declared(line);
     let is_declared = |name: &str| declared.iter().any(|(_, one)| one == name);
+    let has_part = |part: &str| declared.iter().any(|(_, one)| one.split('_').any(|of| of == part));
     let is_module = |name: &str| declared.iter().any(|(kind, one)| kind == "mod" && one == name);
     let names = RETIRED_NAMES.iter().filter(|(name, _)| is_declared(name));
+    let names = names.chain(RETIRED_PARTS.iter().filter(|(part, _)| has_part(part)));
     names.chain(RETIRED_MODULES.iter().filter(|(name, _)| is_module(name))).copied().collect()
 }
 
@@ -234,6 +238,19 @@ fn each_retired_name_is_found_where_it_is_declared_and_not_where_it_is_a_word() 
     for (name, instead) in RETIRED_MODULES {
         assert_eq!(retired_names(&format!("pub mod {name};")), [(*name, *instead)]);
         assert_eq!(retired_names(&format!("    fn {name}() {{")), []);
+    }
+}
+
+#[test]
+fn a_retired_part_of_a_name_is_found_wherever_it_stands() {
+    for retired @ (part, _) in RETIRED_PARTS {
+        for name in
+            [(*part).to_owned(), format!("{part}_AFTER"), format!("ITS_{part}"), format!("A_{part}_B")]
+        {
+            assert_eq!(retired_names(&format!("const {name}: u32 = 1;")), [*retired], "{name}");
+            assert_eq!(retired_names(&format!("    wait({name});")), [], "{name}");
+        }
+        assert_eq!(retired_names(&format!("const UN{part}: u32 = 1;")), []);
     }
 }
 

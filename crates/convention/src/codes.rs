@@ -239,8 +239,8 @@ codes! {
         "The limit of concurrent attempts to this receiver is reached; the message waits for its turn.",
         "O limite de tentativas simultâneas a este receptor foi atingido; a mensagem espera a sua vez.";
     NotDue "not_due" Requeued OURS,
-        "The message is of a timer whose time has not come; it waits until then.",
-        "A mensagem é de um temporizador cuja hora ainda não chegou; ela espera até lá.";
+        "The timer of this message is not due yet; the message waits until then.",
+        "O temporizador desta mensagem ainda não venceu; a mensagem espera até lá.";
     ClockSkew "clock_skew" Requeued OURS,
         "Our clock disagrees with that of AWS; the message waits until a process whose clock is right receives it.",
         "Nosso relógio diverge do relógio da AWS; a mensagem espera até que um processo com a hora certa a receba.";

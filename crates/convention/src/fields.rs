@@ -35,7 +35,7 @@ impl FieldError {
         Self { pointer: format!("{pointer}/expires_at"), code: "timers_off", detail }
     }
 
-    /// The error of a record in the queue of timers that is none.
+    /// The error of a record in the timers queue that is not a timer's message.
     pub fn no_timer() -> Self {
         let detail = "This queue takes timers only, which the scheduler sends.".to_owned();
         Self { pointer: String::new(), code: "no_timer", detail }

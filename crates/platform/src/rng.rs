@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// A source of random bits. It is a value, so that tests and the simulator can choose the bits.
 #[derive(Clone)]
@@ -33,6 +34,13 @@ impl Rng {
     pub fn bits(&self) -> u64 {
         (self.0)()
     }
+
+    /// Shortens a pause by up to half at random, so that throttled callers do not return together.
+    #[must_use]
+    pub fn jittered(&self, pause: Duration) -> Duration {
+        let half = u64::try_from(pause.as_millis() / 2).unwrap_or(u64::MAX).max(1);
+        pause.saturating_sub(Duration::from_millis(self.bits() % half))
+    }
 }
 
 impl fmt::Debug for Rng {
@@ -52,5 +60,12 @@ mod tests {
         let rng = Rng::system();
         let drawn: HashSet<_> = (0..1000).map(|_| rng.bits()).collect();
         assert_eq!(drawn.len(), 1000);
+    }
+
+    #[test]
+    fn a_pause_loses_up_to_half_of_itself_by_chance() {
+        let pause = Duration::from_millis(100);
+        let jittered = |bits| Rng::from_fn(move || bits).jittered(pause).as_millis();
+        assert_eq!([jittered(0), jittered(49), jittered(50)], [100, 51, 100]);
     }
 }

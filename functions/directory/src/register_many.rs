@@ -1,6 +1,6 @@
 //! Many DCR and DCM calls in one request: each is decided and written by itself, and no other client is touched.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use convention::directory::{Registration, RegistrationCall};
@@ -33,8 +33,8 @@ struct Call {
 }
 
 impl Call {
-    /// What orders calls about one client.
-    fn place(&self) -> (ReceiverKey, Option<Timestamp>) {
+    /// The client and the time of the call; no two calls of a request may share both.
+    fn client_and_time(&self) -> (ReceiverKey, Option<Timestamp>) {
         (self.subject.key.clone(), self.call.called_at)
     }
 }
@@ -175,12 +175,11 @@ fn calls(document: &Value) -> Result<&Vec<Value>, Problem> {
 fn refuse_repeated(calls: &mut [Result<Call, Problem>]) {
     let mut counts: BTreeMap<_, usize> = BTreeMap::new();
     for call in calls.iter().flatten() {
-        *counts.entry(call.place()).or_default() += 1;
+        *counts.entry(call.client_and_time()).or_default() += 1;
     }
-    let repeated: BTreeSet<_> =
-        counts.into_iter().filter(|(_, count)| *count > 1).map(|(place, _)| place).collect();
+    let is_repeated = |call: &Call| counts.get(&call.client_and_time()).is_some_and(|count| *count > 1);
     for (index, result) in calls.iter_mut().enumerate() {
-        if result.as_ref().is_ok_and(|call| repeated.contains(&call.place())) {
+        if result.as_ref().is_ok_and(is_repeated) {
             let error = field_error("called_at", "repeated", CALLED_AT_REPEATED);
             *result = Err(within(index, wire::refused_fields(vec![error])));
         }

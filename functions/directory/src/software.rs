@@ -33,7 +33,7 @@ const LOGGED_OUT: SignedDuration = SignedDuration::from_mins(1);
 /// The absence of a software at the Directory seldom changes, so it is checked less often.
 const HIDDEN_FOR: Duration = Duration::from_mins(30);
 /// How long the identity is used before its secret is read again.
-const IDENTITY_LIVES: SignedDuration = SignedDuration::from_hours(1);
+const IDENTITY_REFRESH_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 
 /// Asks the Directory's API.
 #[derive(Debug)]
@@ -242,7 +242,7 @@ impl SoftwareStatements {
             .map_err(|_| SoftwareError::Answer)?;
         authorization.set_sensitive(true);
         let lives = SignedDuration::from_secs(token.expires_in.unwrap_or(0).max(0)) - TOKEN_MARGIN;
-        let until = self.clock.now() + lives.clamp(SignedDuration::ZERO, IDENTITY_LIVES);
+        let until = self.clock.now() + lives.clamp(SignedDuration::ZERO, IDENTITY_REFRESH_INTERVAL);
         Ok(Session { fetcher: Arc::new(fetcher), authorization, until })
     }
 }

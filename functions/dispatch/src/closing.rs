@@ -199,7 +199,7 @@ impl Closing {
         let mut result = pin!(self.write_down(over, &mut ended)).await;
         let mut pause = FIRST_PAUSE;
         while let Err(Fault::Ledger(LedgerError::Service { .. }) | Fault::Queue(_)) = result {
-            let jittered = jittered(pause, &self.rng);
+            let jittered = self.rng.jittered(pause);
             if Instant::now() + jittered >= until {
                 break;
             }
@@ -290,12 +290,6 @@ impl Closing {
     }
 }
 
-/// Shortens a pause by up to half at random, so that throttled callers do not return together.
-fn jittered(pause: Duration, rng: &Rng) -> Duration {
-    let half = u64::try_from(pause.as_millis() / 2).unwrap_or(u64::MAX).max(1);
-    pause.saturating_sub(Duration::from_millis(rng.bits() % half))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -315,12 +309,5 @@ mod tests {
         for (deadline, now) in [(0, 0), (0, 1_000), (999, 1_000), (u64::MAX, 0), (10_000_000, 0)] {
             assert_eq!(left(deadline, now), most, "{deadline}");
         }
-    }
-
-    #[test]
-    fn a_pause_loses_up_to_half_of_itself_by_chance() {
-        let pause = Duration::from_millis(100);
-        let jittered = |bits| jittered(pause, &Rng::from_fn(move || bits)).as_millis();
-        assert_eq!([jittered(0), jittered(49), jittered(50)], [100, 51, 100]);
     }
 }

@@ -18,6 +18,7 @@ use crate::concurrency_limiter::{ConcurrencyLimiter, Permit};
 use crate::fault::{Fault, PREPARE};
 use crate::identity_store::IdentityStore;
 use crate::lifecycle::Lifecycle;
+use crate::origin::Origin;
 use crate::source::Sources;
 use crate::sqs_event::Record;
 
@@ -49,11 +50,15 @@ impl Delivery {
     pub(crate) async fn deliver(&self, record: &Record, works_until: Instant) -> Result<(), Fault> {
         let metadata = record.metadata();
         metadata.check_clock(self.lifecycle.clock.now())?;
-        let began = Instant::now();
-        let timer = timeout_at(began + PREPARE, Box::pin(self.sources.due(record))).await;
-        let timer = timer.map_err(|_| Fault::Slow)??;
-        // What a timer took of it is spent: the function's timeout is the sum of the steps.
-        let prepare = PREPARE.saturating_sub(began.elapsed());
+        let (timer, prepare) = match &record.origin {
+            Origin::Timer(timer) => {
+                let began = Instant::now();
+                let due = timeout_at(began + PREPARE, Box::pin(self.sources.due(record, timer))).await;
+                // It used part of this step's time, and the function's timeout is the sum of the steps.
+                (due.map_err(|_| Fault::Slow)??, PREPARE.saturating_sub(began.elapsed()))
+            }
+            _ => (None, PREPARE),
+        };
         let record = timer.as_ref().unwrap_or(record);
         if self.sources.end(record).await? {
             return Ok(());

@@ -207,11 +207,12 @@ impl Dispatch {
     /// Handles a message that a fault stopped; `true` if it returns to the queue.
     async fn after(&self, record: &Record, fault: &Fault, until: Instant) -> bool {
         // A timer is given up as the notification that it brings, with a row in the ledger.
-        let timer = if self.receive_limit.is_near(record) {
-            let due = timeout_at(until, Box::pin(self.sources.due(record))).await;
-            due.ok().and_then(Result::ok).flatten()
-        } else {
-            None
+        let timer = match &record.origin {
+            Origin::Timer(timer) if self.receive_limit.is_near(record) => {
+                let due = timeout_at(until, Box::pin(self.sources.due(record, timer))).await;
+                due.ok().and_then(Result::ok).flatten()
+            }
+            _ => None,
         };
         let record = timer.as_ref().unwrap_or(record);
         if self.receive_limit.try_one(record, fault, until).await {

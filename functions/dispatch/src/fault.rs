@@ -17,7 +17,7 @@ use crate::identity_store::IdentityStoreError;
 /// Timeout for finding the receiver and the identity concurrently; part of the sum behind the function's timeout.
 pub const PREPARE: Duration = Duration::from_secs(4);
 
-/// Maximum wait of a timer's message, in seconds. Its schedule fires a minute early, so it never waits as long.
+/// Maximum wait of a timer's message, in seconds. If its time was put off for longer, it waits again.
 const MAX_WAIT: u32 = 900;
 
 /// Why a message returns to the queue. It is never the receiver's fault and never consumes an attempt.
@@ -33,9 +33,9 @@ pub enum Fault {
     #[error("the limit of concurrent attempts to its receiver is reached")]
     ConcurrencyLimited,
     /// It is of a timer, whose time is this instant.
-    #[error("its time has not come")]
+    #[error("it is not due yet")]
     NotDue(Timestamp),
-    /// It is of a timer, and this version knows of none: the stack is turning them off or on.
+    /// It is a timer's message, but this version has timers off: the stack is turning them off or on.
     #[error("timers are off")]
     TimersOff,
     /// Our clock is wrong.

@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_line_of_an_attempt_has_500_bytes_at_most() {
-        let impatient = Duration::from_secs(3);
+        let reduced = Duration::from_secs(3);
         let findings =
             vec![Finding::MismatchedResponseInteractionId, Finding::ReceiverWithoutMtls, Finding::BodyCut];
         let delivered = Outcome::Delivered { status: 202, findings };
@@ -171,7 +171,7 @@ mod tests {
         let third = first.again(AttemptNumber::try_from(3).unwrap(), Timestamp::UNIX_EPOCH);
         for message in [first.clone(), third, first.replay()] {
             for outcome in failures.map(Outcome::Failed).into_iter().chain([delivered.clone()]) {
-                let line = line(&message, impatient, &outcome, Mechanism::Soft);
+                let line = line(&message, reduced, &outcome, Mechanism::Soft);
 
                 assert!(line.len() <= MAX_BYTES, "{}: {line}", line.len());
                 assert!(

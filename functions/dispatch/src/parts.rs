@@ -81,7 +81,7 @@ impl Parts {
             table("ARAUTO_LEDGER_TABLE")?,
             SignedDuration::from_hours(24 * retention),
         );
-        let timers = settings.optional("ARAUTO_TIMERS").map(|queue| {
+        let timers = settings.optional("ARAUTO_TIMERS_QUEUE_ARN").map(|queue| {
             let states = ResourceStates::new(dynamodb(&sdk), table("ARAUTO_LEDGER_TABLE")?);
             Ok::<_, Error>(Timers { queue, states })
         });

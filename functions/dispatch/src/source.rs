@@ -30,7 +30,7 @@ pub(crate) struct Sources {
 /// The timers of a stack.
 #[derive(Clone, Debug)]
 pub struct Timers {
-    /// The queue that they come by, by ARN: only the scheduler sends to it.
+    /// ARN of the timers queue; only the scheduler sends to it.
     pub queue: String,
     /// The latest states of resources.
     pub states: ResourceStates,
@@ -55,15 +55,19 @@ impl Sources {
         if let Err(skew) = metadata.check_clock(now) {
             return (Origin::Unread(skew), None);
         }
-        let is_of_timers = |timers: &Timers| record.queue_arn.as_ref() == Some(&timers.queue);
-        match (&self.timers, TimerMessage::from_json(&record.body)) {
-            // Without timers none is known to be another queue's; it is no fault of its own, and returns.
-            (None, Some(timer)) => return (Origin::Timer(timer), None),
-            (Some(timers), timer) if is_of_timers(timers) => {
+        let timer = || TimerMessage::from_json(&record.body).map(Origin::Timer);
+        match &self.timers {
+            Some(timers) if record.queue_arn.as_ref() == Some(&timers.queue) => {
                 let no_timer = || Origin::Invalid(Source::Timer, vec![FieldError::no_timer()]);
-                return (timer.map_or_else(no_timer, Origin::Timer), None);
+                return (timer().unwrap_or_else(no_timer), None);
             }
-            _ => {}
+            Some(_) => {}
+            // The queue of timers cannot be recognised without its ARN, so a timer returns from any.
+            None => {
+                if let Some(timer) = timer() {
+                    return (timer, None);
+                }
+            }
         }
         let Reading { source, change } =
             read(Source::Sqs, record.body.as_bytes(), &self.envelope, &self.servers, now);
@@ -82,12 +86,11 @@ impl Sources {
         }
     }
 
-    /// Returns the state change of a timer's record as a record of its own; `None` for any other record, and for a timer
-    /// that no longer holds, unless its attempt had begun by then: that is settled as any other is.
+    /// Returns the state change of a timer's record as a record of its own; `None` for a timer that no longer holds, unless
+    /// its attempt had begun by then: that is settled as any other is.
     ///
     /// It stays as it is in the table, so that a process that stops after this loses nothing.
-    pub(crate) async fn due(&self, record: &Record) -> Result<Option<Record>, Fault> {
-        let Origin::Timer(timer) = &record.origin else { return Ok(None) };
+    pub(crate) async fn due(&self, record: &Record, timer: &TimerMessage) -> Result<Option<Record>, Fault> {
         let Some(Timers { states, .. }) = &self.timers else { return Err(Fault::TimersOff) };
         let now = self.lifecycle.clock.now();
         if now < timer.due {
@@ -111,12 +114,14 @@ impl Sources {
     ///
     /// The change of a timer is not recorded: its row must stay until its attempt has begun. Intake records what it takes.
     pub(crate) async fn observe(&self, record: &Record, message: &AttemptMessage) -> Result<(), Fault> {
-        let Origin::Change(source) = record.origin else { return Ok(()) };
+        let (Origin::Change(source), Some(Timers { states, .. })) = (&record.origin, &self.timers) else {
+            return Ok(());
+        };
+        if *source == Source::Timer {
+            return Ok(());
+        }
         let now = self.lifecycle.clock.now();
-        let state = ResourceState::of(&message.change, &message.receiver(), now);
-        if let (Some(Timers { states, .. }), Some(state)) = (&self.timers, state)
-            && source != Source::Timer
-        {
+        if let Some(state) = ResourceState::of(&message.change, &message.receiver(), now) {
             states.observe(&state, now).await?;
         }
         Ok(())
@@ -129,7 +134,7 @@ impl Sources {
             Origin::Unread(skew) => Err((*skew).into()),
             Origin::Panicked => Err(Fault::PanicInReading),
             Origin::Timer(timer) => {
-                tracing::info!(timer = %timer.timer, "A timer no longer holds: another state came first.");
+                tracing::info!(timer = %timer.timer, "A timer is ignored: another state was reported first.");
                 Ok(true)
             }
             Origin::NotNotifiable(source, rule) => {

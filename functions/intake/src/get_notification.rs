@@ -27,7 +27,12 @@ pub(crate) async fn show(ledger: &LedgerReader, asked: &str) -> Result<Response<
         ))),
         Err(error) => {
             tracing::error!(notification_id = %id, error = %ErrorChain(&error), "The ledger could not be read.");
-            Err(Problem::unavailable("The ledger could not be read. Ask again."))
+            Err(unreadable_ledger())
         }
     }
+}
+
+/// The answer where the ledger does not work.
+pub(crate) fn unreadable_ledger() -> Problem {
+    Problem::unavailable("The ledger could not be read. Ask again.")
 }

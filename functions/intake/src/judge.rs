@@ -95,7 +95,7 @@ impl Intake {
     }
 
     /// Refuses an expiry on a stack without timers.
-    pub(crate) fn with_timers(
+    pub(crate) fn refuse_expiry_without_timers(
         &self,
         change: StateChange,
         pointer: &str,
@@ -121,7 +121,7 @@ impl Intake {
             let missing = u32::try_from(errors().count()).unwrap_or(u32::MAX);
             let not_set = (TIMERS_NOT_SET, f64::from(missing), Unit::Count);
             self.metrics.record(self.clock.now(), not_set, &[]);
-            tracing::error!(code = "timer_not_set", error = %ErrorChain(error), "Some timers could not be set; the caller was told so.");
+            tracing::error!(code = "timer_not_set", error = %ErrorChain(error), "Some timers could not be set; their changes are unavailable and must be sent again.");
         }
         set
     }
@@ -239,6 +239,6 @@ fn report(sent: &[Result<(), SendError>]) {
         );
     }
     if let Some(error) = errors().find(|error| !matches!(error, SendError::Rejected { .. })) {
-        tracing::error!(error = %ErrorChain(error), "Some notifications could not be queued; the caller was told so.");
+        tracing::error!(error = %ErrorChain(error), "Some notifications could not be queued; their changes are unavailable and must be sent again.");
     }
 }

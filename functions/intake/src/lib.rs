@@ -74,7 +74,7 @@ impl Intake {
                 let now = self.clock.now();
                 let parse = |change: wire::Change<'_>| Parsed {
                     change: StateChange::posted(change.value, &change.pointer, now)
-                        .and_then(|posted| self.with_timers(posted, &change.pointer)),
+                        .and_then(|posted| self.refuse_expiry_without_timers(posted, &change.pointer)),
                     pointer: change.pointer,
                 };
                 let parsed = changes.into_iter().map(parse).collect();

@@ -1,8 +1,8 @@
 //! State changes from a Kinesis stream or a Kafka topic: the same verdicts as those of requests.
 //!
-//! What is invalid, or what our queue never takes, goes to the rejected queue and counts as done, so that it blocks
-//! nobody. What could not be queued yet is repeated, with all that follows it in its shard or, of Kafka, with its whole batch; a copy does no harm, since
-//! a change always becomes the same notification.
+//! Records that are invalid, or that our queue never takes, go to the rejected queue and count as done, so that they
+//! block nobody. What could not be queued yet is repeated, with all that follows it in its shard or, for Kafka, with its
+//! whole batch; a copy does no harm, since a change always becomes the same notification.
 
 use std::collections::HashMap;
 
@@ -238,7 +238,7 @@ impl Intake {
             return None;
         }
         let Reading { change, .. } = read(source, &record.body, &self.envelope, &self.servers, now);
-        Some(change.and_then(|posted| self.with_timers(posted.change, &posted.pointer)))
+        Some(change.and_then(|posted| self.refuse_expiry_without_timers(posted.change, &posted.pointer)))
     }
 
     /// Moves a record to the rejected queue; `false` if it must be repeated.

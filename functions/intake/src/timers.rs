@@ -32,10 +32,10 @@ use thiserror::Error;
 const PRECISION: SignedDuration = SignedDuration::from_secs(60);
 /// Earliest time of a schedule after now, so that it is not over when the service reads it: more than a call may take,
 /// retries included, and than two clocks may differ by.
-const AT_ONCE: SignedDuration = SignedDuration::from_secs(10);
+const MIN_LEAD: SignedDuration = SignedDuration::from_secs(10);
 /// For how long the scheduler tries to send to the queue, and how often; its defaults are a day and 185 times. What it
 /// gives up goes to the rejected queue.
-const SENDS_FOR: Duration = Duration::from_hours(1);
+const SENDS_FOR_SECONDS: i32 = 3_600;
 const SENDS: i32 = 60;
 /// Timeout of deleting schedules, which is tried once; part of the sum behind the function's timeout.
 pub const DELETE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -55,7 +55,7 @@ pub struct TimerSettings {
     group: String,
     /// The queue that they send to, by ARN.
     queue: String,
-    /// The role in whose name they do.
+    /// The role that they assume, by ARN.
     role: String,
     /// The queue for what that queue does not take, by ARN.
     dead_letters: String,
@@ -95,7 +95,7 @@ impl Timers {
             tracing::warn!(
                 code = "timer_overdue",
                 client_id = logged_client_id(&change.client_id),
-                "A state ended more than a day before it came; no timer is set."
+                "A state was reported more than a day after its end; no timer is set."
             );
         }
         let Observed::Latest { ended, due } = self.states.observe(&state, now).await? else {
@@ -111,9 +111,8 @@ impl Timers {
     async fn set(&self, timer: &Timer, state: &StateKey, clock: &Clock) -> Result<(), TimerError> {
         let TimerSettings { group, queue, role, dead_letters } = &self.settings;
         let message = timer.message(state);
-        let seconds = i32::try_from(SENDS_FOR.as_secs()).unwrap_or(i32::MAX);
         let retries = RetryPolicy::builder()
-            .maximum_event_age_in_seconds(seconds)
+            .maximum_event_age_in_seconds(SENDS_FOR_SECONDS)
             .maximum_retry_attempts(SENDS)
             .build();
         let target = Target::builder()
@@ -123,11 +122,9 @@ impl Timers {
             .dead_letter_config(DeadLetterConfig::builder().arn(dead_letters).build())
             .retry_policy(retries)
             .build()
-            .map_err(|error| TimerError::Schedule(error.into()))?;
-        let window = FlexibleTimeWindow::builder()
-            .mode(FlexibleTimeWindowMode::Off)
-            .build()
-            .map_err(|error| TimerError::Schedule(error.into()))?;
+            .expect("ARN and role are set");
+        let window =
+            FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off).build().expect("the mode is set");
         let sent = self
             .scheduler
             .create_schedule()
@@ -166,7 +163,7 @@ impl Timers {
             Err(error) => tracing::warn!(
                 timer = %timer,
                 error = %ErrorChain(&error),
-                "The schedule of a timer that no longer holds could not be deleted; it fires in vain."
+                "The schedule of an ended timer could not be deleted; it will fire without effect."
             ),
         }
     }
@@ -181,7 +178,7 @@ fn name_of(timer: &TimerName) -> String {
 /// Source: "Schedule types in EventBridge Scheduler", EventBridge Scheduler User Guide, "One-time schedules".
 fn expression(due: Timestamp, now: Timestamp) -> String {
     let at = due.saturating_sub(PRECISION).unwrap_or(Timestamp::MIN);
-    let at = at.max(now.saturating_add(AT_ONCE).unwrap_or(Timestamp::MAX));
+    let at = at.max(now.saturating_add(MIN_LEAD).unwrap_or(Timestamp::MAX));
     let at = at.round(Unit::Second).unwrap_or(at);
     format!("at({})", at.strftime("%Y-%m-%dT%H:%M:%S"))
 }

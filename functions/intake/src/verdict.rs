@@ -120,8 +120,8 @@ impl ChangeResult {
         self.is("unavailable") && !self.is_never_taken
     }
 
-    /// Returns why a record of a stream is rejected, if it is: repeating it does no good. A request is told to send
-    /// its change again, once the defect is mended, where the queue never takes it; a record would block its shard.
+    /// Returns why a record of a stream is rejected, if it is. Repeating one that our queue never takes would block its
+    /// shard; a request gets 503 instead.
     pub(crate) fn rejected_for(&self) -> Option<Cow<'_, [FieldError]>> {
         if self.is_never_taken {
             return Some(Cow::Owned(vec![FieldError::never_queued()]));

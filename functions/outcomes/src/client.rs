@@ -12,7 +12,7 @@ use crate::scope::Unreadable;
 
 /// A receiver that is marked anew is told anew only if its mark had run out for so long: attempts that are further
 /// apart than a mark lasts would have it told each time.
-const TOLD_AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
+const REPEAT_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 
 type Image = HashMap<String, Value>;
 
@@ -48,7 +48,7 @@ fn speed(at: Timestamp, old: Option<&Image>, new: &Image) -> Option<EventType> {
     let (base_uri, until) = mark(new)?;
     let before = old.and_then(mark).filter(|(before, _)| *before == base_uri).and_then(|(_, until)| until);
     match (before, until) {
-        (Some(before), Some(_)) if at.duration_since(before) < TOLD_AGAIN_AFTER => None,
+        (Some(before), Some(_)) if at.duration_since(before) < REPEAT_INTERVAL => None,
         (_, Some(_)) => Some(EventType::ReceiverSlow),
         (Some(_), None) => Some(EventType::ReceiverRecovered),
         (None, None) => None,

@@ -21,7 +21,7 @@ impl LedgerChange {
     /// Reads a change of the ledger; `None` for a row that expired, and for one that lists an undelivered notification,
     /// whose own row says the same.
     ///
-    /// A row that was unreadable before counts as absent: what it told may be told once more, under the same id.
+    /// A row that was unreadable before counts as absent: its events may be sent again, under the same ids.
     pub(crate) fn read(change: &Change) -> Result<Option<Self>, Unreadable> {
         if change.name == "REMOVE" || change.dynamodb.key("partition").contains('#') {
             return Ok(None);

@@ -33,7 +33,7 @@ use scope::Unreadable;
 /// The function.
 #[derive(Debug)]
 pub struct Outcomes {
-    /// Accepts events; absent where none are told.
+    /// Accepts events; absent without a bus.
     pub bus: Option<Bus>,
     /// Which outcomes are told.
     pub scope: Scope,
@@ -43,7 +43,7 @@ pub struct Outcomes {
 
 /// What is made of one change.
 #[derive(Debug, Default)]
-struct Told {
+struct Derived {
     events: Vec<Event>,
     spans: Vec<Span>,
 }
@@ -76,7 +76,7 @@ impl Outcomes {
                 tracing::error!(
                     sequence,
                     code = "outcome_row_unreadable",
-                    "A row that changed cannot be read; no event is made of the change."
+                    "A row that changed cannot be read; no event or span is made of the change."
                 );
             }
         }
@@ -90,14 +90,14 @@ impl Outcomes {
     }
 
     /// Derives events and spans of a change by the key that its table has.
-    fn derive(&self, change: &Change) -> Result<Told, Unreadable> {
+    fn derive(&self, change: &Change) -> Result<Derived, Unreadable> {
         let tells = self.bus.is_some();
         if !change.dynamodb.key("client_id").is_empty() {
             let events = if tells { client::events(change)? } else { vec![] };
-            return Ok(Told { events, ..Told::default() });
+            return Ok(Derived { events, ..Derived::default() });
         }
-        let Some(change) = LedgerChange::read(change)? else { return Ok(Told::default()) };
-        Ok(Told {
+        let Some(change) = LedgerChange::read(change)? else { return Ok(Derived::default()) };
+        Ok(Derived {
             events: if tells { notification::events(&change, self.scope) } else { vec![] },
             spans: if self.traces.is_some() { traces::spans(&change) } else { vec![] },
         })

@@ -1,6 +1,6 @@
 //! The Lambda function `outcomes`.
 
-// The futures of the SDK, in that of a call that is repeated, nest deeper than the 128 of the compiler.
+// The SDK's futures inside a repeated call nest deeper than the compiler's default of 128.
 #![recursion_limit = "256"]
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};

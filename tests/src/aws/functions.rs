@@ -229,6 +229,15 @@ impl Functions {
         assert!(found.is_none_or(|found| found.registration().is_none()), "a client is registered once");
     }
 
+    /// A receiver as [`Self::receiver`] starts one, and dispatch with its identity read.
+    pub async fn with_receiver(&self, client: &str, answers: &str) -> (MockReceiver, Arc<Dispatch>) {
+        self.put_identity(&PKI.sender);
+        let mock = self.receiver(client, answers).await;
+        let dispatch = self.dispatch(&self.test_clock);
+        dispatch.identities.prepare().await.expect("the identity can be used");
+        (mock, dispatch)
+    }
+
     /// Starts a receiver that gives these answers, and registers a client there.
     pub async fn receiver(&self, client: &str, answers: &str) -> MockReceiver {
         let settings = Settings {
@@ -507,6 +516,10 @@ pub async fn call_all(
     body: &str,
 ) -> ApiAnswer {
     let request = with_query(request(&method, "/v1/clients", "application/json", body), query);
+    answered(directory, request).await
+}
+
+async fn answered(directory: &Directory, request: Request) -> ApiAnswer {
     answer(Box::pin(directory.handle(request)).await.expect("a request is always answered"))
 }
 
@@ -528,7 +541,7 @@ pub async fn verdicts(intake: &Intake, document: &Value) -> (u16, Vec<String>) {
 /// Calls directory about a client.
 pub async fn call(directory: &Directory, method: Method, client: &str, body: &str) -> ApiAnswer {
     let request = request(&method, &format!("/v1/clients/{client}"), "application/json", body);
-    answer(Box::pin(directory.handle(request)).await.expect("a request is always answered"))
+    answered(directory, request).await
 }
 
 /// Calls directory about a client with one query parameter.
@@ -536,21 +549,19 @@ pub async fn call_with_query(
     directory: &Directory,
     method: Method,
     client: &str,
-    (name, value): (&str, &str),
+    query: (&str, &str),
     body: &str,
 ) -> ApiAnswer {
-    let path = format!("/v1/clients/{client}");
-    let request = request(&method, &path, "application/json", body);
-    let query = HashMap::from([(name.to_owned(), vec![value.to_owned()])]);
-    let request = request.with_query_string_parameters(query);
-    answer(Box::pin(directory.handle(request)).await.expect("a request is always answered"))
+    let request = request(&method, &format!("/v1/clients/{client}"), "application/json", body);
+    let request = with_query(request, &[query]);
+    answered(directory, request).await
 }
 
 /// Calls directory to change a client's settings.
 pub async fn call_settings(directory: &Directory, client: &str, body: &str) -> ApiAnswer {
     let path = format!("/v1/clients/{client}/settings");
     let request = request(&Method::PATCH, &path, "application/json", body);
-    answer(Box::pin(directory.handle(request)).await.expect("a request is always answered"))
+    answered(directory, request).await
 }
 
 /// Lets directory do what the schedule asks for; `false` if that failed, and is to be tried again.

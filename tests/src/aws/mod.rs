@@ -1,5 +1,5 @@
-//! A stand-in for SQS, DynamoDB, Secrets Manager, KMS and CloudWatch Logs behind the HTTP transport of the SDK: it keeps rows and messages, counts what
-//! it is asked, and fails as it is told to.
+//! A stand-in for SQS, DynamoDB, Secrets Manager, KMS and CloudWatch Logs behind the HTTP transport of the SDK: it
+//! keeps rows and messages, counts what it is asked, and fails as it is told to.
 //!
 //! The clients before it are the real ones, with the retries and timeouts of [`platform::aws::sdk_config`].
 

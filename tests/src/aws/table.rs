@@ -196,7 +196,7 @@ impl Table {
         rows.retain(|row| after.as_ref().is_none_or(|after| self.key_of(row) > *after));
         let limit =
             input["Limit"].as_u64().and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
-        // The limit counts rows that the filter leaves out, and one that ends the table just there is told of too late.
+        // The limit counts rows before the filter. A scan that ends exactly at the limit still returns a LastEvaluatedKey.
         let last = rows.get(limit.saturating_sub(1)).map(|row| {
             let names = self.key.iter().map(|name| ((*name).to_owned(), row[*name].clone()));
             names.collect::<Value>()

@@ -23,7 +23,7 @@ use super::world::{Passing, World};
 use crate::aws::{call, call_settings, call_with_query, post, reviewed};
 
 /// The API's functions have 15 s at most; whoever calls waits no longer.
-const PATIENCE: Duration = Duration::from_secs(20);
+const CALLER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What a call is answered after which a later one was made.
 const SUPERSEDED: u16 = 409;
@@ -237,7 +237,7 @@ impl Api {
                 Some(answer)
             }
             () = transport.life.over() => None,
-            () = sleep(PATIENCE) => {
+            () = sleep(CALLER_TIMEOUT) => {
                 transport.kill(from, "its time is over");
                 None
             }

@@ -58,7 +58,7 @@ pub(super) fn one_request_at_a_time(
     }
 }
 
-/// However impatient an environment has become with a receiver, it waits so long for its answer.
+/// However much an environment has reduced a receiver's timeout, it waits so long for its answer.
 const EXCHANGE_AT_LEAST: Duration = Duration::from_millis(500);
 
 /// Whether more than one process may have had a first attempt to make.

@@ -23,7 +23,7 @@ use crate::aws::{Aws, Counts, NOTIFICATIONS, QueueSettings, UNDELIVERED};
 use crate::iam_usage::Use;
 
 /// A message that is kept comes back after four minutes; whatever is not done after so many rounds will never be.
-const PATIENCE: Duration = Duration::from_hours(2);
+const MAX_RUN: Duration = Duration::from_hours(2);
 
 /// What came of a run.
 #[derive(Debug)]
@@ -128,7 +128,7 @@ impl Play {
             ended.expect("whoever calls the API is answered in the end");
         }
         while self.lambda.running() > 0 || world.aws().counts(NOTIFICATIONS) != Counts::default() {
-            if world.now() > PATIENCE {
+            if world.now() > MAX_RUN {
                 world.violated("G1_every_accepted_change_ends", "the queue does not come to rest");
                 break;
             }

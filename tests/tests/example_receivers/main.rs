@@ -24,7 +24,7 @@ const CLIENT: &str = "itp-1";
 const BASE_PATH: &str = "/kong3";
 const FOLDER: &str = "examples/receivers";
 /// A runtime that compiles first takes some seconds on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+const RECEIVER_TIMEOUT: Duration = Duration::from_mins(1);
 /// A payment whose bank is down.
 const DOWN: &str = "p-down";
 const INSTALL_TYPESCRIPT: &str = "mkdir -p .arauto/typescript && cp infra/tools/typescript/*.json .arauto/typescript && npm ci --prefix .arauto/typescript";

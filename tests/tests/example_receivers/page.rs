@@ -15,7 +15,7 @@ use tests::contract::file;
 use tests::judges::Nginx;
 
 use super::request::{BODY, PATH, ask, post};
-use super::{CLIENT, PATIENCE, nginx};
+use super::{CLIENT, RECEIVER_TIMEOUT, nginx};
 
 /// The fenced blocks of a page, of one kind each.
 fn blocks(page: &str) -> Vec<&str> {
@@ -89,7 +89,7 @@ async fn the_page_for_initiators_shows_our_certificate_as_nginx_writes_it() {
     let Some(program) = nginx(test) else { return };
     let nginx = Nginx::start(&program, &PKI, None).await.unwrap();
     assert_eq!(ask(&nginx.base_uri(""), Some(&PKI.sender), &post(PATH, "a-1", BODY)).await.0, 202);
-    let requests = nginx.requests(1, PATIENCE).await.unwrap();
+    let requests = nginx.requests(1, RECEIVER_TIMEOUT).await.unwrap();
     for page in pages() {
         let shown = blocks(&page)[1].strip_prefix("text\n").unwrap().trim_end();
         assert_eq!(requests[0]["subject"], shown);

@@ -10,7 +10,7 @@ use tests::judges::free_port;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-use super::{BASE_PATH, FOLDER, PATIENCE};
+use super::{BASE_PATH, FOLDER, RECEIVER_TIMEOUT};
 
 /// A receiver of the examples; it ends with the value.
 pub(super) struct Receiver {
@@ -25,7 +25,7 @@ impl Receiver {
         command.env("PORT", port.to_string()).env("BASE_PATH", BASE_PATH).stdin(Stdio::null());
         let child = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         let mut receiver = Self { child, folder, port };
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + RECEIVER_TIMEOUT;
         while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
             let is_over = receiver.child.try_wait().unwrap().is_some() || Instant::now() > deadline;
             assert!(!is_over, "it did not start: {}", receiver.log());
@@ -40,7 +40,7 @@ impl Receiver {
 
     /// What it logged of a resource, once there are so many lines.
     pub(super) async fn lines(&self, resource: &str, count: usize) -> Vec<String> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + RECEIVER_TIMEOUT;
         loop {
             let log = self.log();
             let starts =

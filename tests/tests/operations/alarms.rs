@@ -8,7 +8,7 @@ use convention::delivery::{FIRST_ATTEMPT_WITHIN, MAX_BACKOFF};
 use convention::directory::{Environment, ONBOARDING_AT_RISK};
 use convention::notification::Endpoint;
 use devkit::directory::StatementClaims;
-use devkit::local::change;
+use devkit::local::{change, expiring};
 use devkit::pki::{ClientSubject, Validity};
 use evidence::Seal;
 use jiff::SignedDuration;
@@ -230,10 +230,9 @@ pub(crate) async fn trouble() -> Vec<Value> {
     let functions = Functions { timers: true, ..Functions::default() };
     functions.aws.fails("CreateSchedule", Fault::DENIED);
     let now = functions.test_clock.now();
-    let mut awaiting = change(Endpoint::PaymentConsent, CLIENT, "C1", now);
-    awaiting["expires_at"] = json!((now + SignedDuration::from_mins(5)).to_string());
-    awaiting["expires_to"] = json!("REJECTED");
-    post(&functions.intake(), "application/json", &awaiting.to_string()).await;
+    let consumed = change(Endpoint::PaymentConsent, CLIENT, "C1", now);
+    let consumed = expiring(consumed, now + SignedDuration::from_mins(5), "REJECTED");
+    post(&functions.intake(), "application/json", &consumed.to_string()).await;
     lines.extend(functions.metrics.lines());
 
     // A collector refuses spans.

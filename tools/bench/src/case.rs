@@ -19,7 +19,7 @@ use crate::world::{BATCH, World};
 /// Batches that nothing is measured of: at least so many after a process has started, and so many before it is measured, as idle
 /// connections are closed.
 const WARM_UP: usize = 30;
-const WARM_AGAIN: usize = 3;
+const REWARM_BATCHES: usize = 3;
 /// Batches of a turn: enough that the caches are warm for nearly all of it, so few that a machine which is slower for a while is so
 /// for all that take turns.
 const TURN: usize = 40;
@@ -213,7 +213,7 @@ pub(crate) async fn measure(
     let batches = (case.batches / shorter).max(4);
     // Each receiver is known, and has a connection where it may keep one.
     let warm_up = WARM_UP.max(case.receivers.div_ceil(BATCH));
-    let most = (1 + Work::ALL.len()) * rounds * (warm_up + batches + WARM_AGAIN) * BATCH;
+    let most = (1 + Work::ALL.len()) * rounds * (warm_up + batches + REWARM_BATCHES) * BATCH;
     let world = World::start(pki, case.receivers, case.conduct, most).await?;
     let mut next = 0;
     let (mut ours, mut floors) = (Vec::new(), Work::ALL.map(|_| Vec::new()));
@@ -231,7 +231,7 @@ pub(crate) async fn measure(
         let (mut our_round, mut floor_rounds) = (Round::default(), Work::ALL.map(|_| Round::default()));
         // A machine that is slower for a while is so for all of them.
         for first in (0..batches).step_by(TURN) {
-            let (turn, warm) = (TURN.min(batches - first), if first == 0 { WARM_AGAIN } else { 0 });
+            let (turn, warm) = (TURN.min(batches - first), if first == 0 { REWARM_BATCHES } else { 0 });
             // Counted from here: what dispatch asks for after a pause is part of what it asks for, if not of its time.
             let before = Uses::until_now(&world, &dispatch);
             let sends = &mut Sends::Dispatch(&mut dispatch);
@@ -250,7 +250,7 @@ pub(crate) async fn measure(
         resident.push(now);
         most_resident = most_resident.max(most);
     }
-    let expected = rounds * (WARM_AGAIN + batches) * BATCH;
+    let expected = rounds * (REWARM_BATCHES + batches) * BATCH;
     ensure!(uses.arrived == expected, "{} of {expected} notifications arrived", uses.arrived);
     let [floor_posts, floor_presigned, floor_signed] = floors.map(|rounds| figures(&rounds));
     #[expect(clippy::cast_precision_loss, reason = "some ten thousand")]

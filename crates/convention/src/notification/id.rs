@@ -98,6 +98,8 @@ pub struct ClientId(String);
 impl ClientId {
     /// Maximum length of a client id in characters. RFC 6749 has no limit; log lines and rows need one.
     pub const MAX_LENGTH: usize = 255;
+    /// The most characters of it that log lines and metrics have; 256 bits in base64 have this many, a UUID has 36.
+    pub const LOGGED_LENGTH: usize = 43;
 
     /// Returns the client id.
     pub fn as_str(&self) -> &str {

@@ -16,7 +16,7 @@ use super::receiver_key::ReceiverKey;
 ///
 /// The ids of a resource's notifications and attempts begin with it, so either leads to the partition without
 /// an index. Two resources may share a partition; rows carry the whole identifier.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Partition(u64);
 
 impl Partition {

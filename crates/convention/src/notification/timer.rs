@@ -17,13 +17,13 @@ use super::time::EventInstant;
 /// The field of consents and enrollments that says when they end (OAS of automatic payments 2.2.0, enrollments 2.3.0).
 const EXPIRATION: &str = "expirationDateTime";
 
-/// A state that comes later than this after its instant is of a backlog: the records of a stream from its start, or what
-/// waited for the end of an outage. It is ten times what a report takes in the ordinary case.
+/// A state that is received later than this after its instant is part of a backlog: the records of a stream from its start,
+/// or what waited for the end of an outage.
 const LIVE: SignedDuration = SignedDuration::from_mins(1);
-/// How long after its arrival a state of a backlog is given for the later states that come behind it. A stream that is
-/// read in order, or an outbox that is emptied, passes the states of one resource well within this.
+/// How long the end of such a state waits after it was received, as later states may follow. A stream that is read in order,
+/// or an outbox that is emptied, passes the states of one resource well within this.
 const GRACE: SignedDuration = SignedDuration::from_mins(15);
-/// An end that was over for longer than this sets no timer: whoever needed it has asked since.
+/// An end that is longer past than this sets no timer.
 const OVERDUE: SignedDuration = SignedDuration::from_hours(24);
 
 /// The key of a resource's row: 32 hexadecimal digits of a hash of receiver, endpoint and identifier.
@@ -88,7 +88,7 @@ pub struct TimerMessage {
 }
 
 impl ResourceState {
-    /// Returns the state that a change leads to, which comes now; `None` for an API without webhook.
+    /// Returns the state that a change leads to, which is received at `now`; `None` for an API without webhook.
     ///
     /// An end that was over a day ago sets no timer.
     pub fn of(change: &StateChange, receiver: &ReceiverKey, now: Timestamp) -> Option<Self> {
@@ -145,7 +145,7 @@ impl fmt::Display for TimerName {
     }
 }
 
-/// Returns when the end of a state is notified, which comes now.
+/// Returns when the end of a state that is received at `now` is notified.
 fn due(since: EventInstant, ends: EventInstant, now: Timestamp) -> Timestamp {
     let ends = ends.timestamp();
     if now.duration_since(since.timestamp()) <= LIVE {

@@ -7,11 +7,10 @@ use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::error::{BoxError, ProvideErrorMetadata as _};
 use convention::notification::{ClientId, NotificationId};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::cause::cause;
-use crate::telemetry::{fields_of_line, logged_client_id};
+use crate::telemetry::{client_phrase, field_text, fields_of_line, logged_client_id};
 
 /// The messages of an attempt that ended, and of one whose process stopped (docs/logging.md).
 const SENTENCES: &[&str] =
@@ -105,36 +104,25 @@ impl AttemptLog {
     }
 }
 
-/// The filter pattern: phrases only, which match text and JSON alike. A client id with other characters is left out, as
-/// the pattern would read them otherwise; the fields of each line decide.
+/// The filter pattern. Where it leaves the client out, the fields of each line decide.
 fn pattern(client_id: &ClientId) -> String {
-    let shown = logged_client_id(client_id);
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
-    if shown.bytes().all(is_plain) { format!("\"{PHRASE}\" \"{shown}\"") } else { format!("\"{PHRASE}\"") }
+    let message = format!("\"{PHRASE}\"");
+    client_phrase(client_id).map_or_else(|| message.clone(), |client| format!("{message} {client}"))
 }
 
 /// Reads the notification of a line, if it tells of an attempt at this receiver.
 fn notification(line: &str, of: AttemptsOf<'_>) -> Option<NotificationId> {
     let fields = fields_of_line(line.trim_end(), SENTENCES)?;
-    let is_of_client = text(&fields, "client_id").as_deref() == Some(logged_client_id(of.client_id));
-    let is_of_brand = text(&fields, "authorisation_server").as_deref() == of.authorisation_server;
-    text(&fields, "notification_id")?.parse().ok().filter(|_| is_of_client && is_of_brand)
-}
-
-/// A field as text; digits alone are a number where the line is text.
-fn text(fields: &Map<String, Value>, name: &str) -> Option<String> {
-    match fields.get(name)? {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
-    }
+    let is_of_client = field_text(&fields, "client_id").as_deref() == Some(logged_client_id(of.client_id));
+    let is_of_brand = field_text(&fields, "authorisation_server").as_deref() == of.authorisation_server;
+    field_text(&fields, "notification_id")?.parse().ok().filter(|_| is_of_client && is_of_brand)
 }
 
 /// Why the lines cannot be read.
 #[derive(Debug, Error)]
 pub enum AttemptLogError {
-    /// The service no longer knows where to go on.
-    #[error("the place to go on is not known any more")]
+    /// The token has expired.
+    #[error("the position in the log has expired")]
     Expired,
     /// The service refused, or did not answer.
     #[error("failed to read the log group {group}")]

@@ -53,17 +53,22 @@ pub fn endpoint_name(config: &SdkConfig) -> Option<(String, u16)> {
         url.parse().ok()?
     } else {
         let region = config.region()?.as_ref();
-        // "AWS service endpoints", AWS General Reference. Isolated partitions have domains of their own.
-        let suffix = match region {
-            isolated if isolated.contains("-iso") => return None,
-            china if china.starts_with("cn-") => "amazonaws.com.cn",
-            _ => "amazonaws.com",
-        };
-        format!("https://dynamodb.{region}.{suffix}").parse().ok()?
+        format!("https://dynamodb.{region}.{}", dns_suffix(region)?).parse().ok()?
     };
     let is_plain = uri.scheme() == Some(&Scheme::HTTP);
     let port = uri.port_u16().unwrap_or(if is_plain { 80 } else { 443 });
     Some((uri.host()?.trim_matches(['[', ']']).to_owned(), port))
+}
+
+/// Returns the domain of a region's services; `None` in a partition whose names are unknown here.
+///
+/// Source: "AWS service endpoints", AWS General Reference. Isolated partitions have domains of their own.
+pub fn dns_suffix(region: &str) -> Option<&'static str> {
+    match region {
+        isolated if isolated.contains("-iso") => None,
+        china if china.starts_with("cn-") => Some("amazonaws.com.cn"),
+        _ => Some("amazonaws.com"),
+    }
 }
 
 /// Creates a client of DynamoDB.

@@ -78,7 +78,7 @@ impl Http {
         Self { meter: Some(meter.clone()), ..self }
     }
 
-    /// Leaves the body of an answer out where it has more bytes: for a service that is not AWS's.
+    /// Returns an empty body for an answer that has more bytes; for services other than AWS. Has no effect with [`Self::over`].
     #[must_use]
     pub fn with_max_answer(self, bytes: usize) -> Self {
         Self { max_answer: bytes, ..self }

@@ -24,8 +24,8 @@ mod undelivered;
 pub use attempt_log::{AttemptLines, AttemptLog, AttemptLogError, AttemptsOf};
 pub use cause::cause;
 pub use clients::{
-    CALL_TIMEOUT, LOGS_TIMEOUT, cloudwatch_logs, dynamodb, endpoint_name, kms, sdk_config, secrets_manager,
-    sqs,
+    CALL_TIMEOUT, LOGS_TIMEOUT, cloudwatch_logs, dns_suffix, dynamodb, endpoint_name, kms, sdk_config,
+    secrets_manager, sqs,
 };
 pub use directory_table::{
     DOCUMENT_LIMIT, DirectoryTable, DirectoryTableError, Document, Read, keys_row, participants_row,

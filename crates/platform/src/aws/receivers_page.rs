@@ -29,8 +29,8 @@ pub struct ReceiversPage {
 impl Receivers {
     /// Reads up to `size` registrations that follow this key, which need not exist.
     ///
-    /// Removed clients keep their rows, so a page may take several reads, and after five seconds is what there is. Each is consistent, so a registration that was
-    /// answered before the first page and stays until the last is on exactly one page.
+    /// Removed clients keep their rows, so a page may take several reads; after five seconds it is returned as it is. Each
+    /// read is consistent, so a registration that exists from the first page to the last is on exactly one page.
     pub async fn page(&self, after: Option<String>, size: u16) -> Result<ReceiversPage, ReceiversError> {
         let mut page = ReceiversPage { last: after, ..ReceiversPage::default() };
         let until = Instant::now() + BUDGET;

@@ -101,15 +101,15 @@ impl ResourceStates {
                 }),
         };
         let own = state.timer.as_ref();
-        match update.send().await.map_err(SdkError::into_service_error) {
+        // Boxed, because the SDK's futures have thousands of bytes and would be part of every attempt's future.
+        match Box::pin(update.send()).await.map_err(SdkError::into_service_error) {
             Ok(answer) => Ok(Observed::Latest {
                 ended: answer.attributes.as_ref().and_then(timer_of),
                 due: own.map(|timer| timer.due),
             }),
             Err(UpdateItemError::ConditionalCheckFailedException(refused)) => {
                 let row = refused.item();
-                let is_same =
-                    own.is_some() && row.and_then(timer_of).as_ref() == own.map(|timer| &timer.name);
+                let is_same = own.is_some_and(|timer| row.and_then(timer_of).as_ref() == Some(&timer.name));
                 match row.and_then(due_of).filter(|_| is_same) {
                     Some(due) => Ok(Observed::Latest { ended: None, due: Some(due) }),
                     None => Ok(Observed::Superseded),
@@ -121,14 +121,14 @@ impl ResourceStates {
 
     /// Returns what becomes now of a timer.
     pub async fn due(&self, message: &TimerMessage, now: Timestamp) -> Result<Due, LedgerError> {
-        let answer = self
+        let request = self
             .client
             .get_item()
             .table_name(&self.table)
             .key("partition", text(partition(&message.state)))
             .key("notification", text(SORT_KEY))
-            .consistent_read(true)
-            .send()
+            .consistent_read(true);
+        let answer = Box::pin(request.send())
             .await
             .map_err(|error| LedgerError::service("read the state of a resource", cause(error)))?;
         let is_asked = |row: &Row| {

@@ -3,13 +3,27 @@
 use convention::notification::ClientId;
 use serde_json::{Map, Value};
 
-/// The most of a client's id that the lines of its attempts show; 256 bits in base64 have this many characters, a UUID has 36.
-const MAX_CLIENT_ID: usize = 43;
-
 /// Returns a client's id as the lines of its attempts, and the metric of its deliveries, show it.
 pub fn logged_client_id(client_id: &ClientId) -> &str {
     let client_id = client_id.as_str();
-    client_id.get(..MAX_CLIENT_ID).unwrap_or(client_id)
+    client_id.get(..ClientId::LOGGED_LENGTH).unwrap_or(client_id)
+}
+
+/// Returns the phrase of a filter pattern that lines of this client match; `None` for an id with characters that a pattern
+/// would read otherwise. Phrases match text and JSON alike.
+pub fn client_phrase(client_id: &ClientId) -> Option<String> {
+    let shown = logged_client_id(client_id);
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    shown.bytes().all(is_plain).then(|| format!("\"{shown}\""))
+}
+
+/// Returns a field of a line as text; digits alone are a number where the line is text.
+pub fn field_text(fields: &Map<String, Value>, name: &str) -> Option<String> {
+    match fields.get(name)? {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
 }
 
 /// Returns the fields of a line whose message is one of these; `None` if it is another.

@@ -20,16 +20,18 @@ use serde::Serialize;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::Intake;
+use crate::get_notification::unreadable_ledger;
 use question::{Asked, Position};
 
 const PATH: &str = "/v1/notifications";
 /// How long the log is kept by default (`LogRetentionDays` in `template.yaml`).
 pub const LOG_RETENTION_DAYS: u16 = 365;
-/// No further part of the log is read after this time, found something or not. With one more read, the client's row before and
-/// the ledger after, it is within the function's timeout in `template.yaml`.
+/// No further part of the log is read after this time, whether something was found or not. With one more read, the client's
+/// row before and the ledger after, it is within the function's timeout in `template.yaml`.
 pub const LOG_BUDGET: Duration = Duration::from_secs(2);
-/// Minimum time between the starts of two reads for a page, which so has eight at most: an account and region may make five
-/// requests a second, or ten ("CloudWatch Logs quotas", `FilterLogEvents`, Amazon CloudWatch Logs User Guide), and operators need some.
+/// Minimum time between the starts of two reads for a page, so a page has at most eight reads: an account and region may make
+/// five requests a second, or ten ("CloudWatch Logs quotas", `FilterLogEvents`, Amazon CloudWatch Logs User Guide), and
+/// operators need some.
 const READ_INTERVAL: Duration = Duration::from_millis(250);
 /// Timeout of reading a page's notifications in the ledger.
 pub const LEDGER_BUDGET: Duration = Duration::from_secs(4);
@@ -118,7 +120,7 @@ impl Intake {
             let lines = match self.attempt_log.read(of, position.clone()).await {
                 // Throttled, most likely: what was looked through is not looked through again.
                 Err(error @ AttemptLogError::Service { .. }) if has_progressed => {
-                    tracing::warn!(error = %ErrorChain(&error), "A part of the log could not be read; the caller is told to go on there.");
+                    tracing::warn!(error = %ErrorChain(&error), "A part of the log could not be read; the answer's page token continues there.");
                     return Ok(AttemptLines { notifications: Vec::new(), next: position });
                 }
                 lines => lines.map_err(|error| unreadable_log(&error))?,
@@ -181,8 +183,4 @@ fn unreadable_log(error: &AttemptLogError) -> Problem {
             Problem::unavailable("The log of attempts could not be read. Ask again.")
         }
     }
-}
-
-fn unreadable_ledger() -> Problem {
-    Problem::unavailable("The ledger could not be read. Ask again.")
 }

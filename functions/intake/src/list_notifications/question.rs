@@ -119,7 +119,10 @@ fn check_window(
     }
     if now.duration_since(from) > retention {
         let days = retention.as_hours() / 24;
-        return Err(wrong("from", &format!("attempts are logged for {days} days; the ledger may know more")));
+        return Err(wrong(
+            "from",
+            &format!("attempts are logged for {days} days; the ledger may have older ones"),
+        ));
     }
     Ok(())
 }

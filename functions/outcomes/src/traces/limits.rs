@@ -12,8 +12,8 @@ pub(super) struct Limits {
     max_gap: SignedDuration,
 }
 
-/// Source: "OTLP endpoints", "Endpoint limits and restrictions", Amazon CloudWatch User Guide: 14 days, and 24 hours. The gap is a bit
-/// smaller, as it is not said whether the end of a span counts.
+/// Source: "OTLP endpoints", "Endpoint limits and restrictions", Amazon CloudWatch User Guide: 14 days, and 24 hours.
+/// The gap is a bit smaller, as it is not said whether the end of a span counts.
 pub(super) const XRAY_LIMITS: Limits =
     Limits { max_age: SignedDuration::from_hours(14 * 24), max_gap: SignedDuration::from_hours(23) };
 

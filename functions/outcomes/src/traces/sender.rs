@@ -23,9 +23,9 @@ use super::refusal::Refusal;
 
 /// Spans that no collector took.
 const SPANS_DROPPED: &str = "SpansDropped";
-/// Number of requests for the spans of a batch.
+/// Maximum number of tries of a request.
 const TRIES: u32 = 3;
-/// Doubled after each request, and half of it at random.
+/// Doubled after each try; up to half of it is left out at random.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The time for all requests of a batch: what a collector that hangs costs events.
 const BUDGET: Duration = Duration::from_secs(10);
@@ -113,9 +113,7 @@ impl Traces {
                     if asked > BUDGET {
                         return Err(refusal);
                     }
-                    let random = u32::try_from(self.rng.bits() >> 32).unwrap_or_default();
-                    let jitter = pause.mul_f64(f64::from(random) / f64::from(u32::MAX));
-                    sleep(asked.max((pause + jitter) / 2)).await;
+                    sleep(asked.max(self.rng.jittered(pause))).await;
                     pause *= 2;
                 }
                 sent => return sent,

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use aws_config::SdkConfig;
 use http::Uri;
-use platform::aws::{Http, Secrets, secrets_manager};
+use platform::aws::{Http, Secrets, dns_suffix, secrets_manager};
 use platform::clock::Clock;
 use platform::rng::Rng;
 use platform::telemetry::Metrics;
@@ -17,7 +17,8 @@ use super::sender::Traces;
 /// What stands for the endpoint of X-Ray in the region of the stack.
 const XRAY: &str = "xray";
 
-/// Maximum length of an answer in bytes. One says how many spans were rejected, and why in a sentence; of a longer one nothing is read.
+/// Maximum length of an answer in bytes. One says how many spans were rejected, and why in a sentence; of a longer one
+/// nothing is read.
 const MAX_ANSWER: usize = 16 * 1024;
 
 /// Where spans go.
@@ -61,13 +62,13 @@ impl TracesSettings {
 /// Returns X-Ray's endpoint in the region ("OTLP Endpoint", Amazon CloudWatch User Guide), which asks for a signature.
 fn xray(sdk: &SdkConfig) -> Result<(Uri, Authentication), EndpointError> {
     let region = sdk.region().ok_or(EndpointError)?.to_string();
-    let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let suffix = dns_suffix(&region).ok_or(EndpointError)?;
     let endpoint = format!("https://xray.{region}.{suffix}/v1/traces").parse();
     let credentials = sdk.credentials_provider().ok_or(EndpointError)?;
     Ok((endpoint.map_err(|_| EndpointError)?, Authentication::Signature { credentials, region }))
 }
 
-/// A text that is no endpoint.
+/// A text that is no endpoint, or X-Ray's where it cannot be asked.
 #[derive(Clone, Copy, Debug, Error, Eq, PartialEq)]
-#[error("the endpoint of traces is not a URL")]
+#[error("TracesEndpoint is no URL with a host, or X-Ray cannot be called here")]
 pub struct EndpointError;

@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 use convention::notification::{ClientId, Endpoint};
 use jiff::{SignedDuration, Timestamp};
-use platform::telemetry::logged_client_id;
+use platform::telemetry::{client_phrase, field_text, logged_client_id};
 use serde_json::{Map, Value, json};
 
 use crate::log_line::{ATTEMPT, of_line};
@@ -36,13 +36,8 @@ impl Selection {
     pub fn pattern(&self) -> String {
         let message = format!("\"{ATTEMPT}\"");
         match self.clients.as_slice() {
-            [client]
-                if client
-                    .as_str()
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte)) =>
-            {
-                format!("{message} \"{}\"", logged_client_id(client))
+            [client] => {
+                client_phrase(client).map_or_else(|| message.clone(), |client| format!("{message} {client}"))
             }
             _ => message,
         }
@@ -67,11 +62,7 @@ impl Selection {
 
 impl Attempt {
     fn text(&self, name: &str) -> String {
-        match self.fields.get(name) {
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Null) | None => String::new(),
-            Some(other) => other.to_string(),
-        }
+        field_text(&self.fields, name).unwrap_or_default()
     }
 
     fn is_delivered(&self) -> bool {

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 /// answer there without saying that there is more.
 const PAGE: usize = 10_000;
 
-/// The log groups of dispatch.
+/// Log groups, read without repeating an event.
 #[derive(Clone, Debug)]
 pub struct LogGroups {
     client: Client,

@@ -45,7 +45,8 @@ impl Moved {
 
 /// Moves up to `most` messages back, and deletes each once the queue has accepted it.
 ///
-/// Fails, once the others are moved, if the queue has timers: these are left. A stop in between leaves a message in both queues: a harmless copy.
+/// Fails, once the others are moved, if the queue has timers: these are left. A stop in between leaves a message in
+/// both queues: a harmless copy.
 pub async fn move_back(
     target: &StackRef,
     rate: u32,

@@ -106,6 +106,12 @@ pub fn registration(operation: Operation, uris: Option<&[String]>, statement: &s
     body
 }
 
+/// The same state change with its end: the state that holds from then on, unless another was reported before.
+pub fn expiring(mut change: Value, at: Timestamp, to: &str) -> Value {
+    (change["expires_at"], change["expires_to"]) = (json!(at.to_string()), json!(to));
+    change
+}
+
 /// A state change that must be notified at this endpoint, happening now, of a resource that `tag` makes its own.
 pub fn change(endpoint: Endpoint, client_id: &str, tag: &str, now: Timestamp) -> Value {
     let (api_version, from, to) = match endpoint {

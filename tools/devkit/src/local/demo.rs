@@ -36,7 +36,7 @@ pub struct DemoArgs {
 const REFUSED_ONCE: &str = "/pix/payments/=503,202";
 const CLIENT: &str = "itp-demo";
 /// The retry comes after ten seconds; the rest is for a machine that is busy.
-const PATIENCE: Duration = Duration::from_mins(1);
+const DEMO_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// One notification as it arrived.
 #[derive(Debug, Serialize)]
@@ -110,12 +110,12 @@ pub async fn run(args: DemoArgs) -> Result<bool> {
     let mut table = Table::new(args.json, event);
     table.header()?;
     while !table.is_complete() {
-        let received = match timeout(PATIENCE, arrivals.recv()).await {
+        let received = match timeout(DEMO_TIMEOUT, arrivals.recv()).await {
             Ok(received) => received.context("the receiver stopped")?,
             Err(_) => bail!(
                 "the receiver got {} requests and then none for {} s; the functions wrote:\n{}",
                 table.attempts.values().sum::<usize>(),
-                PATIENCE.as_secs(),
+                DEMO_TIMEOUT.as_secs(),
                 stack.function_logs().await?
             ),
         };

@@ -7,7 +7,9 @@ mod register;
 mod trigger;
 mod up;
 
-pub use bank::{AUTHORISATION_SERVER_ID, Bank, change, changes_of_all_kinds, options, registration};
+pub use bank::{
+    AUTHORISATION_SERVER_ID, Bank, change, changes_of_all_kinds, expiring, options, registration,
+};
 pub use demo::{DemoArgs, run as run_demo};
 pub use env::{EnvArgs, run_env};
 pub use register::{RegisterArgs, run_register};

@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::*;
 use crate::pki::{Authority, ClientSubject, Identity, TestPki, Validity};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const REQUESTS_TIMEOUT: Duration = Duration::from_secs(10);
 const CONSENT: &str = "/open-banking/webhook/v1/payments/v4/consents/urn:bancoex:C1DD33123";
 const PAYMENT: &str = "/open-banking/webhook/v1/payments/v4/pix/payments/TXpRMU9UQTROMWhZV2xSU1FUazJSMDl";
 
@@ -55,7 +55,7 @@ fn client(identity: Option<&Identity>, versions: &[&'static SupportedProtocolVer
     Client::builder()
         .tls_backend_preconfigured(config)
         .redirect(reqwest::redirect::Policy::none())
-        .timeout(PATIENCE)
+        .timeout(REQUESTS_TIMEOUT)
         .build()
         .unwrap()
 }
@@ -104,7 +104,7 @@ async fn a_notification_is_accepted_echoed_and_kept() {
     assert_eq!(response.status(), 202);
     assert_eq!(echo(&response), Some(interaction_id(1).as_str()));
 
-    let received = mock.wait_for(1, PATIENCE).await.unwrap();
+    let received = mock.wait_for(1, REQUESTS_TIMEOUT).await.unwrap();
     assert_eq!(subscription.recv().await.unwrap(), received[0]);
     let event = &received[0];
     assert_eq!(event.findings, []);
@@ -379,12 +379,12 @@ async fn only_so_many_requests_are_kept_and_waiting_for_more_fails_with_the_coun
     let mock = MockReceiver::start(Settings { keep: 2, ..settings() }).await.unwrap();
     statuses(&sender(), &mock, &[CONSENT, CONSENT, CONSENT]).await;
     let kept: Vec<u64> =
-        mock.wait_for(3, PATIENCE).await.unwrap().into_iter().map(|event| event.sequence).collect();
+        mock.wait_for(3, REQUESTS_TIMEOUT).await.unwrap().into_iter().map(|event| event.sequence).collect();
     assert_eq!(kept, [2, 3]);
     let error = mock.wait_for(4, Duration::from_millis(10)).await.unwrap_err();
     assert_eq!(error.to_string(), "3 of 4 requests came within 10ms");
     mock.forget();
-    assert_eq!(mock.wait_for(0, PATIENCE).await.unwrap(), []);
+    assert_eq!(mock.wait_for(0, REQUESTS_TIMEOUT).await.unwrap(), []);
 }
 
 #[tokio::test]
