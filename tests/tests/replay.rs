@@ -30,6 +30,8 @@ use tests::contract::Contract;
 const CLIENT: &str = "itp-1";
 /// Fast enough that no test waits.
 const RATE: u32 = 1_000;
+/// Who confirms replays.
+const BY: &str = "arn:aws:iam::123456789012:user/ana";
 
 struct Fixture {
     functions: Functions,
@@ -249,7 +251,7 @@ async fn who_asks_a_replay_to_stop_can_go_on_later() {
     let resources: Vec<_> = (0..12).map(|number| format!("p-{number}")).collect();
     fixture.exhaust(&resources.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let plan = Plan::new(fixture.listing().await, None, RATE);
-    let replayer = Replayer::new(&fixture.target, fixture.functions.test_clock.clock(), RATE);
+    let replayer = Replayer::new(&fixture.target, fixture.functions.test_clock.clock(), RATE, BY);
     let asked = &fixture.asked;
     let (first, result) =
         replayer.send(&plan.to_send, &mut fixture.stop, |_| asked.send_modify(|asked| *asked = true)).await;
@@ -270,11 +272,12 @@ async fn a_replay_keeps_its_rate() {
             interaction_id: "7f1c2b1e-5a0e-4a9e-9d6b-0c8f5a3e1d22".parse().unwrap(),
             gave_up_at: fixture.functions.test_clock.now(),
             replayed_at: None,
+            replayed_by: None,
         };
         Listed { undelivered, copies: Vec::new() }
     };
     let all: Vec<_> = (0..25).map(listed).collect();
-    let replayer = Replayer::new(&fixture.target, fixture.functions.test_clock.clock(), 2);
+    let replayer = Replayer::new(&fixture.target, fixture.functions.test_clock.clock(), 2, BY);
     let started = tokio::time::Instant::now();
     let (sent, result) = replayer.send(&all, &mut fixture.stop.clone(), |_| ()).await;
     result.unwrap();

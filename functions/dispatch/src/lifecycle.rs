@@ -168,6 +168,7 @@ impl Lifecycle {
             interaction_id,
             gave_up_at: ended,
             replayed_at: None,
+            replayed_by: None,
         };
         self.dead_letter_and_list(&undelivered, &format!("Three attempts failed; the last: {failure}."))
             .await?;
@@ -216,6 +217,7 @@ impl Lifecycle {
             interaction_id: InteractionId::NONE,
             gave_up_at: unlisted.at,
             replayed_at: None,
+            replayed_by: None,
         };
         self.dead_letter_and_list(&undelivered, detail).await?;
         Ok(self.ledger.listed(message).await?)

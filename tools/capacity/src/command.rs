@@ -8,6 +8,7 @@ use convention::delivery::LedgerWrites;
 use terminal::{Progress, WrongUsage};
 
 use super::format::grouped;
+use super::growth::Growth;
 use super::load::{Begin, ChangeSource, Dead, Granted, Load, Mapping, Settings, Share};
 use super::question::Question;
 use super::raised::Raised;
@@ -109,6 +110,21 @@ pub struct CapacityArgs {
     markdown: bool,
 }
 
+/// Returns what the command would print.
+pub fn said(args: &CapacityArgs) -> Result<String> {
+    let question = args.question().map_err(|error| WrongUsage(error.to_string()))?;
+    written(&question.growth(&mut |_, _, _| {}))
+}
+
+fn written(growth: &[Growth]) -> Result<String> {
+    let Some(asked) = growth.first() else { bail!("no load was given") };
+    let mut written = String::new();
+    text::answer(&mut written, &asked.answer);
+    text::verdict(&mut written, &asked.answer, &asked.plan);
+    text::growth(&mut written, growth);
+    Ok(written)
+}
+
 /// Runs the command; `false` if the load is not carried.
 pub fn run(args: &CapacityArgs) -> Result<bool> {
     let mut shown = Progress::new(!args.json);
@@ -130,11 +146,7 @@ pub fn run(args: &CapacityArgs) -> Result<bool> {
     if args.json {
         writeln!(out, "{}", json::growth(&growth))?;
     } else {
-        let mut written = String::new();
-        text::answer(&mut written, &asked.answer);
-        text::verdict(&mut written, &asked.answer, &asked.plan);
-        text::growth(&mut written, &growth);
-        out.write_all(written.as_bytes())?;
+        out.write_all(written(&growth)?.as_bytes())?;
     }
     Ok(asked.answer.is_carried())
 }

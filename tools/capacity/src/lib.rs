@@ -22,7 +22,7 @@ mod text;
 pub use answer::{Answer, Plan};
 pub use assumptions::{ASSUMPTIONS, Assumption, SIMPLIFICATIONS, Source};
 pub use change::Change;
-pub use command::{CapacityArgs, run};
+pub use command::{CapacityArgs, run, said};
 pub use growth::Growth;
 pub use load::{Begin, Dead, Granted, Load, Mapping, Receiver, Settings, Share};
 pub use model::{Counts, Histogram, Limit, Observed, Run, Waited};

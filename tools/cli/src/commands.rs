@@ -13,6 +13,7 @@ use crate::attempts::AttemptsArgs;
 use crate::bill::BillArgs;
 use crate::call::CallArgs;
 use crate::clients::ClientsArgs;
+use crate::console::ConsoleArgs;
 use crate::csr::CsrArgs;
 use crate::doctor::DoctorArgs;
 use crate::exit::Exit;
@@ -28,8 +29,8 @@ use crate::show::ShowArgs;
 use crate::undelivered::UndeliveredArgs;
 use crate::verify::VerifyArgs;
 use crate::{
-    attempts, bill, call, clients, csr, doctor, explain, help, identity, manual, notifications, outcomes,
-    polling, replay, show, undelivered, verify,
+    attempts, bill, call, clients, console, csr, doctor, explain, help, identity, manual, notifications,
+    outcomes, polling, replay, show, undelivered, verify,
 };
 
 /// Arauto notifies payment initiators of Open Finance Brasil of changes, over mutual TLS
@@ -64,6 +65,7 @@ enum Command {
     Replay(ReplayArgs),
     Verify(VerifyArgs),
     Doctor(DoctorArgs),
+    Console(ConsoleArgs),
     Capacity(CapacityArgs),
     Bill(BillArgs),
     Polling(PollingArgs),
@@ -109,6 +111,7 @@ async fn run(command: Command) -> Exit {
         Command::Polling(args) => Box::pin(polling::run(args)).await,
         Command::Verify(args) => verify::run(args).await,
         Command::Doctor(args) => Box::pin(doctor::run(args)).await,
+        Command::Console(args) => Box::pin(console::run(args)).await.map(|()| true),
         Command::Capacity(args) => capacity::run(&args),
         Command::Completions(args) => manual::completions(&args, self::command(Language::En)).map(|()| true),
         Command::Man(args) => manual::man(&args, self::command(Language::En)).map(|()| true),

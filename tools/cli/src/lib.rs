@@ -3,8 +3,10 @@
 pub mod attempts;
 pub mod bill;
 pub mod call;
+mod caller;
 pub mod clients;
 pub mod commands;
+pub mod console;
 pub mod csr;
 pub mod doctor;
 pub mod exit;

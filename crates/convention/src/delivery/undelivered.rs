@@ -24,6 +24,8 @@ pub struct Undelivered {
     pub gave_up_at: Timestamp,
     /// When it was replayed; absent if it was not.
     pub replayed_at: Option<Timestamp>,
+    /// Who confirmed the replay; absent of one by an earlier version.
+    pub replayed_by: Option<String>,
 }
 
 impl Undelivered {

@@ -37,7 +37,7 @@ pub use ledger_error::LedgerError;
 pub use ledger_reader::LedgerReader;
 pub use put_refused_again::{Refused, put_refused_again};
 pub use queue::{Queues, RESEND_PAUSES, SEND_TIMEOUT, SendError, message_group};
-pub use receivers::{Found, RECEIVER_CACHE_TTL, Receivers, ReceiversError};
+pub use receivers::{Found, Marked, RECEIVER_CACHE_TTL, Receivers, ReceiversError};
 pub use receivers_page::ReceiversPage;
 pub use resource_states::{Due, Observed, ResourceStates};
 pub use secrets::{SecretError, Secrets};

@@ -45,6 +45,9 @@ pub struct Receivers {
     pub(super) marks: std::sync::Mutex<HashMap<ReceiverKey, SlowReceiver>>,
 }
 
+/// A registration, and the mark of its receiver if it keeps timing out.
+pub type Marked = (Registration, Option<SlowReceiver>);
+
 /// A receiver found for an attempt.
 #[derive(Clone, Debug)]
 pub struct Found {
@@ -207,13 +210,21 @@ impl Receivers {
     ///
     /// The read is consistent, because suspensions are decided from it.
     pub async fn all(&self) -> Result<Vec<Result<Registration, ReceiversError>>, ReceiversError> {
+        let all = self.all_with_marks().await?;
+        Ok(all.into_iter().map(|row| row.map(|(registration, _)| registration)).collect())
+    }
+
+    /// Reads every registration, with the mark of a receiver that keeps timing out.
+    pub async fn all_with_marks(&self) -> Result<Vec<Result<Marked, ReceiversError>>, ReceiversError> {
         let scan = self.client.scan().table_name(&self.table).consistent_read(true);
         let mut pages = scan.into_paginator().items().send();
         let mut all = Vec::new();
         while let Some(item) = pages.next().await {
             let item = item.map_err(|error| self.failed("list", cause(error)))?;
             match self.parse(&item) {
-                Ok(ClientState::Registered(registration)) => all.push(Ok(*registration)),
+                Ok(ClientState::Registered(registration)) => {
+                    all.push(Ok((*registration, read_slow_mark(&item))));
+                }
                 Ok(ClientState::Removed(_)) => {}
                 Err(error) => all.push(Err(error)),
             }

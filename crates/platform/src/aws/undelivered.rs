@@ -106,15 +106,21 @@ impl UndeliveredRows {
         Ok(rows)
     }
 
-    /// Marks a notification as replayed; does nothing if its row has expired.
-    pub async fn mark_replayed(&self, undelivered: &Undelivered, at: Timestamp) -> Result<(), LedgerError> {
+    /// Marks a notification as replayed, at that time and by whom; does nothing if its row has expired.
+    pub async fn mark_replayed(
+        &self,
+        undelivered: &Undelivered,
+        at: Timestamp,
+        by: &str,
+    ) -> Result<(), LedgerError> {
         let name = &undelivered.message.notification;
         let update = self
             .update(undelivered.hour(), name)
-            .update_expression("SET replayed_at = :at, replayed_as = :replay")
+            .update_expression("SET replayed_at = :at, replayed_as = :replay, replayed_by = :by")
             .condition_expression("notification = :notification")
             .expression_attribute_values(":notification", text(name))
             .expression_attribute_values(":at", millis(at))
+            .expression_attribute_values(":by", text(by))
             .expression_attribute_values(":replay", text(name.replay()));
         match update.send().await.map_err(SdkError::into_service_error) {
             Ok(_) | Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
@@ -149,5 +155,6 @@ fn parse(row: &HashMap<String, AttributeValue>) -> Option<Undelivered> {
         interaction_id: text("interaction_id")?.parse().ok()?,
         gave_up_at: instant("gave_up_at")?,
         replayed_at: instant("replayed_at"),
+        replayed_by: text("replayed_by").cloned(),
     })
 }

@@ -23,14 +23,28 @@ pub struct LogGroups {
 }
 
 impl LogGroups {
-    /// Finds the groups of a stack.
+    /// Finds the groups of dispatch.
     pub fn of(stack: &ChosenStack) -> Result<Self> {
-        let mut names = vec![stack.output("DispatchLogGroupName")?.to_owned()];
+        Self::of_function(stack, "Dispatch")
+    }
+
+    /// Finds the groups of directory.
+    pub(crate) fn of_directory(stack: &ChosenStack) -> Result<Self> {
+        Self::of_function(stack, "Directory")
+    }
+
+    fn of_function(stack: &ChosenStack, function: &str) -> Result<Self> {
+        let mut names = vec![stack.output(&format!("{function}LogGroupName"))?.to_owned()];
         if stack.local.is_some() {
             // Where an emulator knows no LoggingConfig, lines are in the group of Lambda itself.
-            names.push(format!("/aws/lambda/{}", stack.output("DispatchFunctionName")?));
+            names.push(format!("/aws/lambda/{}", stack.output(&format!("{function}FunctionName"))?));
         }
         Ok(Self::new(Client::new(&stack.sdk), names))
+    }
+
+    /// The same groups, of which nothing was told.
+    pub(crate) fn anew(&self) -> Self {
+        Self::new(self.client.clone(), self.names.clone())
     }
 
     /// Reads these groups.
@@ -38,13 +52,27 @@ impl LogGroups {
         Self { client, names, told: BTreeMap::new() }
     }
 
-    /// Tells each event of the window that matches the pattern and was not told before, oldest first in each group.
+    /// Tells each event of the window that matches the pattern and was not told before, oldest first in each group; fails
+    /// if there is no such group.
     pub async fn read(
+        &mut self,
+        window: (Timestamp, Timestamp),
+        pattern: &str,
+        tell: impl FnMut(Timestamp, &str) -> Result<()>,
+    ) -> Result<()> {
+        if !self.read_if_there(window, pattern, tell).await? {
+            bail!("there is no such log group yet: {}", self.names.join(", "));
+        }
+        Ok(())
+    }
+
+    /// The same; says whether there is such a group.
+    pub(crate) async fn read_if_there(
         &mut self,
         (since, until): (Timestamp, Timestamp),
         pattern: &str,
         mut tell: impl FnMut(Timestamp, &str) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         self.told.retain(|_, at| *at >= since.as_millisecond());
         let mut found = false;
         for name in self.names.clone() {
@@ -82,10 +110,7 @@ impl LogGroups {
                 }
             }
         }
-        if !found {
-            bail!("there is no such log group yet: {}", self.names.join(", "));
-        }
-        Ok(())
+        Ok(found)
     }
 
     fn tell(

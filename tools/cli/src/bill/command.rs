@@ -100,14 +100,7 @@ enum Key {
 /// Runs the command.
 pub async fn run(args: BillArgs) -> Result<()> {
     let prices = args.prices()?;
-    let terms = args.terms();
-    let (bill, unreadable) = if args.model {
-        (Bill::of_model(args.model_of(), terms, &prices), 0)
-    } else {
-        let sources = some(args.lines().await?)?;
-        let unreadable = sources.iter().map(|source| source.unreadable).sum();
-        (Bill::of(&sources, terms, &prices), unreadable)
-    };
+    let (bill, unreadable) = args.bill(&prices).await?;
     if let Some(path) = &args.svg {
         fs::write(path, picture(&bill, &prices))
             .with_context(|| format!("cannot write {}", path.display()))?;
@@ -129,7 +122,27 @@ pub async fn run(args: BillArgs) -> Result<()> {
     Ok(())
 }
 
+/// Returns what the command would print, and its picture.
+pub(crate) async fn said(args: &BillArgs) -> Result<(String, String)> {
+    let prices = args.prices()?;
+    let (bill, _) = args.bill(&prices).await?;
+    let mut text = Vec::new();
+    table::write(&mut text, &bill, &prices)?;
+    Ok((String::from_utf8_lossy(&text).into_owned(), picture(&bill, &prices)))
+}
+
 impl BillArgs {
+    /// Computes the bill, and how many lines could not be read.
+    async fn bill(&self, prices: &Prices) -> Result<(Bill, u64)> {
+        let terms = self.terms();
+        if self.model {
+            return Ok((Bill::of_model(self.model_of(), terms, prices), 0));
+        }
+        let sources = some(self.lines().await?)?;
+        let unreadable = sources.iter().map(|source| source.unreadable).sum();
+        Ok((Bill::of(&sources, terms, prices), unreadable))
+    }
+
     fn prices(&self) -> Result<Prices> {
         let Some(path) = &self.prices else { return Ok(Prices::of(self.region)) };
         let cannot = || format!("cannot use {}", path.display());

@@ -9,6 +9,7 @@ mod picture;
 mod source;
 mod table;
 
+pub(crate) use command::said;
 pub use command::{BillArgs, run};
 pub use gather::{Bill, Part};
 pub use item::{Cost, Counts, Item, Terms};

@@ -5,6 +5,8 @@ mod show;
 mod table;
 mod view;
 
+pub(crate) use self::table::receivers;
+pub(crate) use self::view::fields;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 

@@ -40,16 +40,25 @@ pub(super) fn to_json(registration: &Registration) -> Value {
 }
 
 /// A registration for people: the same fields, those that are set.
-pub(super) fn table(registration: &Registration) -> Table<2> {
-    let mut table = Table::new([Align::Left; 2]);
-    for (name, value) in to_json(registration).as_object().into_iter().flatten() {
+pub(crate) fn fields(registration: &Registration) -> Vec<(String, String)> {
+    let shown = to_json(registration);
+    let shown = shown.as_object().into_iter().flatten().filter_map(|(name, value)| {
         let text = match value {
-            Value::Null => continue,
-            Value::Array(values) if values.is_empty() => continue,
+            Value::Null => return None,
+            Value::Array(values) if values.is_empty() => return None,
             Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(", "),
             other => text(other),
         };
-        table.row([name, &text]);
+        Some((name.clone(), text))
+    });
+    shown.collect()
+}
+
+/// The fields as a table.
+pub(super) fn table(registration: &Registration) -> Table<2> {
+    let mut table = Table::new([Align::Left; 2]);
+    for (name, text) in fields(registration) {
+        table.row([name, text]);
     }
     table
 }

@@ -2,6 +2,7 @@
 
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use platform::telemetry::ErrorChain;
+use thiserror::Error;
 
 use super::finding::{Area, Finding};
 
@@ -9,11 +10,13 @@ use super::finding::{Area, Finding};
 pub(crate) type Answer<T> = Result<T, Unread>;
 
 /// Why something is not known.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
 pub(crate) enum Unread {
     /// The service refused, or did not answer.
+    #[error("{0}")]
     Failed(String),
     /// The local stack has no such thing.
+    #[error("not available on the local stack")]
     NotHere,
 }
 

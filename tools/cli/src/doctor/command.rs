@@ -50,7 +50,8 @@ struct DoctorStackArgs {
 }
 
 /// The name of the local stack.
-const LOCAL: &str = "arauto";
+pub(crate) const LOCAL: &str = "arauto";
+
 /// Runs the command; `false` if something is wrong, an error if nothing is and something could not be read.
 pub async fn run(args: DoctorArgs) -> Result<bool> {
     let DoctorCommand::Stack(args) = args.command;

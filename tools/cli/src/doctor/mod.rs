@@ -17,4 +17,6 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use command::LOCAL;
 pub use command::{DoctorArgs, run};
+pub(crate) use gather::{Context, read_alarms};

@@ -5,14 +5,17 @@ use std::fmt::Write as _;
 use clap::Command;
 use clap::builder::styling::Style;
 
-use super::language::Language;
 use super::translate::text_of;
 use crate::exit::MEANINGS;
+use terminal::Language;
 
 /// Each group and its commands.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Try it", &["demo", "up", "down", "env", "explain", "register", "receiver", "directory", "statement"]),
-    ("Look", &["show", "notifications", "attempts", "undelivered", "clients", "doctor", "outcomes"]),
+    (
+        "Look",
+        &["show", "notifications", "attempts", "undelivered", "clients", "console", "doctor", "outcomes"],
+    ),
     ("Act", &["call", "trigger", "replay", "identity", "csr"]),
     ("Prove", &["verify"]),
     ("Plan and pay", &["capacity", "bill", "polling"]),

@@ -1,13 +1,12 @@
 //! The help: commands in groups, exit codes, and the language of the locale.
 
 mod groups;
-mod language;
 mod translate;
 
 use clap::Command;
+pub use terminal::Language;
 
 use self::groups::page;
-pub use self::language::Language;
 use self::translate::translate;
 
 /// Completes the commands' help in this language.

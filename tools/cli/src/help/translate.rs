@@ -174,10 +174,10 @@ fn paragraph(english: &str) -> String {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use super::super::language::Language;
     use super::*;
     use crate::commands::command;
     use crate::exit::MEANINGS;
+    use terminal::Language;
 
     /// The texts of a command and all below it that must have a translation.
     fn texts(command: &Command, found: &mut BTreeSet<String>) {

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use account::StackArgs;
+use account::{ChosenStack, StackArgs};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -88,7 +88,7 @@ pub async fn run(args: PollingArgs) -> Result<bool> {
     let price = args.price()?;
     let report = match &args.log_group {
         Some(name) => args.of_log_group(name, &mapping, price).await?,
-        None => args.of_files(&mapping, price).await?,
+        None => args.of_files(&mapping, price, None).await?,
     };
     if let Some(path) = &args.svg {
         fs::write(path, picture(&report)).with_context(|| format!("cannot write {}", path.display()))?;
@@ -99,14 +99,24 @@ pub async fn run(args: PollingArgs) -> Result<bool> {
     } else if args.csv {
         out.write_all(csv(&report).as_bytes())?;
     } else {
-        let language = if args.lang == "en" { Language::En } else { Language::PtBr };
-        out.write_all(text(&report, language).as_bytes())?;
+        out.write_all(text(&report, args.language()).as_bytes())?;
     }
     tell_broken(&report);
     Ok(report.is_complete())
 }
 
+/// Returns what the command would print about files and this stack, and its picture.
+pub(crate) async fn said(args: &PollingArgs, stack: &ChosenStack) -> Result<(String, String)> {
+    let (mapping, price) = (args.mapping()?, args.price()?);
+    let report = args.of_files(&mapping, price, Some(stack)).await?;
+    Ok((text(&report, args.language()), picture(&report)))
+}
+
 impl PollingArgs {
+    fn language(&self) -> Language {
+        if self.lang == "en" { Language::En } else { Language::PtBr }
+    }
+
     fn mapping(&self) -> Result<Mapping> {
         if let Some(path) = &self.mapping {
             let cannot = || format!("cannot use {}", path.display());
@@ -125,7 +135,7 @@ impl PollingArgs {
         million.parse().map_err(anyhow::Error::msg)
     }
 
-    async fn of_files(&self, mapping: &Mapping, price: Price) -> Result<Report> {
+    async fn of_files(&self, mapping: &Mapping, price: Price, found: Option<&ChosenStack>) -> Result<Report> {
         let sources: Vec<_> = self.files.iter().map(|path| Source::named(path)).collect();
         let mut analysis = Analysis::new(mapping);
         let notifications = if let Some(path) = &self.notifications {
@@ -140,7 +150,10 @@ impl PollingArgs {
             }
             match window {
                 Some(window) => {
-                    let stack = self.stack.find(" (or --notifications)").await?;
+                    let stack = match found {
+                        Some(stack) => stack.clone(),
+                        None => self.stack.find(" (or --notifications)").await?,
+                    };
                     stack::delivered(&stack, window, analysis.clients()).await?
                 }
                 None => Notifications::default(),

@@ -3,4 +3,5 @@
 mod command;
 mod stack;
 
+pub(crate) use command::said;
 pub use command::{PollingArgs, run};

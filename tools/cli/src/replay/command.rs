@@ -12,6 +12,7 @@ use super::plan::Plan;
 use super::redrive::{Moved, move_back};
 use super::round::Round;
 use super::send::Sent;
+use crate::caller::caller;
 use crate::shutdown::Shutdown;
 use crate::stack_ref::{StackRef, TargetArgs};
 use crate::undelivered::{DeadLetterQueue, FilterArgs, Listing, count};
@@ -89,7 +90,8 @@ async fn run_replay(args: &ReplayArgs, target: &StackRef) -> Result<bool> {
     let mut progress = Progress::new(true);
     let shown =
         |sent: &Sent| progress.count("sent", (sent.done() + sent.refused) as u64, plan.to_send.len() as u64);
-    let round = Round::run(target, (clock, &filter, &plan), &mut stop, shown).await;
+    let by = caller(&target.sdk).await;
+    let round = Round::run(target, (clock, &filter, &plan), &by, &mut stop, shown).await;
     drop(progress);
     let swept = round.sweeping.as_ref().ok();
     if args.json {

@@ -41,6 +41,15 @@ impl Plan {
         (self.to_send.len() as u64).div_ceil(u64::from(self.rate.max(1)))
     }
 
+    /// Returns what it costs in US dollars if each is delivered at once, and if each receiver is silent again, and by which
+    /// price list.
+    pub fn prices(&self) -> (String, String, String) {
+        let (ours, best, worst) = self.tallies();
+        let prices = Prices::of(LIST);
+        let usd = |rest| (ours + rest).price(&prices).to_string();
+        (usd(best), usd(worst), prices.title())
+    }
+
     fn groups(&self) -> Vec<Group> {
         groups(&self.to_send)
     }

@@ -25,14 +25,15 @@ pub struct Round {
 
 impl Round {
     /// Sends the planned notifications, and sweeps everything listed as replayed, including what an earlier run did
-    /// not sweep.
+    /// not sweep. `by` is who confirmed it, for the record.
     pub async fn run(
         target: &StackRef,
         (clock, filter, plan): (Clock, &Filter, &Plan),
+        by: &str,
         stop: &mut Shutdown,
         progress: impl FnMut(&Sent),
     ) -> Self {
-        let replayer = Replayer::new(target, clock, plan.rate);
+        let replayer = Replayer::new(target, clock, plan.rate, by);
         let (sent, sending) = replayer.send(&plan.to_send, stop, progress).await;
         // Also after a failure, for what was sent before it.
         Self { sent, sending, sweeping: sweep_replayed(target, filter, stop).await }

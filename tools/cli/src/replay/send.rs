@@ -19,6 +19,7 @@ pub struct Replayer {
     queues: Queues,
     clock: Clock,
     rate: u32,
+    by: String,
 }
 
 /// The progress of a replay.
@@ -42,10 +43,10 @@ impl Sent {
 }
 
 impl Replayer {
-    /// Creates a replayer for this stack with this rate a second.
-    pub fn new(target: &StackRef, clock: Clock, rate: u32) -> Self {
+    /// Creates a replayer for this stack with this rate a second, for who confirmed it.
+    pub fn new(target: &StackRef, clock: Clock, rate: u32, by: &str) -> Self {
         let ledger = LedgerReader::new(dynamodb(&target.sdk), target.ledger_table.clone());
-        Self { rows: target.rows(), ledger, queues: target.queues(), clock, rate }
+        Self { rows: target.rows(), ledger, queues: target.queues(), clock, rate, by: by.to_owned() }
     }
 
     /// Sends notifications again until a stop is requested. `progress` is called after each batch.
@@ -96,7 +97,7 @@ impl Replayer {
         }
         let now = self.clock.now();
         let rows = done.into_iter().flat_map(Listed::rows);
-        let marks = join_all(rows.map(|row| self.rows.mark_replayed(row, now))).await;
+        let marks = join_all(rows.map(|row| self.rows.mark_replayed(row, now, &self.by))).await;
         marks
             .into_iter()
             .collect::<Result<(), _>>()

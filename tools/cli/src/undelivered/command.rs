@@ -73,6 +73,7 @@ fn to_json(filter: &Filter, listing: &Listing, resting: &Resting) -> Value {
             "event_instant": row.message.change.event_instant.to_string(),
             "replay_of": row.message.replay_of.as_ref().map(NotificationId::as_str),
             "replayed_at": listed.rows().find_map(|row| row.replayed_at).map(|at| at.to_string()),
+            "replayed_by": listed.rows().find_map(|row| row.replayed_by.as_deref()),
             "replayed_as": listed.is_replayed().then(|| row.message.notification.replay().to_string()),
         })
     };

@@ -108,6 +108,7 @@ pub(crate) mod tests {
             interaction_id: "7f1c2b1e-5a0e-4a9e-9d6b-0c8f5a3e1d22".parse().unwrap(),
             gave_up_at: Timestamp::from_second(gave_up_at).unwrap(),
             replayed_at: None,
+            replayed_by: None,
         }
     }
 

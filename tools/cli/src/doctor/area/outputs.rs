@@ -6,7 +6,7 @@ use crate::doctor::finding::{Area, Finding};
 use crate::doctor::setup::Setup;
 
 /// The outputs that each stack has; a test compares them with `template.yaml`.
-const ALWAYS: [&str; 18] = [
+const ALWAYS: [&str; 19] = [
     "AccountConcurrency",
     "ApiId",
     "ApiUrl",
@@ -15,6 +15,7 @@ const ALWAYS: [&str; 18] = [
     "DeadLetterQueueUrl",
     "DirectoryFunctionName",
     "DirectoryIdentitySecretArn",
+    "DirectoryLogGroupName",
     "DirectoryTableName",
     "DispatchFunctionName",
     "DispatchLogGroupName",

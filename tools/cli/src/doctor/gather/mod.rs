@@ -13,6 +13,7 @@ mod topic;
 
 use account::stack::expanded_template;
 
+pub(crate) use alarms::read as read_alarms;
 pub(crate) use context::Context;
 use metrics::{Metric, Metrics};
 

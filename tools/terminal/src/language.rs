@@ -1,8 +1,6 @@
-//! The language of the help.
+//! The language of what people read.
 
-use platform::config::environment;
-
-/// A language of the help.
+/// A language of what people read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Language {
     /// English.
@@ -14,7 +12,7 @@ pub enum Language {
 impl Language {
     /// Returns the language of this process's locale.
     pub fn of_locale() -> Self {
-        Self::by(&environment)
+        Self::by(&|name| std::env::var(name).ok())
     }
 
     /// Takes the first variable that has a value, as POSIX orders them ("Internationalization Variables").

@@ -1,0 +1,172 @@
+//! The server: its state, its addresses, and who may ask.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+
+use account::ChosenStack;
+use anyhow::{Context as _, Result};
+use aws_lc_rs::rand;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use convention::address::AddressPolicy;
+use http::{HeaderMap, header};
+use jiff::Timestamp;
+use pages::{Access, Model};
+use platform::clock::Clock;
+use tokio::net::TcpListener;
+
+use super::read::Reader;
+use super::replays::Replays;
+use super::{commands, frame, lookup, overview, replays};
+use crate::shutdown::Shutdown;
+
+/// What the console was started with.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The name of the stack; none of the local one.
+    pub name: Option<String>,
+    /// Whether replays are allowed.
+    pub is_acting: bool,
+    /// Access logs, for the page on polling.
+    pub access_logs: Vec<PathBuf>,
+    /// Their format.
+    pub format: Option<String>,
+}
+
+/// The state of the server, shared by all requests.
+#[derive(Clone, Debug)]
+pub struct App(Arc<Inner>);
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) access: Access,
+    pub(super) stack: ChosenStack,
+    pub(super) options: Options,
+    pub(super) clock: Clock,
+    pub(super) replays: Mutex<Replays>,
+    pub(super) stop: Shutdown,
+    model: Arc<RwLock<Model>>,
+    /// When a page was last asked for, in seconds of the epoch: nothing is read for nobody.
+    asked_at: Arc<AtomicI64>,
+}
+
+/// Bits of each secret: too many to be guessed.
+const SECRET_BYTES: usize = 16;
+
+impl App {
+    /// Makes the secrets, and begins to read the stack.
+    pub fn new(stack: ChosenStack, options: Options, port: u16, stop: Shutdown) -> Result<Self> {
+        let clock = Clock::system();
+        let access = Access::new(secret()?, secret()?, port);
+        let model = Arc::new(RwLock::new(Model::default()));
+        let asked_at = Arc::new(AtomicI64::new(clock.now().as_second()));
+        let reader = Reader::new(&stack, options.name.as_deref(), Arc::clone(&model), Arc::clone(&asked_at));
+        reader.start().context("cannot begin to read the stack")?;
+        let replays = Mutex::default();
+        Ok(Self(Arc::new(Inner { access, stack, options, clock, replays, stop, model, asked_at })))
+    }
+
+    /// The address to open, with its secret.
+    pub fn url(&self) -> String {
+        self.0.access.url()
+    }
+
+    /// The stack, as people name it.
+    pub fn stack(&self) -> String {
+        self.0.stack.to_string()
+    }
+
+    pub(super) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    pub(super) fn model(&self) -> RwLockReadGuard<'_, Model> {
+        self.0.model.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn replays(&self) -> std::sync::MutexGuard<'_, Replays> {
+        self.0.replays.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Which addresses receivers may have.
+    pub(super) fn policy(&self) -> AddressPolicy {
+        if self.stack.local.is_some() { AddressPolicy::PublicAndLoopback } else { AddressPolicy::Public }
+    }
+}
+
+pub(super) fn secret() -> Result<String> {
+    let mut bytes = [0; SECRET_BYTES];
+    rand::fill(&mut bytes).ok().context("the system gives no random bytes")?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Serves pages until it is told to stop.
+pub async fn serve(
+    listener: TcpListener,
+    app: App,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<()> {
+    let server = axum::serve(listener, router(app)).with_graceful_shutdown(stop);
+    server.await.context("the server stopped")
+}
+
+fn router(app: App) -> Router {
+    let of_language = Router::new()
+        .route("/now", get(overview::now))
+        .route("/receivers", get(overview::receivers))
+        .route("/receivers/{key}", get(overview::receiver))
+        .route("/notifications", get(lookup::notifications))
+        .route("/notifications/{id}", get(lookup::notification))
+        .route("/undelivered", get(overview::undelivered))
+        .route("/undelivered/plan", get(replays::plan))
+        .route("/undelivered/replay", post(replays::replay))
+        .route("/replays/{number}", get(replays::progress))
+        .route("/explain", get(commands::explain_form).post(commands::explain))
+        .route("/bill", get(commands::bill))
+        .route("/capacity", get(commands::capacity))
+        .route("/polling", get(commands::polling));
+    Router::new()
+        .route("/{token}", get(begin))
+        .route("/{token}/", get(begin))
+        .route("/{token}/console.css", get(style))
+        .route("/{token}/console.js", get(script))
+        .nest("/{token}/{language}", of_language)
+        .fallback(frame::missing)
+        .layer(from_fn_with_state(app.clone(), guard))
+        .with_state(app)
+}
+
+async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+    let noted = app.clone();
+    app.0
+        .access
+        .guard(request, async move |request| {
+            noted.0.asked_at.store(noted.now().as_second(), Ordering::Relaxed);
+            next.run(request).await
+        })
+        .await
+}
+
+async fn begin(State(app): State<App>, headers: HeaderMap) -> Response {
+    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let language = pages::page::tag(pages::page::preferred(accepted.unwrap_or_default()));
+    axum::response::Redirect::to(&format!("{}/{language}/now", app.0.access.prefix())).into_response()
+}
+
+async fn style() -> Response {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], pages::STYLE).into_response()
+}
+
+async fn script() -> Response {
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], pages::SCRIPT).into_response()
+}

@@ -1,0 +1,272 @@
+//! Pages that say what commands say: explain, bill, capacity, polling.
+
+use axum::Form;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use capacity::CapacityArgs;
+use clap::Args;
+use convention::directory::Registration;
+use convention::notification::{AuthorisationServers, ClientId, ReceiverKey};
+use http::StatusCode;
+use pages::Page;
+use pages::views::{Command, Explain, Field, answer};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
+
+use super::app::App;
+use super::frame::{Frame, problem};
+use crate::bill::{self, BillArgs};
+use crate::explain::Explainer;
+use crate::polling::{self, PollingArgs};
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Pasted {
+    #[serde(default)]
+    form: String,
+    #[serde(default)]
+    text: String,
+}
+
+/// A state change to begin with.
+const EXAMPLE: &str = r#"{
+  "client_id": "itp-1", "api": "payments", "resource": "pix_payment", "resource_id": "p-1", "api_version": "v5",
+  "from": "RCVD", "to": "ACSC", "event_instant": "2026-11-30T12:00:00-03:00"
+}"#;
+
+/// Where a state change is pasted.
+pub(super) async fn explain_form(Frame(page): Frame) -> Response {
+    answer(&Explain { page, text: EXAMPLE.to_owned(), answers: Vec::new() })
+}
+
+/// What would be sent for what was pasted.
+pub(super) async fn explain(
+    State(app): State<App>,
+    Frame(page): Frame,
+    Form(pasted): Form<Pasted>,
+) -> Response {
+    if !app.inner().access.is_form_token(&pasted.form) {
+        return problem(
+            &page,
+            StatusCode::FORBIDDEN,
+            ("Another page sent this.", "Outra página enviou isto."),
+        );
+    }
+    let answers = explained(&app, &page, &pasted.text);
+    answer(&Explain { page, text: pasted.text, answers })
+}
+
+fn explained(app: &App, page: &Page, text: &str) -> Vec<String> {
+    let registered = |client_id: &str, server: Option<&str>| {
+        let client_id: ClientId = client_id.parse().ok()?;
+        let key = ReceiverKey::new(server, &client_id);
+        let model = app.model();
+        Some(as_posted(&model.receivers.value.as_ref()?.get(key.as_str())?.registration))
+    };
+    let servers: AuthorisationServers = app.model().authorisation_servers.parse().unwrap_or_default();
+    let explainer = |receiver| Explainer {
+        receiver,
+        servers: servers.clone(),
+        policy: app.inner().policy(),
+        now: page.now,
+    };
+    // The registration of the client that a change names decides, as it would; without one, an invented one.
+    let found = Explainer::read(text, |change| {
+        let receiver = change["client_id"].as_str().and_then(|client_id| registered(client_id, None));
+        explainer(Some(receiver.unwrap_or_else(|| json!({ "webhook_uris": ["https://receiver.example"] }))))
+    });
+    match found {
+        Ok(answers) if answers.is_empty() => {
+            vec![page.t("There is no state change in it.", "Não há mudança de estado nisso.").to_owned()]
+        }
+        Ok(answers) => answers,
+        Err(error) => vec![format!("{error:#}")],
+    }
+}
+
+/// A registration as the API takes it.
+fn as_posted(registration: &Registration) -> Value {
+    let settings = &registration.settings;
+    json!({
+        "webhook_uris": registration.base_uri.iter().collect::<Vec<_>>(),
+        "webhook_version": settings.webhook_version,
+        "success_statuses": settings.success_statuses,
+        "notify_optional": settings.notify_optional,
+        "also_send_x_authorisation_server_id": settings.also_send_x_authorisation_server_id,
+    })
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct BillAsked {
+    region: String,
+    ledger: String,
+    source: String,
+    alone: String,
+}
+
+/// What notifications cost, by the model; or on the local stack by its lines.
+pub(super) async fn bill(
+    State(app): State<App>,
+    Frame(page): Frame,
+    Query(asked): Query<BillAsked>,
+) -> Response {
+    let is_local = app.inner().stack.local.is_some() && asked.source == "lines";
+    let mut words = vec!["bill".to_owned()];
+    words.push(if is_local { "--local" } else { "--model" }.to_owned());
+    words.extend(["--region".to_owned(), or(&asked.region, "us-east-1")]);
+    if !is_local {
+        words.extend(["--source".to_owned(), or(&asked.source, "api")]);
+        words.extend((asked.ledger == "lean").then(|| "--lean".to_owned()));
+        words.extend((asked.alone == "alone").then(|| "--alone".to_owned()));
+    }
+    let (text, picture) = match of_words::<BillArgs>(&words) {
+        Ok(args) => match bill::said(&args).await {
+            Ok((text, picture)) => (Ok(text), Some(picture)),
+            Err(error) => (Err(format!("{error:#}")), None),
+        },
+        Err(error) => (Err(error), None),
+    };
+    let choice = |name, label: (&str, &str), value: String, choices: &[(&str, &str)]| Field {
+        name,
+        label: page.t(label.0, label.1).to_owned(),
+        value,
+        choices: choices.iter().map(|(value, name)| ((*value).to_owned(), (*name).to_owned())).collect(),
+    };
+    let mut sources =
+        vec![("api", "API"), ("sqs", "SQS"), ("eventbridge", "EventBridge"), ("kinesis", "Kinesis")];
+    if app.inner().stack.local.is_some() {
+        sources.push(("lines", page.t("lines of the local stack", "linhas do stack local")));
+    }
+    let fields = vec![
+        choice(
+            "region",
+            ("Prices of", "Preços de"),
+            or(&asked.region, "us-east-1"),
+            &[("us-east-1", "us-east-1"), ("sa-east-1", "sa-east-1")],
+        ),
+        choice(
+            "source",
+            ("State changes come by", "Mudanças chegam por"),
+            or(&asked.source, "api"),
+            &sources,
+        ),
+        choice(
+            "ledger",
+            ("LedgerWrites", "LedgerWrites"),
+            or(&asked.ledger, "full"),
+            &[("full", "full"), ("lean", "lean")],
+        ),
+        choice(
+            "alone",
+            ("Changes come", "Chegam"),
+            or(&asked.alone, "together"),
+            &[
+                ("together", page.t("in full batches", "em lotes cheios")),
+                ("alone", page.t("alone", "sozinhas")),
+            ],
+        ),
+    ];
+    let about = page.t(
+        "What a million notifications cost by AWS's list prices. `arauto bill` prices your own log lines.",
+        "Quanto custa um milhão de notificações pelos preços de tabela da AWS. `arauto bill` calcula com as suas linhas de log.",
+    );
+    let about = about.to_owned();
+    answer(&Command { about, fields, picture, text, command: command(&words), page })
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct CapacityAsked {
+    rate: String,
+    receivers: String,
+    dead: String,
+}
+
+/// What a load takes, by the model.
+pub(super) async fn capacity(Frame(page): Frame, Query(asked): Query<CapacityAsked>) -> Response {
+    let is_asked = !asked.rate.is_empty();
+    let (rate, receivers, dead) = (or(&asked.rate, "10"), or(&asked.receivers, "50"), or(&asked.dead, "0"));
+    let words = ["capacity", "--rate", &rate, "--receivers", &receivers, "--dead", &dead].map(str::to_owned);
+    let text = if is_asked {
+        match of_words::<CapacityArgs>(&words) {
+            // It plays the load, for seconds: other pages are answered meanwhile.
+            Ok(args) => match spawn_blocking(move || capacity::said(&args)).await {
+                Ok(said) => said.map_err(|error| format!("{error:#}")),
+                Err(error) => Err(error.to_string()),
+            },
+            Err(error) => Err(error),
+        }
+    } else {
+        Err(page
+            .t(
+                "Give a load; the answer takes some seconds.",
+                "Informe uma carga; a resposta leva alguns segundos.",
+            )
+            .to_owned())
+    };
+    let field = |name, label: (&str, &str), value| Field {
+        name,
+        label: page.t(label.0, label.1).to_owned(),
+        value,
+        choices: Vec::new(),
+    };
+    let fields = vec![
+        field("rate", ("Notifications a second", "Notificações por segundo"), rate),
+        field("receivers", ("Receivers", "Receptores"), receivers),
+        field("dead", ("of which never answer", "dos quais nunca respondem"), dead),
+    ];
+    let about = page.t(
+        "What this load takes on AWS, and which limit breaks first: a simulation, which asks nobody.",
+        "O que essa carga exige na AWS, e qual limite cai primeiro: uma simulação, que não consulta ninguém.",
+    );
+    let about = about.to_owned();
+    answer(&Command { about, fields, picture: None, text, command: command(&words), page })
+}
+
+/// How much initiators poll although they are notified.
+pub(super) async fn polling(State(app): State<App>, Frame(page): Frame) -> Response {
+    let options = &app.inner().options;
+    let mut words = vec!["polling".to_owned()];
+    words.extend(options.access_logs.iter().map(|path| path.display().to_string()));
+    words.extend(options.format.iter().flat_map(|format| ["--format".to_owned(), format.clone()]));
+    words.extend(options.name.iter().flat_map(|name| ["--stack-name".to_owned(), name.clone()]));
+    words.extend(["--lang".to_owned(), page.tag().to_owned()]);
+    let (text, picture) = if options.access_logs.is_empty() {
+        let none = page.t(
+            "Start the console with --access-log FILE --format FORMAT to see which initiators poll although they are notified.",
+            "Inicie o console com --access-log ARQUIVO --format FORMATO para ver quais iniciadoras consultam apesar de notificadas.",
+        );
+        (Err(none.to_owned()), None)
+    } else {
+        match of_words::<PollingArgs>(&words) {
+            Ok(args) => match polling::said(&args, &app.inner().stack).await {
+                Ok((text, picture)) => (Ok(text), Some(picture)),
+                Err(error) => (Err(format!("{error:#}")), None),
+            },
+            Err(error) => (Err(error), None),
+        }
+    };
+    let command = if options.access_logs.is_empty() { String::new() } else { command(&words) };
+    let about = page.t(
+        "GETs of your resources by initiators, with and without notifications.",
+        "Consultas das iniciadoras aos seus recursos, com e sem notificações.",
+    );
+    let about = about.to_owned();
+    answer(&Command { about, fields: Vec::new(), picture, text, command, page })
+}
+
+fn or(text: &str, default: &str) -> String {
+    if text.trim().is_empty() { default.to_owned() } else { text.trim().to_owned() }
+}
+
+fn command(words: &[String]) -> String {
+    format!("arauto {}", words.join(" "))
+}
+
+/// Reads a command's options as its command line would.
+fn of_words<T: Args>(words: &[String]) -> Result<T, String> {
+    let command = T::augment_args(clap::Command::new("arauto").no_binary_name(false));
+    let matches = command.try_get_matches_from(words).map_err(|error| error.to_string())?;
+    T::from_arg_matches(&matches).map_err(|error| error.to_string())
+}

@@ -1,0 +1,17 @@
+//! `arauto console`: pages about a stack, on this machine, with the credentials of who starts it.
+//!
+//! A thread of its own reads the stack into a [`pages::Model`], while somebody looks; the pages are made of that, so that
+//! none waits for a look-up. What is looked up for one page, such as a notification, is asked for with a time limit.
+
+mod app;
+mod command;
+mod commands;
+mod frame;
+mod lookup;
+mod overview;
+mod read;
+mod replays;
+mod runbooks;
+
+pub use app::{App, Options, serve};
+pub use command::{ConsoleArgs, run};

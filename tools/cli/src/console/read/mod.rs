@@ -1,0 +1,165 @@
+//! Reads a stack, again and again while somebody looks, into what the pages are made of.
+
+mod certificates;
+mod lines;
+mod metrics;
+mod receivers;
+mod stack;
+pub(super) mod undelivered;
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread;
+use std::time::Duration;
+
+use account::ChosenStack;
+use anyhow::{Context as _, Result};
+use jiff::{SignedDuration, Timestamp};
+use pages::{Model, Reading};
+use platform::clock::Clock;
+use tokio::runtime::Builder;
+use tokio::time::{Instant, sleep, timeout};
+
+use self::lines::Lines;
+use self::stack::Deployed;
+
+/// Reads one stack.
+#[derive(Debug)]
+pub(super) struct Reader {
+    stack: ChosenStack,
+    name: Option<String>,
+    model: Shared,
+    asked_at: Arc<AtomicI64>,
+    clock: Clock,
+}
+
+/// What the reader writes and the pages read.
+#[derive(Clone, Debug)]
+struct Shared(Arc<RwLock<Model>>);
+
+/// Nothing is read once no page was asked for within this time: each look-up is paid for.
+const LOOKED_AT_WITHIN: SignedDuration = SignedDuration::from_mins(2);
+/// How often each part is read at most; and never sooner than twice the time that it took.
+const LINES_EVERY: Duration = Duration::from_secs(5);
+const STATE_EVERY: Duration = Duration::from_secs(15);
+const SLOWLY_EVERY: Duration = Duration::from_mins(1);
+/// How often it is seen whether something is due.
+const BEAT: Duration = Duration::from_millis(250);
+/// A look-up that takes longer has failed.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+impl Reader {
+    pub(super) fn new(
+        stack: &ChosenStack,
+        name: Option<&str>,
+        model: Arc<RwLock<Model>>,
+        asked_at: Arc<AtomicI64>,
+    ) -> Self {
+        let (stack, name) = (stack.clone(), name.map(str::to_owned));
+        Self { stack, name, model: Shared(model), asked_at, clock: Clock::system() }
+    }
+
+    /// Reads on a thread of its own, so that parsing lines delays no page.
+    pub(super) fn start(self) -> Result<()> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let run = move || runtime.block_on(self.run());
+        thread::Builder::new().name("console-reader".to_owned()).spawn(run).context("no thread")?;
+        Ok(())
+    }
+
+    async fn run(self) {
+        if self.stack.local.is_none() {
+            self.model.write(|model| model.metrics = Some(metrics::unread()));
+        }
+        tokio::join!(self.lines(), self.state(), self.slowly());
+    }
+
+    async fn lines(&self) {
+        let mut lines = match Lines::of(&self.stack, self.clock.clone()) {
+            Ok(lines) => lines,
+            Err(error) => {
+                let error = format!("{error:#}");
+                return self.model.write(|model| model.history.error = Some(error));
+            }
+        };
+        self.every(LINES_EVERY, async || lines.step(&self.model).await).await;
+    }
+
+    async fn state(&self) {
+        self.every(STATE_EVERY, async || {
+            let receivers =
+                self.read(|model| &mut model.receivers, receivers::read(&self.stack, self.clock.now()));
+            let queues = self.read(|model| &mut model.queues, stack::queues(&self.stack));
+            tokio::join!(receivers, queues);
+        })
+        .await;
+    }
+
+    async fn slowly(&self) {
+        let mut deployed = None::<Deployed>;
+        self.every(SLOWLY_EVERY, async || {
+            let undelivered =
+                self.read(|model| &mut model.undelivered, undelivered::read(&self.stack, self.clock.now()));
+            let certificates = self.read(|model| &mut model.certificates, certificates::read(&self.stack));
+            tokio::join!(undelivered, certificates);
+            if deployed.is_none() {
+                match Deployed::find(&self.stack, self.name.as_deref()).await {
+                    Ok(found) => deployed = Some(found),
+                    Err(error) => {
+                        let error = format!("{error:#}");
+                        return self.model.write(|model| model.alarms.error = Some(error));
+                    }
+                }
+            }
+            let Some(found) = deployed.as_ref() else { return };
+            self.model.write(|model| model.authorisation_servers = found.authorisation_servers());
+            self.read(|model| &mut model.alarms, found.alarms(&self.stack, self.clock.now())).await;
+            if self.stack.local.is_none() {
+                metrics::read(&self.stack, found, &self.clock, &self.model).await;
+            }
+        })
+        .await;
+    }
+
+    /// Repeats a reading while somebody looks.
+    async fn every(&self, period: Duration, mut read: impl AsyncFnMut()) {
+        let mut due = Instant::now();
+        loop {
+            let asked_at = Timestamp::from_second(self.asked_at.load(Ordering::Relaxed)).unwrap_or_default();
+            if Instant::now() < due || self.clock.now().duration_since(asked_at) > LOOKED_AT_WITHIN {
+                sleep(BEAT).await;
+                continue;
+            }
+            let began = Instant::now();
+            read().await;
+            due = Instant::now() + period.max(began.elapsed() * 2);
+        }
+    }
+
+    /// Reads one part, and notes how that went.
+    async fn read<T>(
+        &self,
+        part: impl Fn(&mut Model) -> &mut Reading<T>,
+        read: impl Future<Output = Result<T>>,
+    ) {
+        let (began, now) = (Instant::now(), self.clock.now());
+        self.model.write(|model| part(model).begin(now));
+        let read = within(read).await;
+        let now = self.clock.now();
+        self.model.write(|model| part(model).end(read, now, began.elapsed()));
+    }
+}
+
+impl Shared {
+    fn write<T>(&self, write: impl FnOnce(&mut Model) -> T) -> T {
+        write(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Waits for a look-up as long as it may take.
+async fn within<T>(read: impl Future<Output = Result<T>>) -> Result<T, String> {
+    match timeout(TIMEOUT, read).await {
+        Ok(read) => read.map_err(|error| format!("{error:#}")),
+        Err(_) => Err(format!("no answer within {} s", TIMEOUT.as_secs())),
+    }
+}

@@ -1,0 +1,276 @@
+//! Replays: the dry run, the confirmation, and how far each is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Result, ensure};
+use axum::Form;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
+use pages::Page;
+use pages::views::{PlanPage, ReplayLine, ReplayPage, answer};
+use serde::Deserialize;
+
+use super::app::{App, secret};
+use super::frame::{Frame, live, problem};
+use super::read::undelivered::{of_a_week, of_group};
+use crate::caller::caller;
+use crate::replay::{Plan, Round, Sent};
+use crate::stack_ref::StackRef;
+use crate::undelivered::{Filter, Listing, groups};
+
+/// The rate of `arauto replay`, and its limits.
+const DEFAULT_RATE: u32 = 10;
+const MAX_RATE: u32 = 50;
+/// A plan that is older is made again: what was given up since may be more.
+const PLAN_TTL: SignedDuration = SignedDuration::from_mins(10);
+/// How many plans wait to be confirmed.
+const MAX_PLANS: usize = 20;
+
+/// A dry run that may be confirmed, once.
+#[derive(Debug)]
+struct Prepared {
+    plan: Plan,
+    filter: Filter,
+    made_at: Timestamp,
+}
+
+/// What may be confirmed, and what was.
+#[derive(Debug, Default)]
+pub(super) struct Replays {
+    plans: BTreeMap<String, Prepared>,
+    lines: Vec<ReplayLine>,
+}
+
+impl Replays {
+    /// Each replay, the last one first.
+    pub(super) fn lines(&self) -> Vec<ReplayLine> {
+        self.lines.iter().rev().cloned().collect()
+    }
+
+    fn prepare(&mut self, id: String, prepared: Prepared) {
+        let now = prepared.made_at;
+        self.plans.retain(|_, plan| now.duration_since(plan.made_at) < PLAN_TTL);
+        while self.plans.len() >= MAX_PLANS {
+            self.plans.pop_first();
+        }
+        self.plans.insert(id, prepared);
+    }
+
+    /// Takes a plan, so that it is confirmed once whatever a browser repeats.
+    fn take(&mut self, id: &str, now: Timestamp) -> Option<Prepared> {
+        self.plans.remove(id).filter(|plan| now.duration_since(plan.made_at) < PLAN_TTL)
+    }
+
+    /// Whether one is under way: two at once would look at the same messages.
+    fn is_busy(&self) -> bool {
+        self.lines.iter().any(|line| !line.is_over)
+    }
+
+    fn begin(&mut self, who: String, at: Timestamp, of: usize) -> usize {
+        let number = self.lines.len() + 1;
+        self.lines.push(ReplayLine { number, who, at, of, ..ReplayLine::default() });
+        number
+    }
+
+    fn update(&mut self, number: usize, update: impl FnOnce(&mut ReplayLine)) {
+        if let Some(line) = number.checked_sub(1).and_then(|at| self.lines.get_mut(at)) {
+            update(line);
+        }
+    }
+}
+
+/// The choice of a form: groups, each as its receiver, endpoint and outcome, and a rate.
+fn choice(query: &str) -> (BTreeSet<[String; 3]>, u32) {
+    let (mut chosen, mut rate) = (BTreeSet::new(), DEFAULT_RATE);
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match &*name {
+            "group" => chosen.extend(serde_json::from_str::<[String; 3]>(&value)),
+            "rate" => rate = value.parse().unwrap_or(DEFAULT_RATE).clamp(1, MAX_RATE),
+            _ => {}
+        }
+    }
+    (chosen, rate)
+}
+
+/// The dry run.
+pub(super) async fn plan(State(app): State<App>, Frame(page): Frame, RawQuery(query): RawQuery) -> Response {
+    let (chosen, rate) = choice(&query.unwrap_or_default());
+    if chosen.is_empty() {
+        let text = ("Choose what to replay first.", "Escolha antes o que reenviar.");
+        return problem(&page, StatusCode::BAD_REQUEST, text);
+    }
+    match prepared(&app, &chosen, rate).await {
+        Ok(prepared) => {
+            let Ok(id) = secret() else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+            let shown = of_plan(page, &prepared.plan, id.clone());
+            app.replays().prepare(id, prepared);
+            answer(&shown)
+        }
+        Err(error) => {
+            let error = format!("{error:#}");
+            problem(&page, StatusCode::BAD_GATEWAY, (&error, &error))
+        }
+    }
+}
+
+async fn prepared(app: &App, chosen: &BTreeSet<[String; 3]>, rate: u32) -> Result<Prepared> {
+    let target = StackRef::of_stack(&app.inner().stack)?;
+    let made_at = app.now();
+    let filter = of_a_week(made_at);
+    let mut listing = Listing::read(&target.rows(), &filter).await?;
+    listing.notifications.retain(|listed| {
+        let row = &listed.undelivered;
+        let message = &row.message;
+        let group = [
+            message.receiver().to_string(),
+            message.resource.endpoint.row().code.to_owned(),
+            row.outcome.clone(),
+        ];
+        chosen.contains(&group)
+    });
+    Ok(Prepared { plan: Plan::new(listing, None, rate), filter, made_at })
+}
+
+fn of_plan(page: Page, plan: &Plan, id: String) -> PlanPage {
+    let (at_once, silent, prices) = plan.prices();
+    PlanPage {
+        to_send: plan.to_send.len() as u64,
+        replayed: plan.replayed.len() as u64,
+        groups: groups(&plan.to_send).into_iter().map(of_group).collect(),
+        rate: plan.rate,
+        lasts: SignedDuration::from_secs(i64::try_from(plan.seconds()).unwrap_or(i64::MAX)),
+        usd: (at_once, silent),
+        prices,
+        plan: id,
+        page,
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Confirmed {
+    form: String,
+    plan: String,
+    sure: Option<String>,
+}
+
+/// Begins a replay that was confirmed.
+pub(super) async fn replay(
+    State(app): State<App>,
+    Frame(page): Frame,
+    Form(confirmed): Form<Confirmed>,
+) -> Response {
+    let refused = |status, text| problem(&page, status, text);
+    if !app.inner().options.is_acting {
+        return refused(
+            StatusCode::FORBIDDEN,
+            ("This console is read-only.", "Este console é somente leitura."),
+        );
+    }
+    if !app.inner().access.is_form_token(&confirmed.form) || confirmed.sure.is_none() {
+        return refused(StatusCode::FORBIDDEN, ("It was not confirmed.", "Não foi confirmado."));
+    }
+    if app.replays().is_busy() {
+        let text = (
+            "A replay is under way; wait until it is over.",
+            "Há um reenvio em andamento; espere até que termine.",
+        );
+        return refused(StatusCode::CONFLICT, text);
+    }
+    let Some(prepared) = app.replays().take(&confirmed.plan, app.now()) else {
+        let text = (
+            "This dry run was confirmed before, or is older than ten minutes: make it again.",
+            "Esta simulação já foi confirmada ou tem mais de dez minutos: refaça-a.",
+        );
+        return refused(StatusCode::CONFLICT, text);
+    };
+    let who = caller(&app.inner().stack.sdk).await;
+    let number = app.replays().begin(who.clone(), app.now(), prepared.plan.to_send.len());
+    let running = app.clone();
+    tokio::spawn(async move {
+        let error = run(&running, number, prepared, &who).await.err().map(|error| format!("{error:#}"));
+        running.replays().update(number, |line| (line.is_over, line.error) = (true, error));
+    });
+    Redirect::to(&page.to(&format!("replays/{number}"))).into_response()
+}
+
+async fn run(app: &App, number: usize, prepared: Prepared, who: &str) -> Result<()> {
+    let Prepared { plan, filter, .. } = prepared;
+    let target = StackRef::of_stack(&app.inner().stack)?;
+    let mut stop = app.inner().stop.clone();
+    let shown = |sent: &Sent| {
+        let Sent { sent, already, refused, .. } = *sent;
+        app.replays()
+            .update(number, |line| (line.sent, line.already, line.refused) = (sent, already, refused));
+    };
+    let round = Round::run(&target, (app.inner().clock.clone(), &filter, &plan), who, &mut stop, shown).await;
+    shown(&round.sent);
+    let complete = round.is_complete(&plan);
+    round.sending?;
+    let swept = round.sweeping?;
+    app.replays().update(number, |line| line.swept = Some(swept.deleted));
+    ensure!(complete, "not all was done");
+    Ok(())
+}
+
+/// How far a replay is.
+pub(super) async fn progress(
+    State(app): State<App>,
+    Path((_, _, number)): Path<(String, String, usize)>,
+    Frame(page): Frame,
+) -> Response {
+    let line = app.replays().lines.iter().find(|line| line.number == number).cloned();
+    let Some(line) = line else {
+        return problem(&page, StatusCode::NOT_FOUND, ("There is no such replay.", "Não há esse reenvio."));
+    };
+    answer(&ReplayPage { page: live(page), line })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prepared(second: i64) -> Prepared {
+        let made_at = Timestamp::from_second(second).unwrap();
+        let plan = Plan::new(Listing::default(), None, 10);
+        Prepared { plan, filter: of_a_week(made_at), made_at }
+    }
+
+    #[test]
+    fn a_plan_is_confirmed_once_and_not_when_it_is_old() {
+        let (mut replays, at) = (Replays::default(), |second| Timestamp::from_second(second).unwrap());
+        replays.prepare("a".to_owned(), prepared(0));
+        assert!(replays.take("b", at(1)).is_none());
+        assert!(replays.take("a", at(1)).is_some() && replays.take("a", at(1)).is_none());
+        replays.prepare("a".to_owned(), prepared(0));
+        assert!(replays.take("a", at(600)).is_none());
+        for number in 0..50 {
+            replays.prepare(format!("{number:02}"), prepared(0));
+        }
+        assert_eq!(replays.plans.len(), MAX_PLANS);
+    }
+
+    #[test]
+    fn a_choice_is_of_groups_as_the_page_named_them() {
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("group", r#"["itp-1&rate=99","E2","timeout"]"#)
+            .append_pair("group", r#"["itp-1","E1","timeout"]"#)
+            .append_pair("group", "itp-1")
+            .append_pair("rate", "1000")
+            .finish();
+        let (chosen, rate) = choice(&query);
+        assert_eq!((chosen.len(), rate), (2, MAX_RATE));
+        assert!(chosen.contains(&["itp-1&rate=99", "E2", "timeout"].map(str::to_owned)));
+        assert_eq!(choice("").1, DEFAULT_RATE);
+    }
+
+    #[test]
+    fn one_replay_runs_at_a_time() {
+        let mut replays = Replays::default();
+        let number = replays.begin("me".to_owned(), Timestamp::UNIX_EPOCH, 3);
+        assert!(replays.is_busy());
+        replays.update(number, |line| line.is_over = true);
+        assert!(!replays.is_busy() && replays.lines()[0].of == 3);
+    }
+}
