@@ -20,6 +20,8 @@ try {
       viewport: { width: visit.width ?? 1280, height: 900 },
     });
     const page = await context.newPage();
+    // A machine that also builds is slow.
+    page.setDefaultTimeout(90_000);
     const seen = { url: visit.url, requests: [], errors: [], axe: [], said: [] };
     // Also those that the Content Security Policy blocks.
     page.on("request", (request) => seen.requests.push(request.url()));
@@ -33,7 +35,7 @@ try {
       if (step.press) await page.keyboard.press(step.press);
       if (step.type) await page.keyboard.type(step.type);
       if (step.focus) await page.focus(step.focus);
-      if (step.wait) await page.waitForSelector(step.wait, { timeout: 20_000 });
+      if (step.wait) await page.waitForSelector(step.wait, { timeout: 90_000 });
       if (step.pause) await page.waitForTimeout(step.pause);
       if (step.evaluate) seen.said.push(await page.evaluate(step.evaluate));
     }

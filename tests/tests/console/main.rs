@@ -4,17 +4,20 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod browser;
+mod model;
 mod stack;
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener as StdListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use account::ChosenStack;
 use account::local_stack::LocalStack;
 use arauto::console::{App, Options, serve};
 use arauto::shutdown::Shutdown;
 use platform::aws::{UndeliveredRows, dynamodb};
+use tests::world::now;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
@@ -42,8 +45,16 @@ struct Served {
     _stop: oneshot::Sender<()>,
 }
 
-/// Serves a console on a thread of its own, as the command does.
+/// Serves a console of this stack, as the command does.
 fn served(stack: LocalStack, is_acting: bool) -> Served {
+    serve_app(move |port, shutdown| {
+        let options = Options { is_acting, ..Options::default() };
+        App::new(ChosenStack::of_local(stack), options, port, shutdown).unwrap()
+    })
+}
+
+/// Serves an application on a thread of its own.
+fn serve_app(app: impl FnOnce(u16, Shutdown) -> App + Send + 'static) -> Served {
     let (said, told) = std::sync::mpsc::channel();
     let (stop, stopped) = oneshot::channel::<()>();
     std::thread::spawn(move || {
@@ -51,9 +62,8 @@ fn served(stack: LocalStack, is_acting: bool) -> Served {
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let port = listener.local_addr().unwrap().port();
-            let options = Options { is_acting, ..Options::default() };
             let (_asked, shutdown) = Shutdown::channel();
-            let app = App::new(ChosenStack::of_local(stack), options, port, shutdown).unwrap();
+            let app = app(port, shutdown);
             said.send((app.url(), port)).unwrap();
             serve(listener, app, async move { _ = stopped.await }).await.unwrap();
         });
@@ -83,15 +93,17 @@ impl Served {
 
     /// Waits until a page says something.
     async fn until(&self, path: &str, text: &str) -> String {
+        let mut last = String::new();
         for _ in 0..240 {
             let head = format!("GET {}{path} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\n", self.path(), self.port);
             let (_, answer) = self.sent(&head, "");
             if answer.contains(text) {
                 return answer;
             }
+            last = answer;
             sleep(Duration::from_millis(250)).await;
         }
-        panic!("{path} never said {text}");
+        panic!("{path} never said {text}, but: {last}");
     }
 }
 
@@ -114,8 +126,7 @@ async fn each_page_is_right_with_data_in_both_languages_light_and_dark_wide_and_
     let Some(browser) = Browser::find("console") else { return };
     let filled = Filled::start().await;
     let console = served(filled.local(), false);
-    console.until("en/receivers", "last success").await;
-    console.until("en/now", "QueueAgeAlarm").await;
+    console.until("en/receivers", "mark bad").await;
     console.until("en/now?range=week", "The attempts since").await;
     let notification = format!("notifications/{}", filled.waiting);
     let receiver = format!("receivers/{RECEIVER}");
@@ -133,9 +144,7 @@ async fn each_page_is_right_with_data_in_both_languages_light_and_dark_wide_and_
         check(seen, &console, if visit.url.contains("/pt-BR/") { "pt-BR" } else { "en" });
     }
     let said = |path: &str| &seen.iter().find(|seen| seen.url.ends_with(path)).unwrap().text;
-    let now = said("en/now");
-    assert!(now.contains("QueueAgeAlarm") && now.contains("names an event source"), "{now}");
-    assert!(said("pt-BR/now").contains("Alarmes disparados"), "{}", said("pt-BR/now"));
+    assert!(said("pt-BR/now").contains("Números"), "{}", said("pt-BR/now"));
     let receivers = said("en/receivers");
     assert!(receivers.find(RECEIVER) < receivers.find("itp-fine"), "the worst comes first: {receivers}");
     assert!(receivers.contains("misses mandatory events"), "{receivers}");
@@ -153,7 +162,7 @@ async fn an_empty_stack_and_one_that_does_not_answer_have_pages_that_say_so() {
     let console = served(filled.local(), false);
     console.until("en/receivers", "No client is registered").await;
     console.until("en/undelivered", "Nothing was given up").await;
-    console.until("en/now", "No alarm is on").await;
+    console.until("en/now", "The local stack has no alarms").await;
     let visits: Vec<_> = PAGES.iter().map(|path| Visit::of(console.page("en", path))).collect();
     browser.look(&visits).iter().for_each(|seen| check(seen, &console, "en"));
 
@@ -171,6 +180,32 @@ async fn an_empty_stack_and_one_that_does_not_answer_have_pages_that_say_so() {
     }
     assert!(seen[0].text.contains("esperando resposta"), "{}", seen[0].text);
     assert!(seen[2].text.contains("Os cadastros ainda não foram lidos"), "{}", seen[2].text);
+}
+
+#[tokio::test]
+async fn what_is_alarming_has_the_first_step_of_its_runbook() {
+    let Some(browser) = Browser::find("console") else { return };
+    let console = serve_app(|port, stop| {
+        let stack = ChosenStack::of_local(LocalStack::new(1, BTreeMap::new()));
+        let options = Options { name: Some("arauto-production".to_owned()), ..Options::default() };
+        App::of_model(stack, options, (port, stop), model::of_aws(now())).unwrap()
+    });
+    let mut visits = Vec::new();
+    for (path, language) in
+        [("now?range=day", "en"), ("now", "pt-BR"), ("receivers", "pt-BR"), ("receivers", "en")]
+    {
+        let visit = Visit::of(console.page(language, path)).pictured(&format!("aws-{language}"));
+        visits.extend([visit.clone(), visit.dark().narrow().pictured(&format!("aws-{language}-dark"))]);
+    }
+    let seen = browser.look(&visits);
+    for (visit, seen) in visits.iter().zip(&seen) {
+        check(seen, &console, if visit.url.contains("/pt-BR/") { "pt-BR" } else { "en" });
+    }
+    let (now, agora) = (&seen[0].text, &seen[2].text);
+    assert!(now.contains("QueueAgeAlarm") && now.contains("names an event source"), "{now}");
+    assert!(now.contains("Queue age") && now.contains("Concurrency"), "{now}");
+    assert!(agora.contains("Alarmes disparados") && !agora.contains("Queue age"), "{agora}");
+    assert!(seen[4].text.contains("9 dias"), "{}", seen[4].text);
 }
 
 #[tokio::test]
@@ -264,6 +299,38 @@ async fn nobody_but_the_page_itself_reads_or_replays() {
     ] {
         let (status, _) = console.sent(&format!("POST {}{path} HTTP/1.1\r\n{headers}", console.path()), body);
         assert_eq!(status, 403, "{path} {headers}");
+    }
+}
+
+/// Measured, not judged: `cargo test -p tests --test console -- --ignored --nocapture`; docs/performance.md has the figures.
+#[tokio::test]
+#[ignore = "it measures"]
+async fn pages_of_a_day_with_a_hundred_thousand_notifications() {
+    let filled = Filled::empty().await;
+    filled.put_day(100_000).await;
+    let console = served(filled.local(), false);
+    let begun = Instant::now();
+    console.until("en/notifications?client=itp-7", "mark good").await;
+    let first = begun.elapsed();
+    console.until("en/now?range=day", "100,000").await;
+    println!("first attempts after {first:.1?}, all after {:.1?}", begun.elapsed());
+    for path in [
+        "en/now?range=hour",
+        "en/now?range=week",
+        "en/receivers",
+        "en/notifications?client=itp-7",
+        "en/undelivered",
+    ] {
+        let head = format!("GET {}{path} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\n", console.path(), console.port);
+        let mut taken: Vec<_> = (0..21)
+            .map(|_| {
+                let begun = Instant::now();
+                assert_eq!(console.sent(&head, "").0, 200);
+                begun.elapsed()
+            })
+            .collect();
+        taken.sort();
+        println!("{path}: median {:.1?}, most {:.1?}", taken[10], taken[20]);
     }
 }
 

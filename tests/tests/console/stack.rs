@@ -4,7 +4,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use account::local_stack::LocalStack;
-use aws_sdk_cloudwatch::types::StateValue;
 use aws_sdk_cloudwatchlogs::types::InputLogEvent;
 use aws_sdk_dynamodb::types::AttributeValue;
 use convention::delivery::{
@@ -31,8 +30,14 @@ Transform: AWS::Serverless-2016-10-31
 Resources:
   DispatchFunction:
     Type: AWS::Serverless::Function
-    Metadata: { BuildMethod: rust-cargolambda, BuildProperties: { Binary: idle } }
-    Properties: { CodeUri: ., Handler: bootstrap, Runtime: provided.al2023 }
+    Metadata:
+      BuildMethod: rust-cargolambda
+      BuildProperties:
+        Binary: idle
+    Properties:
+      CodeUri: .
+      Handler: bootstrap
+      Runtime: provided.al2023
   DeadLetterQueue: { Type: AWS::SQS::Queue }
   NotificationsQueue: { Type: AWS::SQS::Queue }
   LedgerTable:
@@ -59,18 +64,6 @@ Resources:
       KeySchema: [{ AttributeName: name, KeyType: HASH }]
   DispatchLogGroup: { Type: AWS::Logs::LogGroup, Properties: { LogGroupName: dispatch-lines } }
   DirectoryLogGroup: { Type: AWS::Logs::LogGroup, Properties: { LogGroupName: directory-lines } }
-  QueueAgeAlarm:
-    Type: AWS::CloudWatch::Alarm
-    Properties:
-      AlarmName: queue-age
-      Namespace: AWS/SQS
-      MetricName: ApproximateAgeOfOldestMessage
-      Statistic: Maximum
-      Period: 60
-      EvaluationPeriods: 1
-      ComparisonOperator: GreaterThanThreshold
-      Threshold: 300
-      TreatMissingData: ignore
 Outputs:
   NotificationsQueueUrl: { Value: !Ref NotificationsQueue }
   DeadLetterQueueUrl: { Value: !Ref DeadLetterQueue }
@@ -109,13 +102,12 @@ impl Filled {
         Self { stack, _folder: folder, waiting: String::new(), gave_up_at: now() }
     }
 
-    /// Starts one with receivers, attempts, notifications and an alarm that is on.
+    /// Starts one with receivers, attempts and notifications.
     pub(crate) async fn start() -> Self {
         let mut filled = Self::empty().await;
         filled.register().await;
         filled.log().await;
         filled.attempt().await;
-        filled.alarm().await;
         filled
     }
 
@@ -197,6 +189,21 @@ impl Filled {
         self.put_lines("DirectoryLogGroupName", vec![(at, registered)]).await;
     }
 
+    /// Writes the lines of a day with this many notifications, delivered at the first attempt.
+    pub(crate) async fn put_day(&self, count: i64) {
+        let (now, step) = (now(), 86_000_000 / count);
+        let line = |number: i64| {
+            let at = now - SignedDuration::from_millis(number * step + 30_000);
+            let line = json!({
+                "level": "INFO", "message": "An attempt ended.", "notification_id": format!("{number:032x}"),
+                "interaction_id": format!("i-{number}"), "client_id": format!("itp-{}", number % 40), "endpoint": "E2",
+                "attempt": 1, "outcome": "delivered", "status": 202, "duration_ms": 40, "since_event_ms": 200,
+            });
+            (at, line)
+        };
+        self.put_lines("DispatchLogGroupName", (0..count).map(line).collect()).await;
+    }
+
     async fn put_lines(&self, group: &str, mut lines: Vec<(Timestamp, Value)>) {
         let client = aws_sdk_cloudwatchlogs::Client::new(&self.stack.sdk_config());
         lines.sort_by_key(|(at, _)| *at);
@@ -205,8 +212,11 @@ impl Filled {
         let event = |(at, line): &(Timestamp, Value)| {
             InputLogEvent::builder().timestamp(at.as_millisecond()).message(line.to_string()).build().unwrap()
         };
-        let put = client.put_log_events().log_group_name(&group).log_stream_name("lines");
-        put.set_log_events(Some(lines.iter().map(event).collect())).send().await.unwrap();
+        // At most 10,000 events a call (`PutLogEvents`, CloudWatch Logs API reference).
+        for some in lines.chunks(10_000) {
+            let put = client.put_log_events().log_group_name(&group).log_stream_name("lines");
+            put.set_log_events(Some(some.iter().map(event).collect())).send().await.unwrap();
+        }
     }
 
     /// Has one notification wait for its second attempt, and one given up.
@@ -232,12 +242,6 @@ impl Filled {
         };
         assert_eq!(undelivered.outcome, GIVEN_UP);
         rows.keep(&undelivered).await.unwrap();
-    }
-
-    async fn alarm(&self) {
-        let client = aws_sdk_cloudwatch::Client::new(&self.stack.sdk_config());
-        let set = client.set_alarm_state().alarm_name("queue-age").state_value(StateValue::Alarm);
-        set.state_reason("The oldest message waits for 400 s.").send().await.unwrap();
     }
 }
 

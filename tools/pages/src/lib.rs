@@ -17,5 +17,7 @@ pub use page::Page;
 
 /// The style sheet of all pages.
 pub const STYLE: &str = include_str!("../assets/console.css");
+/// The sign of the pages in a browser's tab.
+pub const ICON: &str = include_str!("../assets/icon.svg");
 /// The script of all pages: they work without it.
 pub const SCRIPT: &str = include_str!("../assets/console.js");

@@ -80,6 +80,8 @@ pub struct Registered {
 /// What was read of a stack, each part by itself.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
+    /// Whether it is the local stack, which has no alarms and no metrics.
+    pub is_local: bool,
     /// The attempts.
     pub history: Reading<History>,
     /// Counts by `CloudWatch`; the local stack has none, and the attempts are counted.

@@ -73,6 +73,8 @@ pub struct Now {
     pub alarms: Vec<AlarmLine>,
     /// Whether alarms were read.
     pub knows_alarms: bool,
+    /// Whether there are none to be read.
+    pub is_local: bool,
     /// How old all that is.
     pub fresh: Vec<Freshness>,
 }
@@ -325,6 +327,7 @@ impl Now {
         };
         let alarms = model.alarms.value.iter().flatten().map(of).collect();
         let counts = ("The counts", "As contagens");
+        let alarms_read = freshness(&page, ("The alarms", "Os alarmes"), &model.alarms);
         let fresh = [
             match &model.metrics {
                 Some(metrics) => {
@@ -333,17 +336,10 @@ impl Now {
                 None => of_history(&page, model),
             },
             freshness(&page, ("The queues", "As filas"), &model.queues),
-            freshness(&page, ("The alarms", "Os alarmes"), &model.alarms),
         ];
-        Self {
-            range,
-            tiles,
-            charts,
-            alarms,
-            knows_alarms: model.alarms.value.is_some(),
-            fresh: fresh.into(),
-            page,
-        }
+        let fresh = fresh.into_iter().chain((!model.is_local).then_some(alarms_read)).collect();
+        let (knows_alarms, is_local) = (model.alarms.value.is_some(), model.is_local);
+        Self { range, tiles, charts, alarms, knows_alarms, is_local, fresh, page }
     }
 
     /// Each range: its address, its name, and whether it is shown.

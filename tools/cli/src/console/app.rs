@@ -17,6 +17,7 @@ use http::{HeaderMap, header};
 use jiff::Timestamp;
 use pages::{Access, Model};
 use platform::clock::Clock;
+use terminal::Language;
 use tokio::net::TcpListener;
 
 use super::read::Reader;
@@ -60,13 +61,25 @@ const SECRET_BYTES: usize = 16;
 impl App {
     /// Makes the secrets, and begins to read the stack.
     pub fn new(stack: ChosenStack, options: Options, port: u16, stop: Shutdown) -> Result<Self> {
-        let clock = Clock::system();
-        let access = Access::new(secret()?, secret()?, port);
-        let model = Arc::new(RwLock::new(Model::default()));
-        let asked_at = Arc::new(AtomicI64::new(clock.now().as_second()));
-        let reader = Reader::new(&stack, options.name.as_deref(), Arc::clone(&model), Arc::clone(&asked_at));
+        let name = options.name.clone();
+        let app = Self::of_model(stack, options, (port, stop), Model::default())?;
+        let Inner { stack, model, asked_at, .. } = &*app.0;
+        let reader = Reader::new(stack, name.as_deref(), Arc::clone(model), Arc::clone(asked_at));
         reader.start().context("cannot begin to read the stack")?;
-        let replays = Mutex::default();
+        Ok(app)
+    }
+
+    /// Makes the secrets for the pages of a model that nobody reads again, as for pictures of them.
+    pub fn of_model(
+        stack: ChosenStack,
+        options: Options,
+        (port, stop): (u16, Shutdown),
+        model: Model,
+    ) -> Result<Self> {
+        let (clock, replays) = (Clock::system(), Mutex::default());
+        let access = Access::new(secret()?, secret()?, port);
+        let asked_at = Arc::new(AtomicI64::new(clock.now().as_second()));
+        let model = Arc::new(RwLock::new(model));
         Ok(Self(Arc::new(Inner { access, stack, options, clock, replays, stop, model, asked_at })))
     }
 
@@ -78,6 +91,15 @@ impl App {
     /// The stack, as people name it.
     pub fn stack(&self) -> String {
         self.0.stack.to_string()
+    }
+
+    /// The stack and its region, in a language.
+    pub(super) fn named(&self, language: Language) -> String {
+        let Some(name) = &self.0.options.name else {
+            return language.choose("local stack", "stack local").to_owned();
+        };
+        let region = self.0.stack.sdk.region().map(ToString::to_string).unwrap_or_default();
+        format!("{name} · {region}")
     }
 
     pub(super) fn inner(&self) -> &Inner {
@@ -140,6 +162,7 @@ fn router(app: App) -> Router {
         .route("/{token}/", get(begin))
         .route("/{token}/console.css", get(style))
         .route("/{token}/console.js", get(script))
+        .route("/{token}/icon.svg", get(icon))
         .nest("/{token}/{language}", of_language)
         .fallback(frame::missing)
         .layer(from_fn_with_state(app.clone(), guard))
@@ -165,6 +188,10 @@ async fn begin(State(app): State<App>, headers: HeaderMap) -> Response {
 
 async fn style() -> Response {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], pages::STYLE).into_response()
+}
+
+async fn icon() -> Response {
+    ([(header::CONTENT_TYPE, "image/svg+xml")], pages::ICON).into_response()
 }
 
 async fn script() -> Response {

@@ -42,12 +42,13 @@ fn page(app: &App, uri: &Uri) -> Option<Page> {
 
 fn fallback(app: &App, uri: &Uri) -> Page {
     let second = uri.path().trim_start_matches('/').split('/').nth(1).unwrap_or_default();
+    let language = tagged(second).unwrap_or(Language::En);
     Page {
-        language: tagged(second).unwrap_or(Language::En),
+        language,
         prefix: app.inner().access.prefix(),
         path: Section::Now.path().to_owned(),
         section: Section::Now,
-        stack: app.stack(),
+        stack: app.named(language),
         now: app.now(),
         is_acting: app.inner().options.is_acting,
         form_token: app.inner().access.form_token().to_owned(),

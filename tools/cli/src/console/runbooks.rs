@@ -50,8 +50,10 @@ fn step(section: &str, marker: &str) -> Option<String> {
     let (_, after) = section.split_once(marker)?;
     let paragraph = after.split("\n\n").next().unwrap_or_default();
     let end = paragraph.find(" **").unwrap_or(paragraph.len());
-    let text = plain(paragraph.get(..end).unwrap_or_default());
-    Some(capital(&text))
+    let paragraph = paragraph.get(..end).unwrap_or_default().trim();
+    let text = plain(paragraph);
+    // A command stays as it is typed.
+    Some(if paragraph.starts_with('`') { text } else { capital(&text) })
 }
 
 fn first_sentence(alarm: &str) -> String {

@@ -68,9 +68,11 @@ impl Reader {
     }
 
     async fn run(self) {
-        if self.stack.local.is_none() {
-            self.model.write(|model| model.metrics = Some(metrics::unread()));
-        }
+        let is_local = self.stack.local.is_some();
+        self.model.write(|model| {
+            model.is_local = is_local;
+            model.metrics = (!is_local).then(metrics::unread);
+        });
         tokio::join!(self.lines(), self.state(), self.slowly());
     }
 
@@ -113,8 +115,8 @@ impl Reader {
             }
             let Some(found) = deployed.as_ref() else { return };
             self.model.write(|model| model.authorisation_servers = found.authorisation_servers());
-            self.read(|model| &mut model.alarms, found.alarms(&self.stack, self.clock.now())).await;
             if self.stack.local.is_none() {
+                self.read(|model| &mut model.alarms, found.alarms(&self.stack, self.clock.now())).await;
                 metrics::read(&self.stack, found, &self.clock, &self.model).await;
             }
         })
