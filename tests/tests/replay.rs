@@ -95,13 +95,13 @@ impl Fixture {
     async fn round(&mut self) -> (bool, Round) {
         let (filter, plan) = (self.filter(), Plan::new(self.listing().await, None, RATE));
         let work = (self.functions.test_clock.clock(), &filter, &plan);
-        let round = Round::run(&self.target, work, &mut self.stop, |_| ()).await;
+        let round = Round::run(&self.target, work, BY, &mut self.stop, |_| ()).await;
         (round.is_complete(&plan), round)
     }
 
     async fn replay(&mut self) -> (Sent, Result<(), String>) {
         let plan = Plan::new(self.listing().await, None, RATE);
-        let replayer = Replayer::new(&self.target, self.functions.test_clock.clock(), RATE);
+        let replayer = Replayer::new(&self.target, self.functions.test_clock.clock(), RATE, BY);
         let (sent, result) = replayer.send(&plan.to_send, &mut self.stop, |_| ()).await;
         (sent, result.map_err(|error| format!("{error:#}")))
     }

@@ -302,7 +302,7 @@ async fn what_was_given_up_is_listed_and_replayed_once(world: &World) -> Result<
     let plan = Plan::new(listed.clone(), None, 10);
     ensure!(plan.to_send == listed.notifications && listing().await?.notifications == listed.notifications);
 
-    let replayer = Replayer::new(&target, Clock::system(), 10);
+    let replayer = Replayer::new(&target, Clock::system(), 10, "a test");
     let (asked, mut stop) = Shutdown::channel();
     let (sent, result) = replayer.send(&plan.to_send, &mut stop, |_| ()).await;
     result?;

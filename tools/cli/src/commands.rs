@@ -8,6 +8,7 @@ use devkit::directory::{DirectoryArgs, StatementArgs};
 use devkit::local::{DemoArgs, DownArgs, EnvArgs, RegisterArgs, TriggerArgs, UpArgs};
 use devkit::receiver::ReceiverArgs;
 use devkit::{directory, local, receiver};
+use platform::config::environment;
 
 use crate::attempts::AttemptsArgs;
 use crate::bill::BillArgs;
@@ -80,7 +81,7 @@ pub fn command(language: Language) -> clap::Command {
 
 /// Runs the command named by the arguments of this process.
 pub async fn run_command() -> ExitCode {
-    let matches = command(Language::of_locale()).get_matches();
+    let matches = command(Language::of_locale(&environment)).get_matches();
     let command = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
     Box::pin(run(command)).await.into()
 }

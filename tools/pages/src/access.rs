@@ -155,40 +155,40 @@ mod tests {
         Access::new("secret".to_owned(), "of-forms".to_owned(), PORT)
     }
 
-    fn refused(method: Method, path: &str, headers: &[(&'static str, &'static str)]) -> Option<Refusal> {
+    fn refused(method: &Method, path: &str, headers: &[(&'static str, &'static str)]) -> Option<Refusal> {
         let of = |(name, value): &(&'static str, &'static str)| {
             (HeaderName::from_static(name), HeaderValue::from_static(value))
         };
         let mut all = HeaderMap::new();
         headers.iter().map(of).for_each(|(name, value)| _ = all.append(name, value));
-        access().refusal(&method, path, &all)
+        access().refusal(method, path, &all)
     }
 
     #[test]
     fn only_the_printed_address_is_answered() {
         let host = ("host", "127.0.0.1:8700");
-        assert_eq!(refused(Method::GET, "/secret/en/", &[host]), None);
-        assert_eq!(refused(Method::GET, "/secret", &[("host", "localhost:8700")]), None);
+        assert_eq!(refused(&Method::GET, "/secret/en/", &[host]), None);
+        assert_eq!(refused(&Method::GET, "/secret", &[("host", "localhost:8700")]), None);
         for path in ["/", "/secre/en", "/secrets/en", "/en/secret", "/SECRET", "//other/secret", ""] {
-            assert_eq!(refused(Method::GET, path, &[host]), Some(Refusal::Token), "{path}");
+            assert_eq!(refused(&Method::GET, path, &[host]), Some(Refusal::Token), "{path}");
         }
         for other in
             ["evil.example", "127.0.0.1", "127.0.0.1:8701", "evil.example:8700", "127.0.0.1:8700.evil"]
         {
-            assert_eq!(refused(Method::GET, "/secret/", &[("host", other)]), Some(Refusal::Host), "{other}");
+            assert_eq!(refused(&Method::GET, "/secret/", &[("host", other)]), Some(Refusal::Host), "{other}");
         }
-        assert_eq!(refused(Method::GET, "/secret/", &[]), Some(Refusal::Host));
-        assert_eq!(refused(Method::GET, "/secret/", &[host, ("host", "evil.example")]), Some(Refusal::Host));
+        assert_eq!(refused(&Method::GET, "/secret/", &[]), Some(Refusal::Host));
+        assert_eq!(refused(&Method::GET, "/secret/", &[host, ("host", "evil.example")]), Some(Refusal::Host));
     }
 
     #[test]
     fn another_page_can_neither_read_nor_act() {
         let (host, own) = (("host", "127.0.0.1:8700"), ("origin", "http://127.0.0.1:8700"));
-        assert_eq!(refused(Method::POST, "/secret/en/", &[host, own]), None);
-        assert_eq!(refused(Method::POST, "/secret/en/", &[host]), Some(Refusal::Origin), "no origin");
+        assert_eq!(refused(&Method::POST, "/secret/en/", &[host, own]), None);
+        assert_eq!(refused(&Method::POST, "/secret/en/", &[host]), Some(Refusal::Origin), "no origin");
         for origin in ["null", "http://127.0.0.1:8701", "https://127.0.0.1:8700", "http://evil.example", ""] {
             for method in [Method::GET, Method::POST, Method::OPTIONS] {
-                let answer = refused(method, "/secret/en/", &[host, ("origin", origin)]);
+                let answer = refused(&method, "/secret/en/", &[host, ("origin", origin)]);
                 assert_eq!(answer, Some(Refusal::Origin), "{origin}");
             }
         }
@@ -200,7 +200,7 @@ mod tests {
             (Method::POST, "none", Some(Refusal::Origin)),
         ] {
             let headers = [host, own, ("sec-fetch-site", site)];
-            assert_eq!(refused(method, "/secret/en/", &headers), answer, "{site}");
+            assert_eq!(refused(&method, "/secret/en/", &headers), answer, "{site}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! The attempts of a week at most, in memory, so that a page need not wait for a look-up.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -55,13 +55,13 @@ impl History {
     /// Adds a line; one that is there already changes nothing.
     pub fn add(&mut self, at: Timestamp, fields: &Map<String, Value>) {
         let texts = &mut self.texts;
-        let mut share = |text: &str| match texts.get(text) {
-            Some(known) => Arc::clone(known),
-            None => {
-                let new = Arc::<str>::from(text);
-                texts.insert(Arc::clone(&new));
-                new
+        let mut share = |text: &str| {
+            if let Some(known) = texts.get(text) {
+                return Arc::clone(known);
             }
+            let new = Arc::<str>::from(text);
+            texts.insert(Arc::clone(&new));
+            new
         };
         match Line::of_fields(at, fields, &mut share) {
             Some(Line::Attempt(attempt)) => {
@@ -149,17 +149,16 @@ impl History {
     }
 
     /// Sums the attempts up that ended from `since` on, for each receiver; `lately` is within that.
-    pub fn summaries(&self, since: Timestamp, lately: Timestamp) -> HashMap<LoggedReceiver, Summary> {
-        let mut summaries = HashMap::<LoggedReceiver, Summary>::new();
+    pub fn summaries(&self, since: Timestamp, lately: Timestamp) -> BTreeMap<LoggedReceiver, Summary> {
+        let mut summaries = BTreeMap::<LoggedReceiver, Summary>::new();
         for attempt in self.newest(since) {
-            match summaries.get_mut(&attempt.receiver) {
-                Some(summary) => summary.add(attempt, lately),
-                None => {
-                    let mut summary = Summary::default();
-                    summary.add(attempt, lately);
-                    summaries.insert(attempt.receiver.clone(), summary);
-                }
+            if let Some(summary) = summaries.get_mut(&attempt.receiver) {
+                summary.add(attempt, lately);
+                continue;
             }
+            let mut summary = Summary::default();
+            summary.add(attempt, lately);
+            summaries.insert(attempt.receiver.clone(), summary);
         }
         summaries
     }
@@ -244,8 +243,8 @@ mod tests {
         assert_eq!((hour.delivered, hour.failed, hour.late), (1.0, 1.0, Some(1.0)));
         assert_eq!((hour.own_faults, hour.undelivered), (1.0, 1.0));
         let day = history.figures(Range::Day, now);
-        assert_eq!(day.all.delivered, 2.0);
-        assert_eq!(day.parts.iter().map(|part| part.delivered).sum::<f64>(), 2.0);
+        let in_parts: f64 = day.parts.iter().map(|part| part.delivered).sum();
+        assert_eq!((day.all.delivered, in_parts), (2.0, 2.0));
         history.forget(at(95_000) + Range::Week.length());
         assert_eq!(history.len(), 2);
     }

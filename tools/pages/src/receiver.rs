@@ -1,6 +1,6 @@
 //! How a receiver is, and which comes first: the worst.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use convention::codes::Code;
@@ -153,7 +153,7 @@ fn undelivered(model: &Model) -> BTreeMap<&str, u64> {
 }
 
 /// The summary of a registered client's attempts: log lines have the first 43 characters of its id.
-pub fn summary(summaries: &HashMap<LoggedReceiver, Summary>, registered: &Registered) -> Summary {
+pub fn summary(summaries: &BTreeMap<LoggedReceiver, Summary>, registered: &Registered) -> Summary {
     summaries.get(&logged(registered)).cloned().unwrap_or_default()
 }
 

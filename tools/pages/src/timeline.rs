@@ -98,7 +98,7 @@ fn following(shown: &NotificationView, due: Option<Timestamp>, now: Timestamp) -
         Ok(Status::Delivered) => Step::Ended(End::Delivered),
         Ok(Status::Undelivered) => Step::Ended(End::Undelivered(shown.reason.clone())),
         Ok(Status::Cancelled) => Step::Ended(End::Cancelled(shown.reason.clone().unwrap_or_default())),
-        Err(_) => Step::Ended(End::Other(shown.status.clone())),
+        Err(()) => Step::Ended(End::Other(shown.status.clone())),
         Ok(_) => match (last, due) {
             (None, _) => Step::Queued,
             (Some(last), _) if last.outcome.is_none() && now.duration_since(last.started_at) <= LEASE => {

@@ -339,7 +339,7 @@ impl Now {
         ];
         let fresh = fresh.into_iter().chain((!model.is_local).then_some(alarms_read)).collect();
         let (knows_alarms, is_local) = (model.alarms.value.is_some(), model.is_local);
-        Self { range, tiles, charts, alarms, knows_alarms, is_local, fresh, page }
+        Self { page, range, tiles, charts, alarms, knows_alarms, is_local, fresh }
     }
 
     /// Each range: its address, its name, and whether it is shown.

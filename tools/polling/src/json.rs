@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_skipped_may_have_any_bytes() {
+    fn skipped_may_have_any_bytes() {
         let line = b"{\"agent\":\"\xe9\",\"status\":200}";
         assert_eq!(read(line).unwrap()[0][0].as_deref(), Some("200"));
         assert!(serde_json::from_slice::<serde_json::Value>(line).is_err());

@@ -10,13 +10,9 @@ pub enum Language {
 }
 
 impl Language {
-    /// Returns the language of this process's locale.
-    pub fn of_locale() -> Self {
-        Self::by(&|name| std::env::var(name).ok())
-    }
-
-    /// Takes the first variable that has a value, as POSIX orders them ("Internationalization Variables").
-    fn by(variable: &dyn Fn(&str) -> Option<String>) -> Self {
+    /// Returns the language of a locale: that of the first variable that has a value, as POSIX orders them
+    /// ("Internationalization Variables").
+    pub fn of_locale(variable: &dyn Fn(&str) -> Option<String>) -> Self {
         let set = |name: &&str| variable(name).filter(|value| !value.is_empty());
         let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(set).unwrap_or_default();
         if locale.starts_with("pt_BR") || locale.starts_with("pt-BR") { Self::PtBr } else { Self::En }
@@ -49,7 +45,7 @@ mod tests {
             let of = |name: &str| {
                 variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
             };
-            assert_eq!(Language::by(&of), language, "{variables:?}");
+            assert_eq!(Language::of_locale(&of), language, "{variables:?}");
         }
     }
 }

@@ -129,7 +129,7 @@ impl Inner {
 pub(super) fn secret() -> Result<String> {
     let mut bytes = [0; SECRET_BYTES];
     rand::fill(&mut bytes).ok().context("the system gives no random bytes")?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(bytes))
 }
 
 /// Serves pages until it is told to stop.

@@ -168,8 +168,8 @@ pub(super) async fn bill(
         ),
     ];
     let about = page.t(
-        "What a million notifications cost by AWS's list prices. `arauto bill` prices your own log lines.",
-        "Quanto custa um milhão de notificações pelos preços de tabela da AWS. `arauto bill` calcula com as suas linhas de log.",
+        "What a million notifications cost by AWS's list prices. The command can price your own log lines instead.",
+        "Quanto custa um milhão de notificações pelos preços de tabela da AWS. O comando também calcula com as suas linhas de log.",
     );
     let about = about.to_owned();
     answer(&Command { about, fields, picture, text, command: command(&words), page })

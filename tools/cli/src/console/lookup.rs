@@ -134,19 +134,17 @@ fn ledger(app: &App) -> Result<LedgerReader> {
 
 fn of_attempts(app: &App, found: &mut Notifications) {
     let page = &found.page;
-    let (since, until) = match (instant(&found.search.from), instant(&found.search.to)) {
-        (Ok(since), Ok(until)) => (since.unwrap_or(Timestamp::MIN), until.unwrap_or(Timestamp::MAX)),
-        _ => {
-            found.notice = Some(
-                page.t(
-                    "A time is not understood: 2026-11-30T14:03.",
-                    "Não entendi um horário: 2026-11-30T14:03.",
-                )
-                .to_owned(),
-            );
-            return;
-        }
+    let (Ok(since), Ok(until)) = (instant(&found.search.from), instant(&found.search.to)) else {
+        found.notice = Some(
+            page.t(
+                "A time is not understood: 2026-11-30T14:03.",
+                "Não entendi um horário: 2026-11-30T14:03.",
+            )
+            .to_owned(),
+        );
+        return;
     };
+    let (since, until) = (since.unwrap_or(Timestamp::MIN), until.unwrap_or(Timestamp::MAX));
     let client = found.search.client.parse::<ClientId>().ok();
     let logged = client.as_ref().map(logged_client_id);
     let model = app.model();

@@ -82,15 +82,15 @@ impl Explainer {
     /// Explains each state change of a text, for people; `explainer_of` says in which context one is read.
     pub(crate) fn read(text: &str, explainer_of: impl Fn(&Value) -> Self) -> anyhow::Result<Vec<String>> {
         let mut documents = Documents::new(Box::new(io::Cursor::new(text.to_owned())));
-        let mut explained = Vec::new();
+        let mut texts = Vec::new();
         while let Some(document) = documents.next()? {
             let value = document.value.as_ref().unwrap_or(&Value::Null);
             let explainer = explainer_of(value.get("change").unwrap_or(value));
             let mut out = Vec::new();
             explainer.document(document).write_for_people(&mut out)?;
-            explained.push(String::from_utf8_lossy(&out).into_owned());
+            texts.push(String::from_utf8_lossy(&out).into_owned());
         }
-        Ok(explained)
+        Ok(texts)
     }
 
     /// Explains one document of the input.

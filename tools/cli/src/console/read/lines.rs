@@ -79,7 +79,7 @@ impl Lines {
         let count = within(take(&mut self.groups.anew(), model, (since, self.since))).await?;
         self.since = since;
         let fitting = LINES / i64::try_from(count).unwrap_or(LINES).max(1);
-        self.part = self.part * i32::try_from(fitting.clamp(1, GROWTH)).unwrap_or(1);
+        self.part *= i32::try_from(fitting.clamp(1, GROWTH)).unwrap_or(1);
         Ok(())
     }
 }

@@ -125,7 +125,7 @@ fn asked(deployed: &Deployed) -> Result<Vec<Asked>> {
         // All attempts, of which the failed are those that were not accepted.
         one("attempts", ours("Delivered"), "SampleCount", |counts, value| counts.failed += value),
         one("delay", ours("FirstAttemptDelay"), "p99", |counts, value| {
-            most(&mut counts.first_delay_p99_ms, value)
+            most(&mut counts.first_delay_p99_ms, value);
         }),
         one("undelivered", ours("Undelivered"), "Sum", |counts, value| counts.undelivered += value),
         one(

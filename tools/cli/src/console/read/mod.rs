@@ -46,7 +46,7 @@ const SLOWLY_EVERY: Duration = Duration::from_mins(1);
 /// How often it is seen whether something is due.
 const BEAT: Duration = Duration::from_millis(250);
 /// A look-up that takes longer has failed.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 impl Reader {
     pub(super) fn new(
@@ -89,9 +89,9 @@ impl Reader {
 
     async fn state(&self) {
         self.every(STATE_EVERY, async || {
-            let receivers =
-                self.read(|model| &mut model.receivers, receivers::read(&self.stack, self.clock.now()));
-            let queues = self.read(|model| &mut model.queues, stack::queues(&self.stack));
+            let receivers = self
+                .read(|model| &mut model.receivers, Box::pin(receivers::read(&self.stack, self.clock.now())));
+            let queues = self.read(|model| &mut model.queues, Box::pin(stack::queues(&self.stack)));
             tokio::join!(receivers, queues);
         })
         .await;
@@ -100,9 +100,12 @@ impl Reader {
     async fn slowly(&self) {
         let mut deployed = None::<Deployed>;
         self.every(SLOWLY_EVERY, async || {
-            let undelivered =
-                self.read(|model| &mut model.undelivered, undelivered::read(&self.stack, self.clock.now()));
-            let certificates = self.read(|model| &mut model.certificates, certificates::read(&self.stack));
+            let undelivered = self.read(
+                |model| &mut model.undelivered,
+                Box::pin(undelivered::read(&self.stack, self.clock.now())),
+            );
+            let certificates =
+                self.read(|model| &mut model.certificates, Box::pin(certificates::read(&self.stack)));
             tokio::join!(undelivered, certificates);
             if deployed.is_none() {
                 match Deployed::find(&self.stack, self.name.as_deref()).await {
@@ -116,7 +119,8 @@ impl Reader {
             let Some(found) = deployed.as_ref() else { return };
             self.model.write(|model| model.authorisation_servers = found.authorisation_servers());
             if self.stack.local.is_none() {
-                self.read(|model| &mut model.alarms, found.alarms(&self.stack, self.clock.now())).await;
+                self.read(|model| &mut model.alarms, Box::pin(found.alarms(&self.stack, self.clock.now())))
+                    .await;
                 metrics::read(&self.stack, found, &self.clock, &self.model).await;
             }
         })
