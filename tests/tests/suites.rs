@@ -20,6 +20,7 @@ mod evidence;
 mod example_receivers;
 mod fake_aws;
 mod faults;
+mod homologation;
 mod judging;
 mod kms;
 mod lean;
