@@ -13,6 +13,7 @@ mod brands;
 mod client_hello;
 mod client_pages;
 mod contract;
+mod data_protection;
 mod deployment;
 mod directory;
 mod evidence;
