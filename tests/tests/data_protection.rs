@@ -88,16 +88,42 @@ const DELIVERY_HOURS: u64 = 24;
 /// Days of point-in-time recovery unless `RecoveryPeriodInDays` says otherwise ("Point-in-time backups for DynamoDB").
 const BACKUP_DAYS: u64 = 35;
 
-/// A page, and how it writes a period.
+/// A page, and how it writes a period and who reads.
 struct Page {
     name: &'static str,
     days: &'static str,
     hours: &'static str,
+    /// The words for those of [`POLICIES`].
+    people: [&'static str; 3],
 }
 
 const PAGES: [Page; 2] = [
-    Page { name: "data-protection.md", days: "days", hours: "hours" },
-    Page { name: "data-protection.pt-BR.md", days: "dias", hours: "horas" },
+    Page {
+        name: "data-protection.md",
+        days: "days",
+        hours: "hours",
+        people: ["operator", "auditor", "key custodian"],
+    },
+    Page {
+        name: "data-protection.pt-BR.md",
+        days: "dias",
+        hours: "horas",
+        people: ["operador", "auditor", "guardião das chaves"],
+    },
+];
+
+/// The policies of `infra/access.yaml` for people who read.
+const POLICIES: [&str; 3] = ["OperatorPolicy", "AuditorPolicy", "KeyCustodianPolicy"];
+/// Actions that show what a store holds.
+const READS: &[&str] = &[
+    "dynamodb:BatchGetItem",
+    "dynamodb:GetItem",
+    "dynamodb:Query",
+    "dynamodb:Scan",
+    "logs:FilterLogEvents",
+    "s3:GetObject",
+    "secretsmanager:GetSecretValue",
+    "sqs:ReceiveMessage",
 ];
 
 impl Page {
@@ -260,6 +286,55 @@ fn constants(folder: &Path, found: &mut BTreeMap<PathBuf, Vec<u64>>) {
             for constant in period.captures_iter(code.split("#[cfg(test)]").next().unwrap()) {
                 let factors = constant[1].split('*').map(|factor| factor.trim().parse::<u64>().unwrap());
                 found.entry(path.clone()).or_default().push(factors.product());
+            }
+        }
+    }
+}
+
+/// What one or several are written as.
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        several => several.as_array().into_iter().flatten().filter_map(Value::as_str).collect(),
+    }
+}
+
+/// Says whether a policy's resource, such as `arn:…:table/${StackName}-LedgerTable-*`, is a store. CloudFormation names a resource
+/// after its stack and itself.
+fn is_of(resource: &str, name: &str, store: &Value) -> bool {
+    let tail = |prefix: &str| resource.split_once(prefix).map(|(_, tail)| tail);
+    match store["Type"].as_str().unwrap() {
+        "AWS::DynamoDB::Table" => tail(":table/${StackName}-") == Some(&format!("{name}-*")),
+        "AWS::SQS::Queue" => resource.contains(":sqs:") && resource.ends_with(&format!("}}-{name}-*")),
+        "AWS::Logs::LogGroup" => tail(":log-group:") == Some("${StackName}-*"),
+        "AWS::S3::Bucket" => resource.ends_with(":s3:::*-evidencestack-*"),
+        "AWS::SecretsManager::Secret" => {
+            let end = tail(":secret:*").and_then(|tail| tail.strip_suffix("-*"));
+            end.is_some_and(|end| name.ends_with(end))
+        }
+        _ => false,
+    }
+}
+
+#[test]
+fn each_row_names_the_people_whose_policy_lets_them_read() {
+    let policies = resources("infra/access.yaml").unwrap();
+    let mut stores = stores();
+    // Those of another account are not of these policies.
+    stores.remove("Replica");
+    for page in &PAGES {
+        for row in page.rows() {
+            let of_row = |name: &String| row[0].contains(&format!("`{name}`"));
+            let of_row: Vec<_> = stores.iter().filter(|(name, _)| of_row(name)).collect();
+            for (policy, person) in POLICIES.iter().zip(page.people) {
+                let statements = &policies[*policy]["Properties"]["PolicyDocument"]["Statement"];
+                let reads = statements.as_array().unwrap().iter().any(|statement| {
+                    let shows = texts(&statement["Action"]).iter().any(|action| READS.contains(action));
+                    let on = texts(&statement["Resource"]);
+                    shows && of_row.iter().any(|(name, store)| on.iter().any(|on| is_of(on, name, store)))
+                });
+                let told = row[4].to_lowercase().contains(person);
+                assert!(of_row.is_empty() || told == reads, "{}: {policy} reads {reads}: {row:?}", page.name);
             }
         }
     }
