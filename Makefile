@@ -5,7 +5,7 @@ CARGO_TARGET_DIR ?= target
 ARAUTO = $(CARGO_TARGET_DIR)/debug/arauto
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help demo up down test sim sim-flood corpus fuzz test-tools check-tools check advisories fmt outcomes capacity cost dashboard lint-infra deploy-check reproducible sbom release packages package-tools bench bench-check bench-publish bench-isolation bench-chains clean
+.PHONY: help demo up down test conformance sim sim-flood corpus fuzz test-tools check-tools check advisories fmt outcomes capacity cost dashboard lint-infra deploy-check reproducible sbom release packages package-tools bench bench-check bench-publish bench-isolation bench-chains clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
@@ -39,6 +39,11 @@ test: ## Run every test; those whose tools are missing are skipped
 	$(CARGO_TEST) --tests -- --skip on_stack::; others=$$?; \
 	wait $$on_stack; on_stack=$$?; cat $(ON_STACK); [ $$others = 0 ] && [ $$on_stack = 0 ]
 	@if [ -f .arauto/skipped.txt ]; then cat .arauto/skipped.txt; fi
+
+# `real` waits as the suite does: ten minutes after each change of a registration, twice in the longest module.
+WAITS ?= short
+conformance: ## Replay the webhook modules of the conformance suite; WAITS=real waits as it does (25 minutes)
+	ARAUTO_CONFORMANCE=$(WAITS) cargo test --locked --workspace --test conformance
 
 # Seeds that `make sim` plays.
 SEEDS ?= 10000

@@ -1,6 +1,6 @@
 //! Every webhook module of the conformance suite, replayed on the local stack.
 //!
-//! `ARAUTO_CONFORMANCE=real` waits as long as the suite does: ten minutes after each change of a registration.
+//! `make conformance WAITS=real` waits as long as the suite does: ten minutes after each change of a registration.
 
 use std::process::ExitCode;
 
@@ -23,7 +23,7 @@ fn trial(module: Module, world: &Shared) -> Trial {
     let play = module.play;
     let trial = on_stack::trial(module.name, world, move |world| {
         Box::pin(async move {
-            let suite = Suite { world, timeouts: Timeouts::from_environment() };
+            let suite = Suite { world, timeouts: Timeouts::from_environment()? };
             play(&suite).await.map(drop)
         })
     });

@@ -1,10 +1,11 @@
 //! Automatic payments: the sweeping plan and the plan of automatic Pix.
 
 use anyhow::{Result, ensure};
-use serde_json::json;
+use devkit::receiver::Endpoint;
+use serde_json::{Value, json};
 
 use super::module::Module;
-use super::suite::{Initiator, Resource, Suite, Told};
+use super::suite::{Initiator, Resource, Suite, Told, event_type};
 
 const SWEEPING: &str = "automatic-payments-webhook_test-plan_v2-2";
 const PIX: &str = "automatic-pix-payments-webhook_test-plan_v2-2";
@@ -27,7 +28,7 @@ pub(super) const MODULES: &[Module] = &[
         name: "webhook-revoked",
         play: |suite| Box::pin(ends(suite, "AUTHORISED", "REVOKED")),
     },
-    Module { plan: PIX, name: "automatic-pix", play: |suite| Box::pin(exactly_once(suite)) },
+    Module { plan: PIX, name: "automatic-pix-webhook", play: |suite| Box::pin(exactly_once(suite)) },
 ];
 
 fn consent() -> Resource {
@@ -38,9 +39,15 @@ fn payment() -> Resource {
     Resource::new("automatic-payments", "recurring_payment", VERSION)
 }
 
-/// Waits until so many messages have come, and makes sure that no more do.
+/// Waits until so many messages have come, and makes sure that no more do. All tell of states; those of consents say so.
 async fn receives_no_more_than(initiator: &Initiator<'_>, count: usize) -> Result<()> {
-    initiator.receives(count).await?;
+    for message in initiator.receives(count).await? {
+        let expected = match message.endpoint.map(Endpoint::as_str) {
+            Some("E4") => json!("STATE_CHANGED"),
+            _ => Value::Null,
+        };
+        ensure!(event_type(&message)? == expected, "the event type of {message} is not {expected}");
+    }
     let came = initiator.stays_at().await;
     ensure!(came == count, "{came} messages instead of {count}");
     Ok(())
@@ -70,10 +77,12 @@ async fn multiple_consents(suite: &Suite<'_>) -> Result<Told> {
     Ok(json!({ "calls": { "E4 AUTHORISED": authorised, "E4 CONSUMED": consumed } }))
 }
 
+/// The initiator itself ends the consent by PATCH, and is notified all the same.
 async fn ends(suite: &Suite<'_>, from: &str, to: &str) -> Result<Told> {
     let initiator = Initiator::registered(suite, "202").await?;
     let consent = consent();
-    initiator.moves(&consent, &[from, to]).await?;
+    let change = json!({ "from": from, "to": to, "actor": "INICIADORA" });
+    initiator.posts(&consent.change(&initiator.client, &change)).await?;
     receives_no_more_than(&initiator, 1).await?;
     Ok(json!({ "calls": { format!("E4 {to}"): initiator.count("E4", &consent) } }))
 }

@@ -1,9 +1,9 @@
 //! The webhook modules of the conformance suite, replayed on the local stack.
 //!
 //! Each module does what the suite's module of that name does, as its wiki and its published steps tell: the initiator
-//! registers, the bank's resources change state, and the receiver judges what comes. Sources: the plans `dcr-dcm-pagto_test-plan-v4`
-//! and `-v5`, `automatic-payments-webhook_test-plan_v2-2`, `automatic-pix-payments-webhook_test-plan_v2-2` and
-//! `no-redirect-payments-webhook_test-plan_v2-2`; the steps of `dcr_api_dcm-pagto-webhook_test-module-v4`.
+//! registers, the bank's resources change state, and the receiver judges what comes. Sources: the suite's wiki ("DCR", "Automatic
+//! Payments v2.2.0", "Enrollments v2.2.0" and "v2.3.0-rc.1", generated from certification `8fb87ca` on 2026-09-14) and the published
+//! steps of `dcr_api_dcm-pagto-remove-webhook_test-module-v4`. `docs/homologacao.md` lists the plans.
 
 mod automatic;
 mod enrollments;

@@ -24,7 +24,7 @@ pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
 /// The plan of the modules that a vector names without their plan.
 const PAYMENTS: &str = "dcr-dcm-pagto_test-plan-v5";
 /// The one module of the plan that a vector names without it.
-const AUTOMATIC_PIX: &str = "automatic-pix";
+const AUTOMATIC_PIX: &str = "automatic-pix-webhook";
 
 fn replayed(vector: &Vector) -> Judgement {
     let text = |field: &str| vector.input.get(field).and_then(|value| value.as_str());

@@ -23,7 +23,8 @@ pub(super) fn on_stack(play: impl AsyncFnOnce(&Suite<'_>) -> Result<Told>) -> Re
             Err(error) => Err(format!("the local stack did not start: {error:#}")),
         })
         .clone()?;
-    let suite = Suite { world: &world, timeouts: Timeouts::from_environment() };
+    let timeouts = Timeouts::from_environment().map_err(|error| error.to_string())?;
+    let suite = Suite { world: &world, timeouts };
     let mut told = Told::Null;
     world.run(async {
         told = play(&suite).await?;
