@@ -149,3 +149,254 @@ fn edit(change: &StateChange, resource: &Resource, profile: WebhookVersion) -> T
         Trigger::None(Rule::EditIsNoTrigger)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::endpoint::ENDPOINTS;
+    use super::*;
+
+    /// Never notified.
+    const SILENT: &str = "-";
+    /// Not a state of this version of the API.
+    const ABSENT: &str = "absent";
+    /// Mandatory after PARTIALLY_ACCEPTED, else optional.
+    const AFTER: &str = "1.2.0 after PARTIALLY_ACCEPTED";
+
+    /// API, resource and API version; the first webhook version with its endpoint; each state, and since which webhook version
+    /// reaching it is notified. Written from the guides of the webhook ("Pagamentos", "Pagamentos automáticos", "Pagamentos sem
+    /// redirecionamento", 1.3.0, and their earlier versions), not from [`ENDPOINTS`].
+    const LISTED: &[(&str, &str, &str, &str, &[(&str, &str)])] = &[
+        ("payments", "consent", "v5", "1.0.0", CONSENT),
+        ("payments", "consent", "v4", "1.0.0", CONSENT),
+        (
+            "payments",
+            "consent",
+            "v3",
+            "1.0.0",
+            &[
+                ("AWAITING_AUTHORISATION", SILENT),
+                ("PARTIALLY_ACCEPTED", ABSENT),
+                ("AUTHORISED", AFTER),
+                ("CONSUMED", "1.0.0"),
+                ("REJECTED", "1.0.0"),
+            ],
+        ),
+        ("payments", "pix_payment", "v5", "1.0.0", PIX_PAYMENT),
+        ("payments", "pix_payment", "v4", "1.0.0", PIX_PAYMENT),
+        ("payments", "pix_payment", "v3", "1.0.0", PIX_PAYMENT_WITH_PATC),
+        ("payments", "pix_payment", "v2", "1.0.0", PIX_PAYMENT_WITH_PATC),
+        (
+            "enrollments",
+            "enrollment",
+            "v2",
+            "1.1.0",
+            &[
+                ("AWAITING_RISK_SIGNALS", SILENT),
+                ("AWAITING_ACCOUNT_HOLDER_VALIDATION", SILENT),
+                ("AWAITING_ENROLLMENT", SILENT),
+                ("AUTHORISED", SILENT),
+                ("REJECTED", "1.1.0"),
+                ("REVOKED", "1.1.0"),
+            ],
+        ),
+        (
+            "automatic-payments",
+            "recurring_consent",
+            "v2",
+            "1.2.0",
+            &[
+                ("AWAITING_AUTHORISATION", SILENT),
+                ("PARTIALLY_ACCEPTED", SILENT),
+                ("AUTHORISED", AFTER),
+                ("CONSUMED", "1.2.0"),
+                ("REJECTED", "1.2.0"),
+                ("REVOKED", "1.2.0"),
+            ],
+        ),
+        (
+            "automatic-payments",
+            "recurring_payment",
+            "v2",
+            "1.2.0",
+            &[
+                ("RCVD", SILENT),
+                ("ACCP", SILENT),
+                ("ACPD", SILENT),
+                ("PDNG", "1.2.0"),
+                ("SCHD", "1.2.0"),
+                ("ACSC", "1.2.0"),
+                ("CANC", "1.2.0"),
+                ("RJCT", "1.2.0"),
+            ],
+        ),
+    ];
+    const CONSENT: &[(&str, &str)] = &[
+        ("AWAITING_AUTHORISATION", SILENT),
+        ("PARTIALLY_ACCEPTED", SILENT),
+        ("AUTHORISED", AFTER),
+        ("CONSUMED", "1.0.0"),
+        ("REJECTED", "1.0.0"),
+    ];
+    const PIX_PAYMENT: &[(&str, &str)] = &[
+        ("RCVD", SILENT),
+        ("PATC", ABSENT),
+        ("ACCP", SILENT),
+        ("ACPD", SILENT),
+        ("PDNG", "1.0.0"),
+        ("SCHD", "1.0.0"),
+        ("ACSC", "1.0.0"),
+        ("CANC", "1.0.0"),
+        ("RJCT", "1.0.0"),
+    ];
+    const PIX_PAYMENT_WITH_PATC: &[(&str, &str)] = &[
+        ("RCVD", SILENT),
+        ("PATC", "1.0.0"),
+        ("ACCP", SILENT),
+        ("ACPD", SILENT),
+        ("PDNG", "1.0.0"),
+        ("SCHD", "1.0.0"),
+        ("ACSC", "1.0.0"),
+        ("CANC", "1.0.0"),
+        ("RJCT", "1.0.0"),
+    ];
+    /// Who may have caused a change; absent if unknown.
+    const ACTORS: [Option<&str>; 4] = [None, Some("DETENTORA"), Some("INICIADORA"), Some("USUARIO")];
+
+    /// A change that is posted, if it is one of this resource.
+    fn change(api: &str, resource: &str, version: &str, more: &Value) -> Option<StateChange> {
+        let id = if resource.contains("payment") { "p-1" } else { "urn:bancoex:1" };
+        let mut change = json!({
+            "client_id": "itp-1", "api": api, "resource": resource, "resource_id": id, "api_version": version,
+            "event_instant": "2026-11-30T12:00:00Z",
+        });
+        change.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        StateChange::from_json(&change, "").ok()
+    }
+
+    /// What must come of reaching a state, by the table.
+    fn listed(since: &str, is_after: bool, profile: WebhookVersion) -> Trigger {
+        let is_optional = since == AFTER && !is_after;
+        match since.split(' ').next().unwrap() {
+            SILENT => Trigger::None(Rule::StateIsNoTrigger),
+            version if profile < version.parse().unwrap() => Trigger::None(Rule::NewerThanProfile),
+            _ if is_optional => Trigger::Optional(EventType::StateChanged),
+            _ => Trigger::Required(EventType::StateChanged),
+        }
+    }
+
+    #[test]
+    fn each_state_of_each_endpoint_is_notified_as_the_guides_list() {
+        for &(api, resource, version, first, states) in LISTED {
+            for profile in WebhookVersion::ALL {
+                for &(state, since) in states {
+                    for actor in ACTORS {
+                        for is_after in [false, true] {
+                            let context =
+                                format!("{api} {resource} {version} {state} {actor:?} {is_after} {profile}");
+                            let passed = &json!({ "to": state, "actor": actor, "passed_through_partially_accepted": is_after });
+                            let Some(change) = change(api, resource, version, passed) else {
+                                assert_eq!(since, ABSENT, "{context}");
+                                continue;
+                            };
+                            let expected = if profile < first.parse().unwrap() {
+                                Trigger::None(Rule::NewerThanProfile)
+                            } else {
+                                listed(since, is_after, profile)
+                            };
+                            assert_eq!(trigger(&change, profile), expected, "{context}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_state_that_is_known_is_listed() {
+        for row in ENDPOINTS {
+            for number in 1..=99 {
+                let version = format!("v{number}");
+                let of_version =
+                    LISTED.iter().filter(|of| of.0 == row.api && of.1 == row.resource && of.2 == version);
+                for (_, _, version, _, states) in of_version {
+                    let mut listed: Vec<_> = states
+                        .iter()
+                        .filter(|(_, since)| *since != ABSENT)
+                        .map(|(state, _)| *state)
+                        .collect();
+                    let known = row.states_of(version.parse().unwrap());
+                    let mut known: Vec<_> = known.map(|state| state.name).collect();
+                    listed.sort_unstable();
+                    known.sort_unstable();
+                    assert_eq!(known, listed, "{} {version}", row.code);
+                }
+            }
+            assert!(LISTED.iter().any(|of| of.0 == row.api && of.1 == row.resource), "{}", row.code);
+        }
+    }
+
+    /// An edit in a state, as the trigger decides.
+    fn edited(
+        resource: (&str, &str),
+        state: &str,
+        fields: &[&str],
+        actor: Option<&str>,
+        profile: WebhookVersion,
+    ) -> Trigger {
+        let edit = json!({ "from": state, "to": state, "changed_fields": fields, "actor": actor });
+        trigger(&change(resource.0, resource.1, "v2", &edit).unwrap(), profile)
+    }
+
+    #[test]
+    fn each_edit_is_notified_as_the_guides_list() {
+        let enrollment = ("enrollments", "enrollment");
+        let recurring_consent = ("automatic-payments", "recurring_consent");
+        let fields_of = |of| match of {
+            ("enrollments", _) => &["expirationDateTime", "transactionLimit", "dailyLimit"][..],
+            _ => &["maximumVariableAmount", "useOverdraftLimit"],
+        };
+        for of in [enrollment, recurring_consent] {
+            for field in fields_of(of) {
+                for actor in ACTORS {
+                    let edited = |profile| edited(of, "AUTHORISED", &[field], actor, profile);
+                    let expected = match actor {
+                        Some("INICIADORA") => Trigger::None(Rule::EditedByInitiator),
+                        _ => Trigger::Required(EventType::DataChanged),
+                    };
+                    assert_eq!(edited(WebhookVersion::V1_3_0), expected, "{of:?} {field} {actor:?}");
+                    for older in [WebhookVersion::V1_0_0, WebhookVersion::V1_1_0, WebhookVersion::V1_2_0] {
+                        assert_eq!(edited(older), Trigger::None(Rule::NewerThanProfile), "{of:?} {older}");
+                    }
+                }
+            }
+        }
+        let newest = WebhookVersion::V1_3_0;
+        // A field that is listed among others, one that is not, and a state in which nothing is edited.
+        let both = edited(enrollment, "AUTHORISED", &["nickname", "dailyLimit"], None, newest);
+        assert_eq!(both, Trigger::Required(EventType::DataChanged));
+        let other = edited(enrollment, "AUTHORISED", &["nickname"], None, newest);
+        assert_eq!(other, Trigger::None(Rule::EditIsNoTrigger));
+        for state in ["AWAITING_RISK_SIGNALS", "AWAITING_ENROLLMENT", "REJECTED", "REVOKED"] {
+            let early = edited(enrollment, state, &["dailyLimit"], None, newest);
+            assert_eq!(early, Trigger::None(Rule::EditInThisStateIsNoTrigger), "{state}");
+        }
+        // No guide lists edits of the other resources.
+        for (of, state) in [
+            (("payments", "consent"), "AUTHORISED"),
+            (("payments", "pix_payment"), "SCHD"),
+            (("automatic-payments", "recurring_payment"), "SCHD"),
+        ] {
+            assert_eq!(
+                edited(of, state, &["amount"], None, newest),
+                Trigger::None(Rule::EditIsNoTrigger),
+                "{of:?}"
+            );
+        }
+        // The same state without any field is no change.
+        for of in [enrollment, recurring_consent] {
+            assert_eq!(edited(of, "AUTHORISED", &[], None, newest), Trigger::None(Rule::NothingChanged));
+        }
+    }
+}
