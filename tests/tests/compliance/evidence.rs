@@ -59,8 +59,13 @@ impl<'a> Evidence<'a> {
         })
     }
 
-    /// Says whether it exists and is documented where the pages lead.
-    pub(super) fn is_documented(self, book: &Book) -> bool {
+    /// Says whether the pages lead from it to where it is described.
+    pub(super) fn leads_somewhere(self, book: &Book) -> bool {
+        !matches!(self, Self::Command(name) if !book.commands.contains_key(name))
+    }
+
+    /// Says whether it exists and is documented.
+    pub(super) fn is_documented(self) -> bool {
         match self {
             Self::Log(line, field) => log_line(line, field).is_some(),
             Self::Metric(name) => {
@@ -77,9 +82,7 @@ impl<'a> Evidence<'a> {
             Self::Parameter(name) => {
                 Template::read("template.yaml").unwrap().section("Parameters")[name].is_object()
             }
-            Self::Command(name) => {
-                command(HelpLanguage::En).find_subcommand(name).is_some() && book.commands.contains_key(name)
-            }
+            Self::Command(name) => command(HelpLanguage::En).find_subcommand(name).is_some(),
             Self::Page(place) => {
                 let (page, anchor) = place.split_once('#').unwrap_or((place, ""));
                 let slug = |line: &str| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
@@ -143,7 +146,9 @@ fn log_line(line: &str, field: Option<&str>) -> Option<String> {
 }
 
 fn is_of_attempt(page: &str, line: &str, field: &str) -> bool {
-    line == ATTEMPT.0 && section(page, ATTEMPT.1).contains(&format!("| `{field}` |"))
+    let mut rows =
+        section(page, ATTEMPT.1).lines().filter_map(|line| line.strip_prefix("| ")?.split('|').next());
+    line == ATTEMPT.0 && rows.any(|fields| fields.contains(&format!("`{field}`")))
 }
 
 fn is_alarm(name: &str) -> bool {

@@ -4,12 +4,10 @@ use std::collections::BTreeSet;
 
 use super::book::{Book, Rule, key, reference};
 use super::evidence::Evidence;
-use super::repository::{Repository, has_item, has_test, read, words};
+use super::repository::{COPIED, Repository, has_item, has_test, read, remembered, runs};
 
 /// The last of the points on which the first reading of the sources found them to disagree.
 const DISAGREEMENTS: usize = 27;
-/// This many words of a contract in a row are a copy of it.
-const COPIED: usize = 12;
 
 /// Everything that is wrong with a rule book in this repository, one sentence each.
 pub(super) fn of(book: &Book, repository: &Repository) -> Vec<String> {
@@ -77,7 +75,9 @@ fn tests(rule: &Rule, repository: &Repository) -> Vec<String> {
         return vec![format!("{id} has no test")];
     }
     let is_there = |test: &&String| match reference(test) {
-        Some((path, name)) => read(path).is_some_and(|code| has_test(&code, name)),
+        Some((path, name)) => {
+            remembered(&format!("test {test}"), || read(path).is_some_and(|code| has_test(&code, name)))
+        }
         None => repository.vectors.contains_key(*test),
     };
     rule.tests
@@ -94,7 +94,9 @@ fn code(rule: &Rule) -> Vec<String> {
         return vec![format!("{id} has no code")];
     }
     let is_there = |item: &&String| {
-        reference(item).is_some_and(|(path, name)| read(path).is_some_and(|text| has_item(path, &text, name)))
+        reference(item).is_some_and(|(path, name)| {
+            remembered(&format!("item {item}"), || read(path).is_some_and(|text| has_item(path, &text, name)))
+        })
     };
     rule.code
         .iter()
@@ -109,8 +111,12 @@ fn evidence(rule: &Rule, book: &Book) -> Vec<String> {
     if rule.evidence.is_empty() {
         return vec![format!("{id} has no evidence")];
     }
-    let missing =
-        |text: &&String| !Evidence::parse(text).is_some_and(|evidence| evidence.is_documented(book));
+    let missing = |text: &&String| {
+        !Evidence::parse(text).is_some_and(|evidence| {
+            remembered(&format!("evidence {text}"), || evidence.is_documented())
+                && evidence.leads_somewhere(book)
+        })
+    };
     rule.evidence
         .iter()
         .filter(missing)
@@ -162,11 +168,7 @@ fn texts(book: &Book, repository: &Repository) -> Vec<String> {
         if pt.trim().is_empty() || en.trim().is_empty() {
             found.push(format!("{id}: a text is missing"));
         }
-        let words = words(pt);
-        let copied = |run: &[String]| {
-            repository.contracts.iter().any(|contract| contract.windows(run.len()).any(|part| part == run))
-        };
-        if words.windows(COPIED).any(copied) {
+        if runs(pt).iter().any(|run| repository.contracts.contains(run)) {
             found.push(format!("{id}: {COPIED} words are those of a contract"));
         }
     }

@@ -1,12 +1,15 @@
 //! What the rule book may name: files, tests, vectors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::read_to_string;
+use std::sync::{Mutex, PoisonError};
 
 use regex_lite::Regex;
 use tests::contract::file;
 use tests::vectors::VectorFile;
 
+/// This many words of a contract in a row are a copy of it.
+pub(super) const COPIED: usize = 12;
 /// What stands before the vectors of Open Insurance, which is no rule of Open Finance, and of client ids, which the convention
 /// leaves to the authorisation server.
 const OF_OTHERS: &[&str] = &["OPIN-", "CLI-"];
@@ -16,8 +19,8 @@ const OF_OTHERS: &[&str] = &["OPIN-", "CLI-"];
 pub(super) struct Repository {
     /// The vectors by their id, and what each rests on.
     pub(super) vectors: BTreeMap<String, String>,
-    /// Sentences of the published contracts, in words.
-    pub(super) contracts: Vec<Vec<String>>,
+    /// Each run of [`COPIED`] words of the published contracts.
+    pub(super) contracts: BTreeSet<String>,
 }
 
 impl Repository {
@@ -28,7 +31,7 @@ impl Repository {
         let vectors = vectors.map(|vector| vector.unwrap()).map(|vector| (vector.id, vector.basis)).collect();
         let contract = |version| format!("tests/openapi/webhook-{version}.yml");
         let contracts = ["1.0.0", "1.1.0", "1.2.0", "1.3.0"].map(contract);
-        let contracts = contracts.map(|path| words(&read(&path).unwrap())).to_vec();
+        let contracts = contracts.iter().flat_map(|path| runs(&read(path).unwrap())).collect();
         Self { vectors, contracts }
     }
 
@@ -75,8 +78,20 @@ pub(super) fn has_item(path: &str, text: &str, name: &str) -> bool {
     Regex::new(&declared).unwrap().is_match(text)
 }
 
-/// The words of a text, in lower case.
-pub(super) fn words(text: &str) -> Vec<String> {
+/// Each run of [`COPIED`] words of a text, in lower case.
+pub(super) fn runs(text: &str) -> Vec<String> {
     let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    words.map(str::to_lowercase).collect()
+    let words: Vec<_> = words.map(str::to_lowercase).collect();
+    words.windows(COPIED).map(|run| run.join(" ")).collect()
+}
+
+/// Answers a question about this checkout once, however often it is asked.
+pub(super) fn remembered(question: &str, answer: impl FnOnce() -> bool) -> bool {
+    static ANSWERS: Mutex<BTreeMap<String, bool>> = Mutex::new(BTreeMap::new());
+    let known = ANSWERS.lock().unwrap_or_else(PoisonError::into_inner).get(question).copied();
+    known.unwrap_or_else(|| {
+        let answer = answer();
+        ANSWERS.lock().unwrap_or_else(PoisonError::into_inner).insert(question.to_owned(), answer);
+        answer
+    })
 }
