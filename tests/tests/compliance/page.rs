@@ -68,7 +68,8 @@ O que as fontes públicas exigem de quem envia webhooks no Open Finance Brasil (
 estão o código, o teste e a evidência dela. São {all} regras; [em aberto](#em-aberto): {lacking}. A redação é nossa e não substitui a
 fonte.
 
-- **Fonte**: a [chave](#fontes) do documento e a seção. `D6` leva a uma [divergência](#onde-as-fontes-divergem).
+- **Regra**: o que vem depois de *Leitura* é interpretação nossa. `D6` leva a uma [divergência](#onde-as-fontes-divergem).
+- **Fonte**: a [chave](#fontes) do documento e a seção.
 - **Teste**: a crate e o nome, com espaços no lugar de `_`. `TRIG-001` é um exemplo de [vectors.json](../tests/vectors.json), que
   `cargo test -p tests --test vectors` confere.
 - **Evidência**: o que mostra a regra em produção: linha de log (em itálico) e seu campo, métrica, alarme, campo do ledger
@@ -87,8 +88,8 @@ What the public sources demand of a sender of webhooks in Open Finance Brasil (t
 where its code, its test and its evidence are. There are {all} rules; [open](#open): {lacking}. The wording is ours and replaces no
 source.
 
-- **Source**: the [key](#sources) of the document, and the section, in Portuguese. `D6` leads to a
-  [disagreement](#where-sources-disagree).
+- **Rule**: what follows *Our reading* is our interpretation. `D6` leads to a [disagreement](#where-sources-disagree).
+- **Source**: the [key](#sources) of the document, and the section, in Portuguese.
 - **Test**: crate and name, with spaces in place of `_`. `TRIG-001` is an example of [vectors.json](../tests/vectors.json), which
   `cargo test -p tests --test vectors` judges.
 - **Evidence**: what shows the rule in production: a log line (in italics) and its field, a metric, an alarm, a field of the ledger

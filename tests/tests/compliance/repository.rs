@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::read_to_string;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use regex_lite::Regex;
@@ -68,7 +69,7 @@ pub(super) fn has_test(code: &str, name: &str) -> bool {
 
 /// Says whether a file declares an item: of Rust, a variant of an enum too; of YAML, a key.
 pub(super) fn has_item(path: &str, text: &str, name: &str) -> bool {
-    let declared = if path.ends_with(".rs") {
+    let declared = if Path::new(path).extension().is_some_and(|kind| kind == "rs") {
         format!(
             r"\b(?:fn|struct|enum|const|static|trait|type|mod) {name}\b|(?m:^    {name}(?:,|\(|$)| {{4}}{name} \{{)"
         )
