@@ -149,6 +149,21 @@ fn a_page_that_says_something_else_is_found() {
 }
 
 #[test]
+fn each_row_of_a_page_has_as_many_cells_as_its_table() {
+    for language in [Language::PtBr, Language::En] {
+        let mut heads = 0;
+        for line in page::render(&Book::read(), language).lines() {
+            let cells = line.replace(r"\|", "").matches('|').count();
+            if line.starts_with("|---") {
+                heads = cells;
+            } else if line.starts_with("| **") {
+                assert_eq!(cells, heads, "{line}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_test_is_told_from_what_is_not_run() {
     let code = "fn help() {}\n\n#[test]\nfn it_holds() { help() }\n\n#[test]\n#[ignore = \"slow\"]\nfn it_is_slow() {}\n\n\
         const ROWS: &[(&str, u8)] = &[(\"a row\", 1)];";

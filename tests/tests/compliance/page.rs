@@ -102,6 +102,12 @@ item of code or an evidence does not exist, or if an example of the sources belo
     }
 }
 
+/// A row of a table. A bar in a cell would end it.
+fn row(cells: &[String]) -> String {
+    let cells: Vec<_> = cells.iter().map(|cell| cell.replace('|', r"\|")).collect();
+    format!("| {} |\n", cells.join(" | "))
+}
+
 /// A section: one row for each rule.
 fn rules(book: &Book, section: &Section, language: Language) -> String {
     let heads = language
@@ -116,8 +122,7 @@ fn rules(book: &Book, section: &Section, language: Language) -> String {
         let shown =
             shown.map(|evidence| evidence.shown(book, language)).map(|(text, to)| format!("[{text}]({to})"));
         let evidence = shown.collect::<Vec<_>>().join(", ");
-        let cells = [said, rule.sources.join("; "), code, tests(rule), evidence].join(" | ");
-        writeln!(text, "| {cells} |").unwrap();
+        text += &row(&[said, rule.sources.join("; "), code, tests(rule), evidence]);
     }
     text
 }
@@ -193,7 +198,7 @@ fn elsewhere(book: &Book, language: Language) -> String {
         .to_owned();
     for one in &book.elsewhere {
         let (said, who) = (language.choose(&one.pt, &one.en), language.of(&one.who));
-        writeln!(text, "| **{}** {said} | {} | {who} |", one.id, one.sources.join("; ")).unwrap();
+        text += &row(&[format!("**{}** {said}", one.id), one.sources.join("; "), who.to_owned()]);
     }
     text
 }
@@ -208,7 +213,7 @@ fn disagreements(book: &Book, language: Language) -> String {
     for Disagreement { id, pt, en, decision, other, rules } in &book.disagreements {
         let (point, rules) = (language.choose(pt, en), rules.join(", "));
         let (decision, other) = (language.of(decision), language.of(other));
-        writeln!(text, "| **{id}** {point} | {decision} | {other} | {rules} |").unwrap();
+        text += &row(&[format!("**{id}** {point}"), decision.to_owned(), other.to_owned(), rules]);
     }
     text
 }
@@ -222,8 +227,8 @@ fn sources(book: &Book, language: Language) -> String {
         .to_owned();
     for (key, source) in &book.sources {
         let note = source.note.as_ref().map(|note| format!(". {}", language.of(note))).unwrap_or_default();
-        let cells = [key, &format!("{}{note}", source.title), &source.version, &source.place, &source.read];
-        writeln!(text, "| {} |", cells.map(String::as_str).join(" | ")).unwrap();
+        let title = format!("{}{note}", source.title);
+        text += &row(&[key, &title, &source.version, &source.place, &source.read].map(String::clone));
     }
     text
 }
