@@ -5,7 +5,7 @@ CARGO_TARGET_DIR ?= target
 ARAUTO = $(CARGO_TARGET_DIR)/debug/arauto
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: help demo up down test conformance sim sim-flood corpus fuzz test-tools check-tools check advisories fmt outcomes capacity cost dashboard lint-infra deploy-check reproducible sbom release packages package-tools bench bench-check bench-publish bench-isolation bench-chains clean
+.PHONY: help demo up down test conformance sim sim-flood corpus fuzz test-tools check-tools check advisories fmt outcomes capacity cost dashboard lint-infra deploy-check reproducible sbom release packages package-tools bench bench-check bench-publish bench-isolation bench-chains clean compliance
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
@@ -112,6 +112,9 @@ fmt: ## Format the code
 
 outcomes: $(ARAUTO) ## Write docs/outcomes.md from the table of codes
 	$(ARAUTO) outcomes --markdown > docs/outcomes.md
+
+compliance: ## Write docs/compliance.md and docs/compliance.pt-BR.md from docs/compliance.json
+	ARAUTO_WRITE_COMPLIANCE=1 cargo test --locked -p tests --test suites compliance::the_pages
 
 capacity: $(ARAUTO) ## Write docs/capacity.md from the model of arauto capacity
 	$(ARAUTO) capacity --markdown > docs/capacity.md

@@ -49,6 +49,28 @@ fn the_contract_and_the_template_have_the_same_routes_and_each_asks_for_a_signat
     assert_eq!(keys, Contract::read().unwrap().routes());
 }
 
+/// Manual de Segurança, 4.1: who called, from where, when, what, and how it ended. An HTTP API does not know the caller's port.
+#[test]
+fn the_access_log_says_who_called_from_where_when_what_and_how_it_ended() {
+    let stages = of_type("AWS::ApiGatewayV2::Stage");
+    let formats = stages.values().map(|stage| text(&stage["Properties"]["AccessLogSettings"]["Format"]));
+    let formats: Vec<_> = formats.collect();
+    assert_eq!(formats.len(), 1);
+    let line: Value = serde_json::from_str(formats[0]).unwrap();
+    for (field, variable) in [
+        ("caller", "$context.identity.userArn"),
+        ("token_client", "$context.authorizer.claims.client_id"),
+        ("certificate_subject", "$context.identity.clientCert.subjectDN"),
+        ("source_ip", "$context.identity.sourceIp"),
+        ("requested_at", "$context.requestTime"),
+        ("route", "$context.routeKey"),
+        ("path", "$context.path"),
+        ("status", "$context.status"),
+    ] {
+        assert_eq!(line[field], variable, "{field}");
+    }
+}
+
 #[test]
 fn each_route_and_nothing_else_may_invoke_the_function_behind_it() {
     let integrations = of_type("AWS::ApiGatewayV2::Integration");

@@ -12,6 +12,8 @@ mod bill;
 mod brands;
 mod client_hello;
 mod client_pages;
+#[path = "compliance/main.rs"]
+mod compliance;
 mod contract;
 mod data_protection;
 mod deployment;

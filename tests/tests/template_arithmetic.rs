@@ -37,6 +37,16 @@ fn trigger() -> Value {
     template().property("DispatchFunction", "Events")["Notifications"]["Properties"].clone()
 }
 
+/// "Diretrizes para validação de certificados digitais" 1.0.0, section 8: a controlled soft failure lasts an hour at least.
+#[test]
+fn the_window_of_revocation_is_never_shorter_than_an_hour() {
+    for bound in ["MinValue", "Default"] {
+        assert!(template().bound("RevocationWindowMinutes", bound).unwrap() >= 60, "{bound}");
+    }
+    let variables = template().property("DispatchFunction", "Environment")["Variables"].clone();
+    assert_eq!(variables["ARAUTO_REVOCATION_WINDOW_MINUTES"], "RevocationWindowMinutes");
+}
+
 #[test]
 fn dispatch_has_time_for_all_that_one_message_may_have_to_wait_for() {
     // The environment's start, an early message, receiver and identity, three ledger writes, the exchange, the rest of

@@ -11,7 +11,7 @@ pub struct AttemptNumber(u8);
 impl AttemptNumber {
     /// The first attempt.
     pub const FIRST: Self = Self(1);
-    /// How many attempts a notification gets (webhook guides, "Política de retentativa": three in all).
+    /// How many attempts a notification gets (webhook guides, "Orientações para as Iniciadoras e Detentoras": three in all).
     pub const MAX: u8 = 3;
 
     /// Returns the attempt after this one, if there is one.

@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::attempt::AttemptNumber;
 
-/// The first attempt starts this long after the event at the latest (webhook guides, "Política de retentativa").
+/// The first attempt starts this long after the event at the latest (webhook guides, "Orientações para as Iniciadoras e
+/// Detentoras").
 pub const FIRST_ATTEMPT_WITHIN: SignedDuration = SignedDuration::from_millis(1_500);
 /// The second attempt starts this long after the first failed (same).
 pub const AFTER_FIRST_FAILURE: SignedDuration = SignedDuration::from_secs(10);

@@ -117,7 +117,7 @@ impl Refusal {
 /// The OAuth error code of every refusal (DCR-DCM swagger).
 pub const INVALID_WEBHOOK_URIS: &str = "invalid_webhook_uris";
 
-/// The description that DCR-BR 2.1.0, section 7.1, fixes for [`Refusal::DiffersFromStatement`].
+/// The description that DCR-BR 2.1.0, section 7.1, item 16, fixes for [`Refusal::DiffersFromStatement`].
 pub const DIFFERS_FROM_STATEMENT: &str = "The content of the webhook_uris field differs from what was registered \
     in the software_statement observed through the JWS field's software_api_webhook_uris.";
 

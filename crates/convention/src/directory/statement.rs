@@ -1,6 +1,6 @@
 //! The software statement of a DCR or DCM call: claims about a client, signed by the Directory.
 //!
-//! Sources: DCR-BR 2.1.0, sections 6.1 and 7.1; RFC 7591, section 2.3; RFC 7515 (JWS).
+//! Sources: DCR-BR 2.1.0, sections 7.1 and 9.3.1; RFC 7591, section 2.3; RFC 7515 (JWS).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,12 +15,11 @@ use crate::json::UniqueJson;
 
 /// Maximum size of a statement in bytes. Those of the Directory have about 5,000.
 pub const STATEMENT_LIMIT: usize = 64 * 1024;
-/// Maximum age of a statement at the time of its call (DCR-BR 2.1.0, section 7.1: `iat` at most 5 minutes
-/// old).
+/// Maximum age of a statement at the time of its call (DCR-BR 2.1.0, section 7.1, item 3).
 const MAX_AGE: SignedDuration = SignedDuration::from_mins(5);
 /// Maximum difference of two clocks that follow NTP. The profile names none; `iat` is in whole seconds.
 pub(super) const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(5);
-/// The only algorithm (DCR-BR 2.1.0, section 6.1).
+/// The only algorithm (DCR-BR 2.1.0, section 7.1, item 2).
 const ALGORITHM: &str = "PS256";
 
 /// The software that a statement is about.

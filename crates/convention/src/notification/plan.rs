@@ -92,7 +92,7 @@ pub fn plan(change: &StateChange, receiver: Option<&Receiver>, servers: &Authori
 
 /// Composes the URL of a resource: base, webhook path, API, API version, endpoint, identifier.
 ///
-/// Convenção de Webhook, "URI"; the path version is `v1` for every profile. The identifier is one path
+/// Convenção de Webhook, "Versionamento do Webhook"; the path version is `v1` for every profile. The identifier is one path
 /// segment: characters that RFC 3986, section 3.3, does not allow there are percent-encoded.
 pub fn compose_url(base: &BaseUri, resource: &Resource) -> String {
     let row = resource.endpoint.row();
@@ -159,6 +159,9 @@ fn headers(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::address::AddressPolicy;
+    use crate::directory::Settings;
+    use crate::notification::ClientId;
 
     const A: &str = "11111111-aaaa-4000-8000-000000000001";
     const B: &str = "22222222-bbbb-4000-8000-000000000002";
@@ -175,6 +178,33 @@ mod tests {
         assert_eq!(owner(&two, None), Ok(Some(A.to_owned())));
         assert_eq!(owner(&two, Some("c")), Err(MissingAuthorisationServerId(Some("c".to_owned()))));
         assert_eq!(owner(A, Some("any")), Ok(Some(A.to_owned())));
+    }
+
+    #[test]
+    fn an_optional_state_is_sent_to_whom_the_settings_say() {
+        let change = |more: &str| {
+            let change = format!(
+                r#"{{"client_id":"itp-1","api":"payments","resource":"consent","resource_id":"urn:bancoex:1","api_version":"v5",
+                "to":"AUTHORISED","passed_through_partially_accepted":{more},"event_instant":"2026-11-30T12:00:00Z"}}"#
+            );
+            StateChange::from_json(&serde_json::from_str(&change).unwrap(), "").unwrap()
+        };
+        let client_id: ClientId = "itp-1".parse().unwrap();
+        let mut receiver = Receiver {
+            key: ReceiverKey::from(&client_id),
+            client_id,
+            base_uri: BaseUri::parse("https://itp.com", AddressPolicy::Public).unwrap(),
+            settings: Settings::default(),
+            notifies_since: None,
+            onboarding_slo: None,
+        };
+        let planned = |receiver: &Receiver, passed| {
+            plan(&change(passed), Some(receiver), &AuthorisationServers::default())
+        };
+        assert_eq!(planned(&receiver, "false"), Plan::NotNotifiable(Rule::OptionalNotWanted));
+        assert!(matches!(planned(&receiver, "true"), Plan::Notify(notification) if notification.required));
+        receiver.settings.notify_optional = true;
+        assert!(matches!(planned(&receiver, "false"), Plan::Notify(notification) if !notification.required));
     }
 
     #[test]

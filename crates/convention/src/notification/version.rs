@@ -9,7 +9,7 @@ use thiserror::Error;
 /// The API version a resource was created through, `v1` to `v99`.
 ///
 /// A resource is always notified under the version it was created with, whatever versions are live (Convenção
-/// de Webhook, coexistence rule). Pattern: `versionApi` of the webhook OAS.
+/// de Webhook, "Comportamento durante o período de convivência entre versões de API"). Pattern: `versionApi` of the webhook OAS.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ApiVersion(u8);

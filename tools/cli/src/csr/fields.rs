@@ -11,6 +11,9 @@ const STATES: [&str; 27] = [
 const MAX_OF_NAME: usize = 64;
 /// Maximum length of a locality's name, in characters (same source).
 const MAX_OF_LOCALITY: usize = 128;
+/// What a name may have besides letters without accents and digits ("Padrão de Certificados" 2.1, section 5.2, "Restrição de
+/// nomes", after item 7.1.5 of DOC-ICP-04).
+const SPECIALS: &str = r##" !"#$%&'()*+,-./:;=?@\"##;
 
 /// Parses a state.
 pub(super) fn state(text: &str) -> Result<String, String> {
@@ -53,10 +56,12 @@ pub(super) fn locality(text: &str) -> Result<String, String> {
 }
 
 fn named(text: &str, most: usize) -> Result<String, String> {
-    let fits = !text.trim().is_empty() && text.trim() == text && text.chars().count() <= most;
-    let plain = !text.chars().any(char::is_control);
-    (fits && plain).then(|| text.to_owned()).ok_or_else(|| {
-        format!("expected 1 to {most} characters with no spaces around them and no control characters")
+    let fits = !text.trim().is_empty() && text.trim() == text && text.len() <= most;
+    let plain = |c: char| c.is_ascii_alphanumeric() || SPECIALS.contains(c);
+    (fits && text.chars().all(plain)).then(|| text.to_owned()).ok_or_else(|| {
+        format!(
+            "expected 1 to {most} letters without accents, digits, spaces inside, and these signs: {SPECIALS}"
+        )
     })
 }
 
@@ -88,12 +93,30 @@ mod tests {
         ] {
             assert!(host(text).is_err(), "{text}");
         }
-        assert!(
-            organization_name("Banco Exemplo S.A.").is_ok() && organization_name(&"ç".repeat(64)).is_ok()
-        );
-        for text in ["", " ", " Banco", "Banco\n", &"ç".repeat(65)] {
+    }
+
+    #[test]
+    fn a_name_has_the_characters_that_icp_brasil_allows() {
+        for text in ["Banco Exemplo S.A.", "SAO PAULO", "C&A (1/2); \"X\"", &"a".repeat(64)] {
+            assert_eq!(organization_name(text).as_deref(), Ok(text));
+        }
+        for text in [
+            "",
+            " ",
+            " Banco",
+            "Banco\n",
+            &"a".repeat(65),
+            "São Paulo",
+            "Finança",
+            "Müller",
+            "A_B",
+            "A<B",
+            "A|B",
+            "A–B",
+        ] {
             assert!(organization_name(text).is_err(), "{text:?}");
         }
-        assert!(locality("São Paulo").is_ok());
+        assert!(locality(&"a".repeat(128)).is_ok() && locality(&"a".repeat(129)).is_err());
+        assert!(locality("Florianópolis").is_err());
     }
 }

@@ -97,7 +97,7 @@ mod tests {
     #[tokio::test]
     async fn openssl_verifies_a_request_and_finds_the_fields_of_a_brcac() {
         let key = Key::Local(Box::new(new_key().unwrap()));
-        let subject = ClientSubject { locality: "São Paulo".to_owned(), ..ClientSubject::default() };
+        let subject = ClientSubject { locality: "CURITIBA".to_owned(), ..ClientSubject::default() };
         let pem = make(&subject, &key).await.unwrap();
         assert!(pem.starts_with("-----BEGIN CERTIFICATE REQUEST-----\n"), "{pem}");
         let Some(said) = openssl(&pem) else { return };
@@ -105,7 +105,7 @@ mod tests {
             "CN=webhook.bancoex.example",
             "UID=50f7a2e0-0000-4000-8000-0000000000b2",
             "organizationIdentifier=OFBBR-b7a1c0de-0000-4000-8000-0000000000a1",
-            "L=São Paulo",
+            "L=CURITIBA",
             "ST=SP",
             "O=Banco Exemplo S.A.",
             "C=BR",
