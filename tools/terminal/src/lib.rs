@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+mod csv;
 mod number;
 mod progress;
 mod table;
 mod wrong_usage;
 
+pub use csv::csv_line;
 pub use number::grouped;
 pub use progress::{Progress, spinner};
 pub use table::{Align, Table};
