@@ -39,6 +39,7 @@ mod reconciliation;
 mod registration;
 mod replay;
 mod replica;
+mod report;
 mod revocation;
 mod sources;
 mod structure;

@@ -24,12 +24,13 @@ use crate::notifications::NotificationsArgs;
 use crate::outcomes::OutcomesArgs;
 use crate::polling::PollingArgs;
 use crate::replay::ReplayArgs;
+use crate::report::ReportArgs;
 use crate::show::ShowArgs;
 use crate::undelivered::UndeliveredArgs;
 use crate::verify::VerifyArgs;
 use crate::{
     attempts, bill, call, clients, csr, doctor, explain, help, identity, manual, notifications, outcomes,
-    polling, replay, show, undelivered, verify,
+    polling, replay, report, show, undelivered, verify,
 };
 
 /// Arauto notifies payment initiators of Open Finance Brasil of changes, over mutual TLS
@@ -63,6 +64,7 @@ enum Command {
     Undelivered(UndeliveredArgs),
     Replay(ReplayArgs),
     Verify(VerifyArgs),
+    Report(ReportArgs),
     Doctor(DoctorArgs),
     Capacity(CapacityArgs),
     Bill(BillArgs),
@@ -108,6 +110,7 @@ async fn run(command: Command) -> Exit {
         Command::Bill(args) => bill::run(args).await.map(|()| true),
         Command::Polling(args) => Box::pin(polling::run(args)).await,
         Command::Verify(args) => verify::run(args).await,
+        Command::Report(args) => Box::pin(report::run(args)).await,
         Command::Doctor(args) => Box::pin(doctor::run(args)).await,
         Command::Capacity(args) => capacity::run(&args),
         Command::Completions(args) => manual::completions(&args, self::command(Language::En)).map(|()| true),

@@ -53,6 +53,8 @@ pub struct Basis {
     pub source: Source,
     /// The result of the check.
     pub check: Check,
+    /// Whether it is a copy of the evidence, which has no versions: what was overwritten does not show.
+    pub is_copy: bool,
     /// Nothing is known of the month before this instant; `None` if it is known from its beginning.
     pub known_from: Option<Timestamp>,
     /// Until when records were read. Later ends and replays are not in the report.

@@ -24,6 +24,8 @@ const TIDY_EVERY: u64 = 100_000;
 #[derive(Debug)]
 pub struct Counter {
     month: Month,
+    /// What began before is not counted.
+    from: Timestamp,
     selection: Selection,
     tells_rolled_back: bool,
     initiators: Vec<InitiatorKey>,
@@ -50,6 +52,7 @@ impl Counter {
         let day = |day| Day { day: month.date(day), ..Day::default() };
         Self {
             month,
+            from: Timestamp::MIN,
             selection,
             tells_rolled_back,
             initiators: Vec::new(),
@@ -66,6 +69,17 @@ impl Counter {
             own: HashSet::new(),
             of_nobody: HashSet::new(),
         }
+    }
+
+    /// Counts nothing that began before this instant: the source forgets.
+    #[must_use]
+    pub fn known_from(self, from: Option<Timestamp>) -> Self {
+        Self { from: from.unwrap_or(Timestamp::MIN), ..self }
+    }
+
+    /// Returns the month that is counted.
+    pub fn month(&self) -> Month {
+        self.month
     }
 
     /// Adds a fact.
@@ -152,7 +166,7 @@ impl Counter {
     fn settle(&mut self, id: u128, story: &Story) {
         let rolled_back: Vec<_> = story.courses.iter().filter(|course| self.is_rolled_back(course)).copied().collect();
         let made: Vec<_> = story.courses.iter().filter(|course| !self.is_rolled_back(course)).copied().collect();
-        for course in rolled_back.iter().filter(|course| self.month.contains(course.started)) {
+        for course in rolled_back.iter().filter(|course| self.day_of(course.started).is_some()) {
             let code = self.codes.name(course.outcome.unwrap_or_default()).to_owned();
             if let Some(codes) = &mut self.of(story.initiator).rolled_back {
                 *codes.entry(code).or_default() += 1;
@@ -171,7 +185,7 @@ impl Counter {
             let is_delivered = self.replayed.entry(original).or_default();
             *is_delivered |= story.end == Some(End::Delivered);
         }
-        let Some(day) = began.and_then(|began| self.month.day_of(began)) else { return };
+        let Some(day) = began.and_then(|began| self.day_of(began)) else { return };
         if let Some(day) = self.days.get_mut(usize::from(day) - 1) {
             day.notifications += 1;
         }
@@ -208,7 +222,7 @@ impl Counter {
     }
 
     fn attempt(&mut self, initiator: u32, course: &Course) {
-        let Some(day) = self.month.day_of(course.started) else { return };
+        let Some(day) = self.day_of(course.started) else { return };
         let code = course.outcome.map(|code| self.codes.name(code).to_owned());
         if let Some(day) = self.days.get_mut(usize::from(day) - 1) {
             day.attempts += 1;
@@ -219,6 +233,10 @@ impl Counter {
         if let Some(code) = code {
             *figures.outcomes.entry(code).or_default() += 1;
         }
+    }
+
+    fn day_of(&self, at: Timestamp) -> Option<u8> {
+        self.month.day_of(at).filter(|_| at >= self.from)
     }
 
     /// Says whether nothing was sent for a fault of ours: the attempt begins again under another id.

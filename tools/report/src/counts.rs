@@ -49,6 +49,11 @@ pub enum Concern {
 }
 
 impl Counts {
+    /// Says whether it was counted of all initiators.
+    pub fn is_of_all(&self) -> bool {
+        self.is_of_all
+    }
+
     /// Says whom a notification concerns, by its id.
     pub fn concern(&self, notification_id: &str) -> Concern {
         if self.is_of_all {

@@ -39,8 +39,8 @@ pub struct Gathered {
     pub made_at: Timestamp,
     /// What makes it, with its version.
     pub made_by: String,
-    /// The stack, or the copy of its evidence.
-    pub stack: String,
+    /// The stack; `None` for a copy of its evidence.
+    pub stack: Option<String>,
     /// What it rests on.
     pub basis: Basis,
     /// What was counted.
@@ -70,8 +70,8 @@ pub struct Report {
     pub made_at: Timestamp,
     /// What made it.
     pub made_by: String,
-    /// The stack, or the copy of its evidence.
-    pub stack: String,
+    /// The stack; `None` for a copy of its evidence.
+    pub stack: Option<String>,
     /// The initiators that were asked for; `None` if all are in it.
     pub only: Option<Vec<InitiatorKey>>,
     /// What it rests on.

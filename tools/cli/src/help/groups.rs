@@ -14,7 +14,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Try it", &["demo", "up", "down", "env", "explain", "register", "receiver", "directory", "statement"]),
     ("Look", &["show", "notifications", "attempts", "undelivered", "clients", "doctor", "outcomes"]),
     ("Act", &["call", "trigger", "replay", "identity", "csr"]),
-    ("Prove", &["verify"]),
+    ("Prove", &["verify", "report"]),
     ("Plan and pay", &["capacity", "bill", "polling"]),
     ("Set up this command", &["completions", "man"]),
 ];

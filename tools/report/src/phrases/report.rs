@@ -9,7 +9,7 @@ use crate::words::{Language, Words, put};
 /// Says when, by what and from what the report was made.
 pub(crate) fn made(report: &Report, words: &Words) -> String {
     let made = put(words.made, &[&words.instant(report.made_at), &report.made_by]);
-    format!("{made}, {}", put(words.of_stack, &[&report.stack]))
+    format!("{made}, {}", put(words.of_stack, &[report.stack.as_deref().unwrap_or(words.of_copy)]))
 }
 
 /// Names the initiators that the report is of.

@@ -63,9 +63,10 @@ fn check_again(chain: &Chain) -> String {
 
 /// What a reader must know besides.
 pub(crate) fn notes(report: &Report, words: &Words) -> Vec<String> {
-    let Basis { lean, unattributed_records, unreadable_rows, .. } = &report.basis;
+    let Basis { is_copy, lean, unattributed_records, unreadable_rows, .. } = &report.basis;
     let counted = |count: u64, text| (count > 0).then(|| put(text, &[&words.number(count)]));
     [
+        is_copy.then(|| words.copy_note.to_owned()),
         (*lean == Some(true)).then(|| words.lean.to_owned()),
         counted(*unattributed_records, words.unattributed),
         counted(*unreadable_rows, words.unreadable_rows),

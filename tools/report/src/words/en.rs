@@ -12,6 +12,8 @@ pub(super) const WORDS: Words = Words {
     period: "From {} to {}, Brasília time (America/Sao_Paulo, UTC−03:00)",
     made: "Made on {} by {}",
     of_stack: "from {}",
+    of_copy: "a copy of the evidence",
+    copy_note: "A copy has no versions: what was overwritten or marked as deleted in the bucket does not show here.",
     provisional: "Provisional",
     provisional_why: "The month is not over, or not all of it is sealed. A later report may differ.",
     scope: "Initiators",

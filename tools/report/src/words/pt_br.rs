@@ -12,6 +12,8 @@ pub(super) const WORDS: Words = Words {
     period: "De {} a {}, horário de Brasília (America/Sao_Paulo, UTC−03:00)",
     made: "Emitido em {} por {}",
     of_stack: "a partir de {}",
+    of_copy: "uma cópia das evidências",
+    copy_note: "Uma cópia não tem versões: o que foi sobrescrito ou marcado como excluído no bucket não aparece aqui.",
     provisional: "Provisório",
     provisional_why: "O mês não terminou, ou nem todo ele está selado. Um relatório posterior pode divergir.",
     scope: "Iniciadoras",

@@ -13,6 +13,8 @@ pub(crate) struct Words {
     pub(crate) period: &'static str,
     pub(crate) made: &'static str,
     pub(crate) of_stack: &'static str,
+    pub(crate) of_copy: &'static str,
+    pub(crate) copy_note: &'static str,
     pub(crate) provisional: &'static str,
     pub(crate) provisional_why: &'static str,
     pub(crate) scope: &'static str,
