@@ -55,7 +55,7 @@ impl Story {
         Self { initiator, latest: Timestamp::MIN, ..Self::default() }
     }
 
-    /// Adds a fact; `codes` names the outcomes, and `better` is the one that replaces an interruption.
+    /// Adds a fact, whose attempt has this hash of its id.
     pub(crate) fn take(&mut self, fact: &Fact<'_>, interaction: u64, codes: &mut Codes) {
         self.latest = self.latest.max(fact.at);
         self.event = self.event.or(fact.event);

@@ -11,4 +11,6 @@ mod receivers;
 
 pub use command::{ReportArgs, run};
 pub use gather::{Asked, gather};
-pub use places::Places;
+pub use ledger::Ledger;
+pub use logs::Logs;
+pub use places::{OfStack, Places};
