@@ -164,12 +164,11 @@ impl Counter {
     }
 
     fn settle(&mut self, id: u128, story: &Story) {
-        let rolled_back: Vec<_> = story.courses.iter().filter(|course| self.is_rolled_back(course)).copied().collect();
-        let made: Vec<_> = story.courses.iter().filter(|course| !self.is_rolled_back(course)).copied().collect();
-        for course in rolled_back.iter().filter(|course| self.day_of(course.started).is_some()) {
-            let code = self.codes.name(course.outcome.unwrap_or_default()).to_owned();
-            if let Some(codes) = &mut self.of(story.initiator).rolled_back {
-                *codes.entry(code).or_default() += 1;
+        let (rolled_back, made): (Vec<Course>, Vec<Course>) =
+            story.courses.iter().partition(|course| self.is_rolled_back(course));
+        for course in &rolled_back {
+            if self.day_of(course.started).is_some() {
+                self.roll_back(story.initiator, course);
             }
         }
         for course in &made {
@@ -219,6 +218,13 @@ impl Counter {
         figures.first_attempts += 1;
         figures.first_in_time += u64::from(!is_late(first));
         figures.first_posted_late += u64::from(is_late(first) && story.accepted.is_some_and(is_late));
+    }
+
+    fn roll_back(&mut self, initiator: u32, course: &Course) {
+        let code = self.codes.name(course.outcome.unwrap_or_default()).to_owned();
+        if let Some(codes) = &mut self.of(initiator).rolled_back {
+            *codes.entry(code).or_default() += 1;
+        }
     }
 
     fn attempt(&mut self, initiator: u32, course: &Course) {

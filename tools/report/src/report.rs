@@ -78,6 +78,8 @@ pub struct Report {
     pub basis: Basis,
     /// All initiators of the report.
     pub all: Figures,
+    /// Whether the receivers could be read.
+    pub receivers_known: bool,
     /// How soon their registrations were used; `None` if not known.
     pub synchronisation: Option<Synchronisation>,
     /// Each initiator, the one with the most notifications first.
@@ -131,7 +133,8 @@ impl Report {
             stack,
             only: asked,
             basis,
-            synchronisation: together(&initiators),
+            receivers_known: receivers.is_some(),
+            synchronisation: receivers.is_some().then(|| together(&initiators)).flatten(),
             initiators,
             days: counts.days,
             failures: failures(&counts.all),

@@ -28,7 +28,7 @@ pub(super) struct Page<'a> {
     tiles: Vec<Tile>,
     check: (&'static str, &'static str),
     check_class: &'static str,
-    basis: Vec<(&'static str, String)>,
+    basis: Vec<RestsOn>,
     notes: Vec<String>,
     differences: Vec<(String, String)>,
     more_differences: usize,
@@ -41,9 +41,23 @@ pub(super) struct Page<'a> {
     synchronisations: Vec<Row<3>>,
     receivers_when: String,
     receivers: Vec<ReceiverRow>,
+    receivers_missing: &'static str,
     certificates: Vec<CertificateRow>,
     certificates_missing: &'static str,
     head: String,
+}
+
+/// A thing that the report rests on; a head or a command is told letter by letter.
+struct RestsOn {
+    name: &'static str,
+    value: String,
+    is_code: bool,
+}
+
+impl RestsOn {
+    fn of(name: &'static str, value: String, words: &Words) -> Self {
+        Self { name, value, is_code: [words.head, words.check_again].contains(&name) }
+    }
 }
 
 /// Outcomes with a heading; the first table has that of its section.
@@ -76,7 +90,7 @@ impl<'a> Page<'a> {
             tiles: tiles(report, words),
             check: check(report.basis.check, words),
             check_class: report.basis.check.as_str(),
-            basis: basis(report, words),
+            basis: basis(report, words).into_iter().map(|(name, value)| RestsOn::of(name, value, words)).collect(),
             notes: notes(report, words),
             differences: shown,
             more_differences,
@@ -89,6 +103,7 @@ impl<'a> Page<'a> {
             synchronisations: synchronisations(report, words),
             receivers_when: put(words.receivers_when, &[&words.instant(report.made_at)]),
             receivers: receivers(report, words),
+            receivers_missing: if report.receivers_known { words.none } else { words.not_known },
             certificates: certificates(report, words),
             certificates_missing: report.own_certificates.as_ref().map_or(words.not_known, |_| words.none),
             made,
