@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 
 use anyhow::{Context as _, Result, bail};
 use convention::delivery::Hour;
-use evidence::Digest;
+use ::evidence::Digest;
 use jiff::Timestamp;
 use report::{Basis, Certificate, Check, Counts, Gathered, InitiatorKey, Month, Receiver, Report, Selection};
 
