@@ -17,7 +17,9 @@ use dispatch::Dispatch;
 use evidence::{Archive, Digest, prefix, records};
 use jiff::{SignedDuration, Timestamp};
 use platform::aws::{Change, DirectoryTable, Receivers, cloudwatch_logs, dynamodb};
-use report::{Check, End, InitiatorKey, Language, Month, Report, Selection, Share, Source, Webhook, csv, html, text};
+use report::{
+    Check, End, InitiatorKey, Language, Month, Report, Selection, Share, Source, Webhook, csv, html, text,
+};
 use serde_json::{Value, json};
 use tests::aws::{Aws, DIRECTORY, DISPATCH_LOG, Functions, LEDGER, NOTIFICATIONS, PKI, RECEIVERS, requeued};
 use tests::bucket::Bucket;
@@ -121,8 +123,18 @@ impl Fixture {
             stack: Some("arauto-test (sa-east-1)".to_owned()),
             evidence: bucket.map(source),
             of_stack: Some(OfStack {
-                ledger: Ledger { client: dynamodb(&sdk), table: LEDGER.to_owned(), kept_from: None, lean: Some(false) },
-                receivers: Receivers::new(dynamodb(&sdk), RECEIVERS.to_owned(), AddressPolicy::PublicAndLoopback, clock),
+                ledger: Ledger {
+                    client: dynamodb(&sdk),
+                    table: LEDGER.to_owned(),
+                    kept_from: None,
+                    lean: Some(false),
+                },
+                receivers: Receivers::new(
+                    dynamodb(&sdk),
+                    RECEIVERS.to_owned(),
+                    AddressPolicy::PublicAndLoopback,
+                    clock,
+                ),
                 directory: DirectoryTable::new(dynamodb(&sdk), DIRECTORY.to_owned()),
                 logs: Logs {
                     client: cloudwatch_logs(&sdk),
@@ -237,7 +249,11 @@ async fn a_record_that_was_tampered_with_is_found_and_said() {
     for (bucket, code) in [(tampered, "object_changed"), (removed, "object_removed")] {
         let report = gather(&fixture.places(Some(&bucket)), &asked, |_| ()).await.unwrap();
         assert!(!report.agrees());
-        assert!(report.basis.differences.iter().any(|one| one.code == code && one.subject == key), "{:?}", report.basis);
+        assert!(
+            report.basis.differences.iter().any(|one| one.code == code && one.subject == key),
+            "{:?}",
+            report.basis
+        );
         for (language, said) in [
             (Language::En, "The check found differences."),
             (Language::PtBr, "A conferência encontrou divergências."),
@@ -247,7 +263,8 @@ async fn a_record_that_was_tampered_with_is_found_and_said() {
     }
     // A head that no seal has.
     let heads = vec!["ab".repeat(32).parse().unwrap()];
-    let report = gather(&fixture.places(Some(&fixture.bucket)), &Asked { heads, ..asked.clone() }, |_| ()).await;
+    let report =
+        gather(&fixture.places(Some(&fixture.bucket)), &Asked { heads, ..asked.clone() }, |_| ()).await;
     let report = report.unwrap();
     assert_eq!(report.basis.differences[0].code, "head_missing");
     // An object that somebody adds to a sealed hour counts for nothing.
@@ -269,7 +286,10 @@ async fn seals_of_a_month_that_are_gone_although_there_are_earlier_ones_are_a_di
     let seal = evidence::Seal::new(long_before, long_before.plus(1).start(), None, (vec![], vec![]));
     empty.put(&evidence::Seal::key(long_before), &seal.to_json());
     let report = fixture.report(Some(&empty)).await;
-    assert_eq!((report.basis.check, report.basis.differences[0].code.as_str()), (Check::Differs, "seal_missing"));
+    assert_eq!(
+        (report.basis.check, report.basis.differences[0].code.as_str()),
+        (Check::Differs, "seal_missing")
+    );
     assert_truth(&report);
 }
 
@@ -285,7 +305,8 @@ async fn a_report_of_one_initiator_holds_nothing_of_others() {
     let history = fixture.recorded;
     fixture.history().await;
     fixture.seal().await;
-    let line = json!({ "level": "WARN", "message": SUSPENDED, "client_id": "itp-2", "code": "software_not_active" });
+    let line =
+        json!({ "level": "WARN", "message": SUSPENDED, "client_id": "itp-2", "code": "software_not_active" });
     fixture.functions.aws.log(fixture.now(), &line.to_string());
     let asked = fixture.asked(Selection::Only([key("itp-3")].into()));
     for bucket in [Some(&fixture.bucket), None] {
@@ -308,11 +329,14 @@ async fn a_report_of_one_initiator_holds_nothing_of_others() {
         }
     }
     // What is wrong with a notification of another is not told either.
-    let key_of_object = fixture.bucket.keys().into_iter().find(|key| key.ends_with(&format!("stream-{history}"))).unwrap();
+    let key_of_object =
+        fixture.bucket.keys().into_iter().find(|key| key.ends_with(&format!("stream-{history}"))).unwrap();
     let content = String::from_utf8(fixture.bucket.content(&key_of_object).unwrap()).unwrap();
-    let began = content.lines().find(|line| line.contains("itp-2") && line.contains("attempt_began")).unwrap();
+    let began =
+        content.lines().find(|line| line.contains("itp-2") && line.contains("attempt_began")).unwrap();
     let id = serde_json::from_str::<Value>(began).unwrap()["notification_id"].as_str().unwrap().to_owned();
-    let without: String = content.lines().filter(|line| *line != began).map(|line| format!("{line}\n")).collect();
+    let without: String =
+        content.lines().filter(|line| *line != began).map(|line| format!("{line}\n")).collect();
     // Sealed as it is: the record never came.
     let bucket = fixture.bucket.unsealed_with(&key_of_object, without.as_bytes());
     bucket.evidence(fixture.now() + SignedDuration::from_hours(2)).sealer.run().await.unwrap();
@@ -337,7 +361,8 @@ async fn what_is_known_of_receivers_is_told() {
         let line = json!({ "level": "WARN", "message": sentence, "client_id": "itp-1", "code": code });
         fixture.functions.aws.log(fixture.now(), &line.to_string());
         // The same id of another brand is another receiver.
-        let line = json!({ "message": sentence, "client_id": "itp-2", "authorisation_server": "aa", "code": code });
+        let line =
+            json!({ "message": sentence, "client_id": "itp-2", "authorisation_server": "aa", "code": code });
         fixture.functions.aws.log(fixture.now(), &line.to_string());
         fixture.pass(60);
     }
@@ -365,9 +390,7 @@ async fn what_is_known_of_receivers_is_told() {
 async fn deliveries_without_a_client_certificate_are_counted_by_their_begin() {
     let mut fixture = Fixture::within_a_month().await;
     fixture.receiver("itp-1", "202").await;
-    let line = |client: &str, findings: &str| {
-        json!({ "message": "An attempt ended.", "client_id": client, "outcome": "delivered", "duration_ms": 1500, "findings": findings })
-    };
+    let line = |client: &str, findings: &str| json!({ "message": "An attempt ended.", "client_id": client, "outcome": "delivered", "duration_ms": 1500, "findings": findings });
     let month = Month::of(fixture.start);
     let late = month.start() + SignedDuration::from_millis(1_499);
     for (at, client, findings) in [
@@ -427,7 +450,10 @@ async fn a_lean_ledger_is_said_and_a_month_of_which_nothing_is_known_is_refused(
     (ledger.lean, ledger.kept_from) = (Some(true), Some(fixture.start - SignedDuration::from_secs(1)));
     let asked = fixture.asked(Selection::All);
     let report = gather(&places, &asked, |_| ()).await.unwrap();
-    assert_eq!((report.all.notifications, report.basis.known_from), (1, Some(fixture.start - SignedDuration::from_secs(1))));
+    assert_eq!(
+        (report.all.notifications, report.basis.known_from),
+        (1, Some(fixture.start - SignedDuration::from_secs(1)))
+    );
     assert!(html(&report, Language::En).contains("LedgerWrites=lean"));
     assert!(html(&report, Language::PtBr).contains("Conhecido desde"));
     let long_ago = Asked { month: "2026-01".parse().unwrap(), ..asked };
@@ -447,7 +473,10 @@ async fn what_cannot_be_read_of_receivers_is_not_known_and_stops_nothing() {
     assert_truth(&report);
     let receiver = of(&report, "itp-1").receiver.as_ref().unwrap();
     assert_eq!(receiver.webhook, Some(Webhook::Enabled));
-    assert_eq!((receiver.without_mtls, receiver.synchronisation, receiver.certificate_ends), (None, None, None));
+    assert_eq!(
+        (receiver.without_mtls, receiver.synchronisation, receiver.certificate_ends),
+        (None, None, None)
+    );
     assert_eq!((&report.own_certificates, report.synchronisation), (&None, None));
     fixture.functions.aws.fails_where("Scan", is_of(RECEIVERS), tests::aws::Fault::DENIED);
     let report = fixture.report(Some(&fixture.bucket)).await;

@@ -194,7 +194,8 @@ impl Reconciler {
 }
 
 fn report(registration: &Registration, suspension: Option<Suspension>) {
-    let (client_id, authorisation_server) = (&registration.client_id, registration.authorisation_server.as_deref());
+    let (client_id, authorisation_server) =
+        (&registration.client_id, registration.authorisation_server.as_deref());
     if let Some(suspension) = suspension {
         tracing::warn!(
             %client_id,

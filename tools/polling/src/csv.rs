@@ -6,8 +6,7 @@ use crate::report::Report;
 
 /// Writes the rows.
 pub fn csv(report: &Report) -> String {
-    let names =
-        ["client_id", "day", "gets", "gets_after_notification", "used", "no_change", "no_change_usd"];
+    let names = ["client_id", "day", "gets", "gets_after_notification", "used", "no_change", "no_change_usd"];
     let mut text = csv_line(&names);
     for initiator in &report.initiators {
         for day in &initiator.days {

@@ -1,7 +1,8 @@
 //! Charts for those who would rather look than read.
 
 use charts_rs::{
-    Align, BarChart, Color, HorizontalBarChart, LegendCategory, Margin, Position, Series, svg_with_accessibility,
+    Align, BarChart, Color, HorizontalBarChart, LegendCategory, Margin, Position, Series,
+    svg_with_accessibility,
 };
 
 use crate::counts::Day;
@@ -14,6 +15,8 @@ const HEIGHT: f32 = 230.0;
 const ROW: f32 = 26.0;
 /// Above and below the bars.
 const HEAD_AND_FOOT: f32 = 20.0;
+/// Left of the names, for the same reason.
+const LEFT: f32 = 30.0;
 const FONT: &str = "Segoe UI,Roboto,Helvetica,Arial,sans-serif";
 const ACCEPTED: &str = "#2f7d6b";
 const FAILED: &str = "#c0392b";
@@ -79,7 +82,7 @@ pub(crate) fn by_fault(report: &Report, words: &Words) -> Option<String> {
     #[expect(clippy::cast_precision_loss, reason = "some classes")]
     let rows = counts.len() as f32;
     (chart.width, chart.height) = (WIDTH, HEAD_AND_FOOT + ROW * rows);
-    chart.margin = Margin::from(6.0);
+    chart.margin = Margin { left: LEFT, ..Margin::from(6.0) };
     FONT.clone_into(&mut chart.font_family);
     let plain: Color = "#1b2430".into();
     (chart.x_axis.font.size, chart.x_axis.font.color) = (12.0, plain);

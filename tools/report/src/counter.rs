@@ -294,11 +294,8 @@ mod tests {
                 replay_of: self.replay_of,
                 end: self.end,
                 reason: self.reason,
-                attempt: self.attempt.as_ref().map(|(number, interaction_id, started, outcome)| AttemptFact {
-                    number: *number,
-                    interaction_id,
-                    started: *started,
-                    outcome: *outcome,
+                attempt: self.attempt.as_ref().map(|(number, interaction_id, started, outcome)| {
+                    AttemptFact { number: *number, interaction_id, started: *started, outcome: *outcome }
                 }),
             }
         }
@@ -314,7 +311,13 @@ mod tests {
 
     /// The facts of a notification whose event was at this instant: each attempt begins a second after the end before it, the
     /// first after so many milliseconds, and lasts half a second.
-    fn story(notification: u128, client: &str, event: &str, after_ms: i64, outcomes: &[&'static str]) -> Vec<Told> {
+    fn story(
+        notification: u128,
+        client: &str,
+        event: &str,
+        after_ms: i64,
+        outcomes: &[&'static str],
+    ) -> Vec<Told> {
         let event = at(event);
         let mut begins = event + SignedDuration::from_millis(after_ms);
         let mut told = Vec::new();
@@ -369,14 +372,20 @@ mod tests {
         told.extend(story(4, "b", NOON, 100, &["timeout"]));
         let counts = count(&told);
         let all = &counts.all;
-        assert_eq!((all.notifications, all.delivered, all.undelivered, all.cancelled, all.open()), (4, 2, 1, 0, 1));
+        assert_eq!(
+            (all.notifications, all.delivered, all.undelivered, all.cancelled, all.open()),
+            (4, 2, 1, 0, 1)
+        );
         assert_eq!((all.attempts, all.accepted(), all.failed(), all.without_outcome()), (8, 2, 6, 0));
         let by = CLASSES.map(|class| all.failed_by(Some(class)));
         assert_eq!((by, all.failed_by(None)), ([1, 3, 1, 0, 1], 0));
         let b = &counts.initiators[&key("b")];
         assert_eq!((b.notifications, b.undelivered, b.attempts), (2, 1, 4));
         let day = counts.days[9];
-        assert_eq!((day.day.to_string().as_str(), day.notifications, day.attempts, day.failed), ("2026-11-10", 4, 8, 6));
+        assert_eq!(
+            (day.day.to_string().as_str(), day.notifications, day.attempts, day.failed),
+            ("2026-11-10", 4, 8, 6)
+        );
         assert_eq!(counts.days.iter().map(|day| day.attempts).sum::<u64>(), 8);
     }
 
@@ -391,12 +400,18 @@ mod tests {
         better.attempt.as_mut().unwrap().3 = Some("delivered");
         told.push(better);
         let expected = count(&told);
-        assert_eq!((expected.all.delivered, expected.all.attempts, expected.all.all_rolled_back()), (3, 4, Some(1)));
+        assert_eq!(
+            (expected.all.delivered, expected.all.attempts, expected.all.all_rolled_back()),
+            (3, 4, Some(1))
+        );
         let twice: Vec<_> = told.iter().chain(&told).cloned().collect();
         let backwards: Vec<_> = told.iter().rev().cloned().collect();
         for other in [twice, backwards] {
             let other = count(&other);
-            assert_eq!((&other.all, &other.initiators, &other.days), (&expected.all, &expected.initiators, &expected.days));
+            assert_eq!(
+                (&other.all, &other.initiators, &other.days),
+                (&expected.all, &expected.initiators, &expected.days)
+            );
         }
     }
 
@@ -509,7 +524,9 @@ mod tests {
         let mut most = 0;
         for id in 0..1_000_000_u32 {
             let started = start + SignedDuration::from_millis(i64::from(id) * 2_500);
-            for (at, outcome, end) in [(started, None, None), (started, Some("delivered"), Some(End::Delivered))] {
+            for (at, outcome, end) in
+                [(started, None, None), (started, Some("delivered"), Some(End::Delivered))]
+            {
                 let attempt = AttemptFact { number: 1, interaction_id: "i", started, outcome };
                 counter.take(&Fact {
                     notification: u128::from(id),

@@ -29,7 +29,8 @@ const COUNTS: [Column; 16] = [
 
 /// Writes the rows. What is not known is an empty cell.
 pub fn csv(report: &Report) -> String {
-    let mut names: Vec<String> = ["month", "row", "authorisation_server", "client_id"].map(str::to_owned).to_vec();
+    let mut names: Vec<String> =
+        ["month", "row", "authorisation_server", "client_id"].map(str::to_owned).to_vec();
     names.extend(COUNTS.iter().map(|(name, _)| (*name).to_owned()));
     names.push("attempts_rolled_back".to_owned());
     names.extend(CLASSES.iter().map(|class| format!("failed_{}", class.as_str())));
@@ -81,14 +82,18 @@ fn row(report: &Report, initiator: Option<&Initiator>) -> Vec<String> {
     cells.push(known(synchronisation.map(|one| one.over_ten_minutes)));
     cells.push(known(synchronisation.and_then(|one| one.worst_seconds)));
     cells.push(match receiver {
-        Some(receiver) => receiver.webhook.map_or("not_registered", crate::receiver::Webhook::as_str).to_owned(),
+        Some(receiver) => {
+            receiver.webhook.map_or("not_registered", crate::receiver::Webhook::as_str).to_owned()
+        }
         None => String::new(),
     });
     cells.push(known(receiver.and_then(|one| one.webhook_version.clone())));
     cells.push(receiver.map(|one| one.profile_warnings.join(" ")).unwrap_or_default());
-    cells.push(known(receiver.and_then(|one| one.suspensions.as_ref()).map(|all| {
-        all.iter().filter(|one| one.code.is_some()).count()
-    })));
+    cells.push(known(
+        receiver
+            .and_then(|one| one.suspensions.as_ref())
+            .map(|all| all.iter().filter(|one| one.code.is_some()).count()),
+    ));
     cells.push(known(receiver.and_then(|one| one.without_mtls)));
     cells.push(known(receiver.and_then(|one| one.certificate_ends)));
     cells.push(report.basis.source.as_str().to_owned());

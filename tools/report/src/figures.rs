@@ -168,9 +168,13 @@ impl Serialize for Figures {
         for (name, count) in counts {
             out.serialize_entry(name, &count)?;
         }
-        out.serialize_entry("first_attempts_within_1500_ms_basis_points", &self.in_time_share().basis_points())?;
+        out.serialize_entry(
+            "first_attempts_within_1500_ms_basis_points",
+            &self.in_time_share().basis_points(),
+        )?;
         out.serialize_entry("attempts_rolled_back", &self.all_rolled_back())?;
-        let by: BTreeMap<_, _> = CLASSES.iter().map(|class| (class.as_str(), self.failed_by(Some(*class)))).collect();
+        let by: BTreeMap<_, _> =
+            CLASSES.iter().map(|class| (class.as_str(), self.failed_by(Some(*class)))).collect();
         out.serialize_entry("failed_by_fault", &by)?;
         out.serialize_entry("failed_by_unknown_code", &self.failed_by(None))?;
         out.serialize_entry("outcomes", &self.outcomes)?;

@@ -94,11 +94,13 @@ impl FromStr for Month {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (year, month) = text.split_once('-').ok_or(ParseMonthError)?;
-        let are_digits = |text: &str, count| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+        let are_digits =
+            |text: &str, count| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
         if !are_digits(year, 4) || !are_digits(month, 2) {
             return Err(ParseMonthError);
         }
-        let (year, month) = (year.parse().map_err(|_| ParseMonthError)?, month.parse().map_err(|_| ParseMonthError)?);
+        let (year, month) =
+            (year.parse().map_err(|_| ParseMonthError)?, month.parse().map_err(|_| ParseMonthError)?);
         Date::new(year, month, 1).map(Self).map_err(|_| ParseMonthError)
     }
 }
@@ -131,7 +133,10 @@ mod tests {
     #[test]
     fn a_month_begins_and_ends_at_midnight_in_brasilia() {
         let month: Month = "2026-11".parse().unwrap();
-        assert_eq!((month.start(), month.end()), (at("2026-11-01T00:00:00-03:00"), at("2026-12-01T03:00:00Z")));
+        assert_eq!(
+            (month.start(), month.end()),
+            (at("2026-11-01T00:00:00-03:00"), at("2026-12-01T03:00:00Z"))
+        );
         let days = [
             ("2026-11-01T02:59:59.999999999Z", None),
             ("2026-11-01T03:00:00Z", Some(1)),
@@ -156,7 +161,9 @@ mod tests {
 
     #[test]
     fn a_month_is_read_as_it_is_written_and_in_no_other_way() {
-        for odd in ["2026", "2026-13", "2026-00", "2026-1", "11-2026", "2026-11-01", "+026-11", "2026-11 ", ""] {
+        for odd in
+            ["2026", "2026-13", "2026-00", "2026-1", "11-2026", "2026-11-01", "+026-11", "2026-11 ", ""]
+        {
             assert_eq!(odd.parse::<Month>(), Err(ParseMonthError), "{odd}");
         }
     }

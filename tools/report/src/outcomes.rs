@@ -36,7 +36,8 @@ impl OutcomeRow {
 /// Returns how attempts failed, by whose fault, the most frequent first.
 pub(crate) fn failures(figures: &Figures) -> Vec<OutcomeRow> {
     let rank = |row: &OutcomeRow| CLASSES.iter().position(|class| Some(class.as_str()) == row.fault);
-    let mut rows = rows(figures.outcomes.iter().filter(|(code, _)| Code::named(code) != Some(Code::Delivered)));
+    let mut rows =
+        rows(figures.outcomes.iter().filter(|(code, _)| Code::named(code) != Some(Code::Delivered)));
     rows.sort_by_key(|row| (rank(row).unwrap_or(CLASSES.len()), std::cmp::Reverse(row.count)));
     rows
 }

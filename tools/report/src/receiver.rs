@@ -79,4 +79,3 @@ pub struct Certificate {
     /// When that was measured.
     pub measured_at: Timestamp,
 }
-

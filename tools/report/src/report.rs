@@ -99,7 +99,8 @@ pub struct Report {
 impl Report {
     /// Makes the report.
     pub fn new(gathered: Gathered) -> Self {
-        let Gathered { month, selection, made_at, made_by, stack, basis, mut counts, mut receivers, .. } = gathered;
+        let Gathered { month, selection, made_at, made_by, stack, basis, mut counts, mut receivers, .. } =
+            gathered;
         if let Some(receivers) = &mut receivers {
             receivers.retain(|key, _| selection.has(key));
         }
@@ -108,11 +109,16 @@ impl Report {
             Selection::Only(keys) => Some(keys.iter().cloned().collect::<Vec<_>>()),
         };
         let mut keys: Vec<InitiatorKey> = counts.initiators.keys().cloned().collect();
-        keys.extend(receivers.iter().flatten().filter(|(_, one)| one.webhook.is_some()).map(|(key, _)| key.clone()));
+        keys.extend(
+            receivers.iter().flatten().filter(|(_, one)| one.webhook.is_some()).map(|(key, _)| key.clone()),
+        );
         keys.extend(asked.iter().flatten().cloned());
         keys.sort();
         keys.dedup();
-        let nothing = Figures { rolled_back: counts.all.rolled_back.as_ref().map(|_| BTreeMap::new()), ..Figures::default() };
+        let nothing = Figures {
+            rolled_back: counts.all.rolled_back.as_ref().map(|_| BTreeMap::new()),
+            ..Figures::default()
+        };
         let initiator = |key: InitiatorKey| Initiator {
             figures: counts.initiators.remove(&key).unwrap_or_else(|| nothing.clone()),
             receiver: receivers.as_ref().map(|all| all.get(&key).cloned().unwrap_or_default()),

@@ -72,7 +72,8 @@ impl Story {
             return;
         };
         let outcome = attempt.outcome.map(|code| codes.number(code));
-        let same = |course: &&mut Course| course.number == attempt.number && course.interaction == interaction;
+        let same =
+            |course: &&mut Course| course.number == attempt.number && course.interaction == interaction;
         let Some(course) = self.courses.iter_mut().find(same) else {
             let (number, started) = (attempt.number, attempt.started);
             self.courses.push(Course { number, interaction, started, outcome });

@@ -6,7 +6,8 @@ use terminal::{Align, Table};
 
 use crate::figures::Figures;
 use crate::phrases::{
-    basis, check, differences, fault, made, mutual_tls, name, notes, scope, sentence, suspensions, version, worst,
+    basis, check, differences, fault, made, mutual_tls, name, notes, scope, sentence, suspensions, version,
+    worst,
 };
 use crate::report::Report;
 use crate::words::{Language, Words, put};
@@ -130,7 +131,15 @@ fn receivers(report: &Report, words: &Words) -> Table<7> {
         let name = name(&one.key, words);
         let Some(receiver) = &one.receiver else {
             let unknown = words.not_known.to_owned();
-            table.row([name, unknown, String::new(), String::new(), String::new(), String::new(), String::new()]);
+            table.row([
+                name,
+                unknown,
+                String::new(),
+                String::new(),
+                String::new(),
+                String::new(),
+                String::new(),
+            ]);
             continue;
         };
         let ends = receiver.certificate_ends.map_or_else(|| words.not_known.to_owned(), |at| words.day(at));
@@ -138,7 +147,7 @@ fn receivers(report: &Report, words: &Words) -> Table<7> {
             name,
             words.webhook(receiver.webhook).to_owned(),
             version(receiver, words),
-            mutual_tls(receiver, words).0,
+            mutual_tls(receiver, &one.figures, words).0,
             ends,
             receiver.synchronisation.map_or_else(|| words.not_known.to_owned(), |one| worst(one, words)),
             suspensions(receiver, words).0,

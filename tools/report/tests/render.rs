@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use report::{
-    AttemptFact, Basis, Certificate, Chain, Check, Counter, Difference, End, Fact, Gathered, InitiatorKey, Language, Month,
-    Receiver, Report, Selection, Source, Suspended, Synchronisation, Webhook, csv, html, text,
+    AttemptFact, Basis, Certificate, Chain, Check, Counter, Difference, End, Fact, Gathered, InitiatorKey,
+    Language, Month, Receiver, Report, Selection, Source, Suspended, Synchronisation, Webhook, csv, html,
+    text,
 };
 use roxmltree::Document;
 
@@ -37,7 +38,12 @@ fn take(counter: &mut Counter, id: u128, key: &InitiatorKey, outcome: &str) {
         replay_of: None,
         end: is_delivered.then_some(End::Delivered),
         reason: None,
-        attempt: Some(AttemptFact { number: 1, interaction_id: &id.to_string(), started, outcome: Some(outcome) }),
+        attempt: Some(AttemptFact {
+            number: 1,
+            interaction_id: &id.to_string(),
+            started,
+            outcome: Some(outcome),
+        }),
     });
 }
 
@@ -96,10 +102,19 @@ fn receivers() -> BTreeMap<InitiatorKey, Receiver> {
             Suspended { at: at("2026-11-05T12:00:00Z"), code: Some("software_not_active".to_owned()) },
             Suspended { at: at("2026-11-06T12:00:00Z"), code: None },
         ]),
-        synchronisation: Some(Synchronisation { registrations: 2, over_ten_minutes: 1, worst_seconds: Some(740) }),
+        synchronisation: Some(Synchronisation {
+            registrations: 2,
+            over_ten_minutes: 1,
+            worst_seconds: Some(740),
+        }),
         ..known.clone()
     };
-    [(key("itp-1"), known), (key(FORMULA), worse), (InitiatorKey::new(Some(SERVER), "itp-1"), Receiver::default())].into()
+    [
+        (key("itp-1"), known),
+        (key(FORMULA), worse),
+        (InitiatorKey::new(Some(SERVER), "itp-1"), Receiver::default()),
+    ]
+    .into()
 }
 
 fn made(check: Check, selection: Selection) -> Report {
@@ -141,13 +156,19 @@ fn of_all(check: Check) -> Report {
 /// The cells of each table of a page, with their headings.
 fn tables(page: &Document<'_>) -> Vec<Vec<Vec<String>>> {
     let text = |node: roxmltree::Node<'_, '_>| {
-        node.descendants().filter(roxmltree::Node::is_text).filter_map(|node| node.text()).collect::<Vec<_>>().join(" ")
+        node.descendants()
+            .filter(roxmltree::Node::is_text)
+            .filter_map(|node| node.text())
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     let cells = |row: roxmltree::Node<'_, '_>| {
         row.children().filter(roxmltree::Node::is_element).map(text).collect::<Vec<_>>()
     };
     let tables = page.descendants().filter(|node| node.has_tag_name("table"));
-    tables.map(|table| table.descendants().filter(|node| node.has_tag_name("tr")).map(cells).collect()).collect()
+    tables
+        .map(|table| table.descendants().filter(|node| node.has_tag_name("tr")).map(cells).collect())
+        .collect()
 }
 
 fn parse(page: &str) -> Document<'_> {
@@ -180,7 +201,9 @@ fn the_page_is_one_file_that_asks_nobody_and_runs_nothing_and_its_figures_are_th
         assert!(page.contains("@page") && page.contains("size: A4") && page.contains("counter(page)"));
         assert!(page.contains(HEAD) && page.contains(&format!("--expect-head {HEAD}")));
         let svg = document.descendants().filter(|node| node.has_tag_name("svg"));
-        let titled = svg.map(|svg| (svg.attribute("role") == Some("img"), svg.children().any(|node| node.has_tag_name("title"))));
+        let titled = svg.map(|svg| {
+            (svg.attribute("role") == Some("img"), svg.children().any(|node| node.has_tag_name("title")))
+        });
         assert_eq!(titled.collect::<Vec<_>>(), [(true, true), (true, true)]);
         assert_eq!(document.root_element().attribute("lang"), Some(language.tag()));
     }
@@ -191,7 +214,9 @@ fn a_page_in_portuguese_has_no_heading_in_english() {
     let headings = |language| {
         let page = html(&of_all(Check::Differs), language);
         let document = parse(&page);
-        let is_heading = |node: &roxmltree::Node<'_, '_>| ["title", "h1", "h2", "h3", "th", "dt"].contains(&node.tag_name().name());
+        let is_heading = |node: &roxmltree::Node<'_, '_>| {
+            ["title", "h1", "h2", "h3", "th", "dt"].contains(&node.tag_name().name())
+        };
         let found: BTreeSet<String> = document
             .descendants()
             .filter(is_heading)
@@ -272,7 +297,10 @@ fn cells_of_the_csv_are_no_formulas_and_each_row_has_every_column() {
         let at = lines[0].split(',').position(|column| column == name).unwrap();
         lines[line].split(',').nth(at).unwrap().to_owned()
     };
-    assert_eq!((of("row", 1).as_str(), of("notifications", 1).as_str(), of("failed_tls", 1).as_str()), ("all", "5", "1"));
+    assert_eq!(
+        (of("row", 1).as_str(), of("notifications", 1).as_str(), of("failed_tls", 1).as_str()),
+        ("all", "5", "1")
+    );
     assert_eq!((of("head", 1).as_str(), of("check", 1).as_str()), (HEAD, "agrees"));
 }
 

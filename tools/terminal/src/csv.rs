@@ -10,7 +10,8 @@ pub fn csv_line<T: AsRef<str>>(cells: &[T]) -> String {
 }
 
 fn quoted(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) && text.parse::<f64>().is_err();
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
+        && text.parse::<f64>().is_err();
     let text = if is_formula { format!("'{text}") } else { text.to_owned() };
     if text.contains([',', '"', '\r', '\n', ';']) {
         format!("\"{}\"", text.replace('"', "\"\""))
@@ -25,7 +26,17 @@ mod tests {
 
     #[test]
     fn a_cell_is_quoted_where_it_must_be_and_no_cell_is_a_formula() {
-        let line = csv_line(&["itp-1", "a,b", "say \"x\"", "=cmd|'/c calc'!A1", "@SUM(1)", "-1+2", "-5", "+1,5", ""]);
+        let line = csv_line(&[
+            "itp-1",
+            "a,b",
+            "say \"x\"",
+            "=cmd|'/c calc'!A1",
+            "@SUM(1)",
+            "-1+2",
+            "-5",
+            "+1,5",
+            "",
+        ]);
         assert_eq!(
             line,
             "itp-1,\"a,b\",\"say \"\"x\"\"\",'=cmd|'/c calc'!A1,'@SUM(1),'-1+2,-5,\"'+1,5\",\r\n"

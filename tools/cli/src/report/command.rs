@@ -94,7 +94,8 @@ pub async fn run(args: ReportArgs) -> Result<bool> {
     }
     if !report.agrees() {
         let count = report.basis.differences.len();
-        writeln!(io::stderr().lock(), "arauto: the check found {count} differences, which the report lists").ok();
+        writeln!(io::stderr().lock(), "arauto: the check found {count} differences, which the report lists")
+            .ok();
     }
     Ok(report.agrees())
 }
@@ -115,7 +116,9 @@ impl ReportArgs {
             return Selection::All;
         }
         let server = self.authorisation_server.as_deref();
-        Selection::Only(self.clients.iter().map(|client| InitiatorKey::new(server, client.as_str())).collect())
+        Selection::Only(
+            self.clients.iter().map(|client| InitiatorKey::new(server, client.as_str())).collect(),
+        )
     }
 
     fn language(&self) -> Language {
@@ -132,7 +135,11 @@ impl ReportArgs {
 
 fn server(text: &str) -> Result<String, String> {
     let text = text.to_ascii_lowercase();
-    if is_server_id(&text) { Ok(text) } else { Err("expected the UUID of an authorisation server".to_owned()) }
+    if is_server_id(&text) {
+        Ok(text)
+    } else {
+        Err("expected the UUID of an authorisation server".to_owned())
+    }
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -57,7 +57,8 @@ fn basis(
     month: Month,
 ) -> Basis {
     let is_all = counts.is_of_all();
-    let differences: Vec<_> = checked.findings.iter().filter_map(|finding| difference(finding, counts)).collect();
+    let differences: Vec<_> =
+        checked.findings.iter().filter_map(|finding| difference(finding, counts)).collect();
     let chain = checked.sealed.as_ref().zip(checked.heads.last()).map(|((first, last), (_, head))| Chain {
         first_hour: first.clone(),
         last_hour: last.clone(),

@@ -1,8 +1,10 @@
 //! Facts from records of the evidence, and from rows of the ledger.
 
 use convention::delivery::{AttemptView, NotificationView, Status};
+use convention::notification::ClientId;
 use evidence::{Kind, Record};
 use jiff::Timestamp;
+use mtls::is_server_id;
 use report::{AttemptFact, Counter, End, Fact, InitiatorKey};
 
 /// Adds what a record says.
@@ -19,13 +21,12 @@ pub(super) fn take_record(counter: &mut Counter, record: &Record) {
         | Kind::RowRemoved => false,
     };
     let Some(notification) = number(&record.notification_id).filter(|_| is_fact) else { return };
-    let initiator = record.client_id.as_ref();
-    let initiator = initiator.map(|client| InitiatorKey::new(record.authorisation_server.as_deref(), client));
+    let initiator = initiator_of(record);
     let attempt = record.attempt.as_ref().map(|attempt| AttemptFact {
         number: attempt.number,
         interaction_id: &attempt.interaction_id,
         started: attempt.started_at,
-        outcome: attempt.outcome.as_deref().filter(|_| record.kind == Kind::AttemptEnded),
+        outcome: attempt.outcome.as_deref().filter(|_| record.kind == Kind::AttemptEnded).map(code),
     });
     counter.take(&Fact {
         notification,
@@ -35,9 +36,28 @@ pub(super) fn take_record(counter: &mut Counter, record: &Record) {
         accepted: record.accepted_at,
         replay_of: record.replay_of.as_deref().and_then(number),
         end: record.notification_status.as_deref().and_then(end),
-        reason: record.reason.as_deref(),
+        reason: record.reason.as_deref().map(code),
         attempt,
     });
+}
+
+/// Whose notification a record is of; `None` if it says nothing that can be an id, as one that was tampered with.
+fn initiator_of(record: &Record) -> Option<InitiatorKey> {
+    let client_id: ClientId = record.client_id.as_ref()?.parse().ok()?;
+    let server = record.authorisation_server.as_deref();
+    server.is_none_or(is_server_id).then(|| InitiatorKey::new(server, client_id.as_str()))
+}
+
+/// Says whether a text can be the code of an outcome; one that was tampered with may hold anything.
+fn is_code(text: &&str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// What stands for a text that is no code.
+const NO_CODE: &str = "not_a_code";
+
+fn code(text: &str) -> &str {
+    Some(text).filter(is_code).unwrap_or(NO_CODE)
 }
 
 /// Adds what a row of the ledger says.
@@ -53,7 +73,7 @@ pub(super) fn take_row(counter: &mut Counter, row: &NotificationView) {
         accepted: row.accepted_at,
         replay_of: row.replay_of.as_deref().and_then(number),
         end: end(&row.status),
-        reason: row.reason.as_deref(),
+        reason: row.reason.as_deref().map(code),
         attempt,
     };
     for attempt in &row.attempts {
@@ -62,7 +82,7 @@ pub(super) fn take_row(counter: &mut Counter, row: &NotificationView) {
             number: *number,
             interaction_id,
             started: *started_at,
-            outcome: outcome.as_deref(),
+            outcome: outcome.as_deref().map(code),
         };
         counter.take(&fact(ended_at.unwrap_or(*started_at), Some(attempt)));
     }

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write as _};
 
+use ::evidence::Digest;
 use anyhow::{Context as _, Result, bail};
 use convention::delivery::Hour;
-use ::evidence::Digest;
 use jiff::Timestamp;
 use report::{Basis, Certificate, Check, Counts, Gathered, InitiatorKey, Month, Receiver, Report, Selection};
 
@@ -110,7 +110,8 @@ fn of_selection(all: Vec<Certificate>, asked: &Asked, stack: &OfStack) -> Option
     if all.len() == 1 {
         return Some(all);
     }
-    let default = stack.servers.as_ref().and_then(|servers| servers.ids().next()).map(str::to_ascii_lowercase);
+    let default =
+        stack.servers.as_ref().and_then(|servers| servers.ids().next()).map(str::to_ascii_lowercase);
     let servers: Option<Vec<_>> =
         keys.iter().map(|key| key.authorisation_server.clone().or_else(|| default.clone())).collect();
     let servers = servers?;

@@ -102,7 +102,8 @@ impl Logs {
             }
         };
         let pattern = format!("\"{}\"", Expiry::METRIC);
-        self.each(&self.dispatch, (now - MEASURED_WITHIN, now, now), &pattern, take, &mut |_: &str| ()).await?;
+        self.each(&self.dispatch, (now - MEASURED_WITHIN, now, now), &pattern, take, &mut |_: &str| ())
+            .await?;
         let certificates: Vec<_> = last.into_values().collect();
         Ok(Some(certificates).filter(|all| !all.is_empty()))
     }

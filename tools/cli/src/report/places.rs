@@ -45,7 +45,8 @@ impl Places {
         let client = dynamodb(&stack.sdk);
         let output = |name: &str| stack.output(name).map(str::to_owned);
         let evidence = stack.output("EvidenceBucketName").ok();
-        let evidence = evidence.map(|bucket| verify::Source::Bucket(Archive::of(&stack.sdk, bucket.to_owned())));
+        let evidence =
+            evidence.map(|bucket| verify::Source::Bucket(Archive::of(&stack.sdk, bucket.to_owned())));
         let created_at = stack.created_at.and_then(|at| Timestamp::try_from(at).ok());
         let kept_from = |parameter: &str| {
             let days: Option<i64> = stack.parameter(parameter).and_then(|days| days.parse().ok());

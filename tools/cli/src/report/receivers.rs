@@ -78,7 +78,13 @@ pub(super) fn together(
     let mut receivers: BTreeMap<_, _> = counted.into_iter().map(|key| (key, Receiver::default())).collect();
     receivers.extend(registrations.iter().map(|one| (key(one), registered(one, certificates))));
     if let Some(all) = synchronisations {
-        receivers.extend(all.keys().filter(|key| !receivers.contains_key(*key)).cloned().map(|key| (key, Receiver::default())).collect::<Vec<_>>());
+        receivers.extend(
+            all.keys()
+                .filter(|key| !receivers.contains_key(*key))
+                .cloned()
+                .map(|key| (key, Receiver::default()))
+                .collect::<Vec<_>>(),
+        );
     }
     let ambiguous = ambiguous(receivers.keys());
     for (key, receiver) in &mut receivers {
@@ -87,8 +93,10 @@ pub(super) fn together(
         if ambiguous.contains(&logged) {
             continue;
         }
-        receiver.without_mtls = logs.without_mtls.as_ref().map(|all| all.get(&logged).copied().unwrap_or_default());
-        receiver.suspensions = logs.suspensions.as_ref().map(|all| all.get(&logged).cloned().unwrap_or_default());
+        receiver.without_mtls =
+            logs.without_mtls.as_ref().map(|all| all.get(&logged).copied().unwrap_or_default());
+        receiver.suspensions =
+            logs.suspensions.as_ref().map(|all| all.get(&logged).cloned().unwrap_or_default());
     }
     receivers
 }
@@ -113,13 +121,16 @@ fn registered(registration: &Registration, certificates: Option<&BTreeMap<String
     let webhook = match (&registration.base_uri, registration.suspension) {
         (None, _) => Webhook::Disabled,
         (Some(_), None) => Webhook::Enabled,
-        (Some(_), Some(Suspension::OrganisationNotActive | Suspension::SoftwareNotActive)) => Webhook::Suspended,
+        (Some(_), Some(Suspension::OrganisationNotActive | Suspension::SoftwareNotActive)) => {
+            Webhook::Suspended
+        }
     };
     let missed = |warning: &Warning| {
         matches!(warning, Warning::ProfileWithoutEnrollments | Warning::ProfileWithoutAutomaticPayments)
     };
     let host = registration.base_uri.as_ref().and_then(|uri| uri.parse::<Uri>().ok());
-    let host = host.as_ref().and_then(Uri::host).map(|host| host.trim_matches(['[', ']']).to_ascii_lowercase());
+    let host =
+        host.as_ref().and_then(Uri::host).map(|host| host.trim_matches(['[', ']']).to_ascii_lowercase());
     Receiver {
         webhook: Some(webhook),
         organisation_id: software.map(|software| software.organisation_id.clone()),

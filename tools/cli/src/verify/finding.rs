@@ -100,7 +100,9 @@ impl Wrong {
     pub fn sentence_pt_br(self) -> &'static str {
         match self {
             Self::SealMissing => "a hora não tem selo, embora uma posterior tenha",
-            Self::SealOverdue => "nenhuma hora desde esta foi selada: a tarefa não roda, ou selos foram removidos",
+            Self::SealOverdue => {
+                "nenhuma hora desde esta foi selada: a tarefa não roda, ou selos foram removidos"
+            }
             Self::SealUnreadable => "o selo não pode ser lido",
             Self::SealReplaced => "há mais de uma versão do selo; vale a mais antiga",
             Self::SealHidden => "o selo está marcado como excluído",

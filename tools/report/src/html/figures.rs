@@ -49,7 +49,11 @@ pub(super) fn tiles(report: &Report, words: &Words) -> Vec<Tile> {
             figure: number(all.undelivered),
             note: put(words.replayed, &[&number(all.replayed), &number(all.recovered)]),
         },
-        Tile { name: words.worst_synchronisation, figure: worst, note: words.synchronisation_limit.to_owned() },
+        Tile {
+            name: words.worst_synchronisation,
+            figure: worst,
+            note: words.synchronisation_limit.to_owned(),
+        },
     ]
 }
 

@@ -15,7 +15,7 @@ const MAX_DIFFERENCES: usize = 50;
 const STYLE: &str = include_str!("../../templates/style.css");
 
 #[derive(Template)]
-#[template(path = "report.html")]
+#[template(path = "report.html", whitespace = "minimize")]
 pub(super) struct Page<'a> {
     report: &'a Report,
     words: &'static Words,
@@ -77,7 +77,11 @@ impl<'a> Page<'a> {
     pub(super) fn of(report: &'a Report, language: Language) -> Self {
         let words = language.words();
         let made = made(report, words);
-        let head = report.basis.chain.as_ref().map_or_else(|| words.not_known.to_owned(), |chain| chain.head.clone());
+        let head = report
+            .basis
+            .chain
+            .as_ref()
+            .map_or_else(|| words.not_known.to_owned(), |chain| chain.head.clone());
         let (shown, more_differences) = differences(report, language, MAX_DIFFERENCES);
         Self {
             report,
@@ -90,7 +94,10 @@ impl<'a> Page<'a> {
             tiles: tiles(report, words),
             check: check(report.basis.check, words),
             check_class: report.basis.check.as_str(),
-            basis: basis(report, words).into_iter().map(|(name, value)| RestsOn::of(name, value, words)).collect(),
+            basis: basis(report, words)
+                .into_iter()
+                .map(|(name, value)| RestsOn::of(name, value, words))
+                .collect(),
             notes: notes(report, words),
             differences: shown,
             more_differences,

@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 
+use crate::figures::Figures;
 use crate::phrases::{brand, mutual_tls, suspensions, version};
 use crate::receiver::{Certificate, Receiver, Webhook};
 use crate::report::{Initiator, Report};
@@ -41,17 +42,20 @@ fn row(report: &Report, one: &Initiator, words: &Words) -> ReceiverRow {
         receiver.and_then(|one| named(words.organisation, &one.organisation_id)),
         receiver.and_then(|one| named(words.software, &one.software_id)),
     ];
-    let cells = receiver.map_or_else(|| [(); 5].map(|()| (words.not_known.to_owned(), false)), |receiver| cells(report, receiver, words));
+    let cells = receiver.map_or_else(
+        || [(); 5].map(|()| (words.not_known.to_owned(), false)),
+        |receiver| cells(report, (receiver, &one.figures), words),
+    );
     ReceiverRow { name: one.key.client_id.clone(), ids: ids.into_iter().flatten().collect(), cells }
 }
 
-fn cells(report: &Report, receiver: &Receiver, words: &Words) -> [(String, bool); 5] {
+fn cells(report: &Report, (receiver, figures): (&Receiver, &Figures), words: &Words) -> [(String, bool); 5] {
     let is_registered = receiver.webhook.is_some();
     let is_soon = receiver.certificate_ends.is_some_and(|at| at.duration_since(report.made_at) < ENDS_SOON);
     [
         (words.webhook(receiver.webhook).to_owned(), receiver.webhook == Some(Webhook::Suspended)),
         (version(receiver, words), !receiver.profile_warnings.is_empty()),
-        mutual_tls(receiver, words),
+        mutual_tls(receiver, figures, words),
         (
             match receiver.certificate_ends {
                 Some(at) => words.day(at),

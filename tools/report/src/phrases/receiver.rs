@@ -1,5 +1,6 @@
 //! What is said of a receiver.
 
+use crate::figures::Figures;
 use crate::receiver::{Receiver, Synchronisation};
 use crate::words::{Words, put};
 
@@ -19,10 +20,11 @@ pub(crate) fn version(receiver: &Receiver, words: &Words) -> String {
     format!("{version}, {}", put(words.misses, &[&missed.join(", ")]))
 }
 
-/// Whether its host asked for a client certificate.
-pub(crate) fn mutual_tls(receiver: &Receiver, words: &Words) -> (String, bool) {
+/// Whether its host asked for a client certificate in the deliveries of the month, if there were any.
+pub(crate) fn mutual_tls(receiver: &Receiver, figures: &Figures, words: &Words) -> (String, bool) {
     match receiver.without_mtls {
         None => (words.not_known.to_owned(), false),
+        Some(0) if figures.accepted() == 0 => ("–".to_owned(), false),
         Some(0) => (words.without_mtls_none.to_owned(), false),
         Some(count) => (put(words.without_mtls, &[&words.number(count)]), true),
     }

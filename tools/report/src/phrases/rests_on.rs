@@ -81,7 +81,12 @@ pub(crate) fn differences(report: &Report, language: Language, max: usize) -> (V
     let all = &report.basis.differences;
     let shown = all.iter().take(max).map(|one| {
         let sentence = language.choose(&one.en, &one.pt_br).clone();
-        (sentence, one.subject.clone())
+        (sentence, printable(&one.subject))
     });
     (shown.collect(), all.len().saturating_sub(max))
+}
+
+/// Makes a text harmless that somebody who tampers chose, as the key of an object.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

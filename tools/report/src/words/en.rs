@@ -5,7 +5,17 @@ use super::texts::Words;
 pub(super) const WORDS: Words = Words {
     title: "Notifications report",
     months: [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
         "December",
     ],
     month_of_year: "{} {}",
@@ -136,7 +146,10 @@ pub(super) const WORDS: Words = Words {
 
     how_counted: "How it is counted",
     rules: &[
-        ("Month", "Months and days are civil ones of Brasília. An attempt belongs to the month in which it began."),
+        (
+            "Month",
+            "Months and days are civil ones of Brasília. An attempt belongs to the month in which it began.",
+        ),
         (
             "Notification",
             "What one state change becomes. It belongs to the month of its first attempt; without an attempt, to that in which \

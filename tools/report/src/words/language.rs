@@ -30,4 +30,3 @@ impl Language {
         self.choose(&en::WORDS, &pt_br::WORDS)
     }
 }
-

@@ -5,7 +5,17 @@ use super::texts::Words;
 pub(super) const WORDS: Words = Words {
     title: "Relatório de notificações",
     months: [
-        "janeiro", "fevereiro", "março", "abril", "maio", "junho", "julho", "agosto", "setembro", "outubro", "novembro",
+        "janeiro",
+        "fevereiro",
+        "março",
+        "abril",
+        "maio",
+        "junho",
+        "julho",
+        "agosto",
+        "setembro",
+        "outubro",
+        "novembro",
         "dezembro",
     ],
     month_of_year: "{} de {}",
