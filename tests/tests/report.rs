@@ -328,6 +328,10 @@ async fn a_report_of_one_initiator_holds_nothing_of_others() {
             }
         }
     }
+    // An id that was mistyped gets no spotless report.
+    let unknown = fixture.asked(Selection::Only([key("itp-33")].into()));
+    let error = gather(&fixture.places(Some(&fixture.bucket)), &unknown, |_| ()).await.unwrap_err();
+    assert!(error.to_string().contains("nothing is known of the client itp-33"), "{error}");
     // What is wrong with a notification of another is not told either.
     let key_of_object =
         fixture.bucket.keys().into_iter().find(|key| key.ends_with(&format!("stream-{history}"))).unwrap();

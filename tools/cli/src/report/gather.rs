@@ -41,7 +41,7 @@ pub async fn gather(places: &Places, asked: &Asked, mut tell: impl FnMut(&str)) 
         let measured = known("our certificates", stack.logs.certificates(asked.now).await).flatten();
         own_certificates = measured.and_then(|all| of_selection(all, asked, stack));
     }
-    Ok(Report::new(Gathered {
+    let report = Report::new(Gathered {
         month: asked.month,
         selection: asked.selection.clone(),
         made_at: asked.now,
@@ -51,7 +51,29 @@ pub async fn gather(places: &Places, asked: &Asked, mut tell: impl FnMut(&str)) 
         counts,
         receivers,
         own_certificates,
-    }))
+    });
+    check_known(&report)?;
+    Ok(report)
+}
+
+/// Refuses a report of an initiator that nobody knows: an id that was mistyped would get a spotless one.
+fn check_known(report: &Report) -> Result<()> {
+    let asked = report.only.iter().flatten();
+    let is_known = |key: &&InitiatorKey| {
+        let one = report.initiators.iter().find(|one| one.key == **key);
+        one.is_some_and(|one| {
+            let is_registered = one.receiver.as_ref().is_some_and(|receiver| receiver.webhook.is_some());
+            is_registered || one.figures.notifications + one.figures.attempts > 0
+        })
+    };
+    match asked.into_iter().find(|key| !is_known(key)) {
+        None => Ok(()),
+        Some(key) => bail!(
+            "nothing is known of the client {} in {}: check its id, and --authorisation-server",
+            key.client_id,
+            report.month
+        ),
+    }
 }
 
 /// Counts by the evidence; by the ledger where there is none of the month.
