@@ -45,14 +45,14 @@ pub(super) async fn read(
         return Ok(Evidence::Nothing { is_missing: !earlier.is_empty() });
     };
     let counts = counter.finish();
-    let basis = basis(source, &asked, checked, &counts, month);
+    let basis = basis(source, &asked, &checked, &counts, month);
     Ok(Evidence::Counted(Box::new((counts, basis))))
 }
 
 fn basis(
     source: &verify::Source,
     asked: &verify::Asked,
-    checked: verify::Report,
+    checked: &verify::Report,
     counts: &Counts,
     month: Month,
 ) -> Basis {

@@ -10,9 +10,8 @@ use report::{AttemptFact, Counter, End, Fact, InitiatorKey};
 /// Adds what a record says.
 pub(super) fn take_record(counter: &mut Counter, record: &Record) {
     let is_fact = match record.kind {
-        Kind::AttemptBegan | Kind::AttemptEnded | Kind::NotificationEnded => true,
-        // It says that something is there which is in no figure.
-        Kind::RowUnreadable => true,
+        // What cannot be read says that something is there which is in no figure.
+        Kind::AttemptBegan | Kind::AttemptEnded | Kind::NotificationEnded | Kind::RowUnreadable => true,
         Kind::AttemptErased
         | Kind::NotificationReopened
         | Kind::RowRewritten

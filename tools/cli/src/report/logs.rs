@@ -87,7 +87,9 @@ impl Logs {
             let pattern = format!("\"{sentence}\"");
             self.each(groups, (month.start(), month.end(), now), &pattern, take, tell).await?;
         }
-        found.values_mut().for_each(|all| all.sort_by_key(|one| one.at));
+        for all in found.values_mut() {
+            all.sort_by_key(|one| one.at);
+        }
         Ok(Some(found))
     }
 

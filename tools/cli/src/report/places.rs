@@ -97,8 +97,8 @@ async fn directory_groups(stack: &ChosenStack) -> Option<Vec<String>> {
     let function = stack.output("DirectoryFunctionName").ok()?;
     let asked = aws_sdk_lambda::Client::new(&stack.sdk).get_function_configuration().function_name(function);
     let answer = asked.send().await.ok()?;
-    let named = answer.logging_config().and_then(|config| config.log_group()).map(str::to_owned);
-    let mut names = vec![named.unwrap_or_else(|| of_lambda(function))];
+    let group = answer.logging_config().and_then(|config| config.log_group()).map(str::to_owned);
+    let mut names = vec![group.unwrap_or_else(|| of_lambda(function))];
     if stack.local.is_some() {
         names.push(of_lambda(function));
         names.dedup();

@@ -77,14 +77,8 @@ pub(super) fn together(
 ) -> BTreeMap<InitiatorKey, Receiver> {
     let mut receivers: BTreeMap<_, _> = counted.into_iter().map(|key| (key, Receiver::default())).collect();
     receivers.extend(registrations.iter().map(|one| (key(one), registered(one, certificates))));
-    if let Some(all) = synchronisations {
-        receivers.extend(
-            all.keys()
-                .filter(|key| !receivers.contains_key(*key))
-                .cloned()
-                .map(|key| (key, Receiver::default()))
-                .collect::<Vec<_>>(),
-        );
+    for key in synchronisations.into_iter().flat_map(BTreeMap::keys) {
+        receivers.entry(key.clone()).or_default();
     }
     let ambiguous = ambiguous(receivers.keys());
     for (key, receiver) in &mut receivers {
@@ -148,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_first_delivery_tells_its_receiver_with_its_brand() {
-        let key = |name| key_of(name).map(|key| (key.authorisation_server, key.client_id));
+        let key = |name: &str| key_of(name).map(|key| (key.authorisation_server, key.client_id));
         let at = "2026-11-02T12:00:00Z";
         assert_eq!(key(&format!("first-use#itp-1#{at}")), Some((None, "itp-1".to_owned())));
         assert_eq!(key(&format!("first-use#a#b#{at}")), Some((None, "a#b".to_owned())));

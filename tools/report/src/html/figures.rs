@@ -27,7 +27,7 @@ pub(super) fn tiles(report: &Report, words: &Words) -> Vec<Tile> {
     let all = &report.all;
     let (number, share) = (|count| words.number(count), all.delivered_share());
     let in_time = all.in_time_share();
-    let worst = report.synchronisation.map_or(words.not_known.to_owned(), |one| worst(one, words));
+    let worst = report.synchronisation.map_or_else(|| words.not_known.to_owned(), |one| worst(one, words));
     vec![
         Tile {
             name: words.notifications,
