@@ -65,6 +65,19 @@ impl Bucket {
         copy
     }
 
+    /// The same before anything was sealed, but for what is in one object.
+    #[must_use]
+    pub fn unsealed_with(&self, key: &str, content: &[u8]) -> Self {
+        let copy = self.copy_with(key, content);
+        copy.state().objects.retain(|key, _| !key.starts_with(evidence::SEALS));
+        copy
+    }
+
+    /// The keys of all objects.
+    pub fn keys(&self) -> Vec<String> {
+        self.state().objects.keys().cloned().collect()
+    }
+
     /// The latest version of an object.
     pub fn content(&self, key: &str) -> Option<Vec<u8>> {
         self.state().objects.get(key)?.last().cloned()

@@ -275,7 +275,7 @@ fn nobody_may_do_what_is_for_somebody_else() {
     assert!(!of(&operator, "s3:") && !of(&operator, "iam:"));
     for action in &auditor {
         let (_, verb) = action.split_once(':').unwrap();
-        let reads = ["BatchGet", "Get", "List", "Query", "Decrypt", "Describe"]
+        let reads = ["BatchGet", "Get", "List", "Query", "Scan", "Filter", "Decrypt", "Describe"]
             .iter()
             .any(|read| verb.starts_with(read));
         assert!(reads, "an auditor does not {action}");
@@ -346,7 +346,9 @@ fn operator_and_auditor_may_read_what_the_doctor_asks_for_and_the_auditor_nothin
     let own = [
         "dynamodb:GetItem",
         "dynamodb:Query",
+        "dynamodb:Scan",
         "kms:Decrypt",
+        "logs:FilterLogEvents",
         "s3:GetObject",
         "s3:GetObjectRetention",
         "s3:GetObjectVersion",

@@ -31,6 +31,7 @@ const MEMBERS: &[(&str, &str, &[&str])] = &[
     ("terminal", "tools/terminal", &[]),
     ("capacity", "tools/capacity", &["convention", "platform", "terminal"]),
     ("polling", "tools/polling", &["convention", "terminal"]),
+    ("report", "tools/report", &["convention", "terminal"]),
     ("devkit", "tools/devkit", &["account", "certificates", "convention", "platform", "terminal"]),
     (
         "arauto",
@@ -45,6 +46,7 @@ const MEMBERS: &[(&str, &str, &[&str])] = &[
             "mtls",
             "platform",
             "polling",
+            "report",
             "terminal",
         ],
     ),
@@ -66,6 +68,7 @@ const MEMBERS: &[(&str, &str, &[&str])] = &[
             "mtls",
             "outcomes",
             "platform",
+            "report",
         ],
     ),
 ];

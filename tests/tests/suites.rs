@@ -43,6 +43,7 @@ mod reconciliation;
 mod registration;
 mod replay;
 mod replica;
+mod report;
 mod revocation;
 mod sources;
 mod structure;

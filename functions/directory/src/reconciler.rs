@@ -6,7 +6,7 @@ use std::time::Duration;
 use convention::directory::{
     ClientState, DirectoryView, Participants, Registration, Software, SoftwareView, Suspension, reconcile,
 };
-use convention::notification::{AuthorisationServers, ClientId};
+use convention::notification::AuthorisationServers;
 use futures_util::{StreamExt, stream};
 use platform::aws::{Receivers, ReceiversError};
 use platform::clock::Clock;
@@ -182,7 +182,7 @@ impl Reconciler {
         let (after, read) = (ClientState::from(after), ClientState::from(before.clone()));
         let written = receivers.replace(&before.key(), &after, Some(&read)).await?;
         if written {
-            report(&before.client_id, suspension);
+            report(before, suspension);
         }
         Ok(written)
     }
@@ -193,14 +193,21 @@ impl Reconciler {
     }
 }
 
-fn report(client_id: &ClientId, suspension: Option<Suspension>) {
+fn report(registration: &Registration, suspension: Option<Suspension>) {
+    let (client_id, authorisation_server) =
+        (&registration.client_id, registration.authorisation_server.as_deref());
     if let Some(suspension) = suspension {
         tracing::warn!(
             %client_id,
+            authorisation_server,
             code = suspension.code(),
             "A client is suspended: the Directory does not list it as active."
         );
     } else {
-        tracing::info!(%client_id, "A client is notified again: the Directory lists it as active.");
+        tracing::info!(
+            %client_id,
+            authorisation_server,
+            "A client is notified again: the Directory lists it as active."
+        );
     }
 }

@@ -11,8 +11,6 @@ use platform::telemetry::{ErrorChain, Metrics, Unit};
 
 /// The metric in seconds, watched by an alarm of the template.
 const METRIC: &str = "SecondsFromRegistrationToFirstAttempt";
-/// Retention of a first delivery: the report covers a month.
-const TIME_TO_LIVE: SignedDuration = SignedDuration::from_hours(24 * 62);
 
 /// Reports the first delivery of each registration once over all environments.
 #[derive(Debug)]
@@ -75,7 +73,7 @@ impl FirstDeliveries {
             etag: None,
         };
         let name = format!("{}{}#{registered_at}", FirstDelivery::PREFIX, receiver.key);
-        Ok(self.table.put_new(&name, &document, TIME_TO_LIVE).await?.is_none())
+        Ok(self.table.put_new(&name, &document, FirstDelivery::RETENTION).await?.is_none())
     }
 
     fn report(&self, used: &FirstDelivery, took: SignedDuration) {

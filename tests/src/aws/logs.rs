@@ -37,7 +37,8 @@ impl Logs {
             Some(_) => return (400, json!({ "__type": "InvalidParameterException" })),
         };
         let number = |name: &str| input[name].as_i64().expect("a number");
-        let (from, to, limit) = (number("startTime"), number("endTime"), number("limit"));
+        let limit = input["limit"].as_i64().unwrap_or(10_000);
+        let (from, to) = (number("startTime"), number("endTime"));
         let pattern = input["filterPattern"].as_str().expect("a pattern");
         let phrases: Vec<_> = pattern.split('"').filter(|phrase| !phrase.trim().is_empty()).collect();
         let in_window: Vec<_> = self.lines.iter().filter(|(at, _)| (from..=to).contains(at)).collect();

@@ -194,6 +194,11 @@ impl Table {
         let after = input.get("ExclusiveStartKey").map(|key| self.key_of(key));
         let mut rows = self.read_all(now, lag);
         rows.retain(|row| after.as_ref().is_none_or(|after| self.key_of(row) > *after));
+        // Which segment a row is in is DynamoDB's to choose; it is always the same.
+        if let (Some(segment), Some(of)) = (input["Segment"].as_u64(), input["TotalSegments"].as_u64()) {
+            let of_key = |key: &[String]| key.concat().bytes().map(u64::from).sum::<u64>() % of;
+            rows.retain(|row| of_key(&self.key_of(row)) == segment);
+        }
         let limit =
             input["Limit"].as_u64().and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
         // The limit counts rows before the filter. A scan that ends exactly at the limit still returns a LastEvaluatedKey.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
@@ -20,8 +21,11 @@ pub struct ChosenStack {
     pub sdk: SdkConfig,
     /// The local stack, if it is that one.
     pub local: Option<LocalStack>,
+    /// When it was created, if that is known.
+    pub created_at: Option<SystemTime>,
     name: String,
     outputs: BTreeMap<String, String>,
+    parameters: BTreeMap<String, String>,
 }
 
 impl StackArgs {
@@ -42,8 +46,8 @@ impl StackArgs {
 impl ChosenStack {
     async fn on_aws(args: &StackArgs, name: String) -> Result<Self> {
         let sdk = sdk_config(&args.account).await?;
-        let outputs = outputs::read(&sdk, &name).await?;
-        Ok(Self { sdk, local: None, name, outputs })
+        let outputs::Described { outputs, parameters, created_at } = outputs::read(&sdk, &name).await?;
+        Ok(Self { sdk, local: None, created_at, name, outputs, parameters })
     }
 
     async fn on_this_machine(instead: &str) -> Result<Self> {
@@ -63,9 +67,22 @@ impl ChosenStack {
         Self {
             sdk: with_timeouts(&stack.sdk_config()),
             name: "local".to_owned(),
+            created_at: None,
             outputs: stack.outputs().clone(),
+            parameters: BTreeMap::new(),
             local: Some(stack),
         }
+    }
+
+    /// Returns its name and region, as a document names it.
+    pub fn label(&self) -> String {
+        let region = self.sdk.region().map(ToString::to_string).unwrap_or_default();
+        format!("{} ({region})", self.name)
+    }
+
+    /// Returns the value of a parameter; `None` if it is not known, as of the local stack.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.get(name).map(String::as_str)
     }
 
     /// Returns an output of the stack.

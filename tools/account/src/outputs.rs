@@ -1,14 +1,26 @@
 //! The outputs of a stack on AWS, read from `CloudFormation`.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail};
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::Stack;
 
-/// Reads the outputs of a stack by its name.
-pub async fn read(sdk: &SdkConfig, name: &str) -> Result<BTreeMap<String, String>> {
+/// What is read of a stack at once.
+#[derive(Clone, Debug, Default)]
+pub struct Described {
+    /// Its outputs.
+    pub outputs: BTreeMap<String, String>,
+    /// The values of its parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// When it was created.
+    pub created_at: Option<SystemTime>,
+}
+
+/// Reads the outputs of a stack by its name, and its parameters.
+pub async fn read(sdk: &SdkConfig, name: &str) -> Result<Described> {
     let answer = aws_sdk_cloudformation::Client::new(sdk).describe_stacks().stack_name(name).send().await;
     let answer = match answer {
         Ok(answer) => answer,
@@ -33,7 +45,15 @@ pub async fn read(sdk: &SdkConfig, name: &str) -> Result<BTreeMap<String, String
         let status = stack.stack_status().map(ToString::to_string).unwrap_or_default();
         bail!("the stack {name} is {status} and has no outputs: deploy it first");
     }
-    Ok(outputs)
+    let created_at = stack.creation_time().and_then(|at| SystemTime::try_from(*at).ok());
+    Ok(Described { outputs, parameters: parameters(stack), created_at })
+}
+
+fn parameters(stack: &Stack) -> BTreeMap<String, String> {
+    let pair = |one: &aws_sdk_cloudformation::types::Parameter| {
+        Some((one.parameter_key()?.to_owned(), one.parameter_value()?.to_owned()))
+    };
+    stack.parameters().iter().filter_map(pair).collect()
 }
 
 fn outputs(stack: &Stack) -> BTreeMap<String, String> {

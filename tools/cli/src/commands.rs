@@ -26,12 +26,13 @@ use crate::notifications::NotificationsArgs;
 use crate::outcomes::OutcomesArgs;
 use crate::polling::PollingArgs;
 use crate::replay::ReplayArgs;
+use crate::report::ReportArgs;
 use crate::show::ShowArgs;
 use crate::undelivered::UndeliveredArgs;
 use crate::verify::VerifyArgs;
 use crate::{
     attempts, bill, call, clients, console, csr, doctor, explain, help, identity, manual, notifications,
-    outcomes, polling, replay, show, undelivered, verify,
+    outcomes, polling, replay, report, show, undelivered, verify,
 };
 
 /// Arauto notifies payment initiators of Open Finance Brasil of changes, over mutual TLS
@@ -65,6 +66,7 @@ enum Command {
     Undelivered(UndeliveredArgs),
     Replay(ReplayArgs),
     Verify(VerifyArgs),
+    Report(ReportArgs),
     Doctor(DoctorArgs),
     Console(ConsoleArgs),
     Capacity(CapacityArgs),
@@ -111,6 +113,7 @@ async fn run(command: Command) -> Exit {
         Command::Bill(args) => bill::run(args).await.map(|()| true),
         Command::Polling(args) => Box::pin(polling::run(args)).await,
         Command::Verify(args) => verify::run(args).await,
+        Command::Report(args) => Box::pin(report::run(args)).await,
         Command::Doctor(args) => Box::pin(doctor::run(args)).await,
         Command::Console(args) => Box::pin(console::run(args)).await.map(|()| true),
         Command::Capacity(args) => capacity::run(&args),

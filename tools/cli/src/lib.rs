@@ -20,6 +20,7 @@ pub mod outcomes;
 pub mod polling;
 pub mod prices;
 pub mod replay;
+pub mod report;
 pub mod show;
 pub mod shutdown;
 pub mod stack_ref;

@@ -5,6 +5,8 @@
 
 #[path = "aws/polling.rs"]
 mod polling;
+#[path = "aws/report.rs"]
+mod report;
 #[path = "aws/server.rs"]
 mod server;
 

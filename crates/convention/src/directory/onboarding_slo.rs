@@ -47,6 +47,8 @@ pub struct FirstDelivery {
 impl FirstDelivery {
     /// Key prefix of first deliveries in the directory table.
     pub const PREFIX: &str = "first-use#";
+    /// How long they are kept: a report covers a month, and is made in the next.
+    pub const RETENTION: SignedDuration = SignedDuration::from_hours(24 * 62);
 }
 
 /// Returns the slowest first delivery within the calendar month (UTC) of `now`.

@@ -17,7 +17,7 @@ const GROUPS: &[(&str, &[&str])] = &[
         &["show", "notifications", "attempts", "undelivered", "clients", "console", "doctor", "outcomes"],
     ),
     ("Act", &["call", "trigger", "replay", "identity", "csr"]),
-    ("Prove", &["verify"]),
+    ("Prove", &["verify", "report"]),
     ("Plan and pay", &["capacity", "bill", "polling"]),
     ("Set up this command", &["completions", "man"]),
 ];

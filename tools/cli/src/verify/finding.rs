@@ -95,6 +95,64 @@ impl Wrong {
             Self::LedgerUnreadable => "the notification's row of the ledger could not be read",
         }
     }
+
+    /// Returns the same sentence in Brazilian Portuguese.
+    pub fn sentence_pt_br(self) -> &'static str {
+        match self {
+            Self::SealMissing => "a hora não tem selo, embora uma posterior tenha",
+            Self::SealOverdue => {
+                "nenhuma hora desde esta foi selada: a tarefa não roda, ou selos foram removidos"
+            }
+            Self::SealUnreadable => "o selo não pode ser lido",
+            Self::SealReplaced => "há mais de uma versão do selo; vale a mais antiga",
+            Self::SealHidden => "o selo está marcado como excluído",
+            Self::ChainBroken => "a cadeia do selo não corresponde ao conteúdo dele",
+            Self::ChainParted => "o selo não decorre do anterior",
+            Self::HeadMissing => "nenhum selo tem esta cabeça",
+            Self::ObjectRemoved => "o objeto foi selado e não existe mais",
+            Self::ObjectChanged => "o objeto difere do que foi selado",
+            Self::ObjectAdded => "o objeto está em uma hora que foi selada sem ele",
+            Self::ObjectHidden => "o objeto está marcado como excluído",
+            Self::ObjectMisplaced => "a chave do objeto não é uma do Arauto",
+            Self::RecordMalformed => "a linha não é um registro",
+            Self::RecordContradicted => "dois registros de uma mesma gravação se contradizem",
+            Self::RecordRewritten => "o registro de uma tentativa encerrada foi alterado no ledger",
+            Self::RecordMissing => "falta um registro",
+            Self::TooManyAttempts => "há tentativas demais",
+            Self::AttemptAfterDelivery => "uma tentativa começou depois de outra que foi entregue",
+            Self::AttemptNeverEnded => "uma tentativa começou e nunca terminou",
+            Self::LedgerTampered => "alguém alterou ou excluiu à mão a linha da notificação no ledger",
+            Self::LedgerUnreadable => "a linha da notificação no ledger não pôde ser lida",
+        }
+    }
+
+    /// Says whether it is about a notification, whose id is the subject of the finding.
+    pub fn is_of_notification(self) -> bool {
+        match self {
+            Self::RecordContradicted
+            | Self::RecordRewritten
+            | Self::RecordMissing
+            | Self::TooManyAttempts
+            | Self::AttemptAfterDelivery
+            | Self::AttemptNeverEnded
+            | Self::LedgerTampered
+            | Self::LedgerUnreadable => true,
+            Self::SealMissing
+            | Self::SealOverdue
+            | Self::SealUnreadable
+            | Self::SealReplaced
+            | Self::SealHidden
+            | Self::ChainBroken
+            | Self::ChainParted
+            | Self::HeadMissing
+            | Self::ObjectRemoved
+            | Self::ObjectChanged
+            | Self::ObjectAdded
+            | Self::ObjectHidden
+            | Self::ObjectMisplaced
+            | Self::RecordMalformed => false,
+        }
+    }
 }
 
 impl Finding {

@@ -14,4 +14,4 @@ pub use command::{VerifyArgs, run};
 pub use finding::{Finding, Wrong};
 pub use source::Source;
 pub use structure::{Structure, Verification};
-pub use verifier::{Asked, Report, verify};
+pub use verifier::{Asked, Report, verify, verify_with};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use convention::delivery::Hour;
 use evidence::{
     ATTEMPTS, Digest, Hasher, LATE_HOURS, Record, SEALS, SETTLES, Seal, Sealed, Version, hour_of, last_over,
@@ -69,16 +69,27 @@ impl Report {
 }
 
 /// Verifies evidence. An error means that it could not be verified.
-pub async fn verify(source: &Source, asked: &Asked, mut tell: impl FnMut(&str)) -> Result<Report> {
+pub async fn verify(source: &Source, asked: &Asked, tell: impl FnMut(&str)) -> Result<Report> {
+    verify_with(source, asked, |_| (), tell).await?.with_context(|| {
+        format!("no hour from {} to {} is sealed: nothing can be proven", asked.from, asked.to)
+    })
+}
+
+/// Verifies evidence and passes on each of its records, in roughly the order in which they were written; `None` if no hour is
+/// sealed. Records of objects that were added after their hour was sealed are not passed on. Copies are.
+pub async fn verify_with(
+    source: &Source,
+    asked: &Asked,
+    mut observe: impl FnMut(&Record),
+    mut tell: impl FnMut(&str),
+) -> Result<Option<Report>> {
     let mut report = Report::default();
     let seals = read_seals(source, asked, &mut report, &mut tell).await?;
     let in_range = |seal: &&Seal| seal.hour >= asked.from && seal.hour <= asked.to;
     let checked: Vec<&Seal> = seals.iter().filter(in_range).collect();
     let (Some(first), Some(last)) = (checked.first(), checked.last()) else {
-        if report.findings.is_empty() {
-            bail!("no hour from {} to {} is sealed: nothing can be proven", asked.from, asked.to);
-        }
-        return Ok(report);
+        let is_nothing = report.findings.is_empty();
+        return Ok((!is_nothing).then_some(report));
     };
     report.sealed = Some((first.hour.to_string(), last.hour.to_string()));
     report.seals = checked.len();
@@ -92,9 +103,9 @@ pub async fn verify(source: &Source, asked: &Asked, mut tell: impl FnMut(&str)) 
         }
     }
     let structure = Structure::new(asked.from.start(), first.previous.is_none());
-    read_objects(source, asked, &seals, structure, &mut report, &mut tell).await?;
+    read_objects((source, asked), &seals, structure, &mut report, (&mut observe, &mut tell)).await?;
     report.findings.sort();
-    Ok(report)
+    Ok(Some(report))
 }
 
 /// Reads the seals of the range, the one before it, and later ones that may contain late objects.
@@ -175,12 +186,11 @@ impl<'a> Expected<'a> {
 }
 
 async fn read_objects(
-    source: &Source,
-    asked: &Asked,
+    (source, asked): (&Source, &Asked),
     seals: &[Seal],
     mut structure: Structure,
     report: &mut Report,
-    tell: &mut impl FnMut(&str),
+    (observe, tell): (&mut impl FnMut(&Record), &mut impl FnMut(&str)),
 ) -> Result<()> {
     let mut expected = Expected::of(seals, asked, source.has_versions());
     let last = seals.last().context("there is a seal")?;
@@ -200,12 +210,21 @@ async fn read_objects(
         for (version, content) in group.iter().zip(source.read_group(group).await?) {
             at += 1;
             tell(&format!("object {at} of {}", versions.len()));
-            let read = read_object(source, (version, content), &mut structure, report).await?;
             let Some(hour) = hour_of(&version.key) else { continue };
-            match expected.find(version) {
+            let sealed = expected.find(version);
+            let is_early = sealed.is_none() && (hour > last.hour || may_be_late(version, hour, last));
+            let mut take = |record: &Record| {
+                let taken = structure.take(record);
+                if taken.is_ok() && (sealed.is_some() || is_early) {
+                    observe(record);
+                }
+                taken
+            };
+            let read = read_object(source, (version, content), &mut take, report).await?;
+            match sealed {
                 Some(sealed) if (sealed.size, sealed.sha256) == read => {}
                 Some(_) => report.findings.push(Finding::new(Wrong::ObjectChanged, &version.key, "")),
-                None if hour > last.hour || may_be_late(version, hour, last) => report.unsealed += 1,
+                None if is_early => report.unsealed += 1,
                 None => {
                     report.findings.push(Finding::new(Wrong::ObjectAdded, &version.key, &version.version_id));
                 }
@@ -232,7 +251,7 @@ fn may_be_late(version: &Version, hour: Hour, last: &Seal) -> bool {
 async fn read_object(
     source: &Source,
     (version, content): (&Version, Option<Vec<u8>>),
-    structure: &mut Structure,
+    take_record: &mut impl FnMut(&Record) -> Result<(), &'static str>,
     report: &mut Report,
 ) -> Result<(u64, Digest)> {
     let mut hasher = Hasher::default();
@@ -241,7 +260,7 @@ async fn read_object(
     let mut lines = Lines::new(|line: &[u8]| {
         number += 1;
         let why = match Record::from_line(line) {
-            Ok(record) => structure.take(&record).err().map(str::to_owned),
+            Ok(record) => take_record(&record).err().map(str::to_owned),
             Err(error) => Some(error.to_string()),
         };
         odd.extend(why.map(|why| format!("line {number}: {why}")));

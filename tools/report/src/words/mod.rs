@@ -1,0 +1,10 @@
+//! The words of a report in both languages.
+
+mod en;
+mod format;
+mod language;
+mod pt_br;
+mod texts;
+
+pub use language::Language;
+pub(crate) use texts::{Words, put};
