@@ -1,13 +1,15 @@
 //! The language of the help.
 
+use clap::ValueEnum;
 use platform::config::environment;
 
-/// A language of the help.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// A language of the help and of sentences to forward.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Language {
-    /// English.
+    /// English
     En,
-    /// Brazilian Portuguese.
+    /// Brazilian Portuguese
+    #[value(name = "pt-BR")]
     PtBr,
 }
 
