@@ -19,4 +19,5 @@ pub(super) use command::run;
 pub use finding::{Check, Finding, Verdict, Words};
 pub use html::html;
 pub use judge::judge;
+pub use remote::from_dispatch;
 pub use report::{Outcome, Report};

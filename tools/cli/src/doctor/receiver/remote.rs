@@ -10,6 +10,7 @@ use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::timeout::TimeoutConfig;
 use aws_sdk_lambda::error::ProvideErrorMetadata as _;
 use aws_sdk_lambda::primitives::Blob;
+use convention::directory::Settings;
 use mtls::examine::Facts;
 use platform::telemetry::ErrorChain;
 use serde_json::{Value, json};
@@ -20,6 +21,12 @@ use super::here::Receiver;
 const LIVE: &str = "live";
 /// Timeout of the call: that of dispatch, 45 s, and the start of an environment before it.
 const CALL_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Asks dispatch to examine the receiver at a base URI, as the command does for one that is not registered.
+pub async fn from_dispatch(stack: &ChosenStack, base_uri: &str) -> Result<Facts> {
+    let (base_uri, settings) = (base_uri.to_owned(), Settings::default());
+    examine(stack, &Receiver { base_uri, authorisation_server: None, settings }, false).await
+}
 
 /// Asks dispatch to examine a receiver. Needs `lambda:InvokeFunction`.
 pub(super) async fn examine(stack: &ChosenStack, receiver: &Receiver, posts: bool) -> Result<Facts> {
