@@ -14,7 +14,7 @@ use jiff::SignedDuration;
 use mtls::examine::{Examiner, Facts, examine};
 use mtls::revocation::{Revocation, RevocationStore};
 use mtls::{Identities, Identity, KeyExchange, Network, StoredIdentity, TrustAnchors};
-use platform::aws::{DirectoryTable, Keys, Receivers, dynamodb, kms};
+use platform::aws::{DirectoryTable, Keys, Receivers, dynamodb, endpoint_name, kms};
 use platform::clock::Clock;
 use platform::rng::Rng;
 use platform::telemetry::Metrics;
@@ -150,6 +150,7 @@ pub(super) async fn look(
         (None, None) => TrustAnchors::from_pem(ROOTS)?,
     };
     let network = Network::system(stack.map(Stack::policy).unwrap_or_default())
+        .with_own_name(own_name(stack))
         .exchanging_keys(stack.map(Stack::key_exchange).unwrap_or_default());
     let revocation = match stack {
         Some(stack) => stack.revocation(&clock).await,
@@ -171,6 +172,14 @@ pub(super) async fn look(
         super::authorities::ask(&mut facts, network.policy(), &clock, &rng, progress).await;
     }
     Ok(facts)
+}
+
+/// Returns a name that must resolve: that of the stack's services, or of the root authority's lists (`infra/trust/README.md`).
+fn own_name(stack: Option<&Stack>) -> Option<(String, u16)> {
+    match stack {
+        Some(stack) => endpoint_name(&stack.chosen.sdk),
+        None => Some(("acraiz.icpbrasil.gov.br".to_owned(), 80)),
+    }
 }
 
 /// Reads a file. The error names it and quotes nothing of it.
