@@ -10,7 +10,7 @@ mod tls;
 use jiff::Timestamp;
 use mtls::examine::{Facts, Visit};
 
-use super::finding::{Check, Finding, Verdict, Words};
+use super::finding::{Check, Finding, Words};
 
 /// Judges a receiver by what was found of it, the worst first.
 pub fn judge(facts: &Facts, now: Timestamp) -> Vec<Finding> {
