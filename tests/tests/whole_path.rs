@@ -251,7 +251,8 @@ async fn dispatch_examines_a_receiver_that_is_notified_of_nothing(world: &World)
         ensure!(on(check) == Some(Verdict::Ok), "{check:?}: {findings:#?}");
     }
     ensure!(facts.presents_certificate && facts.posted.is_none(), "{facts:#?}");
-    ensure!(mock.count() == 0, "it was notified: {:?}", mock.received());
+    let notified: Vec<_> = mock.received().into_iter().filter(|request| request.method != "HEAD").collect();
+    ensure!(notified.is_empty(), "it was notified: {notified:?}");
     Ok(())
 }
 

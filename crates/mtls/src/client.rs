@@ -153,7 +153,9 @@ enum PostError {
 
 /// Creates the request of an attempt and its authority; `None` if the URL is invalid.
 pub(super) fn request(
-    notification: &Notification, id: InteractionId) -> Option<(Authority, Request<Full<Bytes>>)> {
+    notification: &Notification,
+    id: InteractionId,
+) -> Option<(Authority, Request<Full<Bytes>>)> {
     let url = notification.url.parse::<Uri>().ok()?.into_parts();
     let (authority, target) = (url.authority?, url.path_and_query.unwrap_or(PathAndQuery::from_static("/")));
     // The default port is left out (RFC 9110, sections 7.2 and 4.2.2).

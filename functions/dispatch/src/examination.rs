@@ -43,7 +43,11 @@ pub enum Examined {
 
 impl Examination {
     /// Examines the receiver.
-    pub(crate) async fn run(&self, identities: &Arc<IdentityStore>, (clock, rng): (&Clock, &Rng)) -> Examined {
+    pub(crate) async fn run(
+        &self,
+        identities: &Arc<IdentityStore>,
+        (clock, rng): (&Clock, &Rng),
+    ) -> Examined {
         let server = self.authorisation_server.as_deref();
         let (trust, identity) = match identities.for_examination(server).await {
             Ok(parts) => parts,

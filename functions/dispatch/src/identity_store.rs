@@ -160,10 +160,8 @@ impl IdentityStore {
         server: Option<&str>,
     ) -> Result<(TrustAnchors, Result<Identity, IdentityStoreError>), IdentityStoreError> {
         let named = server.filter(|_| self.default.id().is_some());
-        let owner = named.map_or_else(
-            || self.default.clone(),
-            |id| IdentityOwner::named(id.to_ascii_lowercase()),
-        );
+        let owner =
+            named.map_or_else(|| self.default.clone(), |id| IdentityOwner::named(id.to_ascii_lowercase()));
         // The clients' connections are not used: a connection that is kept says nothing of a handshake.
         let client = self.client(&owner).await;
         let (table, identity) = match (self.loaded(), client) {

@@ -170,9 +170,10 @@ fn heads() -> Vec<Row> {
         headed("a NUL in a header field", "a: b\0c", "invalid_response"),
         headed("a space before a colon", "transfer-encoding : chunked", "invalid_response"),
         headed("a header field without a name", ": b", "invalid_response"),
-        headed("two lengths that differ", "content-length: 7", "invalid_response"),
+        // An answer to HEAD has no body, so its length is not read.
+        headed("two lengths that differ", "content-length: 7", "invalid_response").doctor(Says::Works),
         headed("two lengths that agree", "content-length: 0", "delivered"),
-        headed("a negative length", "content-length: -1", "invalid_response"),
+        headed("a negative length", "content-length: -1", "invalid_response").doctor(Says::Works),
         answers("no echo", "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n", "delivered")
             .finds("missing_response_interaction_id"),
         answers(
@@ -308,11 +309,13 @@ fn connections() -> Vec<Row> {
     }));
     // Closed while the request is read: TLS may carry it whole all the same.
     rows.extend([1, 2, 20, 100, 200, 280].map(|at| {
-        Row::new(
+        let row = Row::new(
             &format!("closed after byte {at} of the request"),
             tls_server(vec![Step::ReadBytes(at)]),
             "connection_reset",
-        )
+        );
+        // The request that notifies of nothing is shorter, and the rest is waited for.
+        if at < 200 { row } else { row.doctor(Says::MayFail("timeout")) }
     }));
     rows
 }
@@ -448,6 +451,7 @@ fn addresses() -> Vec<Row> {
             .iter()
             .map(|text| named(&format!("a name at {text}"), always(vec![ip(text)]), "blocked_address")),
     );
-    let fails = rows.into_iter().map(|row| if row.code == "delivered" { row } else { row.doctor(Says::WillFail) });
+    let fails =
+        rows.into_iter().map(|row| if row.code == "delivered" { row } else { row.doctor(Says::WillFail) });
     fails.collect()
 }

@@ -80,8 +80,7 @@ impl Program {
         }
         let log = path.join("log");
         let file = || File::options().create(true).append(true).open(&log).unwrap();
-        let mut child =
-            command.stdin(Stdio::null()).stdout(file()).stderr(file()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::null()).stdout(file()).stderr(file()).spawn().unwrap();
         let deadline = Instant::now() + STARTS_WITHIN;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         while TcpStream::connect(address).await.is_err() {

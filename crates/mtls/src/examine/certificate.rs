@@ -32,7 +32,8 @@ pub(super) fn certificate(der: &[u8]) -> Certificate {
 
 /// Reads a distinguished name, with or without the header of its outer SEQUENCE.
 pub(super) fn name_of_der(der: &[u8]) -> String {
-    X509Name::from_der(der).map_or_else(|_| format!("{} bytes that are no name", der.len()), |(_, read)| name(&read))
+    X509Name::from_der(der)
+        .map_or_else(|_| format!("{} bytes that are no name", der.len()), |(_, read)| name(&read))
 }
 
 fn name(read: &X509Name<'_>) -> String {

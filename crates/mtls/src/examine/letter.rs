@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use convention::directory::{BaseUri, Receiver, Settings};
 use convention::notification::{
-    AuthorisationServers, ClientId, InteractionId, Notification, Partition, Plan, ReceiverKey, StateChange, plan,
+    AuthorisationServers, ClientId, InteractionId, Notification, Partition, Plan, ReceiverKey, StateChange,
+    plan,
 };
 use http::{HeaderValue, Method, Request, header};
 use http_body_util::Full;
@@ -45,7 +46,8 @@ impl Letter {
             notifies_since: None,
             onboarding_slo: None,
         };
-        let Plan::Notify(notification) = plan(&change, Some(&receiver), &AuthorisationServers::default()) else {
+        let Plan::Notify(notification) = plan(&change, Some(&receiver), &AuthorisationServers::default())
+        else {
             return None;
         };
         let id = InteractionId::new(Partition::of(&notification.resource), rng.bits());

@@ -7,7 +7,9 @@ use rustls::{CertificateError, Error, OtherError};
 use super::certificate::certificate;
 use super::facts::{ListFacts, RevocationFacts, RevocationOf, RevocationVerdict, StatusFacts};
 use super::text::clean;
-use crate::revocation::{OcspStatus, Path, Refusal, RevocationUnavailable, View, distribution_urls, ocsp_urls};
+use crate::revocation::{
+    OcspStatus, Path, Refusal, RevocationUnavailable, View, distribution_urls, ocsp_urls,
+};
 
 /// Tells what is known of a path, and the error with which dispatch would refuse it.
 pub(super) fn facts(path: &Path, view: Option<View>) -> (RevocationFacts, Option<Error>) {

@@ -105,8 +105,7 @@ async fn all(visitor: &Visitor<'_>, host: &str, facts: &mut Facts) {
     if visitor.examiner.posts && Instant::now() < visitor.until {
         say("sending the notification of nobody's resource");
         let address = facts.addresses[index].address;
-        let (mut visit, ..) =
-            visitor.visit(address, visitor.usual(), Errand::Post, EXCHANGE_DEADLINE).await;
+        let (mut visit, ..) = visitor.visit(address, visitor.usual(), Errand::Post, EXCHANGE_DEADLINE).await;
         if let Some(answer) = &mut visit.answer
             && answer.outcome.as_deref() == Some(Code::Delivered.as_str())
             && !visit.certificate_requested
@@ -153,8 +152,7 @@ async fn rest(visitor: &Visitor<'_>, facts: &mut Facts, index: usize) {
     if main.presents_certificate && main.tls.is_some() && Instant::now() < visitor.until {
         say("visiting without a certificate, which must be refused");
         let uninvited = Offer { presents: false, ..visitor.usual() };
-        facts.without_certificate =
-            Some(visitor.visit(address, uninvited, Errand::Head, UNINVITED).await.0);
+        facts.without_certificate = Some(visitor.visit(address, uninvited, Errand::Head, UNINVITED).await.0);
     }
     let mut silent = 0;
     for offer in narrower(visitor, &main) {
@@ -192,7 +190,9 @@ fn narrower(visitor: &Visitor<'_>, main: &Visit) -> Vec<Offer> {
 }
 
 async fn one_offer(visitor: &Visitor<'_>, address: SocketAddr, offer: Offer) -> Offered {
-    let what = offer.suite.map_or_else(|| format!("{:?} key exchange", offer.key_exchange), |suite| format!("{suite:?}"));
+    let what = offer
+        .suite
+        .map_or_else(|| format!("{:?} key exchange", offer.key_exchange), |suite| format!("{suite:?}"));
     (visitor.examiner.progress)(&format!("offering {what} alone"));
     let (visit, ..) = visitor.visit(address, offer, Errand::Handshake, NARROW).await;
     // A receiver that takes the offer may still refuse somebody without a certificate.
@@ -248,7 +248,8 @@ async fn resolve(visitor: &Visitor<'_>, host: &str, facts: &mut Facts) -> Vec<So
     facts.name = Some(look);
     // One that is not allowed refuses them all, wherever it stands.
     let policy = visitor.examiner.network.policy();
-    let refused = addresses.iter().filter(|address| policy.refusal(address.ip()).is_some()).take(MAX_ADDRESSES);
+    let refused =
+        addresses.iter().filter(|address| policy.refusal(address.ip()).is_some()).take(MAX_ADDRESSES);
     let mut seen = BTreeSet::new();
     let all = addresses.iter().take(MAX_ADDRESSES).chain(refused).filter(|address| seen.insert(**address));
     all.copied().collect()

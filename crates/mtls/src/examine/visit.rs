@@ -12,7 +12,7 @@ use convention::codes::Code;
 use convention::delivery::{Failure, Finding, HEADER_LIMIT, Outcome};
 use http::{HeaderMap, HeaderName, Request, header};
 use http_body_util::Full;
-use http1::{PooledConnection, Poolable as _, settings};
+use http1::{Poolable as _, PooledConnection, settings};
 use platform::telemetry::ErrorChain;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::ServerName;
@@ -124,7 +124,8 @@ impl Visitor<'_> {
             // That the examination's own time was over says nothing of the receiver.
             Err(_) if Instant::now() >= self.until => None,
             Err(_) => {
-                let failure = if visit.stage == Stage::Connecting { Failure::ConnectTimeout } else { Failure::Timeout };
+                let failure =
+                    if visit.stage == Stage::Connecting { Failure::ConnectTimeout } else { Failure::Timeout };
                 visit.failed = Some(failed(failure, &format!("nothing came within {} s", within.as_secs())));
                 None
             }
@@ -187,10 +188,12 @@ impl Visitor<'_> {
         let handshake = TlsConnector::from(Arc::new(config)).connect(self.name.clone(), transport);
         let signs_in_kms = self.examiner.identity.is_some_and(|identity| identity.signs_in_kms());
         // What is sent of it is known even if nobody answers.
-        let done = if signs_in_kms && look.identity.is_some() { beside(handshake).await } else { handshake.await };
+        let done =
+            if signs_in_kms && look.identity.is_some() { beside(handshake).await } else { handshake.await };
         visit.handshake_ms = millis(started);
         visit.hello_bytes = hello.load(Ordering::Relaxed);
-        let stream = done.map_err(|error| broken(&error, &address, classify::handshake(&error, look.requested())))?;
+        let stream =
+            done.map_err(|error| broken(&error, &address, classify::handshake(&error, look.requested())))?;
         visit.tls = Some(agreed(&stream));
         visit.stage = Stage::Waiting;
         Ok(stream)
@@ -253,7 +256,9 @@ async fn wait(stream: &mut Connected) -> Result<(), Failed> {
     let mut byte = [0];
     let error = match timeout(QUIET, stream.read(&mut byte)).await {
         Err(_) => return Ok(()),
-        Ok(Ok(0)) => return Err(failed(Failure::ConnectionReset, "closed after the handshake, before a request")),
+        Ok(Ok(0)) => {
+            return Err(failed(Failure::ConnectionReset, "closed after the handshake, before a request"));
+        }
         Ok(Ok(_)) => return Err(failed(Failure::InvalidResponse, "an answer came before a request")),
         Ok(Err(error)) => error,
     };

@@ -34,5 +34,5 @@ pub use source::Source;
 pub use store::{Noted, RevocationStore, Rows};
 pub use urls::{distribution_names, distribution_urls, ocsp_urls};
 pub(crate) use verifier::{ChainTooLarge, Verification, Verifier};
-pub(crate) use view::{Refusal, View};
 pub use verifier::{MAX_PRESENTED, MAX_PRESENTED_BYTES, MAX_SIGNATURES, verified_path};
+pub(crate) use view::{Refusal, View};

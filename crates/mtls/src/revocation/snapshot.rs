@@ -125,7 +125,8 @@ impl Snapshot {
         let refused = leaf.is_some_and(|ocsp| ocsp.status != OcspStatus::Good);
         // A path with an unreadable certificate is not judged by the others.
         let is_whole = links.len() == path.certificates().len();
-        let lists = links.iter().map(|(_, list)| list.map(proof)).collect::<Option<Vec<_>>>().filter(|_| is_whole);
+        let lists =
+            links.iter().map(|(_, list)| list.map(proof)).collect::<Option<Vec<_>>>().filter(|_| is_whole);
         RevocationState {
             revoked: refused || links.iter().any(|(revoked, _)| *revoked),
             lists: lists.and_then(|lists| lists.into_iter().reduce(Good::and)),

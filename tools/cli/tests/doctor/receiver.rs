@@ -49,7 +49,11 @@ fn what_may_not_be_registered_will_fail_and_nobody_is_asked() {
         let output = doctor(&[base_uri, "--json"], &[]);
         assert_eq!(output.status.code(), Some(3), "{base_uri}: {}", text(&output.stderr));
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!((&report["findings"][0]["code"], &report["works"]), (&code.into(), &false.into()), "{report}");
+        assert_eq!(
+            (&report["findings"][0]["code"], &report["works"]),
+            (&code.into(), &false.into()),
+            "{report}"
+        );
         assert_eq!(report["facts"]["connections"], 0);
         let output = doctor(&[base_uri], &[]);
         assert!(!text(&output.stdout).contains('\u{1b}'), "{base_uri}");
@@ -64,11 +68,20 @@ fn the_report_is_in_the_language_of_the_locale_or_of_the_option_and_the_page_in_
     let url = "https://10.0.0.1/base";
     let english = text(&doctor(&[url], &[]).stdout);
     let portuguese = text(&doctor(&[url, "--html", page_option], &[("LANG", "pt_BR.UTF-8")]).stdout);
-    assert!(english.contains("will fail") && english.contains("-> Publish only public addresses"), "{english}");
+    assert!(
+        english.contains("will fail") && english.contains("-> Publish only public addresses"),
+        "{english}"
+    );
     assert!(portuguese.contains("vai falhar") && portuguese.contains("-> Publique somente"), "{portuguese}");
-    assert_eq!(text(&doctor(&[url, "--lang", "en"], &[("LANG", "pt_BR.UTF-8")]).stdout).lines().last(), english.lines().last());
+    assert_eq!(
+        text(&doctor(&[url, "--lang", "en"], &[("LANG", "pt_BR.UTF-8")]).stdout).lines().last(),
+        english.lines().last()
+    );
     let page = std::fs::read_to_string(page).unwrap();
-    assert!(page.contains("<html lang=\"pt-BR\">") && page.contains("Publish only public addresses"), "{page}");
+    assert!(
+        page.contains("<html lang=\"pt-BR\">") && page.contains("Publish only public addresses"),
+        "{page}"
+    );
 }
 
 #[test]

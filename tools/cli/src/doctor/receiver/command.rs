@@ -91,7 +91,11 @@ enum From {
 
 fn server(text: &str) -> Result<String, String> {
     let text = text.to_ascii_lowercase();
-    if is_server_id(&text) { Ok(text) } else { Err("expected the UUID of an authorisation server".to_owned()) }
+    if is_server_id(&text) {
+        Ok(text)
+    } else {
+        Err("expected the UUID of an authorisation server".to_owned())
+    }
 }
 
 /// Runs the command; `false` if something will fail, an error if nothing will and a fault of ours kept it from looking.
@@ -131,7 +135,9 @@ impl ReceiverArgs {
         }
         let own = self.certificate.is_some() || self.identity_secret || self.trust_anchors.is_some();
         if self.from == From::Dispatch && own {
-            return wrong("--from dispatch looks with the identity and the trust anchors of dispatch: give none");
+            return wrong(
+                "--from dispatch looks with the identity and the trust anchors of dispatch: give none",
+            );
         }
         Ok(())
     }

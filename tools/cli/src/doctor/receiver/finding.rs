@@ -166,10 +166,8 @@ impl Finding {
 
     /// Reports what will or may fail with a code, in the words of the table of codes and with what to do about it.
     pub(super) fn of_code(check: Check, verdict: Verdict, code: &str) -> Self {
-        let what = Code::named(code).map_or_else(
-            || Words::new(code, code),
-            |code| Words::new(code.row().en, code.row().pt_br),
-        );
+        let what = Code::named(code)
+            .map_or_else(|| Words::new(code, code), |code| Words::new(code.row().en, code.row().pt_br));
         let (en, pt_br) = advice(code);
         let what_to_do = Words::new(en, pt_br);
         Self { code: Some(code.to_owned()), what_to_do, ..Self::new(check, verdict, what) }

@@ -100,7 +100,8 @@ impl Stack {
         let named = server.filter(|_| default.id().is_some());
         let owner = named.map_or_else(|| default.clone(), |id| IdentityOwner::named(id.to_ascii_lowercase()));
         let identities = Identities::from_json(&text, &default)?;
-        let stored = identities.of(&owner).with_context(|| format!("the secret holds no identity of {owner}"))?;
+        let stored =
+            identities.of(&owner).with_context(|| format!("the secret holds no identity of {owner}"))?;
         match stored.map_err(Clone::clone)?.clone() {
             StoredIdentity::Whole(identity) => Ok(identity),
             StoredIdentity::InKms(stored) => Ok(stored.open(&Keys::new(kms(&self.chosen.sdk))).await?),
@@ -123,7 +124,12 @@ impl Stack {
 }
 
 impl IdentitySource<'_> {
-    async fn open(&self, stack: Option<&Stack>, server: Option<&str>, clock: &Clock) -> Result<Option<Identity>> {
+    async fn open(
+        &self,
+        stack: Option<&Stack>,
+        server: Option<&str>,
+        clock: &Clock,
+    ) -> Result<Option<Identity>> {
         let identity = match (self, stack) {
             (Self::Files(certificate, key), _) => Identity::from_pem(&read(certificate)?, &read(key)?)?,
             (Self::Secret, Some(stack)) => stack.identity(server).await?,

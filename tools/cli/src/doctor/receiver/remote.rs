@@ -43,12 +43,16 @@ pub(super) async fn examine(stack: &ChosenStack, receiver: &Receiver, posts: boo
     });
     let call = Client::from_conf(config.build()).invoke().function_name(function);
     let call = if stack.local.is_some() { call } else { call.qualifier(LIVE) };
-    let answer = call.payload(Blob::new(task.to_string())).send().await.map_err(|error| match error.code() {
-        Some(code) => {
-            anyhow!("{code} on lambda:InvokeFunction of {function}: {}", error.message().unwrap_or_default())
-        }
-        None => anyhow!("no answer to lambda:InvokeFunction: {}", ErrorChain(&error)),
-    })?;
+    let answer =
+        call.payload(Blob::new(task.to_string())).send().await.map_err(|error| match error.code() {
+            Some(code) => {
+                anyhow!(
+                    "{code} on lambda:InvokeFunction of {function}: {}",
+                    error.message().unwrap_or_default()
+                )
+            }
+            None => anyhow!("no answer to lambda:InvokeFunction: {}", ErrorChain(&error)),
+        })?;
     if let Some(error) = answer.function_error() {
         bail!("dispatch failed ({error}): its log says why");
     }

@@ -17,9 +17,8 @@ pub(super) fn judge(main: &Visit, now: Timestamp) -> Vec<Finding> {
 
 fn presented(chain: &Chain) -> Finding {
     let (count, bytes, verified) = (chain.presented_total, chain.presented_bytes, chain.verified.len());
-    let subjects = |all: &[Certificate]| {
-        all.iter().map(|one| one.subject.as_str()).collect::<Vec<_>>().join(" <- ")
-    };
+    let subjects =
+        |all: &[Certificate]| all.iter().map(|one| one.subject.as_str()).collect::<Vec<_>>().join(" <- ");
     let detail = format!("presented: {}", subjects(&chain.presented));
     if chain.verified.is_empty() {
         let what = Words::new(
@@ -30,8 +29,12 @@ fn presented(chain: &Chain) -> Finding {
     }
     let anchor = chain.anchor.as_deref().unwrap_or_default();
     let what = Words::new(
-        format!("It presents {count} certificate(s), {bytes} bytes; a path of {verified} is verified up to {anchor}."),
-        format!("Apresenta {count} certificado(s), {bytes} bytes; um caminho de {verified} é verificado até {anchor}."),
+        format!(
+            "It presents {count} certificate(s), {bytes} bytes; a path of {verified} is verified up to {anchor}."
+        ),
+        format!(
+            "Apresenta {count} certificado(s), {bytes} bytes; um caminho de {verified} é verificado até {anchor}."
+        ),
     );
     Finding::ok(Check::Chain, what).detail(&format!("{detail}; verified: {}", subjects(&chain.verified)))
 }

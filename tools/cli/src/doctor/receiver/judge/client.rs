@@ -71,19 +71,26 @@ fn without(visit: &Visit, main: &Visit) -> Finding {
     };
     if let Some(answer) = &visit.answer {
         let status = answer.status;
-        let same = main.presents_certificate && main.answer.as_ref().is_some_and(|main| main.status == status);
+        let same =
+            main.presents_certificate && main.answer.as_ref().is_some_and(|main| main.status == status);
         return match (REFUSALS.contains(&status), same) {
             (true, false) => refused(&format!("with the status {status}"), &format!("com o status {status}")),
             (true, true) => Finding::not_checked(
                 check,
                 Words::new(
-                    format!("It answers {status} with and without a certificate, so it is not known whom it refuses."),
+                    format!(
+                        "It answers {status} with and without a certificate, so it is not known whom it refuses."
+                    ),
                     format!("Responde {status} com e sem certificado, portanto não se sabe quem ele recusa."),
                 ),
             ),
             (false, _) => Finding::of_code(check, Verdict::MayFail, WITHOUT_MTLS).in_words(Words::new(
-                format!("It takes anybody: a request without a certificate was answered with the status {status}."),
-                format!("Aceita qualquer um: uma requisição sem certificado foi respondida com o status {status}."),
+                format!(
+                    "It takes anybody: a request without a certificate was answered with the status {status}."
+                ),
+                format!(
+                    "Aceita qualquer um: uma requisição sem certificado foi respondida com o status {status}."
+                ),
             )),
         };
     }

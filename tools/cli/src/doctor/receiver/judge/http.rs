@@ -14,10 +14,7 @@ pub(super) fn judge(main: &Visit) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(answer) = &main.answer {
         findings.push(status(answer));
-        let what = Words::new(
-            "It asks for no second handshake.",
-            "Não pede um segundo handshake.",
-        );
+        let what = Words::new("It asks for no second handshake.", "Não pede um segundo handshake.");
         findings.push(Finding::ok(Check::Renegotiation, what));
         findings.extend(main.idle.as_ref().map(|idle| kept(idle, answer)));
     }

@@ -57,8 +57,13 @@ fn check_of(code: &str) -> Check {
         "blocked_address" => Check::AddressPolicy,
         "invalid_url" => Check::BaseUri,
         "connection_refused" | "connect_timeout" => Check::Connection,
-        "unknown_ca" | "hostname_mismatch" | "expired" | "not_yet_valid" | "certificate_purpose"
-        | "certificate_invalid" | "chain_too_large" => Check::Chain,
+        "unknown_ca"
+        | "hostname_mismatch"
+        | "expired"
+        | "not_yet_valid"
+        | "certificate_purpose"
+        | "certificate_invalid"
+        | "chain_too_large" => Check::Chain,
         "revoked" | "revocation_unknown" | "revocation_unavailable" => Check::Revocation,
         "client_certificate_refused" => Check::ClientCertificate,
         "renegotiation_refused" => Check::Renegotiation,

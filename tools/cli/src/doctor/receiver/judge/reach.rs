@@ -31,7 +31,9 @@ fn name(facts: &Facts) -> Finding {
             let (count, ms, tried) = (look.addresses, look.took_ms, facts.addresses.len());
             let what = Words::new(
                 format!("The name has {count} address(es), found in {ms} ms; {tried} of them are tried."),
-                format!("O nome tem {count} endereço(s), encontrado(s) em {ms} ms; {tried} deles são tentados."),
+                format!(
+                    "O nome tem {count} endereço(s), encontrado(s) em {ms} ms; {tried} deles são tentados."
+                ),
             );
             Finding::ok(Check::Name, what)
         }
@@ -62,8 +64,10 @@ fn visits(facts: &Facts) -> Vec<Finding> {
     for (one, visit) in visited() {
         if visit.stage > Stage::Connecting {
             let ms = visit.connect_ms;
-            let what =
-                Words::new(format!("It accepts connections, in {ms} ms."), format!("Aceita conexões, em {ms} ms."));
+            let what = Words::new(
+                format!("It accepts connections, in {ms} ms."),
+                format!("Aceita conexões, em {ms} ms."),
+            );
             findings.push(Finding::ok(Check::Connection, what).at(one.address));
         }
         let Some(failed) = &visit.failed else { continue };
@@ -76,7 +80,11 @@ fn visits(facts: &Facts) -> Vec<Finding> {
         } else {
             let all = stops(visit) && !works;
             let verdict = if all { Verdict::WillFail } else { Verdict::MayFail };
-            let check = if visit.stage >= Stage::Request && check == Check::Connection { Check::Answer } else { check };
+            let check = if visit.stage >= Stage::Request && check == Check::Connection {
+                Check::Answer
+            } else {
+                check
+            };
             let finding = Finding::of_code(check, verdict, &failed.code);
             if all { finding } else { finding.saying(&why_not_sure(visit)) }
         };

@@ -9,11 +9,14 @@ const CHECK: Check = Check::Revocation;
 const UNKNOWN: &str = "revocation_unknown";
 
 pub(super) fn judge(main: &Visit, now: Timestamp) -> Vec<Finding> {
-    let Some(facts) = main.chain.as_ref().and_then(|chain| chain.revocation.as_ref()) else { return Vec::new() };
+    let Some(facts) = main.chain.as_ref().and_then(|chain| chain.revocation.as_ref()) else {
+        return Vec::new();
+    };
     let own = facts.certificates.first();
     // A status of the receiver's own certificate stands in for all lists.
     let has_status = own.is_some_and(|own| own.status.is_some() || !own.responders.is_empty());
-    let mut findings: Vec<_> = facts.certificates.iter().map(|one| certificate(one, has_status, now)).collect();
+    let mut findings: Vec<_> =
+        facts.certificates.iter().map(|one| certificate(one, has_status, now)).collect();
     findings.extend(verdict(facts));
     findings
 }
@@ -62,7 +65,10 @@ fn certificate(one: &RevocationOf, has_status: bool, now: Timestamp) -> Finding 
         // An authority above is covered where the receiver's own status is.
         (true, false) => Finding::of_code(CHECK, Verdict::MayFail, UNKNOWN).in_words(told).detail(&urls),
         (false, _) => {
-            let what = named("no list or status of it is known here.", "nenhuma lista ou estado dele é conhecido aqui.");
+            let what = named(
+                "no list or status of it is known here.",
+                "nenhuma lista ou estado dele é conhecido aqui.",
+            );
             Finding::not_checked(CHECK, what).detail(&urls)
         }
     }
@@ -75,8 +81,12 @@ fn verdict(facts: &RevocationFacts) -> Option<Finding> {
     Some(match (verdict.mechanism.as_deref(), verdict.code.as_deref()) {
         (Some("soft"), _) => {
             let what = Words::new(
-                format!("The stack has no current list or status of the path yet; it is tolerated, since {minutes} min."),
-                format!("A stack ainda não tem lista ou estado atual do caminho; ele é tolerado, há {minutes} min."),
+                format!(
+                    "The stack has no current list or status of the path yet; it is tolerated, since {minutes} min."
+                ),
+                format!(
+                    "A stack ainda não tem lista ou estado atual do caminho; ele é tolerado, há {minutes} min."
+                ),
             );
             Finding::of_code(CHECK, Verdict::MayFail, UNKNOWN).in_words(what)
         }

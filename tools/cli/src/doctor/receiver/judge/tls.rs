@@ -30,7 +30,8 @@ fn suites(facts: &Facts, main: &Visit) -> Option<Finding> {
     }
     let agreed = main.tls.as_ref().map(|tls| (tls.version.as_str(), tls.suite.as_str()));
     let taken = narrow.iter().filter(|offer| offer.taken);
-    let taken: BTreeSet<_> = taken.map(|offer| (offer.version.as_str(), offer.suite.as_str())).chain(agreed).collect();
+    let taken: BTreeSet<_> =
+        taken.map(|offer| (offer.version.as_str(), offer.suite.as_str())).chain(agreed).collect();
     let versions: BTreeSet<_> = taken.iter().map(|(version, _)| *version).collect();
     let list = |texts: Vec<&str>| if texts.is_empty() { "-".to_owned() } else { texts.join(", ") };
     let (versions, names) =
@@ -39,7 +40,11 @@ fn suites(facts: &Facts, main: &Visit) -> Option<Finding> {
         format!("Of the versions allowed it takes {versions}; of the suites, {names}."),
         format!("Das versões permitidas, aceita {versions}; das cifras, {names}."),
     );
-    Some(if taken.is_empty() { Finding::not_checked(Check::Tls, what) } else { Finding::ok(Check::Tls, what) })
+    Some(if taken.is_empty() {
+        Finding::not_checked(Check::Tls, what)
+    } else {
+        Finding::ok(Check::Tls, what)
+    })
 }
 
 /// The trap of old front ends: they read one packet of a hello that takes two, and close or wait.
@@ -52,23 +57,33 @@ fn key_exchange(facts: &Facts, main: &Visit) -> Option<Finding> {
         (_, true, true) => Some(Finding::ok(
             check,
             Words::new(
-                format!("It reads hellos of {bytes} and of {larger} bytes, with and without the post-quantum group; agreed: {group}."),
-                format!("Lê hellos de {bytes} e de {larger} bytes, com e sem o grupo pós-quântico; acordado: {group}."),
+                format!(
+                    "It reads hellos of {bytes} and of {larger} bytes, with and without the post-quantum group; agreed: {group}."
+                ),
+                format!(
+                    "Lê hellos de {bytes} e de {larger} bytes, com e sem o grupo pós-quântico; acordado: {group}."
+                ),
             ),
         )),
         (false, true, false) => Some(without_hybrid(other, bytes)),
         (true, true, false) => Some(Finding::ok(
             check,
             Words::new(
-                format!("It takes the post-quantum hello of {bytes} bytes, and not the classical one of {larger}."),
+                format!(
+                    "It takes the post-quantum hello of {bytes} bytes, and not the classical one of {larger}."
+                ),
                 format!("Aceita o hello pós-quântico de {bytes} bytes, e não o clássico de {larger}."),
             ),
         )),
         (true, false, true) => {
             let code = main.failed.as_ref().map(|failed| failed.code.as_str()).unwrap_or("handshake_closed");
             let advice = Words::new(
-                format!("It reads a hello of {larger} bytes and not the post-quantum one of {bytes}: update the front end, which must read a hello of two packets; until then the sender can set HybridKeyExchange=false."),
-                format!("Lê um hello de {larger} bytes e não o pós-quântico de {bytes}: atualize o front end, que deve ler um hello de dois pacotes; até lá o transmissor pode usar HybridKeyExchange=false."),
+                format!(
+                    "It reads a hello of {larger} bytes and not the post-quantum one of {bytes}: update the front end, which must read a hello of two packets; until then the sender can set HybridKeyExchange=false."
+                ),
+                format!(
+                    "Lê um hello de {larger} bytes e não o pós-quântico de {bytes}: atualize o front end, que deve ler um hello de dois pacotes; até lá o transmissor pode usar HybridKeyExchange=false."
+                ),
             );
             let finding = Finding::of_code(check, Verdict::WillFail, code);
             Some(Finding { what_to_do: advice, ..finding })
@@ -87,8 +102,12 @@ fn without_hybrid(other: &Offered, bytes: usize) -> Finding {
     Finding::ok(
         Check::KeyExchange,
         Words::new(
-            format!("It reads the hello of {bytes} bytes that notifications send, and not one of {larger} with the post-quantum group ({code}): leave HybridKeyExchange=false."),
-            format!("Lê o hello de {bytes} bytes que as notificações enviam, e não um de {larger} com o grupo pós-quântico ({code}): mantenha HybridKeyExchange=false."),
+            format!(
+                "It reads the hello of {bytes} bytes that notifications send, and not one of {larger} with the post-quantum group ({code}): leave HybridKeyExchange=false."
+            ),
+            format!(
+                "Lê o hello de {bytes} bytes que as notificações enviam, e não um de {larger} com o grupo pós-quântico ({code}): mantenha HybridKeyExchange=false."
+            ),
         ),
     )
 }
