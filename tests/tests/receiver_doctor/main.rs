@@ -155,7 +155,7 @@ fn cases() -> Vec<Case> {
                 (WillFail, "renegotiation_refused", C::Renegotiation),
                 (MayFail, WITHOUT_MTLS, C::ClientCertificate),
             ],
-            None,
+            Some(NotChecked),
         ),
         case("HAProxy", HaProxy, "verify required alpn http/1.1", &[], Some(Ok)),
         case(
