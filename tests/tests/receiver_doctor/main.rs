@@ -137,7 +137,7 @@ fn cases() -> Vec<Case> {
             Nginx,
             concat_on("ssl_protocols TLSv1.2; ssl_ciphers ECDHE-RSA-CHACHA20-POLY1305; return 202;"),
             &[(WillFail, "no_common_suite", C::Tls)],
-            None,
+            Some(NotChecked),
         ),
         case("Apache", Apache, "SSLVerifyClient require\nRedirect 404 /", &[], Some(Ok)),
         case(
@@ -171,7 +171,7 @@ fn cases() -> Vec<Case> {
             OpenSsl,
             "-Verify 1",
             &[(WillFail, "unknown_ca", C::Chain)],
-            None,
+            Some(NotChecked),
         ),
         case(
             "OpenSSL that trusts other authorities, TLS 1.3",
@@ -185,14 +185,14 @@ fn cases() -> Vec<Case> {
             OpenSsl,
             "-cert_chain receiver-chain.pem -tls1_2 -Verify 3 -verify_return_error -CAfile receiver-root.pem",
             &[(WillFail, "client_certificate_refused", C::ClientCertificate)],
-            None,
+            Some(NotChecked),
         ),
         case(
             "OpenSSL with a suite that is not allowed",
             OpenSsl,
             "-cert_chain receiver-chain.pem -tls1_2 -cipher ECDHE-RSA-AES128-SHA256",
             &[(WillFail, "no_common_suite", C::Tls)],
-            None,
+            Some(NotChecked),
         ),
     ]
 }
@@ -254,6 +254,31 @@ async fn an_address_of_a_private_range_is_refused_and_nobody_is_connected_to() {
         assert_eq!(wrong(&findings), [(Verdict::WillFail, code, Check::BaseUri)], "{base_uri}");
         let page = html(&Report { facts, from: "here".to_owned(), findings }, Language::PtBr);
         assert!(!page.contains("<script"), "{page}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_name_with_two_hundred_addresses_eight_are_tried_within_the_limits() {
+    let addresses: Vec<SocketAddr> = (0..200).map(|last| SocketAddr::from(([8, 8, 8, last], 443))).collect();
+    for (hangs, code) in [(true, "connect_timeout"), (false, "connection_refused")] {
+        let addresses = addresses.clone();
+        let network = Network::new(
+            AddressPolicy::Public,
+            move |_, _| std::future::ready(Ok(addresses.clone())),
+            move |_| async move {
+                if hangs {
+                    std::future::pending::<()>().await;
+                }
+                Err(std::io::Error::from(std::io::ErrorKind::ConnectionRefused))
+            },
+        );
+        let started = tokio::time::Instant::now();
+        let facts = look("https://itp.example/base", &network, true, true).await;
+        assert!(started.elapsed() <= mtls::examine::LIMIT, "{:?}", started.elapsed());
+        let findings = judge(&facts, Clock::system().now());
+        assert_eq!((facts.connections, facts.addresses.len()), (8, 8));
+        assert!(wrong(&findings).iter().all(|one| *one == (Verdict::WillFail, code, Check::Connection)));
+        assert_eq!(facts.name.unwrap().addresses, 200);
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 
+use convention::codes::Code;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -142,6 +143,14 @@ pub struct Visit {
     pub answer: Option<Answered>,
     /// What became of the idle connection.
     pub idle: Option<Idle>,
+}
+
+impl Visit {
+    /// Says whether the receiver agreed to the handshake: it sent certificates, be they too many to be read.
+    pub fn shows_certificates(&self) -> bool {
+        let too_many = Code::ChainTooLarge.as_str();
+        self.chain.is_some() || self.failed.as_ref().is_some_and(|failed| failed.code == too_many)
+    }
 }
 
 /// What a handshake agreed.

@@ -179,7 +179,7 @@ fn narrower(visitor: &Visitor<'_>, main: &Visit) -> Vec<Offer> {
     };
     let mut offers = vec![Offer { key_exchange: other, ..usual }];
     // Nobody answers one suite who answers no handshake.
-    if main.chain.is_some() || main.stage == Stage::Handshake && code != Failure::Timeout.code() {
+    if main.shows_certificates() || main.stage == Stage::Handshake && code != Failure::Timeout.code() {
         let agreed = main.tls.as_ref().map(|tls| tls.suite.as_str()).unwrap_or_default();
         let suites = provider(usual.key_exchange).cipher_suites;
         let suites = suites.iter().map(|suite| suite.suite());
@@ -196,7 +196,7 @@ async fn one_offer(visitor: &Visitor<'_>, address: SocketAddr, offer: Offer) -> 
     (visitor.examiner.progress)(&format!("offering {what} alone"));
     let (visit, ..) = visitor.visit(address, offer, Errand::Handshake, NARROW).await;
     // A receiver that takes the offer may still refuse somebody without a certificate.
-    let taken = visit.chain.is_some();
+    let taken = visit.shows_certificates();
     Offered {
         version: offer.suite.map(version).unwrap_or_default().to_owned(),
         suite: offer.suite.map(|suite| format!("{suite:?}")).unwrap_or_default(),

@@ -114,7 +114,7 @@ pub(in crate::doctor) async fn run(args: ReceiverArgs) -> Result<bool> {
         (From::Dispatch, Some(stack)) => {
             say("dispatch is looking, for 35 s at most");
             let facts = remote::examine(&stack.chosen, &receiver, args.post).await?;
-            (facts, format!("dispatch of {}", stack.chosen))
+            (facts, format!("dispatch ({})", stack.chosen))
         }
         _ => {
             let with = (args.identity_source(stack.as_ref()), args.trust_anchors.as_ref());

@@ -19,8 +19,15 @@ pub(super) fn judge(facts: &Facts, main: &Visit) -> Vec<Finding> {
     }
     findings.extend(accepted(main));
     let uninvited = if main.presents_certificate { facts.without_certificate.as_ref() } else { Some(main) };
-    findings.extend(uninvited.map(|visit| without(visit, main)));
+    findings.push(uninvited.map_or_else(
+        || Finding::not_checked(Check::WithoutCertificate, not_reached()),
+        |visit| without(visit, main),
+    ));
     findings
+}
+
+fn not_reached() -> Words {
+    Words::new("The connection did not come so far.", "A conexão não chegou até aí.")
 }
 
 fn requested(main: &Visit) -> Finding {
@@ -53,7 +60,13 @@ fn accepted(main: &Visit) -> Option<Finding> {
         );
         return Some(Finding::not_checked(Check::ClientCertificate, what));
     }
-    if !main.certificate_requested || main.stage < Stage::Answered {
+    if main.failed.as_ref().is_some_and(|failed| is_refusal(&failed.code)) {
+        return None;
+    }
+    if main.stage < Stage::Answered {
+        return Some(Finding::not_checked(Check::ClientCertificate, not_reached()));
+    }
+    if !main.certificate_requested {
         return None;
     }
     let what = Words::new("It accepts our certificate.", "Aceita o nosso certificado.");

@@ -86,11 +86,21 @@ fn visits(facts: &Facts) -> Vec<Finding> {
                 check
             };
             let finding = Finding::of_code(check, verdict, &failed.code);
+            let finding = if failed.code == "timeout" && stops(visit) { silent(finding) } else { finding };
             if all { finding } else { finding.saying(&why_not_sure(visit)) }
         };
         findings.push(finding.at(one.address).detail(&failed.detail));
     }
     findings
+}
+
+/// Who says nothing in the handshake needs other advice than who says nothing to a notification.
+fn silent(finding: Finding) -> Finding {
+    let what_to_do = Words::new(
+        "Look for what accepts the connection and does not answer the handshake: a proxy, a firewall, a server without a free process, or a front end that does not read a hello of two packets.",
+        "Procure o que aceita a conexão e não responde ao handshake: um proxy, um firewall, um servidor sem processo livre, ou um front end que não lê um hello de dois pacotes.",
+    );
+    Finding { check: Check::Tls, what_to_do, ..finding }
 }
 
 fn why_not_sure(visit: &Visit) -> Words {

@@ -88,7 +88,11 @@ fn verdict(facts: &RevocationFacts) -> Option<Finding> {
                     "A stack ainda não tem lista ou estado atual do caminho; ele é tolerado, há {minutes} min."
                 ),
             );
-            Finding::of_code(CHECK, Verdict::MayFail, UNKNOWN).in_words(what)
+            let what_to_do = Words::new(
+                "Run the check again in ten minutes: every five, the stack asks the authorities of what receivers showed.",
+                "Repita a verificação em dez minutos: a cada cinco, a stack consulta as autoridades do que os receptores mostraram.",
+            );
+            Finding { what_to_do, ..Finding::of_code(CHECK, Verdict::MayFail, UNKNOWN).in_words(what) }
         }
         (Some(mechanism), _) => {
             let what = Words::new(

@@ -24,34 +24,29 @@ pub(super) fn judge(facts: &Facts, main: &Visit) -> Vec<Finding> {
 
 /// What the receiver takes of versions and suites. None of it is needed if the handshake was completed.
 fn suites(facts: &Facts, main: &Visit) -> Option<Finding> {
-    let narrow: Vec<_> = facts.offers.iter().filter(|offer| !offer.suite.is_empty()).collect();
-    if narrow.is_empty() {
+    let narrow = facts.offers.iter().filter(|offer| !offer.suite.is_empty() && offer.taken);
+    let agreed = main.tls.as_ref().map(|tls| (tls.version.as_str(), tls.suite.as_str()));
+    let taken: BTreeSet<_> =
+        narrow.map(|offer| (offer.version.as_str(), offer.suite.as_str())).chain(agreed).collect();
+    if taken.is_empty() {
+        // The failure of the handshake tells it.
         return None;
     }
-    let agreed = main.tls.as_ref().map(|tls| (tls.version.as_str(), tls.suite.as_str()));
-    let taken = narrow.iter().filter(|offer| offer.taken);
-    let taken: BTreeSet<_> =
-        taken.map(|offer| (offer.version.as_str(), offer.suite.as_str())).chain(agreed).collect();
     let versions: BTreeSet<_> = taken.iter().map(|(version, _)| *version).collect();
-    let list = |texts: Vec<&str>| if texts.is_empty() { "-".to_owned() } else { texts.join(", ") };
-    let (versions, names) =
-        (list(versions.into_iter().collect()), list(taken.iter().map(|(_, suite)| *suite).collect()));
+    let versions = versions.into_iter().collect::<Vec<_>>().join(", ");
+    let names = taken.iter().map(|(_, suite)| *suite).collect::<Vec<_>>().join(", ");
     let what = Words::new(
         format!("Of the versions allowed it takes {versions}; of the suites, {names}."),
         format!("Das versões permitidas, aceita {versions}; das cifras, {names}."),
     );
-    Some(if taken.is_empty() {
-        Finding::not_checked(Check::Tls, what)
-    } else {
-        Finding::ok(Check::Tls, what)
-    })
+    Some(Finding::ok(Check::Tls, what))
 }
 
 /// The trap of old front ends: they read one packet of a hello that takes two, and close or wait.
 fn key_exchange(facts: &Facts, main: &Visit) -> Option<Finding> {
     let other = facts.offers.iter().find(|offer| offer.suite.is_empty())?;
     let (check, bytes, larger) = (Check::KeyExchange, main.hello_bytes, other.hello_bytes);
-    let works = main.chain.is_some();
+    let works = main.shows_certificates();
     let group = main.tls.as_ref().map(|tls| tls.group.as_str()).unwrap_or_default();
     match (facts.hybrid, works, other.taken) {
         (_, true, true) => Some(Finding::ok(
