@@ -1,6 +1,7 @@
 //! Judges the facts of an examination. Pure.
 
 mod certificates;
+mod checks;
 mod client;
 mod http;
 mod reach;
@@ -48,28 +49,4 @@ fn examination(facts: &Facts) -> Vec<Finding> {
         findings.push(Finding::ours(Check::ClientCertificate, fault));
     }
     findings
-}
-
-/// Returns the check that a code of a failure belongs to.
-fn check_of(code: &str) -> Check {
-    match code {
-        "dns_error" => Check::Name,
-        "blocked_address" => Check::AddressPolicy,
-        "invalid_url" => Check::BaseUri,
-        "connection_refused" | "connect_timeout" => Check::Connection,
-        "unknown_ca"
-        | "hostname_mismatch"
-        | "expired"
-        | "not_yet_valid"
-        | "certificate_purpose"
-        | "certificate_invalid"
-        | "chain_too_large" => Check::Chain,
-        "revoked" | "revocation_unknown" | "revocation_unavailable" => Check::Revocation,
-        "client_certificate_refused" => Check::ClientCertificate,
-        "renegotiation_refused" => Check::Renegotiation,
-        "no_common_protocol" => Check::Protocol,
-        "protocol_version" | "no_common_suite" | "name_not_served" | "not_tls" | "handshake_closed"
-        | "tls_handshake" => Check::Tls,
-        _ => Check::Connection,
-    }
 }

@@ -2,7 +2,7 @@
 
 use mtls::examine::{AddressFacts, Facts, Failed, Stage, Visit};
 
-use super::check_of;
+use super::checks::check_of;
 use super::client::{is_refusal, refuses};
 use crate::doctor::receiver::finding::{Check, Finding, Verdict, Words};
 
