@@ -40,7 +40,7 @@ pub struct BatchResponse {
     pub batch_item_failures: Vec<BatchItemFailure>,
     /// What the task that examines a receiver found.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub examined: Option<Box<Examined>>,
+    pub examined: Option<Examined>,
 }
 
 /// A message that returns to the queue.
@@ -201,15 +201,14 @@ impl Dispatch {
     }
 
     /// Runs a task of the schedule, or of an operator.
-    async fn run_task(&self, task: &str, receiver: Option<&Examination>) -> Option<Box<Examined>> {
+    async fn run_task(&self, task: &str, receiver: Option<&Examination>) -> Option<Examined> {
         match (task, receiver) {
             (CHECK_IDENTITIES, _) => {
                 self.identities.check().await;
                 None
             }
             (EXAMINE_RECEIVER, Some(receiver)) => {
-                let examined = Box::pin(receiver.run(&self.identities, (&self.clock, &self.rng))).await;
-                Some(Box::new(examined))
+                Some(Box::pin(receiver.run(&self.identities, (&self.clock, &self.rng))).await)
             }
             _ => {
                 tracing::error!("An event that is neither a batch nor a task of the schedule was ignored.");

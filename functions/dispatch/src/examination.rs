@@ -36,7 +36,7 @@ pub(crate) struct Examination {
 #[serde(rename_all = "snake_case")]
 pub enum Examined {
     /// What was found.
-    Facts(Facts),
+    Facts(Box<Facts>),
     /// The code of the fault of ours that kept us from looking.
     Fault(&'static str),
 }
@@ -73,6 +73,6 @@ impl Examination {
             posted = facts.posted.is_some(),
             "A receiver was examined."
         );
-        Examined::Facts(Facts { identity_fault, ..facts })
+        Examined::Facts(Box::new(Facts { identity_fault, ..facts }))
     }
 }

@@ -48,7 +48,7 @@ pub(crate) async fn examine(row: &Row) -> Result<(), String> {
             check(code == expected, format!("the notification: expected {expected}, came {code}"));
         }
         Some(code) => {
-            check(code == row.code, format!("the notification: expected {}, came {code}", row.code))
+            check(code == row.code, format!("the notification: expected {}, came {code}", row.code));
         }
         None => check(row.doctor == Says::WillFail, format!("no notification was sent: {facts:#?}")),
     }

@@ -1,4 +1,4 @@
-//! Servers that nobody here wrote, with a fault each: nginx, Apache, HAProxy and OpenSSL.
+//! Servers that nobody here wrote, with a fault each: nginx, Apache, `HAProxy` and OpenSSL.
 
 use std::fs::{File, write};
 use std::net::{Ipv4Addr, SocketAddr};

@@ -9,8 +9,8 @@ use convention::codes::Code;
 use convention::delivery::{EXCHANGE_DEADLINE, Failure};
 use convention::directory::{BaseUri, BaseUriError};
 use http::Uri;
-use rustls::CipherSuite;
 use rustls::pki_types::ServerName;
+use rustls::{CipherSuite, SupportedCipherSuite};
 use tokio::time::{Instant, timeout};
 
 use super::examiner::Examiner;
@@ -182,7 +182,7 @@ fn narrower(visitor: &Visitor<'_>, main: &Visit) -> Vec<Offer> {
     if main.shows_certificates() || main.stage == Stage::Handshake && code != Failure::Timeout.code() {
         let agreed = main.tls.as_ref().map(|tls| tls.suite.as_str()).unwrap_or_default();
         let suites = provider(usual.key_exchange).cipher_suites;
-        let suites = suites.iter().map(|suite| suite.suite());
+        let suites = suites.iter().map(SupportedCipherSuite::suite);
         let others = suites.filter(|suite| format!("{suite:?}") != agreed);
         offers.extend(others.map(|suite| Offer { suite: Some(suite), ..usual }));
     }

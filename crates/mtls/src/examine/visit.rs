@@ -32,7 +32,7 @@ use crate::classify;
 use crate::client::read;
 use crate::connect::{BOTH_VERSIONS, PeerStream, beside, configured};
 use crate::fault::{Blame, blame};
-use crate::identity::{KeyExchange, provider};
+use crate::identity::{Identity, KeyExchange, provider};
 use crate::reach::{CONNECT_BUDGET, open};
 use crate::renegotiation::Watching;
 use crate::revocation::Path;
@@ -170,7 +170,7 @@ impl Visitor<'_> {
         let started = Instant::now();
         let transport = match timeout(CONNECT_BUDGET, open(address, self.examiner.network)).await {
             Ok(Ok(transport)) => transport,
-            Ok(Err((error, whose))) if whose == Blame::Receiver => {
+            Ok(Err((error, Blame::Receiver))) => {
                 return Err(failed(classify::connecting(&error), &error.to_string()));
             }
             Ok(Err((error, _))) => return Err(ours(Code::NetworkUnavailable, &error.to_string())),
@@ -186,7 +186,7 @@ impl Visitor<'_> {
         let transport = Watching::new(Box::new(transport) as Box<dyn Transport>);
         let started = Instant::now();
         let handshake = TlsConnector::from(Arc::new(config)).connect(self.name.clone(), transport);
-        let signs_in_kms = self.examiner.identity.is_some_and(|identity| identity.signs_in_kms());
+        let signs_in_kms = self.examiner.identity.is_some_and(Identity::signs_in_kms);
         // What is sent of it is known even if nobody answers.
         let done =
             if signs_in_kms && look.identity.is_some() { beside(handshake).await } else { handshake.await };

@@ -21,8 +21,8 @@ pub(super) async fn ask(
     let Ok(fetcher) = Fetcher::new(policy, |client| client) else { return };
     progress("asking the certificates' authorities for lists and statuses");
     let answers = ask_now(&path, Arc::new(fetcher), rng.clone(), clock.now()).await;
-    let visits = facts.addresses.iter_mut().filter_map(|one| one.visit.as_mut());
-    let revocation = visits.filter_map(|visit| visit.chain.as_mut()?.revocation.as_mut()).next();
+    let mut visits = facts.addresses.iter_mut().filter_map(|one| one.visit.as_mut());
+    let revocation = visits.find_map(|visit| visit.chain.as_mut()?.revocation.as_mut());
     for (one, answered) in revocation.into_iter().flat_map(|facts| &mut facts.certificates).zip(answers) {
         add(one, answered);
     }

@@ -110,17 +110,15 @@ pub(in crate::doctor) async fn run(args: ReceiverArgs) -> Result<bool> {
         writeln!(io::stderr().lock(), "arauto: no client {client} is registered with a base URI").ok();
         return Ok(false);
     };
-    let (facts, from) = match (args.from, &stack) {
-        (From::Dispatch, Some(stack)) => {
-            say("dispatch is looking, for 35 s at most");
-            let facts = remote::examine(&stack.chosen, &receiver, args.post).await?;
-            (facts, format!("dispatch ({})", stack.chosen))
-        }
-        _ => {
-            let with = (args.identity_source(stack.as_ref()), args.trust_anchors.as_ref());
-            let facts = Box::pin(look(&receiver, stack.as_ref(), with, args.post, &say)).await?;
-            (facts, language.choose("this machine", "esta máquina").to_owned())
-        }
+    let on_dispatch = stack.as_ref().filter(|_| args.from == From::Dispatch);
+    let (facts, from) = if let Some(stack) = on_dispatch {
+        say("dispatch is looking, for 35 s at most");
+        let facts = remote::examine(&stack.chosen, &receiver, args.post).await?;
+        (facts, format!("dispatch ({})", stack.chosen))
+    } else {
+        let with = (args.identity_source(stack.as_ref()), args.trust_anchors.as_ref());
+        let facts = Box::pin(look(&receiver, stack.as_ref(), with, args.post, &say)).await?;
+        (facts, language.choose("this machine", "esta máquina").to_owned())
     };
     drop(progress);
     let findings = judge(&facts, Clock::system().now());

@@ -33,7 +33,7 @@ pub fn html(report: &Report, language: Language) -> String {
         Language::En => ["Verdict", "Check", "Code", "What was found and what to do"],
         Language::PtBr => ["Veredito", "Verificação", "Código", "O que foi encontrado e o que fazer"],
     };
-    let heads: String = heads.iter().map(|head| format!("<th scope=\"col\">{head}</th>")).collect();
+    let heads = heads.map(|head| format!("<th scope=\"col\">{head}</th>")).concat();
     format!(
         "<!doctype html>\n<html lang=\"{tag}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\

@@ -8,7 +8,6 @@ pub(super) fn check_of(code: &str) -> Check {
         "dns_error" => Check::Name,
         "blocked_address" => Check::AddressPolicy,
         "invalid_url" => Check::BaseUri,
-        "connection_refused" | "connect_timeout" => Check::Connection,
         "unknown_ca"
         | "hostname_mismatch"
         | "expired"

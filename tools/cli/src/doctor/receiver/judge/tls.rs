@@ -71,7 +71,7 @@ fn key_exchange(facts: &Facts, main: &Visit) -> Option<Finding> {
             ),
         )),
         (true, false, true) => {
-            let code = main.failed.as_ref().map(|failed| failed.code.as_str()).unwrap_or("handshake_closed");
+            let code = main.failed.as_ref().map_or("handshake_closed", |failed| failed.code.as_str());
             let advice = Words::new(
                 format!(
                     "It reads a hello of {larger} bytes and not the post-quantum one of {bytes}: update the front end, which must read a hello of two packets; until then the sender can set HybridKeyExchange=false."
