@@ -4,14 +4,20 @@
 
 use std::sync::Arc;
 
+use arauto::doctor::receiver::{Check, Verdict, judge};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use convention::address::AddressPolicy;
 use convention::delivery::AttemptNumber;
 use devkit::receiver::{MockReceiver, Settings};
-use directory::revocation::CRL_LIMIT;
+use directory::fetch::Fetcher;
+use directory::revocation::{CRL_LIMIT, ask_now};
 use dispatch::Dispatch;
 use jiff::{SignedDuration, Timestamp};
 use mtls::revocation::{AuthorityRow, Contents, GoodList, LeafRow, OcspStatus, Path, Serials};
+use platform::clock::Clock;
+use platform::rng::Rng;
+use serde_json::json;
 use tests::authority::{Answer, Authority, is_installed};
 use tests::aws::{Fault, Functions, PKI, requeued};
 use tests::skip;
@@ -306,6 +312,71 @@ async fn a_receiver_is_noted_then_checked_by_its_list_then_refused_once_it_is_re
     second.identities.client(&servers.default_identity_owner()).await.unwrap();
     idle().await;
     assert_eq!(outcome(&fixture, &second, "p-4").await, "revoked");
+}
+
+/// What dispatch finds of a receiver when it examines it, about revocation: each verdict with its code and sentence.
+async fn examined(
+    dispatch: &Arc<Dispatch>,
+    mock: &MockReceiver,
+    now: Timestamp,
+) -> Vec<(Verdict, String, String)> {
+    let event = json!({ "task": "examine_receiver", "receiver": { "base_uri": mock.base_uri() } });
+    let answer = dispatch.handle(serde_json::from_value(event).unwrap()).await;
+    let mut answer = serde_json::to_value(answer).unwrap();
+    let facts = serde_json::from_value(answer["examined"]["facts"].take()).unwrap();
+    let of_revocation = judge(&facts, now).into_iter().filter(|one| one.check == Check::Revocation);
+    of_revocation.map(|one| (one.verdict, one.code.unwrap_or_default(), one.what.en)).collect()
+}
+
+#[tokio::test]
+async fn an_examination_tells_the_lists_and_statuses_that_dispatch_decides_by_and_notes_nothing() {
+    let Some(fixture) = Fixture::start().await else { return };
+    let (mock, dispatch) = with_receiver(&fixture).await;
+    let writes = fixture.writes();
+    let found = examined(&dispatch, &mock, fixture.functions.test_clock.now()).await;
+    assert!(
+        found.iter().any(|one| (one.0, one.1.as_str()) == (Verdict::MayFail, "revocation_unknown")),
+        "{found:?}"
+    );
+    assert_eq!(fixture.writes(), writes, "nothing was noted");
+
+    fixture.note(&fixture.path()).await;
+    fixture.refresh().await;
+    let second = fixture.functions.dispatch(&fixture.functions.test_clock);
+    let found = examined(&second, &mock, fixture.functions.test_clock.now()).await;
+    assert!(found.iter().all(|one| one.0 == Verdict::Ok), "{found:?}");
+    assert!(
+        found.iter().any(|one| one.2.contains("list 5 min old") || one.2.contains("OCSP says good")),
+        "{found:?}"
+    );
+    assert!(found.iter().any(|one| one.2.contains("Dispatch accepts the path by crl")), "{found:?}");
+
+    fixture.authority.revoke(RECEIVER).unwrap();
+    fixture.authority.list(WEEK).unwrap();
+    fixture.refresh().await;
+    let third = fixture.functions.dispatch(&fixture.functions.test_clock);
+    let found = examined(&third, &mock, fixture.functions.test_clock.now()).await;
+    assert!(found.iter().any(|one| (one.0, one.1.as_str()) == (Verdict::WillFail, "revoked")), "{found:?}");
+}
+
+#[tokio::test]
+async fn without_a_stack_the_authorities_are_asked_now_and_nothing_is_kept() {
+    let Some(fixture) = Fixture::start().await else { return };
+    let fetcher = || Arc::new(Fetcher::new(AddressPolicy::PublicAndLoopback, |client| client).unwrap());
+    let ask = async || {
+        let answers = ask_now(&fixture.path(), fetcher(), Rng::system(), Clock::system().now()).await;
+        answers.into_iter().next().unwrap()
+    };
+    let own = ask().await;
+    assert!(own.list.unwrap().unwrap().next_update > Clock::system().now());
+    assert_eq!((own.status.unwrap().unwrap().status, own.revoked), (OcspStatus::Good, false));
+    fixture.authority.revoke(RECEIVER).unwrap();
+    fixture.authority.list(WEEK).unwrap();
+    let own = ask().await;
+    assert_eq!((own.status.unwrap().unwrap().status, own.revoked), (OcspStatus::Revoked, true));
+    fixture.authority.answers(Answer::Status(404), Answer::Close);
+    let own = ask().await;
+    assert_eq!((own.list, own.status), (Some(Err("status")), Some(Err("network"))));
 }
 
 #[tokio::test]

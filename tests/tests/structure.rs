@@ -42,6 +42,7 @@ const MEMBERS: &[(&str, &str, &[&str])] = &[
             "certificates",
             "convention",
             "devkit",
+            "directory",
             "evidence",
             "mtls",
             "platform",

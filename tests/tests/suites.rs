@@ -39,6 +39,8 @@ mod own_faults;
 mod pages;
 mod parsers;
 mod receiver_check;
+#[path = "receiver_doctor/main.rs"]
+mod receiver_doctor;
 mod reconciliation;
 mod registration;
 mod replay;

@@ -12,6 +12,7 @@ use account::ChosenStack;
 use account::local_stack::LocalStack;
 use anyhow::{Context, Result, ensure};
 use arauto::attempts::{LogGroups, Selection};
+use arauto::doctor::receiver::{Check, Verdict, from_dispatch, judge};
 use arauto::replay::{Plan, Replayer, sweep};
 use arauto::shutdown::Shutdown;
 use arauto::stack_ref::StackRef;
@@ -82,6 +83,7 @@ fn trials(world: &Shared) -> Vec<Trial> {
         three_failures_end_in_the_dead_letter_queue_and_no_fourth_request_comes,
         what_was_given_up_is_listed_and_replayed_once,
         attempts_are_read_from_the_log,
+        dispatch_examines_a_receiver_that_is_notified_of_nothing,
         copies_of_one_change_are_notified_once,
         a_change_of_a_queue_is_notified_and_what_is_invalid_is_rejected_with_its_errors,
         a_change_of_an_event_bus_is_notified_and_what_is_invalid_is_rejected_with_its_errors,
@@ -236,6 +238,21 @@ async fn three_failures_end_in_the_dead_letter_queue_and_no_fourth_request_comes
     world.enqueue(&[body]).await?;
     sleep(Duration::from_secs(15)).await;
     ensure!(mock.count() == 3, "a fourth request came");
+    Ok(())
+}
+
+async fn dispatch_examines_a_receiver_that_is_notified_of_nothing(world: &World) -> Result<()> {
+    let (_, mock) = world.receiver("202").await?;
+    let stack = ChosenStack::of_local(LocalStack::clone(&world.stack));
+    let facts = from_dispatch(&stack, &mock.base_uri()).await?;
+    let findings = judge(&facts, now());
+    let on = |check| findings.iter().filter(move |one| one.check == check).map(|one| one.verdict).min();
+    for check in [Check::ClientCertificate, Check::WithoutCertificate, Check::Tls, Check::Chain] {
+        ensure!(on(check) == Some(Verdict::Ok), "{check:?}: {findings:#?}");
+    }
+    ensure!(facts.presents_certificate && facts.posted.is_none(), "{facts:#?}");
+    let notified: Vec<_> = mock.received().into_iter().filter(|request| request.method != "HEAD").collect();
+    ensure!(notified.is_empty(), "it was notified: {notified:?}");
     Ok(())
 }
 

@@ -123,6 +123,14 @@ impl<S: Stream, B: Payload, F> PooledConnection<S, B, F> {
         Ok(Some(if all.is_empty() { first } else { all.freeze() }))
     }
 
+    /// Waits until the other side closes an idle connection.
+    pub async fn closed(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            // How it ends does not matter.
+            drop(connection.await);
+        }
+    }
+
     /// Says whether the connection can be reused: `false` if the last answer announced that it will be closed.
     async fn is_reusable(&mut self) -> bool {
         let Self { sender, connection, .. } = self;

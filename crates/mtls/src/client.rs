@@ -32,7 +32,7 @@ use crate::revocation::Revocation;
 
 /// Maximum idle time of a reused connection. Many servers close theirs after five seconds, and if one closes during a
 /// request we do not know whether the request arrived.
-const IDLE: SignedDuration = SignedDuration::from_secs(4);
+pub(super) const IDLE: SignedDuration = SignedDuration::from_secs(4);
 /// Maximum time for the body of an answer after its status. The body should be empty, and its content is not used.
 const BODY_BUDGET: Duration = Duration::from_secs(1);
 
@@ -152,7 +152,10 @@ enum PostError {
 }
 
 /// Creates the request of an attempt and its authority; `None` if the URL is invalid.
-fn request(notification: &Notification, id: InteractionId) -> Option<(Authority, Request<Full<Bytes>>)> {
+pub(super) fn request(
+    notification: &Notification,
+    id: InteractionId,
+) -> Option<(Authority, Request<Full<Bytes>>)> {
     let url = notification.url.parse::<Uri>().ok()?.into_parts();
     let (authority, target) = (url.authority?, url.path_and_query.unwrap_or(PathAndQuery::from_static("/")));
     // The default port is left out (RFC 9110, sections 7.2 and 4.2.2).
@@ -190,7 +193,7 @@ pub async fn read_answer(connection: impl Transport + 'static) -> Result<Answer,
 }
 
 /// Reads an answer.
-async fn read<S: Stream, F>(
+pub(super) async fn read<S: Stream, F>(
     exchanges: &mut PooledConnection<S, Full<Bytes>, F>,
     response: Response<Incoming>,
     deadline: Instant,

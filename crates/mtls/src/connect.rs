@@ -22,7 +22,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
-use rustls::{ClientConfig, SignatureScheme};
+use rustls::{ClientConfig, SignatureScheme, SupportedProtocolVersion};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
@@ -59,8 +59,23 @@ pub(super) fn receiver_config(
     verifier: Arc<dyn ServerCertVerifier>,
     certificate: Arc<dyn ResolvesClientCert>,
 ) -> Result<ClientConfig, rustls::Error> {
+    configured(clock, provider, BOTH_VERSIONS, verifier, certificate)
+}
+
+/// The versions of TLS that notifications offer.
+pub(super) const BOTH_VERSIONS: &[&SupportedProtocolVersion] =
+    &[&rustls::version::TLS13, &rustls::version::TLS12];
+
+/// Creates the handshake parameters with these versions alone.
+pub(super) fn configured(
+    clock: Clock,
+    provider: Arc<CryptoProvider>,
+    versions: &[&'static SupportedProtocolVersion],
+    verifier: Arc<dyn ServerCertVerifier>,
+    certificate: Arc<dyn ResolvesClientCert>,
+) -> Result<ClientConfig, rustls::Error> {
     let mut config = ClientConfig::builder_with_details(provider, Arc::new(Time(clock)))
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+        .with_protocol_versions(versions)?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_client_cert_resolver(certificate);
@@ -142,13 +157,13 @@ impl Connector {
         let certificate_requested = asked.load(Ordering::Relaxed);
         let address = peer.to_string().into();
         let handshake = Handshake { address, tls, certificate_requested, revocation: checked.mechanism };
-        Ok((PeerStream(TokioIo::new(stream)), handshake))
+        Ok((PeerStream::over(stream), handshake))
     }
 }
 
 /// Runs a handshake on a thread of its own. rustls signs synchronously, so a signature by KMS blocks the thread for
 /// the whole call. The runtime's only thread stays free for the call to KMS and for other attempts.
-async fn beside<T: Send + 'static>(
+pub(super) async fn beside<T: Send + 'static>(
     handshake: impl Future<Output = io::Result<T>> + Send + 'static,
 ) -> io::Result<T> {
     let runtime = Handle::current();
@@ -219,6 +234,13 @@ impl ResolvesClientCert for Watched {
 
 /// A connection to a receiver.
 pub(super) struct PeerStream(TokioIo<TlsStream<Watching<Box<dyn Transport>>>>);
+
+impl PeerStream {
+    /// Carries HTTP over a connection whose handshake is complete.
+    pub(super) fn over(stream: TlsStream<Watching<Box<dyn Transport>>>) -> Self {
+        Self(TokioIo::new(stream))
+    }
+}
 
 impl Read for PeerStream {
     fn poll_read(

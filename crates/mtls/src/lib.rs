@@ -6,6 +6,7 @@ mod connect;
 mod connect_error;
 pub mod der;
 mod egress;
+pub mod examine;
 mod expiry;
 mod fault;
 mod identities;

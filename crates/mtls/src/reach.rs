@@ -31,11 +31,11 @@ const OWN_NAME_BUDGET: Duration = Duration::from_secs(2);
 /// With less time left, our own name is not looked up: a failure would say nothing about the resolver.
 const OWN_NAME_MIN_TIME: Duration = Duration::from_millis(500);
 /// Timeout of connecting to one address: a SYN and two repetitions, after 1 s and after 3 s.
-const CONNECT_BUDGET: Duration = Duration::from_secs(4);
+pub(super) const CONNECT_BUDGET: Duration = Duration::from_secs(4);
 /// Timeout for all addresses of a host; together with the look-up it fits into the exchange.
 const CONNECTING_BUDGET: Duration = Duration::from_secs(9);
 /// Maximum number of addresses tried, so that an attempt cannot be used as a port scan.
-const MAX_ADDRESSES: usize = 8;
+pub(super) const MAX_ADDRESSES: usize = 8;
 /// Connecting ends this long before the deadline of its exchange, so that its result is known.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(100);
 
@@ -95,7 +95,7 @@ pub(super) async fn resolve(
 /// Looks a name up. If that fails and our own name fails too, the fault is ours: an unreachable resolver looks like
 /// unreachable name servers of the receiver. If there is no time to look up our own name, the fault counts as the
 /// receiver's.
-async fn look_up(
+pub(super) async fn look_up(
     host: &str,
     port: u16,
     network: &Network,

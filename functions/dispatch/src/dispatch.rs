@@ -17,6 +17,7 @@ use crate::batch_metrics::BatchMetrics;
 use crate::closing::{Closing, Unwritten, works_until};
 use crate::concurrency_limiter::ConcurrencyLimiter;
 use crate::deliver::Delivery;
+use crate::examination::{EXAMINE_RECEIVER, Examination, Examined};
 use crate::fault::Fault;
 use crate::identity_store::IdentityStore;
 use crate::lifecycle::Lifecycle;
@@ -37,6 +38,9 @@ use crate::{CHANGE_VISIBILITY_TIMEOUT, START};
 pub struct BatchResponse {
     /// The messages that return to the queue.
     pub batch_item_failures: Vec<BatchItemFailure>,
+    /// What the task that examines a receiver found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub examined: Option<Examined>,
 }
 
 /// A message that returns to the queue.
@@ -166,9 +170,10 @@ impl Dispatch {
     /// only returns the message it happened in.
     pub async fn handle_until(self: &Arc<Self>, batch: Batch, until: Instant) -> BatchResponse {
         let began = Instant::now();
-        if let Some(task) = batch.task {
-            self.scheduled(&task).await;
-        }
+        let examined = match batch.task {
+            Some(task) => self.run_task(&task, batch.receiver.as_deref()).await,
+            None => None,
+        };
         let now = self.clock.now();
         let read = |record| Arc::new(self.sources.read(record, now));
         let records: Vec<_> = batch.records.into_iter().map(read).collect();
@@ -192,15 +197,23 @@ impl Dispatch {
         let batch_item_failures = kept.into_iter().flatten().collect();
         self.lifecycle.batch_metrics.invoked(began.elapsed());
         self.lifecycle.batch_metrics.write(self.clock.now(), &self.metrics);
-        BatchResponse { batch_item_failures }
+        BatchResponse { batch_item_failures, examined }
     }
 
-    /// Runs a task of the schedule.
-    async fn scheduled(&self, task: &str) {
-        if task == CHECK_IDENTITIES {
-            self.identities.check().await;
-        } else {
-            tracing::error!("An event that is neither a batch nor a task of the schedule was ignored.");
+    /// Runs a task of the schedule, or of an operator.
+    async fn run_task(&self, task: &str, receiver: Option<&Examination>) -> Option<Examined> {
+        match (task, receiver) {
+            (CHECK_IDENTITIES, _) => {
+                self.identities.check().await;
+                None
+            }
+            (EXAMINE_RECEIVER, Some(receiver)) => {
+                Some(Box::pin(receiver.run(&self.identities, (&self.clock, &self.rng))).await)
+            }
+            _ => {
+                tracing::error!("An event that is neither a batch nor a task of the schedule was ignored.");
+                None
+            }
         }
     }
 

@@ -36,8 +36,8 @@ pub struct IdentityStore {
     identity_secret: String,
     trust_secret: String,
     default: IdentityOwner,
-    network: Network,
-    revocation: Arc<Revocation>,
+    pub(crate) network: Network,
+    pub(crate) revocation: Arc<Revocation>,
     clock: Clock,
     metrics: Metrics,
     loaded: RwLock<Option<Loaded>>,
@@ -151,6 +151,31 @@ impl IdentityStore {
             None => Box::pin(self.load()).await?,
         };
         table.client(owner, now)
+    }
+
+    /// Returns the authorities of receivers, and the identity of an authorisation server or the default one, to look at a
+    /// receiver with.
+    pub(crate) async fn for_examination(
+        self: &Arc<Self>,
+        server: Option<&str>,
+    ) -> Result<(TrustAnchors, Result<Identity, IdentityStoreError>), IdentityStoreError> {
+        let named = server.filter(|_| self.default.id().is_some());
+        let owner =
+            named.map_or_else(|| self.default.clone(), |id| IdentityOwner::named(id.to_ascii_lowercase()));
+        // The clients' connections are not used: a connection that is kept says nothing of a handshake.
+        let client = self.client(&owner).await;
+        let (table, identity) = match (self.loaded(), client) {
+            (Some(Loaded { table, .. }), Ok(_)) => {
+                let entry = table.entries.get(&owner).and_then(|entry| entry.as_ref().ok());
+                let missing = || IdentityStoreError::Missing(owner.clone());
+                let identity = entry.map(|entry| entry.identity.clone()).ok_or_else(missing);
+                (table, identity)
+            }
+            (Some(Loaded { table, .. }), Err(error)) => (table, Err(error)),
+            (None, Err(error)) => return Err(error),
+            (None, Ok(_)) => return Err(IdentityStoreError::Missing(owner)),
+        };
+        Ok((TrustAnchors::from_pem(&table.trust)?, identity))
     }
 
     /// Reloads the secrets because the authority of a receiver is unknown to this client, at most once a minute;

@@ -1,4 +1,4 @@
-//! The event of dispatch: messages of SQS, or a task of the schedule.
+//! The event of dispatch: messages of SQS, or a task.
 
 use convention::delivery::AttemptMessage;
 use convention::delivery::ReceiveMetadata;
@@ -7,9 +7,10 @@ use convention::source::Source;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use crate::examination::Examination;
 use crate::origin::Origin;
 
-/// The fields of an event that dispatch needs; others are not parsed. An event of the schedule has a task and no messages.
+/// The fields of an event that dispatch needs; others are not parsed. A task comes without messages.
 ///
 /// Source: "Using Lambda with Amazon SQS", AWS Lambda Developer Guide, "Standard queue message event".
 #[derive(Clone, Debug, Deserialize)]
@@ -18,6 +19,9 @@ pub struct Batch {
     pub(crate) records: Vec<Record>,
     #[serde(default)]
     pub(crate) task: Option<String>,
+    /// The receiver of the task that examines one.
+    #[serde(default)]
+    pub(crate) receiver: Option<Box<Examination>>,
 }
 
 /// The task of the schedule: check the identities and measure the remaining lifetime of their certificates.

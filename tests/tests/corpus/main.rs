@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod doctor;
 mod network;
 mod offer;
 mod rows;
@@ -42,6 +43,10 @@ fn main() -> ExitCode {
         .into_iter()
         .map(|row| Trial::test(row.name.clone(), move || run(play(&row)).map_err(Failed::from)))
         .collect();
+    trials.extend(rows().into_iter().map(|row| {
+        let name = format!("the doctor of {}", row.name);
+        Trial::test(name, move || run(doctor::examine(&row)).map_err(Failed::from))
+    }));
     trials.push(Trial::test("connections are reused while warm and not over a freeze", || {
         run(freeze()).map_err(Failed::from)
     }));

@@ -2,9 +2,11 @@
 
 use std::io::{self, Write};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use convention::codes::{Code, CodeRow, Effect, FailureClass};
 use serde_json::{Value, json};
+
+use crate::help::Language;
 
 /// Explain an outcome's code, in sentences to forward
 #[derive(Debug, Args)]
@@ -22,16 +24,6 @@ pub struct OutcomesArgs {
     /// Print the page docs/outcomes.md
     #[arg(long, conflicts_with_all = ["code", "lang", "json"])]
     markdown: bool,
-}
-
-/// A language of the sentences.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Language {
-    /// English
-    En,
-    /// Brazilian Portuguese
-    #[value(name = "pt-BR")]
-    PtBr,
 }
 
 /// Runs the command; `false` if there is no such code.

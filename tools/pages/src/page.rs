@@ -109,7 +109,7 @@ impl Page {
 
     /// The language's tag (BCP 47).
     pub fn tag(&self) -> &'static str {
-        tag(self.language)
+        self.language.tag()
     }
 
     /// An address of this language.
@@ -123,7 +123,7 @@ impl Page {
             Language::En => Language::PtBr,
             Language::PtBr => Language::En,
         };
-        format!("{}/{}/{}", self.prefix, tag(other), self.path)
+        format!("{}/{}/{}", self.prefix, other.tag(), self.path)
     }
 
     /// The address of a receiver's page.
@@ -220,14 +220,9 @@ impl Page {
     }
 }
 
-/// The language's tag (BCP 47).
-pub fn tag(language: Language) -> &'static str {
-    language.choose("en", "pt-BR")
-}
-
 /// Finds a language by its tag.
 pub fn tagged(tag: &str) -> Option<Language> {
-    [Language::En, Language::PtBr].into_iter().find(|language| self::tag(*language) == tag)
+    [Language::En, Language::PtBr].into_iter().find(|language| language.tag() == tag)
 }
 
 /// The language that a browser prefers (RFC 9110, section 12.5.4): Portuguese if it comes before English, or alone.

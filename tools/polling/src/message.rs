@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use terminal::grouped;
+use terminal::{Language, grouped};
 
 use crate::figures::Figures;
 
@@ -10,15 +10,6 @@ use crate::figures::Figures;
 /// choice: below, a sentence would cost more than the requests.
 const AT_LEAST: u64 = 10;
 const PERCENT: u64 = 20;
-
-/// A language of the sentence.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Language {
-    /// English.
-    En,
-    /// Brazilian Portuguese.
-    PtBr,
-}
 
 /// The sentence.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]

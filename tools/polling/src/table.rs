@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use terminal::{Align, Table, grouped};
 
-use crate::message::Language;
 use crate::report::{Priced, Report};
+use terminal::Language;
 
 /// Writes the report, with sentences to forward in this language.
 pub fn text(report: &Report, language: Language) -> String {

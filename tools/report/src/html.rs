@@ -7,7 +7,7 @@ mod receivers;
 use askama::Template as _;
 
 use crate::report::Report;
-use crate::words::Language;
+use terminal::Language;
 
 /// Writes the page.
 pub fn html(report: &Report, language: Language) -> String {

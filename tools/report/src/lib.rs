@@ -31,4 +31,4 @@ pub use outcomes::OutcomeRow;
 pub use receiver::{Certificate, Receiver, Suspended, Synchronisation, Webhook};
 pub use report::{Gathered, Initiator, Report};
 pub use table::text;
-pub use words::Language;
+pub use terminal::Language;

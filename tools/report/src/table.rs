@@ -10,14 +10,15 @@ use crate::phrases::{
     worst,
 };
 use crate::report::Report;
-use crate::words::{Language, Words, put};
+use crate::words::{Words, put, words};
+use terminal::Language;
 
 /// Maximum number of differences that are shown; the JSON document has all.
 const MAX_DIFFERENCES: usize = 50;
 
 /// Writes the report.
 pub fn text(report: &Report, language: Language) -> String {
-    let words = language.words();
+    let words = words(language);
     let mut text = format!("{} – {}\n", words.title, words.month(report.month));
     _ = writeln!(text, "{}", put(words.period, &[&words.instant(report.from), &words.instant(report.to)]));
     _ = writeln!(text, "{}\n{}: {}", made(report, words), words.scope, scope(report, words));
@@ -33,7 +34,7 @@ pub fn text(report: &Report, language: Language) -> String {
 }
 
 fn rests_on(report: &Report, language: Language, text: &mut String) {
-    let words = language.words();
+    let words = words(language);
     let (result, why) = check(report.basis.check, words);
     _ = writeln!(text, "\n{}\n  {result}. {why}", words.rests_on);
     let mut table = Table::new([Align::Left; 2]).indented(2);
@@ -97,7 +98,7 @@ fn row(name: String, figures: &Figures, words: &Words) -> [String; 12] {
 }
 
 fn outcomes(report: &Report, language: Language, text: &mut String) {
-    let words = language.words();
+    let words = words(language);
     let rolled_back = report.rolled_back.as_deref().unwrap_or_default();
     for (title, rows) in [
         (words.whose_fault, report.failures.as_slice()),

@@ -1,11 +1,14 @@
 //! The language of what people read.
 
+use clap::ValueEnum;
+
 /// A language of what people read.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Language {
-    /// English.
+    /// English
     En,
-    /// Brazilian Portuguese.
+    /// Brazilian Portuguese
+    #[value(name = "pt-BR")]
     PtBr,
 }
 
@@ -18,12 +21,17 @@ impl Language {
         if locale.starts_with("pt_BR") || locale.starts_with("pt-BR") { Self::PtBr } else { Self::En }
     }
 
-    /// Returns the text of this language.
-    pub fn choose<'a>(self, en: &'a str, pt_br: &'a str) -> &'a str {
+    /// Returns what is of this language.
+    pub fn choose<T>(self, en: T, pt_br: T) -> T {
         match self {
             Self::En => en,
             Self::PtBr => pt_br,
         }
+    }
+
+    /// Returns the language's tag (BCP 47).
+    pub fn tag(self) -> &'static str {
+        self.choose("en", "pt-BR")
     }
 }
 

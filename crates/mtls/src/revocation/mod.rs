@@ -18,6 +18,7 @@ mod source;
 mod store;
 mod urls;
 mod verifier;
+mod view;
 mod vouched;
 
 pub use authority::{Authority, may_sign_lists};
@@ -34,3 +35,4 @@ pub use store::{Noted, RevocationStore, Rows};
 pub use urls::{distribution_names, distribution_urls, ocsp_urls};
 pub(crate) use verifier::{ChainTooLarge, Verification, Verifier};
 pub use verifier::{MAX_PRESENTED, MAX_PRESENTED_BYTES, MAX_SIGNATURES, verified_path};
+pub(crate) use view::{Refusal, View};

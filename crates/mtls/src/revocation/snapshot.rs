@@ -9,7 +9,7 @@ use platform::telemetry::ErrorChain as Causes;
 
 use super::decide::{Good, RevocationState};
 use super::path::{Link, Path};
-use super::rows::{AuthorityRow, LeafRow, OcspStatus};
+use super::rows::{AuthorityRow, GoodList, LeafRow, OcspEntry, OcspStatus};
 use super::serials::Serials;
 use super::source::Source;
 use super::store::RevocationStore;
@@ -119,11 +119,14 @@ impl Snapshot {
     /// Returns the revocation data of a path whose leaf was first seen at `first_seen`.
     pub(super) fn state(&self, path: &Path, first_seen: Timestamp) -> RevocationState {
         let leaf = self.leaves.get(&path.fingerprint()).and_then(|(_, leaf)| leaf.ocsp.as_ref());
-        let links: Vec<_> = path.links().iter().map(|link| self.link(link)).collect();
+        let proof = |list: &GoodList| Good { checked_at: list.fetched_at, until: list.next_update };
+        let links = path.links();
+        let links: Vec<_> = links.iter().map(|link| self.link(link)).collect();
         let refused = leaf.is_some_and(|ocsp| ocsp.status != OcspStatus::Good);
         // A path with an unreadable certificate is not judged by the others.
         let is_whole = links.len() == path.certificates().len();
-        let lists = links.iter().map(|(_, good)| *good).collect::<Option<Vec<_>>>().filter(|_| is_whole);
+        let lists =
+            links.iter().map(|(_, list)| list.map(proof)).collect::<Option<Vec<_>>>().filter(|_| is_whole);
         RevocationState {
             revoked: refused || links.iter().any(|(revoked, _)| *revoked),
             lists: lists.and_then(|lists| lists.into_iter().reduce(Good::and)),
@@ -132,14 +135,24 @@ impl Snapshot {
         }
     }
 
-    /// Returns whether a list revokes a certificate, and the proof of a list that covers it.
-    fn link(&self, link: &Link) -> (bool, Option<Good>) {
+    /// Returns, of each certificate of a path, whether a list revokes it and the list that covers it; and the status of
+    /// the leaf.
+    pub(super) fn known_of(&self, path: &Path) -> (Vec<(bool, Option<GoodList>)>, Option<OcspEntry>) {
+        let known = |link: &Link| {
+            let (revoked, list) = self.link(link);
+            (revoked, list.cloned())
+        };
+        let ocsp = self.leaves.get(&path.fingerprint()).and_then(|(_, leaf)| leaf.ocsp.clone());
+        (path.links().iter().map(known).collect(), ocsp)
+    }
+
+    /// Returns whether a list revokes a certificate, and the list that covers it.
+    fn link(&self, link: &Link) -> (bool, Option<&GoodList>) {
         let Some(known) = self.authorities.get(&link.issuer.id()) else { return (false, None) };
         let revoked = link.serial().is_none_or(|serial| known.serials.contains(serial));
         let source = Source::of(link).map(|source| source.id());
         let list = known.row.lists.iter().find(|list| Some(&list.source) == source.as_ref());
-        let good = list.and_then(|list| list.good.as_ref());
-        (revoked, good.map(|list| Good { checked_at: list.fetched_at, until: list.next_update }))
+        (revoked, list.and_then(|list| list.good.as_ref()))
     }
 }
 

@@ -4,6 +4,7 @@
 //! those paths and stores their signed answers in the directory table. Data that cannot be fetched, or is refused,
 //! leaves the previous data in place.
 
+mod ask_now;
 mod crl_reader;
 mod envelope;
 mod keep;
@@ -29,6 +30,7 @@ use platform::rng::Rng;
 use platform::telemetry::{ErrorChain, Metrics, Unit};
 use tokio::time::{Instant, timeout_at};
 
+pub use self::ask_now::{Answered, ask_now};
 pub use self::task::CRL_LIMIT;
 
 use self::merge::Answer;

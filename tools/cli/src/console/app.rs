@@ -182,7 +182,7 @@ async fn guard(State(app): State<App>, request: Request, next: Next) -> Response
 
 async fn begin(State(app): State<App>, headers: HeaderMap) -> Response {
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    let language = pages::page::tag(pages::page::preferred(accepted.unwrap_or_default()));
+    let language = pages::page::preferred(accepted.unwrap_or_default()).tag();
     axum::response::Redirect::to(&format!("{}/{language}/now", app.0.access.prefix())).into_response()
 }
 

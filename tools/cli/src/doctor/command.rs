@@ -9,9 +9,10 @@ use platform::clock::Clock;
 use terminal::Progress;
 
 use super::gather::{Context, snapshot};
+use super::receiver::{self, ReceiverArgs};
 use super::report::{Outcome, Report};
 
-/// Ask a deployed stack whether it works
+/// Ask a deployed stack, or a receiver, whether it works
 #[derive(Args, Clone, Debug)]
 pub struct DoctorArgs {
     #[command(subcommand)]
@@ -21,6 +22,7 @@ pub struct DoctorArgs {
 #[derive(Clone, Debug, Subcommand)]
 enum DoctorCommand {
     Stack(DoctorStackArgs),
+    Receiver(Box<ReceiverArgs>),
 }
 
 /// Say what is right and what is wrong with a stack, and what to do
@@ -54,7 +56,13 @@ pub(crate) const LOCAL: &str = "arauto";
 
 /// Runs the command; `false` if something is wrong, an error if nothing is and something could not be read.
 pub async fn run(args: DoctorArgs) -> Result<bool> {
-    let DoctorCommand::Stack(args) = args.command;
+    match args.command {
+        DoctorCommand::Stack(args) => of_stack(args).await,
+        DoctorCommand::Receiver(args) => Box::pin(receiver::run(*args)).await,
+    }
+}
+
+async fn of_stack(args: DoctorStackArgs) -> Result<bool> {
     let mut progress = Progress::new(!args.json);
     progress.say("finding the stack");
     let chosen = args.stack.find("").await?;

@@ -66,8 +66,8 @@ pub struct PollingArgs {
     #[command(flatten)]
     stack: StackArgs,
     /// The language of the sentences
-    #[arg(long, default_value = "en", value_parser = PossibleValuesParser::new(["en", "pt-BR"]), conflicts_with_all = ["json", "csv"])]
-    lang: String,
+    #[arg(long, value_enum, default_value_t = Language::En, conflicts_with_all = ["json", "csv"])]
+    lang: Language,
     /// Print one JSON object, with the sentences in both languages
     #[arg(long)]
     json: bool,
@@ -99,7 +99,7 @@ pub async fn run(args: PollingArgs) -> Result<bool> {
     } else if args.csv {
         out.write_all(csv(&report).as_bytes())?;
     } else {
-        out.write_all(text(&report, args.language()).as_bytes())?;
+        out.write_all(text(&report, args.lang).as_bytes())?;
     }
     tell_broken(&report);
     Ok(report.is_complete())
@@ -109,14 +109,10 @@ pub async fn run(args: PollingArgs) -> Result<bool> {
 pub(crate) async fn said(args: &PollingArgs, stack: &ChosenStack) -> Result<(String, String)> {
     let (mapping, price) = (args.mapping()?, args.price()?);
     let report = args.of_files(&mapping, price, Some(stack)).await?;
-    Ok((text(&report, args.language()), picture(&report)))
+    Ok((text(&report, args.lang), picture(&report)))
 }
 
 impl PollingArgs {
-    fn language(&self) -> Language {
-        if self.lang == "en" { Language::En } else { Language::PtBr }
-    }
-
     fn mapping(&self) -> Result<Mapping> {
         if let Some(path) = &self.mapping {
             let cannot = || format!("cannot use {}", path.display());

@@ -7,17 +7,16 @@ use std::path::{Path, PathBuf};
 use account::StackArgs;
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
-use clap::builder::PossibleValuesParser;
 use convention::notification::ClientId;
 use evidence::Digest;
 use mtls::is_server_id;
 use platform::clock::Clock;
+use platform::config::environment;
 use report::{InitiatorKey, Language, Month, Selection, csv, html, text};
 use terminal::{Progress, WrongUsage};
 
 use super::gather::{Asked, gather};
 use super::places::Places;
-use crate::help;
 use crate::verify;
 
 /// Report on a month: what each initiator was notified of, how soon, what failed and by whose fault
@@ -29,7 +28,7 @@ use crate::verify;
 #[derive(Args, Clone, Debug)]
 #[command(
     after_help = "Examples:\n  arauto report --month 2026-11 --html report.html --stack-name arauto-production --profile audit\n  \
-    arauto report --client itp-1 --language pt-BR --html itp-1.html --csv itp-1.csv\n  \
+    arauto report --client itp-1 --lang pt-BR --html itp-1.html --csv itp-1.csv\n  \
     arauto report --month 2026-11 --folder copy-of-the-bucket --expect-head 6f0d…\n\n\
     Exit codes: 0 it is written, and the check found no difference; 1 it could not be made; 2 wrong usage; 3 the check found \
     differences, which are in it."
@@ -53,8 +52,8 @@ pub struct ReportArgs {
     #[arg(long, value_name = "SHA256")]
     expect_head: Vec<Digest>,
     /// The language of the report; default: that of the locale
-    #[arg(long, value_parser = PossibleValuesParser::new(["en", "pt-BR"]))]
-    language: Option<String>,
+    #[arg(long, value_enum)]
+    lang: Option<Language>,
     /// Write a page that prints well into this file
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -122,14 +121,7 @@ impl ReportArgs {
     }
 
     fn language(&self) -> Language {
-        match self.language.as_deref() {
-            Some("en") => Language::En,
-            Some(_) => Language::PtBr,
-            None => match help::Language::of_locale() {
-                help::Language::En => Language::En,
-                help::Language::PtBr => Language::PtBr,
-            },
-        }
+        self.lang.unwrap_or_else(|| Language::of_locale(&environment))
     }
 }
 

@@ -5,6 +5,7 @@
 mod cbor;
 mod fake;
 mod http;
+mod receiver;
 
 use std::process::{Command, Output};
 

@@ -8,7 +8,8 @@ use crate::charts;
 use crate::outcomes::OutcomeRow;
 use crate::phrases::{basis, check, differences, fault, made, notes, scope, sentence};
 use crate::report::Report;
-use crate::words::{Language, Words, put};
+use crate::words::{Words, put, words};
+use terminal::Language;
 
 /// Maximum number of differences on the page; the JSON document has all.
 const MAX_DIFFERENCES: usize = 50;
@@ -75,7 +76,7 @@ struct Outcome<'a> {
 
 impl<'a> Page<'a> {
     pub(super) fn of(report: &'a Report, language: Language) -> Self {
-        let words = language.words();
+        let words = words(language);
         let made = made(report, words);
         let head = report
             .basis
@@ -138,7 +139,7 @@ fn margins(report: &Report, words: &Words, made: &str) -> String {
 }
 
 fn outcome_tables<'a>(report: &'a Report, language: Language) -> Vec<OutcomeTable<'a>> {
-    let words = language.words();
+    let words = words(language);
     let table = |title, rows: &'a [OutcomeRow]| OutcomeTable {
         title,
         rows: rows.iter().map(|row| outcome(row, language)).collect(),
@@ -154,9 +155,9 @@ fn outcome_tables<'a>(report: &'a Report, language: Language) -> Vec<OutcomeTabl
 
 fn outcome(row: &OutcomeRow, language: Language) -> Outcome<'_> {
     Outcome {
-        fault: fault(row, language.words()),
+        fault: fault(row, words(language)),
         code: &row.code,
         sentence: sentence(row, language),
-        count: language.words().number(row.count),
+        count: words(language).number(row.count),
     }
 }

@@ -4,7 +4,8 @@ use crate::figures::CLASSES;
 use crate::initiator::InitiatorKey;
 use crate::outcomes::OutcomeRow;
 use crate::report::Report;
-use crate::words::{Language, Words, put};
+use crate::words::{Words, put};
+use terminal::Language;
 
 /// Says when, by what and from what the report was made.
 pub(crate) fn made(report: &Report, words: &Words) -> String {

@@ -2,7 +2,8 @@
 
 use crate::basis::{Basis, Chain, Check, Source};
 use crate::report::Report;
-use crate::words::{Language, Words, put};
+use crate::words::{Words, put};
+use terminal::Language;
 
 /// The result of the check and what it means.
 pub(crate) fn check(check: Check, words: &Words) -> (&'static str, &'static str) {

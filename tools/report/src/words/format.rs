@@ -58,7 +58,7 @@ mod tests {
             (Language::En, "1,234,567", "99.99 %", "2026-11-30 23:30:05", "November 2026"),
             (Language::PtBr, "1.234.567", "99,99 %", "30/11/2026 23:30:05", "novembro de 2026"),
         ] {
-            let words = language.words();
+            let words = words(language);
             assert_eq!(words.number(1_234_567), number);
             // Never 100 % of what is not all.
             assert_eq!(words.percent(Share { part: 999_999, whole: 1_000_000 }), percent);

@@ -6,5 +6,5 @@ mod language;
 mod pt_br;
 mod texts;
 
-pub use language::Language;
+pub(crate) use language::words;
 pub(crate) use texts::{Words, put};
