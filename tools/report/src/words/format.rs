@@ -48,7 +48,9 @@ impl Words {
 
 #[cfg(test)]
 mod tests {
-    use super::super::language::Language;
+    use terminal::Language;
+
+    use super::super::language::words;
     use super::*;
 
     #[test]
