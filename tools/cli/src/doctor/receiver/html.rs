@@ -41,7 +41,7 @@ pub fn html(report: &Report, language: Language) -> String {
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <title>arauto doctor receiver</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
          <h1>arauto doctor receiver</h1>\n<p>{title}</p>\n<p><strong>{}</strong></p>\n\
-         <table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{findings}</tbody>\n</table>\n{}</body>\n</html>\n",
+         <table class=\"findings\">\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{findings}</tbody>\n</table>\n{}</body>\n</html>\n",
         escaped(&report.summary(language)),
         addresses(&report.facts, language),
     )
@@ -131,6 +131,7 @@ p { margin: 0 0 .3rem; }
 table { border-collapse: collapse; width: 100%; margin-top: 1rem; }
 th, td { border: 1px solid #8886; padding: .4rem .6rem; text-align: left; vertical-align: top; }
 td { overflow-wrap: anywhere; white-space: pre-line; }
+.findings td:nth-child(-n+3) { overflow-wrap: normal; }
 td:first-child { font-weight: 700; white-space: nowrap; }
 .will td:first-child { color: var(--will); } .may td:first-child { color: var(--may); }
 .not td:first-child { color: var(--not); } .ok td:first-child { color: var(--ok); }
