@@ -75,7 +75,7 @@ fuzz: ## Fuzz every parser of outside input, FUZZ_SECONDS=60 each
 	done
 
 # Only Debian's packages need root. Scripts of npm's packages are not run.
-test-tools: ## Install what some tests need - nginx, OpenSSL, Prism, TypeScript, Go, Jackson, a Kafka client, OTLP's messages (Debian; asks sudo)
+test-tools: ## Install what some tests need - nginx, OpenSSL, Chromium, Prism, TypeScript, Go, Jackson, a Kafka client, OTLP's messages (Debian; asks sudo)
 	$(SUDO) apt-get update -qq
 	$(SUDO) apt-get install -y --no-install-recommends nginx-light openssl apache2-bin haproxy golang-go libjackson2-databind-java
 	mkdir -p .arauto/node
@@ -84,6 +84,9 @@ test-tools: ## Install what some tests need - nginx, OpenSSL, Prism, TypeScript,
 	mkdir -p .arauto/typescript
 	cp infra/tools/typescript/package.json infra/tools/typescript/package-lock.json .arauto/typescript
 	npm ci --ignore-scripts --no-fund --no-audit --prefix .arauto/typescript
+	mkdir -p .arauto/browser
+	cp infra/tools/browser/package.json infra/tools/browser/package-lock.json .arauto/browser
+	npm ci --ignore-scripts --no-fund --no-audit --prefix .arauto/browser
 	python3 -m venv .arauto/kafka
 	.arauto/kafka/bin/pip install --quiet --only-binary :all: --require-hashes -r infra/tools/kafka.txt
 	python3 -m venv .arauto/otlp
