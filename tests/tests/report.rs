@@ -339,8 +339,8 @@ async fn a_report_of_one_initiator_holds_nothing_of_others() {
     let began =
         content.lines().find(|line| line.contains("itp-2") && line.contains("attempt_began")).unwrap();
     let id = serde_json::from_str::<Value>(began).unwrap()["notification_id"].as_str().unwrap().to_owned();
-    let without: String =
-        content.lines().filter(|line| *line != began).map(|line| format!("{line}\n")).collect();
+    let without =
+        content.lines().filter(|line| *line != began).fold(String::new(), |all, line| all + line + "\n");
     // Sealed as it is: the record never came.
     let bucket = fixture.bucket.unsealed_with(&key_of_object, without.as_bytes());
     bucket.evidence(fixture.now() + SignedDuration::from_hours(2)).sealer.run().await.unwrap();
@@ -351,7 +351,7 @@ async fn a_report_of_one_initiator_holds_nothing_of_others() {
 }
 
 #[tokio::test]
-async fn what_is_known_of_receivers_is_told() {
+async fn receivers_are_told_with_all_that_is_known_of_them() {
     let mut fixture = Fixture::within_a_month().await;
     fixture.history().await;
     fixture.seal().await;
