@@ -407,6 +407,10 @@ async fn deliveries_without_a_client_certificate_are_counted_by_their_begin() {
     ] {
         fixture.functions.aws.log(at, &line(client, findings).to_string());
     }
+    // An account may ask CloudWatch Logs five times a second.
+    for _ in 0..4 {
+        fixture.functions.aws.fails_once("FilterLogEvents", tests::aws::Fault::THROTTLED);
+    }
     let report = fixture.report(None).await;
     assert_eq!(of(&report, "itp-1").receiver.as_ref().unwrap().without_mtls, Some(2));
     // Lines of a part of the month would be half of the truth.
