@@ -258,7 +258,7 @@ fn each_check_is_said() {
 }
 
 #[test]
-fn what_is_not_known_is_said_to_be_and_is_not_zero() {
+fn a_figure_that_is_not_known_is_said_to_be_and_is_not_zero() {
     let report = of_all(Check::Unsealed);
     let json = serde_json::to_value(&report).unwrap();
     assert!(json["all"]["attempts_rolled_back"].is_null() && json["rolled_back"].is_null());

@@ -1,6 +1,7 @@
 //! What only the log tells: receivers without mutual TLS, suspensions, and the days that our certificates have left.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::Result;
 use convention::notification::ClientId;
@@ -9,6 +10,7 @@ use mtls::Expiry;
 use platform::telemetry::field_text;
 use report::{Certificate, InitiatorKey, Month, Suspended};
 use serde_json::{Map, Value};
+use tokio::time::sleep;
 
 use crate::attempts::LogGroups;
 use crate::log_line::{ATTEMPT, of_line};
@@ -37,6 +39,10 @@ pub struct Logs {
     /// Lines before are no longer kept; `None` if that is not known.
     pub kept_from: Option<Timestamp>,
 }
+
+/// An account has five of these requests a second, which AWS means for people ("CloudWatch Logs quotas").
+const MAX_TRIES: u32 = 30;
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// Whom a line is of: the authorisation server, and the client id as far as the line has it.
 pub(super) type Logged = (Option<String>, String);
@@ -128,17 +134,31 @@ impl Logs {
         loop {
             let to = from.checked_add(PART).unwrap_or(until).min(until);
             tell(&format!("log lines of {}", from.strftime("%Y-%m-%d")));
-            let told = |at, line: &str| {
-                take(at, line);
-                Ok(())
-            };
-            groups.read((from, to), pattern, told).await?;
+            let mut tries = 1;
+            loop {
+                let told = |at, line: &str| {
+                    take(at, line);
+                    Ok(())
+                };
+                match groups.read((from, to), pattern, told).await {
+                    Err(error) if is_throttled(&error) && tries < MAX_TRIES => {
+                        tries += 1;
+                        sleep(PAUSE).await;
+                    }
+                    read => break read?,
+                }
+            }
             if to >= until {
                 return Ok(());
             }
             from = to;
         }
     }
+}
+
+/// Says whether CloudWatch Logs wants to be asked less. What was told before is not told again.
+fn is_throttled(error: &anyhow::Error) -> bool {
+    format!("{error:#}").contains("ThrottlingException")
 }
 
 /// Returns a client id as log lines have it.
