@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use pages::Model;
 use pages::figures::{Counts, Figures, Range};
 use pages::history::History;
-use pages::model::{Alarm, QueueDepths, Reading, Registered, UndeliveredGroup};
+use pages::model::{Alarm, QueueDepths, Reading, Registered, Undelivered, UndeliveredGroup};
 use pages::receiver::Certificate;
 use serde_json::json;
 
@@ -52,7 +52,7 @@ pub(crate) fn of_aws(now: Timestamp) -> Model {
         receivers: read(NAMES.iter().map(|name| registered(name)).collect(), now),
         certificates: read(certificates(now), now),
         authorisation_servers: String::new(),
-        undelivered: read(vec![group], now),
+        undelivered: read(Undelivered { groups: vec![group], unreadable: 0 }, now),
     }
 }
 
@@ -74,7 +74,7 @@ fn figures(range: Range, now: Timestamp) -> Figures {
         *part = Counts {
             delivered: busy,
             failed: (busy * if is_late { 0.2 } else { 0.015 }).round(),
-            late: None,
+            late: is_late.then_some(37.0),
             first_delay_p99_ms: Some(if is_late { 1_740.0 } else { 310.0 }),
             undelivered: if is_late { 96.0 } else { 0.0 },
             own_faults: if is_late { 22.0 } else { 0.0 },
@@ -89,6 +89,7 @@ fn figures(range: Range, now: Timestamp) -> Figures {
         let most = |one: Option<f64>, other: Option<f64>| {
             Some(one.unwrap_or_default().max(other.unwrap_or_default()))
         };
+        all.late = Some(all.late.unwrap_or_default() + part.late.unwrap_or_default());
         all.first_delay_p99_ms = most(all.first_delay_p99_ms, part.first_delay_p99_ms);
         all.queue_age_s = most(all.queue_age_s, part.queue_age_s);
         all.concurrency = most(all.concurrency, part.concurrency);

@@ -5,19 +5,28 @@ const said = document.getElementById("said");
 const pause = document.getElementById("pause");
 const seconds = Number(document.body.dataset.refresh);
 let isPaused = false;
+let isAsking = false;
 
 // What the reader is in the middle of is never replaced: a selection, or a field, a link or a button with the focus.
 function isInUse(live) {
   const selection = document.getSelection();
   const selects = selection && !selection.isCollapsed && live.contains(selection.anchorNode);
-  return selects || live.contains(document.activeElement);
+  const fields = [...live.querySelectorAll("input")];
+  const isFilled = fields.some((one) => one.checked !== one.defaultChecked || one.value !== one.defaultValue);
+  return selects || isFilled || live.contains(document.activeElement);
 }
 
 async function refresh() {
   const live = document.getElementById("live");
-  if (!live || isPaused || document.hidden || isInUse(live)) return;
+  if (!live || isPaused || isAsking || document.hidden) return;
+  if (isInUse(live)) {
+    said.textContent = said.dataset.inUse;
+    return;
+  }
+  isAsking = true;
+  let answer;
   try {
-    const answer = await fetch(location.href, { cache: "no-store" });
+    answer = await fetch(location.href, { cache: "no-store" });
     if (!answer.ok) throw new Error(String(answer.status));
     const news = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live");
     if (news && !isInUse(live)) {
@@ -26,7 +35,9 @@ async function refresh() {
       said.textContent = "";
     }
   } catch {
-    said.textContent = document.documentElement.lang === "pt-BR" ? "O console não responde." : "The console does not answer.";
+    said.textContent = answer ? said.dataset.stack : said.dataset.console;
+  } finally {
+    isAsking = false;
   }
 }
 

@@ -94,6 +94,17 @@ pub enum Line {
     Event(Event, Option<LoggedReceiver>, Arc<str>),
 }
 
+impl Event {
+    /// A number for each kind.
+    pub(crate) fn kind(&self) -> u8 {
+        match self {
+            Self::OwnFault { .. } => 0,
+            Self::Interrupted => 1,
+            Self::Undelivered { .. } => 2,
+        }
+    }
+}
+
 impl Attempt {
     /// Whether the receiver accepted it.
     pub fn is_delivered(&self) -> bool {

@@ -21,9 +21,9 @@ pub struct Counts {
     pub delivered: f64,
     /// Attempts that failed.
     pub failed: f64,
-    /// First attempts that began more than 1.5 s after the event; with `CloudWatch`, absent.
+    /// First attempts that began more than 1.5 s after the event.
     pub late: Option<f64>,
-    /// The p99 of the milliseconds from event to first attempt; with log lines, absent.
+    /// The worst p99 of a part: milliseconds from event to first attempt; with log lines, absent.
     pub first_delay_p99_ms: Option<f64>,
     /// Notifications given up.
     pub undelivered: f64,

@@ -18,7 +18,8 @@ const MAX_EVENTS: usize = 50_000;
 #[derive(Clone, Debug, Default)]
 pub struct History {
     attempts: BTreeMap<(Timestamp, Arc<str>), Attempt>,
-    events: BTreeMap<(Timestamp, Arc<str>), (Event, Option<LoggedReceiver>)>,
+    /// By time, notification and kind: one notification may be interrupted and given up in one millisecond.
+    events: BTreeMap<(Timestamp, Arc<str>, u8), (Event, Option<LoggedReceiver>)>,
     texts: HashSet<Arc<str>>,
     /// From when on everything was read, if anything was.
     since: Option<Timestamp>,
@@ -68,7 +69,7 @@ impl History {
                 self.attempts.insert((at, Arc::clone(&attempt.interaction_id)), *attempt);
             }
             Some(Line::Event(event, receiver, id)) => {
-                self.events.insert((at, id), (event, receiver));
+                self.events.insert((at, id, event.kind()), (event, receiver));
             }
             None => {}
         }
@@ -91,9 +92,8 @@ impl History {
     /// Drops what is older than the longest range.
     pub fn forget(&mut self, now: Timestamp) {
         let Ok(oldest) = now.checked_sub(Range::Week.length()) else { return };
-        let first = (oldest, Arc::default());
-        self.attempts = self.attempts.split_off(&first);
-        self.events = self.events.split_off(&first);
+        self.attempts = self.attempts.split_off(&(oldest, Arc::default()));
+        self.events = self.events.split_off(&(oldest, Arc::default(), 0));
         self.since = self.since.map(|since| since.max(oldest));
     }
 
@@ -139,9 +139,11 @@ impl History {
                 *counts.late.get_or_insert_default() += if late { 1.0 } else { 0.0 };
             });
         }
-        for ((at, _), (event, _)) in self.events.range((since, Arc::default())..) {
+        for ((at, ..), (event, _)) in self.events.range((since, Arc::default(), 0)..) {
             count(*at, &|counts| match event {
-                Event::OwnFault { .. } | Event::Interrupted => counts.own_faults += 1.0,
+                Event::OwnFault { .. } => counts.own_faults += 1.0,
+                // It consumes an attempt, and CloudWatch counts it among those that failed.
+                Event::Interrupted => counts.failed += 1.0,
                 Event::Undelivered { .. } => counts.undelivered += 1.0,
             });
         }

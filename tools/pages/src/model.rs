@@ -68,6 +68,15 @@ pub struct UndeliveredGroup {
     pub last: Timestamp,
 }
 
+/// What was given up within a week.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Undelivered {
+    /// By receiver, endpoint and outcome.
+    pub groups: Vec<UndeliveredGroup>,
+    /// Rows that this version cannot read.
+    pub unreadable: u64,
+}
+
 /// A registered client.
 #[derive(Clone, Debug)]
 pub struct Registered {
@@ -97,7 +106,7 @@ pub struct Model {
     /// Our authorisation servers, as the stack was told; empty before that was read.
     pub authorisation_servers: String,
     /// What was given up within a week.
-    pub undelivered: Reading<Vec<UndeliveredGroup>>,
+    pub undelivered: Reading<Undelivered>,
 }
 
 impl<T> Default for Reading<T> {

@@ -168,6 +168,20 @@ impl Page {
         .to_string()
     }
 
+    /// Days until something ends.
+    pub fn days(&self, days: impl Borrow<i64>) -> String {
+        match *days.borrow() {
+            ..0 => self.t("ended", "vencido").to_owned(),
+            1 => self.t("1 day", "1 dia").to_owned(),
+            days => format!("{days} {}", self.t("days", "dias")),
+        }
+    }
+
+    /// A time as it was posted, in that of Brasília; what is none stays as it is.
+    pub fn posted(&self, text: &str) -> String {
+        text.parse().map_or_else(|_| text.to_owned(), |at: Timestamp| self.exactly(&at))
+    }
+
     /// How long ago that was.
     pub fn ago(&self, at: &Timestamp) -> String {
         let text = self.lasts(self.now.duration_since(*at).max(SignedDuration::ZERO));

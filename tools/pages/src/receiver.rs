@@ -9,8 +9,10 @@ use convention::notification::ClientId;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::attempt::LoggedReceiver;
-use crate::history::Summary;
+use crate::figures::Range;
+use crate::history::{History, Summary};
 use crate::model::{Model, Registered};
+use crate::page::Page;
 
 /// How far back a receiver's figures reach.
 pub const WINDOW: SignedDuration = SignedDuration::from_hours(24);
@@ -22,16 +24,18 @@ const ENDS_SOON_DAYS: i64 = 30;
 /// A state, the worst first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum State {
-    /// Fewer than half of the last hour's attempts succeeded.
+    /// No attempt of a week succeeded, and there were some.
+    NeverReached,
+    /// Fewer than half of the last hour's attempts succeeded, or none of the day's.
     Failing,
     /// It keeps timing out, and its attempts get a reduced timeout.
     Slow,
     /// It is not notified although it asked to be.
     Suspended,
-    /// No attempt of the window succeeded, and there were some.
-    NeverReached,
     /// It is notified.
     Active,
+    /// Nothing was to be sent to it.
+    Quiet,
     /// It is registered without webhooks.
     Disabled,
 }
@@ -41,7 +45,7 @@ pub enum State {
 pub struct Certificate {
     /// When it ends.
     pub valid_until: Option<Timestamp>,
-    /// When valid lists or statuses of it were had at last; absent if there were never any.
+    /// When a list or status of it that is still valid was confirmed; absent if there is none.
     pub checked_at: Option<Timestamp>,
     /// Whether it is revoked or on hold.
     pub is_revoked: bool,
@@ -81,6 +85,7 @@ impl State {
             Self::Suspended => ("suspended", "suspenso"),
             Self::NeverReached => ("never reached", "nunca alcançado"),
             Self::Active => ("active", "ativo"),
+            Self::Quiet => ("no attempt yet", "sem tentativas"),
             Self::Disabled => ("without webhook", "sem webhook"),
         }
     }
@@ -91,20 +96,23 @@ impl State {
             Self::Failing | Self::NeverReached => "bad",
             Self::Slow | Self::Suspended => "warn",
             Self::Active => "good",
-            Self::Disabled => "idle",
+            Self::Quiet | Self::Disabled => "idle",
         }
     }
 }
 
-/// Decides the state.
-fn state(registered: &Registered, summary: &Summary, now: Timestamp) -> State {
+/// Decides the state by the attempts of the window; `week` has those of a week, if that is known.
+fn state(registered: &Registered, summary: &Summary, week: Option<&Summary>, now: Timestamp) -> State {
     let registration = &registered.registration;
     let lately = summary.delivered_lately + summary.failed_lately;
     match () {
         () if registration.suspension.is_some() => State::Suspended,
         () if registration.base_uri.is_none() => State::Disabled,
-        () if summary.attempts() > 0 && summary.delivered == 0 => State::NeverReached,
-        () if lately > 0 && summary.delivered_lately * 2 < lately => State::Failing,
+        () if summary.attempts() == 0 => State::Quiet,
+        () if summary.delivered == 0 && week.is_some_and(|week| week.delivered == 0) => State::NeverReached,
+        () if summary.delivered == 0 || (lately > 0 && summary.delivered_lately * 2 < lately) => {
+            State::Failing
+        }
         () if registered.slow_until.is_some_and(|until| until > now) => State::Slow,
         () => State::Active,
     }
@@ -113,13 +121,19 @@ fn state(registered: &Registered, summary: &Summary, now: Timestamp) -> State {
 /// All receivers, the worst first.
 pub fn lines(model: &Model, now: Timestamp) -> Vec<Line> {
     let ago = |length| now.saturating_sub(length).unwrap_or(Timestamp::MIN);
-    let summaries = model.history.value.as_ref().map(|history| history.summaries(ago(WINDOW), ago(LATELY)));
-    let summaries = summaries.unwrap_or_default();
+    let history = model.history.value.as_ref();
+    let since = |since| history.map(|history| history.summaries(since, ago(LATELY))).unwrap_or_default();
+    let (summaries, week) = (since(ago(WINDOW)), since(ago(Range::Week.length())));
+    // "Never" takes more than the day that is shown.
+    let knows_more = history.and_then(History::since).is_some_and(|since| since < ago(WINDOW));
     let undelivered = undelivered(model);
     let registered = model.receivers.value.iter().flatten();
     let mut lines: Vec<_> = registered
         .map(|(key, registered)| {
-            let summary = summary(&summaries, registered);
+            let of_week = summary(&week, registered);
+            let mut summary = summary(&summaries, registered);
+            let state = state(registered, &summary, knows_more.then_some(&of_week), now);
+            summary.last_success = summary.last_success.or(of_week.last_success);
             let certificate = certificate(model, registered).cloned();
             let days = certificate.as_ref().and_then(|certificate| days_left(certificate, now));
             let registration = &registered.registration;
@@ -130,7 +144,7 @@ pub fn lines(model: &Model, now: Timestamp) -> Vec<Line> {
                 key: key.clone(),
                 client_id: registration.client_id.to_string(),
                 authorisation_server: registration.authorisation_server.clone(),
-                state: state(registered, &summary, now),
+                state,
                 summary,
                 undelivered: undelivered.get(key.as_str()).copied().unwrap_or_default(),
                 profile: version.as_str(),
@@ -146,7 +160,7 @@ pub fn lines(model: &Model, now: Timestamp) -> Vec<Line> {
 
 fn undelivered(model: &Model) -> BTreeMap<&str, u64> {
     let mut of = BTreeMap::new();
-    for group in model.undelivered.value.iter().flatten() {
+    for group in model.undelivered.value.iter().flat_map(|undelivered| &undelivered.groups) {
         *of.entry(group.receiver.as_str()).or_default() += group.count - group.replayed.min(group.count);
     }
     of
@@ -188,6 +202,18 @@ impl Line {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a million")]
         let success = (success * 1e6) as u64;
         (self.state, is_fine, std::cmp::Reverse(self.undelivered), success)
+    }
+
+    /// What is known of its revocation.
+    pub fn revocation(&self, page: &Page) -> String {
+        let Some(certificate) = &self.certificate else { return String::new() };
+        if certificate.is_revoked {
+            return page.t("revoked", "revogado").to_owned();
+        }
+        match &certificate.checked_at {
+            Some(at) => format!("{} {}", page.t("revocation checked", "revogação verificada"), page.ago(at)),
+            None => page.t("revocation not checked", "revogação não verificada").to_owned(),
+        }
     }
 
     /// How the days of its certificate are painted.
@@ -237,6 +263,7 @@ mod tests {
     use super::*;
     use crate::attempt::ATTEMPT_ENDED;
     use crate::history::History;
+    use crate::model::Undelivered;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -268,11 +295,15 @@ mod tests {
         {
             add(client, now - 10, outcome, if client == "open" { "receiver_without_mtls" } else { "" });
         }
+        for client in ["ends", "old", "slow"] {
+            add(client, now - 20, "delivered", "");
+        }
         add("failing", now - 7200, "delivered", "");
         let mut all: BTreeMap<_, _> =
             ["failing", "never", "fine", "open", "ends"].map(|client| registered(client, &json!({}))).into();
         all.extend([
             registered("off", &json!({ "base_uri": null })),
+            registered("quiet", &json!({})),
             registered("old", &json!({ "webhook_version": "1.0.0" })),
             registered("suspended", &json!({ "suspension": "software_not_active" })),
         ]);
@@ -281,6 +312,7 @@ mod tests {
         all.insert(key, slow);
         let certificate =
             Certificate { valid_until: Some(at(now + 86_400 * 9 + 5)), ..Certificate::default() };
+        history.is_read_since(at(now - 7 * 86_400));
         let mut model = Model::default();
         model.history.end(Ok(history), at(now), Duration::ZERO);
         model.receivers.end(Ok(all), at(now), Duration::ZERO);
@@ -300,14 +332,15 @@ mod tests {
         assert_eq!(
             shown,
             [
+                ("never", State::NeverReached),
                 ("failing", State::Failing),
                 ("slow", State::Slow),
                 ("suspended", State::Suspended),
-                ("never", State::NeverReached),
                 ("ends", State::Active),
                 ("old", State::Active),
                 ("open", State::Active),
                 ("fine", State::Active),
+                ("quiet", State::Quiet),
                 ("off", State::Disabled),
             ]
         );
@@ -329,7 +362,8 @@ mod tests {
             first: at(0),
             last: at(1),
         };
-        model.undelivered.end(Ok(vec![group(5, 2), group(1, 1)]), at(0), Duration::ZERO);
+        let undelivered = Undelivered { groups: vec![group(5, 2), group(1, 1)], unreadable: 0 };
+        model.undelivered.end(Ok(undelivered), at(0), Duration::ZERO);
         let lines = lines(&model, at(1_000_000));
         assert_eq!(lines.iter().find(|line| line.key == "fine").unwrap().undelivered, 3);
     }

@@ -56,10 +56,12 @@ pub fn steps(shown: &NotificationView, now: Timestamp) -> Vec<Step> {
     let mut steps = Vec::new();
     let event = shown.event_instant.parse::<Timestamp>().ok();
     steps.extend(event.map(Step::Event));
-    if let Some(accepted) = shown.accepted_at {
+    // A replay carries when its original was accepted.
+    let accepted = shown.accepted_at.filter(|_| shown.replay_of.is_none());
+    if let Some(accepted) = accepted {
         steps.push(Step::Accepted(accepted, accepted.duration_since(event.unwrap_or(accepted))));
     }
-    let mut due = shown.accepted_at.or(event);
+    let mut due = accepted.or_else(|| event.filter(|_| shown.replay_of.is_none()));
     for view in &shown.attempts {
         steps.push(Step::Attempt(Box::new(attempt(view, due, now))));
         due = due_after(view);
@@ -173,6 +175,15 @@ mod tests {
         let lost = steps_at("2026-11-30T14:01:10Z", "attempting", vec![begun]);
         assert!(matches!(&lost[2], Step::Attempt(attempt) if attempt.is_lost));
         assert_eq!(lost.last(), Some(&Step::Due(2, "2026-11-30T14:00:55.3Z".parse().unwrap())));
+    }
+
+    #[test]
+    fn a_replay_did_not_wait_since_its_original_was_accepted() {
+        let first = view(1, "2026-12-05T09:00:00Z", Some("2026-12-05T09:00:01Z"), Some("delivered"));
+        let replay =
+            NotificationView { replay_of: Some("n-1".to_owned()), ..shown("delivered", vec![first]) };
+        let told = steps(&replay, "2026-12-05T10:00:00Z".parse().unwrap());
+        assert!(matches!(&told[1], Step::Attempt(attempt) if attempt.waited.is_none()), "{told:?}");
     }
 
     #[test]

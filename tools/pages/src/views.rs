@@ -172,6 +172,8 @@ pub struct Undelivered {
     pub page: Page,
     /// The groups; `None` before they were read.
     pub groups: Option<Vec<UndeliveredGroup>>,
+    /// What rests in no list, as a sentence.
+    pub rest: Option<String>,
     /// Replays since the start: number and how far each is.
     pub replays: Vec<ReplayLine>,
     /// How old that is.
@@ -440,22 +442,17 @@ fn tiles(page: &Page, figures: Option<&Figures>, queues: Option<QueueDepths>) ->
 }
 
 fn late(page: &Page, all: Option<Counts>) -> Tile {
-    let name = page.t("Late first attempts", "Primeiras tentativas atrasadas").to_owned();
-    let over = page.t("over 1.5 s after the event", "mais de 1,5 s após o evento").to_owned();
-    match all.map(|all| (all.late, all.first_delay_p99_ms)) {
-        Some((Some(late), _)) => {
-            let class = if late > 0.0 { "warn" } else { "" };
-            Tile { name, value: page.number(late), note: over, class }
-        }
-        Some((None, Some(delay))) => Tile {
-            name: page.t("First attempt, p99", "Primeira tentativa, p99").to_owned(),
-            value: format!("{} ms", page.number(delay)),
-            note: page
-                .t("after the event; 1,500 ms are allowed", "após o evento; o limite é 1.500 ms")
-                .to_owned(),
-            class: if delay > 1500.0 { "bad" } else { "" },
-        },
-        _ => Tile { name, value: dash(), note: over, class: "" },
+    let late = all.and_then(|all| all.late);
+    let mut note = page.t("over 1.5 s after the event", "mais de 1,5 s após o evento").to_owned();
+    if let Some(worst) = all.and_then(|all| all.first_delay_p99_ms) {
+        let of_part = page.t("worst p99", "pior p99");
+        note = format!("{note}; {of_part} {} ms", page.number(worst));
+    }
+    Tile {
+        name: page.t("Late first attempts", "Primeiras tentativas atrasadas").to_owned(),
+        value: late.map_or_else(dash, |late| page.number(late)),
+        note,
+        class: if late.is_some_and(|late| late > 0.0) { "warn" } else { "" },
     }
 }
 
@@ -509,21 +506,6 @@ pub fn of_receivers(page: &Page, model: &Model) -> Vec<Freshness> {
         freshness(page, ("The undelivered", "As não entregues"), &model.undelivered),
         freshness(page, ("The certificates", "Os certificados"), &model.certificates),
     ]
-}
-
-impl Receiver {
-    /// What is said of its revocation checks.
-    pub fn revocation(&self) -> &str {
-        let checked = self.line.certificate.as_ref().and_then(|certificate| certificate.checked_at);
-        let page = &self.page;
-        match (&self.line.certificate, self.line.summary.revocation.as_deref()) {
-            (Some(certificate), _) if certificate.is_revoked => page.t("revoked", "revogado"),
-            (_, Some("soft")) => page.t("not checked lately", "sem verificação recente"),
-            (_, Some("ocsp")) => page.t("checked by OCSP", "verificado por OCSP"),
-            _ if checked.is_some() => page.t("checked by lists", "verificado por listas"),
-            _ => page.t("not known", "não se sabe"),
-        }
-    }
 }
 
 /// A group as a form sends it.

@@ -69,6 +69,23 @@ impl Warning {
         }
     }
 
+    /// Returns the sentence in Brazilian Portuguese.
+    pub fn sentence_pt_br(self) -> &'static str {
+        match self {
+            Self::MultipleWebhookUris => "Há mais de um URI cadastrado; as notificações vão para o primeiro.",
+            Self::BaseContainsWebhookPath => {
+                "A URI base já contém /open-banking/webhook; esse caminho é acrescentado mais uma vez."
+            }
+            Self::ProfileWithoutEnrollments => {
+                "Vínculos são notificados a partir do webhook_version 1.1.0; este receptor não recebe nenhum, embora seja obrigatório."
+            }
+            Self::ProfileWithoutAutomaticPayments => {
+                "Pagamentos automáticos são notificados a partir do webhook_version 1.2.0; este receptor não recebe nenhum, embora \
+                 seja obrigatório."
+            }
+        }
+    }
+
     /// Returns a sentence for people.
     pub fn sentence(self) -> &'static str {
         match self {

@@ -1,8 +1,9 @@
 //! The server: its state, its addresses, and who may ask.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use account::ChosenStack;
 use anyhow::{Context as _, Result};
@@ -19,7 +20,9 @@ use pages::{Access, Model};
 use platform::clock::Clock;
 use terminal::Language;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
+use super::lookup::Changes;
 use super::read::Reader;
 use super::replays::Replays;
 use super::{commands, frame, lookup, overview, replays};
@@ -49,6 +52,9 @@ pub(super) struct Inner {
     pub(super) options: Options,
     pub(super) clock: Clock,
     pub(super) replays: Mutex<Replays>,
+    changes: Mutex<BTreeMap<String, (Timestamp, Result<Changes, String>)>>,
+    /// The replay that runs, to be awaited at the end.
+    pub(super) running: tokio::sync::Mutex<Option<JoinHandle<()>>>,
     pub(super) stop: Shutdown,
     model: Arc<RwLock<Model>>,
     /// When a page was last asked for, in seconds of the epoch: nothing is read for nobody.
@@ -77,10 +83,11 @@ impl App {
         model: Model,
     ) -> Result<Self> {
         let (clock, replays) = (Clock::system(), Mutex::default());
+        let (changes, running) = (Mutex::default(), tokio::sync::Mutex::default());
         let access = Access::new(secret()?, secret()?, port);
         let asked_at = Arc::new(AtomicI64::new(clock.now().as_second()));
         let model = Arc::new(RwLock::new(model));
-        Ok(Self(Arc::new(Inner { access, stack, options, clock, replays, stop, model, asked_at })))
+        Ok(Self(Arc::new(Inner { access, stack, options, clock, replays, changes, running, stop, model, asked_at })))
     }
 
     /// The address to open, with its secret.
@@ -96,7 +103,7 @@ impl App {
     /// The stack and its region, in a language.
     pub(super) fn named(&self, language: Language) -> String {
         let Some(name) = &self.0.options.name else {
-            return language.choose("local stack", "stack local").to_owned();
+            return language.choose("the local stack", "a stack local").to_owned();
         };
         let region = self.0.stack.sdk.region().map(ToString::to_string).unwrap_or_default();
         format!("{name} · {region}")
@@ -114,7 +121,12 @@ impl App {
         self.0.model.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn replays(&self) -> std::sync::MutexGuard<'_, Replays> {
+    /// What changed each registration, when that was last looked for.
+    pub(super) fn changes(&self) -> MutexGuard<'_, BTreeMap<String, (Timestamp, Result<Changes, String>)>> {
+        self.0.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn replays(&self) -> MutexGuard<'_, Replays> {
         self.0.replays.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -138,8 +150,13 @@ pub async fn serve(
     app: App,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
-    let server = axum::serve(listener, router(app)).with_graceful_shutdown(stop);
-    server.await.context("the server stopped")
+    let server = axum::serve(listener, router(app.clone())).with_graceful_shutdown(stop);
+    server.await.context("the server stopped")?;
+    // A replay ends after its batch, so that what was sent is marked.
+    if let Some(replay) = app.0.running.lock().await.take() {
+        replay.await.context("the replay stopped")?;
+    }
+    Ok(())
 }
 
 fn router(app: App) -> Router {

@@ -1,5 +1,8 @@
 //! Pages that say what commands say: explain, bill, capacity, polling.
 
+use std::cell::RefCell;
+
+use anyhow::Result;
 use axum::Form;
 use axum::extract::{Query, State};
 use axum::response::Response;
@@ -12,6 +15,7 @@ use pages::Page;
 use pages::views::{Command, Explain, Field, answer};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use super::app::App;
@@ -57,23 +61,23 @@ pub(super) async fn explain(
 }
 
 fn explained(app: &App, page: &Page, text: &str) -> Vec<String> {
-    let registered = |client_id: &str, server: Option<&str>| {
-        let client_id: ClientId = client_id.parse().ok()?;
-        let key = ReceiverKey::new(server, &client_id);
-        let model = app.model();
-        Some(as_posted(&model.receivers.value.as_ref()?.get(key.as_str())?.registration))
-    };
     let servers: AuthorisationServers = app.model().authorisation_servers.parse().unwrap_or_default();
-    let explainer = |receiver| Explainer {
-        receiver,
-        servers: servers.clone(),
-        policy: app.inner().policy(),
-        now: page.now,
-    };
-    // The registration of the client that a change names decides, as it would; without one, an invented one.
+    let notes = RefCell::new(Vec::new());
+    // The registration of the client that a change names decides, as it would.
     let found = Explainer::read(text, |change| {
-        let receiver = change["client_id"].as_str().and_then(|client_id| registered(client_id, None));
-        explainer(Some(receiver.unwrap_or_else(|| json!({ "webhook_uris": ["https://receiver.example"] }))))
+        let server = servers.server_of(change["brand"].as_str()).unwrap_or_default();
+        let client = change["client_id"].as_str().and_then(|client_id| client_id.parse::<ClientId>().ok());
+        let key = client.map(|client_id| ReceiverKey::new(server.as_deref(), &client_id));
+        let model = app.model();
+        let registered = model.receivers.value.as_ref().zip(key).and_then(|(all, key)| all.get(key.as_str()));
+        let (receiver, note) = assumed(page, registered.map(|registered| &registered.registration));
+        notes.borrow_mut().push(note);
+        let policy = app.inner().policy();
+        Explainer { receiver: Some(receiver), servers: servers.clone(), policy, now: page.now }
+    });
+    let found = found.map(|answers| {
+        let noted = answers.into_iter().zip(notes.take());
+        noted.map(|(answer, note)| format!("{note}\n\n{answer}")).collect::<Vec<_>>()
     });
     match found {
         Ok(answers) if answers.is_empty() => {
@@ -82,6 +86,26 @@ fn explained(app: &App, page: &Page, text: &str) -> Vec<String> {
         Ok(answers) => answers,
         Err(error) => vec![format!("{error:#}")],
     }
+}
+
+/// The receiver that a change is explained for, and a sentence about it.
+fn assumed(page: &Page, registered: Option<&Registration>) -> (Value, String) {
+    let Some(registration) = registered else {
+        let note = page.t(
+            "No such client is registered, as far as was read: an invented receiver is assumed.",
+            "Esse cliente não está cadastrado, até onde se leu: supõe-se um receptor inventado.",
+        );
+        return (json!({ "webhook_uris": ["https://receiver.example"] }), note.to_owned());
+    };
+    let mut receiver = as_posted(registration);
+    let note = match registration.suspension {
+        Some(suspension) => {
+            receiver["webhook_uris"] = json!([]);
+            format!("{} {}.", page.t("The client is suspended:", "O cliente está suspenso:"), suspension.code())
+        }
+        None => page.t("By the client's registration:", "Pelo cadastro do cliente:").to_owned(),
+    };
+    (receiver, note)
 }
 
 /// A registration as the API takes it.
@@ -121,7 +145,7 @@ pub(super) async fn bill(
         words.extend((asked.alone == "alone").then(|| "--alone".to_owned()));
     }
     let (text, picture) = match of_words::<BillArgs>(&words) {
-        Ok(args) => match bill::said(&args).await {
+        Ok(args) => match apart(move || async move { bill::said(&args).await }).await {
             Ok((text, picture)) => (Ok(text), Some(picture)),
             Err(error) => (Err(format!("{error:#}")), None),
         },
@@ -240,7 +264,7 @@ pub(super) async fn polling(State(app): State<App>, Frame(page): Frame) -> Respo
         (Err(none.to_owned()), None)
     } else {
         match of_words::<PollingArgs>(&words) {
-            Ok(args) => match polling::said(&args, &app.inner().stack).await {
+            Ok(args) => match apart(move || async move { polling::said(&args, &app.inner().stack).await }).await {
                 Ok((text, picture)) => (Ok(text), Some(picture)),
                 Err(error) => (Err(format!("{error:#}")), None),
             },
@@ -254,6 +278,14 @@ pub(super) async fn polling(State(app): State<App>, Frame(page): Frame) -> Respo
     );
     let about = about.to_owned();
     answer(&Command { about, fields: Vec::new(), picture, text, command, page })
+}
+
+/// Does what computes for long on another thread, so that other pages are answered meanwhile.
+async fn apart<T: Send + 'static, F: Future<Output = Result<T>>>(
+    work: impl FnOnce() -> F + Send + 'static,
+) -> Result<T> {
+    let runtime = Handle::current();
+    spawn_blocking(move || runtime.block_on(work())).await?
 }
 
 fn or(text: &str, default: &str) -> String {

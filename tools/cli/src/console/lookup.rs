@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use axum::extract::{Path, Query, State};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::Response;
 use convention::codes::Code;
 use convention::delivery::NotificationView;
 use convention::notification::{ClientId, ENDPOINTS, InteractionId, NotificationId, ReceiverKey};
@@ -30,6 +30,12 @@ use crate::stack_ref::StackRef;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How far back the changes of a registration are looked for.
 const CHANGES_OF: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// How long they are shown before they are looked for again: a month of a log is long.
+const CHANGES_TTL: SignedDuration = SignedDuration::from_mins(5);
+
+/// When something changed a registration, by which sentence, and its fields.
+pub(super) type Changes = Vec<(Timestamp, String, String)>;
 
 /// The sentences of `docs/logging.md`, "directory", that tell how a registration changed; the second is Portuguese.
 const CHANGES: [(&str, &str); 5] = [
@@ -80,9 +86,6 @@ pub(super) async fn notifications(
         to: asked.to,
         failed,
     };
-    if let Ok(id) = search.id.parse::<NotificationId>() {
-        return Redirect::to(&page.to_notification(id.as_str())).into_response();
-    }
     let mut found = Notifications {
         search,
         found: Vec::new(),
@@ -120,6 +123,9 @@ async fn of_ledger(app: &App, id: &str) -> Result<Vec<NotificationView>> {
         }
     }
     let mut found = Vec::new();
+    if let Ok(notification) = id.parse::<NotificationId>() {
+        found.extend(ledger.notification(&notification).await?);
+    }
     for row in ENDPOINTS {
         found.extend(ledger.resource(row.endpoint, id).await?);
     }
@@ -146,6 +152,10 @@ fn of_attempts(app: &App, found: &mut Notifications) {
     };
     let (since, until) = (since.unwrap_or(Timestamp::MIN), until.unwrap_or(Timestamp::MAX));
     let client = found.search.client.parse::<ClientId>().ok();
+    if client.is_none() && !found.search.client.is_empty() {
+        found.notice = Some(page.t("This is no client id.", "Isto não é um client id.").to_owned());
+        return;
+    }
     let logged = client.as_ref().map(logged_client_id);
     let model = app.model();
     let takes = |attempt: &&Attempt| {
@@ -227,12 +237,21 @@ pub(super) async fn changes_of(
     app: &App,
     page: &Page,
     client: &str,
-) -> Result<Vec<(Timestamp, String, String)>, String> {
-    let changes = within(changes(app, client)).await.map_err(|error| format!("{error:#}"))?;
+) -> Result<Changes, String> {
+    let known = app.changes().get(client).filter(|known| app.now().duration_since(known.0) < CHANGES_TTL).cloned();
+    let read = match known {
+        Some((_, read)) => read,
+        None => {
+            let read = within(changes(app, client)).await.map_err(|error| format!("{error:#}"));
+            app.changes().insert(client.to_owned(), (app.now(), read.clone()));
+            read
+        }
+    };
+    let changes = read?;
     Ok(changes.into_iter().map(|(at, sentence, more)| (at, said(page, &sentence), more)).collect())
 }
 
-async fn changes(app: &App, client: &str) -> Result<Vec<(Timestamp, String, String)>> {
+async fn changes(app: &App, client: &str) -> Result<Changes> {
     let client: ClientId = client.parse()?;
     let mut groups = LogGroups::of_directory(&app.inner().stack)?;
     let now = app.now();
@@ -264,7 +283,7 @@ fn said(page: &Page, sentence: &str) -> String {
     known.map_or_else(|| sentence.to_owned(), |(en, pt_br)| page.t(en, pt_br).to_owned())
 }
 
-async fn within<T>(look_up: impl Future<Output = Result<T>>) -> Result<T> {
+pub(super) async fn within<T>(look_up: impl Future<Output = Result<T>>) -> Result<T> {
     let waited = timeout(TIMEOUT, look_up).await;
     waited.with_context(|| format!("The stack did not answer within {} s.", TIMEOUT.as_secs()))?
 }

@@ -103,6 +103,30 @@ pub(super) async fn undelivered(State(app): State<App>, Frame(page): Frame) -> R
     let page = live(page);
     let replays = app.replays().lines();
     let model = app.model();
-    let fresh = vec![freshness(&page, ("The undelivered", "As não entregues"), &model.undelivered)];
-    answer(&Undelivered { groups: model.undelivered.value.clone(), replays, fresh, page })
+    let fresh = vec![
+        freshness(&page, ("The undelivered", "As não entregues"), &model.undelivered),
+        freshness(&page, ("The queues", "As filas"), &model.queues),
+    ];
+    let groups = model.undelivered.value.as_ref().map(|undelivered| undelivered.groups.clone());
+    answer(&Undelivered { groups, rest: rest(&page, &model), replays, fresh, page })
+}
+
+/// What no list has: rows of another version, and messages that SQS moved after faults of ours.
+fn rest(page: &Page, model: &Model) -> Option<String> {
+    let undelivered = model.undelivered.value.as_ref()?;
+    let listed: u64 = undelivered.groups.iter().map(|group| group.count).sum();
+    let unlisted = model.queues.value.map_or(0, |queues| queues.dead_lettered).saturating_sub(listed);
+    let mut sentences = Vec::new();
+    if undelivered.unreadable > 0 {
+        let rows = page.t("rows cannot be read by this version.", "linhas não podem ser lidas por esta versão.");
+        sentences.push(format!("{} {rows}", page.count(undelivered.unreadable)));
+    }
+    if unlisted > 0 {
+        let messages = page.t(
+            "messages rest in the dead-letter queue and in no list: `arauto undelivered` says why, `arauto replay --redrive` moves them back.",
+            "mensagens estão na DLQ e em nenhuma lista: o `arauto undelivered` diz por quê, o `arauto replay --redrive` as devolve.",
+        );
+        sentences.push(format!("{} {messages}", page.count(unlisted)));
+    }
+    (!sentences.is_empty()).then(|| sentences.join(" "))
 }

@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::app::{App, secret};
 use super::frame::{Frame, live, problem};
+use super::lookup::within;
 use super::read::undelivered::{of_a_week, of_group};
 use crate::caller::caller;
 use crate::replay::{Plan, Round, Sent};
@@ -58,20 +59,23 @@ impl Replays {
         self.plans.insert(id, prepared);
     }
 
-    /// Takes a plan, so that it is confirmed once whatever a browser repeats.
-    fn take(&mut self, id: &str, now: Timestamp) -> Option<Prepared> {
-        self.plans.remove(id).filter(|plan| now.duration_since(plan.made_at) < PLAN_TTL)
-    }
-
-    /// Whether one is under way: two at once would look at the same messages.
-    fn is_busy(&self) -> bool {
-        self.lines.iter().any(|line| !line.is_over)
-    }
-
-    fn begin(&mut self, who: String, at: Timestamp, of: usize) -> usize {
-        let number = self.lines.len() + 1;
-        self.lines.push(ReplayLine { number, who, at, of, ..ReplayLine::default() });
-        number
+    /// Begins what a plan says; returns its number. A plan is confirmed once whatever a browser repeats, and one replay runs at a
+    /// time: two would look at the same messages.
+    fn confirm(&mut self, id: &str, now: Timestamp) -> Result<(usize, Prepared), (&'static str, &'static str)> {
+        if self.lines.iter().any(|line| !line.is_over) {
+            return Err((
+                "A replay is under way; wait until it is over.",
+                "Há um reenvio em andamento; espere até que termine.",
+            ));
+        }
+        let plan = self.plans.remove(id).filter(|plan| now.duration_since(plan.made_at) < PLAN_TTL);
+        let prepared = plan.ok_or((
+            "This dry run was confirmed before, or is older than ten minutes: make it again.",
+            "Esta simulação já foi confirmada ou tem mais de dez minutos: refaça-a.",
+        ))?;
+        let (number, of) = (self.lines.len() + 1, prepared.plan.to_send.len());
+        self.lines.push(ReplayLine { number, at: now, of, ..ReplayLine::default() });
+        Ok((number, prepared))
     }
 
     fn update(&mut self, number: usize, update: impl FnOnce(&mut ReplayLine)) {
@@ -101,7 +105,7 @@ pub(super) async fn plan(State(app): State<App>, Frame(page): Frame, RawQuery(qu
         let text = ("Choose what to replay first.", "Escolha antes o que reenviar.");
         return problem(&page, StatusCode::BAD_REQUEST, text);
     }
-    match prepared(&app, &chosen, rate).await {
+    match within(prepared(&app, &chosen, rate)).await {
         Ok(prepared) => {
             let Ok(id) = secret() else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
             let shown = of_plan(page, &prepared.plan, id.clone());
@@ -171,27 +175,19 @@ pub(super) async fn replay(
     if !app.inner().access.is_form_token(&confirmed.form) || confirmed.sure.is_none() {
         return refused(StatusCode::FORBIDDEN, ("It was not confirmed.", "Não foi confirmado."));
     }
-    if app.replays().is_busy() {
-        let text = (
-            "A replay is under way; wait until it is over.",
-            "Há um reenvio em andamento; espere até que termine.",
-        );
-        return refused(StatusCode::CONFLICT, text);
-    }
-    let Some(prepared) = app.replays().take(&confirmed.plan, app.now()) else {
-        let text = (
-            "This dry run was confirmed before, or is older than ten minutes: make it again.",
-            "Esta simulação já foi confirmada ou tem mais de dez minutos: refaça-a.",
-        );
-        return refused(StatusCode::CONFLICT, text);
+    let begun = app.replays().confirm(&confirmed.plan, app.now());
+    let (number, prepared) = match begun {
+        Ok(begun) => begun,
+        Err(text) => return refused(StatusCode::CONFLICT, text),
     };
-    let who = caller(&app.inner().stack.sdk).await;
-    let number = app.replays().begin(who.clone(), app.now(), prepared.plan.to_send.len());
     let running = app.clone();
-    tokio::spawn(async move {
+    let task = tokio::spawn(async move {
+        let who = caller(&running.inner().stack.sdk).await;
+        running.replays().update(number, |line| line.who.clone_from(&who));
         let error = run(&running, number, prepared, &who).await.err().map(|error| format!("{error:#}"));
         running.replays().update(number, |line| (line.is_over, line.error) = (true, error));
     });
+    *app.inner().running.lock().await = Some(task);
     Redirect::to(&page.to(&format!("replays/{number}"))).into_response()
 }
 
@@ -238,17 +234,21 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_is_confirmed_once_and_not_when_it_is_old() {
-        let (mut replays, at) = (Replays::default(), |second| Timestamp::from_second(second).unwrap());
+    fn a_plan_is_confirmed_once_and_not_when_it_is_old_or_another_runs() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut replays = Replays::default();
         replays.prepare("a".to_owned(), prepared(0));
-        assert!(replays.take("b", at(1)).is_none());
-        assert!(replays.take("a", at(1)).is_some() && replays.take("a", at(1)).is_none());
-        replays.prepare("a".to_owned(), prepared(0));
-        assert!(replays.take("a", at(600)).is_none());
+        replays.prepare("b".to_owned(), prepared(0));
+        assert!(replays.confirm("c", at(1)).is_err());
+        let (number, _) = replays.confirm("a", at(1)).unwrap();
+        assert!(replays.confirm("b", at(2)).is_err(), "another runs");
+        replays.update(number, |line| line.is_over = true);
+        assert!(replays.confirm("a", at(3)).is_err(), "confirmed before");
+        assert!(replays.confirm("b", at(600)).is_err(), "too old");
         for number in 0..50 {
             replays.prepare(format!("{number:02}"), prepared(0));
         }
-        assert_eq!(replays.plans.len(), MAX_PLANS);
+        assert_eq!((replays.plans.len(), replays.lines().len()), (MAX_PLANS, 1));
     }
 
     #[test]
@@ -263,14 +263,5 @@ mod tests {
         assert_eq!((chosen.len(), rate), (2, MAX_RATE));
         assert!(chosen.contains(&["itp-1&rate=99", "E2", "timeout"].map(str::to_owned)));
         assert_eq!(choice("").1, DEFAULT_RATE);
-    }
-
-    #[test]
-    fn one_replay_runs_at_a_time() {
-        let mut replays = Replays::default();
-        let number = replays.begin("me".to_owned(), Timestamp::UNIX_EPOCH, 3);
-        assert!(replays.is_busy());
-        replays.update(number, |line| line.is_over = true);
-        assert!(!replays.is_busy() && replays.lines()[0].of == 3);
     }
 }

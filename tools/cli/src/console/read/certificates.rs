@@ -5,50 +5,61 @@ use std::collections::BTreeMap;
 use account::ChosenStack;
 use anyhow::Result;
 use jiff::Timestamp;
-use mtls::revocation::{Authority, AuthorityRow, LeafRow, Noted, OcspStatus, RevocationStore};
+use mtls::revocation::{Authority, AuthorityRow, LeafRow, Noted, OcspStatus, RevocationStore, Serials};
 use pages::receiver::Certificate;
 use platform::aws::{DirectoryTable, dynamodb};
 
-pub(super) async fn read(stack: &ChosenStack) -> Result<BTreeMap<String, Certificate>> {
+/// What is known of revocation.
+#[derive(Debug, Default)]
+struct Known {
+    authorities: BTreeMap<String, (AuthorityRow, Option<Serials>)>,
+    leaves: BTreeMap<String, LeafRow>,
+}
+
+pub(super) async fn read(stack: &ChosenStack, now: Timestamp) -> Result<BTreeMap<String, Certificate>> {
     let table = stack.output("DirectoryTableName")?.to_owned();
     let store = RevocationStore::new(DirectoryTable::new(dynamodb(&stack.sdk), table));
     let (paths, _) = store.paths().await?;
-    let Some((contents, _)) = store.contents().await? else { return Ok(newest(&paths, &[], &[])) };
+    let known = known(&store).await?;
+    Ok(newest(&paths, &known, now))
+}
+
+async fn known(store: &RevocationStore) -> Result<Known> {
+    let Some((contents, _)) = store.contents().await? else { return Ok(Known::default()) };
     let ids = |of: BTreeMap<String, String>| of.into_keys().collect::<Vec<_>>();
     let (authorities, leaves) = (ids(contents.authorities), ids(contents.leaves));
     let (authorities, leaves) = tokio::try_join!(store.authorities(&authorities), store.leaves(&leaves))?;
-    Ok(newest(&paths, &authorities.read, &leaves.read))
+    let leaves = leaves.read.into_iter().map(|(id, _, row)| (id, row)).collect();
+    let mut known = Known { authorities: BTreeMap::new(), leaves };
+    for (id, _, row) in authorities.read {
+        let serials = match &row.serials {
+            Some(entry) => store.serials(&id, entry).await?,
+            None => None,
+        };
+        known.authorities.insert(id, (row, serials));
+    }
+    Ok(known)
 }
-
-type Row<T> = (String, String, T);
 
 /// The certificate that each host showed at last.
-fn newest(
-    paths: &[Noted],
-    authorities: &[Row<AuthorityRow>],
-    leaves: &[Row<LeafRow>],
-) -> BTreeMap<String, Certificate> {
-    let mut of_host = BTreeMap::<String, (Timestamp, Certificate)>::new();
-    for noted in paths {
-        let shown = certificate(noted, authorities, leaves);
-        let newest = of_host.entry(noted.host.clone()).or_insert_with(|| (noted.first_seen, shown.clone()));
-        if noted.first_seen >= newest.0 {
-            *newest = (noted.first_seen, shown);
-        }
-    }
-    of_host.into_iter().map(|(host, (_, certificate))| (host, certificate)).collect()
+fn newest(paths: &[Noted], known: &Known, now: Timestamp) -> BTreeMap<String, Certificate> {
+    let mut paths: Vec<_> = paths.iter().collect();
+    paths.sort_by_key(|noted| noted.first_seen);
+    paths.into_iter().map(|noted| (noted.host.clone(), certificate(noted, known, now))).collect()
 }
 
-fn certificate(noted: &Noted, authorities: &[Row<AuthorityRow>], leaves: &[Row<LeafRow>]) -> Certificate {
-    let fingerprint = noted.path.fingerprint();
-    let ocsp = leaves.iter().find(|(id, ..)| *id == fingerprint).and_then(|(_, _, row)| row.ocsp.as_ref());
-    let issuer = noted.path.links().first().map(|link| Authority::id(&link.issuer));
-    let of_issuer = authorities.iter().filter(|(id, ..)| Some(id) == issuer.as_ref());
-    let lists = of_issuer
-        .flat_map(|(_, _, row)| row.lists.iter().filter_map(|list| Some(list.good.as_ref()?.fetched_at)));
+fn certificate(noted: &Noted, known: &Known, now: Timestamp) -> Certificate {
+    let ocsp = known.leaves.get(&noted.path.fingerprint()).and_then(|row| row.ocsp.as_ref());
+    let leaf = noted.path.links().into_iter().next();
+    let issuer = leaf.as_ref().and_then(|leaf| known.authorities.get(&leaf.issuer.id()));
+    let lists = issuer.into_iter().flat_map(|(row, _)| row.lists.iter().filter_map(|list| list.good.as_ref()));
+    let valid = lists.filter(|good| good.next_update > now).map(|good| good.fetched_at);
+    let current = ocsp.filter(|ocsp| ocsp.next_update.is_some_and(|next| next > now));
+    let serials = issuer.and_then(|(_, serials)| serials.as_ref());
+    let is_listed = serials.zip(leaf.and_then(|leaf| leaf.serial())).is_some_and(|(serials, serial)| serials.contains(serial));
     Certificate {
         valid_until: noted.path.valid_until(),
-        checked_at: lists.chain(ocsp.map(|ocsp| ocsp.fetched_at)).max(),
-        is_revoked: ocsp.is_some_and(|ocsp| ocsp.status != OcspStatus::Good),
+        checked_at: valid.chain(current.map(|ocsp| ocsp.fetched_at)).max(),
+        is_revoked: is_listed || ocsp.is_some_and(|ocsp| ocsp.status != OcspStatus::Good),
     }
 }

@@ -127,6 +127,10 @@ fn asked(deployed: &Deployed) -> Result<Vec<Asked>> {
         one("delay", ours("FirstAttemptDelay"), "p99", |counts, value| {
             most(&mut counts.first_delay_p99_ms, value);
         }),
+        // Trimmed count: how many values are above 1.5 s, which the convention allows (CloudWatch statistics definitions).
+        one("late", ours("FirstAttemptDelay"), "TC(1500:)", |counts, value| {
+            *counts.late.get_or_insert_default() += value;
+        }),
         one("undelivered", ours("Undelivered"), "Sum", |counts, value| counts.undelivered += value),
         one(
             "age",

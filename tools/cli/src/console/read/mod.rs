@@ -105,14 +105,19 @@ impl Reader {
                 Box::pin(undelivered::read(&self.stack, self.clock.now())),
             );
             let certificates =
-                self.read(|model| &mut model.certificates, Box::pin(certificates::read(&self.stack)));
+                self.read(|model| &mut model.certificates, Box::pin(certificates::read(&self.stack, self.clock.now())));
             tokio::join!(undelivered, certificates);
             if deployed.is_none() {
                 match Deployed::find(&self.stack, self.name.as_deref()).await {
                     Ok(found) => deployed = Some(found),
                     Err(error) => {
                         let error = format!("{error:#}");
-                        return self.model.write(|model| model.alarms.error = Some(error));
+                        return self.model.write(|model| {
+                            // The counts are of functions and queues that CloudFormation names.
+                            let metrics = model.metrics.iter_mut().flat_map(|metrics| metrics.values_mut());
+                            metrics.for_each(|reading| reading.error = Some(error.clone()));
+                            model.alarms.error = Some(error);
+                        });
                     }
                 }
             }

@@ -4,7 +4,7 @@ use account::ChosenStack;
 use anyhow::Result;
 use jiff::Timestamp;
 use pages::figures::Range;
-use pages::model::UndeliveredGroup;
+use pages::model::{Undelivered, UndeliveredGroup};
 
 use crate::stack_ref::StackRef;
 use crate::undelivered::{Filter, Group, Listing, Window, groups};
@@ -30,7 +30,8 @@ pub(in crate::console) fn of_group(group: Group) -> UndeliveredGroup {
     }
 }
 
-pub(super) async fn read(stack: &ChosenStack, now: Timestamp) -> Result<Vec<UndeliveredGroup>> {
+pub(super) async fn read(stack: &ChosenStack, now: Timestamp) -> Result<Undelivered> {
     let listing = Listing::read(&StackRef::of_stack(stack)?.rows(), &of_a_week(now)).await?;
-    Ok(groups(&listing.notifications).into_iter().map(of_group).collect())
+    let groups = groups(&listing.notifications).into_iter().map(of_group).collect();
+    Ok(Undelivered { groups, unreadable: listing.unreadable as u64 })
 }
