@@ -380,7 +380,7 @@ impl Ledger {
         message: &'a AttemptMessage,
         expression: impl Into<Cow<'static, str>>,
     ) -> Update<'a> {
-        let partition = message.notification.partition().to_string().into();
+        let partition = message.notification.partition_text().into();
         let notification = message.notification.as_str().into();
         Update::new(&self.table, [("partition", partition), ("notification", notification)], expression)
     }
