@@ -66,6 +66,11 @@ fn length(text: &str) -> usize {
     text.chars().count()
 }
 
+/// Says whether a text has 1 to `longest` characters that SQS accepts.
+pub(crate) fn fits(text: &str, longest: usize) -> bool {
+    (1..=longest).contains(&length(text)) && is_sendable(text)
+}
+
 /// Turns an error's fragment into a sentence.
 pub fn sentence(fragment: &str) -> String {
     let mut chars = fragment.chars();
@@ -191,7 +196,7 @@ impl<'a> Fields<'a> {
     /// Reads a list of at most `most` texts of at most `longest` characters; `None` when it is absent.
     pub(crate) fn texts(&mut self, field: &str, most: usize, longest: usize) -> Option<Vec<String>> {
         let value = self.value(field)?;
-        let fits = |text: &&str| (1..=longest).contains(&length(text)) && is_sendable(text);
+        let fits = |text: &&str| fits(text, longest);
         let texts: Option<Vec<String>> =
             value.as_array().filter(|items| items.len() <= most).and_then(|items| {
                 items.iter().map(|item| item.as_str().filter(fits).map(str::to_owned)).collect()

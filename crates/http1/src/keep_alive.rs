@@ -23,6 +23,9 @@ impl KeepAlive {
     /// Reads the head of an answer. Values remain valid until the server announces others.
     pub(crate) fn observe(&mut self, headers: &HeaderMap) {
         self.max = self.max.map(|max| max.saturating_sub(1));
+        if !headers.contains_key(NAME) {
+            return;
+        }
         // The smallest of several values counts.
         let announced = |name: &str| {
             let fields =

@@ -4,17 +4,16 @@ mod sign;
 mod update;
 
 use std::fmt;
+use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
-use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector};
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use http::{HeaderName, HeaderValue, Request, Uri};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use jiff::Timestamp;
 use tokio::time::timeout;
 
@@ -28,10 +27,18 @@ const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 /// Credentials are renewed this long before they expire.
 const BEFORE_EXPIRY: Duration = Duration::from_mins(1);
+/// Length of a body that holds nearly every update, in bytes.
+const USUAL_LENGTH: usize = 1536;
+
+/// Sends the requests of a [`Writer`]. The SDK's interface for this copies all headers into a form of its own.
+pub trait HttpClient {
+    /// Sends a request to the service that its URI names; returns the status of the answer, if there is one.
+    fn send(&self, request: Request<SdkBody>) -> impl Future<Output = Option<StatusCode>> + Send;
+}
 
 /// Sends updates.
-pub struct Writer {
-    connector: SharedHttpConnector,
+pub struct Writer<C> {
+    http: C,
     credentials: SharedCredentialsProvider,
     signing: Mutex<Option<Signing>>,
     region: String,
@@ -47,10 +54,10 @@ struct Signing {
     security_token: Option<HeaderValue>,
 }
 
-impl Writer {
+impl<C: HttpClient> Writer<C> {
     /// Uses the endpoint and credentials of this configuration, with this timeout for an update; `None` if the
     /// endpoint's name cannot be derived.
-    pub fn new(sdk: &SdkConfig, connector: SharedHttpConnector, within: Duration) -> Option<Self> {
+    pub fn new(sdk: &SdkConfig, http: C, within: Duration) -> Option<Self> {
         let region = sdk.region()?.to_string();
         let is_named_otherwise = region.starts_with("cn-") || region.contains("-iso");
         let is_special = sdk.use_fips() == Some(true) || sdk.use_dual_stack() == Some(true);
@@ -63,7 +70,7 @@ impl Writer {
         // The signature is for the path `/`.
         (uri.path() == "/").then_some(())?;
         let host = HeaderValue::from_str(uri.authority()?.as_str()).ok()?;
-        Some(Self { connector, credentials, signing: Mutex::default(), region, uri, host, within })
+        Some(Self { http, credentials, signing: Mutex::default(), region, uri, host, within })
     }
 
     /// Makes an update; `false` if it is not known to be done, for any reason.
@@ -76,9 +83,10 @@ impl Writer {
             // Boxed, because most environments do this once.
             Box::pin(self.renew()).await?;
         }
-        let request = self.request(serde_json::to_vec(update).ok()?, now)?;
-        let answer = self.connector.call(HttpRequest::try_from(request).ok()?).await.ok()?;
-        answer.status().is_success().then_some(())
+        let mut body = Vec::with_capacity(USUAL_LENGTH);
+        serde_json::to_writer(&mut body, update).ok()?;
+        let status = self.http.send(self.request(body, now)?).await?;
+        status.is_success().then_some(())
     }
 
     /// Creates a request with this body, signed now.
@@ -88,16 +96,20 @@ impl Writer {
             let Signing { signer, security_token } = signing.as_mut()?;
             (signer.sign(&HEADERS, &body, now)?, security_token.clone())
         };
-        let mut request = Request::post(self.uri.clone())
-            .header(HOST, self.host.clone())
-            .header(CONTENT_TYPE, HeaderValue::from_static(HEADERS.content_type))
-            .header(TARGET, HeaderValue::from_static(HEADERS.target))
-            .header(DATE, signed.date)
-            .header(AUTHORIZATION, signed.authorization);
+        let mut request = Request::new(SdkBody::from(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.uri.clone();
+        let headers = request.headers_mut();
+        headers.reserve(8);
+        headers.insert(HOST, self.host.clone());
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(HEADERS.content_type));
+        headers.insert(TARGET, HeaderValue::from_static(HEADERS.target));
+        headers.insert(DATE, signed.date.try_into().ok()?);
+        headers.insert(AUTHORIZATION, signed.authorization.try_into().ok()?);
         if let Some(token) = security_token {
-            request = request.header(SECURITY_TOKEN, token);
+            headers.insert(SECURITY_TOKEN, token);
         }
-        request.body(SdkBody::from(body)).ok()
+        Some(request)
     }
 
     /// Says whether there are credentials that do not expire soon.
@@ -119,7 +131,7 @@ impl Writer {
     }
 }
 
-impl fmt::Debug for Writer {
+impl<C> fmt::Debug for Writer<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Writer").field("uri", &self.uri).finish_non_exhaustive()
     }

@@ -3,7 +3,6 @@
 //! Source: Amazon `DynamoDB` API Reference, `UpdateItem` and `AttributeValue`.
 
 use std::borrow::Cow;
-use std::fmt::Display;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -54,8 +53,9 @@ fn as_object<V: Serialize, S: Serializer>(
     serializer.collect_map(entries.iter().map(|(name, value)| (name, value)))
 }
 
-fn as_text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn as_text<S: Serializer>(number: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&number.to_string())
 }
 
 impl<'a> Update<'a> {

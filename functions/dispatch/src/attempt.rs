@@ -88,7 +88,7 @@ impl Attempts {
             started: self.lifecycle.clock.now(),
             within: prepared.within,
             ended: None,
-            base_uri: receiver.base_uri.to_string(),
+            base_uri: receiver.base_uri.as_str().to_owned(),
             outcome: None,
             status: None,
             address: None,

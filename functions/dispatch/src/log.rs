@@ -30,11 +30,11 @@ pub(crate) fn attempt_ended(
     let is_first = message.attempt == AttemptNumber::FIRST && !is_replay;
     let since_event = record.started.duration_since(event);
     tracing::info!(
-        notification_id = %message.notification,
-        interaction_id = %record.interaction_id,
+        notification_id = message.notification.as_str(),
+        interaction_id = record.interaction_id.as_str(),
         client_id = logged_client_id(&message.change.client_id),
         authorisation_server = message.authorisation_server,
-        endpoint = %message.resource.endpoint,
+        endpoint = message.resource.endpoint.row().code,
         attempt = record.attempt.get(),
         outcome = outcome.code(),
         fault,

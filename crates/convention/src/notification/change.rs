@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use super::endpoint::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, Endpoint, PARTIALLY_ACCEPTED, Reached};
+use super::endpoint::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, Endpoint, PARTIALLY_ACCEPTED, Reached, StateRow};
 use super::id::{ClientId, ResourceId};
 use super::time::EventInstant;
 use super::version::ApiVersion;
@@ -86,6 +86,10 @@ impl Actor {
             Self::Customer => "USUARIO",
         }
     }
+
+    pub(super) fn of(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|actor| actor.as_str() == text)
+    }
 }
 
 const FIELDS: &[&str] = &[
@@ -109,7 +113,7 @@ const FIELDS: &[&str] = &[
 ];
 /// Maximum lead of the bank's clock over ours. Receivers refuse events in the future.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
-const MAX_CHANGED_FIELDS: usize = 50;
+pub(super) const MAX_CHANGED_FIELDS: usize = 50;
 /// Maximum time from a state to its end. Not a limit of the convention or of EventBridge Scheduler: it catches a wrong year.
 const MAX_LIFE: SignedDuration = SignedDuration::from_hours(24 * 365 * 20);
 
@@ -226,7 +230,7 @@ impl StateChange {
 
 fn actor(fields: &mut Fields<'_>) -> Option<Actor> {
     let text = fields.text("actor", MAX_NAME)?;
-    let actor = Actor::ALL.into_iter().find(|actor| actor.as_str() == text);
+    let actor = Actor::of(&text);
     if actor.is_none() {
         fields.refuse("actor", "invalid", "Expected DETENTORA, INICIADORA or USUARIO.");
     }
@@ -311,6 +315,11 @@ fn check_state(fields: &mut Fields<'_>, resource: &Resource, field: &str, name: 
     }
 }
 
+/// Says whether a state is notified depending on a state before it.
+pub(super) fn depends_on_past(state: &StateRow) -> bool {
+    matches!(state.reached, Reached::NotifiedAfterPartialAcceptance(_))
+}
+
 fn check_states(
     fields: &mut Fields<'_>,
     resource: &Resource,
@@ -324,9 +333,7 @@ fn check_states(
             check_state(fields, resource, field, name);
         }
     }
-    let depends = row
-        .state(to, resource.api_version)
-        .is_some_and(|state| matches!(state.reached, Reached::NotifiedAfterPartialAcceptance(_)));
+    let depends = row.state(to, resource.api_version).is_some_and(depends_on_past);
     if depends && from.is_none() && passed.is_none() {
         let detail = format!(
             "Required here: whether {to} must be notified depends on {PARTIALLY_ACCEPTED} before it. Give \

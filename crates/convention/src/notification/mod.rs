@@ -6,6 +6,7 @@ mod endpoint;
 mod id;
 mod name;
 mod plan;
+mod queued_change;
 mod receiver_key;
 mod time;
 mod timer;
@@ -18,6 +19,7 @@ pub use endpoint::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, EditRow, Endpoint, EndpointR
 pub use id::{ClientId, IdSyntax, ParseClientIdError, ParseResourceIdError, ResourceId, is_plain, is_urn};
 pub use name::{InteractionId, NotificationId, ParseNotificationIdError, Partition};
 pub use plan::{Notification, Plan, compose_url, plan};
+pub(crate) use queued_change::QueuedChange;
 pub use receiver_key::ReceiverKey;
 pub use time::{EventInstant, ParseEventInstantError, is_canonical, matches_published_pattern};
 pub use timer::{Reported, ResourceState, StateKey, Timer, TimerMessage, TimerName};

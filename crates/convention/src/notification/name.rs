@@ -74,8 +74,12 @@ impl NotificationId {
 
     /// Returns the partition of its row.
     pub fn partition(&self) -> Partition {
-        let digits = self.0.get(..15).expect("a notification id has 32 digits");
-        Partition(u64::from_str_radix(digits, 16).expect("a notification id is hexadecimal"))
+        Partition(u64::from_str_radix(self.partition_text(), 16).expect("a notification id is hexadecimal"))
+    }
+
+    /// Returns the partition of its row as the row's key has it.
+    pub fn partition_text(&self) -> &str {
+        self.0.get(..15).expect("a notification id has 32 digits")
     }
 
     /// Returns the id as text.
@@ -201,7 +205,10 @@ mod tests {
     #[test]
     fn a_notification_id_has_32_digits_and_leads_to_its_partition() {
         let id: NotificationId = "0123456789abcde00000000000000001".parse().unwrap();
-        assert_eq!(id.partition().to_string(), "0123456789abcde");
+        assert_eq!(
+            (id.partition_text(), id.partition().to_string()),
+            ("0123456789abcde", "0123456789abcde".to_owned())
+        );
     }
 
     #[test]

@@ -12,11 +12,12 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderValue, Request, Response, Uri, header};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http1::{IdleBudget, Pool, PooledConnection, Stream, settings};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use jiff::SignedDuration;
+use ledger_writer::HttpClient;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::time::timeout;
@@ -108,6 +109,23 @@ impl SdkConnector for Http {
                     let answer = system.exchange(request, max_answer).await?;
                     HttpResponse::try_from(answer.map(SdkBody::from)).map_err(unusable)
                 }))
+            }
+        }
+    }
+}
+
+impl HttpClient for Http {
+    async fn send(&self, request: Request<SdkBody>) -> Option<StatusCode> {
+        match &self.link {
+            Link::Other(_) => {
+                let answer = self.call(HttpRequest::try_from(request).ok()?).await.ok()?;
+                StatusCode::from_u16(answer.status().as_u16()).ok()
+            }
+            Link::System(system) => {
+                let target = request.headers().get(TARGET).and_then(|target| target.to_str().ok());
+                self.count(Usage::of_request(target.unwrap_or_default()));
+                // Boxed, because it would be part of every attempt's future.
+                Some(Box::pin(system.exchange(request, self.max_answer)).await.ok()?.status())
             }
         }
     }

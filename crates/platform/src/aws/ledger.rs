@@ -98,7 +98,7 @@ pub struct AttemptRecord {
 /// Writes without the SDK's client.
 #[derive(Debug)]
 struct FastPath {
-    writer: Writer,
+    writer: Writer<Http>,
     clock: Clock,
 }
 
@@ -111,7 +111,7 @@ impl Ledger {
     /// Tries writes without the SDK's client first, if its configuration has an endpoint of a known form.
     #[must_use]
     pub fn with_fast_path(self, sdk: &SdkConfig, http: &Http, clock: Clock) -> Self {
-        let writer = Writer::new(sdk, http.connector(), TRY_TIMEOUT);
+        let writer = Writer::new(sdk, http.clone(), TRY_TIMEOUT);
         Self { fast_path: writer.map(|writer| Arc::new(FastPath { writer, clock })), ..self }
     }
 
@@ -380,7 +380,7 @@ impl Ledger {
         message: &'a AttemptMessage,
         expression: impl Into<Cow<'static, str>>,
     ) -> Update<'a> {
-        let partition = message.notification.partition().to_string().into();
+        let partition = message.notification.partition_text().into();
         let notification = message.notification.as_str().into();
         Update::new(&self.table, [("partition", partition), ("notification", notification)], expression)
     }

@@ -46,6 +46,12 @@ const MAX_GROUP: usize = 128;
 /// Maximum length of the description sent with a dead letter, in characters.
 const MAX_DETAIL: usize = 500;
 
+/// Returns the last two parts of a text: account and name of a queue.
+fn last_two(text: &str, separator: char) -> Option<(&str, &str)> {
+    let (rest, name) = text.rsplit_once(separator)?;
+    Some((rest.rsplit_once(separator).map_or(rest, |(_, account)| account), name))
+}
+
 /// Sends to the queues.
 #[derive(Clone, Debug)]
 pub struct Queues {
@@ -70,7 +76,8 @@ impl Queues {
 
     /// Says whether this is the ARN of the notifications queue. Lambda names the queue of each message.
     pub fn is_notifications(&self, arn: &str) -> bool {
-        self.url_of(arn) == self.notifications
+        // Without writing the URL, because every message asks.
+        last_two(arn, ':').is_some_and(|of_arn| Some(of_arn) == last_two(&self.notifications, '/'))
     }
 
     /// Returns the URL of a queue of the same account and region.
@@ -78,8 +85,7 @@ impl Queues {
     /// Source: "Amazon SQS queue and message identifiers", Amazon SQS Developer Guide: a URL ends in account and
     /// name, as the ARN does.
     fn url_of(&self, arn: &str) -> String {
-        let mut parts = arn.rsplitn(3, ':');
-        let (name, account) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let (account, name) = last_two(arn, ':').unwrap_or_default();
         let host = self.notifications.rsplitn(3, '/').nth(2).unwrap_or_default();
         format!("{host}/{account}/{name}")
     }
