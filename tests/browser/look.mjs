@@ -34,7 +34,15 @@ try {
     for (const step of visit.steps ?? []) {
       if (step.press) await page.keyboard.press(step.press);
       if (step.type) await page.keyboard.type(step.type);
-      if (step.focus) await page.focus(step.focus);
+      if (step.tabTo) {
+        // As a person without a mouse gets there: not at once, but in the end.
+        let isThere = false;
+        for (let presses = 0; presses < 80 && !isThere; presses += 1) {
+          await page.keyboard.press("Tab");
+          isThere = await page.evaluate((selector) => document.activeElement.matches(selector), step.tabTo);
+        }
+        if (!isThere) throw new Error(`Tab never reaches ${step.tabTo}`);
+      }
       if (step.wait) await page.waitForSelector(step.wait, { timeout: 90_000 });
       if (step.pause) await page.waitForTimeout(step.pause);
       if (step.evaluate) seen.said.push(await page.evaluate(step.evaluate));

@@ -125,8 +125,9 @@ impl Visit {
         self.step(json!({ "press": key }))
     }
 
-    pub(crate) fn focus(self, selector: &str) -> Self {
-        self.step(json!({ "focus": selector }))
+    /// Presses Tab until this has the focus.
+    pub(crate) fn tab_to(self, selector: &str) -> Self {
+        self.step(json!({ "tabTo": selector }))
     }
 
     pub(crate) fn waits(self, selector: &str) -> Self {

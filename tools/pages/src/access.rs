@@ -172,9 +172,15 @@ mod tests {
         for path in ["/", "/secre/en", "/secrets/en", "/en/secret", "/SECRET", "//other/secret", ""] {
             assert_eq!(refused(&Method::GET, path, &[host]), Some(Refusal::Token), "{path}");
         }
-        for other in
-            ["evil.example", "localhost:8700", "[::1]:8700", "127.0.0.1", "127.0.0.1:8701", "evil.example:8700", "127.0.0.1:8700.evil"]
-        {
+        for other in [
+            "evil.example",
+            "localhost:8700",
+            "[::1]:8700",
+            "127.0.0.1",
+            "127.0.0.1:8701",
+            "evil.example:8700",
+            "127.0.0.1:8700.evil",
+        ] {
             assert_eq!(refused(&Method::GET, "/secret/", &[("host", other)]), Some(Refusal::Host), "{other}");
         }
         assert_eq!(refused(&Method::GET, "/secret/", &[]), Some(Refusal::Host));

@@ -14,12 +14,15 @@ pub const MAX_ATTEMPTS: usize = 300_000;
 /// How many other events are held.
 const MAX_EVENTS: usize = 50_000;
 
+/// When, of which notification, and of which kind.
+type EventKey = (Timestamp, Arc<str>, u8);
+
 /// Attempts and events, by time.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     attempts: BTreeMap<(Timestamp, Arc<str>), Attempt>,
     /// By time, notification and kind: one notification may be interrupted and given up in one millisecond.
-    events: BTreeMap<(Timestamp, Arc<str>, u8), (Event, Option<LoggedReceiver>)>,
+    events: BTreeMap<EventKey, (Event, Option<LoggedReceiver>)>,
     texts: HashSet<Arc<str>>,
     /// From when on everything was read, if anything was.
     since: Option<Timestamp>,

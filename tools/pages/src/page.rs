@@ -171,7 +171,7 @@ impl Page {
     /// Days until something ends.
     pub fn days(&self, days: impl Borrow<i64>) -> String {
         match *days.borrow() {
-            ..0 => self.t("ended", "vencido").to_owned(),
+            days if days < 0 => self.t("ended", "vencido").to_owned(),
             1 => self.t("1 day", "1 dia").to_owned(),
             days => format!("{days} {}", self.t("days", "dias")),
         }

@@ -52,7 +52,7 @@ pub(super) struct Inner {
     pub(super) options: Options,
     pub(super) clock: Clock,
     pub(super) replays: Mutex<Replays>,
-    changes: Mutex<BTreeMap<String, (Timestamp, Result<Changes, String>)>>,
+    changes: Mutex<KnownChanges>,
     /// The replay that runs, to be awaited at the end.
     pub(super) running: tokio::sync::Mutex<Option<JoinHandle<()>>>,
     pub(super) stop: Shutdown,
@@ -61,7 +61,10 @@ pub(super) struct Inner {
     asked_at: Arc<AtomicI64>,
 }
 
-/// Bits of each secret: too many to be guessed.
+/// What changed each client's registration, when that was last looked for.
+type KnownChanges = BTreeMap<String, (Timestamp, Result<Changes, String>)>;
+
+/// Bytes of each secret: too many to be guessed.
 const SECRET_BYTES: usize = 16;
 
 impl App {
@@ -87,7 +90,18 @@ impl App {
         let access = Access::new(secret()?, secret()?, port);
         let asked_at = Arc::new(AtomicI64::new(clock.now().as_second()));
         let model = Arc::new(RwLock::new(model));
-        Ok(Self(Arc::new(Inner { access, stack, options, clock, replays, changes, running, stop, model, asked_at })))
+        Ok(Self(Arc::new(Inner {
+            access,
+            stack,
+            options,
+            clock,
+            replays,
+            changes,
+            running,
+            stop,
+            model,
+            asked_at,
+        })))
     }
 
     /// The address to open, with its secret.
@@ -122,7 +136,7 @@ impl App {
     }
 
     /// What changed each registration, when that was last looked for.
-    pub(super) fn changes(&self) -> MutexGuard<'_, BTreeMap<String, (Timestamp, Result<Changes, String>)>> {
+    pub(super) fn changes(&self) -> MutexGuard<'_, KnownChanges> {
         self.0.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -62,7 +62,7 @@ pub(super) async fn explain(
 
 fn explained(app: &App, page: &Page, text: &str) -> Vec<String> {
     let servers: AuthorisationServers = app.model().authorisation_servers.parse().unwrap_or_default();
-    let notes = RefCell::new(Vec::new());
+    let assumptions = RefCell::new(Vec::new());
     // The registration of the client that a change names decides, as it would.
     let found = Explainer::read(text, |change| {
         let server = servers.server_of(change["brand"].as_str()).unwrap_or_default();
@@ -71,13 +71,13 @@ fn explained(app: &App, page: &Page, text: &str) -> Vec<String> {
         let model = app.model();
         let registered = model.receivers.value.as_ref().zip(key).and_then(|(all, key)| all.get(key.as_str()));
         let (receiver, note) = assumed(page, registered.map(|registered| &registered.registration));
-        notes.borrow_mut().push(note);
+        assumptions.borrow_mut().push(note);
         let policy = app.inner().policy();
         Explainer { receiver: Some(receiver), servers: servers.clone(), policy, now: page.now }
     });
     let found = found.map(|answers| {
-        let noted = answers.into_iter().zip(notes.take());
-        noted.map(|(answer, note)| format!("{note}\n\n{answer}")).collect::<Vec<_>>()
+        let both = answers.into_iter().zip(assumptions.take());
+        both.map(|(answer, note)| format!("{note}\n\n{answer}")).collect::<Vec<_>>()
     });
     match found {
         Ok(answers) if answers.is_empty() => {
@@ -101,7 +101,11 @@ fn assumed(page: &Page, registered: Option<&Registration>) -> (Value, String) {
     let note = match registration.suspension {
         Some(suspension) => {
             receiver["webhook_uris"] = json!([]);
-            format!("{} {}.", page.t("The client is suspended:", "O cliente está suspenso:"), suspension.code())
+            format!(
+                "{} {}.",
+                page.t("The client is suspended:", "O cliente está suspenso:"),
+                suspension.code()
+            )
         }
         None => page.t("By the client's registration:", "Pelo cadastro do cliente:").to_owned(),
     };
@@ -263,8 +267,9 @@ pub(super) async fn polling(State(app): State<App>, Frame(page): Frame) -> Respo
         );
         (Err(none.to_owned()), None)
     } else {
+        let stack = app.inner().stack.clone();
         match of_words::<PollingArgs>(&words) {
-            Ok(args) => match apart(move || async move { polling::said(&args, &app.inner().stack).await }).await {
+            Ok(args) => match apart(move || async move { polling::said(&args, &stack).await }).await {
                 Ok((text, picture)) => (Ok(text), Some(picture)),
                 Err(error) => (Err(format!("{error:#}")), None),
             },

@@ -233,19 +233,15 @@ fn of_notification(page: Page, shown: NotificationView) -> NotificationPage {
 }
 
 /// What changed a client's registration within a month, newest first.
-pub(super) async fn changes_of(
-    app: &App,
-    page: &Page,
-    client: &str,
-) -> Result<Changes, String> {
-    let known = app.changes().get(client).filter(|known| app.now().duration_since(known.0) < CHANGES_TTL).cloned();
-    let read = match known {
-        Some((_, read)) => read,
-        None => {
-            let read = within(changes(app, client)).await.map_err(|error| format!("{error:#}"));
-            app.changes().insert(client.to_owned(), (app.now(), read.clone()));
-            read
-        }
+pub(super) async fn changes_of(app: &App, page: &Page, client: &str) -> Result<Changes, String> {
+    let known =
+        app.changes().get(client).filter(|known| app.now().duration_since(known.0) < CHANGES_TTL).cloned();
+    let read = if let Some((_, read)) = known {
+        read
+    } else {
+        let read = within(changes(app, client)).await.map_err(|error| format!("{error:#}"));
+        app.changes().insert(client.to_owned(), (app.now(), read.clone()));
+        read
     };
     let changes = read?;
     Ok(changes.into_iter().map(|(at, sentence, more)| (at, said(page, &sentence), more)).collect())

@@ -118,7 +118,8 @@ fn rest(page: &Page, model: &Model) -> Option<String> {
     let unlisted = model.queues.value.map_or(0, |queues| queues.dead_lettered).saturating_sub(listed);
     let mut sentences = Vec::new();
     if undelivered.unreadable > 0 {
-        let rows = page.t("rows cannot be read by this version.", "linhas não podem ser lidas por esta versão.");
+        let rows =
+            page.t("rows cannot be read by this version.", "linhas não podem ser lidas por esta versão.");
         sentences.push(format!("{} {rows}", page.count(undelivered.unreadable)));
     }
     if unlisted > 0 {

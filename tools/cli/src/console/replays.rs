@@ -61,7 +61,11 @@ impl Replays {
 
     /// Begins what a plan says; returns its number. A plan is confirmed once whatever a browser repeats, and one replay runs at a
     /// time: two would look at the same messages.
-    fn confirm(&mut self, id: &str, now: Timestamp) -> Result<(usize, Prepared), (&'static str, &'static str)> {
+    fn confirm(
+        &mut self,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<(usize, Prepared), (&'static str, &'static str)> {
         if self.lines.iter().any(|line| !line.is_over) {
             return Err((
                 "A replay is under way; wait until it is over.",

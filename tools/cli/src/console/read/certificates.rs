@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use account::ChosenStack;
 use anyhow::Result;
 use jiff::Timestamp;
-use mtls::revocation::{Authority, AuthorityRow, LeafRow, Noted, OcspStatus, RevocationStore, Serials};
+use mtls::revocation::{AuthorityRow, LeafRow, Noted, OcspStatus, RevocationStore, Serials};
 use pages::receiver::Certificate;
 use platform::aws::{DirectoryTable, dynamodb};
 
@@ -52,11 +52,14 @@ fn certificate(noted: &Noted, known: &Known, now: Timestamp) -> Certificate {
     let ocsp = known.leaves.get(&noted.path.fingerprint()).and_then(|row| row.ocsp.as_ref());
     let leaf = noted.path.links().into_iter().next();
     let issuer = leaf.as_ref().and_then(|leaf| known.authorities.get(&leaf.issuer.id()));
-    let lists = issuer.into_iter().flat_map(|(row, _)| row.lists.iter().filter_map(|list| list.good.as_ref()));
+    let lists =
+        issuer.into_iter().flat_map(|(row, _)| row.lists.iter().filter_map(|list| list.good.as_ref()));
     let valid = lists.filter(|good| good.next_update > now).map(|good| good.fetched_at);
     let current = ocsp.filter(|ocsp| ocsp.next_update.is_some_and(|next| next > now));
     let serials = issuer.and_then(|(_, serials)| serials.as_ref());
-    let is_listed = serials.zip(leaf.and_then(|leaf| leaf.serial())).is_some_and(|(serials, serial)| serials.contains(serial));
+    let is_listed = serials
+        .zip(leaf.and_then(|leaf| leaf.serial()))
+        .is_some_and(|(serials, serial)| serials.contains(serial));
     Certificate {
         valid_until: noted.path.valid_until(),
         checked_at: valid.chain(current.map(|ocsp| ocsp.fetched_at)).max(),

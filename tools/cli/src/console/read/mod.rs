@@ -104,8 +104,10 @@ impl Reader {
                 |model| &mut model.undelivered,
                 Box::pin(undelivered::read(&self.stack, self.clock.now())),
             );
-            let certificates =
-                self.read(|model| &mut model.certificates, Box::pin(certificates::read(&self.stack, self.clock.now())));
+            let certificates = self.read(
+                |model| &mut model.certificates,
+                Box::pin(certificates::read(&self.stack, self.clock.now())),
+            );
             tokio::join!(undelivered, certificates);
             if deployed.is_none() {
                 match Deployed::find(&self.stack, self.name.as_deref()).await {
