@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use account::ChosenStack;
@@ -59,6 +59,8 @@ pub(super) struct Inner {
     model: Arc<RwLock<Model>>,
     /// When a page was last asked for, in seconds of the epoch: nothing is read for nobody.
     asked_at: Arc<AtomicI64>,
+    /// Whether a replay has changed what was read of the undelivered.
+    pub(super) has_replayed: Arc<AtomicBool>,
 }
 
 /// What changed each client's registration, when that was last looked for.
@@ -72,8 +74,9 @@ impl App {
     pub fn new(stack: ChosenStack, options: Options, port: u16, stop: Shutdown) -> Result<Self> {
         let name = options.name.clone();
         let app = Self::of_model(stack, options, (port, stop), Model::default())?;
-        let Inner { stack, model, asked_at, .. } = &*app.0;
-        let reader = Reader::new(stack, name.as_deref(), Arc::clone(model), Arc::clone(asked_at));
+        let Inner { stack, model, asked_at, has_replayed, .. } = &*app.0;
+        let signs = (Arc::clone(asked_at), Arc::clone(has_replayed));
+        let reader = Reader::new(stack, name.as_deref(), Arc::clone(model), signs);
         reader.start().context("cannot begin to read the stack")?;
         Ok(app)
     }
@@ -88,7 +91,7 @@ impl App {
         let (clock, replays) = (Clock::system(), Mutex::default());
         let (changes, running) = (Mutex::default(), tokio::sync::Mutex::default());
         let access = Access::new(secret()?, secret()?, port);
-        let asked_at = Arc::new(AtomicI64::new(clock.now().as_second()));
+        let (asked_at, has_replayed) = (Arc::new(AtomicI64::new(clock.now().as_second())), Arc::default());
         let model = Arc::new(RwLock::new(model));
         Ok(Self(Arc::new(Inner {
             access,
@@ -101,6 +104,7 @@ impl App {
             stop,
             model,
             asked_at,
+            has_replayed,
         })))
     }
 

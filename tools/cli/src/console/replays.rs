@@ -1,6 +1,7 @@
 //! Replays: the dry run, the confirmation, and how far each is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 
 use anyhow::{Result, ensure};
 use axum::Form;
@@ -9,13 +10,14 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use pages::Page;
+use pages::model::UndeliveredGroup;
 use pages::views::{PlanPage, ReplayLine, ReplayPage, answer};
 use serde::Deserialize;
 
 use super::app::{App, secret};
 use super::frame::{Frame, live, problem};
 use super::lookup::within;
-use super::read::undelivered::{of_a_week, of_group};
+use super::read::undelivered::{of_group, of_window};
 use crate::caller::caller;
 use crate::replay::{Plan, Round, Sent};
 use crate::stack_ref::StackRef;
@@ -126,7 +128,15 @@ pub(super) async fn plan(State(app): State<App>, Frame(page): Frame, RawQuery(qu
 async fn prepared(app: &App, chosen: &BTreeSet<[String; 3]>, rate: u32) -> Result<Prepared> {
     let target = StackRef::of_stack(&app.inner().stack)?;
     let made_at = app.now();
-    let filter = of_a_week(made_at);
+    // The hours in which these were given up, as the page has shown them: a week takes thousands of look-ups.
+    let shown = app.model().undelivered.value.clone().unwrap_or_default().groups;
+    let of_it = |group: &&UndeliveredGroup| {
+        chosen.contains(&[group.receiver.clone(), group.endpoint.clone(), group.outcome.clone()])
+    };
+    let shown: Vec<_> = shown.iter().filter(of_it).collect();
+    let first = shown.iter().map(|group| group.first).min().unwrap_or(made_at);
+    let last = shown.iter().map(|group| group.last).max().unwrap_or(made_at);
+    let filter = of_window(first, last);
     let mut listing = Listing::read(&target.rows(), &filter).await?;
     listing.notifications.retain(|listed| {
         let row = &listed.undelivered;
@@ -189,6 +199,7 @@ pub(super) async fn replay(
         let who = caller(&running.inner().stack.sdk).await;
         running.replays().update(number, |line| line.who.clone_from(&who));
         let error = run(&running, number, prepared, &who).await.err().map(|error| format!("{error:#}"));
+        running.inner().has_replayed.store(true, Ordering::Relaxed);
         running.replays().update(number, |line| (line.is_over, line.error) = (true, error));
     });
     *app.inner().running.lock().await = Some(task);
@@ -234,7 +245,7 @@ mod tests {
     fn prepared(second: i64) -> Prepared {
         let made_at = Timestamp::from_second(second).unwrap();
         let plan = Plan::new(Listing::default(), None, 10);
-        Prepared { plan, filter: of_a_week(made_at), made_at }
+        Prepared { plan, filter: of_window(made_at, made_at), made_at }
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod receivers;
 mod stack;
 pub(super) mod undelivered;
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use self::lines::Lines;
 use self::stack::Deployed;
+use self::undelivered::Week;
 
 /// Reads one stack.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(super) struct Reader {
     name: Option<String>,
     model: Shared,
     asked_at: Arc<AtomicI64>,
+    /// Whether a replay has changed what was read.
+    has_replayed: Arc<AtomicBool>,
     clock: Clock,
 }
 
@@ -53,10 +56,10 @@ impl Reader {
         stack: &ChosenStack,
         name: Option<&str>,
         model: Arc<RwLock<Model>>,
-        asked_at: Arc<AtomicI64>,
+        (asked_at, has_replayed): (Arc<AtomicI64>, Arc<AtomicBool>),
     ) -> Self {
         let (stack, name) = (stack.clone(), name.map(str::to_owned));
-        Self { stack, name, model: Shared(model), asked_at, clock: Clock::system() }
+        Self { stack, name, model: Shared(model), asked_at, has_replayed, clock: Clock::system() }
     }
 
     /// Reads on a thread of its own, so that parsing lines delays no page.
@@ -98,12 +101,13 @@ impl Reader {
     }
 
     async fn slowly(&self) {
-        let mut deployed = None::<Deployed>;
+        let (mut deployed, mut week) = (None::<Deployed>, Week::default());
         self.every(SLOWLY_EVERY, async || {
-            let undelivered = self.read(
-                |model| &mut model.undelivered,
-                Box::pin(undelivered::read(&self.stack, self.clock.now())),
-            );
+            if self.has_replayed.swap(false, Ordering::Relaxed) {
+                week.forget();
+            }
+            let undelivered =
+                self.read(|model| &mut model.undelivered, Box::pin(week.read(&self.stack, self.clock.now())));
             let certificates = self.read(
                 |model| &mut model.certificates,
                 Box::pin(certificates::read(&self.stack, self.clock.now())),
