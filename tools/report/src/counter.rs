@@ -89,16 +89,12 @@ impl Counter {
         self.latest = self.latest.max(fact.at);
         let Some(key) = fact.initiator else {
             self.unattributed += 1;
-            if !self.selection.is_all() {
-                self.of_nobody.insert(fact.notification);
-            }
+            self.note(fact.notification, None);
             return;
         };
+        self.note(fact.notification, Some(key));
         if !self.selection.has(key) {
             return;
-        }
-        if !self.selection.is_all() {
-            self.own.insert(fact.notification);
         }
         self.facts += 1;
         let initiator = self.number(key);
@@ -107,6 +103,18 @@ impl Counter {
         story.take(fact, interaction, &mut self.codes);
         if self.facts.is_multiple_of(self.tidy_every) {
             self.tidy(fact.notification);
+        }
+    }
+
+    /// Notes whose a notification is, `None` if that is not known, for [`Counts::concern`].
+    pub fn note(&mut self, notification: u128, initiator: Option<&InitiatorKey>) {
+        if self.selection.is_all() {
+            return;
+        }
+        match initiator {
+            Some(key) if self.selection.has(key) => _ = self.own.insert(notification),
+            Some(_) => {}
+            None => _ = self.of_nobody.insert(notification),
         }
     }
 
