@@ -140,7 +140,7 @@ impl Fixture {
                     client: cloudwatch_logs(&sdk),
                     dispatch: vec![DISPATCH_LOG.to_owned()],
                     directory: Some(vec![DISPATCH_LOG.to_owned()]),
-                    kept_from: None,
+                    kept_from: Some(Timestamp::UNIX_EPOCH),
                 },
                 servers: AUTHORISATION_SERVER_ID.parse().ok(),
             }),
@@ -416,6 +416,11 @@ async fn deliveries_without_a_client_certificate_are_counted_by_their_begin() {
     // Lines of a part of the month would be half of the truth.
     let mut places = fixture.places(None);
     places.of_stack.as_mut().unwrap().logs.kept_from = Some(month.start() + SignedDuration::from_secs(1));
+    let report = gather(&places, &fixture.asked(Selection::All), |_| ()).await.unwrap();
+    let receiver = of(&report, "itp-1").receiver.as_ref().unwrap();
+    assert_eq!((receiver.without_mtls, &receiver.suspensions), (None, &None));
+    // Where it is not known how long lines are kept, none is no zero.
+    places.of_stack.as_mut().unwrap().logs.kept_from = None;
     let report = gather(&places, &fixture.asked(Selection::All), |_| ()).await.unwrap();
     let receiver = of(&report, "itp-1").receiver.as_ref().unwrap();
     assert_eq!((receiver.without_mtls, &receiver.suspensions), (None, &None));
