@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_is_not_known_where_the_retention_is_not() {
+    fn since_when_all_is_kept_is_not_known_where_the_retention_is_not() {
         let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
         let now = at("2026-11-30T00:00:00Z").unwrap();
         let (created, long_ago) = (at("2026-11-20T00:00:00Z"), at("2026-01-01T00:00:00Z"));
