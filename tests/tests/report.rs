@@ -14,7 +14,7 @@ use convention::notification::WebhookVersion;
 use devkit::local::AUTHORISATION_SERVER_ID;
 use devkit::receiver::MockReceiver;
 use dispatch::Dispatch;
-use evidence::{Archive, Digest, prefix, records};
+use evidence::{Archive, Digest, Kind, Record, SETTLES, Seal, prefix, records};
 use jiff::{SignedDuration, Timestamp};
 use platform::aws::{Change, DirectoryTable, Receivers, cloudwatch_logs, dynamodb};
 use report::{
@@ -140,7 +140,7 @@ impl Fixture {
                     client: cloudwatch_logs(&sdk),
                     dispatch: vec![DISPATCH_LOG.to_owned()],
                     directory: Some(vec![DISPATCH_LOG.to_owned()]),
-                    kept_from: None,
+                    kept_from: Some(Timestamp::UNIX_EPOCH),
                 },
                 servers: AUTHORISATION_SERVER_ID.parse().ok(),
             }),
@@ -275,22 +275,189 @@ async fn a_record_that_was_tampered_with_is_found_and_said() {
     assert!(!report.agrees() && report.initiators.iter().all(|one| one.key.client_id != "itp-7"));
 }
 
+/// The seals of these hours, which have no objects.
+fn chain(from: Hour, until: Hour) -> Vec<Seal> {
+    let mut seals: Vec<Seal> = Vec::new();
+    for hours in 0..until.since(from) {
+        let (hour, previous) = (from.plus(hours), seals.last().map(|seal| seal.head));
+        seals.push(Seal::new(hour, hour.plus(1).start() + SETTLES, previous, (vec![], vec![])));
+    }
+    seals
+}
+
+fn bucket_of<'a>(seals: impl IntoIterator<Item = &'a Seal>) -> Bucket {
+    let bucket = Bucket::default();
+    for seal in seals {
+        bucket.put(&Seal::key(seal.hour), &seal.to_json());
+    }
+    bucket
+}
+
 #[tokio::test]
-async fn seals_of_a_month_that_are_gone_although_there_are_earlier_ones_are_a_difference() {
+async fn in_the_first_hours_of_a_month_none_of_its_seals_is_missing_until_one_is_overdue() {
+    let now = Functions::default().test_clock.now();
+    let start = Month::of(now).end();
+    let after = start.duration_since(now) + SignedDuration::from_mins(10);
+    let mut fixture = Fixture::of(Functions::default(), after).await;
+    fixture.history().await;
+    let first = Hour::of(start);
+    let before = chain(first.plus(-60), first);
+    let minutes = SignedDuration::from_mins;
+    // As `arauto verify`: after three hours that are over, and settled, and have no seal.
+    let last = first.plus(-1).to_string();
+    let overdue = [("seal_overdue".to_owned(), last)];
+    for (passed, expected) in [(90, &[][..]), (259, &[]), (260, &overdue)] {
+        let asked = Asked { now: start + minutes(passed), ..fixture.asked(Selection::All) };
+        let report = gather(&fixture.places(Some(&bucket_of(&before))), &asked, |_| ()).await.unwrap();
+        assert_eq!(report.basis.source, Source::Ledger);
+        let differences = report.basis.differences.iter();
+        let found: Vec<_> = differences.map(|one| (one.code.clone(), one.subject.clone())).collect();
+        assert_eq!(found, expected, "{passed}");
+        let check = if expected.is_empty() { Check::Unsealed } else { Check::Differs };
+        assert_eq!(report.basis.check, check);
+        assert_truth(&report);
+    }
+}
+
+#[tokio::test]
+async fn seals_of_a_month_that_are_gone_although_there_are_others_are_a_difference() {
+    let now = Functions::default().test_clock.now();
+    let start = Month::of(now).end();
+    let after = start.duration_since(now) + SignedDuration::from_mins(10);
+    let mut fixture = Fixture::of(Functions::default(), after).await;
+    fixture.history().await;
+    let report = fixture.report(Some(&Bucket::default())).await;
+    assert_eq!((report.basis.source, report.basis.check), (Source::Ledger, Check::Unsealed));
+    let (first, end) = (Hour::of(start), Hour::of(Month::of(start).end()));
+    let long_before = chain(first.plus(-400), first.plus(-399));
+    let after_it = |hours| {
+        let hour = end.plus(hours);
+        Seal::new(hour, hour.plus(1).start() + SETTLES, Some(long_before[0].head), (vec![], vec![]))
+    };
+    let (soon, late) = (after_it(3), after_it(500));
+    for (seals, code, subject) in [
+        (vec![&long_before[0]], "seal_overdue", long_before[0].hour),
+        // Without the one before, a seal still names it.
+        (vec![&soon], "seal_missing", first),
+        (vec![&long_before[0], &soon], "seal_missing", first),
+        (vec![&long_before[0], &late], "seal_missing", first),
+    ] {
+        let asked = Asked { now: end.plus(510).start(), ..fixture.asked(Selection::All) };
+        let report = gather(&fixture.places(Some(&bucket_of(seals))), &asked, |_| ()).await.unwrap();
+        assert_eq!(report.basis.check, Check::Differs);
+        let differences = report.basis.differences.iter();
+        let found: Vec<_> = differences.map(|one| (one.code.as_str(), one.subject.clone())).collect();
+        assert_eq!(found, [(code, subject.to_string())]);
+        assert_truth(&report);
+    }
+}
+
+#[tokio::test]
+async fn a_month_is_all_sealed_if_its_first_and_its_last_hour_are() {
+    let fixture = Fixture::within_a_month().await;
+    let month = Month::of(fixture.start);
+    let (first, end) = (Hour::of(month.start()), Hour::of(month.end()));
+    let now = month.end() + SignedDuration::from_hours(60);
+    for (from, until, is_complete, provisional) in [
+        (first, end.plus(60), true, false),
+        (first.plus(1), end.plus(60), false, false),
+        // Attempts of the month may still end in the two days after it.
+        (first, end.plus(48), true, false),
+        (first, end.plus(47), true, true),
+        (first, end, true, true),
+        (first, end.plus(-1), false, true),
+    ] {
+        let asked = Asked { now, ..fixture.asked(Selection::All) };
+        let bucket = bucket_of(&chain(from, until));
+        let report = gather(&fixture.places(Some(&bucket)), &asked, |_| ()).await.unwrap();
+        let chain = report.basis.chain.as_ref().unwrap();
+        assert_eq!((chain.is_complete, report.provisional), (is_complete, provisional), "{from} {until}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_of_any_time_is_looked_for_along_the_chain() {
+    let fixture = Fixture::within_a_month().await;
+    let month = Month::of(fixture.start);
+    let (first, end) = (Hour::of(month.start()), Hour::of(month.end()));
+    let seals = chain(first.plus(-100), end.plus(200));
+    let of = |hour: Hour| seals[usize::try_from(hour.since(first.plus(-100))).unwrap()].head;
+    let (early, within, late) = (of(first.plus(-90)), of(first.plus(5)), of(end.plus(150)));
+    let asked = |heads: &[Digest]| Asked {
+        heads: heads.to_vec(),
+        now: end.plus(201).start(),
+        ..fixture.asked(Selection::All)
+    };
+    let found = async |bucket: &Bucket, heads: &[Digest]| {
+        let report = gather(&fixture.places(Some(bucket)), &asked(heads), |_| ()).await.unwrap();
+        let differences = report.basis.differences.into_iter();
+        differences.map(|one| (one.code, one.subject)).collect::<Vec<_>>()
+    };
+    let missing = |head: Digest| ("head_missing".to_owned(), head.to_string());
+    assert_eq!(found(&bucket_of(&seals), &[early, within, late]).await, []);
+    let none: Digest = "ab".repeat(32).parse().unwrap();
+    assert_eq!(found(&bucket_of(&seals), &[early, none]).await, [missing(none)]);
+    // A seal that is there, but that those of the month do not follow from, or that does not follow from them.
+    for gone in [first.plus(-70), end.plus(120)] {
+        let bucket = bucket_of(seals.iter().filter(|seal| seal.hour != gone));
+        let head = if gone < first { early } else { late };
+        assert_eq!(found(&bucket, &[early, late]).await, [missing(head)]);
+    }
+}
+
+/// A record of something that Arauto never does may be the only one of its notification.
+#[tokio::test]
+async fn an_initiator_is_told_that_its_own_notification_was_tampered_with() {
     let mut fixture = Fixture::within_a_month().await;
     fixture.history().await;
-    let empty = Bucket::default();
-    let report = fixture.report(Some(&empty)).await;
-    assert_eq!((report.basis.source, report.basis.check), (Source::Ledger, Check::Unsealed));
-    let long_before = Hour::of(Month::of(fixture.start).start()).plus(-400);
-    let seal = evidence::Seal::new(long_before, long_before.plus(1).start(), None, (vec![], vec![]));
-    empty.put(&evidence::Seal::key(long_before), &seal.to_json());
-    let report = fixture.report(Some(&empty)).await;
-    assert_eq!(
-        (report.basis.check, report.basis.differences[0].code.as_str()),
-        (Check::Differs, "seal_missing")
-    );
-    assert_truth(&report);
+    let lines = fixture.bucket.keys().into_iter().filter_map(|key| fixture.bucket.content(&key));
+    let lines: Vec<_> = lines.flat_map(|content| String::from_utf8(content).unwrap().into_bytes()).collect();
+    let of_itp_3 = lines.split(|byte| *byte == b'\n').find(|line| {
+        let line = String::from_utf8_lossy(line);
+        line.contains("itp-3") && line.contains("attempt_began")
+    });
+    let began = Record::from_line(of_itp_3.unwrap()).unwrap();
+    for (at, kind) in [
+        Kind::RowRemoved,
+        Kind::RowRewritten,
+        Kind::AttemptErased,
+        Kind::ExpiryShortened,
+        Kind::NotificationReopened,
+        // Sooner than it may.
+        Kind::RowExpired,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for client in [Some("itp-3"), None] {
+            let id = format!("{:032x}", 0xabc + at);
+            let record = Record {
+                kind,
+                notification_id: id.clone(),
+                client_id: client.map(str::to_owned),
+                attempt: began.attempt.clone().filter(|_| kind == Kind::AttemptErased),
+                expires_at: Some(began.recorded_at + SignedDuration::from_hours(1)),
+                ..began.clone()
+            };
+            let bucket = fixture.bucket.copy();
+            let key = format!("{}stream-tampered", prefix(Hour::of(fixture.start)));
+            bucket.put(&key, (record.to_line() + "\n").as_bytes());
+            bucket.evidence(fixture.now() + SignedDuration::from_hours(2)).sealer.run().await.unwrap();
+            let found = async |client: &str| {
+                let asked = fixture.asked(Selection::Only([InitiatorKey::new(None, client)].into()));
+                let report = gather(&fixture.places(Some(&bucket)), &asked, |_| ()).await.unwrap();
+                let differences = report.basis.differences.into_iter();
+                differences.map(|one| (one.code, one.subject)).collect::<Vec<_>>()
+            };
+            let told = |subject: &str| vec![("ledger_tampered".to_owned(), subject.to_owned())];
+            let (own, others) = match client {
+                Some(_) => (told(&id), vec![]),
+                // It may be anybody's, so that nobody's report agrees.
+                None => (told(""), told("")),
+            };
+            assert_eq!((found("itp-3").await, found("itp-1").await), (own, others), "{kind:?} {client:?}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -416,6 +583,11 @@ async fn deliveries_without_a_client_certificate_are_counted_by_their_begin() {
     // Lines of a part of the month would be half of the truth.
     let mut places = fixture.places(None);
     places.of_stack.as_mut().unwrap().logs.kept_from = Some(month.start() + SignedDuration::from_secs(1));
+    let report = gather(&places, &fixture.asked(Selection::All), |_| ()).await.unwrap();
+    let receiver = of(&report, "itp-1").receiver.as_ref().unwrap();
+    assert_eq!((receiver.without_mtls, &receiver.suspensions), (None, &None));
+    // Where it is not known how long lines are kept, none is no zero.
+    places.of_stack.as_mut().unwrap().logs.kept_from = None;
     let report = gather(&places, &fixture.asked(Selection::All), |_| ()).await.unwrap();
     let receiver = of(&report, "itp-1").receiver.as_ref().unwrap();
     assert_eq!((receiver.without_mtls, &receiver.suspensions), (None, &None));

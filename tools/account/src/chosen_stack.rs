@@ -13,6 +13,7 @@ use crate::checkout::Checkout;
 use crate::local_stack::LocalStack;
 use crate::outputs;
 use crate::sdk::{sdk_config, with_timeouts};
+use crate::state::StackState;
 
 /// A stack, and how it is reached.
 #[derive(Clone, Debug)]
@@ -59,7 +60,7 @@ impl ChosenStack {
         // Outside a checkout there is no local stack either.
         let checkout = Checkout::find().with_context(nothing)?;
         let stack = LocalStack::find(&checkout.scratch()).await?.with_context(nothing)?;
-        Ok(Self::of_local(stack))
+        Ok(Self { created_at: StackState::written_at(&checkout.scratch()), ..Self::of_local(stack) })
     }
 
     /// Chooses a local stack.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,11 @@ impl StackState {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
         }
+    }
+
+    /// Returns when the folder's last stack was up, which is when the file was written; `None` if that is not known.
+    pub fn written_at(state_dir: &Path) -> Option<SystemTime> {
+        fs::metadata(path(state_dir)).and_then(|file| file.modified()).ok()
     }
 
     /// Writes the file atomically.

@@ -1,5 +1,6 @@
 //! What a report rests on, and the check of it.
 
+use convention::delivery::Hour;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -69,6 +70,14 @@ pub struct Basis {
     pub unreadable_rows: u64,
     /// What the check found.
     pub differences: Vec<Difference>,
+}
+
+impl Basis {
+    /// Returns the end of the last sealed hour.
+    pub(crate) fn sealed_until(&self) -> Option<Timestamp> {
+        let last: Hour = self.chain.as_ref()?.last_hour.parse().ok()?;
+        Some(last.plus(1).start())
+    }
 }
 
 /// The chain of the evidence, as far as it was read.

@@ -2,6 +2,7 @@
 
 use terminal::csv_line;
 
+use crate::basis::Basis;
 use crate::figures::CLASSES;
 use crate::report::{Initiator, Report};
 
@@ -49,6 +50,12 @@ pub fn csv(report: &Report) -> String {
             "source",
             "check",
             "head",
+            "provisional",
+            "known_from",
+            "read_until",
+            "lean",
+            "unattributed_records",
+            "unreadable_rows",
         ]
         .map(str::to_owned),
     );
@@ -96,10 +103,24 @@ fn row(report: &Report, initiator: Option<&Initiator>) -> Vec<String> {
     ));
     cells.push(known(receiver.and_then(|one| one.without_mtls)));
     cells.push(known(receiver.and_then(|one| one.certificate_ends)));
-    cells.push(report.basis.source.as_str().to_owned());
-    cells.push(report.basis.check.as_str().to_owned());
-    cells.push(known(report.basis.chain.as_ref().map(|chain| chain.head.clone())));
+    cells.extend(basis(report));
     cells
+}
+
+/// What the figures rest on, and what of it is partial.
+fn basis(report: &Report) -> [String; 9] {
+    let Basis { source, check, chain, known_from, read_until, lean, .. } = &report.basis;
+    [
+        source.as_str().to_owned(),
+        check.as_str().to_owned(),
+        known(chain.as_ref().map(|chain| chain.head.clone())),
+        report.provisional.to_string(),
+        known(*known_from),
+        read_until.to_string(),
+        known(*lean),
+        report.basis.unattributed_records.to_string(),
+        report.basis.unreadable_rows.to_string(),
+    ]
 }
 
 fn known(value: Option<impl ToString>) -> String {

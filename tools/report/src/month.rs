@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use jiff::civil::{Date, DateTime, date};
 use jiff::tz::Offset;
-use jiff::{Timestamp, ToSpan as _};
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
@@ -20,6 +20,10 @@ const OFFSET: Offset = Offset::constant(-3);
 pub struct Month(Date);
 
 impl Month {
+    /// How many hours before a month attempts of its notifications may have begun, and how many after it they may end: faults of
+    /// ours requeue a message for 36 hours at most (`docs/operations.md`).
+    pub const AROUND: i64 = 48;
+
     /// Returns the month of an instant.
     pub fn of(at: Timestamp) -> Self {
         Self(local(at).date().first_of_month())
@@ -39,6 +43,11 @@ impl Month {
     /// Returns the first instant after it.
     pub fn end(self) -> Timestamp {
         self.0.checked_add(1.month()).map_or(Timestamp::MAX, instant)
+    }
+
+    /// Returns the instant from which on its figures do not change.
+    pub fn settled_at(self) -> Timestamp {
+        self.end() + SignedDuration::from_hours(Self::AROUND)
     }
 
     /// Says whether an instant is in it.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::basis::{Basis, Check};
+use crate::basis::{Basis, Check, Source};
 use crate::counts::{Counts, Day};
 use crate::figures::Figures;
 use crate::initiator::{InitiatorKey, Selection};
@@ -64,7 +64,8 @@ pub struct Report {
     pub from: Timestamp,
     /// The first instant after it.
     pub to: Timestamp,
-    /// Whether the month is not over, or not all of it sealed.
+    /// Whether figures may still change: attempts of the month may end in the two days after it, or not all of that time is
+    /// sealed.
     pub provisional: bool,
     /// When it was made.
     pub made_at: Timestamp,
@@ -126,14 +127,14 @@ impl Report {
         };
         let mut initiators: Vec<_> = keys.into_iter().map(initiator).collect();
         initiators.sort_by_key(|one| std::cmp::Reverse(one.figures.notifications));
-        let is_sealed = basis.chain.as_ref().is_none_or(|chain| chain.is_complete);
+        let is_sealed = basis.source == Source::Ledger || basis.sealed_until() >= Some(month.settled_at());
         Self {
             format: FORMAT,
             month,
             time_zone: ZONE,
             from: month.start(),
             to: month.end(),
-            provisional: made_at < month.end() || !is_sealed,
+            provisional: made_at < month.settled_at() || !is_sealed,
             made_at,
             made_by,
             stack,

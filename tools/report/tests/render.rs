@@ -305,6 +305,29 @@ fn cells_of_the_csv_are_no_formulas_and_each_row_has_every_column() {
 }
 
 #[test]
+fn the_csv_says_that_figures_are_partial() {
+    let mut report = of_all(Check::Agrees);
+    let tail = |report: &Report, line: usize| {
+        let csv = csv(report);
+        let cells: Vec<_> = csv.lines().nth(line).unwrap().split(',').map(str::to_owned).collect();
+        cells[cells.len() - 6..].to_vec()
+    };
+    assert_eq!(
+        tail(&report, 0),
+        ["provisional", "known_from", "read_until", "lean", "unattributed_records", "unreadable_rows"]
+    );
+    assert_eq!(tail(&report, 1), ["false", "", "2026-12-03T03:00:00Z", "false", "0", "0"]);
+    report.provisional = true;
+    report.basis.known_from = Some(at("2026-11-05T00:00:00Z"));
+    report.basis.lean = None;
+    (report.basis.unattributed_records, report.basis.unreadable_rows) = (3, 4);
+    for line in 1..=2 {
+        let expected = ["true", "2026-11-05T00:00:00Z", "2026-12-03T03:00:00Z", "", "3", "4"];
+        assert_eq!(tail(&report, line), expected);
+    }
+}
+
+#[test]
 fn a_report_of_one_initiator_holds_nothing_of_others() {
     let only = Selection::Only([key("itp-1")].into());
     let report = made(Check::Agrees, only);
@@ -324,11 +347,19 @@ fn a_report_of_one_initiator_holds_nothing_of_others() {
 }
 
 #[test]
-fn a_month_that_is_not_over_is_provisional_and_one_without_notifications_is_a_report_too() {
+fn a_month_whose_figures_may_change_is_provisional_and_one_without_notifications_is_a_report_too() {
     let month: Month = "2026-11".parse().unwrap();
-    let gathered = |made_at: &str, is_complete| {
+    let gathered = |made_at: &str, last_hour: Option<&str>, source| {
         let mut basis = basis(Check::Agrees);
-        basis.chain.as_mut().unwrap().is_complete = is_complete;
+        basis.source = source;
+        match last_hour {
+            Some(last) => last.clone_into(&mut basis.chain.as_mut().unwrap().last_hour),
+            None => basis.chain = None,
+        }
+        // Evidence that begins within the month makes no report provisional for good.
+        if let Some(chain) = &mut basis.chain {
+            chain.is_complete = false;
+        }
         Report::new(Gathered {
             month,
             selection: Selection::All,
@@ -341,13 +372,21 @@ fn a_month_that_is_not_over_is_provisional_and_one_without_notifications_is_a_re
             own_certificates: None,
         })
     };
-    for (made_at, is_complete, provisional) in [
-        ("2026-12-01T02:59:59Z", true, true),
-        ("2026-12-01T03:00:00Z", false, true),
-        ("2026-12-01T03:30:00Z", true, false),
+    // Attempts of a month may end in the two days after it, which must be read, and of the evidence sealed.
+    for (made_at, last_hour, source, provisional) in [
+        ("2026-12-01T02:59:59Z", None, Source::Ledger, true),
+        ("2026-12-03T02:59:59Z", None, Source::Ledger, true),
+        ("2026-12-03T03:00:00Z", None, Source::Ledger, false),
+        ("2026-12-03T02:59:59Z", Some("2026-12-03T02"), Source::Evidence, true),
+        ("2026-12-03T03:30:00Z", Some("2026-12-03T01"), Source::Evidence, true),
+        ("2026-12-03T03:30:00Z", Some("2026-12-03T02"), Source::Evidence, false),
+        // A copy from the first day of the next month, whenever it is read.
+        ("2027-12-03T03:30:00Z", Some("2026-12-01T02"), Source::Evidence, true),
+        // No seal could be read.
+        ("2027-12-03T03:30:00Z", None, Source::Evidence, true),
     ] {
-        let report = gathered(made_at, is_complete);
-        assert_eq!(report.provisional, provisional, "{made_at}");
+        let report = gathered(made_at, last_hour, source);
+        assert_eq!(report.provisional, provisional, "{made_at} {last_hour:?}");
         let page = html(&report, Language::PtBr);
         parse(&page);
         assert_eq!(page.contains("Provisório."), provisional);

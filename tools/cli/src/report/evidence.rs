@@ -2,24 +2,21 @@
 
 use anyhow::Result;
 use convention::delivery::Hour;
-use evidence::{Digest, SEALS, Seal};
+use evidence::{Digest, SEALS, Seal, hour_of, last_over};
 use jiff::Timestamp;
 use report::{Basis, Chain, Check, Concern, Counter, Counts, Difference, Month, Selection, Source};
 
 use super::facts::take_record;
-use crate::verify::{self, Finding, Wrong, verify_with};
-
-/// How long before the month attempts of its notifications may have begun, and how long after it they may end: faults of ours
-/// requeue a message for 36 hours at most (`docs/operations.md`).
-const AROUND: i64 = 48;
+use super::heads::chained;
+use crate::verify::{self, Finding, OVERDUE, Wrong, verify_with};
 
 /// The result of reading the evidence.
 #[derive(Debug)]
 pub(super) enum Evidence {
     /// What was counted, and what it rests on.
     Counted(Box<(Counts, Basis)>),
-    /// No hour of the month is sealed. Whether there is a seal of an earlier hour, so that those of the month are missing.
-    Nothing { is_missing: bool },
+    /// No hour of the month is sealed. What is wrong with that, as seals of other hours say.
+    Nothing { wrong: Option<Finding> },
 }
 
 /// Reads the evidence of a month.
@@ -28,25 +25,73 @@ pub(super) async fn read(
     (month, selection): (Month, &Selection),
     heads: &[Digest],
     now: Timestamp,
-    tell: impl FnMut(&str),
+    mut tell: impl FnMut(&str),
 ) -> Result<Evidence> {
     let (start, end) = (Hour::of(month.start()), Hour::of(month.end()));
-    let (from, to) = (start.plus(-AROUND), end.plus(AROUND).min(Hour::of(now)));
+    let (from, to) = (start.plus(-Month::AROUND), end.plus(Month::AROUND).min(Hour::of(now)));
     let asked = verify::Asked { from, to, heads: heads.to_vec(), now };
     let mut counter = Counter::new(month, selection.clone(), true);
-    let checked = verify_with(source, &asked, |record| take_record(&mut counter, record), tell).await?;
+    let checked = verify_with(source, &asked, |record| take_record(&mut counter, record), &mut tell).await?;
     // Without a seal within the month, those around it say nothing of it.
     let touches = |checked: &verify::Report| {
         let hours = checked.sealed.as_ref().map(|(first, last)| (hour(first), hour(last)));
         hours.is_none_or(|(first, last)| first < end && last >= start)
     };
-    let Some(checked) = checked.filter(touches) else {
-        let earlier = source.versions(SEALS, "", &Seal::key(start)).await?;
-        return Ok(Evidence::Nothing { is_missing: !earlier.is_empty() });
+    let mut checked = match checked {
+        Some(checked) if touches(&checked) => checked,
+        other => {
+            return Ok(Evidence::Nothing { wrong: wrong(source, other.as_ref(), (start, to), now).await? });
+        }
     };
+    look_further(source, &mut checked, heads, tell).await?;
     let counts = counter.finish();
     let basis = basis(source, &asked, &checked, &counts, month);
     Ok(Evidence::Counted(Box::new((counts, basis))))
+}
+
+/// Says what is wrong if no hour from `start` on, where the month begins, to `to` is sealed.
+async fn wrong(
+    source: &verify::Source,
+    checked: Option<&verify::Report>,
+    (start, to): (Hour, Hour),
+    now: Timestamp,
+) -> Result<Option<Finding>> {
+    let missing = Some(Finding::new(Wrong::SealMissing, start, ""));
+    // The first seal after the month names one before it.
+    if checked.is_some_and(|checked| checked.findings.iter().any(|one| one.code == Wrong::SealMissing)) {
+        return Ok(missing);
+    }
+    let earlier = source.versions(SEALS, "", &Seal::key(start)).await?;
+    let Some(last) = earlier.iter().filter_map(|version| hour_of(&version.key)).max() else {
+        return Ok(None);
+    };
+    let later = source.versions(SEALS, &Seal::key(start), &Seal::key(Hour::of(now))).await?;
+    if !later.is_empty() {
+        return Ok(missing);
+    }
+    let is_overdue = last_over(now).min(to).since(last) > OVERDUE;
+    Ok(is_overdue.then(|| Finding::new(Wrong::SealOverdue, last, "")))
+}
+
+/// Withdraws what was said of heads that seals of other hours have, if those are of the same chain.
+async fn look_further(
+    source: &verify::Source,
+    checked: &mut verify::Report,
+    heads: &[Digest],
+    tell: impl FnMut(&str),
+) -> Result<()> {
+    let missing: Vec<String> = checked
+        .findings
+        .iter()
+        .filter(|finding| finding.code == Wrong::HeadMissing)
+        .map(|finding| finding.subject.clone())
+        .collect();
+    let wanted: Vec<_> = heads.iter().filter(|head| missing.contains(&head.to_string())).copied().collect();
+    let Some((first, last)) = checked.sealed.as_ref().filter(|_| !wanted.is_empty()) else { return Ok(()) };
+    let found = chained(source, (hour(first), hour(last)), &wanted, tell).await?;
+    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+    checked.findings.retain(|one| one.code != Wrong::HeadMissing || !found.contains(&one.subject));
+    Ok(())
 }
 
 fn basis(
@@ -64,7 +109,7 @@ fn basis(
         last_hour: last.clone(),
         hours: checked.seals,
         head: head.to_string(),
-        is_complete: hour(last) >= Hour::of(month.end()).plus(-1),
+        is_complete: hour(first) <= Hour::of(month.start()) && hour(last) >= Hour::of(month.end()).plus(-1),
         unsealed_objects: is_all.then_some(checked.unsealed),
         objects: is_all.then_some(checked.objects),
         records: is_all.then_some(checked.records),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use mtls::is_server_id;
 use report::{AttemptFact, Counter, End, Fact, InitiatorKey};
 
-/// Adds what a record says.
+/// Adds what a record says. One that is in no figure says whose the notification is, of which the check may find something.
 pub(super) fn take_record(counter: &mut Counter, record: &Record) {
     let is_fact = match record.kind {
         // What cannot be read says that something is there which is in no figure.
@@ -19,8 +19,12 @@ pub(super) fn take_record(counter: &mut Counter, record: &Record) {
         | Kind::RowExpired
         | Kind::RowRemoved => false,
     };
-    let Some(notification) = number(&record.notification_id).filter(|_| is_fact) else { return };
+    let Some(notification) = number(&record.notification_id) else { return };
     let initiator = initiator_of(record);
+    if !is_fact {
+        counter.note(notification, initiator.as_ref());
+        return;
+    }
     let attempt = record.attempt.as_ref().map(|attempt| AttemptFact {
         number: attempt.number,
         interaction_id: &attempt.interaction_id,

@@ -4,7 +4,6 @@ use std::io::{self, Write as _};
 
 use ::evidence::Digest;
 use anyhow::{Context as _, Result, bail};
-use convention::delivery::Hour;
 use jiff::Timestamp;
 use report::{Basis, Certificate, Check, Counts, Gathered, InitiatorKey, Month, Receiver, Report, Selection};
 
@@ -12,7 +11,7 @@ use super::evidence::{Evidence, told};
 use super::places::{OfStack, Places};
 use super::receivers::{FromLogs, certificates, registrations, synchronisations, together};
 use super::{evidence, ledger};
-use crate::verify::Wrong;
+use crate::verify::Finding;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -79,12 +78,12 @@ fn check_known(report: &Report) -> Result<()> {
 /// Counts by the evidence; by the ledger where there is none of the month.
 async fn counted(places: &Places, asked: &Asked, tell: &mut impl FnMut(&str)) -> Result<(Counts, Basis)> {
     let of = (asked.month, &asked.selection);
-    let mut is_missing = false;
+    let mut wrong = None;
     if let Some(source) = &places.evidence {
         let read = evidence::read(source, of, &asked.heads, asked.now, &mut *tell).await;
         match read.context("the evidence could not be read")? {
             Evidence::Counted(counted) => return Ok(*counted),
-            Evidence::Nothing { is_missing: missing } => is_missing = missing,
+            Evidence::Nothing { wrong: found } => wrong = found,
         }
     }
     if !asked.heads.is_empty() {
@@ -99,9 +98,9 @@ async fn counted(places: &Places, asked: &Asked, tell: &mut impl FnMut(&str)) ->
         );
     }
     let (counts, mut basis) = ledger::read(&stack.ledger, of, asked.now, &mut *tell).await?;
-    if is_missing {
+    if let Some(Finding { code, subject, .. }) = wrong {
         basis.check = Check::Differs;
-        basis.differences = vec![told(Wrong::SealMissing, Hour::of(asked.month.start()).to_string())];
+        basis.differences = vec![told(code, subject)];
     }
     Ok((counts, basis))
 }

@@ -116,9 +116,9 @@ impl Logs {
         Ok(Some(certificates).filter(|all| !all.is_empty()))
     }
 
-    /// Says whether the lines of a whole month are kept.
+    /// Says whether the lines of a whole month are known to be kept.
     fn keeps(&self, month: Month) -> bool {
-        self.kept_from.is_none_or(|from| from <= month.start())
+        self.kept_from.is_some_and(|from| from <= month.start())
     }
 
     async fn each(

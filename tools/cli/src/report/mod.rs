@@ -4,6 +4,7 @@ mod command;
 mod evidence;
 mod facts;
 mod gather;
+mod heads;
 mod ledger;
 mod logs;
 mod places;

@@ -48,10 +48,10 @@ impl Places {
         let evidence =
             evidence.map(|bucket| verify::Source::Bucket(Archive::of(&stack.sdk, bucket.to_owned())));
         let created_at = stack.created_at.and_then(|at| Timestamp::try_from(at).ok());
-        let kept_from = |parameter: &str| {
-            let days: Option<i64> = stack.parameter(parameter).and_then(|days| days.parse().ok());
-            let from = days.and_then(|days| now.checked_sub(SignedDuration::from_hours(24 * days)).ok());
-            from.max(created_at)
+        let retention = |parameter: &str| match stack.local {
+            // A local stack keeps all for as long as it runs.
+            Some(_) => Retention::All,
+            None => Retention::of(stack.parameter(parameter)),
         };
         Ok(Self {
             stack: Some(stack.label()),
@@ -60,7 +60,8 @@ impl Places {
                 ledger: Ledger {
                     client: client.clone(),
                     table: output("LedgerTableName")?,
-                    kept_from: kept_from("LedgerRetentionDays"),
+                    // Whatever its retention is, there was nothing before the stack.
+                    kept_from: retention("LedgerRetentionDays").kept_from(created_at, now).or(created_at),
                     lean: stack.parameter("LedgerWrites").map(|writes| writes == "lean"),
                 },
                 // Nothing is sent, so the policy decides nothing.
@@ -75,11 +76,37 @@ impl Places {
                     client: aws_sdk_cloudwatchlogs::Client::new(&stack.sdk),
                     dispatch: dispatch_groups(stack)?,
                     directory: directory_groups(stack).await,
-                    kept_from: kept_from("LogRetentionDays"),
+                    kept_from: retention("LogRetentionDays").kept_from(created_at, now),
                 },
                 servers: stack.parameter("AuthorisationServers").and_then(|text| text.parse().ok()),
             }),
         })
+    }
+}
+
+/// How long something is kept.
+#[derive(Clone, Copy, Debug)]
+enum Retention {
+    Days(i64),
+    All,
+    Unknown,
+}
+
+impl Retention {
+    fn of(parameter: Option<&str>) -> Self {
+        parameter.and_then(|days| days.parse().ok()).map_or(Self::Unknown, Self::Days)
+    }
+
+    /// Returns from when on all is kept that a stack wrote which was created then; `None` if that is not known.
+    fn kept_from(self, created_at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Days(days) => {
+                let from = now.checked_sub(SignedDuration::from_hours(days.checked_mul(24)?)).ok()?;
+                Some(from).max(created_at)
+            }
+            Self::All => created_at,
+            Self::Unknown => None,
+        }
     }
 }
 
@@ -108,4 +135,29 @@ async fn directory_groups(stack: &ChosenStack) -> Option<Vec<String>> {
 
 fn of_lambda(function: &str) -> String {
     format!("/aws/lambda/{function}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn since_when_all_is_kept_is_not_known_where_the_retention_is_not() {
+        let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+        let now = at("2026-11-30T00:00:00Z").unwrap();
+        let (created, long_ago) = (at("2026-11-20T00:00:00Z"), at("2026-01-01T00:00:00Z"));
+        for (parameter, created_at, expected) in [
+            (Some("30"), created, created),
+            (Some("30"), long_ago, at("2026-10-31T00:00:00Z")),
+            (Some("30"), None, at("2026-10-31T00:00:00Z")),
+            (Some("for ever"), created, None),
+            (Some("9223372036854775807"), created, None),
+            (None, created, None),
+        ] {
+            assert_eq!(Retention::of(parameter).kept_from(created_at, now), expected, "{parameter:?}");
+        }
+        // The local stack.
+        assert_eq!(Retention::All.kept_from(created, now), created);
+        assert_eq!(Retention::All.kept_from(None, now), None);
+    }
 }

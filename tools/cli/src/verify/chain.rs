@@ -6,7 +6,7 @@ use evidence::{Digest, Seal};
 use super::finding::{Finding, Wrong};
 
 /// Maximum number of hours that the last seal may be behind: the task runs hourly, and a run may fail.
-pub(super) const OVERDUE: i64 = 3;
+pub(crate) const OVERDUE: i64 = 3;
 
 /// Checks the seals of a range, one for each hour, in order. `asked` is the first hour of the range and the last that
 /// must be sealed, if that is known; the seal before the range may come first.

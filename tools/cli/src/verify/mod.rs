@@ -10,6 +10,7 @@ mod structure;
 mod tests;
 mod verifier;
 
+pub(crate) use chain::OVERDUE;
 pub use command::{VerifyArgs, run};
 pub use finding::{Finding, Wrong};
 pub use source::Source;

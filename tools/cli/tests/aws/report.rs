@@ -96,7 +96,7 @@ fn a_copy_of_the_evidence_is_reported_and_checked_without_an_account() {
     assert_eq!((&json["provisional"], &json["receivers_known"]), (&true.into(), &false.into()));
     assert_eq!(json["basis"]["known_from"], "2026-03-10T15:00:00Z");
 
-    let files = ["--html", "r.html", "--csv", "r.csv", "--language", "pt-BR"];
+    let files = ["--html", "r.html", "--csv", "r.csv", "--lang", "pt-BR"];
     let output = machine.run(&arguments(&files), &[]);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(0), 0), "{}", said(&output));
     let read = |name: &str| fs::read_to_string(machine.home.path().join(name)).unwrap();
@@ -138,7 +138,7 @@ fn what_cannot_be_reported_is_said_and_has_an_exit_code() {
             "--client",
         ),
         (&["report", "--client", "a", "--authorisation-server", "x", "--folder", FOLDER], 2, "UUID"),
-        (&["report", "--folder", FOLDER, "--language", "fr"], 2, "pt-BR"),
+        (&["report", "--folder", FOLDER, "--lang", "fr"], 2, "pt-BR"),
     ] {
         let output = machine.run(arguments, &[]);
         assert_eq!(output.status.code(), Some(code), "{arguments:?} {}", said(&output));

@@ -25,7 +25,7 @@ pub(super) const WORDS: Words = Words {
     of_copy: "a copy of the evidence",
     copy_note: "A copy has no versions: what was overwritten or marked as deleted in the bucket does not show here.",
     provisional: "Provisional",
-    provisional_why: "The month is not over, or not all of it is sealed. A later report may differ.",
+    provisional_why: "The month has not been over for 48 hours, or not all of that time is sealed. A later report may differ.",
     scope: "Initiators",
     all_initiators: "all",
     only_these: "only {}; this report holds nothing of others",

@@ -25,7 +25,7 @@ pub(super) const WORDS: Words = Words {
     of_copy: "uma cópia das evidências",
     copy_note: "Uma cópia não tem versões: o que foi sobrescrito ou marcado como excluído no bucket não aparece aqui.",
     provisional: "Provisório",
-    provisional_why: "O mês não terminou, ou nem todo ele está selado. Um relatório posterior pode divergir.",
+    provisional_why: "O mês não terminou há 48 horas, ou nem todo esse tempo está selado. Um relatório posterior pode divergir.",
     scope: "Iniciadoras",
     all_initiators: "todas",
     only_these: "apenas {}; este relatório nada contém de outras",
