@@ -56,15 +56,15 @@ impl Week {
     pub(super) async fn read(&mut self, stack: &ChosenStack, now: Timestamp) -> Result<Undelivered> {
         let rows = StackRef::of_stack(stack)?.rows();
         let is_fresh = |older: &Older| now.duration_since(older.read_at) < OLDER_TTL;
-        let until = match self.older.as_ref().filter(|older| is_fresh(older)) {
-            Some(older) => older.until,
-            None => {
-                let since = now.saturating_sub(Range::Week.length())?;
-                let until = now.saturating_sub(NEW)?;
-                let listing = Listing::read(&rows, &of_window(since, until)).await?;
-                self.older = Some(Older { listing, until, read_at: now });
-                until
-            }
+        let known = self.older.as_ref().filter(|older| is_fresh(older)).map(|older| older.until);
+        let until = if let Some(until) = known {
+            until
+        } else {
+            let since = now.saturating_sub(Range::Week.length())?;
+            let until = now.saturating_sub(NEW)?;
+            let listing = Listing::read(&rows, &of_window(since, until)).await?;
+            self.older = Some(Older { listing, until, read_at: now });
+            until
         };
         let after = until.saturating_add(SignedDuration::from_nanos(1))?;
         let new = Listing::read(&rows, &of_window(after, now)).await?;
