@@ -46,11 +46,21 @@ pub struct Facts {
     pub offers: Vec<Offered>,
     /// The visit of somebody without a certificate.
     pub without_certificate: Option<Visit>,
-    /// The notification of nobody's resource, if it was asked for.
+    /// Whether the notification of nobody's resource was asked for.
+    #[serde(default)]
+    pub posts: bool,
+    /// The visit with that notification; absent if there was no time for it, or nobody to send it to.
     pub posted: Option<Visit>,
     /// The verified path of the receiver's certificate. It stays on the machine that looked.
     #[serde(skip)]
     pub path: Option<Path>,
+}
+
+impl Facts {
+    /// Says whether the notification of nobody's resource was sent, be it answered or not.
+    pub fn is_notified(&self) -> bool {
+        self.posted.as_ref().is_some_and(|visit| visit.stage >= Stage::Request)
+    }
 }
 
 /// Why a base URI may not be registered.
@@ -119,6 +129,9 @@ pub struct Visit {
     pub stage: Stage,
     /// Why it ended before it was done.
     pub failed: Option<Failed>,
+    /// Whether this machine has no route to the address, as to one of IPv6 on a machine without it.
+    #[serde(default)]
+    pub routeless: bool,
     /// How long connecting took, in milliseconds.
     pub connect_ms: u64,
     /// How long the handshake took, in milliseconds.

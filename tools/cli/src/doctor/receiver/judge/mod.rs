@@ -6,6 +6,8 @@ mod client;
 mod http;
 mod reach;
 mod revocation;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use jiff::Timestamp;
@@ -23,7 +25,7 @@ pub fn judge(facts: &Facts, now: Timestamp) -> Vec<Finding> {
         findings.extend(client::judge(facts, main));
         findings.extend(http::judge(main));
     }
-    findings.extend(facts.posted.as_ref().map(http::posted));
+    findings.extend(http::posted(facts));
     findings.extend(examination(facts));
     findings.sort_by_key(|finding| finding.verdict);
     findings
