@@ -1,6 +1,7 @@
 //! Facts as an examination finds them, made by hand, and the verdicts on them.
 
 mod http;
+mod reach;
 
 use jiff::{SignedDuration, Timestamp};
 use mtls::examine::{AddressFacts, Answered, Certificate, Chain, Facts, Failed, Stage, Tls, Visit};
