@@ -1,5 +1,6 @@
 //! Facts as an examination finds them, made by hand, and the verdicts on them.
 
+mod client;
 mod http;
 mod reach;
 
