@@ -3,6 +3,7 @@
 mod client;
 mod http;
 mod reach;
+mod revocation;
 
 use jiff::{SignedDuration, Timestamp};
 use mtls::examine::{AddressFacts, Answered, Certificate, Chain, Facts, Failed, Stage, Tls, Visit};
