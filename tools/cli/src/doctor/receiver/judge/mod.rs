@@ -10,10 +10,11 @@ mod revocation;
 mod tests;
 mod tls;
 
+use convention::directory::Suspension;
 use jiff::Timestamp;
 use mtls::examine::{Facts, Visit};
 
-use super::finding::{Check, Finding, Words};
+use super::finding::{Check, Finding, Verdict, Words};
 
 /// Judges a receiver by what was found of it, the worst first.
 pub fn judge(facts: &Facts, now: Timestamp) -> Vec<Finding> {
@@ -29,6 +30,39 @@ pub fn judge(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     findings.extend(examination(facts));
     findings.sort_by_key(|finding| finding.verdict);
     findings
+}
+
+/// Judges the receiver of a client. One that is suspended is sent nothing, whatever its receiver does.
+pub(super) fn judge_registered(
+    facts: &Facts,
+    suspension: Option<Suspension>,
+    now: Timestamp,
+) -> Vec<Finding> {
+    let mut findings = judge(facts, now);
+    findings.extend(suspension.map(suspended));
+    findings.sort_by_key(|finding| finding.verdict);
+    findings
+}
+
+fn suspended(suspension: Suspension) -> Finding {
+    let (en, pt_br) = match suspension {
+        Suspension::OrganisationNotActive => ("organisation", "a organização"),
+        Suspension::SoftwareNotActive => ("software", "o software"),
+    };
+    let what = Words::new(
+        format!(
+            "The client is suspended, so nothing is sent to it: the Directory does not list its {en} as active."
+        ),
+        format!(
+            "O cliente está suspenso, portanto nada lhe é enviado: o Diretório não lista {pt_br} como ativo."
+        ),
+    );
+    let what_to_do = Words::new(
+        format!("Ask the Directory of participants why its {en} is not active."),
+        format!("Pergunte ao Diretório de participantes por que {pt_br} não consta como ativo."),
+    );
+    let finding = Finding::of_code(Check::Registration, Verdict::WillFail, suspension.code());
+    Finding { what_to_do, ..finding.in_words(what) }
 }
 
 /// Returns the visit that was looked at in full: the first that spoke TLS.

@@ -3,6 +3,7 @@
 mod client;
 mod http;
 mod reach;
+mod registered;
 mod revocation;
 
 use jiff::{SignedDuration, Timestamp};
