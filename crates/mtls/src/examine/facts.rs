@@ -12,6 +12,7 @@ use crate::revocation::Path;
 
 /// What was found of a receiver.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact by itself")]
 pub struct Facts {
     /// The base URI that was given.
     pub base_uri: String,
@@ -124,6 +125,7 @@ pub enum Stage {
 
 /// One connection.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact by itself")]
 pub struct Visit {
     /// How far it came.
     pub stage: Stage,

@@ -46,20 +46,18 @@ pub(super) fn judge_registered(
 
 fn suspended(suspension: Suspension) -> Finding {
     let (en, pt_br) = match suspension {
-        Suspension::OrganisationNotActive => ("organisation", "a organização"),
-        Suspension::SoftwareNotActive => ("software", "o software"),
+        Suspension::OrganisationNotActive => ("organisation", "a organização como ativa"),
+        Suspension::SoftwareNotActive => ("software", "o software como ativo"),
     };
     let what = Words::new(
         format!(
             "The client is suspended, so nothing is sent to it: the Directory does not list its {en} as active."
         ),
-        format!(
-            "O cliente está suspenso, portanto nada lhe é enviado: o Diretório não lista {pt_br} como ativo."
-        ),
+        format!("O cliente está suspenso, portanto nada lhe é enviado: o Diretório não lista {pt_br}."),
     );
     let what_to_do = Words::new(
         format!("Ask the Directory of participants why its {en} is not active."),
-        format!("Pergunte ao Diretório de participantes por que {pt_br} não consta como ativo."),
+        format!("Pergunte ao Diretório de participantes por que não lista {pt_br}."),
     );
     let finding = Finding::of_code(Check::Registration, Verdict::WillFail, suspension.code());
     Finding { what_to_do, ..finding.in_words(what) }

@@ -58,6 +58,7 @@ fn policy(addresses: &[AddressFacts]) -> Vec<Finding> {
 
 /// What the addresses come to together. Dispatch connects to the first that accepts; the attempt is at that one.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact by itself")]
 struct Together {
     /// Whether one accepts connections.
     connects: bool,

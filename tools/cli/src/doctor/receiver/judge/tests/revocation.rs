@@ -9,12 +9,14 @@ fn minutes(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a certificate has it as an option")]
 fn status(status: &str, asked: i64, next: Option<i64>) -> Option<StatusFacts> {
     let fetched_at = now() - minutes(asked);
     let next_update = next.map(|next| now() + minutes(next));
     Some(StatusFacts { status: status.to_owned(), fetched_at, this_update: fetched_at, next_update })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a certificate has it as an option")]
 fn list(next: i64) -> Option<ListFacts> {
     let at = now() - minutes(60);
     Some(ListFacts { fetched_at: at, this_update: at, next_update: now() + minutes(next) })
