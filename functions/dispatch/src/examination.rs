@@ -70,7 +70,7 @@ impl Examination {
             host = facts.host,
             connections = facts.connections,
             took_ms = facts.took_ms,
-            posted = facts.posted.is_some(),
+            posted = facts.is_notified(),
             "A receiver was examined."
         );
         Examined::Facts(Box::new(Facts { identity_fault, ..facts }))

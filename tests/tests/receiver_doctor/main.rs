@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod addresses;
 mod servers;
 
 use std::net::SocketAddr;
@@ -119,6 +120,20 @@ fn of_nginx() -> Vec<Case> {
             Some(MayFail),
         ),
         case(
+            "nginx that asks for no certificate and closes on each request",
+            Nginx,
+            "return 444;",
+            &[(MayFail, WITHOUT_MTLS, C::ClientCertificate), (MayFail, "connection_reset", C::Answer)],
+            Some(NotChecked),
+        ),
+        case(
+            "nginx that asks for no certificate and refuses each request",
+            Nginx,
+            "return 403;",
+            &[(MayFail, WITHOUT_MTLS, C::ClientCertificate), (MayFail, "client_error", C::Answer)],
+            Some(NotChecked),
+        ),
+        case(
             "nginx that takes anybody",
             Nginx,
             "ssl_client_certificate sender-root.pem; ssl_verify_client optional_no_ca; return 202;",
@@ -161,12 +176,18 @@ fn of_others() -> Vec<Case> {
     use Program::{Apache, HaProxy, OpenSsl};
     use Verdict::{MayFail, NotChecked, Ok, WillFail};
     vec![
-        case("Apache", Apache, "SSLVerifyClient require\nRedirect 404 /", &[], Some(Ok)),
+        case(
+            "Apache",
+            Apache,
+            "SSLVerifyClient require\nRedirect 404 /",
+            &[(MayFail, "client_error", C::Answer)],
+            Some(Ok),
+        ),
         case(
             "Apache of TLS 1.2",
             Apache,
-            "SSLProtocol TLSv1.2\nSSLVerifyClient require\nRedirect 404 /",
-            &[],
+            "SSLProtocol TLSv1.2\nSSLVerifyClient require\nRedirect 410 /",
+            &[(MayFail, "client_error", C::Answer)],
             Some(Ok),
         ),
         case(

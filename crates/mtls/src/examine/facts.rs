@@ -12,6 +12,7 @@ use crate::revocation::Path;
 
 /// What was found of a receiver.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact by itself")]
 pub struct Facts {
     /// The base URI that was given.
     pub base_uri: String,
@@ -46,11 +47,21 @@ pub struct Facts {
     pub offers: Vec<Offered>,
     /// The visit of somebody without a certificate.
     pub without_certificate: Option<Visit>,
-    /// The notification of nobody's resource, if it was asked for.
+    /// Whether the notification of nobody's resource was asked for.
+    #[serde(default)]
+    pub posts: bool,
+    /// The visit with that notification; absent if there was no time for it, or nobody to send it to.
     pub posted: Option<Visit>,
     /// The verified path of the receiver's certificate. It stays on the machine that looked.
     #[serde(skip)]
     pub path: Option<Path>,
+}
+
+impl Facts {
+    /// Says whether the notification of nobody's resource was sent, be it answered or not.
+    pub fn is_notified(&self) -> bool {
+        self.posted.as_ref().is_some_and(|visit| visit.stage >= Stage::Request)
+    }
 }
 
 /// Why a base URI may not be registered.
@@ -114,11 +125,15 @@ pub enum Stage {
 
 /// One connection.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact by itself")]
 pub struct Visit {
     /// How far it came.
     pub stage: Stage,
     /// Why it ended before it was done.
     pub failed: Option<Failed>,
+    /// Whether this machine has no route to the address, as to one of IPv6 on a machine without it.
+    #[serde(default)]
+    pub routeless: bool,
     /// How long connecting took, in milliseconds.
     pub connect_ms: u64,
     /// How long the handshake took, in milliseconds.

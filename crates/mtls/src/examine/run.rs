@@ -47,13 +47,14 @@ pub async fn examine(base_uri: &str, examiner: Examiner<'_>) -> Facts {
         limit_ms: u64::try_from(LIMIT.as_millis()).unwrap_or(u64::MAX),
         presents_certificate: examiner.identity.is_some(),
         hybrid: examiner.network.key_exchange() == KeyExchange::Hybrid,
+        posts: examiner.posts,
         ..Facts::default()
     };
     match target(base_uri, &mut facts, examiner, started + LIMIT) {
-        Ok((visitor, host)) => {
-            Box::pin(all(&visitor, &host, &mut facts)).await;
+        Ok((mut visitor, host)) => {
+            Box::pin(all(&mut visitor, &host, &mut facts)).await;
             facts.connections = visitor.opened.load(Ordering::Relaxed);
-            facts.stopped = Instant::now() >= visitor.until;
+            facts.stopped |= Instant::now() >= visitor.until;
         }
         Err(refused) => facts.refused = Some(refused),
     }
@@ -84,7 +85,7 @@ fn target<'a>(
     Ok((Visitor { examiner, name, letter, until, opened: AtomicUsize::new(0) }, host))
 }
 
-async fn all(visitor: &Visitor<'_>, host: &str, facts: &mut Facts) {
+async fn all(visitor: &mut Visitor<'_>, host: &str, facts: &mut Facts) {
     let say = visitor.examiner.progress;
     say("looking the name up");
     for address in resolve(visitor, host, facts).await {
@@ -98,11 +99,18 @@ async fn all(visitor: &Visitor<'_>, host: &str, facts: &mut Facts) {
         return;
     }
     let Some((index, held)) = first_that_speaks(visitor, facts).await else { return };
+    let end = visitor.until;
+    if facts.posts {
+        // A notification is given all the time of an exchange, or is not sent: what it came to would not be known.
+        visitor.until = end.checked_sub(EXCHANGE_DEADLINE).unwrap_or(end);
+    }
     let (idle, ()) = tokio::join!(watch(held, visitor.until), rest(visitor, facts, index));
     if let Some(visit) = &mut facts.addresses[index].visit {
         visit.idle = idle;
     }
-    if visitor.examiner.posts && Instant::now() < visitor.until {
+    facts.stopped = Instant::now() >= visitor.until;
+    visitor.until = end;
+    if facts.posts && Instant::now() + EXCHANGE_DEADLINE <= end {
         say("sending the notification of nobody's resource");
         let address = facts.addresses[index].address;
         let (mut visit, ..) = visitor.visit(address, visitor.usual(), Errand::Post, EXCHANGE_DEADLINE).await;

@@ -112,8 +112,9 @@ impl Visitor<'_> {
         let (anchors, revocation) = (Arc::clone(&trust.roots), revocation.cloned());
         let look = Arc::new(Look::new(anchors, Arc::new(provider), revocation, certified));
         self.opened.fetch_add(1, Ordering::Relaxed);
-        let until = self.until.min(Instant::now() + within);
-        let done = timeout_at(until, Box::pin(self.go(&mut visit, &look, address, errand))).await;
+        let own = Instant::now() + within;
+        let done =
+            timeout_at(self.until.min(own), Box::pin(self.go(&mut visit, &look, address, errand))).await;
         let held = match done {
             Ok(Ok(held)) => held,
             Ok(Err(failed)) => {
@@ -122,7 +123,7 @@ impl Visitor<'_> {
                 None
             }
             // That the examination's own time was over says nothing of the receiver.
-            Err(_) if Instant::now() >= self.until => None,
+            Err(_) if self.until < own => None,
             Err(_) => {
                 let failure =
                     if visit.stage == Stage::Connecting { Failure::ConnectTimeout } else { Failure::Timeout };
@@ -173,7 +174,10 @@ impl Visitor<'_> {
             Ok(Err((error, Blame::Receiver))) => {
                 return Err(failed(classify::connecting(&error), &error.to_string()));
             }
-            Ok(Err((error, _))) => return Err(ours(Code::NetworkUnavailable, &error.to_string())),
+            Ok(Err((error, whose))) => {
+                visit.routeless = whose == Blame::NoRoute;
+                return Err(ours(Code::NetworkUnavailable, &error.to_string()));
+            }
             Err(_) => {
                 let within = CONNECT_BUDGET.as_secs();
                 return Err(failed(Failure::ConnectTimeout, &format!("no connection within {within} s")));

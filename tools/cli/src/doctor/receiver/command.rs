@@ -8,7 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use account::StackArgs;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
-use convention::directory::Settings;
+use convention::address::AddressPolicy;
+use convention::directory::{BaseUri, Settings};
 use convention::notification::ClientId;
 use mtls::is_server_id;
 use platform::clock::Clock;
@@ -17,7 +18,7 @@ use terminal::{Language, Progress, WrongUsage};
 
 use super::here::{IdentitySource, Receiver, Stack, look};
 use super::html::html;
-use super::judge::judge;
+use super::judge::judge_registered;
 use super::remote;
 use super::report::{Outcome, Report};
 
@@ -29,7 +30,8 @@ use super::report::{Outcome, Report};
 /// notification's path. No notification is sent without --post.
 ///
 /// Without a stack the roots of ICP-Brasil are trusted, and lists and OCSP are asked for at their sources; with one, its
-/// trust anchors and its data on revocation decide, as they do in dispatch. Without a certificate of ours it is not checked
+/// trust anchors and its data on revocation decide, as they do in dispatch. The local stack of arauto up is that one only for
+/// --client and for a base URI on this machine. Without a certificate of ours it is not checked
 /// whether the receiver accepts it. --from dispatch looks from the network of the function and with its identity, and needs
 /// lambda:InvokeFunction. Connections are direct: a proxy of this machine's environment is not used.
 #[derive(Args, Clone, Debug)]
@@ -38,7 +40,7 @@ use super::report::{Outcome, Report};
     arauto doctor receiver --client itp-1    # the local stack of arauto up\n  \
     arauto doctor receiver https://webhook.itp.example/base --json | jq -r '.findings[] | select(.verdict == \"will_fail\") | .code'\n\n\
     Exit codes: 0 nothing of what was looked at will fail (what may fail is listed); 1 it could not be looked at, for a \
-    fault of ours; 2 wrong usage; 3 something will fail, or the client is not registered.")]
+    fault of ours or for lack of time; 2 wrong usage; 3 something will fail, or the client is not registered.")]
 pub struct ReceiverArgs {
     /// The base URI, as it is or would be registered
     #[arg(value_name = "BASE_URI", required_unless_present = "client", conflicts_with = "client")]
@@ -98,6 +100,21 @@ fn server(text: &str) -> Result<String, String> {
     }
 }
 
+/// Says whether a base URI leads to this machine: only the policy of the local stack allows it.
+fn is_on_this_machine(base_uri: &str) -> bool {
+    let is_allowed = |policy| BaseUri::parse_stored(base_uri, policy).is_ok();
+    is_allowed(AddressPolicy::PublicAndLoopback) && !is_allowed(AddressPolicy::Public)
+}
+
+/// Says where was looked from, and whose trust decided.
+fn from_here(stack: Option<&str>, language: Language) -> String {
+    let here = language.choose("this machine", "esta máquina");
+    match stack {
+        Some(stack) => format!("{here}{}{stack}", language.choose(", with the stack ", ", com a stack ")),
+        None => here.to_owned(),
+    }
+}
+
 /// Runs the command; `false` if something will fail, an error if nothing will and a fault of ours kept it from looking.
 pub(in crate::doctor) async fn run(args: ReceiverArgs) -> Result<bool> {
     args.check()?;
@@ -118,10 +135,10 @@ pub(in crate::doctor) async fn run(args: ReceiverArgs) -> Result<bool> {
     } else {
         let with = (args.identity_source(stack.as_ref()), args.trust_anchors.as_ref());
         let facts = Box::pin(look(&receiver, stack.as_ref(), with, args.post, &say)).await?;
-        (facts, language.choose("this machine", "esta máquina").to_owned())
+        (facts, from_here(stack.as_ref().map(|stack| stack.chosen.label()).as_deref(), language))
     };
     drop(progress);
-    let findings = judge(&facts, Clock::system().now());
+    let findings = judge_registered(&facts, receiver.suspension, Clock::system().now());
     args.print(&Report { facts, from, findings }, language)
 }
 
@@ -140,10 +157,26 @@ impl ReceiverArgs {
         Ok(())
     }
 
-    /// Finds the stack that is named or needed, else the local one if it is up.
+    fn names_a_stack(&self) -> bool {
+        self.stack.name().is_some() || self.stack.account.is_given()
+    }
+
+    fn needs_a_stack(&self) -> bool {
+        self.client.is_some() || self.from == From::Dispatch || self.identity_secret
+    }
+
+    /// Says whether a stack has a say. The authority of tests of the local one knows the receivers of this machine only.
+    fn wants_a_stack(&self) -> bool {
+        let is_local = self.base_uri.as_deref().is_some_and(is_on_this_machine);
+        self.names_a_stack() || self.needs_a_stack() || is_local
+    }
+
+    /// Finds the stack that is named or needed; for a receiver on this machine the local one, if it is up.
     async fn stack(&self) -> Result<Option<Stack>> {
-        let named = self.stack.name().is_some() || self.stack.account.is_given();
-        let needed = self.client.is_some() || self.from == From::Dispatch || self.identity_secret;
+        if !self.wants_a_stack() {
+            return Ok(None);
+        }
+        let (named, needed) = (self.names_a_stack(), self.needs_a_stack());
         let chosen = match self.stack.find("").await {
             Ok(chosen) => chosen,
             Err(error) if named || needed => return Err(error),
@@ -158,7 +191,7 @@ impl ReceiverArgs {
             (Some(client), Some(stack), _) => stack.client(client, authorisation_server.as_deref()).await,
             (_, _, Some(base_uri)) => {
                 let (base_uri, settings) = (base_uri.clone(), Settings::default());
-                Ok(Some(Receiver { base_uri, authorisation_server, settings }))
+                Ok(Some(Receiver { base_uri, authorisation_server, settings, suspension: None }))
             }
             _ => bail!("no stack knows the client"),
         }
@@ -189,7 +222,57 @@ impl ReceiverArgs {
         match report.outcome() {
             Outcome::Works => Ok(true),
             Outcome::Fails => Ok(false),
-            Outcome::Unknown => bail!("a fault of ours kept something from being looked at"),
+            Outcome::Unknown => {
+                bail!("a fault of ours, or the end of the time, kept something from being looked at")
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: ReceiverArgs,
+    }
+
+    fn wants_a_stack(line: &str) -> bool {
+        let words = std::iter::once("receiver").chain(line.split_whitespace());
+        Line::try_parse_from(words).unwrap().args.wants_a_stack()
+    }
+
+    #[test]
+    fn the_local_stack_judges_receivers_of_this_machine_and_clients_alone() {
+        for local in ["localhost:8443", "itp.localhost", "127.0.0.1:8443", "[::1]:8443"] {
+            assert!(wants_a_stack(&format!("https://{local}/base")), "{local}");
+        }
+        for elsewhere in ["webhook.itp.example", "8.8.8.8", "10.0.0.1", "localhost.itp.example", "bad_uri<"] {
+            assert!(!wants_a_stack(&format!("https://{elsewhere}/base")), "{elsewhere}");
+        }
+        for named in [
+            "--client itp-1",
+            "https://itp.example/base --stack-name arauto",
+            "https://itp.example/base --from dispatch",
+        ] {
+            assert!(wants_a_stack(named), "{named}");
+        }
+    }
+
+    #[test]
+    fn whose_trust_decided_is_told() {
+        assert_eq!(from_here(None, Language::En), "this machine");
+        assert_eq!(
+            from_here(Some("local (sa-east-1)"), Language::En),
+            "this machine, with the stack local (sa-east-1)"
+        );
+        assert_eq!(
+            from_here(Some("local (sa-east-1)"), Language::PtBr),
+            "esta máquina, com a stack local (sa-east-1)"
+        );
     }
 }

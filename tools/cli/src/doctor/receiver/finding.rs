@@ -12,6 +12,8 @@ use terminal::Language;
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Check {
+    /// The registration of the client.
+    Registration,
     /// The base URI as it is written.
     BaseUri,
     /// The name and its addresses.
@@ -100,6 +102,7 @@ impl Check {
     /// Returns the name in a language.
     pub(super) fn name(self, language: Language) -> &'static str {
         let (en, pt_br) = match self {
+            Self::Registration => ("registration", "cadastro"),
             Self::BaseUri => ("base URI", "URI base"),
             Self::Name => ("name", "nome"),
             Self::AddressPolicy => ("addresses", "endereços"),

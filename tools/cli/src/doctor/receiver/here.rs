@@ -8,7 +8,7 @@ use account::identity_secret::get_text;
 use account::{ChosenStack, DeployedStack};
 use anyhow::{Context as _, Result, bail};
 use convention::address::AddressPolicy;
-use convention::directory::Settings;
+use convention::directory::{Registration, Settings, Suspension};
 use convention::notification::{AuthorisationServers, ClientId, IdentityOwner, ReceiverKey};
 use jiff::SignedDuration;
 use mtls::examine::{Examiner, Facts, examine};
@@ -34,6 +34,8 @@ pub(super) struct Receiver {
     pub(super) base_uri: String,
     pub(super) authorisation_server: Option<String>,
     pub(super) settings: Settings,
+    /// Why the client is notified of nothing at present.
+    pub(super) suspension: Option<Suspension>,
 }
 
 /// A stack, with its parameters.
@@ -47,6 +49,18 @@ pub(super) enum IdentitySource<'a> {
     Files(&'a Path, &'a Path),
     Secret,
     Nowhere,
+}
+
+impl Receiver {
+    /// Reads a registration; `None` if its client wants no notifications.
+    pub(super) fn of(registration: Registration) -> Option<Self> {
+        Some(Self {
+            base_uri: registration.base_uri?,
+            authorisation_server: registration.authorisation_server,
+            settings: registration.settings,
+            suspension: registration.suspension,
+        })
+    }
 }
 
 impl Stack {
@@ -64,13 +78,7 @@ impl Stack {
         let receivers = Receivers::new(dynamodb(&self.chosen.sdk), table, self.policy(), clock);
         let found = receivers.registration(&key).await;
         let found = found.with_context(|| format!("failed to read the receivers of {}", self.chosen))?;
-        Ok(found.and_then(|registration| {
-            Some(Receiver {
-                base_uri: registration.base_uri?,
-                authorisation_server: registration.authorisation_server,
-                settings: registration.settings,
-            })
-        }))
+        Ok(found.and_then(Receiver::of))
     }
 
     fn policy(&self) -> AddressPolicy {

@@ -25,7 +25,8 @@ const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 /// Asks dispatch to examine the receiver at a base URI, as the command does for one that is not registered.
 pub async fn from_dispatch(stack: &ChosenStack, base_uri: &str) -> Result<Facts> {
     let (base_uri, settings) = (base_uri.to_owned(), Settings::default());
-    examine(stack, &Receiver { base_uri, authorisation_server: None, settings }, false).await
+    examine(stack, &Receiver { base_uri, authorisation_server: None, settings, suspension: None }, false)
+        .await
 }
 
 /// Asks dispatch to examine a receiver. Needs `lambda:InvokeFunction`.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use certificates::printable;
-use mtls::examine::Facts;
+use mtls::examine::{Facts, Stage, Visit};
 use serde_json::{Value, json};
 use terminal::{Align, Table};
 
@@ -28,7 +28,7 @@ pub enum Outcome {
     Works,
     /// Something will fail.
     Fails,
-    /// A fault of ours kept something from being looked at, and nothing else will fail.
+    /// A fault of ours, or the end of the time, kept something from being looked at, and nothing else will fail.
     Unknown,
 }
 
@@ -38,7 +38,9 @@ impl Report {
         let any = |is: &dyn Fn(&Finding) -> bool| self.findings.iter().any(is);
         if any(&|one| one.verdict == Verdict::WillFail) {
             Outcome::Fails
-        } else if any(&|one| one.ours) || self.facts.addresses.iter().all(|one| one.visit.is_none()) {
+        } else if any(&|one| one.ours)
+            || !self.facts.addresses.iter().filter_map(|one| one.visit.as_ref()).any(came_far)
+        {
             Outcome::Unknown
         } else {
             Outcome::Works
@@ -104,14 +106,33 @@ impl Report {
             let count = self.findings.iter().filter(|one| one.verdict == verdict).count();
             format!("{count} {}", verdict.name(language))
         });
-        let posted = match (self.facts.posted.is_some(), language) {
-            (false, Language::En) => "no notification was sent",
-            (true, Language::En) => "one notification was sent, of a payment that nobody knows",
-            (false, Language::PtBr) => "nenhuma notificação foi enviada",
-            (true, Language::PtBr) => "uma notificação foi enviada, de um pagamento que ninguém conhece",
+        let posted = self.facts.posted.as_ref().filter(|_| self.facts.is_notified());
+        let (en, pt_br) = match posted {
+            None => ("no notification was sent", "nenhuma notificação foi enviada"),
+            Some(visit) if is_unanswered(visit) => (
+                "one notification was sent, and not answered in time",
+                "uma notificação foi enviada, e não respondida a tempo",
+            ),
+            Some(_) => (
+                "one notification was sent, of a payment that nobody knows",
+                "uma notificação foi enviada, de um pagamento que ninguém conhece",
+            ),
         };
+        let posted = language.choose(en, pt_br);
         format!("{}; {posted}", parts.join(", "))
     }
+}
+
+/// Says whether a visit was neither left in the middle nor without a route.
+fn came_far(visit: &Visit) -> bool {
+    visit.stage >= Stage::Waiting || visit.failed.is_some() && !visit.routeless
+}
+
+/// Says whether a request that was sent got no answer before its time was over.
+pub(super) fn is_unanswered(visit: &Visit) -> bool {
+    visit.stage >= Stage::Request
+        && visit.answer.is_none()
+        && visit.failed.as_ref().is_none_or(|failed| failed.code == "timeout")
 }
 
 fn tenths(milliseconds: u64) -> String {

@@ -87,6 +87,17 @@ fn without(visit: &Visit, main: &Visit) -> Finding {
         let same =
             main.presents_certificate && main.answer.as_ref().is_some_and(|main| main.status == status);
         return match (REFUSALS.contains(&status), same) {
+            (true, _) if !visit.certificate_requested => Finding::not_checked(
+                check,
+                Words::new(
+                    format!(
+                        "It answers {status} to who was asked for no certificate, so it is not known whom it refuses."
+                    ),
+                    format!(
+                        "Responde {status} a quem não foi pedido certificado, portanto não se sabe quem ele recusa."
+                    ),
+                ),
+            ),
             (true, false) => refused(&format!("with the status {status}"), &format!("com o status {status}")),
             (true, true) => Finding::not_checked(
                 check,
@@ -109,7 +120,7 @@ fn without(visit: &Visit, main: &Visit) -> Finding {
     }
     match &visit.failed {
         Some(failed) if failed.ours => Finding::ours(check, &failed.code),
-        Some(_) if refuses(visit) || was_refused(visit) => {
+        Some(failed) if refuses(visit) && (is_refusal(&failed.code) || is_better(main, visit)) => {
             refused("in the handshake", "no handshake").detail(&failed_detail(visit))
         }
         _ => Finding::not_checked(
@@ -121,6 +132,17 @@ fn without(visit: &Visit, main: &Visit) -> Finding {
         )
         .detail(&failed_detail(visit)),
     }
+}
+
+/// Says whether our own visit shows that a close was a refusal: there was none, or it did better.
+///
+/// A server may close on each HEAD, with a certificate and without.
+fn is_better(main: &Visit, without: &Visit) -> bool {
+    let code = |visit: &Visit| visit.failed.as_ref().map(|failed| failed.code.clone());
+    !main.presents_certificate
+        || main.failed.is_none()
+        || main.stage > without.stage
+        || main.stage == without.stage && code(main) != code(without)
 }
 
 fn failed_detail(visit: &Visit) -> String {

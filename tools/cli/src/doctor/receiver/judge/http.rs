@@ -1,7 +1,8 @@
 //! What came over HTTP: the answer to a request that notifies of nothing, the idle connection, the notification.
 
-use mtls::examine::{Answered, Idle, Stage, Visit};
+use mtls::examine::{Answered, Facts, Idle, Stage, Visit};
 
+use super::super::report::is_unanswered;
 use super::client::REFUSALS;
 use crate::doctor::receiver::finding::{Check, Finding, Verdict, Words};
 
@@ -29,17 +30,26 @@ fn status(answer: &Answered) -> Finding {
     );
     let code = match status {
         300..400 => "redirect",
-        429 => "client_error",
+        404 | 410 | 429 => "client_error",
         status if REFUSALS.contains(status) => "client_error",
         400..500 | 200..300 => return Finding::ok(Check::Answer, what),
         500..600 => "server_error",
         _ => "unknown_status",
     };
     let finding = Finding::of_code(Check::Answer, Verdict::MayFail, code).saying(&what);
+    let finding = if matches!(status, 404 | 410) { finding.saying(&absent()) } else { finding };
     match &answer.location {
         Some(location) => finding.detail(&format!("location: {location}")),
         None => finding,
     }
+}
+
+/// Some servers know a path for POST alone, and say of HEAD that it is not there rather than 405.
+fn absent() -> Words {
+    Words::new(
+        "If the path is served for POST alone, --post shows it.",
+        "Se o caminho só atende POST, --post o mostra.",
+    )
 }
 
 fn kept(idle: &Idle, answer: &Answered) -> Finding {
@@ -72,20 +82,40 @@ fn kept(idle: &Idle, answer: &Answered) -> Finding {
     }
 }
 
-/// The outcome of the notification of nobody's resource, as dispatch would record it.
-pub(super) fn posted(visit: &Visit) -> Finding {
+/// The outcome of the notification of nobody's resource, as dispatch would record it, if it was asked for.
+pub(super) fn posted(facts: &Facts) -> Option<Finding> {
+    match &facts.posted {
+        Some(visit) => Some(notified(visit)),
+        None if facts.posts => {
+            let what = Words::new(
+                "It was not sent: no connection came so far, or there was no time left for an exchange.",
+                "Não foi enviada: nenhuma conexão chegou até aí, ou não restava tempo para uma troca.",
+            );
+            Some(Finding::not_checked(Check::Notification, what))
+        }
+        None => None,
+    }
+}
+
+fn notified(visit: &Visit) -> Finding {
     let check = Check::Notification;
+    let sent = match visit.stage {
+        _ if is_unanswered(visit) => {
+            Words::new("It was sent, and not answered in time.", "Foi enviada, e não respondida a tempo.")
+        }
+        Stage::Connecting | Stage::Handshake | Stage::Waiting => {
+            Words::new("It was not sent.", "Não foi enviada.")
+        }
+        Stage::Request | Stage::Answered => Words::new("It was sent.", "Foi enviada."),
+    };
     if let Some(failed) = &visit.failed {
         return if failed.ours {
             Finding::ours(check, &failed.code).detail(&failed.detail)
         } else {
-            Finding::of_code(check, Verdict::WillFail, &failed.code).detail(&failed.detail)
+            Finding::of_code(check, Verdict::WillFail, &failed.code).saying(&sent).detail(&failed.detail)
         };
     }
-    let Some(answer) = visit.answer.as_ref().filter(|_| visit.stage >= Stage::Answered) else {
-        let what = Words::new("There was no time for it.", "Não houve tempo para ela.");
-        return Finding::not_checked(check, what);
-    };
+    let Some(answer) = &visit.answer else { return Finding::not_checked(check, sent) };
     let (status, ms) = (answer.status, answer.took_ms);
     let outcome = answer.outcome.as_deref().unwrap_or_default();
     let what = Words::new(

@@ -6,12 +6,15 @@ mod client;
 mod http;
 mod reach;
 mod revocation;
+#[cfg(test)]
+mod tests;
 mod tls;
 
+use convention::directory::Suspension;
 use jiff::Timestamp;
 use mtls::examine::{Facts, Visit};
 
-use super::finding::{Check, Finding, Words};
+use super::finding::{Check, Finding, Verdict, Words};
 
 /// Judges a receiver by what was found of it, the worst first.
 pub fn judge(facts: &Facts, now: Timestamp) -> Vec<Finding> {
@@ -23,10 +26,41 @@ pub fn judge(facts: &Facts, now: Timestamp) -> Vec<Finding> {
         findings.extend(client::judge(facts, main));
         findings.extend(http::judge(main));
     }
-    findings.extend(facts.posted.as_ref().map(http::posted));
+    findings.extend(http::posted(facts));
     findings.extend(examination(facts));
     findings.sort_by_key(|finding| finding.verdict);
     findings
+}
+
+/// Judges the receiver of a client. One that is suspended is sent nothing, whatever its receiver does.
+pub(super) fn judge_registered(
+    facts: &Facts,
+    suspension: Option<Suspension>,
+    now: Timestamp,
+) -> Vec<Finding> {
+    let mut findings = judge(facts, now);
+    findings.extend(suspension.map(suspended));
+    findings.sort_by_key(|finding| finding.verdict);
+    findings
+}
+
+fn suspended(suspension: Suspension) -> Finding {
+    let (en, pt_br) = match suspension {
+        Suspension::OrganisationNotActive => ("organisation", "a organização como ativa"),
+        Suspension::SoftwareNotActive => ("software", "o software como ativo"),
+    };
+    let what = Words::new(
+        format!(
+            "The client is suspended, so nothing is sent to it: the Directory does not list its {en} as active."
+        ),
+        format!("O cliente está suspenso, portanto nada lhe é enviado: o Diretório não lista {pt_br}."),
+    );
+    let what_to_do = Words::new(
+        format!("Ask the Directory of participants why its {en} is not active."),
+        format!("Pergunte ao Diretório de participantes por que não lista {pt_br}."),
+    );
+    let finding = Finding::of_code(Check::Registration, Verdict::WillFail, suspension.code());
+    Finding { what_to_do, ..finding.in_words(what) }
 }
 
 /// Returns the visit that was looked at in full: the first that spoke TLS.

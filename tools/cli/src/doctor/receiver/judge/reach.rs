@@ -56,12 +56,39 @@ fn policy(addresses: &[AddressFacts]) -> Vec<Finding> {
     refused
 }
 
-/// A failure at the only address, or at all, stops notifications; one of several addresses stops some.
+/// What the addresses come to together. Dispatch connects to the first that accepts; the attempt is at that one.
+#[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact by itself")]
+struct Together {
+    /// Whether one accepts connections.
+    connects: bool,
+    /// Whether nothing stops a notification at one.
+    works: bool,
+    /// Whether there is a route to none.
+    routeless: bool,
+    /// Whether all are of IPv6.
+    of_ipv6: bool,
+}
+
+impl Together {
+    fn of(facts: &Facts) -> Self {
+        let visited = || facts.addresses.iter().filter_map(|one| one.visit.as_ref());
+        // One that was left in the middle has not shown that it works.
+        let seen = |visit: &Visit| visit.stage >= Stage::Waiting || refuses(visit);
+        Self {
+            connects: visited().any(|visit| visit.stage > Stage::Connecting),
+            works: visited().any(|visit| !stops(visit) && seen(visit)),
+            routeless: facts.addresses.iter().all(|one| one.visit.as_ref().is_some_and(|one| one.routeless)),
+            of_ipv6: facts.addresses.iter().all(|one| one.address.ip().to_canonical().is_ipv6()),
+        }
+    }
+}
+
 fn visits(facts: &Facts) -> Vec<Finding> {
-    let visited = || facts.addresses.iter().filter_map(|one| Some((one, one.visit.as_ref()?)));
-    let works = visited().any(|(_, visit)| !stops(visit));
+    let together = Together::of(facts);
     let mut findings = Vec::new();
-    for (one, visit) in visited() {
+    for one in &facts.addresses {
+        let Some(visit) = &one.visit else { continue };
         if visit.stage > Stage::Connecting {
             let ms = visit.connect_ms;
             let what = Words::new(
@@ -74,24 +101,69 @@ fn visits(facts: &Facts) -> Vec<Finding> {
         if refuses(visit) {
             continue;
         }
-        let check = check_of(&failed.code);
-        let finding = if failed.ours {
-            Finding::ours(check, &failed.code)
+        let finding = if visit.routeless {
+            without_route(together, failed)
+        } else if failed.ours {
+            Finding::ours(check_of(&failed.code), &failed.code)
+        } else if visit.stage == Stage::Connecting {
+            unconnected(together, failed)
         } else {
-            let all = stops(visit) && !works;
-            let verdict = if all { Verdict::WillFail } else { Verdict::MayFail };
-            let check = if visit.stage >= Stage::Request && check == Check::Connection {
-                Check::Answer
-            } else {
-                check
-            };
-            let finding = Finding::of_code(check, verdict, &failed.code);
-            let finding = if failed.code == "timeout" && stops(visit) { silent(finding) } else { finding };
-            if all { finding } else { finding.saying(&why_not_sure(visit)) }
+            broken(together, visit, failed)
         };
         findings.push(finding.at(one.address).detail(&failed.detail));
     }
     findings
+}
+
+/// Judges an address that there is no route to, as dispatch does (`connect_to_any`, `crates/mtls/src/reach.rs`).
+fn without_route(together: Together, failed: &Failed) -> Finding {
+    if !together.routeless {
+        let what = Words::new(
+            "There is no route to it from where this was looked at; dispatch takes the other addresses.",
+            "Não há rota até ele a partir de onde se olhou; a dispatch usa os outros endereços.",
+        );
+        return Finding::not_checked(Check::Connection, what);
+    }
+    if !together.of_ipv6 {
+        return Finding::ours(Check::Connection, &failed.code);
+    }
+    let what = Words::new(
+        "The name has addresses of IPv6 alone, and there is no route to them from where this was looked at.",
+        "O nome só tem endereços IPv6, e não há rota até eles a partir de onde se olhou.",
+    );
+    let what_to_do =
+        Words::new("Give the name an address of IPv4 too.", "Dê ao nome também um endereço IPv4.");
+    let finding = Finding::of_code(Check::Connection, Verdict::WillFail, "connect_timeout").saying(&what);
+    Finding { what_to_do, ..finding }
+}
+
+/// Judges an address that accepts no connection: dispatch goes on to the next.
+fn unconnected(together: Together, failed: &Failed) -> Finding {
+    let of_code = |verdict| Finding::of_code(Check::Connection, verdict, &failed.code);
+    match failed.code.as_str() {
+        _ if !together.connects => of_code(Verdict::WillFail),
+        "connect_timeout" => of_code(Verdict::MayFail).saying(&Words::new(
+            "Dispatch goes on to the next address after up to 4 s, and has 9 s for all.",
+            "A dispatch passa ao próximo endereço após até 4 s, e tem 9 s para todos.",
+        )),
+        _ => of_code(Verdict::Ok).saying(&Words::new(
+            "Dispatch goes on to the next address at once.",
+            "A dispatch passa logo ao próximo endereço.",
+        )),
+    }
+}
+
+/// A failure of the only address, or of all, stops notifications; one of several addresses stops some.
+fn broken(together: Together, visit: &Visit, failed: &Failed) -> Finding {
+    let all = stops(visit) && !together.works;
+    let verdict = if all { Verdict::WillFail } else { Verdict::MayFail };
+    let check = match check_of(&failed.code) {
+        Check::Connection if visit.stage >= Stage::Request => Check::Answer,
+        check => check,
+    };
+    let finding = Finding::of_code(check, verdict, &failed.code);
+    let finding = if failed.code == "timeout" && stops(visit) { silent(finding) } else { finding };
+    if all { finding } else { finding.saying(&why_not_sure(visit)) }
 }
 
 /// Who says nothing in the handshake needs other advice than who says nothing to a notification.

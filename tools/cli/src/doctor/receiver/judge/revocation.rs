@@ -1,7 +1,8 @@
 //! Lists and statuses of each certificate of the verified path, and what dispatch would decide by them.
 
 use jiff::{SignedDuration, Timestamp};
-use mtls::examine::{RevocationFacts, RevocationOf, Visit};
+use mtls::examine::{RevocationFacts, RevocationOf, StatusFacts, Visit};
+use mtls::revocation::RECENT_CHECK;
 
 use crate::doctor::receiver::finding::{Check, Finding, Verdict, Words};
 
@@ -13,15 +14,36 @@ pub(super) fn judge(main: &Visit, now: Timestamp) -> Vec<Finding> {
         return Vec::new();
     };
     let own = facts.certificates.first();
-    // A status of the receiver's own certificate stands in for all lists.
-    let has_status = own.is_some_and(|own| own.status.is_some() || !own.responders.is_empty());
-    let mut findings: Vec<_> =
-        facts.certificates.iter().map(|one| certificate(one, has_status, now)).collect();
+    let status = own.and_then(|own| own.status.as_ref());
+    let covered = if status.is_some_and(|status| is_current(status, now)) {
+        ByStatus::Now
+    } else if own.is_some_and(|own| own.status.is_some() || !own.responders.is_empty()) {
+        ByStatus::Perhaps
+    } else {
+        ByStatus::Never
+    };
+    let certificates = facts.certificates.iter();
+    let mut findings: Vec<_> = certificates.map(|one| certificate(one, covered, now)).collect();
     findings.extend(verdict(facts));
     findings
 }
 
-fn certificate(one: &RevocationOf, has_status: bool, now: Timestamp) -> Finding {
+/// Whether an OCSP status of the receiver's own certificate stands in for the lists of the whole path; no other does
+/// (`mtls::revocation::decide`).
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum ByStatus {
+    Now,
+    Perhaps,
+    Never,
+}
+
+/// Says whether a status proves that a certificate is good, as `Good::of_ocsp` does.
+fn is_current(status: &StatusFacts, now: Timestamp) -> bool {
+    let until = status.next_update.unwrap_or(status.fetched_at + RECENT_CHECK);
+    status.status == "good" && now < until
+}
+
+fn certificate(one: &RevocationOf, covered: ByStatus, now: Timestamp) -> Finding {
     let subject = &one.subject;
     let named = |en: &str, pt_br: &str| Words::new(format!("{subject}: {en}"), format!("{subject}: {pt_br}"));
     let urls = [&one.lists[..], &one.responders].concat().join(" ");
@@ -29,14 +51,15 @@ fn certificate(one: &RevocationOf, has_status: bool, now: Timestamp) -> Finding 
         let finding = Finding::of_code(CHECK, Verdict::WillFail, "revoked");
         return finding.saying(&named("revoked.", "revogado.")).detail(&urls);
     }
-    if one.lists.is_empty() && !has_status {
+    if one.lists.is_empty() && covered == ByStatus::Never {
         let what = named(
             "names neither a usable revocation list nor a responder of OCSP; it is refused once the tolerance window is over.",
             "não indica uma lista de revogação utilizável nem um serviço OCSP; é recusado quando a janela de tolerância acaba.",
         );
         return Finding::of_code(CHECK, Verdict::MayFail, UNKNOWN).in_words(what);
     }
-    let (mut en, mut pt_br, mut is_current, mut is_known) = (Vec::new(), Vec::new(), false, false);
+    let (mut en, mut pt_br, mut is_known) = (Vec::new(), Vec::new(), false);
+    let mut is_current = covered == ByStatus::Now;
     if let Some(list) = &one.list {
         is_known = true;
         is_current |= list.next_update > now;
@@ -47,7 +70,6 @@ fn certificate(one: &RevocationOf, has_status: bool, now: Timestamp) -> Finding 
     }
     if let Some(status) = &one.status {
         is_known = true;
-        is_current |= status.next_update.is_none_or(|next| next > now);
         let (age, name) = (hours(now, status.fetched_at), &status.status);
         en.push(format!("OCSP says {name}, asked {age} ago"));
         pt_br.push(format!("OCSP responde {name}, consultado há {age}"));
@@ -59,10 +81,14 @@ fn certificate(one: &RevocationOf, has_status: bool, now: Timestamp) -> Finding 
             pt_br.push(format!("{what}: {error}"));
         }
     }
+    if is_current && !is_known {
+        is_known = true;
+        en.push("the OCSP status of the receiver's own certificate stands in for its list".to_owned());
+        pt_br.push("o estado OCSP do certificado do próprio receptor substitui a sua lista".to_owned());
+    }
     let told = named(&format!("{}.", en.join("; ")), &format!("{}.", pt_br.join("; ")));
     match (is_known, is_current) {
         (true, true) => Finding::ok(CHECK, told).detail(&urls),
-        // An authority above is covered where the receiver's own status is.
         (true, false) => Finding::of_code(CHECK, Verdict::MayFail, UNKNOWN).in_words(told).detail(&urls),
         (false, _) => {
             let what = named(
