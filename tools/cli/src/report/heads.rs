@@ -30,7 +30,7 @@ pub(super) async fn chained(
     };
     let mut earlier = oldest(source.versions(SEALS, "", &Seal::key(first)).await?);
     earlier.reverse();
-    let mut expected: Option<Option<Digest>> = None;
+    let mut expected = None;
     each(source, &earlier, &mut tell, |seal| {
         if expected.is_some_and(|expected| expected != Some(seal.head)) {
             return ControlFlow::Break(());
