@@ -78,7 +78,7 @@ const PERIODS: &[(&str, &str)] = &[
     ("functions/directory/src/keys.rs", "DirectoryTable"),
     ("functions/directory/src/participants.rs", "DirectoryTable"),
     ("functions/directory/src/software.rs", "DirectoryTable"),
-    ("functions/dispatch/src/onboarding_slo.rs", "DirectoryTable"),
+    ("crates/convention/src/directory/onboarding_slo.rs", "DirectoryTable"),
 ];
 
 /// Hours that DynamoDB keeps a stream's records ("Change data capture for DynamoDB Streams", Amazon DynamoDB Developer Guide).

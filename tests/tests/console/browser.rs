@@ -130,7 +130,7 @@ impl Visit {
         self.step(json!({ "tabTo": selector }))
     }
 
-    pub(crate) fn waits(self, selector: &str) -> Self {
+    pub(crate) fn until_shown(self, selector: &str) -> Self {
         self.step(json!({ "wait": selector }))
     }
 

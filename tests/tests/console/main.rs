@@ -184,7 +184,7 @@ async fn an_empty_stack_and_one_that_does_not_answer_have_pages_that_say_so() {
 }
 
 #[tokio::test]
-async fn what_is_alarming_has_the_first_step_of_its_runbook() {
+async fn an_alarm_that_is_on_has_the_first_step_of_its_runbook() {
     let Some(browser) = Browser::find("console") else { return };
     let console = serve_app(|port, stop| {
         let stack = ChosenStack::of_local(LocalStack::new(1, BTreeMap::new()));
@@ -224,14 +224,14 @@ async fn a_replay_is_chosen_looked_at_confirmed_and_watched_by_keyboard_alone_an
         .press("Space")
         .tab_to("#rate")
         .press("Enter")
-        .waits("text=Takes at least")
+        .until_shown("text=Takes at least")
         .says("document.querySelector('main').innerText")
         .tab_to("#sure")
         .press("Space")
         .press("Tab")
         .says("document.activeElement.textContent")
         .press("Enter")
-        .waits("text=It is over.")
+        .until_shown("text=It is over.")
         .says("document.querySelector('main').innerText");
     let seen = browser.look(&[visit]).remove(0);
     assert!(seen.axe.is_empty() && seen.errors.is_empty(), "{:?} {:?}", seen.axe, seen.errors);

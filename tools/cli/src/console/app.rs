@@ -1,4 +1,4 @@
-//! The server: its state, its addresses, and who may ask.
+//! The state of the server, shared by all requests.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,24 +8,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use account::ChosenStack;
 use anyhow::{Context as _, Result};
 use aws_lc_rs::rand;
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
 use convention::address::AddressPolicy;
-use http::{HeaderMap, header};
 use jiff::Timestamp;
 use pages::{Access, Model};
 use platform::clock::Clock;
 use terminal::Language;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::lookup::Changes;
 use super::read::Reader;
-use super::replays::Replays;
-use super::{commands, frame, lookup, overview, replays};
+use super::replay_book::Replays;
 use crate::shutdown::Shutdown;
 
 /// What the console was started with.
@@ -63,6 +54,8 @@ pub(super) struct Inner {
     pub(super) has_replayed: Arc<AtomicBool>,
 }
 
+/// When something changed a registration, by which sentence, and its fields.
+pub(super) type Changes = Vec<(Timestamp, String, String)>;
 /// What changed each client's registration, when that was last looked for.
 type KnownChanges = BTreeMap<String, (Timestamp, Result<Changes, String>)>;
 
@@ -131,6 +124,11 @@ impl App {
         &self.0
     }
 
+    /// Notes that a page was asked for.
+    pub(super) fn is_asked(&self) {
+        self.0.asked_at.store(self.now().as_second(), Ordering::Relaxed);
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.0.clock.now()
     }
@@ -160,75 +158,4 @@ pub(super) fn secret() -> Result<String> {
     let mut bytes = [0; SECRET_BYTES];
     rand::fill(&mut bytes).ok().context("the system gives no random bytes")?;
     Ok(hex::encode(bytes))
-}
-
-/// Serves pages until it is told to stop.
-pub async fn serve(
-    listener: TcpListener,
-    app: App,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> Result<()> {
-    let server = axum::serve(listener, router(app.clone())).with_graceful_shutdown(stop);
-    server.await.context("the server stopped")?;
-    // A replay ends after its batch, so that what was sent is marked.
-    if let Some(replay) = app.0.running.lock().await.take() {
-        replay.await.context("the replay stopped")?;
-    }
-    Ok(())
-}
-
-fn router(app: App) -> Router {
-    let of_language = Router::new()
-        .route("/now", get(overview::now))
-        .route("/receivers", get(overview::receivers))
-        .route("/receivers/{key}", get(overview::receiver))
-        .route("/notifications", get(lookup::notifications))
-        .route("/notifications/{id}", get(lookup::notification))
-        .route("/undelivered", get(overview::undelivered))
-        .route("/undelivered/plan", get(replays::plan))
-        .route("/undelivered/replay", post(replays::replay))
-        .route("/replays/{number}", get(replays::progress))
-        .route("/explain", get(commands::explain_form).post(commands::explain))
-        .route("/bill", get(commands::bill))
-        .route("/capacity", get(commands::capacity))
-        .route("/polling", get(commands::polling));
-    Router::new()
-        .route("/{token}", get(begin))
-        .route("/{token}/", get(begin))
-        .route("/{token}/console.css", get(style))
-        .route("/{token}/console.js", get(script))
-        .route("/{token}/icon.svg", get(icon))
-        .nest("/{token}/{language}", of_language)
-        .fallback(frame::missing)
-        .layer(from_fn_with_state(app.clone(), guard))
-        .with_state(app)
-}
-
-async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
-    let noted = app.clone();
-    app.0
-        .access
-        .guard(request, async move |request| {
-            noted.0.asked_at.store(noted.now().as_second(), Ordering::Relaxed);
-            next.run(request).await
-        })
-        .await
-}
-
-async fn begin(State(app): State<App>, headers: HeaderMap) -> Response {
-    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    let language = pages::page::preferred(accepted.unwrap_or_default()).tag();
-    axum::response::Redirect::to(&format!("{}/{language}/now", app.0.access.prefix())).into_response()
-}
-
-async fn style() -> Response {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], pages::STYLE).into_response()
-}
-
-async fn icon() -> Response {
-    ([(header::CONTENT_TYPE, "image/svg+xml")], pages::ICON).into_response()
-}
-
-async fn script() -> Response {
-    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], pages::SCRIPT).into_response()
 }

@@ -11,7 +11,8 @@ use clap::builder::PossibleValuesParser;
 use polling::Preset;
 use tokio::net::TcpListener;
 
-use super::app::{App, Options, serve};
+use super::app::{App, Options};
+use super::server::serve;
 use crate::shutdown::Shutdown;
 
 /// Show a stack in the browser: how it is, its receivers, notifications, undelivered, cost and capacity

@@ -21,7 +21,7 @@ use platform::telemetry::{client_phrase, fields_of_line, logged_client_id};
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::app::App;
+use super::app::{App, Changes};
 use super::frame::{Frame, live, problem};
 use crate::attempts::LogGroups;
 use crate::stack_ref::StackRef;
@@ -33,9 +33,6 @@ const CHANGES_OF: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// How long they are shown before they are looked for again: a month of a log is long.
 const CHANGES_TTL: SignedDuration = SignedDuration::from_mins(5);
-
-/// When something changed a registration, by which sentence, and its fields.
-pub(super) type Changes = Vec<(Timestamp, String, String)>;
 
 /// The sentences of `docs/logging.md`, "directory", that tell how a registration changed; the second is Portuguese.
 const CHANGES: [(&str, &str); 5] = [

@@ -10,8 +10,11 @@ mod frame;
 mod lookup;
 mod overview;
 mod read;
+mod replay_book;
 mod replays;
 mod runbooks;
+mod server;
 
-pub use app::{App, Options, serve};
+pub use app::{App, Options};
 pub use command::{ConsoleArgs, run};
+pub use server::serve;

@@ -11,7 +11,7 @@ use platform::telemetry::fields_of_line;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::{Shared, within};
+use super::shared::{Shared, within};
 use crate::attempts::LogGroups;
 
 /// `CloudWatch` Logs shows lines late, and not in their order.
@@ -45,26 +45,26 @@ struct Stride(SignedDuration);
 impl Stride {
     const LINES: i64 = 20_000;
     /// A part with more is begun again, shorter, as it would take too long.
-    const MOST_LINES: usize = 80_000;
+    const MAX_LINES: usize = 80_000;
     const FIRST: SignedDuration = SignedDuration::from_mins(5);
-    const LEAST: SignedDuration = SignedDuration::from_secs(30);
-    const MOST: SignedDuration = SignedDuration::from_hours(7 * 24);
+    const MIN: SignedDuration = SignedDuration::from_secs(30);
+    const MAX: SignedDuration = SignedDuration::from_hours(7 * 24);
 
     /// After a part with so many lines.
     fn after(self, lines: usize) -> Self {
         let quarters = Self::LINES * 4 / i64::try_from(lines).unwrap_or(i64::MAX).max(1);
         let quarters = i32::try_from(quarters.clamp(1, 48)).unwrap_or(1);
-        Self((self.0 * quarters / 4).clamp(Self::LEAST, Self::MOST))
+        Self((self.0 * quarters / 4).clamp(Self::MIN, Self::MAX))
     }
 
     /// After a part that could not be read.
     fn after_failure(self) -> Self {
-        Self((self.0 / 4).max(Self::LEAST))
+        Self((self.0 / 4).max(Self::MIN))
     }
 
     /// How many lines a part may have; the shortest has no limit.
     fn limit(self) -> usize {
-        if self.0 > Self::LEAST { Self::MOST_LINES } else { usize::MAX }
+        if self.0 > Self::MIN { Self::MAX_LINES } else { usize::MAX }
     }
 }
 
@@ -189,16 +189,16 @@ mod tests {
         assert_eq!(first.after(0).0, SignedDuration::from_mins(60));
         assert_eq!(first.after(20_000).0, Stride::FIRST);
         assert_eq!(first.after(200_000).0, SignedDuration::from_secs(75));
-        assert_eq!((0..9).fold(first, |stride, _| stride.after(0)).0, Stride::MOST);
+        assert_eq!((0..9).fold(first, |stride, _| stride.after(0)).0, Stride::MAX);
     }
 
     #[test]
     fn a_part_that_cannot_be_read_is_tried_again_shorter_and_never_without_end() {
-        let mut stride = Stride(Stride::MOST);
+        let mut stride = Stride(Stride::MAX);
         for _ in 0..20 {
-            assert!(stride.limit() < usize::MAX || stride.0 == Stride::LEAST);
+            assert!(stride.limit() < usize::MAX || stride.0 == Stride::MIN);
             stride = stride.after_failure();
         }
-        assert_eq!((stride.0, stride.limit()), (Stride::LEAST, usize::MAX));
+        assert_eq!((stride.0, stride.limit()), (Stride::MIN, usize::MAX));
     }
 }

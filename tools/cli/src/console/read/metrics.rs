@@ -15,8 +15,8 @@ use pages::figures::{Counts, Figures, Range};
 use platform::clock::Clock;
 use tokio::time::Instant;
 
+use super::shared::{Shared, within};
 use super::stack::Deployed;
-use super::{Shared, within};
 
 /// One series, and what it counts.
 struct Asked {

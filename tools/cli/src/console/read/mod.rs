@@ -4,11 +4,12 @@ mod certificates;
 mod lines;
 mod metrics;
 mod receivers;
+mod shared;
 mod stack;
 pub(super) mod undelivered;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::thread;
 use std::time::Duration;
 
@@ -18,9 +19,10 @@ use jiff::{SignedDuration, Timestamp};
 use pages::{Model, Reading};
 use platform::clock::Clock;
 use tokio::runtime::Builder;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use self::lines::Lines;
+use self::shared::{Shared, within};
 use self::stack::Deployed;
 use self::undelivered::Week;
 
@@ -36,10 +38,6 @@ pub(super) struct Reader {
     clock: Clock,
 }
 
-/// What the reader writes and the pages read.
-#[derive(Clone, Debug)]
-struct Shared(Arc<RwLock<Model>>);
-
 /// Nothing is read once no page was asked for within this time: each look-up is paid for.
 const LOOKED_AT_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 /// How often each part is read at most; and never sooner than twice the time that it took.
@@ -48,8 +46,6 @@ const STATE_EVERY: Duration = Duration::from_secs(15);
 const SLOWLY_EVERY: Duration = Duration::from_mins(1);
 /// How often it is seen whether something is due.
 const BEAT: Duration = Duration::from_millis(250);
-/// A look-up that takes longer has failed.
-const TIMEOUT: Duration = Duration::from_mins(1);
 
 impl Reader {
     pub(super) fn new(
@@ -164,19 +160,5 @@ impl Reader {
         let read = within(read).await;
         let now = self.clock.now();
         self.model.write(|model| part(model).end(read, now, began.elapsed()));
-    }
-}
-
-impl Shared {
-    fn write<T>(&self, write: impl FnOnce(&mut Model) -> T) -> T {
-        write(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// Waits for a look-up as long as it may take.
-async fn within<T>(read: impl Future<Output = Result<T>>) -> Result<T, String> {
-    match timeout(TIMEOUT, read).await {
-        Ok(read) => read.map_err(|error| format!("{error:#}")),
-        Err(_) => Err(format!("no answer within {} s", TIMEOUT.as_secs())),
     }
 }
