@@ -48,6 +48,10 @@ fn of_page(page: &str, address: &str, marker: &str) -> FirstSteps {
 /// What follows the marker, to the end of the paragraph, without Markdown.
 fn step(section: &str, marker: &str) -> Option<String> {
     let (_, after) = section.split_once(marker)?;
+    // The step may be a command of its own.
+    if let Some(block) = after.trim_start().strip_prefix("```sh\n") {
+        return block.split("\n```").next().map(|command| command.lines().collect::<Vec<_>>().join("; "));
+    }
     let paragraph = after.split("\n\n").next().unwrap_or_default();
     let end = paragraph.find(" **").unwrap_or(paragraph.len());
     let paragraph = paragraph.get(..end).unwrap_or_default().trim();
@@ -94,7 +98,7 @@ mod tests {
             }
         }
         let (step, runbook) = &first_steps(Language::En)["ReceiverFailingAlarm"];
-        assert!(step.starts_with("Send the receiver the outcome's sentence"), "{step}");
+        assert!(step.starts_with("arauto doctor receiver --client <client_id>"), "{step}");
         assert_eq!(runbook, "docs/operations.md#a-receiver-fails");
     }
 }
