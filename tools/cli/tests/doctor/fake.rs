@@ -309,6 +309,7 @@ fn described(name: &str) -> String {
             "DirectoryIdentitySecretArn",
             "arn:aws:secretsmanager:sa-east-1:123456789012:secret:DirectoryIdentitySecret-1",
         ),
+        ("DirectoryLogGroupName", "arauto-DirectoryLogGroup-1"),
         ("DirectoryTableName", "arauto-DirectoryTable-1"),
         ("DispatchFunctionName", "arauto-DispatchFunction-1"),
         ("DispatchLogGroupName", "arauto-DispatchLogGroup-1"),
