@@ -70,7 +70,6 @@ const MEMBERS: &[(&str, &str, &[&str])] = &[
             "intake",
             "mtls",
             "outcomes",
-            "pages",
             "platform",
             "report",
         ],

@@ -7,8 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use pages::Model;
 use pages::figures::{Counts, Figures, Range};
 use pages::history::History;
-use pages::model::{Alarm, QueueDepths, Reading, Registered, Undelivered, UndeliveredGroup};
-use pages::receiver::Certificate;
+use pages::model::{Alarm, Certificate, QueueDepths, Reading, Registered, Undelivered, UndeliveredGroup};
 use serde_json::json;
 
 const FAILING: &str = "itp-atlantico";

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 
 use crate::figures::{Figures, Range};
 use crate::history::History;
-use crate::receiver::Certificate;
 
 /// Something that is read again and again.
 #[derive(Clone, Debug)]
@@ -75,6 +74,17 @@ pub struct Undelivered {
     pub groups: Vec<UndeliveredGroup>,
     /// Rows that this version cannot read.
     pub unreadable: u64,
+}
+
+/// A certificate that a receiver showed.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Certificate {
+    /// When it ends.
+    pub valid_until: Option<Timestamp>,
+    /// When a list or status of it that is still valid was confirmed; absent if there is none.
+    pub checked_at: Option<Timestamp>,
+    /// Whether it is revoked or on hold.
+    pub is_revoked: bool,
 }
 
 /// A registered client.

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::attempt::LoggedReceiver;
 use crate::figures::Range;
 use crate::history::{History, Summary};
-use crate::model::{Model, Registered};
+use crate::model::{Certificate, Model, Registered};
 use crate::page::Page;
 
 /// How far back a receiver's figures reach.
@@ -38,17 +38,6 @@ pub enum State {
     Quiet,
     /// It is registered without webhooks.
     Disabled,
-}
-
-/// A certificate that a receiver showed.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Certificate {
-    /// When it ends.
-    pub valid_until: Option<Timestamp>,
-    /// When a list or status of it that is still valid was confirmed; absent if there is none.
-    pub checked_at: Option<Timestamp>,
-    /// Whether it is revoked or on hold.
-    pub is_revoked: bool,
 }
 
 /// What the list shows of a receiver.

@@ -6,7 +6,7 @@ use account::ChosenStack;
 use anyhow::Result;
 use jiff::Timestamp;
 use mtls::revocation::{AuthorityRow, LeafRow, Noted, OcspStatus, RevocationStore, Serials};
-use pages::receiver::Certificate;
+use pages::model::Certificate;
 use platform::aws::{DirectoryTable, dynamodb};
 
 /// What is known of revocation.
