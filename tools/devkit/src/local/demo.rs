@@ -224,6 +224,10 @@ impl Table {
         writeln!(out, "The receiver had {} objections against the published contract.", summary.findings)?;
         writeln!(out, "It saw the client certificate {}", summary.client_certificate.unwrap_or_default())?;
         writeln!(out, "over {}.", summary.tls.unwrap_or_default())?;
+        writeln!(
+            out,
+            "\nTo look at a stack in the browser: `arauto up` keeps one running, `arauto console` prints the address."
+        )?;
         Ok(good)
     }
 }
