@@ -75,9 +75,9 @@ fuzz: ## Fuzz every parser of outside input, FUZZ_SECONDS=60 each
 	done
 
 # Only Debian's packages need root. Scripts of npm's packages are not run.
-test-tools: ## Install what some tests need - nginx, OpenSSL, Chromium, Prism, TypeScript, Go, Jackson, a Kafka client, OTLP's messages (Debian; asks sudo)
+test-tools: ## Install what some tests need - nginx, Apache, HAProxy, OpenSSL, Chromium, Prism, TypeScript, Go, Jackson, a Kafka client, OTLP's messages (Debian; asks sudo)
 	$(SUDO) apt-get update -qq
-	$(SUDO) apt-get install -y --no-install-recommends nginx-light openssl apache2-bin haproxy golang-go libjackson2-databind-java
+	$(SUDO) apt-get install -y --no-install-recommends nginx-light openssl apache2-bin haproxy chromium golang-go libjackson2-databind-java
 	mkdir -p .arauto/node
 	cp infra/tools/prism/package.json infra/tools/prism/package-lock.json .arauto/node
 	npm ci --ignore-scripts --no-fund --no-audit --prefix .arauto/node
