@@ -12,6 +12,7 @@ pub mod dispatch;
 pub mod fake_event_source;
 pub mod freeze;
 pub mod iam_usage;
+pub mod idle_stack;
 pub mod judges;
 pub mod kill;
 pub mod kms;

@@ -7,73 +7,36 @@
 
 mod rows;
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_sqs::types::Message;
 use convention::delivery::{AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Status};
 use convention::notification::{InteractionId, StateChange};
-use devkit::stack::{Code, Options, Progress, Stack};
 use jiff::{SignedDuration, Timestamp};
 use platform::aws::{AttemptRecord, Begin, Cancel, Ledger, Queues, dynamodb, secrets_manager, sqs};
 use platform::rng::Rng;
 use serde_json::json;
 use tests::aws::{Aws, DIRECTORY, LEDGER, NOTIFICATIONS, QueueSettings, RECEIVERS, UNDELIVERED};
+use tests::idle_stack::IdleStack;
 use tests::world::{now, tag};
 use tokio::time::sleep;
 
-/// Two queues, the first with a redrive after two receives, three tables and a secret. The local stack wants a function, which nobody calls.
-const TEMPLATE: &str = "
-AWSTemplateFormatVersion: '2010-09-09'
-Transform: AWS::Serverless-2016-10-31
-Resources:
-  Idle:
-    Type: AWS::Serverless::Function
-    Metadata:
-      BuildMethod: rust-cargolambda
-      BuildProperties:
-        Binary: idle
-    Properties:
-      CodeUri: .
-      Handler: bootstrap
-      Runtime: provided.al2023
+/// Two queues, the first with a redrive after two receives, and a secret.
+const QUEUES: &str = "
   Undelivered: { Type: AWS::SQS::Queue }
   Notifications:
     Type: AWS::SQS::Queue
     Properties:
       VisibilityTimeout: 270
       RedrivePolicy: { deadLetterTargetArn: !GetAtt Undelivered.Arn, maxReceiveCount: 2 }
-  Ledger:
-    Type: AWS::DynamoDB::Table
-    Properties:
-      BillingMode: PAY_PER_REQUEST
-      AttributeDefinitions:
-        - { AttributeName: partition, AttributeType: S }
-        - { AttributeName: notification, AttributeType: S }
-      KeySchema:
-        - { AttributeName: partition, KeyType: HASH }
-        - { AttributeName: notification, KeyType: RANGE }
-  Receivers:
-    Type: AWS::DynamoDB::Table
-    Properties:
-      BillingMode: PAY_PER_REQUEST
-      AttributeDefinitions: [{ AttributeName: client_id, AttributeType: S }]
-      KeySchema: [{ AttributeName: client_id, KeyType: HASH }]
-  Directory:
-    Type: AWS::DynamoDB::Table
-    Properties:
-      BillingMode: PAY_PER_REQUEST
-      AttributeDefinitions: [{ AttributeName: name, AttributeType: S }]
-      KeySchema: [{ AttributeName: name, KeyType: HASH }]
   Secret: { Type: AWS::SecretsManager::Secret }
 Outputs:
   Notifications: { Value: !Ref Notifications }
   Undelivered: { Value: !Ref Undelivered }
-  Ledger: { Value: !Ref Ledger }
-  Receivers: { Value: !Ref Receivers }
-  Directory: { Value: !Ref Directory }
+  Ledger: { Value: !Ref LedgerTable }
+  Receivers: { Value: !Ref ReceiversTable }
+  Directory: { Value: !Ref DirectoryTable }
   Secret: { Value: !Ref Secret }
 ";
 
@@ -112,16 +75,7 @@ async fn the_model_does_what_the_adapters_expect() {
 
 #[tokio::test]
 async fn ministack_does_what_the_adapters_expect() {
-    let folder = tempfile::tempdir().unwrap();
-    let template = folder.path().join("template.yaml");
-    fs::write(&template, TEMPLATE).unwrap();
-    let program = folder.path().join("idle");
-    fs::write(&program, "#!/bin/sh\n").unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    let mut options = Options::new(folder.path().join("state"));
-    (options.template, options.progress) = (Some(template), Progress::quiet());
-    options.code = Code::Folder(folder.path().to_owned());
-    let stack = Stack::start(&options).await.unwrap();
+    let stack = IdleStack::start(QUEUES).await.unwrap();
     let name = |output| stack.output(output).unwrap().to_owned();
     let backend = Backend {
         sdk: stack.sdk_config(),

@@ -1,8 +1,5 @@
 //! A stack on MiniStack with what the console reads, and without functions: what they write is put there.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-
 use account::local_stack::LocalStack;
 use aws_sdk_cloudwatchlogs::types::InputLogEvent;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -10,11 +7,11 @@ use convention::delivery::{
     AttemptMessage, AttemptNumber, EXCHANGE_DEADLINE, Failure, Hour, Status, Undelivered,
 };
 use convention::notification::{InteractionId, StateChange};
-use devkit::stack::{Code, Options, Progress, Stack};
 use jiff::{SignedDuration, Timestamp};
 use platform::aws::{AttemptRecord, Begin, Ledger, UndeliveredRows, dynamodb};
 use platform::rng::Rng;
 use serde_json::{Value, json};
+use tests::idle_stack::IdleStack;
 use tests::world::now;
 
 /// The output with the ledger's name.
@@ -24,44 +21,9 @@ pub(crate) const RECEIVER: &str = "itp-failing";
 /// The outcome of a notification that was given up.
 pub(crate) const GIVEN_UP: &str = "connect_timeout";
 
-const TEMPLATE: &str = "
-AWSTemplateFormatVersion: '2010-09-09'
-Transform: AWS::Serverless-2016-10-31
-Resources:
-  DispatchFunction:
-    Type: AWS::Serverless::Function
-    Metadata:
-      BuildMethod: rust-cargolambda
-      BuildProperties:
-        Binary: idle
-    Properties:
-      CodeUri: .
-      Handler: bootstrap
-      Runtime: provided.al2023
+const QUEUES_AND_LOGS: &str = "
   DeadLetterQueue: { Type: AWS::SQS::Queue }
   NotificationsQueue: { Type: AWS::SQS::Queue }
-  LedgerTable:
-    Type: AWS::DynamoDB::Table
-    Properties:
-      BillingMode: PAY_PER_REQUEST
-      AttributeDefinitions:
-        - { AttributeName: partition, AttributeType: S }
-        - { AttributeName: notification, AttributeType: S }
-      KeySchema:
-        - { AttributeName: partition, KeyType: HASH }
-        - { AttributeName: notification, KeyType: RANGE }
-  ReceiversTable:
-    Type: AWS::DynamoDB::Table
-    Properties:
-      BillingMode: PAY_PER_REQUEST
-      AttributeDefinitions: [{ AttributeName: client_id, AttributeType: S }]
-      KeySchema: [{ AttributeName: client_id, KeyType: HASH }]
-  DirectoryTable:
-    Type: AWS::DynamoDB::Table
-    Properties:
-      BillingMode: PAY_PER_REQUEST
-      AttributeDefinitions: [{ AttributeName: name, AttributeType: S }]
-      KeySchema: [{ AttributeName: name, KeyType: HASH }]
   DispatchLogGroup: { Type: AWS::Logs::LogGroup, Properties: { LogGroupName: dispatch-lines } }
   DirectoryLogGroup: { Type: AWS::Logs::LogGroup, Properties: { LogGroupName: directory-lines } }
 Outputs:
@@ -78,8 +40,7 @@ Outputs:
 
 /// A stack, and what is in it.
 pub(crate) struct Filled {
-    stack: Stack,
-    _folder: tempfile::TempDir,
+    stack: IdleStack,
     /// A notification that waits for its second attempt.
     pub(crate) waiting: String,
     /// When the first notification was given up.
@@ -89,17 +50,8 @@ pub(crate) struct Filled {
 impl Filled {
     /// Starts a stack without any row, line or message.
     pub(crate) async fn empty() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let template = folder.path().join("template.yaml");
-        fs::write(&template, TEMPLATE).unwrap();
-        let program = folder.path().join("idle");
-        fs::write(&program, "#!/bin/sh\n").unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        let mut options = Options::new(folder.path().join("state"));
-        (options.template, options.progress) = (Some(template), Progress::quiet());
-        options.code = Code::Folder(folder.path().to_owned());
-        let stack = Stack::start(&options).await.unwrap();
-        Self { stack, _folder: folder, waiting: String::new(), gave_up_at: now() }
+        let stack = IdleStack::start(QUEUES_AND_LOGS).await.unwrap();
+        Self { stack, waiting: String::new(), gave_up_at: now() }
     }
 
     /// Starts one with receivers, attempts and notifications.
