@@ -1,9 +1,7 @@
 //! Charts for those who would rather look than read.
 
-use charts_rs::{
-    Align, BarChart, Color, HorizontalBarChart, LegendCategory, Margin, Position, Series,
-    svg_with_accessibility,
-};
+use bars::{Bars, Part};
+use charts_rs::{Color, HorizontalBarChart, Margin, Series, svg_with_accessibility};
 
 use crate::counts::Day;
 use crate::figures::CLASSES;
@@ -11,14 +9,13 @@ use crate::report::Report;
 use crate::words::Words;
 
 const WIDTH: f32 = 860.0;
-const HEIGHT: f32 = 230.0;
+const HEIGHT: f64 = 230.0;
 const ROW: f32 = 26.0;
 /// Above and below the bars.
 const HEAD_AND_FOOT: f32 = 20.0;
 /// Left of the names, for the same reason.
 const LEFT: f32 = 30.0;
 const FONT: &str = "Segoe UI,Roboto,Helvetica,Arial,sans-serif";
-const ACCEPTED: &str = "#2f7d6b";
 const FAILED: &str = "#c0392b";
 /// How much longer than the longest bar the axis is, so that a count has room behind its bar.
 const BEYOND: f32 = 1.15;
@@ -30,31 +27,24 @@ pub(crate) fn by_day(report: &Report, words: &Words) -> Option<String> {
     if report.all.attempts == 0 {
         return None;
     }
-    let part = |name: &str, colour: &str, count: fn(&Day) -> u64| Series {
-        name: name.to_owned(),
-        data: report.days.iter().map(|day| Some(length(count(day)))).collect(),
-        stack: Some("attempts".to_owned()),
-        colors: Some(vec![Some(colour.into()); report.days.len()]),
-        ..Series::default()
+    let part = |name, class, count: fn(&Day) -> u64| {
+        let values = report.days.iter().map(|day| f64::from(length(count(day)))).collect();
+        Part { name, class, values }
     };
-    let bars = vec![
-        part(words.accepted, ACCEPTED, |day| day.attempts.saturating_sub(day.failed)),
-        part(words.failed, FAILED, |day| day.failed),
-    ];
-    let names = (1..=report.days.len()).map(|day| day.to_string()).collect();
-    let mut chart = BarChart::new(bars, names);
-    (chart.width, chart.height, chart.margin) = (WIDTH, HEIGHT, Margin::from(6.0));
-    FONT.clone_into(&mut chart.font_family);
-    let plain: Color = "#5b6675".into();
-    (chart.x_axis.font.size, chart.x_axis.font.color) = (10.0, plain);
-    chart.series.colors = vec![ACCEPTED.into(), FAILED.into()];
-    (chart.legend.align, chart.legend.category) = (Align::Right, LegendCategory::Rect);
-    (chart.legend.position, chart.legend.font.size) = (Some(Position::Top), 11.0);
-    for axis in &mut chart.y_axis_configs {
-        axis.min = Some(0.0);
-    }
-    let svg = chart.svg().expect("the font that its texts are measured by is built in");
-    Some(svg_with_accessibility(&svg, words.by_day_described, ""))
+    let bars = Bars {
+        title: words.by_day,
+        description: words.by_day_described,
+        parts: vec![
+            part(words.accepted, "good", |day| day.attempts.saturating_sub(day.failed)),
+            part(words.failed, "bad", |day| day.failed),
+        ],
+        slots: (1..=report.days.len()).map(|day| day.to_string()).collect(),
+        size: (f64::from(WIDTH), HEIGHT),
+        legend: true,
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of attempts")]
+        number: &|number| words.number(number.round() as u64),
+    };
+    Some(bars.svg())
 }
 
 /// Draws failed attempts by whose fault they were; `None` if none failed.
