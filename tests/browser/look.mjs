@@ -1,5 +1,5 @@
 // Opens pages in Debian's Chromium, as the console's tests tell it, and says what it saw: a line of JSON for each page.
-// Reads a plan from standard input: { chromium, visits: [{ url, colour, width, language, steps, picture }] }.
+// Reads a plan from standard input: { chromium, visits: [{ url, colour, width, steps, picture }] }.
 import { createRequire } from "node:module";
 import { stdin, stdout } from "node:process";
 
@@ -16,7 +16,7 @@ try {
   for (const visit of plan.visits) {
     const context = await browser.newContext({
       colorScheme: visit.colour ?? "light",
-      locale: visit.language ?? "en-US",
+      locale: "en-US",
       viewport: { width: visit.width ?? 1280, height: 900 },
     });
     const page = await context.newPage();
@@ -27,13 +27,10 @@ try {
     page.on("request", (request) => seen.requests.push(request.url()));
     page.on("pageerror", (error) => seen.errors.push(String(error)));
     page.on("console", (line) => line.type() === "error" && seen.errors.push(line.text()));
-    const began = performance.now();
     const answer = await page.goto(visit.url, { waitUntil: "load" });
-    seen.milliseconds = Math.round(performance.now() - began);
     seen.status = answer.status();
     for (const step of visit.steps ?? []) {
       if (step.press) await page.keyboard.press(step.press);
-      if (step.type) await page.keyboard.type(step.type);
       if (step.tabTo) {
         // As a person without a mouse gets there: not at once, but in the end.
         let isThere = false;
@@ -54,7 +51,6 @@ try {
     seen.text = await page.innerText("body");
     // What is wider than the window would be cut off on a phone.
     seen.overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    seen.at = page.url();
     if (visit.picture) await page.screenshot({ path: visit.picture, fullPage: true });
     stdout.write(`${JSON.stringify(seen)}\n`);
     await context.close();

@@ -212,11 +212,13 @@ const DATA: [&str; 9] = [
     "sqs:SendMessage",
 ];
 
-fn list(value: &Value) -> Vec<Value> {
+/// One or several.
+pub(crate) fn list(value: &Value) -> Vec<Value> {
     value.as_array().cloned().unwrap_or_else(|| vec![value.clone()])
 }
 
-fn statements(policy: &str) -> Vec<Value> {
+/// The statements of a policy of `infra/access.yaml`.
+pub(crate) fn statements(policy: &str) -> Vec<Value> {
     let access = Template::read(ACCESS).unwrap();
     list(&access.property(policy, "PolicyDocument")["Statement"])
 }

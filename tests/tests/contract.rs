@@ -49,7 +49,8 @@ fn the_contract_and_the_template_have_the_same_routes_and_each_asks_for_a_signat
     assert_eq!(keys, Contract::read().unwrap().routes());
 }
 
-/// Manual de Segurança, 4.1: who called, from where, when, what, and how it ended. An HTTP API does not know the caller's port.
+/// Manual de Segurança, 4.1: who called, from where, when, what, and how it ended. An HTTP API has no variable for the caller's
+/// port.
 #[test]
 fn the_access_log_says_who_called_from_where_when_what_and_how_it_ended() {
     let stages = of_type("AWS::ApiGatewayV2::Stage");

@@ -12,6 +12,8 @@ use serde_json::Value;
 use tests::contract::file;
 use tests::template::{Template, resources, templates};
 
+use crate::access::{list, statements};
+
 /// Templates that are deployed apart, and keep something.
 const APART: &[&str] = &["infra/evidence-replica.yaml"];
 
@@ -291,14 +293,6 @@ fn constants(folder: &Path, found: &mut BTreeMap<PathBuf, Vec<u64>>) {
     }
 }
 
-/// What one or several are written as.
-fn texts(value: &Value) -> Vec<&str> {
-    match value {
-        Value::String(text) => vec![text],
-        several => several.as_array().into_iter().flatten().filter_map(Value::as_str).collect(),
-    }
-}
-
 /// Says whether a policy's resource, such as `arn:…:table/${StackName}-LedgerTable-*`, is a store. CloudFormation names a resource
 /// after its stack and itself.
 fn is_of(resource: &str, name: &str, store: &Value) -> bool {
@@ -318,7 +312,6 @@ fn is_of(resource: &str, name: &str, store: &Value) -> bool {
 
 #[test]
 fn each_row_names_the_people_whose_policy_lets_them_read() {
-    let policies = resources("infra/access.yaml").unwrap();
     let mut stores = stores();
     // Those of another account are not of these policies.
     stores.remove("Replica");
@@ -327,11 +320,14 @@ fn each_row_names_the_people_whose_policy_lets_them_read() {
             let of_row = |name: &String| row[0].contains(&format!("`{name}`"));
             let of_row: Vec<_> = stores.iter().filter(|(name, _)| of_row(name)).collect();
             for (policy, person) in POLICIES.iter().zip(page.people) {
-                let statements = &policies[*policy]["Properties"]["PolicyDocument"]["Statement"];
-                let reads = statements.as_array().unwrap().iter().any(|statement| {
-                    let shows = texts(&statement["Action"]).iter().any(|action| READS.contains(action));
-                    let on = texts(&statement["Resource"]);
-                    shows && of_row.iter().any(|(name, store)| on.iter().any(|on| is_of(on, name, store)))
+                let reads = statements(policy).iter().any(|statement| {
+                    let is_read = |action: &Value| READS.contains(&action.as_str().unwrap());
+                    let shows = list(&statement["Action"]).iter().any(is_read);
+                    let on = list(&statement["Resource"]);
+                    let has = |name: &str, store: &Value| {
+                        on.iter().any(|on| is_of(on.as_str().unwrap(), name, store))
+                    };
+                    shows && of_row.iter().any(|(name, store)| has(name, store))
                 });
                 let told = row[4].to_lowercase().contains(person);
                 assert!(of_row.is_empty() || told == reads, "{}: {policy} reads {reads}: {row:?}", page.name);

@@ -37,12 +37,12 @@ fn of_kind(kind: &str) -> Vec<PathBuf> {
 }
 
 /// A page without its examples of commands.
-fn prose(page: &str) -> String {
+pub(crate) fn prose(page: &str) -> String {
     page.split("```").step_by(2).collect()
 }
 
 /// The headings of a page, as GitHub makes anchors of them.
-fn anchors(page: &str) -> BTreeSet<String> {
+pub(crate) fn anchors(page: &str) -> BTreeSet<String> {
     let link = Regex::new(r"\[([^\]]*)\]\([^)]*\)").unwrap();
     let titles = page.lines().filter(|line| line.starts_with('#'));
     let anchor = |title: &str| {

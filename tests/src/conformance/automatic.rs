@@ -39,7 +39,8 @@ fn payment() -> Resource {
     Resource::new("automatic-payments", "recurring_payment", VERSION)
 }
 
-/// Waits until so many messages have come, and makes sure that no more do. All tell of states; those of consents say so.
+/// Waits until so many messages have come, and makes sure that no more do. Only those of consents have an event type, which is
+/// `STATE_CHANGED`.
 async fn receives_no_more_than(initiator: &Initiator<'_>, count: usize) -> Result<()> {
     for message in initiator.receives(count).await? {
         let expected = match message.endpoint.map(Endpoint::as_str) {

@@ -1,10 +1,11 @@
 //! The data of the rule book.
 
 use std::collections::BTreeMap;
-use std::fs::read_to_string;
 
+use arauto::help::Language;
 use serde::Deserialize;
-use tests::contract::file;
+
+use super::repository::read;
 
 /// The data of the rule book: `docs/compliance.json`.
 #[derive(Clone, Debug, Deserialize)]
@@ -95,10 +96,17 @@ pub(super) struct Elsewhere {
     pub(super) who: Text,
 }
 
+impl Text {
+    /// Returns the text in this language.
+    pub(super) fn of(&self, language: Language) -> &str {
+        language.choose(&self.en, &self.pt)
+    }
+}
+
 impl Book {
     /// Reads the rule book of this checkout.
     pub(super) fn read() -> Self {
-        serde_json::from_str(&read_to_string(file("docs/compliance.json").unwrap()).unwrap()).unwrap()
+        serde_json::from_str(&read("docs/compliance.json").unwrap()).unwrap()
     }
 
     /// All texts, each with what it is of.

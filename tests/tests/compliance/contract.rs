@@ -1,7 +1,6 @@
 //! What is sent, beside what the published contracts of the webhook say of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::read_to_string;
 
 use convention::address::AddressPolicy;
 use convention::directory::{BaseUri, Receiver, Settings};
@@ -11,7 +10,8 @@ use convention::notification::{
 };
 use regex_lite::Regex;
 use serde_json::{Value, json};
-use tests::contract::file;
+
+use super::repository;
 
 const BASE: &str = "https://itp.com/kong3";
 const SERVER: &str = "123e4567-e89b-12d3-a456-426614174000";
@@ -20,8 +20,7 @@ const API_VERSION: &str = "v2";
 
 /// The contract of a webhook version.
 fn contract(version: WebhookVersion) -> Value {
-    let path = file(&format!("tests/openapi/webhook-{version}.yml")).unwrap();
-    serde_saphyr::from_str(&read_to_string(path).unwrap()).unwrap()
+    serde_saphyr::from_str(&repository::contract(version)).unwrap()
 }
 
 /// A part of a contract with what it refers to in its place, and its objects closed.

@@ -1,14 +1,14 @@
 //! What shows at run time that a rule is kept, and where it is documented.
 
 use arauto::commands::command;
-use arauto::help::Language as HelpLanguage;
+use arauto::help::Language;
 use convention::codes::Code;
 use serde_json::Value;
 use tests::template::{Template, resources, templates};
 
 use super::book::Book;
-use super::page::Language;
 use super::repository::read;
+use crate::pages::{anchors, prose};
 
 const LOGGING: &str = "docs/logging.md";
 /// The line whose fields have a table of their own, and its heading.
@@ -82,14 +82,11 @@ impl<'a> Evidence<'a> {
             Self::Parameter(name) => {
                 Template::read("template.yaml").unwrap().section("Parameters")[name].is_object()
             }
-            Self::Command(name) => command(HelpLanguage::En).find_subcommand(name).is_some(),
+            Self::Command(name) => command(Language::En).find_subcommand(name).is_some(),
             Self::Page(place) => {
                 let (page, anchor) = place.split_once('#').unwrap_or((place, ""));
-                let slug = |line: &str| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
-                read(&format!("docs/{page}")).is_some_and(|text| {
-                    anchor.is_empty()
-                        || text.lines().any(|line| line.starts_with('#') && slug(line) == anchor)
-                })
+                let has = |text: String| anchor.is_empty() || anchors(&prose(&text)).contains(anchor);
+                read(&format!("docs/{page}")).is_some_and(has)
             }
         }
     }
@@ -114,7 +111,7 @@ impl<'a> Evidence<'a> {
             Self::Record(name) => (format!("`{name}`"), "evidence.md#records".to_owned()),
             Self::Code(name) => (format!("`{name}`"), "outcomes.md".to_owned()),
             Self::Parameter(name) => (format!("`{name}`"), "../template.yaml".to_owned()),
-            Self::Command(name) => (format!("`arauto {name}`"), language.of(&book.commands[name]).to_owned()),
+            Self::Command(name) => (format!("`arauto {name}`"), book.commands[name].of(language).to_owned()),
             Self::Page(place) => (format!("{word} `{place}`"), place.to_owned()),
         }
     }
@@ -142,7 +139,7 @@ fn log_line(line: &str, field: Option<&str>) -> Option<String> {
         })
     })?;
     let heading = if line == ATTEMPT.0 { ATTEMPT.1 } else { heading };
-    Some(heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-"))
+    anchors(heading).pop_first()
 }
 
 fn is_of_attempt(page: &str, line: &str, field: &str) -> bool {

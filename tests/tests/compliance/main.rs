@@ -13,11 +13,11 @@ mod repository;
 
 use std::fs::{read_to_string, write};
 
+use arauto::help::Language;
 use platform::config::environment;
 use tests::contract::file;
 
 use book::Book;
-use page::Language;
 use repository::Repository;
 
 /// Set by `make compliance`: the pages are written before they are compared.
@@ -25,7 +25,7 @@ const WRITE: &str = "ARAUTO_WRITE_COMPLIANCE";
 
 #[test]
 fn each_rule_has_a_test_and_what_it_names_is_there() {
-    let found = faults::of(&Book::read(), &Repository::of_checkout());
+    let found = faults::of(&Book::read(), Repository::of_checkout());
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
@@ -33,7 +33,7 @@ fn each_rule_has_a_test_and_what_it_names_is_there() {
 fn the_pages_are_what_the_data_says() {
     let book = Book::read();
     for language in [Language::PtBr, Language::En] {
-        let path = file(language.page()).unwrap();
+        let path = file(page::path(language)).unwrap();
         let made = page::render(&book, language);
         if environment(WRITE).is_some() {
             write(&path, &made).unwrap();

@@ -1,15 +1,17 @@
 //! Each check fails on a rule book that is wrong.
 
+use arauto::help::Language;
+
 use super::book::{Book, Rule, Text};
 use super::faults;
-use super::page::{self, Language};
+use super::page;
 use super::repository::{Repository, has_item, has_test};
 
 /// What is wrong with a copy of the rule book that was changed.
 fn found(change: impl FnOnce(&mut Book)) -> Vec<String> {
     let mut book = Book::read();
     change(&mut book);
-    faults::of(&book, &Repository::of_checkout())
+    faults::of(&book, Repository::of_checkout())
 }
 
 fn rule<'a>(book: &'a mut Book, id: &str) -> &'a mut Rule {

@@ -2,35 +2,14 @@
 
 use std::fmt::Write as _;
 
-use super::book::{Book, Disagreement, Rule, Section, Text, reference};
+use arauto::help::Language;
+
+use super::book::{Book, Disagreement, Rule, Section, reference};
 use super::evidence::Evidence;
 
-/// A language of the pages.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Language {
-    /// Brazilian Portuguese.
-    PtBr,
-    /// English.
-    En,
-}
-
-impl Language {
-    /// Returns the path of the page.
-    pub(super) fn page(self) -> &'static str {
-        self.choose("docs/compliance.pt-BR.md", "docs/compliance.md")
-    }
-
-    /// Returns a text in this language.
-    pub(super) fn of(self, text: &Text) -> &str {
-        self.choose(&text.pt, &text.en)
-    }
-
-    pub(super) fn choose<'a>(self, pt: &'a str, en: &'a str) -> &'a str {
-        match self {
-            Self::PtBr => pt,
-            Self::En => en,
-        }
-    }
+/// Returns the path of a page.
+pub(super) fn path(language: Language) -> &'static str {
+    language.choose("docs/compliance.md", "docs/compliance.pt-BR.md")
 }
 
 /// Returns a page.
@@ -102,6 +81,11 @@ item of code or an evidence does not exist, or if an example of the sources belo
     }
 }
 
+/// The heading of a section, and the head of its table.
+fn table(title: &str, heads: &str) -> String {
+    format!("\n## {title}\n\n| {heads} |\n|{}\n", "---|".repeat(heads.split(" | ").count()))
+}
+
 /// A row of a table. A bar in a cell would end it.
 fn row(cells: &[String]) -> String {
     let cells: Vec<_> = cells.iter().map(|cell| cell.replace('|', r"\|")).collect();
@@ -111,9 +95,9 @@ fn row(cells: &[String]) -> String {
 /// A section: one row for each rule.
 fn rules(book: &Book, section: &Section, language: Language) -> String {
     let heads = language
-        .choose("Regra | Fonte | Código | Teste | Evidência", "Rule | Source | Code | Test | Evidence");
-    let title = language.choose(&section.pt, &section.en);
-    let mut text = format!("\n## {title}\n\n| {heads} |\n|---|---|---|---|---|\n");
+        .choose("Rule | Source | Code | Test | Evidence", "Regra | Fonte | Código | Teste | Evidência");
+    let title = language.choose(&section.en, &section.pt);
+    let mut text = table(title, heads);
     for rule in book.rules.iter().filter(|rule| rule.section == section.id) {
         let said = said(rule, language);
         let code = rule.code.iter().filter_map(|item| reference(item));
@@ -129,14 +113,14 @@ fn rules(book: &Book, section: &Section, language: Language) -> String {
 
 /// What a rule says, and where that is disputed or not kept.
 fn said(rule: &Rule, language: Language) -> String {
-    let anchor = language.choose("#onde-as-fontes-divergem", "#where-sources-disagree");
-    let mut said = format!("**{}** {}", rule.id, language.choose(&rule.pt, &rule.en));
+    let anchor = language.choose("#where-sources-disagree", "#onde-as-fontes-divergem");
+    let mut said = format!("**{}** {}", rule.id, language.choose(&rule.en, &rule.pt));
     for id in &rule.see {
         write!(said, " [{id}]({anchor})").unwrap();
     }
     if let Some(reason) = &rule.open {
-        let word = language.choose("Em aberto", "Open");
-        write!(said, " **{word}:** {}", language.of(reason)).unwrap();
+        let word = language.choose("Open", "Em aberto");
+        write!(said, " **{word}:** {}", reason.of(language)).unwrap();
     }
     said
 }
@@ -177,56 +161,50 @@ fn owner(path: &str) -> String {
 }
 
 fn open(book: &Book, language: Language) -> String {
-    let mut text = format!("\n## {}\n\n", language.choose("Em aberto", "Open"));
+    let mut text = format!("\n## {}\n\n", language.choose("Open", "Em aberto"));
     let lacking: Vec<_> = book.rules.iter().filter_map(|rule| Some((rule, rule.open.as_ref()?))).collect();
     if lacking.is_empty() {
-        text += language.choose("Nenhuma.\n", "None.\n");
+        text += language.choose("None.\n", "Nenhuma.\n");
     }
     for (rule, reason) in lacking {
-        writeln!(text, "- **{}** {} {}", rule.id, language.choose(&rule.pt, &rule.en), language.of(reason))
+        writeln!(text, "- **{}** {} {}", rule.id, language.choose(&rule.en, &rule.pt), reason.of(language))
             .unwrap();
     }
     text
 }
 
 fn elsewhere(book: &Book, language: Language) -> String {
-    let mut text = language
-        .choose(
-            "\n## Fora do Arauto\n\nRegras da detentora que outros cumprem.\n\n| Regra | Fonte | Quem |\n|---|---|---|\n",
-            "\n## Not Arauto's\n\nRules of an account holder that others keep.\n\n| Rule | Source | Who |\n|---|---|---|\n",
-        )
-        .to_owned();
+    let title = language.choose(
+        "Not Arauto's\n\nRules of an account holder that others keep.",
+        "Fora do Arauto\n\nRegras da detentora que outros cumprem.",
+    );
+    let mut text = table(title, language.choose("Rule | Source | Who", "Regra | Fonte | Quem"));
     for one in &book.elsewhere {
-        let (said, who) = (language.choose(&one.pt, &one.en), language.of(&one.who));
+        let (said, who) = (language.choose(&one.en, &one.pt), one.who.of(language));
         text += &row(&[format!("**{}** {said}", one.id), one.sources.join("; "), who.to_owned()]);
     }
     text
 }
 
 fn disagreements(book: &Book, language: Language) -> String {
-    let mut text = language
-        .choose(
-            "\n## Onde as fontes divergem\n\n| Ponto | Decisão | O outro lado | Regras |\n|---|---|---|---|\n",
-            "\n## Where sources disagree\n\n| Point | Decision | The other side | Rules |\n|---|---|---|---|\n",
-        )
-        .to_owned();
+    let title = language.choose("Where sources disagree", "Onde as fontes divergem");
+    let heads = language
+        .choose("Point | Decision | The other side | Rules", "Ponto | Decisão | O outro lado | Regras");
+    let mut text = table(title, heads);
     for Disagreement { id, pt, en, decision, other, rules } in &book.disagreements {
-        let (point, rules) = (language.choose(pt, en), rules.join(", "));
-        let (decision, other) = (language.of(decision), language.of(other));
+        let (point, rules) = (language.choose(en, pt), rules.join(", "));
+        let (decision, other) = (decision.of(language), other.of(language));
         text += &row(&[format!("**{id}** {point}"), decision.to_owned(), other.to_owned(), rules]);
     }
     text
 }
 
 fn sources(book: &Book, language: Language) -> String {
-    let mut text = language
-        .choose(
-            "\n## Fontes\n\n| Chave | Documento | Versão | Onde | Lido em |\n|---|---|---|---|---|\n",
-            "\n## Sources\n\n| Key | Document | Version | Where | Read on |\n|---|---|---|---|---|\n",
-        )
-        .to_owned();
+    let heads = language
+        .choose("Key | Document | Version | Where | Read on", "Chave | Documento | Versão | Onde | Lido em");
+    let mut text = table(language.choose("Sources", "Fontes"), heads);
     for (key, source) in &book.sources {
-        let note = source.note.as_ref().map(|note| format!(". {}", language.of(note))).unwrap_or_default();
+        let note = source.note.as_ref().map(|note| format!(". {}", note.of(language))).unwrap_or_default();
         let title = format!("{}{note}", source.title);
         text += &row(&[key, &title, &source.version, &source.place, &source.read].map(String::clone));
     }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::read_to_string;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
+use convention::notification::WebhookVersion;
 use regex_lite::Regex;
 use tests::contract::file;
 use tests::vectors::VectorFile;
@@ -25,14 +26,18 @@ pub(super) struct Repository {
 }
 
 impl Repository {
-    /// The repository of this checkout.
-    pub(super) fn of_checkout() -> Self {
-        let text = read_to_string(file("tests/vectors.json").unwrap()).unwrap();
+    /// The repository of this checkout, read once.
+    pub(super) fn of_checkout() -> &'static Self {
+        static READ: OnceLock<Repository> = OnceLock::new();
+        READ.get_or_init(Self::read_checkout)
+    }
+
+    fn read_checkout() -> Self {
+        let text = read("tests/vectors.json").unwrap();
         let vectors = VectorFile::parse(&text, true).unwrap().vectors.into_iter();
         let vectors = vectors.map(|vector| vector.unwrap()).map(|vector| (vector.id, vector.basis)).collect();
-        let contract = |version| format!("tests/openapi/webhook-{version}.yml");
-        let contracts = ["1.0.0", "1.1.0", "1.2.0", "1.3.0"].map(contract);
-        let contracts = contracts.iter().flat_map(|path| runs(&read(path).unwrap())).collect();
+        let contracts =
+            WebhookVersion::ALL.into_iter().flat_map(|version| runs(&contract(version))).collect();
         Self { vectors, contracts }
     }
 
@@ -43,6 +48,11 @@ impl Repository {
         let ids = stated.map(|(id, _)| id.as_str());
         ids.filter(|id| !OF_OTHERS.iter().any(|prefix| id.starts_with(prefix)))
     }
+}
+
+/// The published contract of a webhook version.
+pub(super) fn contract(version: WebhookVersion) -> String {
+    read(&format!("tests/openapi/webhook-{version}.yml")).unwrap()
 }
 
 /// Reads a file of the checkout; `None` if there is none.

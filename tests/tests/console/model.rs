@@ -1,7 +1,6 @@
 //! What the console shows of a stack on AWS, made up: a day with one receiver that fails and an alarm that is on.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use pages::Model;
@@ -57,7 +56,7 @@ pub(crate) fn of_aws(now: Timestamp) -> Model {
 
 fn read<T>(value: T, now: Timestamp) -> Reading<T> {
     let mut reading = Reading::default();
-    reading.end(Ok(value), now, Duration::from_millis(400));
+    reading.end(Ok(value), now);
     reading
 }
 
@@ -113,7 +112,7 @@ fn history(now: Timestamp) -> History {
         }
         history.add(at, fields.as_object().unwrap());
     }
-    history.is_read_since(now - SignedDuration::from_hours(24));
+    history.note_read_since(now - SignedDuration::from_hours(24));
     history
 }
 
