@@ -3,6 +3,7 @@
 //! The token is part of the path, not a cookie: cookies of a host go to every port of it, so that another program on this machine
 //! would be handed them, and a page of it could use them.
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
@@ -141,8 +142,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 
 /// Compares without telling by its time where two secrets differ.
 fn is_same(sent: &str, secret: &str) -> bool {
-    let differs = sent.bytes().zip(secret.bytes()).fold(0, |differs, (one, other)| differs | (one ^ other));
-    sent.len() == secret.len() && differs == 0
+    verify_slices_are_equal(sent.as_bytes(), secret.as_bytes()).is_ok()
 }
 
 #[cfg(test)]

@@ -50,22 +50,16 @@ pub struct Attempt {
     pub number: u8,
     /// `delivered`, or the code of its failure.
     pub outcome: Arc<str>,
-    /// Whose the failure is.
-    pub fault: Option<Arc<str>>,
     /// The HTTP status, where there was an answer.
     pub status: Option<u16>,
     /// Milliseconds from begin to end.
     pub duration_ms: Option<u32>,
-    /// Milliseconds from the event to the begin; none of a replay.
-    pub since_event_ms: Option<i64>,
     /// Whether it was a first attempt that began later than the convention allows.
     pub is_late: bool,
     /// Whether it was one of a replay.
     pub is_replay: bool,
     /// What an accepting receiver should correct, with commas.
     pub findings: Option<Arc<str>>,
-    /// How its certificate was checked, if not by valid lists.
-    pub revocation: Option<Arc<str>>,
 }
 
 /// What else is counted.
@@ -147,14 +141,11 @@ impl Line {
                 endpoint: share(text("endpoint")?),
                 number: u8::try_from(number("attempt")?).ok()?,
                 outcome: share(text("outcome")?),
-                fault: text("fault").map(&mut *share),
                 status: number("status").and_then(|status| u16::try_from(status).ok()),
                 duration_ms: number("duration_ms").and_then(|lasted| u32::try_from(lasted).ok()),
-                since_event_ms: number("since_event_ms"),
                 is_late: is_true("late"),
                 is_replay: is_true("replay"),
                 findings: text("findings").map(&mut *share),
-                revocation: text("revocation").map(&mut *share),
             }))),
             ATTEMPT_INTERRUPTED => event(Event::Interrupted),
             REQUEUED => event(Event::OwnFault { code: share(text("code")?) }),

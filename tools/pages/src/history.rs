@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::attempt::{Attempt, Event, Line, LoggedReceiver};
 use crate::figures::{Counts, Figures, Range};
 
-/// How many attempts are held: the newest. Each takes some 300 bytes.
+/// How many attempts are held: the newest.
 pub const MAX_ATTEMPTS: usize = 300_000;
 /// How many other events are held.
 const MAX_EVENTS: usize = 50_000;
@@ -22,7 +22,7 @@ type EventKey = (Timestamp, Arc<str>, u8);
 pub struct History {
     attempts: BTreeMap<(Timestamp, Arc<str>), Attempt>,
     /// By time, notification and kind: one notification may be interrupted and given up in one millisecond.
-    events: BTreeMap<EventKey, (Event, Option<LoggedReceiver>)>,
+    events: BTreeMap<EventKey, Event>,
     texts: HashSet<Arc<str>>,
     /// From when on everything was read, if anything was.
     since: Option<Timestamp>,
@@ -50,9 +50,7 @@ pub struct Summary {
     /// Each failure's code and number.
     pub outcomes: BTreeMap<Arc<str>, u32>,
     /// Whether the last accepting exchange was without a client certificate.
-    pub takes_anybody: bool,
-    /// How its certificate was checked at last, if not by valid lists.
-    pub revocation: Option<Arc<str>>,
+    pub without_mtls: bool,
 }
 
 impl History {
@@ -71,8 +69,8 @@ impl History {
             Some(Line::Attempt(attempt)) => {
                 self.attempts.insert((at, Arc::clone(&attempt.interaction_id)), *attempt);
             }
-            Some(Line::Event(event, receiver, id)) => {
-                self.events.insert((at, id, event.kind()), (event, receiver));
+            Some(Line::Event(event, _, id)) => {
+                self.events.insert((at, id, event.kind()), event);
             }
             None => {}
         }
@@ -86,7 +84,7 @@ impl History {
     }
 
     /// Notes that everything from then on was read.
-    pub fn is_read_since(&mut self, since: Timestamp) {
+    pub fn note_read_since(&mut self, since: Timestamp) {
         if !self.is_cut {
             self.since = Some(self.since.map_or(since, |before| before.min(since)));
         }
@@ -142,7 +140,7 @@ impl History {
                 *counts.late.get_or_insert_default() += if late { 1.0 } else { 0.0 };
             });
         }
-        for ((at, ..), (event, _)) in self.events.range((since, Arc::default(), 0)..) {
+        for ((at, ..), event) in self.events.range((since, Arc::default(), 0)..) {
             count(*at, &|counts| match event {
                 Event::OwnFault { .. } => counts.own_faults += 1.0,
                 // It consumes an attempt, and CloudWatch counts it among those that failed.
@@ -181,8 +179,7 @@ impl Summary {
             if self.last_success.is_none() {
                 self.last_success = Some(attempt.ended);
                 let findings = attempt.findings.as_deref().unwrap_or_default();
-                self.takes_anybody = findings.split(',').any(|finding| finding == "receiver_without_mtls");
-                self.revocation.clone_from(&attempt.revocation);
+                self.without_mtls = findings.split(',').any(|finding| finding == "receiver_without_mtls");
             }
         } else {
             self.failed += 1;
@@ -271,7 +268,7 @@ mod tests {
         };
         let one = of("a", None);
         assert_eq!((one.delivered, one.failed, one.failed_lately, one.delivered_lately), (1, 1, 1, 0));
-        assert!(one.takes_anybody && one.last == Some(at(200)) && one.last_success == Some(at(100)));
+        assert!(one.without_mtls && one.last == Some(at(200)) && one.last_success == Some(at(100)));
         assert_eq!((one.success(), one.outcomes[&Arc::from("timeout")]), (Some(0.5), 1));
         assert_eq!((of("b", None).attempts(), of("b", Some("s")).p95_ms()), (1, Some(318)));
         assert_eq!(Summary::default().p95_ms(), None);
@@ -280,13 +277,13 @@ mod tests {
     #[test]
     fn only_the_newest_are_held_and_it_is_said_from_when_on() {
         let mut history = History::default();
-        history.is_read_since(at(0));
+        history.note_read_since(at(0));
         let count = i64::try_from(MAX_ATTEMPTS).unwrap();
         for second in 0..count + 5 {
             add(&mut history, "a", second, &json!({}));
         }
         assert_eq!((history.len(), history.since()), (MAX_ATTEMPTS, Some(at(4))));
-        history.is_read_since(at(0) - SignedDuration::from_hours(1));
+        history.note_read_since(at(0) - SignedDuration::from_hours(1));
         assert!(history.is_full() && history.since() == Some(at(4)));
     }
 }

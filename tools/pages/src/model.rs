@@ -1,7 +1,6 @@
 //! All that was read of a stack.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use convention::directory::Registration;
 use jiff::Timestamp;
@@ -16,8 +15,6 @@ pub struct Reading<T> {
     pub value: Option<T>,
     /// When that was.
     pub at: Option<Timestamp>,
-    /// How long it took.
-    pub took: Option<Duration>,
     /// Since when the next one is under way.
     pub reading_since: Option<Timestamp>,
     /// Why the last one failed, if it did.
@@ -121,7 +118,7 @@ pub struct Model {
 
 impl<T> Default for Reading<T> {
     fn default() -> Self {
-        Self { value: None, at: None, took: None, reading_since: None, error: None }
+        Self { value: None, at: None, reading_since: None, error: None }
     }
 }
 
@@ -132,7 +129,7 @@ impl<T> Reading<T> {
     }
 
     /// Notes how the reading ended; after a failure, what was read before stays.
-    pub fn end(&mut self, read: Result<T, String>, now: Timestamp, took: Duration) {
+    pub fn end(&mut self, read: Result<T, String>, now: Timestamp) {
         self.reading_since = None;
         match read {
             Ok(value) => (self.value, self.error) = (Some(value), None),
@@ -141,7 +138,7 @@ impl<T> Reading<T> {
                 return;
             }
         }
-        (self.at, self.took) = (Some(now), Some(took));
+        self.at = Some(now);
     }
 }
 
@@ -164,14 +161,14 @@ mod tests {
         let (mut reading, at) = (Reading::default(), Timestamp::UNIX_EPOCH);
         reading.begin(at);
         assert!(reading.reading_since.is_some());
-        reading.end(Ok(1), at, Duration::from_secs(2));
+        reading.end(Ok(1), at);
         let later = at + jiff::SignedDuration::from_secs(9);
-        reading.end(Err("no answer".to_owned()), later, Duration::ZERO);
+        reading.end(Err("no answer".to_owned()), later);
         assert_eq!(
             (reading.value, reading.at, reading.error.as_deref()),
             (Some(1), Some(at), Some("no answer"))
         );
-        reading.end(Ok(2), later, Duration::ZERO);
+        reading.end(Ok(2), later);
         assert_eq!((reading.value, reading.at, reading.error), (Some(2), Some(later), None));
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use convention::codes::Code;
 use convention::directory::Warning;
-use convention::notification::ClientId;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::attempt::LoggedReceiver;
@@ -163,8 +162,7 @@ pub fn summary(summaries: &BTreeMap<LoggedReceiver, Summary>, registered: &Regis
 /// How log lines name a registered client.
 pub fn logged(registered: &Registered) -> LoggedReceiver {
     let registration = &registered.registration;
-    let client_id = registration.client_id.as_str();
-    let client_id = client_id.get(..ClientId::LOGGED_LENGTH).unwrap_or(client_id).into();
+    let client_id = registration.client_id.logged().into();
     LoggedReceiver {
         client_id,
         authorisation_server: registration.authorisation_server.as_deref().map(Arc::from),
@@ -186,7 +184,7 @@ impl Line {
     fn rank(&self) -> (State, bool, std::cmp::Reverse<u64>, u64) {
         let ends_soon = self.days.is_some_and(|days| days < ENDS_SOON_DAYS);
         let is_fine =
-            self.undelivered == 0 && !ends_soon && self.misses.is_empty() && !self.summary.takes_anybody;
+            self.undelivered == 0 && !ends_soon && self.misses.is_empty() && !self.summary.without_mtls;
         let success = self.summary.success().unwrap_or(1.0);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a million")]
         let success = (success * 1e6) as u64;
@@ -245,8 +243,6 @@ pub fn outcomes(summary: &Summary) -> Vec<OutcomeLine> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use serde_json::{Value, json};
 
     use super::*;
@@ -301,15 +297,11 @@ mod tests {
         all.insert(key, slow);
         let certificate =
             Certificate { valid_until: Some(at(now + 86_400 * 9 + 5)), ..Certificate::default() };
-        history.is_read_since(at(now - 7 * 86_400));
+        history.note_read_since(at(now - 7 * 86_400));
         let mut model = Model::default();
-        model.history.end(Ok(history), at(now), Duration::ZERO);
-        model.receivers.end(Ok(all), at(now), Duration::ZERO);
-        model.certificates.end(
-            Ok([("ends.example".to_owned(), certificate)].into()),
-            at(now),
-            Duration::ZERO,
-        );
+        model.history.end(Ok(history), at(now));
+        model.receivers.end(Ok(all), at(now));
+        model.certificates.end(Ok([("ends.example".to_owned(), certificate)].into()), at(now));
         model
     }
 
@@ -336,7 +328,7 @@ mod tests {
         let of = |key: &str| lines.iter().find(|line| line.key == key).unwrap();
         assert_eq!((of("ends").days, of("ends").days_class(), of("fine").days), (Some(9), "warn", None));
         assert_eq!(of("old").misses.len(), 2);
-        assert!(of("open").summary.takes_anybody && !of("fine").summary.takes_anybody);
+        assert!(of("open").summary.without_mtls && !of("fine").summary.without_mtls);
     }
 
     #[test]
@@ -352,7 +344,7 @@ mod tests {
             last: at(1),
         };
         let undelivered = Undelivered { groups: vec![group(5, 2), group(1, 1)], unreadable: 0 };
-        model.undelivered.end(Ok(undelivered), at(0), Duration::ZERO);
+        model.undelivered.end(Ok(undelivered), at(0));
         let lines = lines(&model, at(1_000_000));
         assert_eq!(lines.iter().find(|line| line.key == "fine").unwrap().undelivered, 3);
     }

@@ -101,6 +101,11 @@ impl ClientId {
     /// The most characters of it that log lines and metrics have; 256 bits in base64 have this many, a UUID has 36.
     pub const LOGGED_LENGTH: usize = 43;
 
+    /// Returns the id as log lines and metrics have it.
+    pub fn logged(&self) -> &str {
+        self.0.get(..Self::LOGGED_LENGTH).unwrap_or(&self.0)
+    }
+
     /// Returns the client id.
     pub fn as_str(&self) -> &str {
         &self.0

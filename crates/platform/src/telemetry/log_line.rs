@@ -5,8 +5,7 @@ use serde_json::{Map, Value};
 
 /// Returns a client's id as the lines of its attempts, and the metric of its deliveries, show it.
 pub fn logged_client_id(client_id: &ClientId) -> &str {
-    let client_id = client_id.as_str();
-    client_id.get(..ClientId::LOGGED_LENGTH).unwrap_or(client_id)
+    client_id.logged()
 }
 
 /// Returns the phrase of a filter pattern that lines of this client match; `None` for an id with characters that a pattern

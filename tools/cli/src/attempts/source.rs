@@ -42,7 +42,7 @@ impl LogGroups {
         Ok(Self::new(Client::new(&stack.sdk), names))
     }
 
-    /// The same groups, of which nothing was told.
+    /// A copy that has reported no event yet.
     pub(crate) fn anew(&self) -> Self {
         Self::new(self.client.clone(), self.names.clone())
     }

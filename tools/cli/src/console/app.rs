@@ -48,7 +48,7 @@ pub(super) struct Inner {
     pub(super) running: tokio::sync::Mutex<Option<JoinHandle<()>>>,
     pub(super) stop: Shutdown,
     model: Arc<RwLock<Model>>,
-    /// When a page was last asked for, in seconds of the epoch: nothing is read for nobody.
+    /// When a page was last requested, in seconds of the epoch; the reader pauses without requests.
     asked_at: Arc<AtomicI64>,
     /// Whether a replay has changed what was read of the undelivered.
     pub(super) has_replayed: Arc<AtomicBool>,
@@ -124,8 +124,8 @@ impl App {
         &self.0
     }
 
-    /// Notes that a page was asked for.
-    pub(super) fn is_asked(&self) {
+    /// Notes that a page was requested.
+    pub(super) fn note_request(&self) {
         self.0.asked_at.store(self.now().as_second(), Ordering::Relaxed);
     }
 

@@ -19,8 +19,8 @@ use crate::shutdown::Shutdown;
 ///
 /// Serves pages on this machine alone, with your own credentials, and prints the address to open. The address has a secret: whoever
 /// knows it reads what you can read. Nothing of the stack changes unless you start it with --allow-actions, which allows replays;
-/// who confirmed one is recorded. It asks AWS only while a page is open. Without options it shows the local stack that
-/// `arauto up` runs.
+/// who confirmed one is recorded. It stops asking AWS two minutes after the last request for a page. Without options it shows the
+/// local stack that `arauto up` runs.
 #[derive(Args, Clone, Debug)]
 #[command(
     after_help = "Examples:\n  arauto console\n  arauto console --stack-name arauto-production --profile bank --region sa-east-1\n  \

@@ -1,7 +1,5 @@
 //! Pages that say what commands say: explain, bill, capacity, polling.
 
-use std::cell::RefCell;
-
 use anyhow::Result;
 use axum::Form;
 use axum::extract::{Query, State};
@@ -62,7 +60,7 @@ pub(super) async fn explain(
 
 fn explained(app: &App, page: &Page, text: &str) -> Vec<String> {
     let servers: AuthorisationServers = app.model().authorisation_servers.parse().unwrap_or_default();
-    let assumptions = RefCell::new(Vec::new());
+    let mut assumptions = Vec::new();
     // The registration of the client that a change names decides, as it would.
     let found = Explainer::read(text, |change| {
         let server = servers.server_of(change["brand"].as_str()).unwrap_or_default();
@@ -71,12 +69,12 @@ fn explained(app: &App, page: &Page, text: &str) -> Vec<String> {
         let model = app.model();
         let registered = model.receivers.value.as_ref().zip(key).and_then(|(all, key)| all.get(key.as_str()));
         let (receiver, note) = assumed(page, registered.map(|registered| &registered.registration));
-        assumptions.borrow_mut().push(note);
+        assumptions.push(note);
         let policy = app.inner().policy();
         Explainer { receiver: Some(receiver), servers: servers.clone(), policy, now: page.now }
     });
     let found = found.map(|answers| {
-        let both = answers.into_iter().zip(assumptions.take());
+        let both = answers.into_iter().zip(assumptions);
         both.map(|(answer, note)| format!("{note}\n\n{answer}")).collect::<Vec<_>>()
     });
     match found {
@@ -303,7 +301,7 @@ fn command(words: &[String]) -> String {
 
 /// Reads a command's options as its command line would.
 fn of_words<T: Args>(words: &[String]) -> Result<T, String> {
-    let command = T::augment_args(clap::Command::new("arauto").no_binary_name(false));
+    let command = T::augment_args(clap::Command::new("arauto"));
     let matches = command.try_get_matches_from(words).map_err(|error| error.to_string())?;
     T::from_arg_matches(&matches).map_err(|error| error.to_string())
 }

@@ -7,7 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use convention::codes::Code;
 use convention::delivery::NotificationView;
-use convention::notification::{ClientId, ENDPOINTS, InteractionId, NotificationId, ReceiverKey};
+use convention::notification::{ClientId, InteractionId, NotificationId, ReceiverKey};
 use http::StatusCode;
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp};
@@ -17,13 +17,14 @@ use pages::page::brasilia;
 use pages::timeline::{End, Step, steps};
 use pages::views::{NotificationPage, Notifications, ROWS, Search, answer, of_history};
 use platform::aws::{LedgerReader, dynamodb};
-use platform::telemetry::{client_phrase, fields_of_line, logged_client_id};
+use platform::telemetry::{client_phrase, field_text, fields_of_line};
 use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::app::{App, Changes};
 use super::frame::{Frame, live, problem};
 use crate::attempts::LogGroups;
+use crate::show::of_resource;
 use crate::stack_ref::StackRef;
 
 /// A look-up that takes longer is given up, and the page says so.
@@ -119,14 +120,11 @@ async fn of_ledger(app: &App, id: &str) -> Result<Vec<NotificationView>> {
             return Ok(found);
         }
     }
-    let mut found = Vec::new();
+    let mut found = of_resource(&ledger, id, None).await?;
     if let Ok(notification) = id.parse::<NotificationId>() {
         found.extend(ledger.notification(&notification).await?);
+        found.sort_by_key(NotificationView::when);
     }
-    for row in ENDPOINTS {
-        found.extend(ledger.resource(row.endpoint, id).await?);
-    }
-    found.sort_by_key(NotificationView::when);
     Ok(found)
 }
 
@@ -153,7 +151,7 @@ fn of_attempts(app: &App, found: &mut Notifications) {
         found.notice = Some(page.t("This is no client id.", "Isto não é um client id.").to_owned());
         return;
     }
-    let logged = client.as_ref().map(logged_client_id);
+    let logged = client.as_ref().map(ClientId::logged);
     let model = app.model();
     let takes = |attempt: &&Attempt| {
         attempt.ended <= until
@@ -255,9 +253,7 @@ async fn changes(app: &App, client: &str) -> Result<Changes> {
     groups
         .read_if_there((since, now), &pattern, |at, line| {
             let Some(fields) = fields_of_line(line.trim_end(), &sentences) else { return Ok(()) };
-            let text = |name: &str| {
-                fields.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-            };
+            let text = |name: &str| field_text(&fields, name);
             if text("client_id").as_deref() == Some(client.as_str()) {
                 let more: Vec<_> =
                     TOLD.iter().filter_map(|name| Some(format!("{name}={}", text(name)?))).collect();

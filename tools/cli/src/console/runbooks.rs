@@ -28,13 +28,12 @@ pub(super) fn first_steps(language: Language) -> &'static FirstSteps {
 /// that of what is wrong.
 fn of_page(page: &str, address: &str, marker: &str) -> FirstSteps {
     let mut steps = FirstSteps::new();
-    let (mut anchor, mut shared) = (String::new(), String::new());
     for section in page.split("\n### ").skip(1) {
         let mut parts = section.split("\n#### ");
         let head = parts.next().unwrap_or_default();
         let title = head.lines().next().unwrap_or_default();
-        anchor.clone_from(&title.to_lowercase().replace(' ', "-"));
-        shared.clone_from(&step(head, marker).unwrap_or_default());
+        let anchor = title.to_lowercase().replace(' ', "-");
+        let shared = step(head, marker).unwrap_or_default();
         for alarm in parts {
             let name = alarm.lines().next().unwrap_or_default().trim().to_owned();
             let text = step(alarm, marker)

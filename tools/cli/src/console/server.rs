@@ -59,7 +59,7 @@ async fn guard(State(app): State<App>, request: Request, next: Next) -> Response
     app.inner()
         .access
         .guard(request, async move |request| {
-            noted.is_asked();
+            noted.note_request();
             next.run(request).await
         })
         .await

@@ -80,7 +80,10 @@ pub struct Explainer {
 
 impl Explainer {
     /// Explains each state change of a text, for people; `explainer_of` says in which context one is read.
-    pub(crate) fn read(text: &str, explainer_of: impl Fn(&Value) -> Self) -> anyhow::Result<Vec<String>> {
+    pub(crate) fn read(
+        text: &str,
+        mut explainer_of: impl FnMut(&Value) -> Self,
+    ) -> anyhow::Result<Vec<String>> {
         let mut documents = Documents::new(Box::new(io::Cursor::new(text.to_owned())));
         let mut texts = Vec::new();
         while let Some(document) = documents.next()? {

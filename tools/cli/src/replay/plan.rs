@@ -69,30 +69,27 @@ impl Plan {
         if self.left_over > 0 {
             writeln!(out, "\n{} more stay for the next time, as --max says", self.left_over)?;
         }
-        let (ours, best, worst) = self.tallies();
-        let (best, worst) = (ours + best, ours + worst);
-        let prices = Prices::of(LIST);
+        let (ours, best, _) = self.tallies();
+        let (at_once, silent, list) = self.prices();
         let mut table = Table::new([Align::Left; 2]).indented(2);
         table.row([format!("at {} a second", self.rate), format!("{} at least", duration(self.seconds()))]);
         let requests = format!(
             "{} of this command, besides the listing; {} in all if each is delivered at once",
             ours.requests(),
-            best.requests()
+            (ours + best).requests()
         );
         table.row(["requests to AWS", &requests]);
         let usd = format!(
-            "US$ {} if each is delivered at once, US$ {} if each receiver is silent again",
-            best.price(&prices),
-            worst.price(&prices)
+            "US$ {at_once} if each is delivered at once, US$ {silent} if each receiver is silent again"
         );
-        table.row([format!("cost ({})", prices.title()), usd]);
+        table.row([format!("cost ({list})"), usd]);
         write!(out, "\n{table}")
     }
 
     /// Writes the plan for programs.
     pub fn to_json(&self) -> Value {
-        let (ours, best, worst) = self.tallies();
-        let prices = Prices::of(LIST);
+        let (ours, best, _) = self.tallies();
+        let (at_once, silent, list) = self.prices();
         json!({
             "to_send": self.to_send.len(),
             "already_replayed": self.replayed.len(),
@@ -102,9 +99,9 @@ impl Plan {
             "at_least_seconds": self.seconds(),
             "requests": { "of_this_command": ours.requests(), "if_delivered_at_once": (ours + best).requests() },
             "price_usd": {
-                "list": prices.title(),
-                "if_delivered_at_once": (ours + best).price(&prices).to_string(),
-                "if_silent_again": (ours + worst).price(&prices).to_string(),
+                "list": list,
+                "if_delivered_at_once": at_once,
+                "if_silent_again": silent,
             },
         })
     }

@@ -9,7 +9,6 @@ use pages::history::History;
 use platform::clock::Clock;
 use platform::telemetry::fields_of_line;
 use serde_json::{Map, Value};
-use tokio::time::Instant;
 
 use super::shared::{Shared, within};
 use crate::attempts::LogGroups;
@@ -77,7 +76,7 @@ impl Lines {
 
     /// Reads what is new, and one older part, if there is still one to read.
     pub(super) async fn step(&mut self, model: &Shared) {
-        let (began, now) = (Instant::now(), self.clock.now());
+        let now = self.clock.now();
         model.write(|model| model.history.begin(now));
         let read = self.read(model, now).await;
         model.write(|model| {
@@ -85,9 +84,9 @@ impl Lines {
             match read {
                 Ok(until) => {
                     let history = model.history.value.get_or_insert_default();
-                    history.is_read_since(self.since);
+                    history.note_read_since(self.since);
                     history.forget(now);
-                    (model.history.at, model.history.took) = (Some(until), Some(began.elapsed()));
+                    model.history.at = Some(until);
                     model.history.error = None;
                 }
                 Err(error) => model.history.error = Some(error),

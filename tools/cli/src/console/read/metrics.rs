@@ -1,7 +1,6 @@
 //! Counts by CloudWatch: plain `MetricStat`s, as every account may ask for.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use account::ChosenStack;
 use anyhow::{Context as _, Result};
@@ -10,12 +9,9 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat};
 use convention::codes::{Code, Effect};
 use jiff::{SignedDuration, Timestamp};
-use pages::Reading;
 use pages::figures::{Counts, Figures, Range};
-use platform::clock::Clock;
-use tokio::time::Instant;
+use pages::{Model, Reading};
 
-use super::shared::{Shared, within};
 use super::stack::Deployed;
 
 /// One series, and what it counts.
@@ -39,33 +35,23 @@ pub(super) fn unread() -> BTreeMap<Range, Reading<Figures>> {
     Range::ALL.into_iter().map(|range| (range, Reading::default())).collect()
 }
 
-/// Reads each range that is due.
-pub(super) async fn read(stack: &ChosenStack, deployed: &Deployed, clock: &Clock, model: &Shared) {
-    for range in Range::ALL {
-        let (began, now) = (Instant::now(), clock.now());
-        let reading = |write: &mut dyn FnMut(&mut Reading<Figures>)| {
-            model.write(|model| write(model.metrics.get_or_insert_with(unread).entry(range).or_default()));
-        };
-        let mut is_due = true;
-        reading(&mut |reading| {
-            is_due = reading.at.is_none_or(|at| now.duration_since(at) >= period(range));
-            if is_due {
-                reading.begin(now);
-            }
-        });
-        if is_due {
-            let mut read = Some(within(of_range(stack, deployed, range, now)).await);
-            let (now, took): (_, Duration) = (clock.now(), began.elapsed());
-            reading(&mut |reading| {
-                if let Some(read) = read.take() {
-                    reading.end(read, now, took);
-                }
-            });
-        }
-    }
+/// The counts of a range.
+pub(super) fn reading(model: &mut Model, range: Range) -> &mut Reading<Figures> {
+    model.metrics.get_or_insert_with(unread).entry(range).or_default()
 }
 
-async fn of_range(stack: &ChosenStack, deployed: &Deployed, range: Range, now: Timestamp) -> Result<Figures> {
+/// Whether a range is to be read again.
+pub(super) fn is_due(model: &mut Model, range: Range, now: Timestamp) -> bool {
+    reading(model, range).at.is_none_or(|at| now.duration_since(at) >= period(range))
+}
+
+/// Reads a range.
+pub(super) async fn of_range(
+    stack: &ChosenStack,
+    deployed: &Deployed,
+    range: Range,
+    now: Timestamp,
+) -> Result<Figures> {
     let asked = asked(deployed)?;
     let since = range.since(now);
     let at = |at: Timestamp| DateTime::from_secs(at.as_second());

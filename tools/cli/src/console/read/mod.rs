@@ -16,6 +16,7 @@ use std::time::Duration;
 use account::ChosenStack;
 use anyhow::{Context as _, Result};
 use jiff::{SignedDuration, Timestamp};
+use pages::figures::Range;
 use pages::{Model, Reading};
 use platform::clock::Clock;
 use tokio::runtime::Builder;
@@ -128,7 +129,13 @@ impl Reader {
             if self.stack.local.is_none() {
                 self.read(|model| &mut model.alarms, Box::pin(found.alarms(&self.stack, self.clock.now())))
                     .await;
-                metrics::read(&self.stack, found, &self.clock, &self.model).await;
+                for range in Range::ALL {
+                    let now = self.clock.now();
+                    if self.model.write(|model| metrics::is_due(model, range, now)) {
+                        let read = Box::pin(metrics::of_range(&self.stack, found, range, now));
+                        self.read(|model| metrics::reading(model, range), read).await;
+                    }
+                }
             }
         })
         .await;
@@ -155,10 +162,10 @@ impl Reader {
         part: impl Fn(&mut Model) -> &mut Reading<T>,
         read: impl Future<Output = Result<T>>,
     ) {
-        let (began, now) = (Instant::now(), self.clock.now());
+        let now = self.clock.now();
         self.model.write(|model| part(model).begin(now));
         let read = within(read).await;
         let now = self.clock.now();
-        self.model.write(|model| part(model).end(read, now, began.elapsed()));
+        self.model.write(|model| part(model).end(read, now));
     }
 }
