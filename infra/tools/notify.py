@@ -51,7 +51,7 @@ def wait_for(what, found):
 
 
 def api_host(outputs):
-    """The emulator tells APIs by the host, whose name is never looked up."""
+    """The emulator routes by host name; the name is never resolved."""
     return f"{outputs['ApiId']}.execute-api.localhost:{ENDPOINT.rsplit(':', 1)[1]}"
 
 
