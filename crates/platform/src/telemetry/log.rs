@@ -5,7 +5,10 @@ use std::io::stdout;
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::set_global_default;
+use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::fmt::{MakeWriter, fmt};
+
+use super::flat_json::FlatJson;
 
 /// The log format that Lambda asks for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,8 +38,8 @@ pub fn json_lines<W>(level: LevelFilter, writer: W) -> impl Subscriber + Send + 
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    let lines = fmt().with_target(false).without_time().with_max_level(level).with_writer(writer);
-    lines.json().flatten_event(true).with_current_span(true).with_span_list(false).finish()
+    let lines = fmt().with_max_level(level).with_writer(writer);
+    lines.fmt_fields(JsonFields::new()).event_format(FlatJson).finish()
 }
 
 fn text_lines(level: LevelFilter) -> impl Subscriber + Send + Sync {

@@ -1,6 +1,7 @@
 //! Logs and metrics.
 
 mod error_chain;
+mod flat_json;
 mod log;
 mod log_line;
 mod metrics;
