@@ -79,11 +79,6 @@ impl Counter {
         Self { from: from.unwrap_or(Timestamp::MIN), ..self }
     }
 
-    /// Returns the month that is counted.
-    pub fn month(&self) -> Month {
-        self.month
-    }
-
     /// Adds a fact.
     pub fn take(&mut self, fact: &Fact<'_>) {
         self.latest = self.latest.max(fact.at);

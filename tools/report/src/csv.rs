@@ -3,30 +3,8 @@
 use terminal::csv_line;
 
 use crate::basis::Basis;
-use crate::figures::CLASSES;
+use crate::figures::{CLASSES, COUNTS};
 use crate::report::{Initiator, Report};
-
-/// A column that a figure is in.
-type Column = (&'static str, fn(&crate::figures::Figures) -> u64);
-
-const COUNTS: [Column; 16] = [
-    ("notifications", |of| of.notifications),
-    ("delivered", |of| of.delivered),
-    ("undelivered", |of| of.undelivered),
-    ("cancelled", |of| of.cancelled),
-    ("not_ended", crate::figures::Figures::open),
-    ("undelivered_replayed", |of| of.replayed),
-    ("undelivered_recovered", |of| of.recovered),
-    ("replays", |of| of.replays),
-    ("replays_delivered", |of| of.replays_delivered),
-    ("attempts", |of| of.attempts),
-    ("attempts_accepted", crate::figures::Figures::accepted),
-    ("attempts_failed", crate::figures::Figures::failed),
-    ("attempts_without_outcome", crate::figures::Figures::without_outcome),
-    ("first_attempts", |of| of.first_attempts),
-    ("first_attempts_within_1500_ms", |of| of.first_in_time),
-    ("first_attempts_posted_late", |of| of.first_posted_late),
-];
 
 /// Writes the rows. What is not known is an empty cell.
 pub fn csv(report: &Report) -> String {

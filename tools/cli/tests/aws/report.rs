@@ -1,7 +1,6 @@
 //! `arauto report` as an auditor runs it, on a copy of the evidence and without an account.
 
 use std::fs;
-use std::path::Path;
 
 use convention::delivery::Hour;
 use evidence::{Attempt, Hasher, Kind, Record, Seal, Sealed, prefix};
@@ -126,7 +125,9 @@ fn a_copy_of_the_evidence_is_reported_and_checked_without_an_account() {
 #[test]
 fn what_cannot_be_reported_is_said_and_has_an_exit_code() {
     let machine = Machine::new();
-    copy(&machine, &["itp-1"]);
+    let (_, object) = copy(&machine, &["itp-1"]);
+    let kept = || fs::read_to_string(machine.home.path().join(&object)).unwrap();
+    let before = kept();
     for (arguments, code, sentence) in [
         (&["report", "--month", "2999-01", "--folder", FOLDER][..], 2, "2999-01 has not begun"),
         (&["report", "--month", "2026-13", "--folder", FOLDER], 2, "not a month"),
@@ -144,5 +145,6 @@ fn what_cannot_be_reported_is_said_and_has_an_exit_code() {
         assert_eq!(output.status.code(), Some(code), "{arguments:?} {}", said(&output));
         assert!(said(&output).contains(sentence), "{arguments:?} {}", said(&output));
     }
-    assert!(Path::new(&machine.home.path().join(FOLDER)).is_dir());
+    assert_eq!(kept(), before);
+    assert!(machine.aws.asked().is_empty());
 }
