@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use arauto::attempts::LogGroups;
 use arauto::report::{Asked, Ledger, Logs, OfStack, Places, gather};
 use arauto::verify;
 use convention::address::AddressPolicy;
@@ -137,9 +138,8 @@ impl Fixture {
                 ),
                 directory: DirectoryTable::new(dynamodb(&sdk), DIRECTORY.to_owned()),
                 logs: Logs {
-                    client: cloudwatch_logs(&sdk),
-                    dispatch: vec![DISPATCH_LOG.to_owned()],
-                    directory: Some(vec![DISPATCH_LOG.to_owned()]),
+                    dispatch: LogGroups::new(cloudwatch_logs(&sdk), vec![DISPATCH_LOG.to_owned()]),
+                    directory: Some(LogGroups::new(cloudwatch_logs(&sdk), vec![DISPATCH_LOG.to_owned()])),
                     kept_from: Some(Timestamp::UNIX_EPOCH),
                 },
                 servers: AUTHORISATION_SERVER_ID.parse().ok(),

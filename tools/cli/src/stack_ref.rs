@@ -5,9 +5,20 @@ use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
 use clap::Args;
 use evidence::Archive;
+use mtls::is_server_id;
 use platform::aws::{Queues, UndeliveredRows, dynamodb, sqs};
 use platform::config::environment;
 use terminal::WrongUsage;
+
+/// Reads the id of an authorisation server, for options.
+pub(crate) fn authorisation_server(text: &str) -> Result<String, String> {
+    let text = text.to_ascii_lowercase();
+    if is_server_id(&text) {
+        Ok(text)
+    } else {
+        Err("expected the UUID of an authorisation server".to_owned())
+    }
+}
 
 /// The ledger's location, an option of all commands that read it.
 #[derive(Args, Clone, Debug, Default)]

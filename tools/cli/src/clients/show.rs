@@ -6,10 +6,10 @@ use account::StackArgs;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use convention::notification::{ClientId, ReceiverKey};
-use mtls::is_server_id;
 
 use super::table::receivers;
 use super::view::{table, to_json};
+use crate::stack_ref::authorisation_server;
 
 /// Show a client's registration: where it is notified, since when, its settings, and the call that made it
 ///
@@ -23,22 +23,13 @@ pub(super) struct ShowArgs {
     /// The client
     client_id: ClientId,
     /// The authorisation server that issued the client id, where it is not that of the default brand
-    #[arg(long, value_name = "UUID", value_parser = server)]
+    #[arg(long, value_name = "UUID", value_parser = authorisation_server)]
     authorisation_server: Option<String>,
     #[command(flatten)]
     stack: StackArgs,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-}
-
-fn server(text: &str) -> Result<String, String> {
-    let text = text.to_ascii_lowercase();
-    if is_server_id(&text) {
-        Ok(text)
-    } else {
-        Err("expected the UUID of an authorisation server".to_owned())
-    }
 }
 
 /// Runs the command; `false` if the client is not registered.

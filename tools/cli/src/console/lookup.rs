@@ -24,6 +24,7 @@ use tokio::time::timeout;
 use super::app::{App, Changes};
 use super::frame::{Frame, live, problem};
 use crate::attempts::LogGroups;
+use crate::log_line::{RESUMED, SUSPENDED};
 use crate::show::of_resource;
 use crate::stack_ref::StackRef;
 
@@ -40,14 +41,8 @@ const CHANGES: [(&str, &str); 5] = [
     ("A client was registered.", "Cliente cadastrado."),
     ("A client was removed.", "Cliente removido."),
     ("A receiver's settings were changed.", "Configurações do receptor alteradas."),
-    (
-        "A client is suspended: the Directory does not list it as active.",
-        "Cliente suspenso: o Diretório não o lista como ativo.",
-    ),
-    (
-        "A client is notified again: the Directory lists it as active.",
-        "Cliente notificado de novo: o Diretório o lista como ativo.",
-    ),
+    (SUSPENDED, "Cliente suspenso: o Diretório não o lista como ativo."),
+    (RESUMED, "Cliente notificado de novo: o Diretório o lista como ativo."),
 ];
 /// Fields of these lines that people read.
 const TOLD: [&str; 7] = [

@@ -9,7 +9,6 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use convention::notification::ClientId;
 use evidence::Digest;
-use mtls::is_server_id;
 use platform::clock::Clock;
 use platform::config::environment;
 use report::{InitiatorKey, Language, Month, Selection, csv, html, text};
@@ -17,6 +16,7 @@ use terminal::{Progress, WrongUsage};
 
 use super::gather::{Asked, gather};
 use super::places::Places;
+use crate::stack_ref::authorisation_server;
 use crate::verify;
 
 /// Report on a month: what each initiator was notified of, how soon, what failed and by whose fault
@@ -41,7 +41,7 @@ pub struct ReportArgs {
     #[arg(long = "client", value_name = "ID")]
     clients: Vec<ClientId>,
     /// The authorisation server that issued the client ids, where it is not that of the default brand
-    #[arg(long, value_name = "UUID", value_parser = server, requires = "clients")]
+    #[arg(long, value_name = "UUID", value_parser = authorisation_server, requires = "clients")]
     authorisation_server: Option<String>,
     #[command(flatten)]
     stack: StackArgs,
@@ -107,7 +107,7 @@ impl ReportArgs {
             return Ok(Places { stack: None, evidence, of_stack: None });
         }
         let stack = self.stack.find(" (or --folder)").await?;
-        Places::of_stack(&stack, Clock::system().now()).await
+        Places::of_stack(&stack, Clock::system().now())
     }
 
     fn selection(&self) -> Selection {
@@ -122,15 +122,6 @@ impl ReportArgs {
 
     fn language(&self) -> Language {
         self.lang.unwrap_or_else(|| Language::of_locale(&environment))
-    }
-}
-
-fn server(text: &str) -> Result<String, String> {
-    let text = text.to_ascii_lowercase();
-    if is_server_id(&text) {
-        Ok(text)
-    } else {
-        Err("expected the UUID of an authorisation server".to_owned())
     }
 }
 

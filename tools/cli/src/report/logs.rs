@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
+use aws_sdk_cloudwatchlogs::error::ProvideErrorMetadata;
 use convention::notification::ClientId;
 use jiff::{SignedDuration, Timestamp};
 use mtls::Expiry;
@@ -13,11 +14,8 @@ use serde_json::{Map, Value};
 use tokio::time::sleep;
 
 use crate::attempts::LogGroups;
-use crate::log_line::{ATTEMPT, of_line};
+use crate::log_line::{ATTEMPT, RESUMED, SUSPENDED, of_line};
 
-/// The messages of a suspension and of its end (`docs/logging.md`).
-const SUSPENDED: &str = "A client is suspended: the Directory does not list it as active.";
-const RESUMED: &str = "A client is notified again: the Directory lists it as active.";
 /// The code of a finding of dispatch.
 const WITHOUT_MTLS: &str = "receiver_without_mtls";
 /// How much is read at once, so that a long month shows how far it is.
@@ -30,12 +28,10 @@ const MEASURED_WITHIN: SignedDuration = SignedDuration::from_hours(3);
 /// The log groups of a stack.
 #[derive(Clone, Debug)]
 pub struct Logs {
-    /// The client.
-    pub client: aws_sdk_cloudwatchlogs::Client,
     /// Those of dispatch.
-    pub dispatch: Vec<String>,
-    /// Those of directory; `None` if they are not known.
-    pub directory: Option<Vec<String>>,
+    pub dispatch: LogGroups,
+    /// Those of directory; `None` for a stack that does not say which.
+    pub directory: Option<LogGroups>,
     /// Lines before are no longer kept; `None` if that is not known.
     pub kept_from: Option<Timestamp>,
 }
@@ -123,13 +119,13 @@ impl Logs {
 
     async fn each(
         &self,
-        groups: &[String],
+        groups: &LogGroups,
         (since, until, now): (Timestamp, Timestamp, Timestamp),
         pattern: &str,
         mut take: impl FnMut(Timestamp, &str),
         tell: &mut impl FnMut(&str),
     ) -> Result<()> {
-        let mut groups = LogGroups::new(self.client.clone(), groups.to_vec());
+        let mut groups = groups.anew();
         let (mut from, until) = (since, until.min(now));
         loop {
             let to = from.checked_add(PART).unwrap_or(until).min(until);
@@ -156,9 +152,10 @@ impl Logs {
     }
 }
 
-/// Says whether CloudWatch Logs wants to be asked less. What was told before is not told again.
+/// Says whether CloudWatch Logs wants to be asked less (API reference, "Common Errors"). What was told before is not told again.
 fn is_throttled(error: &anyhow::Error) -> bool {
-    format!("{error:#}").contains("ThrottlingException")
+    let error = error.downcast_ref::<aws_sdk_cloudwatchlogs::Error>();
+    error.and_then(ProvideErrorMetadata::code) == Some("ThrottlingException")
 }
 
 /// Returns a client id as log lines have it.

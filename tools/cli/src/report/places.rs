@@ -11,6 +11,7 @@ use platform::clock::Clock;
 
 use super::ledger::Ledger;
 use super::logs::Logs;
+use crate::attempts::LogGroups;
 use crate::verify;
 
 /// Where what a report is made of is kept.
@@ -41,7 +42,7 @@ pub struct OfStack {
 
 impl Places {
     /// Finds those of a stack.
-    pub(super) async fn of_stack(stack: &ChosenStack, now: Timestamp) -> Result<Self> {
+    pub(super) fn of_stack(stack: &ChosenStack, now: Timestamp) -> Result<Self> {
         let client = dynamodb(&stack.sdk);
         let output = |name: &str| stack.output(name).map(str::to_owned);
         let evidence = stack.output("EvidenceBucketName").ok();
@@ -73,9 +74,8 @@ impl Places {
                 ),
                 directory: DirectoryTable::new(client, output("DirectoryTableName")?),
                 logs: Logs {
-                    client: aws_sdk_cloudwatchlogs::Client::new(&stack.sdk),
-                    dispatch: dispatch_groups(stack)?,
-                    directory: directory_groups(stack).await,
+                    dispatch: LogGroups::of(stack)?,
+                    directory: LogGroups::of_directory(stack).ok(),
                     kept_from: retention("LogRetentionDays").kept_from(created_at, now),
                 },
                 servers: stack.parameter("AuthorisationServers").and_then(|text| text.parse().ok()),
@@ -108,33 +108,6 @@ impl Retention {
             Self::Unknown => None,
         }
     }
-}
-
-fn dispatch_groups(stack: &ChosenStack) -> Result<Vec<String>> {
-    let mut names = vec![stack.output("DispatchLogGroupName")?.to_owned()];
-    if stack.local.is_some() {
-        // Where an emulator knows no LoggingConfig, lines are in the group of Lambda itself.
-        names.push(of_lambda(stack.output("DispatchFunctionName")?));
-    }
-    Ok(names)
-}
-
-/// Asks Lambda where directory logs: the stack has no output for it.
-async fn directory_groups(stack: &ChosenStack) -> Option<Vec<String>> {
-    let function = stack.output("DirectoryFunctionName").ok()?;
-    let asked = aws_sdk_lambda::Client::new(&stack.sdk).get_function_configuration().function_name(function);
-    let answer = asked.send().await.ok()?;
-    let group = answer.logging_config().and_then(|config| config.log_group()).map(str::to_owned);
-    let mut names = vec![group.unwrap_or_else(|| of_lambda(function))];
-    if stack.local.is_some() {
-        names.push(of_lambda(function));
-        names.dedup();
-    }
-    Some(names)
-}
-
-fn of_lambda(function: &str) -> String {
-    format!("/aws/lambda/{function}")
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ use clap::{Args, ValueEnum};
 use convention::address::AddressPolicy;
 use convention::directory::{BaseUri, Settings};
 use convention::notification::ClientId;
-use mtls::is_server_id;
 use platform::clock::Clock;
 use platform::config::environment;
 use terminal::{Language, Progress, WrongUsage};
@@ -21,6 +20,7 @@ use super::html::html;
 use super::judge::judge_registered;
 use super::remote;
 use super::report::{Outcome, Report};
+use crate::stack_ref::authorisation_server;
 
 /// Say what will make notifications to a receiver fail, and what to do
 ///
@@ -49,7 +49,7 @@ pub struct ReceiverArgs {
     #[arg(long, value_name = "ID")]
     client: Option<ClientId>,
     /// The authorisation server whose identity is presented, where it is not that of the default brand
-    #[arg(long, value_name = "UUID", value_parser = server)]
+    #[arg(long, value_name = "UUID", value_parser = authorisation_server)]
     authorisation_server: Option<String>,
     /// Where to look from
     #[arg(long, value_enum, default_value = "here")]
@@ -89,15 +89,6 @@ enum From {
     Here,
     /// The function that sends notifications, in its network
     Dispatch,
-}
-
-fn server(text: &str) -> Result<String, String> {
-    let text = text.to_ascii_lowercase();
-    if is_server_id(&text) {
-        Ok(text)
-    } else {
-        Err("expected the UUID of an authorisation server".to_owned())
-    }
 }
 
 /// Says whether a base URI leads to this machine: only the policy of the local stack allows it.
