@@ -24,7 +24,7 @@ public final class Notify {
             .api(StateChange.ApiEnum.PAYMENTS)
             .resource("pix_payment")
             .resourceId(arguments[1])
-            .apiVersion("v4")
+            .apiVersion("v5")
             .from("ACPD")
             .to("ACSC")
             .eventInstant(OffsetDateTime.now(Clock.systemUTC()));

@@ -127,7 +127,7 @@ mod tests {
 
     fn message(client_id: &str, event_instant: &str) -> AttemptMessage {
         let change = json!({
-            "client_id": client_id, "api": "payments", "resource": "pix_payment", "resource_id": "p-1", "api_version": "v4",
+            "client_id": client_id, "api": "payments", "resource": "pix_payment", "resource_id": "p-1", "api_version": "v5",
             "from": "RCVD", "to": "ACSC", "event_instant": event_instant,
         });
         let change = StateChange::from_json(&change, "").unwrap();

@@ -105,7 +105,7 @@ async fn suite(backend: &Backend) {
 
 fn message() -> AttemptMessage {
     let change = json!({
-        "client_id": "itp-1", "api": "payments", "resource": "pix_payment", "resource_id": tag("p"), "api_version": "v4",
+        "client_id": "itp-1", "api": "payments", "resource": "pix_payment", "resource_id": tag("p"), "api_version": "v5",
         "from": "ACPD", "to": "ACSC", "event_instant": now().to_string(),
     });
     AttemptMessage::first(StateChange::from_json(&change, "").unwrap(), now()).unwrap()

@@ -183,7 +183,7 @@ fn notification(host: &str) -> Notification {
     let now = "2026-11-22T13:15:30Z".parse().unwrap();
     let change = json!({
         "client_id": "itp-1", "api": "payments", "resource": "pix_payment", "resource_id": "p-1",
-        "api_version": "v4", "from": "RCVD", "to": "ACSC", "event_instant": "2026-11-22T10:15:30-03:00",
+        "api_version": "v5", "from": "RCVD", "to": "ACSC", "event_instant": "2026-11-22T10:15:30-03:00",
     });
     let change = StateChange::posted(&change, "", now).unwrap();
     let request = json!({ "webhook_uris": [format!("https://{HOST}/kong3")] });

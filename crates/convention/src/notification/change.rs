@@ -367,7 +367,7 @@ mod tests {
         let with = |field: &str, bad: Value| {
             let mut value = json!({
                 "client_id": "c-1", "api": "payments", "resource": "pix_payment", "resource_id": "p-1",
-                "api_version": "v4", "from": "RCVD", "to": "ACSC", "event_instant": "2026-03-10T12:00:00Z"
+                "api_version": "v5", "from": "RCVD", "to": "ACSC", "event_instant": "2026-03-10T12:00:00Z"
             });
             value[field] = bad;
             StateChange::from_json(&value, "").unwrap_err()[0].pointer.clone()

@@ -35,7 +35,7 @@ impl Letter {
         let instant = now - SignedDuration::from_secs(1);
         let change = json!({
             "client_id": client_id.as_str(), "api": "payments", "resource": "pix_payment", "resource_id": NO_PAYMENT,
-            "api_version": "v4", "from": "RCVD", "to": "ACSC", "event_instant": instant.to_string(),
+            "api_version": "v5", "from": "RCVD", "to": "ACSC", "event_instant": instant.to_string(),
         });
         let change = StateChange::posted(&change, "", now).ok()?;
         let receiver = Receiver {

@@ -36,7 +36,7 @@ use self::explanation::{Then, invalid};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  echo '{\"change\":{\"client_id\":\"itp-1\",\"api\":\"payments\",\"resource\":\"pix_payment\",\
-    \"resource_id\":\"p-1\",\"api_version\":\"v4\",\"from\":\"RCVD\",\"to\":\"ACSC\",\
+    \"resource_id\":\"p-1\",\"api_version\":\"v5\",\"from\":\"RCVD\",\"to\":\"ACSC\",\
     \"event_instant\":\"2026-03-10T12:00:00-03:00\"},\
     \"receiver\":{\"webhook_uris\":[\"https://itp.com/kong3\"]}}' | arauto explain\n\n\
     Exit codes: 0 every state change was explained; 1 the input could not be read; 2 wrong usage; 3 one is invalid, or a setting is missing."

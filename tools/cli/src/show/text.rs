@@ -87,7 +87,7 @@ mod tests {
             authorisation_server: None,
             endpoint: "E2".to_owned(),
             resource_id: "p-1".to_owned(),
-            api_version: Some("v4".to_owned()),
+            api_version: Some("v5".to_owned()),
             event_instant: "2026-11-22T10:15:30.250Z".to_owned(),
             accepted_at: "2026-11-22T10:15:30.3Z".parse().ok(),
             reason: None,
@@ -131,7 +131,7 @@ mod tests {
             "notification 339c89c7469c6be05b1f0d2a97c3e481
   an attempt is under way, or its process stopped
   replay of  339c89c7469c6be00000000000000001, which was given up
-  resource   p-1 (E2, API version v4)
+  resource   p-1 (E2, API version v5)
   receiver   itp-1
   event      2026-11-22T10:15:30.250Z
   accepted   2026-11-22T10:15:30.3Z
