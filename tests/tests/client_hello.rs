@@ -8,7 +8,7 @@ use convention::address::AddressPolicy;
 use convention::delivery::EXCHANGE_DEADLINE;
 use convention::directory::{Registration, RegistrationRequest, StatementUris, target};
 use convention::notification::{
-    AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
+    AuthorisationServers, Choices, InteractionId, Notification, Partition, Plan, StateChange, plan,
 };
 use jiff::SignedDuration;
 use mtls::{Client, Identity, KeyExchange, Network, TrustAnchors};
@@ -33,7 +33,12 @@ fn notification(port: u16) -> Notification {
     let request = RegistrationRequest::from_json(&request, "").unwrap();
     let decided = target(StatementUris::NotPresented, request.webhook_uris.as_deref(), LOOPBACK).unwrap();
     let registration = Registration::new(change.client_id.clone(), request, decided, None, now);
-    match plan(&change, registration.receiver(LOOPBACK).as_ref(), &AuthorisationServers::default()) {
+    match plan(
+        &change,
+        registration.receiver(LOOPBACK).as_ref(),
+        &AuthorisationServers::default(),
+        &Choices::default(),
+    ) {
         Plan::Notify(notification) => *notification,
         other @ (Plan::NotNotifiable(_) | Plan::NoReceiver | Plan::Misconfigured(_)) => panic!("{other:?}"),
     }

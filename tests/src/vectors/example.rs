@@ -3,8 +3,8 @@
 use convention::address::AddressPolicy;
 use convention::directory::{BaseUri, Receiver, Settings};
 use convention::notification::{
-    ApiVersion, AuthorisationServers, ClientId, Endpoint, IdSyntax, Notification, Plan, Reached, ReceiverKey,
-    StateChange, WebhookVersion, plan,
+    ApiVersion, AuthorisationServers, Choices, ClientId, Endpoint, IdSyntax, Notification, Plan, Reached,
+    ReceiverKey, StateChange, WebhookVersion, plan,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
@@ -157,7 +157,7 @@ pub(super) fn servers() -> AuthorisationServers {
 
 /// Plans a change that has to be notified.
 pub(super) fn notification(change: &StateChange, receiver: &Receiver) -> Result<Box<Notification>, String> {
-    match plan(change, Some(receiver), &servers()) {
+    match plan(change, Some(receiver), &servers(), &Choices::default()) {
         Plan::Notify(notification) => Ok(notification),
         other => Err(format!("nothing is sent: {other:?}")),
     }

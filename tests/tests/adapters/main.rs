@@ -119,6 +119,7 @@ fn record(message: &AttemptMessage, attempt: AttemptNumber, started: Timestamp) 
         within: EXCHANGE_DEADLINE,
         ended: None,
         base_uri: "https://itp.example".to_owned(),
+        url_api_version: None,
         outcome: None,
         status: None,
         address: None,

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use convention::address::AddressPolicy;
 use convention::directory::{BaseUri, Receiver, Settings};
 use convention::notification::{
-    ApiVersion, ClientId, ENDPOINTS, EndpointRow, IdSyntax, InteractionId, Notification, Partition, Plan,
-    Reached, ReceiverKey, StateChange, WebhookVersion, plan,
+    ApiVersion, Choices, ClientId, ENDPOINTS, EndpointRow, IdSyntax, InteractionId, Notification, Partition,
+    Plan, Reached, ReceiverKey, StateChange, WebhookVersion, plan,
 };
 use regex_lite::Regex;
 use serde_json::{Value, json};
@@ -173,7 +173,8 @@ fn each_request_is_one_of_the_published_contract() {
         for row in ENDPOINTS.iter().filter(|row| row.since <= version) {
             let operation = resolved(&contract, &contract["paths"][template(row)]["post"]);
             for change in changes(row, version) {
-                let planned = plan(&change, Some(&receiver(version)), &SERVER.parse().unwrap());
+                let planned =
+                    plan(&change, Some(&receiver(version)), &SERVER.parse().unwrap(), &Choices::default());
                 let Plan::Notify(notification) = planned else {
                     panic!("{version} {}: {planned:?}", row.code)
                 };

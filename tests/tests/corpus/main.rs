@@ -18,7 +18,7 @@ use convention::address::AddressPolicy;
 use convention::delivery::{BODY_LIMIT, EXCHANGE_DEADLINE, HEADER_LIMIT, Outcome};
 use convention::directory::{Registration, RegistrationRequest, Settings, StatementUris, target};
 use convention::notification::{
-    AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
+    AuthorisationServers, Choices, InteractionId, Notification, Partition, Plan, StateChange, plan,
 };
 use devkit::receiver::wire::Step;
 use jiff::SignedDuration;
@@ -192,7 +192,7 @@ fn notification(host: &str) -> Notification {
     let decided = target(StatementUris::NotPresented, request.webhook_uris.as_deref(), policy).unwrap();
     let registration = Registration::new(change.client_id.clone(), request, decided, None, now);
     let receiver = registration.receiver(policy);
-    match plan(&change, receiver.as_ref(), &AuthorisationServers::default()) {
+    match plan(&change, receiver.as_ref(), &AuthorisationServers::default(), &Choices::default()) {
         Plan::Notify(notification) => {
             Notification { url: notification.url.replace(HOST, host), ..*notification }
         }

@@ -7,7 +7,7 @@ use convention::address::AddressPolicy;
 use convention::delivery::EXCHANGE_DEADLINE;
 use convention::directory::{self, Registration, RegistrationRequest, StatementUris, target};
 use convention::notification::{
-    AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
+    AuthorisationServers, Choices, InteractionId, Notification, Partition, Plan, StateChange, plan,
 };
 use devkit::receiver::{Presented, Receiver, Settings};
 use mtls::revocation::Revocation;
@@ -76,7 +76,12 @@ fn notification() -> Notification {
     let policy = AddressPolicy::Public;
     let decided = target(StatementUris::NotPresented, request.webhook_uris.as_deref(), policy).unwrap();
     let registration = Registration::new(change.client_id.clone(), request, decided, None, now);
-    match plan(&change, registration.receiver(policy).as_ref(), &AuthorisationServers::default()) {
+    match plan(
+        &change,
+        registration.receiver(policy).as_ref(),
+        &AuthorisationServers::default(),
+        &Choices::default(),
+    ) {
         Plan::Notify(notification) => *notification,
         other @ (Plan::NotNotifiable(_) | Plan::NoReceiver | Plan::Misconfigured(_)) => panic!("{other:?}"),
     }

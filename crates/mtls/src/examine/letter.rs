@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use convention::directory::{BaseUri, Receiver, Settings};
 use convention::notification::{
-    AuthorisationServers, ClientId, InteractionId, Notification, Partition, Plan, ReceiverKey, StateChange,
-    plan,
+    AuthorisationServers, Choices, ClientId, InteractionId, Notification, Partition, Plan, ReceiverKey,
+    StateChange, plan,
 };
 use http::{HeaderValue, Method, Request, header};
 use http_body_util::Full;
@@ -46,7 +46,8 @@ impl Letter {
             notifies_since: None,
             onboarding_slo: None,
         };
-        let Plan::Notify(notification) = plan(&change, Some(&receiver), &AuthorisationServers::default())
+        let Plan::Notify(notification) =
+            plan(&change, Some(&receiver), &AuthorisationServers::default(), &Choices::default())
         else {
             return None;
         };

@@ -68,6 +68,9 @@ fn add_attempt(table: &mut Table<2>, attempt: &AttemptView) {
     };
     table.row(["  started", &started]);
     table.row(["  to", &attempt.base_uri]);
+    if let Some(version) = &attempt.url_api_version {
+        table.row(["  as API", &format!("{version}, by ApiVersionOverrides")]);
+    }
     for (name, value) in [("  address", &attempt.address), ("  TLS", &attempt.tls)] {
         if let Some(value) = value {
             table.row([name, value]);
@@ -108,6 +111,7 @@ mod tests {
             attempt: 1,
             interaction_id: "339c89c7-469c-46be-a882-45a01e824cda".to_owned(),
             base_uri: "https://itp.example.com/kong3".to_owned(),
+            url_api_version: None,
             started_at: "2026-11-22T10:15:30.4Z".parse().unwrap(),
             deadline_ms: Some(15_000),
             ended_at: "2026-11-22T10:15:30.441Z".parse().ok(),
