@@ -21,7 +21,7 @@ public final class Notify {
 
         StateChange change = new StateChange()
             .clientId(arguments[0])
-            .api(StateChange.ApiEnum.PAYMENTS)
+            .api("payments")
             .resource("pix_payment")
             .resourceId(arguments[1])
             .apiVersion("v5")
