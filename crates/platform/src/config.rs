@@ -71,6 +71,15 @@ impl<'a> Settings<'a> {
         })
     }
 
+    /// Returns those of them that decide whether a change is notified. The version in a URL is the business of dispatch: where
+    /// it cannot be read, changes are accepted still.
+    pub fn trigger_choices(&self) -> Result<Choices, SettingError> {
+        let Choices { notify_initiator_edits, .. } = Choices::default();
+        let notify_initiator_edits =
+            self.parsed_or("ARAUTO_NOTIFY_INITIATOR_EDITS", notify_initiator_edits)?;
+        Ok(Choices { notify_initiator_edits, ..Choices::default() })
+    }
+
     /// Starts the log by the function's `LoggingConfig`, which Lambda provides in `AWS_LAMBDA_LOG_FORMAT` and
     /// `AWS_LAMBDA_LOG_LEVEL`.
     pub fn start_logging(&self) {

@@ -66,8 +66,8 @@ impl Change {
     pub(super) fn edited(endpoint: Endpoint) -> Self {
         let row = endpoint.row();
         let edits = row.edits.as_ref();
-        let field = edits.and_then(|edits| edits.fields?.first().copied()).unwrap_or("useOverdraftLimit");
-        let state = edits.and_then(|edits| edits.only_in).unwrap_or("AUTHORISED");
+        let field = edits.and_then(|edits| edits.fields.first().copied()).unwrap_or("useOverdraftLimit");
+        let state = edits.map_or("AUTHORISED", |edits| edits.only_in);
         let state = row.states.iter().find(|known| known.name == state).unwrap_or(&row.states[0]).name;
         Self::of(row.api, row.resource)
             .with("from", state)

@@ -157,10 +157,8 @@ fn changes(row: &EndpointRow, version: WebhookVersion) -> Vec<StateChange> {
     let is_due = |reached| matches!(reached, Reached::Notified(since) if since <= version);
     let state = row.states_of(API_VERSION.parse().unwrap()).find(|state| is_due(state.reached)).unwrap();
     let edit = row.edits.as_ref().filter(|edits| edits.since <= version);
-    let field = |fields: Option<&[&'static str]>| fields.map_or("useOverdraftLimit", |fields| fields[0]);
     let edit = edit.map(|edits| {
-        let fields = [field(edits.fields)];
-        change(json!({ "from": "AUTHORISED", "to": "AUTHORISED", "changed_fields": fields }))
+        change(json!({ "from": edits.only_in, "to": edits.only_in, "changed_fields": [edits.fields[0]] }))
     });
     [Some(change(json!({ "to": state.name }))), edit].into_iter().flatten().collect()
 }
