@@ -5,12 +5,15 @@
 
 use arauto::explain::Explainer;
 use convention::address::AddressPolicy;
-use convention::notification::{AuthorisationServers, Choices, Endpoint};
+use convention::notification::{ApiVersionOverrides, AuthorisationServers, Choices, Endpoint};
 use devkit::local::change;
 use devkit::receiver::MockReceiver;
+use platform::config::Settings;
+use regex_lite::Regex;
 use serde_json::{Value, json};
 use tests::aws::{Functions, INTAKE_ARN, NOTIFICATIONS, PKI, from_queue, post, requeued, verdicts};
 use tests::log::listen;
+use tests::template::Template;
 
 const CLIENT: &str = "itp-1";
 const OVERRIDE: &str = "payments=v4:v5@2026-08-20";
@@ -44,7 +47,7 @@ async fn every_attempt_and_replay_names_the_version_that_an_override_says_and_th
     let (written, _listening) = listen();
     assert_eq!(verdicts(&functions.intake(), &old_payment(&functions, "p-1")).await.1, ["accepted"]);
     let first = functions.aws.take_messages(NOTIFICATIONS).remove(0).body;
-    assert_eq!(requeued(&dispatch, &[first.clone()]).await, [0; 0]);
+    assert_eq!(requeued(&dispatch, std::slice::from_ref(&first)).await, [0; 0]);
     let second = functions.aws.take_messages(NOTIFICATIONS).remove(0).body;
     functions.test_clock.advance(jiff::SignedDuration::from_secs(11));
     assert_eq!(requeued(&dispatch, &[second]).await, [0; 0]);
@@ -153,4 +156,48 @@ fn explain_says_that_a_version_was_overridden_and_why() {
     let unknown = told(Choices::default(), &unknown);
     assert_eq!((&unknown["decision"], &unknown["rule"]), (&json!("not_notifiable"), &json!("unknown_api")));
     assert_eq!(unknown["warnings"], json!(["unknown_api"]));
+}
+
+/// What the template takes is what dispatch can read at its start, but for what a pattern cannot tell.
+#[test]
+fn the_template_takes_overrides_that_dispatch_reads_and_refuses_other_forms() {
+    let template = Template::read("template.yaml").unwrap();
+    let pattern = &template.section("Parameters")["ApiVersionOverrides"]["AllowedPattern"];
+    let pattern = Regex::new(pattern.as_str().unwrap()).unwrap();
+    for good in [
+        "",
+        OVERRIDE,
+        "payments=v4:v5@2026-08-20T00:00:00-03:00,automatic-payments=v2:v3@2027-01-01T00:00:00.5Z",
+    ] {
+        assert!(pattern.is_match(good) && good.parse::<ApiVersionOverrides>().is_ok(), "{good}");
+    }
+    for bad in [
+        "payments",
+        "payments=v4:v5",
+        "payments=v4@2026-08-20",
+        "payments=v0:v5@2026-08-20",
+        "payments=4:5@2026-08-20",
+        "payments=v4:v5@soon",
+        "payments=v4:v5@2026-08-20;payments=v5:v6@2027-08-20",
+        "Payments=v4:v5@2026-08-20",
+    ] {
+        assert!(!pattern.is_match(bad) && bad.parse::<ApiVersionOverrides>().is_err(), "{bad}");
+    }
+}
+
+/// A setting that cannot be used stops the function at its start, with the reason.
+#[test]
+fn a_setting_that_cannot_be_used_is_refused_with_the_reason() {
+    let of = |name: &'static str, value: &'static str| {
+        let lookup = move |asked: &str| (asked == name).then(|| value.to_owned());
+        Settings::new(&lookup).choices().map_err(|error| error.to_string())
+    };
+    assert_eq!(of("OTHER", ""), Ok(Choices::default()));
+    assert_eq!(of("ARAUTO_API_VERSION_OVERRIDES", OVERRIDE), Ok(choices(OVERRIDE)));
+    assert!(!of("ARAUTO_NOTIFY_INITIATOR_EDITS", "false").unwrap().notify_initiator_edits);
+    assert_eq!(
+        of("ARAUTO_API_VERSION_OVERRIDES", "payment=v4:v5@2026-08-20").unwrap_err(),
+        "the environment variable ARAUTO_API_VERSION_OVERRIDES cannot be used: \"payment=v4:v5@2026-08-20\" overrides no API \
+         version: \"payment\" is no API with a webhook; those are payments, enrollments and automatic-payments"
+    );
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use convention::notification::Choices;
 use jiff::{SignedDuration, Timestamp};
 use pages::Model;
 use pages::figures::{Counts, Figures, Range};

@@ -51,8 +51,7 @@ pub struct ExplainArgs {
     /// Our authorisation servers: an id, or brand=id,brand=id
     #[arg(long, value_name = "IDS", default_value = "", value_parser = parse_servers)]
     authorisation_servers: Servers,
-    /// API versions that URLs name in place of ended ones, as ApiVersionOverrides has them, such as
-    /// payments=v4:v5@2026-08-20
+    /// API versions that URLs name in place of ended ones, such as payments=v4:v5@2026-08-20
     #[arg(long, value_name = "OVERRIDES", default_value = "", value_parser = parse_overrides)]
     api_version_overrides: Overrides,
     /// Do not notify edits by the initiator itself, as with NotifyInitiatorEdits=false
