@@ -102,6 +102,25 @@ async fn a_state_that_expires_is_notified_at_its_time_and_once() {
     assert_eq!(mock.count(), 1);
 }
 
+/// The instant of the event is the end of the state: an override that began while the timer ran holds for it.
+#[tokio::test]
+async fn the_end_of_a_state_names_the_version_that_holds_at_its_time() {
+    for (begins_after, named) in [(SignedDuration::from_mins(4), "v5"), (SignedDuration::from_mins(6), "v4")]
+    {
+        let (mut functions, mock) = functions().await;
+        let now = functions.test_clock.now();
+        let overrides = format!("payments=v4:v5@{}", now + begins_after);
+        functions.choices = Choices { api_versions: overrides.parse().unwrap(), ..Choices::default() };
+        let mut awaiting = until("AWAITING_AUTHORISATION", now, FIVE_MINUTES);
+        awaiting["api_version"] = json!("v4");
+        posted(&functions, &awaiting).await;
+        let input = inputs(&functions).remove(0);
+        functions.test_clock.advance(FIVE_MINUTES);
+        assert!(!fire(&functions, &input).await);
+        assert_eq!(mock.received()[0].api_version.as_deref(), Some(named));
+    }
+}
+
 #[tokio::test]
 async fn another_state_that_came_first_is_the_end_of_a_timer_by_whatever_door_it_came() {
     for by_queue in [false, true] {
