@@ -235,6 +235,7 @@ async fn third(world: &World, first: &AttemptMessage) -> Result<AttemptMessage> 
             within: EXCHANGE_DEADLINE,
             ended: None,
             base_uri: "https://localhost".to_owned(),
+            url_api_version: None,
             outcome: None,
             status: None,
             address: None,

@@ -9,7 +9,7 @@ use convention::address::AddressPolicy;
 use convention::delivery::EXCHANGE_DEADLINE;
 use convention::directory::{Operation, Registration, RegistrationRequest, StatementUris, target};
 use convention::notification::{
-    AuthorisationServers, Endpoint, InteractionId, Notification, Partition, Plan, plan,
+    AuthorisationServers, Choices, Endpoint, InteractionId, Notification, Partition, Plan, plan,
 };
 use devkit::local::AUTHORISATION_SERVER_ID;
 use devkit::pki::ClientSubject;
@@ -101,7 +101,12 @@ fn notification(base: &str) -> Result<Box<Notification>> {
     let decided = decided.map_err(|errors| wrong(&errors))?;
     let (client, since) = (message.change.client_id.clone(), now() - SignedDuration::from_hours(1));
     let registration = Registration::new(client, request, decided, None, since);
-    match plan(&message.change, registration.receiver(policy).as_ref(), &AuthorisationServers::default()) {
+    match plan(
+        &message.change,
+        registration.receiver(policy).as_ref(),
+        &AuthorisationServers::default(),
+        &Choices::default(),
+    ) {
         Plan::Notify(notification) => Ok(notification),
         other @ (Plan::NotNotifiable(_) | Plan::NoReceiver | Plan::Misconfigured(_)) => Err(wrong(&other)),
     }

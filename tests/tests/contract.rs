@@ -417,14 +417,22 @@ fn the_contract_and_the_code_know_the_same_apis() {
         change["api"] = api.into();
         assert!(judges.judge(&change).0, "{api}");
     }
-    let document: Value =
-        serde_saphyr::from_str(&read_to_string(file("infra/api.yaml").unwrap()).unwrap()).unwrap();
-    let listed = document["components"]["schemas"]["StateChange"]["properties"]["api"]["enum"].as_array();
-    for api in listed.unwrap() {
-        let known = |name: &&str| api == name;
-        let apis = ENDPOINTS.iter().map(|row| row.api).chain(APIS_WITHOUT_WEBHOOK.iter().copied());
-        assert!(apis.clone().any(|name| known(&name)), "{api}");
+    let name_of_64 = "a".repeat(64);
+    for unknown in ["payroll-credit-portability", "payment", "x", &name_of_64] {
+        let mut change = change_without_webhook();
+        change["api"] = unknown.into();
+        assert!(judges.judge(&change).0, "{unknown}");
     }
+    let name_of_65 = "a".repeat(65);
+    let odd = ["", "Payments", "-a", "a-", "a--b", "a_b", "a/b", "a1", "ação", "a ", &name_of_65];
+    let documents = odd.iter().map(|api| {
+        let mut change = change_without_webhook();
+        change["api"] = (*api).into();
+        change
+    });
+    let documents: Vec<_> = documents.collect();
+    assert!(documents.iter().all(|change| !judges.judge(change).0));
+    assert_eq!(judges.disagreements(documents), [""; 0]);
 }
 
 #[test]

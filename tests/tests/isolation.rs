@@ -175,6 +175,27 @@ impl Fixture {
     }
 }
 
+/// What `AdaptiveTimeout=false` is for: the published 15 s, whatever the receiver did before, and no write about it.
+#[tokio::test(start_paused = true)]
+async fn with_the_reduced_timeout_off_every_attempt_has_15_s() {
+    let mut fixture = Fixture::new().await;
+    fixture.functions.adaptive_timeout = false;
+    let environments = [fixture.environment().await, fixture.environment().await];
+    fixture.functions.aws.forget_calls();
+    for environment in [&environments; 4].into_iter().flatten() {
+        assert_eq!(fixture.attempt_and_pass(environment).await, EXCHANGE_DEADLINE);
+    }
+    assert!(!fixture.is_marked());
+    assert_eq!(fixture.writes(), 0);
+    assert!(fixture.functions.metrics.values("SlowReceiversFound").is_empty());
+    // A mark that was made while it was on is not heeded either.
+    fixture.functions.adaptive_timeout = true;
+    let marking = fixture.environment().await;
+    fixture.mark(&marking).await;
+    assert_eq!(fixture.attempt_and_pass(&environments[0]).await, EXCHANGE_DEADLINE);
+    assert_eq!(fixture.writes(), 0);
+}
+
 fn is_full(took: &Duration) -> bool {
     assert!([EXCHANGE_DEADLINE, REDUCED_TIMEOUT].contains(took), "{took:?}");
     *took == EXCHANGE_DEADLINE

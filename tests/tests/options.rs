@@ -122,6 +122,9 @@ async fn a_network_of_the_banks_and_a_domain_that_asks_for_certificates_go_toget
         ("ApiOwnershipCertificateArn", "arn:aws:acm:us-east-1:000000000000:certificate/2"),
         ("ApiTruststoreUri", "s3://bank/authorities.pem"),
         ("LedgerWrites", "lean"),
+        ("ApiVersionOverrides", "payments=v4:v5@2026-08-20,payments=v5:v6@2027-08-20T00:00:00-03:00"),
+        ("NotifyInitiatorEdits", "false"),
+        ("AdaptiveTimeout", "false"),
     ]);
     let stack = Stack::start(&options).await.unwrap();
     assert_eq!(stack.output("ApiUrl").unwrap(), "https://arauto.bank.example");

@@ -17,10 +17,11 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt as _};
 use serde_json::{Value, json};
 use tests::aws::{
-    Fault, Functions, INTAKE, INTAKE_ARN, LEDGER, NOTIFICATIONS, PKI, REJECTED, from_queue, requeued,
+    Fault, Functions, INTAKE, INTAKE_ARN, LEDGER, NOTIFICATIONS, PKI, REJECTED, from_queue, post, requeued,
     verdicts,
 };
 use tests::contract::file;
+use tests::log::listen;
 use tests::skip;
 
 const CLIENT: &str = "itp-1";
@@ -43,6 +44,13 @@ fn event(detail: &Value) -> Value {
         "account": "123456789012", "time": "2026-03-10T12:00:00Z", "region": "sa-east-1", "resources": [],
         "detail": detail,
     })
+}
+
+/// Posts changes to the API; returns its answer.
+async fn post_changes(functions: &Functions, changes: &[&Value]) -> Value {
+    let body = json!({ "changes": changes }).to_string();
+    let answer = post(&functions.intake(), "application/json", &body).await;
+    serde_json::from_slice(&answer.body).unwrap()
 }
 
 /// What lies in the rejected queue.
@@ -167,6 +175,60 @@ async fn a_change_that_nobody_is_notified_of_leaves_no_row_as_by_the_api() {
     let later = change(Endpoint::PixPayment, "itp-9", "p-1", functions.test_clock.now());
     assert_eq!(from_queue(&dispatch, INTAKE_ARN, &[later.to_string()], &[]).await, [0; 0]);
     assert_eq!(mock.count(), 1);
+}
+
+/// An API that is unknown but well formed is no error, by whatever way its change comes: a line of the log warns of it.
+#[tokio::test]
+async fn a_change_of_an_unknown_api_is_not_notifiable_with_a_warning_in_every_source() {
+    const UNKNOWN: &str = "payroll-credit-portability";
+    for source in ["api", "sqs", "eventbridge", "kinesis", "kafka"] {
+        let (functions, mock) = functions().await;
+        let mut unknown = payment(&functions, "p-1");
+        (unknown["api"], unknown["resource"]) = (json!(UNKNOWN), json!("portability"));
+        let mut malformed = unknown.clone();
+        malformed["api"] = json!("Payroll Credit");
+        let known = payment(&functions, "p-2");
+        let bodies = [unknown.to_string(), malformed.to_string(), known.to_string()];
+        let (written, _listening) = listen();
+        let dispatch = functions.dispatch(&functions.test_clock);
+        match source {
+            "api" => {
+                let answer = post_changes(&functions, &[&unknown, &malformed, &known]).await;
+                let said = &answer["verdicts"];
+                assert_eq!(
+                    (&said[0]["verdict"], &said[0]["rule"]),
+                    (&json!("not_notifiable"), &json!("unknown_api"))
+                );
+                assert_eq!(said[0]["warnings"], json!(["unknown_api"]));
+                assert_eq!(
+                    (&said[1]["verdict"], &said[1]["errors"][0]["pointer"]),
+                    (&json!("invalid"), &json!("/changes/1/api"))
+                );
+                assert_eq!(said[2]["verdict"], "accepted");
+                assert!(said[2]["warnings"].is_null());
+            }
+            "sqs" => assert_eq!(from_queue(&dispatch, INTAKE_ARN, &bodies, &[]).await, [0; 0]),
+            "eventbridge" => {
+                let events = [&unknown, &malformed, &known].map(|change| event(change).to_string());
+                assert_eq!(from_queue(&dispatch, INTAKE_ARN, &events, &[]).await, [0; 0]);
+            }
+            "kinesis" => {
+                assert_eq!(
+                    taken_in(&functions, &kinesis(&functions, &bodies)).await.unwrap(),
+                    nothing_repeated()
+                );
+            }
+            _ => assert_eq!(taken_in(&functions, &kafka(&bodies)).await.unwrap(), nothing_repeated()),
+        }
+        // What is malformed is an error as before, and what follows is notified.
+        assert_eq!(rejected(&functions).len(), usize::from(source != "api"), "{source}");
+        let sent = functions.aws.take_messages(NOTIFICATIONS).len() + mock.count();
+        assert_eq!(sent, 1, "{source}");
+        let lines = written.take().into_iter().map(|line| serde_json::from_str::<Value>(&line).unwrap());
+        let lines: Vec<_> = lines.filter(|line| line["code"] == "unknown_api").collect();
+        assert_eq!(lines.len(), 1, "{source}: {lines:?}");
+        assert_eq!((&lines[0]["level"], &lines[0]["api"]), (&json!("WARN"), &json!(UNKNOWN)), "{source}");
+    }
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod aws_over_tls;
 #[path = "bill/main.rs"]
 mod bill;
 mod brands;
+mod choices;
 mod client_hello;
 mod client_pages;
 #[path = "compliance/main.rs"]

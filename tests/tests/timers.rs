@@ -7,7 +7,7 @@ use std::fs::read_to_string;
 use arauto::explain::Explainer;
 use convention::address::AddressPolicy;
 use convention::notification::{
-    AuthorisationServers, ENDPOINTS, Endpoint, StateChange, Trigger, WebhookVersion, trigger,
+    AuthorisationServers, Choices, ENDPOINTS, Endpoint, StateChange, Trigger, WebhookVersion, trigger,
 };
 use devkit::local::{change, expiring};
 use devkit::receiver::MockReceiver;
@@ -100,6 +100,25 @@ async fn a_state_that_expires_is_notified_at_its_time_and_once() {
     // At least once.
     assert!(!fire(&functions, input).await);
     assert_eq!(mock.count(), 1);
+}
+
+/// The instant of the event is the end of the state: an override that began while the timer ran holds for it.
+#[tokio::test]
+async fn the_end_of_a_state_names_the_version_that_holds_at_its_time() {
+    for (begins_after, named) in [(SignedDuration::from_mins(4), "v5"), (SignedDuration::from_mins(6), "v4")]
+    {
+        let (mut functions, mock) = functions().await;
+        let now = functions.test_clock.now();
+        let overrides = format!("payments=v4:v5@{}", now + begins_after);
+        functions.choices = Choices { api_versions: overrides.parse().unwrap(), ..Choices::default() };
+        let mut awaiting = until("AWAITING_AUTHORISATION", now, FIVE_MINUTES);
+        awaiting["api_version"] = json!("v4");
+        posted(&functions, &awaiting).await;
+        let input = inputs(&functions).remove(0);
+        functions.test_clock.advance(FIVE_MINUTES);
+        assert!(!fire(&functions, &input).await);
+        assert_eq!(mock.received()[0].api_version.as_deref(), Some(named));
+    }
 }
 
 #[tokio::test]
@@ -325,6 +344,7 @@ fn what_would_be_sent_at_the_end_of_a_state_is_explained_with_it() {
     let explainer = Explainer {
         receiver: Some(json!({ "webhook_uris": ["https://itp.example/a"] })),
         servers: AuthorisationServers::default(),
+        choices: Choices::default(),
         policy: AddressPolicy::Public,
         now,
     };

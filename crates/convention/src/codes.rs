@@ -312,6 +312,9 @@ codes! {
     ApiWithoutWebhook "api_without_webhook" Ended NOBODY,
         "The convention has no webhook for this API.",
         "A convenção não tem webhook para esta API.";
+    UnknownApi "unknown_api" Ended NOBODY,
+        "No API of this name is known here, so the change is not notified; whether the name is right should be checked.",
+        "Não conhecemos nenhuma API com este nome, portanto a mudança não é notificada; convém verificar se o nome está certo.";
     StateIsNoTrigger "state_is_no_trigger" Ended NOBODY,
         "Reaching this state is not a trigger.",
         "Chegar a este estado não é um gatilho.";
@@ -319,14 +322,14 @@ codes! {
         "Neither the state nor any data changed.",
         "Nem o estado nem dado algum mudou.";
     EditedByInitiator "edited_by_initiator" Ended NOBODY,
-        "The initiator made the edit itself; only edits at the account holder count.",
-        "A própria iniciadora fez a edição; só contam as edições feitas na detentora.";
+        "The initiator made the edit itself, and NotifyInitiatorEdits is off.",
+        "A própria iniciadora fez a edição, e NotifyInitiatorEdits está desligado.";
     EditIsNoTrigger "edit_is_no_trigger" Ended NOBODY,
         "Edits of these fields of this resource are not a trigger.",
         "Edições destes campos deste recurso não são um gatilho.";
     EditInThisStateIsNoTrigger "edit_in_this_state_is_no_trigger" Ended NOBODY,
-        "Edits are a trigger only while the enrollment is AUTHORISED.",
-        "Edições são um gatilho somente enquanto o vínculo está AUTHORISED.";
+        "Edits are a trigger only while the enrollment or recurring consent is AUTHORISED.",
+        "Edições são um gatilho somente enquanto o vínculo ou o consentimento de longa duração está AUTHORISED.";
 }
 
 impl Code {

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use convention::address::AddressPolicy;
 use convention::directory::{AdditionalIssuers, Environment, EnvironmentName};
+use convention::notification::Choices;
 use thiserror::Error;
 use tracing::level_filters::LevelFilter;
 
@@ -57,6 +58,26 @@ impl<'a> Settings<'a> {
         };
         let more = self.parsed_or("ARAUTO_SOFTWARE_STATEMENT_ISSUERS", AdditionalIssuers::default())?;
         Ok(environment.with_issuers(more))
+    }
+
+    /// Returns what the stack chooses where the convention leaves a choice: `ARAUTO_API_VERSION_OVERRIDES` and
+    /// `ARAUTO_NOTIFY_INITIATOR_EDITS`.
+    pub fn choices(&self) -> Result<Choices, SettingError> {
+        let Choices { api_versions, notify_initiator_edits } = Choices::default();
+        Ok(Choices {
+            api_versions: self.parsed_or("ARAUTO_API_VERSION_OVERRIDES", api_versions)?,
+            notify_initiator_edits: self
+                .parsed_or("ARAUTO_NOTIFY_INITIATOR_EDITS", notify_initiator_edits)?,
+        })
+    }
+
+    /// Returns those of them that decide whether a change is notified. The version in a URL is the business of dispatch: where
+    /// it cannot be read, changes are accepted still.
+    pub fn trigger_choices(&self) -> Result<Choices, SettingError> {
+        let Choices { notify_initiator_edits, .. } = Choices::default();
+        let notify_initiator_edits =
+            self.parsed_or("ARAUTO_NOTIFY_INITIATOR_EDITS", notify_initiator_edits)?;
+        Ok(Choices { notify_initiator_edits, ..Choices::default() })
     }
 
     /// Starts the log by the function's `LoggingConfig`, which Lambda provides in `AWS_LAMBDA_LOG_FORMAT` and

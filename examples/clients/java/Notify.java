@@ -21,10 +21,10 @@ public final class Notify {
 
         StateChange change = new StateChange()
             .clientId(arguments[0])
-            .api(StateChange.ApiEnum.PAYMENTS)
+            .api("payments")
             .resource("pix_payment")
             .resourceId(arguments[1])
-            .apiVersion("v4")
+            .apiVersion("v5")
             .from("ACPD")
             .to("ACSC")
             .eventInstant(OffsetDateTime.now(Clock.systemUTC()));

@@ -17,7 +17,7 @@ const { data, error } = await api.POST('/v1/state-changes', {
     api: 'payments',
     resource: 'pix_payment',
     resource_id: paymentId,
-    api_version: 'v4',
+    api_version: 'v5',
     from: 'ACPD',
     to: 'ACSC',
     event_instant: new Date().toISOString(),

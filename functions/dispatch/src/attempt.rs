@@ -89,6 +89,7 @@ impl Attempts {
             within: prepared.within,
             ended: None,
             base_uri: receiver.base_uri.as_str().to_owned(),
+            url_api_version: prepared.notification.url_api_version(),
             outcome: None,
             status: None,
             address: None,

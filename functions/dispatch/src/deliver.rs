@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use convention::codes::Code;
 use convention::delivery::{AttemptMessage, LedgerWrites, delay_seconds};
-use convention::notification::{AuthorisationServers, IdentityOwner, Plan, plan};
+use convention::notification::{AuthorisationServers, Choices, IdentityOwner, Plan, plan};
 use jiff::SignedDuration;
 use mtls::Client;
 use platform::aws::{Found, Receivers};
@@ -36,6 +36,8 @@ pub(crate) struct Delivery {
     pub(crate) receivers: Arc<Receivers>,
     /// Our authorisation servers.
     pub(crate) servers: AuthorisationServers,
+    /// What the stack chooses where the convention leaves a choice.
+    pub(crate) choices: Choices,
     /// Our identities and the clients that present them.
     pub(crate) identities: Arc<IdentityStore>,
     /// Limits concurrent attempts to each receiver.
@@ -130,7 +132,8 @@ impl Delivery {
 
     /// Plans a message for this receiver.
     fn plan(&self, message: &AttemptMessage, found: Option<Found>) -> (Plan, Option<Found>) {
-        (plan(&message.change, found.as_ref().map(|found| &*found.receiver), &self.servers), found)
+        let receiver = found.as_ref().map(|found| &*found.receiver);
+        (plan(&message.change, receiver, &self.servers, &self.choices), found)
     }
 
     /// Waits for a permit of the receiver, then finds receiver and client concurrently: a table or secret that does

@@ -97,6 +97,7 @@ impl Dispatch {
         });
         let timeouts = Arc::new(AdaptiveTimeout {
             receivers: Arc::clone(&receivers),
+            is_on: parts.adaptive_timeout,
             consecutive_timeouts: ConsecutiveTimeouts::default(),
             metrics: metrics.clone(),
             clock: clock.clone(),
@@ -122,6 +123,7 @@ impl Dispatch {
             attempts,
             receivers: Arc::clone(&receivers),
             servers,
+            choices: parts.choices,
             identities: Arc::clone(&identities),
             concurrency: ConcurrencyLimiter::default(),
             timeouts,

@@ -36,6 +36,7 @@ pub(crate) fn attempt_ended(
         authorisation_server = message.authorisation_server,
         endpoint = message.resource.endpoint.row().code,
         attempt = record.attempt.get(),
+        url_api_version = record.url_api_version.map(tracing::field::display),
         outcome = outcome.code(),
         fault,
         status = record.status,
@@ -109,6 +110,7 @@ mod tests {
             within,
             ended: Some(started + SignedDuration::from_millis(15_999)),
             base_uri: "https://itp.example.com".to_owned(),
+            url_api_version: None,
             outcome: Some(outcome.code()),
             status: outcome.status(),
             address: None,
@@ -127,7 +129,7 @@ mod tests {
 
     fn message(client_id: &str, event_instant: &str) -> AttemptMessage {
         let change = json!({
-            "client_id": client_id, "api": "payments", "resource": "pix_payment", "resource_id": "p-1", "api_version": "v4",
+            "client_id": client_id, "api": "payments", "resource": "pix_payment", "resource_id": "p-1", "api_version": "v5",
             "from": "RCVD", "to": "ACSC", "event_instant": event_instant,
         });
         let change = StateChange::from_json(&change, "").unwrap();

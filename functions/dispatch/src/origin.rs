@@ -13,8 +13,8 @@ pub(crate) enum Origin {
     Notifications,
     /// A state change of a source; the record's body is the message of its first attempt.
     Change(Source),
-    /// A state change of a source that this rule keeps from every receiver.
-    NotNotifiable(Source, Rule),
+    /// A state change of a source that this rule keeps from every receiver, and the name of its API if that is not known.
+    NotNotifiable(Source, Rule, Option<String>),
     /// No valid state change.
     Invalid(Source, Vec<FieldError>),
     /// A timer, whose change is read when it is due.

@@ -1,7 +1,7 @@
 //! The dependencies of dispatch: from environment variables for the function, or provided by tests and the simulator.
 
 use convention::delivery::LedgerWrites;
-use convention::notification::AuthorisationServers;
+use convention::notification::{AuthorisationServers, Choices};
 use convention::source::Envelope;
 use jiff::SignedDuration;
 use lambda_runtime::Error;
@@ -48,6 +48,10 @@ pub struct Parts {
     pub revocation_window: SignedDuration,
     /// Our authorisation servers.
     pub servers: AuthorisationServers,
+    /// What the stack chooses where the convention leaves a choice.
+    pub choices: Choices,
+    /// Whether attempts to slow receivers get a reduced timeout.
+    pub adaptive_timeout: bool,
     /// How often the queue delivers a message before it moves it to the dead-letter queue (`maxReceiveCount`).
     pub max_receives: u32,
     /// Where a source's record holds its state change.
@@ -109,6 +113,8 @@ impl Parts {
                 .metered(&meter),
             revocation_window: SignedDuration::from_mins(window),
             servers: settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?,
+            choices: settings.choices()?,
+            adaptive_timeout: settings.parsed_or("ARAUTO_ADAPTIVE_TIMEOUT", true)?,
             // Without it, only SQS moves messages to the dead-letter queue.
             max_receives: settings.parsed_or("ARAUTO_NOTIFICATIONS_MAX_RECEIVES", u32::MAX)?,
             envelope: settings.parsed_or("ARAUTO_INTAKE_ENVELOPE", Envelope::default())?,

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use convention::FieldError;
 use convention::delivery::AttemptMessage;
-use convention::notification::{AuthorisationServers, ResourceState, Rule, TimerMessage};
+use convention::notification::{
+    AuthorisationServers, ResourceState, Rule, Subject, TimerMessage, resource_of,
+};
 use convention::source::{Envelope, Posted, Reading, Rejection, Source, read};
 use jiff::Timestamp;
 use platform::aws::{Due, ResourceStates};
@@ -80,10 +82,15 @@ impl Sources {
         };
         // The same for each receive of the record.
         let accepted_at = metadata.sent.unwrap_or(now);
-        match AttemptMessage::first_of(server, change, accepted_at) {
-            Some(message) => (Origin::Change(source), Some(message.to_json())),
-            None => (Origin::NotNotifiable(source, Rule::ApiWithoutWebhook), None),
+        if let Err(rule) = resource_of(&change.subject) {
+            let unknown = match change.subject {
+                Subject::UnknownApi(api) => Some(api),
+                Subject::ApiWithoutWebhook | Subject::Resource(_) => None,
+            };
+            return (Origin::NotNotifiable(source, rule, unknown), None);
         }
+        let message = AttemptMessage::first_of(server, change, accepted_at);
+        (Origin::Change(source), message.map(|message| message.to_json()))
     }
 
     /// Returns the state change of a timer's record as a record of its own; `None` for a timer that no longer holds, unless
@@ -137,8 +144,18 @@ impl Sources {
                 tracing::info!(timer = %timer.timer, "A timer is ignored: another state was reported first.");
                 Ok(true)
             }
-            Origin::NotNotifiable(source, rule) => {
+            Origin::NotNotifiable(source, rule, None) => {
                 log(*source, record, "not_notifiable", Some(*rule));
+                Ok(true)
+            }
+            Origin::NotNotifiable(source, rule, Some(api)) => {
+                tracing::warn!(
+                    code = rule.code(),
+                    source = source.as_str(),
+                    record_id = record.message_id,
+                    api,
+                    "A state change of an API that is not known here is not notified; check the API's name."
+                );
                 Ok(true)
             }
             Origin::Invalid(source, errors) => self.reject(record, *source, errors).await.map(|()| true),

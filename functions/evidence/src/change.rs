@@ -101,6 +101,7 @@ fn parts(shown: &AttemptView) -> (Attempt, Attempt) {
         number: shown.attempt,
         interaction_id: shown.interaction_id.clone(),
         host: host(&shown.base_uri).to_owned(),
+        url_api_version: shown.url_api_version.clone(),
         started_at: shown.started_at,
         ended_at: None,
         outcome: None,
@@ -147,6 +148,7 @@ fn of_notification(change: &Change, kind: Kind, shown: Option<&NotificationView>
         authorisation_server: shown.and_then(|shown| shown.authorisation_server.clone()),
         endpoint: shown.map(|shown| shown.endpoint.clone()),
         resource_id: shown.map(|shown| shown.resource_id.clone()),
+        api_version: shown.and_then(|shown| shown.api_version.clone()),
         event_instant: shown.map(|shown| shown.event_instant.clone()),
         accepted_at: shown.and_then(|shown| shown.accepted_at),
         replay_of: shown.and_then(|shown| shown.replay_of.clone()),
@@ -220,6 +222,23 @@ mod tests {
     }
 
     #[test]
+    fn a_record_has_the_version_of_the_resource_and_that_of_the_url_if_it_is_another() {
+        let versions = |named: Option<&str>| {
+            let mut attempt = attempt(1, None);
+            if let Some(named) = named {
+                attempt["M"]["url_api_version"] = json!({ "S": named });
+            }
+            let mut new = image("attempting", &[attempt]);
+            new["api_version"] = json!({ "S": "v4" });
+            let record = records(&change("INSERT", None, Some(new))).remove(0);
+            assert_eq!(Record::from_line(record.to_line().as_bytes()).unwrap(), record);
+            (record.api_version.unwrap(), record.attempt.unwrap().url_api_version)
+        };
+        assert_eq!(versions(None), ("v4".to_owned(), None));
+        assert_eq!(versions(Some("v5")), ("v4".to_owned(), Some("v5".to_owned())));
+    }
+
+    #[test]
     fn the_second_write_is_its_end_and_says_where_the_notification_stands() {
         let old = image("attempting", &[attempt(1, None)]);
         let new = image("delivered", &[attempt(1, Some(("delivered", 202)))]);
@@ -278,6 +297,7 @@ mod tests {
             ("client_id", json!({ "S": "itp-2" })),
             ("resource_id", json!({ "S": "p-2" })),
             ("endpoint", json!({ "S": "E3" })),
+            ("api_version", json!({ "S": "v5" })),
             ("event_instant", json!({ "S": "2026-11-22T12:00:01Z" })),
             ("accepted_at", json!({ "N": "1795348799001" })),
             ("reason", json!({ "S": "receiver_removed" })),

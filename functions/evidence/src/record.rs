@@ -35,6 +35,9 @@ pub struct Record {
     /// The resource that changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_id: Option<String>,
+    /// The API version that the resource was created through, which URLs name unless an attempt says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<String>,
     /// When the event happened, as posted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_instant: Option<String>,
@@ -61,6 +64,9 @@ pub struct Attempt {
     pub interaction_id: String,
     /// Host and port of its base URI.
     pub host: String,
+    /// The API version that its URL named, if it was not that of the resource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url_api_version: Option<String>,
     /// When it started.
     pub started_at: Timestamp,
     /// When it ended.

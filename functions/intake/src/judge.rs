@@ -3,16 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use convention::FieldError;
+use convention::codes::Code;
 use convention::delivery::{AttemptMessage, AttemptNumber, TraceHeader};
 use convention::notification::{
-    AuthorisationServers, MissingAuthorisationServerId, Plan, ReceiverKey, StateChange, TimerName, plan,
+    AuthorisationServers, Choices, MissingAuthorisationServerId, Plan, ReceiverKey, StateChange, Subject,
+    TimerName, plan,
 };
 use convention::source::Envelope;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use platform::aws::{AttemptLog, Found, LedgerReader, Queues, Receivers, ReceiversError, SendError};
 use platform::clock::Clock;
-use platform::telemetry::{ErrorChain, Metrics, Unit, UsageMeter};
+use platform::telemetry::{ErrorChain, Metrics, Unit, UsageMeter, logged_client_id};
 
 use crate::timers::{TimerError, Timers};
 use crate::verdict::{ChangeResult, Taken, Verdict};
@@ -33,6 +35,8 @@ pub struct Intake {
     pub queues: Queues,
     /// Our authorisation servers.
     pub servers: AuthorisationServers,
+    /// What the stack chooses where the convention leaves a choice.
+    pub choices: Choices,
     /// Where a record of a stream holds its state change.
     pub envelope: Envelope,
     /// Sets timers, on a stack that has them.
@@ -66,6 +70,7 @@ impl Intake {
         let mut messages: Vec<AttemptMessage> = Vec::new();
         let mut verdicts = Vec::with_capacity(parsed.len());
         let mut ended = Vec::new();
+        warn_of_unknown_apis(&parsed);
         for (Parsed { change, pointer }, timer) in parsed.into_iter().zip(timers) {
             verdicts.push(match (change, timer) {
                 (Err(errors), _) => Verdict::Invalid(errors),
@@ -145,7 +150,7 @@ impl Intake {
             let (_, key) = self.receiver_of(change).ok()?;
             match known.get(&key) {
                 Some(Some(Found { receiver, is_fresh: false })) => {
-                    let planned = plan(change, Some(receiver), &self.servers);
+                    let planned = plan(change, Some(receiver), &self.servers, &self.choices);
                     matches!(planned, Plan::NotNotifiable(rule) if rule.depends_on_receiver()).then_some(key)
                 }
                 _ => None,
@@ -187,7 +192,7 @@ impl Intake {
             return Verdict::Invalid(vec![FieldError::unknown_brand(pointer)]);
         };
         let Some(receiver) = receivers.get(&key) else { return Verdict::Unavailable };
-        match plan(&change, receiver.as_ref().map(|found| &*found.receiver), &self.servers) {
+        match plan(&change, receiver.as_ref().map(|found| &*found.receiver), &self.servers, &self.choices) {
             Plan::NotNotifiable(rule) => Verdict::NotNotifiable(rule),
             Plan::NoReceiver => Verdict::NoReceiver,
             // Accepted nevertheless: dispatch requeues it, without consuming an attempt, until our configuration is
@@ -225,6 +230,26 @@ fn readable(
         tracing::error!(receiver = %key, error = %ErrorChain(error), "A receiver could not be read.");
     }
     found
+}
+
+/// Logs that changes of APIs are not notified whose names are not known here, in one line however many there are: a name
+/// that is spelled wrongly stops notifications that are due.
+fn warn_of_unknown_apis(parsed: &[Parsed]) {
+    let unknown =
+        |parsed: &&Parsed| matches!(&parsed.change, Ok(StateChange { subject: Subject::UnknownApi(_), .. }));
+    let first = parsed.iter().find(unknown);
+    if let Some(Parsed {
+        change: Ok(StateChange { subject: Subject::UnknownApi(api), client_id, .. }), ..
+    }) = first
+    {
+        tracing::warn!(
+            code = Code::UnknownApi.as_str(),
+            api,
+            client_id = logged_client_id(client_id),
+            changes = parsed.iter().filter(unknown).count(),
+            "State changes of an API that is not known here are not notified; check the API's name."
+        );
+    }
 }
 
 /// Logs why messages were not queued. A message that SQS never accepts is a defect of ours, which sending it again

@@ -71,6 +71,8 @@ pub(crate) struct ChangeResult {
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) errors: Vec<FieldError>,
     /// Whether sending it again cannot help.
     #[serde(skip)]
@@ -87,6 +89,7 @@ impl ChangeResult {
             notification_id: None,
             rule: None,
             detail,
+            warnings: Vec::new(),
             errors: Vec::new(),
             is_never_taken: false,
         };
@@ -101,9 +104,11 @@ impl ChangeResult {
             }
             Verdict::Queued { at } => named("accepted", &messages[at]),
             Verdict::Duplicate { of } => named("duplicate", &messages[of]),
-            Verdict::NotNotifiable(rule) => {
-                Self { rule: Some(rule.code()), ..base("not_notifiable", Some(rule.sentence())) }
-            }
+            Verdict::NotNotifiable(rule) => Self {
+                rule: Some(rule.code()),
+                warnings: rule.warning().into_iter().collect(),
+                ..base("not_notifiable", Some(rule.sentence()))
+            },
             Verdict::NoReceiver => base(Code::NoReceiver.as_str(), Some(Code::NoReceiver.row().en)),
             Verdict::Invalid(errors) => Self { errors, ..base("invalid", None) },
             Verdict::NeverTaken => {
@@ -182,7 +187,7 @@ mod tests {
 
     fn message() -> AttemptMessage {
         let change = json!({
-            "client_id": "c-1", "api": "payments", "resource": "pix_payment", "resource_id": "p-1", "api_version": "v4",
+            "client_id": "c-1", "api": "payments", "resource": "pix_payment", "resource_id": "p-1", "api_version": "v5",
             "from": "RCVD", "to": "ACSC", "event_instant": "2026-03-10T12:00:00Z"
         });
         let change = StateChange::from_json(&change, "").unwrap();

@@ -73,7 +73,7 @@ fn accepted(change: &StateChange) {
     assert_eq!(StateChange::from_json(&json, "").as_ref(), Ok(change));
     assert!(notification::matches_published_pattern(&change.event_instant.to_wire()));
     let message = AttemptMessage::first(change.clone(), *NOW).expect("what is written has a resource");
-    let url = compose_url(&BASE, &message.resource);
+    let url = compose_url(&BASE, &message.resource, message.resource.api_version);
     // One segment an identifier, and nothing that a request line or a log could be split with.
     let of_path = message.resource.endpoint.row().path.matches('/').count();
     assert_eq!(url.matches('/').count(), 10 + of_path, "{url}");

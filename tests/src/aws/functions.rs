@@ -13,7 +13,7 @@ use convention::directory::{
     ClientState, Environment, Operation, Origin, Registration, RegistrationRequest, Software, StatementUris,
     target,
 };
-use convention::notification::{ClientId, Endpoint, ReceiverKey, StateChange};
+use convention::notification::{Choices, ClientId, Endpoint, ReceiverKey, StateChange};
 use convention::source::Envelope;
 use devkit::local::{AUTHORISATION_SERVER_ID, change};
 use devkit::pki::{ClientSubject, Identity, TestPki};
@@ -137,6 +137,10 @@ pub struct Functions {
     pub test_clock: TestClock,
     /// Our authorisation servers, as the parameter of the template names them.
     pub servers: &'static str,
+    /// What the stack chooses where the convention leaves a choice.
+    pub choices: Choices,
+    /// Whether attempts to slow receivers get a reduced timeout.
+    pub adaptive_timeout: bool,
     /// How often the ledger is written of what is delivered at once.
     pub ledger_writes: LedgerWrites,
     /// Whether the stack has timers.
@@ -162,6 +166,8 @@ impl Default for Functions {
             aws: Aws::default(),
             test_clock,
             servers: AUTHORISATION_SERVER_ID,
+            choices: Choices::default(),
+            adaptive_timeout: true,
             ledger_writes: LedgerWrites::default(),
             timers: false,
             metrics: Measured::default(),
@@ -309,6 +315,7 @@ impl Functions {
             attempt_log: AttemptLog::new(cloudwatch_logs(&sdk), DISPATCH_LOG.to_owned(), 365),
             queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), None).with_rejected(REJECTED.to_owned()),
             servers: self.servers.parse().expect("authorisation servers"),
+            choices: self.choices.clone(),
             envelope: Envelope::default(),
             timers: self.timers.then(|| {
                 let places = format!("{TIMERS_GROUP},{TIMERS_ARN},{TIMERS_ROLE_ARN},{REJECTED_ARN}");
@@ -394,6 +401,8 @@ impl Functions {
             network: self.network.clone().metered(&meter),
             revocation_window: WINDOW,
             servers: self.servers.parse().expect("authorisation servers"),
+            choices: self.choices.clone(),
+            adaptive_timeout: self.adaptive_timeout,
             max_receives: 150,
             envelope: Envelope::default(),
             timers: self.timers.then(|| dispatch::Timers {

@@ -14,6 +14,7 @@ use aws_smithy_runtime::client::retries::RetryPartition;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use convention::address::AddressPolicy;
 use convention::directory::Environment;
+use convention::notification::Choices;
 use convention::source::Envelope;
 use devkit::directory::{Signer, SigningKey, StatementClaims};
 use dispatch::{Dispatch, Parts};
@@ -214,6 +215,7 @@ impl Factory {
             attempt_log: AttemptLog::new(cloudwatch_logs(&clients.sdk), DISPATCH_LOG.to_owned(), 1),
             queues: Queues::new(clients.sqs, NOTIFICATIONS.to_owned(), None),
             servers: SERVER.parse().expect("a server"),
+            choices: Choices::default(),
             envelope: Envelope::default(),
             timers: None,
             metrics: metrics(),
@@ -242,6 +244,8 @@ impl Factory {
             network: self.peers.network(&transport).with_own_name(Some((OWN_NAME.to_owned(), 443))),
             revocation_window: SignedDuration::from_hours(24),
             servers: SERVER.parse().expect("a server"),
+            choices: Choices::default(),
+            adaptive_timeout: true,
             max_receives: self.max_receives,
             envelope: Envelope::default(),
             timers: None,

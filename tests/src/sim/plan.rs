@@ -247,9 +247,9 @@ impl Mapping {
 type Kind =
     (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str, &'static str, bool);
 const KINDS: [Kind; 8] = [
-    ("payments", "consent", "v4", "AUTHORISED", "CONSUMED", "payments/v4/consents", "urn:bancoex:", false),
+    ("payments", "consent", "v5", "AUTHORISED", "CONSUMED", "payments/v5/consents", "urn:bancoex:", false),
     ("payments", "consent", "v3", "AUTHORISED", "REJECTED", "payments/v3/consents", "urn:bancoex:", false),
-    ("payments", "pix_payment", "v4", "ACPD", "ACSC", "payments/v4/pix/payments", "p-", false),
+    ("payments", "pix_payment", "v5", "ACPD", "ACSC", "payments/v5/pix/payments", "p-", false),
     ("payments", "pix_payment", "v2", "ACPD", "RJCT", "payments/v2/pix/payments", "p-", false),
     (
         "enrollments",
@@ -282,7 +282,7 @@ const KINDS: [Kind; 8] = [
         false,
     ),
     // Not notified: the state is no trigger.
-    ("payments", "pix_payment", "v4", "RCVD", "ACCP", "payments/v4/pix/payments", "s-", false),
+    ("payments", "pix_payment", "v5", "RCVD", "ACCP", "payments/v5/pix/payments", "s-", false),
 ];
 
 /// Draws a state change.

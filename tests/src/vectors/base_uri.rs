@@ -101,8 +101,8 @@ fn compose_like(base: &BaseUri, url: &str) -> Option<String> {
             .with("to", row.states.last()?.name)
             .parse();
         match change.ok()?.subject {
-            Subject::Resource(resource) => Some(compose_url(base, &resource)),
-            Subject::ApiWithoutWebhook => None,
+            Subject::Resource(resource) => Some(compose_url(base, &resource, resource.api_version)),
+            Subject::ApiWithoutWebhook | Subject::UnknownApi(_) => None,
         }
     })
 }

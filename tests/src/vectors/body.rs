@@ -1,7 +1,8 @@
 //! Family BODY: what a notification says, and how it writes the instant of its event.
 
 use convention::notification::{
-    Endpoint, EventInstant, Notification, Plan, WebhookVersion, is_canonical, matches_published_pattern, plan,
+    Choices, Endpoint, EventInstant, Notification, Plan, WebhookVersion, is_canonical,
+    matches_published_pattern, plan,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -124,7 +125,7 @@ pub(super) fn judge_request(vector: &Vector) -> Judgement {
     let change =
         example_of(endpoint, profile, kind)?.with_some("event_instant", input.event_instant).valid()?;
     let receiver = example::receiver(example::BASE, profile)?;
-    let planned = plan(&change, Some(&receiver), &example::servers());
+    let planned = plan(&change, Some(&receiver), &example::servers(), &Choices::default());
     let mut comparison = Comparison::default();
     let notify = match &planned {
         Plan::Notify(notification) if notification.required => "required",

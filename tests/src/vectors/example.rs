@@ -3,8 +3,8 @@
 use convention::address::AddressPolicy;
 use convention::directory::{BaseUri, Receiver, Settings};
 use convention::notification::{
-    ApiVersion, AuthorisationServers, ClientId, Endpoint, IdSyntax, Notification, Plan, Reached, ReceiverKey,
-    StateChange, WebhookVersion, plan,
+    ApiVersion, AuthorisationServers, Choices, ClientId, Endpoint, IdSyntax, Notification, Plan, Reached,
+    ReceiverKey, StateChange, WebhookVersion, plan,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
@@ -66,8 +66,8 @@ impl Change {
     pub(super) fn edited(endpoint: Endpoint) -> Self {
         let row = endpoint.row();
         let edits = row.edits.as_ref();
-        let field = edits.and_then(|edits| edits.fields?.first().copied()).unwrap_or("useOverdraftLimit");
-        let state = edits.and_then(|edits| edits.only_in).unwrap_or("AUTHORISED");
+        let field = edits.and_then(|edits| edits.fields.first().copied()).unwrap_or("useOverdraftLimit");
+        let state = edits.map_or("AUTHORISED", |edits| edits.only_in);
         let state = row.states.iter().find(|known| known.name == state).unwrap_or(&row.states[0]).name;
         Self::of(row.api, row.resource)
             .with("from", state)
@@ -157,7 +157,7 @@ pub(super) fn servers() -> AuthorisationServers {
 
 /// Plans a change that has to be notified.
 pub(super) fn notification(change: &StateChange, receiver: &Receiver) -> Result<Box<Notification>, String> {
-    match plan(change, Some(receiver), &servers()) {
+    match plan(change, Some(receiver), &servers(), &Choices::default()) {
         Plan::Notify(notification) => Ok(notification),
         other => Err(format!("nothing is sent: {other:?}")),
     }

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use convention::delivery::{Answer, AttemptMessage, Next, Outcome, next};
 use convention::directory::{Receiver, Settings};
-use convention::notification::{AuthorisationServers, InteractionId, Notification, Plan, StateChange, plan};
+use convention::notification::{
+    AuthorisationServers, Choices, InteractionId, Notification, Plan, StateChange, plan,
+};
 use dispatch::Fault;
 use http::HeaderName;
 use platform::rng::Rng;
@@ -104,7 +106,7 @@ fn judge_attempts(vector: &Vector) -> Judgement {
     let receiver = example::receiver(example::BASE, profile)?;
     let servers = servers(&input)?;
     let mut comparison = Comparison::default();
-    let fault = match plan(&change, Some(&receiver), &servers) {
+    let fault = match plan(&change, Some(&receiver), &servers, &Choices::default()) {
         Plan::Misconfigured(missing) => Some(Fault::from(missing)),
         _ => None,
     };
@@ -198,7 +200,7 @@ fn attempts(
     for status in outcomes {
         let due = message.take().ok_or_else(|| format!("no attempt {} is made", attempts.len() + 1))?;
         let due = AttemptMessage::from_json(&due.to_json()).map_err(|error| error.to_string())?;
-        let notification = match plan(&due.change, Some(receiver), servers) {
+        let notification = match plan(&due.change, Some(receiver), servers, &Choices::default()) {
             Plan::Notify(notification) => *notification,
             other => return Err(format!("nothing is sent: {other:?}")),
         };

@@ -2,7 +2,7 @@
 
 use convention::address::AddressPolicy;
 use convention::directory::{Registration, RegistrationRequest, StatementUris, target};
-use convention::notification::{Endpoint, Plan, WebhookVersion, plan};
+use convention::notification::{Choices, Endpoint, Plan, WebhookVersion, plan};
 use directory::wire;
 use jiff::SignedDuration;
 use platform::answer::Problem;
@@ -193,7 +193,7 @@ impl Called {
             .with("event_instant", example::at(seconds * 1000).to_string())
             .valid()?;
         let receiver = self.after.as_ref().and_then(|registration| registration.receiver(POLICY));
-        Ok(match plan(&change, receiver.as_ref(), &example::servers()) {
+        Ok(match plan(&change, receiver.as_ref(), &example::servers(), &Choices::default()) {
             Plan::Notify(_) => 1,
             Plan::NotNotifiable(_) | Plan::NoReceiver | Plan::Misconfigured(_) => 0,
         })

@@ -6,7 +6,7 @@ use convention::FieldError;
 use convention::delivery::AttemptMessage;
 use convention::directory::Settings;
 use convention::notification::{
-    EventType, Plan, StateChange, Subject, Trigger, WebhookVersion, plan, trigger,
+    Choices, EventType, Plan, StateChange, Subject, Trigger, WebhookVersion, plan, trigger,
 };
 use serde::Deserialize;
 
@@ -122,7 +122,7 @@ fn event_type_of(
 ) -> Result<Option<String>, String> {
     let mut receiver = example::receiver(example::BASE, profile)?;
     receiver.settings = Settings { notify_optional: true, ..receiver.settings };
-    let carried = match plan(change, Some(&receiver), &example::servers()) {
+    let carried = match plan(change, Some(&receiver), &example::servers(), &Choices::default()) {
         Plan::Notify(notification) => body::body(&notification)?["data"]["eventType"].clone(),
         other => return Err(format!("event_type: nothing is sent: {other:?}")),
     };

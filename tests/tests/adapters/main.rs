@@ -105,7 +105,7 @@ async fn suite(backend: &Backend) {
 
 fn message() -> AttemptMessage {
     let change = json!({
-        "client_id": "itp-1", "api": "payments", "resource": "pix_payment", "resource_id": tag("p"), "api_version": "v4",
+        "client_id": "itp-1", "api": "payments", "resource": "pix_payment", "resource_id": tag("p"), "api_version": "v5",
         "from": "ACPD", "to": "ACSC", "event_instant": now().to_string(),
     });
     AttemptMessage::first(StateChange::from_json(&change, "").unwrap(), now()).unwrap()
@@ -119,6 +119,7 @@ fn record(message: &AttemptMessage, attempt: AttemptNumber, started: Timestamp) 
         within: EXCHANGE_DEADLINE,
         ended: None,
         base_uri: "https://itp.example".to_owned(),
+        url_api_version: None,
         outcome: None,
         status: None,
         address: None,

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use convention::address::AddressPolicy;
 use convention::directory::{BaseUri, Receiver, Settings};
 use convention::notification::{
-    ApiVersion, ClientId, ENDPOINTS, EndpointRow, IdSyntax, InteractionId, Notification, Partition, Plan,
-    Reached, ReceiverKey, StateChange, WebhookVersion, plan,
+    ApiVersion, Choices, ClientId, ENDPOINTS, EndpointRow, IdSyntax, InteractionId, Notification, Partition,
+    Plan, Reached, ReceiverKey, StateChange, WebhookVersion, plan,
 };
 use regex_lite::Regex;
 use serde_json::{Value, json};
@@ -157,10 +157,8 @@ fn changes(row: &EndpointRow, version: WebhookVersion) -> Vec<StateChange> {
     let is_due = |reached| matches!(reached, Reached::Notified(since) if since <= version);
     let state = row.states_of(API_VERSION.parse().unwrap()).find(|state| is_due(state.reached)).unwrap();
     let edit = row.edits.as_ref().filter(|edits| edits.since <= version);
-    let field = |fields: Option<&[&'static str]>| fields.map_or("useOverdraftLimit", |fields| fields[0]);
     let edit = edit.map(|edits| {
-        let fields = [field(edits.fields)];
-        change(json!({ "from": "AUTHORISED", "to": "AUTHORISED", "changed_fields": fields }))
+        change(json!({ "from": edits.only_in, "to": edits.only_in, "changed_fields": [edits.fields[0]] }))
     });
     [Some(change(json!({ "to": state.name }))), edit].into_iter().flatten().collect()
 }
@@ -173,7 +171,8 @@ fn each_request_is_one_of_the_published_contract() {
         for row in ENDPOINTS.iter().filter(|row| row.since <= version) {
             let operation = resolved(&contract, &contract["paths"][template(row)]["post"]);
             for change in changes(row, version) {
-                let planned = plan(&change, Some(&receiver(version)), &SERVER.parse().unwrap());
+                let planned =
+                    plan(&change, Some(&receiver(version)), &SERVER.parse().unwrap(), &Choices::default());
                 let Plan::Notify(notification) = planned else {
                     panic!("{version} {}: {planned:?}", row.code)
                 };

@@ -213,6 +213,7 @@ fn record(message: &AttemptMessage) -> AttemptRecord {
         within: EXCHANGE_DEADLINE,
         ended: None,
         base_uri: "https://failing.example/hooks".to_owned(),
+        url_api_version: None,
         outcome: None,
         status: None,
         address: None,

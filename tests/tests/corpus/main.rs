@@ -18,7 +18,7 @@ use convention::address::AddressPolicy;
 use convention::delivery::{BODY_LIMIT, EXCHANGE_DEADLINE, HEADER_LIMIT, Outcome};
 use convention::directory::{Registration, RegistrationRequest, Settings, StatementUris, target};
 use convention::notification::{
-    AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
+    AuthorisationServers, Choices, InteractionId, Notification, Partition, Plan, StateChange, plan,
 };
 use devkit::receiver::wire::Step;
 use jiff::SignedDuration;
@@ -183,7 +183,7 @@ fn notification(host: &str) -> Notification {
     let now = "2026-11-22T13:15:30Z".parse().unwrap();
     let change = json!({
         "client_id": "itp-1", "api": "payments", "resource": "pix_payment", "resource_id": "p-1",
-        "api_version": "v4", "from": "RCVD", "to": "ACSC", "event_instant": "2026-11-22T10:15:30-03:00",
+        "api_version": "v5", "from": "RCVD", "to": "ACSC", "event_instant": "2026-11-22T10:15:30-03:00",
     });
     let change = StateChange::posted(&change, "", now).unwrap();
     let request = json!({ "webhook_uris": [format!("https://{HOST}/kong3")] });
@@ -192,7 +192,7 @@ fn notification(host: &str) -> Notification {
     let decided = target(StatementUris::NotPresented, request.webhook_uris.as_deref(), policy).unwrap();
     let registration = Registration::new(change.client_id.clone(), request, decided, None, now);
     let receiver = registration.receiver(policy);
-    match plan(&change, receiver.as_ref(), &AuthorisationServers::default()) {
+    match plan(&change, receiver.as_ref(), &AuthorisationServers::default(), &Choices::default()) {
         Plan::Notify(notification) => {
             Notification { url: notification.url.replace(HOST, host), ..*notification }
         }

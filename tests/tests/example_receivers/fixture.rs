@@ -78,7 +78,7 @@ impl Fixture {
         assert_eq!((row.text("status"), row.attempt(2, "status")), ("delivered", "202"));
 
         let organisation = ClientSubject::default().organization_id;
-        let resource = "payments/v4/consents/urn:bancoex:a%2Fb%3Fc%25d";
+        let resource = "payments/v5/consents/urn:bancoex:a%2Fb%3Fc%25d";
         let timestamp = now.strftime("%FT%TZ");
         let told = |word: &str, attempt| {
             let id = row.attempt(attempt, "interaction_id");

@@ -7,7 +7,7 @@ use convention::delivery::{
     AFTER_FIRST_FAILURE, AFTER_SECOND_FAILURE, BODY_LIMIT, EXCHANGE_DEADLINE, REDUCED_TIMEOUT,
 };
 use convention::directory::{BaseUri, Registration, RegistrationRequest, StatementUris, target};
-use convention::notification::{Endpoint, InteractionId, Partition, Plan, StateChange, plan};
+use convention::notification::{Choices, Endpoint, InteractionId, Partition, Plan, StateChange, plan};
 use devkit::local::{AUTHORISATION_SERVER_ID, change};
 use serde_json::json;
 use tests::aws::PKI;
@@ -38,7 +38,9 @@ fn the_page_for_initiators_shows_a_notification_as_it_is_sent() {
     let decided = target(StatementUris::NotPresented, request.webhook_uris.as_deref(), policy).unwrap();
     let registration = Registration::new(change.client_id.clone(), request, decided, None, now);
     let servers = AUTHORISATION_SERVER_ID.parse().unwrap();
-    let Plan::Notify(notification) = plan(&change, registration.receiver(policy).as_ref(), &servers) else {
+    let Plan::Notify(notification) =
+        plan(&change, registration.receiver(policy).as_ref(), &servers, &Choices::default())
+    else {
         panic!("it is notified")
     };
     for page in pages() {

@@ -7,7 +7,7 @@ use convention::address::AddressPolicy;
 use convention::delivery::EXCHANGE_DEADLINE;
 use convention::directory::{self, Registration, RegistrationRequest, StatementUris, target};
 use convention::notification::{
-    AuthorisationServers, InteractionId, Notification, Partition, Plan, StateChange, plan,
+    AuthorisationServers, Choices, InteractionId, Notification, Partition, Plan, StateChange, plan,
 };
 use devkit::receiver::{Presented, Receiver, Settings};
 use mtls::revocation::Revocation;
@@ -68,7 +68,7 @@ fn notification() -> Notification {
     let now = "2026-11-22T13:15:30Z".parse().unwrap();
     let change = json!({
         "client_id": "itp-1", "api": "payments", "resource": "pix_payment", "resource_id": "p-1",
-        "api_version": "v4", "from": "RCVD", "to": "ACSC", "event_instant": "2026-11-22T10:15:30-03:00",
+        "api_version": "v5", "from": "RCVD", "to": "ACSC", "event_instant": "2026-11-22T10:15:30-03:00",
     });
     let change = StateChange::posted(&change, "", now).unwrap();
     let request = json!({ "webhook_uris": [format!("https://{HOST}/kong3")] });
@@ -76,7 +76,12 @@ fn notification() -> Notification {
     let policy = AddressPolicy::Public;
     let decided = target(StatementUris::NotPresented, request.webhook_uris.as_deref(), policy).unwrap();
     let registration = Registration::new(change.client_id.clone(), request, decided, None, now);
-    match plan(&change, registration.receiver(policy).as_ref(), &AuthorisationServers::default()) {
+    match plan(
+        &change,
+        registration.receiver(policy).as_ref(),
+        &AuthorisationServers::default(),
+        &Choices::default(),
+    ) {
         Plan::Notify(notification) => *notification,
         other @ (Plan::NotNotifiable(_) | Plan::NoReceiver | Plan::Misconfigured(_)) => panic!("{other:?}"),
     }

@@ -7,7 +7,9 @@ use anyhow::{Context as _, Result};
 use convention::address::AddressPolicy;
 use convention::delivery::AttemptMessage;
 use convention::directory::{Registration, RegistrationRequest, StatementUris, target};
-use convention::notification::{AuthorisationServers, Endpoint, InteractionId, Plan, StateChange, plan};
+use convention::notification::{
+    AuthorisationServers, Choices, Endpoint, InteractionId, Plan, StateChange, plan,
+};
 use devkit::local::change;
 use devkit::pki::TestPki;
 use platform::clock::Clock;
@@ -138,7 +140,7 @@ impl World {
         let message = self.message(0);
         let receiver = self.registration(0)?.receiver(POLICY).context("the client is notified")?;
         let Plan::Notify(notification) =
-            plan(&message.change, Some(&receiver), &AuthorisationServers::default())
+            plan(&message.change, Some(&receiver), &AuthorisationServers::default(), &Choices::default())
         else {
             anyhow::bail!("the change is not notified");
         };

@@ -419,7 +419,7 @@ fn completions_and_man_pages_have_every_command() {
 fn state_changes_are_explained_in_whatever_form_they_come_and_each_end_has_its_code() {
     let machine = Machine::new();
     let change = json!({
-        "client_id": "itp-1", "api": "payments", "resource": "pix_payment", "resource_id": "p-1", "api_version": "v4",
+        "client_id": "itp-1", "api": "payments", "resource": "pix_payment", "resource_id": "p-1", "api_version": "v5",
         "from": "RCVD", "to": "ACSC", "event_instant": "2026-03-10T12:00:00-03:00",
     });
     let receiver = json!({ "webhook_uris": ["https://itp.example/kong3"] });

@@ -121,6 +121,7 @@ mod tests {
             attempt: number,
             interaction_id: format!("i-{number}"),
             base_uri: "https://itp.example".to_owned(),
+            url_api_version: None,
             started_at: started.parse().unwrap(),
             deadline_ms: None,
             ended_at: ended.map(|ended| ended.parse().unwrap()),

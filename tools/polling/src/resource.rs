@@ -105,7 +105,7 @@ mod tests {
         let consent = Partition::of_id(Endpoint::PaymentConsent, "urn:bancoex:C1DD33123");
         for path in [
             "/open-banking/payments/v5/consents/urn:bancoex:C1DD33123",
-            "https://api.bank.example:443/open-banking/payments/v4/consents/urn%3Abancoex%3AC1DD33123?x=1",
+            "https://api.bank.example:443/open-banking/payments/v5/consents/urn%3Abancoex%3AC1DD33123?x=1",
             "/stage/open-banking/payments/v5/consents/urn%253Abancoex%253AC1DD33123/",
         ] {
             assert_eq!(paths.resource(path), Some(consent), "{path}");

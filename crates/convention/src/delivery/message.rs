@@ -237,7 +237,7 @@ mod tests {
 
     fn message() -> AttemptMessage {
         let change = json!({
-            "client_id": "c-1", "api": "payments", "resource": "pix_payment", "resource_id": "p-1", "api_version": "v4",
+            "client_id": "c-1", "api": "payments", "resource": "pix_payment", "resource_id": "p-1", "api_version": "v5",
             "from": "RCVD", "to": "ACSC", "event_instant": "2026-03-10T12:00:00.123456789Z"
         });
         let change = StateChange::from_json(&change, "").unwrap();

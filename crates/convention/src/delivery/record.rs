@@ -48,8 +48,10 @@ pub struct AttemptView {
     pub attempt: u8,
     /// Its id, sent as `x-webhook-interaction-id`.
     pub interaction_id: String,
-    /// The URL.
+    /// The base of the URL.
     pub base_uri: String,
+    /// The API version that the URL named, if it was not that of the resource.
+    pub url_api_version: Option<String>,
     /// When it started.
     pub started_at: Timestamp,
     /// Its timeout in milliseconds; absent for attempts of earlier releases.

@@ -52,6 +52,8 @@ pub enum Subject {
     Resource(Resource),
     /// A resource of an API for which the convention has no endpoint.
     ApiWithoutWebhook,
+    /// A resource of an API of this name that is not known here: a newer one, or a slip of the pen.
+    UnknownApi(String),
 }
 
 /// A resource that has an endpoint in the convention.
@@ -111,6 +113,8 @@ const FIELDS: &[&str] = &[
     "resource_id",
     "to",
 ];
+/// Maximum length of an API's name in characters; the longest that is known has 29.
+const MAX_API_NAME: usize = 64;
 /// Maximum lead of the bank's clock over ours. Receivers refuse events in the future.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 pub(super) const MAX_CHANGED_FIELDS: usize = 50;
@@ -199,7 +203,7 @@ impl StateChange {
         })
     }
 
-    /// Writes the state change as JSON for [`Self::from_json`], without its expiry; `None` for an API without webhook.
+    /// Writes the state change as JSON for [`Self::from_json`], without its expiry; `None` if it has no endpoint.
     pub fn to_json(&self) -> Option<Value> {
         let Subject::Resource(resource) = &self.subject else { return None };
         let row = resource.endpoint.row();
@@ -247,7 +251,11 @@ fn subject(fields: &mut Fields<'_>) -> Option<Subject> {
         return Some(Subject::ApiWithoutWebhook);
     }
     let Some(endpoint) = Endpoint::of(&api, &resource) else {
-        refuse_resource(fields, &api);
+        let is_unknown = ENDPOINTS.iter().all(|row| row.api != api);
+        if is_unknown && is_api_name(&api) {
+            return Some(Subject::UnknownApi(api));
+        }
+        refuse_resource(fields, &api, is_unknown);
         return None;
     };
     match ResourceId::parse(&id, endpoint.row().id_syntax) {
@@ -259,17 +267,30 @@ fn subject(fields: &mut Fields<'_>) -> Option<Subject> {
     }
 }
 
-fn refuse_resource(fields: &mut Fields<'_>, api: &str) {
-    let resources: Vec<_> = ENDPOINTS.iter().filter(|row| row.api == api).map(|row| row.resource).collect();
-    if resources.is_empty() {
+/// Says whether a text has the form of an API's name: words of lower-case letters with hyphens between, such as
+/// `payroll-credit-portability`.
+///
+/// No digits: a name is logged, and no document number may be.
+fn is_api_name(text: &str) -> bool {
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    text.len() <= MAX_API_NAME && text.split('-').all(is_word)
+}
+
+fn refuse_resource(fields: &mut Fields<'_>, api: &str, is_unknown: bool) {
+    if is_unknown {
         let mut known: Vec<_> = ENDPOINTS.iter().map(|row| row.api).collect();
         known.sort_unstable();
         known.dedup();
         let known = known.join(", ");
-        let detail =
-            format!("Unknown API. With a webhook: {known}; without: {}.", APIS_WITHOUT_WEBHOOK.join(", "));
+        let detail = format!(
+            "Expected the name of an API: at most {MAX_API_NAME} lower-case letters and hyphens. With a webhook: \
+             {known}; without: {}.",
+            APIS_WITHOUT_WEBHOOK.join(", ")
+        );
         fields.refuse("api", "invalid", detail);
     } else {
+        let resources: Vec<_> =
+            ENDPOINTS.iter().filter(|row| row.api == api).map(|row| row.resource).collect();
         let detail = format!("Unknown resource of this API. Known are: {}.", resources.join(", "));
         fields.refuse("resource", "invalid", detail);
     }
@@ -367,7 +388,7 @@ mod tests {
         let with = |field: &str, bad: Value| {
             let mut value = json!({
                 "client_id": "c-1", "api": "payments", "resource": "pix_payment", "resource_id": "p-1",
-                "api_version": "v4", "from": "RCVD", "to": "ACSC", "event_instant": "2026-03-10T12:00:00Z"
+                "api_version": "v5", "from": "RCVD", "to": "ACSC", "event_instant": "2026-03-10T12:00:00Z"
             });
             value[field] = bad;
             StateChange::from_json(&value, "").unwrap_err()[0].pointer.clone()
@@ -404,6 +425,30 @@ mod tests {
         assert_eq!(with(json!("2062-03-10T12:00:00Z"), to), refused("expires_at", "too_far"));
         assert_eq!(with(at.clone(), json!("ACSC")), refused("expires_to", "unknown_state"));
         assert_eq!(with(at, json!("AWAITING_AUTHORISATION")), refused("expires_to", "same_state"));
+    }
+
+    #[test]
+    fn an_unknown_api_is_told_from_a_text_that_is_no_name_of_one() {
+        let of = |api: &str, resource: &str| {
+            let value = json!({
+                "client_id": "c-1", "api": api, "resource": resource, "resource_id": "x", "api_version": "v1",
+                "to": "ANY", "event_instant": "2026-03-10T12:00:00Z"
+            });
+            StateChange::from_json(&value, "")
+                .map(|change| change.subject)
+                .map_err(|errors| errors.into_iter().map(|error| error.pointer).collect::<Vec<_>>())
+        };
+        for api in ["payroll-credit-portability", "payment", "x", "a-b-c", &"a".repeat(64)] {
+            assert_eq!(of(api, "any"), Ok(Subject::UnknownApi(api.to_owned())));
+        }
+        assert_eq!(of("accounts", "account"), Ok(Subject::ApiWithoutWebhook));
+        let too_long = "a".repeat(65);
+        for api in
+            ["Payments", "pay ments", "-a", "a-", "a--b", "a/b", "a_b", "cpf11144477735", "ação", &too_long]
+        {
+            assert_eq!(of(api, "any"), Err(vec!["/api".to_owned()]), "{api}");
+        }
+        assert_eq!(of("payments", "any"), Err(vec!["/resource".to_owned()]));
     }
 
     #[test]

@@ -115,10 +115,10 @@ pub enum Reached {
 pub struct EditRow {
     /// The first webhook profile with data changes.
     pub since: WebhookVersion,
-    /// The fields whose edit is notified; all fields if the convention names none.
-    pub fields: Option<&'static [&'static str]>,
-    /// The state that the resource must be in, if the convention requires one.
-    pub only_in: Option<&'static str>,
+    /// The fields whose edit is notified.
+    pub fields: &'static [&'static str],
+    /// The state that the resource must be in.
+    pub only_in: &'static str,
 }
 
 use Reached::{Notified, NotifiedAfterPartialAcceptance, Silent};
@@ -208,8 +208,8 @@ pub const ENDPOINTS: &[EndpointRow] = &[
         ],
         edits: Some(EditRow {
             since: V1_3_0,
-            fields: Some(&["expirationDateTime", "transactionLimit", "dailyLimit"]),
-            only_in: Some("AUTHORISED"),
+            fields: &["expirationDateTime", "transactionLimit", "dailyLimit"],
+            only_in: "AUTHORISED",
         }),
     },
     EndpointRow {
@@ -231,7 +231,12 @@ pub const ENDPOINTS: &[EndpointRow] = &[
             state("REJECTED", Notified(V1_2_0)),
             state("REVOKED", Notified(V1_2_0)),
         ],
-        edits: Some(EditRow { since: V1_3_0, fields: None, only_in: None }),
+        // "Edição do consentimento", automatic payments 2.2.1: what the account holder may edit, and when.
+        edits: Some(EditRow {
+            since: V1_3_0,
+            fields: &["maximumVariableAmount", "useOverdraftLimit"],
+            only_in: "AUTHORISED",
+        }),
     },
     EndpointRow {
         endpoint: Endpoint::RecurringPayment,
@@ -260,7 +265,8 @@ pub const ENDPOINTS: &[EndpointRow] = &[
 
 /// The API families of Open Finance Brasil without an endpoint in the convention.
 ///
-/// A state change of one of them is not an error of the caller; it is simply not notified.
+/// A state change of one of them is not an error of the caller; it is simply not notified. One of an API that is not listed
+/// here is not notified either, with a warning.
 pub const APIS_WITHOUT_WEBHOOK: &[&str] = &[
     "accounts",
     "bank-fixed-incomes",

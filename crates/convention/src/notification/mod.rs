@@ -2,6 +2,7 @@
 
 mod authorisation_servers;
 mod change;
+mod choices;
 mod endpoint;
 mod id;
 mod name;
@@ -15,6 +16,7 @@ mod version;
 
 pub use authorisation_servers::{AuthorisationServers, IdentityOwner, MissingAuthorisationServerId};
 pub use change::{Actor, Expiry, Resource, StateChange, Subject};
+pub use choices::{ApiVersionOverride, ApiVersionOverrides, Choices, ParseApiVersionOverridesError};
 pub use endpoint::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, EditRow, Endpoint, EndpointRow, Reached, StateRow};
 pub use id::{ClientId, IdSyntax, ParseClientIdError, ParseResourceIdError, ResourceId, is_plain, is_urn};
 pub use name::{InteractionId, NotificationId, ParseNotificationIdError, Partition};
@@ -23,5 +25,5 @@ pub(crate) use queued_change::QueuedChange;
 pub use receiver_key::ReceiverKey;
 pub use time::{EventInstant, ParseEventInstantError, is_canonical, matches_published_pattern};
 pub use timer::{Reported, ResourceState, StateKey, Timer, TimerMessage, TimerName};
-pub use trigger::{EventType, Rule, Trigger, trigger};
+pub use trigger::{EventType, Rule, Trigger, resource_of, trigger};
 pub use version::{ApiVersion, ParseApiVersionError, ParseWebhookVersionError, WebhookVersion};

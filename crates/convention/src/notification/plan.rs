@@ -7,10 +7,12 @@ use http::{HeaderName, header};
 use serde::Serialize;
 
 use super::authorisation_servers::{AuthorisationServers, MissingAuthorisationServerId};
-use super::change::{Resource, StateChange, Subject};
+use super::change::{Actor, Resource, StateChange};
+use super::choices::{ApiVersionOverride, Choices};
 use super::name::InteractionId;
 use super::receiver_key::ReceiverKey;
-use super::trigger::{EventType, Rule, Trigger, trigger};
+use super::trigger::{EventType, Rule, Trigger, resource_of, trigger};
+use super::version::ApiVersion;
 use crate::directory::{BaseUri, Receiver, is_literal_in_segment};
 
 const INTERACTION_ID: HeaderName = HeaderName::from_static("x-webhook-interaction-id");
@@ -38,6 +40,8 @@ pub struct Notification {
     pub receiver: ReceiverKey,
     /// The resource.
     pub resource: Resource,
+    /// Why the URL names another API version than the resource's; absent if it names that.
+    pub api_version_override: Option<ApiVersionOverride>,
     /// Whether it is mandatory, or optional and wanted by the receiver's settings.
     pub required: bool,
     /// The URL.
@@ -52,6 +56,11 @@ impl Notification {
     /// The method of every notification.
     pub const METHOD: &'static str = "POST";
 
+    /// Returns the API version that the URL names, if it is not that of the resource.
+    pub fn url_api_version(&self) -> Option<ApiVersion> {
+        self.api_version_override.map(|found| found.named)
+    }
+
     /// Returns all headers of one attempt, in the order they are sent.
     pub fn headers_of_attempt(
         &self,
@@ -62,9 +71,15 @@ impl Notification {
 }
 
 /// Plans the notification of a state change.
-pub fn plan(change: &StateChange, receiver: Option<&Receiver>, servers: &AuthorisationServers) -> Plan {
-    let Subject::Resource(resource) = &change.subject else {
-        return Plan::NotNotifiable(Rule::ApiWithoutWebhook);
+pub fn plan(
+    change: &StateChange,
+    receiver: Option<&Receiver>,
+    servers: &AuthorisationServers,
+    choices: &Choices,
+) -> Plan {
+    let resource = match resource_of(&change.subject) {
+        Ok(resource) => resource,
+        Err(rule) => return Plan::NotNotifiable(rule),
     };
     let Some(receiver) = receiver else { return Plan::NoReceiver };
     let (required, event_type) = match trigger(change, receiver.settings.webhook_version) {
@@ -73,16 +88,23 @@ pub fn plan(change: &StateChange, receiver: Option<&Receiver>, servers: &Authori
         Trigger::Optional(_) => return Plan::NotNotifiable(Rule::OptionalNotWanted),
         Trigger::None(rule) => return Plan::NotNotifiable(rule),
     };
+    let is_own_edit = event_type == EventType::DataChanged && change.actor == Some(Actor::Initiator);
+    if is_own_edit && !choices.notify_initiator_edits {
+        return Plan::NotNotifiable(Rule::EditedByInitiator);
+    }
     // Compared in whole seconds, since many systems write the time of an event without a fraction.
     if receiver.notifies_since.is_some_and(|since| change.event_instant.second() < since.as_second()) {
         return Plan::NotNotifiable(Rule::BeforeRegistration);
     }
+    let instead = choices.api_versions.of(resource, change.event_instant).copied();
+    let version = instead.map_or(resource.api_version, |instead| instead.named);
     match headers(change, resource, receiver, servers) {
         Ok(headers) => Plan::Notify(Box::new(Notification {
             receiver: receiver.key.clone(),
             resource: resource.clone(),
+            api_version_override: instead,
             required,
-            url: compose_url(&receiver.base_uri, resource),
+            url: compose_url(&receiver.base_uri, resource, version),
             body: body(change, resource, receiver, event_type),
             headers,
         })),
@@ -94,9 +116,8 @@ pub fn plan(change: &StateChange, receiver: Option<&Receiver>, servers: &Authori
 ///
 /// Convenção de Webhook, "Versionamento do Webhook"; the path version is `v1` for every profile. The identifier is one path
 /// segment: characters that RFC 3986, section 3.3, does not allow there are percent-encoded.
-pub fn compose_url(base: &BaseUri, resource: &Resource) -> String {
-    let row = resource.endpoint.row();
-    let (version, id) = (resource.api_version, encode_segment(resource.id.as_str()));
+pub fn compose_url(base: &BaseUri, resource: &Resource, version: ApiVersion) -> String {
+    let (row, id) = (resource.endpoint.row(), encode_segment(resource.id.as_str()));
     format!("{base}/open-banking/webhook/v1/{}/{version}/{}/{id}", row.api, row.path)
 }
 
@@ -158,6 +179,8 @@ fn headers(
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::address::AddressPolicy;
     use crate::directory::Settings;
@@ -169,6 +192,78 @@ mod tests {
     fn owner(servers: &str, brand: Option<&str>) -> Result<Option<String>, MissingAuthorisationServerId> {
         let servers: AuthorisationServers = servers.parse().unwrap();
         servers.identity_owner(brand).map(|owner| owner.id().map(str::to_owned))
+    }
+
+    fn receiver() -> Receiver {
+        let client_id: ClientId = "itp-1".parse().unwrap();
+        Receiver {
+            key: ReceiverKey::from(&client_id),
+            client_id,
+            base_uri: BaseUri::parse("https://itp.com", AddressPolicy::Public).unwrap(),
+            settings: Settings::default(),
+            notifies_since: None,
+            onboarding_slo: None,
+        }
+    }
+
+    fn planned(change: &Value, choices: &Choices) -> Plan {
+        let change = StateChange::from_json(change, "").unwrap();
+        plan(&change, Some(&receiver()), &AuthorisationServers::default(), choices)
+    }
+
+    #[test]
+    fn a_url_names_the_version_of_birth_or_that_of_an_override_by_the_instant_of_the_event() {
+        let planned = |overrides: &str, event: &str| {
+            let change = json!({
+                "client_id": "itp-1", "api": "payments", "resource": "pix_payment", "resource_id": "p-1",
+                "api_version": "v4", "to": "CANC", "event_instant": event
+            });
+            let choices = Choices { api_versions: overrides.parse().unwrap(), ..Choices::default() };
+            let Plan::Notify(planned) = planned(&change, &choices) else { panic!("{event}") };
+            assert_eq!(planned.resource.api_version.to_string(), "v4");
+            (planned.url.clone(), planned.url_api_version().map(|version| version.to_string()))
+        };
+        let url = |version: &str| {
+            format!("https://itp.com/open-banking/webhook/v1/payments/{version}/pix/payments/p-1")
+        };
+        let (before, after) = ("2026-08-19T23:59:59-03:00", "2026-08-20T00:00:00-03:00");
+        assert_eq!(planned("", after), (url("v4"), None));
+        let one = "payments=v4:v5@2026-08-20";
+        assert_eq!(planned(one, before), (url("v4"), None));
+        assert_eq!(planned(one, after), (url("v5"), Some("v5".to_owned())));
+    }
+
+    #[test]
+    fn an_edit_by_the_initiator_is_notified_unless_the_stack_chooses_otherwise() {
+        let change = |actor: Option<&str>, from: &str, to: &str| {
+            json!({
+                "client_id": "itp-1", "api": "automatic-payments", "resource": "recurring_consent",
+                "resource_id": "urn:bancoex:1", "api_version": "v2", "from": from, "to": to, "actor": actor,
+                "changed_fields": ["useOverdraftLimit"], "event_instant": "2026-11-30T12:00:00Z",
+            })
+        };
+        let off = Choices { notify_initiator_edits: false, ..Choices::default() };
+        let edit = |actor| change(actor, "AUTHORISED", "AUTHORISED");
+        for actor in [None, Some("DETENTORA"), Some("INICIADORA"), Some("USUARIO")] {
+            assert!(matches!(planned(&edit(actor), &Choices::default()), Plan::Notify(_)), "{actor:?}");
+            let expected = actor != Some("INICIADORA");
+            assert_eq!(matches!(planned(&edit(actor), &off), Plan::Notify(_)), expected, "{actor:?}");
+        }
+        assert_eq!(planned(&edit(Some("INICIADORA")), &off), Plan::NotNotifiable(Rule::EditedByInitiator));
+        // A state that the initiator brought about is notified whatever the choice.
+        let revoked = change(Some("INICIADORA"), "AUTHORISED", "REVOKED");
+        assert!(matches!(planned(&revoked, &off), Plan::Notify(_)));
+    }
+
+    #[test]
+    fn a_change_of_an_unknown_api_is_not_notified() {
+        let change = json!({
+            "client_id": "itp-1", "api": "payroll-credit-portability", "resource": "portability",
+            "resource_id": "x-1", "api_version": "v1", "to": "ANY", "event_instant": "2026-11-30T12:00:00Z",
+        });
+        assert_eq!(planned(&change, &Choices::default()), Plan::NotNotifiable(Rule::UnknownApi));
+        assert_eq!(Rule::UnknownApi.warning(), Some("unknown_api"));
+        assert_eq!(Rule::ApiWithoutWebhook.warning(), None);
     }
 
     #[test]
@@ -189,17 +284,9 @@ mod tests {
             );
             StateChange::from_json(&serde_json::from_str(&change).unwrap(), "").unwrap()
         };
-        let client_id: ClientId = "itp-1".parse().unwrap();
-        let mut receiver = Receiver {
-            key: ReceiverKey::from(&client_id),
-            client_id,
-            base_uri: BaseUri::parse("https://itp.com", AddressPolicy::Public).unwrap(),
-            settings: Settings::default(),
-            notifies_since: None,
-            onboarding_slo: None,
-        };
+        let mut receiver = receiver();
         let planned = |receiver: &Receiver, passed| {
-            plan(&change(passed), Some(receiver), &AuthorisationServers::default())
+            plan(&change(passed), Some(receiver), &AuthorisationServers::default(), &Choices::default())
         };
         assert_eq!(planned(&receiver, "false"), Plan::NotNotifiable(Rule::OptionalNotWanted));
         assert!(matches!(planned(&receiver, "true"), Plan::Notify(notification) if notification.required));

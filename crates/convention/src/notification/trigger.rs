@@ -1,6 +1,6 @@
 //! Which state changes are notified.
 
-use super::change::{Actor, Resource, StateChange, Subject};
+use super::change::{Resource, StateChange, Subject};
 use super::endpoint::{EditRow, PARTIALLY_ACCEPTED, Reached};
 use super::version::WebhookVersion;
 use crate::codes::{Code, FailureClass};
@@ -40,15 +40,17 @@ pub enum Trigger {
 pub enum Rule {
     /// The API has no endpoint in the convention.
     ApiWithoutWebhook,
+    /// The API is not known here.
+    UnknownApi,
     /// The endpoint or its trigger is newer than the receiver's webhook profile.
     NewerThanProfile,
     /// The state reached is not a trigger.
     StateIsNoTrigger,
     /// Neither the state nor data changed.
     NothingChanged,
-    /// The initiator edited the data itself.
+    /// The initiator edited the data itself, and the stack does not notify such edits.
     EditedByInitiator,
-    /// The resource has no edits that are notified.
+    /// No edit of these fields of the resource is notified.
     EditIsNoTrigger,
     /// The edit was made in a state in which edits are not notified.
     EditInThisStateIsNoTrigger,
@@ -68,6 +70,7 @@ impl Rule {
     pub fn as_code(self) -> Code {
         match self {
             Self::ApiWithoutWebhook => Code::ApiWithoutWebhook,
+            Self::UnknownApi => Code::UnknownApi,
             Self::NewerThanProfile => Code::NewerThanProfile,
             Self::StateIsNoTrigger => Code::StateIsNoTrigger,
             Self::NothingChanged => Code::NothingChanged,
@@ -84,17 +87,31 @@ impl Rule {
         self.as_code().as_str()
     }
 
+    /// Returns the code of the warning that goes with the rule, if the caller may have made a mistake.
+    pub fn warning(self) -> Option<&'static str> {
+        (self == Self::UnknownApi).then(|| self.code())
+    }
+
     /// Returns a sentence for people.
     pub fn sentence(self) -> &'static str {
         self.as_code().row().en
     }
 }
 
+/// Returns the resource that a subject is, or the rule because of which nobody is notified of it.
+pub fn resource_of(subject: &Subject) -> Result<&Resource, Rule> {
+    match subject {
+        Subject::Resource(resource) => Ok(resource),
+        Subject::ApiWithoutWebhook => Err(Rule::ApiWithoutWebhook),
+        Subject::UnknownApi(_) => Err(Rule::UnknownApi),
+    }
+}
+
 /// Decides whether a state change is to be notified to a receiver on a webhook profile.
 pub fn trigger(change: &StateChange, profile: WebhookVersion) -> Trigger {
-    let resource = match &change.subject {
-        Subject::Resource(resource) => resource,
-        Subject::ApiWithoutWebhook => return Trigger::None(Rule::ApiWithoutWebhook),
+    let resource = match resource_of(&change.subject) {
+        Ok(resource) => resource,
+        Err(rule) => return Trigger::None(rule),
     };
     if profile < resource.endpoint.row().since {
         return Trigger::None(Rule::NewerThanProfile);
@@ -136,12 +153,10 @@ fn edit(change: &StateChange, resource: &Resource, profile: WebhookVersion) -> T
     let Some(EditRow { since, fields, only_in }) = &resource.endpoint.row().edits else {
         return Trigger::None(Rule::EditIsNoTrigger);
     };
-    let listed = |field: &String| fields.is_none_or(|fields| fields.contains(&field.as_str()));
+    let listed = |field: &String| fields.contains(&field.as_str());
     if profile < *since {
         Trigger::None(Rule::NewerThanProfile)
-    } else if change.actor == Some(Actor::Initiator) {
-        Trigger::None(Rule::EditedByInitiator)
-    } else if only_in.is_some_and(|state| state != change.to) {
+    } else if *only_in != change.to {
         Trigger::None(Rule::EditInThisStateIsNoTrigger)
     } else if change.changed_fields.iter().any(listed) {
         Trigger::Required(EventType::DataChanged)
@@ -345,6 +360,26 @@ mod tests {
         trigger(&change(resource.0, resource.1, "v2", &edit).unwrap(), profile)
     }
 
+    /// "Edição do consentimento", automatic payments 2.2.1, "Campos passíveis de edição e suas condições".
+    #[test]
+    fn a_recurring_consent_is_edited_while_authorised_and_in_two_fields_alone() {
+        let consent = ("automatic-payments", "recurring_consent");
+        let edited = |state, fields: &[&str]| edited(consent, state, fields, None, WebhookVersion::V1_3_0);
+        let notified = Trigger::Required(EventType::DataChanged);
+        assert_eq!(edited("AUTHORISED", &["useOverdraftLimit"]), notified);
+        assert_eq!(edited("AUTHORISED", &["maximumVariableAmount"]), notified);
+        assert_eq!(edited("AUTHORISED", &["expirationDateTime", "maximumVariableAmount"]), notified);
+        for other in
+            ["expirationDateTime", "creditors", "MaximumVariableAmount", "automatic.maximumVariableAmount"]
+        {
+            assert_eq!(edited("AUTHORISED", &[other]), Trigger::None(Rule::EditIsNoTrigger), "{other}");
+        }
+        for state in ["AWAITING_AUTHORISATION", "PARTIALLY_ACCEPTED", "CONSUMED", "REJECTED", "REVOKED"] {
+            let other = edited(state, &["useOverdraftLimit"]);
+            assert_eq!(other, Trigger::None(Rule::EditInThisStateIsNoTrigger), "{state}");
+        }
+    }
+
     #[test]
     fn each_edit_is_notified_as_the_guides_list() {
         let enrollment = ("enrollments", "enrollment");
@@ -357,10 +392,7 @@ mod tests {
             for field in fields_of(of) {
                 for actor in ACTORS {
                     let edited = |profile| edited(of, "AUTHORISED", &[field], actor, profile);
-                    let expected = match actor {
-                        Some("INICIADORA") => Trigger::None(Rule::EditedByInitiator),
-                        _ => Trigger::Required(EventType::DataChanged),
-                    };
+                    let expected = Trigger::Required(EventType::DataChanged);
                     assert_eq!(edited(WebhookVersion::V1_3_0), expected, "{of:?} {field} {actor:?}");
                     for older in [WebhookVersion::V1_0_0, WebhookVersion::V1_1_0, WebhookVersion::V1_2_0] {
                         assert_eq!(edited(older), Trigger::None(Rule::NewerThanProfile), "{of:?} {older}");

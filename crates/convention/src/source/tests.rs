@@ -11,7 +11,7 @@ fn now() -> Timestamp {
 
 fn change() -> Value {
     json!({
-        "client_id": "c-1", "api": "payments", "resource": "pix_payment", "resource_id": "p-1", "api_version": "v4",
+        "client_id": "c-1", "api": "payments", "resource": "pix_payment", "resource_id": "p-1", "api_version": "v5",
         "from": "RCVD", "to": "ACSC", "event_instant": "2026-03-10T12:00:00Z"
     })
 }

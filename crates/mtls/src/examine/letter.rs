@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use convention::directory::{BaseUri, Receiver, Settings};
 use convention::notification::{
-    AuthorisationServers, ClientId, InteractionId, Notification, Partition, Plan, ReceiverKey, StateChange,
-    plan,
+    AuthorisationServers, Choices, ClientId, InteractionId, Notification, Partition, Plan, ReceiverKey,
+    StateChange, plan,
 };
 use http::{HeaderValue, Method, Request, header};
 use http_body_util::Full;
@@ -35,7 +35,7 @@ impl Letter {
         let instant = now - SignedDuration::from_secs(1);
         let change = json!({
             "client_id": client_id.as_str(), "api": "payments", "resource": "pix_payment", "resource_id": NO_PAYMENT,
-            "api_version": "v4", "from": "RCVD", "to": "ACSC", "event_instant": instant.to_string(),
+            "api_version": "v5", "from": "RCVD", "to": "ACSC", "event_instant": instant.to_string(),
         });
         let change = StateChange::posted(&change, "", now).ok()?;
         let receiver = Receiver {
@@ -46,7 +46,8 @@ impl Letter {
             notifies_since: None,
             onboarding_slo: None,
         };
-        let Plan::Notify(notification) = plan(&change, Some(&receiver), &AuthorisationServers::default())
+        let Plan::Notify(notification) =
+            plan(&change, Some(&receiver), &AuthorisationServers::default(), &Choices::default())
         else {
             return None;
         };

@@ -22,7 +22,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::{Client, Config};
 use convention::delivery::{AttemptMessage, AttemptNumber, Failure, LEASE, Progress, Status, Unlisted};
-use convention::notification::InteractionId;
+use convention::notification::{ApiVersion, InteractionId};
 use jiff::{SignedDuration, Timestamp};
 use ledger_writer::{Update, Value, Writer};
 
@@ -83,8 +83,10 @@ pub struct AttemptRecord {
     pub within: Duration,
     /// When it ended.
     pub ended: Option<Timestamp>,
-    /// The URL.
+    /// The base of the URL.
     pub base_uri: String,
+    /// The API version that the URL names, if it is not that of the resource.
+    pub url_api_version: Option<ApiVersion>,
     /// The outcome's stable code.
     pub outcome: Option<&'static str>,
     /// The HTTP status, where there was an answer.
@@ -494,7 +496,7 @@ fn attribute(attempt: AttemptNumber) -> &'static str {
 
 impl AttemptRecord {
     fn to_value(&self) -> Value<'_> {
-        let mut map = Vec::with_capacity(9);
+        let mut map = Vec::with_capacity(10);
         map.extend([
             ("interaction_id", self.interaction_id.as_str().into()),
             ("started_at", self.started.into()),
@@ -502,6 +504,7 @@ impl AttemptRecord {
             ("base_uri", self.base_uri.as_str().into()),
         ]);
         let optional = [
+            ("url_api_version", self.url_api_version.map(|version| version.to_string().into())),
             ("ended_at", self.ended.map(Value::from)),
             ("outcome", self.outcome.map(Value::from)),
             ("status", self.status.map(|status| i64::from(status).into())),

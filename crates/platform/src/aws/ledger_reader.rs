@@ -109,6 +109,7 @@ fn attempt_of(attempt: AttemptNumber, map: &Row) -> Option<AttemptView> {
         attempt: attempt.get(),
         interaction_id: text_of(map, "interaction_id")?,
         base_uri: text_of(map, "base_uri")?,
+        url_api_version: text_of(map, "url_api_version"),
         started_at: instant(map, "started_at")?,
         deadline_ms: number(map, "deadline_ms").and_then(|deadline| deadline.try_into().ok()),
         ended_at: instant(map, "ended_at"),

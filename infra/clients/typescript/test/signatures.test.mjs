@@ -19,7 +19,7 @@ test('signs the paths, queries and bodies that a gateway checks', async () => {
     const { response } = await api.DELETE('/v1/clients/{clientId}', { params: { path: { clientId }, query: { called_at: '2026-11-22T10:15:30-03:00', brand: 'b' } } });
     assert.equal(response.status, 404, id);
   }
-  const body = { client_id: 'itp-1', api: 'payments', resource: 'consent', resource_id: 'urn:ção:1', api_version: 'v4', to: 'REJECTED', event_instant: '2026-11-22T13:15:30Z', cause: 'não "sei"' };
+  const body = { client_id: 'itp-1', api: 'payments', resource: 'consent', resource_id: 'urn:ção:1', api_version: 'v5', to: 'REJECTED', event_instant: '2026-11-22T13:15:30Z', cause: 'não "sei"' };
   assert.equal((await api.POST('/v1/state-changes', { body })).response.status, 404);
 });
 

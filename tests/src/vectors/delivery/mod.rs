@@ -5,7 +5,7 @@ mod result;
 mod timeline;
 
 use convention::delivery::{AttemptMessage, BODY_LIMIT, FIRST_ATTEMPT_WITHIN, is_late};
-use convention::notification::{Plan, plan};
+use convention::notification::{Choices, Plan, plan};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -166,7 +166,7 @@ fn compare_start(
 fn first_start(input: &Input) -> Result<&'static str, String> {
     let change = timeline::change(input.event_at_ms)?;
     let receiver = example::receiver(example::BASE, convention::notification::WebhookVersion::default())?;
-    if let Plan::Notify(_) = plan(&change, Some(&receiver), &example::servers()) {
+    if let Plan::Notify(_) = plan(&change, Some(&receiver), &example::servers(), &Choices::default()) {
         let arrival = example::at(input.received_at_ms.unwrap_or(input.event_at_ms));
         let message = AttemptMessage::first(change, arrival).ok_or("nothing is queued")?;
         let waits = message.not_before.is_some_and(|due| due > arrival);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use convention::address::AddressPolicy;
 use convention::delivery::{AttemptMessage, Next, next};
 use convention::directory::{Receiver, Registration, RegistrationRequest, StatementUris, target};
-use convention::notification::{Endpoint, Plan, StateChange, WebhookVersion, plan};
+use convention::notification::{Choices, Endpoint, Plan, StateChange, WebhookVersion, plan};
 use serde_json::{Value, json};
 
 use super::play::Scenario::{self, OnStack, Played};
@@ -50,7 +50,7 @@ fn change_at(second: i64) -> Result<StateChange, String> {
 
 /// Says where a receiver is told of a change, if at all.
 fn told(change: &StateChange, receiver: Option<&Receiver>) -> Option<(String, bool)> {
-    match plan(change, receiver, &example::servers()) {
+    match plan(change, receiver, &example::servers(), &Choices::default()) {
         Plan::Notify(notification) => Some((notification.url, notification.required)),
         Plan::NotNotifiable(_) | Plan::NoReceiver | Plan::Misconfigured(_) => None,
     }

@@ -60,6 +60,7 @@ pub(super) async fn explain(
 
 fn explained(app: &App, page: &Page, text: &str) -> Vec<String> {
     let servers: AuthorisationServers = app.model().authorisation_servers.parse().unwrap_or_default();
+    let choices = app.model().choices.clone();
     let mut assumptions = Vec::new();
     // The registration of the client that a change names decides, as it would.
     let found = Explainer::read(text, |change| {
@@ -71,7 +72,13 @@ fn explained(app: &App, page: &Page, text: &str) -> Vec<String> {
         let (receiver, note) = assumed(page, registered.map(|registered| &registered.registration));
         assumptions.push(note);
         let policy = app.inner().policy();
-        Explainer { receiver: Some(receiver), servers: servers.clone(), policy, now: page.now }
+        Explainer {
+            receiver: Some(receiver),
+            servers: servers.clone(),
+            choices: choices.clone(),
+            policy,
+            now: page.now,
+        }
     });
     let found = found.map(|answers| {
         let both = answers.into_iter().zip(assumptions);

@@ -16,8 +16,8 @@ use convention::address::AddressPolicy;
 use convention::codes::Code;
 use convention::directory::{Receiver, Registration, RegistrationRequest, StatementUris, target};
 use convention::notification::{
-    AuthorisationServers, InteractionId, MissingAuthorisationServerId, Notification, NotificationId, Plan,
-    ReceiverKey, StateChange, plan,
+    ApiVersionOverride, ApiVersionOverrides, AuthorisationServers, Choices, InteractionId,
+    MissingAuthorisationServerId, Notification, NotificationId, Plan, ReceiverKey, StateChange, plan,
 };
 use jiff::Timestamp;
 use platform::clock::Clock;
@@ -36,7 +36,7 @@ use self::explanation::{Then, invalid};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  echo '{\"change\":{\"client_id\":\"itp-1\",\"api\":\"payments\",\"resource\":\"pix_payment\",\
-    \"resource_id\":\"p-1\",\"api_version\":\"v4\",\"from\":\"RCVD\",\"to\":\"ACSC\",\
+    \"resource_id\":\"p-1\",\"api_version\":\"v5\",\"from\":\"RCVD\",\"to\":\"ACSC\",\
     \"event_instant\":\"2026-03-10T12:00:00-03:00\"},\
     \"receiver\":{\"webhook_uris\":[\"https://itp.com/kong3\"]}}' | arauto explain\n\n\
     Exit codes: 0 every state change was explained; 1 the input could not be read; 2 wrong usage; 3 one is invalid, or a setting is missing."
@@ -51,6 +51,12 @@ pub struct ExplainArgs {
     /// Our authorisation servers: an id, or brand=id,brand=id
     #[arg(long, value_name = "IDS", default_value = "", value_parser = parse_servers)]
     authorisation_servers: Servers,
+    /// API versions that URLs name in place of ended ones, such as payments=v4:v5@2026-08-20
+    #[arg(long, value_name = "OVERRIDES", default_value = "", value_parser = parse_overrides)]
+    api_version_overrides: Overrides,
+    /// Do not notify edits by the initiator itself, as with NotifyInitiatorEdits=false
+    #[arg(long)]
+    ignore_initiator_edits: bool,
     /// Also allow receivers on this machine, as in the local stack
     #[arg(long)]
     allow_loopback_receivers: bool,
@@ -65,6 +71,12 @@ fn parse_servers(text: &str) -> Result<Servers, String> {
     text.parse::<Servers>().map_err(|error| error.to_string())
 }
 
+type Overrides = ApiVersionOverrides;
+
+fn parse_overrides(text: &str) -> Result<Overrides, String> {
+    text.parse::<Overrides>().map_err(|error| error.to_string())
+}
+
 /// The context of explanations.
 #[derive(Debug)]
 pub struct Explainer {
@@ -72,6 +84,8 @@ pub struct Explainer {
     pub receiver: Option<Value>,
     /// Our authorisation servers.
     pub servers: AuthorisationServers,
+    /// What the stack chooses where the convention leaves a choice.
+    pub choices: Choices,
     /// The policy for receivers' addresses.
     pub policy: AddressPolicy,
     /// The clock.
@@ -121,12 +135,14 @@ impl Explainer {
         match named.or(self.receiver.as_ref()).map(|receiver| self.receiver(receiver, &change)).transpose() {
             Ok(receiver) => {
                 let (receiver, warnings) = receiver.unwrap_or_default();
-                let plan = plan(&change, receiver.as_ref(), &self.servers);
+                let plan = plan(&change, receiver.as_ref(), &self.servers, &self.choices);
                 // An unknown brand is explained by the plan.
                 let server = self.servers.server_of(change.brand.as_deref()).unwrap_or_default();
                 let key = ReceiverKey::new(server.as_deref(), &change.client_id);
                 let then = change.expired().map(|expired| self.then(line, &expired, receiver.as_ref(), &key));
-                Explanation { warnings, then, ..explained(line, &change, plan, &key) }
+                let explained = explained(line, &change, plan, &key);
+                let warnings = [warnings, explained.warnings].concat();
+                Explanation { warnings, then, ..explained }
             }
             Err(errors) => invalid(line, errors),
         }
@@ -140,7 +156,7 @@ impl Explainer {
         receiver: Option<&Receiver>,
         key: &ReceiverKey,
     ) -> Box<Then> {
-        let plan = plan(expired, receiver, &self.servers);
+        let plan = plan(expired, receiver, &self.servers, &self.choices);
         let expires_at = expired.event_instant.to_string();
         Box::new(Then { expires_at, explanation: explained(line, expired, plan, key) })
     }
@@ -172,6 +188,7 @@ fn explained(line: usize, change: &StateChange, plan: Plan, receiver: &ReceiverK
             decision: "not_notifiable",
             rule: Some(rule.code()),
             detail: Some(rule.sentence().to_owned()),
+            warnings: rule.warning().into_iter().collect(),
             ..base
         },
         Plan::NoReceiver => Explanation {
@@ -197,6 +214,13 @@ fn notified(
     let notification_id = NotificationId::of(change, &notification.resource, receiver);
     let id = InteractionId::new(notification_id.partition(), Rng::system().bits());
     let headers = notification.headers_of_attempt(id);
+    let detail = notification.api_version_override.map(|instead| {
+        let ApiVersionOverride { api, created, named, since } = instead;
+        format!(
+            "The URL names {named}, although the resource was created through {created} of {api}: \
+             ApiVersionOverrides has {instead}, and the event is not before {since}."
+        )
+    });
     Explanation {
         line,
         decision: "notify",
@@ -205,6 +229,7 @@ fn notified(
         notification_id: Some(notification_id.to_string()),
         method: Some(Notification::METHOD),
         url: Some(notification.url.clone()),
+        detail,
         headers: Some(headers.map(|(name, value)| (name.to_string(), json!(value))).collect()),
         body: serde_json::from_str(&notification.body).ok(),
         ..Explanation::EMPTY
@@ -216,6 +241,10 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<bool> {
     let explainer = Explainer {
         receiver: args.receiver.as_deref().map(read_receiver).transpose()?,
         servers: args.authorisation_servers.clone(),
+        choices: Choices {
+            api_versions: args.api_version_overrides.clone(),
+            notify_initiator_edits: !args.ignore_initiator_edits,
+        },
         now: Clock::system().now(),
         policy: if args.allow_loopback_receivers {
             AddressPolicy::PublicAndLoopback

@@ -68,6 +68,9 @@ fn add_attempt(table: &mut Table<2>, attempt: &AttemptView) {
     };
     table.row(["  started", &started]);
     table.row(["  to", &attempt.base_uri]);
+    if let Some(version) = &attempt.url_api_version {
+        table.row(["  as API", &format!("{version}, by ApiVersionOverrides")]);
+    }
     for (name, value) in [("  address", &attempt.address), ("  TLS", &attempt.tls)] {
         if let Some(value) = value {
             table.row([name, value]);
@@ -87,7 +90,7 @@ mod tests {
             authorisation_server: None,
             endpoint: "E2".to_owned(),
             resource_id: "p-1".to_owned(),
-            api_version: Some("v4".to_owned()),
+            api_version: Some("v5".to_owned()),
             event_instant: "2026-11-22T10:15:30.250Z".to_owned(),
             accepted_at: "2026-11-22T10:15:30.3Z".parse().ok(),
             reason: None,
@@ -108,6 +111,7 @@ mod tests {
             attempt: 1,
             interaction_id: "339c89c7-469c-46be-a882-45a01e824cda".to_owned(),
             base_uri: "https://itp.example.com/kong3".to_owned(),
+            url_api_version: None,
             started_at: "2026-11-22T10:15:30.4Z".parse().unwrap(),
             deadline_ms: Some(15_000),
             ended_at: "2026-11-22T10:15:30.441Z".parse().ok(),
@@ -131,7 +135,7 @@ mod tests {
             "notification 339c89c7469c6be05b1f0d2a97c3e481
   an attempt is under way, or its process stopped
   replay of  339c89c7469c6be00000000000000001, which was given up
-  resource   p-1 (E2, API version v4)
+  resource   p-1 (E2, API version v5)
   receiver   itp-1
   event      2026-11-22T10:15:30.250Z
   accepted   2026-11-22T10:15:30.3Z

@@ -99,7 +99,7 @@ pub(crate) mod tests {
     pub(crate) fn undelivered(client: &str, resource: &str, outcome: &str, gave_up_at: i64) -> Undelivered {
         let change = json!({
             "client_id": client, "api": "payments", "resource": "pix_payment", "resource_id": resource,
-            "api_version": "v4", "from": "RCVD", "to": "ACSC", "event_instant": "2026-03-10T12:00:00Z"
+            "api_version": "v5", "from": "RCVD", "to": "ACSC", "event_instant": "2026-03-10T12:00:00Z"
         });
         let change = StateChange::from_json(&change, "").unwrap();
         Undelivered {

@@ -115,8 +115,8 @@ pub fn expiring(mut change: Value, at: Timestamp, to: &str) -> Value {
 /// A state change that must be notified at this endpoint, happening now, of a resource that `tag` makes its own.
 pub fn change(endpoint: Endpoint, client_id: &str, tag: &str, now: Timestamp) -> Value {
     let (api_version, from, to) = match endpoint {
-        Endpoint::PaymentConsent => ("v4", "AUTHORISED", "CONSUMED"),
-        Endpoint::PixPayment => ("v4", "ACPD", "ACSC"),
+        Endpoint::PaymentConsent => ("v5", "AUTHORISED", "CONSUMED"),
+        Endpoint::PixPayment => ("v5", "ACPD", "ACSC"),
         Endpoint::Enrollment | Endpoint::RecurringConsent => ("v2", "AUTHORISED", "REVOKED"),
         Endpoint::RecurringPayment => ("v2", "RCVD", "SCHD"),
     };

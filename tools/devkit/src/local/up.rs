@@ -231,7 +231,7 @@ fn print(args: &UpArgs, stack: &LocalStack, at: &Whereabouts) -> io::Result<()> 
          Directory        {directory}, what it was asked in {directory_log}\n  \
          certificates     {pki}\n\n\
          Send it a notification:\n\n\
-         echo '{{\"client_id\":\"{client_id}\",\"api\":\"payments\",\"resource\":\"pix_payment\",\"resource_id\":\"p-1\",\"api_version\":\"v4\",\
+         echo '{{\"client_id\":\"{client_id}\",\"api\":\"payments\",\"resource\":\"pix_payment\",\"resource_id\":\"p-1\",\"api_version\":\"v5\",\
          \"from\":\"RCVD\",\"to\":\"ACSC\",\"event_instant\":\"'$(date -u +%FT%TZ)'\"}}' | target/debug/arauto call POST /v1/state-changes -\n\
          curl -s {received}\n\n\
          Register another client, with a software statement that the Directory signs:\n\n\

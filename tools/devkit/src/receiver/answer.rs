@@ -452,7 +452,7 @@ mod tests {
             default: Sequence::default(),
             exceptions: vec!["/enrollments/=500".parse().unwrap(), "/v2/=404".parse().unwrap()],
         };
-        assert_eq!(answers.of("/payments/v4/consents/a").to_string(), "202");
+        assert_eq!(answers.of("/payments/v5/consents/a").to_string(), "202");
         assert_eq!(answers.of("/payments/v2/consents/a").to_string(), "404");
         assert_eq!(answers.of("/enrollments/v2/enrollments/a").to_string(), "500");
         "503,202".parse::<AnswerFor>().unwrap_err();

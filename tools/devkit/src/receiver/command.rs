@@ -216,7 +216,7 @@ fn example(mock: &MockReceiver, pki: &PkiFiles) -> String {
         "try it\n  curl --cacert {root} --cert {chain} --key {key} \\\n    \
          -H 'content-type: application/json' -H \"x-webhook-interaction-id: $(uuidgen)\" \\\n    \
          -d '{{\"data\":{{\"timestamp\":\"{:.0}\"}}}}' \\\n    \
-         {}/open-banking/webhook/v1/payments/v4/consents/urn:bancoex:C1DD33123\n",
+         {}/open-banking/webhook/v1/payments/v5/consents/urn:bancoex:C1DD33123\n",
         wall_clock(),
         mock.base_uri()
     )

@@ -344,8 +344,8 @@ mod tests {
     #[test]
     fn the_five_paths_are_told_apart() {
         let of = |path: &'static str| Endpoint::of(&path.split('/').collect::<Vec<_>>());
-        assert_eq!(of("open-banking/webhook/v1/payments/v4/consents/x"), Some((Endpoint::E1, "v4", "x")));
-        assert_eq!(of("open-banking/webhook/v1/payments/v4/pix/payments/x"), Some((Endpoint::E2, "v4", "x")));
+        assert_eq!(of("open-banking/webhook/v1/payments/v5/consents/x"), Some((Endpoint::E1, "v5", "x")));
+        assert_eq!(of("open-banking/webhook/v1/payments/v5/pix/payments/x"), Some((Endpoint::E2, "v5", "x")));
         assert_eq!(
             of("open-banking/webhook/v1/enrollments/v2/enrollments/x"),
             Some((Endpoint::E3, "v2", "x"))
@@ -360,10 +360,10 @@ mod tests {
         );
         for other in [
             "",
-            "open-banking/webhook/v2/payments/v4/consents/x",
-            "open-banking/webhook/v1/payments/v4/consents/x/",
+            "open-banking/webhook/v2/payments/v5/consents/x",
+            "open-banking/webhook/v1/payments/v5/consents/x/",
             "open-banking/webhook/v1/automatic-payments/v2/pix/recurring-consents/x",
-            "webhook/v1/payments/v4/consents/x",
+            "webhook/v1/payments/v5/consents/x",
         ] {
             assert_eq!(of(other), None, "{other}");
         }

@@ -316,7 +316,7 @@ mod tests {
 
     use super::*;
 
-    const E1: &str = "/open-banking/webhook/v1/payments/v4/consents/urn:bancoex:C1DD33123";
+    const E1: &str = "/open-banking/webhook/v1/payments/v5/consents/urn:bancoex:C1DD33123";
     const E3: &str = "/open-banking/webhook/v1/enrollments/v2/enrollments/urn:bancoex:77b1a0c2";
     const E4: &str = "/open-banking/webhook/v1/automatic-payments/v2/recurring-consents/urn:bancoex:C1";
     const ID: &str = "7f1c2b1e-5a0e-4a9e-9d6b-0c8f5a3e1d22";
@@ -359,7 +359,7 @@ mod tests {
         let reading = read(WebhookVersion::V1_3_0, "POST", E1, &good_headers(), &timestamp_only());
         let expected = Reading {
             endpoint: Some(Endpoint::E1),
-            api_version: Some("v4".to_owned()),
+            api_version: Some("v5".to_owned()),
             resource_id: Some("urn:bancoex:C1DD33123".to_owned()),
             interaction_id: Some(ID.to_owned()),
             ..Reading::default()
@@ -369,7 +369,7 @@ mod tests {
 
     #[test]
     fn the_resource_id_is_read_decoded() {
-        let path = "/open-banking/webhook/v1/payments/v4/consents/urn:b:a%2Fb%3Fc%23d%25e";
+        let path = "/open-banking/webhook/v1/payments/v5/consents/urn:b:a%2Fb%3Fc%23d%25e";
         let reading = read(WebhookVersion::V1_3_0, "POST", path, &good_headers(), &timestamp_only());
         assert_eq!(reading.resource_id.as_deref(), Some("urn:b:a/b?c#d%e"));
         assert_eq!(reading.findings, []);
@@ -378,11 +378,11 @@ mod tests {
     #[test]
     fn paths_outside_the_contract_are_found() {
         let cases = [
-            ("/open-banking/webhook/v1/payments/v4/consents/urn:b:a/b", Code::UnknownPath),
-            ("/open-banking/webhook/v1/payments/v4/consents/urn:b:%zz", Code::MalformedPath),
+            ("/open-banking/webhook/v1/payments/v5/consents/urn:b:a/b", Code::UnknownPath),
+            ("/open-banking/webhook/v1/payments/v5/consents/urn:b:%zz", Code::MalformedPath),
             ("/open-banking/webhook/v1/payments/v0/consents/urn:b:a", Code::MalformedApiVersion),
-            ("/open-banking/webhook/v1/payments/v4/consents/a", Code::MalformedResourceId),
-            ("/open-banking/webhook/v1/payments/v4/consents/urn:b:a?b", Code::UnexpectedQuery),
+            ("/open-banking/webhook/v1/payments/v5/consents/a", Code::MalformedResourceId),
+            ("/open-banking/webhook/v1/payments/v5/consents/urn:b:a?b", Code::UnexpectedQuery),
         ];
         for (path, code) in cases {
             assert_eq!(latest(path, &good_headers(), &timestamp_only()), [code], "{path}");

@@ -18,8 +18,8 @@ use super::*;
 use crate::pki::{Authority, ClientSubject, Identity, TestPki, Validity};
 
 const REQUESTS_TIMEOUT: Duration = Duration::from_secs(10);
-const CONSENT: &str = "/open-banking/webhook/v1/payments/v4/consents/urn:bancoex:C1DD33123";
-const PAYMENT: &str = "/open-banking/webhook/v1/payments/v4/pix/payments/TXpRMU9UQTROMWhZV2xSU1FUazJSMDl";
+const CONSENT: &str = "/open-banking/webhook/v1/payments/v5/consents/urn:bancoex:C1DD33123";
+const PAYMENT: &str = "/open-banking/webhook/v1/payments/v5/pix/payments/TXpRMU9UQTROMWhZV2xSU1FUazJSMDl";
 
 /// Making RSA keys takes most of a test's time, so all tests share theirs.
 static PKI: LazyLock<TestPki> = LazyLock::new(|| TestPki::new(&ClientSubject::default(), now()).unwrap());

@@ -3,6 +3,7 @@
 use account::{ChosenStack, DeployedStack};
 use anyhow::{Context as _, Result};
 use aws_sdk_sqs::types::QueueAttributeName;
+use convention::notification::Choices;
 use jiff::Timestamp;
 use pages::model::{Alarm, QueueDepths};
 use platform::aws::sqs;
@@ -26,6 +27,14 @@ impl Deployed {
     /// Our authorisation servers, as the stack was told.
     pub(super) fn authorisation_servers(&self) -> String {
         self.0.parameter("AuthorisationServers").to_owned()
+    }
+
+    /// What the stack chooses where the convention leaves a choice. A stack of an earlier release chose nothing.
+    pub(super) fn choices(&self) -> Choices {
+        Choices {
+            api_versions: self.0.parameter("ApiVersionOverrides").parse().unwrap_or_default(),
+            notify_initiator_edits: self.0.parameter("NotifyInitiatorEdits") != "false",
+        }
     }
 
     /// The alarms that are on.
