@@ -218,6 +218,8 @@ assumptions! {
     SECRET_READS = "Reads of secrets of an account", 10_000.0, "/s", SECRETS;
     /// Interval at which an environment reads its secrets.
     SECRETS_EVERY = "Secrets are read every", 300.0, "s", Source::Here("docs/adr/0006-identities-in-secrets-manager.md");
+    /// Interval at which a busy environment writes metrics that are as usual.
+    METRICS_EVERY = "Metrics of a busy environment are written every", 10.0, "s", Source::Here("functions/dispatch/src/batch_metrics.rs");
     /// Secrets that it reads: the identities, and the trusted authorities.
     SECRETS_READ = "Secrets that it reads", 2.0, "", Source::Here("template.yaml");
     /// Size of the evidence of a notification.
@@ -280,10 +282,10 @@ mod tests {
         let after = |start: &str, name: &str| -> f64 {
             let (_, rest) = template.split_once(start).unwrap();
             let (_, value) = rest.split_once(name).unwrap();
-            value.split_whitespace().next().unwrap().parse().unwrap()
+            value.trim_start().split([' ', ',', '\n']).next().unwrap().parse().unwrap()
         };
         let near = |left: f64, right: f64| (left - right).abs() < f64::EPSILON;
-        assert!(near(after("\n  DispatchFunction:\n", "MemorySize:"), MEMORY.value));
+        assert!(near(after("\n  DispatchMemory:", "Default:"), MEMORY.value));
         assert!(near(after("\n  DispatchFunction:\n", "BatchSize:"), BATCH.value));
         assert!(near(after("\n  ApiRateLimit:\n", "Default:"), API_RATE.value));
     }

@@ -76,6 +76,7 @@ impl<'a> Stage<'a> {
         if environment.reads_secrets(time) {
             counts.secret_reads += SECRETS_READ.value;
         }
+        counts.metric_lines = f64::from(u8::from(environment.writes_metrics(time)));
         // The messages of a batch share one thread.
         let mut processor_free = began;
         let mut ends = began;

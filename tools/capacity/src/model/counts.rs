@@ -30,6 +30,8 @@ pub struct Counts {
     pub busy: f64,
     /// Reads of secrets.
     pub secret_reads: f64,
+    /// Lines of metrics, as far as every attempt is delivered in time.
+    pub metric_lines: f64,
 }
 
 impl AddAssign for Counts {
@@ -51,6 +53,7 @@ impl Counts {
         self.starts = of(self.starts, other.starts);
         self.busy = of(self.busy, other.busy);
         self.secret_reads = of(self.secret_reads, other.secret_reads);
+        self.metric_lines = of(self.metric_lines, other.metric_lines);
     }
 
     /// Multiplies all counts.
@@ -67,6 +70,7 @@ impl Counts {
             starts,
             busy,
             secret_reads,
+            metric_lines,
         } = self;
         Self {
             writes: writes * factor,
@@ -80,6 +84,7 @@ impl Counts {
             starts: starts * factor,
             busy: busy * factor,
             secret_reads: secret_reads * factor,
+            metric_lines: metric_lines * factor,
         }
     }
 }

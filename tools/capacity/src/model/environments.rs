@@ -1,8 +1,8 @@
 //! Execution environments of dispatch and their caches.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
-use super::super::assumptions::{COPY, IDLE, IDLE_LIFE, NEW_ENVIRONMENTS, SECRETS_EVERY};
+use super::super::assumptions::{COPY, IDLE, IDLE_LIFE, METRICS_EVERY, NEW_ENVIRONMENTS, SECRETS_EVERY};
 use super::super::numbers::{real, whole};
 use super::rng::Micros;
 
@@ -27,6 +27,9 @@ pub(super) struct Environment {
     pruned: Micros,
     /// When it last read its secrets.
     secrets: Option<Micros>,
+    /// Its latest invocations, and when it last wrote metrics.
+    invocations: VecDeque<Micros>,
+    measured: Option<Micros>,
 }
 
 /// What an environment caches about a receiver.
@@ -133,6 +136,23 @@ impl Environment {
         reads
     }
 
+    /// Says whether it writes its metrics at the end of this invocation, as dispatch decides.
+    pub(super) fn writes_metrics(&mut self, time: Micros) -> bool {
+        /// Invocations within the interval that make an environment busy.
+        const BUSY: usize = 3;
+        let within = |since: &Micros| is_within(*since, time, METRICS_EVERY.value);
+        let is_busy = self.invocations.len() == BUSY && self.invocations.iter().all(within);
+        self.invocations.push_back(time);
+        if self.invocations.len() > BUSY {
+            self.invocations.pop_front();
+        }
+        let waits = is_busy && self.measured.as_ref().is_some_and(within);
+        if !waits {
+            self.measured = Some(time);
+        }
+        !waits
+    }
+
     /// Says whether a connection to a receiver can be reused.
     pub(super) fn is_connected(&self, receiver: u32, time: Micros) -> bool {
         let used = self.seen.get(&receiver).and_then(|seen| seen.used);
@@ -195,6 +215,14 @@ mod tests {
         assert_eq!(call(299_000_000), (false, false));
         assert_eq!(call(301_000_000), (false, true));
         assert_eq!(call(601_000_000), (true, true));
+    }
+
+    #[test]
+    fn a_busy_environment_writes_metrics_every_ten_seconds_and_another_each_time() {
+        let mut environment = Environment::default();
+        let mut lines =
+            |every: Micros| (0..200).filter(|number| environment.writes_metrics(number * every)).count();
+        assert_eq!((lines(500_000), lines(5_000_000)), (12, 200));
     }
 
     #[test]
