@@ -349,11 +349,18 @@ fn goals(banks: &[Played; 3]) -> String {
         let forecast = banks[bank].forecast(true, Region::UsEast1);
         (forecast.first_month().rounded(2), forecast.month().rounded(2))
     });
+    // Where traffic is low at night, the window may break the time that is due.
+    let without_window = ["Tracing=PassThrough", "DispatchMemory=128"];
+    let without_window = banks[2].priced(&without_window, true, 1, Region::UsEast1);
+    let without_window = without_window.per_million(without_window.bill.in_budget()).rounded(2);
     let [(_, of_full), (_, of_lean), (_, of_middle), (_, of_small)] = GOALS;
     format!(
-        "**Goals**, in us-east-1. Large, a million by use: US$ {} (goal {of_full}) with every guarantee, US$ {} (goal {of_lean}) with\n\
-         `LedgerWrites=lean`, as the budget below counts; with data out and message groups US$ {} and US$ {}. Middle, a month all in: \
-         US$ {}\n(goal {of_middle}) at first, US$ {} once the ledger holds five years. Small: US$ {} (goal {of_small}), later US$ {}.",
+        "**Goals**, in us-east-1.\n\n\
+         - Large, a million by use: US$ {} (goal {of_full}) with every guarantee **as long as hundreds come a second**, US$ {} (goal \
+         {of_lean})\n  with `LedgerWrites=lean`, as the budget below counts; with data out and message groups US$ {} and US$ {}. Where traffic \
+         is low at\n  night, the window may break the 1.5 s. Without it, with `DispatchMemory=128`: US$ {without_window}, **missed**.\n\
+         - Middle, a month all in: US$ {} (goal {of_middle}, **missed**) at first, US$ {} once the ledger holds five years.\n\
+         - Small, a month all in: US$ {} (goal {of_small}) at first, later US$ {}.",
         full.0, lean.0, full.1, lean.1, middle.0, middle.1, small.0, small.1
     )
 }
@@ -370,7 +377,9 @@ fn the_goals_are_met_or_missed_as_the_page_says() {
     }
     let [small, middle] = [small, middle].map(|bank| usd(bank.forecast(true, Region::UsEast1).first_month()));
     assert!(small <= GOALS[3].1.parse().unwrap(), "{small}");
-    assert!(middle <= GOALS[2].1.parse().unwrap(), "{middle}");
+    // Missed, and the page says by how much.
+    let missed_by = middle - GOALS[2].1.parse::<f64>().unwrap();
+    assert!((0.0..3.0).contains(&missed_by), "{middle}");
 }
 
 #[test]
