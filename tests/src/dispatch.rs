@@ -83,6 +83,7 @@ pub(crate) fn on_stack(
         timers: None,
         meter: UsageMeter::default(),
         metrics,
+        metrics_interval: SignedDuration::ZERO,
         clock,
         rng,
     }))

@@ -109,7 +109,7 @@ async fn a_suspended_software_is_followed_only_within_the_share() {
     published.functions.max_suspended_percent = 20;
     review(&published.functions.directory()).await;
     assert_eq!(published.suspension().await, Some(Suspension::SoftwareNotActive));
-    assert_eq!(metrics.values("SuspensionsRefused"), [1.0, 0.0]);
+    assert_eq!(metrics.values("SuspensionsRefused"), [1.0]);
     let receiver = published.functions.registration("itp-1").await.unwrap();
     assert_eq!(receiver.webhook(), "suspended");
 }

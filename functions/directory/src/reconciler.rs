@@ -187,7 +187,11 @@ impl Reconciler {
         Ok(written)
     }
 
+    /// Measures a count, unless it is zero: a metric is billed for each hour in which it has a value.
     fn count(&self, metric: &'static str, count: usize) {
+        if count == 0 {
+            return;
+        }
         #[expect(clippy::cast_precision_loss, reason = "no count here comes near 2^52")]
         self.metrics.record(self.clock.now(), (metric, count as f64, Unit::Count), &[]);
     }

@@ -43,12 +43,14 @@ pub(crate) async fn hosts(
 }
 
 /// Measures how many registrations have each warning; those about profiles mean that mandatory notifications are not
-/// sent.
+/// sent. A warning that none has is not measured: a metric is billed for each hour in which it has a value.
 fn measure_warnings(registrations: &[Registration], metrics: &Metrics, now: Timestamp) {
     for warning in Warning::ALL {
         let has = |registration: &&Registration| registration.all_warnings().any(|other| other == warning);
         let count = u32::try_from(registrations.iter().filter(has).count()).unwrap_or(u32::MAX);
-        metrics.count(now, "ReceiverWarnings", warning.code(), count);
+        if count > 0 {
+            metrics.count(now, "ReceiverWarnings", warning.code(), count);
+        }
     }
 }
 

@@ -1,14 +1,15 @@
-//! Metrics of an invocation: collected while its messages are processed, written once at its end.
+//! Metrics of invocations: collected while their messages are processed, written at the end of one.
 //!
-//! A batch costs one log line, because log bytes are billed; only failures add lines. The metric filters in
+//! Log bytes are billed, so a batch costs one log line at most, and only failures add lines. An environment that is busy writes
+//! what is as usual once in [`METRICS_INTERVAL`]: its last values, of some seconds, are lost with it. The metric filters in
 //! `infra/operations.yaml` count deliveries to each receiver from the lines of the attempts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use convention::codes::{Code, FailureClass};
-use convention::delivery::{AttemptMessage, AttemptNumber, Outcome};
+use convention::delivery::{AttemptMessage, AttemptNumber, FIRST_ATTEMPT_WITHIN, Outcome};
 use convention::source::Source;
 use jiff::{SignedDuration, Timestamp};
 use platform::telemetry::{CODE, Line, MAX_ARRAY, Metrics, Unit, UsageMeter, Used, rejected_changes};
@@ -32,11 +33,28 @@ const UNDELIVERED_AGE: &str = "UndeliveredAge";
 
 const CLASS: &str = "Class";
 
+/// Interval at which a busy environment writes what is as usual.
+pub(crate) const METRICS_INTERVAL: SignedDuration = SignedDuration::from_secs(10);
+/// An environment is busy if it was invoked this often within the interval, so that an invocation is likely to follow. One that
+/// is called now and then writes at once, because nothing may follow.
+const BUSY: usize = 3;
+/// Most messages of a batch, for which a line must have room.
+const MAX_BATCH: usize = 10;
+
 /// Collected since the last line.
 #[derive(Debug, Default)]
 pub(crate) struct BatchMetrics {
     seen: Mutex<Seen>,
+    /// The latest invocations, and when a line was last written.
+    written: Mutex<Written>,
     meter: UsageMeter,
+    interval: SignedDuration,
+}
+
+#[derive(Debug, Default)]
+struct Written {
+    last: Option<Timestamp>,
+    invocations: VecDeque<Timestamp>,
 }
 
 #[derive(Debug, Default)]
@@ -52,9 +70,9 @@ struct Seen {
 }
 
 impl BatchMetrics {
-    /// Also reports the usage of this meter.
-    pub(crate) fn of(meter: UsageMeter) -> Self {
-        Self { seen: Mutex::default(), meter }
+    /// Also reports the usage of this meter; writes what is as usual at this interval.
+    pub(crate) fn of(meter: UsageMeter, interval: SignedDuration) -> Self {
+        Self { seen: Mutex::default(), written: Mutex::default(), meter, interval }
     }
 
     /// Records the duration of an invocation.
@@ -129,12 +147,17 @@ impl BatchMetrics {
         }
     }
 
-    /// Writes the collected metrics and starts anew.
+    /// Writes the collected metrics and starts anew, unless they can wait for a later invocation.
     pub(crate) fn write(&self, now: Timestamp, metrics: &Metrics) {
+        let is_busy = self.is_busy(now);
+        if is_busy && self.seen.lock().unwrap_or_else(PoisonError::into_inner).can_wait() {
+            return;
+        }
         let seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
         // Usage is reported once, and waits if there is no other line to write.
         let attempted = !seen.delivered.is_empty();
         if attempted {
+            self.written.lock().unwrap_or_else(PoisonError::into_inner).last = Some(now);
             metrics.write(now, &seen.attempts().using(&self.meter.take()));
         }
         for (class, times) in &seen.failed {
@@ -142,7 +165,11 @@ impl BatchMetrics {
             metrics.write(now, &line.beside(CLASS, class));
         }
         for (code, times) in &seen.faults {
-            let line = Line::of(&[CODE]).by_version().with(Fault::METRIC, Unit::Count, &[f64::from(*times)]);
+            let line = Line::of(&[CODE]).by_version().by_function().with(
+                Fault::METRIC,
+                Unit::Count,
+                &[f64::from(*times)],
+            );
             metrics.write(now, &line.beside(CODE, code));
         }
         for (source, times) in &seen.rejected {
@@ -161,12 +188,35 @@ impl BatchMetrics {
         }
     }
 
+    /// Notes an invocation. Says whether a line was written within the interval, and whether there were enough invocations in it.
+    fn is_busy(&self, now: Timestamp) -> bool {
+        let within =
+            |since: &Timestamp| (SignedDuration::ZERO..self.interval).contains(&now.duration_since(*since));
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = written.invocations.len() == BUSY && written.invocations.iter().all(within);
+        written.invocations.push_back(now);
+        if written.invocations.len() > BUSY {
+            written.invocations.pop_front();
+        }
+        before && written.last.as_ref().is_some_and(within)
+    }
+
     fn see(&self, act: impl FnOnce(&mut Seen)) {
         act(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
 impl Seen {
+    /// Says whether nothing of it concerns an alarm, and the next batch has room in the line.
+    fn can_wait(&self) -> bool {
+        let Self { delivered, delays_ms, failed, faults, undelivered, unreadable, rejected, oldest } = self;
+        let late_ms = FIRST_ATTEMPT_WITHIN.as_secs_f64() * 1e3;
+        delivered.len() + MAX_BATCH <= MAX_ARRAY
+            && delays_ms.iter().all(|delay| *delay <= late_ms)
+            && (failed.is_empty() && faults.is_empty() && rejected.is_empty())
+            && (*undelivered, *unreadable, *oldest) == (0, 0, None)
+    }
+
     /// The line of all attempts.
     fn attempts(&self) -> Line {
         // A batch has ten messages; if there were more attempts, a part of their values would be enough.
@@ -186,4 +236,92 @@ impl Seen {
 /// CloudWatch computes no percentiles of a metric with negative values, and clocks differ.
 fn not_negative(duration: SignedDuration) -> SignedDuration {
     duration.max(SignedDuration::ZERO)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use convention::delivery::Failure;
+    use convention::notification::StateChange;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    struct Play {
+        metrics: BatchMetrics,
+        writer: Metrics,
+        lines: Arc<Mutex<Vec<String>>>,
+        now: Timestamp,
+    }
+
+    impl Play {
+        fn new() -> Self {
+            let lines = Arc::new(Mutex::new(Vec::new()));
+            let written = Arc::clone(&lines);
+            let writer =
+                Metrics::to("dispatch".to_owned(), move |line| written.lock().unwrap().push(line.to_owned()));
+            let metrics = BatchMetrics::of(UsageMeter::default(), METRICS_INTERVAL);
+            Self { metrics, writer, lines, now: "2026-11-22T12:00:00Z".parse().unwrap() }
+        }
+
+        /// An invocation with one attempt, so long after the one before and after its event; returns what it writes.
+        fn invoked(&mut self, after_ms: i64, delay_ms: i64, outcome: &Outcome) -> Vec<Value> {
+            self.now += SignedDuration::from_millis(after_ms);
+            let event = self.now - SignedDuration::from_millis(delay_ms);
+            let change = json!({
+                "client_id": "itp-1", "api": "payments", "resource": "pix_payment", "resource_id": "p-1",
+                "api_version": "v5", "from": "RCVD", "to": "ACSC", "event_instant": event.to_string(),
+            });
+            let message =
+                AttemptMessage::first(StateChange::from_json(&change, "").unwrap(), self.now).unwrap();
+            self.metrics.attempted(&message, outcome, (self.now, self.now));
+            self.metrics.invoked(Duration::from_millis(100));
+            self.metrics.write(self.now, &self.writer);
+            let lines = std::mem::take(&mut *self.lines.lock().unwrap());
+            lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+        }
+    }
+
+    fn delivered() -> Outcome {
+        Outcome::Delivered { status: 202, findings: vec![] }
+    }
+
+    #[test]
+    fn a_busy_environment_writes_what_is_as_usual_once_in_ten_seconds_and_loses_none_of_it() {
+        let mut play = Play::new();
+        let lines: Vec<_> = (0..200).flat_map(|_| play.invoked(500, 50, &delivered())).collect();
+        // Three at once, then one for each twenty invocations.
+        assert_eq!(lines.len(), 3 + 9, "{lines:?}");
+        assert_eq!(lines[4]["Delivered"].as_array().unwrap().len(), 20);
+        assert_eq!((&lines[4]["invocations"], &lines[4]["ms"]), (&json!(20), &json!(2_000)));
+    }
+
+    #[test]
+    fn an_environment_that_is_invoked_now_and_then_writes_at_once() {
+        let mut play = Play::new();
+        for after_ms in [0, 4_000, 4_000, 4_000, 60_000, 1_000] {
+            assert_eq!(play.invoked(after_ms, 50, &delivered()).len(), 1, "{after_ms}");
+        }
+    }
+
+    #[test]
+    fn what_concerns_an_alarm_is_written_at_once_with_what_waited() {
+        for (delay_ms, outcome) in [(1_501, delivered()), (50, Outcome::Failed(Failure::Timeout))] {
+            let mut play = Play::new();
+            (0..3).for_each(|_| assert_eq!(play.invoked(100, 50, &delivered()).len(), 1));
+            assert_eq!(play.invoked(100, 50, &delivered()).len(), 0);
+            let lines = play.invoked(100, delay_ms, &outcome);
+            assert_eq!(lines[0]["Delivered"].as_array().unwrap().len(), 2, "{lines:?}");
+            assert_eq!(lines[0]["FirstAttemptDelay"], json!([50, delay_ms]));
+        }
+    }
+
+    #[test]
+    fn no_line_has_more_values_than_cloudwatch_takes() {
+        let mut play = Play::new();
+        let most = (0..500).flat_map(|_| play.invoked(10, 50, &delivered()));
+        let most = most.map(|line| line["Delivered"].as_array().map_or(1, Vec::len)).max();
+        assert!((90..=MAX_ARRAY).contains(&most.unwrap()), "{most:?}");
+    }
 }

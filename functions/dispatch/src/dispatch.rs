@@ -87,7 +87,7 @@ impl Dispatch {
         let lifecycle = Arc::new(Lifecycle {
             ledger: parts.ledger,
             queues: parts.queues,
-            batch_metrics: BatchMetrics::of(parts.meter),
+            batch_metrics: BatchMetrics::of(parts.meter, parts.metrics_interval),
             clock: clock.clone(),
         });
         let closing = Arc::new(Closing {

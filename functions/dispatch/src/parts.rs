@@ -15,6 +15,7 @@ use platform::config::Settings;
 use platform::rng::Rng;
 use platform::telemetry::{Metrics, UsageMeter};
 
+use crate::batch_metrics::METRICS_INTERVAL;
 use crate::source::Timers;
 
 /// Default retention: five years, as for consent-sharing records.
@@ -62,6 +63,8 @@ pub struct Parts {
     pub meter: UsageMeter,
     /// Where metrics are written.
     pub metrics: Metrics,
+    /// Interval at which a busy environment writes what is as usual.
+    pub metrics_interval: SignedDuration,
     /// The clock.
     pub clock: Clock,
     /// The source of interaction ids and jitter.
@@ -120,6 +123,7 @@ impl Parts {
             envelope: settings.parsed_or("ARAUTO_INTAKE_ENVELOPE", Envelope::default())?,
             timers: timers.transpose()?,
             meter,
+            metrics_interval: METRICS_INTERVAL,
             metrics: settings.metrics(),
             clock,
             rng: Rng::system(),

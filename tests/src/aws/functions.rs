@@ -411,6 +411,8 @@ impl Functions {
             }),
             meter,
             metrics: self.metrics.writer("dispatch"),
+            // Each invocation, so that what it writes is of it alone.
+            metrics_interval: SignedDuration::ZERO,
             clock,
             rng: Rng::system(),
         }

@@ -251,6 +251,7 @@ impl Factory {
             timers: None,
             meter: UsageMeter::default(),
             metrics: metrics(),
+            metrics_interval: SignedDuration::ZERO,
             clock,
             rng: Rng::from_fn(move || dice.lock().unwrap_or_else(PoisonError::into_inner).bits()),
         });

@@ -14,8 +14,12 @@ use serde_json::{Value, json};
 use tests::aws::{Fault, Functions, NOTIFICATIONS, PKI, requeued_with, verdicts};
 use tests::log::{Listening, listen};
 
-const TERMS: Terms =
-    Terms { gigabyte_second: Rate::LambdaArm64, signature: Rate::KmsRsa2048, memory_mb: 256 };
+const TERMS: Terms = Terms {
+    gigabyte_second: Rate::LambdaArm64,
+    signature: Rate::KmsRsa2048,
+    ledger_write: Rate::DynamoDbWrite,
+    memory_mb: 256,
+};
 const TRACE: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
 /// As long as the names that CloudFormation gives functions of a stack of that name.
 const FUNCTION: &str = "arauto-production-DispatchFunction-AbCdEfGhIjKl";

@@ -5,3 +5,4 @@
 mod lines;
 mod page;
 mod prices;
+mod standing;

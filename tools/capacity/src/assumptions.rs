@@ -158,6 +158,10 @@ assumptions! {
     REQUESTS_EACH = "Invocations for each concurrent execution", 10.0, "/s", LAMBDA_CONCURRENCY;
     /// Duration of a start.
     START = "Environment start", 250.0, "ms", Source::Assumed("Lambda's part; the process takes some 12 ms");
+    /// Part of a start that is billed.
+    INIT_BILLED = "Billed part of a start", 40.0, "ms", Source::Assumed("the process, some 12 ms, and what Lambda rounds up");
+    /// How long an environment without a call is kept.
+    IDLE_LIFE = "Life of an environment without a call", 300.0, "s", Source::Assumed("AWS does not say; minutes are usual");
     /// Memory of dispatch.
     MEMORY = "Memory of dispatch", 256.0, "MB", Source::Here("template.yaml");
     /// Memory that comes with a whole processor.
@@ -214,6 +218,10 @@ assumptions! {
     SECRET_READS = "Reads of secrets of an account", 10_000.0, "/s", SECRETS;
     /// Interval at which an environment reads its secrets.
     SECRETS_EVERY = "Secrets are read every", 300.0, "s", Source::Here("docs/adr/0006-identities-in-secrets-manager.md");
+    /// Interval at which a busy environment writes metrics that are as usual.
+    METRICS_EVERY = "Metrics of a busy environment are written every", 10.0, "s", Source::Here("functions/dispatch/src/batch_metrics.rs");
+    /// Secrets that it reads: the identities, and the trusted authorities.
+    SECRETS_READ = "Secrets that it reads", 2.0, "", Source::Here("template.yaml");
     /// Size of the evidence of a notification.
     EVIDENCE_BYTES = "Evidence bytes of an attempt", 1_300.0, "B", Source::Here("docs/evidence.md");
     /// Throughput of Firehose.
@@ -229,6 +237,8 @@ pub const SIMPLIFICATIONS: &[&str] = &[
     "Fair queues: a receiver beyond the threshold is noisy until it has no backlog. A receive takes the others' messages first, \
      then the oldest noisy ones. AWS calls its thresholds approximate.",
     "A receive gets what is there, up to ten. No process is taken away.",
+    "With a batching window, messages go round as many open batches as there are invocations, five at least. Each is invoked when it \
+     has ten, or when the window is over.",
     "Throttled invocations leave messages in the queue; on AWS pollers hold them and retry.",
     "After the first 1,000, 100 environments come a second. The one used last is used next.",
     "With `LedgerWrites=lean` each message is delivered once, and the read takes as long as the write.",
@@ -272,10 +282,10 @@ mod tests {
         let after = |start: &str, name: &str| -> f64 {
             let (_, rest) = template.split_once(start).unwrap();
             let (_, value) = rest.split_once(name).unwrap();
-            value.split_whitespace().next().unwrap().parse().unwrap()
+            value.trim_start().split([' ', ',', '\n']).next().unwrap().parse().unwrap()
         };
         let near = |left: f64, right: f64| (left - right).abs() < f64::EPSILON;
-        assert!(near(after("\n  DispatchFunction:\n", "MemorySize:"), MEMORY.value));
+        assert!(near(after("\n  DispatchMemory:", "Default:"), MEMORY.value));
         assert!(near(after("\n  DispatchFunction:\n", "BatchSize:"), BATCH.value));
         assert!(near(after("\n  ApiRateLimit:\n", "Default:"), API_RATE.value));
     }

@@ -59,6 +59,9 @@ pub struct CapacityArgs {
     /// Memory of dispatch in megabytes, 128 to 10240
     #[arg(long, default_value_t = 256)]
     memory: u64,
+    /// `DispatchBatchingWindow` of the stack in seconds, 0 or 1
+    #[arg(long, default_value_t = 0, value_name = "SECONDS", value_parser = clap::value_parser!(u8).range(0..=1))]
+    batching_window: u8,
     /// Time in which a receiver answers, in milliseconds
     #[arg(long, default_value_t = 50.0)]
     answer_ms: f64,
@@ -212,6 +215,7 @@ impl CapacityArgs {
             settings: Settings {
                 mapping,
                 memory: self.memory,
+                window: f64::from(self.batching_window),
                 api_rate: self.api_rate_limit,
                 ledger_writes: self.ledger_writes,
                 kms: self.kms,

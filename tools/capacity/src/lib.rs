@@ -24,7 +24,7 @@ pub use assumptions::{ASSUMPTIONS, Assumption, SIMPLIFICATIONS, Source};
 pub use change::Change;
 pub use command::{CapacityArgs, run, said};
 pub use growth::Growth;
-pub use load::{Begin, Dead, Granted, Load, Mapping, Receiver, Settings, Share};
+pub use load::{Begin, ChangeSource, Dead, Granted, Load, Mapping, Receiver, Settings, Share};
 pub use model::{Counts, Histogram, Limit, Observed, Run, Waited};
 pub use page::markdown;
 pub use question::Question;

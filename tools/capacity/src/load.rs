@@ -115,6 +115,8 @@ pub struct Settings {
     pub mapping: Mapping,
     /// Memory of dispatch in megabytes.
     pub memory: u64,
+    /// `DispatchBatchingWindow` in seconds.
+    pub window: f64,
     /// `ApiRateLimit`.
     pub api_rate: f64,
     /// `LedgerWrites`.
@@ -176,6 +178,7 @@ impl Default for Settings {
         Self {
             mapping: Mapping::Concurrency(500),
             memory: whole(MEMORY.value),
+            window: 0.0,
             api_rate: API_RATE.value,
             ledger_writes: LedgerWrites::Full,
             kms: false,

@@ -193,6 +193,7 @@ pub(super) fn settings(answer: &Answer) -> String {
         (ChangeSource::Stream, _) => "changes by a stream".to_owned(),
     });
     for (is_so, what) in [
+        (settings.window > 0.0, "DispatchBatchingWindow=1"),
         (settings.ledger_writes == LedgerWrites::Lean, "LedgerWrites=lean"),
         (settings.kms, "keys in KMS"),
         (settings.evidence, "evidence"),

@@ -209,6 +209,13 @@ impl Line {
         self
     }
 
+    /// Records the metrics by the function alone too, all codes together.
+    #[must_use]
+    pub fn by_function(mut self) -> Self {
+        self.directive.dimensions.push(vec![FUNCTION]);
+        self
+    }
+
     /// Adds a metric with its values, at most [`MAX_ARRAY`]; nothing if there are none.
     #[must_use]
     pub fn with(mut self, name: &'static str, unit: Unit, values: &[f64]) -> Self {

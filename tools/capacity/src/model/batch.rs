@@ -5,8 +5,8 @@ use std::time::Duration;
 use convention::delivery::{AttemptNumber, LedgerMode, LedgerWrites};
 
 use super::super::assumptions::{
-    DYNAMODB, GIVEN_UP_UNITS, KMS_SIGN, LATER_UNITS, LEAN_READS, LEAN_WRITES, MEMORY_OF_CPU, RECEIVE, SQS,
-    START, WRITES,
+    DYNAMODB, GIVEN_UP_UNITS, INIT_BILLED, KMS_SIGN, LATER_UNITS, LEAN_READS, LEAN_WRITES, MEMORY_OF_CPU,
+    RECEIVE, SECRETS_READ, SQS, START, WRITES,
 };
 use super::super::load::{Load, Settings};
 use super::super::numbers::{real, whole};
@@ -73,6 +73,10 @@ impl<'a> Stage<'a> {
             Counts { invocations: 1.0, starts: f64::from(u8::from(is_new)), ..Counts::default() };
         let start = if is_new { dice.delay(START.value) } else { 0.0 };
         let began = real(time) + dice.delay(RECEIVE.value) + start;
+        if environment.reads_secrets(time) {
+            counts.secret_reads += SECRETS_READ.value;
+        }
+        counts.metric_lines = f64::from(u8::from(environment.writes_metrics(time)));
         // The messages of a batch share one thread.
         let mut processor_free = began;
         let mut ends = began;
@@ -134,6 +138,7 @@ impl<'a> Stage<'a> {
             }
             attempts.push(Attempt { message: *message, arrived: whole(arrived), failed });
         }
+        counts.busy = (ends - began) / 1e6 + counts.starts * INIT_BILLED.value / 1e3;
         (attempts, whole(ends), counts)
     }
 }

@@ -26,6 +26,12 @@ pub struct Counts {
     pub invocations: f64,
     /// New environments.
     pub starts: f64,
+    /// Seconds of invocations that Lambda bills.
+    pub busy: f64,
+    /// Reads of secrets.
+    pub secret_reads: f64,
+    /// Lines of metrics, as far as every attempt is delivered in time.
+    pub metric_lines: f64,
 }
 
 impl AddAssign for Counts {
@@ -45,6 +51,9 @@ impl Counts {
         self.attempts = of(self.attempts, other.attempts);
         self.invocations = of(self.invocations, other.invocations);
         self.starts = of(self.starts, other.starts);
+        self.busy = of(self.busy, other.busy);
+        self.secret_reads = of(self.secret_reads, other.secret_reads);
+        self.metric_lines = of(self.metric_lines, other.metric_lines);
     }
 
     /// Multiplies all counts.
@@ -59,6 +68,9 @@ impl Counts {
             attempts,
             invocations,
             starts,
+            busy,
+            secret_reads,
+            metric_lines,
         } = self;
         Self {
             writes: writes * factor,
@@ -70,6 +82,9 @@ impl Counts {
             attempts: attempts * factor,
             invocations: invocations * factor,
             starts: starts * factor,
+            busy: busy * factor,
+            secret_reads: secret_reads * factor,
+            metric_lines: metric_lines * factor,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Execution environments of dispatch and their caches.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
-use super::super::assumptions::{COPY, IDLE, NEW_ENVIRONMENTS};
+use super::super::assumptions::{COPY, IDLE, IDLE_LIFE, METRICS_EVERY, NEW_ENVIRONMENTS, SECRETS_EVERY};
 use super::super::numbers::{real, whole};
 use super::rng::Micros;
 
@@ -10,7 +10,8 @@ use super::rng::Micros;
 #[derive(Debug)]
 pub(super) struct Environments {
     all: Vec<Environment>,
-    idle: Vec<usize>,
+    /// Those without a call, each with the time of its last; the one used last is the last.
+    idle: Vec<(usize, Micros)>,
     /// The minimum number of idle ones, which were never used.
     fewest_idle: usize,
     /// The number that may be created now.
@@ -24,6 +25,11 @@ pub(super) struct Environments {
 pub(super) struct Environment {
     seen: HashMap<u32, Seen>,
     pruned: Micros,
+    /// When it last read its secrets.
+    secrets: Option<Micros>,
+    /// Its latest invocations, and when it last wrote metrics.
+    invocations: VecDeque<Micros>,
+    measured: Option<Micros>,
 }
 
 /// What an environment caches about a receiver.
@@ -47,7 +53,7 @@ impl Environments {
         let most_granted = (NEW_ENVIRONMENTS.value / each).max(1.0);
         Self {
             all,
-            idle: (0..warm).rev().collect(),
+            idle: (0..warm).rev().map(|environment| (environment, 0)).collect(),
             fewest_idle: warm,
             granted: most_granted,
             most_granted,
@@ -57,7 +63,7 @@ impl Environments {
 
     /// Takes the last used idle environment, or a new one.
     pub(super) fn take(&mut self) -> Taken {
-        if let Some(environment) = self.idle.pop() {
+        if let Some((environment, _)) = self.idle.pop() {
             self.fewest_idle = self.fewest_idle.min(self.idle.len());
             return Taken { environment, is_new: false };
         }
@@ -68,6 +74,10 @@ impl Environments {
 
     /// Says whether one can be taken.
     pub(super) fn may_take(&mut self, time: Micros) -> bool {
+        // Where the one used last has been idle for too long, so have the others.
+        if self.idle.last().is_some_and(|(_, since)| !is_within(*since, time, IDLE_LIFE.value)) {
+            self.idle.clear();
+        }
         !self.idle.is_empty() || self.granted(time) >= 1.0
     }
 
@@ -88,8 +98,8 @@ impl Environments {
     }
 
     /// Returns one after its invocation.
-    pub(super) fn put_back(&mut self, environment: usize) {
-        self.idle.push(environment);
+    pub(super) fn put_back(&mut self, environment: usize, time: Micros) {
+        self.idle.push((environment, time));
     }
 
     pub(super) fn get(&mut self, environment: usize) -> &mut Environment {
@@ -115,6 +125,32 @@ impl Environment {
                 (time, true)
             }
         }
+    }
+
+    /// Says whether it reads its secrets now.
+    pub(super) fn reads_secrets(&mut self, time: Micros) -> bool {
+        let reads = !self.secrets.is_some_and(|read| is_within(read, time, SECRETS_EVERY.value));
+        if reads {
+            self.secrets = Some(time);
+        }
+        reads
+    }
+
+    /// Says whether it writes its metrics at the end of this invocation, as dispatch decides.
+    pub(super) fn writes_metrics(&mut self, time: Micros) -> bool {
+        /// Invocations within the interval that make an environment busy.
+        const BUSY: usize = 3;
+        let within = |since: &Micros| is_within(*since, time, METRICS_EVERY.value);
+        let is_busy = self.invocations.len() == BUSY && self.invocations.iter().all(within);
+        self.invocations.push_back(time);
+        if self.invocations.len() > BUSY {
+            self.invocations.pop_front();
+        }
+        let waits = is_busy && self.measured.as_ref().is_some_and(within);
+        if !waits {
+            self.measured = Some(time);
+        }
+        !waits
     }
 
     /// Says whether a connection to a receiver can be reused.
@@ -163,6 +199,30 @@ mod tests {
         assert_eq!(take_all(&mut environments, 0), 1_000);
         assert_eq!(take_all(&mut environments, 1_000_000), 100);
         assert!(environments.next(1_000_000) <= 1_010_001);
+    }
+
+    #[test]
+    fn an_environment_without_a_call_for_five_minutes_is_gone_and_its_successor_reads_its_secrets() {
+        let mut environments = Environments::new(0, 1.0);
+        let mut call = |time| {
+            assert!(environments.may_take(time));
+            let taken = environments.take();
+            let reads = environments.get(taken.environment).reads_secrets(time);
+            environments.put_back(taken.environment, time);
+            (taken.is_new, reads)
+        };
+        assert_eq!(call(0), (true, true));
+        assert_eq!(call(299_000_000), (false, false));
+        assert_eq!(call(301_000_000), (false, true));
+        assert_eq!(call(601_000_000), (true, true));
+    }
+
+    #[test]
+    fn a_busy_environment_writes_metrics_every_ten_seconds_and_another_each_time() {
+        let mut environment = Environment::default();
+        let mut lines =
+            |every: Micros| (0..200).filter(|number| environment.writes_metrics(number * every)).count();
+        assert_eq!((lines(500_000), lines(5_000_000)), (12, 200));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod batch;
 mod counts;
 mod environments;
+mod gathering;
 mod gauge;
 mod histogram;
 mod observed;

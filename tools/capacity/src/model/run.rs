@@ -11,6 +11,7 @@ use super::super::load::{Begin, Load, Settings};
 use super::super::numbers::{real, whole, whole_above};
 use super::batch::{Batch, Stage};
 use super::environments::Environments;
+use super::gathering::Gathering;
 use super::gauge::Gauge;
 use super::observed::{Limit, Observed};
 use super::pollers::Pollers;
@@ -84,6 +85,8 @@ struct World<'a> {
     shares: Vec<f64>,
     due: BinaryHeap<Due>,
     queue: FairQueue,
+    /// With a batching window.
+    gathering: Option<Gathering>,
     pollers: Pollers,
     environments: Environments,
     peers: Vec<Peer>,
@@ -105,6 +108,8 @@ struct Due {
 enum Happens {
     Visible(Message),
     Ended(Box<Batch>),
+    /// The window of a batch is over.
+    Gathered,
     Wake,
 }
 
@@ -137,6 +142,7 @@ impl<'a> World<'a> {
             shares: shares.collect(),
             due: BinaryHeap::new(),
             queue: FairQueue::new(load.receivers.len(), each),
+            gathering: Gathering::new(settings.window, each),
             pollers,
             environments: Environments::new(usize::try_from(ready).unwrap_or(0), each),
             peers: peers.collect(),
@@ -164,7 +170,8 @@ impl<'a> World<'a> {
             self.arrive();
         } else if let Some(Due { happens, .. }) = self.due.pop() {
             match happens {
-                Happens::Visible(message) => self.queue.put(message),
+                Happens::Visible(message) => self.put(message),
+                Happens::Gathered => self.gathering.iter_mut().for_each(|gathering| gathering.end(self.time)),
                 Happens::Ended(batch) => self.ended(*batch),
                 Happens::Wake => self.wakes = None,
             }
@@ -176,7 +183,7 @@ impl<'a> World<'a> {
     fn tick(&mut self) {
         self.next_tick += TICK;
         self.queue.judge();
-        let waits_for = if self.queue.waiting() > 0 { self.may_not_begin() } else { None };
+        let waits_for = if self.is_ready() { self.may_not_begin() } else { None };
         let waits_for = waits_for.map(|(limit, _)| limit);
         if matches!(waits_for, Some(Limit::Ramp | Limit::Receives)) {
             self.pollers.grow(real(TICK) / real(SECOND));
@@ -189,7 +196,7 @@ impl<'a> World<'a> {
         let receiver = self.shares.partition_point(|until| *until < share).min(self.shares.len() - 1);
         let before = whole(self.dice.delay(INTAKE.value)).cast_signed();
         let event = self.time.cast_signed() - before;
-        self.queue.put(Message {
+        self.put(Message {
             receiver: u32::try_from(receiver).unwrap_or(u32::MAX),
             attempt: AttemptNumber::FIRST,
             event,
@@ -198,13 +205,26 @@ impl<'a> World<'a> {
         self.arrival_follows();
     }
 
+    fn put(&mut self, message: Message) {
+        self.queue.put(message);
+        let over = self.gathering.as_mut().and_then(|gathering| gathering.put(self.time, self.running));
+        if let Some(over) = over {
+            self.then(over, Happens::Gathered);
+        }
+    }
+
+    /// Says whether there is something to invoke the function with.
+    fn is_ready(&self) -> bool {
+        self.gathering.as_ref().map_or(self.queue.waiting() > 0, Gathering::is_ready)
+    }
+
     fn arrival_follows(&mut self) {
         let gap = self.dice.exponential(1e6 * self.each / self.run.load.rate);
         self.next_arrival = self.time + whole(gap).max(1);
     }
 
     fn begin_what_may(&mut self) {
-        while self.queue.waiting() > 0 {
+        while self.is_ready() {
             if let Some((_, until)) = self.may_not_begin() {
                 if let Some(until) = until {
                     self.wake(until);
@@ -214,7 +234,9 @@ impl<'a> World<'a> {
             let taken = self.environments.take();
             self.pollers.receive();
             let mut messages = Vec::with_capacity(10);
-            self.queue.receive(usize::try_from(whole(BATCH.value)).unwrap_or(1), &mut messages);
+            let full = usize::try_from(whole(BATCH.value)).unwrap_or(1);
+            let most = self.gathering.as_mut().and_then(Gathering::take).unwrap_or(full);
+            self.queue.receive(most, &mut messages);
             let environment = self.environments.get(taken.environment);
             let (attempts, ends, counts) = self.stage.play(
                 (self.time, taken.is_new),
@@ -257,7 +279,7 @@ impl<'a> World<'a> {
 
     fn ended(&mut self, Batch { environment, began, attempts }: Batch) {
         self.running -= 1;
-        self.environments.put_back(environment);
+        self.environments.put_back(environment, self.time);
         self.gauge.ended(self.time, began, attempts.len());
         for attempt in attempts {
             self.queue.delete(&attempt.message);

@@ -6,14 +6,18 @@ use std::path::PathBuf;
 
 use account::Checkout;
 use account::local_stack::LocalStack;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::{Args, ValueEnum};
+use terminal::WrongUsage;
 
+use super::forecast::Forecast;
 use super::gather::Bill;
 use super::item::Terms;
+use super::load::Load;
 use super::model::{Model, Source};
 use super::picture::picture;
 use super::source::{Lines, some};
+use super::stack::Setting;
 use super::table;
 use crate::prices::{Prices, Rate, Region};
 
@@ -26,7 +30,9 @@ use crate::prices::{Prices, Rate, Region};
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(after_help = "Examples:\n  aws logs tail /aws/lambda/DISPATCH --since 1d > dispatch.log\n  \
     arauto bill dispatch.log intake.log --region sa-east-1\n  arauto bill --local\n  \
-    arauto bill --model --region us-east-1 --svg bill.svg\n\n\
+    arauto bill --model --region us-east-1 --svg bill.svg\n  \
+    arauto bill --model --month 1000000 --receivers 20\n  \
+    arauto bill --model --rate 300 --receivers 50 --source sqs --parameter DispatchBatchingWindow=1\n\n\
     Exit codes: 0 success; 1 failure; 2 wrong usage.")]
 pub struct BillArgs {
     /// Files of log lines, one for each log group; - is standard input
@@ -35,7 +41,8 @@ pub struct BillArgs {
     /// Read the logs of the local stack
     #[arg(long, conflicts_with_all = ["files", "model"])]
     local: bool,
-    /// Read nothing: price a million notifications delivered at the first attempt, in full batches
+    /// Read nothing: price a million notifications delivered at the first attempt, in full batches; or a month of the load
+    /// that --rate or --month says, with what a stack costs beside it
     #[arg(long)]
     model: bool,
     /// The region of the list prices: us-east-1 or sa-east-1
@@ -74,12 +81,58 @@ pub struct BillArgs {
     /// Model: each change comes alone, in a request or message and a batch of its own
     #[arg(long, conflicts_with_all = ["files", "local"])]
     alone: bool,
+    #[command(flatten)]
+    load: LoadArgs,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
     /// Draw the bill into this SVG file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+}
+
+/// The load of a month, which the model of capacity plays.
+#[derive(Args, Clone, Debug)]
+struct LoadArgs {
+    /// Model: notifications a second in the busy hours
+    #[arg(long, value_name = "A SECOND", requires = "model", conflicts_with_all = ["files", "local", "month", "alone", "batch_ms", "request_ms", "reads", "new_connections"])]
+    rate: Option<f64>,
+    /// Model: notifications a month
+    #[arg(long, value_name = "N", requires = "model", conflicts_with_all = ["files", "local", "alone", "batch_ms", "request_ms", "reads", "new_connections"], value_parser = clap::value_parser!(u64).range(1..=100_000_000_000))]
+    month: Option<u64>,
+    /// Model: receivers with equal shares of the load
+    #[arg(long, value_name = "N", default_value_t = 50, requires = "model", conflicts_with_all = ["files", "local"], value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    receivers: u64,
+    /// Model: hours of a day in which notifications come, evenly
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "model", conflicts_with_all = ["files", "local"], value_parser = clap::value_parser!(u64).range(1..=24))]
+    hours: u64,
+    /// Model: state changes in each request to the API, or messages in each request to the intake queue
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "model", conflicts_with_all = ["files", "local"], value_parser = clap::value_parser!(u64).range(1..=100))]
+    changes_per_request: u64,
+    /// Model: a parameter of the stack that the price depends on, such as Network=own (may be repeated)
+    #[arg(long, value_name = "NAME=VALUE", requires = "model", conflicts_with_all = ["files", "local"])]
+    parameter: Vec<Setting>,
+}
+
+impl LoadArgs {
+    /// Returns the load, if one is given.
+    fn load(&self, source: Source) -> Result<Option<Load>> {
+        let load = match (self.rate, self.month) {
+            (Some(rate), _) => {
+                // The fewest that the model plays to their mean; the most that one stack can carry are far fewer.
+                let is_known = (0.000_01..=1e5).contains(&rate);
+                ensure!(is_known, WrongUsage(format!("--rate is 0.00001 to 100,000 a second, not {rate}")));
+                Load::at_rate(rate, self.hours, self.receivers)
+            }
+            (None, Some(month)) => Load::of_month(month, self.hours, self.receivers),
+            (None, None) => {
+                let unused = self.parameter.is_empty();
+                ensure!(unused, WrongUsage("--parameter needs a load: --rate or --month".to_owned()));
+                return Ok(None);
+            }
+        };
+        Ok(Some(Load { source, changes: self.changes_per_request, ..load }))
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -100,6 +153,9 @@ enum Key {
 /// Runs the command.
 pub async fn run(args: BillArgs) -> Result<()> {
     let prices = args.prices()?;
+    if let Some(forecast) = args.forecast(&prices)? {
+        return args.show(&forecast, &prices);
+    }
     let (bill, unreadable) = args.bill(&prices).await?;
     if let Some(path) = &args.svg {
         fs::write(path, picture(&bill, &prices))
@@ -125,13 +181,41 @@ pub async fn run(args: BillArgs) -> Result<()> {
 /// Returns what the command would print, and its picture.
 pub(crate) async fn said(args: &BillArgs) -> Result<(String, String)> {
     let prices = args.prices()?;
-    let (bill, _) = args.bill(&prices).await?;
     let mut text = Vec::new();
+    if let Some(forecast) = args.forecast(&prices)? {
+        forecast.write(&mut text, &prices)?;
+        return Ok((String::from_utf8_lossy(&text).into_owned(), picture(&forecast.bill, &prices)));
+    }
+    let (bill, _) = args.bill(&prices).await?;
     table::write(&mut text, &bill, &prices)?;
     Ok((String::from_utf8_lossy(&text).into_owned(), picture(&bill, &prices)))
 }
 
 impl BillArgs {
+    /// Computes the price of a load, if one is given.
+    fn forecast(&self, prices: &Prices) -> Result<Option<Forecast>> {
+        let Some(load) = self.load.load(self.source)? else { return Ok(None) };
+        let mut settings = self.load.parameter.clone();
+        if self.lean {
+            settings.push("LedgerWrites=lean".parse().map_err(anyhow::Error::msg)?);
+        }
+        Ok(Some(Forecast::of(load, &settings, self.terms(), prices)))
+    }
+
+    fn show(&self, forecast: &Forecast, prices: &Prices) -> Result<()> {
+        if let Some(path) = &self.svg {
+            fs::write(path, picture(&forecast.bill, prices))
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        let mut out = io::stdout().lock();
+        if self.json {
+            writeln!(out, "{}", forecast.to_json(prices))?;
+            return Ok(());
+        }
+        forecast.write(&mut out, prices)?;
+        Ok(())
+    }
+
     /// Computes the bill, and how many lines could not be read.
     async fn bill(&self, prices: &Prices) -> Result<(Bill, u64)> {
         let terms = self.terms();
@@ -159,6 +243,7 @@ impl BillArgs {
                 Key::Rsa2048 => Rate::KmsRsa2048,
                 Key::Rsa4096 => Rate::KmsRsa4096,
             },
+            ledger_write: Rate::DynamoDbWrite,
             memory_mb: self.memory,
         }
     }
@@ -237,9 +322,39 @@ mod tests {
             &["--batch-ms", "1", "dispatch.log"],
             &["--model", "--region", "eu-west-1"],
             &["--model", "--memory", "1"],
+            &["--rate", "1", "dispatch.log"],
+            &["--model", "--rate", "1", "--month", "1"],
+            &["--model", "--month", "1", "--alone"],
+            &["--model", "--month", "1", "--parameter", "Colour=red"],
         ] {
             assert!(parsed(words).is_err(), "{words:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_load_is_priced_with_what_stands_beside_it() {
+        let words =
+            ["--model", "--month", "10000", "--receivers", "5", "--parameter", "Network=own", "--lean"];
+        let args = parsed(&words).unwrap();
+        let (text, _) = said(&args).await.unwrap();
+        for part in [
+            "10,000 notifications a month to 5 receivers: 0.01 a second in 10 hours of each day",
+            "Network=own LedgerWrites=lean",
+            "KMS keys",
+            "NAT gateways",
+            "Ledger, recovery *",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let prices = args.prices().unwrap();
+        let forecast = args.forecast(&prices).unwrap().unwrap();
+        let json = forecast.to_json(&prices);
+        assert_eq!(json["load"]["parameters"], serde_json::json!(["Network=own", "LedgerWrites=lean"]));
+        assert_eq!(json["month"]["usd"].as_str().unwrap(), forecast.month().exact());
+        assert!(json["standing"][0]["price"]["source"].is_string(), "{json}");
+        assert!(refused(&["--model", "--rate", "0"]).await.contains("--rate is 0.00001 to 100,000"));
+        let lone = refused(&["--model", "--parameter", "Network=own"]).await;
+        assert!(lone.contains("needs a load"), "{lone}");
     }
 
     #[test]
@@ -249,7 +364,12 @@ mod tests {
             .terms();
         assert_eq!(
             terms,
-            Terms { gigabyte_second: Rate::LambdaX86, signature: Rate::KmsRsa4096, memory_mb: 512 }
+            Terms {
+                gigabyte_second: Rate::LambdaX86,
+                signature: Rate::KmsRsa4096,
+                ledger_write: Rate::DynamoDbWrite,
+                memory_mb: 512
+            }
         );
         let prices = parsed(&["--model", "--region", "sa-east-1"]).unwrap().prices().unwrap();
         assert_eq!(prices.region(), "sa-east-1");

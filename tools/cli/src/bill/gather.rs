@@ -222,8 +222,12 @@ mod tests {
     use super::*;
     use crate::prices::{Rate, Region};
 
-    const TERMS: Terms =
-        Terms { gigabyte_second: Rate::LambdaArm64, signature: Rate::KmsRsa2048, memory_mb: 256 };
+    const TERMS: Terms = Terms {
+        gigabyte_second: Rate::LambdaArm64,
+        signature: Rate::KmsRsa2048,
+        ledger_write: Rate::DynamoDbWrite,
+        memory_mb: 256,
+    };
 
     fn attempt(receiver: &str, endpoint: &str, outcome: &str, ms: u64) -> String {
         format!(

@@ -41,6 +41,8 @@ pub struct Counts {
     pub sent_bytes: u64,
     /// Bytes of log lines.
     pub log_bytes: u64,
+    /// Traces that X-Ray records; of an assumed load only.
+    pub traces: u64,
 }
 
 impl Counts {
@@ -64,6 +66,7 @@ impl Counts {
             connections,
             sent_bytes,
             log_bytes,
+            traces,
         } = other;
         self.attempts += attempts;
         self.delivered += delivered;
@@ -82,6 +85,7 @@ impl Counts {
         self.connections += connections;
         self.sent_bytes += sent_bytes;
         self.log_bytes += log_bytes;
+        self.traces += traces;
     }
 }
 
@@ -92,6 +96,8 @@ pub struct Terms {
     pub gigabyte_second: Rate,
     /// The rate of a signature.
     pub signature: Rate,
+    /// The rate of a write of the ledger.
+    pub ledger_write: Rate,
     /// Memory in megabytes of an invocation without a report of Lambda.
     pub memory_mb: u64,
 }
@@ -117,6 +123,8 @@ pub enum Item {
     Api,
     /// Log lines.
     Logs,
+    /// Traces of X-Ray.
+    Traces,
     /// Traffic out of AWS.
     DataOut,
     /// Signatures by KMS.
@@ -149,7 +157,7 @@ const OF_EVENT_SOURCE: u64 = 2;
 
 impl Item {
     /// All items.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::TableWrites,
         Self::TableReads,
         Self::Sqs,
@@ -159,6 +167,7 @@ impl Item {
         Self::LambdaRequests,
         Self::Api,
         Self::Logs,
+        Self::Traces,
         Self::DataOut,
         Self::KmsSignatures,
         Self::KmsRequests,
@@ -177,6 +186,7 @@ impl Item {
             Self::LambdaRequests => ("Lambda requests", "requests"),
             Self::Api => ("HTTP API", "calls"),
             Self::Logs => ("CloudWatch Logs", "GB"),
+            Self::Traces => ("X-Ray", "traces"),
             Self::DataOut => ("Data out to receivers", "GB"),
             Self::KmsSignatures => ("KMS signatures", "requests"),
             Self::KmsRequests => ("KMS, other", "requests"),
@@ -201,6 +211,7 @@ impl Item {
             Self::LambdaRequests => "lambda_requests",
             Self::Api => "http_api",
             Self::Logs => "logs",
+            Self::Traces => "xray",
             Self::DataOut => "data_out",
             Self::KmsSignatures => "kms_signatures",
             Self::KmsRequests => "kms_requests",
@@ -211,7 +222,7 @@ impl Item {
     /// Says whether the quantity is derived from other counts.
     pub fn is_inferred(self) -> bool {
         match self {
-            Self::EventSource | Self::FairQueue | Self::Api => true,
+            Self::EventSource | Self::FairQueue | Self::Api | Self::Traces => true,
             Self::TableWrites
             | Self::TableReads
             | Self::Sqs
@@ -238,6 +249,7 @@ impl Item {
             | Self::LambdaRequests
             | Self::Api
             | Self::Logs
+            | Self::Traces
             | Self::KmsSignatures
             | Self::KmsRequests
             | Self::Secrets => true,
@@ -256,6 +268,7 @@ impl Item {
             | Self::LambdaRequests
             | Self::Api
             | Self::Logs
+            | Self::Traces
             | Self::DataOut
             | Self::KmsSignatures
             | Self::KmsRequests
@@ -266,7 +279,7 @@ impl Item {
     fn quantity(self, counts: &Counts, terms: Terms) -> ((u128, u128), Rate) {
         let event_source = OF_EVENT_SOURCE * counts.dispatches;
         let (count, per, rate) = match self {
-            Self::TableWrites => (counts.table_writes, 1, Rate::DynamoDbWrite),
+            Self::TableWrites => (counts.table_writes, 1, terms.ledger_write),
             Self::TableReads => (counts.table_reads, 1, Rate::DynamoDbRead),
             Self::Sqs => (counts.sqs_requests, 1, Rate::SqsRequest),
             Self::EventSource => (event_source, 1, Rate::SqsRequest),
@@ -275,6 +288,7 @@ impl Item {
             Self::LambdaRequests => (counts.reports, 1, Rate::LambdaRequest),
             Self::Api => (counts.api_calls, 1, Rate::HttpApiCall),
             Self::Logs => (counts.log_bytes, GB, Rate::LogsIngested),
+            Self::Traces => (counts.traces, 1, Rate::XRayTrace),
             Self::DataOut => (counts.sent_bytes, GB, Rate::DataOut),
             Self::KmsSignatures => (counts.kms_signatures, 1, terms.signature),
             Self::KmsRequests => (counts.kms_requests, 1, Rate::KmsRequest),
@@ -295,8 +309,12 @@ mod tests {
     use super::*;
     use crate::prices::Region;
 
-    const TERMS: Terms =
-        Terms { gigabyte_second: Rate::LambdaArm64, signature: Rate::KmsRsa4096, memory_mb: 256 };
+    const TERMS: Terms = Terms {
+        gigabyte_second: Rate::LambdaArm64,
+        signature: Rate::KmsRsa4096,
+        ledger_write: Rate::DynamoDbWrite,
+        memory_mb: 256,
+    };
 
     #[test]
     fn each_position_costs_what_it_does_by_hand() {
@@ -313,6 +331,7 @@ mod tests {
             kms_requests: 3,
             sent_bytes: 5_000_000_000,
             log_bytes: 400_000_000,
+            traces: 60_000,
             ..Counts::default()
         };
         let exact = |item: Item, region| item.cost(&counts, TERMS, &Prices::of(region)).usd.exact();
@@ -327,6 +346,7 @@ mod tests {
             (Item::LambdaRequests, "0.02", "0.02"),
             (Item::Api, "0.01", "0.016"),
             (Item::Logs, "0.2", "0.36"),
+            (Item::Traces, "0.3", "0.3"),
             (Item::DataOut, "0.45", "0.75"),
             (Item::KmsSignatures, "0.015", "0.015"),
             (Item::KmsRequests, "0.000009", "0.000009"),

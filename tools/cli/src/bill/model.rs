@@ -42,7 +42,7 @@ pub enum Source {
 }
 
 impl Source {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Api => "api",
             Self::Sqs => "sqs",
@@ -64,10 +64,16 @@ impl Model {
     pub const LINE_BYTES: u64 = 356;
     /// Bytes of the metrics of an invocation of dispatch, for any number of receivers.
     pub const METRICS_BYTES: u64 = 470;
+    /// Bytes of a line of metrics without values.
+    pub const METRICS_LINE_BYTES: u64 = Self::METRICS_BYTES - BATCH * Self::METRICS_VALUES_BYTES;
+    /// Bytes of the values of an attempt in such a line.
+    pub const METRICS_VALUES_BYTES: u64 = 6;
     /// Bytes of the line of a request to intake.
     pub const REQUEST_BYTES: u64 = 205;
     /// Bytes that Lambda writes for an invocation: none, since `SystemLogLevel` omits successful ones.
     pub const PLATFORM_BYTES: u64 = 0;
+    /// Bytes of the API's access log for a request.
+    pub const ACCESS_LOG_BYTES: u64 = 510;
     /// Bytes sent for a notification on an open connection, TLS included.
     pub const SENT_BYTES: u64 = 330;
     /// Bytes sent to open a connection: the handshake, with a certificate and one intermediate.

@@ -107,6 +107,7 @@ fn colour(item: Item) -> Color {
         Item::LambdaRequests => "#f2b25c",
         Item::Api => "#7c5cff",
         Item::Logs => "#0f9d75",
+        Item::Traces => "#84cc16",
         Item::DataOut => "#64748b",
         Item::KmsSignatures => "#c62828",
         Item::KmsRequests => "#e58a8a",
@@ -123,7 +124,12 @@ mod tests {
 
     #[test]
     fn a_bar_is_as_long_as_its_part_and_says_it() {
-        let terms = Terms { gigabyte_second: Rate::LambdaArm64, signature: Rate::KmsRsa2048, memory_mb: 256 };
+        let terms = Terms {
+            gigabyte_second: Rate::LambdaArm64,
+            signature: Rate::KmsRsa2048,
+            ledger_write: Rate::DynamoDbWrite,
+            memory_mb: 256,
+        };
         let prices = Prices::of(Region::UsEast1);
         let counts = Counts {
             delivered: 10,

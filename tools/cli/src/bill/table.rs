@@ -8,7 +8,7 @@ use terminal::{Align, Table};
 use super::gather::{Bill, Part};
 use super::item::Cost;
 use super::model::Model;
-use crate::prices::{Prices, Usd};
+use crate::prices::{Prices, Quote, Rate, Usd};
 
 /// Writes a bill as tables.
 pub fn write(out: &mut impl Write, bill: &Bill, prices: &Prices) -> io::Result<()> {
@@ -19,25 +19,7 @@ pub fn write(out: &mut impl Write, bill: &Bill, prices: &Prices) -> io::Result<(
         let (usd, counted) = (usd.rounded(4), counted.rounded(4));
         writeln!(out, "US$ {usd} a million delivered; {counted} without data out and message groups")?;
     }
-    let mut table = Table::new([Align::Left, Align::Right, Align::Left, Align::Right, Align::Right]);
-    table.row(["", "quantity", "", "US$", "a million"]);
-    for cost in costs(bill) {
-        let (name, unit) = cost.item.name_and_unit();
-        let marks = format!(
-            "{}{}",
-            if prices.quote(cost.rate).confirmed { "" } else { " *" },
-            if cost.item.is_inferred() { " ~" } else { "" }
-        );
-        let per_million = bill.per_million(cost.usd).map_or_else(|| "-".to_owned(), |usd| usd.rounded(4));
-        table.row([
-            format!("{name}{marks}"),
-            quantity(cost),
-            unit.to_owned(),
-            cost.usd.to_string(),
-            per_million,
-        ]);
-    }
-    write!(out, "\n{table}")?;
+    write!(out, "\n{}", of_costs(bill, prices))?;
     writeln!(out, "\n* the price is not confirmed   ~ follows from what was counted")?;
     if let Some(assumed) = &bill.assumed {
         writeln!(out, "\n{assumed}")?;
@@ -52,6 +34,29 @@ pub fn write(out: &mut impl Write, bill: &Bill, prices: &Prices) -> io::Result<(
         writeln!(out, "\n{SHARED}")?;
     }
     Ok(())
+}
+
+/// Returns the items of a bill as a table.
+pub(super) fn of_costs(bill: &Bill, prices: &Prices) -> Table<5> {
+    let mut table = Table::new([Align::Left, Align::Right, Align::Left, Align::Right, Align::Right]);
+    table.row(["", "quantity", "", "US$", "a million"]);
+    for cost in costs(bill) {
+        let (name, unit) = cost.item.name_and_unit();
+        let marks = format!(
+            "{}{}",
+            if prices.quote(cost.rate).confirmed { "" } else { " *" },
+            if cost.item.is_inferred() { " ~" } else { "" }
+        );
+        let per_million = bill.per_million(cost.usd).map_or_else(|| "-".to_owned(), |usd| usd.rounded(4));
+        table.row([
+            format!("{name}{marks}"),
+            quantity(cost.quantity, 6),
+            unit.to_owned(),
+            cost.usd.to_string(),
+            per_million,
+        ]);
+    }
+    table
 }
 
 /// How cost without a single cause is allocated.
@@ -77,14 +82,15 @@ pub(super) fn costs(bill: &Bill) -> impl Iterator<Item = &Cost> {
     bill.costs.iter().filter(|cost| cost.quantity.0 > 0)
 }
 
-/// Formats a quantity, with six decimals if it is not whole.
-fn quantity(cost: &Cost) -> String {
-    let (count, per) = cost.quantity;
+/// Formats a number of units of which so many have the price, with these decimals if it is not whole.
+pub(super) fn quantity((count, per): (u128, u128), decimals: u32) -> String {
     if per == 1 {
         return grouped(count);
     }
-    let millionths = (count * 1_000_000 + per / 2) / per;
-    format!("{}.{:06}", grouped(millionths / 1_000_000), millionths % 1_000_000)
+    let scale = 10_u128.pow(decimals);
+    let parts = (count * scale + per / 2) / per;
+    let width = usize::try_from(decimals).unwrap_or_default();
+    format!("{}.{:0width$}", grouped(parts / scale), parts % scale)
 }
 
 /// Writes a number with its thousands apart, where anybody has ever had so many.
@@ -92,15 +98,22 @@ fn grouped(number: u128) -> String {
     u64::try_from(number).map_or_else(|_| number.to_string(), terminal::grouped)
 }
 
+/// Returns a price for programs: what it is, where it was read and when, and how sure it is.
+pub(super) fn price(rate: Rate, quote: &Quote) -> Value {
+    json!({
+        "name": rate.name(), "usd": quote.value.exact(), "confirmed": quote.confirmed,
+        "source": quote.source, "read": quote.read.to_string(),
+    })
+}
+
 /// Returns a bill for programs: amounts are decimal strings with all their digits.
 pub fn to_json(bill: &Bill, prices: &Prices, unreadable: u64) -> Value {
     let cost = |cost: &Cost| {
-        let quote = prices.quote(cost.rate);
         json!({
             "item": cost.item.code(),
             "count": u64::try_from(cost.quantity.0).unwrap_or(u64::MAX),
             "counted_per": u64::try_from(cost.quantity.1).unwrap_or(u64::MAX),
-            "price": { "name": cost.rate.name(), "usd": quote.value.exact(), "confirmed": quote.confirmed },
+            "price": price(cost.rate, prices.quote(cost.rate)),
             "usd": cost.usd.exact(),
             "inferred": cost.item.is_inferred(),
             "in_budget": cost.item.is_in_budget(),
@@ -132,11 +145,16 @@ pub fn to_json(bill: &Bill, prices: &Prices, unreadable: u64) -> Value {
 mod tests {
     use super::super::item::{Counts, Terms};
     use super::*;
-    use crate::prices::{Rate, Region};
+    use crate::prices::Region;
 
     #[test]
     fn for_programs_each_amount_has_all_its_digits_and_says_how_sure_its_price_is() {
-        let terms = Terms { gigabyte_second: Rate::LambdaArm64, signature: Rate::KmsRsa2048, memory_mb: 256 };
+        let terms = Terms {
+            gigabyte_second: Rate::LambdaArm64,
+            signature: Rate::KmsRsa2048,
+            ledger_write: Rate::DynamoDbWrite,
+            memory_mb: 256,
+        };
         let prices = Prices::of(Region::UsEast1);
         let counts = Counts { delivered: 3, table_writes: 6, sqs_requests: 1, ..Counts::default() };
         let told = to_json(&Bill::of_counts(counts, terms, &prices), &prices, 2);
@@ -154,7 +172,12 @@ mod tests {
 
     #[test]
     fn what_a_model_assumes_is_told_with_the_bill_and_of_a_stack_nothing_is_assumed() {
-        let terms = Terms { gigabyte_second: Rate::LambdaArm64, signature: Rate::KmsRsa2048, memory_mb: 256 };
+        let terms = Terms {
+            gigabyte_second: Rate::LambdaArm64,
+            signature: Rate::KmsRsa2048,
+            ledger_write: Rate::DynamoDbWrite,
+            memory_mb: 256,
+        };
         let prices = Prices::of(Region::UsEast1);
         let model = Model {
             batch_ms: 321,

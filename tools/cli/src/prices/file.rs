@@ -59,6 +59,8 @@ pub struct Quote {
     pub confirmed: bool,
     /// Its source.
     pub source: String,
+    /// The day on which it was read there.
+    pub read: Date,
 }
 
 impl Prices {
@@ -84,7 +86,8 @@ impl Prices {
                 return Err(PriceError::Unit { name, unit, found: entry.unit.clone() });
             }
             let value = entry.value.parse().map_err(|_| PriceError::Value(name))?;
-            Ok((rate, Quote { value, confirmed: entry.confirmed, source: entry.source.clone() }))
+            let read = entry.read.unwrap_or(file.date);
+            Ok((rate, Quote { value, confirmed: entry.confirmed, source: entry.source.clone(), read }))
         };
         let quotes = Rate::ALL.into_iter().map(quote).collect::<Result<_, _>>()?;
         Ok(Self { date: file.date, region: file.region, quotes })
@@ -129,6 +132,8 @@ struct Entry {
     unit: String,
     value: String,
     source: String,
+    /// That of the list if it has none.
+    read: Option<Date>,
     confirmed: bool,
 }
 

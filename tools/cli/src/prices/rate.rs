@@ -17,18 +17,32 @@ pub enum Rate {
     DynamoDbWrite,
     /// A read of up to 4 KB.
     DynamoDbRead,
+    /// A write of up to 1 KB to a table of infrequent access.
+    DynamoDbIaWrite,
     /// A gigabyte in a table for a month.
     DynamoDbStorage,
+    /// A gigabyte in a table of infrequent access for a month.
+    DynamoDbIaStorage,
+    /// A gigabyte of point-in-time recovery for a month.
+    DynamoDbBackup,
     /// A read of a table's stream by Lambda.
     DynamoDbStreamRead,
     /// A call of the HTTP API.
     HttpApiCall,
     /// A gigabyte written to `CloudWatch` Logs.
     LogsIngested,
+    /// A gigabyte in `CloudWatch` Logs for a month.
+    LogsStored,
     /// A metric for a month.
     Metric,
     /// An alarm on one metric for a month.
     Alarm,
+    /// A metric that an alarm on a query of Metrics Insights reads, for a month.
+    InsightsAlarm,
+    /// A dashboard for a month.
+    Dashboard,
+    /// A trace that X-Ray records.
+    XRayTrace,
     /// A request of Secrets Manager.
     SecretRequest,
     /// A secret for a month.
@@ -63,7 +77,7 @@ pub enum Rate {
 
 impl Rate {
     /// All prices that a list must have.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 35] = [
         Self::LambdaRequest,
         Self::LambdaArm64,
         Self::LambdaX86,
@@ -71,12 +85,19 @@ impl Rate {
         Self::SqsFairRequest,
         Self::DynamoDbWrite,
         Self::DynamoDbRead,
+        Self::DynamoDbIaWrite,
         Self::DynamoDbStorage,
+        Self::DynamoDbIaStorage,
+        Self::DynamoDbBackup,
         Self::DynamoDbStreamRead,
         Self::HttpApiCall,
         Self::LogsIngested,
+        Self::LogsStored,
         Self::Metric,
         Self::Alarm,
+        Self::InsightsAlarm,
+        Self::Dashboard,
+        Self::XRayTrace,
         Self::SecretRequest,
         Self::Secret,
         Self::KmsRequest,
@@ -104,12 +125,19 @@ impl Rate {
             Self::SqsFairRequest => ("sqs_fair_request", "request, added for a message group"),
             Self::DynamoDbWrite => ("dynamodb_write", "write request unit (1 KB)"),
             Self::DynamoDbRead => ("dynamodb_read", "read request unit (4 KB)"),
+            Self::DynamoDbIaWrite => ("dynamodb_ia_write", "write request unit (1 KB)"),
             Self::DynamoDbStorage => ("dynamodb_storage", "GB-month"),
+            Self::DynamoDbIaStorage => ("dynamodb_ia_storage", "GB-month"),
+            Self::DynamoDbBackup => ("dynamodb_backup", "GB-month"),
             Self::DynamoDbStreamRead => ("dynamodb_stream_read_by_lambda", "read"),
             Self::HttpApiCall => ("http_api_call", "call of up to 512 KB"),
             Self::LogsIngested => ("logs_ingested", "GB"),
+            Self::LogsStored => ("logs_stored", "GB-month"),
             Self::Metric => ("metric", "month"),
             Self::Alarm => ("alarm", "month"),
+            Self::InsightsAlarm => ("alarm_insights", "metric a month"),
+            Self::Dashboard => ("dashboard", "month"),
+            Self::XRayTrace => ("xray_trace", "trace"),
             Self::SecretRequest => ("secret_request", "request"),
             Self::Secret => ("secret", "month"),
             Self::KmsRequest => ("kms_request", "request"),
