@@ -113,6 +113,7 @@ impl Dispatch {
             lifecycle: Arc::clone(&lifecycle),
             envelope: parts.envelope,
             timers: parts.timers,
+            ecosystem: parts.ecosystem,
             servers: servers.clone(),
         });
         let delivery = Delivery {

@@ -1,7 +1,7 @@
 //! The dependencies of dispatch: from environment variables for the function, or provided by tests and the simulator.
 
 use convention::delivery::LedgerWrites;
-use convention::notification::AuthorisationServers;
+use convention::notification::{AuthorisationServers, Ecosystem};
 use convention::source::Envelope;
 use jiff::SignedDuration;
 use lambda_runtime::Error;
@@ -46,6 +46,8 @@ pub struct Parts {
     pub network: Network,
     /// How long a receiver's chain is accepted after its last revocation data expired.
     pub revocation_window: SignedDuration,
+    /// The ecosystem whose state changes the sources bring.
+    pub ecosystem: Ecosystem,
     /// Our authorisation servers.
     pub servers: AuthorisationServers,
     /// How often the queue delivers a message before it moves it to the dead-letter queue (`maxReceiveCount`).
@@ -108,6 +110,7 @@ impl Parts {
                 .exchanging_keys(KeyExchange::of_settings(settings)?)
                 .metered(&meter),
             revocation_window: SignedDuration::from_mins(window),
+            ecosystem: settings.ecosystem()?,
             servers: settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?,
             // Without it, only SQS moves messages to the dead-letter queue.
             max_receives: settings.parsed_or("ARAUTO_NOTIFICATIONS_MAX_RECEIVES", u32::MAX)?,

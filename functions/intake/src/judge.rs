@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use convention::FieldError;
 use convention::delivery::{AttemptMessage, AttemptNumber, TraceHeader};
 use convention::notification::{
-    AuthorisationServers, MissingAuthorisationServerId, Plan, ReceiverKey, StateChange, TimerName, plan,
+    AuthorisationServers, Ecosystem, MissingAuthorisationServerId, Plan, ReceiverKey, StateChange, TimerName,
+    plan,
 };
 use convention::source::Envelope;
 use futures_util::future::join_all;
@@ -31,6 +32,8 @@ pub struct Intake {
     pub attempt_log: AttemptLog,
     /// The queue of notifications.
     pub queues: Queues,
+    /// The ecosystem whose state changes it takes.
+    pub ecosystem: Ecosystem,
     /// Our authorisation servers.
     pub servers: AuthorisationServers,
     /// Where a record of a stream holds its state change.
@@ -186,6 +189,9 @@ impl Intake {
         let Ok((server, key)) = self.receiver_of(&change) else {
             return Verdict::Invalid(vec![FieldError::unknown_brand(pointer)]);
         };
+        if let Err(errors) = self.servers.check(&change, pointer) {
+            return Verdict::Invalid(errors);
+        }
         let Some(receiver) = receivers.get(&key) else { return Verdict::Unavailable };
         match plan(&change, receiver.as_ref().map(|found| &*found.receiver), &self.servers) {
             Plan::NotNotifiable(rule) => Verdict::NotNotifiable(rule),

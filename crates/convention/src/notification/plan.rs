@@ -8,9 +8,11 @@ use serde::Serialize;
 
 use super::authorisation_servers::{AuthorisationServers, MissingAuthorisationServerId};
 use super::change::{Resource, StateChange, Subject};
+use super::endpoint::{EndpointRow, Scope};
 use super::name::InteractionId;
 use super::receiver_key::ReceiverKey;
 use super::trigger::{EventType, Rule, Trigger, trigger};
+use super::version::WebhookVersion;
 use crate::directory::{BaseUri, Receiver, is_literal_in_segment};
 
 const INTERACTION_ID: HeaderName = HeaderName::from_static("x-webhook-interaction-id");
@@ -67,6 +69,9 @@ pub fn plan(change: &StateChange, receiver: Option<&Receiver>, servers: &Authori
         return Plan::NotNotifiable(Rule::ApiWithoutWebhook);
     };
     let Some(receiver) = receiver else { return Plan::NoReceiver };
+    if receiver.settings.ecosystem != resource.endpoint.row().ecosystem {
+        return Plan::NotNotifiable(Rule::OtherEcosystem);
+    }
     let (required, event_type) = match trigger(change, receiver.settings.webhook_version) {
         Trigger::Required(event_type) => (true, event_type),
         Trigger::Optional(event_type) if receiver.settings.notify_optional => (false, event_type),
@@ -82,7 +87,7 @@ pub fn plan(change: &StateChange, receiver: Option<&Receiver>, servers: &Authori
             receiver: receiver.key.clone(),
             resource: resource.clone(),
             required,
-            url: compose_url(&receiver.base_uri, resource),
+            url: compose_url(&receiver.base_uri, resource, receiver.settings.webhook_version),
             body: body(change, resource, receiver, event_type),
             headers,
         })),
@@ -90,14 +95,20 @@ pub fn plan(change: &StateChange, receiver: Option<&Receiver>, servers: &Authori
     }
 }
 
-/// Composes the URL of a resource: base, webhook path, API, API version, endpoint, identifier.
+/// Composes the URL of a resource on a webhook profile: base, webhook path, API, API version, endpoint, identifier.
 ///
-/// Convenção de Webhook, "Versionamento do Webhook"; the path version is `v1` for every profile. The identifier is one path
-/// segment: characters that RFC 3986, section 3.3, does not allow there are percent-encoded.
-pub fn compose_url(base: &BaseUri, resource: &Resource) -> String {
+/// Convenção de Webhook, "Versionamento do Webhook"; webhook OAS, `servers` and `paths`. The identifier is one path segment:
+/// characters that RFC 3986, section 3.3, does not allow there are percent-encoded. Where Open Insurance tells of what an
+/// authorisation server publishes, the server's id precedes the API version.
+pub fn compose_url(base: &BaseUri, resource: &Resource, profile: WebhookVersion) -> String {
     let row = resource.endpoint.row();
     let (version, id) = (resource.api_version, encode_segment(resource.id.as_str()));
-    format!("{base}/open-banking/webhook/v1/{}/{version}/{}/{id}", row.api, row.path)
+    let (webhook, path_version) = (row.ecosystem.webhook_path(), row.ecosystem.path_version(profile));
+    let EndpointRow { api, path, path_end, .. } = row;
+    match row.scope {
+        Scope::Resource => format!("{base}{webhook}/{path_version}/{api}/{version}/{path}/{id}{path_end}"),
+        Scope::Server => format!("{base}{webhook}/{path_version}/{api}/{id}/{version}/{path}{path_end}"),
+    }
 }
 
 fn encode_segment(text: &str) -> String {
