@@ -57,6 +57,7 @@ impl<'a> Settings<'a> {
     /// `ARAUTO_LOCAL_DIRECTORY_URL`. `ARAUTO_SOFTWARE_STATEMENT_ISSUERS` adds accepted issuers of its statements.
     pub fn directory_environment(&self) -> Result<Environment, SettingError> {
         let name = self.parsed_or("ARAUTO_DIRECTORY_ENVIRONMENT", EnvironmentName::Production)?;
+        // `ARAUTO_ECOSYSTEM` says whose Directory it is.
         let ecosystem = self.ecosystem()?;
         let environment = match (name, ecosystem) {
             (EnvironmentName::Production, Ecosystem::OpenFinance) => Environment::production(),

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use thiserror::Error;
 
 use crate::address::AddressPolicy;
+use crate::notification::Ecosystem;
 
 /// The base URI under which a receiver is notified: scheme, host and an optional path, kept byte for byte.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -54,12 +55,12 @@ impl BaseUri {
         &self.0
     }
 
-    /// Says whether the base already contains this webhook path, which is probably a mistake.
+    /// Says whether the base already contains the webhook path of the ecosystem, which is probably a mistake.
     ///
     /// The convention lets no sender remove it, so the URL is composed verbatim and the registration gets a
     /// warning.
-    pub(super) fn contains(&self, webhook_path: &str) -> bool {
-        self.0.contains(webhook_path)
+    pub(super) fn contains_webhook_path(&self, ecosystem: Ecosystem) -> bool {
+        self.0.contains(ecosystem.webhook_path())
     }
 }
 

@@ -193,7 +193,7 @@ pub fn target_in(
     if uris.iter().any(|uri| uri != first) {
         warnings.push(Warning::MultipleWebhookUris);
     }
-    if base.contains(ecosystem.webhook_path()) {
+    if base.contains_webhook_path(ecosystem) {
         warnings.push(Warning::BaseContainsWebhookPath);
     }
     Ok((Target::Enabled(base), warnings))

@@ -6,7 +6,7 @@ use account::outputs::account_id;
 use account::{ApiRequest, ChosenStack, StackArgs, Token};
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
-use convention::notification::{Ecosystem, Endpoint, Scope};
+use convention::notification::{AuthorisationServers, Ecosystem, Endpoint, Scope};
 use http::Method;
 use jiff::Timestamp;
 use platform::clock::Clock;
@@ -14,7 +14,7 @@ use platform::rng::Rng;
 use serde_json::{Value, json};
 use terminal::{Align, Table, WrongUsage};
 
-use super::bank::{AUTHORISATION_SERVER_ID, change};
+use super::bank::change;
 use super::up::CLIENT;
 
 const EXAMPLES: &str = "\
@@ -30,19 +30,11 @@ Exit codes: 0 all were accepted; 1 there was no answer; 2 wrong usage; 3 one was
 /// They are of resources that do not exist, whose ids begin with arauto-trigger or with urn:bancoex:arauto-trigger.
 /// Without --stack-name they go to the local stack that `arauto up` keeps, for its receiver. On AWS a real receiver is
 /// notified, so it asks first, on a terminal, or wants --yes.
-///
-/// What a server publishes has no resource: such a change is of the server itself, and true ids are posted.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct TriggerArgs {
-    /// What changes; all of the ecosystem's newest contract by default
+    /// What changes; by default all that the newest contract of the stack's ecosystem has
     kinds: Vec<Kind>,
-    /// The ecosystem that the stack serves: open-finance or open-insurance
-    #[arg(long, value_name = "NAME", default_value_t)]
-    ecosystem: Ecosystem,
-    /// The authorisation server that published something, in Open Insurance
-    #[arg(long, value_name = "ID", default_value = AUTHORISATION_SERVER_ID, hide_default_value = true)]
-    authorisation_server: String,
     /// The client that is notified; on the local stack that of its receiver by default
     #[arg(long, value_name = "ID")]
     client: Option<String>,
@@ -116,8 +108,11 @@ impl Kind {
 
 /// Runs the command; `false` if a state change was not accepted.
 pub async fn run_trigger(args: TriggerArgs) -> Result<bool> {
-    let kinds = if args.kinds.is_empty() { &Kind::of(args.ecosystem) } else { &args.kinds };
     let stack = args.stack.find("").await?;
+    // Those of the local stack are not known; it serves Open Finance.
+    let parameter = |name| stack.parameter(name).unwrap_or_default();
+    let ecosystem = parameter("Ecosystem").parse().unwrap_or_default();
+    let kinds = if args.kinds.is_empty() { &Kind::of(ecosystem) } else { &args.kinds };
     let client = match (&args.client, &stack.local) {
         (Some(client), _) => client.as_str(),
         (None, Some(_)) => CLIENT,
@@ -130,10 +125,9 @@ pub async fn run_trigger(args: TriggerArgs) -> Result<bool> {
     }
     let tag = format!("arauto-trigger-{:08x}", Rng::system().bits() >> 32);
     let mut changes = changes(kinds, client, args.brand.as_deref(), &tag, Clock::system().now());
-    for (kind, change) in kinds.iter().zip(&mut changes) {
-        if kind.endpoint().row().scope == Scope::Server {
-            change["resource_id"] = json!(args.authorisation_server);
-        }
+    let servers: AuthorisationServers = parameter("AuthorisationServers").parse().unwrap_or_default();
+    if let Ok(server) = servers.of_brand(args.brand.as_deref()) {
+        of_server(kinds, &mut changes, server);
     }
     let body = json!({ "changes": changes }).to_string().into_bytes();
     let request = ApiRequest { method: Method::POST, path: "/v1/state-changes".to_owned(), body };
@@ -168,6 +162,15 @@ fn changes(kinds: &[Kind], client: &str, brand: Option<&str>, tag: &str, now: Ti
         change
     };
     (1..).zip(kinds).map(one).collect()
+}
+
+/// Has what a server publishes be of this one, since intake takes no other.
+fn of_server(kinds: &[Kind], changes: &mut [Value], server: &str) {
+    for (kind, change) in kinds.iter().zip(changes) {
+        if kind.endpoint().row().scope == Scope::Server {
+            change["resource_id"] = json!(server);
+        }
+    }
 }
 
 fn table(kinds: &[Kind], answer: &Value) -> Table<3> {
@@ -223,7 +226,10 @@ mod tests {
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
         let kinds = Kind::of(Ecosystem::OpenInsurance);
         assert_eq!(kinds.len(), Ecosystem::OpenInsurance.endpoints().len() - 1, "2.0.0 has dropped one");
-        for change in changes(&kinds, "iniciadora-1", None, "arauto-trigger-1", now) {
+        let mut posted = changes(&kinds, "iniciadora-1", None, "arauto-trigger-1", now);
+        of_server(&kinds, &mut posted, "server-1");
+        assert_eq!(posted.iter().filter(|change| change["resource_id"] == "server-1").count(), 3);
+        for change in posted {
             StateChange::posted_in(Ecosystem::OpenInsurance, &change, "", now).unwrap();
             let refused = StateChange::posted(&change, "", now).unwrap_err();
             assert_eq!(refused[0].pointer, "/api");
