@@ -7,7 +7,7 @@ use anyhow::Result;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use convention::address::AddressPolicy;
 use convention::delivery::{AttemptMessage, LedgerWrites};
-use convention::notification::Choices;
+use convention::notification::{Choices, Ecosystem};
 use convention::source::Envelope;
 use devkit::local::AUTHORISATION_SERVER_ID;
 use devkit::stack::Stack;
@@ -75,6 +75,7 @@ pub(crate) fn on_stack(
         trust_secret: output("TrustSecretArn")?,
         network: Network::system(policy),
         revocation_window: SignedDuration::from_hours(24),
+        ecosystem: Ecosystem::default(),
         servers: servers.parse()?,
         choices: Choices::default(),
         adaptive_timeout: true,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::read_to_string;
 
 use convention::directory::{RegistrationCall, SettingsChange};
-use convention::notification::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, StateChange};
+use convention::notification::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, Ecosystem, StateChange};
 use devkit::local::changes_of_all_kinds;
 use jiff::Timestamp;
 use mtls::TrustAnchors;
@@ -411,8 +411,9 @@ fn the_contract_and_the_code_take_the_same_values_of_fields_with_a_pattern() {
 #[test]
 fn the_contract_and_the_code_know_the_same_apis() {
     let judges = Judges::of_changes();
+    let of_insurance = || Ecosystem::OpenInsurance.endpoints().iter().map(|row| row.api);
     let known = APIS_WITHOUT_WEBHOOK.iter().copied().chain(ENDPOINTS.iter().map(|row| row.api));
-    for api in known {
+    for api in known.chain(of_insurance()) {
         let mut change = change_without_webhook();
         change["api"] = api.into();
         assert!(judges.judge(&change).0, "{api}");
@@ -433,6 +434,22 @@ fn the_contract_and_the_code_know_the_same_apis() {
     let documents: Vec<_> = documents.collect();
     assert!(documents.iter().all(|change| !judges.judge(change).0));
     assert_eq!(judges.disagreements(documents), [""; 0]);
+}
+
+#[test]
+fn the_contract_takes_what_a_stack_of_open_insurance_takes() {
+    let judges = Judges::of_changes();
+    let rows = Ecosystem::OpenInsurance.endpoints();
+    for change in rows.iter().map(|row| devkit::local::change(row.endpoint, "itp-1", "r-1", now())) {
+        assert!(StateChange::posted_in(Ecosystem::OpenInsurance, &change, "", now()).is_ok(), "{change}");
+        assert!(judges.judge(&change).0, "{change}");
+    }
+    let judges = Judges::of_registrations();
+    for profile in Ecosystem::OpenInsurance.profiles() {
+        let call = json!({ "operation": "DCM", "webhook_version": profile.as_str() });
+        let read = RegistrationCall::from_json_in(Ecosystem::OpenInsurance, &call, now());
+        assert!(judges.judge(&call).0 && read.is_ok(), "{call}");
+    }
 }
 
 #[test]

@@ -24,7 +24,6 @@ fn judged(vector: &Vector) -> Option<Judgement> {
             // Played once is enough of a minute each; they compare by what the others compare by.
             Scenario::OnStack(_) | Scenario::Needs(_) => None,
         },
-        Family::Foreign => None,
     }
 }
 

@@ -32,6 +32,7 @@ mod least_privilege;
 mod nested_templates;
 mod network;
 mod notification_pages;
+mod open_insurance;
 #[path = "operations/main.rs"]
 mod operations;
 mod options;

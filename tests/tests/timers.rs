@@ -7,7 +7,8 @@ use std::fs::read_to_string;
 use arauto::explain::Explainer;
 use convention::address::AddressPolicy;
 use convention::notification::{
-    AuthorisationServers, Choices, ENDPOINTS, Endpoint, StateChange, Trigger, WebhookVersion, trigger,
+    AuthorisationServers, Choices, ENDPOINTS, Ecosystem, Endpoint, StateChange, Trigger, WebhookVersion,
+    trigger,
 };
 use devkit::local::{change, expiring};
 use devkit::receiver::MockReceiver;
@@ -345,6 +346,7 @@ fn what_would_be_sent_at_the_end_of_a_state_is_explained_with_it() {
         receiver: Some(json!({ "webhook_uris": ["https://itp.example/a"] })),
         servers: AuthorisationServers::default(),
         choices: Choices::default(),
+        ecosystem: Ecosystem::default(),
         policy: AddressPolicy::Public,
         now,
     };

@@ -306,6 +306,12 @@ codes! {
     NewerThanProfile "newer_than_profile" Ended DIRECTORY,
         "The receiver's webhook version does not know this trigger.",
         "A versão de webhook do receptor não conhece este gatilho.";
+    EndedBeforeProfile "ended_before_profile" Ended DIRECTORY,
+        "The receiver's webhook version no longer has this endpoint.",
+        "A versão de webhook do receptor já não tem este endpoint.";
+    OtherEcosystem "other_ecosystem" Ended DIRECTORY,
+        "The receiver was registered while this stack served another ecosystem.",
+        "O receptor foi registrado quando esta pilha atendia outro ecossistema.";
     OptionalNotWanted "optional_not_wanted" Ended DIRECTORY,
         "AUTHORISED without PARTIALLY_ACCEPTED before it is optional, and notify_optional is off.",
         "AUTHORISED sem PARTIALLY_ACCEPTED antes é opcional, e notify_optional está desligado.";

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use convention::address::AddressPolicy;
 use convention::directory::{AdditionalIssuers, Environment, EnvironmentName};
-use convention::notification::Choices;
+use convention::notification::{Choices, Ecosystem};
 use thiserror::Error;
 use tracing::level_filters::LevelFilter;
 
@@ -48,13 +48,25 @@ impl<'a> Settings<'a> {
         Ok(if loopback { AddressPolicy::PublicAndLoopback } else { AddressPolicy::Public })
     }
 
-    /// Returns the environment of the Directory: `ARAUTO_DIRECTORY_ENVIRONMENT`, and for a local one
+    /// Returns the ecosystem that the stack serves: `ARAUTO_ECOSYSTEM`, Open Finance by default.
+    pub fn ecosystem(&self) -> Result<Ecosystem, SettingError> {
+        self.parsed_or("ARAUTO_ECOSYSTEM", Ecosystem::default())
+    }
+
+    /// Returns the environment of the ecosystem's Directory: `ARAUTO_DIRECTORY_ENVIRONMENT`, and for a local one
     /// `ARAUTO_LOCAL_DIRECTORY_URL`. `ARAUTO_SOFTWARE_STATEMENT_ISSUERS` adds accepted issuers of its statements.
     pub fn directory_environment(&self) -> Result<Environment, SettingError> {
-        let environment = match self.parsed_or("ARAUTO_DIRECTORY_ENVIRONMENT", EnvironmentName::Production)? {
-            EnvironmentName::Production => Environment::production(),
-            EnvironmentName::Sandbox => Environment::sandbox(),
-            EnvironmentName::Local => Environment::local(&self.required("ARAUTO_LOCAL_DIRECTORY_URL")?),
+        let name = self.parsed_or("ARAUTO_DIRECTORY_ENVIRONMENT", EnvironmentName::Production)?;
+        // `ARAUTO_ECOSYSTEM` says whose Directory it is.
+        let ecosystem = self.ecosystem()?;
+        let environment = match (name, ecosystem) {
+            (EnvironmentName::Production, Ecosystem::OpenFinance) => Environment::production(),
+            (EnvironmentName::Production, Ecosystem::OpenInsurance) => Environment::insurance_production(),
+            (EnvironmentName::Sandbox, Ecosystem::OpenFinance) => Environment::sandbox(),
+            (EnvironmentName::Sandbox, Ecosystem::OpenInsurance) => Environment::insurance_sandbox(),
+            (EnvironmentName::Local, _) => {
+                Environment::local(&self.required("ARAUTO_LOCAL_DIRECTORY_URL")?).of_ecosystem(ecosystem)
+            }
         };
         let more = self.parsed_or("ARAUTO_SOFTWARE_STATEMENT_ISSUERS", AdditionalIssuers::default())?;
         Ok(environment.with_issuers(more))

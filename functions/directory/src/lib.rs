@@ -31,7 +31,8 @@ mod settings;
 mod software;
 pub mod wire;
 
-use convention::notification::ClientId;
+use convention::directory::Registration;
+use convention::notification::{ClientId, Ecosystem};
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt, Response};
 use mtls::Network;
@@ -139,12 +140,21 @@ impl Directory {
                 refreshed.is_ok()
             },
             review::hosts(&registrations, &self.network, &self.reconciler.metrics, self.clock.now()),
-            self.reconciler.run(&self.receivers, &registrations),
+            self.reconcile(&registrations),
             self.receiver_check.daily(&registrations),
             self.reconciler.software.measure(&self.reconciler.metrics),
         );
         onboarding_slo::report(&self.keys.table, self.clock.now()).await;
         Ok(reconciled? + usize::from(!are_known))
+    }
+
+    /// Compares the registrations with the Directory, where a rule makes something follow from that: Open Insurance has none, so
+    /// there nobody is asked and no client is suspended.
+    async fn reconcile(&self, registrations: &[Registration]) -> Result<usize, ReceiversError> {
+        match self.keys.environment.ecosystem {
+            Ecosystem::OpenFinance => self.reconciler.run(&self.receivers, registrations).await,
+            Ecosystem::OpenInsurance => Ok(0),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use convention::address::AddressPolicy;
 use convention::directory::{
     CallTime, ClientState, Origin, Registration, RegistrationCall, Statement, StatementError, StatementUris,
-    target,
+    target_in,
 };
 use jiff::Timestamp;
 use lambda_http::{Request, Response};
@@ -25,7 +25,8 @@ impl Directory {
         let dry_run = wire::is_dry_run(request)?;
         let document = wire::body(request)?;
         let now = self.clock.now();
-        let call = RegistrationCall::from_json(&document, now).map_err(wire::refused_fields)?;
+        let call = RegistrationCall::from_json_in(self.keys.environment.ecosystem, &document, now)
+            .map_err(wire::refused_fields)?;
         let made = self.register_call(subject, &call, dry_run, now).await?;
         // Checked after the write, because no finding refuses the registration.
         let seen = match made.receiver(self.network.policy()).filter(|_| !dry_run) {
@@ -122,7 +123,8 @@ impl Decision<'_> {
         let claim = self.statement.map_or(StatementUris::NotPresented, |statement| {
             StatementUris::Presented(statement.webhook_uris.as_deref())
         });
-        let decided = target(claim, call.request.webhook_uris.as_deref(), self.policy)
+        let (ecosystem, uris) = (call.request.ecosystem, call.request.webhook_uris.as_deref());
+        let decided = target_in(ecosystem, claim, uris, self.policy)
             .map_err(|refusals| wire::refused_uris(&refusals))?;
         let called_at = self.time.instant();
         let statement = self.statement.and(call.software_statement.as_deref());

@@ -135,7 +135,7 @@ impl Directory {
         if call.get("called_at").is_none_or(Value::is_null) {
             errors.push(field_error("called_at", "missing", CALLED_AT_MISSING));
         }
-        let read = RegistrationCall::from_json(&call.into(), now);
+        let read = RegistrationCall::from_json_in(self.keys.environment.ecosystem, &call.into(), now);
         match (client_id, server, read) {
             (Some(Ok(client_id)), Ok(server), Ok(call)) if errors.is_empty() => {
                 let key = ReceiverKey::new(server.as_deref(), &client_id);

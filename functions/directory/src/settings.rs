@@ -16,7 +16,8 @@ impl Directory {
         request: &Request,
     ) -> Result<Response<String>, Problem> {
         let document = wire::body(request)?;
-        let change = SettingsChange::from_json(&document).map_err(Problem::invalid)?;
+        let ecosystem = self.keys.environment.ecosystem;
+        let change = SettingsChange::from_json_in(ecosystem, &document).map_err(Problem::invalid)?;
         let now = self.clock.now();
         for _ in 0..MAX_WRITES {
             let found = self.receivers.state(key).await.map_err(unavailable)?;

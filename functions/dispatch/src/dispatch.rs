@@ -114,6 +114,7 @@ impl Dispatch {
             lifecycle: Arc::clone(&lifecycle),
             envelope: parts.envelope,
             timers: parts.timers,
+            ecosystem: parts.ecosystem,
             servers: servers.clone(),
         });
         let delivery = Delivery {

@@ -1,7 +1,7 @@
 //! The dependencies of dispatch: from environment variables for the function, or provided by tests and the simulator.
 
 use convention::delivery::LedgerWrites;
-use convention::notification::{AuthorisationServers, Choices};
+use convention::notification::{AuthorisationServers, Choices, Ecosystem};
 use convention::source::Envelope;
 use jiff::SignedDuration;
 use lambda_runtime::Error;
@@ -47,6 +47,8 @@ pub struct Parts {
     pub network: Network,
     /// How long a receiver's chain is accepted after its last revocation data expired.
     pub revocation_window: SignedDuration,
+    /// The ecosystem whose state changes the sources bring.
+    pub ecosystem: Ecosystem,
     /// Our authorisation servers.
     pub servers: AuthorisationServers,
     /// What the stack chooses where the convention leaves a choice.
@@ -115,6 +117,7 @@ impl Parts {
                 .exchanging_keys(KeyExchange::of_settings(settings)?)
                 .metered(&meter),
             revocation_window: SignedDuration::from_mins(window),
+            ecosystem: settings.ecosystem()?,
             servers: settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?,
             choices: settings.choices()?,
             adaptive_timeout: settings.parsed_or("ARAUTO_ADAPTIVE_TIMEOUT", true)?,

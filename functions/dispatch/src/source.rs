@@ -9,7 +9,7 @@ use std::sync::Arc;
 use convention::FieldError;
 use convention::delivery::AttemptMessage;
 use convention::notification::{
-    AuthorisationServers, ResourceState, Rule, Subject, TimerMessage, resource_of,
+    AuthorisationServers, Ecosystem, ResourceState, Rule, Subject, TimerMessage, resource_of,
 };
 use convention::source::{Envelope, Posted, Reading, Rejection, Source, read};
 use jiff::Timestamp;
@@ -24,6 +24,7 @@ use crate::sqs_event::Record;
 pub(crate) struct Sources {
     pub(crate) lifecycle: Arc<Lifecycle>,
     pub(crate) envelope: Envelope,
+    pub(crate) ecosystem: Ecosystem,
     pub(crate) servers: AuthorisationServers,
     /// The timers, on a stack that has them.
     pub(crate) timers: Option<Timers>,
@@ -71,8 +72,9 @@ impl Sources {
                 }
             }
         }
+        let stack = (self.ecosystem, &self.servers);
         let Reading { source, change } =
-            read(Source::Sqs, record.body.as_bytes(), &self.envelope, &self.servers, now);
+            read(Source::Sqs, record.body.as_bytes(), &self.envelope, stack, now);
         let Posted { change, server, .. } = match change {
             Ok(Posted { change, pointer, .. }) if change.expiry.is_some() => {
                 return (Origin::Invalid(source, vec![FieldError::sets_no_timers(&pointer)]), None);

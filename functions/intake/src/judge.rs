@@ -6,8 +6,8 @@ use convention::FieldError;
 use convention::codes::Code;
 use convention::delivery::{AttemptMessage, AttemptNumber, TraceHeader};
 use convention::notification::{
-    AuthorisationServers, Choices, MissingAuthorisationServerId, Plan, ReceiverKey, StateChange, Subject,
-    TimerName, plan,
+    AuthorisationServers, Choices, Ecosystem, MissingAuthorisationServerId, Plan, ReceiverKey, StateChange,
+    Subject, TimerName, plan,
 };
 use convention::source::Envelope;
 use futures_util::future::join_all;
@@ -33,6 +33,8 @@ pub struct Intake {
     pub attempt_log: AttemptLog,
     /// The queue of notifications.
     pub queues: Queues,
+    /// The ecosystem whose state changes it takes.
+    pub ecosystem: Ecosystem,
     /// Our authorisation servers.
     pub servers: AuthorisationServers,
     /// What the stack chooses where the convention leaves a choice.
@@ -191,6 +193,9 @@ impl Intake {
         let Ok((server, key)) = self.receiver_of(&change) else {
             return Verdict::Invalid(vec![FieldError::unknown_brand(pointer)]);
         };
+        if let Err(errors) = self.servers.check(&change, pointer) {
+            return Verdict::Invalid(errors);
+        }
         let Some(receiver) = receivers.get(&key) else { return Verdict::Unavailable };
         match plan(&change, receiver.as_ref().map(|found| &*found.receiver), &self.servers, &self.choices) {
             Plan::NotNotifiable(rule) => Verdict::NotNotifiable(rule),

@@ -73,7 +73,7 @@ impl Intake {
             Ok(changes) => {
                 let now = self.clock.now();
                 let parse = |change: wire::Change<'_>| Parsed {
-                    change: StateChange::posted(change.value, &change.pointer, now)
+                    change: StateChange::posted_in(self.ecosystem, change.value, &change.pointer, now)
                         .and_then(|posted| self.refuse_expiry_without_timers(posted, &change.pointer)),
                     pointer: change.pointer,
                 };

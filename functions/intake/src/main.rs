@@ -32,6 +32,7 @@ async fn main() -> Result<(), Error> {
         ),
         queues: Queues::new(aws::sqs(&sdk), settings.required("ARAUTO_NOTIFICATIONS_QUEUE_URL")?, None)
             .with_rejected(settings.required("ARAUTO_REJECTED_QUEUE_URL")?),
+        ecosystem: settings.ecosystem()?,
         servers: settings.parsed_or("ARAUTO_AUTHORISATION_SERVERS", AuthorisationServers::default())?,
         choices: settings.trigger_choices()?,
         envelope: settings.parsed_or("ARAUTO_INTAKE_ENVELOPE", Envelope::default())?,

@@ -237,7 +237,8 @@ impl Intake {
             tracing::error!(code = "clock_skew", error = %ErrorChain(&skew), "A record is repeated, as our clock is wrong.");
             return None;
         }
-        let Reading { change, .. } = read(source, &record.body, &self.envelope, &self.servers, now);
+        let Reading { change, .. } =
+            read(source, &record.body, &self.envelope, (self.ecosystem, &self.servers), now);
         Some(change.and_then(|posted| self.refuse_expiry_without_timers(posted.change, &posted.pointer)))
     }
 

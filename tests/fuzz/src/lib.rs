@@ -13,7 +13,8 @@ use convention::address::AddressPolicy;
 use convention::delivery::AttemptMessage;
 use convention::directory::{self, BaseUri, Keys, Participants, RegistrationCall, Settings, Statement};
 use convention::notification::{
-    self, ApiVersion, ClientId, EventInstant, InteractionId, NotificationId, StateChange, compose_url,
+    self, ApiVersion, ClientId, EventInstant, InteractionId, NotificationId, StateChange, WebhookVersion,
+    compose_url,
 };
 use jiff::Timestamp;
 use mtls::{Identities, IdentityDocument, TrustAnchors};
@@ -73,9 +74,10 @@ fn accepted(change: &StateChange) {
     assert_eq!(StateChange::from_json(&json, "").as_ref(), Ok(change));
     assert!(notification::matches_published_pattern(&change.event_instant.to_wire()));
     let message = AttemptMessage::first(change.clone(), *NOW).expect("what is written has a resource");
-    let url = compose_url(&BASE, &message.resource, message.resource.api_version);
+    let url = compose_url(&BASE, &message.resource, message.resource.api_version, WebhookVersion::default());
     // One segment an identifier, and nothing that a request line or a log could be split with.
-    let of_path = message.resource.endpoint.row().path.matches('/').count();
+    let row = message.resource.endpoint.row();
+    let of_path = row.path.matches('/').count() + row.path_end.matches('/').count();
     assert_eq!(url.matches('/').count(), 10 + of_path, "{url}");
     assert!(url.starts_with(BASE_TEXT) && url.bytes().all(|byte| byte.is_ascii_graphic()), "{url}");
     round_trip(&message);

@@ -13,7 +13,7 @@ use convention::directory::{
     ClientState, Environment, Operation, Origin, Registration, RegistrationRequest, Software, StatementUris,
     target,
 };
-use convention::notification::{Choices, ClientId, Endpoint, ReceiverKey, StateChange};
+use convention::notification::{Choices, ClientId, Ecosystem, Endpoint, ReceiverKey, StateChange};
 use convention::source::Envelope;
 use devkit::local::{AUTHORISATION_SERVER_ID, change};
 use devkit::pki::{ClientSubject, Identity, TestPki};
@@ -135,6 +135,8 @@ pub struct Functions {
     pub aws: Aws,
     /// What time it is.
     pub test_clock: TestClock,
+    /// The ecosystem that the stack serves.
+    pub ecosystem: Ecosystem,
     /// Our authorisation servers, as the parameter of the template names them.
     pub servers: &'static str,
     /// What the stack chooses where the convention leaves a choice.
@@ -165,6 +167,7 @@ impl Default for Functions {
         Self {
             aws: Aws::default(),
             test_clock,
+            ecosystem: Ecosystem::default(),
             servers: AUTHORISATION_SERVER_ID,
             choices: Choices::default(),
             adaptive_timeout: true,
@@ -314,6 +317,7 @@ impl Functions {
             ledger: LedgerReader::new(dynamodb(&sdk), LEDGER.to_owned()),
             attempt_log: AttemptLog::new(cloudwatch_logs(&sdk), DISPATCH_LOG.to_owned(), 365),
             queues: Queues::new(sqs(&sdk), NOTIFICATIONS.to_owned(), None).with_rejected(REJECTED.to_owned()),
+            ecosystem: self.ecosystem,
             servers: self.servers.parse().expect("authorisation servers"),
             choices: self.choices.clone(),
             envelope: Envelope::default(),
@@ -400,6 +404,7 @@ impl Functions {
             trust_secret: TRUST_SECRET.to_owned(),
             network: self.network.clone().metered(&meter),
             revocation_window: WINDOW,
+            ecosystem: self.ecosystem,
             servers: self.servers.parse().expect("authorisation servers"),
             choices: self.choices.clone(),
             adaptive_timeout: self.adaptive_timeout,

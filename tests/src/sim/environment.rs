@@ -14,7 +14,7 @@ use aws_smithy_runtime::client::retries::RetryPartition;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use convention::address::AddressPolicy;
 use convention::directory::Environment;
-use convention::notification::Choices;
+use convention::notification::{Choices, Ecosystem};
 use convention::source::Envelope;
 use devkit::directory::{Signer, SigningKey, StatementClaims};
 use dispatch::{Dispatch, Parts};
@@ -214,6 +214,7 @@ impl Factory {
             ledger: LedgerReader::new(clients.dynamodb.clone(), LEDGER.to_owned()),
             attempt_log: AttemptLog::new(cloudwatch_logs(&clients.sdk), DISPATCH_LOG.to_owned(), 1),
             queues: Queues::new(clients.sqs, NOTIFICATIONS.to_owned(), None),
+            ecosystem: Ecosystem::default(),
             servers: SERVER.parse().expect("a server"),
             choices: Choices::default(),
             envelope: Envelope::default(),
@@ -243,6 +244,7 @@ impl Factory {
             trust_secret: TRUST.to_owned(),
             network: self.peers.network(&transport).with_own_name(Some((OWN_NAME.to_owned(), 443))),
             revocation_window: SignedDuration::from_hours(24),
+            ecosystem: Ecosystem::default(),
             servers: SERVER.parse().expect("a server"),
             choices: Choices::default(),
             adaptive_timeout: true,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use convention::address::AddressPolicy;
 use convention::delivery::{Failure, Outcome};
 use convention::directory::{BaseUri, StatementUris, Warning, matches_published_pattern, target};
-use convention::notification::{ENDPOINTS, Subject, compose_url};
+use convention::notification::{ENDPOINTS, Subject, WebhookVersion, compose_url};
 use mtls::check_addresses;
 use serde::Deserialize;
 
@@ -101,7 +101,9 @@ fn compose_like(base: &BaseUri, url: &str) -> Option<String> {
             .with("to", row.states.last()?.name)
             .parse();
         match change.ok()?.subject {
-            Subject::Resource(resource) => Some(compose_url(base, &resource, resource.api_version)),
+            Subject::Resource(resource) => {
+                Some(compose_url(base, &resource, resource.api_version, WebhookVersion::default()))
+            }
             Subject::ApiWithoutWebhook | Subject::UnknownApi(_) => None,
         }
     })

@@ -1,16 +1,20 @@
 //! Examples to complete a vector with: what it leaves open must not matter to what it expects.
 
 use convention::address::AddressPolicy;
-use convention::directory::{BaseUri, Receiver, Settings};
+use convention::directory::{
+    BaseUri, Receiver, Registration, RegistrationRequest, Settings, Target, Warning,
+};
 use convention::notification::{
-    ApiVersion, AuthorisationServers, Choices, ClientId, Endpoint, IdSyntax, Notification, Plan, Reached,
-    ReceiverKey, StateChange, WebhookVersion, plan,
+    ApiVersion, AuthorisationServers, Choices, ClientId, Endpoint, IdSyntax, Notification, Partition, Plan,
+    Reached, ReceiverKey, StateChange, WebhookVersion, plan,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 /// The base URI of a receiver that a vector does not name.
 pub(super) const BASE: &str = "https://itp.com/kong3";
+/// The policy for addresses of receivers.
+pub(super) const POLICY: AddressPolicy = AddressPolicy::Public;
 /// The authorisation server of a vector that does not name one.
 pub(super) const SERVER: &str = "123e4567-e89b-12d3-a456-426614174000";
 /// When the event of a vector happened that counts milliseconds only: 2026-03-10T12:00:00Z.
@@ -106,11 +110,23 @@ pub(super) fn api_version() -> ApiVersion {
     VERSION.parse().expect("the example is valid")
 }
 
+/// Returns the partition of some resource.
+pub(super) fn partition() -> Partition {
+    Partition::of_id(Endpoint::Quote, "urn:ins:1")
+}
+
+/// Returns the registration of a client that a call makes.
+pub(super) fn registration(asked: RegistrationRequest, decided: (Target, Vec<Warning>)) -> Registration {
+    let client_id: ClientId = "client-1".parse().expect("the example is valid");
+    Registration::new(client_id, asked, decided, None, at(0))
+}
+
 /// Returns an identifier that its syntax admits.
 fn valid_id(syntax: IdSyntax) -> &'static str {
     match syntax {
         IdSyntax::Urn | IdSyntax::UrnOrPlain => "urn:bancoex:C1DD33123",
         IdSyntax::Plain => "TXpRMU9UQTROMWhZV2xSU1FUazJSMDl",
+        IdSyntax::Server => SERVER,
     }
 }
 

@@ -117,7 +117,6 @@ fn task(vector: &Vector, own: bool) -> Task {
             Scenario::OnStack(play) => Task::JudgeOnStack(play),
             Scenario::Needs(what) => Task::Skip(format!("needs {what}")),
         },
-        Some(Family::Foreign) => Task::Skip("is of Open Insurance".to_owned()),
         None => Task::Fail(format!("unknown category {:?}", vector.category)),
     }
 }

@@ -1,8 +1,8 @@
 //! From a vector's category to the family that judges it.
 
 use super::{
-    Judgement, Vector, base_uri, body, client_id, delivery, headers, issuer, parameter, registration,
-    revocation, trigger, url,
+    Judgement, Vector, base_uri, body, client_id, delivery, headers, insurance, issuer, parameter,
+    registration, revocation, trigger, url,
 };
 
 /// How the vectors of a category are judged.
@@ -12,8 +12,6 @@ pub enum Family {
     Data(fn(&Vector) -> Judgement),
     /// By a test of their own.
     Scenario,
-    /// Not at all: another convention.
-    Foreign,
 }
 
 impl Family {
@@ -34,7 +32,7 @@ impl Family {
             "client_id" => Self::Data(client_id::judge),
             "revocation" => Self::Data(revocation::judge),
             "mtls" | "synchronisation" | "conformance_scenario" | "observability" => Self::Scenario,
-            "open_insurance" => Self::Foreign,
+            "open_insurance" => Self::Data(insurance::judge),
             _ => return None,
         })
     }
@@ -44,7 +42,7 @@ impl Family {
 pub fn judge(vector: &Vector) -> Judgement {
     match Family::of(&vector.category) {
         Some(Family::Data(judge)) => judge(vector),
-        Some(Family::Scenario | Family::Foreign) => Err("this category is not judged as data".to_owned()),
+        Some(Family::Scenario) => Err("this category is not judged as data".to_owned()),
         None => Err(format!("unknown category {:?}", vector.category)),
     }
 }

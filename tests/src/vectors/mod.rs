@@ -12,6 +12,7 @@ mod example;
 mod file;
 pub mod harness;
 mod headers;
+mod insurance;
 mod issuer;
 mod judge;
 mod parameter;

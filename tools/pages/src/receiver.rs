@@ -127,7 +127,7 @@ pub fn lines(model: &Model, now: Timestamp) -> Vec<Line> {
             let registration = &registered.registration;
             let version = registration.settings.webhook_version;
             let is_notified = registration.base_uri.is_some();
-            let misses = Warning::of_profile(version).filter(|_| is_notified).collect();
+            let misses = Warning::of_profile(&registration.settings).filter(|_| is_notified).collect();
             Line {
                 key: key.clone(),
                 client_id: registration.client_id.to_string(),

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use thiserror::Error;
 
 use crate::address::AddressPolicy;
+use crate::notification::Ecosystem;
 
 /// The base URI under which a receiver is notified: scheme, host and an optional path, kept byte for byte.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -35,17 +36,31 @@ impl BaseUri {
         Self::parse(text.strip_suffix('/').unwrap_or(text), policy)
     }
 
+    /// Parses a base URI of an ecosystem that has a length for it but no pattern: one final slash is dropped.
+    ///
+    /// What else the pattern of Open Finance refuses stays refused, as nothing can be appended to it, or proxies would change
+    /// what was.
+    pub(super) fn parse_without_pattern(text: &str, policy: AddressPolicy) -> Result<Self, BaseUriError> {
+        if text.len() > Self::MAX_LENGTH {
+            return Err(BaseUriError::TooLong(text.len()));
+        }
+        Self::parse_stored(text, policy).map_err(|error| match error {
+            BaseUriError::NotPublishedPattern => BaseUriError::NotBase,
+            other => other,
+        })
+    }
+
     /// Returns the base URI as it was registered.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Says whether the base already contains the webhook path, which is probably a mistake.
+    /// Says whether the base already contains the webhook path of the ecosystem, which is probably a mistake.
     ///
     /// The convention lets no sender remove it, so the URL is composed verbatim and the registration gets a
     /// warning.
-    pub fn contains_webhook_path(&self) -> bool {
-        self.0.contains("/open-banking/webhook")
+    pub(super) fn contains_webhook_path(&self, ecosystem: Ecosystem) -> bool {
+        self.0.contains(ecosystem.webhook_path())
     }
 }
 
@@ -66,6 +81,9 @@ pub enum BaseUriError {
         "not https:// with a host and an optional path, without \"?\", \"#\", spaces, empty segments or a final \"/\""
     )]
     NotPublishedPattern,
+    /// Nothing to which a path can be appended, where no pattern is published.
+    #[error("not https:// with a host and an optional path, without \"?\", \"#\", spaces or empty segments")]
+    NotBase,
     /// Credentials in the URI.
     #[error("userinfo")]
     UserInfo,
@@ -104,6 +122,7 @@ impl BaseUriError {
         match self {
             Self::TooLong(_) => "too_long",
             Self::NotPublishedPattern => "not_published_pattern",
+            Self::NotBase => "not_base",
             Self::UserInfo => "userinfo",
             Self::LoopbackName => "loopback_name",
             Self::Address(_) => "address_not_public",

@@ -10,9 +10,13 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::notification::Ecosystem;
+
 /// One environment of the Directory. A stack belongs to one of them.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Environment {
+    /// The ecosystem that the Directory is of.
+    pub ecosystem: Ecosystem,
     /// `production`, `sandbox` or `local`.
     pub name: &'static str,
     /// Accepted values of the claim `iss` of its software statements, compared exactly.
@@ -97,6 +101,7 @@ impl Environment {
     /// The Directory's production.
     pub fn production() -> Self {
         Self {
+            ecosystem: Ecosystem::OpenFinance,
             name: "production",
             issuers: PRODUCTION_ISSUERS.map(str::to_owned).to_vec(),
             // DCR-BR ID1 to ID3, the section.
@@ -113,6 +118,7 @@ impl Environment {
     /// The Directory's sandbox, for homologation.
     pub fn sandbox() -> Self {
         Self {
+            ecosystem: Ecosystem::OpenFinance,
             name: "sandbox",
             issuers: SANDBOX_ISSUERS.map(str::to_owned).to_vec(),
             // DCR-BR ID1 to ID3, the section.
@@ -133,6 +139,7 @@ impl Environment {
     /// A Directory on this machine; `base` is scheme, host and port.
     pub fn local(base: &str) -> Self {
         Self {
+            ecosystem: Ecosystem::OpenFinance,
             name: "local",
             // Our own choice. The mock Directory of the `arauto` command has a constant of its own with this
             // text.
@@ -142,6 +149,40 @@ impl Environment {
             api_url: base.to_owned(),
             token_url: format!("{base}/token"),
         }
+    }
+
+    /// The production of the Directory of Open Insurance.
+    ///
+    /// No document that we could read prints the issuer of its statements, so none is accepted but those that the parameter
+    /// `SoftwareStatementIssuers` names. Production's hosts are the sandbox's without `sandbox`, as in Open Finance.
+    pub fn insurance_production() -> Self {
+        Self { name: "production", ..Self::insurance("directory.opinbrasil.com.br") }
+    }
+
+    /// The sandbox of the Directory of Open Insurance, for homologation; see [`Self::insurance_production`] for its issuers.
+    pub fn insurance_sandbox() -> Self {
+        Self { name: "sandbox", ..Self::insurance("sandbox.directory.opinbrasil.com.br") }
+    }
+
+    fn insurance(domain: &str) -> Self {
+        Self {
+            ecosystem: Ecosystem::OpenInsurance,
+            name: "",
+            issuers: Vec::new(),
+            // openid conformance suite, `FAPIBrazilOpInFetchDirectorySSAJwks` and `FAPIBrazilOpinCheckDirectoryKeystore`.
+            jwks_url: format!("https://keystore.{domain}/openinsurance.jwks"),
+            // Clients of the list in public repositories. The two below are derived from Open Finance's. None of the three is
+            // asked: no client is suspended in Open Insurance.
+            participants_url: format!("https://data.{domain}/participants"),
+            api_url: format!("https://matls-api.{domain}"),
+            token_url: format!("https://matls-auth.{domain}/token"),
+        }
+    }
+
+    /// The same Directory as one of this ecosystem, for a Directory on this machine.
+    #[must_use]
+    pub fn of_ecosystem(self, ecosystem: Ecosystem) -> Self {
+        Self { ecosystem, ..self }
     }
 
     /// Also accepts statements with these issuers.

@@ -24,7 +24,7 @@ pub use receiver::{
 };
 pub use reconcile::{DirectoryView, Drift, Reconciliation, SoftwareView, reconcile};
 pub use registration::{
-    DIFFERS_FROM_STATEMENT, INVALID_WEBHOOK_URIS, Refusal, StatementUris, Target, Warning, target,
+    DIFFERS_FROM_STATEMENT, INVALID_WEBHOOK_URIS, Refusal, StatementUris, Target, Warning, target, target_in,
 };
 pub use removal::{CallTime, ClientState, Removal};
 pub use settings::{Settings, SettingsChange};

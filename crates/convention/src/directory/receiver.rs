@@ -12,7 +12,7 @@ use super::settings::{Settings, SettingsChange};
 use super::statement::{CLOCK_SKEW, STATEMENT_LIMIT, Software};
 use crate::address::AddressPolicy;
 use crate::fields::{FieldError, Fields, sentence};
-use crate::notification::{ClientId, EventInstant, ReceiverKey};
+use crate::notification::{ClientId, Ecosystem, EventInstant, ReceiverKey};
 
 /// A client that is to be notified.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -38,6 +38,8 @@ pub struct RegistrationRequest {
     pub webhook_uris: Option<Vec<String>>,
     /// The settings in the call.
     pub settings: SettingsChange,
+    /// The ecosystem of the stack that was called.
+    pub ecosystem: Ecosystem,
 }
 
 /// A call of the registration API: what the authorization server forwards of a DCR or DCM call that it has
@@ -82,6 +84,10 @@ const CALL_FIELDS: &[&str] = &[
     "webhook_uris",
     "webhook_version",
 ];
+/// The fields of a registration in Open Insurance.
+const INSURANCE_FIELDS: &[&str] = &["success_statuses", "webhook_uris", "webhook_version"];
+const INSURANCE_CALL_FIELDS: &[&str] =
+    &["called_at", "operation", "software_statement", "success_statuses", "webhook_uris", "webhook_version"];
 /// Maximum number of URIs, which bounds the stored row. Participants have a handful.
 const MAX_URIS: usize = 10;
 /// Maximum length of a URI's text. It exceeds that of a base URI, so a URI of 300 characters gets the
@@ -93,15 +99,24 @@ pub const MAX_CALL_AGE: SignedDuration = SignedDuration::from_hours(1);
 impl RegistrationRequest {
     /// Parses the request, reporting every error at once.
     pub fn from_json(value: &Value, pointer: &str) -> Result<Self, Vec<FieldError>> {
-        let mut fields = Fields::of(value, pointer, FIELDS)?;
-        let request = Self::read(&mut fields);
+        Self::from_json_in(Ecosystem::OpenFinance, value, pointer)
+    }
+
+    /// Parses the request as [`Self::from_json`] does, on a stack of this ecosystem.
+    pub fn from_json_in(ecosystem: Ecosystem, value: &Value, pointer: &str) -> Result<Self, Vec<FieldError>> {
+        let known = match ecosystem {
+            Ecosystem::OpenFinance => FIELDS,
+            Ecosystem::OpenInsurance => INSURANCE_FIELDS,
+        };
+        let mut fields = Fields::of(value, pointer, known)?;
+        let request = Self::read(&mut fields, ecosystem);
         let errors = fields.into_errors();
         if errors.is_empty() { Ok(request) } else { Err(errors) }
     }
 
-    fn read(fields: &mut Fields<'_>) -> Self {
+    fn read(fields: &mut Fields<'_>, ecosystem: Ecosystem) -> Self {
         let webhook_uris = fields.texts("webhook_uris", MAX_URIS, MAX_URI);
-        Self { webhook_uris, settings: SettingsChange::read(fields) }
+        Self { webhook_uris, settings: SettingsChange::read(fields, ecosystem), ecosystem }
     }
 
     /// Says whether the client asks for notifications.
@@ -114,7 +129,20 @@ impl RegistrationCall {
     /// Parses a call, reporting every error at once; `now` is the latest instant at which it may have been
     /// answered.
     pub fn from_json(value: &Value, now: Timestamp) -> Result<Self, Vec<FieldError>> {
-        let mut fields = Fields::of(value, "", CALL_FIELDS)?;
+        Self::from_json_in(Ecosystem::OpenFinance, value, now)
+    }
+
+    /// Parses a call as [`Self::from_json`] does, on a stack of this ecosystem.
+    pub fn from_json_in(
+        ecosystem: Ecosystem,
+        value: &Value,
+        now: Timestamp,
+    ) -> Result<Self, Vec<FieldError>> {
+        let known = match ecosystem {
+            Ecosystem::OpenFinance => CALL_FIELDS,
+            Ecosystem::OpenInsurance => INSURANCE_CALL_FIELDS,
+        };
+        let mut fields = Fields::of(value, "", known)?;
         let operation = fields.parsed("operation", |text| match text {
             "DCR" => Ok(Operation::Dcr),
             "DCM" => Ok(Operation::Dcm),
@@ -128,7 +156,7 @@ impl RegistrationCall {
             fields.refuse("called_at", error.code(), sentence(&error.to_string()));
         }
         let software_statement = fields.text("software_statement", STATEMENT_LIMIT);
-        let request = RegistrationRequest::read(&mut fields);
+        let request = RegistrationRequest::read(&mut fields, ecosystem);
         let errors = fields.into_errors();
         match operation {
             Some(operation) if errors.is_empty() => {
@@ -273,7 +301,10 @@ impl Registration {
             authorisation_server: previous.and_then(|previous| previous.authorisation_server.clone()),
             base_uri,
             webhook_uris: request.webhook_uris.unwrap_or_default(),
-            settings: previous.map(|previous| previous.settings.clone()).unwrap_or_default(),
+            settings: previous
+                .map(|previous| &previous.settings)
+                .filter(|settings| settings.ecosystem == request.ecosystem)
+                .map_or_else(|| Settings::of(request.ecosystem), Settings::clone),
             settings_since: previous.and_then(|previous| previous.settings_since),
             registered_at: called_at,
             notifies_since,
@@ -302,8 +333,8 @@ impl Registration {
 
     /// Lists all warnings for its owner: those of the call, and those that follow from the settings.
     pub fn all_warnings(&self) -> impl Iterator<Item = Warning> {
-        let profile = self.base_uri.is_some().then_some(self.settings.webhook_version);
-        let of_profile = profile.into_iter().flat_map(Warning::of_profile);
+        let settings = self.base_uri.is_some().then_some(&self.settings);
+        let of_profile = settings.into_iter().flat_map(Warning::of_profile);
         self.warnings.iter().copied().chain(of_profile)
     }
 

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::base_uri::{BaseUri, BaseUriError};
+use super::settings::Settings;
 use crate::address::AddressPolicy;
 use crate::fields::FieldError;
-use crate::notification::{ENDPOINTS, WebhookVersion};
+use crate::notification::Ecosystem;
 
 /// The `webhook_uris` of the software statement (`software_api_webhook_uris`).
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +32,7 @@ pub enum Target {
 pub enum Warning {
     /// More than one base URI; the first is used, since no text says which one to use.
     MultipleWebhookUris,
-    /// The base already contains `/open-banking/webhook`, which is appended once more.
+    /// The base already contains the webhook's path, which is appended once more.
     BaseContainsWebhookPath,
     /// The profile has no notification of enrollments, which came with 1.1.0.
     ProfileWithoutEnrollments,
@@ -49,13 +50,14 @@ impl Warning {
     ];
 
     /// Lists the mandatory notifications that a receiver with this profile does not get: one warning for each
-    /// API newer than the profile.
-    pub fn of_profile(profile: WebhookVersion) -> impl Iterator<Item = Self> {
+    /// API newer than the profile. Open Insurance had all of its APIs from its first profile on.
+    pub fn of_profile(settings: &Settings) -> impl Iterator<Item = Self> + use<> {
+        let (rows, profile) = (settings.ecosystem.endpoints(), settings.webhook_version);
         let of_api = [
             ("enrollments", Self::ProfileWithoutEnrollments),
             ("automatic-payments", Self::ProfileWithoutAutomaticPayments),
         ];
-        let is_newer = move |api: &str| ENDPOINTS.iter().any(|row| row.api == api && row.since > profile);
+        let is_newer = move |api: &str| rows.iter().any(|row| row.api == api && row.since > profile);
         of_api.into_iter().filter(move |(api, _)| is_newer(api)).map(|(_, warning)| warning)
     }
 
@@ -74,7 +76,7 @@ impl Warning {
         match self {
             Self::MultipleWebhookUris => "Há mais de um URI cadastrado; as notificações vão para o primeiro.",
             Self::BaseContainsWebhookPath => {
-                "A URI base já contém /open-banking/webhook; esse caminho é acrescentado mais uma vez."
+                "A URI base já contém o caminho do webhook; esse caminho é acrescentado mais uma vez."
             }
             Self::ProfileWithoutEnrollments => {
                 "Vínculos são notificados a partir do webhook_version 1.1.0; este receptor não recebe nenhum, embora seja obrigatório."
@@ -91,7 +93,7 @@ impl Warning {
         match self {
             Self::MultipleWebhookUris => "More than one URI is registered; notifications go to the first.",
             Self::BaseContainsWebhookPath => {
-                "The base URI already holds /open-banking/webhook; that path is appended to it once more."
+                "The base URI already holds the path of the webhook; that path is appended to it once more."
             }
             Self::ProfileWithoutEnrollments => {
                 "Enrollments are notified from webhook_version 1.1.0 on; this receiver is told of none, though that is mandatory."
@@ -147,6 +149,22 @@ pub fn target(
     metadata: Option<&[String]>,
     policy: AddressPolicy,
 ) -> Result<(Target, Vec<Warning>), Vec<Refusal>> {
+    target_in(Ecosystem::OpenFinance, statement, metadata, policy)
+}
+
+/// Decides as [`target`] does, on a stack of this ecosystem.
+///
+/// Open Insurance limits `webhook_uris` to 255 characters without a pattern, so a final slash is no error there.
+pub fn target_in(
+    ecosystem: Ecosystem,
+    statement: StatementUris<'_>,
+    metadata: Option<&[String]>,
+    policy: AddressPolicy,
+) -> Result<(Target, Vec<Warning>), Vec<Refusal>> {
+    let parse = |uri: &String| match ecosystem {
+        Ecosystem::OpenFinance => BaseUri::parse(uri, policy),
+        Ecosystem::OpenInsurance => BaseUri::parse_without_pattern(uri, policy),
+    };
     let Some(uris) = metadata else { return Ok((Target::Disabled, Vec::new())) };
     let order = match statement {
         StatementUris::NotPresented => uris,
@@ -162,7 +180,7 @@ pub fn target(
     // The index in the metadata, which is what the caller sees.
     let mut refusals = Vec::new();
     for (index, uri) in uris.iter().enumerate() {
-        if let Err(error) = BaseUri::parse(uri, policy) {
+        if let Err(error) = parse(uri) {
             refusals.push(Refusal::Uri(index, error));
         }
     }
@@ -170,12 +188,12 @@ pub fn target(
         return Err(refusals);
     }
     let Some(first) = order.first() else { return Ok((Target::Disabled, Vec::new())) };
-    let base = BaseUri::parse(first, policy).map_err(|error| vec![Refusal::Uri(0, error)])?;
+    let base = parse(first).map_err(|error| vec![Refusal::Uri(0, error)])?;
     let mut warnings = Vec::new();
     if uris.iter().any(|uri| uri != first) {
         warnings.push(Warning::MultipleWebhookUris);
     }
-    if base.contains_webhook_path() {
+    if base.contains_webhook_path(ecosystem) {
         warnings.push(Warning::BaseContainsWebhookPath);
     }
     Ok((Target::Enabled(base), warnings))

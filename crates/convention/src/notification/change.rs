@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use super::endpoint::{APIS_WITHOUT_WEBHOOK, ENDPOINTS, Endpoint, PARTIALLY_ACCEPTED, Reached, StateRow};
+use super::ecosystem::Ecosystem;
+use super::endpoint::{Endpoint, PARTIALLY_ACCEPTED, Reached, Scope};
 use super::id::{ClientId, ResourceId};
 use super::time::EventInstant;
 use super::version::ApiVersion;
@@ -94,6 +95,7 @@ impl Actor {
     }
 }
 
+/// The fields of a change in Open Finance.
 const FIELDS: &[&str] = &[
     "actor",
     "api",
@@ -115,6 +117,23 @@ const FIELDS: &[&str] = &[
 ];
 /// Maximum length of an API's name in characters; the longest that is known has 29.
 const MAX_API_NAME: usize = 64;
+/// The fields of a change in Open Insurance, whose contract has neither edits nor authors nor partial acceptance.
+const INSURANCE_FIELDS: &[&str] = &[
+    "api",
+    "api_version",
+    "brand",
+    "cause",
+    "client_id",
+    "event_id",
+    "event_instant",
+    "expires_at",
+    "expires_to",
+    "from",
+    "product",
+    "resource",
+    "resource_id",
+    "to",
+];
 /// Maximum lead of the bank's clock over ours. Receivers refuse events in the future.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 pub(super) const MAX_CHANGED_FIELDS: usize = 50;
@@ -127,16 +146,36 @@ impl StateChange {
     /// Every error of every field is reported, so that the caller can fix them all at once. An event in the
     /// future is an error.
     pub fn posted(value: &Value, pointer: &str, now: Timestamp) -> Result<Self, Vec<FieldError>> {
-        Self::parse(value, pointer, Some(now))
+        Self::posted_in(Ecosystem::OpenFinance, value, pointer, now)
     }
 
-    /// Parses a state change as [`Self::posted`] does, without the check against the current time.
+    /// Parses a state change as [`Self::posted`] does, on a stack of this ecosystem: it takes no other's.
+    pub fn posted_in(
+        ecosystem: Ecosystem,
+        value: &Value,
+        pointer: &str,
+        now: Timestamp,
+    ) -> Result<Self, Vec<FieldError>> {
+        Self::parse(ecosystem, value, pointer, Some(now))
+    }
+
+    /// Parses a state change that was taken before, without the check against the current time. Its API tells the ecosystem.
     pub fn from_json(value: &Value, pointer: &str) -> Result<Self, Vec<FieldError>> {
-        Self::parse(value, pointer, None)
+        let api = value.get("api").and_then(Value::as_str).unwrap_or_default();
+        Self::parse(Ecosystem::of_api(api), value, pointer, None)
     }
 
-    fn parse(value: &Value, pointer: &str, now: Option<Timestamp>) -> Result<Self, Vec<FieldError>> {
-        let mut fields = Fields::of(value, pointer, FIELDS)?;
+    fn parse(
+        ecosystem: Ecosystem,
+        value: &Value,
+        pointer: &str,
+        now: Option<Timestamp>,
+    ) -> Result<Self, Vec<FieldError>> {
+        let known = match ecosystem {
+            Ecosystem::OpenFinance => FIELDS,
+            Ecosystem::OpenInsurance => INSURANCE_FIELDS,
+        };
+        let mut fields = Fields::of(value, pointer, known)?;
         let client_id = fields.parsed("client_id", str::parse::<ClientId>);
         let event_instant = fields.parsed("event_instant", str::parse::<EventInstant>);
         if let (Some(instant), Some(now)) = (event_instant, now)
@@ -161,7 +200,7 @@ impl StateChange {
         // Informative: accepted so that callers may post what they have, but used by no rule.
         fields.text("cause", MAX_TEXT);
         fields.text("product", MAX_TEXT);
-        let subject = subject(&mut fields);
+        let subject = subject(&mut fields, ecosystem);
         if let (Some(Subject::Resource(resource)), Some(to)) = (&subject, &to) {
             check_states(&mut fields, resource, from.as_deref(), to, passed_through_partially_accepted);
             expires = expiry(&mut fields, resource, (event_instant, to), (expires_at, expires_to));
@@ -241,21 +280,25 @@ fn actor(fields: &mut Fields<'_>) -> Option<Actor> {
     actor
 }
 
-fn subject(fields: &mut Fields<'_>) -> Option<Subject> {
+fn subject(fields: &mut Fields<'_>, ecosystem: Ecosystem) -> Option<Subject> {
     let api = fields.required_text("api", MAX_NAME);
     let resource = fields.required_text("resource", MAX_NAME);
-    let api_version = fields.parsed("api_version", str::parse::<ApiVersion>);
+    let api_version = fields.parsed("api_version", |text| match text.parse::<ApiVersion>() {
+        Ok(version) if !ecosystem.admits(version) => Err(NOT_IN_INSURANCE.to_owned()),
+        parsed => parsed.map_err(|error| error.to_string()),
+    });
     let id = fields.required_text("resource_id", MAX_TEXT);
     let (api, resource, id) = (api?, resource?, id?);
-    if APIS_WITHOUT_WEBHOOK.contains(&api.as_str()) {
+    if ecosystem.apis_without_webhook().contains(&api.as_str()) {
         return Some(Subject::ApiWithoutWebhook);
     }
-    let Some(endpoint) = Endpoint::of(&api, &resource) else {
-        let is_unknown = ENDPOINTS.iter().all(|row| row.api != api);
+    let found = Endpoint::of(&api, &resource).filter(|endpoint| endpoint.row().ecosystem == ecosystem);
+    let Some(endpoint) = found else {
+        let is_unknown = ecosystem.endpoints().iter().all(|row| row.api != api);
         if is_unknown && is_api_name(&api) {
             return Some(Subject::UnknownApi(api));
         }
-        refuse_resource(fields, &api, is_unknown);
+        refuse_resource(fields, ecosystem, &api, is_unknown);
         return None;
     };
     match ResourceId::parse(&id, endpoint.row().id_syntax) {
@@ -276,21 +319,25 @@ fn is_api_name(text: &str) -> bool {
     text.len() <= MAX_API_NAME && text.split('-').all(is_word)
 }
 
-fn refuse_resource(fields: &mut Fields<'_>, api: &str, is_unknown: bool) {
+/// Why a version is refused that `versionApi` of Open Insurance cannot name.
+const NOT_IN_INSURANCE: &str = "not an API version of Open Insurance: expected v1 to v99 without a zero";
+
+fn refuse_resource(fields: &mut Fields<'_>, ecosystem: Ecosystem, api: &str, is_unknown: bool) {
+    let rows = ecosystem.endpoints();
     if is_unknown {
-        let mut known: Vec<_> = ENDPOINTS.iter().map(|row| row.api).collect();
+        let mut known: Vec<_> = rows.iter().map(|row| row.api).collect();
         known.sort_unstable();
         known.dedup();
         let known = known.join(", ");
+        let without = ecosystem.apis_without_webhook();
+        let without = if without.is_empty() { "none".to_owned() } else { without.join(", ") };
         let detail = format!(
             "Expected the name of an API: at most {MAX_API_NAME} lower-case letters and hyphens. With a webhook: \
-             {known}; without: {}.",
-            APIS_WITHOUT_WEBHOOK.join(", ")
+             {known}; without: {without}."
         );
         fields.refuse("api", "invalid", detail);
     } else {
-        let resources: Vec<_> =
-            ENDPOINTS.iter().filter(|row| row.api == api).map(|row| row.resource).collect();
+        let resources: Vec<_> = rows.iter().filter(|row| row.api == api).map(|row| row.resource).collect();
         let detail = format!("Unknown resource of this API. Known are: {}.", resources.join(", "));
         fields.refuse("resource", "invalid", detail);
     }
@@ -328,17 +375,19 @@ fn expiry(
 
 fn check_state(fields: &mut Fields<'_>, resource: &Resource, field: &str, name: &str) {
     let row = resource.endpoint.row();
-    if row.state(name, resource.api_version).is_none() {
+    if row.reached(name, resource.api_version).is_none() {
         let states: Vec<_> = row.states_of(resource.api_version).map(|state| state.name).collect();
         let version = resource.api_version;
-        let detail = format!("Not a state of this resource in {} {version}: {}.", row.api, states.join(", "));
+        let states =
+            if states.is_empty() { "capitals, digits and _ expected".to_owned() } else { states.join(", ") };
+        let detail = format!("Not a state of this resource in {} {version}: {states}.", row.api);
         fields.refuse(field, "unknown_state", detail);
     }
 }
 
 /// Says whether a state is notified depending on a state before it.
-pub(super) fn depends_on_past(state: &StateRow) -> bool {
-    matches!(state.reached, Reached::NotifiedAfterPartialAcceptance(_))
+pub(super) fn depends_on_past(reached: Reached) -> bool {
+    matches!(reached, Reached::NotifiedAfterPartialAcceptance(_))
 }
 
 fn check_states(
@@ -349,12 +398,16 @@ fn check_states(
     passed: Option<bool>,
 ) {
     let row = resource.endpoint.row();
+    if row.scope == Scope::Server && from.is_some() {
+        fields.refuse("from", "no_states", "What a server publishes has no state before: leave it out.");
+        return;
+    }
     for (field, name) in [("from", from), ("to", Some(to))] {
         if let Some(name) = name {
             check_state(fields, resource, field, name);
         }
     }
-    let depends = row.state(to, resource.api_version).is_some_and(depends_on_past);
+    let depends = row.reached(to, resource.api_version).is_some_and(depends_on_past);
     if depends && from.is_none() && passed.is_none() {
         let detail = format!(
             "Required here: whether {to} must be notified depends on {PARTIALLY_ACCEPTED} before it. Give \

@@ -1,15 +1,15 @@
-//! The endpoints of the convention and their triggers, as data.
+//! The endpoints of the convention of Open Finance and their triggers, as data.
 //!
 //! [`ENDPOINTS`] holds everything that differs between endpoints: a sixth endpoint is a row here and a
-//! variant of [`Endpoint`].
+//! variant of [`Endpoint`]. `open_insurance` has the rows of Open Insurance.
 
-use std::fmt;
 use std::ops::RangeInclusive;
 
+use super::ecosystem::Ecosystem;
 use super::id::IdSyntax;
 use super::version::{ApiVersion, WebhookVersion};
 
-/// An endpoint of the receiver (webhook OAS 1.3.0, `paths`).
+/// An endpoint of the receiver (`paths` of webhook OAS 1.3.0 of Open Finance, and of 1.1.0 to 2.0.0 of Open Insurance).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Endpoint {
     /// E1: a payment consent.
@@ -22,29 +22,16 @@ pub enum Endpoint {
     RecurringConsent,
     /// E5: an automatic payment.
     RecurringPayment,
-}
-
-impl Endpoint {
-    /// Returns the endpoint's row.
-    pub fn row(self) -> &'static EndpointRow {
-        ENDPOINTS.iter().find(|row| row.endpoint == self).expect("every endpoint has its row")
-    }
-
-    /// Finds the endpoint by its code, `E1` to `E5`.
-    pub fn from_code(code: &str) -> Option<Self> {
-        ENDPOINTS.iter().find(|row| row.code == code).map(|row| row.endpoint)
-    }
-
-    /// Finds the endpoint that notifies a resource of an API.
-    pub fn of(api: &str, resource: &str) -> Option<Self> {
-        ENDPOINTS.iter().find(|row| row.api == api && row.resource == resource).map(|row| row.endpoint)
-    }
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.row().code)
-    }
+    /// I1: a quote of insurance; from 2.0.0 on, one of capitalization too.
+    Quote,
+    /// I2: the products of capitalization.
+    CapitalizationProducts,
+    /// I3: a quote of capitalization, before 2.0.0.
+    CapitalizationQuote,
+    /// I4: the dynamic fields of damage and person insurance.
+    DamageAndPersonFields,
+    /// I5: the dynamic fields of capitalization.
+    CapitalizationFields,
 }
 
 /// The properties of an endpoint.
@@ -52,26 +39,36 @@ impl fmt::Display for Endpoint {
 pub struct EndpointRow {
     /// The endpoint of this row.
     pub endpoint: Endpoint,
-    /// Its short name, `E1` to `E5`.
+    /// The ecosystem whose webhook contract has it.
+    pub ecosystem: Ecosystem,
+    /// Its short name, `E1` to `E5` and `I1` to `I5`.
     pub code: &'static str,
     /// The API of the resource, which is also the first segment of the path.
     pub api: &'static str,
     /// The resource, as a state change names it.
     pub resource: &'static str,
-    /// The path between the API version and the identifier.
+    /// What the API tells of here.
+    pub scope: Scope,
+    /// The path between the API version and the identifier; of a [`Scope::Server`], the path after the API version.
     pub path: &'static str,
+    /// The path after the identifier, with its slash; mostly empty.
+    pub path_end: &'static str,
     /// The name of the identifier in the webhook OAS.
     pub id_name: &'static str,
     /// The syntax of the identifier.
     pub id_syntax: IdSyntax,
     /// The first webhook profile with this endpoint.
     pub since: WebhookVersion,
+    /// The last webhook profile with this endpoint, if a later one has dropped it.
+    pub until: Option<WebhookVersion>,
     /// The first webhook profile whose body carries `eventType` here.
     pub event_type_since: Option<WebhookVersion>,
     /// The first webhook profile that requires `x-authorization-server-id` here.
     pub authorization_server_id_since: Option<WebhookVersion>,
     /// The states of the resource, in the order of its life.
     pub states: &'static [StateRow],
+    /// What reaching any other state means; `None` where the API has no other.
+    pub other_states: Option<Reached>,
     /// Which edits of data are notified, if any.
     pub edits: Option<EditRow>,
 }
@@ -86,6 +83,28 @@ impl EndpointRow {
     pub fn states_of(&self, version: ApiVersion) -> impl Iterator<Item = &'static StateRow> {
         self.states.iter().filter(move |state| state.api_versions.contains(&version.number()))
     }
+
+    /// Says whether reaching a state is notified; `None` if a version of the API has no such state.
+    pub fn reached(&self, name: &str, version: ApiVersion) -> Option<Reached> {
+        let listed = self.state(name, version).map(|state| state.reached);
+        listed.or_else(|| self.other_states.filter(|_| is_state_name(name)))
+    }
+}
+
+/// What an endpoint tells of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Scope {
+    /// One resource of one client.
+    Resource,
+    /// What an authorisation server publishes to all: its id takes the place of a resource's.
+    Server,
+}
+
+/// Says whether a text has the form of a state that no table lists: short, and in capitals as the OAS write them.
+fn is_state_name(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.starts_with(|first: char| first.is_ascii_uppercase())
+        && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 /// A state, and whether reaching it is notified.
@@ -132,7 +151,7 @@ const ANY: RangeInclusive<u8> = 1..=99;
 const V2_AND_V3: RangeInclusive<u8> = 2..=3;
 const FROM_V4: RangeInclusive<u8> = 4..=99;
 
-const fn state(name: &'static str, reached: Reached) -> StateRow {
+pub(super) const fn state(name: &'static str, reached: Reached) -> StateRow {
     StateRow { name, api_versions: ANY, reached }
 }
 
@@ -143,13 +162,17 @@ const fn state(name: &'static str, reached: Reached) -> StateRow {
 pub const ENDPOINTS: &[EndpointRow] = &[
     EndpointRow {
         endpoint: Endpoint::PaymentConsent,
+        ecosystem: Ecosystem::OpenFinance,
         code: "E1",
         api: "payments",
         resource: "consent",
+        scope: Scope::Resource,
         path: "consents",
+        path_end: "",
         id_name: "consentId",
         id_syntax: IdSyntax::Urn,
         since: V1_0_0,
+        until: None,
         event_type_since: None,
         authorization_server_id_since: None,
         states: &[
@@ -159,17 +182,22 @@ pub const ENDPOINTS: &[EndpointRow] = &[
             state("CONSUMED", Notified(V1_0_0)),
             state("REJECTED", Notified(V1_0_0)),
         ],
+        other_states: None,
         edits: None,
     },
     EndpointRow {
         endpoint: Endpoint::PixPayment,
+        ecosystem: Ecosystem::OpenFinance,
         code: "E2",
         api: "payments",
         resource: "pix_payment",
+        scope: Scope::Resource,
         path: "pix/payments",
+        path_end: "",
         id_name: "paymentId",
         id_syntax: IdSyntax::Plain,
         since: V1_0_0,
+        until: None,
         event_type_since: None,
         authorization_server_id_since: None,
         states: &[
@@ -185,17 +213,22 @@ pub const ENDPOINTS: &[EndpointRow] = &[
             state("CANC", Notified(V1_0_0)),
             state("RJCT", Notified(V1_0_0)),
         ],
+        other_states: None,
         edits: None,
     },
     EndpointRow {
         endpoint: Endpoint::Enrollment,
+        ecosystem: Ecosystem::OpenFinance,
         code: "E3",
         api: "enrollments",
         resource: "enrollment",
+        scope: Scope::Resource,
         path: "enrollments",
+        path_end: "",
         id_name: "enrollmentId",
         id_syntax: IdSyntax::UrnOrPlain,
         since: V1_1_0,
+        until: None,
         event_type_since: Some(V1_3_0),
         authorization_server_id_since: Some(V1_3_0),
         states: &[
@@ -206,6 +239,7 @@ pub const ENDPOINTS: &[EndpointRow] = &[
             state("REJECTED", Notified(V1_1_0)),
             state("REVOKED", Notified(V1_1_0)),
         ],
+        other_states: None,
         edits: Some(EditRow {
             since: V1_3_0,
             fields: &["expirationDateTime", "transactionLimit", "dailyLimit"],
@@ -214,13 +248,17 @@ pub const ENDPOINTS: &[EndpointRow] = &[
     },
     EndpointRow {
         endpoint: Endpoint::RecurringConsent,
+        ecosystem: Ecosystem::OpenFinance,
         code: "E4",
         api: "automatic-payments",
         resource: "recurring_consent",
+        scope: Scope::Resource,
         path: "recurring-consents",
+        path_end: "",
         id_name: "recurringConsentId",
         id_syntax: IdSyntax::Urn,
         since: V1_2_0,
+        until: None,
         event_type_since: Some(V1_3_0),
         authorization_server_id_since: None,
         states: &[
@@ -231,6 +269,7 @@ pub const ENDPOINTS: &[EndpointRow] = &[
             state("REJECTED", Notified(V1_2_0)),
             state("REVOKED", Notified(V1_2_0)),
         ],
+        other_states: None,
         // "Edição do consentimento", automatic payments 2.2.1: what the account holder may edit, and when.
         edits: Some(EditRow {
             since: V1_3_0,
@@ -240,13 +279,17 @@ pub const ENDPOINTS: &[EndpointRow] = &[
     },
     EndpointRow {
         endpoint: Endpoint::RecurringPayment,
+        ecosystem: Ecosystem::OpenFinance,
         code: "E5",
         api: "automatic-payments",
         resource: "recurring_payment",
+        scope: Scope::Resource,
         path: "pix/recurring-payments",
+        path_end: "",
         id_name: "recurringPaymentId",
         id_syntax: IdSyntax::Plain,
         since: V1_2_0,
+        until: None,
         event_type_since: None,
         authorization_server_id_since: None,
         states: &[
@@ -259,6 +302,7 @@ pub const ENDPOINTS: &[EndpointRow] = &[
             state("CANC", Notified(V1_2_0)),
             state("RJCT", Notified(V1_2_0)),
         ],
+        other_states: None,
         edits: None,
     },
 ];

@@ -16,6 +16,9 @@ pub enum IdSyntax {
     /// Either. The webhook OAS gives `enrollmentId` the plain pattern, but in the enrollments OAS 2.3.0 every
     /// real one is a URN; a sender that followed the former could notify no enrollment.
     UrnOrPlain,
+    /// The id of an authorisation server, at most 40 characters (`authorisationServerId` of the webhook OAS of Open Insurance,
+    /// which has no pattern): letters, digits, hyphens, dots and underscores, as the parameter `AuthorisationServers` takes.
+    Server,
 }
 
 impl IdSyntax {
@@ -25,6 +28,11 @@ impl IdSyntax {
             Self::Urn => is_urn(text),
             Self::Plain => is_plain(text),
             Self::UrnOrPlain => is_urn(text) || is_plain(text),
+            Self::Server => {
+                (1..=40).contains(&text.len())
+                    && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+                    && !matches!(text, "." | "..")
+            }
         }
     }
 }
@@ -35,6 +43,9 @@ impl fmt::Display for IdSyntax {
             Self::Urn => "a URN such as urn:bancoex:C1DD33123, at most 256 characters",
             Self::Plain => "letters, digits and hyphens, not starting with a hyphen, at most 100 characters",
             Self::UrnOrPlain => "a URN of at most 256 characters, or at most 100 letters, digits and hyphens",
+            Self::Server => {
+                "the id of an authorisation server, at most 40 letters, digits, hyphens, dots and underscores"
+            }
         })
     }
 }

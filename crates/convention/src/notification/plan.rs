@@ -9,10 +9,11 @@ use serde::Serialize;
 use super::authorisation_servers::{AuthorisationServers, MissingAuthorisationServerId};
 use super::change::{Actor, Resource, StateChange};
 use super::choices::{ApiVersionOverride, Choices};
+use super::endpoint::{EndpointRow, Scope};
 use super::name::InteractionId;
 use super::receiver_key::ReceiverKey;
 use super::trigger::{EventType, Rule, Trigger, resource_of, trigger};
-use super::version::ApiVersion;
+use super::version::{ApiVersion, WebhookVersion};
 use crate::directory::{BaseUri, Receiver, is_literal_in_segment};
 
 const INTERACTION_ID: HeaderName = HeaderName::from_static("x-webhook-interaction-id");
@@ -82,6 +83,9 @@ pub fn plan(
         Err(rule) => return Plan::NotNotifiable(rule),
     };
     let Some(receiver) = receiver else { return Plan::NoReceiver };
+    if receiver.settings.ecosystem != resource.endpoint.row().ecosystem {
+        return Plan::NotNotifiable(Rule::OtherEcosystem);
+    }
     let (required, event_type) = match trigger(change, receiver.settings.webhook_version) {
         Trigger::Required(event_type) => (true, event_type),
         Trigger::Optional(event_type) if receiver.settings.notify_optional => (false, event_type),
@@ -104,7 +108,7 @@ pub fn plan(
             resource: resource.clone(),
             api_version_override: instead,
             required,
-            url: compose_url(&receiver.base_uri, resource, version),
+            url: compose_url(&receiver.base_uri, resource, version, receiver.settings.webhook_version),
             body: body(change, resource, receiver, event_type),
             headers,
         })),
@@ -112,13 +116,24 @@ pub fn plan(
     }
 }
 
-/// Composes the URL of a resource: base, webhook path, API, API version, endpoint, identifier.
+/// Composes the URL of a resource on a webhook profile: base, webhook path, API, API version, endpoint, identifier.
 ///
-/// Convenção de Webhook, "Versionamento do Webhook"; the path version is `v1` for every profile. The identifier is one path
-/// segment: characters that RFC 3986, section 3.3, does not allow there are percent-encoded.
-pub fn compose_url(base: &BaseUri, resource: &Resource, version: ApiVersion) -> String {
+/// Convenção de Webhook, "Versionamento do Webhook"; webhook OAS, `servers` and `paths`. The identifier is one path segment:
+/// characters that RFC 3986, section 3.3, does not allow there are percent-encoded. Where Open Insurance tells of what an
+/// authorisation server publishes, the server's id precedes the API version.
+pub fn compose_url(
+    base: &BaseUri,
+    resource: &Resource,
+    version: ApiVersion,
+    profile: WebhookVersion,
+) -> String {
     let (row, id) = (resource.endpoint.row(), encode_segment(resource.id.as_str()));
-    format!("{base}/open-banking/webhook/v1/{}/{version}/{}/{id}", row.api, row.path)
+    let (webhook, path_version) = (row.ecosystem.webhook_path(), row.ecosystem.path_version(profile));
+    let EndpointRow { api, path, path_end, .. } = row;
+    match row.scope {
+        Scope::Resource => format!("{base}{webhook}/{path_version}/{api}/{version}/{path}/{id}{path_end}"),
+        Scope::Server => format!("{base}{webhook}/{path_version}/{api}/{id}/{version}/{path}{path_end}"),
+    }
 }
 
 fn encode_segment(text: &str) -> String {

@@ -3,8 +3,10 @@
 use serde::Deserialize;
 
 use super::change::{Actor, MAX_CHANGED_FIELDS, Resource, StateChange, Subject, depends_on_past};
-use super::endpoint::{APIS_WITHOUT_WEBHOOK, Endpoint};
+use super::ecosystem::Ecosystem;
+use super::endpoint::{APIS_WITHOUT_WEBHOOK, Endpoint, Scope};
 use super::id::ResourceId;
+use super::version::ApiVersion;
 use crate::fields::{MAX_NAME, MAX_TEXT, fits};
 
 /// The fields that [`StateChange::to_json`] writes.
@@ -29,6 +31,15 @@ pub(crate) struct QueuedChange<'a> {
 }
 
 impl QueuedChange<'_> {
+    /// Says whether it has nothing that Open Insurance has not.
+    fn is_of_insurance(&self, scope: Scope, version: ApiVersion) -> bool {
+        Ecosystem::OpenInsurance.admits(version)
+            && self.passed_through_partially_accepted.is_none()
+            && self.changed_fields.is_empty()
+            && self.actor.is_none()
+            && (scope == Scope::Resource || self.from.is_none())
+    }
+
     /// Returns the state change; `None` if [`StateChange::from_json`] would report an error.
     pub(crate) fn into_change(self) -> Option<StateChange> {
         let fit = |texts: &[Option<&str>], longest| texts.iter().flatten().all(|text| fits(text, longest));
@@ -43,10 +54,13 @@ impl QueuedChange<'_> {
             return None;
         }
         let endpoint = Endpoint::of(self.api, self.resource)?;
-        let (row, api_version) = (endpoint.row(), self.api_version.parse().ok()?);
-        let to = row.state(&self.to, api_version)?;
+        let (row, api_version) = (endpoint.row(), self.api_version.parse::<ApiVersion>().ok()?);
+        if row.ecosystem == Ecosystem::OpenInsurance && !self.is_of_insurance(row.scope, api_version) {
+            return None;
+        }
+        let to = row.reached(&self.to, api_version)?;
         if let Some(from) = &self.from {
-            row.state(from, api_version)?;
+            row.reached(from, api_version)?;
         } else if depends_on_past(to) && self.passed_through_partially_accepted.is_none() {
             return None;
         }

@@ -44,6 +44,10 @@ pub enum Rule {
     UnknownApi,
     /// The endpoint or its trigger is newer than the receiver's webhook profile.
     NewerThanProfile,
+    /// The receiver's webhook profile has dropped the endpoint.
+    EndedBeforeProfile,
+    /// The receiver's webhook profile is one of another ecosystem.
+    OtherEcosystem,
     /// The state reached is not a trigger.
     StateIsNoTrigger,
     /// Neither the state nor data changed.
@@ -72,6 +76,8 @@ impl Rule {
             Self::ApiWithoutWebhook => Code::ApiWithoutWebhook,
             Self::UnknownApi => Code::UnknownApi,
             Self::NewerThanProfile => Code::NewerThanProfile,
+            Self::EndedBeforeProfile => Code::EndedBeforeProfile,
+            Self::OtherEcosystem => Code::OtherEcosystem,
             Self::StateIsNoTrigger => Code::StateIsNoTrigger,
             Self::NothingChanged => Code::NothingChanged,
             Self::EditedByInitiator => Code::EditedByInitiator,
@@ -113,8 +119,12 @@ pub fn trigger(change: &StateChange, profile: WebhookVersion) -> Trigger {
         Ok(resource) => resource,
         Err(rule) => return Trigger::None(rule),
     };
-    if profile < resource.endpoint.row().since {
+    let row = resource.endpoint.row();
+    if profile < row.since {
         return Trigger::None(Rule::NewerThanProfile);
+    }
+    if row.until.is_some_and(|until| profile > until) {
+        return Trigger::None(Rule::EndedBeforeProfile);
     }
     let edited = !change.changed_fields.is_empty();
     match &change.from {
@@ -130,12 +140,12 @@ pub fn trigger(change: &StateChange, profile: WebhookVersion) -> Trigger {
 }
 
 fn reached(change: &StateChange, resource: &Resource, profile: WebhookVersion) -> Trigger {
-    let Some(state) = resource.endpoint.row().state(&change.to, resource.api_version) else {
+    let Some(reached) = resource.endpoint.row().reached(&change.to, resource.api_version) else {
         return Trigger::None(Rule::StateIsNoTrigger);
     };
     let passed_partial_acceptance = change.passed_through_partially_accepted == Some(true)
         || change.from.as_deref() == Some(PARTIALLY_ACCEPTED);
-    match state.reached {
+    match reached {
         Reached::Silent => Trigger::None(Rule::StateIsNoTrigger),
         Reached::Notified(since) | Reached::NotifiedAfterPartialAcceptance(since) if profile < since => {
             Trigger::None(Rule::NewerThanProfile)

@@ -58,9 +58,10 @@ impl fmt::Display for ApiVersion {
 #[error("not an API version: expected v1 to v99, without minor version or leading zero")]
 pub struct ParseApiVersionError;
 
-/// The webhook profile of a receiver. All profiles share the path version `v1`.
+/// The webhook profile of a receiver: the version of its ecosystem's webhook contract.
 ///
-/// 1.2.0 and 1.3.0 cannot be told apart at the receiver, so the profile is a setting of each receiver.
+/// Profiles of one path version cannot be told apart at the receiver, so the profile is a setting of each receiver.
+/// [`Ecosystem::profiles`](super::Ecosystem::profiles) lists those of an ecosystem.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum WebhookVersion {
@@ -73,10 +74,12 @@ pub enum WebhookVersion {
     /// 1.3.0 of 2026-01-12: adds `eventType`, `x-authorization-server-id` and data changes.
     #[default]
     V1_3_0,
+    /// 2.0.0, of Open Insurance alone.
+    V2_0_0,
 }
 
 impl WebhookVersion {
-    /// All profiles, oldest first.
+    /// All profiles of Open Finance, oldest first.
     pub const ALL: [Self; 4] = [Self::V1_0_0, Self::V1_1_0, Self::V1_2_0, Self::V1_3_0];
 
     /// Returns the version as it is written, for example `1.3.0`.
@@ -86,6 +89,7 @@ impl WebhookVersion {
             Self::V1_1_0 => "1.1.0",
             Self::V1_2_0 => "1.2.0",
             Self::V1_3_0 => "1.3.0",
+            Self::V2_0_0 => "2.0.0",
         }
     }
 }
@@ -94,7 +98,8 @@ impl FromStr for WebhookVersion {
     type Err = ParseWebhookVersionError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|version| version.as_str() == text).ok_or(ParseWebhookVersionError)
+        let mut known = Self::ALL.into_iter().chain([Self::V2_0_0]);
+        known.find(|version| version.as_str() == text).ok_or(ParseWebhookVersionError("a published version"))
     }
 }
 
@@ -118,7 +123,7 @@ impl fmt::Display for WebhookVersion {
     }
 }
 
-/// A text that is not a webhook profile.
+/// A text that is not a webhook profile, with what was expected.
 #[derive(Debug, Error, Eq, PartialEq)]
-#[error("not a webhook version: expected 1.0.0, 1.1.0, 1.2.0 or 1.3.0")]
-pub struct ParseWebhookVersionError;
+#[error("not a webhook version: expected {0}")]
+pub struct ParseWebhookVersionError(pub(super) &'static str);

@@ -14,7 +14,7 @@ pub use rejection::{MAX_REJECTION, Rejection};
 
 use crate::fields::FieldError;
 use crate::json::UniqueJson;
-use crate::notification::{AuthorisationServers, StateChange};
+use crate::notification::{AuthorisationServers, Ecosystem, StateChange};
 
 /// Maximum size of a record in bytes, as of a request to the API.
 pub const MAX_RECORD: usize = 256 * 1024;
@@ -77,7 +77,7 @@ pub fn read(
     source: Source,
     record: &[u8],
     envelope: &Envelope,
-    servers: &AuthorisationServers,
+    (ecosystem, servers): (Ecosystem, &AuthorisationServers),
     now: Timestamp,
 ) -> Reading {
     let document = match document(record) {
@@ -88,10 +88,11 @@ pub fn read(
     let source = if is_event { Source::EventBridge } else { source };
     let opened = envelope.open(document).map_err(|error| vec![error]);
     let change = opened.and_then(|(value, pointer)| {
-        let change = StateChange::posted(&value, &pointer, now)?;
+        let change = StateChange::posted_in(ecosystem, &value, &pointer, now)?;
         let Ok(server) = servers.server_of(change.brand.as_deref()) else {
             return Err(vec![FieldError::unknown_brand(&pointer)]);
         };
+        servers.check(&change, &pointer)?;
         Ok(Posted { change, server, pointer })
     });
     Reading { source, change }

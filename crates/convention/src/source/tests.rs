@@ -25,7 +25,13 @@ fn event(detail: &Value) -> Value {
 }
 
 fn read_of(source: Source, record: &[u8]) -> Reading {
-    read(source, record, &Envelope::default(), &AuthorisationServers::default(), now())
+    read(
+        source,
+        record,
+        &Envelope::default(),
+        (Ecosystem::OpenFinance, &AuthorisationServers::default()),
+        now(),
+    )
 }
 
 fn errors(record: &Value) -> Vec<(String, &'static str)> {
@@ -91,7 +97,13 @@ fn a_brand_that_this_stack_lacks_is_an_error_of_the_change() {
     of_brand["brand"] = json!("other");
     let servers = "one=11111111-1111-4111-8111-111111111111".parse().unwrap();
     let record = json!({ "data": of_brand }).to_string();
-    let read = read(Source::Kafka, record.as_bytes(), &Envelope::default(), &servers, now());
+    let read = read(
+        Source::Kafka,
+        record.as_bytes(),
+        &Envelope::default(),
+        (Ecosystem::OpenFinance, &servers),
+        now(),
+    );
     let error = &read.change.unwrap_err()[0];
     assert_eq!((error.pointer.as_str(), error.code), ("/data/brand", "unknown_brand"));
 }

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use convention::directory::{BaseUri, Receiver, Settings};
 use convention::notification::{
-    AuthorisationServers, Choices, ClientId, InteractionId, Notification, Partition, Plan, ReceiverKey,
-    StateChange, plan,
+    AuthorisationServers, Choices, ClientId, Ecosystem, InteractionId, Notification, Partition, Plan,
+    ReceiverKey, StateChange, plan,
 };
 use http::{HeaderValue, Method, Request, header};
 use http_body_util::Full;
@@ -16,6 +16,8 @@ use crate::client::request;
 
 /// The payment of the notification, which exists nowhere.
 pub const NO_PAYMENT: &str = "arauto-doctor-no-such-payment";
+/// The consent of the quote of the notification, which exists nowhere either.
+const NO_QUOTE: &str = "urn:arauto-doctor:no-such-quote";
 
 /// The name that a receiver's access log shows.
 const USER_AGENT: &str = concat!("arauto-doctor/", env!("CARGO_PKG_VERSION"));
@@ -28,16 +30,22 @@ pub(super) struct Letter {
 }
 
 impl Letter {
-    /// Writes the notification of a payment that was settled just now and that nobody knows.
+    /// Writes the notification of a payment that was settled just now and that nobody knows; of such a quote in Open Insurance.
     pub(super) fn to(base: &BaseUri, settings: &Settings, now: Timestamp, rng: &Rng) -> Option<Self> {
         let client_id: ClientId = "arauto-doctor".parse().ok()?;
         // Some clocks of receivers are behind.
         let instant = now - SignedDuration::from_secs(1);
-        let change = json!({
-            "client_id": client_id.as_str(), "api": "payments", "resource": "pix_payment", "resource_id": NO_PAYMENT,
-            "api_version": "v5", "from": "RCVD", "to": "ACSC", "event_instant": instant.to_string(),
-        });
-        let change = StateChange::posted(&change, "", now).ok()?;
+        let change = match settings.ecosystem {
+            Ecosystem::OpenFinance => json!({
+                "client_id": client_id.as_str(), "api": "payments", "resource": "pix_payment", "resource_id": NO_PAYMENT,
+                "api_version": "v5", "from": "RCVD", "to": "ACSC", "event_instant": instant.to_string(),
+            }),
+            Ecosystem::OpenInsurance => json!({
+                "client_id": client_id.as_str(), "api": "quote", "resource": "quote", "resource_id": NO_QUOTE,
+                "api_version": "v1", "from": "RECEIVED", "to": "ACCEPTED", "event_instant": instant.to_string(),
+            }),
+        };
+        let change = StateChange::posted_in(settings.ecosystem, &change, "", now).ok()?;
         let receiver = Receiver {
             key: ReceiverKey::new(None, &client_id),
             client_id,

@@ -7,7 +7,7 @@ use axum::response::Response;
 use capacity::CapacityArgs;
 use clap::Args;
 use convention::directory::Registration;
-use convention::notification::{AuthorisationServers, ClientId, ReceiverKey};
+use convention::notification::{AuthorisationServers, ClientId, Ecosystem, ReceiverKey};
 use http::StatusCode;
 use pages::Page;
 use pages::views::{Command, Explain, Field, answer};
@@ -72,10 +72,13 @@ fn explained(app: &App, page: &Page, text: &str) -> Vec<String> {
         let (receiver, note) = assumed(page, registered.map(|registered| &registered.registration));
         assumptions.push(note);
         let policy = app.inner().policy();
+        let settings = registered.map(|registered| &registered.registration.settings);
+        let ecosystem = settings.map(|settings| settings.ecosystem).unwrap_or_default();
         Explainer {
             receiver: Some(receiver),
             servers: servers.clone(),
             choices: choices.clone(),
+            ecosystem,
             policy,
             now: page.now,
         }
@@ -120,13 +123,17 @@ fn assumed(page: &Page, registered: Option<&Registration>) -> (Value, String) {
 /// A registration as the API takes it.
 fn as_posted(registration: &Registration) -> Value {
     let settings = &registration.settings;
-    json!({
+    let mut posted = json!({
         "webhook_uris": registration.base_uri.iter().collect::<Vec<_>>(),
         "webhook_version": settings.webhook_version,
         "success_statuses": settings.success_statuses,
-        "notify_optional": settings.notify_optional,
-        "also_send_x_authorisation_server_id": settings.also_send_x_authorisation_server_id,
-    })
+    });
+    if settings.ecosystem == Ecosystem::OpenFinance {
+        posted["notify_optional"] = settings.notify_optional.into();
+        let also_send = settings.also_send_x_authorisation_server_id;
+        posted["also_send_x_authorisation_server_id"] = also_send.into();
+    }
+    posted
 }
 
 #[derive(Debug, Default, Deserialize)]

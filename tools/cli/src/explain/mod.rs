@@ -14,9 +14,9 @@ use clap::Args;
 use convention::FieldError;
 use convention::address::AddressPolicy;
 use convention::codes::Code;
-use convention::directory::{Receiver, Registration, RegistrationRequest, StatementUris, target};
+use convention::directory::{Receiver, Registration, RegistrationRequest, StatementUris, target_in};
 use convention::notification::{
-    ApiVersionOverride, ApiVersionOverrides, AuthorisationServers, Choices, InteractionId,
+    ApiVersionOverride, ApiVersionOverrides, AuthorisationServers, Choices, Ecosystem, InteractionId,
     MissingAuthorisationServerId, Notification, NotificationId, Plan, ReceiverKey, StateChange, plan,
 };
 use jiff::Timestamp;
@@ -57,6 +57,9 @@ pub struct ExplainArgs {
     /// Do not notify edits by the initiator itself, as with NotifyInitiatorEdits=false
     #[arg(long)]
     ignore_initiator_edits: bool,
+    /// The ecosystem that the stack serves: open-finance or open-insurance
+    #[arg(long, value_name = "NAME", default_value_t)]
+    ecosystem: Ecosystem,
     /// Also allow receivers on this machine, as in the local stack
     #[arg(long)]
     allow_loopback_receivers: bool,
@@ -86,6 +89,8 @@ pub struct Explainer {
     pub servers: AuthorisationServers,
     /// What the stack chooses where the convention leaves a choice.
     pub choices: Choices,
+    /// The ecosystem that the stack serves.
+    pub ecosystem: Ecosystem,
     /// The policy for receivers' addresses.
     pub policy: AddressPolicy,
     /// The clock.
@@ -127,7 +132,16 @@ impl Explainer {
     pub fn explain(&self, line: usize, document: &Value) -> Explanation {
         let wrapped = document.get("change").is_some();
         let (change, pointer) = if wrapped { (&document["change"], "/change") } else { (document, "") };
-        let change = match StateChange::posted(change, pointer, self.now) {
+        let posted = StateChange::posted_in(self.ecosystem, change, pointer, self.now);
+        // An unknown brand is explained by the plan.
+        let is_known = |change: &StateChange| self.servers.of_brand(change.brand.as_deref()).is_ok();
+        let checked = posted.and_then(|change| {
+            if is_known(&change) {
+                self.servers.check(&change, pointer)?;
+            }
+            Ok(change)
+        });
+        let change = match checked {
             Ok(change) => change,
             Err(errors) => return invalid(line, errors),
         };
@@ -167,8 +181,9 @@ impl Explainer {
         value: &Value,
         change: &StateChange,
     ) -> Result<(Option<Receiver>, Vec<&'static str>), Vec<FieldError>> {
-        let request = RegistrationRequest::from_json(value, "/receiver")?;
-        let decided = target(StatementUris::NotPresented, request.webhook_uris.as_deref(), self.policy);
+        let request = RegistrationRequest::from_json_in(self.ecosystem, value, "/receiver")?;
+        let uris = request.webhook_uris.as_deref();
+        let decided = target_in(self.ecosystem, StatementUris::NotPresented, uris, self.policy);
         let decided = decided.map_err(|refusals| {
             refusals.iter().map(|refusal| refusal.field_error("/receiver/webhook_uris")).collect::<Vec<_>>()
         })?;
@@ -245,6 +260,7 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<bool> {
             api_versions: args.api_version_overrides.clone(),
             notify_initiator_edits: !args.ignore_initiator_edits,
         },
+        ecosystem: args.ecosystem,
         now: Clock::system().now(),
         policy: if args.allow_loopback_receivers {
             AddressPolicy::PublicAndLoopback

@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 use anyhow::{Context as _, Result};
 use clap::{ArgGroup, Args};
 use convention::delivery::NotificationView;
-use convention::notification::{ENDPOINTS, Endpoint, InteractionId, NotificationId};
+use convention::notification::{Ecosystem, Endpoint, InteractionId, NotificationId};
 use platform::aws::{LedgerError, LedgerReader, dynamodb};
 
 use crate::stack_ref::LedgerArgs;
@@ -114,7 +114,8 @@ pub async fn of_resource(
     endpoint: Option<Endpoint>,
 ) -> Result<Vec<NotificationView>, LedgerError> {
     let mut found = Vec::new();
-    for row in ENDPOINTS.iter().filter(|row| endpoint.is_none_or(|asked| asked == row.endpoint)) {
+    let rows = Ecosystem::ALL.into_iter().flat_map(Ecosystem::endpoints);
+    for row in rows.filter(|row| endpoint.is_none_or(|asked| asked == row.endpoint)) {
         found.extend(reader.resource(row.endpoint, id).await?);
     }
     found.sort_by_key(NotificationView::when);
@@ -122,5 +123,6 @@ pub async fn of_resource(
 }
 
 fn endpoint(text: &str) -> Result<Endpoint, String> {
-    Endpoint::from_code(text).ok_or_else(|| "expected the code of an endpoint, E1 to E5".to_owned())
+    Endpoint::from_code(text)
+        .ok_or_else(|| "expected the code of an endpoint, E1 to E5 or I1 to I5".to_owned())
 }

@@ -96,7 +96,8 @@ impl Filter {
 }
 
 pub(crate) fn endpoint(text: &str) -> Result<Endpoint, String> {
-    Endpoint::from_code(text).ok_or_else(|| "expected the code of an endpoint, E1 to E5".to_owned())
+    Endpoint::from_code(text)
+        .ok_or_else(|| "expected the code of an endpoint, E1 to E5 or I1 to I5".to_owned())
 }
 
 /// Parses a number and its unit.

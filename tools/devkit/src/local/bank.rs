@@ -115,26 +115,38 @@ pub fn expiring(mut change: Value, at: Timestamp, to: &str) -> Value {
 /// A state change that must be notified at this endpoint, happening now, of a resource that `tag` makes its own.
 pub fn change(endpoint: Endpoint, client_id: &str, tag: &str, now: Timestamp) -> Value {
     let (api_version, from, to) = match endpoint {
-        Endpoint::PaymentConsent => ("v5", "AUTHORISED", "CONSUMED"),
-        Endpoint::PixPayment => ("v5", "ACPD", "ACSC"),
-        Endpoint::Enrollment | Endpoint::RecurringConsent => ("v2", "AUTHORISED", "REVOKED"),
-        Endpoint::RecurringPayment => ("v2", "RCVD", "SCHD"),
+        Endpoint::PaymentConsent => ("v5", Some("AUTHORISED"), "CONSUMED"),
+        Endpoint::PixPayment => ("v5", Some("ACPD"), "ACSC"),
+        Endpoint::Enrollment | Endpoint::RecurringConsent => ("v2", Some("AUTHORISED"), "REVOKED"),
+        Endpoint::RecurringPayment => ("v2", Some("RCVD"), "SCHD"),
+        // The contract of Open Insurance names no states.
+        Endpoint::Quote | Endpoint::CapitalizationQuote => ("v1", Some("RECEIVED"), "ACCEPTED"),
+        Endpoint::CapitalizationProducts
+        | Endpoint::DamageAndPersonFields
+        | Endpoint::CapitalizationFields => ("v1", None, "UPDATED"),
     };
     let row = endpoint.row();
     let resource_id = match endpoint {
         Endpoint::PaymentConsent | Endpoint::RecurringConsent => format!("urn:bancoex:{tag}"),
         Endpoint::Enrollment | Endpoint::PixPayment | Endpoint::RecurringPayment => tag.to_owned(),
+        Endpoint::Quote | Endpoint::CapitalizationQuote => format!("urn:seguradoraex:{tag}"),
+        Endpoint::CapitalizationProducts
+        | Endpoint::DamageAndPersonFields
+        | Endpoint::CapitalizationFields => AUTHORISATION_SERVER_ID.to_owned(),
     };
-    json!({
+    let mut change = json!({
         "client_id": client_id,
         "api": row.api,
         "resource": row.resource,
         "resource_id": resource_id,
         "api_version": api_version,
-        "from": from,
         "to": to,
         "event_instant": now.to_string(),
-    })
+    });
+    if let Some(from) = from {
+        change["from"] = from.into();
+    }
+    change
 }
 
 /// One state change for each endpoint of the convention.

@@ -6,7 +6,7 @@ use account::outputs::account_id;
 use account::{ApiRequest, ChosenStack, StackArgs, Token};
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
-use convention::notification::Endpoint;
+use convention::notification::{AuthorisationServers, Ecosystem, Endpoint, Scope};
 use http::Method;
 use jiff::Timestamp;
 use platform::clock::Clock;
@@ -33,7 +33,7 @@ Exit codes: 0 all were accepted; 1 there was no answer; 2 wrong usage; 3 one was
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct TriggerArgs {
-    /// What changes; all five by default
+    /// What changes; by default all that the newest contract of the stack's ecosystem has
     kinds: Vec<Kind>,
     /// The client that is notified; on the local stack that of its receiver by default
     #[arg(long, value_name = "ID")]
@@ -64,6 +64,16 @@ enum Kind {
     RecurringConsent,
     #[value(alias = "E5")]
     RecurringPayment,
+    #[value(alias = "I1")]
+    Quote,
+    #[value(alias = "I2")]
+    CapitalizationProducts,
+    #[value(alias = "I3")]
+    CapitalizationQuote,
+    #[value(alias = "I4")]
+    DamageAndPersonFields,
+    #[value(alias = "I5")]
+    CapitalizationFields,
 }
 
 impl Kind {
@@ -74,7 +84,21 @@ impl Kind {
             Self::Enrollment => Endpoint::Enrollment,
             Self::RecurringConsent => Endpoint::RecurringConsent,
             Self::RecurringPayment => Endpoint::RecurringPayment,
+            Self::Quote => Endpoint::Quote,
+            Self::CapitalizationProducts => Endpoint::CapitalizationProducts,
+            Self::CapitalizationQuote => Endpoint::CapitalizationQuote,
+            Self::DamageAndPersonFields => Endpoint::DamageAndPersonFields,
+            Self::CapitalizationFields => Endpoint::CapitalizationFields,
         }
+    }
+
+    /// Returns the kinds of an ecosystem that its newest contract has.
+    fn of(ecosystem: Ecosystem) -> Vec<Self> {
+        let is_of = |kind: &&Self| {
+            let row = kind.endpoint().row();
+            row.ecosystem == ecosystem && row.until.is_none()
+        };
+        Self::value_variants().iter().filter(is_of).copied().collect()
     }
 
     fn name(self) -> String {
@@ -84,8 +108,11 @@ impl Kind {
 
 /// Runs the command; `false` if a state change was not accepted.
 pub async fn run_trigger(args: TriggerArgs) -> Result<bool> {
-    let kinds = if args.kinds.is_empty() { Kind::value_variants() } else { args.kinds.as_slice() };
     let stack = args.stack.find("").await?;
+    // Those of the local stack are not known; it serves Open Finance.
+    let parameter = |name| stack.parameter(name).unwrap_or_default();
+    let ecosystem = parameter("Ecosystem").parse().unwrap_or_default();
+    let kinds = if args.kinds.is_empty() { &Kind::of(ecosystem) } else { &args.kinds };
     let client = match (&args.client, &stack.local) {
         (Some(client), _) => client.as_str(),
         (None, Some(_)) => CLIENT,
@@ -97,7 +124,11 @@ pub async fn run_trigger(args: TriggerArgs) -> Result<bool> {
         return Ok(false);
     }
     let tag = format!("arauto-trigger-{:08x}", Rng::system().bits() >> 32);
-    let changes = changes(kinds, client, args.brand.as_deref(), &tag, Clock::system().now());
+    let mut changes = changes(kinds, client, args.brand.as_deref(), &tag, Clock::system().now());
+    let servers: AuthorisationServers = parameter("AuthorisationServers").parse().unwrap_or_default();
+    if let Ok(server) = servers.of_brand(args.brand.as_deref()) {
+        of_server(kinds, &mut changes, server);
+    }
     let body = json!({ "changes": changes }).to_string().into_bytes();
     let request = ApiRequest { method: Method::POST, path: "/v1/state-changes".to_owned(), body };
     let answer = request.send_to(&stack, Token::of_environment()?.as_ref()).await?;
@@ -133,6 +164,15 @@ fn changes(kinds: &[Kind], client: &str, brand: Option<&str>, tag: &str, now: Ti
     (1..).zip(kinds).map(one).collect()
 }
 
+/// Has what a server publishes be of this one, since intake takes no other.
+fn of_server(kinds: &[Kind], changes: &mut [Value], server: &str) {
+    for (kind, change) in kinds.iter().zip(changes) {
+        if kind.endpoint().row().scope == Scope::Server {
+            change["resource_id"] = json!(server);
+        }
+    }
+}
+
 fn table(kinds: &[Kind], answer: &Value) -> Table<3> {
     let mut table = Table::new([Align::Left; 3]);
     for (kind, verdict) in kinds.iter().zip(answer["verdicts"].as_array().into_iter().flatten()) {
@@ -166,9 +206,9 @@ mod tests {
     #[test]
     fn each_kind_is_a_change_that_must_be_notified_and_names_itself_made_up() {
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
-        let kinds = [Kind::value_variants(), &[Kind::PixPayment]].concat();
+        let kinds = [Kind::of(Ecosystem::OpenFinance), vec![Kind::PixPayment]].concat();
         let changes = changes(&kinds, "itp-1", Some("a"), "arauto-trigger-1", now);
-        assert_eq!(Kind::value_variants().len(), ENDPOINTS.len());
+        assert_eq!(kinds.len(), ENDPOINTS.len() + 1);
         let mut ids = Vec::new();
         for (kind, change) in kinds.iter().zip(&changes) {
             let read = StateChange::posted(change, "", now).unwrap();
@@ -179,5 +219,20 @@ mod tests {
         assert_ne!(ids[1], ids[5]);
         let answer = json!({ "verdicts": [{ "verdict": "accepted", "notification_id": "339c" }] });
         assert_eq!(table(&kinds, &answer).to_string(), "payment-consent  accepted  339c\n");
+    }
+
+    #[test]
+    fn each_kind_of_open_insurance_is_a_change_that_its_stack_takes_and_no_other() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let kinds = Kind::of(Ecosystem::OpenInsurance);
+        assert_eq!(kinds.len(), Ecosystem::OpenInsurance.endpoints().len() - 1, "2.0.0 has dropped one");
+        let mut posted = changes(&kinds, "iniciadora-1", None, "arauto-trigger-1", now);
+        of_server(&kinds, &mut posted, "server-1");
+        assert_eq!(posted.iter().filter(|change| change["resource_id"] == "server-1").count(), 3);
+        for change in posted {
+            StateChange::posted_in(Ecosystem::OpenInsurance, &change, "", now).unwrap();
+            let refused = StateChange::posted(&change, "", now).unwrap_err();
+            assert_eq!(refused[0].pointer, "/api");
+        }
     }
 }

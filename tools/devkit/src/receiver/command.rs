@@ -67,7 +67,7 @@ pub struct ReceiverArgs {
     #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true)]
     prefix: Prefix,
 
-    /// Contract to judge requests by: 1.0.0, 1.1.0, 1.2.0 or 1.3.0
+    /// Contract to judge requests by: 1.0.0 to 1.3.0, or open-insurance-1.1.0, -1.2.0 or -2.0.0
     #[arg(long, value_name = "VERSION", default_value_t)]
     webhook_version: WebhookVersion,
 

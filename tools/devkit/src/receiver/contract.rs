@@ -20,10 +20,24 @@ pub enum WebhookVersion {
     /// 2026-01-12: `eventType` and `x-authorization-server-id`.
     #[default]
     V1_3_0,
+    /// Of Open Insurance: quotes, products of capitalization and dynamic fields.
+    Insurance1_1_0,
+    /// Of Open Insurance: patterns of its own for the API version and the timestamp.
+    Insurance1_2_0,
+    /// Of Open Insurance: the path version v2, without the quotes of capitalization.
+    Insurance2_0_0,
 }
 
 impl WebhookVersion {
-    const ALL: [Self; 4] = [Self::V1_0_0, Self::V1_1_0, Self::V1_2_0, Self::V1_3_0];
+    const ALL: [Self; 7] = [
+        Self::V1_0_0,
+        Self::V1_1_0,
+        Self::V1_2_0,
+        Self::V1_3_0,
+        Self::Insurance1_1_0,
+        Self::Insurance1_2_0,
+        Self::Insurance2_0_0,
+    ];
 
     /// The version as published.
     pub fn as_str(self) -> &'static str {
@@ -32,7 +46,22 @@ impl WebhookVersion {
             Self::V1_1_0 => "1.1.0",
             Self::V1_2_0 => "1.2.0",
             Self::V1_3_0 => "1.3.0",
+            Self::Insurance1_1_0 => "open-insurance-1.1.0",
+            Self::Insurance1_2_0 => "open-insurance-1.2.0",
+            Self::Insurance2_0_0 => "open-insurance-2.0.0",
         }
+    }
+
+    /// Whether it is a contract of Open Insurance.
+    fn is_of_insurance(self) -> bool {
+        self >= Self::Insurance1_1_0
+    }
+
+    /// Whether `versionApi` may be this text.
+    ///
+    /// Open Insurance: `^[v][1-9]{1,2}$`. Its 1.1.0 has a URN's pattern there, a mistake that no sender can follow.
+    pub(super) fn takes_api_version(self, text: &str) -> bool {
+        is_api_version(text) && (!self.is_of_insurance() || !text.contains('0'))
     }
 }
 
@@ -53,7 +82,7 @@ impl FromStr for WebhookVersion {
     }
 }
 
-/// One of the five endpoints of the contract.
+/// One of the five endpoints of a contract.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
 pub enum Endpoint {
     /// Payment consent.
@@ -66,11 +95,27 @@ pub enum Endpoint {
     E4,
     /// Recurring payment.
     E5,
+    /// Quote of insurance.
+    I1,
+    /// Products of capitalization.
+    I2,
+    /// Quote of capitalization.
+    I3,
+    /// Dynamic fields of damage and person insurance.
+    I4,
+    /// Dynamic fields of capitalization.
+    I5,
 }
 
 impl Endpoint {
-    /// Finds the endpoint of the path's segments that follow the base URI, with its API version and resource id.
-    pub(super) fn of<'a>(segments: &[&'a str]) -> Option<(Self, &'a str, &'a str)> {
+    /// Finds the endpoint of the path's segments that follow the base URI, with its API version and resource id: of Open
+    /// Insurance an authorisation server's id where there is no resource.
+    pub(super) fn of<'a>(segments: &[&'a str], version: WebhookVersion) -> Option<(Self, &'a str, &'a str)> {
+        if version.is_of_insurance() {
+            let path_version = if version >= WebhookVersion::Insurance2_0_0 { "v2" } else { "v1" };
+            let rest = segments.strip_prefix(&["open-insurance", "webhook", path_version])?;
+            return Self::of_insurance(rest);
+        }
         match *segments {
             ["open-banking", "webhook", "v1", "payments", version, "consents", id] => {
                 Some((Self::E1, version, id))
@@ -98,6 +143,19 @@ impl Endpoint {
         }
     }
 
+    fn of_insurance<'a>(segments: &[&'a str]) -> Option<(Self, &'a str, &'a str)> {
+        match *segments {
+            ["quote", version, "request", id, "quote-status"] => Some((Self::I1, version, id)),
+            ["products-services", id, version, "capitalization-title"] => Some((Self::I2, version, id)),
+            ["quote-capitalization-title", version, "request", id, "quote-status"] => {
+                Some((Self::I3, version, id))
+            }
+            ["dynamic-fields", id, version, "damage-and-person"] => Some((Self::I4, version, id)),
+            ["dynamic-fields", id, version, "capitalization-title"] => Some((Self::I5, version, id)),
+            _ => None,
+        }
+    }
+
     /// The name in the table of endpoints.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -106,6 +164,11 @@ impl Endpoint {
             Self::E3 => "E3",
             Self::E4 => "E4",
             Self::E5 => "E5",
+            Self::I1 => "I1",
+            Self::I2 => "I2",
+            Self::I3 => "I3",
+            Self::I4 => "I4",
+            Self::I5 => "I5",
         }
     }
 
@@ -115,17 +178,24 @@ impl Endpoint {
             Self::E1 | Self::E2 => WebhookVersion::V1_0_0,
             Self::E3 => WebhookVersion::V1_1_0,
             Self::E4 | Self::E5 => WebhookVersion::V1_2_0,
+            Self::I1 | Self::I2 | Self::I3 | Self::I4 | Self::I5 => WebhookVersion::Insurance1_1_0,
         }
+    }
+
+    /// Whether a version of the contract has the endpoint.
+    pub(super) fn exists_in(self, version: WebhookVersion) -> bool {
+        self.since() <= version && (self != Self::I3 || version < WebhookVersion::Insurance2_0_0)
     }
 
     /// The name of the path parameter that holds the resource id.
     pub(super) fn parameter(self) -> &'static str {
         match self {
-            Self::E1 => "consentId",
+            Self::E1 | Self::I1 | Self::I3 => "consentId",
             Self::E2 => "paymentId",
             Self::E3 => "enrollmentId",
             Self::E4 => "recurringConsentId",
             Self::E5 => "recurringPaymentId",
+            Self::I2 | Self::I4 | Self::I5 => "authorisationServerId",
         }
     }
 
@@ -134,7 +204,8 @@ impl Endpoint {
     /// `enrollmentId` may be either: the webhook contract's pattern is plain, the enrollments API's ids are URNs.
     pub(super) fn takes_id(self, id: &str) -> bool {
         match self {
-            Self::E1 | Self::E4 => is_urn(id),
+            Self::E1 | Self::E4 | Self::I1 | Self::I3 => is_urn(id),
+            Self::I2 | Self::I4 | Self::I5 => (1..=40).contains(&id.chars().count()),
             Self::E2 | Self::E5 => is_plain_id(id),
             Self::E3 => is_plain_id(id) || is_urn(id),
         }
@@ -343,7 +414,9 @@ mod tests {
 
     #[test]
     fn the_five_paths_are_told_apart() {
-        let of = |path: &'static str| Endpoint::of(&path.split('/').collect::<Vec<_>>());
+        let of = |path: &'static str| {
+            Endpoint::of(&path.split('/').collect::<Vec<_>>(), WebhookVersion::default())
+        };
         assert_eq!(of("open-banking/webhook/v1/payments/v5/consents/x"), Some((Endpoint::E1, "v5", "x")));
         assert_eq!(of("open-banking/webhook/v1/payments/v5/pix/payments/x"), Some((Endpoint::E2, "v5", "x")));
         assert_eq!(
@@ -370,6 +443,26 @@ mod tests {
     }
 
     #[test]
+    fn the_paths_of_open_insurance_are_told_apart_by_its_own_contracts() {
+        const SERVER: &str = "123e4567-e89b-12d3-a456-426614174000";
+        let of = |path: &'static str, version| Endpoint::of(&path.split('/').collect::<Vec<_>>(), version);
+        let (old, new) = (WebhookVersion::Insurance1_2_0, WebhookVersion::Insurance2_0_0);
+        let quote = "open-insurance/webhook/v2/quote/v2/request/urn:ins:1/quote-status";
+        assert_eq!(of(quote, new), Some((Endpoint::I1, "v2", "urn:ins:1")));
+        assert_eq!((of(quote, old), of(quote, WebhookVersion::V1_3_0)), (None, None));
+        let fields = "open-insurance/webhook/v1/dynamic-fields/123e4567-e89b-12d3-a456-426614174000/v1/damage-and-person";
+        assert_eq!(of(fields, old), Some((Endpoint::I4, "v1", SERVER)));
+        assert!(Endpoint::I4.takes_id(SERVER) && !Endpoint::I4.takes_id(&"a".repeat(41)));
+        assert!(Endpoint::I3.exists_in(old) && !Endpoint::I3.exists_in(new));
+        for (text, of_insurance) in
+            [("v1", true), ("v99", true), ("v10", false), ("v20", false), ("v100", false)]
+        {
+            assert_eq!(old.takes_api_version(text), of_insurance, "{text}");
+        }
+        assert!(WebhookVersion::V1_3_0.takes_api_version("v10"));
+    }
+
+    #[test]
     fn versions_are_named_as_published() {
         for version in WebhookVersion::ALL {
             assert_eq!(version.to_string().parse(), Ok(version));
@@ -377,7 +470,8 @@ mod tests {
         let error = "1.4.0".parse::<WebhookVersion>().unwrap_err();
         assert_eq!(
             error,
-            "no webhook contract has version \"1.4.0\": expected one of 1.0.0, 1.1.0, 1.2.0, 1.3.0"
+            "no webhook contract has version \"1.4.0\": expected one of 1.0.0, 1.1.0, 1.2.0, 1.3.0, \
+             open-insurance-1.1.0, open-insurance-1.2.0, open-insurance-2.0.0"
         );
     }
 }

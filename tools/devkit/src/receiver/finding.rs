@@ -6,9 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::contract::{
-    Endpoint, WebhookVersion, is_api_version, is_plain_id, is_timestamp, is_uuid, percent_decoded,
-};
+use super::contract::{Endpoint, WebhookVersion, is_plain_id, is_timestamp, is_uuid, percent_decoded};
 use super::message::{Body, Header};
 use super::prefix::Prefix;
 
@@ -149,16 +147,16 @@ impl Contract {
             return reading.note(Code::MalformedPath, wanted.to_owned());
         };
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        let Some((endpoint, version, id)) = Endpoint::of(&segments) else {
+        let Some((endpoint, version, id)) = Endpoint::of(&segments, self.version) else {
             let found = format!("{} is none of the paths of the contract", request.path);
             return reading.note(Code::UnknownPath, found);
         };
-        if endpoint.since() > self.version {
+        if !endpoint.exists_in(self.version) {
             let since =
                 format!("{} exists since {}, not in {}", endpoint.as_str(), endpoint.since(), self.version);
             reading.note(Code::EndpointNotInVersion, since);
         }
-        if !is_api_version(version) {
+        if !self.version.takes_api_version(version) {
             reading.note(Code::MalformedApiVersion, format!("{version:?} is not of v1 to v99"));
         }
         if !endpoint.takes_id(id) {

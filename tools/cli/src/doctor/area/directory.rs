@@ -1,6 +1,7 @@
 //! What was fetched from others, and how old it is: the Directory's keys and list, and revocation lists.
 
 use account::DeployedStack;
+use convention::notification::Ecosystem;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::doctor::answer::Answer;
@@ -44,10 +45,13 @@ const FIRST_RUN: SignedDuration = SignedDuration::from_mins(45);
 
 /// Checks the age of everything.
 pub(crate) fn check(fetched: &Fetched, stack: &DeployedStack, now: Timestamp) -> Vec<Finding> {
-    let mut found = vec![
-        of_document(&fetched.keys, "keys", "software statements cannot be verified", now),
-        of_document(&fetched.participants, "participants", "no organisation's status is known", now),
-    ];
+    let participants = if stack.parameter("Ecosystem") == Ecosystem::OpenInsurance.as_str() {
+        Finding::ok(Area::Directory, "no list of participants is kept: Open Insurance suspends no client")
+    } else {
+        of_document(&fetched.participants, "participants", "no organisation's status is known", now)
+    };
+    let keys = of_document(&fetched.keys, "keys", "software statements cannot be verified", now);
+    let mut found = vec![keys, participants];
     found.extend(match &fetched.revocation {
         Ok(Some(revocation)) => of_revocation(revocation, now),
         Ok(None) => vec![
@@ -171,6 +175,16 @@ mod tests {
         let nothing = Fetched { keys: Ok(None), participants: Ok(None), revocation: Ok(None) };
         assert!(check(&nothing, &young, now()).iter().all(|one| one.severity == Severity::Ok));
         assert!(check(&nothing, &right_stack(), now()).iter().all(|one| one.severity != Severity::Ok));
+    }
+
+    #[test]
+    fn no_list_of_participants_is_missed_in_open_insurance() {
+        let mut stack = right_stack();
+        stack.parameters.insert("Ecosystem".to_owned(), "open-insurance".to_owned());
+        let found = check(&Fetched { participants: Ok(None), ..right() }, &stack, now());
+        assert!(found.iter().all(|one| one.severity == Severity::Ok), "{found:?}");
+        let found = check(&Fetched { keys: Ok(None), ..right() }, &stack, now());
+        assert_eq!(found[0].severity, Severity::Error);
     }
 
     #[test]
