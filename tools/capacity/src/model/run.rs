@@ -215,7 +215,7 @@ impl<'a> World<'a> {
 
     /// Says whether there is something to invoke the function with.
     fn is_ready(&self) -> bool {
-        self.gathering.as_ref().map_or(self.queue.waiting() > 0, Gathering::is_ready)
+        self.gathering.as_ref().map_or_else(|| self.queue.waiting() > 0, Gathering::is_ready)
     }
 
     fn arrival_follows(&mut self) {

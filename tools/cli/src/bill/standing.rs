@@ -217,8 +217,8 @@ impl Standing {
             (StandingItem::LedgerStorage, rows, GB, of_rows),
             (StandingItem::LedgerBackup, rows, GB, Rate::DynamoDbBackup),
         ]);
-        let priced = all.into_iter().filter(|(_, count, ..)| *count > 0);
-        priced
+        let present = all.into_iter().filter(|(_, count, ..)| *count > 0);
+        present
             .map(|(item, count, per, rate)| {
                 let quantity = (u128::from(count), per);
                 let usd = prices.value(rate).of(quantity.0, quantity.1);
