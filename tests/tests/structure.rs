@@ -145,6 +145,18 @@ fn no_function_holds_what_people_sign_in_with() {
     }
 }
 
+/// Compiled for size it leaves out the assembly for AVX-512 and large tables, and a handshake costs a third more.
+#[test]
+fn what_makes_handshakes_is_compiled_for_speed() {
+    let root = read_to_string(workspace().join("Cargo.toml")).unwrap();
+    assert!(root.lines().any(|line| line == "aws-lc-sys.opt-level = 3"), "state it for release builds");
+    let named = section(&root, "profile.release.package");
+    assert!(named.contains("aws-lc-sys"));
+    for package in ["aws-lc-rs", "hyper", "rustls", "rustls-webpki", "tokio", "tokio-rustls"] {
+        assert!(!named.contains(package), "{package}");
+    }
+}
+
 #[test]
 fn no_files_of_a_crate_import_each_other_in_a_circle() {
     let mut found = Vec::new();

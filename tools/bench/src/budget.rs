@@ -2,11 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use crate::report::{CaseFigures, Report};
+use crate::report::{CaseFigures, MANY, Report, What};
 
 /// The most processor time for a notification, in that of the floor that signs each request as it sends it: a request that was
 /// signed in advance is none that could be sent to AWS.
 pub(crate) const RATIO: f64 = 1.75;
+/// The same to a thousand receivers, of whose connections not all are kept.
+const RATIO_OF_MANY: f64 = 2.0;
+/// The most processor time for a notification that is alone and opens a connection, in that of the floor that does the same.
+const RATIO_OF_FRESH: f64 = 1.1;
+/// The most time from the start of a process until its first request has arrived, in that of the floor that does the same.
+const RATIO_OF_START: f64 = 1.25;
+/// The most files that an environment has open ("Lambda quotas", AWS Lambda Developer Guide).
+const OPEN_FILES: f64 = 1_024.0;
 /// What the event source asks of SQS for each message: it receives ten with one request, and deletes them with another.
 const EVENT_SOURCE: f64 = 0.2;
 
@@ -56,6 +64,14 @@ pub(crate) fn design_and_ours(report: &Report) -> (Vec<Verdict>, Vec<Verdict>) {
 pub(crate) fn verdicts(report: &Report) -> Vec<Verdict> {
     let intake = &report.intake_requests_per_change;
     let mut all = report.main_case().map_or_else(Vec::new, |case| of_case(case, intake));
+    if let Some(many) = report.cases.iter().find(|case| case.name == MANY) {
+        let what = format!("Processor time for a notification, \"{MANY}\", dispatch to the floor that signs");
+        all.push(of_time(what, many.ratio(), RATIO_OF_MANY, "×"));
+        #[expect(clippy::cast_precision_loss, reason = "some hundreds")]
+        let open = many.open_files as f64;
+        all.push(of_count(format!("Open files of dispatch, \"{MANY}\""), open, OPEN_FILES, "files"));
+    }
+    all.extend(alone(report));
     let floor = report.start_of("floor").map(|start| start.least_ms);
     for start in report.starts.iter().filter(|start| start.name != "floor") {
         let what = format!("Start of {} to its first `next`", start.name);
@@ -71,6 +87,19 @@ pub(crate) fn verdicts(report: &Report) -> Vec<Verdict> {
         report.sizes.iter().map(|size| of_count(format!("Zip of {}", size.name), size.zip_mb, 5.0, "MB")),
     );
     all
+}
+
+/// Of a notification that is alone: at full speed, as the waits of a quota say more of its periods than of the processes.
+fn alone(report: &Report) -> Vec<Verdict> {
+    let fresh = report.at_full_speed(What::Fresh).map(|beside| {
+        let what = format!("{}, processor time of dispatch to that of the floor", What::Fresh.title());
+        of_time(what, beside.ratio_of_cpu(), RATIO_OF_FRESH, "×")
+    });
+    let start = report.at_full_speed(What::Start).map(|beside| {
+        let what = format!("{}, time of dispatch to that of the floor", What::Start.title());
+        of_time(what, beside.ratio_of_time(), RATIO_OF_START, "×")
+    });
+    fresh.into_iter().chain(start).collect()
 }
 
 fn of_case(case: &CaseFigures, intake: &BTreeMap<String, f64>) -> Vec<Verdict> {
@@ -118,7 +147,7 @@ fn of_count(what: String, measured: f64, budget: f64, unit: &'static str) -> Ver
 mod tests {
     use super::*;
     use crate::made_up::{main_case, report};
-    use crate::report::MAIN;
+    use crate::report::{Beside, ColdResult, MAIN};
 
     fn verdict(report: &Report, what: &str) -> Verdict {
         let found = verdicts(report).into_iter().find(|verdict| verdict.what.starts_with(what));
@@ -192,8 +221,8 @@ mod tests {
         assert!(
             ours.iter().all(|verdict| verdict.what.ends_with("to that of the floor") && !verdict.of_time)
         );
-        // Six of the main case, four starts, four zips.
-        assert_eq!(design.len(), 14);
+        // Six of the main case, two of one notification alone, four starts, four zips.
+        assert_eq!(design.len(), 16);
     }
 
     #[test]
@@ -201,7 +230,57 @@ mod tests {
         let mut report = report();
         report.cases.retain(|case| case.name != MAIN);
         report.starts.retain(|start| start.name != "floor");
+        report.cold.clear();
         assert_eq!(verdicts(&report).len(), 8);
+    }
+
+    #[test]
+    fn one_notification_alone_is_judged_at_full_speed_and_by_nobody_where_it_was_skipped() {
+        let mut report = report();
+        let judged = |report: &Report| {
+            let alone = verdicts(report)
+                .into_iter()
+                .filter(|verdict| verdict.what.contains("dispatch to that of the floor"));
+            alone.map(|verdict| (verdict.budget.to_string(), verdict.is_met())).collect::<Vec<_>>()
+        };
+        let met = |fresh, start| vec![("1.1".to_owned(), fresh), ("1.25".to_owned(), start)];
+        assert_eq!(judged(&report), met(true, true));
+        for cold in &mut report.cold {
+            // What a quota makes of it is shown and not judged.
+            if let (Some(_), ColdResult::Measured(beside)) = (cold.memory_mb, &mut cold.result) {
+                beside.dispatch.cpu_us *= 100.0;
+                beside.dispatch.median_ms *= 100.0;
+            }
+        }
+        assert_eq!(judged(&report), met(true, true));
+        let full = |report: &mut Report, change: fn(&mut Beside)| {
+            for cold in report.cold.iter_mut().filter(|cold| cold.memory_mb.is_none()) {
+                if let ColdResult::Measured(beside) = &mut cold.result {
+                    change(beside);
+                }
+            }
+        };
+        full(&mut report, |beside| beside.dispatch.cpu_us = beside.floor.cpu_us * 1.11);
+        assert_eq!(judged(&report), met(false, true));
+        full(&mut report, |beside| beside.dispatch.median_ms = beside.floor.median_ms * 1.26);
+        assert_eq!(judged(&report), met(false, false));
+        report.cold.iter_mut().for_each(|cold| cold.result = ColdResult::Skipped("no".to_owned()));
+        assert_eq!(judged(&report), []);
+    }
+
+    #[test]
+    fn a_thousand_receivers_have_a_budget_of_their_own() {
+        let mut report = report();
+        let what = "Processor time for a notification, \"1,000 receivers\"";
+        assert!(!verdicts(&report).iter().any(|verdict| verdict.what.starts_with(what)));
+        let mut many = report.main_case().unwrap().clone();
+        many.name = MANY.to_owned();
+        for (times, is_met) in [(2.0, true), (2.01, false)] {
+            many.dispatch.cpu_us = many.floor_signed.cpu_us * times;
+            report.cases.push(many.clone());
+            assert_eq!(verdict(&report, what).is_met(), is_met, "{times}");
+            report.cases.pop();
+        }
     }
 
     #[test]
