@@ -157,6 +157,14 @@ fn what_makes_handshakes_is_compiled_for_speed() {
     }
 }
 
+/// AWS-LC would gather entropy for 30 ms of processor time in each process that starts (docs/adr/0050-entropy-without-jitter.md).
+#[test]
+fn no_start_waits_for_the_jitter_of_the_processor() {
+    let settings = read_to_string(workspace().join(".cargo/config.toml")).unwrap();
+    assert!(section(&settings, "env").contains("AWS_LC_SYS_NO_JITTER_ENTROPY"));
+    assert!(settings.lines().any(|line| line == "AWS_LC_SYS_NO_JITTER_ENTROPY = \"1\""));
+}
+
 #[test]
 fn no_files_of_a_crate_import_each_other_in_a_circle() {
     let mut found = Vec::new();

@@ -62,8 +62,8 @@ fn budgets(page: &mut String, report: &Report) {
     table(page, "| What | Measured | Budget | |\n|---|--:|--:|---|", &design);
     line(
         page,
-        "\n## Limits of our own\n\nA start that is this far from the floor's has gone wrong on any machine, so that \
-         the short form, which does not judge times, fails by it.\n",
+        "\n## Limits of our own\n\nA start that is this far from the floor's, or takes so much of a processor, has gone \
+         wrong on any machine, so that the short form, which does not judge times, fails by it.\n",
     );
     table(page, "| What | Measured | Limit | |\n|---|--:|--:|---|", &ours);
 }

@@ -84,21 +84,22 @@ impl Change {
 
     /// Returns the quota that AWS raises on request for it, if there is one.
     pub fn asks(&self) -> Option<String> {
-        match self {
+        let (quota, to) = match self {
             Self::Mapping(_)
             | Self::ApiRate(_)
             | Self::Changes(_)
             | Self::Lean(_)
             | Self::WarmTables
-            | Self::None(_) => None,
-            Self::Concurrency(to) => Some(format!("AWS Lambda, \"Concurrent executions\": {to}")),
-            Self::InFlight(_)
-            | Self::TableWrites(_)
-            | Self::TableReads(_)
-            | Self::KmsSigns(_)
-            | Self::ApiRequests(_)
-            | Self::Firehose(_) => Some(self.to_string()),
-        }
+            | Self::None(_) => return None,
+            Self::Concurrency(to) => ("\"Concurrent executions\" of AWS Lambda", to),
+            Self::InFlight(to) => ("messages in flight of a standard queue of Amazon SQS", to),
+            Self::TableWrites(to) => ("\"Table-level write throughput limit\" of Amazon DynamoDB", to),
+            Self::TableReads(to) => ("\"Table-level read throughput limit\" of Amazon DynamoDB", to),
+            Self::KmsSigns(to) => ("\"Cryptographic operations (RSA) request rate\" of AWS KMS", to),
+            Self::ApiRequests(to) => ("\"Throttle rate\" of Amazon API Gateway", to),
+            Self::Firehose(to) => ("MiB/s of a stream's direct put of Amazon Data Firehose", to),
+        };
+        Some(format!("{quota}: {}", grouped(*to)))
     }
 }
 
@@ -160,12 +161,12 @@ mod tests {
             (
                 Change::Concurrency(11_000.0),
                 Some("AccountConcurrency=11000"),
-                Some("AWS Lambda, \"Concurrent executions\": 11000"),
+                Some("\"Concurrent executions\" of AWS Lambda: 11,000"),
             ),
             (
                 Change::TableWrites(74_000.0),
                 None,
-                Some("Amazon DynamoDB, \"Table-level write throughput limit\": 74000"),
+                Some("\"Table-level write throughput limit\" of Amazon DynamoDB: 74,000"),
             ),
             (Change::None("nothing"), None, None),
         ] {

@@ -140,6 +140,20 @@ fn what_an_idle_stack_takes_is_the_sum_of_its_steps() {
 }
 
 #[test]
+fn a_question_is_answered_within_ten_seconds_its_growth_included() {
+    let began = tokio::time::Instant::now();
+    let question = Question {
+        load: Load::alike(300.0, 50, 1),
+        settings: Settings::default(),
+        begin: Begin::Running,
+        seconds: 120,
+        seed: 1,
+    };
+    assert_eq!(question.growth(&mut |_, _, _| ()).len(), 3);
+    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+}
+
+#[test]
 fn growth_says_in_a_line_what_to_set_and_what_to_ask_aws_for() {
     let question = |rate| Question {
         load: Load::alike(rate, 20, 0),
