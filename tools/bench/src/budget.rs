@@ -71,8 +71,9 @@ pub(crate) fn verdicts(report: &Report) -> Vec<Verdict> {
         let what = format!("Processor time for a notification, \"{MANY}\", dispatch to the floor that signs");
         all.push(of_time(what, many.ratio(), RATIO_OF_MANY, "×"));
         #[expect(clippy::cast_precision_loss, reason = "some hundreds")]
-        let open = many.open_files as f64;
-        all.push(of_count(format!("Open files of dispatch, \"{MANY}\""), open, OPEN_FILES, "files"));
+        all.extend(many.open_files.map(|open| {
+            of_count(format!("Open files of dispatch, \"{MANY}\""), open as f64, OPEN_FILES, "files")
+        }));
     }
     all.extend(alone(report));
     let floor = report.start_of("floor").map(|start| start.least_ms);
@@ -286,6 +287,13 @@ mod tests {
             many.dispatch.cpu_us = many.floor_signed.cpu_us * times;
             report.cases.push(many.clone());
             assert_eq!(verdict(&report, what).is_met(), is_met, "{times}");
+            report.cases.pop();
+        }
+        for (open_files, is_met) in [(Some(1_024), Some(true)), (Some(1_025), Some(false)), (None, None)] {
+            many.open_files = open_files;
+            report.cases.push(many.clone());
+            let files = verdicts(&report).into_iter().find(|verdict| verdict.what.starts_with("Open files"));
+            assert_eq!(files.map(|verdict| verdict.is_met()), is_met, "{open_files:?}");
             report.cases.pop();
         }
     }

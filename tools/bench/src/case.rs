@@ -277,7 +277,7 @@ pub(crate) async fn measure(
         log_bytes_per_notification: each(uses.log_bytes),
         resident_mb: median(&resident),
         most_resident_mb: most_resident,
-        open_files,
+        open_files: Some(open_files),
     })
 }
 

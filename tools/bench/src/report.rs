@@ -206,9 +206,8 @@ pub struct CaseFigures {
     pub resident_mb: f64,
     /// The most it had, MB.
     pub most_resident_mb: f64,
-    /// Open files of dispatch after a round, at most.
-    #[serde(default)]
-    pub open_files: usize,
+    /// Open files of dispatch after a round, at most; reports from before 30 November 2026 have none.
+    pub open_files: Option<usize>,
 }
 
 /// Medians over the rounds.

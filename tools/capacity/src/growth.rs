@@ -2,8 +2,8 @@
 
 use super::answer::{Answer, Plan};
 use super::change::Change;
+use super::format::lowered;
 use super::question::Question;
-use super::text::lowered;
 
 /// One step.
 #[derive(Clone, Debug)]

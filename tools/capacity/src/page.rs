@@ -6,12 +6,11 @@ use convention::delivery::LedgerWrites;
 
 use super::answer::Answer;
 use super::assumptions::{ASSUMPTIONS, Assumption, CHECKED, SIMPLIFICATIONS, Source};
-use super::format::{exact, grouped, millis};
+use super::format::{exact, grouped, lowered, millis};
 use super::load::{Begin, Granted, Load, Mapping, Settings};
 use super::model::cold;
 use super::numbers::length;
 use super::question::Question;
-use super::text::lowered;
 
 const PREFACE: &str = "# Capacity
 

@@ -7,7 +7,7 @@ use terminal::{Align, Table};
 
 use super::answer::{Answer, Plan};
 use super::assumptions::MEMORY;
-use super::format::{exact, grouped, millis, percent};
+use super::format::{exact, grouped, lowered, millis, percent};
 use super::growth::Growth;
 use super::load::{Begin, ChangeSource};
 use super::model::{Histogram, cold};
@@ -216,12 +216,6 @@ pub(super) fn settings(answer: &Answer) -> String {
         }
     }
     parts.join(", ")
-}
-
-/// Returns a name in the form it has within a sentence.
-pub(super) fn lowered(name: &str) -> String {
-    let mut letters = name.chars();
-    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn lateness(name: &str, histogram: &Histogram) -> [String; 4] {

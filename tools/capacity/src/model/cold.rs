@@ -26,7 +26,9 @@ pub fn cold(load: &Load, settings: &Settings, seed: u64) -> Histogram {
         let (mut environment, mut peers) = (Environment::default(), [Peer::new(None)]);
         let (attempts, _, _) =
             stage.play((visible, true), &[message], &mut environment, &mut peers, &mut dice);
-        attempts.iter().for_each(|attempt| histogram.add(attempt.arrived / 1_000));
+        for attempt in attempts {
+            histogram.add(attempt.arrived / 1_000);
+        }
     }
     histogram
 }
