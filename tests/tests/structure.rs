@@ -145,6 +145,26 @@ fn no_function_holds_what_people_sign_in_with() {
     }
 }
 
+/// Compiled for size it leaves out the assembly for AVX-512 and large tables, and a handshake costs a third more.
+#[test]
+fn what_makes_handshakes_is_compiled_for_speed() {
+    let root = read_to_string(workspace().join("Cargo.toml")).unwrap();
+    assert!(root.lines().any(|line| line == "aws-lc-sys.opt-level = 3"), "state it for release builds");
+    let named = section(&root, "profile.release.package");
+    assert!(named.contains("aws-lc-sys"));
+    for package in ["aws-lc-rs", "hyper", "rustls", "rustls-webpki", "tokio", "tokio-rustls"] {
+        assert!(!named.contains(package), "{package}");
+    }
+}
+
+/// AWS-LC would gather entropy for 30 ms of processor time in each process that starts (docs/adr/0051-entropy-without-jitter.md).
+#[test]
+fn no_start_waits_for_the_jitter_of_the_processor() {
+    let settings = read_to_string(workspace().join(".cargo/config.toml")).unwrap();
+    assert!(section(&settings, "env").contains("AWS_LC_SYS_NO_JITTER_ENTROPY"));
+    assert!(settings.lines().any(|line| line == "AWS_LC_SYS_NO_JITTER_ENTROPY = \"1\""));
+}
+
 #[test]
 fn no_files_of_a_crate_import_each_other_in_a_circle() {
     let mut found = Vec::new();

@@ -86,13 +86,17 @@ impl World {
 
     /// Makes one exchange, and says over which connection.
     async fn exchange(&self) -> usize {
+        self.exchange_with(PLACE).await
+    }
+
+    async fn exchange_with(&self, authority: &str) -> usize {
         let request = Request::post("/").body(Full::new(Bytes::from_static(b"echoed"))).expect("a request");
-        let answered = self.pool.answered::<hyper::Error, _>(PLACE, request, || self.connect()).await;
+        let answered = self.pool.answered::<hyper::Error, _>(authority, request, || self.connect()).await;
         let (mut exchanges, response) = answered.expect("an answer");
         let body = exchanges.read(response.into_body(), 100).await.expect("a body");
         assert_eq!(body.as_deref(), Some(b"echoed".as_slice()));
         let number = exchanges.facts;
-        self.pool.keep(PLACE, exchanges).await;
+        self.pool.keep(authority, exchanges).await;
         number
     }
 }
@@ -172,6 +176,19 @@ async fn no_more_connections_wait_than_there_is_room_for() {
     world.pass(5);
     assert!(world.pool.take("a").is_none());
     assert_eq!(left(), BUDGET);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_more_authorities_than_there_is_room_for_those_served_in_turn_keep_theirs() {
+    const ROUNDS: usize = 10;
+    let world = World::new(Ends::Never);
+    for _ in 0..ROUNDS {
+        for authority in ["a", "b", "c", "d"] {
+            world.exchange_with(authority).await;
+        }
+    }
+    // Evicting the oldest would open one for each of 40 exchanges.
+    assert_eq!(world.connections.load(Ordering::Relaxed), BUDGET + ROUNDS);
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,9 +17,15 @@ use super::identity::KeyExchange;
 use super::metered::Metered;
 use super::transport::Transport;
 
-/// Maximum number of idle connections to receivers over all identities. An environment has 1,024 file descriptors
-/// ("Lambda quotas", AWS Lambda Developer Guide); without a free one, nothing can be sent.
-const MAX_IDLE: usize = 900;
+/// Maximum number of open files of an environment ("Lambda quotas", AWS Lambda Developer Guide). Without a free one,
+/// nothing can be sent.
+const MAX_OPEN_FILES: usize = 1_024;
+/// Files that are not idle connections to receivers: 32 idle connections to AWS, for each of ten messages one file under
+/// way (a request to AWS, a look-up or a new connection), and a dozen of the process and its runtime. The rest is spare.
+const RESERVED_FILES: usize = 64;
+/// Maximum number of idle connections to receivers over all identities. Beyond it, the connections that are idle already
+/// stay: of receivers that are served in turn, evicting the oldest would lose them all.
+const MAX_IDLE: usize = MAX_OPEN_FILES - RESERVED_FILES;
 
 type Answer<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
 

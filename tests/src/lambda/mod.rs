@@ -6,6 +6,6 @@ mod proxy;
 mod queue;
 mod runtime_api;
 
-pub use process::{Died, Process, binary};
+pub use process::{Died, Held, Process, binary};
 pub use proxy::{Deed, Proxy, Reached};
 pub use queue::OwnQueue;

@@ -14,13 +14,16 @@ use http::Method;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::NamedTempFile;
-use tokio::process::{Child, Command};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::{sleep, timeout};
 
 use super::runtime_api::RuntimeApi;
 
 /// How long a start may take, on a machine that compiles meanwhile.
 const START: Duration = Duration::from_secs(30);
+/// Between two looks at a process that is about to wait.
+const POLL: Duration = Duration::from_millis(1);
 /// How much of what a process wrote is shown after a failure, in bytes.
 const SHOWN: usize = 4_000;
 
@@ -32,6 +35,28 @@ pub struct Process {
     log: NamedTempFile,
 }
 
+/// A process that waits to become a function; ends with the value.
+#[derive(Debug)]
+pub struct Held {
+    process: Process,
+    go: ChildStdin,
+    binary: PathBuf,
+}
+
+impl Held {
+    /// Its number, which is the function's, too; none if it has ended.
+    pub fn id(&self) -> Option<u32> {
+        self.process.id()
+    }
+
+    /// Lets it start, and waits until it asks for something to do.
+    pub async fn go(mut self) -> Result<Process> {
+        self.go.write_all(b"go\n").await.context("the held process has ended")?;
+        self.process.asks(&self.binary).await?;
+        Ok(self.process)
+    }
+}
+
 /// The process ended while it was at an invocation.
 #[derive(Clone, Copy, Debug)]
 pub struct Died;
@@ -39,23 +64,50 @@ pub struct Died;
 impl Process {
     /// Starts a binary with these variables and nothing else from outside, and waits until it asks for something to do.
     pub async fn start(binary: &Path, variables: &BTreeMap<String, String>) -> Result<Self> {
+        let process = Self::spawn(Command::new(binary), variables, Stdio::null()).await?;
+        process.asks(binary).await?;
+        Ok(process)
+    }
+
+    /// Starts a process that waits to become this binary, so that it can be put under a limit before its first instruction.
+    pub async fn hold(binary: &Path, variables: &BTreeMap<String, String>) -> Result<Held> {
+        let mut shell = Command::new("/bin/sh");
+        shell.arg("-c").arg("echo held; read -r go && exec \"$0\" </dev/null").arg(binary);
+        let mut process = Self::spawn(shell, variables, Stdio::piped()).await?;
+        let go = process.child.stdin.take().context("the held process has no input")?;
+        let held = async {
+            while process.log_bytes() == 0 {
+                sleep(POLL).await;
+            }
+            // From its word to its wait is one system call.
+            sleep(POLL).await;
+        };
+        timeout(START, held).await.context("the held process does not wait")?;
+        Ok(Held { process, go, binary: binary.to_owned() })
+    }
+
+    async fn spawn(mut command: Command, variables: &BTreeMap<String, String>, input: Stdio) -> Result<Self> {
         let runtime_api = RuntimeApi::start().await?;
         let log = NamedTempFile::new().context("no file for what the process writes")?;
         let write = || Ok::<_, anyhow::Error>(Stdio::from(log.reopen()?));
-        let child = Command::new(binary)
+        command
             .env_clear()
             .envs(variables)
             .env("AWS_LAMBDA_RUNTIME_API", runtime_api.address().to_string())
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(write()?)
             .stderr(write()?)
-            .kill_on_drop(true)
+            .kill_on_drop(true);
+        let child = command
             .spawn()
-            .with_context(|| format!("cannot start {}", binary.display()))?;
-        let process = Self { child, runtime_api, log };
-        let asked = timeout(START, process.runtime_api.asked()).await;
-        asked.with_context(|| format!("{} does not start: {}", binary.display(), process.log()))?;
-        Ok(process)
+            .with_context(|| format!("cannot start {}", command.as_std().get_program().to_string_lossy()))?;
+        Ok(Self { child, runtime_api, log })
+    }
+
+    /// Waits until it asks for something to do.
+    async fn asks(&self, binary: &Path) -> Result<()> {
+        let asked = timeout(START, self.runtime_api.asked()).await;
+        asked.with_context(|| format!("{} does not start: {}", binary.display(), self.log()))
     }
 
     /// Hands it an event and returns what it answered, unless it ends before.

@@ -2,11 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use crate::report::{CaseFigures, Report};
+use crate::report::{CaseFigures, MANY, Report, What};
 
 /// The most processor time for a notification, in that of the floor that signs each request as it sends it: a request that was
 /// signed in advance is none that could be sent to AWS.
 pub(crate) const RATIO: f64 = 1.75;
+/// The same to a thousand receivers, of whose connections not all are kept.
+const RATIO_OF_MANY: f64 = 2.0;
+/// The most processor time for a notification that is alone and opens a connection, in that of the floor that does the same.
+const RATIO_OF_FRESH: f64 = 1.1;
+/// The most time from the start of a process until its first request has arrived, in that of the floor that does the same.
+const RATIO_OF_START: f64 = 1.25;
+/// The most processor time that the best of starts takes until its first request has arrived, in milliseconds. Three times what
+/// it takes; with the jitter of the processor as a source of entropy it takes six times as much.
+const CPU_OF_START: f64 = 20.0;
+/// The most files that an environment has open ("Lambda quotas", AWS Lambda Developer Guide).
+const OPEN_FILES: f64 = 1_024.0;
 /// What the event source asks of SQS for each message: it receives ten with one request, and deletes them with another.
 const EVENT_SOURCE: f64 = 0.2;
 
@@ -56,6 +67,15 @@ pub(crate) fn design_and_ours(report: &Report) -> (Vec<Verdict>, Vec<Verdict>) {
 pub(crate) fn verdicts(report: &Report) -> Vec<Verdict> {
     let intake = &report.intake_requests_per_change;
     let mut all = report.main_case().map_or_else(Vec::new, |case| of_case(case, intake));
+    if let Some(many) = report.cases.iter().find(|case| case.name == MANY) {
+        let what = format!("Processor time for a notification, \"{MANY}\", dispatch to the floor that signs");
+        all.push(of_time(what, many.ratio(), RATIO_OF_MANY, "×"));
+        #[expect(clippy::cast_precision_loss, reason = "some hundreds")]
+        all.extend(many.open_files.map(|open| {
+            of_count(format!("Open files of dispatch, \"{MANY}\""), open as f64, OPEN_FILES, "files")
+        }));
+    }
+    all.extend(alone(report));
     let floor = report.start_of("floor").map(|start| start.least_ms);
     for start in report.starts.iter().filter(|start| start.name != "floor") {
         let what = format!("Start of {} to its first `next`", start.name);
@@ -71,6 +91,23 @@ pub(crate) fn verdicts(report: &Report) -> Vec<Verdict> {
         report.sizes.iter().map(|size| of_count(format!("Zip of {}", size.name), size.zip_mb, 5.0, "MB")),
     );
     all
+}
+
+/// Of a notification that is alone: at full speed, as the waits of a quota say more of its periods than of the processes.
+fn alone(report: &Report) -> Vec<Verdict> {
+    let fresh = report.at_full_speed(What::Fresh).map(|beside| {
+        let what = format!("{}, processor time of dispatch to that of the floor", What::Fresh.title());
+        of_time(what, beside.ratio_of_cpu(), RATIO_OF_FRESH, "×")
+    });
+    let start = report.at_full_speed(What::Start).map(|beside| {
+        let what = format!("{}, time of dispatch to that of the floor", What::Start.title());
+        of_time(what, beside.ratio_of_time(), RATIO_OF_START, "×")
+    });
+    let cpu = report.at_full_speed(What::Start).map(|beside| {
+        let what = "Processor time of dispatch from its start to its first request, at best".to_owned();
+        Verdict { ours: true, ..of_count(what, beside.dispatch.least_cpu_us / 1e3, CPU_OF_START, "ms") }
+    });
+    fresh.into_iter().chain(start).chain(cpu).collect()
 }
 
 fn of_case(case: &CaseFigures, intake: &BTreeMap<String, f64>) -> Vec<Verdict> {
@@ -118,7 +155,7 @@ fn of_count(what: String, measured: f64, budget: f64, unit: &'static str) -> Ver
 mod tests {
     use super::*;
     use crate::made_up::{main_case, report};
-    use crate::report::MAIN;
+    use crate::report::{Beside, ColdResult, MAIN};
 
     fn verdict(report: &Report, what: &str) -> Verdict {
         let found = verdicts(report).into_iter().find(|verdict| verdict.what.starts_with(what));
@@ -188,12 +225,12 @@ mod tests {
     #[test]
     fn the_ratio_of_a_start_is_a_limit_of_our_own_and_the_others_are_budgets() {
         let (design, ours) = design_and_ours(&report());
-        assert_eq!(ours.len(), 4);
-        assert!(
-            ours.iter().all(|verdict| verdict.what.ends_with("to that of the floor") && !verdict.of_time)
-        );
-        // Six of the main case, four starts, four zips.
-        assert_eq!(design.len(), 14);
+        assert_eq!(ours.len(), 5);
+        assert!(ours.iter().all(|verdict| !verdict.of_time));
+        let ratios = ours.iter().filter(|verdict| verdict.what.ends_with("to that of the floor"));
+        assert_eq!(ratios.count(), 4);
+        // Six of the main case, two of one notification alone, four starts, four zips.
+        assert_eq!(design.len(), 16);
     }
 
     #[test]
@@ -201,7 +238,64 @@ mod tests {
         let mut report = report();
         report.cases.retain(|case| case.name != MAIN);
         report.starts.retain(|start| start.name != "floor");
+        report.cold.clear();
         assert_eq!(verdicts(&report).len(), 8);
+    }
+
+    #[test]
+    fn one_notification_alone_is_judged_at_full_speed_and_by_nobody_where_it_was_skipped() {
+        let mut report = report();
+        let judged = |report: &Report| {
+            let alone = verdicts(report)
+                .into_iter()
+                .filter(|verdict| verdict.what.contains("dispatch to that of the floor"));
+            alone.map(|verdict| (verdict.budget.to_string(), verdict.is_met())).collect::<Vec<_>>()
+        };
+        let met = |fresh, start| vec![("1.1".to_owned(), fresh), ("1.25".to_owned(), start)];
+        assert_eq!(judged(&report), met(true, true));
+        for cold in &mut report.cold {
+            // What a quota makes of it is shown and not judged.
+            if let (Some(_), ColdResult::Measured(beside)) = (cold.memory_mb, &mut cold.result) {
+                beside.dispatch.cpu_us *= 100.0;
+                beside.dispatch.median_ms *= 100.0;
+            }
+        }
+        assert_eq!(judged(&report), met(true, true));
+        let full = |report: &mut Report, change: fn(&mut Beside)| {
+            for cold in report.cold.iter_mut().filter(|cold| cold.memory_mb.is_none()) {
+                if let ColdResult::Measured(beside) = &mut cold.result {
+                    change(beside);
+                }
+            }
+        };
+        full(&mut report, |beside| beside.dispatch.cpu_us = beside.floor.cpu_us * 1.11);
+        assert_eq!(judged(&report), met(false, true));
+        full(&mut report, |beside| beside.dispatch.median_ms = beside.floor.median_ms * 1.26);
+        assert_eq!(judged(&report), met(false, false));
+        report.cold.iter_mut().for_each(|cold| cold.result = ColdResult::Skipped("no".to_owned()));
+        assert_eq!(judged(&report), []);
+    }
+
+    #[test]
+    fn a_thousand_receivers_have_a_budget_of_their_own() {
+        let mut report = report();
+        let what = "Processor time for a notification, \"1,000 receivers\"";
+        assert!(!verdicts(&report).iter().any(|verdict| verdict.what.starts_with(what)));
+        let mut many = report.main_case().unwrap().clone();
+        many.name = MANY.to_owned();
+        for (times, is_met) in [(2.0, true), (2.01, false)] {
+            many.dispatch.cpu_us = many.floor_signed.cpu_us * times;
+            report.cases.push(many.clone());
+            assert_eq!(verdict(&report, what).is_met(), is_met, "{times}");
+            report.cases.pop();
+        }
+        for (open_files, is_met) in [(Some(1_024), Some(true)), (Some(1_025), Some(false)), (None, None)] {
+            many.open_files = open_files;
+            report.cases.push(many.clone());
+            let files = verdicts(&report).into_iter().find(|verdict| verdict.what.starts_with("Open files"));
+            assert_eq!(files.map(|verdict| verdict.is_met()), is_met, "{open_files:?}");
+            report.cases.pop();
+        }
     }
 
     #[test]
@@ -218,7 +312,14 @@ mod tests {
             // With the floor's, so that the ratio stays.
             |report| report.starts.iter_mut().for_each(|start| start.median_ms *= 10.0),
         ];
-        let counts: [fn(&mut Report); 4] = [
+        let counts: [fn(&mut Report); 5] = [
+            |report| {
+                for cold in &mut report.cold {
+                    if let ColdResult::Measured(beside) = &mut cold.result {
+                        beside.dispatch.least_cpu_us *= 10.0;
+                    }
+                }
+            },
             |report| report.sizes[2].zip_mb = 5.01,
             |report| report.starts[1].least_ms = report.starts[4].least_ms * 5.01,
             |report| main_case(report).most_resident_mb = 15.1,

@@ -10,10 +10,10 @@ use tokio::time::Instant;
 
 use crate::floor::{Floor, Work};
 use crate::receivers::Conduct;
-use crate::report::{CaseFigures, Figures, MAIN};
+use crate::report::{CaseFigures, Figures, MAIN, MANY};
 use crate::stand_in::Requests;
 use crate::statistics::{median, percentile};
-use crate::usage::{Cpu, resident_mb};
+use crate::usage::{self, Cpu, resident_mb};
 use crate::world::{BATCH, World};
 
 /// Batches that nothing is measured of: at least so many after a process has started, and so many before it is measured, as idle
@@ -58,8 +58,8 @@ pub(crate) const CASES: [Case; 10] = [
         batches: 400,
     },
     Case {
-        name: "1,000 receivers",
-        about: "connections are reused, of which dispatch keeps 900 at most",
+        name: MANY,
+        about: "connections are reused, of which dispatch keeps 960 at most",
         receivers: 1000,
         conduct: REUSED,
         batches: 200,
@@ -218,7 +218,7 @@ pub(crate) async fn measure(
     let mut next = 0;
     let (mut ours, mut floors) = (Vec::new(), Work::ALL.map(|_| Vec::new()));
     let mut uses = Uses::default();
-    let (mut resident, mut most_resident) = (Vec::new(), 0.0_f64);
+    let (mut resident, mut most_resident, mut open_files) = (Vec::new(), 0.0_f64, 0);
     for _ in 0..rounds {
         // Others each time: how one happens to lie in memory is worth some percent for as long as it lives.
         let mut dispatch = Process::start(binaries.dispatch, &world.variables()).await?;
@@ -246,7 +246,9 @@ pub(crate) async fn measure(
         }
         ours.push(our_round);
         floors.iter_mut().zip(floor_rounds).for_each(|(all, round)| all.push(round));
-        let (now, most) = resident_mb(dispatch.id().context("dispatch has ended")?)?;
+        let id = dispatch.id().context("dispatch has ended")?;
+        open_files = open_files.max(usage::open_files(id)?);
+        let (now, most) = resident_mb(id)?;
         resident.push(now);
         most_resident = most_resident.max(most);
     }
@@ -275,6 +277,7 @@ pub(crate) async fn measure(
         log_bytes_per_notification: each(uses.log_bytes),
         resident_mb: median(&resident),
         most_resident_mb: most_resident,
+        open_files: Some(open_files),
     })
 }
 

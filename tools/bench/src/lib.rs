@@ -2,6 +2,7 @@
 
 mod budget;
 mod case;
+mod cold;
 mod command;
 mod dead;
 mod file;
@@ -12,6 +13,7 @@ mod machine;
 #[cfg(test)]
 mod made_up;
 mod markdown;
+mod quota;
 mod receivers;
 mod report;
 mod run;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::budget::{RATIO, Verdict, design_and_ours};
+use crate::cold::share;
 use crate::report::MAIN;
-use crate::report::{DeadFigures, Report};
+use crate::report::{ColdResult, DeadFigures, Report};
 
 /// Writes the page.
 pub(crate) fn markdown(report: &Report) -> String {
@@ -13,6 +14,7 @@ pub(crate) fn markdown(report: &Report) -> String {
     key_figures(&mut page, report);
     budgets(&mut page, report);
     cases(&mut page, report);
+    alone(&mut page, report);
     requests(&mut page, report);
     starts(&mut page, report);
     if let Some(dead) = &report.dead {
@@ -60,8 +62,8 @@ fn budgets(page: &mut String, report: &Report) {
     table(page, "| What | Measured | Budget | |\n|---|--:|--:|---|", &design);
     line(
         page,
-        "\n## Limits of our own\n\nA start that is this far from the floor's has gone wrong on any machine, so that \
-         the short form, which does not judge times, fails by it.\n",
+        "\n## Limits of our own\n\nA start that is this far from the floor's, or takes so much of a processor, has gone \
+         wrong on any machine, so that the short form, which does not judge times, fails by it.\n",
     );
     table(page, "| What | Measured | Limit | |\n|---|--:|--:|---|", &ours);
 }
@@ -125,6 +127,35 @@ fn cases(page: &mut String, report: &Report) {
             ),
         );
     }
+}
+
+/// What most notifications are, those that this machine could not play included.
+fn alone(page: &mut String, report: &Report) {
+    if report.cold.is_empty() {
+        return;
+    }
+    line(page, ALONE);
+    for cold in &report.cold {
+        let name = format!("{}, {}", cold.what.title(), share(cold.memory_mb));
+        let cells = match &cold.result {
+            ColdResult::Measured(beside) => {
+                let (ours, floor) = (&beside.dispatch, &beside.floor);
+                format!(
+                    "{:.1} | {:.1} | {:.2} | {:.0} | {:.0} | {:.2}",
+                    ours.median_ms,
+                    floor.median_ms,
+                    beside.ratio_of_time(),
+                    ours.cpu_us,
+                    floor.cpu_us,
+                    beside.ratio_of_cpu()
+                )
+            }
+            ColdResult::Skipped(reason) => format!("skipped: {reason} | | | | |"),
+        };
+        line(page, &format!("| {name} | {cells} |"));
+    }
+    let (skipped, of) = report.skipped();
+    line(page, &format!("\n{skipped} of {of} rows were skipped."));
 }
 
 fn requests(page: &mut String, report: &Report) {
@@ -236,6 +267,17 @@ for AWS share. *A core*: if one core did nothing else.
 | | A second | A core, a second | p50 / p99, ms | Floor's p50 / p99, ms | Full handshakes for 1,000 |
 |---|--:|--:|--:|--:|--:|";
 
+const ALONE: &str = "
+## One notification alone
+
+What most notifications are: alone in their batch, over a connection that opens for them, often by a process that starts for them. The floor
+makes as many requests to the stand-in for AWS, one after the other, and serves the same Runtime API. Time is counted until the receiver has
+read the head of the request; processor time until then for a start, and for the whole invocation over a fresh connection. A share of a
+processor is a quota of the kernel over periods of 100 ms.
+
+| | Ours, ms | Floor, ms | Ours to floor | Ours, CPU µs | Floor, CPU µs | Ours to floor |
+|---|--:|--:|--:|--:|--:|--:|";
+
 const STARTS: &str = "\
 ## Start, memory and size
 
@@ -259,8 +301,7 @@ slows all. The page shows medians of the rounds, and ratios of medians.
 - No revocation list is there, so each fresh connection logs some 480 bytes about the window of `RevocationWindowMinutes`.
 - 20 ms away: half of it in each direction, and once more for opening a connection.
 
-Not shown: TLS to AWS, the latency of AWS, the share of a processor that 256 MB of Lambda get (about a seventh), and arm64 where it was
-run on x86_64.
+Not shown: TLS to AWS, the latency of AWS, the period over which Lambda shares a processor, and arm64 where it was run on x86_64.
 ";
 
 const REPEAT: &str = "\
@@ -326,6 +367,21 @@ mod tests {
     }
 
     #[test]
+    fn one_notification_alone_has_a_row_for_each_share_and_skips_are_counted() {
+        let page = markdown(&report());
+        let rows = under(&page, "One notification alone");
+        assert_eq!(rows.len(), 6);
+        let start =
+            ["Start of the process to the first request at its receiver, full speed", "12.0", "10.2", "1.18"];
+        assert_eq!(rows[0][..4], start);
+        assert_eq!(rows[5][1], "skipped: no control group of processor time is mounted");
+        assert!(page.contains("\n1 of 6 rows were skipped."), "{page}");
+        // Of a report that was made before it was measured.
+        let page = markdown(&Report { cold: Vec::new(), ..report() });
+        assert!(!page.contains("One notification alone"), "{page}");
+    }
+
+    #[test]
     fn every_start_has_its_row_and_its_size() {
         let rows = under(&markdown(&report()), "Start, memory and size");
         let names: Vec<_> = rows.iter().map(|row| row[0].as_str()).collect();
@@ -351,7 +407,7 @@ mod tests {
         assert_eq!(shown("Limits of our own"), expected(true));
         // The ratio, and the zips of dispatch and directory.
         assert_eq!(page.matches("**missed**").count(), 3);
-        assert!(page.contains("\n3 of 14 are missed."), "{page}");
+        assert!(page.contains("\n3 of 16 are missed."), "{page}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! would take processor time away from what is measured on the same machine. This one notes an instant.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -17,11 +17,14 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_rustls::TlsAcceptor;
 
 use crate::link;
+use crate::usage::Cpu;
 
+/// How long a process that has sent its request may take until it waits.
+pub(crate) const SETTLES: Duration = Duration::from_millis(2);
 const INTERACTION_ID: &str = "x-webhook-interaction-id";
 
 /// What receivers do with what arrives.
@@ -53,14 +56,50 @@ pub(crate) struct Journal {
     arrived: Vec<AtomicU64>,
     requests: AtomicUsize,
     handshakes: AtomicUsize,
+    /// The process whose processor time is noted when a request arrives, and what it then was, in nanoseconds; 0 for none.
+    watched: AtomicU32,
+    used: AtomicU64,
 }
 
 impl Journal {
     /// A journal of so many notifications.
     pub(crate) fn new(most: usize) -> Self {
         let blank = || (0..most).map(|_| AtomicU64::new(0)).collect();
-        let (requests, handshakes) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { zero: Instant::now(), handed_out: blank(), arrived: blank(), requests, handshakes }
+        Self {
+            zero: Instant::now(),
+            handed_out: blank(),
+            arrived: blank(),
+            requests: AtomicUsize::new(0),
+            handshakes: AtomicUsize::new(0),
+            watched: AtomicU32::new(0),
+            used: AtomicU64::new(0),
+        }
+    }
+
+    /// From now on notes what this process has used when a request arrives.
+    pub(crate) fn watch(&self, process: u32) {
+        self.watched.store(process, Ordering::Relaxed);
+        self.used.store(0, Ordering::Relaxed);
+    }
+
+    /// The processor time that the watched process had used when the last request arrived, in microseconds.
+    pub(crate) fn used_us(&self) -> Option<f64> {
+        let used = self.used.load(Ordering::Relaxed);
+        #[expect(clippy::cast_precision_loss, reason = "nanoseconds of a few seconds")]
+        (used > 0).then(|| used as f64 / 1e3)
+    }
+
+    /// Notes what the watched process has used, if there is one. It waits for the answer, so that it uses no more meanwhile; the
+    /// kernel adds what it has used when it begins to wait.
+    async fn note_use(&self) {
+        let process = self.watched.load(Ordering::Relaxed);
+        if process == 0 {
+            return;
+        }
+        sleep(SETTLES).await;
+        if let Ok(cpu) = Cpu::of(process) {
+            self.used.store(cpu.ns(), Ordering::Relaxed);
+        }
     }
 
     /// Notes that these are handed out now.
@@ -170,6 +209,7 @@ impl Receiver {
         let number = request.uri().path().rsplit('/').next().and_then(|id| id.parse().ok());
         let number: usize = number.unwrap_or(usize::MAX);
         self.journal.arrive(number);
+        self.journal.note_use().await;
         if self.dead {
             std::future::pending::<()>().await;
         }

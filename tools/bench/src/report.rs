@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// The case that the budgets are about.
 pub(crate) const MAIN: &str = "10 receivers";
+/// The case of so many receivers that not all connections are kept.
+pub(crate) const MANY: &str = "1,000 receivers";
 
 /// All figures of one run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -28,6 +30,9 @@ pub struct Report {
     pub intake_requests_per_change: BTreeMap<String, f64>,
     /// By case.
     pub cases: Vec<CaseFigures>,
+    /// One notification alone, by what has to begin for it and by the share of a processor.
+    #[serde(default)]
+    pub cold: Vec<ColdFigures>,
     /// A dead receiver among 50; nothing until it was measured.
     pub dead: Option<DeadFigures>,
 }
@@ -38,9 +43,110 @@ impl Report {
         self.cases.iter().find(|case| case.name == MAIN)
     }
 
+    /// One notification alone at full speed, if it was measured.
+    pub fn at_full_speed(&self, what: What) -> Option<&Beside> {
+        let mut alike = self.cold.iter().filter(|cold| cold.what == what && cold.memory_mb.is_none());
+        alike.find_map(ColdFigures::measured)
+    }
+
+    /// How many rows of those alone were skipped, and of how many.
+    pub(crate) fn skipped(&self) -> (usize, usize) {
+        (self.cold.iter().filter(|cold| cold.measured().is_none()).count(), self.cold.len())
+    }
+
     /// How a process of this name started, if it was measured.
     pub fn start_of(&self, name: &str) -> Option<&Start> {
         self.starts.iter().find(|start| start.name == name)
+    }
+}
+
+/// What has to begin for a notification that is alone.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// A process, until the first request has reached its receiver.
+    Start,
+    /// A connection of a process that is warm.
+    Fresh,
+}
+
+impl What {
+    /// Both, in the order in which they are measured.
+    pub(crate) const ALL: [Self; 2] = [Self::Start, Self::Fresh];
+
+    /// As a reader is told.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Start => "Start of the process to the first request at its receiver",
+            Self::Fresh => "One notification over a fresh connection",
+        }
+    }
+}
+
+/// One notification alone.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ColdFigures {
+    /// What has to begin for it.
+    pub what: What,
+    /// The memory whose share of a processor the process has, in MB; `None` at full speed.
+    pub memory_mb: Option<u64>,
+    /// How often each was measured.
+    pub samples: usize,
+    /// What came of it.
+    pub result: ColdResult,
+}
+
+/// Figures, or why there are none.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColdResult {
+    /// The figures.
+    Measured(Beside),
+    /// Why this machine cannot measure it.
+    Skipped(String),
+}
+
+/// Dispatch beside the floor that does the same.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Beside {
+    /// The function.
+    pub dispatch: Sample,
+    /// The floor that signs.
+    pub floor: Sample,
+}
+
+/// Medians over the notifications, and the least.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Sample {
+    /// Until the request has arrived, in milliseconds.
+    pub median_ms: f64,
+    /// The same, of the fastest.
+    pub least_ms: f64,
+    /// Processor time, in microseconds: of a start until the request has arrived, of a connection for the whole invocation.
+    pub cpu_us: f64,
+    /// The least of it.
+    pub least_cpu_us: f64,
+}
+
+impl Beside {
+    /// The time of dispatch in that of the floor.
+    pub fn ratio_of_time(&self) -> f64 {
+        self.dispatch.median_ms / self.floor.median_ms
+    }
+
+    /// The processor time of dispatch in that of the floor.
+    pub fn ratio_of_cpu(&self) -> f64 {
+        self.dispatch.cpu_us / self.floor.cpu_us
+    }
+}
+
+impl ColdFigures {
+    /// The figures, unless they were skipped.
+    pub fn measured(&self) -> Option<&Beside> {
+        match &self.result {
+            ColdResult::Measured(beside) => Some(beside),
+            ColdResult::Skipped(_) => None,
+        }
     }
 }
 
@@ -100,6 +206,8 @@ pub struct CaseFigures {
     pub resident_mb: f64,
     /// The most it had, MB.
     pub most_resident_mb: f64,
+    /// Open files of dispatch after a round, at most; reports from before 30 November 2026 have none.
+    pub open_files: Option<usize>,
 }
 
 /// Medians over the rounds.

@@ -11,13 +11,17 @@ use tests::lambda::Process;
 use tokio::time::Instant;
 
 use crate::case::{Binaries, CASES, Case, measure};
+use crate::cold::Samples;
 use crate::machine::machine;
 use crate::receivers::Conduct;
-use crate::report::Report;
+use crate::report::{Report, What};
 use crate::world::World;
-use crate::{dead, start};
+use crate::{cold, dead, start};
 
 const FUNCTIONS: [&str; 4] = ["dispatch", "intake", "directory", "evidence"];
+
+/// How often a notification alone is measured: at full speed a start takes some 10 ms, throttled some periods of a quota.
+const COLD: Samples = Samples { full: 101, throttled: 21 };
 
 /// What is measured, and how long.
 #[derive(Clone, Debug)]
@@ -49,10 +53,13 @@ impl Plan {
         Ok(binary)
     }
 
+    fn names(&self, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| name.contains(only.as_str()))
+    }
+
     /// Says whether a case is measured. The short form leaves those out that wait, for a distance or for many handshakes.
     fn has(&self, case: &Case) -> bool {
-        let named = self.only.as_ref().is_none_or(|only| case.name.contains(only.as_str()));
-        named && (!self.short || (case.conduct.round_trip.is_zero() && case.receivers <= 100))
+        self.names(case.name) && (!self.short || (case.conduct.round_trip.is_zero() && case.receivers <= 100))
     }
 }
 
@@ -78,11 +85,17 @@ pub async fn run(
     let measured_at = clock.now().strftime("%Y-%m-%dT%H:%MZ").to_string();
     ensure!(plan.rounds > 0, "nothing can be measured in 0 rounds");
     let cases: Vec<_> = CASES.iter().filter(|case| plan.has(case)).collect();
+    let alone: Vec<_> = What::ALL.into_iter().filter(|what| plan.names(what.title())).collect();
     ensure!(
-        !cases.is_empty(),
+        !cases.is_empty() || !alone.is_empty(),
         "no case has {:?} in its name; they are: {}",
         plan.only.as_deref().unwrap_or_default(),
-        CASES.map(|case| case.name).join("; ")
+        CASES
+            .map(|case| case.name)
+            .into_iter()
+            .chain(What::ALL.map(What::title))
+            .collect::<Vec<_>>()
+            .join("; ")
     );
     let binaries: Vec<_> =
         FUNCTIONS.into_iter().map(|name| Ok((name, plan.binary(name)?))).collect::<Result<_>>()?;
@@ -125,8 +138,15 @@ pub async fn run(
         sizes,
         intake_requests_per_change,
         cases: Vec::new(),
+        cold: Vec::new(),
         dead: None,
     };
+    keep(&report)?;
+
+    let samples = if plan.short { Samples { full: 5, throttled: 3 } } else { COLD };
+    let binaries = Binaries { dispatch, floor: &floor };
+    let cold = cold::measure(&pki, binaries, &alone, samples, &mut progress).await;
+    report.cold = cold.context("the cases of one notification alone failed")?;
     keep(&report)?;
 
     let (rounds, shorter) = if plan.short { (3, 8) } else { (plan.rounds, 1) };

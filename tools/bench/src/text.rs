@@ -5,7 +5,8 @@ use std::fmt::{self, Write as _};
 use terminal::{Align, Table};
 
 use crate::budget::{Verdict, design_and_ours};
-use crate::report::Report;
+use crate::cold::share;
+use crate::report::{ColdResult, Report};
 
 /// Writes a report as text.
 pub fn text(report: &Report) -> String {
@@ -50,6 +51,7 @@ fn write(out: &mut String, report: &Report) -> fmt::Result {
         table.row([format!("start {}", start.name), median, least, cpu, resident]);
     }
     write!(out, "\n{table}")?;
+    alone(out, report)?;
     if let Some(dead) = &report.dead {
         writeln!(
             out,
@@ -69,6 +71,44 @@ fn write(out: &mut String, report: &Report) -> fmt::Result {
     let partial = if report.complete { "" } else { ", partial: not everything was measured" };
     let short = if report.short { ", short form: figures of time say little" } else { "" };
     writeln!(out, "\n{} s{short}{partial}", report.seconds)
+}
+
+/// One notification alone, those that were skipped included.
+fn alone(out: &mut String, report: &Report) -> fmt::Result {
+    let mut columns = [Align::Right; 8];
+    columns[0] = Align::Left;
+    columns[7] = Align::Left;
+    let mut table = Table::new(columns);
+    table.row(["alone", "ours ms", "floor ms", "ratio", "ours CPU µs", "floor CPU µs", "ratio", ""]);
+    for cold in &report.cold {
+        let name = format!("{}, {}", cold.what.title(), share(cold.memory_mb));
+        match &cold.result {
+            ColdResult::Measured(beside) => {
+                let (ours, floor) = (&beside.dispatch, &beside.floor);
+                table.row([
+                    name,
+                    format!("{:.2}", ours.median_ms),
+                    format!("{:.2}", floor.median_ms),
+                    format!("{:.2}", beside.ratio_of_time()),
+                    format!("{:.0}", ours.cpu_us),
+                    format!("{:.0}", floor.cpu_us),
+                    format!("{:.2}", beside.ratio_of_cpu()),
+                    String::new(),
+                ]);
+            }
+            ColdResult::Skipped(reason) => {
+                let mut cells = [const { String::new() }; 8];
+                cells[0] = name;
+                cells[7] = format!("skipped: {reason}");
+                table.row(cells);
+            }
+        }
+    }
+    if report.cold.is_empty() {
+        return Ok(());
+    }
+    let (skipped, of) = report.skipped();
+    writeln!(out, "\n{table}{skipped} of {of} skipped")
 }
 
 fn row(verdict: &Verdict) -> [String; 6] {
@@ -96,6 +136,8 @@ mod tests {
         let begins = |start: &str| text.lines().filter(|line| line.starts_with(start)).count();
         assert!(report.cases.iter().all(|case| begins(&format!("{:22} ", case.name)) == 1), "{text}");
         assert!(report.starts.iter().all(|start| begins(&format!("start {} ", start.name)) == 1), "{text}");
+        assert!(report.cold.iter().all(|cold| text.contains(&share(cold.memory_mb))), "{text}");
+        assert!(text.contains("skipped: no control group") && text.contains("1 of 6 skipped"), "{text}");
         let missed = verdicts(&report).iter().filter(|verdict| !verdict.is_met()).count();
         assert_eq!((begins("MISSED"), begins("met")), (missed, verdicts(&report).len() - missed));
     }

@@ -38,6 +38,11 @@ impl Cpu {
         (nanoseconds as f64 / 1e3)
     }
 
+    /// What was used since the process began, in nanoseconds.
+    pub(crate) fn ns(&self) -> u64 {
+        self.0.values().sum()
+    }
+
     /// What was used since the process began, in microseconds.
     pub(crate) fn us(&self) -> f64 {
         self.since_us(&Self(BTreeMap::new()))
@@ -54,6 +59,11 @@ pub(crate) fn resident_mb(process: u32) -> Result<(f64, f64)> {
         Ok(kib * 1024.0 / 1e6)
     };
     Ok((of("VmRSS:")?, of("VmHWM:")?))
+}
+
+/// How many files a process has open, sockets included.
+pub(crate) fn open_files(process: u32) -> Result<usize> {
+    Ok(fs::read_dir(format!("/proc/{process}/fd")).context("the process has ended")?.count())
 }
 
 #[cfg(test)]
@@ -79,5 +89,11 @@ mod tests {
         assert!(Cpu::of(std::process::id()).unwrap().since_us(&before) > 0.0);
         let (resident, most) = resident_mb(std::process::id()).unwrap();
         assert!(resident > 0.5 && resident <= most, "{resident} {most}");
+    }
+
+    #[test]
+    fn a_file_that_is_opened_is_counted() {
+        let files: Vec<_> = (0..300).map(|_| fs::File::open("/proc/self/status").unwrap()).collect();
+        assert!(open_files(std::process::id()).unwrap() > files.len());
     }
 }

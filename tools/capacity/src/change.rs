@@ -64,6 +64,45 @@ impl Change {
     }
 }
 
+impl Change {
+    /// Returns what the institution itself sets or does for it, if there is anything.
+    pub fn sets(&self) -> Option<String> {
+        match self {
+            Self::Mapping(_) | Self::ApiRate(_) | Self::Changes(_) | Self::Lean(_) | Self::WarmTables => {
+                Some(self.to_string())
+            }
+            Self::Concurrency(to) => Some(format!("AccountConcurrency={to}")),
+            Self::InFlight(_)
+            | Self::TableWrites(_)
+            | Self::TableReads(_)
+            | Self::KmsSigns(_)
+            | Self::ApiRequests(_)
+            | Self::Firehose(_)
+            | Self::None(_) => None,
+        }
+    }
+
+    /// Returns the quota that AWS raises on request for it, if there is one.
+    pub fn asks(&self) -> Option<String> {
+        let (quota, to) = match self {
+            Self::Mapping(_)
+            | Self::ApiRate(_)
+            | Self::Changes(_)
+            | Self::Lean(_)
+            | Self::WarmTables
+            | Self::None(_) => return None,
+            Self::Concurrency(to) => ("\"Concurrent executions\" of AWS Lambda", to),
+            Self::InFlight(to) => ("messages in flight of a standard queue of Amazon SQS", to),
+            Self::TableWrites(to) => ("\"Table-level write throughput limit\" of Amazon DynamoDB", to),
+            Self::TableReads(to) => ("\"Table-level read throughput limit\" of Amazon DynamoDB", to),
+            Self::KmsSigns(to) => ("\"Cryptographic operations (RSA) request rate\" of AWS KMS", to),
+            Self::ApiRequests(to) => ("\"Throttle rate\" of Amazon API Gateway", to),
+            Self::Firehose(to) => ("MiB/s of a stream's direct put of Amazon Data Firehose", to),
+        };
+        Some(format!("{quota}: {}", grouped(*to)))
+    }
+}
+
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -113,6 +152,27 @@ pub(super) fn enough_of(needed: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_change_is_set_or_asked_for_and_concurrency_is_both() {
+        let mapping = Change::Mapping(Mapping::Pollers(2, 3));
+        for (change, sets, asks) in [
+            (mapping, Some("DispatchMinimumPollers=2 DispatchMaximumPollers=3"), None),
+            (
+                Change::Concurrency(11_000.0),
+                Some("AccountConcurrency=11000"),
+                Some("\"Concurrent executions\" of AWS Lambda: 11,000"),
+            ),
+            (
+                Change::TableWrites(74_000.0),
+                None,
+                Some("\"Table-level write throughput limit\" of Amazon DynamoDB: 74,000"),
+            ),
+            (Change::None("nothing"), None, None),
+        ] {
+            assert_eq!((change.sets().as_deref(), change.asks().as_deref()), (sets, asks), "{change}");
+        }
+    }
 
     #[test]
     fn a_limit_is_a_tenth_more_than_is_needed_and_round() {

@@ -124,6 +124,7 @@ fn written(growth: &[Growth]) -> Result<String> {
     let mut written = String::new();
     text::answer(&mut written, &asked.answer);
     text::verdict(&mut written, &asked.answer, &asked.plan);
+    text::idle(&mut written, &asked.answer.question);
     text::growth(&mut written, growth);
     Ok(written)
 }

@@ -25,6 +25,12 @@ pub(super) fn percent(share: f64) -> String {
     if share >= 10.0 { format!("{}x", grouped(share)) } else { format!("{:.0} %", share * 100.0) }
 }
 
+/// Returns a name in the form it has within a sentence.
+pub(super) fn lowered(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,21 +3,33 @@
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Plan};
+use super::change::Change;
 use super::growth::Growth;
-use super::model::Histogram;
+use super::model::{Histogram, cold};
 use super::numbers::real;
+use super::question::Question;
 
 /// Returns all steps; the first is the question itself.
 pub(super) fn growth(growth: &[Growth]) -> Value {
     let steps = growth.iter().map(|Growth { factor, answer, plan }| {
         json!({ "times": factor, "answer": self::answer(answer), "plan": self::plan(plan) })
     });
-    json!({ "carried": growth.first().is_some_and(|first| first.answer.is_carried()), "growth": steps.collect::<Vec<_>>() })
+    let idle = growth.first().map(|first| {
+        let Question { load, settings, seed, .. } = &first.answer.question;
+        lateness(&cold(load, settings, *seed))
+    });
+    json!({
+        "carried": growth.first().is_some_and(|first| first.answer.is_carried()),
+        "idle_stack_ms": idle,
+        "growth": steps.collect::<Vec<_>>(),
+    })
 }
 
 fn plan(plan: &Plan) -> Value {
     let changes: Vec<_> = plan.changes.iter().map(ToString::to_string).collect();
-    json!({ "changes": changes, "answer": answer(&plan.answer) })
+    let sets: Vec<_> = plan.changes.iter().filter_map(Change::sets).collect();
+    let asks: Vec<_> = plan.changes.iter().filter_map(Change::asks).collect();
+    json!({ "changes": changes, "set": sets, "ask_aws_for": asks, "answer": answer(&plan.answer) })
 }
 
 fn answer(answer: &Answer) -> Value {

@@ -25,7 +25,7 @@ pub use change::Change;
 pub use command::{CapacityArgs, run, said};
 pub use growth::Growth;
 pub use load::{Begin, ChangeSource, Dead, Granted, Load, Mapping, Receiver, Settings, Share};
-pub use model::{Counts, Histogram, Limit, Observed, Run, Waited};
+pub use model::{Counts, Histogram, Limit, Observed, Run, Waited, cold};
 pub use page::markdown;
 pub use question::Question;
 pub use quotas::Quota;

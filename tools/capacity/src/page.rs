@@ -6,11 +6,11 @@ use convention::delivery::LedgerWrites;
 
 use super::answer::Answer;
 use super::assumptions::{ASSUMPTIONS, Assumption, CHECKED, SIMPLIFICATIONS, Source};
-use super::format::{exact, grouped, millis};
+use super::format::{exact, grouped, lowered, millis};
 use super::load::{Begin, Granted, Load, Mapping, Settings};
+use super::model::cold;
 use super::numbers::length;
 use super::question::Question;
-use super::text::lowered;
 
 const PREFACE: &str = "# Capacity
 
@@ -33,10 +33,26 @@ const GROWTH: &str = "
 ## How a stack grows
 
 As deployed, with one receiver in fifty dead and 100 changes in each API request; then ten and a hundred times as much. Below a load that is
-not carried are the changes that carry it, or all that were found.
+not carried is the same load with the changes that carry it, or with all that were found; the list says which they are.
 
 | Load, receivers (dead) | First attempts p50, p99 | Invocations | In flight | Ledger write units a second | Breaks first |
 |---|---|---|---|---|---|
+";
+
+const NEEDS: &str = "
+What an institution sets, and what it asks AWS for:
+
+";
+
+const IDLE: &str = "
+## An event on an idle stack
+
+Most institutions have so few events that each finds no environment, no copy of its receiver and no connection. From the event until its
+request reaches a receiver 20 ms away; processor time is stretched to the share that the memory gives, also while Lambda starts the
+environment.
+
+| Memory of dispatch | p50 | p90 | p99 |
+|---|--:|--:|--:|
 ";
 
 const LARGE: &str = "
@@ -75,6 +91,7 @@ copies of unknown age; what is **not confirmed** was not found there.
 pub fn markdown(progress: &mut dyn FnMut(&Question, u64, u64)) -> String {
     let mut page = String::from(PREFACE);
     grows(&mut page, progress);
+    idle(&mut page);
     large(&mut page, progress);
     assumptions(&mut page);
     page
@@ -86,30 +103,42 @@ fn question(load: Load, settings: Settings, begin: Begin, seconds: u64) -> Quest
 
 fn grows(page: &mut String, progress: &mut dyn FnMut(&Question, u64, u64)) {
     page.push_str(GROWTH);
+    let mut needs = String::new();
     for begin in [Begin::Running, Begin::Onset] {
         let asked = question(Load::alike(300.0, 50, 1), Settings::default(), begin, 120);
         for step in asked.growth(progress) {
-            grown(page, &step.answer, &[]);
+            let load = &step.answer.question.load;
+            let title = format!(
+                "{}/s, {} ({}), `{}`",
+                exact(load.rate),
+                grouped(length(load.receivers.len())),
+                grouped(length(load.dead())),
+                begin.as_str()
+            );
+            writeln!(needs, "- {}/s, `{}`: {}.", exact(load.rate), begin.as_str(), step.needs()).ok();
+            grown(page, title, &step.answer);
             if !step.answer.is_carried() {
-                let changes: Vec<_> = step.plan.changes.iter().map(ToString::to_string).collect();
-                grown(page, &step.plan.answer, &changes);
+                grown(page, "with the changes".to_owned(), &step.plan.answer);
             }
         }
     }
+    page.push_str(NEEDS);
+    page.push_str(&needs);
 }
 
-fn grown(page: &mut String, answer: &Answer, changes: &[String]) {
-    let (load, seen) = (&answer.question.load, &answer.observed);
-    let title = match changes {
-        [] => format!(
-            "{}/s, {} ({}), `{}`",
-            exact(load.rate),
-            grouped(length(load.receivers.len())),
-            grouped(length(load.dead())),
-            answer.question.begin.as_str()
-        ),
-        changes => format!("with {}", changes.join("; ")),
-    };
+/// Shows how long an event takes that finds an idle stack, by the memory of dispatch.
+fn idle(page: &mut String) {
+    page.push_str(IDLE);
+    for memory in [128, 256, 512] {
+        let settings = Settings { memory, ..Settings::default() };
+        let histogram = cold(&Load::alike(1.0, 1, 0), &settings, 1);
+        let [p50, p90, p99] = [500, 900, 990].map(|of| millis(histogram.quantile(of)));
+        row(page, &[format!("{memory} MB"), p50, p90, p99]);
+    }
+}
+
+fn grown(page: &mut String, title: String, answer: &Answer) {
+    let seen = &answer.observed;
     let [p50, p99] = [500, 990].map(|of| millis(seen.lateness.quantile(of)));
     row(
         page,

@@ -120,6 +120,58 @@ fn a_load_that_is_played_smaller_shows_what_the_whole_shows() {
     assert!(whole.abs_diff(smaller) < 30, "{whole} and {smaller}");
 }
 
+#[test]
+fn with_128_mb_an_event_on_an_idle_stack_reaches_its_receiver_within_600_ms() {
+    let p50 = |memory| {
+        let settings = Settings { memory, ..Settings::default() };
+        cold(&Load::alike(1.0, 1, 0), &settings, 1).quantile(500)
+    };
+    let [least, more, whole] = [128, 256, 1_769].map(p50);
+    assert!(least < 600 && more < least && whole < more, "{least}, {more} and {whole} ms");
+}
+
+#[test]
+fn what_an_idle_stack_takes_is_the_sum_of_its_steps() {
+    let settings = Settings { memory: 1_769, ..Settings::default() };
+    // 60 ms to the queue, 20 to invoke, 250 and 10 to start, 12 for the receiver and the ledger; nothing else takes time.
+    let histogram = cold(&plain(1.0, 1, 0), &settings, 1);
+    assert!(histogram.quantile(0) >= 10 + (60 + 20 + 250 + 12) / 2, "{}", histogram.quantile(0));
+    assert!((280..=352).contains(&histogram.quantile(500)), "{}", histogram.quantile(500));
+}
+
+#[test]
+fn a_question_is_answered_within_ten_seconds_its_growth_included() {
+    let began = tokio::time::Instant::now();
+    let question = Question {
+        load: Load::alike(300.0, 50, 1),
+        settings: Settings::default(),
+        begin: Begin::Running,
+        seconds: 120,
+        seed: 1,
+    };
+    assert_eq!(question.growth(&mut |_, _, _| ()).len(), 3);
+    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+}
+
+#[test]
+fn growth_says_in_a_line_what_to_set_and_what_to_ask_aws_for() {
+    let question = |rate| Question {
+        load: Load::alike(rate, 20, 0),
+        settings: Settings { mapping: Mapping::Concurrency(2), ..Settings::default() },
+        begin: Begin::Running,
+        seconds: 60,
+        seed: 1,
+    };
+    let needs = |rate| {
+        let answer = question(rate).answer(&mut |_, _, _| ());
+        let plan = Question::plan(&answer, &mut |_, _, _| ());
+        Growth { factor: 1, answer, plan }.needs()
+    };
+    assert_eq!(needs(10.0), "set nothing, ask AWS for nothing");
+    let more = needs(1_000.0);
+    assert!(more.starts_with("set DispatchM") && more.ends_with("; ask AWS for nothing"), "{more}");
+}
+
 fn lean() -> Settings {
     Settings { ledger_writes: LedgerWrites::Lean, ..one_each() }
 }

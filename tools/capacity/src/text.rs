@@ -7,11 +7,12 @@ use terminal::{Align, Table};
 
 use super::answer::{Answer, Plan};
 use super::assumptions::MEMORY;
-use super::format::{exact, grouped, millis, percent};
+use super::format::{exact, grouped, lowered, millis, percent};
 use super::growth::Growth;
 use super::load::{Begin, ChangeSource};
-use super::model::Histogram;
+use super::model::{Histogram, cold};
 use super::numbers::{length, real};
+use super::question::Question;
 
 /// Maximum number of unbroken limits to print.
 const MAX_SHOWN: usize = 6;
@@ -118,6 +119,19 @@ pub(super) fn verdict(text: &mut String, answer: &Answer, plan: &Plan) {
     }
 }
 
+/// Writes how long an event takes that finds an idle stack.
+pub(super) fn idle(text: &mut String, question: &Question) {
+    let histogram = cold(&question.load, &question.settings, question.seed);
+    let [p50, p99] = [500, 990].map(|of| millis(histogram.quantile(of)));
+    let memory = question.settings.memory;
+    line(
+        text,
+        &format!(
+            "On an idle stack, with {memory} MB: an event reaches its receiver within {p50} (p50), {p99} (p99)."
+        ),
+    );
+}
+
 /// Writes the growth.
 pub(super) fn growth(text: &mut String, growth: &[Growth]) {
     let mut columns = [Align::Right; 8];
@@ -128,17 +142,16 @@ pub(super) fn growth(text: &mut String, growth: &[Growth]) {
         let load = &row.answer.question.load;
         let [rate, receivers] = [load.rate, length(load.receivers.len())].map(grouped);
         let carried = row.answer.is_carried();
-        let mut note = String::new();
-        for change in row.plan.changes.iter().filter(|_| !carried) {
-            write!(note, "\n  {change}").ok();
-        }
-        table.row(grown([format!("{}x", row.factor), rate, receivers], &row.answer, &note));
+        table.row(grown([format!("{}x", row.factor), rate, receivers], &row.answer, ""));
         if !carried {
             let still = if row.plan.answer.is_carried() { "" } else { ": not carried even then" };
             table.row(grown(["then".to_owned(), String::new(), String::new()], &row.plan.answer, still));
         }
     }
-    line(text, &format!("\nGrowth\n{}", table.to_string().trim_end()));
+    line(text, &format!("\nGrowth\n{}\n", table.to_string().trim_end()));
+    for row in growth {
+        line(text, &format!("  {:>4}: {}", format!("{}x", row.factor), row.needs()));
+    }
 }
 
 /// One row: of which load, what comes of it, and what breaks first with what is said of that.
@@ -204,12 +217,6 @@ pub(super) fn settings(answer: &Answer) -> String {
         }
     }
     parts.join(", ")
-}
-
-/// Returns a name in the form it has within a sentence.
-pub(super) fn lowered(name: &str) -> String {
-    let mut letters = name.chars();
-    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn lateness(name: &str, histogram: &Histogram) -> [String; 4] {

@@ -33,9 +33,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// connections, and one that was closed while the environment was frozen costs a try.
 const IDLE: SignedDuration = SignedDuration::from_secs(15);
 
-/// Maximum number of idle connections: a few for each message of a batch. The rest of the 1,024 file descriptors is
-/// for receivers.
-const MAX_IDLE: usize = 50;
+/// Maximum number of idle connections: three for each message of a batch, and two for the secrets. Dispatch reserves as
+/// many of its open files (`crates/mtls/src/network.rs`).
+const MAX_IDLE: usize = 32;
 
 /// The header that names a request's operation.
 const TARGET: &str = "x-amz-target";

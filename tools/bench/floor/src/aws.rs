@@ -112,20 +112,13 @@ fn now() -> Timestamp {
     Timestamp::now()
 }
 
-async fn connect(authority: &str) -> Result<SendRequest<Full<Bytes>>> {
+/// Opens a connection for plain HTTP.
+pub(crate) async fn connect(authority: &str) -> Result<SendRequest<Full<Bytes>>> {
     let stream = TcpStream::connect(authority).await?;
     stream.set_nodelay(true)?;
     let (sender, connection) = handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     Ok(sender)
-}
-
-/// Asks for the first invocation, and waits as an idle function does.
-pub(crate) async fn first_next(runtime_api: &str) -> Result<()> {
-    let mut connection = connect(runtime_api).await?;
-    let request = Request::get("/2018-06-01/runtime/invocation/next").header(header::HOST, runtime_api);
-    connection.send_request(request.body(Full::default())?).await?;
-    Ok(())
 }
 
 #[cfg(test)]

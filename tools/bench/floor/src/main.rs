@@ -3,11 +3,11 @@
 mod aws;
 mod batch;
 mod post;
+mod runtime;
 mod setup;
 
 use anyhow::{Context as _, Result};
 
-use post::Receivers;
 use setup::Setup;
 
 #[tokio::main(flavor = "current_thread")]
@@ -15,8 +15,7 @@ async fn main() -> Result<()> {
     #[expect(clippy::disallowed_methods, reason = "the edge")]
     if let Ok(runtime_api) = std::env::var("AWS_LAMBDA_RUNTIME_API") {
         let setup = Setup::parse(&std::env::var("FLOOR_SETUP").context("FLOOR_SETUP is not set")?)?;
-        let _receivers = Receivers::new(&setup)?;
-        return aws::first_next(&runtime_api).await;
+        return runtime::serve(&runtime_api, &setup).await;
     }
     batch::send_all().await
 }

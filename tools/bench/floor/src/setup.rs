@@ -26,6 +26,12 @@ pub(crate) struct Setup {
     /// What signs it anew.
     pub(crate) aws_region: String,
     pub(crate) aws_credentials: AwsCredentials,
+    /// Requests to AWS before the first invocation is asked for.
+    #[serde(default)]
+    pub(crate) requests_at_start: usize,
+    /// Requests to AWS before the POST of the first invocation.
+    #[serde(default)]
+    pub(crate) requests_before_first: usize,
 }
 
 #[derive(Deserialize)]

@@ -6,7 +6,7 @@ use convention::delivery::{AttemptNumber, LedgerMode, LedgerWrites};
 
 use super::super::assumptions::{
     DYNAMODB, GIVEN_UP_UNITS, INIT_BILLED, KMS_SIGN, LATER_UNITS, LEAN_READS, LEAN_WRITES, MEMORY_OF_CPU,
-    RECEIVE, SECRETS_READ, SQS, START, WRITES,
+    RECEIVE, SECRETS_READ, SQS, START, START_CPU, WRITES,
 };
 use super::super::load::{Load, Settings};
 use super::super::numbers::{real, whole};
@@ -71,7 +71,7 @@ impl<'a> Stage<'a> {
     ) -> (Vec<Attempt>, Micros, Counts) {
         let mut counts =
             Counts { invocations: 1.0, starts: f64::from(u8::from(is_new)), ..Counts::default() };
-        let start = if is_new { dice.delay(START.value) } else { 0.0 };
+        let start = if is_new { dice.delay(START.value) + START_CPU.value / self.processor } else { 0.0 };
         let began = real(time) + dice.delay(RECEIVE.value) + start;
         if environment.reads_secrets(time) {
             counts.secret_reads += SECRETS_READ.value;

@@ -1,6 +1,7 @@
 //! A discrete event model of the deployed system: pure, in simulated time, deterministic for a seed.
 
 mod batch;
+mod cold;
 mod counts;
 mod environments;
 mod gathering;
@@ -13,6 +14,7 @@ mod receivers;
 mod rng;
 mod run;
 
+pub use cold::cold;
 pub use counts::Counts;
 pub use histogram::Histogram;
 pub use observed::{Limit, Observed, Waited};
