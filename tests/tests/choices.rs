@@ -5,7 +5,7 @@
 
 use arauto::explain::Explainer;
 use convention::address::AddressPolicy;
-use convention::notification::{ApiVersionOverrides, AuthorisationServers, Choices, Endpoint};
+use convention::notification::{ApiVersionOverrides, AuthorisationServers, Choices, Ecosystem, Endpoint};
 use devkit::local::change;
 use devkit::receiver::MockReceiver;
 use platform::config::Settings;
@@ -127,6 +127,7 @@ async fn an_edit_by_the_initiator_is_notified_unless_the_stack_chooses_otherwise
 fn explain_says_that_a_version_was_overridden_and_why() {
     let functions = Functions::default();
     let explainer = |choices| Explainer {
+        ecosystem: Ecosystem::default(),
         receiver: Some(json!({ "webhook_uris": ["https://itp.example"] })),
         servers: AuthorisationServers::default(),
         choices,

@@ -8,7 +8,7 @@ use arauto::explain::Explainer;
 use convention::address::AddressPolicy;
 use convention::delivery::AttemptMessage;
 use convention::directory::{Environment, Operation};
-use convention::notification::{AuthorisationServers, Ecosystem, Scope};
+use convention::notification::{AuthorisationServers, Choices, Ecosystem, Scope};
 use devkit::directory::StatementClaims;
 use devkit::local::{AUTHORISATION_SERVER_ID, change, registration};
 use devkit::receiver::{Endpoint, MockReceiver, Settings, WebhookVersion};
@@ -197,6 +197,7 @@ async fn no_client_is_suspended_since_no_rule_of_open_insurance_says_so() {
 #[test]
 fn what_would_be_sent_is_explained_as_it_is_sent() {
     let explainer = |servers: &str| Explainer {
+        choices: Choices::default(),
         receiver: Some(
             json!({ "webhook_uris": ["https://corretora.example/x"], "webhook_version": "1.2.0" }),
         ),
