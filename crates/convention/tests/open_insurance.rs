@@ -12,9 +12,9 @@ use convention::directory::{
     StatementUris, Target, Warning, target, target_in,
 };
 use convention::notification::{
-    AuthorisationServers, Ecosystem, EventInstant, IdSyntax, InteractionId, Notification, Partition, Plan,
-    Rule, StateChange, Trigger, WebhookVersion, is_insurance_api_version, is_insurance_interaction_id, plan,
-    trigger,
+    AuthorisationServers, Choices, Ecosystem, EventInstant, IdSyntax, InteractionId, Notification, Partition,
+    Plan, Rule, StateChange, Trigger, WebhookVersion, is_insurance_api_version, is_insurance_interaction_id,
+    plan, trigger,
 };
 use http::header;
 use jiff::Timestamp;
@@ -140,7 +140,7 @@ fn receiver(version: &str) -> Receiver {
 
 fn planned(change: &Value, version: &str) -> Plan {
     let servers: AuthorisationServers = SERVER.parse().unwrap();
-    plan(&read(change).unwrap(), Some(&receiver(version)), &servers)
+    plan(&read(change).unwrap(), Some(&receiver(version)), &servers, &Choices::default())
 }
 
 fn notified(change: &Value, version: &str) -> Notification {
@@ -328,7 +328,7 @@ fn a_receiver_of_the_other_ecosystem_is_not_notified() {
     let change = read(&posted(QUOTE)).unwrap();
     let mut of_finance = receiver("1.2.0");
     of_finance.settings.ecosystem = Ecosystem::OpenFinance;
-    let planned = plan(&change, Some(&of_finance), &AuthorisationServers::default());
+    let planned = plan(&change, Some(&of_finance), &AuthorisationServers::default(), &Choices::default());
     assert_eq!(planned, Plan::NotNotifiable(Rule::OtherEcosystem));
 }
 
