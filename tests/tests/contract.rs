@@ -447,8 +447,11 @@ fn the_contract_and_the_code_know_the_same_apis() {
         ("automatic-payments", "recurring_consent"),
         ("automatic-payments", "recurring_payment"),
     ];
-    for (api, resource) in with_webhook {
-        assert!(matches!(subject(api, resource), Ok(Subject::Resource(_))), "{api}");
+    for change in changes_of_all_kinds("itp-1", "r-1", now()) {
+        let known = |(api, resource): &(&str, &str)| change["api"] == *api && change["resource"] == *resource;
+        assert!(with_webhook.iter().any(known), "{change}");
+        let subject = StateChange::from_json(&change, "").map(|change| change.subject);
+        assert!(matches!(subject, Ok(Subject::Resource(_))), "{change}");
     }
     let (of_code, of_list): (BTreeSet<_>, BTreeSet<_>) =
         (ENDPOINTS.iter().map(|row| row.api).collect(), with_webhook.iter().map(|(api, _)| *api).collect());
