@@ -3,9 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::collections::BTreeSet;
+
 use arauto::explain::Explainer;
 use convention::address::AddressPolicy;
-use convention::notification::{ApiVersionOverrides, AuthorisationServers, Choices, Ecosystem, Endpoint};
+use convention::notification::{
+    ApiVersionOverrides, AuthorisationServers, Choices, ENDPOINTS, Ecosystem, Endpoint,
+};
 use devkit::local::change;
 use devkit::receiver::MockReceiver;
 use platform::config::Settings;
@@ -97,7 +101,7 @@ async fn what_comes_from_a_source_names_the_version_that_an_override_says() {
 fn edit(functions: &Functions, actor: &str, id: &str) -> Value {
     let mut change = change(Endpoint::RecurringConsent, CLIENT, id, functions.test_clock.now());
     (change["to"], change["actor"]) = (json!("AUTHORISED"), json!(actor));
-    change["changed_fields"] = json!(["useOverdraftLimit"]);
+    change["changed_fields"] = json!(["maximumVariableAmount"]);
     change
 }
 
@@ -159,16 +163,23 @@ fn explain_says_that_a_version_was_overridden_and_why() {
     assert_eq!(unknown["warnings"], json!(["unknown_api"]));
 }
 
-/// What the template takes is what dispatch can read at its start, but for what a pattern cannot tell.
+/// What the template takes is what dispatch can read at its start, but for what a pattern cannot tell: that the second version
+/// is later, that the month has the day, and that no item stands twice.
 #[test]
 fn the_template_takes_overrides_that_dispatch_reads_and_refuses_other_forms() {
     let template = Template::read("template.yaml").unwrap();
     let pattern = &template.section("Parameters")["ApiVersionOverrides"]["AllowedPattern"];
-    let pattern = Regex::new(pattern.as_str().unwrap()).unwrap();
+    let pattern = pattern.as_str().unwrap();
+    // The pattern lists the APIs with a webhook.
+    let (before, _) = pattern.split_once(")=").unwrap();
+    let named: BTreeSet<_> = before.rsplit_once('(').unwrap().1.split('|').collect();
+    assert_eq!(named, ENDPOINTS.iter().map(|row| row.api).collect());
+    let pattern = Regex::new(pattern).unwrap();
     for good in [
         "",
         OVERRIDE,
         "payments=v4:v5@2026-08-20T00:00:00-03:00,automatic-payments=v2:v3@2027-01-01T00:00:00.5Z",
+        "enrollments=v2:v10@2026-12-31T23:59:59+00:00,payments=v4:v5@2026-08-20,payments=v5:v6@2027-08-20",
     ] {
         assert!(pattern.is_match(good) && good.parse::<ApiVersionOverrides>().is_ok(), "{good}");
     }
@@ -181,8 +192,24 @@ fn the_template_takes_overrides_that_dispatch_reads_and_refuses_other_forms() {
         "payments=v4:v5@soon",
         "payments=v4:v5@2026-08-20;payments=v5:v6@2027-08-20",
         "Payments=v4:v5@2026-08-20",
+        "payment=v4:v5@2026-08-20",
+        "accounts=v4:v5@2026-08-20",
+        "payments=v4:v5@2026-08-20T00:00:00",
+        "payments=v4:v5@2026-08-20T00:00Z",
+        "payments=v4:v5@2026-08-20T24:00:00Z",
+        "payments=v4:v5@20-08-2026",
+        "payments=v4:v5@2026-13-01",
+        "payments=v4:v5@2026-08-20payments=v5:v6@2027-08-20",
     ] {
-        assert!(!pattern.is_match(bad) && bad.parse::<ApiVersionOverrides>().is_err(), "{bad}");
+        assert!(!pattern.is_match(bad), "{bad}");
+        assert!(bad.parse::<ApiVersionOverrides>().is_err(), "{bad}");
+    }
+    for untold in [
+        "payments=v5:v4@2026-08-20",
+        "payments=v4:v5@2026-02-30",
+        "payments=v4:v5@2026-08-20,payments=v4:v6@2026-08-20",
+    ] {
+        assert!(pattern.is_match(untold) && untold.parse::<ApiVersionOverrides>().is_err(), "{untold}");
     }
 }
 
@@ -199,6 +226,6 @@ fn a_setting_that_cannot_be_used_is_refused_with_the_reason() {
     assert_eq!(
         of("ARAUTO_API_VERSION_OVERRIDES", "payment=v4:v5@2026-08-20").unwrap_err(),
         "the environment variable ARAUTO_API_VERSION_OVERRIDES cannot be used: \"payment=v4:v5@2026-08-20\" overrides no API \
-         version: \"payment\" is no API with a webhook; those are payments, enrollments and automatic-payments"
+         version: \"payment\" is no API with a webhook; those are payments, enrollments, automatic-payments"
     );
 }

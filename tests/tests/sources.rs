@@ -181,19 +181,24 @@ async fn a_change_that_nobody_is_notified_of_leaves_no_row_as_by_the_api() {
 #[tokio::test]
 async fn a_change_of_an_unknown_api_is_not_notifiable_with_a_warning_in_every_source() {
     const UNKNOWN: &str = "payroll-credit-portability";
+    const MISSPELT: &str = "payment";
     for source in ["api", "sqs", "eventbridge", "kinesis", "kafka"] {
         let (functions, mock) = functions().await;
         let mut unknown = payment(&functions, "p-1");
         (unknown["api"], unknown["resource"]) = (json!(UNKNOWN), json!("portability"));
+        // Two names that nobody knows, the second of them twice.
+        let mut misspelt = [payment(&functions, "p-3"), payment(&functions, "p-4")];
+        misspelt.iter_mut().for_each(|change| change["api"] = json!(MISSPELT));
         let mut malformed = unknown.clone();
         malformed["api"] = json!("Payroll Credit");
         let known = payment(&functions, "p-2");
-        let bodies = [unknown.to_string(), malformed.to_string(), known.to_string()];
+        let changes = [&unknown, &malformed, &known, &misspelt[0], &misspelt[1]];
+        let bodies = changes.map(Value::to_string);
         let (written, _listening) = listen();
         let dispatch = functions.dispatch(&functions.test_clock);
         match source {
             "api" => {
-                let answer = post_changes(&functions, &[&unknown, &malformed, &known]).await;
+                let answer = post_changes(&functions, &changes).await;
                 let said = &answer["verdicts"];
                 assert_eq!(
                     (&said[0]["verdict"], &said[0]["rule"]),
@@ -209,7 +214,7 @@ async fn a_change_of_an_unknown_api_is_not_notifiable_with_a_warning_in_every_so
             }
             "sqs" => assert_eq!(from_queue(&dispatch, INTAKE_ARN, &bodies, &[]).await, [0; 0]),
             "eventbridge" => {
-                let events = [&unknown, &malformed, &known].map(|change| event(change).to_string());
+                let events = changes.map(|change| event(change).to_string());
                 assert_eq!(from_queue(&dispatch, INTAKE_ARN, &events, &[]).await, [0; 0]);
             }
             "kinesis" => {
@@ -226,8 +231,15 @@ async fn a_change_of_an_unknown_api_is_not_notifiable_with_a_warning_in_every_so
         assert_eq!(sent, 1, "{source}");
         let lines = written.take().into_iter().map(|line| serde_json::from_str::<Value>(&line).unwrap());
         let lines: Vec<_> = lines.filter(|line| line["code"] == "unknown_api").collect();
-        assert_eq!(lines.len(), 1, "{source}: {lines:?}");
-        assert_eq!((&lines[0]["level"], &lines[0]["api"]), (&json!("WARN"), &json!(UNKNOWN)), "{source}");
+        assert!(lines.iter().all(|line| line["level"] == "WARN" && line["client_id"] == CLIENT), "{lines:?}");
+        // Intake writes one line for each name and counts, dispatch one for each record.
+        let told = |api: &str| -> Vec<_> {
+            lines.iter().filter(|line| line["api"] == api).map(|line| line["changes"].as_u64()).collect()
+        };
+        let is_of_dispatch = ["sqs", "eventbridge"].contains(&source);
+        let (of_one, of_two) =
+            if is_of_dispatch { (vec![None], vec![None; 2]) } else { (vec![Some(1)], vec![Some(2)]) };
+        assert_eq!((told(UNKNOWN), told(MISSPELT)), (of_one, of_two), "{source}: {lines:?}");
     }
 }
 

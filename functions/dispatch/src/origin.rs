@@ -2,7 +2,7 @@
 
 use convention::FieldError;
 use convention::delivery::ClockSkew;
-use convention::notification::{Rule, TimerMessage};
+use convention::notification::{ClientId, Rule, TimerMessage};
 use convention::source::Source;
 
 /// What a record was read as.
@@ -13,8 +13,8 @@ pub(crate) enum Origin {
     Notifications,
     /// A state change of a source; the record's body is the message of its first attempt.
     Change(Source),
-    /// A state change of a source that this rule keeps from every receiver, and the name of its API if that is not known.
-    NotNotifiable(Source, Rule, Option<String>),
+    /// A state change of a source that this rule keeps from every receiver, and what to find it by if its API is not known.
+    NotNotifiable(Source, Rule, Option<UnknownApi>),
     /// No valid state change.
     Invalid(Source, Vec<FieldError>),
     /// A timer, whose change is read when it is due.
@@ -23,4 +23,13 @@ pub(crate) enum Origin {
     Unread(ClockSkew),
     /// Not read: reading it panicked, a defect of ours that concerns this record alone.
     Panicked,
+}
+
+/// A state change of an API that is not known here.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct UnknownApi {
+    /// The name of the API, which may be spelled wrongly.
+    pub(crate) api: String,
+    /// Whose change it is: its producer finds the change by the client.
+    pub(crate) client_id: ClientId,
 }

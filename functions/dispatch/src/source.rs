@@ -14,10 +14,11 @@ use convention::notification::{
 use convention::source::{Envelope, Posted, Reading, Rejection, Source, read};
 use jiff::Timestamp;
 use platform::aws::{Due, ResourceStates};
+use platform::telemetry::logged_client_id;
 
 use crate::fault::Fault;
 use crate::lifecycle::Lifecycle;
-use crate::origin::Origin;
+use crate::origin::{Origin, UnknownApi};
 use crate::sqs_event::Record;
 
 /// Reads the records of sources.
@@ -86,7 +87,7 @@ impl Sources {
         let accepted_at = metadata.sent.unwrap_or(now);
         if let Err(rule) = resource_of(&change.subject) {
             let unknown = match change.subject {
-                Subject::UnknownApi(api) => Some(api),
+                Subject::UnknownApi(api) => Some(UnknownApi { api, client_id: change.client_id }),
                 Subject::ApiWithoutWebhook | Subject::Resource(_) => None,
             };
             return (Origin::NotNotifiable(source, rule, unknown), None);
@@ -150,12 +151,13 @@ impl Sources {
                 log(*source, record, "not_notifiable", Some(*rule));
                 Ok(true)
             }
-            Origin::NotNotifiable(source, rule, Some(api)) => {
+            Origin::NotNotifiable(source, rule, Some(UnknownApi { api, client_id })) => {
                 tracing::warn!(
                     code = rule.code(),
                     source = source.as_str(),
                     record_id = record.message_id,
                     api,
+                    client_id = logged_client_id(client_id),
                     "A state change of an API that is not known here is not notified; check the API's name."
                 );
                 Ok(true)

@@ -6,8 +6,8 @@ use convention::FieldError;
 use convention::codes::Code;
 use convention::delivery::{AttemptMessage, AttemptNumber, TraceHeader};
 use convention::notification::{
-    AuthorisationServers, Choices, Ecosystem, MissingAuthorisationServerId, Plan, ReceiverKey, StateChange,
-    Subject, TimerName, plan,
+    AuthorisationServers, Choices, ClientId, Ecosystem, MissingAuthorisationServerId, Plan, ReceiverKey,
+    StateChange, Subject, TimerName, plan,
 };
 use convention::source::Envelope;
 use futures_util::future::join_all;
@@ -237,21 +237,22 @@ fn readable(
     found
 }
 
-/// Logs that changes of APIs are not notified whose names are not known here, in one line however many there are: a name
-/// that is spelled wrongly stops notifications that are due.
+/// Logs that changes of APIs are not notified whose names are not known here, in one line for each name however many they
+/// are: a name that is spelled wrongly stops notifications that are due.
 fn warn_of_unknown_apis(parsed: &[Parsed]) {
-    let unknown =
-        |parsed: &&Parsed| matches!(&parsed.change, Ok(StateChange { subject: Subject::UnknownApi(_), .. }));
-    let first = parsed.iter().find(unknown);
-    if let Some(Parsed {
-        change: Ok(StateChange { subject: Subject::UnknownApi(api), client_id, .. }), ..
-    }) = first
-    {
+    // Of each name, the first client and the number of changes.
+    let mut unknown = BTreeMap::<&str, (&ClientId, usize)>::new();
+    for parsed in parsed {
+        if let Ok(StateChange { subject: Subject::UnknownApi(api), client_id, .. }) = &parsed.change {
+            unknown.entry(api).or_insert((client_id, 0)).1 += 1;
+        }
+    }
+    for (api, (client_id, changes)) in unknown {
         tracing::warn!(
             code = Code::UnknownApi.as_str(),
             api,
             client_id = logged_client_id(client_id),
-            changes = parsed.iter().filter(unknown).count(),
+            changes,
             "State changes of an API that is not known here are not notified; check the API's name."
         );
     }

@@ -51,7 +51,7 @@ pub(crate) fn of_aws(now: Timestamp) -> Model {
         receivers: read(NAMES.iter().map(|name| registered(name)).collect(), now),
         certificates: read(certificates(now), now),
         authorisation_servers: String::new(),
-        choices: Choices::default(),
+        choices: Some(Choices::default()),
         undelivered: read(Undelivered { groups: vec![group], unreadable: 0 }, now),
     }
 }

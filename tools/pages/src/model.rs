@@ -113,8 +113,8 @@ pub struct Model {
     pub certificates: Reading<BTreeMap<String, Certificate>>,
     /// Our authorisation servers, as the stack was told; empty before that was read.
     pub authorisation_servers: String,
-    /// What the stack chooses where the convention leaves a choice, as the stack was told.
-    pub choices: Choices,
+    /// What the stack chooses where the convention leaves a choice, as the stack was told; `None` before that was read.
+    pub choices: Option<Choices>,
     /// What was given up within a week.
     pub undelivered: Reading<Undelivered>,
 }

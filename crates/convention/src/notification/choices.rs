@@ -50,7 +50,9 @@ impl ApiVersionOverrides {
     /// Finds the override for an event of a resource: of several, the one that began last.
     ///
     /// The instant of the event decides, not that of the attempt: all attempts at a notification, and its replay, then name
-    /// one version, and what was sent can be computed again from the state change.
+    /// one version as long as the overrides stay, and what was sent can be computed again from them and the state change.
+    ///
+    /// Overrides do not chain: v4 to v5 and v5 to v6 have what was created through v4 named v5, whatever the dates.
     pub fn of(&self, resource: &Resource, event: EventInstant) -> Option<&ApiVersionOverride> {
         let api = resource.endpoint.row().api;
         let applies = |other: &&ApiVersionOverride| {
@@ -105,12 +107,33 @@ impl ApiVersionOverride {
     }
 }
 
+/// Names the APIs with a webhook, each once.
+fn apis_with_webhook() -> String {
+    let mut apis: Vec<&str> = Vec::new();
+    for row in ENDPOINTS {
+        if !apis.contains(&row.api) {
+            apis.push(row.api);
+        }
+    }
+    apis.join(", ")
+}
+
 /// Reads a date, which begins at midnight in Brasília, or an instant.
 ///
 /// The ecosystem's calendars are in Brasília time: UTC-3 the whole year since Decreto 9.772 of 2019 ended daylight saving time.
 fn instant(text: &str) -> Result<EventInstant, ParseEventInstantError> {
     let is_date = text.len() == "2026-08-20".len();
     if is_date { format!("{text}T00:00:00-03:00").parse() } else { text.parse() }
+}
+
+impl fmt::Display for ApiVersionOverrides {
+    /// Writes a text that can be read again.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, other) in self.0.iter().enumerate() {
+            write!(f, "{}{other}", if at == 0 { "" } else { "," })?;
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Display for ApiVersionOverride {
@@ -133,7 +156,7 @@ pub struct ParseApiVersionOverridesError {
 enum OverrideError {
     #[error("expected api=version:version@date, such as payments=v4:v5@2026-08-20")]
     Form,
-    #[error("{0:?} is no API with a webhook; those are payments, enrollments and automatic-payments")]
+    #[error("{0:?} is no API with a webhook; those are {apis}", apis = apis_with_webhook())]
     Api(String),
     #[error("{0:?} is {1}")]
     Version(String, #[source] ParseApiVersionError),
@@ -192,6 +215,12 @@ mod tests {
         assert_eq!(named(several, PAYMENT, "v4", "2026-12-01T00:00:00Z"), Some("v5".to_owned()));
         assert_eq!(named(several, PAYMENT, "v4", "2027-12-01T00:00:00Z"), Some("v6".to_owned()));
         assert_eq!(named(several, PAYMENT, "v5", "2026-12-01T00:00:00Z"), None);
+        let read: ApiVersionOverrides = several.parse().unwrap();
+        assert_eq!(read.to_string().parse(), Ok(read));
+        // They do not chain: v4 stays v5, although v5 has ended, too.
+        let chained = "payments=v4:v5@2026-08-20,payments=v5:v6@2027-08-20";
+        assert_eq!(named(chained, PAYMENT, "v4", "2027-12-01T00:00:00Z"), Some("v5".to_owned()));
+        assert_eq!(named(chained, PAYMENT, "v5", "2027-12-01T00:00:00Z"), Some("v6".to_owned()));
     }
 
     #[test]
@@ -205,7 +234,7 @@ mod tests {
             ),
             (
                 "payment=v4:v5@2026-08-20",
-                "\"payment\" is no API with a webhook; those are payments, enrollments and automatic-payments",
+                "\"payment\" is no API with a webhook; those are payments, enrollments, automatic-payments",
             ),
             (
                 "payments=4:v5@2026-08-20",

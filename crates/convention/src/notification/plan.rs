@@ -254,7 +254,7 @@ mod tests {
             json!({
                 "client_id": "itp-1", "api": "automatic-payments", "resource": "recurring_consent",
                 "resource_id": "urn:bancoex:1", "api_version": "v2", "from": from, "to": to, "actor": actor,
-                "changed_fields": ["useOverdraftLimit"], "event_instant": "2026-11-30T12:00:00Z",
+                "changed_fields": ["maximumVariableAmount"], "event_instant": "2026-11-30T12:00:00Z",
             })
         };
         let off = Choices { notify_initiator_edits: false, ..Choices::default() };

@@ -7,7 +7,7 @@ use axum::response::Response;
 use capacity::CapacityArgs;
 use clap::Args;
 use convention::directory::Registration;
-use convention::notification::{AuthorisationServers, ClientId, Ecosystem, ReceiverKey};
+use convention::notification::{AuthorisationServers, Choices, ClientId, Ecosystem, ReceiverKey};
 use http::StatusCode;
 use pages::Page;
 use pages::views::{Command, Explain, Field, answer};
@@ -61,6 +61,7 @@ pub(super) async fn explain(
 fn explained(app: &App, page: &Page, text: &str) -> Vec<String> {
     let servers: AuthorisationServers = app.model().authorisation_servers.parse().unwrap_or_default();
     let choices = app.model().choices.clone();
+    let chosen = chosen(page, choices.as_ref());
     let mut assumptions = Vec::new();
     // The registration of the client that a change names decides, as it would.
     let found = Explainer::read(text, |change| {
@@ -77,7 +78,7 @@ fn explained(app: &App, page: &Page, text: &str) -> Vec<String> {
         Explainer {
             receiver: Some(receiver),
             servers: servers.clone(),
-            choices: choices.clone(),
+            choices: choices.clone().unwrap_or_default(),
             ecosystem,
             policy,
             now: page.now,
@@ -85,7 +86,7 @@ fn explained(app: &App, page: &Page, text: &str) -> Vec<String> {
     });
     let found = found.map(|answers| {
         let both = answers.into_iter().zip(assumptions);
-        both.map(|(answer, note)| format!("{note}\n\n{answer}")).collect::<Vec<_>>()
+        both.map(|(answer, note)| format!("{note}\n{chosen}\n\n{answer}")).collect::<Vec<_>>()
     });
     match found {
         Ok(answers) if answers.is_empty() => {
@@ -94,6 +95,21 @@ fn explained(app: &App, page: &Page, text: &str) -> Vec<String> {
         Ok(answers) => answers,
         Err(error) => vec![format!("{error:#}")],
     }
+}
+
+/// A sentence about the stack's choices that a change is explained with.
+fn chosen(page: &Page, choices: Option<&Choices>) -> String {
+    let Some(Choices { api_versions, notify_initiator_edits }) = choices else {
+        let note = page.t(
+            "The stack's choices are not known: ApiVersionOverrides is assumed empty, and NotifyInitiatorEdits=true.",
+            "As escolhas da stack não são conhecidas: supõem-se ApiVersionOverrides vazio e NotifyInitiatorEdits=true.",
+        );
+        return note.to_owned();
+    };
+    format!(
+        "{} ApiVersionOverrides=\"{api_versions}\", NotifyInitiatorEdits={notify_initiator_edits}.",
+        page.t("By the stack's choices:", "Pelas escolhas da stack:")
+    )
 }
 
 /// The receiver that a change is explained for, and a sentence about it.

@@ -29,12 +29,13 @@ impl Deployed {
         self.0.parameter("AuthorisationServers").to_owned()
     }
 
-    /// What the stack chooses where the convention leaves a choice. A stack of an earlier release chose nothing.
-    pub(super) fn choices(&self) -> Choices {
-        Choices {
-            api_versions: self.0.parameter("ApiVersionOverrides").parse().unwrap_or_default(),
+    /// What the stack chooses where the convention leaves a choice; `None` if that cannot be read, with which dispatch does not
+    /// start. A stack of an earlier release chose nothing.
+    pub(super) fn choices(&self) -> Option<Choices> {
+        Some(Choices {
+            api_versions: self.0.parameter("ApiVersionOverrides").parse().ok()?,
             notify_initiator_edits: self.0.parameter("NotifyInitiatorEdits") != "false",
-        }
+        })
     }
 
     /// The alarms that are on.
