@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use convention::notification::Ecosystem;
 use jiff::{SignedDuration, Timestamp};
 use pages::Model;
 use pages::figures::{Counts, Figures, Range};
@@ -50,6 +51,7 @@ pub(crate) fn of_aws(now: Timestamp) -> Model {
         receivers: read(NAMES.iter().map(|name| registered(name)).collect(), now),
         certificates: read(certificates(now), now),
         authorisation_servers: String::new(),
+        ecosystem: Ecosystem::default(),
         undelivered: read(Undelivered { groups: vec![group], unreadable: 0 }, now),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use convention::directory::Registration;
+use convention::notification::Ecosystem;
 use jiff::Timestamp;
 
 use crate::figures::{Figures, Range};
@@ -112,6 +113,8 @@ pub struct Model {
     pub certificates: Reading<BTreeMap<String, Certificate>>,
     /// Our authorisation servers, as the stack was told; empty before that was read.
     pub authorisation_servers: String,
+    /// The ecosystem that the stack serves, as the stack was told; Open Finance before that was read.
+    pub ecosystem: Ecosystem,
     /// What was given up within a week.
     pub undelivered: Reading<Undelivered>,
 }

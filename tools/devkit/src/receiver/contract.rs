@@ -57,6 +57,16 @@ impl WebhookVersion {
         self >= Self::Insurance1_1_0
     }
 
+    /// Whether `x-webhook-interaction-id` matches the pattern: from 2.0.0 of Open Insurance on that of a UUID.
+    pub fn takes_interaction_id(self, text: &str) -> bool {
+        is_plain_id(text) && (self < Self::Insurance2_0_0 || is_uuid(text))
+    }
+
+    /// What `versionApi` may be, in words.
+    pub(super) fn api_versions(self) -> &'static str {
+        if self.is_of_insurance() { "v1 to v99 without a zero" } else { "v1 to v99" }
+    }
+
     /// Whether `versionApi` may be this text.
     ///
     /// Open Insurance: `^[v][1-9]{1,2}$`. Its 1.1.0 has a URN's pattern there, a mistake that no sender can follow.

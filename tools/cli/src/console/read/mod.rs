@@ -125,7 +125,10 @@ impl Reader {
                 }
             }
             let Some(found) = deployed.as_ref() else { return };
-            self.model.write(|model| model.authorisation_servers = found.authorisation_servers());
+            self.model.write(|model| {
+                model.authorisation_servers = found.authorisation_servers();
+                model.ecosystem = found.ecosystem();
+            });
             if self.stack.local.is_none() {
                 self.read(|model| &mut model.alarms, Box::pin(found.alarms(&self.stack, self.clock.now())))
                     .await;

@@ -3,6 +3,7 @@
 use account::{ChosenStack, DeployedStack};
 use anyhow::{Context as _, Result};
 use aws_sdk_sqs::types::QueueAttributeName;
+use convention::notification::Ecosystem;
 use jiff::Timestamp;
 use pages::model::{Alarm, QueueDepths};
 use platform::aws::sqs;
@@ -26,6 +27,11 @@ impl Deployed {
     /// Our authorisation servers, as the stack was told.
     pub(super) fn authorisation_servers(&self) -> String {
         self.0.parameter("AuthorisationServers").to_owned()
+    }
+
+    /// The ecosystem that the stack serves.
+    pub(super) fn ecosystem(&self) -> Ecosystem {
+        self.0.parameter("Ecosystem").parse().unwrap_or_default()
     }
 
     /// The alarms that are on.
