@@ -189,7 +189,7 @@ async fn three_failed_attempts_are_one_event_and_with_every_outcome_four() {
 }
 
 #[tokio::test]
-async fn what_is_told_of_open_insurance_is_published_too() {
+async fn each_endpoint_of_open_insurance_is_one_that_the_contract_publishes() {
     let mut functions = Functions::default();
     functions.ecosystem = Ecosystem::OpenInsurance;
     functions.put_identity(&PKI.sender);
