@@ -13,7 +13,7 @@ use devkit::directory::StatementClaims;
 use devkit::local::{AUTHORISATION_SERVER_ID, change, registration};
 use devkit::receiver::{Endpoint, MockReceiver, Settings, WebhookVersion};
 use serde_json::{Value, json};
-use tests::aws::{NOTIFICATIONS, PKI, requeued, verdicts};
+use tests::aws::{NOTIFICATIONS, PKI, call_settings, requeued, verdicts};
 use tests::directory_fixture::{Answered, Fixture};
 
 const OPIN: Ecosystem = Ecosystem::OpenInsurance;
@@ -173,6 +173,38 @@ async fn a_registration_is_refused_by_the_same_error_and_knows_nothing_of_open_f
     assert_eq!(taken.body["webhook_version"], "2.0.0");
     for more in [json!({ "webhook_version": "1.3.0" }), json!({ "notify_optional": true })] {
         assert_eq!(registers(&fixture, "iniciadora-2", &["https://localhost:1"], more).await.status, 400);
+    }
+}
+
+#[tokio::test]
+async fn settings_of_a_client_of_the_other_ecosystem_are_not_changed_before_it_registers_anew() {
+    let mut fixture = fixture().await;
+    let environments = [
+        Environment::local(&fixture.mock.base_url()),
+        Environment::local(&fixture.mock.base_url()).of_ecosystem(OPIN),
+    ];
+    for (before, after) in [(0, 1), (1, 0)] {
+        let serve = |fixture: &mut Fixture, ecosystem: usize| {
+            fixture.functions.ecosystem = Ecosystem::ALL[ecosystem];
+            fixture.functions.environment = environments[ecosystem].clone();
+            fixture.directory = fixture.functions.directory();
+        };
+        let client = format!("client-{before}");
+        serve(&mut fixture, before);
+        let uris = ["https://localhost:1"];
+        assert_eq!(registers(&fixture, &client, &uris, json!({})).await.status, 200);
+        let registered = fixture.functions.registration(&client).await;
+        serve(&mut fixture, after);
+        // A profile that both have.
+        let asked = json!({ "webhook_version": "1.1.0" }).to_string();
+        let refused = call_settings(&fixture.directory, &client, &asked).await;
+        let said: Value = serde_json::from_slice(&refused.body).unwrap();
+        assert_eq!((refused.status, &said["type"]), (409, &json!("urn:arauto:other-ecosystem")), "{said}");
+        assert_eq!(fixture.functions.registration(&client).await, registered);
+        fixture.pass(jiff::SignedDuration::from_secs(1));
+        assert_eq!(registers(&fixture, &client, &uris, json!({})).await.status, 200);
+        fixture.pass(jiff::SignedDuration::from_secs(1));
+        assert_eq!(call_settings(&fixture.directory, &client, &asked).await.status, 200);
     }
 }
 

@@ -13,8 +13,8 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
-use convention::delivery::SlowReceiver;
-use convention::notification::{ClientId, Endpoint, ReceiverKey};
+use convention::delivery::{AttemptMessage, SlowReceiver};
+use convention::notification::{ClientId, Ecosystem, Endpoint, ReceiverKey, StateChange};
 use devkit::directory::StatementClaims;
 use devkit::stack::Progress;
 use jiff::{SignedDuration, Timestamp};
@@ -186,6 +186,30 @@ async fn three_failed_attempts_are_one_event_and_with_every_outcome_four() {
     let bus = told(&changes, Scope::Everything).await;
     let failed = "attempt.failed";
     assert_eq!(bus.types(), [failed, failed, failed, "notification.undelivered"]);
+}
+
+#[tokio::test]
+async fn each_endpoint_of_open_insurance_is_one_that_the_contract_publishes() {
+    let mut functions = Functions::default();
+    functions.ecosystem = Ecosystem::OpenInsurance;
+    functions.put_identity(&PKI.sender);
+    let client: ClientId = CLIENT.parse().unwrap();
+    let dispatch = functions.dispatch(&functions.test_clock);
+    let started = functions.test_clock.now();
+    functions.aws.stream(LEDGER, Timestamp::UNIX_EPOCH);
+    // Nobody is registered, so each is cancelled, with its endpoint and resource.
+    let rows = Ecosystem::OpenInsurance.endpoints();
+    for row in rows {
+        let posted = devkit::local::change(row.endpoint, client.as_str(), "t-1", started);
+        let change = StateChange::posted_in(Ecosystem::OpenInsurance, &posted, "", started).unwrap();
+        let message = AttemptMessage::first(change, started).unwrap().to_json();
+        assert_eq!(requeued(&dispatch, &[message]).await, [0; 0], "{}", row.code);
+    }
+    let bus = told(&functions.aws.stream(LEDGER, started), Scope::Everything).await;
+    let told = bus.events();
+    let endpoints: BTreeSet<_> =
+        told.iter().map(|event| event["data"]["endpoint"].as_str().unwrap()).collect();
+    assert_eq!(endpoints, rows.iter().map(|row| row.code).collect::<BTreeSet<_>>());
 }
 
 #[tokio::test]

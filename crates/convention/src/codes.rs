@@ -307,11 +307,11 @@ codes! {
         "The receiver's webhook version does not know this trigger.",
         "A versão de webhook do receptor não conhece este gatilho.";
     EndedBeforeProfile "ended_before_profile" Ended DIRECTORY,
-        "The receiver's webhook version no longer has this endpoint.",
-        "A versão de webhook do receptor já não tem este endpoint.";
+        "The receiver's webhook version no longer has quote-capitalization-title: post the change as one of quote.",
+        "A versão de webhook do receptor já não tem quote-capitalization-title: informe a mudança como de quote.";
     OtherEcosystem "other_ecosystem" Ended DIRECTORY,
-        "The receiver was registered while this stack served another ecosystem.",
-        "O receptor foi registrado quando esta pilha atendia outro ecossistema.";
+        "The change is of one ecosystem and the receiver's registration of the other.",
+        "A mudança é de um ecossistema e o cadastro do receptor é do outro.";
     OptionalNotWanted "optional_not_wanted" Ended DIRECTORY,
         "AUTHORISED without PARTIALLY_ACCEPTED before it is optional, and notify_optional is off.",
         "AUTHORISED sem PARTIALLY_ACCEPTED antes é opcional, e notify_optional está desligado.";

@@ -68,6 +68,11 @@ impl Problem {
         Self::new("urn:arauto:superseded", "Superseded", 409, detail)
     }
 
+    /// A change of what was registered while the stack served another ecosystem (409).
+    pub fn other_ecosystem(detail: impl Into<String>) -> Self {
+        Self::new("urn:arauto:other-ecosystem", "Registered in another ecosystem", 409, detail)
+    }
+
     /// A body that is too large (413).
     pub fn too_large(limit: usize) -> Self {
         let detail = format!("The body may have at most {limit} bytes. Send less at once.");

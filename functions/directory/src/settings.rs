@@ -24,6 +24,12 @@ impl Directory {
             let Some(registration) = found.as_ref().and_then(ClientState::registration) else {
                 return Err(wire::not_registered(client_id));
             };
+            // Its profile is of that ecosystem; only a registration makes it one of ours.
+            if registration.settings.ecosystem != ecosystem {
+                return Err(Problem::other_ecosystem(format!(
+                    "{client_id} was registered while this stack served another ecosystem. Register it again."
+                )));
+            }
             let changed = registration.clone().with_settings(&change, now);
             if changed == *registration {
                 return Ok(wire::registered(registration, None));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use convention::notification::Choices;
+use convention::notification::{Choices, Ecosystem};
 use jiff::{SignedDuration, Timestamp};
 use pages::Model;
 use pages::figures::{Counts, Figures, Range};
@@ -52,6 +52,7 @@ pub(crate) fn of_aws(now: Timestamp) -> Model {
         certificates: read(certificates(now), now),
         authorisation_servers: String::new(),
         choices: Some(Choices::default()),
+        ecosystem: Ecosystem::default(),
         undelivered: read(Undelivered { groups: vec![group], unreadable: 0 }, now),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use convention::directory::Registration;
-use convention::notification::Choices;
+use convention::notification::{Choices, Ecosystem};
 use jiff::Timestamp;
 
 use crate::figures::{Figures, Range};
@@ -115,6 +115,8 @@ pub struct Model {
     pub authorisation_servers: String,
     /// What the stack chooses where the convention leaves a choice, as the stack was told; `None` before that was read.
     pub choices: Option<Choices>,
+    /// The ecosystem that the stack serves, as the stack was told; Open Finance before that was read.
+    pub ecosystem: Ecosystem,
     /// What was given up within a week.
     pub undelivered: Reading<Undelivered>,
 }

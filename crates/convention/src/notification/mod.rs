@@ -27,7 +27,7 @@ pub use endpoint::{
 };
 pub use id::{ClientId, IdSyntax, ParseClientIdError, ParseResourceIdError, ResourceId, is_plain, is_urn};
 pub use name::{InteractionId, NotificationId, ParseNotificationIdError, Partition};
-pub use open_insurance::{OPEN_INSURANCE_ENDPOINTS, is_insurance_api_version, is_insurance_interaction_id};
+pub use open_insurance::OPEN_INSURANCE_ENDPOINTS;
 pub use plan::{Notification, Plan, compose_url, plan};
 pub(crate) use queued_change::QueuedChange;
 pub use receiver_key::ReceiverKey;

@@ -9,7 +9,7 @@ use uuid::fmt::Hyphenated;
 use uuid::{Builder, Uuid};
 
 use super::change::{Resource, StateChange};
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, Scope};
 use super::receiver_key::ReceiverKey;
 
 /// The ledger partition of a resource: 60 bits of a hash of endpoint and identifier.
@@ -50,6 +50,9 @@ impl NotificationId {
     /// Copies are recognised, for one receiver and one resource, by state and the caller's `event_id` if
     /// given, else by state, instant and edited fields. The instant counts at full precision, since a state
     /// can be reached twice (PDNG, SCHD, PDNG).
+    ///
+    /// What an authorisation server publishes is of one API version, and its resource is the server: there the version counts
+    /// too, or the second of two versions that change at once would pass for a copy. A resource has one version.
     pub fn of(change: &StateChange, resource: &Resource, receiver: &ReceiverKey) -> Self {
         let partition = Partition::of(resource);
         let client = receiver.as_str();
@@ -59,6 +62,10 @@ impl NotificationId {
         let event = match &change.event_id {
             Some(event_id) => hash(&["event_id", client, event_id, &change.to]),
             None => hash(&["change", client, &change.to, &instant, &fields.join("\n")]),
+        };
+        let event = match resource.endpoint.row().scope {
+            Scope::Resource => event,
+            Scope::Server => hash(&["published", &resource.api_version.to_string(), &hexadecimal(event)]),
         };
         // The partition takes 15 of the 32 digits; 17 are left for the event.
         Self(format!("{partition}{:017x}", u128::from(u64::from_be_bytes(event))))
@@ -172,6 +179,10 @@ impl FromStr for InteractionId {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         text.parse::<Uuid>().map(Self::from)
     }
+}
+
+fn hexadecimal(hash: [u8; 8]) -> String {
+    format!("{:016x}", u64::from_be_bytes(hash))
 }
 
 fn hash(parts: &[&str]) -> [u8; 8] {

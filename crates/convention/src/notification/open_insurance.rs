@@ -6,8 +6,8 @@
 use super::ecosystem::Ecosystem::OpenInsurance;
 use super::endpoint::Reached::Notified;
 use super::endpoint::{Endpoint, EndpointRow, Scope, StateRow, state};
-use super::id::{IdSyntax, is_plain, is_urn};
-use super::version::WebhookVersion::{self, V1_1_0, V1_2_0, V2_0_0};
+use super::id::IdSyntax;
+use super::version::WebhookVersion::{V1_1_0, V1_2_0};
 
 /// What a change of published data leads to, since it has no states: the only state that such a change can name.
 pub(super) const UPDATED: &str = "UPDATED";
@@ -79,23 +79,3 @@ pub const OPEN_INSURANCE_ENDPOINTS: &[EndpointRow] = &[
         ("dynamic-fields", "capitalization_title", "capitalization-title"),
     ),
 ];
-
-/// Says whether `x-webhook-interaction-id` matches the pattern of this profile: strictly a UUID from 2.0.0 on.
-pub fn is_insurance_interaction_id(text: &str, profile: WebhookVersion) -> bool {
-    if profile < V2_0_0 {
-        return is_plain(text);
-    }
-    let groups: Vec<_> = text.split('-').collect();
-    let hexadecimal = |group: &&str| group.bytes().all(|byte| byte.is_ascii_hexdigit());
-    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12]) && groups.iter().all(hexadecimal)
-}
-
-/// Says whether `versionApi` matches the pattern of this profile; that of 1.1.0 is a URN's, which no version matches.
-pub fn is_insurance_api_version(text: &str, profile: WebhookVersion) -> bool {
-    if profile < V1_2_0 {
-        return is_urn(text);
-    }
-    text.strip_prefix('v').is_some_and(|digits| {
-        (1..=2).contains(&digits.len()) && digits.bytes().all(|byte| matches!(byte, b'1'..=b'9'))
-    })
-}

@@ -13,7 +13,8 @@ impl AuthorisationServers {
         let Subject::Resource(resource) = &change.subject else { return Ok(()) };
         let is_ours = || {
             let ours = self.of_brand(change.brand.as_deref());
-            ours.is_ok_and(|ours| ours.eq_ignore_ascii_case(resource.id.as_str()))
+            // Exactly, since path, id and partition take what is posted as it stands.
+            ours.is_ok_and(|ours| ours == resource.id.as_str())
         };
         if resource.endpoint.row().scope == Scope::Resource || self.ids().next().is_none() || is_ours() {
             return Ok(());

@@ -30,7 +30,8 @@ pub(super) struct Letter {
 }
 
 impl Letter {
-    /// Writes the notification of a payment that was settled just now and that nobody knows; of such a quote in Open Insurance.
+    /// Writes the notification of a payment that was settled just now and that nobody knows; in Open Insurance of a quote that was
+    /// acknowledged.
     pub(super) fn to(base: &BaseUri, settings: &Settings, now: Timestamp, rng: &Rng) -> Option<Self> {
         let client_id: ClientId = "arauto-doctor".parse().ok()?;
         // Some clocks of receivers are behind.
@@ -42,7 +43,7 @@ impl Letter {
             }),
             Ecosystem::OpenInsurance => json!({
                 "client_id": client_id.as_str(), "api": "quote", "resource": "quote", "resource_id": NO_QUOTE,
-                "api_version": "v1", "from": "RECEIVED", "to": "ACCEPTED", "event_instant": instant.to_string(),
+                "api_version": "v1", "to": "ACKN", "event_instant": instant.to_string(),
             }),
         };
         let change = StateChange::posted_in(settings.ecosystem, &change, "", now).ok()?;

@@ -9,8 +9,8 @@ use clap::Args;
 use convention::directory::Registration;
 use convention::notification::{AuthorisationServers, Choices, ClientId, Ecosystem, ReceiverKey};
 use http::StatusCode;
-use pages::Page;
 use pages::views::{Command, Explain, Field, answer};
+use pages::{Model, Page};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
@@ -30,15 +30,29 @@ pub(super) struct Pasted {
     text: String,
 }
 
-/// A state change to begin with.
+/// A state change to begin with, in Open Insurance.
+const INSURANCE_EXAMPLE: &str = r#"{
+  "client_id": "iniciadora-1", "api": "quote", "resource": "quote", "resource_id": "urn:seguradoraex:C1", "api_version": "v2",
+  "to": "ACKN", "event_instant": "2026-11-30T12:00:00-03:00"
+}"#;
+
+/// A state change to begin with, in Open Finance.
 const EXAMPLE: &str = r#"{
   "client_id": "itp-1", "api": "payments", "resource": "pix_payment", "resource_id": "p-1", "api_version": "v5",
   "from": "RCVD", "to": "ACSC", "event_instant": "2026-11-30T12:00:00-03:00"
 }"#;
 
 /// Where a state change is pasted.
-pub(super) async fn explain_form(Frame(page): Frame) -> Response {
-    answer(&Explain { page, text: EXAMPLE.to_owned(), answers: Vec::new() })
+pub(super) async fn explain_form(State(app): State<App>, Frame(page): Frame) -> Response {
+    let text = example(app.model().ecosystem).to_owned();
+    answer(&Explain { page, text, answers: Vec::new() })
+}
+
+fn example(ecosystem: Ecosystem) -> &'static str {
+    match ecosystem {
+        Ecosystem::OpenFinance => EXAMPLE,
+        Ecosystem::OpenInsurance => INSURANCE_EXAMPLE,
+    }
 }
 
 /// What would be sent for what was pasted.
@@ -73,8 +87,7 @@ fn explained(app: &App, page: &Page, text: &str) -> Vec<String> {
         let (receiver, note) = assumed(page, registered.map(|registered| &registered.registration));
         assumptions.push(note);
         let policy = app.inner().policy();
-        let settings = registered.map(|registered| &registered.registration.settings);
-        let ecosystem = settings.map(|settings| settings.ecosystem).unwrap_or_default();
+        let ecosystem = ecosystem(&model, registered.map(|registered| &registered.registration));
         Explainer {
             receiver: Some(receiver),
             servers: servers.clone(),
@@ -110,6 +123,11 @@ fn chosen(page: &Page, choices: Option<&Choices>) -> String {
         "{} ApiVersionOverrides=\"{api_versions}\", NotifyInitiatorEdits={notify_initiator_edits}.",
         page.t("By the stack's choices:", "Pelas escolhas da stack:")
     )
+}
+
+/// The ecosystem that a change is explained by: the registration's, or without one the stack's.
+fn ecosystem(model: &Model, registered: Option<&Registration>) -> Ecosystem {
+    registered.map_or(model.ecosystem, |registration| registration.settings.ecosystem)
 }
 
 /// The receiver that a change is explained for, and a sentence about it.
@@ -334,4 +352,29 @@ fn of_words<T: Args>(words: &[String]) -> Result<T, String> {
     let command = T::augment_args(clap::Command::new("arauto"));
     let matches = command.try_get_matches_from(words).map_err(|error| error.to_string())?;
     T::from_arg_matches(&matches).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use convention::address::AddressPolicy;
+
+    use super::*;
+
+    #[test]
+    fn a_change_of_an_unknown_client_is_explained_in_the_ecosystem_of_the_stack() {
+        for of_stack in Ecosystem::ALL {
+            let model = Model { ecosystem: of_stack, ..Model::default() };
+            let explainer = |_: &Value| Explainer {
+                choices: Choices::default(),
+                receiver: Some(json!({ "webhook_uris": ["https://receiver.example"] })),
+                servers: AuthorisationServers::default(),
+                ecosystem: ecosystem(&model, None),
+                policy: AddressPolicy::Public,
+                now: "2026-11-30T16:00:00Z".parse().unwrap(),
+            };
+            let told = Explainer::read(example(of_stack), explainer).unwrap();
+            assert_eq!(told.len(), 1);
+            assert!(told[0].contains("https://receiver.example/open-"), "{}", told[0]);
+        }
+    }
 }

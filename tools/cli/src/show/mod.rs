@@ -34,7 +34,7 @@ pub struct ShowArgs {
     /// The id of the notification, from the answer to its state change
     #[arg(long, value_name = "ID", group = "what")]
     notification: Option<NotificationId>,
-    /// Endpoint of the resource, E1 to E5; default: all
+    /// Endpoint of the resource, E1 to E5 or I1 to I5; default: all
     #[arg(long, value_name = "CODE", requires = "resource", value_parser = endpoint)]
     endpoint: Option<Endpoint>,
     #[command(flatten)]

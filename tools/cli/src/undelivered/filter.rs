@@ -13,7 +13,7 @@ pub struct FilterArgs {
     /// Only this client (may be repeated)
     #[arg(long = "client", value_name = "ID")]
     clients: Vec<ClientId>,
-    /// Only this endpoint, E1 to E5 (may be repeated)
+    /// Only this endpoint, E1 to E5 or I1 to I5 (may be repeated)
     #[arg(long = "endpoint", value_name = "CODE", value_parser = endpoint)]
     endpoints: Vec<Endpoint>,
     /// Only this code of the last failure, such as timeout (may be repeated)

@@ -119,8 +119,8 @@ pub fn change(endpoint: Endpoint, client_id: &str, tag: &str, now: Timestamp) ->
         Endpoint::PixPayment => ("v5", Some("ACPD"), "ACSC"),
         Endpoint::Enrollment | Endpoint::RecurringConsent => ("v2", Some("AUTHORISED"), "REVOKED"),
         Endpoint::RecurringPayment => ("v2", Some("RCVD"), "SCHD"),
-        // The contract of Open Insurance names no states.
-        Endpoint::Quote | Endpoint::CapitalizationQuote => ("v1", Some("RECEIVED"), "ACCEPTED"),
+        // The webhook contract of Open Insurance names no states; this one is of its quote APIs.
+        Endpoint::Quote | Endpoint::CapitalizationQuote => ("v1", None, "ACKN"),
         Endpoint::CapitalizationProducts
         | Endpoint::DamageAndPersonFields
         | Endpoint::CapitalizationFields => ("v1", None, "UPDATED"),

@@ -27,13 +27,14 @@ Exit codes: 0 all were accepted; 1 there was no answer; 2 wrong usage; 3 one was
 
 /// Post made-up state changes, one of each kind or of those that are named
 ///
-/// They are of resources that do not exist, whose ids begin with arauto-trigger or with urn:bancoex:arauto-trigger.
-/// Without --stack-name they go to the local stack that `arauto up` keeps, for its receiver. On AWS a real receiver is
+/// They are of resources that do not exist, whose ids begin with arauto-trigger, urn:bancoex:arauto-trigger or
+/// urn:seguradoraex:arauto-trigger. What an authorisation server publishes in Open Insurance (I2, I4, I5) exists: it is said of
+/// the brand's server, and only where it is named. Without --stack-name they go to the local stack that `arauto up` keeps, for its receiver. On AWS a real receiver is
 /// notified, so it asks first, on a terminal, or wants --yes.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct TriggerArgs {
-    /// What changes; by default all that the newest contract of the stack's ecosystem has
+    /// What changes; by default all that is a resource of the newest contract of the stack's ecosystem
     kinds: Vec<Kind>,
     /// The client that is notified; on the local stack that of its receiver by default
     #[arg(long, value_name = "ID")]
@@ -92,11 +93,11 @@ impl Kind {
         }
     }
 
-    /// Returns the kinds of an ecosystem that its newest contract has.
+    /// Returns the kinds of an ecosystem that its newest contract has and that can be made up. What a server publishes cannot.
     fn of(ecosystem: Ecosystem) -> Vec<Self> {
         let is_of = |kind: &&Self| {
             let row = kind.endpoint().row();
-            row.ecosystem == ecosystem && row.until.is_none()
+            row.ecosystem == ecosystem && row.until.is_none() && row.scope == Scope::Resource
         };
         Self::value_variants().iter().filter(is_of).copied().collect()
     }
@@ -120,14 +121,12 @@ pub async fn run_trigger(args: TriggerArgs) -> Result<bool> {
             return Err(WrongUsage("give --client: a receiver on AWS is a real one".to_owned()).into());
         }
     };
-    if stack.local.is_none() && !args.yes && !agreed(&stack, client, kinds.len()).await? {
-        return Ok(false);
-    }
+    let servers: AuthorisationServers = parameter("AuthorisationServers").parse().unwrap_or_default();
     let tag = format!("arauto-trigger-{:08x}", Rng::system().bits() >> 32);
     let mut changes = changes(kinds, client, args.brand.as_deref(), &tag, Clock::system().now());
-    let servers: AuthorisationServers = parameter("AuthorisationServers").parse().unwrap_or_default();
-    if let Ok(server) = servers.of_brand(args.brand.as_deref()) {
-        of_server(kinds, &mut changes, server);
+    of_server(kinds, &mut changes, &servers, args.brand.as_deref())?;
+    if stack.local.is_none() && !args.yes && !agreed(&stack, client, kinds.len()).await? {
+        return Ok(false);
     }
     let body = json!({ "changes": changes }).to_string().into_bytes();
     let request = ApiRequest { method: Method::POST, path: "/v1/state-changes".to_owned(), body };
@@ -164,13 +163,24 @@ fn changes(kinds: &[Kind], client: &str, brand: Option<&str>, tag: &str, now: Ti
     (1..).zip(kinds).map(one).collect()
 }
 
-/// Has what a server publishes be of this one, since intake takes no other.
-fn of_server(kinds: &[Kind], changes: &mut [Value], server: &str) {
+/// Has what a server publishes be of the brand's, since intake takes no other; refused where the stack names none.
+fn of_server(
+    kinds: &[Kind],
+    changes: &mut [Value],
+    servers: &AuthorisationServers,
+    brand: Option<&str>,
+) -> Result<()> {
     for (kind, change) in kinds.iter().zip(changes) {
         if kind.endpoint().row().scope == Scope::Server {
+            let Ok(server) = servers.of_brand(brand) else {
+                let text =
+                    format!("{} needs a stack whose AuthorisationServers names the brand's", kind.name());
+                return Err(WrongUsage(text).into());
+            };
             change["resource_id"] = json!(server);
         }
     }
+    Ok(())
 }
 
 fn table(kinds: &[Kind], answer: &Value) -> Table<3> {
@@ -224,11 +234,16 @@ mod tests {
     #[test]
     fn each_kind_of_open_insurance_is_a_change_that_its_stack_takes_and_no_other() {
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
-        let kinds = Kind::of(Ecosystem::OpenInsurance);
-        assert_eq!(kinds.len(), Ecosystem::OpenInsurance.endpoints().len() - 1, "2.0.0 has dropped one");
+        assert_eq!(Kind::of(Ecosystem::OpenInsurance), [Kind::Quote], "what is published cannot be made up");
+        let of_insurance = |kind: &&Kind| kind.endpoint().row().ecosystem == Ecosystem::OpenInsurance;
+        let kinds: Vec<_> = Kind::value_variants().iter().filter(of_insurance).copied().collect();
         let mut posted = changes(&kinds, "iniciadora-1", None, "arauto-trigger-1", now);
-        of_server(&kinds, &mut posted, "server-1");
-        assert_eq!(posted.iter().filter(|change| change["resource_id"] == "server-1").count(), 3);
+        let servers: AuthorisationServers = "a=server-1,b=server-2".parse().unwrap();
+        of_server(&kinds, &mut posted, &servers, Some("b")).unwrap();
+        assert_eq!(posted.iter().filter(|change| change["resource_id"] == "server-2").count(), 3);
+        let without = AuthorisationServers::default();
+        assert!(of_server(&kinds, &mut posted.clone(), &without, None).is_err());
+        of_server(&[Kind::Quote], &mut posted.clone(), &without, None).unwrap();
         for change in posted {
             StateChange::posted_in(Ecosystem::OpenInsurance, &change, "", now).unwrap();
             let refused = StateChange::posted(&change, "", now).unwrap_err();

@@ -107,9 +107,9 @@ pub async fn run(args: ReceiverArgs) -> Result<()> {
     // Before the port opens, so that a signal that comes at once is not lost.
     let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
-    let told = introduction(&settings, pki.as_ref());
+    let (told, version) = (introduction(&settings, pki.as_ref()), settings.webhook_version);
     let mock = MockReceiver::start(settings).await?;
-    let example = pki.map_or_else(String::new, |pki| example(&mock, &pki));
+    let example = pki.map_or_else(String::new, |pki| example(&mock, version, &pki));
     let (mut events, mut refusals) = (mock.subscribe(), mock.subscribe_refusals());
     complain(&format!("{}{told}{example}stop with Ctrl-C\n", whereabouts(&mock)));
     loop {
@@ -209,16 +209,17 @@ fn introduction(settings: &Settings, pki: Option<&PkiFiles>) -> String {
 }
 
 /// A notification to try the mock with, as a shell command.
-fn example(mock: &MockReceiver, pki: &PkiFiles) -> String {
+fn example(mock: &MockReceiver, version: WebhookVersion, pki: &PkiFiles) -> String {
     let (root, chain, key) =
         (pki.receiver_root.display(), pki.sender_chain.display(), pki.sender_key.display());
     format!(
         "try it\n  curl --cacert {root} --cert {chain} --key {key} \\\n    \
          -H 'content-type: application/json' -H \"x-webhook-interaction-id: $(uuidgen)\" \\\n    \
          -d '{{\"data\":{{\"timestamp\":\"{:.0}\"}}}}' \\\n    \
-         {}/open-banking/webhook/v1/payments/v5/consents/urn:bancoex:C1DD33123\n",
+         {}/{}\n",
         wall_clock(),
-        mock.base_uri()
+        mock.base_uri(),
+        version.example_path()
     )
 }
 

@@ -57,6 +57,29 @@ impl WebhookVersion {
         self >= Self::Insurance1_1_0
     }
 
+    /// Whether `x-webhook-interaction-id` matches the pattern: from 2.0.0 of Open Insurance on that of a UUID.
+    pub fn takes_interaction_id(self, text: &str) -> bool {
+        is_plain_id(text) && (self < Self::Insurance2_0_0 || is_uuid(text))
+    }
+
+    /// A path of it after the base URI, to try a receiver with.
+    pub(super) fn example_path(self) -> &'static str {
+        match self {
+            Self::Insurance1_1_0 | Self::Insurance1_2_0 => {
+                "open-insurance/webhook/v1/quote/v1/request/urn:seguradoraex:C1DD33123/quote-status"
+            }
+            Self::Insurance2_0_0 => {
+                "open-insurance/webhook/v2/quote/v2/request/urn:seguradoraex:C1DD33123/quote-status"
+            }
+            _ => "open-banking/webhook/v1/payments/v4/consents/urn:bancoex:C1DD33123",
+        }
+    }
+
+    /// What `versionApi` may be, in words.
+    pub(super) fn api_versions(self) -> &'static str {
+        if self.is_of_insurance() { "v1 to v99 without a zero" } else { "v1 to v99" }
+    }
+
     /// Whether `versionApi` may be this text.
     ///
     /// Open Insurance: `^[v][1-9]{1,2}$`. Its 1.1.0 has a URN's pattern there, a mistake that no sender can follow.
@@ -465,6 +488,13 @@ mod tests {
     #[test]
     fn versions_are_named_as_published() {
         for version in WebhookVersion::ALL {
+            let path: Vec<_> = version.example_path().split('/').collect();
+            let (endpoint, api_version, id) = Endpoint::of(&path, version).unwrap();
+            assert!(
+                endpoint.exists_in(version)
+                    && endpoint.takes_id(id)
+                    && version.takes_api_version(api_version)
+            );
             assert_eq!(version.to_string().parse(), Ok(version));
         }
         let error = "1.4.0".parse::<WebhookVersion>().unwrap_err();

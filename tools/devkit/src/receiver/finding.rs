@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::contract::{Endpoint, WebhookVersion, is_plain_id, is_timestamp, is_uuid, percent_decoded};
+use super::contract::{Endpoint, WebhookVersion, is_timestamp, is_uuid, percent_decoded};
 use super::message::{Body, Header};
 use super::prefix::Prefix;
 
@@ -122,7 +122,7 @@ impl Contract {
             reading.note(Code::WrongMethod, format!("{}: the only method is POST", request.method));
         }
         self.read_path(request, &mut reading);
-        read_interaction_id(request.headers, &mut reading);
+        read_interaction_id(request.headers, self.version, &mut reading);
         self.read_authorization_server_id(request.headers, &mut reading);
         read_content_type(request.headers, &mut reading);
         self.read_body(request, &mut reading);
@@ -157,7 +157,10 @@ impl Contract {
             reading.note(Code::EndpointNotInVersion, since);
         }
         if !self.version.takes_api_version(version) {
-            reading.note(Code::MalformedApiVersion, format!("{version:?} is not of v1 to v99"));
+            reading.note(
+                Code::MalformedApiVersion,
+                format!("{version:?} is not of {}", self.version.api_versions()),
+            );
         }
         if !endpoint.takes_id(id) {
             let found = format!("{id:?} does not match the pattern of {}", endpoint.parameter());
@@ -250,12 +253,12 @@ impl fmt::Display for Finding {
     }
 }
 
-fn read_interaction_id(headers: &[Header], reading: &mut Reading) {
+fn read_interaction_id(headers: &[Header], version: WebhookVersion, reading: &mut Reading) {
     let values = values(headers, INTERACTION_ID);
     match values.as_slice() {
         [] => reading.note(Code::MissingInteractionId, format!("every request needs {INTERACTION_ID}")),
-        [id] if !is_plain_id(id) => {
-            let detail = format!("{id:?} is not 1 to 100 letters, digits and hyphens");
+        [id] if !version.takes_interaction_id(id) => {
+            let detail = format!("{id:?} does not match the pattern of {version}");
             reading.note(Code::MalformedInteractionId, detail);
         }
         [id] if !is_uuid(id) => {
@@ -411,6 +414,20 @@ mod tests {
         assert_eq!(with(&["a_b"]), [Code::MalformedInteractionId]);
         assert_eq!(with(&["attempt-1"]), [Code::InteractionIdNotUuid]);
         assert_eq!(with(&[ID, ID]), [Code::DuplicateInteractionId]);
+        // A UUID is asked for in words in all versions, and by the pattern from 2.0.0 of Open Insurance on.
+        for (version, code) in [
+            (WebhookVersion::Insurance1_1_0, Code::InteractionIdNotUuid),
+            (WebhookVersion::Insurance1_2_0, Code::InteractionIdNotUuid),
+            (WebhookVersion::Insurance2_0_0, Code::MalformedInteractionId),
+        ] {
+            let mut reading = Reading::default();
+            read_interaction_id(&[header(INTERACTION_ID, "attempt-1")], version, &mut reading);
+            assert_eq!(
+                reading.findings.iter().map(|found| found.code).collect::<Vec<_>>(),
+                [code],
+                "{version}"
+            );
+        }
     }
 
     #[test]

@@ -128,6 +128,7 @@ impl Reader {
             self.model.write(|model| {
                 (model.authorisation_servers, model.choices) =
                     (found.authorisation_servers(), found.choices());
+                model.ecosystem = found.ecosystem();
             });
             if self.stack.local.is_none() {
                 self.read(|model| &mut model.alarms, Box::pin(found.alarms(&self.stack, self.clock.now())))

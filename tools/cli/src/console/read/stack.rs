@@ -3,7 +3,7 @@
 use account::{ChosenStack, DeployedStack};
 use anyhow::{Context as _, Result};
 use aws_sdk_sqs::types::QueueAttributeName;
-use convention::notification::Choices;
+use convention::notification::{Choices, Ecosystem};
 use jiff::Timestamp;
 use pages::model::{Alarm, QueueDepths};
 use platform::aws::sqs;
@@ -36,6 +36,11 @@ impl Deployed {
             api_versions: self.0.parameter("ApiVersionOverrides").parse().ok()?,
             notify_initiator_edits: self.0.parameter("NotifyInitiatorEdits") != "false",
         })
+    }
+
+    /// The ecosystem that the stack serves.
+    pub(super) fn ecosystem(&self) -> Ecosystem {
+        self.0.parameter("Ecosystem").parse().unwrap_or_default()
     }
 
     /// The alarms that are on.

@@ -1,6 +1,7 @@
 //! The stack as CloudFormation sees it: its state, and what its parameters leave out.
 
 use account::DeployedStack;
+use convention::notification::Ecosystem;
 
 use crate::doctor::finding::{Area, Finding};
 use crate::doctor::setup::Setup;
@@ -10,6 +11,14 @@ const NEEDED: [(&str, &str); 3] = [
     ("AlarmTopicArn", "alarms notify nobody"),
     ("AuthorisationServers", "notifications that need the id are requeued"),
     ("IdentityCustodianArn", "whoever may read secrets of the account may read the sender's keys"),
+];
+
+/// The same in Open Insurance, where no header names the server, and no issuer of statements is published.
+const NEEDED_IN_INSURANCE: [(&str, &str); 4] = [
+    ("AlarmTopicArn", "alarms notify nobody"),
+    ("AuthorisationServers", "what any server publishes is notified, ours or not"),
+    ("IdentityCustodianArn", "whoever may read secrets of the account may read the sender's keys"),
+    ("SoftwareStatementIssuers", "every software statement is refused"),
 ];
 
 /// Checks the state of the stack, and the parameters that a stage needs.
@@ -23,7 +32,11 @@ pub(crate) fn check(stack: &DeployedStack, setup: Setup) -> Vec<Finding> {
         ));
     }
     // A sandbox tells its faults to nobody only if that is wanted, and the local stack has no topic.
-    for (name, effect) in NEEDED.into_iter().filter(|(name, _)| stack.parameter(name).is_empty()) {
+    let needed = match stack.parameter("Ecosystem").parse() {
+        Ok(Ecosystem::OpenInsurance) => NEEDED_IN_INSURANCE.as_slice(),
+        _ => NEEDED.as_slice(),
+    };
+    for &(name, effect) in needed.iter().filter(|(name, _)| stack.parameter(name).is_empty()) {
         let what = format!("{name} is empty: {effect}");
         let what_to_do = format!("set {name} and deploy");
         if setup.is_production {
@@ -112,6 +125,26 @@ mod tests {
             assert_eq!(missing.severity, Severity::Error);
             assert!(missing.what.starts_with(name), "{missing:?}");
         }
+    }
+
+    #[test]
+    fn a_stack_of_open_insurance_needs_the_issuer_of_statements() {
+        let of_insurance = |issuers: &str, setup| {
+            let mut stack = right_stack();
+            stack.parameters.insert("Ecosystem".to_owned(), "open-insurance".to_owned());
+            stack.parameters.insert("SoftwareStatementIssuers".to_owned(), issuers.to_owned());
+            stack.parameters.remove("AuthorisationServers");
+            let mut found = check(&stack, setup);
+            found.retain(|one| one.severity != Severity::Ok);
+            found
+        };
+        let server = one(&of_insurance("https://directory.example", production()));
+        assert!(server.what.ends_with("what any server publishes is notified, ours or not"), "{server:?}");
+        let both = of_insurance("", production());
+        assert_eq!(both.len(), 2);
+        assert!(both[1].what.starts_with("SoftwareStatementIssuers") && both[1].severity == Severity::Error);
+        let warned = of_insurance("", Setup { is_production: false, ..production() });
+        assert_eq!(warned.iter().map(|one| one.severity).collect::<Vec<_>>(), [Severity::Warn; 2]);
     }
 
     #[test]

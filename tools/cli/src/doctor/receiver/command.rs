@@ -54,7 +54,7 @@ pub struct ReceiverArgs {
     /// Where to look from
     #[arg(long, value_enum, default_value = "here")]
     from: From,
-    /// Also send one notification, of a payment that does not exist, as dispatch would send it
+    /// Also send one notification, of a payment or quote that does not exist, as dispatch would send it
     #[arg(long)]
     post: bool,
     /// File with our certificate chain (PEM), to be presented
@@ -181,7 +181,8 @@ impl ReceiverArgs {
         match (&self.client, stack, &self.base_uri) {
             (Some(client), Some(stack), _) => stack.client(client, authorisation_server.as_deref()).await,
             (_, _, Some(base_uri)) => {
-                let (base_uri, settings) = (base_uri.clone(), Settings::default());
+                let ecosystem = stack.map(Stack::ecosystem).unwrap_or_default();
+                let (base_uri, settings) = (base_uri.clone(), Settings::of(ecosystem));
                 Ok(Some(Receiver { base_uri, authorisation_server, settings, suspension: None }))
             }
             _ => bail!("no stack knows the client"),

@@ -9,7 +9,7 @@ use account::{ChosenStack, DeployedStack};
 use anyhow::{Context as _, Result, bail};
 use convention::address::AddressPolicy;
 use convention::directory::{Registration, Settings, Suspension};
-use convention::notification::{AuthorisationServers, ClientId, IdentityOwner, ReceiverKey};
+use convention::notification::{AuthorisationServers, ClientId, Ecosystem, IdentityOwner, ReceiverKey};
 use jiff::SignedDuration;
 use mtls::examine::{Examiner, Facts, examine};
 use mtls::revocation::{Revocation, RevocationStore};
@@ -79,6 +79,11 @@ impl Stack {
         let found = receivers.registration(&key).await;
         let found = found.with_context(|| format!("failed to read the receivers of {}", self.chosen))?;
         Ok(found.and_then(Receiver::of))
+    }
+
+    /// The ecosystem that it serves; Open Finance, as the template has it, where it says nothing.
+    pub(super) fn ecosystem(&self) -> Ecosystem {
+        self.deployed.parameter("Ecosystem").parse().unwrap_or_default()
     }
 
     fn policy(&self) -> AddressPolicy {

@@ -114,8 +114,8 @@ impl Report {
                 "uma notificação foi enviada, e não respondida a tempo",
             ),
             Some(_) => (
-                "one notification was sent, of a payment that nobody knows",
-                "uma notificação foi enviada, de um pagamento que ninguém conhece",
+                "one notification was sent, of a resource that nobody knows",
+                "uma notificação foi enviada, de um recurso que ninguém conhece",
             ),
         };
         let posted = language.choose(en, pt_br);

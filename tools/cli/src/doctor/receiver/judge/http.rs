@@ -119,8 +119,8 @@ fn notified(visit: &Visit) -> Finding {
     let (status, ms) = (answer.status, answer.took_ms);
     let outcome = answer.outcome.as_deref().unwrap_or_default();
     let what = Words::new(
-        format!("The notification of a payment that nobody knows was answered {status} in {ms} ms."),
-        format!("A notificação de um pagamento que ninguém conhece foi respondida com {status} em {ms} ms."),
+        format!("The notification of a resource that nobody knows was answered {status} in {ms} ms."),
+        format!("A notificação de um recurso que ninguém conhece foi respondida com {status} em {ms} ms."),
     );
     match answer.findings.first() {
         Some(first) if outcome == "delivered" => {

@@ -49,5 +49,5 @@ fn a_notification_counts_as_sent_only_if_its_request_was() {
     let delivered = Answered { outcome: Some("delivered".to_owned()), ..answered(202).answer.unwrap() };
     let (verdict, _, summary) = told(of(Some(Visit { answer: Some(delivered), ..answered(202) })));
     assert_eq!(verdict, Ok);
-    assert!(summary.contains("one notification was sent, of a payment"), "{summary}");
+    assert!(summary.contains("one notification was sent, of a resource"), "{summary}");
 }
