@@ -190,8 +190,7 @@ async fn three_failed_attempts_are_one_event_and_with_every_outcome_four() {
 
 #[tokio::test]
 async fn each_endpoint_of_open_insurance_is_one_that_the_contract_publishes() {
-    let mut functions = Functions::default();
-    functions.ecosystem = Ecosystem::OpenInsurance;
+    let functions = Functions { ecosystem: Ecosystem::OpenInsurance, ..Functions::default() };
     functions.put_identity(&PKI.sender);
     let client: ClientId = CLIENT.parse().unwrap();
     let dispatch = functions.dispatch(&functions.test_clock);

@@ -188,7 +188,9 @@ async fn a_change_of_an_unknown_api_is_not_notifiable_with_a_warning_in_every_so
         (unknown["api"], unknown["resource"]) = (json!(UNKNOWN), json!("portability"));
         // Two names that nobody knows, the second of them twice.
         let mut misspelt = [payment(&functions, "p-3"), payment(&functions, "p-4")];
-        misspelt.iter_mut().for_each(|change| change["api"] = json!(MISSPELT));
+        for change in &mut misspelt {
+            change["api"] = json!(MISSPELT);
+        }
         let mut malformed = unknown.clone();
         malformed["api"] = json!("Payroll Credit");
         let known = payment(&functions, "p-2");
