@@ -1,10 +1,11 @@
 //! Metrics of invocations: collected while their messages are processed, written at the end of one.
 //!
-//! Log bytes are billed, so a batch costs one log line at most, and only failures add lines. An environment that is busy writes
-//! what is as usual once in [`METRICS_INTERVAL`]: its last values, of some seconds, are lost with it. The metric filters in
-//! `infra/operations.yaml` count deliveries to each receiver from the lines of the attempts.
+//! Log bytes are billed, so a batch costs one log line at most, and only failures add lines. With `Monitoring=essential`, a busy
+//! environment keeps what is as usual for [`MAX_DEFERRED`] invocations or [`METRICS_INTERVAL`], whichever is first: what it keeps when
+//! it ends is lost. The metric filters in `infra/operations.yaml` count deliveries to each receiver from the lines of the attempts.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -33,28 +34,67 @@ const UNDELIVERED_AGE: &str = "UndeliveredAge";
 
 const CLASS: &str = "Class";
 
-/// Interval at which a busy environment writes what is as usual.
-pub(crate) const METRICS_INTERVAL: SignedDuration = SignedDuration::from_secs(10);
+/// Time for which a busy environment keeps what is as usual, at most. Each line has values of one such time, so that none is far from
+/// its minute.
+const METRICS_INTERVAL: SignedDuration = SignedDuration::from_secs(2);
+/// Invocations whose values share a line at most, and so are lost with an environment.
+const MAX_DEFERRED: u32 = 10;
 /// An environment is busy if it was invoked this often within the interval, so that an invocation is likely to follow. One that
 /// is called now and then writes at once, because nothing may follow.
 const BUSY: usize = 3;
 /// Most messages of a batch, for which a line must have room.
 const MAX_BATCH: usize = 10;
 
+/// `Monitoring` in the template.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Monitoring {
+    /// Each invocation writes its metrics.
+    #[default]
+    Full,
+    /// Invocations of a busy environment share lines.
+    Essential,
+}
+
+impl Monitoring {
+    /// Returns how long what is as usual is kept at most; zero writes it at once.
+    pub(crate) fn metrics_interval(self) -> SignedDuration {
+        match self {
+            Self::Full => SignedDuration::ZERO,
+            Self::Essential => METRICS_INTERVAL,
+        }
+    }
+}
+
+impl FromStr for Monitoring {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "full" => Ok(Self::Full),
+            "essential" => Ok(Self::Essential),
+            _ => Err("expected full or essential"),
+        }
+    }
+}
+
 /// Collected since the last line.
 #[derive(Debug, Default)]
 pub(crate) struct BatchMetrics {
     seen: Mutex<Seen>,
-    /// The latest invocations, and when a line was last written.
-    written: Mutex<Written>,
+    deferred: Mutex<Deferred>,
     meter: UsageMeter,
     interval: SignedDuration,
 }
 
+/// What waits for a later invocation.
 #[derive(Debug, Default)]
-struct Written {
-    last: Option<Timestamp>,
-    invocations: VecDeque<Timestamp>,
+struct Deferred {
+    seen: Seen,
+    /// How many invocations wait, and when the first and the last of them ended.
+    invocations: u32,
+    times: Option<(Timestamp, Timestamp)>,
+    /// The latest invocations, waiting or not.
+    latest: VecDeque<Timestamp>,
 }
 
 #[derive(Debug, Default)]
@@ -70,9 +110,9 @@ struct Seen {
 }
 
 impl BatchMetrics {
-    /// Also reports the usage of this meter; writes what is as usual at this interval.
+    /// Also reports the usage of this meter; keeps what is as usual for this long at most.
     pub(crate) fn of(meter: UsageMeter, interval: SignedDuration) -> Self {
-        Self { seen: Mutex::default(), written: Mutex::default(), meter, interval }
+        Self { seen: Mutex::default(), deferred: Mutex::default(), meter, interval }
     }
 
     /// Records the duration of an invocation.
@@ -149,15 +189,31 @@ impl BatchMetrics {
 
     /// Writes the collected metrics and starts anew, unless they can wait for a later invocation.
     pub(crate) fn write(&self, now: Timestamp, metrics: &Metrics) {
-        let is_busy = self.is_busy(now);
-        if is_busy && self.seen.lock().unwrap_or_else(PoisonError::into_inner).can_wait() {
+        let mut seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut deferred = self.deferred.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_busy = deferred.is_busy(now, self.interval);
+        if let Some((first, last)) = deferred.times {
+            let is_near = (SignedDuration::ZERO..self.interval).contains(&now.duration_since(first));
+            if !is_near {
+                // It belongs to an earlier minute, perhaps.
+                let before = deferred.take();
+                self.write_all(last, &before, metrics);
+            }
+        }
+        if is_busy && deferred.invocations + 1 < MAX_DEFERRED && deferred.has_room_for(&seen) {
+            deferred.add(seen, now);
             return;
         }
-        let seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut all = deferred.take();
+        drop(deferred);
+        all.add(&mut seen);
+        self.write_all(now, &all, metrics);
+    }
+
+    fn write_all(&self, now: Timestamp, seen: &Seen, metrics: &Metrics) {
         // Usage is reported once, and waits if there is no other line to write.
         let attempted = !seen.delivered.is_empty();
         if attempted {
-            self.written.lock().unwrap_or_else(PoisonError::into_inner).last = Some(now);
             metrics.write(now, &seen.attempts().using(&self.meter.take()));
         }
         for (class, times) in &seen.failed {
@@ -188,33 +244,58 @@ impl BatchMetrics {
         }
     }
 
-    /// Notes an invocation. Says whether a line was written within the interval, and whether there were enough invocations in it.
-    fn is_busy(&self, now: Timestamp) -> bool {
-        let within =
-            |since: &Timestamp| (SignedDuration::ZERO..self.interval).contains(&now.duration_since(*since));
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = written.invocations.len() == BUSY && written.invocations.iter().all(within);
-        written.invocations.push_back(now);
-        if written.invocations.len() > BUSY {
-            written.invocations.pop_front();
-        }
-        before && written.last.as_ref().is_some_and(within)
-    }
-
     fn see(&self, act: impl FnOnce(&mut Seen)) {
         act(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
+impl Deferred {
+    /// Notes an invocation. Says whether there were enough within the interval.
+    fn is_busy(&mut self, now: Timestamp, interval: SignedDuration) -> bool {
+        let within =
+            |since: &Timestamp| (SignedDuration::ZERO..interval).contains(&now.duration_since(*since));
+        let is_busy = self.latest.len() == BUSY && self.latest.iter().all(within);
+        self.latest.push_back(now);
+        if self.latest.len() > BUSY {
+            self.latest.pop_front();
+        }
+        is_busy
+    }
+
+    /// Says whether these can wait too: none concerns an alarm, and the next batch has room in the line.
+    fn has_room_for(&self, seen: &Seen) -> bool {
+        seen.is_as_usual() && self.seen.delivered.len() + seen.delivered.len() + MAX_BATCH <= MAX_ARRAY
+    }
+
+    fn add(&mut self, mut seen: Seen, now: Timestamp) {
+        self.seen.add(&mut seen);
+        self.invocations += 1;
+        self.times = Some((self.times.map_or(now, |(first, _)| first), now));
+    }
+
+    fn take(&mut self) -> Seen {
+        (self.times, self.invocations) = (None, 0);
+        std::mem::take(&mut self.seen)
+    }
+}
+
 impl Seen {
-    /// Says whether nothing of it concerns an alarm, and the next batch has room in the line.
-    fn can_wait(&self) -> bool {
-        let Self { delivered, delays_ms, failed, faults, undelivered, unreadable, rejected, oldest } = self;
+    /// Says whether nothing of it concerns an alarm.
+    fn is_as_usual(&self) -> bool {
+        let Self { delivered: _, delays_ms, failed, faults, undelivered, unreadable, rejected, oldest } =
+            self;
         let late_ms = FIRST_ATTEMPT_WITHIN.as_secs_f64() * 1e3;
-        delivered.len() + MAX_BATCH <= MAX_ARRAY
-            && delays_ms.iter().all(|delay| *delay <= late_ms)
+        delays_ms.iter().all(|delay| *delay <= late_ms)
             && (failed.is_empty() && faults.is_empty() && rejected.is_empty())
             && (*undelivered, *unreadable, *oldest) == (0, 0, None)
+    }
+
+    /// Adds what came later. Only what is as usual waits, so all else is of the later.
+    fn add(&mut self, later: &mut Self) {
+        std::mem::swap(self, later);
+        let (before, all) = (later, self);
+        all.delivered.splice(0..0, before.delivered.drain(..));
+        all.delays_ms.splice(0..0, before.delays_ms.drain(..));
     }
 
     /// The line of all attempts.
@@ -256,12 +337,12 @@ mod tests {
     }
 
     impl Play {
-        fn new() -> Self {
+        fn new(monitoring: Monitoring) -> Self {
             let lines = Arc::new(Mutex::new(Vec::new()));
             let written = Arc::clone(&lines);
             let writer =
                 Metrics::to("dispatch".to_owned(), move |line| written.lock().unwrap().push(line.to_owned()));
-            let metrics = BatchMetrics::of(UsageMeter::default(), METRICS_INTERVAL);
+            let metrics = BatchMetrics::of(UsageMeter::default(), monitoring.metrics_interval());
             Self { metrics, writer, lines, now: "2026-11-22T12:00:00Z".parse().unwrap() }
         }
 
@@ -287,20 +368,54 @@ mod tests {
         Outcome::Delivered { status: 202, findings: vec![] }
     }
 
+    /// How many attempts these lines have, and how many invocations.
+    fn counted(lines: &[Value]) -> (usize, u64) {
+        // One value is no array.
+        let attempts = lines.iter().map(|line| line["Delivered"].as_array().map_or(1, Vec::len)).sum();
+        (attempts, lines.iter().map(|line| line["invocations"].as_u64().unwrap()).sum())
+    }
+
     #[test]
-    fn a_busy_environment_writes_what_is_as_usual_once_in_ten_seconds_and_loses_none_of_it() {
-        let mut play = Play::new();
+    fn with_full_monitoring_each_invocation_of_a_burst_writes_its_metrics() {
+        let mut play = Play::new("full".parse().unwrap());
+        let lines: Vec<_> = (0..90).flat_map(|_| play.invoked(100, 50, &delivered())).collect();
+        assert_eq!((lines.len(), counted(&lines)), (90, (90, 90)));
+        assert_eq!(Monitoring::default(), Monitoring::Full);
+        assert!("some".parse::<Monitoring>().is_err());
+    }
+
+    #[test]
+    fn with_essential_monitoring_a_burst_that_ends_keeps_what_ten_invocations_measured_at_most() {
+        let mut play = Play::new("essential".parse().unwrap());
+        let lines: Vec<_> = (0..90).flat_map(|_| play.invoked(100, 50, &delivered())).collect();
+        // Three at once, then ten in each line; seven wait.
+        assert_eq!((lines.len(), counted(&lines)), (3 + 8, (83, 83)));
+        let end = play.now.as_millisecond();
+        let later = play.invoked(600_000, 50, &delivered());
+        assert_eq!(counted(&later[..1]).0, 7, "{later:?}");
+        assert_eq!(
+            later[0]["_aws"]["Timestamp"],
+            json!(end),
+            "what waited has the minute in which it was measured"
+        );
+        assert_eq!(later[1]["_aws"]["Timestamp"], json!(end + 600_000));
+        assert_eq!(lines.len() + later.len(), 13);
+        let usage = |line: &Value| line["invocations"].as_u64().unwrap_or_default();
+        assert_eq!(lines.iter().chain(&later).map(usage).sum::<u64>(), 91);
+    }
+
+    #[test]
+    fn a_line_has_values_of_two_seconds_at_most() {
+        let mut play = Play::new(Monitoring::Essential);
         let lines: Vec<_> = (0..200).flat_map(|_| play.invoked(500, 50, &delivered())).collect();
-        // Three at once, then one for each twenty invocations.
-        assert_eq!(lines.len(), 3 + 9, "{lines:?}");
-        assert_eq!(lines[4]["Delivered"].as_array().unwrap().len(), 20);
-        assert_eq!((&lines[4]["invocations"], &lines[4]["ms"]), (&json!(20), &json!(2_000)));
+        assert!(lines.iter().all(|line| line["Delivered"].as_array().map_or(1, Vec::len) <= 4), "{lines:?}");
+        assert!(counted(&lines).0 > 200 - 10 && lines.len() < 60, "{}", lines.len());
     }
 
     #[test]
     fn an_environment_that_is_invoked_now_and_then_writes_at_once() {
-        let mut play = Play::new();
-        for after_ms in [0, 4_000, 4_000, 4_000, 60_000, 1_000] {
+        let mut play = Play::new(Monitoring::Essential);
+        for after_ms in [0, 1_000, 1_000, 1_000, 60_000, 1_000] {
             assert_eq!(play.invoked(after_ms, 50, &delivered()).len(), 1, "{after_ms}");
         }
     }
@@ -308,20 +423,12 @@ mod tests {
     #[test]
     fn what_concerns_an_alarm_is_written_at_once_with_what_waited() {
         for (delay_ms, outcome) in [(1_501, delivered()), (50, Outcome::Failed(Failure::Timeout))] {
-            let mut play = Play::new();
+            let mut play = Play::new(Monitoring::Essential);
             (0..3).for_each(|_| assert_eq!(play.invoked(100, 50, &delivered()).len(), 1));
             assert_eq!(play.invoked(100, 50, &delivered()).len(), 0);
             let lines = play.invoked(100, delay_ms, &outcome);
             assert_eq!(lines[0]["Delivered"].as_array().unwrap().len(), 2, "{lines:?}");
             assert_eq!(lines[0]["FirstAttemptDelay"], json!([50, delay_ms]));
         }
-    }
-
-    #[test]
-    fn no_line_has_more_values_than_cloudwatch_takes() {
-        let mut play = Play::new();
-        let most = (0..500).flat_map(|_| play.invoked(10, 50, &delivered()));
-        let most = most.map(|line| line["Delivered"].as_array().map_or(1, Vec::len)).max();
-        assert!((90..=MAX_ARRAY).contains(&most.unwrap()), "{most:?}");
     }
 }

@@ -15,7 +15,7 @@ use platform::config::Settings;
 use platform::rng::Rng;
 use platform::telemetry::{Metrics, UsageMeter};
 
-use crate::batch_metrics::METRICS_INTERVAL;
+use crate::batch_metrics::Monitoring;
 use crate::source::Timers;
 
 /// Default retention: five years, as for consent-sharing records.
@@ -65,7 +65,7 @@ pub struct Parts {
     pub meter: UsageMeter,
     /// Where metrics are written.
     pub metrics: Metrics,
-    /// Interval at which a busy environment writes what is as usual.
+    /// How long a busy environment keeps metrics that are as usual, at most; zero writes them at once.
     pub metrics_interval: SignedDuration,
     /// The clock.
     pub clock: Clock,
@@ -126,7 +126,9 @@ impl Parts {
             envelope: settings.parsed_or("ARAUTO_INTAKE_ENVELOPE", Envelope::default())?,
             timers: timers.transpose()?,
             meter,
-            metrics_interval: METRICS_INTERVAL,
+            metrics_interval: settings
+                .parsed_or("ARAUTO_MONITORING", Monitoring::default())?
+                .metrics_interval(),
             metrics: settings.metrics(),
             clock,
             rng: Rng::system(),

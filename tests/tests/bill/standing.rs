@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use arauto::bill::{Inventory, Model, Stack};
+use arauto::bill::{Inventory, Model, Setting, Stack};
 use regex_lite::Regex;
 use serde_json::Value;
 use tests::aws::{Functions, PKI, review};
@@ -142,6 +142,14 @@ fn parameters_have_the_defaults_of_the_template() {
         assert_eq!(default(name), is, "{name}");
     }
     assert_eq!(stack.maximum_concurrency, None);
+    let accepted = |name: &str, value: u64| format!("{name}={value}").parse::<Setting>().is_ok();
+    let days = template.section("Parameters")["LogRetentionDays"]["AllowedValues"].as_array().unwrap();
+    let days: Vec<_> = days.iter().map(|days| days.as_u64().unwrap()).collect();
+    for day in 0..4_000 {
+        assert_eq!(accepted("LogRetentionDays", day), days.contains(&day), "{day}");
+    }
+    let most = template.bound("DispatchMemory", "MaxValue").unwrap();
+    assert!(accepted("DispatchMemory", most) && !accepted("DispatchMemory", most + 1));
 }
 
 #[test]

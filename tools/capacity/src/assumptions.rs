@@ -220,8 +220,10 @@ assumptions! {
     SECRET_READS = "Reads of secrets of an account", 10_000.0, "/s", SECRETS;
     /// Interval at which an environment reads its secrets.
     SECRETS_EVERY = "Secrets are read every", 300.0, "s", Source::Here("docs/adr/0006-identities-in-secrets-manager.md");
-    /// Interval at which a busy environment writes metrics that are as usual.
-    METRICS_EVERY = "Metrics of a busy environment are written every", 10.0, "s", Source::Here("functions/dispatch/src/batch_metrics.rs");
+    /// How long a busy environment keeps metrics that are as usual, with `Monitoring=essential`.
+    METRICS_EVERY = "With Monitoring=essential, a busy environment keeps metrics for", 2.0, "s", Source::Here("functions/dispatch/src/batch_metrics.rs");
+    /// Invocations that share a line of metrics.
+    METRICS_SHARED = "Invocations that share them at most", 10.0, "", Source::Here("functions/dispatch/src/batch_metrics.rs");
     /// Secrets that it reads: the identities, and the trusted authorities.
     SECRETS_READ = "Secrets that it reads", 2.0, "", Source::Here("template.yaml");
     /// Size of the evidence of a notification.

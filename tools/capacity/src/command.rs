@@ -217,6 +217,7 @@ impl CapacityArgs {
                 mapping,
                 memory: self.memory,
                 window: f64::from(self.batching_window),
+                metrics_kept: 0.0,
                 api_rate: self.api_rate_limit,
                 ledger_writes: self.ledger_writes,
                 kms: self.kms,

@@ -119,6 +119,8 @@ pub struct Settings {
     pub window: f64,
     /// `ApiRateLimit`.
     pub api_rate: f64,
+    /// Seconds for which a busy environment keeps its metrics; zero with `Monitoring=full`.
+    pub metrics_kept: f64,
     /// `LedgerWrites`.
     pub ledger_writes: LedgerWrites,
     /// Whether private keys are in KMS.
@@ -179,6 +181,7 @@ impl Default for Settings {
             mapping: Mapping::Concurrency(500),
             memory: whole(MEMORY.value),
             window: 0.0,
+            metrics_kept: 0.0,
             api_rate: API_RATE.value,
             ledger_writes: LedgerWrites::Full,
             kms: false,

@@ -52,12 +52,14 @@ pub(super) struct Stage<'a> {
     processor: f64,
     kms: bool,
     ledger_writes: LedgerWrites,
+    metrics_kept: f64,
 }
 
 impl<'a> Stage<'a> {
     pub(super) fn new(load: &'a Load, settings: &Settings) -> Self {
         let processor = (real(settings.memory) / MEMORY_OF_CPU.value).min(1.0);
-        Self { load, processor, kms: settings.kms, ledger_writes: settings.ledger_writes }
+        let Settings { kms, ledger_writes, metrics_kept, .. } = *settings;
+        Self { load, processor, kms, ledger_writes, metrics_kept }
     }
 
     /// Simulates an invocation that begins now: the times of each message, and its requests.
@@ -76,7 +78,7 @@ impl<'a> Stage<'a> {
         if environment.reads_secrets(time) {
             counts.secret_reads += SECRETS_READ.value;
         }
-        counts.metric_lines = f64::from(u8::from(environment.writes_metrics(time)));
+        counts.metric_lines = f64::from(u8::from(environment.writes_metrics(time, self.metrics_kept)));
         // The messages of a batch share one thread.
         let mut processor_free = began;
         let mut ends = began;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::super::assumptions::{COPY, IDLE, IDLE_LIFE, METRICS_EVERY, NEW_ENVIRONMENTS, SECRETS_EVERY};
+use super::super::assumptions::{COPY, IDLE, IDLE_LIFE, METRICS_SHARED, NEW_ENVIRONMENTS, SECRETS_EVERY};
 use super::super::numbers::{real, whole};
 use super::rng::Micros;
 
@@ -27,9 +27,9 @@ pub(super) struct Environment {
     pruned: Micros,
     /// When it last read its secrets.
     secrets: Option<Micros>,
-    /// Its latest invocations, and when it last wrote metrics.
+    /// Its latest invocations; since when it keeps metrics, and of how many.
     invocations: VecDeque<Micros>,
-    measured: Option<Micros>,
+    deferred: Option<(Micros, u32)>,
 }
 
 /// What an environment caches about a receiver.
@@ -136,21 +136,29 @@ impl Environment {
         reads
     }
 
-    /// Says whether it writes its metrics at the end of this invocation, as dispatch decides.
-    pub(super) fn writes_metrics(&mut self, time: Micros) -> bool {
+    /// Says whether it writes a line of metrics at the end of this invocation, as dispatch decides where it keeps them for so many
+    /// seconds.
+    pub(super) fn writes_metrics(&mut self, time: Micros, kept: f64) -> bool {
         /// Invocations within the interval that make an environment busy.
         const BUSY: usize = 3;
-        let within = |since: &Micros| is_within(*since, time, METRICS_EVERY.value);
+        let within = |since: &Micros| is_within(*since, time, kept);
         let is_busy = self.invocations.len() == BUSY && self.invocations.iter().all(within);
         self.invocations.push_back(time);
         if self.invocations.len() > BUSY {
             self.invocations.pop_front();
         }
-        let waits = is_busy && self.measured.as_ref().is_some_and(within);
-        if !waits {
-            self.measured = Some(time);
+        // What is too old is a line of its own, and this invocation begins the next.
+        let writes_old = self.deferred.is_some_and(|(first, _)| !within(&first));
+        if writes_old {
+            self.deferred = None;
         }
-        !waits
+        let deferred = self.deferred.map_or(1, |(_, count)| count + 1);
+        if is_busy && f64::from(deferred) < METRICS_SHARED.value {
+            self.deferred = Some((self.deferred.map_or(time, |(first, _)| first), deferred));
+            return writes_old;
+        }
+        self.deferred = None;
+        true
     }
 
     /// Says whether a connection to a receiver can be reused.
@@ -218,12 +226,15 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_environment_writes_metrics_every_ten_seconds_and_another_each_time() {
-        let lines = |every: Micros| {
+    fn a_busy_environment_that_keeps_metrics_writes_them_for_ten_invocations_or_two_seconds() {
+        let lines = |every: Micros, kept: f64| {
             let mut environment = Environment::default();
-            (0..200).filter(|number| environment.writes_metrics(number * every)).count()
+            (0..90).filter(|number| environment.writes_metrics(number * every, kept)).count()
         };
-        assert_eq!((lines(500_000), lines(5_000_000)), (12, 200));
+        // As in dispatch: three at once, then one for ten.
+        assert_eq!(lines(100_000, 2.0), 11);
+        assert_eq!((lines(5_000_000, 2.0), lines(100_000, 0.0)), (90, 90));
+        assert!((20..30).contains(&lines(500_000, 2.0)));
     }
 
     #[test]

@@ -93,21 +93,22 @@ pub struct BillArgs {
 
 /// The load of a month, which the model of capacity plays.
 #[derive(Args, Clone, Debug)]
+#[command(group = clap::ArgGroup::new("load").args(["rate", "month"]).multiple(true))]
 struct LoadArgs {
     /// Model: notifications a second in the busy hours
-    #[arg(long, value_name = "A SECOND", requires = "model", conflicts_with_all = ["files", "local", "month", "alone", "batch_ms", "request_ms", "reads", "new_connections"])]
+    #[arg(long, value_name = "A SECOND", requires = "model", conflicts_with_all = ["files", "local", "month", "alone", "memory", "batch_ms", "request_ms", "reads", "new_connections"])]
     rate: Option<f64>,
     /// Model: notifications a month
-    #[arg(long, value_name = "N", requires = "model", conflicts_with_all = ["files", "local", "alone", "batch_ms", "request_ms", "reads", "new_connections"], value_parser = clap::value_parser!(u64).range(1..=100_000_000_000))]
+    #[arg(long, value_name = "N", requires = "model", conflicts_with_all = ["files", "local", "alone", "memory", "batch_ms", "request_ms", "reads", "new_connections"], value_parser = clap::value_parser!(u64).range(1..=100_000_000_000))]
     month: Option<u64>,
     /// Model: receivers with equal shares of the load
-    #[arg(long, value_name = "N", default_value_t = 50, requires = "model", conflicts_with_all = ["files", "local"], value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    #[arg(long, value_name = "N", default_value_t = 50, requires = "load", conflicts_with_all = ["files", "local"], value_parser = clap::value_parser!(u64).range(1..=1_000))]
     receivers: u64,
     /// Model: hours of a day in which notifications come, evenly
-    #[arg(long, value_name = "N", default_value_t = 10, requires = "model", conflicts_with_all = ["files", "local"], value_parser = clap::value_parser!(u64).range(1..=24))]
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "load", conflicts_with_all = ["files", "local"], value_parser = clap::value_parser!(u64).range(1..=24))]
     hours: u64,
     /// Model: state changes in each request to the API, or messages in each request to the intake queue
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "model", conflicts_with_all = ["files", "local"], value_parser = clap::value_parser!(u64).range(1..=100))]
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "load", conflicts_with_all = ["files", "local"], value_parser = clap::value_parser!(u64).range(1..=100))]
     changes_per_request: u64,
     /// Model: a parameter of the stack that the price depends on, such as Network=own (may be repeated)
     #[arg(long, value_name = "NAME=VALUE", requires = "model", conflicts_with_all = ["files", "local"])]
@@ -355,6 +356,12 @@ mod tests {
         assert!(refused(&["--model", "--rate", "0"]).await.contains("--rate is 0.00001 to 100,000"));
         let lone = refused(&["--model", "--parameter", "Network=own"]).await;
         assert!(lone.contains("needs a load"), "{lone}");
+        for option in ["--receivers", "--hours", "--changes-per-request"] {
+            let lone = parsed(&["--model", option, "2"]).unwrap_err().to_string();
+            assert!(lone.contains("--rate") && lone.contains("--month"), "{lone}");
+        }
+        let memory = parsed(&["--model", "--month", "100", "--memory", "128"]).unwrap_err().to_string();
+        assert!(memory.contains("cannot be used with"), "{memory}");
     }
 
     #[test]

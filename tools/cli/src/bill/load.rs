@@ -73,6 +73,8 @@ const ENOUGH: f64 = 2_000.0;
 const MAX_SECONDS: u64 = 400_000;
 /// Memory of intake in megabytes, as in `template.yaml`.
 const INTAKE_MB: u64 = 256;
+/// The assumption that has how long metrics are kept.
+const KEPT: &str = "With Monitoring=essential, a busy environment keeps metrics for";
 /// The default sampling of X-Ray: the first of each second, and one in twenty of the others ("Configuring sampling rules",
 /// AWS X-Ray Developer Guide).
 const SAMPLED_BEYOND_ONE: f64 = 0.05;
@@ -86,6 +88,7 @@ impl Seen {
             mapping: stack.maximum_concurrency.map_or(defaults.mapping, Mapping::Concurrency),
             memory: stack.memory_mb,
             window: real(stack.window_s),
+            metrics_kept: if stack.essential { assumed(KEPT) } else { defaults.metrics_kept },
             ledger_writes: if stack.lean { LedgerWrites::Lean } else { LedgerWrites::Full },
             evidence: stack.evidence,
             ..defaults

@@ -87,7 +87,8 @@ impl Model {
     /// Returns the cost of storing a million notifications' rows for a month.
     pub fn kept_for_a_month(prices: &Prices) -> Usd {
         let bytes = MILLION * (Self::ROW_BYTES + Self::ROW_OVERHEAD);
-        prices.value(Rate::DynamoDbStorage).of(bytes.into(), GB)
+        let rates = [Rate::DynamoDbStorage, Rate::DynamoDbBackup];
+        rates.map(|rate| prices.value(rate).of(bytes.into(), GB)).into_iter().sum()
     }
 
     /// Returns the assumptions for programs; none is measured.

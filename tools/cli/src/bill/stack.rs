@@ -54,6 +54,12 @@ impl Default for Stack {
 const NAMES: &str = "LedgerWrites, LedgerTableClass, DispatchMemory, DispatchBatchingWindow, DispatchMaximumConcurrency, Monitoring, \
                      Tracing, Network, Evidence, LedgerRetentionDays and LogRetentionDays";
 
+/// The retentions that CloudWatch Logs takes (`AllowedValues` of the template; a test compares).
+const LOG_DAYS: [u64; 22] = [
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1_096, 1_827, 2_192, 2_557, 2_922, 3_288,
+    3_653,
+];
+
 impl Stack {
     /// Creates the stack with these parameters, and the defaults for the others.
     pub fn with(settings: &[Setting]) -> Self {
@@ -76,7 +82,7 @@ impl Stack {
         match name {
             "LedgerWrites" => self.lean = one_of(["full", "lean"])? == 1,
             "LedgerTableClass" => self.infrequent = one_of(["STANDARD", "STANDARD_INFREQUENT_ACCESS"])? == 1,
-            "DispatchMemory" => self.memory_mb = number(128, 10_240)?,
+            "DispatchMemory" => self.memory_mb = number(128, 1_769)?,
             "DispatchBatchingWindow" => self.window_s = number(0, 1)?,
             "DispatchMaximumConcurrency" => self.maximum_concurrency = Some(number(2, 1_000)?),
             "Monitoring" => self.essential = one_of(["full", "essential"])? == 1,
@@ -84,7 +90,12 @@ impl Stack {
             "Network" => self.own_network = one_of(["none", "own"])? == 1,
             "Evidence" => self.evidence = one_of(["false", "true"])? == 1,
             "LedgerRetentionDays" => self.ledger_days = number(30, 3_650)?,
-            "LogRetentionDays" => self.log_days = number(1, 3_653)?,
+            "LogRetentionDays" => {
+                let days = number(1, 3_653)?;
+                let is_known = LOG_DAYS.contains(&days);
+                let known = LOG_DAYS.map(|days| days.to_string()).join(", ");
+                self.log_days = is_known.then_some(days).ok_or(format!("{name} is one of {known}"))?;
+            }
             _ => return Err(format!("the price depends on {NAMES}, and not on {name:?}")),
         }
         Ok(())
@@ -139,7 +150,8 @@ mod tests {
     fn another_parameter_or_value_is_refused_with_those_that_there_are() {
         assert!(refused("Timers=true").contains("LedgerWrites, LedgerTableClass, DispatchMemory"));
         assert_eq!(refused("LedgerWrites=once"), "LedgerWrites is full or lean, not \"once\"");
-        assert_eq!(refused("DispatchMemory=64"), "DispatchMemory is 128 to 10240, not \"64\"");
+        assert_eq!(refused("DispatchMemory=64"), "DispatchMemory is 128 to 1769, not \"64\"");
+        assert!(refused("LogRetentionDays=2").starts_with("LogRetentionDays is one of 1, 3, 5"));
         assert_eq!(refused("Evidence"), "write NAME=VALUE");
     }
 }

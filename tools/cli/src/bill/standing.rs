@@ -19,7 +19,7 @@ impl Inventory {
     /// Metrics that alarms read, with `Monitoring=full`. An alarm that computes is billed for each metric that it reads.
     pub const ALARMS: u64 = 64;
     /// The same with `Monitoring=essential`.
-    pub const ESSENTIAL_ALARMS: u64 = 34;
+    pub const ESSENTIAL_ALARMS: u64 = 35;
     /// Those of the intake queue.
     pub const QUEUE_ALARMS: u64 = 3;
     /// Those of evidence.
