@@ -672,7 +672,7 @@ async fn what_cannot_be_read_of_receivers_is_not_known_and_stops_nothing() {
 #[test]
 fn the_lines_that_are_looked_for_are_those_that_are_written() {
     let written = std::fs::read_to_string(file("functions/directory/src/reconciler.rs").unwrap()).unwrap();
-    let read = std::fs::read_to_string(file("tools/cli/src/report/logs.rs").unwrap()).unwrap();
+    let read = std::fs::read_to_string(file("tools/cli/src/log_line.rs").unwrap()).unwrap();
     for sentence in [SUSPENDED, RESUMED] {
         assert!(written.contains(sentence) && read.contains(sentence), "{sentence}");
     }

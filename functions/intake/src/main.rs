@@ -13,8 +13,7 @@ use platform::telemetry::{ErrorChain, UsageMeter};
 async fn main() -> Result<(), Error> {
     let settings = Settings::new(&environment);
     settings.start_logging();
-    let meter = UsageMeter::default();
-    let clock = Clock::system();
+    let (meter, clock) = (UsageMeter::default(), Clock::system());
     let sdk = aws::sdk_config(&settings, &Http::system(clock.clone()).metered(&meter))?;
     let ledger = settings.required("ARAUTO_LEDGER_TABLE")?;
     let intake = Intake {

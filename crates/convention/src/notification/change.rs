@@ -294,11 +294,18 @@ fn subject(fields: &mut Fields<'_>, ecosystem: Ecosystem) -> Option<Subject> {
     }
     let found = Endpoint::of(&api, &resource).filter(|endpoint| endpoint.row().ecosystem == ecosystem);
     let Some(endpoint) = found else {
-        let is_unknown = ecosystem.endpoints().iter().all(|row| row.api != api);
-        if is_unknown && is_api_name(&api) {
-            return Some(Subject::UnknownApi(api));
+        let has_it = |one: &Ecosystem| {
+            let is_without_webhook = one.apis_without_webhook().contains(&api.as_str());
+            is_without_webhook || one.endpoints().iter().any(|row| row.api == api)
+        };
+        match Ecosystem::ALL.into_iter().find(has_it) {
+            // A stack that was set up for the wrong one must not take all its changes for those of unknown APIs.
+            Some(other) if other != ecosystem => {
+                fields.refuse("api", "invalid", format!("An API of {other}; this stack serves {ecosystem}."));
+            }
+            None if is_api_name(&api) => return Some(Subject::UnknownApi(api)),
+            known => refuse_resource(fields, ecosystem, &api, known.is_none()),
         }
-        refuse_resource(fields, ecosystem, &api, is_unknown);
         return None;
     };
     match ResourceId::parse(&id, endpoint.row().id_syntax) {
@@ -332,8 +339,8 @@ fn refuse_resource(fields: &mut Fields<'_>, ecosystem: Ecosystem, api: &str, is_
         let without = ecosystem.apis_without_webhook();
         let without = if without.is_empty() { "none".to_owned() } else { without.join(", ") };
         let detail = format!(
-            "Expected the name of an API: at most {MAX_API_NAME} lower-case letters and hyphens. With a webhook: \
-             {known}; without: {without}."
+            "Expected the name of an API of {ecosystem}: at most {MAX_API_NAME} lower-case letters and hyphens. With a \
+             webhook: {known}; without: {without}."
         );
         fields.refuse("api", "invalid", detail);
     } else {

@@ -94,7 +94,8 @@ impl Stack {
                 let days = number(1, 3_653)?;
                 let is_known = LOG_DAYS.contains(&days);
                 let known = LOG_DAYS.map(|days| days.to_string()).join(", ");
-                self.log_days = is_known.then_some(days).ok_or(format!("{name} is one of {known}"))?;
+                self.log_days =
+                    is_known.then_some(days).ok_or_else(|| format!("{name} is one of {known}"))?;
             }
             _ => return Err(format!("the price depends on {NAMES}, and not on {name:?}")),
         }
