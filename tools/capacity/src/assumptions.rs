@@ -283,7 +283,7 @@ mod tests {
         let start = starts.find(|start| start["name"] == "dispatch").unwrap()["cpu_ms"].as_f64().unwrap();
         assert!(start > 0.0 && start * 1e3 <= START_CPU.value, "{start} ms until it asks for an invocation");
         // Reports from before 30 November 2026 have no notification that is alone.
-        let Some(rows) = report["cold"].as_array() else { return };
+        let Some(rows) = report["cold"].as_array().filter(|rows| !rows.is_empty()) else { return };
         let alone = |what: &str| {
             let row = rows.iter().find(|row| row["what"] == what && row["memory_mb"].is_null()).unwrap();
             row["result"]["measured"]["dispatch"]["cpu_us"].as_f64().unwrap()
@@ -307,6 +307,6 @@ mod tests {
         let near = |left: f64, right: f64| (left - right).abs() < f64::EPSILON;
         assert!(near(after("\n  DispatchMemory:", "Default:"), MEMORY.value));
         assert!(near(after("\n  DispatchFunction:\n", "BatchSize:"), BATCH.value));
-        assert!(near(after("\n  ApiRateLimit:\n", "Default:"), API_RATE.value));
+        assert!(near(after("\n  ApiRateLimit:", "Default:"), API_RATE.value));
     }
 }
