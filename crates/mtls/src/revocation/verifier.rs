@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -128,12 +128,9 @@ fn find_path(
     if intermediates.len() >= MAX_PRESENTED || bytes > MAX_PRESENTED_BYTES {
         return Err(Error::Other(OtherError(Arc::new(ChainTooLarge))));
     }
-    let checks = Checks::default();
-    let counted: Vec<_> = algorithms
-        .iter()
-        .enumerate()
-        .map(|(number, algorithm)| Counted { number, algorithm: *algorithm, checks: &checks })
-        .collect();
+    let left = AtomicUsize::new(MAX_SIGNATURES);
+    let counted: Vec<_> =
+        algorithms.iter().map(|algorithm| Counted { algorithm: *algorithm, left: &left }).collect();
     let counted: Vec<_> =
         counted.iter().map(|counted| counted as &dyn SignatureVerificationAlgorithm).collect();
     let certificate = EndEntityCert::try_from(end_entity).map_err(refusal)?;
@@ -142,9 +139,7 @@ fn find_path(
     let found = certificate.verify_for_usage(&counted, anchors, &kept, now, usage, None, Some(accepts));
     match found {
         Ok(_) => Ok(()),
-        Err(_) if checks.left.load(Ordering::Relaxed) == 0 => {
-            Err(Error::Other(OtherError(Arc::new(ChainTooLarge))))
-        }
+        Err(_) if left.load(Ordering::Relaxed) == 0 => Err(Error::Other(OtherError(Arc::new(ChainTooLarge)))),
         Err(error) => Err(refusal(error)),
     }
 }
@@ -182,36 +177,11 @@ fn check_name(end_entity: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<
     certificate.verify_is_valid_for_subject_name(name).map_err(refusal)
 }
 
-/// The signatures of one chain that were checked: at most [`MAX_SIGNATURES`], which bounds the time, and each valid one once.
-/// [`vouched`](vouched()) checks those of authorities before webpki checks all of a path.
-#[derive(Debug)]
-struct Checks {
-    left: AtomicUsize,
-    valid: Mutex<Vec<Valid>>,
-}
-
-/// A signature that its algorithm has found valid.
-#[derive(Debug)]
-struct Valid {
-    /// The number of the algorithm.
-    algorithm: usize,
-    public_key: Box<[u8]>,
-    message: Box<[u8]>,
-    signature: Box<[u8]>,
-}
-
-impl Default for Checks {
-    fn default() -> Self {
-        Self { left: AtomicUsize::new(MAX_SIGNATURES), valid: Mutex::default() }
-    }
-}
-
-/// A signature algorithm that counts its uses and remembers what it found valid.
+/// A signature algorithm that counts its uses, which bounds the time for a chain.
 #[derive(Debug)]
 struct Counted<'a> {
-    number: usize,
     algorithm: &'a dyn SignatureVerificationAlgorithm,
-    checks: &'a Checks,
+    left: &'a AtomicUsize,
 }
 
 impl SignatureVerificationAlgorithm for Counted<'_> {
@@ -221,29 +191,11 @@ impl SignatureVerificationAlgorithm for Counted<'_> {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), InvalidSignature> {
-        let valid = || self.checks.valid.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_this = |valid: &Valid| {
-            valid.algorithm == self.number
-                && *valid.signature == *signature
-                && *valid.public_key == *public_key
-                && *valid.message == *message
-        };
-        if valid().iter().any(is_this) {
-            return Ok(());
-        }
         let one_less = |left: usize| left.checked_sub(1);
-        self.checks
-            .left
+        self.left
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
             .map_err(|_| InvalidSignature)?;
-        self.algorithm.verify_signature(public_key, message, signature)?;
-        valid().push(Valid {
-            algorithm: self.number,
-            public_key: public_key.into(),
-            message: message.into(),
-            signature: signature.into(),
-        });
-        Ok(())
+        self.algorithm.verify_signature(public_key, message, signature)
     }
 
     fn public_key_alg_id(&self) -> AlgorithmIdentifier {
@@ -328,56 +280,5 @@ impl ServerCertVerifier for Verification {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.verifier.provider.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Finds valid what is signed with its own key, and counts how often it is asked.
-    #[derive(Debug, Default)]
-    struct Fake(AtomicUsize);
-
-    impl SignatureVerificationAlgorithm for Fake {
-        fn verify_signature(&self, key: &[u8], _: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
-            self.0.fetch_add(1, Ordering::Relaxed);
-            if key == signature { Ok(()) } else { Err(InvalidSignature) }
-        }
-
-        fn public_key_alg_id(&self) -> AlgorithmIdentifier {
-            AlgorithmIdentifier::from_slice(b"key")
-        }
-
-        fn signature_alg_id(&self) -> AlgorithmIdentifier {
-            AlgorithmIdentifier::from_slice(b"signature")
-        }
-    }
-
-    #[test]
-    fn a_valid_signature_is_checked_once_and_any_other_each_time() {
-        let (checks, fake) = (Checks::default(), Fake::default());
-        let [one, other] = [0, 1].map(|number| Counted {
-            number,
-            algorithm: &fake as &dyn SignatureVerificationAlgorithm,
-            checks: &checks,
-        });
-        let asked = || fake.0.load(Ordering::Relaxed);
-        for _ in 0..3 {
-            assert!(one.verify_signature(b"key", b"message", b"key").is_ok());
-        }
-        assert_eq!(asked(), 1);
-        // Another message, key, signature or algorithm is another check.
-        assert!(one.verify_signature(b"key", b"massage", b"key").is_ok());
-        assert!(one.verify_signature(b"yek", b"message", b"key").is_err());
-        assert!(one.verify_signature(b"key", b"message", b"yek").is_err());
-        assert!(other.verify_signature(b"key", b"message", b"key").is_ok());
-        assert_eq!(asked(), 5);
-        for _ in 0..MAX_SIGNATURES {
-            assert!(one.verify_signature(b"key", b"message", b"yek").is_err());
-        }
-        assert_eq!(asked(), MAX_SIGNATURES, "what is invalid is not remembered, and counts");
-        assert!(one.verify_signature(b"new", b"message", b"new").is_err(), "no check is left");
-        assert!(one.verify_signature(b"key", b"message", b"key").is_ok(), "what is known takes none");
     }
 }
